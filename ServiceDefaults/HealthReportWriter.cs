@@ -1,0 +1,17 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace WebRtcIms.ServiceDefaults;
+
+/// <summary>Writes a health report as <c>{"status":"Degraded","checks":{"redis":"Degraded: no connection"}}</c>.</summary>
+internal static class HealthReportWriter
+{
+    public static Task WriteAsync(HttpContext context, HealthReport report) =>
+        context.Response.WriteAsJsonAsync(new
+        {
+            status = report.Status.ToString(),
+            checks = report.Entries.ToDictionary(
+                entry => entry.Key,
+                entry => entry.Value.Description is { } text ? $"{entry.Value.Status}: {text}" : entry.Value.Status.ToString()),
+        });
+}
