@@ -1,0 +1,148 @@
+using System.Buffers.Binary;
+using WebRtcIms.Stun.Integrity;
+
+namespace WebRtcIms.Stun.Messages;
+
+/// <summary>
+/// A STUN message over the octets that carried it: nothing is copied, nothing is allocated, and no input throws.
+/// </summary>
+/// <remarks>
+/// Only what an authenticated receiver may act on is shown: attributes behind MESSAGE-INTEGRITY other than
+/// MESSAGE-INTEGRITY-SHA256 and FINGERPRINT are ignored (RFC 8489 §14.5), and of several attributes of one type the first
+/// counts (§14).
+/// </remarks>
+public readonly ref struct StunMessageReader
+{
+    private readonly ReadOnlySpan<byte> _message;
+
+    // Offsets of the attributes' headers; 0 where there is none.
+    private readonly int _integrity;
+    private readonly int _integritySha256;
+    private readonly int _fingerprint;
+
+    // End of the attributes that integrity covers, or of all when there is no integrity.
+    private readonly int _end;
+
+    private StunMessageReader(ReadOnlySpan<byte> message, int integrity, int integritySha256, int fingerprint)
+    {
+        _message = message;
+        _integrity = integrity;
+        _integritySha256 = integritySha256;
+        _fingerprint = fingerprint;
+        _end = (integrity, integritySha256, fingerprint) switch
+        {
+            ( > 0, > 0, _) => Math.Min(integrity, integritySha256),
+            ( > 0, _, _) => integrity,
+            (_, > 0, _) => integritySha256,
+            (_, _, > 0) => fingerprint,
+            _ => message.Length,
+        };
+    }
+
+    /// <summary>The whole message.</summary>
+    public ReadOnlySpan<byte> Octets => _message;
+
+    public StunMessageType Type => StunMessageType.Decode(BinaryPrimitives.ReadUInt16BigEndian(_message));
+
+    public StunMethod Method => Type.Method;
+
+    public StunClass Class => Type.Class;
+
+    public TransactionId TransactionId => new(_message[8..]);
+
+    public bool HasMessageIntegrity => _integrity > 0;
+
+    public bool HasMessageIntegritySha256 => _integritySha256 > 0;
+
+    public bool HasFingerprint => _fingerprint > 0;
+
+    /// <summary>The attributes that may be acted on, in order, without integrity and fingerprint.</summary>
+    public StunAttributeEnumerator GetEnumerator() => new(_message[.._end]);
+
+    /// <summary>Reads one message that fills <paramref name="octets"/> exactly.</summary>
+    public static StunParseStatus TryRead(ReadOnlySpan<byte> octets, out StunMessageReader message)
+    {
+        message = default;
+        if (octets.Length < StunHeader.Length || (octets[0] & 0b1100_0000) != 0) return StunParseStatus.NotStun;
+        if (BinaryPrimitives.ReadUInt32BigEndian(octets[4..]) != StunHeader.MagicCookie) return StunParseStatus.WrongMagicCookie;
+        var length = BinaryPrimitives.ReadUInt16BigEndian(octets[2..]);
+        if (length % 4 != 0 || StunHeader.Length + length != octets.Length) return StunParseStatus.WrongLength;
+
+        int integrity = 0, integritySha256 = 0, fingerprint = 0;
+        for (var offset = StunHeader.Length; offset < octets.Length;)
+        {
+            if (fingerprint > 0) return StunParseStatus.FingerprintNotLast;
+            var valueLength = BinaryPrimitives.ReadUInt16BigEndian(octets[(offset + 2)..]);
+            var next = offset + StunHeader.AttributeHeaderLength + StunHeader.Padded(valueLength);
+            if (next > octets.Length) return StunParseStatus.AttributeOverrun;
+
+            switch ((StunAttributeType)BinaryPrimitives.ReadUInt16BigEndian(octets[offset..]))
+            {
+                // MESSAGE-INTEGRITY behind MESSAGE-INTEGRITY-SHA256 is one of the attributes to ignore (RFC 8489 §14.6).
+                case StunAttributeType.MessageIntegrity when integrity == 0 && integritySha256 == 0: integrity = offset; break;
+                case StunAttributeType.MessageIntegritySha256 when integritySha256 == 0: integritySha256 = offset; break;
+                case StunAttributeType.Fingerprint: fingerprint = offset; break;
+                default: break;
+            }
+
+            offset = next;
+        }
+
+        message = new StunMessageReader(octets, integrity, integritySha256, fingerprint);
+        return StunParseStatus.Ok;
+    }
+
+    /// <summary>The value of the first attribute of a type, without padding.</summary>
+    public bool TryGet(StunAttributeType type, out ReadOnlySpan<byte> value)
+    {
+        foreach (var attribute in this)
+        {
+            if (attribute.Type != type) continue;
+            value = attribute.Value;
+            return true;
+        }
+
+        value = default;
+        return false;
+    }
+
+    public bool Has(StunAttributeType type) => TryGet(type, out _);
+
+    /// <summary>A four-octet number, such as LIFETIME. False when absent or of another length.</summary>
+    public bool TryGetUInt32(StunAttributeType type, out uint value)
+    {
+        var found = TryGet(type, out var octets) && octets.Length == 4;
+        value = found ? BinaryPrimitives.ReadUInt32BigEndian(octets) : 0;
+        return found;
+    }
+
+    /// <summary>An XOR-coded address (RFC 8489 §14.2). False when absent or malformed.</summary>
+    public bool TryGetXorAddress(StunAttributeType type, out TransportAddress address)
+    {
+        address = default;
+        return TryGet(type, out var value) && StunAddressCodec.TryReadXor(value, _message, out address);
+    }
+
+    /// <summary>Decodes an XOR-coded address that the enumerator gave, for attributes that come several times.</summary>
+    public bool TryDecodeXorAddress(ReadOnlySpan<byte> value, out TransportAddress address) =>
+        StunAddressCodec.TryReadXor(value, _message, out address);
+
+    /// <summary>The number in ERROR-CODE; <see cref="StunError.None"/> when absent or malformed.</summary>
+    public StunError ErrorCode =>
+        TryGet(StunAttributeType.ErrorCode, out var value) && value.Length >= 4
+            ? (StunError)(((value[2] & 0x07) * 100) + value[3])
+            : StunError.None;
+
+    /// <summary>Whether MESSAGE-INTEGRITY is there and right under the key (RFC 8489 §14.5). Takes the same time for every wrong value.</summary>
+    public bool VerifyMessageIntegrity(ReadOnlySpan<byte> key) =>
+        _integrity > 0 && MessageIntegrity.Verify(IntegrityAlgorithm.Sha1, _message, _integrity, key);
+
+    /// <summary>
+    /// Whether MESSAGE-INTEGRITY-SHA256 is there and right under the key (RFC 8489 §14.6). TURN does not allow truncation.
+    /// </summary>
+    public bool VerifyMessageIntegritySha256(ReadOnlySpan<byte> key) =>
+        _integritySha256 > 0 && MessageIntegrity.Verify(IntegrityAlgorithm.Sha256, _message, _integritySha256, key);
+
+    /// <summary>Whether FINGERPRINT is absent or right (RFC 8489 §14.7).</summary>
+    public bool FingerprintIsAbsentOrRight => _fingerprint == 0 || Fingerprint.Verify(_message, _fingerprint);
+}
