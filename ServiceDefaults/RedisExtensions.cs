@@ -39,9 +39,12 @@ public static class RedisExtensions
     }
 
     /// <summary>A client span for one Redis command, named as OpenTelemetry's database conventions have it.</summary>
-    public static Activity? StartCommand(string command)
+    /// <param name="command">The command, such as <c>SET</c>.</param>
+    /// <param name="parent">The span it belongs to; the current one when not given.</param>
+    /// <param name="startTime">When it began, for a span that is made afterwards.</param>
+    public static Activity? StartCommand(string command, ActivityContext parent = default, DateTimeOffset startTime = default)
     {
-        var activity = Source.StartActivity(command, ActivityKind.Client);
+        var activity = Source.StartActivity(command, ActivityKind.Client, parent, startTime: startTime);
         activity?.SetTag("db.system.name", "redis");
         activity?.SetTag("db.operation.name", command);
         return activity;

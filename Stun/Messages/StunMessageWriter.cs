@@ -33,6 +33,12 @@ public ref struct StunMessageWriter
     public void WriteUInt32(StunAttributeType type, uint value) =>
         BinaryPrimitives.WriteUInt32BigEndian(Reserve(type, 4), value);
 
+    /// <summary>
+    /// Adds an attribute whose value already stands in the buffer, four octets behind what is written: a relay puts its
+    /// header before a payload without copying it.
+    /// </summary>
+    public void WriteInPlace(StunAttributeType type, int length) => Reserve(type, length);
+
     /// <summary>XOR-MAPPED-ADDRESS, XOR-PEER-ADDRESS or XOR-RELAYED-ADDRESS (RFC 8489 §14.2).</summary>
     public void WriteXorAddress(StunAttributeType type, in TransportAddress address)
     {

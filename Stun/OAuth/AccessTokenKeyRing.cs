@@ -16,6 +16,8 @@ public sealed class AccessTokenKeyRing
         if (twice is not null) throw new ArgumentException($"The key id '{twice.Key}' is given twice", nameof(keys));
     }
 
+    public bool IsEmpty => _keys.Length == 0;
+
     /// <summary>Finds the live key with this kid.</summary>
     public AccessTokenKey? Find(ReadOnlySpan<byte> keyId, DateTimeOffset now)
     {

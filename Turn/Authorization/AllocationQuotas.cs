@@ -1,0 +1,81 @@
+using System.Runtime.InteropServices;
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Turn.Authorization;
+
+/// <summary>
+/// Live allocations of this node, counted in all, per client address, per token and per user (RFC 8656 §21.3.1). A place is
+/// taken before an allocation is made and given back exactly once.
+/// </summary>
+internal sealed class AllocationQuotas(QuotaSettings settings)
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<InternetAddress, int> _perAddress = [];
+    private readonly Dictionary<TokenName, int> _perToken = [];
+    private readonly Dictionary<string, int> _perUser = [];
+    private int _total;
+
+    /// <summary>Null when a quota is used up.</summary>
+    public Lease? TryTake(InternetAddress client, TokenName? token)
+    {
+        lock (_gate)
+        {
+            if (_total >= settings.Total || Count(_perAddress, client) >= settings.PerClientAddress) return null;
+            if (token is not null && Count(_perToken, token) >= settings.PerToken) return null;
+            _total++;
+            Add(_perAddress, client, 1);
+            if (token is not null) Add(_perToken, token, 1);
+            return new Lease(this, client, token);
+        }
+    }
+
+    private static int Count<T>(Dictionary<T, int> counts, T key)
+        where T : notnull => counts.GetValueOrDefault(key);
+
+    private static void Add<T>(Dictionary<T, int> counts, T key, int change)
+        where T : notnull
+    {
+        ref var count = ref CollectionsMarshal.GetValueRefOrAddDefault(counts, key, out _);
+        count += change;
+        if (count == 0) counts.Remove(key);
+    }
+
+    /// <summary>One allocation's place in the quotas.</summary>
+    internal sealed class Lease(AllocationQuotas quotas, InternetAddress client, TokenName? token) : IDisposable
+    {
+        private string? _user;
+        private bool _returned;
+
+        /// <summary>What else is to be done when the place is given back.</summary>
+        public Action? OnReturned { get; set; }
+
+        /// <summary>Counts the allocation for a user, once the grant has told who it is; false when that quota is used up.</summary>
+        public bool TryTakeFor(string user)
+        {
+            lock (quotas._gate)
+            {
+                if (Count(quotas._perUser, user) >= quotas.Settings.PerUser) return false;
+                _user = user;
+                Add(quotas._perUser, user, 1);
+                return true;
+            }
+        }
+
+        public void Dispose()
+        {
+            lock (quotas._gate)
+            {
+                if (_returned) return;
+                _returned = true;
+                quotas._total--;
+                Add(quotas._perAddress, client, -1);
+                if (token is not null) Add(quotas._perToken, token, -1);
+                if (_user is not null) Add(quotas._perUser, _user, -1);
+            }
+
+            OnReturned?.Invoke();
+        }
+    }
+
+    private QuotaSettings Settings => settings;
+}

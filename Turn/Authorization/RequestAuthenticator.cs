@@ -1,0 +1,139 @@
+using System.Buffers.Text;
+using System.Text;
+using System.Text.Unicode;
+using WebRtcIms.Stun.Integrity;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Turn.Engine;
+
+namespace WebRtcIms.Turn.Authorization;
+
+/// <summary>Which credentials a server takes.</summary>
+/// <param name="ServerName">THIRD-PARTY-AUTHORIZATION, and the associated data of every token.</param>
+/// <param name="Realm">REALM.</param>
+/// <param name="BrowserProfile">Whether a token may travel in USERNAME.</param>
+/// <param name="StaticUsers">Long-term users of the configuration.</param>
+internal sealed record AuthenticationSettings(
+    string ServerName, string Realm, bool BrowserProfile, IReadOnlyList<Credential> StaticUsers);
+
+/// <summary>The result of authentication: an error, or what the request proved.</summary>
+/// <param name="Error">None, 400, 401, 420 or 438.</param>
+/// <param name="Proof">The credential and the flavour of integrity.</param>
+internal readonly record struct Authentication(StunError Error, Proof Proof = default);
+
+/// <summary>
+/// Decides who sent a request, in the order of RFC 8489 §9.2.4 with the credentials of RFC 7635 §7, of the browser profile,
+/// and of static users.
+/// </summary>
+/// <remarks>
+/// One departure from the order: a nonce that this fleet never issued to the client is refused before the token is
+/// decrypted, so that made-up requests cost no AES. Whoever holds a right credential gets the same 438 in either order.
+/// </remarks>
+internal sealed class RequestAuthenticator(AuthenticationSettings settings, AccessTokenKeyRing keys, NonceIssuer nonces)
+{
+    // USERNAME is shorter than 509 octets (RFC 8489 §14.3); REALM and NONCE are parsed up to 763 (§14.9, §14.10).
+    private const int MaxUsername = 508;
+    private const int MaxRealmOrNonce = 763;
+
+    /// <summary>PASSWORD-ALGORITHMS as it stands in the challenge: SHA-256, then MD5, both without parameters (RFC 8489 §14.11).</summary>
+    private static readonly byte[] OfferedAlgorithms = [0, 2, 0, 0, 0, 1, 0, 0];
+
+    private readonly byte[] _serverName = Encoding.UTF8.GetBytes(settings.ServerName);
+    private readonly byte[] _realm = Encoding.UTF8.GetBytes(settings.Realm);
+
+    /// <summary>Whether tokens are taken at all; if not, ACCESS-TOKEN is an unknown attribute (RFC 7635 §7).</summary>
+    public bool AcceptsTokens { get; } = !keys.IsEmpty;
+
+    private bool AcceptsPasswords => settings.BrowserProfile || settings.StaticUsers.Count > 0;
+
+    public Authentication Authenticate(in StunMessageReader request, in FiveTuple flow, Allocation? allocation, EngineTime time)
+    {
+        // RFC 8489 §9.2.4, first: no integrity, so it is a request for a challenge.
+        if (!request.HasMessageIntegrity && !request.HasMessageIntegritySha256) return new(StunError.Unauthenticated);
+
+        if (!request.TryGet(StunAttributeType.Username, out var username) || username.Length is 0 or > MaxUsername) return new(StunError.BadRequest);
+        if (!request.TryGet(StunAttributeType.Realm, out var realm) || realm.Length is 0 or > MaxRealmOrNonce) return new(StunError.BadRequest);
+        if (!request.TryGet(StunAttributeType.Nonce, out var nonce) || nonce.Length is 0 or > MaxRealmOrNonce) return new(StunError.BadRequest);
+        if (!Utf8.IsValid(username) || !Utf8.IsValid(realm)) return new(StunError.BadRequest);
+
+        var nonceStatus = nonces.Check(nonce, flow, time);
+        if (nonceStatus == NonceStatus.Forged) return new(StunError.StaleNonce);
+        if (!TryReadPasswordAlgorithm(request, out var passwordAlgorithm)) return new(StunError.BadRequest);
+
+        if (!AcceptsTokens && request.Has(StunAttributeType.AccessToken)) return new(StunError.UnknownAttribute);
+        var credential = Find(request, username, allocation, time);
+        if (credential is null || !credential.Verifies(request, passwordAlgorithm)) return new(StunError.Unauthenticated);
+
+        if (nonceStatus == NonceStatus.Expired) return new(StunError.StaleNonce);
+        var integrity = request.HasMessageIntegritySha256 ? IntegrityAlgorithm.Sha256 : IntegrityAlgorithm.Sha1;
+        return new(StunError.None, new Proof(credential, integrity, passwordAlgorithm));
+    }
+
+    /// <summary>REALM, a fresh NONCE and what else a client needs to try again (RFC 8489 §9.2.4, RFC 7635 §4).</summary>
+    public void WriteChallenge(ref StunMessageWriter response, in FiveTuple flow, EngineTime time)
+    {
+        Span<byte> nonce = stackalloc byte[NonceIssuer.Length];
+        nonces.Issue(flow, time, nonce);
+        response.Write(StunAttributeType.Realm, _realm);
+        response.Write(StunAttributeType.Nonce, nonce);
+        if (AcceptsPasswords) response.Write(StunAttributeType.PasswordAlgorithms, OfferedAlgorithms);
+        if (AcceptsTokens) response.Write(StunAttributeType.ThirdPartyAuthorization, _serverName);
+    }
+
+    /// <summary>
+    /// RFC 8489 §9.2.4: with neither attribute the client is an older one and uses MD5; otherwise the list must be the one
+    /// that was offered, unchanged, and the choice must be in it.
+    /// </summary>
+    private bool TryReadPasswordAlgorithm(in StunMessageReader request, out PasswordAlgorithm algorithm)
+    {
+        algorithm = PasswordAlgorithm.Md5;
+        if (!AcceptsPasswords) return true;
+
+        var hasList = request.TryGet(StunAttributeType.PasswordAlgorithms, out var list);
+        var hasChoice = request.TryGet(StunAttributeType.PasswordAlgorithm, out var choice);
+        if (!hasList && !hasChoice) return true;
+        if (!hasList || !hasChoice || !list.SequenceEqual(OfferedAlgorithms)) return false;
+        if (choice is not [0, 1 or 2, 0, 0]) return false;
+        algorithm = (PasswordAlgorithm)choice[1];
+        return true;
+    }
+
+    private Credential? Find(in StunMessageReader request, ReadOnlySpan<byte> username, Allocation? allocation, EngineTime time)
+    {
+        // ACCESS-TOKEN belongs in Allocate and Refresh alone (RFC 7635 §9); elsewhere it is known but unexpected, and ignored.
+        if (request.Method is StunMethod.Allocate or StunMethod.Refresh && request.TryGet(StunAttributeType.AccessToken, out var token))
+            return FromToken(username, token, username: default, time);
+
+        if (allocation is not null && allocation.Credential.Username.SequenceEqual(username)) return allocation.Credential;
+        if (settings.BrowserProfile && username.IndexOf((byte)'~') is > 0 and var separator)
+            return FromBrowserUsername(username, separator, time);
+
+        foreach (var user in settings.StaticUsers)
+        {
+            if (user.Username.SequenceEqual(username)) return user;
+        }
+
+        return null;
+    }
+
+    private Credential? FromBrowserUsername(ReadOnlySpan<byte> username, int separator, EngineTime time)
+    {
+        Span<byte> token = stackalloc byte[MaxUsername];
+        return Base64Url.TryDecodeFromUtf8(username[(separator + 1)..], token, out var length)
+            ? FromToken(username[..separator], token[..length], username, time)
+            : null;
+    }
+
+    /// <summary>RFC 7635 §7, steps 1 to 4. All refusals are alike to the client.</summary>
+    private Credential? FromToken(ReadOnlySpan<byte> keyId, ReadOnlySpan<byte> token, ReadOnlySpan<byte> username, EngineTime time)
+    {
+        if (keys.Find(keyId, time.Utc) is not { } key) return null;
+        if (key.TryDecrypt(token, _serverName, out var content) != AccessTokenStatus.Valid) return null;
+        if (content.RemainingSeconds(time.Utc) == 0) return null;
+
+        AccessTokenKey.TryGetNonce(token, out var nonce);
+        return username.IsEmpty
+            ? Credential.FromToken(key, nonce, content)
+            : Credential.FromBrowser(key, nonce, content, username, _realm);
+    }
+}

@@ -1,0 +1,105 @@
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Authorization;
+
+namespace WebRtcIms.Turn.Engine;
+
+/// <summary>
+/// A client's relayed transport addresses with their permissions and channels (RFC 8656 §3). An allocation has an IPv4
+/// relay, an IPv6 relay, or both.
+/// </summary>
+internal sealed class Allocation(PendingAllocation request, AllocationDecision decision)
+{
+    private readonly Dictionary<InternetAddress, Permission> _permissions = [];
+    private readonly Dictionary<ushort, ChannelBinding> _channels = [];
+    private readonly Dictionary<TransportAddress, ChannelBinding> _channelsByPeer = [];
+
+    public FiveTuple FiveTuple { get; } = request.FiveTuple;
+
+    public ClientPath Path { get; } = request.Path;
+
+    /// <summary>The Allocate that made this: its retransmission gets the same answer again (RFC 8656 §7.2).</summary>
+    public TransactionId CreatedBy { get; } = request.TransactionId;
+
+    public uint CreatedWithLifetime { get; } = request.LifetimeSeconds;
+
+    /// <summary>What the client must prove to hold; renewed by a Refresh with another token (RFC 7635 §9).</summary>
+    public Credential Credential { get; set; } = request.Proof.Credential;
+
+    public Relay? IPv4 { get; set; } = decision.IPv4;
+
+    public Relay? IPv6 { get; set; } = decision.IPv6;
+
+    /// <summary>Of two wanted families, the one that was not to be had.</summary>
+    public StunAddressFamily RefusedFamily { get; } = request.RefusedFamily;
+
+    /// <summary>The token that names the reserved next port; 0 when none was asked for (RFC 8656 §18.10).</summary>
+    public ulong ReservationToken { get; init; }
+
+    /// <summary>What the host keeps with the allocation, to give it back at the end: its place in the quotas.</summary>
+    public object? Lease { get; } = decision.Lease;
+
+    public long ExpiresAt { get; set; }
+
+    /// <summary>Relayed datagrams and octets, for the totals at the allocation's end.</summary>
+    public RelayTotals Totals { get; } = new();
+
+    public int PermissionCount => _permissions.Count;
+
+    public int ChannelCount => _channels.Count;
+
+    public Relay? RelayFor(StunAddressFamily family) => family == StunAddressFamily.IPv6 ? IPv6 : IPv4;
+
+    public bool HasPermission(InternetAddress peer, long now) =>
+        _permissions.TryGetValue(peer, out var permission) && permission.IsLive(now);
+
+    public bool KnowsPermission(InternetAddress peer) => _permissions.ContainsKey(peer);
+
+    /// <summary>Installs a permission or starts its time anew.</summary>
+    public Permission Permit(InternetAddress peer, EngineTime time)
+    {
+        if (!_permissions.TryGetValue(peer, out var permission)) _permissions[peer] = permission = new Permission(peer);
+        permission.ExpiresAt = time.After(Permission.Lifetime);
+        return permission;
+    }
+
+    public ChannelBinding? Channel(ushort number) => _channels.GetValueOrDefault(number);
+
+    public ChannelBinding? ChannelTo(TransportAddress peer) => _channelsByPeer.GetValueOrDefault(peer);
+
+    /// <summary>Binds a channel or starts its time anew; its permission, too (RFC 8656 §12.2).</summary>
+    public void Bind(ushort number, TransportAddress peer, EngineTime time)
+    {
+        var permission = Permit(peer.Address, time);
+        if (!_channels.TryGetValue(number, out var binding) || binding.Peer != peer || binding.Permission != permission)
+            _channels[number] = _channelsByPeer[peer] = binding = new ChannelBinding(number, peer, permission);
+        binding.ExpiresAt = time.After(ChannelBinding.Lifetime);
+    }
+
+    /// <summary>Forgets what has expired. Rules ask for liveness themselves; this only returns the memory.</summary>
+    public void Sweep(long now)
+    {
+        foreach (var binding in _channels.Values)
+        {
+            if (binding.HoldsItsNumber(now)) continue;
+            _channels.Remove(binding.Number);
+            _channelsByPeer.Remove(binding.Peer);
+        }
+
+        foreach (var permission in _permissions.Values)
+        {
+            if (!permission.IsLive(now)) _permissions.Remove(permission.Peer);
+        }
+    }
+}
+
+/// <summary>What an allocation has relayed.</summary>
+internal sealed class RelayTotals
+{
+    public long PacketsToPeers { get; set; }
+
+    public long BytesToPeers { get; set; }
+
+    public long PacketsToClient { get; set; }
+
+    public long BytesToClient { get; set; }
+}

@@ -1,0 +1,29 @@
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Turn.Engine;
+
+/// <summary>What carries a client's messages.</summary>
+internal enum ClientTransport : byte
+{
+    Udp,
+    Tcp,
+    Tls,
+}
+
+/// <summary>
+/// What identifies an allocation: the client's and the server's transport address and the protocol between them (RFC 8656 §3).
+/// </summary>
+internal readonly record struct FiveTuple(ClientTransport Transport, TransportAddress Client, TransportAddress Server)
+{
+    public bool IsStream => Transport != ClientTransport.Udp;
+}
+
+/// <summary>
+/// The way back to a client: a UDP listener, or the client's TCP or TLS stream. The engine only keeps it with the
+/// allocation; its host sends.
+/// </summary>
+internal abstract class ClientPath
+{
+    /// <summary>Sends or queues one message. Never waits and never throws: as over UDP, what cannot be sent is lost.</summary>
+    public abstract void Send(in TransportAddress client, ReadOnlySpan<byte> message);
+}

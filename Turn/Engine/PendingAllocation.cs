@@ -1,0 +1,24 @@
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Authorization;
+
+namespace WebRtcIms.Turn.Engine;
+
+/// <summary>
+/// An Allocate that the rules allow and that now needs what the engine cannot do: the shared caches asked and sockets
+/// bound. The host does both and calls <see cref="TurnEngine.Complete"/>, whatever came of it.
+/// </summary>
+internal sealed record PendingAllocation(
+    FiveTuple FiveTuple,
+    ClientPath Path,
+    Proof Proof,
+    TransactionId TransactionId,
+    uint LifetimeSeconds,
+    RelayRequest Relays,
+    Relay? Reserved)
+{
+    /// <summary>Set when one of two wanted families is not to be had: the answer says so in ADDRESS-ERROR-CODE.</summary>
+    public StunAddressFamily RefusedFamily { get; init; }
+
+    /// <summary>The request had a FINGERPRINT, and so will the answer.</summary>
+    public bool WithFingerprint { get; init; }
+}

@@ -1,0 +1,37 @@
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Turn.Engine;
+
+/// <summary>
+/// A bound relayed transport address. The engine keeps it with the allocation; its host binds, sends and closes.
+/// </summary>
+internal abstract class Relay(TransportAddress bound, TransportAddress advertised) : IDisposable
+{
+    /// <summary>Where the socket is bound.</summary>
+    public TransportAddress Bound { get; } = bound;
+
+    /// <summary>What clients and peers are told: another address than the bound one behind a one-to-one NAT.</summary>
+    public TransportAddress Advertised { get; } = advertised;
+
+    /// <summary>Sends one datagram to a peer. Never waits and never throws.</summary>
+    public abstract void Send(in TransportAddress peer, ReadOnlySpan<byte> payload);
+
+    /// <summary>Delivers what peers send to <paramref name="allocation"/> from now on.</summary>
+    public abstract void Start(Allocation allocation);
+
+    /// <summary>Gives the port back.</summary>
+    public abstract void Dispose();
+}
+
+/// <summary>Which relayed transport addresses an Allocate asks for.</summary>
+/// <param name="IPv4">An IPv4 address is wanted.</param>
+/// <param name="IPv6">An IPv6 address is wanted.</param>
+/// <param name="EvenPort">The port must be even (RFC 8656 §18.7).</param>
+/// <param name="ReserveNext">The next higher port is to be bound and kept, too.</param>
+internal readonly record struct RelayRequest(bool IPv4, bool IPv6, bool EvenPort, bool ReserveNext);
+
+/// <summary>
+/// The answer to a <see cref="PendingAllocation"/>: either an error, or the relays that were bound for it.
+/// </summary>
+internal readonly record struct AllocationDecision(
+    StunError Error, Relay? IPv4 = null, Relay? IPv6 = null, Relay? Reserved = null, object? Lease = null);

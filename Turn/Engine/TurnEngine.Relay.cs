@@ -1,0 +1,100 @@
+using WebRtcIms.Stun.Framing;
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Turn.Engine;
+
+/// <summary>
+/// The relay path: Send and ChannelData towards peers (RFC 8656 §11.2, §12.6), Data and ChannelData towards clients (§11.4,
+/// §12.7). No octet of payload is copied and nothing is allocated: headers are written into the room before it.
+/// </summary>
+internal sealed partial class TurnEngine
+{
+    /// <summary>
+    /// Octets to leave free before a peer's payload: a STUN header, XOR-PEER-ADDRESS for IPv6 and the header of DATA.
+    /// </summary>
+    public const int Headroom = StunHeader.Length + StunHeader.AttributeHeaderLength + 20 + StunHeader.AttributeHeaderLength;
+
+    /// <summary>Octets to leave free behind a peer's payload, for padding.</summary>
+    public const int Tailroom = 3;
+
+    /// <summary>Handles a datagram that a peer sent to a relay.</summary>
+    /// <param name="allocation">The relay's allocation.</param>
+    /// <param name="peer">Where it came from.</param>
+    /// <param name="buffer"><see cref="Headroom"/> free octets, the payload, and <see cref="Tailroom"/> free octets.</param>
+    /// <param name="time">Now.</param>
+    public Outcome HandlePeer(Allocation allocation, in TransportAddress peer, Span<byte> buffer, EngineTime time)
+    {
+        var now = time.Milliseconds;
+        if (now >= allocation.ExpiresAt) return Outcome.Drop(DropReason.NoAllocation);
+
+        var length = buffer.Length - Headroom - Tailroom;
+        var channel = allocation.ChannelTo(peer);
+        if (!(channel?.Permission.IsLive(now) ?? allocation.HasPermission(peer.Address, now))) return Outcome.Drop(DropReason.NoPermission);
+
+        allocation.Totals.PacketsToClient++;
+        allocation.Totals.BytesToClient += length;
+        return channel is not null && channel.IsLive(now)
+            ? WriteChannelData(allocation, channel.Number, buffer, length)
+            : WriteDataIndication(allocation, peer, buffer, length);
+    }
+
+    private Outcome HandleChannelData(ReadOnlySpan<byte> packet, in FiveTuple flow, EngineTime time)
+    {
+        if (!ChannelData.TryRead(packet, out var number, out var payload)) return Outcome.Drop(DropReason.Malformed);
+        if (Find(flow, time) is not { } allocation) return Outcome.Drop(DropReason.NoAllocation);
+
+        var channel = allocation.Channel(number);
+        if (channel is null || !channel.IsLive(time.Milliseconds)) return Outcome.Drop(DropReason.UnboundChannel);
+
+        // The binding lives for ten minutes, its permission for five: a client must renew it in time to be relayed.
+        if (!channel.Permission.IsLive(time.Milliseconds)) return Outcome.Drop(DropReason.NoPermission);
+        return ToPeer(allocation, channel.Peer, ChannelData.HeaderLength, payload.Length);
+    }
+
+    /// <summary>An indication has no answer: whatever is wrong with it, it is dropped (RFC 8656 §11.2).</summary>
+    private Outcome HandleSend(in StunMessageReader indication, in FiveTuple flow, EngineTime time)
+    {
+        if (Find(flow, time) is not { } allocation) return Outcome.Drop(DropReason.NoAllocation);
+        if (HasUnknownRequiredAttribute(indication)) return Outcome.Drop(DropReason.UnknownAttributeInIndication);
+        if (!indication.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer)) return Outcome.Drop(DropReason.Malformed);
+        if (!indication.TryGet(StunAttributeType.Data, out var payload)) return Outcome.Drop(DropReason.Malformed);
+        if (!allocation.HasPermission(peer.Address, time.Milliseconds)) return Outcome.Drop(DropReason.NoPermission);
+
+        indication.Octets.Overlaps(payload, out var offset);
+        return ToPeer(allocation, peer, offset, payload.Length);
+    }
+
+    private static Outcome ToPeer(Allocation allocation, in TransportAddress peer, int offset, int length)
+    {
+        if (allocation.RelayFor(peer.Address.Family) is not { } relay || peer.Port == 0) return Outcome.Drop(DropReason.PeerForbidden);
+        allocation.Totals.PacketsToPeers++;
+        allocation.Totals.BytesToPeers += length;
+        return Outcome.ToPeer(allocation, relay, peer, offset, length);
+    }
+
+    private static Outcome WriteChannelData(Allocation allocation, ushort number, Span<byte> buffer, int length)
+    {
+        var start = Headroom - ChannelData.HeaderLength;
+        ChannelData.WriteHeader(buffer[start..], number, length);
+
+        // Padding is for streams alone (RFC 8656 §12.5).
+        var total = ChannelData.HeaderLength + length;
+        if (!allocation.FiveTuple.IsStream) return Outcome.ToClient(allocation, start, total);
+        buffer[(Headroom + length)..].Clear();
+        return Outcome.ToClient(allocation, start, StunHeader.Padded(total));
+    }
+
+    private Outcome WriteDataIndication(Allocation allocation, in TransportAddress peer, Span<byte> buffer, int length)
+    {
+        var addressLength = peer.Address.Family == StunAddressFamily.IPv6 ? 20 : 8;
+        var start = Headroom - StunHeader.Length - (2 * StunHeader.AttributeHeaderLength) - addressLength;
+        Span<byte> transaction = stackalloc byte[TransactionId.Length];
+        random.NextBytes(transaction);
+
+        var message = buffer[start..];
+        var writer = new StunMessageWriter(message, StunMethod.Data, StunClass.Indication, new TransactionId(transaction));
+        writer.WriteXorAddress(StunAttributeType.XorPeerAddress, peer);
+        writer.WriteInPlace(StunAttributeType.Data, length);
+        return Outcome.ToClient(allocation, start, writer.Length);
+    }
+}

@@ -1,0 +1,220 @@
+using System.Text;
+using WebRtcIms.Stun.Framing;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Authorization;
+
+namespace WebRtcIms.Turn.Engine;
+
+/// <summary>
+/// The rules of RFC 8656, and nothing else: it is given octets, addresses and the time, and says what is to be sent where.
+/// It knows no socket, clock, cache or logger, so that every rule can be tested without one.
+/// </summary>
+/// <remarks>
+/// Not safe for several threads: its host calls it from one at a time. After each call the host closes what stands in
+/// <see cref="RelaysToClose"/> and gives back what <see cref="Ended"/> held.
+/// </remarks>
+internal sealed partial class TurnEngine(
+    EngineSettings settings, RequestAuthenticator authenticator, PeerPolicy peerPolicy, Random random)
+{
+    /// <summary>Room for the longest message that the engine writes by itself.</summary>
+    public const int ReplyBufferLength = 1024;
+
+    /// <summary>Attributes that a request may have; any other that must be understood makes it refused (RFC 8489 §6.3.1).</summary>
+    private static readonly HashSet<StunAttributeType> Understood =
+    [
+        StunAttributeType.Username, StunAttributeType.UserHash, StunAttributeType.Realm, StunAttributeType.Nonce,
+        StunAttributeType.PasswordAlgorithm, StunAttributeType.MessageIntegrity, StunAttributeType.MessageIntegritySha256,
+        StunAttributeType.AccessToken, StunAttributeType.MappedAddress, StunAttributeType.XorMappedAddress,
+        StunAttributeType.ErrorCode, StunAttributeType.UnknownAttributes,
+        StunAttributeType.Lifetime, StunAttributeType.XorPeerAddress, StunAttributeType.XorRelayedAddress, StunAttributeType.Data,
+        StunAttributeType.ChannelNumber, StunAttributeType.EvenPort, StunAttributeType.RequestedTransport,
+        StunAttributeType.RequestedAddressFamily, StunAttributeType.ReservationToken,
+    ];
+
+    private const int MaxUnknownReported = 16;
+
+    private readonly byte[] _software = Encoding.UTF8.GetBytes(settings.Software);
+    private readonly Dictionary<FiveTuple, Allocation> _allocations = [];
+    private readonly Dictionary<FiveTuple, PendingAllocation> _pending = [];
+    private readonly Dictionary<ulong, (Relay Relay, long ExpiresAt)> _reservations = [];
+
+    /// <summary>Relays that nothing uses any more; the host closes them and clears the list.</summary>
+    public List<Relay> RelaysToClose { get; } = [];
+
+    /// <summary>Allocations that have ended; the host gives back their leases and clears the list.</summary>
+    public List<Allocation> Ended { get; } = [];
+
+    public int AllocationCount => _allocations.Count;
+
+    /// <summary>Handles one packet, or one message of a stream, from a client.</summary>
+    /// <param name="packet">The octets.</param>
+    /// <param name="flow">Where they came from and where to.</param>
+    /// <param name="path">The way back.</param>
+    /// <param name="time">Now.</param>
+    /// <param name="reply">At least <see cref="ReplyBufferLength"/> octets.</param>
+    public Outcome HandleClient(ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path, EngineTime time, Span<byte> reply)
+    {
+        if (packet.IsEmpty) return Outcome.Drop(DropReason.Malformed);
+        if (ChannelData.IsChannelData(packet[0])) return HandleChannelData(packet, flow, time);
+        if (StunMessageReader.TryRead(packet, out var message) != StunParseStatus.Ok) return Outcome.Drop(DropReason.Malformed);
+        if (!message.FingerprintIsAbsentOrRight) return Outcome.Drop(DropReason.WrongFingerprint);
+
+        return (message.Class, message.Method) switch
+        {
+            (StunClass.Request, StunMethod.Binding) => HandleBinding(message, flow, reply),
+            (StunClass.Request, StunMethod.Allocate or StunMethod.Refresh or StunMethod.CreatePermission or StunMethod.ChannelBind) =>
+                HandleRequest(message, flow, path, time, reply),
+            (StunClass.Indication, StunMethod.Send) => HandleSend(message, flow, time),
+            _ => Outcome.Drop(DropReason.UnexpectedMessage),
+        };
+    }
+
+    /// <summary>The client's stream has ended, and the allocation with it (RFC 8656 §5).</summary>
+    public void StreamClosed(in FiveTuple flow)
+    {
+        _pending.Remove(flow);
+        if (_allocations.TryGetValue(flow, out var allocation)) End(allocation);
+    }
+
+    /// <summary>Ends what has expired. To be called about once a second.</summary>
+    public void Sweep(EngineTime time)
+    {
+        foreach (var allocation in _allocations.Values)
+        {
+            if (time.Milliseconds >= allocation.ExpiresAt) End(allocation);
+            else allocation.Sweep(time.Milliseconds);
+        }
+
+        foreach (var (token, reservation) in _reservations)
+        {
+            if (time.Milliseconds < reservation.ExpiresAt) continue;
+            _reservations.Remove(token);
+            RelaysToClose.Add(reservation.Relay);
+        }
+    }
+
+    /// <summary>Ends every allocation: the server stops.</summary>
+    public void EndAll()
+    {
+        foreach (var allocation in _allocations.Values) End(allocation);
+        foreach (var (relay, _) in _reservations.Values) RelaysToClose.Add(relay);
+        _reservations.Clear();
+        _pending.Clear();
+    }
+
+    /// <summary>Binding needs no credentials (RFC 8489 §12).</summary>
+    private Outcome HandleBinding(in StunMessageReader request, in FiveTuple flow, Span<byte> reply)
+    {
+        if (RefuseUnknownAttributes(request, default, reply, out var refusal)) return refusal;
+        var response = new StunMessageWriter(reply, StunMethod.Binding, StunClass.SuccessResponse, request.TransactionId);
+        response.WriteXorAddress(StunAttributeType.XorMappedAddress, flow.Client);
+        response.Write(StunAttributeType.Software, _software);
+        return Finish(ref response, request, StunMethod.Binding, StunError.None);
+    }
+
+    private Outcome HandleRequest(
+        in StunMessageReader request, in FiveTuple flow, ClientPath path, EngineTime time, Span<byte> reply)
+    {
+        var allocation = Find(flow, time);
+        var authentication = authenticator.Authenticate(request, flow, allocation, time);
+        if (authentication.Error != StunError.None) return Challenge(request, flow, authentication.Error, time, reply);
+
+        var proof = authentication.Proof;
+        if (RefuseUnknownAttributes(request, proof, reply, out var refusal)) return refusal;
+        if (request.Method == StunMethod.Allocate) return HandleAllocate(request, flow, path, allocation, proof, time, reply);
+
+        if (allocation is null) return Refuse(request, StunError.AllocationMismatch, proof, reply);
+        if (!MayUse(allocation, proof, request.Method)) return Refuse(request, StunError.WrongCredentials, proof, reply);
+        return request.Method switch
+        {
+            StunMethod.Refresh => HandleRefresh(request, flow, allocation, proof, time, reply),
+            StunMethod.CreatePermission => HandleCreatePermission(request, allocation, proof, time, reply),
+            _ => HandleChannelBind(request, allocation, proof, time, reply),
+        };
+    }
+
+    /// <summary>
+    /// RFC 8656 §5 wants the user name that made the allocation. A Refresh with another valid token is a renewal and comes
+    /// under another name (RFC 7635 §9).
+    /// </summary>
+    private static bool MayUse(Allocation allocation, in Proof proof, StunMethod method)
+    {
+        if (ReferenceEquals(allocation.Credential, proof.Credential)) return true;
+        if (method == StunMethod.Refresh) return allocation.Credential.Token is not null && proof.Credential.Token is not null;
+        return allocation.Credential.Username.SequenceEqual(proof.Credential.Username);
+    }
+
+    private Allocation? Find(in FiveTuple flow, EngineTime time)
+    {
+        if (!_allocations.TryGetValue(flow, out var allocation)) return null;
+        if (time.Milliseconds < allocation.ExpiresAt) return allocation;
+        End(allocation);
+        return null;
+    }
+
+    private void End(Allocation allocation)
+    {
+        if (!_allocations.Remove(allocation.FiveTuple)) return;
+        if (allocation.IPv4 is { } ipv4) RelaysToClose.Add(ipv4);
+        if (allocation.IPv6 is { } ipv6) RelaysToClose.Add(ipv6);
+        Ended.Add(allocation);
+    }
+
+    /// <summary>RFC 8489 §6.3.1; the list is bounded, so that a request full of them costs no more than another.</summary>
+    private bool RefuseUnknownAttributes(in StunMessageReader request, Proof proof, Span<byte> reply, out Outcome refusal)
+    {
+        Span<StunAttributeType> unknown = stackalloc StunAttributeType[MaxUnknownReported];
+        var count = 0;
+        foreach (var attribute in request)
+        {
+            if (!attribute.Type.IsComprehensionRequired() || IsUnderstood(attribute.Type)) continue;
+            if (unknown[..count].Contains(attribute.Type)) continue;
+            if (count < unknown.Length) unknown[count++] = attribute.Type;
+        }
+
+        refusal = count == 0 ? default : Refuse(request, StunError.UnknownAttribute, proof, reply, unknown[..count]);
+        return count > 0;
+    }
+
+    private bool IsUnderstood(StunAttributeType type) =>
+        type == StunAttributeType.AccessToken ? authenticator.AcceptsTokens : Understood.Contains(type);
+
+    private static bool HasUnknownRequiredAttribute(in StunMessageReader indication)
+    {
+        foreach (var attribute in indication)
+        {
+            if (attribute.Type.IsComprehensionRequired() && !Understood.Contains(attribute.Type)) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>An answer to a request whose sender is unknown: it carries no integrity (RFC 8489 §9.2.4).</summary>
+    private Outcome Challenge(in StunMessageReader request, in FiveTuple flow, StunError error, EngineTime time, Span<byte> reply)
+    {
+        var response = new StunMessageWriter(reply, request.Method, StunClass.ErrorResponse, request.TransactionId);
+        response.WriteErrorCode(error);
+        if (error is StunError.Unauthenticated or StunError.StaleNonce) authenticator.WriteChallenge(ref response, flow, time);
+        if (error == StunError.UnknownAttribute) response.WriteUnknownAttributes([StunAttributeType.AccessToken]);
+        response.Write(StunAttributeType.Software, _software);
+        return Finish(ref response, request, request.Method, error);
+    }
+
+    private Outcome Refuse(
+        in StunMessageReader request, StunError error, in Proof proof, Span<byte> reply, ReadOnlySpan<StunAttributeType> unknown = default)
+    {
+        var response = new StunMessageWriter(reply, request.Method, StunClass.ErrorResponse, request.TransactionId);
+        response.WriteErrorCode(error);
+        if (!unknown.IsEmpty) response.WriteUnknownAttributes(unknown);
+        response.Write(StunAttributeType.Software, _software);
+        if (proof.Credential is not null) proof.Sign(ref response);
+        return Finish(ref response, request, request.Method, error);
+    }
+
+    /// <summary>A client that uses FINGERPRINT is answered with one (RFC 8489 §14.7); Chromium, which does not, is spared it.</summary>
+    private static Outcome Finish(ref StunMessageWriter response, in StunMessageReader request, StunMethod method, StunError error)
+    {
+        if (request.HasFingerprint) response.AddFingerprint();
+        return Outcome.Reply(response.Length, method, error);
+    }
+}

@@ -1,0 +1,90 @@
+using System.Net;
+using System.Net.Sockets;
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Turn.Transport;
+
+/// <summary>
+/// A bound UDP socket that hands every datagram to a callback and sends without waiting. Used for listeners and relays.
+/// </summary>
+internal sealed class DatagramSocket : IDisposable
+{
+    // Bursts of video fill the default of 208 KiB within milliseconds.
+    private const int BufferSize = 1 << 20;
+
+    // SIO_UDP_CONNRESET: Windows otherwise reports an ICMP error for an earlier datagram as an error of the next receive.
+    private const int UdpConnectionReset = -1744830452;
+
+    private readonly Socket _socket;
+    private readonly AddressFamily _family;
+    private readonly ThreadLocal<SocketAddress> _destination;
+
+    /// <exception cref="SocketException">The address cannot be bound.</exception>
+    public DatagramSocket(IPEndPoint endpoint)
+    {
+        _family = endpoint.AddressFamily;
+        _destination = new ThreadLocal<SocketAddress>(() => SocketAddresses.Create(_family));
+        _socket = new Socket(_family, SocketType.Dgram, ProtocolType.Udp);
+        try
+        {
+            _socket.ReceiveBufferSize = BufferSize;
+            _socket.SendBufferSize = BufferSize;
+            if (OperatingSystem.IsWindows()) _socket.IOControl(UdpConnectionReset, [0, 0, 0, 0], null);
+            _socket.Bind(endpoint);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public TransportAddress LocalAddress => TransportAddress.From((IPEndPoint)_socket.LocalEndPoint!);
+
+    /// <summary>Called with the sender and a buffer that has the payload between <c>headroom</c> and <c>tailroom</c> free octets.</summary>
+    public delegate void Receiver(in TransportAddress sender, Span<byte> buffer);
+
+    /// <summary>Receives until the socket is closed.</summary>
+    public async Task ReceiveAsync(int headroom, int tailroom, Receiver receiver)
+    {
+        const int LargestDatagram = 65507;
+        var buffer = GC.AllocateUninitializedArray<byte>(headroom + LargestDatagram + tailroom);
+        var sender = SocketAddresses.Create(_family);
+        while (true)
+        {
+            try
+            {
+                var length = await _socket.ReceiveFromAsync(
+                    buffer.AsMemory(headroom, LargestDatagram), SocketFlags.None, sender).ConfigureAwait(false);
+                receiver(SocketAddresses.Read(sender), buffer.AsSpan(0, headroom + length + tailroom));
+            }
+            catch (Exception error) when (error is ObjectDisposedException || error is SocketException { SocketErrorCode: SocketError.OperationAborted })
+            {
+                return;
+            }
+            catch (SocketException)
+            {
+                // An ICMP error about a datagram sent earlier; the socket is as good as before.
+            }
+        }
+    }
+
+    /// <summary>False when the datagram could not be sent: it is lost, as any datagram may be.</summary>
+    public bool Send(in TransportAddress destination, ReadOnlySpan<byte> payload)
+    {
+        var address = _destination.Value!;
+        SocketAddresses.Write(destination, address);
+        try
+        {
+            // The asynchronous overload with a SocketAddress must not run twice at once on one socket; this one may.
+            return _socket.SendTo(payload, SocketFlags.None, address) == payload.Length;
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    // The thread-locals go with the garbage collector: another thread may be sending just now.
+    public void Dispose() => _socket.Dispose();
+}

@@ -1,0 +1,40 @@
+using System.Net;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine;
+
+namespace WebRtcIms.Turn.Transport;
+
+/// <summary>Takes what a peer sent to an allocation's relay; the buffer has the engine's headroom and tailroom.</summary>
+internal delegate void PeerReceiver(Allocation allocation, in TransportAddress peer, Span<byte> buffer);
+
+/// <summary>A relayed transport address on a socket of its own.</summary>
+internal sealed class RelaySocket : Relay
+{
+    private readonly DatagramSocket _socket;
+    private readonly PeerReceiver _onPeer;
+    private readonly Action _onClosed;
+    private int _closed;
+
+    /// <exception cref="System.Net.Sockets.SocketException">The port is taken.</exception>
+    public RelaySocket(IPEndPoint bind, InternetAddress advertise, PeerReceiver onPeer, Action onClosed)
+        : base(TransportAddress.From(bind), new TransportAddress(advertise, (ushort)bind.Port))
+    {
+        _socket = new DatagramSocket(bind);
+        _onPeer = onPeer;
+        _onClosed = onClosed;
+    }
+
+    public override void Start(Allocation allocation) => _ = _socket.ReceiveAsync(
+        TurnEngine.Headroom,
+        TurnEngine.Tailroom,
+        (in TransportAddress sender, Span<byte> buffer) => _onPeer(allocation, sender, buffer));
+
+    public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload) => _socket.Send(peer, payload);
+
+    public override void Dispose()
+    {
+        if (Interlocked.Exchange(ref _closed, 1) != 0) return;
+        _socket.Dispose();
+        _onClosed();
+    }
+}

@@ -1,0 +1,103 @@
+using System.Net;
+using System.Net.Sockets;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine;
+
+namespace WebRtcIms.Turn.Transport;
+
+/// <summary>Binds the sockets that an allocation's relayed transport addresses stand for.</summary>
+internal sealed class RelaySockets
+{
+    // Ports of the range that other programs hold; after this many in a row the range is as good as full.
+    private const int MaxAttempts = 32;
+
+    private readonly Lock _gate = new();
+    private readonly Family? _ipv4;
+    private readonly Family? _ipv6;
+
+    public RelaySockets(TurnSettings settings, Random random)
+    {
+        _ipv4 = Family.From(settings, AddressFamily.InterNetwork, random);
+        _ipv6 = Family.From(settings, AddressFamily.InterNetworkV6, random);
+    }
+
+    public bool HasIPv4 => _ipv4 is not null;
+
+    public bool HasIPv6 => _ipv6 is not null;
+
+    /// <summary>Binds what is asked for; 508 when a port cannot be had, and then nothing stays bound.</summary>
+    public AllocationDecision Bind(RelayRequest request, PeerReceiver onPeer)
+    {
+        Relay? ipv4 = null, ipv6 = null, reserved = null;
+        var bound = (!request.IPv4 || TryBind(_ipv4, request, onPeer, out ipv4, out reserved))
+            && (!request.IPv6 || TryBind(_ipv6, request, onPeer, out ipv6, out reserved));
+        if (bound) return new AllocationDecision(StunError.None, ipv4, ipv6, reserved);
+
+        ipv4?.Dispose();
+        reserved?.Dispose();
+        return new AllocationDecision(StunError.InsufficientCapacity);
+    }
+
+    private bool TryBind(Family? family, RelayRequest request, PeerReceiver onPeer, out Relay? relay, out Relay? next)
+    {
+        relay = next = null;
+        if (family is null) return false;
+        var taken = new List<ushort>();
+        try
+        {
+            for (var attempt = 0; attempt < MaxAttempts; attempt++)
+            {
+                if (!TryTake(family, request, out var port)) return false;
+                relay = TryOpen(family, port, onPeer);
+                if (request.ReserveNext && relay is not null) next = TryOpen(family, (ushort)(port + 1), onPeer);
+                if (relay is not null && (next is not null || !request.ReserveNext)) return true;
+
+                // Another program has one of the ports. Keep them aside until a pair is found, or all attempts are used.
+                if (relay is null) taken.Add(port);
+                else relay.Dispose();
+                relay = null;
+                if (request.ReserveNext) taken.Add((ushort)(port + 1));
+            }
+
+            return false;
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                foreach (var port in taken) family.Ports.Return(port);
+            }
+        }
+    }
+
+    private bool TryTake(Family family, RelayRequest request, out ushort port)
+    {
+        lock (_gate)
+            return request.EvenPort ? family.Ports.TryTakeEven(request.ReserveNext, out port) : family.Ports.TryTake(out port);
+    }
+
+    private RelaySocket? TryOpen(Family family, ushort port, PeerReceiver onPeer)
+    {
+        try
+        {
+            return new RelaySocket(new IPEndPoint(family.Bind, port), family.Advertise, onPeer, () =>
+            {
+                lock (_gate) family.Ports.Return(port);
+            });
+        }
+        catch (SocketException)
+        {
+            return null;
+        }
+    }
+
+    private sealed record Family(IPAddress Bind, InternetAddress Advertise, RelayPortRange Ports)
+    {
+        public static Family? From(TurnSettings settings, AddressFamily family, Random random)
+        {
+            if (settings.RelayBindAddress(family) is not { } bind) return null;
+            var advertise = settings.AdvertisedAddress(family) ?? bind;
+            return new Family(bind, InternetAddress.From(advertise), new RelayPortRange(settings.RelayPorts.Min, settings.RelayPorts.Max, random));
+        }
+    }
+}

@@ -1,0 +1,92 @@
+using System.Buffers;
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using WebRtcIms.Stun.Framing;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine;
+
+namespace WebRtcIms.Turn.Transport;
+
+/// <summary>
+/// The server's TCP side, on Kestrel: takes messages out of the stream and gives them to the server. An allocation ends
+/// with its stream (RFC 8656 §5).
+/// </summary>
+internal sealed class TurnConnectionHandler(TurnServer server, TimeProvider clock) : ConnectionHandler
+{
+    // A client that stops in the middle of a message holds memory for nobody's benefit.
+    private static readonly TimeSpan FrameTimeout = TimeSpan.FromSeconds(30);
+
+    public override async Task OnConnectedAsync(ConnectionContext connection)
+    {
+        var transport = connection.Features.Get<ITlsHandshakeFeature>() is null ? ClientTransport.Tcp : ClientTransport.Tls;
+        var flow = new FiveTuple(transport, Address(connection.RemoteEndPoint), Address(connection.LocalEndPoint));
+        await using var path = new StreamPath(connection);
+        try
+        {
+            await ReadAsync(connection, flow, path);
+        }
+        catch (Exception error) when (error is ConnectionResetException or ConnectionAbortedException or OperationCanceledException or IOException)
+        {
+            // The client is gone; how it went makes no difference.
+        }
+        finally
+        {
+            server.StreamClosed(flow);
+        }
+    }
+
+    private async Task ReadAsync(ConnectionContext connection, FiveTuple flow, StreamPath path)
+    {
+        var input = connection.Transport.Input;
+        using var stalled = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
+        while (true)
+        {
+            var read = await input.ReadAsync(stalled.Token);
+            var buffer = read.Buffer;
+            if (!TakeMessages(ref buffer, flow, path)) return;
+
+            stalled.CancelAfter(buffer.IsEmpty ? Timeout.InfiniteTimeSpan : FrameTimeout);
+            input.AdvanceTo(buffer.Start, buffer.End);
+            if (read.IsCompleted) return;
+        }
+    }
+
+    /// <summary>Handles all whole messages and leaves the rest; false when the stream cannot be followed any more.</summary>
+    private bool TakeMessages(ref ReadOnlySequence<byte> buffer, in FiveTuple flow, StreamPath path)
+    {
+        Span<byte> prefix = stackalloc byte[StreamFraming.PrefixLength];
+        while (buffer.Length >= StreamFraming.PrefixLength)
+        {
+            buffer.Slice(0, StreamFraming.PrefixLength).CopyTo(prefix);
+            var length = StreamFraming.FrameLength(prefix);
+            if (length == 0) return false;
+            if (buffer.Length < length) return true;
+            Handle(buffer.Slice(0, length), flow, path);
+            buffer = buffer.Slice(length);
+        }
+
+        return true;
+    }
+
+    private void Handle(in ReadOnlySequence<byte> message, in FiveTuple flow, StreamPath path)
+    {
+        if (message.IsSingleSegment)
+        {
+            server.Receive(message.FirstSpan, flow, path);
+            return;
+        }
+
+        var length = (int)message.Length;
+        var copy = ArrayPool<byte>.Shared.Rent(length);
+        message.CopyTo(copy);
+        server.Receive(copy.AsSpan(0, length), flow, path);
+        ArrayPool<byte>.Shared.Return(copy);
+    }
+
+    private static TransportAddress Address(EndPoint? endpoint)
+    {
+        var ip = (IPEndPoint)endpoint!;
+        return TransportAddress.From(ip.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(ip.Address.MapToIPv4(), ip.Port) : ip);
+    }
+}

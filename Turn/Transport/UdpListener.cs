@@ -1,0 +1,34 @@
+using System.Net;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine;
+
+namespace WebRtcIms.Turn.Transport;
+
+/// <summary>The server's UDP side on one address.</summary>
+internal sealed class UdpListener : ClientPath, IDisposable
+{
+    private readonly DatagramSocket _socket;
+    private readonly TransportAddress _local;
+    private readonly TurnServer _server;
+
+    /// <exception cref="System.Net.Sockets.SocketException">The address cannot be bound.</exception>
+    public UdpListener(IPEndPoint endpoint, TurnServer server)
+    {
+        _socket = new DatagramSocket(endpoint);
+        _local = TransportAddress.From(endpoint);
+        _server = server;
+    }
+
+    public Task ReceiveAsync() => _socket.ReceiveAsync(headroom: 0, tailroom: 0, Receive);
+
+    public override void Send(in TransportAddress client, ReadOnlySpan<byte> message) => _socket.Send(client, message);
+
+    public void Dispose() => _socket.Dispose();
+
+    private void Receive(in TransportAddress sender, Span<byte> datagram)
+    {
+        // Nobody can be answered at port 0, and an answer to ourselves would come back for ever.
+        if (sender.Port == 0 || sender == _local) return;
+        _server.Receive(datagram, new FiveTuple(ClientTransport.Udp, sender, _local), this);
+    }
+}

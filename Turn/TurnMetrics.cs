@@ -1,0 +1,59 @@
+using System.Diagnostics.Metrics;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine;
+
+namespace WebRtcIms.Turn;
+
+/// <summary>Counters of the meter <c>WebRtcIms.Turn</c>. Relayed packets are counted here and never traced.</summary>
+internal sealed class TurnMetrics
+{
+    private readonly Meter _meter;
+    private readonly Counter<long> _requests;
+    private readonly Counter<long> _drops;
+
+    public TurnMetrics(IMeterFactory factory)
+    {
+        _meter = factory.Create("WebRtcIms.Turn");
+        _requests = _meter.CreateCounter<long>("turn.requests", description: "STUN and TURN requests, by method and error code (0: success)");
+        _drops = _meter.CreateCounter<long>("turn.relay.drops", description: "Packets dropped, by reason");
+        _meter.CreateObservableCounter(
+            "turn.relay.packets", () => Observe(counter => counter.Packets), description: "Datagrams relayed, by direction");
+        _meter.CreateObservableCounter(
+            "turn.relay.bytes", () => Observe(counter => counter.Bytes), "By", "Octets of payload relayed, by direction");
+    }
+
+    public RelayCounter ToPeers { get; } = new();
+
+    public RelayCounter ToClients { get; } = new();
+
+    public void ObserveAllocations(Func<int> count) =>
+        _meter.CreateObservableGauge("turn.allocations", count, description: "Live allocations");
+
+    public void CountRequest(StunMethod method, StunError error) => _requests.Add(
+        1, new KeyValuePair<string, object?>("turn.method", method.ToString()), new KeyValuePair<string, object?>("turn.error_code", (int)error));
+
+    public void CountDrop(DropReason reason) => _drops.Add(1, new KeyValuePair<string, object?>("reason", reason.ToString()));
+
+    private IEnumerable<Measurement<long>> Observe(Func<RelayCounter, long> read)
+    {
+        yield return new(read(ToPeers), new KeyValuePair<string, object?>("direction", "to_peer"));
+        yield return new(read(ToClients), new KeyValuePair<string, object?>("direction", "to_client"));
+    }
+}
+
+/// <summary>Packets and octets of one direction; two additions per packet.</summary>
+internal sealed class RelayCounter
+{
+    private long _packets;
+    private long _bytes;
+
+    public long Packets => Interlocked.Read(ref _packets);
+
+    public long Bytes => Interlocked.Read(ref _bytes);
+
+    public void Count(int bytes)
+    {
+        Interlocked.Increment(ref _packets);
+        Interlocked.Add(ref _bytes, bytes);
+    }
+}

@@ -1,0 +1,77 @@
+using System.Security.Cryptography;
+using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Turn.Authorization;
+using WebRtcIms.Turn.Caching;
+using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Transport;
+
+namespace WebRtcIms.Turn;
+
+/// <summary>Builds the server from its settings.</summary>
+internal static class TurnServices
+{
+    /// <exception cref="StartupException">The settings have mistakes; the message lists them all.</exception>
+    public static TurnSettings ReadTurnSettings(this IConfiguration configuration)
+    {
+        var settings = configuration.GetSection("Turn").Get<TurnSettings>() ?? new TurnSettings();
+        var problems = settings.Validate().ToList();
+        if (problems.Count > 0) throw new StartupException("The settings cannot be used:\n  " + string.Join("\n  ", problems));
+        return settings;
+    }
+
+    public static void AddTurn(this IHostApplicationBuilder builder, TurnSettings settings)
+    {
+        var services = builder.Services;
+        var keys = settings.Keys.ConvertAll(key => key.ToKey());
+        services.AddSingleton(settings);
+        services.AddSingleton(new AccessTokenKeyRing(keys));
+        services.AddSingleton(Random.Shared);
+        services.AddSingleton(provider => new NonceIssuer(
+            NonceKey(settings), settings.BrowserProfile.Enabled || settings.StaticUsers.Count > 0, provider.GetRequiredService<Random>()));
+        services.AddSingleton(new AuthenticationSettings(
+            settings.ServerName,
+            settings.Realm,
+            settings.BrowserProfile.Enabled,
+            settings.StaticUsers.ConvertAll(user => Credential.FromStaticUser(user.Name, user.Password, settings.Realm))));
+        services.AddSingleton<RequestAuthenticator>();
+        services.AddSingleton(PeerPolicyFrom(settings));
+        services.AddSingleton(provider => new EngineSettings
+        {
+            RelaysIPv4 = provider.GetRequiredService<RelaySockets>().HasIPv4,
+            RelaysIPv6 = provider.GetRequiredService<RelaySockets>().HasIPv6,
+            Rfc5766Channels = settings.Rfc5766Channels,
+        });
+        services.AddSingleton<TurnEngine>();
+        services.AddSingleton<RelaySockets>();
+        services.AddSingleton<TurnMetrics>();
+        services.AddSingleton<ReplayCache>();
+        services.AddSingleton(new AllocationQuotas(settings.Quotas));
+        if (builder.AddRedisClient()) services.AddSingleton<TokenCache>();
+        services.AddSingleton(provider => new AllocationAdmission(
+            provider.GetRequiredService<AllocationQuotas>(),
+            provider.GetRequiredService<ReplayCache>(),
+            provider.GetService<TokenCache>(),
+            settings,
+            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<TurnServer>();
+        services.AddHostedService(provider => provider.GetRequiredService<TurnServer>());
+        services.AddHostedService<UdpListenerService>();
+    }
+
+    /// <summary>
+    /// All nodes with the same long-term key accept each other's nonces, so a client may be moved between them. Without one
+    /// the nonces are this process's own.
+    /// </summary>
+    private static byte[] NonceKey(TurnSettings settings) => settings.Keys.Count == 0
+        ? RandomNumberGenerator.GetBytes(32)
+        : HKDF.DeriveKey(HashAlgorithmName.SHA256, Convert.FromBase64String(settings.Keys[0].Key), 32, info: "webrtcims turn nonce"u8.ToArray());
+
+    private static PeerPolicy PeerPolicyFrom(TurnSettings settings)
+    {
+        var allowed = settings.AllowedPeers.ConvertAll(AddressRange.Parse);
+        var denied = settings.DeniedPeers.ConvertAll(AddressRange.Parse);
+        if (settings.PeerPolicy == PeerPolicyMode.AllowLoopback) allowed.AddRange(PeerPolicy.Loopback);
+        return new PeerPolicy(allowed, denied, always: []);
+    }
+}

@@ -1,0 +1,205 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Turn.Engine;
+
+namespace WebRtcIms.Turn;
+
+/// <summary>What an Allocate does when the shared caches do not answer within their budget.</summary>
+internal enum CacheUnavailablePolicy
+{
+    /// <summary>Go on with the caches of this node; /health says Degraded.</summary>
+    AllowLocal,
+
+    /// <summary>Refuse with 508.</summary>
+    Deny,
+}
+
+/// <summary>How peers are judged before the allow and deny lists.</summary>
+internal enum PeerPolicyMode
+{
+    /// <summary>Every special-purpose range is denied.</summary>
+    Default,
+
+    /// <summary>Loopback addresses are allowed: for a system that runs on one machine.</summary>
+    AllowLoopback,
+}
+
+/// <summary>The section <c>Turn</c> of the configuration.</summary>
+internal sealed class TurnSettings
+{
+    /// <summary>THIRD-PARTY-AUTHORIZATION, and the audience that the authorization server makes tokens for.</summary>
+    public string ServerName { get; set; } = "turn.webrtcims.local";
+
+    public string Realm { get; set; } = "webrtcims.local";
+
+    public List<TurnKeySettings> Keys { get; set; } = [];
+
+    public List<StaticUserSettings> StaticUsers { get; set; } = [];
+
+    public BrowserProfileSettings BrowserProfile { get; set; } = new();
+
+    /// <summary>One address or several, separated by commas; 0.0.0.0 and :: stand for every address of this machine.</summary>
+    public string ListenAddress { get; set; } = "127.0.0.1";
+
+    public int Port { get; set; } = 3478;
+
+    /// <summary>Where relays are bound; by default the first listening address of each family.</summary>
+    public string? RelayAddress { get; set; }
+
+    /// <summary>What clients are told instead of the bound relay address: the public side of a one-to-one NAT.</summary>
+    public string? PublicAddress { get; set; }
+
+    public RelayPortSettings RelayPorts { get; set; } = new();
+
+    public PeerPolicyMode PeerPolicy { get; set; }
+
+    /// <summary>Ranges such as 10.1.0.0/16 that may be relayed to although they are special.</summary>
+    public List<string> AllowedPeers { get; set; } = [];
+
+    public List<string> DeniedPeers { get; set; } = [];
+
+    public QuotaSettings Quotas { get; set; } = new();
+
+    public bool Rfc5766Channels { get; set; }
+
+    public CacheUnavailablePolicy OnCacheUnavailable { get; set; }
+
+    /// <summary>Every mistake, each with the key to change; empty when there is none.</summary>
+    public IEnumerable<string> Validate()
+    {
+        if (string.IsNullOrWhiteSpace(ServerName) || ServerName.Length > 255) yield return "Turn:ServerName must have 1 to 255 characters";
+        if (string.IsNullOrWhiteSpace(Realm) || Realm.Length > 127) yield return "Turn:Realm must have 1 to 127 characters";
+        if (Port is < 1 or > 65535) yield return "Turn:Port must be from 1 to 65535";
+        if (RelayPorts.Min < 1024 || RelayPorts.Max > 65535 || RelayPorts.Min > RelayPorts.Max)
+            yield return "Turn:RelayPorts:Min and Turn:RelayPorts:Max must be a range within 1024 to 65535";
+        if (Keys.Count == 0 && StaticUsers.Count == 0)
+            yield return "Turn:Keys is empty: give at least one key as Turn:Keys:0:Kid and Turn:Keys:0:Key (or Turn:StaticUsers)";
+
+        for (var i = 0; i < Keys.Count; i++)
+        {
+            if (Keys[i].Problem() is { } problem) yield return $"Turn:Keys:{i}:{problem}";
+        }
+
+        foreach (var kid in Keys.GroupBy(key => key.Kid).Where(group => group.Count() > 1)) yield return $"Turn:Keys has the Kid '{kid.Key}' twice";
+        for (var i = 0; i < StaticUsers.Count; i++)
+        {
+            if (StaticUsers[i].Name.Length == 0 || StaticUsers[i].Password.Length == 0)
+                yield return $"Turn:StaticUsers:{i} needs a Name and a Password";
+        }
+
+        foreach (var text in Split(ListenAddress).Where(text => !IPAddress.TryParse(text, out _))) yield return $"Turn:ListenAddress: '{text}' is no IP address";
+        foreach (var text in Split(RelayAddress).Where(text => !IPAddress.TryParse(text, out _))) yield return $"Turn:RelayAddress: '{text}' is no IP address";
+        foreach (var text in Split(PublicAddress).Where(text => !IPAddress.TryParse(text, out _))) yield return $"Turn:PublicAddress: '{text}' is no IP address";
+        foreach (var text in AllowedPeers.Where(text => !AddressRange.TryParse(text, out _))) yield return $"Turn:AllowedPeers: '{text}' is no range such as 10.1.0.0/16";
+        foreach (var text in DeniedPeers.Where(text => !AddressRange.TryParse(text, out _))) yield return $"Turn:DeniedPeers: '{text}' is no range such as 10.1.0.0/16";
+        foreach (var problem in Quotas.Problems()) yield return problem;
+    }
+
+    /// <summary>The addresses to listen on, with the wildcards written out.</summary>
+    public IReadOnlyList<IPAddress> ListenAddresses() =>
+        [.. Split(ListenAddress).Select(IPAddress.Parse).SelectMany(Expand).Distinct()];
+
+    /// <summary>Where relays of a family are bound; null when the server has no address of it.</summary>
+    public IPAddress? RelayBindAddress(AddressFamily family) =>
+        Split(RelayAddress).Select(IPAddress.Parse).Concat(RelayAddress is null ? ListenAddresses() : [])
+            .FirstOrDefault(address => address.AddressFamily == family);
+
+    /// <summary>What clients are told about relays of a family, when it is not where they are bound.</summary>
+    public IPAddress? AdvertisedAddress(AddressFamily family) =>
+        Split(PublicAddress).Select(IPAddress.Parse).FirstOrDefault(address => address.AddressFamily == family);
+
+    private static string[] Split(string? text) =>
+        (text ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
+    // A socket bound to a wildcard does not say which address a datagram came to, and an answer must leave from that
+    // one (RFC 8489 §6.3.1.2).
+    private static IEnumerable<IPAddress> Expand(IPAddress address)
+    {
+        if (!address.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any)) return [address];
+        return NetworkInterface.GetAllNetworkInterfaces()
+            .Where(network => network.OperationalStatus == OperationalStatus.Up)
+            .SelectMany(network => network.GetIPProperties().UnicastAddresses)
+            .Select(unicast => unicast.Address)
+            .Where(unicast => unicast.AddressFamily == address.AddressFamily && !unicast.IsIPv6LinkLocal);
+    }
+}
+
+/// <summary>A long-term key K shared with the authorization server (RFC 7635 §4.1).</summary>
+internal sealed class TurnKeySettings
+{
+    public string Kid { get; set; } = "";
+
+    /// <summary>K in base64.</summary>
+    public string Key { get; set; } = "";
+
+    public string Algorithm { get; set; } = "A256GCM";
+
+    public DateTimeOffset? NotAfter { get; set; }
+
+    /// <summary>Never says what the key is.</summary>
+    public string? Problem()
+    {
+        if (Kid.Length is 0 or > 128 || Kid.Contains('~', StringComparison.Ordinal)) return "Kid must have 1 to 128 characters and no '~'";
+        if (!AccessTokenAlgorithms.TryParse(Algorithm, out var algorithm)) return "Algorithm must be A256GCM or A128GCM";
+        var octets = new byte[Key.Length];
+        if (!Convert.TryFromBase64String(Key, octets, out var length)) return "Key must be base64";
+        return length < algorithm.KeyLength() ? $"Key must have {algorithm.KeyLength()} octets or more for {Algorithm}" : null;
+    }
+
+    public AccessTokenKey ToKey()
+    {
+        _ = AccessTokenAlgorithms.TryParse(Algorithm, out var algorithm);
+        return new AccessTokenKey(Kid, algorithm, Convert.FromBase64String(Key), NotAfter);
+    }
+}
+
+/// <summary>A long-term user without a token (RFC 8489 §9.2).</summary>
+internal sealed class StaticUserSettings
+{
+    public string Name { get; set; } = "";
+
+    public string Password { get; set; } = "";
+}
+
+/// <summary>Whether tokens may travel in USERNAME, which is how browsers can send one.</summary>
+internal sealed class BrowserProfileSettings
+{
+    public bool Enabled { get; set; } = true;
+}
+
+/// <summary>Ports for relays; RFC 8656 §7.2 recommends 49152 to 65535.</summary>
+internal sealed class RelayPortSettings
+{
+    public int Min { get; set; } = 49152;
+
+    public int Max { get; set; } = 65535;
+}
+
+/// <summary>
+/// Live allocations at most. A browser makes one for each interface and server address and prunes most of them within
+/// milliseconds, so a call takes several for a moment.
+/// </summary>
+internal sealed class QuotaSettings
+{
+    public int PerToken { get; set; } = 24;
+
+    /// <summary>Client addresses from which one token may be used: a phone may change networks in a call.</summary>
+    public int AddressesPerToken { get; set; } = 4;
+
+    public int PerUser { get; set; } = 48;
+
+    public int PerClientAddress { get; set; } = 1000;
+
+    public int Total { get; set; } = 16000;
+
+    public IEnumerable<string> Problems()
+    {
+        if (PerToken < 1) yield return "Turn:Quotas:PerToken must be at least 1";
+        if (AddressesPerToken < 1) yield return "Turn:Quotas:AddressesPerToken must be at least 1";
+        if (PerUser < 1) yield return "Turn:Quotas:PerUser must be at least 1";
+        if (PerClientAddress < 1) yield return "Turn:Quotas:PerClientAddress must be at least 1";
+        if (Total < 1) yield return "Turn:Quotas:Total must be at least 1";
+    }
+}
