@@ -9,10 +9,12 @@ try
     builder.AddServiceDefaults();
     var settings = builder.Configuration.ReadTurnSettings();
     builder.AddTurn(settings);
-    builder.WebHost.ConfigureKestrel(kestrel =>
+
+    // Kestrel takes its endpoints either from ASPNETCORE_URLS or from code; with TURN in code, management must be there, too.
+    var managementUrls = builder.Configuration["urls"] ?? "http://localhost:8083";
+    builder.WebHost.UseUrls().ConfigureKestrel(kestrel =>
     {
-        // Endpoints given in code replace those of ASPNETCORE_URLS, so the management address is listed, too.
-        foreach (var url in (builder.Configuration["urls"] ?? "http://localhost:8083").Split(';')) ManagementEndpoint.Listen(kestrel, url);
+        foreach (var url in managementUrls.Split(';')) ManagementEndpoint.Listen(kestrel, url);
         foreach (var address in settings.ListenAddresses())
             kestrel.Listen(new IPEndPoint(address, settings.Port), listen => listen.UseConnectionHandler<TurnConnectionHandler>());
     });
