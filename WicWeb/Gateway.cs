@@ -1,0 +1,54 @@
+using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.ServiceDiscovery;
+using Yarp.ReverseProxy.Transforms;
+
+namespace WebRtcIms.WicWeb;
+
+/// <summary>
+/// What the gateway forwards: <c>/api/**</c> to the WWSF, with the path as it came. Nothing else of a backend can be reached:
+/// no health endpoint, no token endpoint. The caller's <c>traceparent</c> goes on through the gateway's own span.
+/// </summary>
+internal static class Gateway
+{
+    // The largest request is a log-in: user name and password.
+    private const int MaxRequestBodyBytes = 16 * 1024;
+
+    private static readonly RouteConfig[] Routes =
+    [
+        new() { RouteId = "wwsf", ClusterId = "wwsf", Match = new RouteMatch { Path = "/api/{**rest}" } },
+    ];
+
+    private static readonly ClusterConfig[] Clusters =
+    [
+        new()
+        {
+            ClusterId = "wwsf",
+            Destinations = new Dictionary<string, DestinationConfig> { ["wwsf"] = new() { Address = "https+http://wwsf" } },
+            HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(20) },
+        },
+    ];
+
+    public static void AddGateway(this WebApplicationBuilder builder)
+    {
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes;
+        });
+        builder.Services.AddProblemDetails();
+        builder.Services.AddSingleton<IDestinationResolver, DiscoveredDestinations>();
+        builder.Services.AddReverseProxy()
+            .LoadFromMemory(Routes, Clusters)
+            .ConfigureHttpClient((_, handler) => handler.ConnectTimeout = TimeSpan.FromSeconds(3))
+            .AddTransforms(context =>
+            {
+                // X-Forwarded-* are set anew by YARP; this older form of the same claim would pass through.
+                context.AddRequestHeaderRemove("Forwarded");
+                context.AddResponseHeaderRemove("Server", ResponseCondition.Always);
+            });
+    }
+
+    public static void MapGateway(this WebApplication app) =>
+        app.MapReverseProxy(proxy => proxy.Use(BackendProblems.WriteAsync));
+}

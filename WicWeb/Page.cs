@@ -1,0 +1,28 @@
+using Microsoft.AspNetCore.StaticFiles;
+
+namespace WebRtcIms.WicWeb;
+
+/// <summary>
+/// The built page in wwwroot. Files under <c>/assets</c> carry a hash of their content in their name and never change;
+/// everything else, <c>index.html</c> above all, is asked for again each time (and answered with 304).
+/// </summary>
+internal static class Page
+{
+    public static void UsePage(this WebApplication app)
+    {
+        if (!File.Exists(Path.Combine(app.Environment.WebRootPath ?? "", "index.html")))
+        {
+            throw new InvalidOperationException(
+                $"The page is not in '{app.Environment.WebRootPath ?? Path.Combine(app.Environment.ContentRootPath, "wwwroot")}'. " +
+                "Build the WicWeb project (it runs npm), and start in its folder or set ASPNETCORE_CONTENTROOT to it.");
+        }
+
+        app.UseDefaultFiles();
+        app.UseStaticFiles(new StaticFileOptions { OnPrepareResponse = SetCaching });
+    }
+
+    private static void SetCaching(StaticFileResponseContext file) =>
+        file.Context.Response.Headers.CacheControl = file.Context.Request.Path.StartsWithSegments("/assets")
+            ? "public, max-age=31536000, immutable"
+            : "no-cache";
+}

@@ -1,0 +1,122 @@
+import { Problem } from './problem.ts';
+import { parseServerTiming } from './serverTiming.ts';
+import type { Trace } from './trace.ts';
+import type { TurnToken } from './turn.ts';
+
+/** `GET /api/session`; nulls where nobody is signed in. */
+export interface Session {
+  user: string | null;
+  anonymous: boolean | null;
+  impu: string | null;
+  antiforgery_token: string | null;
+}
+
+/** A token and how long each part of getting it took, in milliseconds. Server parts are absent when not reported. */
+export interface AuthorisedToken {
+  token: TurnToken;
+  timings: Timings;
+}
+export interface Timings {
+  request: number;
+  sessionCheck: number | undefined;
+  waf: number | undefined;
+  tokenMade: number | undefined;
+  answer: number;
+}
+
+const requestLimit = 15_000;
+
+/** The WWSF (interface W1), behind the gateway at /api. Every failure is thrown as a {@link Problem}. */
+export class Api {
+  #antiforgeryToken = '';
+
+  async session(): Promise<Session> {
+    const session = await json<Session>(await this.#send('GET', '/api/session'));
+    this.#antiforgeryToken = session.antiforgery_token ?? '';
+    return session;
+  }
+
+  async continueAsGuest(): Promise<Session> {
+    await this.#change('POST', '/api/session/anonymous');
+    return this.session();
+  }
+
+  async logIn(userName: string, password: string): Promise<Session> {
+    await this.#change('POST', '/api/session/login', { user_name: userName, password });
+    return this.session();
+  }
+
+  async signOut(): Promise<Session> {
+    await this.#change('DELETE', '/api/session');
+    return this.session();
+  }
+
+  async turnToken(trace: Trace, signal: AbortSignal): Promise<AuthorisedToken> {
+    const asked = performance.now();
+    const response = await this.#change('POST', '/api/turn-token', undefined, { traceparent: trace.traceparent() }, signal);
+    const answered = performance.now();
+    const token = await json<TurnToken>(response);
+    const server = parseServerTiming(response.headers.get('Server-Timing'));
+    const [sessionCheck, waf, tokenMade] = [server.get('step3'), server.get('step4'), server.get('step5')];
+    return {
+      token,
+      timings: {
+        request: Math.max(0, answered - asked - (sessionCheck ?? 0) - (waf ?? 0)),
+        sessionCheck, waf, tokenMade,
+        answer: performance.now() - answered,
+      },
+    };
+  }
+
+  /** A request that changes something carries the antiforgery token; one that went stale is renewed once. */
+  async #change(method: string, path: string, body?: object, headers: Record<string, string> = {}, signal?: AbortSignal) {
+    if (!this.#antiforgeryToken) await this.session();
+    const send = () => this.#send(method, path, body, { ...headers, 'X-XSRF-TOKEN': this.#antiforgeryToken }, signal);
+    try {
+      return await send();
+    } catch (error) {
+      if (!(error instanceof Problem) || error.code !== 'antiforgery') throw error;
+      await this.session();
+      return await send();
+    }
+  }
+
+  async #send(method: string, path: string, body?: object, headers: Record<string, string> = {}, signal?: AbortSignal) {
+    const response = await fetch(path, {
+      method,
+      headers: { Accept: 'application/json', ...(body ? { 'Content-Type': 'application/json' } : {}), ...headers },
+      body: body ? JSON.stringify(body) : null,
+      cache: 'no-store',
+      signal: AbortSignal.any([AbortSignal.timeout(requestLimit), ...(signal ? [signal] : [])]),
+    }).catch(error => {
+      signal?.throwIfAborted();
+      throw new Problem(error instanceof DOMException && error.name === 'TimeoutError' ? 'wwsf_unavailable' : 'gateway_unavailable', { step: 2 });
+    });
+    if (!response.ok) throw await problemIn(response);
+    return response;
+  }
+}
+
+async function json<T>(response: Response): Promise<T> {
+  try {
+    return await response.json() as T;
+  } catch {
+    throw new Problem('unexpected', { step: 6 });
+  }
+}
+
+/** Which step of the figure a code belongs to: 3 is the WWSF's check of the user, 4 its request to the WAF. */
+const stepOfCode: Record<string, number> = { not_signed_in: 3, session_expired: 3, waf_unavailable: 4, waf_refused: 4 };
+
+const codeOfStatus: Record<number, string> = { 401: 'not_signed_in', 429: 'rate_limited', 502: 'wwsf_unavailable', 503: 'wwsf_unavailable', 504: 'wwsf_unavailable' };
+
+async function problemIn(response: Response): Promise<Problem> {
+  const details = await response.json().catch(() => ({})) as { code?: string; detail?: string; title?: string };
+  const code = details.code ?? codeOfStatus[response.status] ?? 'unexpected';
+  const retryAfter = Number(response.headers.get('Retry-After'));
+  return new Problem(code, {
+    step: stepOfCode[code] ?? 2,
+    retryAfter: retryAfter > 0 ? retryAfter : undefined,
+    detail: details.detail ?? details.title,
+  });
+}

@@ -1,0 +1,239 @@
+import type { Api, Timings } from './api.ts';
+import { LoopCall } from './loopCall.ts';
+import { captureMedia, generateMedia } from './media.ts';
+import { Problem, problemOf } from './problem.ts';
+import { backOff, renewAfter } from './schedule.ts';
+import { type MediaStatistics, summarise } from './statistics.ts';
+import { Trace } from './trace.ts';
+import { relayConfiguration, type Transport, type TurnToken } from './turn.ts';
+
+export type StepState = 'pending' | 'active' | 'done' | 'failed';
+export type Phase = 'media' | 'authorising' | 'connecting' | 'inCall' | 'interrupted' | 'ended' | 'failed';
+
+export interface CallOptions {
+  video: boolean;
+  transport: Transport;
+  /** Generated tone and picture in place of microphone and camera. */
+  generated: boolean;
+}
+
+/** What happens during a call, for the page to show. */
+export interface CallView {
+  phase(phase: Phase): void;
+  /** `took` in milliseconds; undefined where nobody measured it. */
+  step(number: number, state: StepState, took?: number): void;
+  localMedia(stream: MediaStream): void;
+  remoteMedia(stream: MediaStream): void;
+  relayed(candidate: RTCIceCandidate): void;
+  connected(sinceClick: number): void;
+  credentials(credentials: Credentials): void;
+  /** Something failed that the call can still get over. */
+  warning(problem: Problem, interrupted: boolean): void;
+  /** What the last warning said is over. */
+  recovered(): void;
+  /** The call is over because of this. */
+  failed(problem: Problem): void;
+}
+
+export interface Credentials {
+  /** On the clock of `performance.now()`, which nobody can set. */
+  expiresAt: number;
+  lifetime: number;
+  renewals: number;
+}
+
+const giveUpAfter = 60_000;
+
+/**
+ * One call from the click to the end: the eight steps of figure X.5.3.2-1, then renewal of the credentials before they expire
+ * and at once when the path breaks.
+ */
+export class CallFlow {
+  readonly trace = new Trace();
+  readonly #clicked = performance.now();
+  readonly #api: Api;
+  readonly #options: CallOptions;
+  readonly #view: CallView;
+  readonly #ended = new AbortController();
+  #call: LoopCall | undefined;
+  #step = 1;
+  #established = false;
+  #renewals = 0;
+  #renewing = false;
+  #lostSince: number | undefined;
+  #renewalTimer: ReturnType<typeof setTimeout> | undefined;
+  #endPause = () => {};
+
+  constructor(api: Api, options: CallOptions, view: CallView) {
+    this.#api = api;
+    this.#options = options;
+    this.#view = view;
+  }
+
+  async start(): Promise<void> {
+    try {
+      const media = await this.#media();
+      const configuration = await this.#authorise();
+      await this.#connect(media, configuration);
+    } catch (thrown) {
+      if (!this.#ended.signal.aborted) this.#fail(problemOf(thrown));
+    }
+  }
+
+  hangUp(): void {
+    this.#end();
+    this.#view.phase('ended');
+  }
+
+  /** Tries again at once what is waiting for its next try, such as a renewal after the user signed in again. */
+  resume(): void {
+    this.#endPause();
+  }
+
+  mute(muted: boolean): void {
+    this.#call?.mute(muted);
+  }
+
+  async statistics(): Promise<MediaStatistics | undefined> {
+    const report = await this.#call?.statistics();
+    return report && summarise(report.values());
+  }
+
+  // Step 1
+  async #media(): Promise<MediaStream> {
+    this.#view.phase('media');
+    this.#begin(1);
+    const { video, generated } = this.#options;
+    const media = generated ? generateMedia(video) : await captureMedia(video);
+    this.#ended.signal.addEventListener('abort', () => stop(media));
+    if (this.#ended.signal.aborted) stop(media);
+    this.#ended.signal.throwIfAborted();
+    this.#view.step(1, 'done', performance.now() - this.#clicked);
+    this.#view.localMedia(media);
+    return media;
+  }
+
+  // Steps 2 to 6
+  async #authorise(): Promise<RTCConfiguration> {
+    this.#view.phase('authorising');
+    this.#begin(2);
+    const { token, timings } = await this.#api.turnToken(this.trace, this.#ended.signal);
+    this.#showServerSteps(timings);
+    this.#keep(token);
+    this.#begin(7);
+    return relayConfiguration(token, this.#options.transport);
+  }
+
+  #showServerSteps({ request, sessionCheck, waf, tokenMade, answer }: Timings): void {
+    [request, sessionCheck, waf, tokenMade, answer].forEach((took, index) => this.#view.step(index + 2, 'done', took));
+  }
+
+  // Steps 7 and 8
+  async #connect(media: MediaStream, configuration: RTCConfiguration): Promise<void> {
+    this.#view.phase('connecting');
+    const handed = performance.now();
+    this.#call = new LoopCall(media, configuration, { onmedia: stream => this.#view.remoteMedia(stream), onpath: state => this.#path(state) });
+    let allocating = handed;
+    await this.#call.connect(
+      () => {
+        allocating = performance.now();
+        this.#view.step(7, 'done', allocating - handed);
+        this.#begin(8);
+      },
+      candidate => {
+        this.#view.step(8, 'done', performance.now() - allocating);
+        this.#view.relayed(candidate);
+      });
+    this.#established = true;
+    this.#view.connected(performance.now() - this.#clicked);
+    this.#view.phase('inCall');
+  }
+
+  #begin(step: number): void {
+    this.#step = step;
+    this.#view.step(step, 'active');
+  }
+
+  /** Remembers when the credentials end (not the credentials) and renews them before. */
+  #keep(token: TurnToken): void {
+    const lifetime = token.expires_in;
+    this.#view.credentials({ expiresAt: performance.now() + lifetime * 1000, lifetime, renewals: this.#renewals });
+    clearTimeout(this.#renewalTimer);
+    this.#renewalTimer = setTimeout(() => void this.#renew(), renewAfter(lifetime, Math.random()) * 1000);
+  }
+
+  #path(state: 'lost' | 'back'): void {
+    if (state === 'back') {
+      if (this.#lostSince === undefined) return;
+      this.#lostSince = undefined;
+      this.#view.phase('inCall');
+      if (!this.#renewing) this.#view.recovered();
+      return;
+    }
+    // While connecting, connect() itself tells what failed.
+    if (this.#lostSince !== undefined || !this.#established) return;
+    this.#lostSince = performance.now();
+    this.#view.phase('interrupted');
+    this.resume();
+    void this.#renew();
+  }
+
+  /** New credentials for the running call, tried until they are there, the call ends, or the path was gone for a minute. */
+  async #renew(): Promise<void> {
+    if (this.#renewing || !this.#established) return;
+    this.#renewing = true;
+    for (let attempt = 0; !this.#ended.signal.aborted; attempt++) {
+      try {
+        const { token } = await this.#api.turnToken(this.trace, this.#ended.signal);
+        await this.#call!.renew(relayConfiguration(token, this.#options.transport));
+        this.#renewals++;
+        this.#keep(token);
+        this.#view.recovered();
+        break;
+      } catch (thrown) {
+        if (this.#ended.signal.aborted) break;
+        const problem = problemOf(thrown);
+        if (this.#lostSince !== undefined && performance.now() - this.#lostSince > giveUpAfter) {
+          this.#fail(new Problem('connection_lost'));
+          break;
+        }
+        this.#view.warning(problem, this.#lostSince !== undefined);
+        await this.#pause(Math.max(backOff(attempt), problem.retryAfter ?? 0));
+      }
+    }
+    this.#renewing = false;
+  }
+
+  #pause(seconds: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = setTimeout(resolve, seconds * 1000);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #fail(problem: Problem): void {
+    if (problem.code !== 'connection_lost') this.#showFailedStep(problem.step ?? this.#step);
+    this.#end();
+    this.#view.failed(problem);
+  }
+
+  // The steps before the failed one that no answer reported have been passed nevertheless.
+  #showFailedStep(failed: number): void {
+    for (let passed = this.#step; passed < failed; passed++) this.#view.step(passed, 'done');
+    this.#view.step(failed, 'failed');
+  }
+
+  #end(): void {
+    clearTimeout(this.#renewalTimer);
+    this.#ended.abort();
+    this.#endPause();
+    this.#call?.close();
+  }
+}
+
+function stop(media: MediaStream): void {
+  for (const track of media.getTracks()) track.stop();
+}

@@ -1,0 +1,75 @@
+import { Problem } from './problem.ts';
+
+/** `POST /api/turn-token`. `ice_servers` holds secrets: it goes into RTCPeerConnection and nowhere else. */
+export interface TurnToken {
+  uris: string[];
+  expires_in: number;
+  ice_servers: { urls: string | string[]; username: string; credential: string }[];
+}
+
+export type Transport = 'auto' | 'udp' | 'tcp';
+
+// Chromium cannot write a longer USERNAME attribute: it would neither gather nor report an error.
+const maxUserNameBytes = 508;
+
+/** Configuration for a peer connection that may use nothing but the relay, over the wanted transport. */
+export function relayConfiguration(token: TurnToken, transport: Transport): RTCConfiguration {
+  const iceServers = token.ice_servers
+    .map(server => ({ ...server, urls: [server.urls].flat().filter(url => fits(url, transport)) }))
+    .filter(server => server.urls.length > 0);
+  if (iceServers.length === 0) throw new Problem('transport_not_offered', { step: 7 });
+  if (iceServers.some(server => new TextEncoder().encode(server.username).length > maxUserNameBytes))
+    throw new Problem('credentials_too_long', { step: 7 });
+  return { iceServers, iceTransportPolicy: 'relay' };
+}
+
+function fits(url: string, transport: Transport): boolean {
+  if (transport === 'auto') return true;
+  // TURN over TLS is TCP underneath, also where the URL leaves the transport out (RFC 7065).
+  const isTcp = url.startsWith('turns:') || /[?&]transport=tcp\b/i.test(url);
+  return isTcp === (transport === 'tcp');
+}
+
+/** Resolves with the first relay candidate of the gathering that starts next; rejects with what the TURN server answered. */
+export function relayGathered(connection: RTCPeerConnection, signal: AbortSignal): Promise<RTCIceCandidate> {
+  const errors: number[] = [];
+  const { promise, resolve, reject } = withResolvers<RTCIceCandidate>();
+  const over = new AbortController();
+  const listening = { signal: AbortSignal.any([signal, over.signal]) };
+  const fail = () => reject(turnProblem(errors));
+
+  connection.addEventListener('icecandidate', ({ candidate }) => {
+    if (candidate?.type === 'relay') resolve(candidate);
+  }, listening);
+  connection.addEventListener('icecandidateerror', event => errors.push(event.errorCode), listening);
+  connection.addEventListener('icegatheringstatechange', () => {
+    if (connection.iceGatheringState === 'complete') fail();
+  }, listening);
+  signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  // A browser may neither find a candidate nor report an error, and takes 40 s to give up a silent server.
+  const watchdog = setTimeout(fail, gatheringLimit);
+
+  return promise.finally(() => {
+    over.abort();
+    clearTimeout(watchdog);
+  });
+}
+
+const gatheringLimit = 8_000;
+
+/** The problem behind a gathering without a relay candidate; an answer of the server tells more than its silence (701). */
+export function turnProblem(errorCodes: number[]): Problem {
+  const answered = errorCodes.find(code => code >= 300 && code < 700);
+  const code = answered === undefined ? 'turn_unreachable' : known.has(answered) ? `turn_${answered}` : 'turn_refused';
+  return new Problem(code, { step: 8, detail: answered === undefined ? undefined : String(answered) });
+}
+
+const known = new Set([401, 403, 486, 508]);
+
+// Promise.withResolvers is younger than the oldest browser that this page supports.
+function withResolvers<T>() {
+  let resolve!: (value: T) => void;
+  let reject!: (reason: Error) => void;
+  const promise = new Promise<T>((accept, refuse) => { resolve = accept; reject = refuse; });
+  return { promise, resolve, reject };
+}
