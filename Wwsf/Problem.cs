@@ -1,0 +1,61 @@
+using System.Globalization;
+
+namespace WebRtcIms.Wwsf;
+
+/// <summary>
+/// An answer that says why not: RFC 9457 problem details with a sentence that the page can show and a <c>code</c> that it can
+/// tell apart. The code is also the outcome that the counters are counted by.
+/// </summary>
+internal sealed record Problem(int Status, string Code, string Title, string Detail, TimeSpan? RetryAfter = null) : IResult
+{
+    private static readonly TimeSpan SoonAgain = TimeSpan.FromSeconds(2);
+
+    public static Problem NotSignedIn { get; } = new(401, "not_signed_in",
+        "Not signed in", "Log in or continue as a guest first.");
+
+    public static Problem SessionExpired { get; } = new(401, "session_expired",
+        "The session has ended", "Your session has ended. Log in or continue as a guest again.");
+
+    /// <summary>One sentence for an unknown user and a wrong password, so that it does not tell who exists.</summary>
+    public static Problem LoginFailed { get; } = new(401, "login_failed",
+        "That did not work", "User name or password is wrong. Check both and try again.");
+
+    public static Problem Antiforgery { get; } = new(400, "antiforgery",
+        "The page is out of date", "The page's security token is missing or no longer valid. Reload the page and try again.");
+
+    public static Problem InvalidRequest { get; } = new(400, "invalid_request",
+        "The request is not complete", "The request needs a user name and a password.");
+
+    public static Problem WafRefused { get; } = new(502, "waf_refused",
+        "The authorization server refused",
+        "The authorization server (WAF) did not give the web service a token. An operator has to check the client registration of the WWSF.");
+
+    public static Problem RateLimited(TimeSpan retryAfter) => new(429, "rate_limited",
+        "Too many tries", "You have asked very often in a short time. Wait a moment, then try again.", retryAfter);
+
+    public static Problem WafUnavailable(TimeSpan? retryAfter = null) => new(503, "waf_unavailable",
+        "The authorization server does not answer",
+        "The web service cannot reach the authorization server (WAF), so there is no token for the relay. Try again in a few seconds.",
+        retryAfter ?? SoonAgain);
+
+    /// <summary>What to say about an answer that the framework gave, such as 404 or 500.</summary>
+    public static Problem OfStatus(int status) => status switch
+    {
+        404 => new(status, "not_found", "Not found", "There is nothing at this address."),
+        413 => new(status, "request_too_large", "Request too large", "The request is larger than this service accepts (16 KB)."),
+        < 500 => new(status, "invalid_request", "The request cannot be read", "The web service does not understand this request. Reload the page and try again."),
+        _ => new(status, "internal_error", "Something went wrong", "The web service (WWSF) failed. Try again; if it stays so, tell the operator the trace id."),
+    };
+
+    public Task ExecuteAsync(HttpContext httpContext)
+    {
+        httpContext.Features.Set(this);
+        if (RetryAfter is { } wait)
+        {
+            var seconds = Math.Max(1, Math.Ceiling(wait.TotalSeconds));
+            httpContext.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        }
+        return TypedResults.Problem(Detail, statusCode: Status, title: Title, extensions: new Dictionary<string, object?> { ["code"] = Code })
+            .ExecuteAsync(httpContext);
+    }
+}

@@ -1,0 +1,23 @@
+using Microsoft.EntityFrameworkCore;
+using WebRtcIms.Wwsf.Users;
+
+namespace WebRtcIms.Wwsf.Session;
+
+/// <summary>
+/// Sessions that were ended before their cookie expired. Only these are stored: a session costs nothing until it ends, and
+/// nothing again once its cookie would have expired.
+/// </summary>
+internal sealed class EndedSessions(WwsfStore store, WwsfSettings settings, TimeProvider time)
+{
+    public Task<bool> ContainsAsync(string sid) => store.EndedSessions.AsNoTracking().AnyAsync(session => session.Sid == sid);
+
+    public async Task AddAsync(string sid, DateTimeOffset? expires)
+    {
+        var now = time.GetUtcNow();
+        var expiresAt = (expires ?? now + settings.SessionLifetime).ToUnixTimeSeconds();
+        var expired = now.ToUnixTimeSeconds() - 1;
+        await store.EndedSessions.Where(session => session.ExpiresAt < expired).ExecuteDeleteAsync();
+        // Two tabs may end the same session at the same moment.
+        await store.Database.ExecuteSqlAsync($"INSERT OR IGNORE INTO EndedSessions (Sid, ExpiresAt) VALUES ({sid}, {expiresAt})");
+    }
+}

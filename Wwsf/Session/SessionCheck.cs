@@ -1,0 +1,40 @@
+using Microsoft.AspNetCore.Authentication;
+using WebRtcIms.Wwsf.TurnToken;
+
+namespace WebRtcIms.Wwsf.Session;
+
+/// <summary>Endpoint metadata: nobody gets here without a session.</summary>
+internal sealed class SessionRequired;
+
+/// <summary>
+/// Step 3 of figure X.5.3.2-1: the WWSF authenticates the user, or, for an anonymous session, lets the page through (NOTE 4).
+/// </summary>
+internal static class SessionCheck
+{
+    /// <summary>Goes before the authentication middleware, so that the check's time is seen in the step's span.</summary>
+    public static void UseSessionCheck(this WebApplication app) => app.Use(async (context, next) =>
+    {
+        if (context.GetEndpoint()?.Metadata.GetMetadata<SessionRequired>() is not null && await CheckAsync(context) is { } problem)
+            await problem.ExecuteAsync(context);
+        else
+            await next(context);
+    });
+
+    private static async Task<Problem?> CheckAsync(HttpContext context)
+    {
+        var time = context.RequestServices.GetRequiredService<TimeProvider>();
+        var start = time.GetTimestamp();
+        using var step = WwsfTracing.StartStep(3, "check session");
+        var result = await context.AuthenticateAsync(SessionCookie.Scheme);
+        context.Features.Set(new SessionCheckTime(time.GetElapsedTime(start)));
+        if (result.Succeeded)
+        {
+            step?.SetTag("wwsf.session.kind", WebSession.From(result.Principal)?.Kind);
+            return null;
+        }
+
+        var problem = context.Request.Cookies.ContainsKey(SessionCookie.Name) ? Problem.SessionExpired : Problem.NotSignedIn;
+        step.Fail(problem.Code);
+        return problem;
+    }
+}

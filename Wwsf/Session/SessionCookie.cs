@@ -1,0 +1,84 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.AspNetCore.DataProtection;
+
+namespace WebRtcIms.Wwsf.Session;
+
+/// <summary>
+/// The session lives in an encrypted cookie that scripts cannot read and other sites cannot send. It ends at a fixed time;
+/// a session that was ended earlier stays ended, whoever still has the cookie.
+/// </summary>
+internal static class SessionCookie
+{
+    public const string Scheme = "session";
+    public const string Name = "wwsf-session";
+
+    public static void AddSessions(this IHostApplicationBuilder builder, WwsfSettings settings)
+    {
+        var services = builder.Services;
+        services.AddScoped<EndedSessions>();
+        services.AddDataProtection()
+            .SetApplicationName("WebRtcIms.Wwsf")
+            .PersistKeysToFileSystem(PrivateDirectory(Path.Combine(settings.Store.Directory, "keys")));
+        services.AddAuthentication(Scheme).AddCookie(Scheme, options =>
+        {
+            options.Cookie = StrictCookie(Name);
+            options.ExpireTimeSpan = settings.SessionLifetime;
+            options.SlidingExpiration = false;
+            options.Events.OnValidatePrincipal = RejectEndedAsync;
+        });
+        services.AddAntiforgery(options =>
+        {
+            options.Cookie = StrictCookie("wwsf-antiforgery");
+            options.HeaderName = "X-XSRF-TOKEN";
+            options.SuppressReadingTokenFromFormBody = true;
+            // The gateway forbids framing altogether.
+            options.SuppressXFrameOptionsHeader = true;
+        });
+    }
+
+    /// <summary>Begins a session in place of the one that there was, and makes it the one of this request.</summary>
+    public static async Task BeginSessionAsync(this HttpContext context, string? user)
+    {
+        await context.RevokeSessionAsync();
+        context.User = WebSession.Create(user).ToPrincipal();
+        await context.SignInAsync(Scheme, context.User);
+    }
+
+    /// <summary>Ends the session of this request, if there is one, and takes the cookie back.</summary>
+    public static async Task EndSessionAsync(this HttpContext context)
+    {
+        await context.RevokeSessionAsync();
+        context.User = new();
+        await context.SignOutAsync(Scheme);
+    }
+
+    private static async Task RevokeSessionAsync(this HttpContext context)
+    {
+        var current = await context.AuthenticateAsync(Scheme);
+        if (!current.Succeeded || WebSession.From(current.Principal) is not { } session) return;
+        await context.RequestServices.GetRequiredService<EndedSessions>().AddAsync(session.Sid, current.Properties.ExpiresUtc);
+    }
+
+    private static async Task RejectEndedAsync(CookieValidatePrincipalContext context)
+    {
+        var ended = context.HttpContext.RequestServices.GetRequiredService<EndedSessions>();
+        if (context.Principal is { } principal && WebSession.From(principal) is { } session && !await ended.ContainsAsync(session.Sid)) return;
+        context.RejectPrincipal();
+    }
+
+    private static CookieBuilder StrictCookie(string name) => new()
+    {
+        Name = name,
+        Path = "/",
+        HttpOnly = true,
+        SameSite = SameSiteMode.Strict,
+        SecurePolicy = CookieSecurePolicy.SameAsRequest,
+        IsEssential = true,
+    };
+
+    // Whoever can read the keys can make sessions.
+    private static DirectoryInfo PrivateDirectory(string path) => OperatingSystem.IsWindows()
+        ? Directory.CreateDirectory(path)
+        : Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+}

@@ -1,0 +1,41 @@
+using System.Buffers.Text;
+using System.Text;
+
+namespace WebRtcIms.Wwsf.TurnToken;
+
+/// <summary>
+/// The WAF's token answer (W4; RFC 7635 Appendix B): <c>access_token</c> and <c>key</c> (the mac_key) in base64, lifetime in
+/// seconds.
+/// </summary>
+internal sealed record WafToken(string? AccessToken, string? TokenType, int ExpiresIn, string? Kid, string? Key, string? Alg)
+{
+    /// <summary>What the WWSF asks for, so what it must get.</summary>
+    public const string Algorithm = "HMAC-SHA-256-128";
+
+    // RFC 8489 §14.3 bounds USERNAME at 508 bytes; Chromium does not even gather with more.
+    private const int MaxUserNameBytes = 508;
+
+    /// <summary>
+    /// USERNAME of the browser profile: no browser can send ACCESS-TOKEN, so the token travels here as
+    /// <c>kid~base64url(token)</c>.
+    /// </summary>
+    public string BrowserUserName => $"{Kid}~{Base64Url.EncodeToString(Convert.FromBase64String(AccessToken!))}";
+
+    /// <summary>Why the answer cannot be used, without any of its content; null when it can.</summary>
+    public string? Problem()
+    {
+        if (!string.Equals(TokenType, "pop", StringComparison.OrdinalIgnoreCase)) return "token_type is not pop";
+        if (string.IsNullOrEmpty(Kid) || Kid.Contains('~', StringComparison.Ordinal)) return "kid is missing or has a '~'";
+        if (!IsBase64(AccessToken)) return "access_token is not base64";
+        if (!IsBase64(Key)) return "key is not base64";
+        if (Alg is not (null or Algorithm)) return "alg is not the one that was asked for";
+        if (ExpiresIn <= 0) return "expires_in is not positive";
+        return Encoding.UTF8.GetByteCount(BrowserUserName) > MaxUserNameBytes ? "kid and access_token are too long for a TURN user name" : null;
+    }
+
+    /// <summary>All of it is secret or leads to it.</summary>
+    public override string ToString() => "***";
+
+    private static bool IsBase64(string? text) =>
+        !string.IsNullOrEmpty(text) && Convert.TryFromBase64String(text, new byte[text.Length], out _);
+}

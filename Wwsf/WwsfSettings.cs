@@ -1,0 +1,147 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using System.Text.RegularExpressions;
+using Microsoft.Data.Sqlite;
+using WebRtcIms.ServiceDefaults;
+
+namespace WebRtcIms.Wwsf;
+
+/// <summary>The sections <c>Wwsf</c> and <c>ConnectionStrings:wwsf</c> of the configuration.</summary>
+internal sealed partial class WwsfSettings
+{
+    /// <summary>Audience of the tokens: the name under which the WAF and the TURN server share their key.</summary>
+    public required string TurnServerName { get; init; }
+
+    /// <summary>What browsers are told about the TURN server (RFC 7065).</summary>
+    public required IReadOnlyList<string> TurnUris { get; init; }
+
+    public required string WafClientId { get; init; }
+
+    public required Redacted<string> WafClientSecret { get; init; }
+
+    /// <summary>A session ends this long after it began, used or not.</summary>
+    public required TimeSpan SessionLifetime { get; init; }
+
+    public required LimitSettings Limits { get; init; }
+
+    /// <summary>From where X-Forwarded-For and X-Forwarded-Proto are believed, besides this machine.</summary>
+    public required IReadOnlyList<IPNetwork> KnownProxies { get; init; }
+
+    public required StoreSettings Store { get; init; }
+
+    /// <exception cref="SettingsException">There are mistakes; the message lists them all, each with its key.</exception>
+    public static WwsfSettings Read(IConfiguration configuration, IHostEnvironment environment)
+    {
+        var reader = new SettingsReader(configuration);
+        var settings = new WwsfSettings
+        {
+            TurnServerName = reader.Text("Wwsf:TurnServerName", "turn.webrtcims.local"),
+            TurnUris = ReadTurnUris(reader, environment),
+            WafClientId = reader.Text("Wwsf:Waf:ClientId", "wwsf"),
+            WafClientSecret = new(reader.Text("Wwsf:Waf:ClientSecret")),
+            SessionLifetime = reader.Duration("Wwsf:SessionLifetime", TimeSpan.FromHours(12), TimeSpan.FromMinutes(1), TimeSpan.FromDays(30)),
+            Limits = new LimitSettings(
+                reader.Number("Wwsf:Limits:LoginsPerMinute", 60),
+                reader.Number("Wwsf:Limits:AnonymousSessionsPerMinute", 120),
+                reader.Number("Wwsf:Limits:TurnTokensPerMinute", 60)),
+            KnownProxies = ReadKnownProxies(reader),
+            Store = ReadStore(reader, configuration.GetConnectionString("wwsf") ?? "Data Source=.data/wwsf.db", environment),
+        };
+        reader.ThrowIfAnyProblem();
+        return settings;
+    }
+
+    private static List<string> ReadTurnUris(SettingsReader reader, IHostEnvironment environment)
+    {
+        const string key = "Wwsf:TurnUris";
+        var uris = reader.List(key);
+        if (uris.Count == 0 && environment.IsDevelopment()) return ["turn:127.0.0.1:3478?transport=udp", "turn:127.0.0.1:3478?transport=tcp"];
+
+        if (uris.Count == 0) reader.Problem($"{key}:0", "is missing; give at least one such as turn:turn.example.com:3478?transport=udp");
+        foreach (var (uri, index) in uris.Select((uri, index) => (uri, index)).Where(entry => !TurnUri().IsMatch(entry.uri)))
+            reader.Problem($"{key}:{index}", $"'{uri}' is no TURN URI such as turn:turn.example.com:3478?transport=udp");
+        return uris;
+    }
+
+    private static List<IPNetwork> ReadKnownProxies(SettingsReader reader)
+    {
+        List<IPNetwork> networks = [];
+        foreach (var text in reader.List("Wwsf:KnownProxies"))
+        {
+            if (IPNetwork.TryParse(text, out var network)) networks.Add(network);
+            else if (IPAddress.TryParse(text, out var address)) networks.Add(new IPNetwork(address, 8 * address.GetAddressBytes().Length));
+            else reader.Problem("Wwsf:KnownProxies", $"'{text}' is neither an address nor a range such as 10.1.0.0/16");
+        }
+        return networks;
+    }
+
+    private static StoreSettings ReadStore(SettingsReader reader, string connectionString, IHostEnvironment environment)
+    {
+        try
+        {
+            var sqlite = new SqliteConnectionStringBuilder(connectionString);
+            if (sqlite.DataSource.Length == 0) throw new ArgumentException("Data Source is missing");
+            sqlite.DataSource = Path.GetFullPath(sqlite.DataSource, environment.ContentRootPath);
+            return new StoreSettings(sqlite.ConnectionString, Path.GetDirectoryName(sqlite.DataSource)!);
+        }
+        catch (ArgumentException)
+        {
+            reader.Problem("ConnectionStrings:wwsf", "is no SQLite connection string such as Data Source=.data/wwsf.db");
+            return new StoreSettings("", "");
+        }
+    }
+
+    [GeneratedRegex(@"^turns?:[^\s/@?]+(\?transport=(udp|tcp))?$")]
+    private static partial Regex TurnUri();
+}
+
+/// <summary>How often a minute; a limit that was not used up lets that many through at once.</summary>
+internal sealed record LimitSettings(int LoginsPerMinute, int AnonymousSessionsPerMinute, int TurnTokensPerMinute);
+
+/// <summary>The database file, and its directory: the keys that protect the cookies lie there, too.</summary>
+internal sealed record StoreSettings(string ConnectionString, string Directory);
+
+/// <summary>Settings that cannot be used.</summary>
+internal sealed class SettingsException(string message) : Exception(message);
+
+/// <summary>Reads settings one by one and collects what is wrong with them, so that one message can say it all.</summary>
+internal sealed class SettingsReader(IConfiguration configuration)
+{
+    private readonly List<string> _problems = [];
+
+    public void Problem(string key, string text) => _problems.Add($"{key} {text}");
+
+    public string Text(string key, string? fallback = null)
+    {
+        var text = configuration[key] ?? fallback ?? "";
+        if (string.IsNullOrWhiteSpace(text)) Problem(key, "is missing");
+        return text;
+    }
+
+    public List<string> List(string key) => [.. configuration.GetSection(key).GetChildren().Select(child => child.Value).OfType<string>()];
+
+    public int Number(string key, int fallback)
+    {
+        if (configuration[key] is not { } text) return fallback;
+        if (int.TryParse(text, CultureInfo.InvariantCulture, out var number) && number > 0) return number;
+        Problem(key, $"must be a whole number from 1, not '{text}'");
+        return fallback;
+    }
+
+    public TimeSpan Duration(string key, TimeSpan fallback, TimeSpan min, TimeSpan max)
+    {
+        if (configuration[key] is not { } text) return fallback;
+        if (TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var duration) && duration >= min && duration <= max) return duration;
+        Problem(key, $"must be a time from {min:c} to {max:c}, not '{text}'");
+        return fallback;
+    }
+
+    public void ThrowIfAnyProblem()
+    {
+        if (_problems.Count == 0) return;
+        var message = new StringBuilder("The settings cannot be used:");
+        foreach (var problem in _problems) message.Append("\n  ").Append(problem);
+        throw new SettingsException(message.ToString());
+    }
+}
