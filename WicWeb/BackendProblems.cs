@@ -12,10 +12,10 @@ internal static class BackendProblems
     public static async Task WriteAsync(HttpContext context, RequestDelegate next)
     {
         await next(context);
-        if (context.Response.HasStarted || context.GetForwarderErrorFeature() is not { Error: not ForwarderError.None } failure) return;
+        if (context.Response.HasStarted || context.GetForwarderErrorFeature() is not { Error: not ForwarderError.None }) return;
         if (context.RequestAborted.IsCancellationRequested) return;
 
-        await (failure.Exception is BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge }
+        await (context.Response.StatusCode == StatusCodes.Status413PayloadTooLarge
             ? WriteTooLargeAsync(context)
             : WriteUnavailableAsync(context));
     }

@@ -14,9 +14,11 @@ internal static class Gateway
     // The largest request is a log-in: user name and password.
     private const int MaxRequestBodyBytes = 16 * 1024;
 
+    // The API's paths are plain words. Dots, encoded slashes and what else one server reads as another path than the next
+    // does not match, and is not forwarded.
     private static readonly RouteConfig[] Routes =
     [
-        new() { RouteId = "wwsf", ClusterId = "wwsf", Match = new RouteMatch { Path = "/api/{**rest}" } },
+        new() { RouteId = "wwsf", ClusterId = "wwsf", Match = new RouteMatch { Path = "/api/{**rest:regex(^[a-z0-9/-]+$)}" } },
     ];
 
     private static readonly ClusterConfig[] Clusters =

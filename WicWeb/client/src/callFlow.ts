@@ -31,8 +31,8 @@ export interface CallView {
   warning(problem: Problem, interrupted: boolean): void;
   /** What the last warning said is over. */
   recovered(): void;
-  /** The call is over because of this. */
-  failed(problem: Problem): void;
+  /** The call is over because of this; `step` failed, unless the call had been up. */
+  failed(problem: Problem, step: number | undefined): void;
 }
 
 export interface Credentials {
@@ -174,6 +174,7 @@ export class CallFlow {
     if (this.#lostSince !== undefined || !this.#established) return;
     this.#lostSince = performance.now();
     this.#view.phase('interrupted');
+    this.#view.warning(new Problem('connection_interrupted'), true);
     this.resume();
     void this.#renew();
   }
@@ -215,9 +216,10 @@ export class CallFlow {
   }
 
   #fail(problem: Problem): void {
-    if (problem.code !== 'connection_lost') this.#showFailedStep(problem.step ?? this.#step);
+    const step = this.#established ? undefined : problem.step ?? this.#step;
+    if (step !== undefined) this.#showFailedStep(step);
     this.#end();
-    this.#view.failed(problem);
+    this.#view.failed(problem, step);
   }
 
   // The steps before the failed one that no answer reported have been passed nevertheless.

@@ -7,7 +7,7 @@ import { labels } from './texts.ts';
 const none = '–';
 const ids = [
   'packets-sent', 'packets-received', 'packets-lost', 'round-trip-time', 'jitter', 'bytes', 'codec',
-  'local-candidate-type', 'remote-candidate-type', 'relay-protocol', 'relay-candidate', 'time-left',
+  'local-candidate-type', 'remote-candidate-type', 'relay-protocol', 'relay-candidate', 'remote-candidate', 'time-left',
 ];
 
 /** The panel that proves the path: candidates, packets, times, and how long the token lives. */
@@ -64,7 +64,10 @@ export class Figures {
       texts['relay-candidate'] = statistics.local.address;
       texts['relay-protocol'] = statistics.local.relayProtocol ?? none;
     }
-    if (statistics.remote) texts['remote-candidate-type'] = statistics.remote.type;
+    if (statistics.remote) {
+      texts['remote-candidate-type'] = statistics.remote.type;
+      texts['remote-candidate'] = statistics.remote.address;
+    }
     for (const [id, text] of Object.entries(texts)) find(id).textContent = text;
     find('path').dataset.live = String(statistics.local !== undefined);
   }

@@ -37,10 +37,12 @@ export class LoopCall {
       void transceiver.sender.replaceTrack(track);
     });
     for (const end of [this.#near, this.#far]) {
-      end.addEventListener('iceconnectionstatechange', () => {
+      const tell = () => {
         if (['disconnected', 'failed'].includes(end.iceConnectionState)) events.onpath('lost');
         else if (this.#isConnected()) events.onpath('back');
-      });
+      };
+      end.addEventListener('iceconnectionstatechange', tell);
+      end.addEventListener('connectionstatechange', tell);
     }
     for (const track of microphone.getTracks()) this.#near.addTrack(track, microphone);
   }

@@ -162,7 +162,10 @@ function callView(isCurrent: () => boolean, generated: boolean): CallView {
       say(status.inCall);
       render();
     },
-    failed: problem => callFailed(problem, generated),
+    failed: (problem, step) => {
+      find('total').textContent = step === undefined ? '' : labels.failedAt(step);
+      callFailed(problem, generated);
+    },
   };
   return Object.fromEntries(Object.entries(view).map(([name, handler]) =>
     [name, (...values: unknown[]) => { if (isCurrent()) (handler as (...values: unknown[]) => void)(...values); }])) as unknown as CallView;

@@ -6,7 +6,7 @@ export const lanes: readonly { name: string; role: string }[] = [
   { name: 'You', role: 'user' },
   { name: 'Page', role: 'WIC' },
   { name: 'WWSF', role: 'web service' },
-  { name: 'WAF', role: 'OAuth server' },
+  { name: 'WAF', role: 'OAuth' },
   { name: 'TURN', role: 'relay' },
 ];
 
@@ -15,7 +15,7 @@ export const steps: readonly { title: string; text: string; from: number; to: nu
   { from: 0, to: 1, title: 'You click Call', text: 'The browser opens the microphone' },
   { from: 1, to: 2, title: 'Page asks for a TURN token', text: 'POST /api/turn-token with your session' },
   { from: 2, to: 2, title: 'WWSF checks the user', text: 'Skipped for guests and valid sessions' },
-  { from: 2, to: 3, title: 'WWSF asks the WAF', text: 'OAuth client credentials; includes step 5' },
+  { from: 2, to: 3, title: 'WWSF asks the WAF', text: 'Client credentials; step 5 included' },
   { from: 3, to: 3, title: 'WAF makes key and token', text: 'Only TURN can open it (RFC 7635)' },
   { from: 2, to: 1, title: 'Both reach the page', text: 'No user name or password in them' },
   { from: 1, to: 1, title: 'The browser takes both', text: 'RTCPeerConnection, relay only' },
@@ -47,10 +47,8 @@ export const labels = {
   copied: 'Copied',
   copy: 'Copy',
   clickToMedia: (time: string) => `${time} from the click to the connected call`,
+  failedAt: (step: number) => `Stopped at step ${step}.`,
   renewed: (times: number) => times === 0 ? 'not renewed yet' : times === 1 ? 'renewed once' : `renewed ${times} times`,
-  renewal: 'Credentials renewed. The call was not interrupted.',
-  restored: 'The connection is back.',
-  darkTheme: 'Dark theme',
 };
 
 const problems: Record<string, readonly [title: string, text: string]> = {
@@ -89,6 +87,7 @@ const problems: Record<string, readonly [title: string, text: string]> = {
   insecure_context: ['This address is not secure', 'Browsers give the microphone only to https pages and to localhost. You can call with a generated tone.'],
 
   // Call
+  connection_interrupted: ['The connection is interrupted', 'Nothing comes through the TURN server at the moment. The page gets new credentials and tries again by itself.'],
   connection_lost: ['The call was lost', 'The connection through the TURN server broke and could not be restored within a minute.'],
 };
 

@@ -1,0 +1,52 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+
+namespace WebRtcIms.WicWeb.Tests;
+
+/// <summary>Stands where the WWSF stands: records every request and answers as the test says.</summary>
+internal sealed class BackendStub : IAsyncDisposable
+{
+    /// <summary>What nobody may read through the gateway.</summary>
+    public const string Health = "health of the backend";
+
+    private readonly WebApplication _app;
+
+    private BackendStub(WebApplication app) => _app = app;
+
+    public ConcurrentQueue<ReceivedRequest> Requests { get; } = [];
+
+    public Func<HttpContext, Task> Answer { get; set; } = context => context.Response.WriteAsJsonAsync(new { ok = true });
+
+    public string Address => _app.Urls.Single();
+
+    public static async Task<BackendStub> StartAsync(int port = 0)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
+        var app = builder.Build();
+        var backend = new BackendStub(app);
+        app.Run(backend.HandleAsync);
+        await app.StartAsync();
+        return backend;
+    }
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    private async Task HandleAsync(HttpContext context)
+    {
+        using var reader = new StreamReader(context.Request.Body);
+        var body = await reader.ReadToEndAsync();
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        Requests.Enqueue(new ReceivedRequest(context.Request.Method, target, body, context.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString())));
+        if (context.Request.Path == "/health") await context.Response.WriteAsync(Health);
+        else await Answer(context);
+    }
+}
+
+internal sealed record ReceivedRequest(string Method, string Target, string Body, IReadOnlyDictionary<string, string> Headers);

@@ -1,0 +1,35 @@
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Mvc.Testing;
+
+namespace WebRtcIms.WicWeb.Tests;
+
+/// <summary>The gateway on a real Kestrel with a free port, in front of the given WWSF.</summary>
+internal sealed class GatewayFactory : WebApplicationFactory<Program>
+{
+    private readonly string _wwsf;
+    private readonly string? _webRoot;
+
+    public GatewayFactory(string wwsf, string? webRoot = null)
+    {
+        _wwsf = wwsf;
+        _webRoot = webRoot;
+        UseKestrel(0);
+    }
+
+    /// <summary>The gateway's address; starts it.</summary>
+    public Uri Address
+    {
+        get
+        {
+            StartServer();
+            return ClientOptions.BaseAddress;
+        }
+    }
+
+    protected override void ConfigureWebHost(IWebHostBuilder builder)
+    {
+        builder.UseEnvironment("Production");
+        builder.UseSetting("services:wwsf:http:0", _wwsf);
+        if (_webRoot is not null) builder.UseWebRoot(_webRoot);
+    }
+}
