@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using WebRtcIms.Wwsf;
 using WebRtcIms.Wwsf.Session;
 using WebRtcIms.Wwsf.TurnToken;
@@ -13,7 +14,7 @@ try
     builder.AddLimits(settings);
     builder.AddUsers(settings);
     builder.AddSessions(settings);
-    builder.AddTurnTokens(settings);
+    builder.AddTurnTokens();
 
     var app = builder.Build();
     app.UseWebApi();
@@ -29,5 +30,10 @@ try
 catch (SettingsException error)
 {
     await Console.Error.WriteLineAsync($"WWSF cannot start. {error.Message}");
+    return 1;
+}
+catch (IOException error) when (error.InnerException is AddressInUseException)
+{
+    await Console.Error.WriteLineAsync($"WWSF cannot start. {error.Message} Choose another port with ASPNETCORE_URLS.");
     return 1;
 }

@@ -100,7 +100,25 @@ internal sealed partial class WwsfSettings
 internal sealed record LimitSettings(int LoginsPerMinute, int AnonymousSessionsPerMinute, int TurnTokensPerMinute);
 
 /// <summary>The database file, and its directory: the keys that protect the cookies lie there, too.</summary>
-internal sealed record StoreSettings(string ConnectionString, string Directory);
+internal sealed record StoreSettings(string ConnectionString, string Directory)
+{
+    /// <summary>Makes both directories, for this user only: whoever can read the keys can make sessions.</summary>
+    /// <exception cref="SettingsException">They cannot be made there.</exception>
+    public DirectoryInfo CreateKeyDirectory()
+    {
+        var path = Path.Combine(Directory, "keys");
+        try
+        {
+            return OperatingSystem.IsWindows()
+                ? System.IO.Directory.CreateDirectory(path)
+                : System.IO.Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new SettingsException($"ConnectionStrings:wwsf: the directory of the database cannot be made: {error.Message}");
+        }
+    }
+}
 
 /// <summary>Settings that cannot be used.</summary>
 internal sealed class SettingsException(string message) : Exception(message);

@@ -19,7 +19,7 @@ internal static class SessionCookie
         services.AddScoped<EndedSessions>();
         services.AddDataProtection()
             .SetApplicationName("WebRtcIms.Wwsf")
-            .PersistKeysToFileSystem(PrivateDirectory(Path.Combine(settings.Store.Directory, "keys")));
+            .PersistKeysToFileSystem(settings.Store.CreateKeyDirectory());
         services.AddAuthentication(Scheme).AddCookie(Scheme, options =>
         {
             options.Cookie = StrictCookie(Name);
@@ -76,9 +76,4 @@ internal static class SessionCookie
         SecurePolicy = CookieSecurePolicy.SameAsRequest,
         IsEssential = true,
     };
-
-    // Whoever can read the keys can make sessions.
-    private static DirectoryInfo PrivateDirectory(string path) => OperatingSystem.IsWindows()
-        ? Directory.CreateDirectory(path)
-        : Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
 }

@@ -31,6 +31,6 @@ internal static partial class ServerTiming
     private static string Metric(string name, TimeSpan duration, string description) =>
         string.Create(CultureInfo.InvariantCulture, $"{name};dur={duration.TotalMilliseconds:0.###};desc=\"{description}\"");
 
-    [GeneratedRegex(@"(?:^|,)\s*step5\s*;[^,]*?\bdur=(\d{1,9}(?:\.\d{1,9})?)")]
+    [GeneratedRegex(@"(?:^|,)\s*step5\s*;[^,]*?\bdur=(\d{1,9}(?:\.\d{1,9})?)(?![\d.])")]
     private static partial Regex Step5();
 }

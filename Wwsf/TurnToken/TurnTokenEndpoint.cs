@@ -22,20 +22,16 @@ internal sealed record IceServer(IReadOnlyList<string> Urls, string Username, st
 /// <summary><c>POST /api/turn-token</c>: steps 2 to 6 of figure X.5.3.2-1 as the page sees them.</summary>
 internal static class TurnTokenEndpoint
 {
-    // Somebody waits for the call to begin: whatever happens, there is an answer within this time. A first attempt may meet a
-    // WAF that has just started.
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+    // A first attempt may meet a WAF that has just started.
     private static readonly TimeSpan AttemptLimit = TimeSpan.FromSeconds(2.5);
     private const int MaxAnswerBytes = 16 * 1024;
 
-    public static void AddTurnTokens(this IHostApplicationBuilder builder, WwsfSettings settings)
+    public static void AddTurnTokens(this IHostApplicationBuilder builder)
     {
         var client = builder.Services.AddHttpClient<WafClient>(http =>
         {
             http.BaseAddress = new Uri("https+http://waf");
             http.MaxResponseContentBufferSize = MaxAnswerBytes;
-            // The resilience handler is done when the headers are there; this one counts the body, too.
-            http.Timeout = Limit;
         });
         // A redirect would carry the session's pseudonym, and a cookie would join sessions.
         client.ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
@@ -76,7 +72,7 @@ internal static class TurnTokenEndpoint
     /// </summary>
     private static void Configure(HttpStandardResilienceOptions resilience)
     {
-        resilience.TotalRequestTimeout.Timeout = Limit - TimeSpan.FromMilliseconds(200);
+        resilience.TotalRequestTimeout.Timeout = WafClient.Limit - TimeSpan.FromMilliseconds(200);
         resilience.AttemptTimeout.Timeout = AttemptLimit;
         resilience.Retry.MaxRetryAttempts = 2;
         resilience.Retry.Delay = TimeSpan.FromMilliseconds(200);

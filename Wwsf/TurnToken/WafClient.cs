@@ -16,6 +16,9 @@ internal sealed record WafAnswer(WafToken? Token, Problem? Problem, TimeSpan Ela
 /// </summary>
 internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, TimeProvider time, ILogger<WafClient> logger)
 {
+    /// <summary>Somebody waits for a call to begin: whatever happens, there is an answer within this time.</summary>
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+
     private const string TokenEndpoint = "/oauth2/token";
     private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
@@ -30,11 +33,14 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
 
     private async Task<WafAnswer> SendAsync(string sid, CancellationToken cancellationToken)
     {
+        // The resilience handler is done when the headers are there; this one counts the body, too.
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Limit);
         try
         {
             using var request = TokenRequest(sid);
-            using var response = await http.SendAsync(request, cancellationToken);
-            var body = await response.Content.ReadAsStringAsync(cancellationToken);
+            using var response = await http.SendAsync(request, limit.Token);
+            var body = await response.Content.ReadAsStringAsync(limit.Token);
             return (int)response.StatusCode switch
             {
                 200 => Accept(body, ServerTiming.ReadStep5(response.Headers)),

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Identity;
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
@@ -36,14 +37,20 @@ internal static class UserSetup
     }
 }
 
-/// <summary>Makes the directory and the tables before the first request is taken.</summary>
-internal sealed class StoreSetup(IServiceScopeFactory scopes, WwsfSettings settings) : IHostedService
+/// <summary>Makes the tables before the first request is taken.</summary>
+internal sealed class StoreSetup(IServiceScopeFactory scopes) : IHostedService
 {
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(settings.Store.Directory);
         await using var scope = scopes.CreateAsyncScope();
-        await scope.ServiceProvider.GetRequiredService<WwsfStore>().Database.EnsureCreatedAsync(cancellationToken);
+        try
+        {
+            await scope.ServiceProvider.GetRequiredService<WwsfStore>().Database.EnsureCreatedAsync(cancellationToken);
+        }
+        catch (SqliteException error)
+        {
+            throw new SettingsException($"ConnectionStrings:wwsf: the database cannot be opened: {error.Message}");
+        }
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;

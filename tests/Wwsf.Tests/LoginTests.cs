@@ -1,0 +1,112 @@
+using System.Net;
+using System.Text;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.Extensions.DependencyInjection;
+using WebRtcIms.Wwsf.Users;
+
+namespace WebRtcIms.Wwsf.Tests;
+
+public sealed class LoginTests
+{
+    [Fact]
+    public async Task UnknownUserAndWrongPassword_GetTheSameAnswer()
+    {
+        using var app = new WwsfApp();
+        var page = await app.OpenPageAsync();
+        var wrong = await page.LogInAsync("alice", "not her password");
+        var unknown = await page.LogInAsync("mallory", "not her password");
+
+        foreach (var answer in (Answer[])[wrong, unknown])
+        {
+            Assert.Equal(HttpStatusCode.Unauthorized, answer.Status);
+            Assert.Equal("login_failed", answer.Code);
+            Assert.Equal("User name or password is wrong. Check both and try again.", answer.Text("detail"));
+            Assert.Empty(answer.SetCookies);
+        }
+        Assert.Equal(2, app.Counts["wwsf.sessions kind=user outcome=login_failed"]);
+    }
+
+    [Theory]
+    [InlineData("alice")]
+    [InlineData("mallory")]
+    public async Task FiveWrongPasswords_LockTheNameWhetherSomebodyHasItOrNot(string name)
+    {
+        using var app = new WwsfApp();
+        var page = await app.OpenPageAsync();
+        for (var i = 0; i < 5; i++) Assert.Equal("login_failed", (await page.LogInAsync(name, "wrong password")).Code);
+
+        var answer = await page.LogInAsync(name, "alice-calls-bob");
+        Assert.Equal(HttpStatusCode.TooManyRequests, answer.Status);
+        Assert.Equal("rate_limited", answer.Code);
+        Assert.InRange(int.Parse(answer.Headers["Retry-After"], null), 240, 300);
+        Assert.Equal("bob", (await page.LogInAsync("bob", "bob-calls-alice")).Text("user"));
+    }
+
+    [Fact]
+    public async Task RightPassword_ForgetsTheWrongOnes()
+    {
+        using var app = new WwsfApp();
+        var page = await app.OpenPageAsync();
+        for (var round = 0; round < 2; round++)
+        {
+            for (var i = 0; i < 4; i++) Assert.Equal("login_failed", (await page.LogInAsync("alice", "wrong password")).Code);
+            Assert.Equal("alice", (await page.LogInAsync("alice", "alice-calls-bob")).Text("user"));
+        }
+    }
+
+    [Fact]
+    public async Task GuessesAtTheSameMoment_AllCount()
+    {
+        using var app = new WwsfApp();
+        var page = await app.OpenPageAsync();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => page.LogInAsync("alice", "wrong password")));
+
+        Assert.All(answers, answer => Assert.True(answer.Code is "login_failed" or "rate_limited", answer.Code));
+        Assert.Equal("rate_limited", (await page.LogInAsync("alice", "alice-calls-bob")).Code);
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("""{"user_name":"alice"}""")]
+    [InlineData("""{"user_name":"alice","password":""}""")]
+    [InlineData("""{"user_name":"alice","password":7}""")]
+    [InlineData("""{"user_name":""")]
+    [InlineData("[]")]
+    [InlineData("null")]
+    public async Task IncompleteBody_InvalidRequestWithASentence(string body)
+    {
+        using var app = new WwsfApp();
+        var page = await app.OpenPageAsync();
+        var answer = await page.SendAsync(HttpMethod.Post, "/api/session/login", new StringContent(body, Encoding.UTF8, "application/json"));
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.Status);
+        Assert.Equal("invalid_request", answer.Code);
+        Assert.NotEmpty(answer.Text("detail")!);
+    }
+
+    [Fact]
+    public async Task VeryLongNameOrPassword_LoginFailed()
+    {
+        using var app = new WwsfApp();
+        var page = await app.OpenPageAsync();
+
+        Assert.Equal("login_failed", (await page.LogInAsync(new string('a', 300), "alice-calls-bob")).Code);
+        Assert.Equal("login_failed", (await page.LogInAsync("alice", new string('a', 3000))).Code);
+    }
+
+    [Theory]
+    [InlineData("Development", true)]
+    [InlineData("Production", false)]
+    [InlineData("Staging", false)]
+    public async Task DemoUsers_ExistInDevelopmentOnly(string environment, bool exist)
+    {
+        using var app = new WwsfApp(environment);
+        var page = await app.OpenPageAsync();
+
+        await using var scope = app.Services.CreateAsyncScope();
+        var users = scope.ServiceProvider.GetRequiredService<UserManager<User>>();
+        Assert.Equal(exist ? 2 : 0, users.Users.Count());
+        Assert.Equal(exist ? "alice" : null, (await page.LogInAsync("alice", "alice-calls-bob")).Text("user"));
+        Assert.Equal(exist ? "bob" : null, (await page.LogInAsync("bob", "bob-calls-alice")).Text("user"));
+    }
+}

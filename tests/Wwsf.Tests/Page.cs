@@ -1,0 +1,66 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+
+namespace WebRtcIms.Wwsf.Tests;
+
+/// <summary>What the page does in a browser: keeps cookies and the latest antiforgery token.</summary>
+internal sealed class Page(HttpClient http)
+{
+    public const string SessionCookie = "wwsf-session";
+
+    public Dictionary<string, string> Cookies { get; } = [];
+
+    public string AntiforgeryToken { get; set; } = "";
+
+    public async Task<Answer> LoadAsync() => await SendAsync(HttpMethod.Get, "/api/session");
+
+    public Task<Answer> LogInAsync(string userName, string password) =>
+        SendAsync(HttpMethod.Post, "/api/session/login", new { user_name = userName, password });
+
+    public Task<Answer> ContinueAsGuestAsync() => SendAsync(HttpMethod.Post, "/api/session/anonymous");
+
+    public Task<Answer> SignOutAsync() => SendAsync(HttpMethod.Delete, "/api/session");
+
+    public Task<Answer> TurnTokenAsync() => SendAsync(HttpMethod.Post, "/api/turn-token");
+
+    public async Task<Answer> SendAsync(HttpMethod method, string path, object? body = null, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = body as HttpContent ?? (body is null ? null : JsonContent.Create(body)) };
+        if (Cookies.Count > 0) request.Headers.Add("Cookie", string.Join("; ", Cookies.Select(cookie => $"{cookie.Key}={cookie.Value}")));
+        if (AntiforgeryToken.Length > 0) request.Headers.Add("X-XSRF-TOKEN", AntiforgeryToken);
+        foreach (var (name, value) in headers) request.Headers.Add(name, value);
+
+        using var response = await http.SendAsync(request, TestContext.Current.CancellationToken);
+        var answer = await Answer.ReadAsync(response);
+        Keep(answer.SetCookies);
+        if (answer.Json.TryGetProperty("antiforgery_token", out var token)) AntiforgeryToken = token.GetString()!;
+        return answer;
+    }
+
+    private void Keep(IReadOnlyList<string> setCookies)
+    {
+        foreach (var pair in setCookies.Select(cookie => cookie.Split(';')[0].Split('=', 2)))
+        {
+            if (pair[1].Length == 0) Cookies.Remove(pair[0]);
+            else Cookies[pair[0]] = pair[1];
+        }
+    }
+}
+
+/// <summary>An answer of the WWSF, read to its end.</summary>
+internal sealed record Answer(HttpStatusCode Status, JsonElement Json, IReadOnlyDictionary<string, string> Headers, IReadOnlyList<string> SetCookies)
+{
+    public string? Code => Text("code");
+
+    public string? Text(string member) => Json.TryGetProperty(member, out var value) ? value.GetString() : null;
+
+    public static async Task<Answer> ReadAsync(HttpResponseMessage response)
+    {
+        var body = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        var headers = response.Headers.Concat(response.Content.Headers).Where(header => header.Key != "Set-Cookie")
+            .ToDictionary(header => header.Key, header => string.Join(", ", header.Value));
+        var cookies = response.Headers.TryGetValues("Set-Cookie", out var values) ? values.ToList() : [];
+        return new(response.StatusCode, JsonDocument.Parse(body).RootElement, headers, cookies);
+    }
+}

@@ -1,0 +1,65 @@
+using System.Diagnostics;
+
+namespace WebRtcIms.Wwsf.Tests;
+
+public sealed class SecrecyTests
+{
+    /// <summary>Everything at its finest level: logs, spans of all sources, counters.</summary>
+    [Fact]
+    public async Task LogsSpansAndCounters_HaveNoSecretAndNoUserName()
+    {
+        await using var waf = await ScriptedWaf.StartAsync();
+        using var app = new WwsfApp(waf: waf).WithAllLogs();
+        var page = await app.OpenPageAsync();
+        await page.LogInAsync("alice", "not-her-password");
+        await page.LogInAsync("mallory", "not-her-password");
+        await page.LogInAsync("alice", "alice-calls-bob");
+        var userCookie = page.Cookies[Page.SessionCookie];
+        var token = page.AntiforgeryToken;
+        await page.TurnTokenAsync();
+        page.AntiforgeryToken = "";
+        await page.TurnTokenAsync();
+        page.AntiforgeryToken = (await app.OpenPageAsync()).AntiforgeryToken;
+        await page.TurnTokenAsync();
+        page.AntiforgeryToken = token;
+        waf.Script = (context, _) => ScriptedWaf.Json(context, 401, $$"""{"error":"invalid_client","error_description":"{{WwsfApp.ClientSecret}}"}""");
+        await page.TurnTokenAsync();
+        waf.Script = (context, _) => ScriptedWaf.Json(context, 200, ScriptedWaf.GoodAnswer.Replace("pop", "bearer", StringComparison.Ordinal));
+        await page.TurnTokenAsync();
+        waf.Script = (context, _) => ScriptedWaf.Json(context, 500, "{}");
+        await page.TurnTokenAsync();
+        for (var i = 0; i < 6; i++) await page.LogInAsync("bob", "not-his-password");
+        await page.SignOutAsync();
+
+        List<string> written = [.. app.Logs.Records, .. app.Counts.Keys];
+        lock (app.Spans) written.AddRange(app.Spans.Select(Describe));
+        Assert.True(app.Logs.Records.Count > 500, $"only {app.Logs.Records.Count} records: was everything recorded?");
+        Assert.Contains(written, text => text.Contains("SELECT", StringComparison.Ordinal));
+        string[] secrets =
+        [
+            "alice", "bob", "mallory", "not-her-password", "not-his-password", "alice-calls-bob", userCookie, token, ScriptedWaf.AccessToken,
+            ScriptedWaf.AccessToken[..40], ScriptedWaf.Key, WwsfApp.ClientSecret, Uri.EscapeDataString(WwsfApp.ClientSecret), waf.Requests[0].Authorization,
+        ];
+        foreach (var secret in secrets)
+            Assert.DoesNotContain(written, text => text.Contains(secret, StringComparison.OrdinalIgnoreCase));
+    }
+
+    [Fact]
+    public async Task KeysOfTheCookies_ArePrivateAndBesideTheDatabase()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no Unix file modes");
+        using var app = new WwsfApp();
+        await app.OpenPageAsync();
+        var keys = new DirectoryInfo(Path.Combine(app.DatabaseDirectory, "keys"));
+
+        Assert.Single(keys.GetFiles("key-*.xml"));
+#pragma warning disable CA1416 // Skipped on Windows above.
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, keys.UnixFileMode);
+#pragma warning restore CA1416
+    }
+
+    private static string Describe(Activity span) =>
+        $"{span.DisplayName} {span.StatusDescription} {string.Join(' ', span.TagObjects.Select(tag => $"{tag.Key}={tag.Value}"))} "
+        + string.Join(' ', span.Events.SelectMany(happened => happened.Tags).Select(tag => $"{tag.Key}={tag.Value}"))
+        + string.Join(' ', span.Baggage.Select(item => $"{item.Key}={item.Value}"));
+}

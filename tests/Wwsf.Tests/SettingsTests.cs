@@ -1,0 +1,89 @@
+using System.Net;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting.Internal;
+using WebRtcIms.Wwsf.Users;
+
+namespace WebRtcIms.Wwsf.Tests;
+
+public sealed class SettingsTests
+{
+    [Fact]
+    public void EveryMistake_IsInOneMessageWithItsKey()
+    {
+        var error = Assert.Throws<SettingsException>(() => Read("Production",
+            ("Wwsf:TurnServerName", " "),
+            ("Wwsf:TurnUris:0", "turn:127.0.0.1?transport=udp"),
+            ("Wwsf:TurnUris:1", "stun:example.com"),
+            ("Wwsf:Waf:ClientId", ""),
+            ("Wwsf:SessionLifetime", "forever"),
+            ("Wwsf:Limits:LoginsPerMinute", "many"),
+            ("Wwsf:Limits:AnonymousSessionsPerMinute", "0"),
+            ("Wwsf:Limits:TurnTokensPerMinute", "-1"),
+            ("Wwsf:KnownProxies:0", "gateway"),
+            ("ConnectionStrings:wwsf", "Host=db")));
+
+        string[] keys =
+        [
+            "Wwsf:TurnServerName", "Wwsf:TurnUris:1", "Wwsf:Waf:ClientId", "Wwsf:Waf:ClientSecret", "Wwsf:SessionLifetime",
+            "Wwsf:Limits:LoginsPerMinute", "Wwsf:Limits:AnonymousSessionsPerMinute", "Wwsf:Limits:TurnTokensPerMinute", "Wwsf:KnownProxies",
+            "ConnectionStrings:wwsf",
+        ];
+        foreach (var key in keys) Assert.Contains($"\n  {key} ", error.Message);
+        Assert.DoesNotContain("Wwsf:TurnUris:0", error.Message);
+    }
+
+    [Fact]
+    public void TurnUris_HaveADefaultInDevelopmentOnly()
+    {
+        Assert.Equal(2, Read("Development", ("Wwsf:Waf:ClientSecret", "x")).TurnUris.Count);
+        Assert.Contains("Wwsf:TurnUris:0", Assert.Throws<SettingsException>(() => Read("Production", ("Wwsf:Waf:ClientSecret", "x"))).Message);
+    }
+
+    [Fact]
+    public void Database_LiesUnderTheContentRootByDefault()
+    {
+        var store = Read("Development", ("Wwsf:Waf:ClientSecret", "x")).Store;
+
+        Assert.Equal("Data Source=/srv/wwsf/.data/wwsf.db", store.ConnectionString);
+        Assert.Equal("/srv/wwsf/.data", store.Directory);
+    }
+
+    [Fact]
+    public async Task FileInTheWayOfTheDatabase_ASentenceWithItsKey()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            var store = Read("Development", ("Wwsf:Waf:ClientSecret", "x"), ("ConnectionStrings:wwsf", $"Data Source={file}/wwsf.db")).Store;
+            Assert.StartsWith("ConnectionStrings:wwsf", Assert.Throws<SettingsException>(store.CreateKeyDirectory).Message);
+
+            await File.WriteAllTextAsync(file, new string('x', 5000), TestContext.Current.CancellationToken);
+            await using var services = new ServiceCollection().AddDbContext<WwsfStore>(options => options.UseSqlite($"Data Source={file}"))
+                .BuildServiceProvider();
+            var setup = new StoreSetup(services.GetRequiredService<IServiceScopeFactory>());
+            var error = await Assert.ThrowsAsync<SettingsException>(() => setup.StartAsync(TestContext.Current.CancellationToken));
+            Assert.StartsWith("ConnectionStrings:wwsf", error.Message);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public async Task Health_IsHealthyWithoutTheWaf()
+    {
+        using var app = new WwsfApp("Production").With("services:waf:http:0", "http://127.0.0.1:9");
+        using var client = app.CreateClient();
+
+        using var health = await client.GetAsync(new Uri("/health", UriKind.Relative), TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.OK, health.StatusCode);
+        Assert.Contains("\"store\":\"Healthy\"", await health.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+    }
+
+    private static WwsfSettings Read(string environment, params (string Key, string Value)[] settings) => WwsfSettings.Read(
+        new ConfigurationBuilder().AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create<string, string?>(setting.Key, setting.Value))).Build(),
+        new HostingEnvironment { EnvironmentName = environment, ContentRootPath = "/srv/wwsf" });
+}
