@@ -7,6 +7,9 @@ namespace WebRtcIms.Turn;
 /// <summary>Counters of the meter <c>WebRtcIms.Turn</c>. Relayed packets are counted here and never traced.</summary>
 internal sealed class TurnMetrics
 {
+    // A flood of packets that are dropped must not make garbage either.
+    private static readonly string[] ReasonNames = Enum.GetNames<DropReason>();
+
     private readonly Meter _meter;
     private readonly Counter<long> _requests;
     private readonly Counter<long> _drops;
@@ -32,7 +35,10 @@ internal sealed class TurnMetrics
     public void CountRequest(StunMethod method, StunError error) => _requests.Add(
         1, new KeyValuePair<string, object?>("turn.method", method.ToString()), new KeyValuePair<string, object?>("turn.error_code", (int)error));
 
-    public void CountDrop(DropReason reason) => _drops.Add(1, new KeyValuePair<string, object?>("reason", reason.ToString()));
+    public void CountDrops(DropReason reason, int count)
+    {
+        if (count > 0) _drops.Add(count, new KeyValuePair<string, object?>("reason", ReasonNames[(int)reason]));
+    }
 
     private IEnumerable<Measurement<long>> Observe(Func<RelayCounter, long> read)
     {

@@ -5,6 +5,7 @@ using WebRtcIms.Turn.Authorization;
 using WebRtcIms.Turn.Caching;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Transport;
+using WebRtcIms.Turn.Transport.Linux;
 
 namespace WebRtcIms.Turn;
 
@@ -42,8 +43,8 @@ internal static class TurnServices
             RelaysIPv6 = provider.GetRequiredService<RelaySockets>().HasIPv6,
             Rfc5766Channels = settings.Rfc5766Channels,
         });
-        services.AddSingleton<TurnEngine>();
         services.AddSingleton<RelaySockets>();
+        services.AddSingleton(new PortReservations());
         services.AddSingleton<TurnMetrics>();
         services.AddSingleton<ReplayCache>();
         services.AddSingleton(new AllocationQuotas(settings.Quotas));
@@ -54,9 +55,14 @@ internal static class TurnServices
             provider.GetService<TokenCache>(),
             settings,
             provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<TurnServer>();
-        services.AddHostedService(provider => provider.GetRequiredService<TurnServer>());
-        services.AddHostedService<UdpListenerService>();
+        services.AddSingleton<IReadOnlyList<TurnServer>>(provider =>
+        [
+            .. Enumerable.Range(0, settings.UsesEpoll ? settings.Workers : 1).Select(_ => ActivatorUtilities.CreateInstance<TurnServer>(
+                provider, ActivatorUtilities.CreateInstance<TurnEngine>(provider))),
+        ]);
+        services.AddHostedService<TurnServerService>();
+        if (settings.UsesEpoll) services.AddHostedService<EpollTransport>();
+        else services.AddHostedService<PortableTransport>();
     }
 
     /// <summary>

@@ -26,6 +26,19 @@ internal enum PeerPolicyMode
     AllowLoopback,
 }
 
+/// <summary>How UDP is received and sent.</summary>
+internal enum TransportMode
+{
+    /// <summary>Epoll on 64-bit Linux, Portable elsewhere.</summary>
+    Auto,
+
+    /// <summary>Linux: workers with epoll, recvmmsg and sendmmsg.</summary>
+    Epoll,
+
+    /// <summary>The socket API of .NET.</summary>
+    Portable,
+}
+
 /// <summary>The section <c>Turn</c> of the configuration.</summary>
 internal sealed class TurnSettings
 {
@@ -60,6 +73,11 @@ internal sealed class TurnSettings
 
     public List<string> DeniedPeers { get; set; } = [];
 
+    public TransportMode Transport { get; set; }
+
+    /// <summary>Threads that relay UDP, each with allocations of its own (Epoll); by default one for each processor.</summary>
+    public int Workers { get; set; } = Environment.ProcessorCount;
+
     public QuotaSettings Quotas { get; set; } = new();
 
     public bool Rfc5766Channels { get; set; }
@@ -71,6 +89,8 @@ internal sealed class TurnSettings
     {
         if (string.IsNullOrWhiteSpace(ServerName) || ServerName.Length > 255) yield return "Turn:ServerName must have 1 to 255 characters";
         if (string.IsNullOrWhiteSpace(Realm) || Realm.Length > 127) yield return "Turn:Realm must have 1 to 127 characters";
+        if (Workers is < 1 or > 256) yield return "Turn:Workers must be from 1 to 256";
+        if (Transport == TransportMode.Epoll && !EpollIsHere) yield return "Turn:Transport: Epoll needs 64-bit Linux; use Auto or Portable";
         if (Port is < 1 or > 65535) yield return "Turn:Port must be from 1 to 65535";
         if (RelayPorts.Min < 1024 || RelayPorts.Max > 65535 || RelayPorts.Min > RelayPorts.Max)
             yield return "Turn:RelayPorts:Min and Turn:RelayPorts:Max must be a range within 1024 to 65535";
@@ -96,6 +116,10 @@ internal sealed class TurnSettings
         foreach (var text in DeniedPeers.Where(text => !AddressRange.TryParse(text, out _))) yield return $"Turn:DeniedPeers: '{text}' is no range such as 10.1.0.0/16";
         foreach (var problem in Quotas.Problems()) yield return problem;
     }
+
+    public bool UsesEpoll => Transport == TransportMode.Epoll || (Transport == TransportMode.Auto && EpollIsHere);
+
+    private static bool EpollIsHere => OperatingSystem.IsLinux() && Environment.Is64BitProcess;
 
     /// <summary>The addresses to listen on, with the wildcards written out.</summary>
     public IReadOnlyList<IPAddress> ListenAddresses() =>

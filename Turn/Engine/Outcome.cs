@@ -34,6 +34,9 @@ internal enum DropReason : byte
     UnboundChannel,
     PeerForbidden,
     Busy,
+
+    /// <summary>The kernel did not take it: its queue is full, or there is no route.</summary>
+    NotSent,
 }
 
 /// <summary>The engine's answer to one packet. A value: the relay path makes no garbage.</summary>

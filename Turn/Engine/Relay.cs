@@ -16,9 +16,6 @@ internal abstract class Relay(TransportAddress bound, TransportAddress advertise
     /// <summary>Sends one datagram to a peer. Never waits and never throws.</summary>
     public abstract void Send(in TransportAddress peer, ReadOnlySpan<byte> payload);
 
-    /// <summary>Delivers what peers send to <paramref name="allocation"/> from now on.</summary>
-    public abstract void Start(Allocation allocation);
-
     /// <summary>Gives the port back.</summary>
     public abstract void Dispose();
 }

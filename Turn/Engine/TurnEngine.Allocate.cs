@@ -62,7 +62,7 @@ internal sealed partial class TurnEngine
 
         var allocation = new Allocation(pending, decision)
         {
-            ReservationToken = decision.Reserved is { } next ? Reserve(next, time) : 0,
+            ReservationToken = decision.Reserved is { } next ? reservations.Add(next, time.After(settings.ReservationLifetime)) : 0,
             ExpiresAt = time.After(TimeSpan.FromSeconds(pending.LifetimeSeconds)),
         };
         _allocations.Add(pending.FiveTuple, allocation);
@@ -133,7 +133,8 @@ internal sealed partial class TurnEngine
         if (request.TryGet(StunAttributeType.ReservationToken, out var token))
         {
             if (hasEvenPort || hasFamily || hasAdditional || token.Length != 8) return StunError.BadRequest;
-            return TryTakeReservation(token, time, out reserved) ? StunError.None : StunError.InsufficientCapacity;
+            reserved = reservations.Take(BinaryPrimitives.ReadUInt64BigEndian(token), time.Milliseconds);
+            return reserved is null ? StunError.InsufficientCapacity : StunError.None;
         }
 
         if (hasFamily && hasAdditional) return StunError.BadRequest;
@@ -183,24 +184,6 @@ internal sealed partial class TurnEngine
         var lifetime = (uint)settings.DefaultLifetime.TotalSeconds;
         if (request.TryGetUInt32(StunAttributeType.Lifetime, out var wanted)) lifetime = Math.Max(lifetime, Math.Min(wanted, longest));
         return Math.Min(lifetime, credential.RemainingSeconds(time.Utc));
-    }
-
-    private ulong Reserve(Relay relay, EngineTime time)
-    {
-        ulong token;
-        do token = (ulong)random.NextInt64(1, long.MaxValue);
-        while (_reservations.ContainsKey(token));
-        _reservations.Add(token, (relay, time.After(settings.ReservationLifetime)));
-        return token;
-    }
-
-    private bool TryTakeReservation(ReadOnlySpan<byte> token, EngineTime time, out Relay? relay)
-    {
-        var found = _reservations.Remove(BinaryPrimitives.ReadUInt64BigEndian(token), out var reservation);
-        relay = reservation.Relay;
-        if (!found || time.Milliseconds < reservation.ExpiresAt) return found;
-        RelaysToClose.Add(reservation.Relay);
-        return false;
     }
 
     private Outcome AllocateSuccess(

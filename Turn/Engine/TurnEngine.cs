@@ -14,7 +14,7 @@ namespace WebRtcIms.Turn.Engine;
 /// <see cref="RelaysToClose"/> and gives back what <see cref="Ended"/> held.
 /// </remarks>
 internal sealed partial class TurnEngine(
-    EngineSettings settings, RequestAuthenticator authenticator, PeerPolicy peerPolicy, Random random)
+    EngineSettings settings, RequestAuthenticator authenticator, PeerPolicy peerPolicy, PortReservations reservations, Random random)
 {
     /// <summary>Room for the longest message that the engine writes by itself.</summary>
     public const int ReplyBufferLength = 1024;
@@ -36,7 +36,6 @@ internal sealed partial class TurnEngine(
     private readonly byte[] _software = Encoding.UTF8.GetBytes(settings.Software);
     private readonly Dictionary<FiveTuple, Allocation> _allocations = [];
     private readonly Dictionary<FiveTuple, PendingAllocation> _pending = [];
-    private readonly Dictionary<ulong, (Relay Relay, long ExpiresAt)> _reservations = [];
 
     /// <summary>Relays that nothing uses any more; the host closes them and clears the list.</summary>
     public List<Relay> RelaysToClose { get; } = [];
@@ -85,20 +84,14 @@ internal sealed partial class TurnEngine(
             else allocation.Sweep(time.Milliseconds);
         }
 
-        foreach (var (token, reservation) in _reservations)
-        {
-            if (time.Milliseconds < reservation.ExpiresAt) continue;
-            _reservations.Remove(token);
-            RelaysToClose.Add(reservation.Relay);
-        }
+        reservations.Sweep(time.Milliseconds, RelaysToClose);
     }
 
     /// <summary>Ends every allocation: the server stops.</summary>
     public void EndAll()
     {
         foreach (var allocation in _allocations.Values) End(allocation);
-        foreach (var (relay, _) in _reservations.Values) RelaysToClose.Add(relay);
-        _reservations.Clear();
+        reservations.Sweep(long.MaxValue, RelaysToClose);
         _pending.Clear();
     }
 

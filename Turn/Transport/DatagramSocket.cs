@@ -19,8 +19,10 @@ internal sealed class DatagramSocket : IDisposable
     private readonly AddressFamily _family;
     private readonly ThreadLocal<SocketAddress> _destination;
 
+    /// <param name="endpoint">Where to bind.</param>
+    /// <param name="sharesPort">Several sockets of this process bind the same address, and the kernel spreads clients over them (Linux).</param>
     /// <exception cref="SocketException">The address cannot be bound.</exception>
-    public DatagramSocket(IPEndPoint endpoint)
+    public DatagramSocket(IPEndPoint endpoint, bool sharesPort = false)
     {
         _family = endpoint.AddressFamily;
         _destination = new ThreadLocal<SocketAddress>(() => SocketAddresses.Create(_family));
@@ -30,6 +32,7 @@ internal sealed class DatagramSocket : IDisposable
             _socket.ReceiveBufferSize = BufferSize;
             _socket.SendBufferSize = BufferSize;
             if (OperatingSystem.IsWindows()) _socket.IOControl(UdpConnectionReset, [0, 0, 0, 0], null);
+            if (sharesPort) _socket.SetRawSocketOption(Linux.Libc.LevelSocket, Linux.Libc.ReusePort, [1, 0, 0, 0]);
             _socket.Bind(endpoint);
         }
         catch
@@ -39,7 +42,7 @@ internal sealed class DatagramSocket : IDisposable
         }
     }
 
-    public TransportAddress LocalAddress => TransportAddress.From((IPEndPoint)_socket.LocalEndPoint!);
+    public int Descriptor => (int)_socket.SafeHandle.DangerousGetHandle();
 
     /// <summary>Called with the sender and a buffer that has the payload between <c>headroom</c> and <c>tailroom</c> free octets.</summary>
     public delegate void Receiver(in TransportAddress sender, Span<byte> buffer);

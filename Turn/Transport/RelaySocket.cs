@@ -11,23 +11,22 @@ internal delegate void PeerReceiver(Allocation allocation, in TransportAddress p
 internal sealed class RelaySocket : Relay
 {
     private readonly DatagramSocket _socket;
-    private readonly PeerReceiver _onPeer;
     private readonly Action _onClosed;
     private int _closed;
 
     /// <exception cref="System.Net.Sockets.SocketException">The port is taken.</exception>
-    public RelaySocket(IPEndPoint bind, InternetAddress advertise, PeerReceiver onPeer, Action onClosed)
+    public RelaySocket(IPEndPoint bind, InternetAddress advertise, Action onClosed)
         : base(TransportAddress.From(bind), new TransportAddress(advertise, (ushort)bind.Port))
     {
         _socket = new DatagramSocket(bind);
-        _onPeer = onPeer;
         _onClosed = onClosed;
     }
 
-    public override void Start(Allocation allocation) => _ = _socket.ReceiveAsync(
+    /// <summary>Delivers what peers send to <paramref name="allocation"/> from now on.</summary>
+    public void Start(Allocation allocation, PeerReceiver onPeer) => _ = _socket.ReceiveAsync(
         TurnEngine.Headroom,
         TurnEngine.Tailroom,
-        (in TransportAddress sender, Span<byte> buffer) => _onPeer(allocation, sender, buffer));
+        (in TransportAddress sender, Span<byte> buffer) => onPeer(allocation, sender, buffer));
 
     public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload) => _socket.Send(peer, payload);
 

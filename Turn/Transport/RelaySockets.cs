@@ -26,11 +26,11 @@ internal sealed class RelaySockets
     public bool HasIPv6 => _ipv6 is not null;
 
     /// <summary>Binds what is asked for; 508 when a port cannot be had, and then nothing stays bound.</summary>
-    public AllocationDecision Bind(RelayRequest request, PeerReceiver onPeer)
+    public AllocationDecision Bind(RelayRequest request, IRelayTransport transport)
     {
         Relay? ipv4 = null, ipv6 = null, reserved = null;
-        var bound = (!request.IPv4 || TryBind(_ipv4, request, onPeer, out ipv4, out reserved))
-            && (!request.IPv6 || TryBind(_ipv6, request, onPeer, out ipv6, out reserved));
+        var bound = (!request.IPv4 || TryBind(_ipv4, request, transport, out ipv4, out reserved))
+            && (!request.IPv6 || TryBind(_ipv6, request, transport, out ipv6, out reserved));
         if (bound) return new AllocationDecision(StunError.None, ipv4, ipv6, reserved);
 
         ipv4?.Dispose();
@@ -38,7 +38,7 @@ internal sealed class RelaySockets
         return new AllocationDecision(StunError.InsufficientCapacity);
     }
 
-    private bool TryBind(Family? family, RelayRequest request, PeerReceiver onPeer, out Relay? relay, out Relay? next)
+    private bool TryBind(Family? family, RelayRequest request, IRelayTransport transport, out Relay? relay, out Relay? next)
     {
         relay = next = null;
         if (family is null) return false;
@@ -48,8 +48,8 @@ internal sealed class RelaySockets
             for (var attempt = 0; attempt < MaxAttempts; attempt++)
             {
                 if (!TryTake(family, request, out var port)) return false;
-                relay = TryOpen(family, port, onPeer);
-                if (request.ReserveNext && relay is not null) next = TryOpen(family, (ushort)(port + 1), onPeer);
+                relay = TryOpen(family, port, transport);
+                if (request.ReserveNext && relay is not null) next = TryOpen(family, (ushort)(port + 1), transport);
                 if (relay is not null && (next is not null || !request.ReserveNext)) return true;
 
                 // Another program has one of the ports. Keep them aside until a pair is found, or all attempts are used.
@@ -76,11 +76,11 @@ internal sealed class RelaySockets
             return request.EvenPort ? family.Ports.TryTakeEven(request.ReserveNext, out port) : family.Ports.TryTake(out port);
     }
 
-    private RelaySocket? TryOpen(Family family, ushort port, PeerReceiver onPeer)
+    private Relay? TryOpen(Family family, ushort port, IRelayTransport transport)
     {
         try
         {
-            return new RelaySocket(new IPEndPoint(family.Bind, port), family.Advertise, onPeer, () =>
+            return transport.Open(new IPEndPoint(family.Bind, port), family.Advertise, () =>
             {
                 lock (_gate) family.Ports.Return(port);
             });

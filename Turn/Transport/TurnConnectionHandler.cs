@@ -12,7 +12,7 @@ namespace WebRtcIms.Turn.Transport;
 /// The server's TCP side, on Kestrel: takes messages out of the stream and gives them to the server. An allocation ends
 /// with its stream (RFC 8656 §5).
 /// </summary>
-internal sealed class TurnConnectionHandler(TurnServer server, TimeProvider clock) : ConnectionHandler
+internal sealed class TurnConnectionHandler(IReadOnlyList<TurnServer> servers, TimeProvider clock) : ConnectionHandler
 {
     // A client that stops in the middle of a message holds memory for nobody's benefit.
     private static readonly TimeSpan FrameTimeout = TimeSpan.FromSeconds(30);
@@ -21,10 +21,11 @@ internal sealed class TurnConnectionHandler(TurnServer server, TimeProvider cloc
     {
         var transport = connection.Features.Get<ITlsHandshakeFeature>() is null ? ClientTransport.Tcp : ClientTransport.Tls;
         var flow = new FiveTuple(transport, Address(connection.RemoteEndPoint), Address(connection.LocalEndPoint));
+        var server = servers[(int)((uint)flow.GetHashCode() % servers.Count)];
         await using var path = new StreamPath(connection);
         try
         {
-            await ReadAsync(connection, flow, path);
+            await ReadAsync(connection, server, flow, path);
         }
         catch (Exception error) when (error is ConnectionResetException or ConnectionAbortedException or OperationCanceledException or IOException)
         {
@@ -36,7 +37,7 @@ internal sealed class TurnConnectionHandler(TurnServer server, TimeProvider cloc
         }
     }
 
-    private async Task ReadAsync(ConnectionContext connection, FiveTuple flow, StreamPath path)
+    private async Task ReadAsync(ConnectionContext connection, TurnServer server, FiveTuple flow, StreamPath path)
     {
         var input = connection.Transport.Input;
         using var stalled = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
@@ -44,7 +45,7 @@ internal sealed class TurnConnectionHandler(TurnServer server, TimeProvider cloc
         {
             var read = await input.ReadAsync(stalled.Token);
             var buffer = read.Buffer;
-            if (!TakeMessages(ref buffer, flow, path)) return;
+            if (!TakeMessages(ref buffer, server, flow, path)) return;
 
             stalled.CancelAfter(buffer.IsEmpty ? Timeout.InfiniteTimeSpan : FrameTimeout);
             input.AdvanceTo(buffer.Start, buffer.End);
@@ -53,7 +54,7 @@ internal sealed class TurnConnectionHandler(TurnServer server, TimeProvider cloc
     }
 
     /// <summary>Handles all whole messages and leaves the rest; false when the stream cannot be followed any more.</summary>
-    private bool TakeMessages(ref ReadOnlySequence<byte> buffer, in FiveTuple flow, StreamPath path)
+    private static bool TakeMessages(ref ReadOnlySequence<byte> buffer, TurnServer server, in FiveTuple flow, StreamPath path)
     {
         Span<byte> prefix = stackalloc byte[StreamFraming.PrefixLength];
         while (buffer.Length >= StreamFraming.PrefixLength)
@@ -62,14 +63,14 @@ internal sealed class TurnConnectionHandler(TurnServer server, TimeProvider cloc
             var length = StreamFraming.FrameLength(prefix);
             if (length == 0) return false;
             if (buffer.Length < length) return true;
-            Handle(buffer.Slice(0, length), flow, path);
+            Handle(buffer.Slice(0, length), server, flow, path);
             buffer = buffer.Slice(length);
         }
 
         return true;
     }
 
-    private void Handle(in ReadOnlySequence<byte> message, in FiveTuple flow, StreamPath path)
+    private static void Handle(in ReadOnlySequence<byte> message, TurnServer server, in FiveTuple flow, StreamPath path)
     {
         if (message.IsSingleSegment)
         {

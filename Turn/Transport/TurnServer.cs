@@ -14,7 +14,7 @@ internal sealed partial class TurnServer(
     AllocationAdmission admission,
     TurnMetrics metrics,
     TimeProvider clock,
-    ILogger<TurnServer> logger) : BackgroundService
+    ILogger<TurnServer> logger)
 {
     [ThreadStatic]
     private static byte[]? _replyBuffer;
@@ -23,45 +23,99 @@ internal sealed partial class TurnServer(
 
     private static Span<byte> ReplyBuffer => _replyBuffer ??= new byte[TurnEngine.ReplyBufferLength];
 
-    private EngineTime Now => EngineTime.From(clock);
+    public EngineTime Now => EngineTime.From(clock);
 
-    /// <summary>Takes one datagram, or one message of a stream, from a client.</summary>
+    /// <summary>What this server runs on; set before the first packet.</summary>
+    public IRelayTransport Transport { get; set; } = null!;
+
+    /// <summary>
+    /// Holds off everybody else for a whole batch. Relays are closed under the gate alone, so their descriptors stay valid
+    /// while it is held.
+    /// </summary>
+    public Lock.Scope EnterGate() => _gate.EnterScope();
+
+    /// <summary>Takes one datagram, or one message of a stream, from a client, and does all that it calls for.</summary>
     public void Receive(ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path)
     {
+        if (TryRoute(packet, flow, path, Now, out var outcome))
+            outcome.Relay!.Send(outcome.Peer, packet.Slice(outcome.Offset, outcome.Length));
+    }
+
+    /// <summary>
+    /// Takes a packet from a client. True when a part of it is to be sent to a peer, as the outcome says; all else has been
+    /// done.
+    /// </summary>
+    public bool TryRoute(ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path, EngineTime time, out Outcome outcome)
+    {
+        outcome = default;
         var reply = ReplyBuffer;
         try
         {
-            Outcome outcome;
             lock (_gate)
             {
-                outcome = engine.HandleClient(packet, flow, path, Now, reply);
+                outcome = engine.HandleClient(packet, flow, path, time, reply);
                 CloseWhatEnded();
             }
 
             switch (outcome.Kind)
             {
+                case OutcomeKind.ToPeer:
+                    metrics.ToPeers.Count(outcome.Length);
+                    return true;
                 case OutcomeKind.Reply:
                     path.Send(flow.Client, reply[..outcome.Length]);
                     metrics.CountRequest(outcome.Method, outcome.Error);
-                    break;
-                case OutcomeKind.ToPeer:
-                    outcome.Relay!.Send(outcome.Peer, packet.Slice(outcome.Offset, outcome.Length));
-                    metrics.ToPeers.Count(outcome.Length);
-                    break;
+                    return false;
                 case OutcomeKind.Decide:
                     _ = DecideAsync(outcome.Pending!);
-                    break;
+                    return false;
                 default:
-                    metrics.CountDrop(outcome.DropReason);
-                    break;
+                    metrics.CountDrops(outcome.DropReason, 1);
+                    return false;
             }
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             // One packet must not end the service of all others.
             LogPacketFailed(error);
+            return false;
         }
     }
+
+    /// <summary>Takes a datagram from a peer and sends it on to the allocation's client.</summary>
+    public void ReceiveFromPeer(Allocation allocation, in TransportAddress peer, Span<byte> buffer)
+    {
+        if (TryRouteFromPeer(allocation, peer, buffer, Now, out var outcome))
+            allocation.Path.Send(allocation.FiveTuple.Client, buffer.Slice(outcome.Offset, outcome.Length));
+    }
+
+    /// <summary>
+    /// Takes a datagram from a peer, with the engine's room around it. True when a part of the buffer is to be sent to the
+    /// allocation's client, as the outcome says.
+    /// </summary>
+    public bool TryRouteFromPeer(Allocation allocation, in TransportAddress peer, Span<byte> buffer, EngineTime time, out Outcome outcome)
+    {
+        outcome = default;
+        try
+        {
+            lock (_gate) outcome = engine.HandlePeer(allocation, peer, buffer, time);
+            if (outcome.Kind == OutcomeKind.ToClient)
+            {
+                metrics.ToClients.Count(buffer.Length - TurnEngine.Headroom - TurnEngine.Tailroom);
+                return true;
+            }
+
+            metrics.CountDrops(outcome.DropReason, 1);
+            return false;
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            LogPacketFailed(error);
+            return false;
+        }
+    }
+
+    public int AllocationCount => engine.AllocationCount;
 
     /// <summary>A client's stream has ended.</summary>
     public void StreamClosed(in FiveTuple flow)
@@ -73,25 +127,8 @@ internal sealed partial class TurnServer(
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        metrics.ObserveAllocations(() => engine.AllocationCount);
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), clock);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(stoppingToken)) Sweep();
-        }
-        catch (OperationCanceledException)
-        {
-            lock (_gate)
-            {
-                engine.EndAll();
-                CloseWhatEnded();
-            }
-        }
-    }
-
-    private void Sweep()
+    /// <summary>Ends what has expired.</summary>
+    public void Sweep()
     {
         lock (_gate)
         {
@@ -100,24 +137,13 @@ internal sealed partial class TurnServer(
         }
     }
 
-    private void ReceiveFromPeer(Allocation allocation, in TransportAddress peer, Span<byte> buffer)
+    /// <summary>Ends every allocation.</summary>
+    public void EndAll()
     {
-        try
+        lock (_gate)
         {
-            Outcome outcome;
-            lock (_gate) outcome = engine.HandlePeer(allocation, peer, buffer, Now);
-            if (outcome.Kind != OutcomeKind.ToClient)
-            {
-                metrics.CountDrop(outcome.DropReason);
-                return;
-            }
-
-            allocation.Path.Send(allocation.FiveTuple.Client, buffer.Slice(outcome.Offset, outcome.Length));
-            metrics.ToClients.Count(buffer.Length - TurnEngine.Headroom - TurnEngine.Tailroom);
-        }
-        catch (Exception error) when (error is not OutOfMemoryException)
-        {
-            LogPacketFailed(error);
+            engine.EndAll();
+            CloseWhatEnded();
         }
     }
 
@@ -143,7 +169,7 @@ internal sealed partial class TurnServer(
         if (admitted.Error != StunError.None) return new AllocationDecision(admitted.Error);
         var decision = pending.Reserved is { } reserved
             ? new AllocationDecision(StunError.None, reserved)
-            : relays.Bind(pending.Relays, ReceiveFromPeer);
+            : relays.Bind(pending.Relays, Transport);
         if (decision.Error != StunError.None) admitted.Lease?.Dispose();
         return decision with { Lease = admitted.Lease };
     }
@@ -155,6 +181,10 @@ internal sealed partial class TurnServer(
         lock (_gate)
         {
             outcome = engine.Complete(pending, decision, Now, reply);
+
+            // Receiving starts before the client knows the address, so that no early datagram is lost.
+            if (outcome.Allocation?.IPv4 is { } ipv4) Transport.Start(ipv4, outcome.Allocation);
+            if (outcome.Allocation?.IPv6 is { } ipv6) Transport.Start(ipv6, outcome.Allocation);
             CloseWhatEnded();
         }
 
@@ -163,13 +193,6 @@ internal sealed partial class TurnServer(
             // The client's stream closed while the decision was pending.
             (decision.Lease as IDisposable)?.Dispose();
             return;
-        }
-
-        // Receiving starts before the client knows the address, so that no early datagram is lost.
-        if (outcome.Allocation is { } allocation)
-        {
-            allocation.IPv4?.Start(allocation);
-            allocation.IPv6?.Start(allocation);
         }
 
         pending.Path.Send(pending.FiveTuple.Client, reply[..outcome.Length]);

@@ -1,0 +1,202 @@
+using System.Net;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine;
+
+namespace WebRtcIms.Turn.Transport.Linux;
+
+/// <summary>
+/// A thread with sockets, allocations and buffers of its own, which shares nothing with the other workers: it waits for all
+/// its sockets at once, takes what is there in batches, lets the engine decide, and sends in batches.
+/// </summary>
+/// <remarks>
+/// Towards peers a batch is sorted by relay, for each relay is a socket. Towards clients all relays' datagrams leave by the
+/// listener, so they are collected over all ready relays first. The two directions have buffers of their own, and a buffer is
+/// not used again before its batch has been sent.
+/// </remarks>
+internal sealed unsafe class EpollWorker : IRelayTransport, IDisposable
+{
+    private const int MaxEvents = 256;
+    private const int PollMilliseconds = 250;
+
+    // A relay that is flooded must not keep the others waiting; epoll reports it again at the next turn.
+    private const int MaxPerRelay = 32;
+
+    private const ulong ListenerMark = 1UL << 32;
+
+    private readonly TurnServer _server;
+    private readonly TurnMetrics _metrics;
+    private readonly List<EpollListener> _listeners = [];
+    private readonly ReceiveBatch _fromClients = new();
+    private readonly ReceiveBatch _fromPeers = new();
+    private readonly SendBatch _toPeers = new();
+    private readonly EpollRelay[] _relaysInBatch = new EpollRelay[ReceiveBatch.Capacity];
+    private readonly RoutedDatagram[] _routed = new RoutedDatagram[ReceiveBatch.Capacity];
+    private readonly byte[] _events = new byte[MaxEvents * Libc.EpollEventLength];
+    private readonly Stack<int> _freeSlots = [];
+    private readonly int _epoll;
+    private readonly Thread _thread;
+    private EpollRelay?[] _relays = new EpollRelay?[1024];
+    private int _slotsUsed;
+    private volatile bool _stopping;
+
+    public EpollWorker(TurnServer server, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
+    {
+        _server = server;
+        _metrics = metrics;
+        _epoll = Libc.EpollCreate(0);
+        if (_epoll < 0) throw new InvalidOperationException($"epoll_create1 failed with error {Libc.LastError}");
+        foreach (var endpoint in endpoints)
+        {
+            var listener = new EpollListener(endpoint);
+            Add(listener.Descriptor, ListenerMark | (uint)_listeners.Count);
+            _listeners.Add(listener);
+        }
+
+        server.Transport = this;
+        _thread = new Thread(Run) { IsBackground = true, Name = $"turn worker {number}" };
+    }
+
+    public void Start() => _thread.Start();
+
+    public Relay Open(IPEndPoint bind, InternetAddress advertise, Action onClosed) => new EpollRelay(bind, advertise, onClosed);
+
+    public void Start(Relay relay, Allocation allocation) => ((EpollRelay)relay).Start(allocation, this);
+
+    /// <summary>Begins to wait for a relay. The server's gate is held.</summary>
+    public int Watch(EpollRelay relay)
+    {
+        if (!_freeSlots.TryPop(out var slot)) slot = _slotsUsed++;
+        if (slot == _relays.Length) Array.Resize(ref _relays, 2 * slot);
+        _relays[slot] = relay;
+        Add(relay.Descriptor, (uint)slot);
+        return slot;
+    }
+
+    /// <summary>The relay's socket is being closed, which takes it out of the set. The server's gate is held.</summary>
+    public void Forget(int slot)
+    {
+        _relays[slot] = null;
+        _freeSlots.Push(slot);
+    }
+
+    public void Dispose()
+    {
+        _stopping = true;
+        if (_thread.IsAlive) _thread.Join();
+        _ = Libc.Close(_epoll);
+        foreach (var listener in _listeners) listener.Dispose();
+        _fromClients.Dispose();
+        _fromPeers.Dispose();
+        _toPeers.Dispose();
+    }
+
+    private void Run()
+    {
+        fixed (byte* events = _events)
+        {
+            while (!_stopping)
+            {
+                var count = Libc.EpollWait(_epoll, events, MaxEvents, PollMilliseconds);
+                if (count <= 0) continue;
+                using (_server.EnterGate()) Turn(events, count);
+            }
+        }
+    }
+
+    private void Turn(byte* events, int count)
+    {
+        var filled = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var data = *(ulong*)(events + (i * Libc.EpollEventLength) + Libc.EpollDataOffset);
+            if ((data & ListenerMark) != 0) ReceiveFromClients(_listeners[(int)(uint)data]);
+            else if (_relays[(int)data] is { } relay) ReceiveFromPeers(relay, ref filled);
+        }
+
+        FlushToClients();
+    }
+
+    private void ReceiveFromClients(EpollListener listener)
+    {
+        // Once per turn: the socket is reported again while there is more, and the relays have their turn in between.
+        var count = _fromClients.Receive(listener.Descriptor, 0, ReceiveBatch.Capacity);
+        var time = _server.Now;
+        var relays = 0;
+        for (var slot = 0; slot < count; slot++)
+        {
+            var sender = _fromClients.Sender(slot);
+            if (_fromClients.IsTruncated(slot) || sender.Port == 0) continue;
+            var datagram = _fromClients.Datagram(slot);
+            if (!_server.TryRoute(datagram, new FiveTuple(ClientTransport.Udp, sender, listener.Local), listener, time, out var outcome)) continue;
+
+            _routed[slot] = new RoutedDatagram(outcome.Peer, outcome.Offset, outcome.Length, Next: -1);
+            var relay = (EpollRelay)outcome.Relay!;
+            if (relay.FirstInBatch < 0)
+            {
+                relay.FirstInBatch = slot;
+                _relaysInBatch[relays++] = relay;
+            }
+            else
+            {
+                _routed[relay.LastInBatch] = _routed[relay.LastInBatch] with { Next = slot };
+            }
+
+            relay.LastInBatch = slot;
+        }
+
+        for (var i = 0; i < relays; i++) FlushToPeers(_relaysInBatch[i]);
+    }
+
+    private void FlushToPeers(EpollRelay relay)
+    {
+        for (var slot = relay.FirstInBatch; slot >= 0; slot = _routed[slot].Next)
+            _toPeers.Add(_routed[slot].Peer, _fromClients.Payload(slot) + _routed[slot].Offset, _routed[slot].Length);
+        relay.FirstInBatch = relay.LastInBatch = -1;
+        _metrics.CountDrops(DropReason.NotSent, _toPeers.Flush(relay.Descriptor));
+    }
+
+    private void ReceiveFromPeers(EpollRelay relay, ref int filled)
+    {
+        if (filled == ReceiveBatch.Capacity)
+        {
+            FlushToClients();
+            filled = 0;
+        }
+
+        var count = _fromPeers.Receive(relay.Descriptor, filled, Math.Min(MaxPerRelay, ReceiveBatch.Capacity - filled));
+        var time = _server.Now;
+        for (var slot = filled; slot < filled + count; slot++)
+        {
+            if (_fromPeers.IsTruncated(slot)) continue;
+            var buffer = _fromPeers.WithRoom(slot);
+            if (!_server.TryRouteFromPeer(relay.Allocation!, _fromPeers.Sender(slot), buffer, time, out var outcome)) continue;
+
+            var start = _fromPeers.Payload(slot) - TurnEngine.Headroom + outcome.Offset;
+            var client = relay.Allocation!.FiveTuple.Client;
+            if (relay.Allocation.Path is EpollListener listener) listener.ToClients.Add(client, start, outcome.Length);
+            else relay.Allocation.Path.Send(client, new ReadOnlySpan<byte>(start, outcome.Length));
+        }
+
+        filled += count;
+    }
+
+    private void FlushToClients()
+    {
+        foreach (var listener in _listeners)
+        {
+            if (listener.ToClients.Count > 0) _metrics.CountDrops(DropReason.NotSent, listener.ToClients.Flush(listener.Descriptor));
+        }
+    }
+
+    private void Add(int descriptor, ulong data)
+    {
+        var epollEvent = stackalloc byte[Libc.EpollEventLength];
+        *(uint*)epollEvent = Libc.EpollIn;
+        *(ulong*)(epollEvent + Libc.EpollDataOffset) = data;
+        if (Libc.EpollControl(_epoll, Libc.EpollControlAdd, descriptor, epollEvent) < 0)
+            throw new InvalidOperationException($"epoll_ctl failed with error {Libc.LastError}");
+    }
+
+    /// <summary>A datagram that leaves by a relay, and the slot of the next that leaves by the same one.</summary>
+    private readonly record struct RoutedDatagram(TransportAddress Peer, int Offset, int Length, int Next);
+}

@@ -1,0 +1,84 @@
+using System.Runtime.InteropServices;
+
+namespace WebRtcIms.Turn.Transport.Linux;
+
+/// <summary>
+/// The system calls that .NET's sockets do not offer: many datagrams in one call, and one wait for many sockets.
+/// Structures are laid out as the 64-bit kernel has them (recvmmsg(2), sendmmsg(2), epoll(7), udp(7)).
+/// </summary>
+internal static unsafe partial class Libc
+{
+    public const int EpollControlAdd = 1;
+    public const uint EpollIn = 1;
+    public const int DontWait = 0x40;
+    public const int Truncated = 0x20;
+    public const int LevelSocket = 1;
+    public const int ReusePort = 15;
+    public const int LevelUdp = 17;
+    public const int UdpSegment = 103;
+
+    public const int Again = 11;
+    public const int Interrupted = 4;
+
+    /// <summary>epoll_event is packed on x86-64 alone, so its data stands at 4 there and at 8 elsewhere.</summary>
+    public static readonly int EpollEventLength = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
+
+    public static readonly int EpollDataOffset = EpollEventLength - 8;
+
+    public static int LastError => Marshal.GetLastPInvokeError();
+
+    [LibraryImport("libc", EntryPoint = "epoll_create1", SetLastError = true)]
+    public static partial int EpollCreate(int flags);
+
+    [LibraryImport("libc", EntryPoint = "epoll_ctl", SetLastError = true)]
+    public static partial int EpollControl(int epoll, int operation, int descriptor, byte* epollEvent);
+
+    [LibraryImport("libc", EntryPoint = "epoll_wait", SetLastError = true)]
+    public static partial int EpollWait(int epoll, byte* events, int maxEvents, int timeoutMilliseconds);
+
+    [LibraryImport("libc", EntryPoint = "recvmmsg", SetLastError = true)]
+    public static partial int ReceiveMany(int descriptor, MultiMessageHeader* messages, uint count, int flags, void* timeout);
+
+    [LibraryImport("libc", EntryPoint = "sendmmsg", SetLastError = true)]
+    public static partial int SendMany(int descriptor, MultiMessageHeader* messages, uint count, int flags);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    public static partial int Close(int descriptor);
+}
+
+/// <summary>struct iovec.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct IoVector
+{
+    public byte* Start;
+    public nuint Length;
+}
+
+/// <summary>struct mmsghdr: a struct msghdr and the length received.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 64)]
+internal unsafe struct MultiMessageHeader
+{
+    [FieldOffset(0)]
+    public byte* Name;
+
+    [FieldOffset(8)]
+    public uint NameLength;
+
+    [FieldOffset(16)]
+    public IoVector* Vectors;
+
+    [FieldOffset(24)]
+    public nuint VectorCount;
+
+    [FieldOffset(32)]
+    public byte* Control;
+
+    [FieldOffset(40)]
+    public nuint ControlLength;
+
+    [FieldOffset(48)]
+    public int Flags;
+
+    [FieldOffset(56)]
+    public uint Length;
+}

@@ -1,0 +1,146 @@
+using System.Runtime.InteropServices;
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Turn.Transport.Linux;
+
+/// <summary>
+/// Datagrams that wait to leave one socket by one sendmmsg. Neighbours of one size to one destination go as one message that
+/// the kernel cuts (UDP_SEGMENT). The octets stay where they were received: whoever adds them leaves them alone until
+/// <see cref="Flush"/>.
+/// </summary>
+internal sealed unsafe class SendBatch : IDisposable
+{
+    private const int Capacity = ReceiveBatch.Capacity;
+
+    // The kernel takes 64 segments and 65,507 octets at most; a segment with its headers must fit the path's MTU.
+    private const int MaxSegments = 64;
+    private const int MaxSegmentedLength = 65000;
+    private const int MaxSegment = 1452;
+
+    // struct cmsghdr (length, level, type) and a 16-bit segment size, padded.
+    private const int ControlRoom = 24;
+    private const int ControlHeader = 16;
+
+    private readonly byte* _names = (byte*)NativeMemory.AllocZeroed(Capacity * NativeAddress.Room);
+    private readonly byte* _controls = (byte*)NativeMemory.AllocZeroed(Capacity * ControlRoom);
+    private readonly IoVector* _vectors = (IoVector*)NativeMemory.AllocZeroed(Capacity, (nuint)sizeof(IoVector));
+    private readonly MultiMessageHeader* _headers = (MultiMessageHeader*)NativeMemory.AllocZeroed(Capacity, (nuint)sizeof(MultiMessageHeader));
+    private readonly TransportAddress[] _destinations = new TransportAddress[Capacity];
+
+    /// <summary>Whether the kernel cuts; found out by trying.</summary>
+    private bool _segments = true;
+
+    public int Count { get; private set; }
+
+    public void Add(in TransportAddress destination, byte* start, int length)
+    {
+        _destinations[Count] = destination;
+        _vectors[Count] = new IoVector { Start = start, Length = (nuint)length };
+        Count++;
+    }
+
+    /// <summary>Sends all, and returns how many datagrams were lost because the kernel refused them.</summary>
+    public int Flush(int descriptor)
+    {
+        var lost = 0;
+        var messages = Build(_segments);
+        for (var sent = 0; sent < messages;)
+        {
+            var result = Libc.SendMany(descriptor, _headers + sent, (uint)(messages - sent), Libc.DontWait);
+            if (result > 0)
+            {
+                sent += result;
+                continue;
+            }
+
+            if (Libc.LastError == Libc.Interrupted) continue;
+            if (_headers[sent].ControlLength != 0 && Libc.LastError != Libc.Again)
+            {
+                // No UDP_SEGMENT on this kernel or path: send the rest one by one, and do not ask again.
+                _segments = false;
+                return lost + SendSingly(descriptor, sent);
+            }
+
+            // The error belongs to this one datagram; the others still have a chance.
+            lost += (int)_headers[sent].VectorCount;
+            sent++;
+        }
+
+        Count = 0;
+        return lost;
+    }
+
+    public void Dispose()
+    {
+        NativeMemory.Free(_names);
+        NativeMemory.Free(_controls);
+        NativeMemory.Free(_vectors);
+        NativeMemory.Free(_headers);
+    }
+
+    private int SendSingly(int descriptor, int firstMessage)
+    {
+        var first = (int)(_headers[firstMessage].Vectors - _vectors);
+        for (var i = first; i < Count; i++)
+        {
+            _destinations[i - first] = _destinations[i];
+            _vectors[i - first] = _vectors[i];
+        }
+
+        Count -= first;
+        return Flush(descriptor);
+    }
+
+    /// <summary>Writes one header per destination and run of equal sizes; returns how many.</summary>
+    private int Build(bool segments)
+    {
+        var messages = 0;
+        for (var first = 0; first < Count;)
+        {
+            var run = segments ? RunLength(first) : 1;
+            ref var header = ref _headers[messages];
+            header.Name = _names + (messages * NativeAddress.Room);
+            header.NameLength = NativeAddress.Write(_destinations[first], header.Name);
+            header.Vectors = _vectors + first;
+            header.VectorCount = (nuint)run;
+            header.ControlLength = 0;
+            if (run > 1) AskForSegments(ref header, messages, (ushort)_vectors[first].Length);
+            first += run;
+            messages++;
+        }
+
+        return messages;
+    }
+
+    /// <summary>How many datagrams from here on can go as one: equal in size but for the last, which may be shorter.</summary>
+    private int RunLength(int first)
+    {
+        var size = _vectors[first].Length;
+        if (size is 0 or > MaxSegment) return 1;
+
+        var run = 1;
+        var total = size;
+        while (first + run < Count && run < MaxSegments)
+        {
+            var next = _vectors[first + run].Length;
+            if (next == 0 || next > size || total + next > MaxSegmentedLength) break;
+            if (_destinations[first + run] != _destinations[first]) break;
+            total += next;
+            run++;
+            if (next < size) break;
+        }
+
+        return run;
+    }
+
+    private void AskForSegments(ref MultiMessageHeader header, int message, ushort size)
+    {
+        var control = _controls + (message * ControlRoom);
+        *(nuint*)control = ControlHeader + sizeof(ushort);
+        *(int*)(control + 8) = Libc.LevelUdp;
+        *(int*)(control + 12) = Libc.UdpSegment;
+        *(ushort*)(control + ControlHeader) = size;
+        header.Control = control;
+        header.ControlLength = ControlRoom;
+    }
+}

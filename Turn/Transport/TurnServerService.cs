@@ -1,0 +1,22 @@
+namespace WebRtcIms.Turn.Transport;
+
+/// <summary>Lets every server sweep once a second, and ends all allocations when the process stops.</summary>
+internal sealed class TurnServerService(IReadOnlyList<TurnServer> servers, TurnMetrics metrics, TimeProvider clock) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        metrics.ObserveAllocations(() => servers.Sum(server => server.AllocationCount));
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                foreach (var server in servers) server.Sweep();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            foreach (var server in servers) server.EndAll();
+        }
+    }
+}
