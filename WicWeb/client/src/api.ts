@@ -3,7 +3,7 @@ import { parseServerTiming } from './serverTiming.ts';
 import type { Trace } from './trace.ts';
 import type { TurnToken } from './turn.ts';
 
-/** `GET /api/session`; nulls where nobody is signed in. */
+/** Answer of every request to /api/session; nulls where nobody is signed in, `user` is null for a guest, too. */
 export interface Session {
   user: string | null;
   anonymous: boolean | null;
@@ -31,24 +31,19 @@ export class Api {
   #antiforgeryToken = '';
 
   async session(): Promise<Session> {
-    const session = await json<Session>(await this.#send('GET', '/api/session'));
-    this.#antiforgeryToken = session.antiforgery_token ?? '';
-    return session;
+    return this.#take(await this.#send('GET', '/api/session'));
   }
 
   async continueAsGuest(): Promise<Session> {
-    await this.#change('POST', '/api/session/anonymous');
-    return this.session();
+    return this.#take(await this.#change('POST', '/api/session/anonymous'));
   }
 
   async logIn(userName: string, password: string): Promise<Session> {
-    await this.#change('POST', '/api/session/login', { user_name: userName, password });
-    return this.session();
+    return this.#take(await this.#change('POST', '/api/session/login', { user_name: userName, password }));
   }
 
   async signOut(): Promise<Session> {
-    await this.#change('DELETE', '/api/session');
-    return this.session();
+    return this.#take(await this.#change('DELETE', '/api/session'));
   }
 
   async turnToken(trace: Trace, signal: AbortSignal): Promise<AuthorisedToken> {
@@ -66,6 +61,13 @@ export class Api {
         answer: performance.now() - answered,
       },
     };
+  }
+
+  /** The antiforgery token is bound to the session, so each answer about the session brings a new one. */
+  async #take(response: Response): Promise<Session> {
+    const session = await json<Session>(response);
+    this.#antiforgeryToken = session.antiforgery_token ?? '';
+    return session;
   }
 
   /** A request that changes something carries the antiforgery token; one that went stale is renewed once. */
