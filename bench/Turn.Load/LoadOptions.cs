@@ -1,0 +1,74 @@
+using System.Globalization;
+using System.Net;
+
+namespace WebRtcIms.Turn.Load;
+
+/// <summary>Which way the datagrams go.</summary>
+internal enum Direction
+{
+    /// <summary>Clients to peer: ChannelData in, datagrams out.</summary>
+    Up,
+
+    /// <summary>Peer to clients: datagrams in, ChannelData out.</summary>
+    Down,
+}
+
+/// <summary>The command line, as <c>--name value</c>.</summary>
+internal sealed record LoadOptions
+{
+    [System.Text.Json.Serialization.JsonIgnore]
+    public IPEndPoint Server { get; init; } = new(IPAddress.Loopback, 3478);
+
+    public string User { get; init; } = "u";
+
+    public string Password { get; init; } = "p";
+
+    /// <summary>The server's process, whose CPU time and memory are measured.</summary>
+    public int ProcessId { get; init; }
+
+    public int Allocations { get; init; } = 100;
+
+    public Direction Direction { get; init; }
+
+    /// <summary>Octets of payload.</summary>
+    public int Size { get; init; } = 160;
+
+    /// <summary>Datagrams on their way at most.</summary>
+    public int Window { get; init; } = 256;
+
+    /// <summary>Datagrams of one flow in a row.</summary>
+    public int Burst { get; init; } = 1;
+
+    public int Packets { get; init; } = 200_000;
+
+    public int WarmUp { get; init; } = 60_000;
+
+    /// <exception cref="FormatException">A name is unknown or a value is none.</exception>
+    public static LoadOptions Parse(string[] args)
+    {
+        var options = new LoadOptions();
+        for (var i = 0; i + 1 < args.Length; i += 2)
+        {
+            var value = args[i + 1];
+            options = args[i] switch
+            {
+                "--server" => options with { Server = IPEndPoint.Parse(value) },
+                "--user" => options with { User = value },
+                "--password" => options with { Password = value },
+                "--pid" => options with { ProcessId = Number(value) },
+                "--allocations" => options with { Allocations = Number(value) },
+                "--direction" => options with { Direction = Enum.Parse<Direction>(value, ignoreCase: true) },
+                "--size" => options with { Size = Number(value) },
+                "--window" => options with { Window = Number(value) },
+                "--burst" => options with { Burst = Number(value) },
+                "--packets" => options with { Packets = Number(value) },
+                "--warm-up" => options with { WarmUp = Number(value) },
+                _ => throw new FormatException($"unknown option {args[i]}"),
+            };
+        }
+
+        return options;
+    }
+
+    private static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
+}
