@@ -15,9 +15,15 @@ internal sealed class DatagramSocket : IDisposable
     // SIO_UDP_CONNRESET: Windows otherwise reports an ICMP error for an earlier datagram as an error of the next receive.
     private const int UdpConnectionReset = -1744830452;
 
+    // One for each thread and family, rewritten for each datagram.
+    [ThreadStatic]
+    private static SocketAddress? _destinationIPv4;
+
+    [ThreadStatic]
+    private static SocketAddress? _destinationIPv6;
+
     private readonly Socket _socket;
     private readonly AddressFamily _family;
-    private readonly ThreadLocal<SocketAddress> _destination;
 
     /// <param name="endpoint">Where to bind.</param>
     /// <param name="sharesPort">Several sockets of this process bind the same address, and the kernel spreads clients over them (Linux).</param>
@@ -25,7 +31,6 @@ internal sealed class DatagramSocket : IDisposable
     public DatagramSocket(IPEndPoint endpoint, bool sharesPort = false)
     {
         _family = endpoint.AddressFamily;
-        _destination = new ThreadLocal<SocketAddress>(() => SocketAddresses.Create(_family));
         _socket = new Socket(_family, SocketType.Dgram, ProtocolType.Udp);
         try
         {
@@ -43,6 +48,10 @@ internal sealed class DatagramSocket : IDisposable
     }
 
     public int Descriptor => (int)_socket.SafeHandle.DangerousGetHandle();
+
+    private SocketAddress Destination => _family == AddressFamily.InterNetworkV6
+        ? _destinationIPv6 ??= SocketAddresses.Create(_family)
+        : _destinationIPv4 ??= SocketAddresses.Create(_family);
 
     /// <summary>Called with the sender and a buffer that has the payload between <c>headroom</c> and <c>tailroom</c> free octets.</summary>
     public delegate void Receiver(in TransportAddress sender, Span<byte> buffer);
@@ -75,7 +84,7 @@ internal sealed class DatagramSocket : IDisposable
     /// <summary>False when the datagram could not be sent: it is lost, as any datagram may be.</summary>
     public bool Send(in TransportAddress destination, ReadOnlySpan<byte> payload)
     {
-        var address = _destination.Value!;
+        var address = Destination;
         SocketAddresses.Write(destination, address);
         try
         {
@@ -88,6 +97,5 @@ internal sealed class DatagramSocket : IDisposable
         }
     }
 
-    // The thread-locals go with the garbage collector: another thread may be sending just now.
     public void Dispose() => _socket.Dispose();
 }
