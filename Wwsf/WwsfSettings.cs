@@ -109,9 +109,11 @@ internal sealed record StoreSettings(string ConnectionString, string Directory)
         var path = Path.Combine(Directory, "keys");
         try
         {
-            return OperatingSystem.IsWindows()
-                ? System.IO.Directory.CreateDirectory(path)
-                : System.IO.Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            if (OperatingSystem.IsWindows()) return System.IO.Directory.CreateDirectory(path);
+            // The mode is that of the last directory of a path only.
+            const UnixFileMode own = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+            System.IO.Directory.CreateDirectory(Directory, own);
+            return System.IO.Directory.CreateDirectory(path, own);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

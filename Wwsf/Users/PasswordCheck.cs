@@ -11,7 +11,18 @@ internal readonly record struct PasswordResult(User? User, TimeSpan? LockedFor);
 /// </summary>
 internal sealed class PasswordCheck(UserManager<User> users, WwsfStore store, UnknownUsers unknown, TimeProvider time)
 {
+    // Longer than the work takes: the failure of a real user is written to the database, which would show.
+    private static readonly TimeSpan FailureTime = TimeSpan.FromMilliseconds(200);
+
     public async Task<PasswordResult> CheckAsync(string name, string password)
+    {
+        var failureTime = Task.Delay(FailureTime, time);
+        var result = await LookUpAsync(name, password);
+        if (result.User is null) await failureTime;
+        return result;
+    }
+
+    private async Task<PasswordResult> LookUpAsync(string name, string password)
     {
         if (await users.FindByNameAsync(name) is not { } user) return unknown.Check(users.NormalizeName(name), password);
         if (await users.IsLockedOutAsync(user)) return new(null, user.LockoutEnd - time.GetUtcNow());

@@ -55,6 +55,7 @@ public sealed class SecrecyTests
         Assert.Single(keys.GetFiles("key-*.xml"));
 #pragma warning disable CA1416 // Skipped on Windows above.
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, keys.UnixFileMode);
+        Assert.Equal(keys.UnixFileMode, keys.Parent!.UnixFileMode);
 #pragma warning restore CA1416
     }
 
