@@ -1,0 +1,106 @@
+using System.Globalization;
+using System.Threading.RateLimiting;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using OpenIddict.Server;
+using StackExchange.Redis;
+using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Waf.Clients;
+using WebRtcIms.Waf.Tokens;
+using static OpenIddict.Server.OpenIddictServerEvents;
+
+namespace WebRtcIms.Waf;
+
+/// <summary>The settings cannot be used; the message lists every mistake with its key.</summary>
+internal sealed class SettingsException(string message) : Exception(message);
+
+/// <summary>Puts the authorization server together: OpenIddict, its store, our token, rate limits.</summary>
+internal static class AuthorizationServer
+{
+    private const int TokenRequestsPerMinute = 1200;
+
+    /// <exception cref="SettingsException">The settings have mistakes.</exception>
+    public static WafSettings ReadWafSettings(this IConfiguration configuration)
+    {
+        var settings = configuration.GetSection("Waf").Get<WafSettings>() ?? new WafSettings();
+        var problems = settings.Validate().ToList();
+        if (problems.Count > 0) throw new SettingsException("The settings cannot be used:\n  " + string.Join("\n  ", problems));
+        return settings;
+    }
+
+    public static void AddAuthorizationServer(this WebApplicationBuilder builder, WafSettings settings)
+    {
+        var services = builder.Services;
+        services.AddSingleton(settings);
+        services.AddSingleton<TokenIssuer>();
+        services.AddSingleton<WafTelemetry>();
+        builder.AddRedisClient();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<GrantStore>(
+            provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []));
+
+        var connectionString = ConnectionString(builder);
+        services.AddDbContext<ClientStore>(options => options.UseSqlite(connectionString).UseOpenIddict());
+        services.AddHostedService<ClientProvisioning>();
+        services.AddOpenIddict()
+            .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<ClientStore>())
+            .AddServer(server => Configure(server, settings));
+        services.AddRateLimiter(LimitTokenRequests);
+    }
+
+    private static void Configure(OpenIddictServerBuilder server, WafSettings settings)
+    {
+        server.SetTokenEndpointUris("oauth2/token")
+            .SetConfigurationEndpointUris(".well-known/oauth-authorization-server")
+            .AllowClientCredentialsFlow()
+            .RegisterScopes(TokenHandlers.Scope)
+            .DisableTokenStorage()
+            // Our tokens are under the TURN servers' keys; OpenIddict wants keys of its own, which sign nothing here.
+            .AddEphemeralEncryptionKey()
+            .AddEphemeralSigningKey();
+
+        // Inside a deployment TLS ends before this process; RFC 7635 §11 asks for it on the way there.
+        server.UseAspNetCore().DisableTransportSecurityRequirement();
+        server.AddTokenHandlers(settings);
+        server.AddEventHandler<ApplyTokenResponseContext>(handler => handler.UseScopedHandler<CountRejections>().SetOrder(int.MinValue));
+        server.AddEventHandler<HandleConfigurationRequestContext>(handler => handler.UseInlineHandler(Metadata.Prune).SetOrder(int.MaxValue));
+    }
+
+    private static string ConnectionString(WebApplicationBuilder builder)
+    {
+        var text = builder.Configuration.GetConnectionString("waf")
+            ?? $"Data Source={Path.Combine(builder.Environment.ContentRootPath, ".data", "waf.db")}";
+        var connection = new SqliteConnectionStringBuilder(text);
+        if (Path.GetDirectoryName(Path.GetFullPath(connection.DataSource)) is { } folder) Directory.CreateDirectory(folder);
+        return connection.ToString();
+    }
+
+    /// <summary>Bounds what one address can ask: guessing secrets, or wearing the server out.</summary>
+    private static void LimitTokenRequests(Microsoft.AspNetCore.RateLimiting.RateLimiterOptions options)
+    {
+        options.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
+        options.OnRejected = (rejected, _) =>
+        {
+            var wait = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : TimeSpan.FromSeconds(10);
+            rejected.HttpContext.Response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+            return ValueTask.CompletedTask;
+        };
+        options.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context =>
+            context.Request.Path.StartsWithSegments("/oauth2")
+                ? RateLimitPartition.GetSlidingWindowLimiter(context.Connection.RemoteIpAddress?.ToString() ?? "", _ => new()
+                {
+                    PermitLimit = TokenRequestsPerMinute,
+                    Window = TimeSpan.FromMinutes(1),
+                    SegmentsPerWindow = 6,
+                })
+                : RateLimitPartition.GetNoLimiter(""));
+    }
+
+    private sealed class CountRejections(WafTelemetry telemetry) : IOpenIddictServerHandler<ApplyTokenResponseContext>
+    {
+        public ValueTask HandleAsync(ApplyTokenResponseContext context)
+        {
+            if (context.Error is { } error) telemetry.Rejected(error);
+            return ValueTask.CompletedTask;
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using OpenIddict.Abstractions;
+using WebRtcIms.Waf.Tokens;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace WebRtcIms.Waf.Clients;
+
+/// <summary>
+/// Before the first request: makes the store, and brings the clients of the configuration into it. A secret that has not
+/// changed is not hashed anew; clients that the configuration does not name are left alone.
+/// </summary>
+internal sealed class ClientProvisioning(IServiceScopeFactory scopes, WafSettings settings) : IHostedService
+{
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var store = scope.ServiceProvider.GetRequiredService<ClientStore>();
+        var applications = scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>();
+        await store.Database.EnsureCreatedAsync(cancellationToken);
+        foreach (var client in settings.Clients) await ProvisionAsync(applications, client, cancellationToken);
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private static async Task ProvisionAsync(IOpenIddictApplicationManager applications, ClientSettings client, CancellationToken cancellationToken)
+    {
+        var wanted = Describe(client);
+        var existing = await applications.FindByClientIdAsync(client.ClientId, cancellationToken);
+        if (existing is null)
+        {
+            await applications.CreateAsync(wanted, cancellationToken);
+            return;
+        }
+
+        var current = new OpenIddictApplicationDescriptor();
+        await applications.PopulateAsync(current, existing, cancellationToken);
+        var hasSecret = await applications.ValidateClientSecretAsync(existing, client.ClientSecret, cancellationToken);
+        if (hasSecret && current.Permissions.SetEquals(wanted.Permissions)) return;
+
+        // A descriptor that carries the stored hash leaves the secret as it is.
+        if (hasSecret) wanted.ClientSecret = current.ClientSecret;
+        await applications.UpdateAsync(existing, wanted, cancellationToken);
+    }
+
+    private static OpenIddictApplicationDescriptor Describe(ClientSettings client)
+    {
+        var descriptor = new OpenIddictApplicationDescriptor
+        {
+            ClientId = client.ClientId,
+            ClientSecret = client.ClientSecret,
+            ClientType = ClientTypes.Confidential,
+            Permissions =
+            {
+                Permissions.Endpoints.Token,
+                Permissions.GrantTypes.ClientCredentials,
+                Permissions.Prefixes.Scope + TokenHandlers.Scope,
+            },
+        };
+        foreach (var audience in client.Audiences) descriptor.Permissions.Add(Permissions.Prefixes.Audience + audience);
+        return descriptor;
+    }
+}

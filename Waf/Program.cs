@@ -1,0 +1,21 @@
+using WebRtcIms.Waf;
+
+// The authorization server of figure X.5.3.2-1: authenticates the WWSF and makes TURN tokens.
+try
+{
+    var builder = WebApplication.CreateBuilder(args);
+    builder.AddServiceDefaults();
+    builder.AddAuthorizationServer(builder.Configuration.ReadWafSettings());
+
+    var app = builder.Build();
+    app.UseRateLimiter();
+    app.UseAuthentication();
+    app.MapDefaultEndpoints();
+    await app.RunAsync();
+    return 0;
+}
+catch (SettingsException error)
+{
+    await Console.Error.WriteLineAsync($"WAF cannot start. {error.Message}");
+    return 1;
+}

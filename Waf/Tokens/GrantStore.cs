@@ -1,0 +1,44 @@
+using System.Diagnostics;
+using System.Text.Json;
+using StackExchange.Redis;
+using WebRtcIms.ServiceDefaults;
+
+namespace WebRtcIms.Waf.Tokens;
+
+/// <summary>
+/// Leaves for the TURN server what the token itself must not carry: whose it is (a pseudonym) and the trace it belongs to.
+/// <c>turn:grant:{kid}:{tid}</c> lives as long as the token. A token is good without it, so Redis may be down.
+/// </summary>
+internal sealed partial class GrantStore(ILogger<GrantStore> logger, TimeProvider clock, IConnectionMultiplexer? redis = null)
+{
+    private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
+    private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    private int _isOut;
+
+    public async Task WriteAsync(IssuedToken token, string clientId, string? pseudonym)
+    {
+        if (redis is null) return;
+        var grant = JsonSerializer.Serialize(
+            new Grant(clientId, pseudonym, Activity.Current?.Id, (clock.GetUtcNow() + token.Lifetime).ToUnixTimeSeconds()), SnakeCase);
+        using var activity = RedisExtensions.StartCommand("SET");
+        try
+        {
+            await redis.GetDatabase().StringSetAsync($"turn:grant:{token.Kid}:{token.TokenId}", grant, token.Lifetime).WaitAsync(Budget, clock);
+            if (Interlocked.Exchange(ref _isOut, 0) == 1) LogBack();
+        }
+        catch (Exception error) when (error is RedisException or TimeoutException)
+        {
+            activity?.SetStatus(ActivityStatusCode.Error, error.GetType().Name);
+            if (Interlocked.Exchange(ref _isOut, 1) == 0) LogOut(error.GetType().Name);
+        }
+    }
+
+    private sealed record Grant(string ClientId, string? Pseudonym, string? Traceparent, long Exp);
+
+    [LoggerMessage(1, LogLevel.Warning, "Redis does not answer ({Error}); tokens go out without a grant, and TURN cannot join their traces")]
+    private partial void LogOut(string error);
+
+    [LoggerMessage(2, LogLevel.Information, "Redis answers again")]
+    private partial void LogBack();
+}

@@ -1,0 +1,54 @@
+using System.Security.Cryptography;
+using System.Text;
+using WebRtcIms.Stun.OAuth;
+
+namespace WebRtcIms.Waf.Tokens;
+
+/// <summary>A token as the client gets it (RFC 7635 Appendix B), and the name it has in the caches.</summary>
+internal sealed record IssuedToken(string AccessToken, string Kid, string Key, string Algorithm, TimeSpan Lifetime, string TokenId)
+{
+    public override string ToString() => "***";
+}
+
+/// <summary>HMAC algorithms that a client may ask for, and the mac_key that each needs (RFC 7635 Appendix B).</summary>
+internal static class MacAlgorithm
+{
+    public const string Sha1 = "HMAC-SHA1";
+    public const string Sha256 = "HMAC-SHA-256-128";
+}
+
+/// <summary>Step 5 of figure X.5.3.2-1: draws a session key and encrypts it for the TURN server that is named.</summary>
+internal sealed class TokenIssuer(WafSettings settings, TimeProvider clock) : IDisposable
+{
+    private readonly Dictionary<string, (TurnServerSettings Server, AccessTokenKey Key)> _audiences =
+        settings.TurnServers.ToDictionary(server => server.Name, server => (server, ToKey(server)));
+
+    public bool Knows(string audience) => _audiences.ContainsKey(audience);
+
+    /// <param name="audience">A known TURN server name.</param>
+    /// <param name="macAlgorithm">One of <see cref="MacAlgorithm"/>.</param>
+    public IssuedToken Issue(string audience, string macAlgorithm)
+    {
+        var (server, key) = _audiences[audience];
+        var macKey = RandomNumberGenerator.GetBytes(
+            macAlgorithm == MacAlgorithm.Sha1 ? Stun.OAuth.AccessToken.Sha1MacKeyLength : Stun.OAuth.AccessToken.Sha256MacKeyLength);
+        var nonce = RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength);
+        var token = new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(clock.GetUtcNow()), (uint)server.TokenLifetime.TotalSeconds);
+        Span<byte> octets = stackalloc byte[Stun.OAuth.AccessToken.MaxEncodedLength];
+        var length = key.Encrypt(token, nonce, Encoding.UTF8.GetBytes(audience), octets);
+        return new IssuedToken(
+            Convert.ToBase64String(octets[..length]), server.Kid, Convert.ToBase64String(macKey), macAlgorithm,
+            server.TokenLifetime, System.Buffers.Text.Base64Url.EncodeToString(nonce));
+    }
+
+    public void Dispose()
+    {
+        foreach (var (_, key) in _audiences.Values) key.Dispose();
+    }
+
+    private static AccessTokenKey ToKey(TurnServerSettings server)
+    {
+        _ = AccessTokenAlgorithms.TryParse(server.Algorithm, out var algorithm);
+        return new AccessTokenKey(server.Kid, algorithm, Convert.FromBase64String(server.Key));
+    }
+}

@@ -1,0 +1,45 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Waf.Tokens;
+
+namespace WebRtcIms.Waf;
+
+/// <summary>Spans and counters of the WAF. Never a token, a key or a secret.</summary>
+internal sealed class WafTelemetry
+{
+    private static readonly ActivitySource Source = ServiceTelemetry.Source("Waf");
+
+    private readonly Counter<long> _issued;
+    private readonly Counter<long> _rejected;
+
+    public WafTelemetry(IMeterFactory factory)
+    {
+        var meter = factory.Create("WebRtcIms.Waf");
+        _issued = meter.CreateCounter<long>("waf.tokens.issued", description: "TURN tokens made, by client, audience and algorithm");
+        _rejected = meter.CreateCounter<long>("waf.token.requests.rejected", description: "Token requests refused, by OAuth error");
+    }
+
+    public static Activity? StartTokenIssue()
+    {
+        var activity = Source.StartActivity("token issue");
+        activity?.SetTag(ServiceTelemetry.ImsStep, 5);
+        return activity;
+    }
+
+    public void Issued(Activity? activity, string clientId, string audience, IssuedToken token)
+    {
+        activity?.SetTag("oauth.client_id", clientId);
+        activity?.SetTag("oauth.audience", audience);
+        activity?.SetTag("turn.kid", token.Kid);
+        activity?.SetTag("turn.mac_algorithm", token.Algorithm);
+        activity?.SetTag("turn.lifetime", (long)token.Lifetime.TotalSeconds);
+        _issued.Add(
+            1,
+            new KeyValuePair<string, object?>("oauth.client_id", clientId),
+            new KeyValuePair<string, object?>("oauth.audience", audience),
+            new KeyValuePair<string, object?>("turn.mac_algorithm", token.Algorithm));
+    }
+
+    public void Rejected(string error) => _rejected.Add(1, new KeyValuePair<string, object?>("error.type", error));
+}
