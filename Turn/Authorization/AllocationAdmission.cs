@@ -64,7 +64,7 @@ internal sealed class AllocationAdmission(
     /// </summary>
     private static Activity? StartSpan(PendingAllocation pending, TokenAnswer? answer, DateTimeOffset started)
     {
-        _ = ActivityContext.TryParse(answer?.Grant?.TraceParent, null, isRemote: true, out var parent);
+        _ = ActivityContext.TryParse(answer?.Grant?.Traceparent, null, isRemote: true, out var parent);
         var activity = Source.StartActivity("turn allocate", ActivityKind.Server, parent, startTime: started);
         activity?.SetTag(ServiceTelemetry.ImsStep, 8);
         activity?.SetTag("turn.kid", pending.Proof.Credential.Token?.KeyId);

@@ -9,7 +9,7 @@ using WebRtcIms.Turn.Engine;
 namespace WebRtcIms.Turn.Caching;
 
 /// <summary>What the authorization server left for us when it made a token.</summary>
-internal sealed record Grant(string? ClientId, string? Pseudonym, string? TraceParent);
+internal sealed record Grant(string? ClientId, string? Pseudonym, string? Traceparent);
 
 /// <summary>What the fleet knows about a token, after this Allocate has been counted.</summary>
 internal sealed record TokenAnswer(DateTimeOffset AskedAt, DateTimeOffset AnsweredAt)
