@@ -1,0 +1,62 @@
+using System.Net.Sockets;
+using WebRtcIms.AppHost;
+
+// The whole application: each resource, what it is told, and what it waits for. Settings are described in the parts' READMEs.
+var builder = DistributedApplication.CreateBuilder(args);
+
+// K of RFC 7635: the authorization server encrypts the tokens with it and the TURN server decrypts them; nobody else has it.
+var turnKey = builder.AddParameter("turn-key", new RandomKey(), secret: true, persist: true);
+var turnKeyId = builder.AddParameter("turn-key-id");
+var turnServerName = builder.AddParameter("turn-server-name");
+var turnRealm = builder.AddParameter("turn-realm");
+var wwsfClientSecret = builder.AddParameter(
+    "wwsf-client-secret", new GenerateParameterDefault { MinLength = 43, Special = false }, secret: true, persist: true);
+var turnPort = builder.TurnPort();
+
+var redis = builder.AddRedis("redis");
+
+var waf = builder.AddProject<Projects.Waf>("waf")
+    .WithReference(redis).WaitFor(redis)
+    .WithHttpHealthCheck("/health")
+    .WithEnvironment("ConnectionStrings__waf", builder.SqliteDatabase("waf"))
+    .WithEnvironment("Waf__TurnServers__0__Name", turnServerName)
+    .WithEnvironment("Waf__TurnServers__0__Kid", turnKeyId)
+    .WithEnvironment("Waf__TurnServers__0__Key", turnKey)
+    .WithEnvironment("Waf__TurnServers__0__Algorithm", "A256GCM")
+    .WithEnvironment("Waf__Clients__0__ClientId", "wwsf")
+    .WithEnvironment("Waf__Clients__0__ClientSecret", wwsfClientSecret)
+    .WithEnvironment("Waf__Clients__0__Audiences__0", turnServerName);
+
+// Its clients are known by their addresses, so nothing may stand in between (isProxied). Everything is on one machine: the
+// relay may talk to loopback peers, which is forbidden otherwise.
+var turn = builder.AddProject<Projects.Turn>("turn")
+    .WithEndpoint(port: turnPort, scheme: "turn", name: "udp", env: "Turn__Port", isProxied: false, isExternal: true, protocol: ProtocolType.Udp)
+    .WithEndpoint(port: turnPort, scheme: "turn", name: "tcp", isProxied: false, isExternal: true, protocol: ProtocolType.Tcp)
+    .WithReference(redis).WaitFor(redis)
+    .WithHttpHealthCheck("/health")
+    .WithEnvironment("Turn__ServerName", turnServerName)
+    .WithEnvironment("Turn__Realm", turnRealm)
+    .WithEnvironment("Turn__Keys__0__Kid", turnKeyId)
+    .WithEnvironment("Turn__Keys__0__Key", turnKey)
+    .WithEnvironment("Turn__Keys__0__Algorithm", "A256GCM")
+    .WithEnvironment("Turn__ListenAddress", "127.0.0.1")
+    .WithEnvironment("Turn__RelayAddress", "127.0.0.1")
+    .WithEnvironment("Turn__PublicAddress", "127.0.0.1")
+    .WithEnvironment("Turn__PeerPolicy", "AllowLoopback");
+
+var wwsf = builder.AddProject<Projects.Wwsf>("wwsf")
+    .WithReference(waf).WaitFor(waf)
+    .WithHttpHealthCheck("/health")
+    .WithEnvironment("ConnectionStrings__wwsf", builder.SqliteDatabase("wwsf"))
+    .WithEnvironment("Wwsf__TurnServerName", turnServerName)
+    .WithEnvironment("Wwsf__TurnUris__0", "turn:127.0.0.1:" + turnPort + "?transport=udp")
+    .WithEnvironment("Wwsf__TurnUris__1", "turn:127.0.0.1:" + turnPort + "?transport=tcp")
+    .WithEnvironment("Wwsf__Waf__ClientId", "wwsf")
+    .WithEnvironment("Wwsf__Waf__ClientSecret", wwsfClientSecret);
+
+builder.AddProject<Projects.WicWeb>("wic-web")
+    .WithReference(wwsf).WaitFor(wwsf).WaitFor(turn)
+    .WithHttpHealthCheck("/health")
+    .WithExternalHttpEndpoints();
+
+builder.Build().Run();
