@@ -1,0 +1,49 @@
+using Microsoft.Playwright;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.EndToEnd.Tests.Browser;
+
+/// <summary>A headless Chromium with a made-up microphone and camera, which may reach loopback addresses.</summary>
+public sealed class Chromium : IAsyncDisposable
+{
+    private static readonly string[] Arguments =
+    [
+        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+        "--disable-component-update", "--disable-sync", "--allow-loopback-in-peer-connection",
+        "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required",
+    ];
+
+    private readonly IPlaywright _playwright;
+    private readonly IBrowser _browser;
+
+    private Chromium(IPlaywright playwright, IBrowser browser)
+    {
+        _playwright = playwright;
+        _browser = browser;
+    }
+
+    public static async Task<Chromium> StartAsync()
+    {
+        var path = Tools.Require("chromium", "chromium");
+        var playwright = await Playwright.CreateAsync();
+        var browser = await playwright.Chromium.LaunchAsync(new() { ExecutablePath = path, Headless = true, Args = Arguments });
+        return new Chromium(playwright, browser);
+    }
+
+    /// <summary>A person with cookies of their own who has opened the page.</summary>
+    public async Task<WicPage> OpenAsync(Uri address, BrowserNewContextOptions? options = null)
+    {
+        options ??= new();
+        options.Permissions = ["microphone", "camera"];
+        var context = await _browser.NewContextAsync(options);
+        var page = await context.NewPageAsync();
+        await page.GotoAsync(address.ToString());
+        return new WicPage(page);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _browser.DisposeAsync();
+        _playwright.Dispose();
+    }
+}

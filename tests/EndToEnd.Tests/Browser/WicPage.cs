@@ -1,0 +1,75 @@
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.Playwright;
+
+namespace WebRtcIms.EndToEnd.Tests.Browser;
+
+/// <summary>The page, in the words of the person who uses it.</summary>
+public sealed class WicPage : IAsyncDisposable
+{
+    private readonly List<JsonElement> _tokens = [];
+
+    public WicPage(IPage page)
+    {
+        Page = page;
+        page.Response += (_, response) => _ = KeepTokenAsync(response);
+    }
+
+    public IPage Page { get; }
+
+    /// <summary>What POST /api/turn-token answered so far: the secrets that must turn up nowhere else.</summary>
+    public IReadOnlyList<JsonElement> Tokens => _tokens;
+
+    public Task ContinueAsGuestAsync() => Click("guest");
+
+    public async Task LogInAsync(string user, string password)
+    {
+        await Get("user-name").FillAsync(user);
+        await Get("password").FillAsync(password);
+        await Click("log-in");
+    }
+
+    public async Task ChooseTransportAsync(string transport)
+    {
+        var select = Get("transport");
+        await select.EvaluateAsync("element => { for (let d = element.closest('details'); d; d = null) d.open = true; }");
+        await select.SelectOptionAsync(transport);
+    }
+
+    public Task CallAsync() => Click("call");
+
+    public Task HangUpAsync() => Click("hang-up");
+
+    public ILocator Get(string testId) => Page.GetByTestId(testId);
+
+    public async Task<string> TextAsync(string testId) => (await Get(testId).InnerTextAsync()).Trim();
+
+    /// <summary>The first number in an element's text.</summary>
+    public async Task<long> NumberAsync(string testId)
+    {
+        var digits = new string([.. (await TextAsync(testId)).Where(char.IsAsciiDigit)]);
+        return digits.Length == 0 ? 0 : long.Parse(digits, CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Waits until media has come through: the count of received packets rises twice.</summary>
+    public async Task WaitForMediaAsync()
+    {
+        await Assertions.Expect(Get("packets-received")).Not.ToHaveTextAsync(new System.Text.RegularExpressions.Regex(@"^\D*0?\D*$"), new() { Timeout = 20_000 });
+        var first = await TextAsync("packets-received");
+        await Assertions.Expect(Get("packets-received")).Not.ToHaveTextAsync(first, new() { Timeout = 10_000 });
+        Assert.True(await NumberAsync("packets-received") > long.Parse(new string([.. first.Where(char.IsAsciiDigit)]), CultureInfo.InvariantCulture));
+    }
+
+    public Task ExpectAlertAsync(string part, int seconds = 20) =>
+        Assertions.Expect(Get("alert")).ToContainTextAsync(part, new() { Timeout = seconds * 1000, IgnoreCase = true });
+
+    public async ValueTask DisposeAsync() => await Page.Context.DisposeAsync();
+
+    private Task Click(string testId) => Get(testId).ClickAsync();
+
+    private async Task KeepTokenAsync(IResponse response)
+    {
+        if (!response.Url.EndsWith("/api/turn-token", StringComparison.Ordinal) || !response.Ok) return;
+        if (await response.JsonAsync() is { } json) lock (_tokens) _tokens.Add(json);
+    }
+}

@@ -1,0 +1,8 @@
+namespace WebRtcIms.EndToEnd.Tests;
+
+/// <summary>One of the two users that the WWSF seeds in Development; Wwsf/README.md names them.</summary>
+internal static class DemoUser
+{
+    public const string Name = "alice";
+    public const string Password = "alice-calls-bob";
+}

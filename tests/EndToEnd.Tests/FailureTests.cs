@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Aspire.Hosting.Testing;
+using WebRtcIms.EndToEnd.Tests.Browser;
+using WebRtcIms.EndToEnd.Tests.Setup;
+
+namespace WebRtcIms.EndToEnd.Tests;
+
+/// <summary>What goes wrong is said in a sentence, and mends itself when the part is back: no reload is needed.</summary>
+[Collection(RunningSystem.Collection)]
+public sealed class FailureTests(RunningSystem system)
+{
+    [Fact]
+    public async Task WrongPassword_PageSaysSoAndTakesTheRightOne()
+    {
+        await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
+        await wic.LogInAsync(DemoUser.Name, "not the password");
+        await wic.ExpectAlertAsync("password is wrong");
+
+        await wic.LogInAsync(DemoUser.Name, DemoUser.Password);
+        await wic.Get("call").WaitForAsync();
+    }
+
+    [Fact]
+    public async Task SessionNoLongerValid_PageAsksToSignInAgainAndGoesOn()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        var context = wic.Page.Context;
+        foreach (var cookie in await context.CookiesAsync())
+        {
+            if (!cookie.HttpOnly) continue;
+            await context.AddCookiesAsync([new() { Name = cookie.Name, Value = "expired", Domain = cookie.Domain, Path = cookie.Path, HttpOnly = true }]);
+        }
+
+        await wic.CallAsync();
+        await wic.ExpectAlertAsync("session has ended");
+        await wic.ContinueAsGuestAsync();
+        await wic.WaitForMediaAsync();
+        await wic.HangUpAsync();
+    }
+
+    [Fact]
+    public async Task WafDown_PageSaysSoAndRecovers()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await using (await system.WithoutAsync("waf"))
+        {
+            await wic.CallAsync();
+            await wic.ExpectAlertAsync("authorization server does not answer");
+        }
+
+        await RetryUntilMediaAsync(wic);
+    }
+
+    [Fact]
+    public async Task TurnDown_PageSaysSoAndRecovers()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await using (await system.WithoutAsync("turn"))
+        {
+            await wic.CallAsync();
+            await wic.ExpectAlertAsync("TURN server does not answer");
+        }
+
+        await RetryUntilMediaAsync(wic);
+    }
+
+    [Fact]
+    public async Task WwsfDown_PageSaysSoAndRecovers()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await using (await system.WithoutAsync("wwsf"))
+        {
+            await wic.CallAsync();
+            await wic.ExpectAlertAsync("web service does not answer");
+        }
+
+        await RetryUntilMediaAsync(wic);
+    }
+
+    [Fact]
+    public async Task RedisDown_CallsWorkOnAndHealthSaysDegraded()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await using (await system.WithoutAsync("redis"))
+        {
+            var watch = Stopwatch.StartNew();
+            await wic.CallAsync();
+            await wic.WaitForMediaAsync();
+            await wic.HangUpAsync();
+            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(30), $"the call took {watch.Elapsed}");
+            Assert.Equal("Degraded", await HealthOfAsync("turn"));
+            Assert.Equal("Degraded", await HealthOfAsync("waf"));
+        }
+
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (await HealthOfAsync("turn") != "Healthy") await Task.Delay(200, limit.Token);
+    }
+
+    private async Task<string?> HealthOfAsync(string resource)
+    {
+        using var client = system.App.CreateHttpClient(resource, "http");
+        var health = await client.GetFromJsonAsync<JsonElement>("/health");
+        return health.GetProperty("status").GetString();
+    }
+
+    private async Task<WicPage> OpenAsGuestAsync()
+    {
+        var wic = await system.Chromium.OpenAsync(system.PageAddress);
+        await wic.ContinueAsGuestAsync();
+        await wic.Get("call").WaitForAsync();
+        return wic;
+    }
+
+    private static async Task RetryUntilMediaAsync(WicPage wic)
+    {
+        await wic.Get("retry").ClickAsync();
+        await wic.WaitForMediaAsync();
+        await wic.HangUpAsync();
+    }
+}

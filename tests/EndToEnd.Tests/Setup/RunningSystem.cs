@@ -1,0 +1,125 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Security.Cryptography;
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Testing;
+using Microsoft.Extensions.DependencyInjection;
+using WebRtcIms.EndToEnd.Tests.Browser;
+using WebRtcIms.EndToEnd.Tests.Setup;
+using WebRtcIms.EndToEnd.Tests.Telemetry;
+
+[assembly: AssemblyFixture(typeof(RunningSystem))]
+
+namespace WebRtcIms.EndToEnd.Tests.Setup;
+
+/// <summary>
+/// The whole system as <c>dotnet run --project AppHost</c> starts it, on random ports, with a collector for its telemetry
+/// and a real Chromium. One for all tests of this assembly.
+/// </summary>
+public sealed class RunningSystem : IAsyncLifetime
+{
+    /// <summary>Tests that stop a part must not run beside others, so all are of one collection.</summary>
+    public const string Collection = "running system";
+
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
+
+    private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("webrtcims-");
+    private readonly ConcurrentQueue<string> _console = [];
+    private DistributedApplication? _app;
+    private OtlpCollector? _collector;
+    private Chromium? _chromium;
+
+    public DistributedApplication App => _app ?? throw new InvalidOperationException("not started");
+
+    public OtlpCollector Collector => _collector ?? throw new InvalidOperationException("not started");
+
+    public Chromium Chromium => _chromium ?? throw new InvalidOperationException("not started");
+
+    /// <summary>All that the resources printed so far.</summary>
+    public IReadOnlyCollection<string> Console => _console;
+
+    /// <summary>K, and the secret of the OAuth client: given to the system so that a test knows what to search for.</summary>
+    public IReadOnlyList<string> SecretParameters { get; } =
+        [Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32))];
+
+    public Uri PageAddress => App.GetEndpoint("wic-web", "http");
+
+    /// <summary>Every datagram between Chromium and TURN over UDP passes here.</summary>
+    public RecordingUdpProxy? UdpProxy { get; private set; }
+
+    public async ValueTask InitializeAsync()
+    {
+        _chromium = await Chromium.StartAsync();
+        _collector = await OtlpCollector.StartAsync();
+        var turnPort = FreePort();
+        UdpProxy = new RecordingUdpProxy(new IPEndPoint(IPAddress.Loopback, turnPort));
+
+        Environment.SetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT", _collector.Address.ToString());
+        Environment.SetEnvironmentVariable("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+        var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>(
+            [
+                $"--turn-port={turnPort}",
+                $"--data-directory={_data.FullName}",
+                $"--Parameters:turn-key={SecretParameters[0]}",
+                $"--Parameters:wwsf-client-secret={SecretParameters[1]}",
+            ]);
+        builder.CreateResourceBuilder<ProjectResource>("wwsf")
+            .WithEnvironment("Wwsf__TurnUris__0", $"turn:127.0.0.1:{UdpProxy.Port}?transport=udp");
+
+        _app = await builder.BuildAsync();
+        WatchConsole();
+        await _app.StartAsync();
+        using var limit = new CancellationTokenSource(StartLimit);
+        foreach (var resource in new[] { "waf", "wwsf", "turn", "wic-web" })
+            await _app.ResourceNotifications.WaitForResourceHealthyAsync(resource, limit.Token);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_chromium is not null) await _chromium.DisposeAsync();
+        if (_app is not null) await _app.DisposeAsync();
+        if (_collector is not null) await _collector.DisposeAsync();
+        UdpProxy?.Dispose();
+        _data.Delete(recursive: true);
+    }
+
+    /// <summary>Stops a resource for the time of a test, as its failure would.</summary>
+    public async Task<IAsyncDisposable> WithoutAsync(string resource)
+    {
+        await App.ResourceCommands.ExecuteCommandAsync(resource, KnownResourceCommands.StopCommand);
+        return new Restart(this, resource);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private void WatchConsole()
+    {
+        var logs = App.Services.GetRequiredService<ResourceLoggerService>();
+        foreach (var resource in new[] { "redis", "waf", "wwsf", "turn", "wic-web" })
+        {
+            _ = Task.Run(async () =>
+            {
+                await foreach (var lines in logs.WatchAsync(resource))
+                {
+                    foreach (var line in lines) _console.Enqueue(line.Content);
+                }
+            });
+        }
+    }
+
+    private sealed class Restart(RunningSystem system, string resource) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await system.App.ResourceCommands.ExecuteCommandAsync(resource, KnownResourceCommands.StartCommand);
+            using var limit = new CancellationTokenSource(StartLimit);
+            await system.App.ResourceNotifications.WaitForResourceHealthyAsync(resource, limit.Token);
+        }
+    }
+}
