@@ -140,9 +140,9 @@ public sealed class PermissionTests
         Assert.Equal(StunError.BadRequest, _client.ChannelBind(0x4002, Peer).Error);
         _bench.Advance(0.001);
         Assert.True(_client.ChannelBind(0x4002, Peer).IsSuccess);
-        Assert.True(_client.ChannelBind(0x4000, "203.0.113.10:1").IsSuccess);
         _bench.Sweep();
         Assert.Equal([0x40, 0x02], _bench.FromPeer(_client, Peer, [1])![..2]);
+        Assert.True(_client.ChannelBind(0x4000, "203.0.113.10:1").IsSuccess);
         Assert.Equal([0x40, 0x00], _bench.FromPeer(_client, "203.0.113.10:1", [1])![..2]);
     }
 
