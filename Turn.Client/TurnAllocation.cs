@@ -47,7 +47,6 @@ public sealed class TurnAllocation : IAsyncDisposable
         _received = Channel.CreateBounded<TurnDatagram>(new BoundedChannelOptions(options.ReceiveQueueLength)
         {
             FullMode = BoundedChannelFullMode.DropOldest,
-            SingleWriter = true,
         });
         _keepAlive = new KeepAlive(
             options.Clock,

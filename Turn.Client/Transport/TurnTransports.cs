@@ -17,7 +17,7 @@ internal static class TurnTransports
 
         try
         {
-            if (server.Transport == TurnTransport.Tcp) return new StreamTransport(await ConnectAsync(server, options, cancel));
+            if (server.Transport == TurnTransport.Tcp) return new StreamTransport(await ConnectAsync(server, options, cancel), options.Clock);
             var addresses = await Dns.GetHostAddressesAsync(server.Host, cancel);
             return new UdpTransport(new IPEndPoint(addresses[0], server.Port));
         }
