@@ -44,7 +44,8 @@ internal sealed class TurnConnection : IAsyncDisposable
         _transactions[transaction.Id] = transaction;
         try
         {
-            if (_lost is { } lost) throw new TurnException(lost.Message, lost);
+            if (_lost is TurnException lost) throw new TurnException(lost.Message, lost);
+            ObjectDisposedException.ThrowIf(_lost is not null, typeof(TurnClient));
             foreach (var wait in Retransmission.Waits(_transport.IsReliable))
             {
                 await SendAsync(transaction.Request, cancel);

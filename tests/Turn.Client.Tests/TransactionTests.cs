@@ -78,6 +78,7 @@ public sealed class TransactionTests
         });
 
         var refreshing = allocation.RefreshAsync(cancellationToken: Cancel);
+        await server.HandledAsync(Cancel);
         _clock.Advance(await _clock.NextTimerAsync(Cancel));
 
         Assert.Equal(TimeSpan.FromSeconds(600), await refreshing);
@@ -94,6 +95,7 @@ public sealed class TransactionTests
         server.AnswerNext(server.Forgery);
 
         var refreshing = allocation.RefreshAsync(cancellationToken: Cancel);
+        await server.HandledAsync(Cancel);
         _clock.Advance(await _clock.NextTimerAsync(Cancel));
 
         var error = await Assert.ThrowsAsync<TurnException>(() => refreshing);
@@ -136,6 +138,7 @@ public sealed class TransactionTests
         await using var client = server.Connect();
 
         var binding = client.GetMappedAddressAsync(Cancel);
+        await server.HandledAsync(Cancel);
         _clock.Advance(await _clock.NextTimerAsync(Cancel));
 
         await binding;

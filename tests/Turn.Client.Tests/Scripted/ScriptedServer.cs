@@ -25,6 +25,10 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
     private readonly Channel<byte[]> _toClient = Channel.CreateUnbounded<byte[]>();
     private readonly Channel<SentMessage> _fromClient = Channel.CreateUnbounded<SentMessage>();
     private readonly ConcurrentQueue<Answer> _script = [];
+    private readonly Lock _gate = new();
+    private TaskCompletionSource _handled = new();
+    private int _unhandled;
+    private bool _isHandling;
 
     public bool IsReliable => isReliable;
 
@@ -73,7 +77,21 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
     }
 
     /// <summary>Sends what nobody asked for.</summary>
-    public void Send(byte[] message) => _toClient.Writer.TryWrite(message);
+    public void Send(byte[] message)
+    {
+        lock (_gate)
+        {
+            if (_unhandled++ == 0) _handled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        _toClient.Writer.TryWrite(message);
+    }
+
+    /// <summary>Waits until the client has handled everything that this server sent.</summary>
+    public Task HandledAsync(CancellationToken cancel)
+    {
+        lock (_gate) return _unhandled == 0 ? Task.CompletedTask : _handled.Task.WaitAsync(cancel);
+    }
 
     public void SendData(in TransportAddress peer, ReadOnlySpan<byte> data)
     {
@@ -101,10 +119,18 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
 
     public async ValueTask<int> ReceiveAsync(Memory<byte> buffer, CancellationToken cancel)
     {
+        // Who asks for the next message has handled the last one.
+        lock (_gate)
+        {
+            if (_isHandling && --_unhandled == 0) _handled.TrySetResult();
+            _isHandling = false;
+        }
+
         try
         {
             var message = await _toClient.Reader.ReadAsync(cancel);
             message.CopyTo(buffer);
+            _isHandling = true;
             return message.Length;
         }
         catch (ChannelClosedException error)
