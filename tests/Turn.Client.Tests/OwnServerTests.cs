@@ -97,7 +97,7 @@ public sealed class OwnServerTests(OwnServer server)
     {
         await using var client = await ConnectAsync("udp");
         await using var allocation = await client.AllocateAsync(server.IssueToken().Native, cancellationToken: Cancel);
-        var unknown = Tokens.Issue("k9", new byte[32], macKeyLength: 32, lifetimeSeconds: 600);
+        var unknown = Tokens.Issue("k9", new byte[32], new byte[32], lifetimeSeconds: 600);
 
         var error = await Assert.ThrowsAsync<TurnException>(() => allocation.RenewAsync(unknown.Native, Cancel));
 

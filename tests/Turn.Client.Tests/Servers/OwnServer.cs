@@ -57,7 +57,7 @@ public sealed class OwnServer : IAsyncLifetime
     /// <param name="macKeyLength">20 or 32.</param>
     /// <param name="lifetimeSeconds">How long it lives.</param>
     internal IssuedToken IssueToken(int key = 0, int macKeyLength = 32, uint lifetimeSeconds = 600) =>
-        Tokens.Issue(KeyId(key), _keys[key], macKeyLength, lifetimeSeconds);
+        Tokens.Issue(KeyId(key), _keys[key], RandomNumberGenerator.GetBytes(macKeyLength), lifetimeSeconds);
 
     private static string KeyId(int key) => $"k{key + 1}";
 }
