@@ -138,7 +138,8 @@ internal sealed class TurnConnection : IAsyncDisposable
         // An ICMP error comes without DATA (RFC 8656 §11.5); it says nothing that a datagram socket would tell, either.
         if (stun is { Class: StunClass.Indication, Method: StunMethod.Data }
             && stun.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer)
-            && stun.TryGet(StunAttributeType.Data, out var data))
+            && stun.TryGet(StunAttributeType.Data, out var data)
+            && UnknownAttributes.FirstIn(stun) is null)
             Receiver?.Received(peer, data);
     }
 

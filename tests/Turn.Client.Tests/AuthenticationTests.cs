@@ -132,7 +132,7 @@ public sealed class AuthenticationTests
         await allocation.CreatePermissionAsync(System.Net.IPAddress.Parse("192.0.2.9"), Cancel);
         await allocation.BindChannelAsync(new(System.Net.IPAddress.Parse("192.0.2.9"), 9), Cancel);
 
-        var signed = server.Sent[1..];
+        var signed = server.Sent.Skip(1).ToList();
         Assert.Equal([StunMethod.Allocate, StunMethod.Refresh, StunMethod.CreatePermission, StunMethod.ChannelBind], signed.Select(sent => sent.Method));
         Assert.All(signed, sent =>
         {

@@ -73,6 +73,7 @@ public sealed class DatagramTests
         var carol = TransportAddress.From(new IPEndPoint(IPAddress.Parse("2001:db8::30"), 6000));
 
         server.Send([0x40, 0x77, 0, 1, 9]);
+        server.Send(DataWithAnUnknownAttribute(carol));
         server.Send([0x40, 0x00, 0, 3, 1, 2, 3, 0]);
         server.SendData(carol, "from carol"u8);
         server.Send([0x40, 0x00, 0, 0]);
@@ -131,5 +132,15 @@ public sealed class DatagramTests
 
         await allocation.SendAsync(new byte[length], new IPEndPoint(IPAddress.IPv6Loopback, 1), Cancel);
         Assert.Equal(65507 - 3, Assert.Single(server.Sent).Octets.Length);
+    }
+
+    /// <summary>Void, because of an attribute that a receiver must know (RFC 8489 §6.3.2).</summary>
+    private static byte[] DataWithAnUnknownAttribute(in TransportAddress peer)
+    {
+        var indication = new StunMessageWriter(new byte[100], StunMethod.Data, StunClass.Indication, default);
+        indication.WriteXorAddress(StunAttributeType.XorPeerAddress, peer);
+        indication.Write(StunAttributeType.Data, "void"u8);
+        indication.Write((StunAttributeType)0x7ABC, []);
+        return indication.Written.ToArray();
     }
 }

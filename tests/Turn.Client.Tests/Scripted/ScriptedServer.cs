@@ -25,6 +25,7 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
     private readonly Channel<byte[]> _toClient = Channel.CreateUnbounded<byte[]>();
     private readonly Channel<SentMessage> _fromClient = Channel.CreateUnbounded<SentMessage>();
     private readonly ConcurrentQueue<Answer> _script = [];
+    private readonly List<SentMessage> _sent = [];
     private readonly Lock _gate = new();
     private TaskCompletionSource _handled = new();
     private int _unhandled;
@@ -46,7 +47,13 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
     public byte[]? PasswordAlgorithms { get; set; }
 
     /// <summary>What the client sent, in order, with the time.</summary>
-    public List<SentMessage> Sent { get; } = [];
+    public IReadOnlyList<SentMessage> Sent
+    {
+        get
+        {
+            lock (_gate) return [.. _sent];
+        }
+    }
 
     public TurnClient Connect(int receiveQueueLength = 1024) =>
         new(this, new TurnClientOptions { Clock = clock, ReceiveQueueLength = receiveQueueLength });
@@ -64,7 +71,7 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
     public void Forget()
     {
         clock.Forget();
-        Sent.Clear();
+        lock (_gate) _sent.Clear();
         while (_fromClient.Reader.TryRead(out _))
         {
         }
@@ -110,7 +117,7 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
     public ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancel)
     {
         var sent = new SentMessage(clock.Elapsed, message.ToArray());
-        Sent.Add(sent);
+        lock (_gate) _sent.Add(sent);
         var answer = ChannelData.IsChannelData(sent.Octets[0]) ? null : AnswerTo(sent.Stun);
         if (answer is not null) Send(answer);
         _fromClient.Writer.TryWrite(sent);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using WebRtcIms.Turn.Client.Tests.Servers;
 
@@ -29,6 +30,7 @@ public sealed class OwnServer : IAsyncLifetime
         var settings = new Dictionary<string, string>
         {
             ["Turn__Port"] = port.ToString(CultureInfo.InvariantCulture),
+            ["Turn__ListenAddress"] = Socket.OSSupportsIPv6 ? "127.0.0.1,::1" : "127.0.0.1",
             ["Turn__PeerPolicy"] = "AllowLoopback",
             ["Turn__ServerName"] = Tokens.ServerName,
             ["Turn__Realm"] = "turn.example",
