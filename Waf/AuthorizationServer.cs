@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Threading.RateLimiting;
-using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using OpenIddict.Server;
 using StackExchange.Redis;
@@ -20,10 +19,11 @@ internal static class AuthorizationServer
     private const int TokenRequestsPerMinute = 1200;
 
     /// <exception cref="SettingsException">The settings have mistakes.</exception>
-    public static WafSettings ReadWafSettings(this IConfiguration configuration)
+    public static WafSettings ReadWafSettings(this IConfiguration configuration, IHostEnvironment environment)
     {
         var settings = configuration.GetSection("Waf").Get<WafSettings>() ?? new WafSettings();
-        var problems = settings.Validate().ToList();
+        settings.Store = StoreSettings.Read(configuration.GetConnectionString("waf"), environment);
+        var problems = settings.Validate().Concat(RedisProblems(configuration)).ToList();
         if (problems.Count > 0) throw new SettingsException("The settings cannot be used:\n  " + string.Join("\n  ", problems));
         return settings;
     }
@@ -33,13 +33,15 @@ internal static class AuthorizationServer
         var services = builder.Services;
         services.AddSingleton(settings);
         services.AddSingleton<TokenIssuer>();
+        services.AddSingleton<FailedAuthentications>();
         services.AddSingleton<WafTelemetry>();
+        services.AddSingleton<IHttpContextFactory, HiddenQuery.ContextFactory>();
         builder.AddRedisClient();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<GrantStore>(
             provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []));
 
-        var connectionString = ConnectionString(builder);
-        services.AddDbContext<ClientStore>(options => options.UseSqlite(connectionString).UseOpenIddict());
+        settings.Store!.CreateDirectory();
+        services.AddDbContext<ClientStore>(options => options.UseSqlite(settings.Store.ConnectionString).UseOpenIddict());
         services.AddHostedService<ClientProvisioning>();
         services.AddOpenIddict()
             .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<ClientStore>())
@@ -60,18 +62,23 @@ internal static class AuthorizationServer
 
         // Inside a deployment TLS ends before this process; RFC 7635 §11 asks for it on the way there.
         server.UseAspNetCore().DisableTransportSecurityRequirement();
+        server.AddClientAuthentication();
         server.AddTokenHandlers(settings);
         server.AddEventHandler<ApplyTokenResponseContext>(handler => handler.UseScopedHandler<CountRejections>().SetOrder(int.MinValue));
         server.AddEventHandler<HandleConfigurationRequestContext>(handler => handler.UseInlineHandler(Metadata.Prune).SetOrder(int.MaxValue));
     }
 
-    private static string ConnectionString(WebApplicationBuilder builder)
+    private static IEnumerable<string> RedisProblems(IConfiguration configuration)
     {
-        var text = builder.Configuration.GetConnectionString("waf")
-            ?? $"Data Source={Path.Combine(builder.Environment.ContentRootPath, ".data", "waf.db")}";
-        var connection = new SqliteConnectionStringBuilder(text);
-        if (Path.GetDirectoryName(Path.GetFullPath(connection.DataSource)) is { } folder) Directory.CreateDirectory(folder);
-        return connection.ToString();
+        try
+        {
+            ConfigurationOptions.Parse(configuration.GetConnectionString("redis") ?? "");
+            return [];
+        }
+        catch (ArgumentException error)
+        {
+            return [$"ConnectionStrings:redis is not understood: {error.Message}"];
+        }
     }
 
     /// <summary>Bounds what one address can ask: guessing secrets, or wearing the server out.</summary>
@@ -86,7 +93,7 @@ internal static class AuthorizationServer
         };
         options.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context =>
             context.Request.Path.StartsWithSegments("/oauth2")
-                ? RateLimitPartition.GetSlidingWindowLimiter(context.Connection.RemoteIpAddress?.ToString() ?? "", _ => new()
+                ? RateLimitPartition.GetSlidingWindowLimiter(CallerAddress.Of(context), _ => new()
                 {
                     PermitLimit = TokenRequestsPerMinute,
                     Window = TimeSpan.FromMinutes(1),
