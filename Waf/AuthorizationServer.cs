@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Threading.RateLimiting;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Server;
 using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
@@ -57,8 +59,8 @@ internal static class AuthorizationServer
             .RegisterScopes(TokenHandlers.Scope)
             .DisableTokenStorage()
             // Our tokens are under the TURN servers' keys; OpenIddict wants keys of its own, which sign nothing here.
-            .AddEphemeralEncryptionKey()
-            .AddEphemeralSigningKey();
+            .AddEncryptionKey(new SymmetricSecurityKey(RandomNumberGenerator.GetBytes(32)))
+            .AddEphemeralSigningKey(SecurityAlgorithms.EcdsaSha256);
 
         // Inside a deployment TLS ends before this process; RFC 7635 §11 asks for it on the way there.
         server.UseAspNetCore().DisableTransportSecurityRequirement();
@@ -70,14 +72,15 @@ internal static class AuthorizationServer
 
     private static IEnumerable<string> RedisProblems(IConfiguration configuration)
     {
+        if (configuration.GetConnectionString("redis") is not { } text || string.IsNullOrWhiteSpace(text)) return [];
         try
         {
-            ConfigurationOptions.Parse(configuration.GetConnectionString("redis") ?? "");
+            ConfigurationOptions.Parse(text);
             return [];
         }
-        catch (ArgumentException error)
+        catch (ArgumentException)
         {
-            return [$"ConnectionStrings:redis is not understood: {error.Message}"];
+            return ["ConnectionStrings:redis must be a Redis address such as 127.0.0.1:6379"];
         }
     }
 

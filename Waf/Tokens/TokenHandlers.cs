@@ -55,32 +55,28 @@ internal static class TokenHandlers
     {
         var request = context.Transaction.GetHttpRequest()!;
         if (HttpMethods.IsGet(request.Method) && allowGet)
-        {
-            context.Transaction.Request = new OpenIddictRequest(ReadQuery(request.HttpContext));
-            return;
-        }
-
-        if (!HttpMethods.IsPost(request.Method) || !request.HasFormContentType)
-        {
+            Extract(context, [.. QueryHelpers.ParseQuery(request.HttpContext.Features.Get<HiddenQuery>()?.Text).Select(Rename)]);
+        else if (HttpMethods.IsPost(request.Method) && request.HasFormContentType)
+            Extract(context, [.. await request.ReadFormAsync(request.HttpContext.RequestAborted)]);
+        else
             context.Reject(Errors.InvalidRequest, allowGet ? "Send a POST with a form, or a GET with a query." : "Send a POST with a form.");
-            return;
-        }
-
-        var form = await request.ReadFormAsync(request.HttpContext.RequestAborted);
-        if (form.ContainsKey(ClientPassword))
-        {
-            // OpenIddict would log this one: it does not know that it is a secret.
-            context.Reject(Errors.InvalidRequest, "The parameter 'client_password' is for a GET; in a POST it is 'client_secret'.");
-            return;
-        }
-
-        context.Transaction.Request = new OpenIddictRequest(form);
     }
 
-    private static IEnumerable<KeyValuePair<string, StringValues>> ReadQuery(HttpContext context) =>
-        QueryHelpers.ParseQuery(context.Features.Get<HiddenQuery>()?.Text)
-            .GroupBy(pair => pair.Key == ClientPassword ? Parameters.ClientSecret : pair.Key)
-            .Select(group => KeyValuePair.Create(group.Key, new StringValues([.. group.SelectMany(pair => pair.Value.ToArray())])));
+    private static KeyValuePair<string, StringValues> Rename(KeyValuePair<string, StringValues> parameter) =>
+        parameter.Key == ClientPassword ? KeyValuePair.Create(Parameters.ClientSecret, parameter.Value) : parameter;
+
+    private static void Extract(ExtractTokenRequestContext context, List<KeyValuePair<string, StringValues>> parameters)
+    {
+        // RFC 6749 §3.2: a parameter that comes twice makes the request invalid.
+        var names = parameters.SelectMany(parameter => Enumerable.Repeat(parameter.Key, parameter.Value.Count));
+        if (names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { Key: var twice })
+            context.Reject(Errors.InvalidRequest, $"The parameter '{twice}' must be given once.");
+        // OpenIddict would log this one: it does not know that it is a secret.
+        else if (parameters.Exists(parameter => parameter.Key == ClientPassword))
+            context.Reject(Errors.InvalidRequest, "The parameter 'client_password' is for a GET; in a POST it is 'client_secret'.");
+        else
+            context.Transaction.Request = new OpenIddictRequest(parameters);
+    }
 
     private static async ValueTask WriteResponseAsync(ApplyTokenResponseContext context)
     {
@@ -128,14 +124,6 @@ internal static class TokenHandlers
             if (!request.HasScope(Scope) || request.GetScopes().Length != 1)
             {
                 context.Reject(Errors.InvalidScope, "The scope must be 'stun'.");
-                return;
-            }
-
-            // RFC 6749 §3.2: a parameter that comes twice makes the request invalid.
-            foreach (var name in (string[])["aud", "alg", "timestamp", "token_type", "sid"])
-            {
-                if (!request.HasParameter(name) || (string?)request[name] is not null) continue;
-                context.Reject(Errors.InvalidRequest, $"The parameter '{name}' must be given once.");
                 return;
             }
 
