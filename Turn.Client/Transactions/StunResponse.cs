@@ -1,0 +1,30 @@
+using System.Text;
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Turn.Client.Transactions;
+
+/// <summary>An answer, on the heap because it crosses threads.</summary>
+internal sealed class StunResponse(byte[] octets)
+{
+    public StunMessageReader Message
+    {
+        get
+        {
+            _ = StunMessageReader.TryRead(octets, out var message);
+            return message;
+        }
+    }
+
+    /// <summary>The error that the server answered with; None for success. An error response without a code counts as 500.</summary>
+    public StunError Error
+    {
+        get
+        {
+            var message = Message;
+            if (message.Class == StunClass.SuccessResponse) return StunError.None;
+            return message.ErrorCode is var code && code == StunError.None ? StunError.ServerError : code;
+        }
+    }
+
+    public string Reason => Encoding.UTF8.GetString(Message.ReasonPhrase);
+}
