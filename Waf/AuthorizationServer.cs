@@ -8,6 +8,7 @@ using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Tokens;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace WebRtcIms.Waf;
@@ -61,6 +62,9 @@ internal static class AuthorizationServer
             // Our tokens are under the TURN servers' keys; OpenIddict wants keys of its own, which sign nothing here.
             .AddEncryptionKey(new SymmetricSecurityKey(RandomNumberGenerator.GetBytes(32)))
             .AddEphemeralSigningKey(SecurityAlgorithms.EcdsaSha256);
+
+        // Clients have secrets; nothing here would know the key of one that signs.
+        server.Configure(options => options.ClientAuthenticationMethods.Remove(ClientAuthenticationMethods.PrivateKeyJwt));
 
         // Inside a deployment TLS ends before this process; RFC 7635 §11 asks for it on the way there.
         server.UseAspNetCore().DisableTransportSecurityRequirement();

@@ -21,22 +21,23 @@ internal sealed class RedisServer : IAsyncDisposable
     {
         var program = Tools.Require("redis-server", "redis-server");
         var port = FreePort();
-        var server = new RedisServer(
-            Process.Start(new ProcessStartInfo(program, ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", Path.GetTempPath()])
-            {
-                RedirectStandardOutput = true,
-            })!,
-            port);
-        // Its log is read, lest it wait for a full pipe.
-        server._process.OutputDataReceived += (_, _) => { };
-        server._process.BeginOutputReadLine();
-        using var connection = await server.ConnectAsync();
-        return server;
+        var process = Process.Start(new ProcessStartInfo(program,
+            ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", Path.GetTempPath()])
+        { RedirectStandardOutput = true })!;
+        var ready = new TaskCompletionSource();
+        process.OutputDataReceived += (_, line) =>
+        {
+            if (line.Data is null) ready.TrySetException(new InvalidOperationException("redis-server ended before it was ready"));
+            else if (line.Data.Contains("Ready to accept connections", StringComparison.Ordinal)) ready.TrySetResult();
+        };
+        process.BeginOutputReadLine();
+        await ready.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        return new RedisServer(process, port);
     }
 
     /// <summary>A connection of the test's own.</summary>
-    public async Task<ConnectionMultiplexer> ConnectAsync() => await ConnectionMultiplexer.ConnectAsync(
-        new ConfigurationOptions { EndPoints = { Address }, ConnectRetry = 40, ConnectTimeout = 250, ReconnectRetryPolicy = new LinearRetry(50) });
+    public async Task<ConnectionMultiplexer> ConnectAsync() =>
+        await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions { EndPoints = { Address }, AllowAdmin = true });
 
     /// <summary>Ends the process, as a crash would.</summary>
     public async Task StopAsync()
