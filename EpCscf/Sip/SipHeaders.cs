@@ -36,26 +36,24 @@ internal static class HeaderName
     public const string Via = "Via";
     public const string WwwAuthenticate = "WWW-Authenticate";
 
-    // Compact forms (RFC 3261 §7.3.3, RFC 3515, RFC 6665, RFC 4028).
-    private static readonly Dictionary<string, string> Canonical = new(StringComparer.OrdinalIgnoreCase)
-    {
-        ["i"] = CallId, ["m"] = Contact, ["l"] = ContentLength, ["c"] = ContentType, ["f"] = From, ["k"] = Supported, ["t"] = To, ["v"] = Via,
-        ["e"] = "Content-Encoding", ["s"] = "Subject", ["r"] = "Refer-To", ["b"] = "Referred-By", ["o"] = "Event", ["u"] = "Allow-Events",
-        ["x"] = "Session-Expires", ["y"] = "Identity", ["d"] = "Request-Disposition", ["a"] = "Accept-Contact", ["j"] = "Reject-Contact",
-    };
+    // Compact forms (RFC 3261 §7.3.3, RFC 3515, RFC 3892, RFC 6665, RFC 4028, RFC 8224, RFC 3841).
+    private static readonly string[] Compact =
+    [
+        "a=Accept-Contact", "b=Referred-By", "c=Content-Type", "d=Request-Disposition", "e=Content-Encoding", "f=From", "i=Call-ID", "j=Reject-Contact",
+        "k=Supported", "l=Content-Length", "m=Contact", "o=Event", "r=Refer-To", "s=Subject", "t=To", "u=Allow-Events", "v=Via", "x=Session-Expires",
+        "y=Identity",
+    ];
 
-    static HeaderName()
-    {
-        foreach (var name in (string[])
-        [
-            Accept, Allow, Authorization, CallId, Contact, ContentLength, ContentType, CSeq, Date, Expires, From, MaxForwards, MinExpires, Path, Privacy,
-            ProxyAuthorization, ProxyRequire, PAssertedIdentity, PAssociatedUri, PPreferredIdentity, Reason, RecordRoute, Require, RetryAfter, Route,
-            ServiceRoute, Supported, To, Traceparent, Unsupported, Via, WwwAuthenticate,
-        ])
-        {
-            Canonical[name] = name;
-        }
-    }
+    private static readonly string[] Known =
+    [
+        Accept, Allow, Authorization, CallId, Contact, ContentLength, ContentType, CSeq, Date, Expires, From, MaxForwards, MinExpires, Path, Privacy,
+        ProxyAuthorization, ProxyRequire, PAssertedIdentity, PAssociatedUri, PPreferredIdentity, Reason, RecordRoute, Require, RetryAfter, Route,
+        ServiceRoute, Supported, To, Traceparent, Unsupported, Via, WwwAuthenticate,
+    ];
+
+    private static readonly Dictionary<string, string> Canonical = Known.Select(name => (Key: name, Name: name))
+        .Concat(Compact.Select(pair => (Key: pair[..1], Name: pair[2..])))
+        .ToDictionary(pair => pair.Key, pair => pair.Name, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The usual spelling of a name that came in another case or in compact form; an unknown name as it came.</summary>
     public static string Normalize(string name) => Canonical.GetValueOrDefault(name, name);
