@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Net;
 using System.Threading.Channels;
-using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Client.Allocations;
 using WebRtcIms.Turn.Client.Authentication;
@@ -17,10 +16,7 @@ namespace WebRtcIms.Turn.Client;
 public sealed class TurnAllocation : IAsyncDisposable
 {
     /// <summary>Octets of data that one datagram can carry to a peer, whatever the path.</summary>
-    public const int MaxDataLength = 65_456;
-
-    // The header, XOR-PEER-ADDRESS with an IPv6 address and the header of DATA stand before the data of a Send indication.
-    private const int SendOverhead = StunHeader.Length + 24 + StunHeader.AttributeHeaderLength;
+    public const int MaxDataLength = OutgoingData.MaxLength;
 
     // RFC 7635 §6.2: a message should fit 548 octets; so many IPv6 addresses still do, beside the credential.
     private const int PermissionsPerRequest = 12;
@@ -47,7 +43,6 @@ public sealed class TurnAllocation : IAsyncDisposable
         _received = Channel.CreateBounded<TurnDatagram>(new BoundedChannelOptions(options.ReceiveQueueLength)
         {
             FullMode = BoundedChannelFullMode.DropOldest,
-            SingleWriter = true,
         });
         _keepAlive = new KeepAlive(
             options.Clock,
@@ -102,13 +97,13 @@ public sealed class TurnAllocation : IAsyncDisposable
     {
         if (data.Length > MaxDataLength) throw new ArgumentException($"A datagram carries at most {MaxDataLength} octets", nameof(data));
         ThrowIfEnded();
-        var buffer = ArrayPool<byte>.Shared.Rent(SendOverhead + StunHeader.Padded(data.Length));
+        var buffer = ArrayPool<byte>.Shared.Rent(OutgoingData.BufferLength(data.Length));
         try
         {
             var address = TransportAddress.From(Unmapped(peer));
             var length = _peers.TryGetChannel(address, out var channel)
-                ? WriteChannelData(buffer, channel, data.Span)
-                : WriteIndication(buffer, address, data.Span);
+                ? OutgoingData.WriteChannelData(buffer, channel, data.Span)
+                : OutgoingData.WriteIndication(buffer, address, data.Span);
             await _connection.SendAsync(buffer.AsMemory(0, length), cancellationToken);
         }
         finally
@@ -145,8 +140,7 @@ public sealed class TurnAllocation : IAsyncDisposable
         using var timeout = new CancellationTokenSource(DeleteTimeout, _clock);
         try
         {
-            static void Body(ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.Lifetime, 0);
-            await _session.RequestAsync(StunMethod.Refresh, Body, timeout.Token);
+            await _session.RequestAsync(StunMethod.Refresh, AllocationRequests.Refresh(TimeSpan.Zero), timeout.Token);
         }
         catch (Exception error) when (error is TurnException or ObjectDisposedException or OperationCanceledException)
         {
@@ -154,36 +148,11 @@ public sealed class TurnAllocation : IAsyncDisposable
         }
     }
 
-    private static int WriteChannelData(Span<byte> buffer, ushort channel, ReadOnlySpan<byte> data)
-    {
-        ChannelData.WriteHeader(buffer, channel, data.Length);
-        data.CopyTo(buffer[ChannelData.HeaderLength..]);
-
-        // A stream must have the padding, a datagram may (RFC 8656 §12.5).
-        var length = ChannelData.HeaderLength + data.Length;
-        var padded = StunHeader.Padded(length);
-        buffer[length..padded].Clear();
-        return padded;
-    }
-
-    private static int WriteIndication(Span<byte> buffer, in TransportAddress peer, ReadOnlySpan<byte> data)
-    {
-        var indication = new StunMessageWriter(buffer, StunMethod.Send, StunClass.Indication, TransactionIds.Next());
-        indication.WriteXorAddress(StunAttributeType.XorPeerAddress, peer);
-        indication.Write(StunAttributeType.Data, data);
-        return indication.Length;
-    }
-
     private Task RefreshAsync(CancellationToken cancel) => RefreshAsync(lifetime: null, renewed: null, cancel);
 
     private async Task<TimeSpan> RefreshAsync(TimeSpan? lifetime, TurnCredential? renewed, CancellationToken cancel)
     {
-        void Body(ref StunMessageWriter request)
-        {
-            if (lifetime is { } wanted) request.WriteUInt32(StunAttributeType.Lifetime, (uint)wanted.TotalSeconds);
-        }
-
-        var response = await RequestAsync(StunMethod.Refresh, Body, renewed, cancel);
+        var response = await RequestAsync(StunMethod.Refresh, AllocationRequests.Refresh(lifetime), renewed, cancel);
         if (!response.Message.TryGetUInt32(StunAttributeType.Lifetime, out var granted))
             throw new TurnException("The TURN server's answer to Refresh has no LIFETIME");
         Lifetime = TimeSpan.FromSeconds(granted);
@@ -201,27 +170,11 @@ public sealed class TurnAllocation : IAsyncDisposable
         foreach (var (peer, channel) in _peers.Channels()) await BindAsync(channel, peer, cancel);
     }
 
-    private async Task CreatePermissionsAsync(InternetAddress[] peers, CancellationToken cancel)
-    {
-        void Body(ref StunMessageWriter request)
-        {
-            foreach (var peer in peers) request.WriteXorAddress(StunAttributeType.XorPeerAddress, new TransportAddress(peer, 0));
-        }
+    private async Task CreatePermissionsAsync(InternetAddress[] peers, CancellationToken cancel) =>
+        await RequestAsync(StunMethod.CreatePermission, AllocationRequests.CreatePermission(peers), renewed: null, cancel);
 
-        await RequestAsync(StunMethod.CreatePermission, Body, renewed: null, cancel);
-    }
-
-    private async Task BindAsync(ushort channel, TransportAddress peer, CancellationToken cancel)
-    {
-        void Body(ref StunMessageWriter request)
-        {
-            // The number, then two octets of zero (RFC 8656 §18.1).
-            request.WriteUInt32(StunAttributeType.ChannelNumber, (uint)channel << 16);
-            request.WriteXorAddress(StunAttributeType.XorPeerAddress, peer);
-        }
-
-        await RequestAsync(StunMethod.ChannelBind, Body, renewed: null, cancel);
-    }
+    private async Task BindAsync(ushort channel, TransportAddress peer, CancellationToken cancel) =>
+        await RequestAsync(StunMethod.ChannelBind, AllocationRequests.ChannelBind(channel, peer), renewed: null, cancel);
 
     private async Task<StunResponse> RequestAsync(StunMethod method, RequestBody body, TurnCredential? renewed, CancellationToken cancel)
     {

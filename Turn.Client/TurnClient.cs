@@ -22,7 +22,7 @@ public sealed class TurnClient : IAsyncDisposable
         _connection = new TurnConnection(transport, options.Clock);
     }
 
-    /// <summary>Opens the path. Over UDP nothing is sent yet, and of several addresses of the host the first is used.</summary>
+    /// <summary>Opens the path. Over UDP nothing is sent yet: of the host's addresses the first with a route is used.</summary>
     /// <exception cref="TurnException">The host is unknown, or refuses the connection, or has a wrong certificate.</exception>
     /// <exception cref="NotSupportedException">The URI asks for DTLS.</exception>
     public static async Task<TurnClient> ConnectAsync(

@@ -26,5 +26,6 @@ internal sealed class StunResponse(byte[] octets)
         }
     }
 
-    public string Reason => Encoding.UTF8.GetString(Message.ReasonPhrase);
+    /// <summary>The reason phrase: fewer than 128 characters (RFC 8489 §14.8), and nothing that would disturb a log.</summary>
+    public string Reason => new([.. Encoding.UTF8.GetString(Message.ReasonPhrase).Where(character => !char.IsControl(character)).Take(127)]);
 }

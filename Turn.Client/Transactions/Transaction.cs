@@ -32,14 +32,9 @@ internal sealed class Transaction(StunMethod method, TransactionId id, byte[] re
         }
 
         // RFC 8489 §6.3.3: an answer that says something unknown and important has failed.
-        foreach (var attribute in response)
-        {
-            if (!attribute.Type.IsComprehensionRequired() || Enum.IsDefined(attribute.Type)) continue;
-            Fail(new TurnException($"The TURN server's answer to {method} has the unknown attribute 0x{(ushort)attribute.Type:X4}"));
-            return;
-        }
-
-        _response.TrySetResult(new StunResponse(response.Octets.ToArray()));
+        if (UnknownAttributes.FirstIn(response) is { } unknown)
+            Fail(new TurnException($"The TURN server's answer to {method} has the unknown attribute 0x{(ushort)unknown:X4}"));
+        else _response.TrySetResult(new StunResponse(response.Octets.ToArray()));
     }
 
     public TurnException TimedOut() => new(_forged == 0

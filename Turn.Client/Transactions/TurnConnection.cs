@@ -44,7 +44,8 @@ internal sealed class TurnConnection : IAsyncDisposable
         _transactions[transaction.Id] = transaction;
         try
         {
-            if (_lost is { } lost) throw new TurnException(lost.Message, lost);
+            if (_lost is TurnException lost) throw new TurnException(lost.Message, lost);
+            ObjectDisposedException.ThrowIf(_lost is not null, typeof(TurnClient));
             foreach (var wait in Retransmission.Waits(_transport.IsReliable))
             {
                 await SendAsync(transaction.Request, cancel);
@@ -137,7 +138,8 @@ internal sealed class TurnConnection : IAsyncDisposable
         // An ICMP error comes without DATA (RFC 8656 §11.5); it says nothing that a datagram socket would tell, either.
         if (stun is { Class: StunClass.Indication, Method: StunMethod.Data }
             && stun.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer)
-            && stun.TryGet(StunAttributeType.Data, out var data))
+            && stun.TryGet(StunAttributeType.Data, out var data)
+            && UnknownAttributes.FirstIn(stun) is null)
             Receiver?.Received(peer, data);
     }
 

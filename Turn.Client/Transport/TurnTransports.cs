@@ -17,14 +17,33 @@ internal static class TurnTransports
 
         try
         {
-            if (server.Transport == TurnTransport.Tcp) return new StreamTransport(await ConnectAsync(server, options, cancel));
-            var addresses = await Dns.GetHostAddressesAsync(server.Host, cancel);
-            return new UdpTransport(new IPEndPoint(addresses[0], server.Port));
+            return server.Transport == TurnTransport.Tcp
+                ? new StreamTransport(await ConnectAsync(server, options, cancel), options.Clock)
+                : OpenUdp(await Dns.GetHostAddressesAsync(server.Host, cancel), server.Port);
         }
         catch (Exception error) when (error is SocketException or IOException or System.Security.Authentication.AuthenticationException)
         {
             throw new TurnException($"{server} cannot be reached: {error.Message}", error);
         }
+    }
+
+    /// <summary>Takes the first address to which this machine has a route.</summary>
+    private static UdpTransport OpenUdp(IPAddress[] addresses, int port)
+    {
+        var last = new SocketException((int)SocketError.HostNotFound);
+        foreach (var address in addresses)
+        {
+            try
+            {
+                return new UdpTransport(new IPEndPoint(address, port));
+            }
+            catch (SocketException error)
+            {
+                last = error;
+            }
+        }
+
+        throw last;
     }
 
     private static async Task<Stream> ConnectAsync(TurnUri server, TurnClientOptions options, CancellationToken cancel)

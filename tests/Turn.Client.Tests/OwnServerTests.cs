@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Client.Tests.Servers;
@@ -75,6 +76,21 @@ public sealed class OwnServerTests(OwnServer server)
     }
 
     [Fact]
+    [Requirement("RFC8656-7.1")]
+    public async Task IPv6Relays_ExchangeDatagrams()
+    {
+        Assert.SkipUnless(Socket.OSSupportsIPv6, "This machine has no IPv6");
+        var options = new TurnAllocationOptions { AddressFamily = AddressFamily.InterNetworkV6 };
+        await using var a = await ConnectAsync("udp");
+        await using var b = await ConnectAsync("tcp");
+        await using var alice = await a.AllocateAsync(server.IssueToken().Native, options, Cancel);
+        await using var bob = await b.AllocateAsync(server.IssueToken().Native, options, Cancel);
+        Assert.Equal(IPAddress.IPv6Loopback, alice.RelayedAddress.Address);
+        await Echo.ThroughAsync(alice, bob, inChannels: false, Cancel);
+        await Echo.ThroughAsync(alice, bob, inChannels: true, Cancel);
+    }
+
+    [Fact]
     [Requirement("RFC7635-9")]
     public async Task Renewal_ReplacesTokenAndKeyId()
     {
@@ -97,7 +113,7 @@ public sealed class OwnServerTests(OwnServer server)
     {
         await using var client = await ConnectAsync("udp");
         await using var allocation = await client.AllocateAsync(server.IssueToken().Native, cancellationToken: Cancel);
-        var unknown = Tokens.Issue("k9", new byte[32], macKeyLength: 32, lifetimeSeconds: 600);
+        var unknown = Tokens.Issue("k9", new byte[32], new byte[32], lifetimeSeconds: 600);
 
         var error = await Assert.ThrowsAsync<TurnException>(() => allocation.RenewAsync(unknown.Native, Cancel));
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using WebRtcIms.Turn.Client.Tests.Servers;
 
@@ -29,6 +30,7 @@ public sealed class OwnServer : IAsyncLifetime
         var settings = new Dictionary<string, string>
         {
             ["Turn__Port"] = port.ToString(CultureInfo.InvariantCulture),
+            ["Turn__ListenAddress"] = Socket.OSSupportsIPv6 ? "127.0.0.1,::1" : "127.0.0.1",
             ["Turn__PeerPolicy"] = "AllowLoopback",
             ["Turn__ServerName"] = Tokens.ServerName,
             ["Turn__Realm"] = "turn.example",
@@ -57,7 +59,7 @@ public sealed class OwnServer : IAsyncLifetime
     /// <param name="macKeyLength">20 or 32.</param>
     /// <param name="lifetimeSeconds">How long it lives.</param>
     internal IssuedToken IssueToken(int key = 0, int macKeyLength = 32, uint lifetimeSeconds = 600) =>
-        Tokens.Issue(KeyId(key), _keys[key], macKeyLength, lifetimeSeconds);
+        Tokens.Issue(KeyId(key), _keys[key], RandomNumberGenerator.GetBytes(macKeyLength), lifetimeSeconds);
 
     private static string KeyId(int key) => $"k{key + 1}";
 }

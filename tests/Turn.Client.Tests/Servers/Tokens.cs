@@ -9,9 +9,8 @@ internal static class Tokens
 {
     public const string ServerName = "turn.example.org";
 
-    public static IssuedToken Issue(string keyId, byte[] key, int macKeyLength, uint lifetimeSeconds)
+    public static IssuedToken Issue(string keyId, byte[] key, byte[] macKey, uint lifetimeSeconds)
     {
-        var macKey = RandomNumberGenerator.GetBytes(macKeyLength);
         var now = TokenTimestamp.FromDateTimeOffset(TimeProvider.System.GetUtcNow());
         var token = new byte[Stun.OAuth.AccessToken.MaxEncodedLength];
         using var codec = new AccessTokenKey(keyId, AccessTokenAlgorithm.A256Gcm, key);
