@@ -6,8 +6,8 @@ using Yarp.ReverseProxy.Transforms;
 namespace WebRtcIms.WicWeb;
 
 /// <summary>
-/// What the gateway forwards: <c>/api/**</c> to the WWSF, with the path as it came. Nothing else of a backend can be reached:
-/// no health endpoint, no token endpoint. The caller's <c>traceparent</c> goes on through the gateway's own span.
+/// What the gateway forwards: <c>/api/**</c> to the WWSF, with the path as it came, and what <see cref="FlowViewRoutes"/> lists.
+/// Nothing else of a backend can be reached: no health endpoint, no token endpoint. The caller's <c>traceparent</c> goes on through the gateway's own span.
 /// </summary>
 internal static class Gateway
 {
@@ -19,6 +19,7 @@ internal static class Gateway
     private static readonly RouteConfig[] Routes =
     [
         new() { RouteId = "wwsf", ClusterId = "wwsf", Match = new RouteMatch { Path = "/api/{**rest:regex(^[a-z0-9/-]+$)}" } },
+        .. FlowViewRoutes.Routes,
     ];
 
     private static readonly ClusterConfig[] Clusters =
@@ -29,6 +30,7 @@ internal static class Gateway
             Destinations = new Dictionary<string, DestinationConfig> { ["wwsf"] = new() { Address = "https+http://wwsf" } },
             HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(20) },
         },
+        FlowViewRoutes.Cluster,
     ];
 
     public static void AddGateway(this WebApplicationBuilder builder)
@@ -39,6 +41,7 @@ internal static class Gateway
             kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes;
         });
         builder.Services.AddProblemDetails();
+        builder.AddFlowViewRoutes();
         builder.Services.AddSingleton<IDestinationResolver, DiscoveredDestinations>();
         builder.Services.AddReverseProxy()
             .LoadFromMemory(Routes, Clusters)
@@ -51,6 +54,9 @@ internal static class Gateway
             });
     }
 
-    public static void MapGateway(this WebApplication app) =>
+    public static void MapGateway(this WebApplication app)
+    {
+        app.UseRateLimiter();
         app.MapReverseProxy(proxy => proxy.Use(BackendProblems.WriteAsync));
+    }
 }

@@ -21,11 +21,13 @@ internal static class Pages
             headers.XContentTypeOptions = "nosniff";
             headers["Referrer-Policy"] = "no-referrer";
             headers.CacheControl = "no-store";
-            return next(context);
+            // Links in the page are relative to /flow/. Not an absolute redirect: a gateway may stand before this server.
+            if (context.Request.Path != "/flow" && context.Request.Path != "/") return next(context);
+            context.Response.Redirect("/flow/");
+            return Task.CompletedTask;
         });
-        app.UseDefaultFiles(new DefaultFilesOptions { RequestPath = "/flow", RedirectToAppendTrailingSlash = true });
+        app.UseDefaultFiles(new DefaultFilesOptions { RequestPath = "/flow" });
         app.UseStaticFiles(new StaticFileOptions { RequestPath = "/flow", OnPrepareResponse = AskAgain });
-        app.MapGet("/", () => Results.Redirect("/flow/")).ExcludeFromDescription();
     }
 
     // The files' names carry no hash: each is asked for again, and answered with 304.

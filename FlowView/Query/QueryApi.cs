@@ -123,10 +123,17 @@ internal sealed record TraceSummary(
     {
         var root = trace.Root;
         return new TraceSummary(
-            Json.TraceId(trace.Id), root.Name, root.Source.Service, Json.Milliseconds(trace.Start), Json.Milliseconds(trace.Duration),
+            Json.TraceId(trace.Id), NameOf(root), root.Source.Service, Json.Milliseconds(trace.Start), Json.Milliseconds(trace.Duration),
             trace.Count, trace.Errors, new Dictionary<string, int>(trace.Services),
-            [.. trace.Spans.SelectMany(span => span.Attributes).Where(attribute => attribute.Key == "ims.step").Select(attribute => AttributeText.Of(attribute.Value)).Distinct().Order(StringComparer.Ordinal)]);
+            [.. trace.Spans.Select(span => Find(span, "ims.step")).Where(step => step.Length > 0).Distinct().Order(StringComparer.Ordinal)]);
     }
+
+    // "POST" or a route's pattern says less than the path.
+    private static string NameOf(Span span) =>
+        (Find(span, "http.request.method"), Find(span, "url.path")) is ({ Length: > 0 } method, { Length: > 0 } path) ? $"{method} {path}" : span.Name;
+
+    private static string Find(Span span, string key) =>
+        AttributeText.Of(Array.Find(span.Attributes, attribute => attribute.Key == key).Value);
 }
 
 /// <summary>A span with all that came with it.</summary>

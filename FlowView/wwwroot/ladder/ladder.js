@@ -56,6 +56,19 @@ const reasons = {
   timeout: 'no answer in time',
 };
 
+/** @type {Readonly<Record<string, string>>} */
+const sipReasons = {
+  401: 'the registration token is missing or was refused',
+  403: 'forbidden',
+  404: 'nobody is registered under that address',
+  408: 'no answer in time',
+  480: 'not reachable at the moment',
+  486: 'busy',
+  487: 'cancelled',
+  503: 'not available',
+  603: 'declined',
+};
+
 /**
  * @param {readonly Span[]} spans all of one trace, in any order
  * @returns {Ladder}
@@ -102,6 +115,17 @@ class Trace {
       if (isAtWork && (span.service !== 'turn' || above.service === 'turn' || above.service === 'wic')) return above;
     }
     return undefined;
+  }
+
+  /** A page that the eP-CSCF calls is the other one's peer. @param {Span} span */
+  laneOf(span) {
+    if (span.service !== 'wic') return span.service;
+    const visited = new Set();
+    for (let above = this.byId.get(span.parent); above && !visited.has(above.id); above = this.byId.get(above.parent)) {
+      visited.add(above.id);
+      if (above.service === 'ep-cscf') return 'peer';
+    }
+    return 'wic';
   }
 
   /** @param {Span | undefined} span */
@@ -152,9 +176,9 @@ class Writer {
    * @returns {Row[]}
    */
   rowsOf(span, caller, step) {
-    if (isDatabaseCall(span)) return [this.row('request', span, laneOf(span), databaseLane(span), { label: text(span, 'db.operation.name') || span.name })];
+    if (isDatabaseCall(span)) return [this.row('request', span, this.trace.laneOf(span), databaseLane(span), { label: text(span, 'db.operation.name') || span.name })];
 
-    const lane = laneOf(span);
+    const lane = this.trace.laneOf(span);
     if (this.passesThrough(span)) {
       const through = caller ?? 'wic';
       return span.kind === 'client' && failed(span) && !this.trace.below(span).length
@@ -192,7 +216,7 @@ class Writer {
     const within = this.blocks(this.trace.below(span), lane, step);
     if (figure && step && !step.isShown && !(this.shown.has(number) && !failed(span))) {
       // Its arrow's other end sent no span, or nothing ever got there.
-      const isShownElsewhere = this.trace.stepsSeen.has(number) && [...this.trace.byId.values()].some(other => other !== span && stepOf(other) === number && laneOf(other) === figure.to);
+      const isShownElsewhere = this.trace.stepsSeen.has(number) && [...this.trace.byId.values()].some(other => other !== span && stepOf(other) === number && this.trace.laneOf(other) === figure.to);
       return isShownElsewhere ? within : [this.row('request', span, lane, figure.to, { step }), ...within];
     }
     if (within.length) return within;
@@ -277,11 +301,6 @@ function leads(number, from, to) {
   return figure?.from === from && figure.to === to;
 }
 
-/** @param {Span} span */
-function laneOf(span) {
-  return span.service;
-}
-
 /** Who calls a service when nobody says so. @param {string} lane */
 function outsideOf(lane) {
   return ['wic-web', 'wwsf', 'turn', 'ep-cscf'].includes(lane) ? 'wic' : 'user';
@@ -303,20 +322,20 @@ function targetOf(span) {
   if (path.startsWith('/oauth2')) return 'waf';
   if (path.startsWith('/api')) return 'wwsf';
   if (path.startsWith('/sip')) return 'ep-cscf';
+  if (text(span, 'sip.method')) return span.service === 'ep-cscf' ? 'peer' : 'ep-cscf';
   return text(span, 'peer.service') || [text(span, 'server.address'), text(span, 'server.port')].filter(part => part).join(':') || 'elsewhere';
 }
 
 /** @param {Span} span */
 function failed(span) {
-  return span.error || Number(span.attributes['http.response.status_code'] ?? 0) >= 400;
+  return span.error || Number(statusOf(span)) >= 400;
 }
 
-/** @param {Span} span */
-function nameOf(span) {
+/** What a person calls it: a path says more than a route's pattern. @param {Span} span */
+export function nameOf(span) {
   const method = text(span, 'http.request.method');
-  const path = text(span, 'http.route') || text(span, 'url.path');
-  // A pattern explains less than the path that it matched.
-  return method ? `${method} ${path.includes('{') ? text(span, 'url.path') || path : path}`.trim() : span.name;
+  const path = text(span, 'url.path') || /^[a-z]+:\/\/[^/]+(\/[^?]*)/.exec(text(span, 'url.full'))?.[1];
+  return method && path ? `${method} ${path}` : span.name;
 }
 
 /** @param {Span} span */
@@ -326,10 +345,14 @@ function detailOf(span) {
   return stepOf(span) || text(span, 'http.request.method') ? nameOf(span) : '';
 }
 
+/** Of HTTP or SIP. @param {Span} span */
+function statusOf(span) {
+  return text(span, 'http.response.status_code') || text(span, 'sip.status_code');
+}
+
 /** @param {Span} span */
 function outcomeOf(span) {
-  const code = text(span, 'http.response.status_code') || text(span, 'rpc.response.status_code') || text(span, 'sip.response.status_code');
-  if (code) return code;
+  if (statusOf(span)) return statusOf(span);
   return failed(span) ? reasonOf(span) : 'success';
 }
 
@@ -338,9 +361,8 @@ function reasonOf(span) {
   const code = text(span, 'turn.error_code');
   const type = text(span, 'error.type');
   const exception = span.events?.find(event => event.name === 'exception');
-  const sentence = span.message || reasons[type] || String(exception?.attributes['exception.message'] ?? '') || type;
-  const status = text(span, 'http.response.status_code') || text(span, 'sip.response.status_code');
-  const number = code && code !== '0' ? code : status;
+  const sentence = span.message || reasons[type] || (text(span, 'sip.method') && sipReasons[statusOf(span)]) || String(exception?.attributes['exception.message'] ?? '') || type;
+  const number = code && code !== '0' ? code : statusOf(span);
   return [number, sentence === number ? '' : sentence].filter(part => part).join(' ') || 'failed';
 }
 
