@@ -123,8 +123,7 @@ test('WWSF down: the request ends between page and WWSF', () => {
 });
 
 for (const [name, code, message] of [
-  ['Expired token', 401, 'Unauthenticated'], ['Unknown key id', 401, 'Unauthenticated'], ['Replay', 401, 'Unauthenticated'],
-  ['Quota', 486, 'AllocationQuotaReached'], ['No relay address left', 508, 'InsufficientCapacity'],
+  ['Replay', 401, 'Unauthenticated'], ['Quota', 486, 'AllocationQuotaReached'], ['No relay address left', 508, 'InsufficientCapacity'],
 ]) {
   test(`${name} at TURN: step 8 fails with ${code}`, () => {
     const ladder = ladderOf(spansOf([...page, ...token, ...handOver, allocate('t1', 60, { error: true, message }, { 'turn.error_code': code })]));
@@ -132,6 +131,14 @@ for (const [name, code, message] of [
     assert.deepEqual([ladder.cause.from, ladder.cause.to], ['wic', 'turn']);
     assert.equal(ladder.cause.reason, `${code} ${message}`);
     assert.equal(lines(ladder).at(-1), `  turn-xwic ${code} ${message}`);
+  });
+}
+
+for (const name of ['Expired token', 'Unknown key id']) {
+  test(`${name} at TURN: such a request belongs to no trace, but the page knows that step 8 failed`, () => {
+    const ladder = ladderOf(spansOf([...page, ...token, ...handOver, ['p8', 'p0', 'wic', 'allocate', 58, 100, { 'ims.step': 8, 'error.type': 'turn_401' }, failing('')]]));
+    assert.deepEqual([ladder.cause.number, ladder.cause.from, ladder.cause.to], ['8', 'wic', 'turn']);
+    assert.equal(ladder.cause.reason, 'TURN rejected the token (401)');
   });
 }
 

@@ -54,6 +54,12 @@ const reasons = {
   connection_error: 'no connection',
   name_resolution_error: 'no such host',
   timeout: 'no answer in time',
+  turn_unreachable: 'the TURN server does not answer',
+  turn_401: 'TURN rejected the token (401)',
+  turn_403: 'TURN forbids this address (403)',
+  turn_486: 'the quota of the token is used up (486)',
+  turn_508: 'TURN has no relay address left (508)',
+  no_media_path: 'nothing comes through the relay',
 };
 
 /** @type {Readonly<Record<string, string>>} */
