@@ -12,7 +12,7 @@ try
 
     // Kestrel takes its endpoints either from ASPNETCORE_URLS or from code; with TURN in code, management must be there, too.
     var managementUrls = builder.Configuration["urls"] ?? "http://localhost:8083";
-    builder.WebHost.UseUrls().ConfigureKestrel(kestrel =>
+    builder.WebHost.ConfigureKestrel(kestrel =>
     {
         foreach (var url in managementUrls.Split(';')) ManagementEndpoint.Listen(kestrel, url);
         foreach (var address in settings.ListenAddresses())

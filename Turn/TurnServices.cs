@@ -15,10 +15,23 @@ internal static class TurnServices
     /// <exception cref="StartupException">The settings have mistakes; the message lists them all.</exception>
     public static TurnSettings ReadTurnSettings(this IConfiguration configuration)
     {
-        var settings = configuration.GetSection("Turn").Get<TurnSettings>() ?? new TurnSettings();
+        var settings = Bind(configuration.GetSection("Turn"));
         var problems = settings.Validate().ToList();
         if (problems.Count > 0) throw new StartupException("The settings cannot be used:\n  " + string.Join("\n  ", problems));
         return settings;
+    }
+
+    // The binder stops at the first value of a wrong kind, and names it; keys and passwords are text, which cannot be one.
+    private static TurnSettings Bind(IConfiguration section)
+    {
+        try
+        {
+            return section.Get<TurnSettings>() ?? new TurnSettings();
+        }
+        catch (InvalidOperationException error)
+        {
+            throw new StartupException(error.Message);
+        }
     }
 
     public static void AddTurn(this IHostApplicationBuilder builder, TurnSettings settings)

@@ -1,12 +1,14 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Threading.RateLimiting;
-using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Server;
 using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Tokens;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace WebRtcIms.Waf;
@@ -20,10 +22,11 @@ internal static class AuthorizationServer
     private const int TokenRequestsPerMinute = 1200;
 
     /// <exception cref="SettingsException">The settings have mistakes.</exception>
-    public static WafSettings ReadWafSettings(this IConfiguration configuration)
+    public static WafSettings ReadWafSettings(this IConfiguration configuration, IHostEnvironment environment)
     {
         var settings = configuration.GetSection("Waf").Get<WafSettings>() ?? new WafSettings();
-        var problems = settings.Validate().ToList();
+        settings.Store = StoreSettings.Read(configuration.GetConnectionString("waf"), environment);
+        var problems = settings.Validate().Concat(RedisProblems(configuration)).ToList();
         if (problems.Count > 0) throw new SettingsException("The settings cannot be used:\n  " + string.Join("\n  ", problems));
         return settings;
     }
@@ -33,13 +36,15 @@ internal static class AuthorizationServer
         var services = builder.Services;
         services.AddSingleton(settings);
         services.AddSingleton<TokenIssuer>();
+        services.AddSingleton<FailedAuthentications>();
         services.AddSingleton<WafTelemetry>();
+        services.AddSingleton<IHttpContextFactory, HiddenQuery.ContextFactory>();
         builder.AddRedisClient();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<GrantStore>(
             provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []));
 
-        var connectionString = ConnectionString(builder);
-        services.AddDbContext<ClientStore>(options => options.UseSqlite(connectionString).UseOpenIddict());
+        settings.Store!.CreateDirectory();
+        services.AddDbContext<ClientStore>(options => options.UseSqlite(settings.Store.ConnectionString).UseOpenIddict());
         services.AddHostedService<ClientProvisioning>();
         services.AddOpenIddict()
             .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<ClientStore>())
@@ -55,23 +60,32 @@ internal static class AuthorizationServer
             .RegisterScopes(TokenHandlers.Scope)
             .DisableTokenStorage()
             // Our tokens are under the TURN servers' keys; OpenIddict wants keys of its own, which sign nothing here.
-            .AddEphemeralEncryptionKey()
-            .AddEphemeralSigningKey();
+            .AddEncryptionKey(new SymmetricSecurityKey(RandomNumberGenerator.GetBytes(32)))
+            .AddEphemeralSigningKey(SecurityAlgorithms.EcdsaSha256);
+
+        // Clients have secrets; nothing here would know the key of one that signs.
+        server.Configure(options => options.ClientAuthenticationMethods.Remove(ClientAuthenticationMethods.PrivateKeyJwt));
 
         // Inside a deployment TLS ends before this process; RFC 7635 §11 asks for it on the way there.
         server.UseAspNetCore().DisableTransportSecurityRequirement();
+        server.AddClientAuthentication();
         server.AddTokenHandlers(settings);
         server.AddEventHandler<ApplyTokenResponseContext>(handler => handler.UseScopedHandler<CountRejections>().SetOrder(int.MinValue));
         server.AddEventHandler<HandleConfigurationRequestContext>(handler => handler.UseInlineHandler(Metadata.Prune).SetOrder(int.MaxValue));
     }
 
-    private static string ConnectionString(WebApplicationBuilder builder)
+    private static IEnumerable<string> RedisProblems(IConfiguration configuration)
     {
-        var text = builder.Configuration.GetConnectionString("waf")
-            ?? $"Data Source={Path.Combine(builder.Environment.ContentRootPath, ".data", "waf.db")}";
-        var connection = new SqliteConnectionStringBuilder(text);
-        if (Path.GetDirectoryName(Path.GetFullPath(connection.DataSource)) is { } folder) Directory.CreateDirectory(folder);
-        return connection.ToString();
+        if (configuration.GetConnectionString("redis") is not { } text || string.IsNullOrWhiteSpace(text)) return [];
+        try
+        {
+            ConfigurationOptions.Parse(text);
+            return [];
+        }
+        catch (ArgumentException)
+        {
+            return ["ConnectionStrings:redis must be a Redis address such as 127.0.0.1:6379"];
+        }
     }
 
     /// <summary>Bounds what one address can ask: guessing secrets, or wearing the server out.</summary>
@@ -86,7 +100,7 @@ internal static class AuthorizationServer
         };
         options.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context =>
             context.Request.Path.StartsWithSegments("/oauth2")
-                ? RateLimitPartition.GetSlidingWindowLimiter(context.Connection.RemoteIpAddress?.ToString() ?? "", _ => new()
+                ? RateLimitPartition.GetSlidingWindowLimiter(CallerAddress.Of(context), _ => new()
                 {
                     PermitLimit = TokenRequestsPerMinute,
                     Window = TimeSpan.FromMinutes(1),

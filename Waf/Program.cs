@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using WebRtcIms.Waf;
 
 // The authorization server of figure X.5.3.2-1: authenticates the WWSF and makes TURN tokens.
@@ -5,7 +6,7 @@ try
 {
     var builder = WebApplication.CreateBuilder(args);
     builder.AddServiceDefaults();
-    builder.AddAuthorizationServer(builder.Configuration.ReadWafSettings());
+    builder.AddAuthorizationServer(builder.Configuration.ReadWafSettings(builder.Environment));
 
     var app = builder.Build();
     app.UseRateLimiter();
@@ -17,5 +18,10 @@ try
 catch (SettingsException error)
 {
     await Console.Error.WriteLineAsync($"WAF cannot start. {error.Message}");
+    return 1;
+}
+catch (IOException error) when (error.InnerException is AddressInUseException)
+{
+    await Console.Error.WriteLineAsync($"WAF cannot start. {error.Message} Choose another port with ASPNETCORE_URLS.");
     return 1;
 }

@@ -1,8 +1,14 @@
+using System.Globalization;
+using System.Text;
 using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Waf.Clients;
 
 namespace WebRtcIms.Waf;
 
-/// <summary>The section <c>Waf</c> of the configuration.</summary>
+/// <summary>
+/// The section <c>Waf</c> of the configuration, and <c>ConnectionStrings:waf</c>. Values are text until they are validated:
+/// the binder stops at the first that it cannot convert.
+/// </summary>
 internal sealed class WafSettings
 {
     public List<TurnServerSettings> TurnServers { get; set; } = [];
@@ -10,7 +16,12 @@ internal sealed class WafSettings
     public List<ClientSettings> Clients { get; set; } = [];
 
     /// <summary>Whether GET /oauth2/token is served with client_id and client_password, as TS 33.203 X.5.3.2 step 4 has it.</summary>
-    public bool AllowGetTokenRequests { get; set; } = true;
+    public string AllowGetTokenRequests { get; set; } = "true";
+
+    public bool AllowsGet => bool.TryParse(AllowGetTokenRequests, out var allowed) && allowed;
+
+    /// <summary>Null when <c>ConnectionStrings:waf</c> is not understood.</summary>
+    public StoreSettings? Store { get; set; }
 
     /// <summary>Every mistake, each with its key. Never says what a key or a secret is.</summary>
     public IEnumerable<string> Validate()
@@ -21,18 +32,20 @@ internal sealed class WafSettings
             foreach (var problem in TurnServers[i].Problems()) yield return $"Waf:TurnServers:{i}:{problem}";
         }
 
-        foreach (var name in TurnServers.GroupBy(server => server.Name).Where(group => group.Count() > 1))
-            yield return $"Waf:TurnServers has the Name '{name.Key}' twice";
+        foreach (var name in Twice(TurnServers.Select(server => server.Name))) yield return $"Waf:TurnServers has the Name '{name}' twice";
         if (Clients.Count == 0) yield return "Waf:Clients is empty: give at least Waf:Clients:0:ClientId, :ClientSecret and :Audiences:0";
         for (var i = 0; i < Clients.Count; i++)
         {
-            if (Clients[i].ClientId.Length == 0) yield return $"Waf:Clients:{i}:ClientId is missing";
-            if (Clients[i].ClientSecret.Length < 16) yield return $"Waf:Clients:{i}:ClientSecret must have 16 characters or more";
-            if (Clients[i].Audiences.Count == 0) yield return $"Waf:Clients:{i}:Audiences is empty: name the TURN servers that this client may get tokens for";
-            foreach (var audience in Clients[i].Audiences.Where(audience => TurnServers.TrueForAll(server => server.Name != audience)))
-                yield return $"Waf:Clients:{i}:Audiences names '{audience}', which is not among Waf:TurnServers";
+            foreach (var problem in Clients[i].Problems(TurnServers)) yield return $"Waf:Clients:{i}:{problem}";
         }
+
+        foreach (var id in Twice(Clients.Select(client => client.ClientId))) yield return $"Waf:Clients has the ClientId '{id}' twice";
+        if (!bool.TryParse(AllowGetTokenRequests, out _)) yield return "Waf:AllowGetTokenRequests must be true or false";
+        if (Store is null) yield return "ConnectionStrings:waf must be an SQLite connection string such as Data Source=.data/waf.db";
     }
+
+    private static IEnumerable<string> Twice(IEnumerable<string> names) =>
+        names.Where(name => name.Length > 0).GroupBy(name => name).Where(group => group.Count() > 1).Select(group => group.Key);
 }
 
 /// <summary>A TURN server that tokens are made for: the audience, and the long-term key shared with it (RFC 7635 §4.1).</summary>
@@ -48,13 +61,15 @@ internal sealed class TurnServerSettings
 
     public string Algorithm { get; set; } = "A256GCM";
 
-    public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromMinutes(10);
+    public string TokenLifetime { get; set; } = "00:10:00";
+
+    public TimeSpan Lifetime => TimeSpan.TryParse(TokenLifetime, CultureInfo.InvariantCulture, out var lifetime) ? lifetime : default;
 
     public IEnumerable<string> Problems()
     {
-        if (Name.Length is 0 or > 255) yield return "Name must have 1 to 255 characters";
-        if (Kid.Length is 0 or > 128 || Kid.Contains('~', StringComparison.Ordinal)) yield return "Kid must have 1 to 128 characters and no '~'";
-        if (TokenLifetime < TimeSpan.FromSeconds(30) || TokenLifetime > TimeSpan.FromHours(24)) yield return "TokenLifetime must be from 00:00:30 to 24:00:00";
+        if (Encoding.UTF8.GetByteCount(Name) is 0 or > 255) yield return "Name must have 1 to 255 octets";
+        if (Encoding.UTF8.GetByteCount(Kid) is 0 or > 128 || Kid.Contains('~', StringComparison.Ordinal)) yield return "Kid must have 1 to 128 octets and no '~'";
+        if (Lifetime < TimeSpan.FromSeconds(30) || Lifetime > TimeSpan.FromDays(1)) yield return "TokenLifetime must be a time from 00:00:30 to 1.00:00:00";
         if (!AccessTokenAlgorithms.TryParse(Algorithm, out var algorithm)) yield return "Algorithm must be A256GCM or A128GCM";
         else if (!Convert.TryFromBase64String(Key, new byte[Key.Length], out var length)) yield return "Key must be base64";
         else if (length < algorithm.KeyLength()) yield return $"Key must have {algorithm.KeyLength()} octets or more for {Algorithm}";
@@ -64,9 +79,20 @@ internal sealed class TurnServerSettings
 /// <summary>An OAuth client, provisioned into the store at start. The store keeps a hash of the secret alone.</summary>
 internal sealed class ClientSettings
 {
+    public const int MaxClientIdLength = 100;
+
     public string ClientId { get; set; } = "";
 
     public string ClientSecret { get; set; } = "";
 
     public List<string> Audiences { get; set; } = [];
+
+    public IEnumerable<string> Problems(List<TurnServerSettings> turnServers)
+    {
+        if (ClientId.Length is 0 or > MaxClientIdLength) yield return $"ClientId must have 1 to {MaxClientIdLength} characters";
+        if (ClientSecret.Length < 16) yield return "ClientSecret must have 16 characters or more";
+        if (Audiences.Count == 0) yield return "Audiences is empty: name the TURN servers that this client may get tokens for";
+        foreach (var audience in Audiences.Where(audience => turnServers.TrueForAll(server => server.Name != audience)))
+            yield return $"Audiences names '{audience}', which is not among Waf:TurnServers";
+    }
 }

@@ -1,5 +1,5 @@
-using System.Net.Sockets;
 using System.Threading.RateLimiting;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Wwsf.Session;
 
 namespace WebRtcIms.Wwsf;
@@ -20,10 +20,10 @@ internal static class Limits
             limiter.OnRejected = (rejected, _) => new ValueTask(
                 Problem.RateLimited(rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : TimeSpan.FromSeconds(1))
                     .ExecuteAsync(rejected.HttpContext));
-            limiter.AddPolicy(Logins, context => PerMinute(AddressOf(context), settings.Limits.LoginsPerMinute));
-            limiter.AddPolicy(AnonymousSessions, context => PerMinute(AddressOf(context), settings.Limits.AnonymousSessionsPerMinute));
+            limiter.AddPolicy(Logins, context => PerMinute(CallerAddress.Of(context), settings.Limits.LoginsPerMinute));
+            limiter.AddPolicy(AnonymousSessions, context => PerMinute(CallerAddress.Of(context), settings.Limits.AnonymousSessionsPerMinute));
             limiter.AddPolicy(TurnTokens, context =>
-                PerMinute(WebSession.From(context.User)?.Sid ?? AddressOf(context), settings.Limits.TurnTokensPerMinute));
+                PerMinute(WebSession.From(context.User)?.Sid ?? CallerAddress.Of(context), settings.Limits.TurnTokensPerMinute));
         });
 
     private static RateLimitPartition<string> PerMinute(string caller, int permits) =>
@@ -33,15 +33,4 @@ internal static class Limits
             TokensPerPeriod = 1,
             ReplenishmentPeriod = TimeSpan.FromMinutes(1) / permits,
         });
-
-    /// <summary>The caller's IPv4 address, or the /64 of its IPv6 address: every host has that many to choose from.</summary>
-    internal static string AddressOf(HttpContext context)
-    {
-        var address = context.Connection.RemoteIpAddress;
-        if (address is null) return "unknown";
-        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
-        return address.AddressFamily == AddressFamily.InterNetworkV6
-            ? Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8))
-            : address.ToString();
-    }
 }

@@ -63,7 +63,7 @@ internal sealed class DistributedApplicationBuilder : IDistributedApplicationTes
                 : Directory.GetCurrentDirectory();
 
         var defaults = new ConfigurationManager();
-        if (session is not null) defaults["DcpPublisher:RandomizePorts"] = "true";
+        if (session is not null) defaults.AddInMemoryCollection([KeyValuePair.Create<string, string?>("DcpPublisher:RandomizePorts", "true")]);
         _host = new HostApplicationBuilder(new HostApplicationBuilderSettings
         {
             Args = args,

@@ -36,8 +36,8 @@ internal static class Ports
     }
 
     private static string Sentence(IResource resource, EndpointAnnotation endpoint, int? port) =>
-        $"Port {port} ({(endpoint.Protocol == ProtocolType.Udp ? "UDP" : "TCP")}), on which {resource.Name} is to listen, is in use by another program. "
-        + $"Stop that program, or choose another port: {endpoint.ChangedBy}.";
+        $"Port {port} ({(endpoint.Protocol == ProtocolType.Udp ? "UDP" : "TCP")}), on which {resource.Name} is to listen, is in use already. "
+        + $"Stop what uses it, or choose another port: {endpoint.ChangedBy}.";
 
     // The sockets are held until every endpoint has its port: two endpoints never get the same one.
     private static int? Hold(EndpointAnnotation endpoint, int? wanted, List<Socket> held)

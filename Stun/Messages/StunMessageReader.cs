@@ -133,6 +133,10 @@ public readonly ref struct StunMessageReader
             ? (StunError)(((value[2] & 0x07) * 100) + value[3])
             : StunError.None;
 
+    /// <summary>The reason phrase in ERROR-CODE, UTF-8 for people to read; empty when absent or malformed.</summary>
+    public ReadOnlySpan<byte> ReasonPhrase =>
+        TryGet(StunAttributeType.ErrorCode, out var value) && value.Length >= 4 ? value[4..] : default;
+
     /// <summary>Whether MESSAGE-INTEGRITY is there and right under the key (RFC 8489 §14.5). Takes the same time for every wrong value.</summary>
     public bool VerifyMessageIntegrity(ReadOnlySpan<byte> key) =>
         _integrity > 0 && MessageIntegrity.Verify(IntegrityAlgorithm.Sha1, _message, _integrity, key);

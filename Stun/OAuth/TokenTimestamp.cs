@@ -7,7 +7,6 @@ namespace WebRtcIms.Stun.OAuth;
 public readonly record struct TokenTimestamp(ulong Raw)
 {
     private const int FractionsPerSecond = 64000;
-    private const long TicksPerFraction = TimeSpan.TicksPerSecond / FractionsPerSecond;
 
     // The last second that DateTimeOffset can hold; a token from after the year 9999 is not a token.
     private static readonly ulong LastSecond = (ulong)DateTimeOffset.MaxValue.ToUnixTimeSeconds();
@@ -19,7 +18,7 @@ public readonly record struct TokenTimestamp(ulong Raw)
     {
         var sinceEpoch = time.UtcTicks - DateTimeOffset.UnixEpoch.Ticks;
         var seconds = (ulong)(sinceEpoch / TimeSpan.TicksPerSecond);
-        var fraction = (ulong)(sinceEpoch % TimeSpan.TicksPerSecond / TicksPerFraction);
+        var fraction = (ulong)(sinceEpoch % TimeSpan.TicksPerSecond * FractionsPerSecond / TimeSpan.TicksPerSecond);
         return new TokenTimestamp((seconds << 16) | fraction);
     }
 
@@ -27,5 +26,5 @@ public readonly record struct TokenTimestamp(ulong Raw)
     public DateTimeOffset ToDateTimeOffset() =>
         DateTimeOffset.UnixEpoch
             .AddSeconds(Raw >> 16)
-            .AddTicks((long)(Raw & 0xFFFF) * TicksPerFraction);
+            .AddTicks((long)(Raw & 0xFFFF) * TimeSpan.TicksPerSecond / FractionsPerSecond);
 }

@@ -70,8 +70,14 @@ internal sealed class Allocation(PendingAllocation request, AllocationDecision d
     public void Bind(ushort number, TransportAddress peer, EngineTime time)
     {
         var permission = Permit(peer.Address, time);
-        if (!_channels.TryGetValue(number, out var binding) || binding.Peer != peer || binding.Permission != permission)
+        if (!_channels.TryGetValue(number, out var binding) || binding.Peer != peer)
+        {
+            // What number and peer were bound to before has let go of both.
+            if (binding is not null) _channelsByPeer.Remove(binding.Peer);
+            if (_channelsByPeer.Remove(peer, out var former)) _channels.Remove(former.Number);
             _channels[number] = _channelsByPeer[peer] = binding = new ChannelBinding(number, peer, permission);
+        }
+
         binding.ExpiresAt = time.After(ChannelBinding.Lifetime);
     }
 
@@ -85,9 +91,10 @@ internal sealed class Allocation(PendingAllocation request, AllocationDecision d
             _channelsByPeer.Remove(binding.Peer);
         }
 
+        // A channel refers to its permission, which CreatePermission may bring back to life.
         foreach (var permission in _permissions.Values)
         {
-            if (!permission.IsLive(now)) _permissions.Remove(permission.Peer);
+            if (!permission.IsLive(now) && _channels.Values.All(binding => binding.Permission != permission)) _permissions.Remove(permission.Peer);
         }
     }
 }

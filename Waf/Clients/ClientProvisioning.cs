@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using OpenIddict.Abstractions;
 using WebRtcIms.Waf.Tokens;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -15,8 +16,15 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, WafSetting
         await using var scope = scopes.CreateAsyncScope();
         var store = scope.ServiceProvider.GetRequiredService<ClientStore>();
         var applications = scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>();
-        await store.Database.EnsureCreatedAsync(cancellationToken);
-        foreach (var client in settings.Clients) await ProvisionAsync(applications, client, cancellationToken);
+        try
+        {
+            await store.Database.EnsureCreatedAsync(cancellationToken);
+            foreach (var client in settings.Clients) await ProvisionAsync(applications, client, cancellationToken);
+        }
+        catch (Exception error) when ((error as SqliteException ?? error.InnerException) is SqliteException cause)
+        {
+            throw new SettingsException($"ConnectionStrings:waf: the store of clients cannot be used: {cause.Message}");
+        }
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Security.Claims;
 using Microsoft.AspNetCore;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Primitives;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using OpenIddict.Server.AspNetCore;
@@ -18,18 +20,17 @@ internal static class TokenHandlers
 {
     public const string Scope = "stun";
 
+    private const string ClientPassword = "client_password";
     private const string IssuedTokenProperty = "webrtcims.issued_token";
 
     public static void AddTokenHandlers(this OpenIddictServerBuilder server, WafSettings settings)
     {
-        if (settings.AllowGetTokenRequests)
-        {
-            server.RemoveEventHandler(OpenIddictServerAspNetCoreHandlers.ExtractPostRequest<ExtractTokenRequestContext>.Descriptor);
-            server.AddEventHandler<ExtractTokenRequestContext>(handler => handler
-                .UseInlineHandler(ExtractAsync)
-                .AddFilter<OpenIddictServerAspNetCoreHandlerFilters.RequireHttpRequest>()
-                .SetOrder(OpenIddictServerAspNetCoreHandlers.ExtractPostRequest<ExtractTokenRequestContext>.Descriptor.Order));
-        }
+        var allowGet = settings.AllowsGet;
+        server.RemoveEventHandler(OpenIddictServerAspNetCoreHandlers.ExtractPostRequest<ExtractTokenRequestContext>.Descriptor);
+        server.AddEventHandler<ExtractTokenRequestContext>(handler => handler
+            .UseInlineHandler(context => ExtractAsync(context, allowGet))
+            .AddFilter<OpenIddictServerAspNetCoreHandlerFilters.RequireHttpRequest>()
+            .SetOrder(OpenIddictServerAspNetCoreHandlers.ExtractPostRequest<ExtractTokenRequestContext>.Descriptor.Order));
 
         // OpenIddict's own handler logs the response, with the session key in it.
         server.RemoveEventHandler(OpenIddictServerAspNetCoreHandlers.ProcessJsonResponse<ApplyTokenResponseContext>.Descriptor);
@@ -50,23 +51,31 @@ internal static class TokenHandlers
     /// <summary>
     /// TS 33.203 X.5.3.2 step 4 has a GET with <c>client_id</c> and <c>client_password</c>; RFC 6749 §3.2 has a POST. Both are taken.
     /// </summary>
-    private static async ValueTask ExtractAsync(ExtractTokenRequestContext context)
+    private static async ValueTask ExtractAsync(ExtractTokenRequestContext context, bool allowGet)
     {
         var request = context.Transaction.GetHttpRequest()!;
-        if (HttpMethods.IsGet(request.Method))
-        {
-            var parameters = request.Query.Select(pair => KeyValuePair.Create(pair.Key == "client_password" ? Parameters.ClientSecret : pair.Key, pair.Value));
+        if (HttpMethods.IsGet(request.Method) && allowGet)
+            Extract(context, [.. QueryHelpers.ParseQuery(request.HttpContext.Features.Get<HiddenQuery>()?.Text).Select(Rename)]);
+        else if (HttpMethods.IsPost(request.Method) && request.HasFormContentType)
+            Extract(context, [.. await request.ReadFormAsync(request.HttpContext.RequestAborted)]);
+        else
+            context.Reject(Errors.InvalidRequest, allowGet ? "Send a POST with a form, or a GET with a query." : "Send a POST with a form.");
+    }
+
+    private static KeyValuePair<string, StringValues> Rename(KeyValuePair<string, StringValues> parameter) =>
+        parameter.Key == ClientPassword ? KeyValuePair.Create(Parameters.ClientSecret, parameter.Value) : parameter;
+
+    private static void Extract(ExtractTokenRequestContext context, List<KeyValuePair<string, StringValues>> parameters)
+    {
+        // RFC 6749 §3.2: a parameter that comes twice makes the request invalid.
+        var names = parameters.SelectMany(parameter => Enumerable.Repeat(parameter.Key, parameter.Value.Count));
+        if (names.GroupBy(name => name).FirstOrDefault(group => group.Count() > 1) is { Key: var twice })
+            context.Reject(Errors.InvalidRequest, $"The parameter '{twice}' must be given once.");
+        // OpenIddict would log this one: it does not know that it is a secret.
+        else if (parameters.Exists(parameter => parameter.Key == ClientPassword))
+            context.Reject(Errors.InvalidRequest, "The parameter 'client_password' is for a GET; in a POST it is 'client_secret'.");
+        else
             context.Transaction.Request = new OpenIddictRequest(parameters);
-            return;
-        }
-
-        if (!HttpMethods.IsPost(request.Method) || !request.HasFormContentType)
-        {
-            context.Reject(Errors.InvalidRequest, "Send a POST with a form, or a GET with a query.");
-            return;
-        }
-
-        context.Transaction.Request = new OpenIddictRequest(await request.ReadFormAsync(request.HttpContext.RequestAborted));
     }
 
     private static async ValueTask WriteResponseAsync(ApplyTokenResponseContext context)
@@ -107,20 +116,14 @@ internal static class TokenHandlers
         // A request that is this old was not sent now: it is a copy, or one of the clocks is wrong.
         private static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(5);
 
+        private const int MaxPseudonymLength = 128;
+
         public async ValueTask HandleAsync(ValidateTokenRequestContext context)
         {
             var request = context.Request;
             if (!request.HasScope(Scope) || request.GetScopes().Length != 1)
             {
                 context.Reject(Errors.InvalidScope, "The scope must be 'stun'.");
-                return;
-            }
-
-            // RFC 6749 §3.2: a parameter that comes twice makes the request invalid.
-            foreach (var name in (string[])["aud", "alg", "timestamp", "token_type", "sid"])
-            {
-                if (!request.HasParameter(name) || (string?)request[name] is not null) continue;
-                context.Reject(Errors.InvalidRequest, $"The parameter '{name}' must be given once.");
                 return;
             }
 
@@ -142,6 +145,8 @@ internal static class TokenHandlers
                 context.Reject(Errors.InvalidRequest, "The parameter 'alg' must be HMAC-SHA-256-128 or HMAC-SHA1.");
             else if (!IsRecent((string?)request["timestamp"]))
                 context.Reject(Errors.InvalidRequest, "The parameter 'timestamp' must be the time now, in seconds since 1970.");
+            else if (((string?)request["sid"])?.Length > MaxPseudonymLength)
+                context.Reject(Errors.InvalidRequest, $"The parameter 'sid' must have {MaxPseudonymLength} characters or less.");
         }
 
         private async Task<bool> MayUseAsync(ValidateTokenRequestContext context, string audience)

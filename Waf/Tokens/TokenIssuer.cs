@@ -33,12 +33,12 @@ internal sealed class TokenIssuer(WafSettings settings, TimeProvider clock) : ID
         var macKey = RandomNumberGenerator.GetBytes(
             macAlgorithm == MacAlgorithm.Sha1 ? Stun.OAuth.AccessToken.Sha1MacKeyLength : Stun.OAuth.AccessToken.Sha256MacKeyLength);
         var nonce = RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength);
-        var token = new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(clock.GetUtcNow()), (uint)server.TokenLifetime.TotalSeconds);
+        var token = new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(clock.GetUtcNow()), (uint)server.Lifetime.TotalSeconds);
         Span<byte> octets = stackalloc byte[Stun.OAuth.AccessToken.MaxEncodedLength];
         var length = key.Encrypt(token, nonce, Encoding.UTF8.GetBytes(audience), octets);
         return new IssuedToken(
             Convert.ToBase64String(octets[..length]), server.Kid, Convert.ToBase64String(macKey), macAlgorithm,
-            server.TokenLifetime, System.Buffers.Text.Base64Url.EncodeToString(nonce));
+            server.Lifetime, System.Buffers.Text.Base64Url.EncodeToString(nonce));
     }
 
     public void Dispose()

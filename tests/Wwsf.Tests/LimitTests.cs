@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
@@ -91,7 +92,7 @@ public sealed class LimitTests
     public void Addresses_CountAsOneCallerOrNot(string one, string other, bool same)
     {
         static string Caller(string address) =>
-            Limits.AddressOf(new DefaultHttpContext { Connection = { RemoteIpAddress = IPAddress.Parse(address) } });
+            CallerAddress.Of(new DefaultHttpContext { Connection = { RemoteIpAddress = IPAddress.Parse(address) } });
 
         Assert.Equal(same, Caller(one) == Caller(other));
     }

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
 
@@ -144,44 +145,5 @@ internal sealed class WwsfApp : WebApplicationFactory<Program>
             });
             next(pipeline);
         };
-    }
-}
-
-/// <summary>Keeps what was logged, message and all its parts.</summary>
-internal sealed class LogRecorder : ILoggerProvider
-{
-    private readonly List<string> _records = [];
-
-    public List<string> Records
-    {
-        get
-        {
-            lock (_records) return [.. _records];
-        }
-    }
-
-    public ILogger CreateLogger(string categoryName) => new Recorder(this, categoryName);
-
-    public void Dispose()
-    {
-    }
-
-    private void Add(string record)
-    {
-        lock (_records) _records.Add(record);
-    }
-
-    private sealed class Recorder(LogRecorder log, string category) : ILogger
-    {
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            var parts = state is IEnumerable<KeyValuePair<string, object?>> pairs ? string.Join(' ', pairs.Select(pair => $"{pair.Key}={pair.Value}")) : "";
-            log.Add($"{logLevel} {category} {formatter(state, exception)} {parts} {exception}");
-        }
     }
 }

@@ -1,0 +1,90 @@
+using System.Globalization;
+using WebRtcIms.EpCscf.Sip;
+using WebRtcIms.Ims.Tokens;
+
+namespace WebRtcIms.EpCscf.Core;
+
+/// <summary>A subscription as the HSS holds it. The first identity is the default one; all are registered together.</summary>
+/// <param name="Impi">Private user identity.</param>
+/// <param name="Impus">Public user identities as addresses of record.</param>
+/// <param name="DisplayName">Shown to those who are called; may be empty.</param>
+/// <param name="AllowedWafs">WAFs whose word counts for this subscription.</param>
+/// <param name="AllowedWwsfs">WWSFs whose word counts for this subscription.</param>
+internal sealed record Subscriber(
+    string Impi, IReadOnlyList<string> Impus, string DisplayName, IReadOnlyList<string> AllowedWafs, IReadOnlyList<string> AllowedWwsfs)
+{
+    /// <summary>May be a person's name.</summary>
+    public override string ToString() => "***";
+}
+
+/// <summary>What the core says to a registration.</summary>
+internal enum CoreDecision
+{
+    Allowed,
+    UnknownSubscription,
+    IdentityNotOfSubscription,
+    WafNotAllowed,
+    WwsfNotAllowed,
+}
+
+/// <summary>
+/// A model of the IMS core inside this process: the parts of S-CSCF and HSS that an eP-CSCF talks to. It is not a core: no
+/// I-CSCF, no application servers, no charging, no other networks, and subscribers are those of the configuration.
+/// What it is asked is what would go over Mw: a REGISTER with trusted node authentication (TS 33.203 Annex U: this node has
+/// authenticated the user by token, the S-CSCF does not challenge again), and where a public user identity is registered. A
+/// real core would take the place of this class, with a SIP leg that sends <c>integrity-protected="auth-done"</c>, Path,
+/// P-Visited-Network-ID and P-Charging-Vector.
+/// </summary>
+internal sealed class CoreModel
+{
+    private readonly Dictionary<string, Subscriber> _byImpi = [];
+    private readonly Dictionary<string, Subscriber> _byImpu = [];
+
+    /// <exception cref="SettingsException">An identity is there twice.</exception>
+    public CoreModel(EpCscfSettings settings)
+    {
+        foreach (var subscriber in settings.Subscribers)
+        {
+            Add(new(
+                subscriber.Impi, [.. subscriber.Impus.Select(impu => SipUri.Parse(impu)!.AddressOfRecord)], subscriber.DisplayName, subscriber.AllowedWafs,
+                subscriber.AllowedWwsfs));
+        }
+
+        foreach (var pool in settings.Pools)
+        {
+            foreach (var number in Enumerable.Range(1, pool.Size)) Add(PoolMember(pool, number, settings.HomeDomain));
+        }
+    }
+
+    public IEnumerable<Subscriber> Subscribers => _byImpi.Values;
+
+    public Subscriber? FindByImpu(string addressOfRecord) => _byImpu.GetValueOrDefault(addressOfRecord);
+
+    /// <summary>
+    /// The registration of an identity with a token that this node has checked. The allowed WAF and WWSF identities are those of
+    /// TS 29.228 §6.5.2.5.
+    /// </summary>
+    public CoreDecision Register(RegistrationToken token, string addressOfRecord, out Subscriber? subscriber)
+    {
+        if (!_byImpi.TryGetValue(token.Impi, out subscriber)) return CoreDecision.UnknownSubscription;
+        if (!subscriber.Impus.Contains(addressOfRecord)) return CoreDecision.IdentityNotOfSubscription;
+        if (!subscriber.AllowedWafs.Contains(token.Waf)) return CoreDecision.WafNotAllowed;
+        return subscriber.AllowedWwsfs.Contains(token.Wwsf) ? CoreDecision.Allowed : CoreDecision.WwsfNotAllowed;
+    }
+
+    private static Subscriber PoolMember(PoolSettings pool, int number, string domain)
+    {
+        var user = string.Create(CultureInfo.InvariantCulture, $"{pool.Name}-{number}");
+        var shown = pool.DisplayName.Length == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{pool.DisplayName} {number}");
+        return new($"{user}@{domain}", [$"sip:{user}@{domain}"], shown, pool.AllowedWafs, pool.AllowedWwsfs);
+    }
+
+    private void Add(Subscriber subscriber)
+    {
+        if (!_byImpi.TryAdd(subscriber.Impi, subscriber)) throw new SettingsException($"The settings cannot be used:\n  EpCscf has the IMPI '{subscriber.Impi}' twice");
+        foreach (var impu in subscriber.Impus)
+        {
+            if (!_byImpu.TryAdd(impu, subscriber)) throw new SettingsException($"The settings cannot be used:\n  EpCscf has the IMPU '{impu}' twice");
+        }
+    }
+}

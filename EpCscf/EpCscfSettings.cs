@@ -1,0 +1,151 @@
+using WebRtcIms.Ims.Tokens;
+
+namespace WebRtcIms.EpCscf;
+
+/// <summary>The settings cannot be used; the message lists every mistake with its key.</summary>
+internal sealed class SettingsException(string message) : Exception(message);
+
+/// <summary>The section <c>EpCscf</c> of the configuration.</summary>
+internal sealed class EpCscfSettings
+{
+    /// <summary>The domain of all identities.</summary>
+    public string HomeDomain { get; set; } = "webrtcims.local";
+
+    /// <summary>The WAF whose tokens are taken (claims <c>iss</c> and <c>3gpp-waf</c>).</summary>
+    public string Waf { get; set; } = "waf.webrtcims.local";
+
+    /// <summary>Where tokens come from, as the challenge says it (RFC 8898 §4).</summary>
+    public string AuthorizationServer { get; set; } = "https://waf.webrtcims.local/oauth2/token";
+
+    public List<TokenKeySettings> TokenKeys { get; set; } = [];
+
+    /// <summary>Base64 of 32 octets that all replicas share; random when it is not given.</summary>
+    public string? FlowTokenKey { get; set; }
+
+    /// <summary>Origins of pages that may connect; when empty, the one of the host that was asked for.</summary>
+    public List<string> AllowedOrigins { get; set; } = [];
+
+    public List<SubscriberSettings> Subscribers { get; set; } = [];
+
+    public List<PoolSettings> Pools { get; set; } = [];
+
+    public LimitSettings Limits { get; set; } = new();
+
+    /// <summary>Our name in Via, Route and Record-Route.</summary>
+    public string Host => $"epcscf.{HomeDomain}";
+
+    /// <exception cref="SettingsException">There are mistakes.</exception>
+    public static EpCscfSettings Read(IConfiguration configuration)
+    {
+        try
+        {
+            var settings = configuration.GetSection("EpCscf").Get<EpCscfSettings>() ?? new EpCscfSettings();
+            var problems = settings.Validate(!string.IsNullOrWhiteSpace(configuration.GetConnectionString("redis"))).ToList();
+            if (problems.Count > 0) throw new SettingsException("The settings cannot be used:\n  " + string.Join("\n  ", problems));
+            return settings;
+        }
+        catch (InvalidOperationException error)
+        {
+            throw new SettingsException($"The settings cannot be used:\n  {error.Message}");
+        }
+    }
+
+    private IEnumerable<string> Validate(bool isShared)
+    {
+        if (Uri.CheckHostName(HomeDomain) != UriHostNameType.Dns) yield return $"EpCscf:HomeDomain must be a domain name, not '{HomeDomain}'";
+        if (Waf.Length == 0) yield return "EpCscf:Waf is missing";
+        if (!Uri.TryCreate(AuthorizationServer, UriKind.Absolute, out var server) || server.Scheme != Uri.UriSchemeHttps)
+            yield return "EpCscf:AuthorizationServer must be an https URI (RFC 8898 §4)";
+        if (TokenKeys.Count == 0) yield return "EpCscf:TokenKeys is empty: give at least EpCscf:TokenKeys:0:Kid and :Key, the same as the WAF has";
+        for (var i = 0; i < TokenKeys.Count; i++)
+        {
+            if (RegistrationTokenKey.Problem(TokenKeys[i].Kid, TokenKeys[i].Key) is { } problem) yield return $"EpCscf:TokenKeys:{i}:{problem}";
+        }
+
+        foreach (var kid in TokenKeys.GroupBy(key => key.Kid).Where(group => group.Count() > 1)) yield return $"EpCscf:TokenKeys has the Kid '{kid.Key}' twice";
+        if (FlowTokenKey is not null && !IsKey(FlowTokenKey)) yield return "EpCscf:FlowTokenKey must be base64 of 32 octets";
+        if (FlowTokenKey is null && isShared) yield return "EpCscf:FlowTokenKey is missing: with Redis, all replicas need the same one";
+        if (Subscribers.Count + Pools.Count == 0) yield return "EpCscf:Subscribers and EpCscf:Pools are empty: nobody could register";
+        for (var i = 0; i < Subscribers.Count; i++)
+        {
+            foreach (var problem in Subscribers[i].Problems()) yield return $"EpCscf:Subscribers:{i}:{problem}";
+        }
+
+        for (var i = 0; i < Pools.Count; i++)
+        {
+            foreach (var problem in Pools[i].Problems()) yield return $"EpCscf:Pools:{i}:{problem}";
+        }
+
+        foreach (var (name, value) in Limits.All().Where(limit => limit.Value < 1)) yield return $"EpCscf:Limits:{name} must be 1 or more, not {value}";
+    }
+
+    private static bool IsKey(string text) => Convert.TryFromBase64String(text, new byte[text.Length], out var length) && length == 32;
+}
+
+/// <summary>A key that the WAF makes registration tokens with.</summary>
+internal sealed class TokenKeySettings
+{
+    public string Kid { get; set; } = "";
+
+    public string Key { get; set; } = "";
+}
+
+/// <summary>A subscription with identities of its own (scenario 2), and who may vouch for it (TS 29.228 §6.5.2.5).</summary>
+internal sealed class SubscriberSettings
+{
+    public string Impi { get; set; } = "";
+
+    public List<string> Impus { get; set; } = [];
+
+    public string DisplayName { get; set; } = "";
+
+    public List<string> AllowedWafs { get; set; } = [];
+
+    public List<string> AllowedWwsfs { get; set; } = [];
+
+    public IEnumerable<string> Problems()
+    {
+        if (Impi.Length == 0) yield return "Impi is missing";
+        if (Impus.Count == 0) yield return "Impus is empty";
+        foreach (var impu in Impus.Where(impu => Sip.SipUri.Parse(impu) is null)) yield return $"Impus has '{impu}', which is no SIP URI";
+        if (AllowedWafs.Count == 0) yield return "AllowedWafs is empty";
+        if (AllowedWwsfs.Count == 0) yield return "AllowedWwsfs is empty";
+    }
+}
+
+/// <summary>Subscriptions that a WWSF holds (scenario 3): <c>guest-1</c> to <c>guest-50</c>.</summary>
+internal sealed class PoolSettings
+{
+    public string Name { get; set; } = "";
+
+    public int Size { get; set; }
+
+    public string DisplayName { get; set; } = "";
+
+    public List<string> AllowedWafs { get; set; } = [];
+
+    public List<string> AllowedWwsfs { get; set; } = [];
+
+    public IEnumerable<string> Problems()
+    {
+        if (Name.Length == 0 || !Name.All(char.IsAsciiLetterOrDigit)) yield return "Name must be letters and digits";
+        if (Size is < 1 or > 10_000) yield return "Size must be from 1 to 10000";
+        if (AllowedWafs.Count == 0) yield return "AllowedWafs is empty";
+        if (AllowedWwsfs.Count == 0) yield return "AllowedWwsfs is empty";
+    }
+}
+
+/// <summary>What one connection, one identity and all together may take.</summary>
+internal sealed class LimitSettings
+{
+    public int Connections { get; set; } = 10_000;
+
+    public int MessagesPerSecond { get; set; } = 50;
+
+    public int CallsPerMinute { get; set; } = 60;
+
+    public int Transactions { get; set; } = 20_000;
+
+    public IEnumerable<(string Name, int Value)> All() =>
+        [(nameof(Connections), Connections), (nameof(MessagesPerSecond), MessagesPerSecond), (nameof(CallsPerMinute), CallsPerMinute), (nameof(Transactions), Transactions)];
+}

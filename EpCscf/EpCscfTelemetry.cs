@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using WebRtcIms.EpCscf.Sip;
+using WebRtcIms.ServiceDefaults;
+
+namespace WebRtcIms.EpCscf;
+
+/// <summary>
+/// Spans and figures of the eP-CSCF. A span is one SIP transaction, named by its method; the header field <c>Traceparent</c>
+/// (as in W3C Trace Context) joins the spans of both pages and of this server. Never an identity, a token or a body.
+/// </summary>
+internal sealed class EpCscfTelemetry
+{
+    private static readonly ActivitySource Source = ServiceTelemetry.Source("EpCscf");
+
+    private readonly Counter<long> _requests;
+    private readonly Counter<long> _dropped;
+    private readonly Counter<long> _tokens;
+    private readonly UpDownCounter<long> _connections;
+    private readonly UpDownCounter<long> _registered;
+
+    public EpCscfTelemetry(IMeterFactory factory)
+    {
+        var meter = factory.Create("WebRtcIms.EpCscf");
+        _requests = meter.CreateCounter<long>("epcscf.requests", description: "SIP requests from WICs, by method and status of the final answer");
+        _dropped = meter.CreateCounter<long>("epcscf.dropped", description: "Messages that could not be used or matched, by reason");
+        _tokens = meter.CreateCounter<long>("epcscf.tokens", description: "Registration tokens checked, by result");
+        _connections = meter.CreateUpDownCounter<long>("epcscf.connections", description: "WebSocket connections");
+        _registered = meter.CreateUpDownCounter<long>("epcscf.registered", description: "Registered connections");
+    }
+
+    /// <summary>The span of a request that came to us; a child of the page's span where the request names one.</summary>
+    public static Activity? StartServer(SipRequest request)
+    {
+        _ = ActivityContext.TryParse(request.Headers.First(HeaderName.Traceparent), null, isRemote: true, out var parent);
+        return Start(request, ActivityKind.Server, parent);
+    }
+
+    /// <summary>The span of a request that we forward.</summary>
+    public static Activity? StartClient(SipRequest request, Activity? parent)
+    {
+        if (parent is null) return null;
+        var activity = Start(request, ActivityKind.Client, parent.Context);
+        if (activity is not null) request.Headers.Set(HeaderName.Traceparent, activity.Id!);
+        return activity;
+    }
+
+    public static void End(Activity? activity, int statusCode)
+    {
+        activity?.SetTag("sip.status_code", statusCode);
+        if (statusCode >= 500) activity?.SetStatus(ActivityStatusCode.Error);
+        activity?.Dispose();
+    }
+
+    public void Answered(string method, int statusCode) => _requests.Add(
+        1, new KeyValuePair<string, object?>("sip.method", Known(method)), new KeyValuePair<string, object?>("sip.status_code", statusCode));
+
+    public void Dropped(string reason) => _dropped.Add(1, new KeyValuePair<string, object?>("reason", reason));
+
+    public void TokenChecked(string result) => _tokens.Add(1, new KeyValuePair<string, object?>("result", result));
+
+    public void ConnectionsChanged(int difference) => _connections.Add(difference);
+
+    public void RegisteredChanged(int difference) => _registered.Add(difference);
+
+    // A transaction outlives the call that began it, and its span must not become the parent of what happens next.
+    private static Activity? Start(SipRequest request, ActivityKind kind, ActivityContext parent)
+    {
+        var before = Activity.Current;
+        Activity.Current = null;
+        var activity = Source.StartActivity($"SIP {Known(request.Method)}", kind, parent);
+        Activity.Current = before;
+        activity?.SetTag("sip.method", Known(request.Method));
+        return activity;
+    }
+
+    // A client may invent methods without end; a metric must not have that many dimensions.
+    private static string Known(string method) => Array.IndexOf(SipServer.KnownMethods, method) >= 0 ? method : "other";
+}

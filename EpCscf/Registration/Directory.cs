@@ -1,0 +1,63 @@
+using WebRtcIms.EpCscf.Authorization;
+using WebRtcIms.EpCscf.Core;
+
+namespace WebRtcIms.EpCscf.Registration;
+
+/// <summary>Somebody who can be called now.</summary>
+internal sealed record OnlineUser(string Impu, string DisplayName);
+
+/// <summary>
+/// Who is online, for those who are themselves; and whether a session of the WWSF is registered, for the WWSF. Of somebody
+/// from a pool there is no more to tell than the number.
+/// </summary>
+internal static class Directory
+{
+    public static void MapDirectory(this WebApplication app)
+    {
+        app.MapGet("/directory", ListAsync);
+        app.MapGet("/sessions/{sid}", FindSessionAsync);
+        app.MapDelete("/sessions/{sid}", async (string sid, Registrar registrar) =>
+        {
+            await registrar.EndSessionAsync(sid);
+            return Results.NoContent();
+        });
+    }
+
+    private static async Task<IResult> ListAsync(
+        HttpContext context, TokenAuthorization authorization, IBindingStore store, BindingNames names, CoreModel core)
+    {
+        const string scheme = "Bearer ";
+        var header = context.Request.Headers.Authorization.ToString();
+        var token = header.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) ? await authorization.CheckAsync(header[scheme.Length..].Trim()) : null;
+        if (token is null)
+        {
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+            return Results.Problem("Sign in and go online to see who else is.", statusCode: StatusCodes.Status401Unauthorized);
+        }
+
+        var self = names.Subscriber(token.Impi);
+        if (!(await store.FindAsync(self)).Any(binding => binding.SessionId == token.SessionId))
+            return Results.Problem("Go online to see who else is.", statusCode: StatusCodes.Status403Forbidden);
+
+        var all = core.Subscribers.ToDictionary(subscriber => names.Subscriber(subscriber.Impi));
+        var online = await store.OnlineAsync(all.Keys);
+        context.Response.Headers.CacheControl = "no-store";
+        return Results.Json(new
+        {
+            online = online.Where(name => name != self).Select(name => Describe(all[name])).OrderBy(user => user.DisplayName, StringComparer.OrdinalIgnoreCase),
+        }, JsonOptions);
+    }
+
+    private static async Task<IResult> FindSessionAsync(string sid, IBindingStore store, TimeProvider time)
+    {
+        var bindings = await store.FindSessionAsync(sid);
+        var seconds = bindings.Count == 0 ? 0 : (int)bindings.Max(binding => (binding.ExpiresAt - time.GetUtcNow()).TotalSeconds);
+        return Results.Json(new { registered = bindings.Count > 0, expires_in = seconds });
+    }
+
+    private static readonly System.Text.Json.JsonSerializerOptions JsonOptions =
+        new() { PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower };
+
+    private static OnlineUser Describe(Subscriber subscriber) =>
+        new(subscriber.Impus[0], subscriber.DisplayName.Length > 0 ? subscriber.DisplayName : subscriber.Impus[0]);
+}

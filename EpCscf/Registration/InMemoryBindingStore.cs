@@ -1,0 +1,71 @@
+using System.Collections.Concurrent;
+
+namespace WebRtcIms.EpCscf.Registration;
+
+/// <summary>Bindings of this process, for a single replica.</summary>
+internal sealed class InMemoryBindingStore(TimeProvider time) : IBindingStore
+{
+    /// <summary>No token lives longer.</summary>
+    public static readonly TimeSpan RevocationLifetime = TimeSpan.FromHours(24);
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, List<Binding>> _bindings = [];
+    private readonly ConcurrentDictionary<string, DateTimeOffset> _revoked = new();
+
+    public ValueTask<IReadOnlyList<Binding>> FindAsync(string subscriber)
+    {
+        lock (_gate) return ValueTask.FromResult<IReadOnlyList<Binding>>([.. Live(subscriber)]);
+    }
+
+    public ValueTask SaveAsync(Binding binding)
+    {
+        lock (_gate)
+        {
+            var live = Live(binding.Id.Subscriber);
+            live.RemoveAll(other => other.Id == binding.Id);
+            live.Add(binding);
+            _bindings[binding.Id.Subscriber] = live;
+        }
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask<bool> RemoveAsync(Binding binding)
+    {
+        lock (_gate)
+        {
+            var live = Live(binding.Id.Subscriber);
+            var removed = live.RemoveAll(other => other.Id == binding.Id && other.FlowId == binding.FlowId) > 0;
+            if (live.Count == 0) _bindings.Remove(binding.Id.Subscriber);
+            return ValueTask.FromResult(removed);
+        }
+    }
+
+    public ValueTask<IReadOnlySet<string>> OnlineAsync(IReadOnlyCollection<string> subscribers)
+    {
+        lock (_gate) return ValueTask.FromResult<IReadOnlySet<string>>(subscribers.Where(subscriber => Live(subscriber).Count > 0).ToHashSet());
+    }
+
+    public ValueTask<IReadOnlyList<Binding>> FindSessionAsync(string sessionId)
+    {
+        lock (_gate)
+            return ValueTask.FromResult<IReadOnlyList<Binding>>([.. _bindings.Keys.ToList().SelectMany(Live).Where(binding => binding.SessionId == sessionId)]);
+    }
+
+    public ValueTask RevokeAsync(string sessionId)
+    {
+        var now = time.GetUtcNow();
+        foreach (var old in _revoked.Where(entry => entry.Value <= now)) _revoked.TryRemove(old);
+        _revoked[sessionId] = now + RevocationLifetime;
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask<bool> IsRevokedAsync(string sessionId) => ValueTask.FromResult(_revoked.TryGetValue(sessionId, out var until) && until > time.GetUtcNow());
+
+    private List<Binding> Live(string subscriber)
+    {
+        if (!_bindings.TryGetValue(subscriber, out var bindings)) return [];
+        var now = time.GetUtcNow();
+        bindings.RemoveAll(binding => binding.ExpiresAt <= now);
+        return bindings;
+    }
+}

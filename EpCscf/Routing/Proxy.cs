@@ -1,0 +1,151 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using WebRtcIms.EpCscf.Authorization;
+using WebRtcIms.EpCscf.Core;
+using WebRtcIms.EpCscf.Identity;
+using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Sip;
+using WebRtcIms.EpCscf.Transactions;
+using WebRtcIms.EpCscf.WebSockets;
+
+namespace WebRtcIms.EpCscf.Routing;
+
+/// <summary>
+/// The proxy (RFC 3261 §16): decides where a request of a registered WIC goes, and makes the copies that go there. Answers of
+/// its own are values; nothing is forwarded that a client was not allowed to ask for.
+/// </summary>
+internal sealed class Proxy(
+    IBindingStore store, BindingNames names, CoreModel core, TokenAuthorization authorization, RouteTokens routes, ProxiedRequests requests,
+    BranchServices services, EpCscfSettings settings, TimeProvider time)
+{
+    private readonly ConcurrentDictionary<string, TokenBucket> _calls = new();
+
+    /// <summary>Forwards a request, or answers it.</summary>
+    public async Task RouteAsync(Flow flow, SipRequest request, ServerTransaction server, Lock gate, Activity? span)
+    {
+        if (Refuse(request) is { } refusal)
+        {
+            Respond(server, gate, refusal);
+            return;
+        }
+
+        var (answer, forward) = request.IsInDialog ? RouteInDialog(flow, request) : await RouteInitialAsync(flow, request);
+        if (forward is null)
+        {
+            Respond(server, gate, answer!);
+            return;
+        }
+
+        var proxied = new ProxiedRequest(server, forward.Sender, forward.Callee, gate);
+        requests.Add(proxied);
+        proxied.Fork([.. forward.Copies.Select(copy => new Branch(
+            copy.Request, copy.Target, proxied, services, gate, EpCscfTelemetry.StartClient(copy.Request, span)))]);
+    }
+
+    /// <summary>The ACK of a 2xx, which has no transaction (§16.6, last paragraph of step 10).</summary>
+    public void RouteAck(Flow flow, SipRequest ack)
+    {
+        if (ack.MaxForwards == 0 || RouteInDialog(flow, ack).Forward is not { Copies: [var copy] }) return;
+        services.Flows.Send(copy.Target, copy.Request);
+    }
+
+    private static void Respond(ServerTransaction server, Lock gate, SipResponse response)
+    {
+        lock (gate) server.Respond(response);
+    }
+
+    /// <summary>§16.3: what is wrong whoever sent it.</summary>
+    private SipResponse? Refuse(SipRequest request)
+    {
+        if (request.SipUri is null) return request.Answer(416, "Unsupported URI Scheme", SipRequest.NewTag());
+        if (request.MaxForwards == 0) return request.Answer(483, "Too Many Hops", SipRequest.NewTag());
+        if (HasLooped(request)) return request.Answer(482, "Loop Detected", SipRequest.NewTag());
+        return request.Unsupported(HeaderName.ProxyRequire, []);
+    }
+
+    private (SipResponse? Answer, Forwarding? Forward) RouteInDialog(Flow flow, SipRequest request)
+    {
+        SipResponse Refused(int statusCode, string reason) => request.Answer(statusCode, reason, SipRequest.NewTag());
+
+        if (flow.Registration is not { } registration) return (Refused(403, "Forbidden: not registered"), null);
+        // A call must be possible to end even when the token could not be renewed.
+        if (!flow.IsRegistered && request.Method is not (Method.Bye or Method.Ack)) return (Refused(403, "Forbidden: the registration has expired"), null);
+        var route = request.Headers.Values(HeaderName.Route).FirstOrDefault();
+        if (NameAddress.Parse(route)?.Uri is not { } uri || routes.Peer(uri, registration.Binding.Id) is not { } peer)
+            return (Refused(481, "Call/Transaction Does Not Exist"), null);
+
+        var copy = Copy(request, request.Uri);
+        if (copy.Headers.Has(HeaderName.Route)) return (Refused(403, "Forbidden: no route beyond this server"), null);
+        return (null, new(registration.Binding.Id, null, [new(peer, copy)]));
+    }
+
+    private async Task<(SipResponse? Answer, Forwarding? Forward)> RouteInitialAsync(Flow flow, SipRequest request)
+    {
+        SipResponse Refused(int statusCode, string reason) => request.Answer(statusCode, reason, SipRequest.NewTag());
+
+        if (!flow.IsRegistered) return (Refused(403, "Forbidden: not registered"), null);
+        if (BearerCredentials.Find(request.Headers) is not null && await authorization.CheckAsync(request) is null)
+            return (authorization.Challenge(request), null);
+        var registration = flow.Registration!;
+        if (IdentityPolicy.Originating(request, registration.Impus) is not { } identity) return (Refused(403, "Forbidden: From is not your identity"), null);
+        if (!Calls(registration).TryTake())
+        {
+            var busy = Refused(503, "Service Unavailable: too many calls");
+            busy.Headers.Add(HeaderName.RetryAfter, "5");
+            return (busy, null);
+        }
+
+        var target = request.SipUri!;
+        if (target.Host != settings.HomeDomain || core.FindByImpu(target.AddressOfRecord) is not { } callee) return (Refused(404, "Not Found"), null);
+        var bindings = await store.FindAsync(names.Subscriber(callee.Impi));
+        var sender = registration.Binding.Id;
+        List<ForwardedCopy> copies = [];
+        foreach (var binding in bindings.Where(binding => binding.Id != sender))
+        {
+            var copy = Copy(request, binding.Contact);
+            if (copy.Headers.Has(HeaderName.Route)) return (Refused(403, "Forbidden: no route beyond this server"), null);
+            if (request.Method != "MESSAGE") copy.Headers.Push(HeaderName.RecordRoute, routes.RecordRoute(sender, binding.Id));
+            IdentityPolicy.Assert(copy.Headers, registration.Subscriber, identity);
+            copies.Add(new(binding.Id, copy));
+        }
+
+        return copies.Count == 0 ? (Refused(480, "Temporarily Unavailable"), null) : (null, new(sender, callee, copies));
+    }
+
+    /// <summary>What is forwarded, but for Record-Route and identity (§16.6): our Via on top, one hop less, our own Route taken off.</summary>
+    private SipRequest Copy(SipRequest request, string uri)
+    {
+        var copy = request.Copy(uri);
+        var route = NameAddress.Parse(copy.Headers.Values(HeaderName.Route).FirstOrDefault())?.Uri;
+        if (route?.Host == settings.Host && (request.IsInDialog || routes.IsOriginating(route))) copy.Headers.Pop(HeaderName.Route);
+        IdentityPolicy.Strip(copy.Headers);
+        copy.Headers.Set(HeaderName.MaxForwards, (request.MaxForwards - 1).ToString(CultureInfo.InvariantCulture));
+        copy.Headers.Push(HeaderName.Via, $"SIP/2.0/WSS {settings.Host};branch={Via.MagicCookie}{RandomNumberGenerator.GetHexString(24, true)}.{LoopMark(request)}");
+        return copy;
+    }
+
+    private bool HasLooped(SipRequest request)
+    {
+        var mark = "." + LoopMark(request);
+        return request.Headers.Values(HeaderName.Via).Select(Via.Parse)
+            .Any(via => via!.SentBy == settings.Host && via.Branch?.EndsWith(mark, StringComparison.Ordinal) == true);
+    }
+
+    /// <summary>§16.6 step 8: the same for a request that came back unchanged, another for one that was retargeted (a spiral).</summary>
+    private static string LoopMark(SipRequest request)
+    {
+        var text = string.Join(
+            '\n', request.Uri, request.From.Tag, request.To.Tag, request.CallId, request.CSeq.Number, string.Join(',', request.Headers.Values(HeaderName.Route)));
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
+    }
+
+    private TokenBucket Calls(FlowRegistration registration) => _calls.GetOrAdd(
+        registration.Binding.Id.Subscriber, _ => new TokenBucket(settings.Limits.CallsPerMinute, settings.Limits.CallsPerMinute / 60.0, time));
+
+    private sealed record ForwardedCopy(BindingId Target, SipRequest Request);
+
+    private sealed record Forwarding(BindingId Sender, Subscriber? Callee, IReadOnlyList<ForwardedCopy> Copies);
+}

@@ -1,0 +1,24 @@
+using WebRtcIms.EpCscf.Sip;
+
+namespace WebRtcIms.EpCscf.Routing;
+
+/// <summary>Checks that need nothing but the request (RFC 3261 §16.3).</summary>
+internal static class SipRequestChecks
+{
+    /// <summary>420 when a required extension is not among the known ones (§8.2.2.3, §16.3 step 5); null otherwise.</summary>
+    public static SipResponse? Unsupported(this SipRequest request, string header, ReadOnlySpan<string> known)
+    {
+        List<string> unknown = [];
+        foreach (var option in request.Headers.Values(header))
+        {
+            var isKnown = false;
+            foreach (var name in known) isKnown |= name.Equals(option, StringComparison.OrdinalIgnoreCase);
+            if (!isKnown) unknown.Add(option);
+        }
+
+        if (unknown.Count == 0) return null;
+        var response = request.Answer(420, "Bad Extension", SipRequest.NewTag());
+        response.Headers.Add(HeaderName.Unsupported, string.Join(", ", unknown));
+        return response;
+    }
+}

@@ -1,0 +1,126 @@
+namespace WebRtcIms.EpCscf.Sip;
+
+/// <summary>Names of the header fields that this server reads or writes, as RFC 3261 spells them.</summary>
+internal static class HeaderName
+{
+    public const string Accept = "Accept";
+    public const string Allow = "Allow";
+    public const string Authorization = "Authorization";
+    public const string CallId = "Call-ID";
+    public const string Contact = "Contact";
+    public const string ContentLength = "Content-Length";
+    public const string ContentType = "Content-Type";
+    public const string CSeq = "CSeq";
+    public const string Date = "Date";
+    public const string Expires = "Expires";
+    public const string From = "From";
+    public const string MaxForwards = "Max-Forwards";
+    public const string MinExpires = "Min-Expires";
+    public const string Path = "Path";
+    public const string Privacy = "Privacy";
+    public const string ProxyAuthorization = "Proxy-Authorization";
+    public const string ProxyRequire = "Proxy-Require";
+    public const string PAssertedIdentity = "P-Asserted-Identity";
+    public const string PAssociatedUri = "P-Associated-URI";
+    public const string PPreferredIdentity = "P-Preferred-Identity";
+    public const string Reason = "Reason";
+    public const string RecordRoute = "Record-Route";
+    public const string Require = "Require";
+    public const string RetryAfter = "Retry-After";
+    public const string Route = "Route";
+    public const string ServiceRoute = "Service-Route";
+    public const string Supported = "Supported";
+    public const string To = "To";
+    public const string Traceparent = "Traceparent";
+    public const string Unsupported = "Unsupported";
+    public const string Via = "Via";
+    public const string WwwAuthenticate = "WWW-Authenticate";
+
+    // Compact forms (RFC 3261 §7.3.3, RFC 3515, RFC 3892, RFC 6665, RFC 4028, RFC 8224, RFC 3841).
+    private static readonly string[] Compact =
+    [
+        "a=Accept-Contact", "b=Referred-By", "c=Content-Type", "d=Request-Disposition", "e=Content-Encoding", "f=From", "i=Call-ID", "j=Reject-Contact",
+        "k=Supported", "l=Content-Length", "m=Contact", "o=Event", "r=Refer-To", "s=Subject", "t=To", "u=Allow-Events", "v=Via", "x=Session-Expires",
+        "y=Identity",
+    ];
+
+    private static readonly string[] Known =
+    [
+        Accept, Allow, Authorization, CallId, Contact, ContentLength, ContentType, CSeq, Date, Expires, From, MaxForwards, MinExpires, Path, Privacy,
+        ProxyAuthorization, ProxyRequire, PAssertedIdentity, PAssociatedUri, PPreferredIdentity, Reason, RecordRoute, Require, RetryAfter, Route,
+        ServiceRoute, Supported, To, Traceparent, Unsupported, Via, WwwAuthenticate,
+    ];
+
+    private static readonly Dictionary<string, string> Canonical = Known.Select(name => (Key: name, Name: name))
+        .Concat(Compact.Select(pair => (Key: pair[..1], Name: pair[2..])))
+        .ToDictionary(pair => pair.Key, pair => pair.Name, StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>The usual spelling of a name that came in another case or in compact form; an unknown name as it came.</summary>
+    public static string Normalize(string name) => Canonical.GetValueOrDefault(name, name);
+}
+
+/// <summary>
+/// Header fields in their order. Names are in their usual spelling; a field that came in several lines, or in one with commas,
+/// can be read either way (RFC 3261 §7.3.1).
+/// </summary>
+internal sealed class SipHeaders
+{
+    private readonly List<(string Name, string Value)> _fields = [];
+
+    public SipHeaders()
+    {
+    }
+
+    private SipHeaders(IEnumerable<(string Name, string Value)> fields) => _fields.AddRange(fields);
+
+    public IReadOnlyList<(string Name, string Value)> Fields => _fields;
+
+    public SipHeaders Clone() => new(_fields);
+
+    public bool Has(string name) => IndexOf(name) >= 0;
+
+    public int Count(string name) => _fields.Count(field => Is(field.Name, name));
+
+    /// <summary>The first line of that name, or null.</summary>
+    public string? First(string name) => IndexOf(name) is >= 0 and var index ? _fields[index].Value : null;
+
+    /// <summary>Every value of that name, the ones that share a line taken apart.</summary>
+    public IEnumerable<string> Values(string name) => _fields.Where(field => Is(field.Name, name)).SelectMany(field => HeaderText.Split(field.Value));
+
+    /// <summary>Whether an option tag or another token is among the values.</summary>
+    public bool HasToken(string name, string token) => Values(name).Contains(token, StringComparer.OrdinalIgnoreCase);
+
+    public void Add(string name, string value) => _fields.Add((name, value));
+
+    /// <summary>Puts a value before all others of that name; the field begins the message when it is the first.</summary>
+    public void Push(string name, string value) => _fields.Insert(Math.Max(0, IndexOf(name)), (name, value));
+
+    /// <summary>Takes the topmost value away.</summary>
+    public void Pop(string name)
+    {
+        var index = IndexOf(name);
+        if (index < 0) return;
+        var values = HeaderText.Split(_fields[index].Value);
+        if (values.Count <= 1) _fields.RemoveAt(index);
+        else _fields[index] = (name, string.Join(", ", values.Skip(1)));
+    }
+
+    /// <summary>Replaces all lines of that name by one.</summary>
+    public void Set(string name, string value)
+    {
+        var index = IndexOf(name);
+        Remove(name);
+        _fields.Insert(index < 0 ? _fields.Count : index, (name, value));
+    }
+
+    public void Remove(string name) => _fields.RemoveAll(field => Is(field.Name, name));
+
+    public void CopyFrom(SipHeaders other, string name)
+    {
+        foreach (var field in other._fields.Where(field => Is(field.Name, name))) _fields.Add(field);
+    }
+
+    private static bool Is(string name, string other) => name.Equals(other, StringComparison.OrdinalIgnoreCase);
+
+    private int IndexOf(string name) => _fields.FindIndex(field => Is(field.Name, name));
+}

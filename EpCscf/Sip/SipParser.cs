@@ -1,0 +1,194 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Unicode;
+
+namespace WebRtcIms.EpCscf.Sip;
+
+/// <summary>What came of parsing: a message, or an answer to a request that cannot be used, or nothing to be said.</summary>
+/// <param name="Message">The message; null when it cannot be used.</param>
+/// <param name="Error">What is wrong; a sentence without any of the message's content.</param>
+/// <param name="Answer">What to send back; null for a message that cannot be answered, which is dropped.</param>
+internal readonly record struct ParsedMessage(SipMessage? Message, string? Error = null, SipResponse? Answer = null);
+
+/// <summary>
+/// Reads one SIP message from one WebSocket message (RFC 7118 §5: never more, never less). Bad input is a value, not an exception.
+/// </summary>
+internal static class SipParser
+{
+    public const int MaxMessageLength = 64 * 1024;
+    public const int MaxHeaders = 200;
+    public const int MaxHeaderLength = 8 * 1024;
+
+    private static readonly string[] Once =
+    [
+        HeaderName.From, HeaderName.To, HeaderName.CallId, HeaderName.CSeq, HeaderName.MaxForwards, HeaderName.ContentLength, HeaderName.Expires,
+    ];
+
+    public static ParsedMessage Parse(ReadOnlySpan<byte> octets)
+    {
+        if (octets.Length > MaxMessageLength) return new(null, "too long");
+        while (octets.StartsWith("\r\n"u8)) octets = octets[2..];
+        var end = octets.IndexOf("\r\n\r\n"u8);
+        if (end < 0) return new(null, "no end of the header fields");
+        var head = octets[..end];
+        var body = octets[(end + 4)..];
+        if (!Utf8.IsValid(head)) return new(null, "not UTF-8");
+
+        var startLine = TakeLine(ref head);
+        var (headers, error) = ReadHeaders(head);
+        return startLine.StartsWith("SIP/", StringComparison.OrdinalIgnoreCase)
+            ? Response(startLine, headers, body, error)
+            : Request(startLine, headers, body, error);
+    }
+
+    private static ParsedMessage Request(string startLine, SipHeaders headers, ReadOnlySpan<byte> octets, string? error)
+    {
+        if (Common(headers) is not var (from, to, callId, cseq)) return new(null, error ?? "From, To, Call-ID, CSeq or Via is missing or wrong");
+        var parts = startLine.Split(' ');
+        var status = 400;
+        if (parts is [_, _, var version] && !version.Equals("SIP/2.0", StringComparison.OrdinalIgnoreCase) && version.StartsWith("SIP/", StringComparison.OrdinalIgnoreCase))
+            (status, error) = (505, error ?? "Version not supported");
+        else if (parts.Length != 3 || !HeaderText.IsToken(parts[0]) || !parts[2].Equals("SIP/2.0", StringComparison.OrdinalIgnoreCase) || !IsRequestUri(parts[1]))
+            error ??= "The request line is wrong";
+        else if (cseq.Method != parts[0])
+            error ??= "CSeq has another method than the request";
+
+        error ??= Problem(headers);
+        var maxForwards = 70;
+        if (headers.First(HeaderName.MaxForwards) is { } text && !TryNumber(text, 255, out maxForwards)) error ??= "Max-Forwards must be a number from 0 to 255";
+        if (!TryBody(headers, octets, out var body)) error ??= "Content-Length is wrong";
+
+        var request = new SipRequest
+        {
+            Method = parts[0],
+            Uri = parts.Length > 1 ? parts[1] : "",
+            Headers = headers,
+            From = from,
+            To = to,
+            CallId = callId,
+            CSeq = cseq,
+            Body = body,
+            MaxForwards = maxForwards,
+        };
+        if (error is null) return new(request);
+        // Nothing is sent in answer to an ACK (§17.1.1.3).
+        return new(null, error, request.Method == Method.Ack ? null : request.Answer(status, status == 505 ? error : $"Bad Request: {error}", SipRequest.NewTag()));
+    }
+
+    private static ParsedMessage Response(string startLine, SipHeaders headers, ReadOnlySpan<byte> octets, string? error)
+    {
+        if (Common(headers) is not var (from, to, callId, cseq)) return new(null, error ?? "From, To, Call-ID, CSeq or Via is missing or wrong");
+        var parts = startLine.Split(' ', 3);
+        if (parts.Length < 2 || !parts[0].Equals("SIP/2.0", StringComparison.OrdinalIgnoreCase) || !TryNumber(parts[1], 699, out var code) || code < 100 || parts[1].Length != 3)
+            return new(null, error ?? "The status line is wrong");
+        error ??= Problem(headers);
+        if (!TryBody(headers, octets, out var body)) error ??= "Content-Length is wrong";
+        if (error is not null) return new(null, error);
+        return new(new SipResponse
+        {
+            StatusCode = code,
+            Reason = parts.Length == 3 ? parts[2] : "",
+            Headers = headers,
+            From = from,
+            To = to,
+            CallId = callId,
+            CSeq = cseq,
+            Body = body,
+        });
+    }
+
+    // The octets up to the next CRLF that does not go on with white space (§7.3.1), folding resolved; null octets and lone
+    // line ends, which a later reader might take for an end of line, are found by the caller.
+    private static string TakeLine(ref ReadOnlySpan<byte> rest)
+    {
+        var line = "";
+        while (true)
+        {
+            var end = rest.IndexOf("\r\n"u8);
+            var part = Encoding.UTF8.GetString(end < 0 ? rest : rest[..end]);
+            line = line.Length == 0 ? part : $"{line.TrimEnd()} {part.TrimStart()}";
+            rest = end < 0 ? [] : rest[(end + 2)..];
+            if (rest.Length == 0 || rest[0] is not ((byte)' ' or (byte)'\t') || line.Length > MaxHeaderLength) return line;
+        }
+    }
+
+    private static (SipHeaders Headers, string? Error) ReadHeaders(ReadOnlySpan<byte> rest)
+    {
+        var headers = new SipHeaders();
+        string? error = null;
+        var lines = 0;
+        while (rest.Length > 0)
+        {
+            var line = TakeLine(ref rest);
+            if (++lines > MaxHeaders) return (headers, "Too many header fields");
+            var colon = line.IndexOf(':', StringComparison.Ordinal);
+            var name = colon < 0 ? "" : line[..colon].TrimEnd();
+            if (line.Length > MaxHeaderLength) error ??= "A header field is too long";
+            else if (!HeaderText.IsToken(name)) error ??= "A header field has no name";
+            else if (line.AsSpan().ContainsAny('\r', '\n', '\0')) error ??= "A header field has a control character";
+            else headers.Add(HeaderName.Normalize(name), line[(colon + 1)..].Trim());
+        }
+        return (headers, error);
+    }
+
+    private static (NameAddress From, NameAddress To, string CallId, CSeq CSeq)? Common(SipHeaders headers)
+    {
+        var from = NameAddress.Parse(headers.First(HeaderName.From));
+        var to = NameAddress.Parse(headers.First(HeaderName.To));
+        var callId = headers.First(HeaderName.CallId);
+        var cseq = CSeq.Parse(headers.First(HeaderName.CSeq));
+        if (from is null || to is null || string.IsNullOrEmpty(callId) || cseq is null) return null;
+        return headers.Values(HeaderName.Via).FirstOrDefault() is { } via && Via.Parse(via) is not null ? (from, to, callId, cseq) : null;
+    }
+
+    private static string? Problem(SipHeaders headers)
+    {
+        foreach (var name in Once)
+        {
+            if (headers.Count(name) > 1) return $"{name} must come once";
+        }
+
+        foreach (var via in headers.Values(HeaderName.Via))
+        {
+            if (Via.Parse(via) is null) return "Via is wrong";
+        }
+
+        foreach (var name in (string[])[HeaderName.Route, HeaderName.RecordRoute])
+        {
+            foreach (var route in headers.Values(name))
+            {
+                if (NameAddress.Parse(route) is null) return $"{name} is wrong";
+            }
+        }
+
+        foreach (var contact in headers.Values(HeaderName.Contact))
+        {
+            if (contact != "*" && NameAddress.Parse(contact) is null) return "Contact is wrong";
+        }
+
+        return headers.First(HeaderName.Expires) is { } expires && !TryNumber(expires, uint.MaxValue, out _) ? "Expires must be a number of seconds" : null;
+    }
+
+    // §18.3 for message oriented transports: what is beyond Content-Length is not part of the message; RFC 7118 §5 lets it be absent.
+    private static bool TryBody(SipHeaders headers, ReadOnlySpan<byte> octets, out byte[] body)
+    {
+        body = [];
+        var length = octets.Length;
+        if (headers.First(HeaderName.ContentLength) is { } text && !TryNumber(text, MaxMessageLength, out length)) return false;
+        if (length > octets.Length) return false;
+        body = octets[..length].ToArray();
+        return true;
+    }
+
+    private static bool IsRequestUri(string text) =>
+        text.IndexOf(':', StringComparison.Ordinal) > 0 && char.IsAsciiLetter(text[0]) && !text.AsSpan().ContainsAny("<>\"")
+        && (!SipUri.IsSipScheme(text) || SipUri.Parse(text) is { HasHeaders: false });
+
+    private static bool TryNumber(string text, uint max, out int number)
+    {
+        number = 0;
+        if (!uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) || value > max) return false;
+        number = (int)Math.Min(value, int.MaxValue);
+        return true;
+    }
+}

@@ -1,0 +1,113 @@
+using System.Globalization;
+using System.Text;
+
+namespace WebRtcIms.EpCscf.Sip;
+
+/// <summary>A <c>sip:</c> or <c>sips:</c> URI (RFC 3261 §19.1). Its text stays as it came; parts are for reading.</summary>
+internal sealed class SipUri
+{
+    private const string UserReserved = "-_.!~*'()&=+$,;?/";
+
+    private SipUri(string text, string user, string host, int? port, SipParameters parameters, bool hasHeaders)
+    {
+        Text = text;
+        User = user;
+        Host = host;
+        Port = port;
+        Parameters = parameters;
+        HasHeaders = hasHeaders;
+    }
+
+    public string Text { get; }
+
+    /// <summary>Escapes resolved; without a password; empty when there is none.</summary>
+    public string User { get; }
+
+    /// <summary>In lower case.</summary>
+    public string Host { get; }
+
+    public int? Port { get; }
+
+    public SipParameters Parameters { get; }
+
+    /// <summary>Whether it goes on with <c>?name=value</c>, which a request URI must not (§19.1.1).</summary>
+    public bool HasHeaders { get; }
+
+    /// <summary>The address of record: scheme, user and host alone, written in one way only (§10.3 step 5).</summary>
+    public string AddressOfRecord => $"sip:{(User.Length == 0 ? "" : Escape(User) + "@")}{Host}";
+
+    public static bool IsSipScheme(string text) =>
+        text.StartsWith("sip:", StringComparison.OrdinalIgnoreCase) || text.StartsWith("sips:", StringComparison.OrdinalIgnoreCase);
+
+    public static SipUri? Parse(string text)
+    {
+        if (!IsSipScheme(text) || text.AsSpan().ContainsAny(" \t<>\"")) return null;
+        var rest = text[(text.IndexOf(':', StringComparison.Ordinal) + 1)..];
+        var user = "";
+        if (rest.LastIndexOf('@') is >= 0 and var at)
+        {
+            var userInfo = rest[..at];
+            if (userInfo.Contains('@', StringComparison.Ordinal)) return null;
+            var password = userInfo.IndexOf(':', StringComparison.Ordinal);
+            if (Unescape(password < 0 ? userInfo : userInfo[..password]) is not { Length: > 0 } plain) return null;
+            user = plain;
+            rest = rest[(at + 1)..];
+        }
+
+        var question = rest.IndexOf('?', StringComparison.Ordinal);
+        var hasHeaders = question >= 0;
+        if (hasHeaders) rest = rest[..question];
+        var semicolon = rest.IndexOf(';', StringComparison.Ordinal);
+        if (!SipParameters.TryParse(semicolon < 0 ? "" : rest[semicolon..], out var parameters)) return null;
+        if (!TryParseHostPort(semicolon < 0 ? rest : rest[..semicolon], out var host, out var port)) return null;
+        return new(text, user, host, port, parameters, hasHeaders);
+    }
+
+    /// <summary>A host name, IPv4 address or IPv6 address in brackets, and a port where there is one.</summary>
+    public static bool TryParseHostPort(string text, out string host, out int? port)
+    {
+        (host, port) = ("", null);
+        var end = text.StartsWith('[') ? text.IndexOf(']', StringComparison.Ordinal) + 1 : text.IndexOf(':', StringComparison.Ordinal);
+        if (end < 0) end = text.Length;
+        host = text[..end].Trim().ToLowerInvariant();
+        if (host.Length == 0 || !host.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or '[' or ']' or ':')) return false;
+        if (end == text.Length) return true;
+        if (text[end] != ':') return false;
+        if (!int.TryParse(text.AsSpan(end + 1).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number > ushort.MaxValue) return false;
+        port = number;
+        return true;
+    }
+
+    public override string ToString() => Text;
+
+    private static string? Unescape(string text)
+    {
+        if (!text.Contains('%', StringComparison.Ordinal)) return text;
+        var octets = new List<byte>(text.Length);
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (text[i] != '%')
+            {
+                octets.AddRange(Encoding.UTF8.GetBytes(text, i, 1));
+                continue;
+            }
+            if (i + 2 >= text.Length || !byte.TryParse(text.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var octet)) return null;
+            octets.Add(octet);
+            i += 2;
+        }
+        return Encoding.UTF8.GetString([.. octets]);
+    }
+
+    private static string Escape(string user)
+    {
+        if (user.All(c => char.IsAsciiLetterOrDigit(c) || UserReserved.Contains(c, StringComparison.Ordinal))) return user;
+        var escaped = new StringBuilder();
+        foreach (var octet in Encoding.UTF8.GetBytes(user))
+        {
+            var c = (char)octet;
+            if (char.IsAsciiLetterOrDigit(c) || UserReserved.Contains(c, StringComparison.Ordinal)) escaped.Append(c);
+            else escaped.Append(CultureInfo.InvariantCulture, $"%{octet:X2}");
+        }
+        return escaped.ToString();
+    }
+}

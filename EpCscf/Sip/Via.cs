@@ -1,0 +1,45 @@
+using System.Globalization;
+
+namespace WebRtcIms.EpCscf.Sip;
+
+/// <summary>A value of Via (RFC 3261 §20.42): the way that the answer takes back.</summary>
+/// <param name="Transport">Such as <c>WSS</c>.</param>
+/// <param name="SentBy">Host and port as written. A browser's is an invented one under <c>.invalid</c>: it is never resolved (RFC 7118 §5).</param>
+/// <param name="Parameters">The branch, above all.</param>
+internal sealed record Via(string Transport, string SentBy, SipParameters Parameters)
+{
+    /// <summary>What the branch of every client that keeps RFC 3261 begins with.</summary>
+    public const string MagicCookie = "z9hG4bK";
+
+    public string? Branch => Parameters["branch"];
+
+    public static Via? Parse(string text)
+    {
+        var semicolon = text.IndexOf(';', StringComparison.Ordinal);
+        if (!SipParameters.TryParse(semicolon < 0 ? "" : text[semicolon..], out var parameters)) return null;
+        var head = semicolon < 0 ? text : text[..semicolon];
+        if (head.Split('/', 3) is not [var protocol, var version, var rest]) return null;
+        if (!protocol.Trim().Equals("SIP", StringComparison.OrdinalIgnoreCase) || version.Trim() != "2.0") return null;
+        rest = rest.TrimStart();
+        var space = rest.AsSpan().IndexOfAny(' ', '\t');
+        if (space <= 0 || !HeaderText.IsToken(rest.AsSpan(0, space))) return null;
+        var sentBy = rest[space..].Trim();
+        return SipUri.TryParseHostPort(sentBy, out var host, out var port)
+            ? new(rest[..space], port is { } number ? string.Create(CultureInfo.InvariantCulture, $"{host}:{number}") : host, parameters)
+            : null;
+    }
+}
+
+/// <summary>The value of CSeq (RFC 3261 §20.16): orders the requests of a dialogue and ties an answer to its request.</summary>
+internal sealed record CSeq(uint Number, string Method)
+{
+    public static CSeq? Parse(string? text)
+    {
+        var parts = (text ?? "").Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
+        if (parts is not [var number, var method] || !HeaderText.IsToken(method)) return null;
+        // §8.1.1.5: less than 2^31.
+        return uint.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value <= int.MaxValue ? new(value, method) : null;
+    }
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Number} {Method}");
+}

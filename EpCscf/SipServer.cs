@@ -1,0 +1,163 @@
+using System.Diagnostics;
+using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Routing;
+using WebRtcIms.EpCscf.Sip;
+using WebRtcIms.EpCscf.Transactions;
+using WebRtcIms.EpCscf.WebSockets;
+
+namespace WebRtcIms.EpCscf;
+
+/// <summary>
+/// Takes each message of a connection to where it belongs: the transaction that it is part of, the registrar, or the proxy.
+/// </summary>
+internal sealed class SipServer(
+    Registrar registrar, Proxy proxy, ProxiedRequests requests, TransactionTable transactions, Flows flows, EpCscfSettings settings, TimeProvider time, EpCscfTelemetry telemetry)
+{
+    /// <summary>Methods of the SIP RFCs; to a user, others are forwarded as well.</summary>
+    public static readonly string[] KnownMethods =
+    [
+        "ACK", "BYE", "CANCEL", "INFO", "INVITE", "MESSAGE", "NOTIFY", "OPTIONS", "PRACK", "PUBLISH", "REFER", "REGISTER", "SUBSCRIBE", "UPDATE",
+    ];
+
+    private const string OwnMethods = "REGISTER, OPTIONS";
+    private const string RetryAfterSeconds = "5";
+
+    public async Task HandleAsync(Flow flow, ReadOnlyMemory<byte> octets)
+    {
+        var isWithinRate = flow.TakeRate();
+        var parsed = SipParser.Parse(octets.Span);
+        switch (parsed.Message)
+        {
+            case null:
+                telemetry.Dropped("malformed");
+                if (parsed.Answer is { } answer) flow.Send(answer);
+                break;
+            case SipResponse response:
+                Handle(flow, response);
+                break;
+            case SipRequest request when isWithinRate:
+                await HandleAsync(flow, request);
+                break;
+            case SipRequest { Method: not Method.Ack } request:
+                telemetry.Dropped("rate");
+                flow.Send(Overload(request, "too many messages"));
+                break;
+        }
+    }
+
+    private async Task HandleAsync(Flow flow, SipRequest request)
+    {
+        if (transactions.Find(flow.Place, request) is { } known)
+        {
+            known.Take(request);
+            return;
+        }
+
+        switch (request.Method)
+        {
+            case Method.Ack:
+                proxy.RouteAck(flow, request);
+                return;
+            case Method.Cancel:
+                Cancel(flow, request);
+                return;
+        }
+
+        if (transactions.Count >= settings.Limits.Transactions)
+        {
+            telemetry.Dropped("overload");
+            flow.Send(Overload(request, "overload"));
+            return;
+        }
+
+        var (server, gate, span) = Begin(flow, request);
+        if (request.Method == Method.Register)
+        {
+            var response = await WithSpanAsync(span, () => registrar.RegisterAsync(flow, request));
+            lock (gate) server.Respond(response);
+        }
+        else if (AnswerOurselves(request) is { } own)
+        {
+            lock (gate) server.Respond(own);
+        }
+        else
+        {
+            // §17.2.1: at once, since nobody knows how long the callee takes.
+            if (request.Method == Method.Invite)
+            {
+                lock (gate) server.Respond(request.Answer(100, "Trying"));
+            }
+            await WithSpanAsync(span, async () =>
+            {
+                await proxy.RouteAsync(flow, request, server, gate, span);
+                return true;
+            });
+        }
+    }
+
+    private void Handle(Flow flow, SipResponse response)
+    {
+        // Our Via on top, and from the place that we sent the request to.
+        if (response.TopVia.SentBy == settings.Host && transactions.Find(flow.Place, response) is { } client) client.Take(response);
+        else telemetry.Dropped("stray_response");
+    }
+
+    private void Cancel(Flow flow, SipRequest cancel)
+    {
+        // §9.2: the CANCEL has an answer of its own, whatever becomes of the INVITE.
+        var invite = transactions.FindCancelled(flow.Place, cancel);
+        var answer = invite is null ? cancel.Answer(481, "Call/Transaction Does Not Exist", SipRequest.NewTag()) : cancel.Answer(200, "OK", SipRequest.NewTag());
+        telemetry.Answered(cancel.Method, answer.StatusCode);
+        flow.Send(answer);
+        if (invite is not null) requests.Find(invite)?.Cancel();
+    }
+
+    private (ServerTransaction Server, Lock Gate, Activity? Span) Begin(Flow flow, SipRequest request)
+    {
+        var gate = new Lock();
+        var span = EpCscfTelemetry.StartServer(request);
+        var binding = flow.Registration?.Binding.Id;
+        bool Send(SipResponse response)
+        {
+            if (!response.IsProvisional)
+            {
+                telemetry.Answered(request.Method, response.StatusCode);
+                EpCscfTelemetry.End(span, response.StatusCode);
+            }
+            // A page that has reconnected meanwhile gets its answer over the new connection.
+            return binding is { } id && flows.Find(id) is { } current ? current.Send(response) : flow.Send(response);
+        }
+
+        ServerTransaction server = request.Method == Method.Invite
+            ? new InviteServerTransaction(request, Send, time, gate)
+            : new NonInviteServerTransaction(request, Send, time, gate);
+        transactions.Add(flow.Place, server);
+        return (server, gate, span);
+    }
+
+    /// <summary>Requests to the domain itself, not to somebody in it.</summary>
+    private SipResponse? AnswerOurselves(SipRequest request)
+    {
+        if (request.IsInDialog || request.SipUri is not { User.Length: 0 } uri || (uri.Host != settings.HomeDomain && uri.Host != settings.Host)) return null;
+        var response = request.Method == Method.Options ? request.Answer(200, "OK", SipRequest.NewTag())
+            : Array.IndexOf(KnownMethods, request.Method) >= 0 ? request.Answer(405, "Method Not Allowed", SipRequest.NewTag())
+            : request.Answer(501, "Not Implemented", SipRequest.NewTag());
+        response.Headers.Add(HeaderName.Allow, OwnMethods);
+        if (request.Method == Method.Options) response.Headers.Add(HeaderName.Supported, "path, outbound");
+        return response;
+    }
+
+    private static SipResponse Overload(SipRequest request, string why)
+    {
+        var response = request.Answer(503, $"Service Unavailable: {why}", SipRequest.NewTag());
+        response.Headers.Add(HeaderName.RetryAfter, RetryAfterSeconds);
+        return response;
+    }
+
+    private static async Task<T> WithSpanAsync<T>(Activity? span, Func<Task<T>> action)
+    {
+        // Of this call alone: the flow is not restored into the caller of an async method.
+        Activity.Current = span;
+        return await action();
+    }
+}

@@ -1,0 +1,53 @@
+using System.Collections.Concurrent;
+using WebRtcIms.EpCscf.Sip;
+
+namespace WebRtcIms.EpCscf.Transactions;
+
+/// <summary>
+/// Finds the transaction that a message belongs to (RFC 3261 §17.1.3, §17.2.3). Messages are told apart by who sent them as
+/// well: a branch that somebody else made up, or saw, reaches nothing.
+/// </summary>
+internal sealed class TransactionTable
+{
+    private readonly ConcurrentDictionary<ServerKey, ServerTransaction> _servers = new();
+    private readonly ConcurrentDictionary<ClientKey, ClientTransaction> _clients = new();
+
+    public int Count => _servers.Count + _clients.Count;
+
+    /// <param name="sender">The sender's place: its binding, or its connection before it has registered.</param>
+    /// <param name="request">An ACK finds the INVITE that it ends.</param>
+    public ServerTransaction? Find(string sender, SipRequest request) => _servers.GetValueOrDefault(KeyOf(sender, request));
+
+    /// <summary>The INVITE that a CANCEL is about (§9.2).</summary>
+    public ServerTransaction? FindCancelled(string sender, SipRequest cancel) =>
+        _servers.GetValueOrDefault(KeyOf(sender, cancel) with { Method = Method.Invite });
+
+    public ClientTransaction? Find(string sender, SipResponse response) =>
+        response.TopVia.Branch is { } branch ? _clients.GetValueOrDefault(new(sender, branch, response.CSeq.Method)) : null;
+
+    public void Add(string sender, ServerTransaction transaction)
+    {
+        var key = KeyOf(sender, transaction.Request);
+        transaction.Ended = () => _servers.TryRemove(new(key, transaction));
+        _servers[key] = transaction;
+    }
+
+    public void Add(ClientTransaction transaction)
+    {
+        var key = new ClientKey(transaction.Place, transaction.Request.TopVia.Branch!, transaction.Request.Method);
+        transaction.Ended = () => _clients.TryRemove(new(key, transaction));
+        _clients[key] = transaction;
+    }
+
+    // A client that has no branch of RFC 3261 is one of RFC 2543; none of those speaks WebSocket, so Call-ID and CSeq will do.
+    private static ServerKey KeyOf(string sender, SipRequest request)
+    {
+        var via = request.TopVia;
+        var branch = via.Branch is { } text && text.StartsWith(Via.MagicCookie, StringComparison.OrdinalIgnoreCase) ? text : $"{request.CallId} {request.CSeq.Number}";
+        return new(sender, branch, via.SentBy, request.Method == Method.Ack ? Method.Invite : request.Method);
+    }
+
+    private readonly record struct ServerKey(string Sender, string Branch, string SentBy, string Method);
+
+    private readonly record struct ClientKey(string Sender, string Branch, string Method);
+}

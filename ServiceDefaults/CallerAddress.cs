@@ -1,0 +1,19 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Http;
+
+namespace WebRtcIms.ServiceDefaults;
+
+/// <summary>Whom a limit by address counts as one caller.</summary>
+public static class CallerAddress
+{
+    /// <summary>The caller's IPv4 address, or the /64 of its IPv6 address: every host has that many to choose from.</summary>
+    public static string Of(HttpContext context)
+    {
+        var address = context.Connection.RemoteIpAddress;
+        if (address is null) return "unknown";
+        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
+        return address.AddressFamily == AddressFamily.InterNetworkV6
+            ? Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8))
+            : address.ToString();
+    }
+}

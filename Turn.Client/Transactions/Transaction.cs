@@ -1,0 +1,43 @@
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Client.Authentication;
+
+namespace WebRtcIms.Turn.Client.Transactions;
+
+/// <summary>One request on its way, and how to know its answer.</summary>
+internal sealed class Transaction(StunMethod method, TransactionId id, byte[] request, IntegrityKey? key)
+{
+    private readonly TaskCompletionSource<StunResponse> _response = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _forged;
+
+    public TransactionId Id => id;
+
+    public ReadOnlyMemory<byte> Request => request;
+
+    public Task<StunResponse> Response => _response.Task;
+
+    public void Fail(Exception error) => _response.TrySetException(error);
+
+    /// <summary>
+    /// Takes an answer. One without right integrity is as if it had never come, so that nobody on the way can end the
+    /// transaction (RFC 8489 §9.2.5); only 401 and 438 cannot have it.
+    /// </summary>
+    public void Answer(in StunMessageReader response)
+    {
+        if (response.Method != method) return;
+        var isChallenge = response.Class == StunClass.ErrorResponse && response.ErrorCode is StunError.Unauthenticated or StunError.StaleNonce;
+        if (key is not null && !isChallenge && !key.Verifies(response))
+        {
+            Interlocked.Increment(ref _forged);
+            return;
+        }
+
+        // RFC 8489 §6.3.3: an answer that says something unknown and important has failed.
+        if (UnknownAttributes.FirstIn(response) is { } unknown)
+            Fail(new TurnException($"The TURN server's answer to {method} has the unknown attribute 0x{(ushort)unknown:X4}"));
+        else _response.TrySetResult(new StunResponse(response.Octets.ToArray()));
+    }
+
+    public TurnException TimedOut() => new(_forged == 0
+        ? $"The TURN server did not answer {method}"
+        : $"The TURN server's answers to {method} had no right MESSAGE-INTEGRITY: a wrong key, or somebody on the way");
+}

@@ -1,0 +1,15 @@
+using System.Security.Cryptography;
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Turn.Client.Transactions;
+
+/// <summary>Transaction ids that nobody can foresee: they protect answers without integrity (RFC 8489 §5).</summary>
+internal static class TransactionIds
+{
+    public static TransactionId Next()
+    {
+        Span<byte> octets = stackalloc byte[TransactionId.Length];
+        RandomNumberGenerator.Fill(octets);
+        return new TransactionId(octets);
+    }
+}

@@ -1,0 +1,17 @@
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Turn.Client.Transactions;
+
+/// <summary>Attributes that a receiver must know and does not: they make an answer fail, and an indication void (RFC 8489 §6.3).</summary>
+internal static class UnknownAttributes
+{
+    public static StunAttributeType? FirstIn(in StunMessageReader message)
+    {
+        foreach (var attribute in message)
+        {
+            if (attribute.Type.IsComprehensionRequired() && !Enum.IsDefined(attribute.Type)) return attribute.Type;
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,28 @@
+using System.Net.Sockets;
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Turn.Client;
+
+/// <summary>What to ask for in an Allocate request (RFC 8656 §7.1).</summary>
+public sealed class TurnAllocationOptions
+{
+    private const byte UdpProtocolNumber = 17;
+
+    /// <summary>How long the allocation should last without a Refresh; the server's default when null.</summary>
+    public TimeSpan? Lifetime { get; init; }
+
+    /// <summary>The family of the relayed transport address; the server's default, IPv4, when null.</summary>
+    public AddressFamily? AddressFamily { get; init; }
+
+    internal void Write(ref StunMessageWriter request)
+    {
+        request.Write(StunAttributeType.RequestedTransport, [UdpProtocolNumber, 0, 0, 0]);
+        if (Lifetime is { } lifetime) request.WriteUInt32(StunAttributeType.Lifetime, (uint)lifetime.TotalSeconds);
+        if (AddressFamily is not { } family) return;
+        var number = family == System.Net.Sockets.AddressFamily.InterNetworkV6 ? StunAddressFamily.IPv6 : StunAddressFamily.IPv4;
+        request.Write(StunAttributeType.RequestedAddressFamily, [(byte)number, 0, 0, 0]);
+    }
+}
+
+/// <summary>What the server granted.</summary>
+internal sealed record AllocationGrant(System.Net.IPEndPoint Relayed, System.Net.IPEndPoint Mapped, TimeSpan Lifetime);

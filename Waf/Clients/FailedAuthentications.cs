@@ -1,0 +1,49 @@
+namespace WebRtcIms.Waf.Clients;
+
+/// <summary>
+/// Bounds the guessing of secrets: counts the failures of each client at each address, known client or not. The count
+/// begins anew every minute, so that nothing is kept of callers who went away.
+/// </summary>
+internal sealed class FailedAuthentications(TimeProvider clock)
+{
+    public const int PerMinute = 10;
+
+    private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<(string Address, string ClientId), int> _failures = [];
+    private DateTimeOffset _windowEnd;
+
+    public void Add(string address, string? clientId)
+    {
+        lock (_gate)
+        {
+            BeginWindow();
+            _failures[Key(address, clientId)] = Count(address, clientId) + 1;
+        }
+    }
+
+    /// <summary>How long this client must wait at this address; null when it need not.</summary>
+    public TimeSpan? Wait(string address, string? clientId)
+    {
+        lock (_gate)
+        {
+            BeginWindow();
+            return Count(address, clientId) < PerMinute ? null : _windowEnd - clock.GetUtcNow();
+        }
+    }
+
+    // Nothing that a caller makes up is kept at length.
+    private static (string Address, string ClientId) Key(string address, string? clientId) =>
+        (address, clientId is { Length: <= ClientSettings.MaxClientIdLength } ? clientId : "");
+
+    private int Count(string address, string? clientId) => _failures.GetValueOrDefault(Key(address, clientId));
+
+    private void BeginWindow()
+    {
+        var now = clock.GetUtcNow();
+        if (now < _windowEnd) return;
+        _failures.Clear();
+        _windowEnd = now + Window;
+    }
+}

@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace WebRtcIms.AppHost.Tests;
+
+/// <summary>The sample host as a program of its own, as people start theirs; with random ports and user secrets of its own.</summary>
+internal sealed partial class HostProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly List<string> _lines = [];
+    private readonly Lock _lock = new();
+    private readonly Task _output;
+    private TaskCompletionSource _more = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private HostProcess(Process process)
+    {
+        _process = process;
+        _output = Task.WhenAll(ReadAsync(process.StandardOutput), ReadAsync(process.StandardError));
+    }
+
+    public int Id => _process.Id;
+
+    public string Output
+    {
+        get
+        {
+            lock (_lock) return string.Join('\n', _lines);
+        }
+    }
+
+    /// <summary>The ids of all services that said theirs.</summary>
+    public IReadOnlyList<int> Services => [.. SampleProcessLine().Matches(Output).Select(match => int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture))];
+
+    public static HostProcess Start(DirectoryInfo secrets, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["APPDATA"] = secrets.FullName, ["DOTNET_ENVIRONMENT"] = "Development" },
+        };
+        string[] all = ["exec", typeof(Projects.SampleHost).Assembly.Location, "--DcpPublisher:RandomizePorts=true", .. arguments];
+        foreach (var argument in all) start.ArgumentList.Add(argument);
+        return new HostProcess(Process.Start(start)!);
+    }
+
+    public async Task UntilAsync(string text)
+    {
+        var limit = SampleSystem.Limit();
+        while (true)
+        {
+            Task more;
+            lock (_lock)
+            {
+                if (_lines.Any(line => line.Contains(text, StringComparison.Ordinal))) return;
+                more = _more.Task;
+            }
+
+            if (_output.IsCompleted) Assert.Fail($"The host ended without saying '{text}':\n{Output}");
+            await Task.WhenAny(more, _output).WaitAsync(limit);
+        }
+    }
+
+    /// <summary>The exit code, after the end of the process and of its output.</summary>
+    public async Task<int> UntilExitAsync()
+    {
+        await _process.WaitForExitAsync(SampleSystem.Limit());
+        await _output.WaitAsync(SampleSystem.Limit());
+        return _process.ExitCode;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited) _process.Kill(entireProcessTree: true);
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+
+    private async Task ReadAsync(StreamReader reader)
+    {
+        while (await reader.ReadLineAsync() is { } line)
+        {
+            lock (_lock)
+            {
+                _lines.Add(line);
+                _more.TrySetResult();
+                _more = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+        }
+    }
+
+    [GeneratedRegex("sample process ([0-9]+)")]
+    private static partial Regex SampleProcessLine();
+}

@@ -1,0 +1,87 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+
+namespace WebRtcIms.Tests.Common;
+
+/// <summary>A real redis-server on a free port of this machine; it keeps nothing on disk.</summary>
+public sealed class RedisServer : IAsyncDisposable
+{
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
+
+    private readonly int _port;
+    private Process? _process;
+
+    private RedisServer(int port) => _port = port;
+
+    /// <summary>As <c>ConnectionStrings:redis</c> has it.</summary>
+    public string Address => $"127.0.0.1:{_port}";
+
+    /// <summary>Returns when it answers.</summary>
+    public static async Task<RedisServer> StartAsync()
+    {
+        var server = new RedisServer(FreePorts.Tcp());
+        await server.RestartAsync();
+        return server;
+    }
+
+    /// <summary>Starts it again at the same address, empty.</summary>
+    public async Task RestartAsync()
+    {
+        var program = Tools.Require("redis-server", "redis-server");
+        string[] arguments = ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", Path.GetTempPath()];
+        _process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
+
+        // Its log is read, lest it wait for a full pipe.
+        _process.OutputDataReceived += (_, _) => { };
+        _process.BeginOutputReadLine();
+        using var limit = new CancellationTokenSource(StartLimit);
+        while (!await AnswersAsync(limit.Token))
+        {
+            if (_process.HasExited) Assert.Fail($"redis-server ended with code {_process.ExitCode}");
+            await Task.Delay(20, limit.Token);
+        }
+    }
+
+    /// <summary>It keeps its connections and answers nothing.</summary>
+    public void Hang() => Signal("STOP");
+
+    public void GoOn() => Signal("CONT");
+
+    /// <summary>Ends the process, as a crash would.</summary>
+    public async Task StopAsync()
+    {
+        if (_process is null) return;
+        if (!_process.HasExited) _process.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        _process?.Dispose();
+    }
+
+    private void Signal(string name)
+    {
+        using var kill = Process.Start("kill", [$"-{name}", $"{_process!.Id}"]);
+        kill.WaitForExit();
+        Assert.Equal(0, kill.ExitCode);
+    }
+
+    private async Task<bool> AnswersAsync(CancellationToken cancel)
+    {
+        try
+        {
+            using var connection = new TcpClient();
+            await connection.ConnectAsync("127.0.0.1", _port, cancel);
+            await connection.GetStream().WriteAsync("PING\r\n"u8.ToArray(), cancel);
+            var answer = new byte[7];
+            await connection.GetStream().ReadExactlyAsync(answer, cancel);
+            return answer.AsSpan().SequenceEqual("+PONG\r\n"u8);
+        }
+        catch (Exception error) when (error is SocketException or IOException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Time.Testing;
+
+namespace WebRtcIms.Turn.Client.Tests.Scripted;
+
+/// <summary>A clock that a test moves, and that tells which timers were set, so that it moves only when one is.</summary>
+internal sealed class ObservedClock : FakeTimeProvider
+{
+    private readonly Channel<TimeSpan> _timers = Channel.CreateUnbounded<TimeSpan>();
+
+    /// <summary>How long this clock has run.</summary>
+    public TimeSpan Elapsed => GetUtcNow() - Start;
+
+    /// <summary>For how long the next timer was set.</summary>
+    public ValueTask<TimeSpan> NextTimerAsync(CancellationToken cancel) => _timers.Reader.ReadAsync(cancel);
+
+    /// <summary>Forgets which timers were set so far.</summary>
+    public void Forget()
+    {
+        while (_timers.Reader.TryRead(out _))
+        {
+        }
+    }
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        var timer = base.CreateTimer(callback, state, dueTime, period);
+        _timers.Writer.TryWrite(dueTime);
+        return timer;
+    }
+}

@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using WebRtcIms.Turn.Client.Tests.Servers;
+
+[assembly: AssemblyFixture(typeof(OwnServer))]
+
+namespace WebRtcIms.Turn.Client.Tests.Servers;
+
+/// <summary>This project's TURN server, with a static user and two long-term keys. One for all tests of this assembly.</summary>
+public sealed class OwnServer : IAsyncLifetime
+{
+    public const string User = "alice";
+    public const string Password = "alice-calls-bob";
+
+    private readonly byte[][] _keys = [RandomNumberGenerator.GetBytes(32), RandomNumberGenerator.GetBytes(32)];
+    private ServerProcess? _process;
+
+    public TurnUri Udp => Process.Udp;
+
+    public TurnUri Tcp => Process.Tcp;
+
+    private ServerProcess Process => _process ?? throw new InvalidOperationException("not started");
+
+    public async ValueTask InitializeAsync()
+    {
+        var port = ServerProcess.FreePort();
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll")]);
+        var settings = new Dictionary<string, string>
+        {
+            ["Turn__Port"] = port.ToString(CultureInfo.InvariantCulture),
+            ["Turn__ListenAddress"] = Socket.OSSupportsIPv6 ? "127.0.0.1,::1" : "127.0.0.1",
+            ["Turn__PeerPolicy"] = "AllowLoopback",
+            ["Turn__ServerName"] = Tokens.ServerName,
+            ["Turn__Realm"] = "turn.example",
+            ["Turn__Workers"] = "1",
+            ["Turn__StaticUsers__0__Name"] = User,
+            ["Turn__StaticUsers__0__Password"] = Password,
+            ["urls"] = "http://127.0.0.1:0",
+        };
+        for (var i = 0; i < _keys.Length; i++)
+        {
+            settings[$"Turn__Keys__{i}__Kid"] = KeyId(i);
+            settings[$"Turn__Keys__{i}__Key"] = Convert.ToBase64String(_keys[i]);
+        }
+
+        foreach (var (name, value) in settings) start.Environment[name] = value;
+        _process = await ServerProcess.StartAsync(start, port);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is not null) await _process.DisposeAsync();
+    }
+
+    /// <summary>A token as the WAF would issue it for this server.</summary>
+    /// <param name="key">Under which of the two long-term keys.</param>
+    /// <param name="macKeyLength">20 or 32.</param>
+    /// <param name="lifetimeSeconds">How long it lives.</param>
+    internal IssuedToken IssueToken(int key = 0, int macKeyLength = 32, uint lifetimeSeconds = 600) =>
+        Tokens.Issue(KeyId(key), _keys[key], RandomNumberGenerator.GetBytes(macKeyLength), lifetimeSeconds);
+
+    private static string KeyId(int key) => $"k{key + 1}";
+}

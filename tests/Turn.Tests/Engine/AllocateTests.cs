@@ -1,0 +1,351 @@
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Engine;
+
+namespace WebRtcIms.Turn.Tests.Engine;
+
+/// <summary>Allocate (RFC 8656 §7) and Refresh (§8).</summary>
+public sealed class AllocateTests
+{
+    private readonly EngineBench _bench = new();
+
+    [Fact]
+    [Requirement("RFC8656-7.2")]
+    public void Success_SaysRelayLifetimeAndMappedAddress()
+    {
+        var client = _bench.NewClient();
+        var answer = client.Allocate();
+
+        Assert.Equal("192.0.2.1:50000", answer.Address(StunAttributeType.XorRelayedAddress).ToString());
+        Assert.Equal(client.Flow.Client, answer.Address(StunAttributeType.XorMappedAddress));
+        Assert.Equal(600u, answer.Lifetime);
+        Assert.False(answer.Has(StunAttributeType.ReservationToken));
+    }
+
+    [Theory]
+    [InlineData(1u, 600u)]
+    [InlineData(600u, 600u)]
+    [InlineData(777u, 777u)]
+    [InlineData(99999u, 3600u)]
+    [InlineData(uint.MaxValue, 3600u)]
+    [Requirement("RFC8656-7.2")]
+    [Requirement("ABUSE-56")]
+    public void Lifetime_IsBetweenDefaultAndMaximum(uint wanted, uint granted) =>
+        Assert.Equal(granted, _bench.NewClient().Allocate(Asking(StunAttributeType.Lifetime, BitConverter.GetBytes(wanted).Reverse().ToArray())).Lifetime);
+
+    [Fact]
+    [Requirement("RFC8656-7.2-2")]
+    [Requirement("ABUSE-42")]
+    [Requirement("ABUSE-51")]
+    public void SecondAllocate_IsAMismatch_ButARetransmissionGetsTheSameAnswer()
+    {
+        var client = _bench.NewClient();
+        client.Nonce = client.Challenge().Value(StunAttributeType.Nonce);
+        var request = client.Build(StunMethod.Allocate, TestClient.Transport);
+        var first = _bench.Send(request, client.Flow)!;
+        _bench.Advance(1);
+        var second = _bench.Send(request, client.Flow)!;
+
+        Assert.Equal(first.Octets, second.Octets);
+        Assert.Single(_bench.Relays);
+        Assert.Equal(StunError.AllocationMismatch, client.TryAllocate()!.Error);
+    }
+
+    [Fact]
+    [Requirement("ABUSE-42")]
+    public void RetransmissionWhileTheFirstIsBeingDecided_WaitsForItsAnswer()
+    {
+        _bench.Waiting = [];
+        var client = _bench.NewClient();
+        client.Nonce = client.Challenge().Value(StunAttributeType.Nonce);
+        var request = client.Build(StunMethod.Allocate, TestClient.Transport);
+
+        Assert.Null(_bench.Send(request, client.Flow));
+        Assert.Null(_bench.Send(request, client.Flow));
+        Assert.Equal(DropReason.Busy, _bench.LastDrop);
+        Assert.True(_bench.Complete(Assert.Single(_bench.Waiting))!.IsSuccess);
+    }
+
+    [Fact]
+    public void StreamThatClosesWhileDeciding_LeavesNothing()
+    {
+        _bench.Waiting = [];
+        var client = _bench.NewClient(transport: ClientTransport.Tcp);
+        client.TryAllocate();
+        _bench.Engine.StreamClosed(client.Flow);
+
+        Assert.Null(_bench.Complete(Assert.Single(_bench.Waiting)));
+        Assert.Equal(0, _bench.Engine.AllocationCount);
+        Assert.All(_bench.Relays, relay => Assert.Equal(1, relay.Closed));
+    }
+
+    [Theory]
+    [InlineData(StunError.AllocationQuotaReached)]
+    [InlineData(StunError.InsufficientCapacity)]
+    [InlineData(StunError.Unauthenticated)]
+    [Requirement("RFC8656-7.2-10")]
+    [Requirement("ABUSE-57")]
+    public void RefusedDecision_IsSaidAndSigned_AndTheClientMayTryAgain(StunError decision)
+    {
+        _bench.Decision = decision;
+        var client = _bench.NewClient();
+        var answer = client.TryAllocate()!;
+
+        Assert.Equal(decision, answer.Error);
+        Assert.True(client.Verifies(answer));
+        _bench.Decision = StunError.None;
+        client.Allocate();
+    }
+
+    [Theory]
+    [InlineData("", StunError.BadRequest)]
+    [InlineData("1100", StunError.BadRequest)]
+    [InlineData("06000000", StunError.UnsupportedTransportProtocol)]
+    [InlineData("63000000", StunError.UnsupportedTransportProtocol)]
+    [InlineData("FF000000", StunError.UnsupportedTransportProtocol)]
+    [Requirement("RFC8656-7.2-3")]
+    [Requirement("ABUSE-53")]
+    public void OtherTransports_AreRefused(string transport, StunError error)
+    {
+        var answer = _bench.NewClient().Request(
+            StunMethod.Allocate,
+            (ref StunMessageWriter request) =>
+            {
+                if (transport.Length > 0) request.Write(StunAttributeType.RequestedTransport, Convert.FromHexString(transport));
+            })!;
+
+        Assert.Equal(error, answer.Error);
+    }
+
+    [Fact]
+    [Requirement("RFC8656-7.2-7")]
+    public void RequestedFamily_IsGiven()
+    {
+        var answer = _bench.NewClient().Allocate(Asking(StunAttributeType.RequestedAddressFamily, [2, 0, 0, 0]));
+
+        Assert.Equal(StunAddressFamily.IPv6, answer.Address(StunAttributeType.XorRelayedAddress).Address.Family);
+    }
+
+    [Theory]
+    [InlineData(StunAttributeType.RequestedAddressFamily, "07000000", StunError.AddressFamilyNotSupported)]
+    [InlineData(StunAttributeType.RequestedAddressFamily, "02000000", StunError.AddressFamilyNotSupported)]
+    [InlineData(StunAttributeType.AdditionalAddressFamily, "01000000", StunError.BadRequest)]
+    [InlineData(StunAttributeType.AdditionalAddressFamily, "09000000", StunError.BadRequest)]
+    [Requirement("RFC8656-7.2-7")]
+    [Requirement("RFC8656-7.2-9")]
+    [Requirement("ABUSE-54")]
+    public void FamilyThatCannotBe_IsRefused(StunAttributeType type, string value, StunError error)
+    {
+        var bench = new EngineBench(new EngineSettings { RelaysIPv6 = false });
+
+        Assert.Equal(error, bench.NewClient().TryAllocate(Asking(type, Convert.FromHexString(value)))!.Error);
+    }
+
+    [Fact]
+    [Requirement("RFC8656-7.2-9")]
+    public void AdditionalFamily_GivesBoth_OrOneAndTheReason()
+    {
+        var both = _bench.NewClient().Allocate(Asking(StunAttributeType.AdditionalAddressFamily, [2, 0, 0, 0]));
+        var one = new EngineBench(new EngineSettings { RelaysIPv6 = false }).NewClient()
+            .Allocate(Asking(StunAttributeType.AdditionalAddressFamily, [2, 0, 0, 0]));
+
+        Assert.Equal(
+            [StunAddressFamily.IPv4, StunAddressFamily.IPv6],
+            both.Addresses(StunAttributeType.XorRelayedAddress).Select(address => address.Address.Family));
+        Assert.Single(one.Addresses(StunAttributeType.XorRelayedAddress));
+        Assert.Equal("02000428", Convert.ToHexString(one.Value(StunAttributeType.AddressErrorCode).AsSpan(0, 4)));
+    }
+
+    [Theory]
+    [InlineData(true, true, false, false)]
+    [InlineData(false, true, true, false)]
+    [InlineData(false, true, false, true)]
+    [InlineData(false, false, true, true)]
+    [Requirement("RFC8656-7.2-5")]
+    [Requirement("RFC8656-7.2-6")]
+    [Requirement("ABUSE-54")]
+    [Requirement("ABUSE-55")]
+    public void AttributesThatExcludeEachOther_AreABadRequest(bool evenPort, bool reservation, bool family, bool additional)
+    {
+        var answer = _bench.NewClient().TryAllocate((ref StunMessageWriter request) =>
+        {
+            TestClient.Transport(ref request);
+            if (evenPort) request.Write(StunAttributeType.EvenPort, [0x80]);
+            if (reservation) request.Write(StunAttributeType.ReservationToken, new byte[8]);
+            if (family) request.Write(StunAttributeType.RequestedAddressFamily, [1, 0, 0, 0]);
+            if (additional) request.Write(StunAttributeType.AdditionalAddressFamily, [2, 0, 0, 0]);
+        })!;
+
+        Assert.Equal(StunError.BadRequest, answer.Error);
+    }
+
+    [Fact]
+    [Requirement("RFC8656-7.2-8")]
+    public void EvenPortWithReservation_KeepsTheNextPortForWhoeverBringsTheToken()
+    {
+        var token = _bench.NewClient().Allocate(Asking(StunAttributeType.EvenPort, [0x80])).Value(StunAttributeType.ReservationToken);
+        Assert.Equal(1, _bench.Reservations.Count);
+        var other = _bench.NewClient().Allocate(Asking(StunAttributeType.ReservationToken, token));
+
+        Assert.Equal(_bench.Relays[1].Bound, other.Address(StunAttributeType.XorRelayedAddress));
+        Assert.Equal(0, _bench.Reservations.Count);
+        Assert.Equal(
+            StunError.InsufficientCapacity, _bench.NewClient().TryAllocate(Asking(StunAttributeType.ReservationToken, token))!.Error);
+    }
+
+    [Fact]
+    [Requirement("RFC8656-7.2-8")]
+    public void Reservation_EndsAfterThirtySeconds_AndGivesItsPortBack()
+    {
+        var token = _bench.NewClient().Allocate(Asking(StunAttributeType.EvenPort, [0x80])).Value(StunAttributeType.ReservationToken);
+        _bench.Advance(29.9);
+        _bench.Sweep();
+        Assert.Equal(0, _bench.Relays[1].Closed);
+        _bench.Advance(0.1);
+        _bench.Sweep();
+
+        Assert.Equal(1, _bench.Relays[1].Closed);
+        Assert.Equal(
+            StunError.InsufficientCapacity, _bench.NewClient().TryAllocate(Asking(StunAttributeType.ReservationToken, token))!.Error);
+    }
+
+    [Fact]
+    [Requirement("RFC8656-8.2")]
+    [Requirement("ABUSE-52")]
+    public void RefreshWithZero_Deletes_AndItsRepetitionIsAMismatch()
+    {
+        var client = _bench.NewClient();
+        client.Allocate();
+
+        Assert.Equal(0u, client.Refresh(0).Lifetime);
+        Assert.Equal(1, Assert.Single(_bench.Relays).Closed);
+        Assert.Equal(StunError.AllocationMismatch, client.Refresh(0).Error);
+    }
+
+    [Fact]
+    [Requirement("RFC8656-8.2")]
+    public void Refresh_StartsTheLifetimeAnew()
+    {
+        var client = _bench.NewClient();
+        client.Allocate();
+        _bench.Advance(599);
+        Assert.Equal(600u, client.Refresh(600).Lifetime);
+        _bench.Advance(599);
+        _bench.Sweep();
+
+        Assert.Equal(1, _bench.Engine.AllocationCount);
+    }
+
+    [Fact]
+    [Requirement("RFC8656-8.2")]
+    public void RefreshOfOneFamily_LeavesTheOtherAlone()
+    {
+        var client = _bench.NewClient();
+        client.Allocate(Asking(StunAttributeType.AdditionalAddressFamily, [2, 0, 0, 0]));
+        var answer = client.Request(StunMethod.Refresh, (ref StunMessageWriter request) =>
+        {
+            request.Write(StunAttributeType.RequestedAddressFamily, [1, 0, 0, 0]);
+            request.WriteUInt32(StunAttributeType.Lifetime, 0);
+        })!;
+
+        Assert.True(answer.IsSuccess);
+        Assert.Equal([1, 0], _bench.Relays.Select(relay => relay.Closed));
+        Assert.Equal(StunError.PeerAddressFamilyMismatch, client.CreatePermission("203.0.113.9:1").Error);
+        Assert.True(client.CreatePermission("[2001:db8::9]:1").IsSuccess);
+    }
+
+    [Fact]
+    [Requirement("RFC8656-8.2")]
+    public void RefreshOfAFamilyThatIsNotThere_IsAMismatch()
+    {
+        var client = _bench.NewClient();
+        client.Allocate();
+        var answer = client.Request(
+            StunMethod.Refresh,
+            (ref StunMessageWriter request) => request.Write(StunAttributeType.RequestedAddressFamily, [2, 0, 0, 0]))!;
+
+        Assert.Equal(StunError.PeerAddressFamilyMismatch, answer.Error);
+    }
+
+    [Fact]
+    [Requirement("RFC8656-7.2")]
+    public void Expiry_EndsTheAllocationToTheMillisecond()
+    {
+        var client = _bench.NewClient();
+        client.Allocate();
+        client.CreatePermission("203.0.113.9:1");
+        _bench.Advance(299.999);
+        Assert.NotNull(_bench.FromPeer(client, "203.0.113.9:1", [1]));
+        _bench.Advance(300.001);
+
+        Assert.Equal(StunError.AllocationMismatch, client.CreatePermission("203.0.113.9:1").Error);
+        Assert.Equal(1, Assert.Single(_bench.Relays).Closed);
+    }
+
+    [Fact]
+    [Requirement("RFC8656-5")]
+    [Requirement("ABUSE-28")]
+    public void ClosedStream_EndsItsAllocation()
+    {
+        var client = _bench.NewClient(transport: ClientTransport.Tcp);
+        client.Allocate();
+        _bench.Engine.StreamClosed(client.Flow);
+        _bench.CloseWhatEnded();
+
+        Assert.Equal(0, _bench.Engine.AllocationCount);
+        Assert.Equal(1, Assert.Single(_bench.Relays).Closed);
+    }
+
+    [Theory]
+    [InlineData(StunMethod.Refresh)]
+    [InlineData(StunMethod.CreatePermission)]
+    [InlineData(StunMethod.ChannelBind)]
+    [Requirement("RFC8656-5")]
+    public void RequestsWithoutAnAllocation_AreAMismatch(StunMethod method) =>
+        Assert.Equal(StunError.AllocationMismatch, _bench.NewClient().Request(method)!.Error);
+
+    [Fact]
+    [Requirement("RFC8489-12")]
+    public void Binding_NeedsNoCredentials()
+    {
+        var flow = _bench.NewFlow();
+        var answer = _bench.Send(TestClient.Plain(StunMethod.Binding), flow)!;
+
+        Assert.True(answer.IsSuccess);
+        Assert.Equal(flow.Client, answer.Address(StunAttributeType.XorMappedAddress));
+    }
+
+    [Theory]
+    [InlineData(StunMethod.Binding, StunClass.SuccessResponse)]
+    [InlineData(StunMethod.Binding, StunClass.Indication)]
+    [InlineData(StunMethod.Allocate, StunClass.ErrorResponse)]
+    [InlineData(StunMethod.Send, StunClass.Request)]
+    [InlineData(StunMethod.Data, StunClass.Indication)]
+    [InlineData(StunMethod.Connect, StunClass.Request)]
+    [InlineData((StunMethod)0x7F, StunClass.Request)]
+    [Requirement("RFC8489-6.3")]
+    [Requirement("ABUSE-17")]
+    public void MessagesThatAServerDoesNotExpect_AreDroppedInSilence(StunMethod method, StunClass @class)
+    {
+        Assert.Null(_bench.Send(TestClient.Plain(method, null, @class), _bench.NewFlow()));
+        Assert.Equal(DropReason.UnexpectedMessage, _bench.LastDrop);
+    }
+
+    [Fact]
+    public void EndAll_ClosesEveryRelayOnce()
+    {
+        _bench.NewClient().Allocate(Asking(StunAttributeType.EvenPort, [0x80]));
+        _bench.NewClient().Allocate(Asking(StunAttributeType.AdditionalAddressFamily, [2, 0, 0, 0]));
+        _bench.Engine.EndAll();
+        _bench.CloseWhatEnded();
+
+        Assert.All(_bench.Relays, relay => Assert.Equal(1, relay.Closed));
+        Assert.Equal(4, _bench.Relays.Count);
+    }
+
+    private static Attributes Asking(StunAttributeType type, byte[] value) => (ref StunMessageWriter request) =>
+    {
+        TestClient.Transport(ref request);
+        request.Write(type, value);
+    };
+}

@@ -1,0 +1,120 @@
+using CsCheck;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Engine;
+
+namespace WebRtcIms.Turn.Tests.Engine;
+
+/// <summary>What holds after any sequence of messages, expiries and closed streams.</summary>
+public sealed class InvariantTests
+{
+    private const int Clients = 3;
+
+    private enum Act
+    {
+        Allocate,
+        AllocateEven,
+        AllocateBoth,
+        UseReservation,
+        Refresh,
+        Delete,
+        Permit,
+        Bind,
+        Send,
+        Channel,
+        FromPeer,
+        Close,
+        Wait,
+        LongWait,
+        Garbage,
+    }
+
+    private static readonly Gen<(Act Act, int Client, byte[] Octets)[]> Histories =
+        Gen.Select(Gen.Enum<Act>(), Gen.Int[0, Clients - 1], Gen.Byte.Array[0, 80]).Array[1, 60];
+
+    [Fact]
+    [Requirement("ABUSE-55")]
+    [Requirement("ABUSE-67")]
+    public void AnyHistory_LeaksNoRelay_AndRelaysOnlyUnderAPermission() => Histories.Sample(
+        history =>
+        {
+            var bench = new EngineBench();
+            var clients = Enumerable.Range(0, Clients).Select(i => bench.NewClient(transport: i == 0 ? ClientTransport.Tcp : ClientTransport.Udp)).ToList();
+            var permitted = new long[Clients];
+            var reservation = new byte[8];
+            foreach (var (act, index, octets) in history)
+            {
+                Apply(bench, clients[index], index, act, octets, permitted, ref reservation);
+                bench.Sweep();
+                AssertRelaysMatchAllocations(bench, clients);
+            }
+
+            bench.Engine.EndAll();
+            bench.CloseWhatEnded();
+            Assert.All(bench.Relays, relay => Assert.Equal(1, relay.Closed));
+        },
+        iter: 3000);
+
+    private static void Apply(
+        EngineBench bench, TestClient client, int index, Act act, byte[] octets, long[] permitted, ref byte[] reservation)
+    {
+        const string Peer = "203.0.113.9:7000";
+        var wanted = reservation;
+        switch (act)
+        {
+            case Act.Allocate: Allocated(client.TryAllocate()); break;
+            case Act.AllocateEven: Allocated(client.TryAllocate(With(StunAttributeType.EvenPort, [0x80]))); break;
+            case Act.AllocateBoth: Allocated(client.TryAllocate(With(StunAttributeType.AdditionalAddressFamily, [2, 0, 0, 0]))); break;
+            case Act.UseReservation: Allocated(client.TryAllocate(With(StunAttributeType.ReservationToken, wanted))); break;
+            case Act.Refresh: client.Refresh(); break;
+            case Act.Delete: client.Refresh(0); break;
+            case Act.Permit: Permitted(client.CreatePermission(Peer)); break;
+            case Act.Bind: Permitted(client.ChannelBind(0x4000, Peer)); break;
+            case Act.Send: Relayed(client.Send(Peer, octets)); break;
+            case Act.Channel: Relayed(client.SendOnChannel(0x4000, octets)); break;
+            case Act.Close when client.Flow.IsStream:
+                bench.Engine.StreamClosed(client.Flow);
+                break;
+            case Act.Wait: bench.Advance(50); break;
+            case Act.LongWait: bench.Advance(290); break;
+            case Act.Garbage: bench.Route(octets, client.Flow); break;
+            default: break;
+        }
+
+        if (bench.LastAllocation?.ReservationToken is { } token and not 0)
+        {
+            reservation = BitConverter.GetBytes(token);
+            Array.Reverse(reservation);
+        }
+
+        void Allocated(Answer? answer)
+        {
+            if (answer?.IsSuccess == true) permitted[index] = 0;
+        }
+
+        void Permitted(Answer answer)
+        {
+            if (answer.IsSuccess) permitted[index] = bench.Time.After(Permission.Lifetime);
+        }
+
+        void Relayed(Outcome outcome)
+        {
+            if (outcome.Kind == OutcomeKind.ToPeer) Assert.True(bench.Time.Milliseconds < permitted[index]);
+        }
+    }
+
+    private static void AssertRelaysMatchAllocations(EngineBench bench, List<TestClient> clients)
+    {
+        var open = bench.Relays.Count(relay => relay.Closed == 0);
+        var held = bench.Reservations.Count + bench.RelaysInUse;
+        Assert.Equal(held, open);
+        Assert.All(bench.Relays, relay => Assert.InRange(relay.Closed, 0, 1));
+        Assert.InRange(bench.Engine.AllocationCount, 0, clients.Count);
+    }
+
+    private static Attributes With(StunAttributeType type, byte[] value) => (ref StunMessageWriter request) =>
+    {
+        TestClient.Transport(ref request);
+        request.Write(type, value);
+    };
+}

@@ -1,0 +1,88 @@
+using Microsoft.Extensions.Configuration;
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Transport;
+
+namespace WebRtcIms.Turn.Tests;
+
+/// <summary>Wrong settings stop the start with one message that names every one of them.</summary>
+public sealed class SettingsTests
+{
+    private static readonly Dictionary<string, string?> Good = new()
+    {
+        ["Turn:Keys:0:Kid"] = "k1",
+        ["Turn:Keys:0:Key"] = Convert.ToBase64String(new byte[32]),
+    };
+
+    [Fact]
+    public void OneKey_IsEnough()
+    {
+        var settings = Read(Good);
+
+        Assert.Equal(3478, settings.Port);
+        Assert.Equal("127.0.0.1", Assert.Single(settings.ListenAddresses()).ToString());
+    }
+
+    [Theory]
+    [InlineData("Turn:ServerName", " ", "Turn:ServerName must have 1 to 255 characters")]
+    [InlineData("Turn:Realm", "", "Turn:Realm must have 1 to 127 characters")]
+    [InlineData("Turn:Port", "65536", "Turn:Port must be from 1 to 65535")]
+    [InlineData("Turn:Port", "0", "Turn:Port must be from 1 to 65535")]
+    [InlineData("Turn:Workers", "0", "Turn:Workers must be from 1 to 256")]
+    [InlineData("Turn:RelayPorts:Min", "80", "Turn:RelayPorts:Min and Turn:RelayPorts:Max must be a range within 1024 to 65535")]
+    [InlineData("Turn:RelayPorts:Max", "5000", "Turn:RelayPorts:Min and Turn:RelayPorts:Max must be a range within 1024 to 65535")]
+    [InlineData("Turn:Keys:0:Kid", "a~b", "Turn:Keys:0:Kid must have 1 to 128 characters and no '~'")]
+    [InlineData("Turn:Keys:0:Key", "AAAA", "Turn:Keys:0:Key must have 32 octets or more for A256GCM")]
+    [InlineData("Turn:Keys:0:Key", "not base64!", "Turn:Keys:0:Key must be base64")]
+    [InlineData("Turn:Keys:0:Algorithm", "A256CBC-HS512", "Turn:Keys:0:Algorithm must be A256GCM or A128GCM")]
+    [InlineData("Turn:ListenAddress", "localhost", "Turn:ListenAddress: 'localhost' is no IP address")]
+    [InlineData("Turn:PublicAddress", "1.2.3.4.5", "Turn:PublicAddress: '1.2.3.4.5' is no IP address")]
+    [InlineData("Turn:DeniedPeers:0", "10.0.0.0/33", "Turn:DeniedPeers: '10.0.0.0/33' is no range such as 10.1.0.0/16")]
+    [InlineData("Turn:AllowedPeers:0", "everything", "Turn:AllowedPeers: 'everything' is no range such as 10.1.0.0/16")]
+    [InlineData("Turn:StaticUsers:0:Name", "alice", "Turn:StaticUsers:0 needs a Name and a Password")]
+    [InlineData("Turn:Quotas:Total", "0", "Turn:Quotas:Total must be at least 1")]
+    [Requirement("ABUSE-84")]
+    public void WrongValue_IsNamedWithWhatIsExpected(string setting, string value, string message)
+    {
+        var error = Assert.Throws<StartupException>(() => Read(new Dictionary<string, string?>(Good) { [setting] = value }));
+
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Requirement("ABUSE-84")]
+    public void SeveralMistakes_AreToldTogether_AndNoKeyIsShown()
+    {
+        var key = Convert.ToBase64String("a weak key"u8);
+        var error = Assert.Throws<StartupException>(() => Read(new Dictionary<string, string?>(Good)
+        {
+            ["Turn:Port"] = "0",
+            ["Turn:Keys:1:Kid"] = "k1",
+            ["Turn:Keys:1:Key"] = key,
+        }));
+
+        Assert.Contains("Turn:Port", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Turn:Keys:1:Key must have", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Turn:Keys has the Kid 'k1' twice", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(key, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Turn:Port", "abc")]
+    [InlineData("Turn:PeerPolicy", "AllowEverything")]
+    [InlineData("Turn:Transport", "Dpdk")]
+    [InlineData("Turn:OnCacheUnavailable", "Maybe")]
+    [Requirement("ABUSE-84")]
+    public void ValueOfTheWrongKind_IsNamed(string setting, string value)
+    {
+        var error = Assert.Throws<StartupException>(() => Read(new Dictionary<string, string?>(Good) { [setting] = value }));
+
+        Assert.Contains(setting, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void WithoutAnyCredential_TheServerDoesNotStart() =>
+        Assert.Contains("Turn:Keys is empty", Assert.Throws<StartupException>(() => Read([])).Message, StringComparison.Ordinal);
+
+    private static TurnSettings Read(Dictionary<string, string?> settings) =>
+        new ConfigurationBuilder().AddInMemoryCollection(settings).Build().ReadTurnSettings();
+}

@@ -1,0 +1,136 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using StackExchange.Redis;
+using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.Waf.Tests;
+
+public sealed class GrantTests
+{
+    [Fact]
+    public async Task Token_LeavesAGrantWithTheTraceAndNoSecret()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        using var app = new WafApp().With("ConnectionStrings:redis", redis.Address);
+        var answer = (await new TokenRequest().With("sid", "pseudonym-1").SendAsync(app)).AssertOk();
+
+        using var connection = await redis.ConnectAsync();
+        var database = connection.GetDatabase();
+        var key = $"turn:grant:k1:{TokenId(answer.AccessToken)}";
+        var grant = JsonElement.Parse((string)(await database.StringGetAsync(key))!);
+        var timeToLive = await database.KeyTimeToLiveAsync(key);
+
+        Assert.Equal(["client_id", "exp", "pseudonym", "traceparent"], grant.EnumerateObject().Select(property => property.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(WafApp.Client, grant.GetProperty("client_id").GetString());
+        Assert.Equal("pseudonym-1", grant.GetProperty("pseudonym").GetString());
+        Assert.InRange(timeToLive!.Value, TimeSpan.FromSeconds(595), TimeSpan.FromSeconds(600));
+        var token = WafApp.Decrypt("k1", answer.AccessToken, WafApp.TurnServer);
+        Assert.InRange(grant.GetProperty("exp").GetInt64() - token.Timestamp.ToDateTimeOffset().ToUnixTimeSeconds(), 600, 601);
+        Assert.True(ActivityContext.TryParse(grant.GetProperty("traceparent").GetString(), null, out var parent));
+        Assert.Contains(SpansOf(app, parent.TraceId), span => span.SpanId == parent.SpanId && span.DisplayName == "token issue");
+    }
+
+    [Fact]
+    public async Task EverythingInRedis_HasATimeToLiveAndNoSecret()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        using var app = new WafApp().With("ConnectionStrings:redis", redis.Address);
+        TokenAnswer[] answers =
+        [
+            (await new TokenRequest().SendAsync(app)).AssertOk(),
+            (await new TokenRequest().With("alg", "HMAC-SHA1").PostAsync(app)).AssertOk(),
+            (await new TokenRequest().With("aud", WafApp.SecondTurnServer).GetAsync(app)).AssertOk(),
+        ];
+
+        using var connection = await redis.ConnectAsync();
+        var keys = connection.GetServer(redis.Address).Keys(pageSize: 100).ToList();
+        Assert.Equal(3, keys.Count);
+        var content = new List<string>();
+        foreach (var key in keys)
+        {
+            Assert.NotNull(await connection.GetDatabase().KeyTimeToLiveAsync(key));
+            content.Add($"{key} {await connection.GetDatabase().StringGetAsync(key)}");
+        }
+
+        var secrets = answers.SelectMany(answer => Secret.Spellings(Convert.FromBase64String(answer.AccessToken))
+                .Concat(Secret.Spellings(Convert.FromBase64String(answer.Key))))
+            .Concat(Secret.Spellings(WafApp.ClientSecret))
+            .Concat(WafApp.GoodSettings().Where(setting => setting.Key.EndsWith(":Key", StringComparison.Ordinal)).Select(setting => setting.Value));
+        foreach (var secret in secrets) Assert.DoesNotContain(content, text => text.Contains(secret, StringComparison.OrdinalIgnoreCase));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-73")]
+    public async Task RedisGone_TokensAtOnceAndHealthDegradedUntilItIsBack()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        using var app = new WafApp().With("ConnectionStrings:redis", redis.Address);
+        (await new TokenRequest().SendAsync(app)).AssertOk();
+        Assert.Equal("Healthy", await HealthAsync(app));
+
+        await redis.StopAsync();
+        var started = Stopwatch.GetTimestamp();
+        for (var i = 0; i < 3; i++) (await new TokenRequest().SendAsync(app)).AssertOk();
+        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(1.5), $"three tokens took {Stopwatch.GetElapsedTime(started)}");
+        Assert.Equal("Degraded", await HealthAsync(app));
+        Assert.Single(app.Logs.Records, record => record.Contains("tokens go out without a grant", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-73")]
+    public async Task RedisNeverThere_StartsAndMakesTokens()
+    {
+        using var app = new WafApp().With("ConnectionStrings:redis", "127.0.0.1:1");
+
+        (await new TokenRequest().SendAsync(app)).AssertOk();
+        Assert.Equal("Degraded", await HealthAsync(app));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-74")]
+    public async Task RedisThatHangs_TokenWithinItsBudget()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        using var app = new WafApp().With("ConnectionStrings:redis", redis.Address);
+        (await new TokenRequest().SendAsync(app)).AssertOk();
+        using var connection = await redis.ConnectAsync();
+        await connection.GetDatabase().ExecuteAsync("CLIENT", "PAUSE", "5000", "WRITE");
+
+        var started = Stopwatch.GetTimestamp();
+        (await new TokenRequest().SendAsync(app)).AssertOk();
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1));
+    }
+
+    [Fact]
+    public async Task WithoutRedis_HealthDoesNotSpeakOfIt()
+    {
+        using var app = new WafApp();
+
+        (await new TokenRequest().SendAsync(app)).AssertOk();
+        Assert.Equal("Healthy", await HealthAsync(app));
+        Assert.Null(app.Services.GetService<IConnectionMultiplexer>());
+    }
+
+    private static string TokenId(string accessToken)
+    {
+        Assert.True(AccessTokenKey.TryGetNonce(Convert.FromBase64String(accessToken), out var nonce));
+        return System.Buffers.Text.Base64Url.EncodeToString(nonce);
+    }
+
+    private static List<Activity> SpansOf(WafApp app, ActivityTraceId trace)
+    {
+        lock (app.Spans) return [.. app.Spans.Where(span => span.TraceId == trace)];
+    }
+
+    private static async Task<string?> HealthAsync(WafApp app)
+    {
+        using var client = app.CreateClient();
+        using var answer = await client.GetAsync(new Uri("/health", UriKind.Relative), TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        return (await answer.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken)).GetProperty("status").GetString();
+    }
+}

@@ -1,0 +1,160 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting.Internal;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.Waf.Tests;
+
+public sealed class SettingsTests
+{
+    private const string ShortKey = "c2hvcnQga2V5";
+
+    [Fact]
+    [Requirement("ABUSE-84")]
+    public void EveryMistake_IsInOneMessageWithItsKey()
+    {
+        var error = Assert.Throws<SettingsException>(() => Read(
+            ("Waf:TurnServers:0:Name", ""),
+            ("Waf:TurnServers:0:Kid", "k~1"),
+            ("Waf:TurnServers:0:Key", ShortKey),
+            ("Waf:TurnServers:0:TokenLifetime", "forever"),
+            ("Waf:TurnServers:1:Algorithm", "ROT13"),
+            ("Waf:TurnServers:1:TokenLifetime", "00:00:29"),
+            ("Waf:TurnServers:2:Name", WafApp.SecondTurnServer),
+            ("Waf:TurnServers:2:Kid", new string('k', 129)),
+            ("Waf:TurnServers:2:Key", "not base64"),
+            ("Waf:Clients:0:ClientSecret", "short"),
+            ("Waf:Clients:1:ClientId", ""),
+            ("Waf:Clients:1:Audiences:0", "nowhere"),
+            ("Waf:Clients:2:ClientId", WafApp.Client),
+            ("Waf:Clients:2:ClientSecret", WafApp.ClientSecret),
+            ("Waf:AllowGetTokenRequests", "sometimes"),
+            ("ConnectionStrings:waf", "Host=db"),
+            ("ConnectionStrings:redis", "127.0.0.1:6379,nonsense=1")));
+
+        string[] keys =
+        [
+            "Waf:TurnServers:0:Name", "Waf:TurnServers:0:Kid", "Waf:TurnServers:0:Key", "Waf:TurnServers:0:TokenLifetime", "Waf:TurnServers:1:Algorithm",
+            "Waf:TurnServers:1:TokenLifetime", "Waf:TurnServers:2:Kid", "Waf:TurnServers:2:Key", "Waf:TurnServers has", "Waf:Clients:0:ClientSecret",
+            "Waf:Clients:1:ClientId", "Waf:Clients:1:Audiences", "Waf:Clients:2:Audiences", "Waf:Clients has", "Waf:AllowGetTokenRequests",
+            "ConnectionStrings:waf", "ConnectionStrings:redis",
+        ];
+        foreach (var key in keys) Assert.Single(error.Message.Split('\n'), line => line.StartsWith($"  {key} ", StringComparison.Ordinal));
+        // A client for the server whose name is wrong is a mistake, too.
+        Assert.Equal(keys.Length + 2, error.Message.Split('\n').Length);
+        Assert.Contains($"'{WafApp.TurnServer}'", error.Message);
+        Assert.DoesNotContain(ShortKey, error.Message);
+        Assert.DoesNotContain("short'", error.Message);
+        Assert.DoesNotContain(WafApp.ClientSecret, error.Message);
+    }
+
+    [Fact]
+    public void NoSettings_SaysWhatIsNeeded()
+    {
+        var error = Assert.Throws<SettingsException>(() => new ConfigurationBuilder().Build().ReadWafSettings(new HostingEnvironment { ContentRootPath = "/srv/waf" }));
+
+        Assert.Contains("Waf:TurnServers:0:Name", error.Message);
+        Assert.Contains("Waf:Clients:0:ClientId", error.Message);
+    }
+
+    [Theory]
+    [InlineData("00:00:30", 30)]
+    [InlineData("1.00:00:00", 86400)]
+    public void Lifetime_HasThisRange(string text, int seconds) =>
+        Assert.Equal(seconds, Read(("Waf:TurnServers:0:TokenLifetime", text)).TurnServers[0].Lifetime.TotalSeconds);
+
+    [Fact]
+    public void Store_LiesUnderTheContentRootByDefault()
+    {
+        var store = Read().Store!;
+
+        Assert.Equal("Data Source=/srv/waf/.data/waf.db", store.ConnectionString);
+        Assert.Equal("/srv/waf/.data", store.Directory);
+    }
+
+    [Fact]
+    [Requirement("ABUSE-84")]
+    public async Task BadSettings_StopTheProcessWithTheSentence()
+    {
+        var (code, output) = await RunAsync(("Waf:Clients:0:ClientSecret", "short"));
+
+        Assert.Equal(1, code);
+        Assert.StartsWith("WAF cannot start. The settings cannot be used:\n  Waf:Clients:0:ClientSecret", output);
+        Assert.DoesNotContain("   at ", output);
+    }
+
+    [Fact]
+    public async Task FileInTheWayOfTheStore_StopsTheProcessWithItsKey()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            Assert.StartsWith("WAF cannot start. ConnectionStrings:waf", (await RunAsync(("ConnectionStrings:waf", $"Data Source={file}/waf.db"))).Output);
+
+            await File.WriteAllTextAsync(file, new string('x', 5000), TestContext.Current.CancellationToken);
+            var (code, output) = await RunAsync(("ConnectionStrings:waf", $"Data Source={file}"));
+            Assert.Equal(1, code);
+            Assert.Contains("WAF cannot start. ConnectionStrings:waf", output);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public async Task PortInUse_StopsTheProcessWithTheSettingThatChangesIt()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var folder = Directory.CreateTempSubdirectory("waf-tests-");
+        try
+        {
+            var (code, output) = await RunAsync(("urls", $"http://{listener.LocalEndpoint}"), ("ConnectionStrings:waf", $"Data Source={folder.FullName}/waf.db"));
+
+            Assert.Equal(1, code);
+            Assert.Contains("ASPNETCORE_URLS", output);
+            Assert.Contains($"{listener.LocalEndpoint}", output);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static WafSettings Read(params (string Key, string Value)[] changes) =>
+        new ConfigurationBuilder().AddInMemoryCollection(Settings(changes)!).Build().ReadWafSettings(new HostingEnvironment { ContentRootPath = "/srv/waf" });
+
+    private static Dictionary<string, string> Settings((string Key, string Value)[] changes)
+    {
+        var settings = WafApp.GoodSettings();
+        foreach (var (key, value) in changes) settings[key] = value;
+        return settings;
+    }
+
+    /// <summary>The program itself, until it ends: what it said to standard error.</summary>
+    private static async Task<(int Code, string Output)> RunAsync(params (string Key, string Value)[] changes)
+    {
+        using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(
+            "dotnet", [typeof(Program).Assembly.Location, .. Settings(changes).Select(setting => $"--{setting.Key}={setting.Value}")])
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            WorkingDirectory = Path.GetTempPath(),
+        })!;
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
+        try
+        {
+            _ = process.StandardOutput.ReadToEndAsync(limit.Token);
+            var output = await process.StandardError.ReadToEndAsync(limit.Token);
+            await process.WaitForExitAsync(limit.Token);
+            return (process.ExitCode, output);
+        }
+        finally
+        {
+            if (!process.HasExited) process.Kill();
+        }
+    }
+}
