@@ -23,7 +23,8 @@ internal sealed class FlowViewApp : WebApplicationFactory<Program>
 
     public HttpClient Start()
     {
-        UseKestrel(0);
+        // Not UseKestrel(0): that sets the port of a server which the program may have started by then.
+        UseKestrel();
         StartServer();
         return CreateClient();
     }
@@ -31,6 +32,7 @@ internal sealed class FlowViewApp : WebApplicationFactory<Program>
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
         builder.UseSetting("environment", "Production");
+        builder.UseSetting(WebHostDefaults.ServerUrlsKey, "http://127.0.0.1:0");
         foreach (var (key, value) in _settings) builder.UseSetting(key, value);
         builder.ConfigureServices(services => services.AddLogging(logging => logging.ClearProviders()));
     }

@@ -140,7 +140,7 @@ public sealed class ReceiverTests
         using var app = new FlowViewApp();
         using var client = app.Start();
         using var socket = new TcpClient();
-        await socket.ConnectAsync("localhost", client.BaseAddress!.Port, TestContext.Current.CancellationToken);
+        await socket.ConnectAsync("127.0.0.1", client.BaseAddress!.Port, TestContext.Current.CancellationToken);
         var stream = socket.GetStream();
         await stream.WriteAsync(
             Encoding.ASCII.GetBytes($"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nContent-Length: {100 * 1024 * 1024}\r\n\r\n"),

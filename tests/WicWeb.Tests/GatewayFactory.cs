@@ -16,6 +16,9 @@ internal sealed class GatewayFactory : WebApplicationFactory<Program>
         UseKestrel(0);
     }
 
+    /// <summary>Where FlowView is; with the WWSF when not given.</summary>
+    public string? FlowView { get; init; }
+
     /// <summary>The gateway's address; starts it.</summary>
     public Uri Address
     {
@@ -30,6 +33,7 @@ internal sealed class GatewayFactory : WebApplicationFactory<Program>
     {
         builder.UseEnvironment("Production");
         builder.UseSetting("services:wwsf:http:0", _wwsf);
+        builder.UseSetting("services:flow-view:http:0", FlowView ?? _wwsf);
         if (_webRoot is not null) builder.UseWebRoot(_webRoot);
     }
 }

@@ -12,7 +12,7 @@
 const gutter = 92;
 const laneGap = 172;
 const headHeight = 64;
-const rowHeight = 46;
+const rowHeight = 42;
 const reasonHeight = 22;
 const characterWidth = 6.9;
 
@@ -117,14 +117,14 @@ function drawLane(lane, x, height, paint) {
 
 /** @param {Row} row @param {number} from @param {number} to @param {number} top @param {Paint} paint @param {Ladder} ladder */
 function drawRow(row, from, to, top, paint, ladder) {
-  const y = top + 28;
+  const y = top + 26;
   const colour = row.failed ? paint('bad') : row.kind === 'response' ? paint('soft') : row.number ? paint('brand') : paint('line');
   const right = gutter + ladder.lanes.length * laneGap;
   const parts = from === to ? mark(row, from, y, colour, paint, right) : arrow(row, from, to, y, colour, paint, right);
   parts.unshift(
     shape('title', {}, [sentence(row, ladder) + (row.detail && row.detail !== row.label ? ` (${row.detail})` : '')]),
     shape('rect', { class: 'hit', x: 0, y: top, width: right, height: heightOf(row), rx: 8, fill: 'transparent' }),
-    shape('text', { x: gutter - 14, y: y + 4, 'text-anchor': 'end', 'font-size': 11.5, fill: paint('soft'), 'font-variant-numeric': 'tabular-nums' }, [`+${duration(row.at)}`]));
+    shape('text', { x: gutter - 14, y: y + 4, 'text-anchor': 'end', 'font-size': 11.5, fill: paint('soft'), 'font-variant-numeric': 'tabular-nums' }, [row.at ? `+${duration(row.at)}` : '0']));
   if (showsReason(row)) parts.push(...reason(row, from, to, y, paint, ladder));
   return shape('g', {
     class: `row ${row.kind}${row.failed ? ' failed' : ''}${row.isCause ? ' cause' : ''}`, 'data-span': row.span, 'data-step': row.number,

@@ -109,16 +109,17 @@ class Trace {
   }
 
   /**
-   * The nearest ancestor that was still at work when the span began. TURN carries no trace context: an Allocate is the child
-   * of the span that made its token, yet it is the page that sends it.
+   * The span's parent. TURN carries no trace context: an Allocate is the child of the span that made its token, yet it is the
+   * page that sends it, whatever was at work in it by then.
    * @param {Span} span
    */
   callerOf(span) {
-    const visited = new Set([span.id]);
-    for (let above = this.byId.get(span.parent); above && !visited.has(above.id); above = this.byId.get(above.parent)) {
+    const parent = this.byId.get(span.parent);
+    if (span.service !== 'turn' || parent?.service === 'turn') return parent;
+    const visited = new Set();
+    for (let above = parent; above && !visited.has(above.id); above = this.byId.get(above.parent)) {
       visited.add(above.id);
-      const isAtWork = span.start < above.start + above.duration || above.duration === 0;
-      if (isAtWork && (span.service !== 'turn' || above.service === 'turn' || above.service === 'wic')) return above;
+      if (above.service === 'wic' && !(above.start + above.duration < span.start && this.byId.has(above.parent))) return above;
     }
     return undefined;
   }
@@ -160,7 +161,7 @@ class Writer {
   }
 
   /**
-   * The rows of siblings; those that look the same and follow each other become one.
+   * The rows of siblings. A burst that looks the same, such as a browser's allocations for each of its addresses, becomes one.
    * @param {Span[]} spans @param {string | undefined} lane @param {Step | undefined} step
    */
   blocks(spans, lane, step) {
@@ -168,8 +169,8 @@ class Writer {
     const blocks = [];
     for (const span of spans) {
       const block = this.rowsOf(span, lane, step);
-      const before = blocks.at(-1);
-      if (before && block.length && looksLike(before, block)) merge(before, block);
+      const before = blocks.find(other => block.length > 0 && looksLike(other, block) && startOf(block) <= endOf(other) + burst);
+      if (before) merge(before, block);
       else if (block.length) blocks.push(block);
     }
     return blocks.flat();
@@ -275,6 +276,19 @@ function markCause(rows) {
   const requests = rows.filter(row => row.failed && row.kind !== 'response');
   const last = requests.at(-1);
   if (last) last.isCause = true;
+}
+
+/** Milliseconds between the end of one and the start of the next that still are one burst. */
+const burst = 50;
+
+/** @param {Row[]} block */
+function startOf(block) {
+  return block[0]?.at ?? 0;
+}
+
+/** @param {Row[]} block */
+function endOf(block) {
+  return Math.max(...block.map(row => row.at + (row.took ?? 0)));
 }
 
 /** @param {Row[]} block @param {Row[]} other */
