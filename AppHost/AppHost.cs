@@ -74,11 +74,18 @@ var wwsf = builder.AddProject<Projects.Wwsf>("wwsf")
     .WithEnvironment("Wwsf__Waf__ClientId", "wwsf")
     .WithEnvironment("Wwsf__Waf__ClientSecret", wwsfClientSecret);
 
-builder.AddProject<Projects.WicWeb>("wic-web")
+var flowView = builder.AddProject<Projects.FlowView>("flow-view")
+    .WithHttpHealthCheck("/health");
+
+var wicWeb = builder.AddProject<Projects.WicWeb>("wic-web")
     .WithReference(wwsf).WaitFor(wwsf)
     .WithReference(epCscf).WaitFor(epCscf)
+    .WithReference(flowView)
     .WaitFor(turn)
     .WithHttpHealthCheck("/health")
     .WithExternalHttpEndpoints();
+
+// Each tells FlowView what it does, besides the collector that OTEL_EXPORTER_OTLP_ENDPOINT may name; nobody waits for it.
+foreach (var service in new[] { waf, turn, wwsf, wicWeb }) service.WithEnvironment("FlowView__Endpoint", flowView.GetEndpoint("http"));
 
 builder.Build().Run();

@@ -73,6 +73,7 @@ public static class Extensions
 
         if (!string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
             builder.Services.AddOpenTelemetry().UseOtlpExporter();
+        builder.ExportToFlowView();
     }
 
     private static bool IsNotAProbe(HttpContext context) =>

@@ -1,6 +1,7 @@
 import type { Api, Timings } from './api.ts';
 import { LoopCall } from './loopCall.ts';
 import { captureMedia, generateMedia } from './media.ts';
+import { tellTraces } from './pageSpans.ts';
 import { Problem, problemOf } from './problem.ts';
 import { backOff, renewAfter } from './schedule.ts';
 import { type MediaStatistics, summarise } from './statistics.ts';
@@ -67,7 +68,7 @@ export class CallFlow {
   constructor(api: Api, options: CallOptions, view: CallView) {
     this.#api = api;
     this.#options = options;
-    this.#view = view;
+    this.#view = tellTraces(view, this.trace);
   }
 
   async start(): Promise<void> {

@@ -1,14 +1,18 @@
-/** The trace that starts with the click: every request of the call carries its id (W3C Trace Context). */
+/** The trace that starts with the click (W3C Trace Context): every request of the call carries its id. */
 export class Trace {
   readonly id = randomHex(16);
+  /** The span of the whole call. */
+  readonly root = randomHex(8);
+  /** The span that is at work; the requests that it makes are its children. */
+  current = this.root;
 
-  /** A `traceparent` value, sampled, with a new span id. */
+  /** A `traceparent` value, sampled. */
   traceparent(): string {
-    return `00-${this.id}-${randomHex(8)}-01`;
+    return `00-${this.id}-${this.current}-01`;
   }
 }
 
-function randomHex(bytes: number): string {
+export function randomHex(bytes: number): string {
   const random = crypto.getRandomValues(new Uint8Array(bytes));
   // All zeros is not a valid id.
   if (random.every(byte => byte === 0)) return randomHex(bytes);
