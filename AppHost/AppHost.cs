@@ -86,6 +86,6 @@ var wicWeb = builder.AddProject<Projects.WicWeb>("wic-web")
     .WithExternalHttpEndpoints();
 
 // Each tells FlowView what it does, besides the collector that OTEL_EXPORTER_OTLP_ENDPOINT may name; nobody waits for it.
-foreach (var service in new[] { waf, turn, wwsf, wicWeb }) service.WithEnvironment("FlowView__Endpoint", flowView.GetEndpoint("http"));
+foreach (var service in new[] { waf, epCscf, turn, wwsf, wicWeb }) service.WithEnvironment("FlowView__Endpoint", flowView.GetEndpoint("http"));
 
 builder.Build().Run();
