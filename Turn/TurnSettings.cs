@@ -82,6 +82,12 @@ internal sealed class TurnSettings
 
     public bool Rfc5766Channels { get; set; }
 
+    /// <summary>
+    /// Unauthenticated answers over UDP (401, 438, Binding) for each client address and second, with ten seconds' worth at once;
+    /// 0 for no bound. A call needs a few.
+    /// </summary>
+    public int ChallengesPerSecond { get; set; } = 100;
+
     public CacheUnavailablePolicy OnCacheUnavailable { get; set; }
 
     /// <summary>Every mistake, each with the key to change; empty when there is none.</summary>
@@ -92,6 +98,7 @@ internal sealed class TurnSettings
         if (Workers is < 1 or > 256) yield return "Turn:Workers must be from 1 to 256";
         if (Transport == TransportMode.Epoll && !EpollIsHere) yield return "Turn:Transport: Epoll needs 64-bit Linux; use Auto or Portable";
         if (Port is < 1 or > 65535) yield return "Turn:Port must be from 1 to 65535";
+        if (ChallengesPerSecond is < 0 or > 1_000_000) yield return "Turn:ChallengesPerSecond must be from 0 to 1000000";
         if (RelayPorts.Min < 1024 || RelayPorts.Max > 65535 || RelayPorts.Min > RelayPorts.Max)
             yield return "Turn:RelayPorts:Min and Turn:RelayPorts:Max must be a range within 1024 to 65535";
         if (Keys.Count == 0 && StaticUsers.Count == 0)

@@ -27,14 +27,15 @@ internal static class BackendProblems
     private static Task WriteUnavailableAsync(HttpContext context)
     {
         context.Response.Headers.RetryAfter = RetryAfterSeconds;
-        if (context.GetReverseProxyFeature().Route.Config.ClusterId == FlowViewRoutes.ClusterId)
+        return context.GetReverseProxyFeature().Route.Config.ClusterId switch
         {
-            return WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "flow_view_unavailable",
-                "FlowView is not available", "FlowView does not answer at the moment. Calls work without it.");
-        }
-
-        return WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "wwsf_unavailable",
-            "The web service is not available", "The web service (WWSF) does not answer at the moment. Try again in a few seconds.");
+            FlowViewRoutes.ClusterId => WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "flow_view_unavailable",
+                "FlowView is not available", "FlowView does not answer at the moment. Calls work without it."),
+            "ep-cscf" => WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "ep_cscf_unavailable",
+                "The call service is not available", "The call service (eP-CSCF) does not answer at the moment. Try again in a few seconds."),
+            _ => WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "wwsf_unavailable",
+                "The web service is not available", "The web service (WWSF) does not answer at the moment. Try again in a few seconds."),
+        };
     }
 
     private static async Task WriteProblemAsync(HttpContext context, int status, string code, string title, string detail)

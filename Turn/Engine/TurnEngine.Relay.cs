@@ -59,6 +59,7 @@ internal sealed partial class TurnEngine
         if (!indication.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer)) return Outcome.Drop(DropReason.Malformed);
         if (!indication.TryGet(StunAttributeType.Data, out var payload)) return Outcome.Drop(DropReason.Malformed);
         if (!allocation.HasPermission(peer.Address, time.Milliseconds)) return Outcome.Drop(DropReason.NoPermission);
+        if (peerPolicy.IsOwn(peer)) return Outcome.Drop(DropReason.PeerForbidden);
 
         indication.Octets.Overlaps(payload, out var offset);
         return ToPeer(allocation, peer, offset, payload.Length);

@@ -14,6 +14,9 @@ internal sealed class EngineBench
     public const string ServerName = "turn.example.org";
     public const string Realm = "example.org";
 
+    /// <summary>Something that no client may be relayed to although its range is allowed.</summary>
+    public static readonly TransportAddress OwnAddress = TransportAddress.From(IPEndPoint.Parse("203.0.113.1:6379"));
+
     private readonly AccessTokenKey[] _keys =
     [
         new("k1", AccessTokenAlgorithm.A256Gcm, RandomNumberGenerator.GetBytes(32)),
@@ -32,7 +35,7 @@ internal sealed class EngineBench
         Engine = new TurnEngine(
             settings ?? new EngineSettings { RelaysIPv6 = true },
             new RequestAuthenticator(new AuthenticationSettings(ServerName, Realm, browserProfile, users), ring, Nonces),
-            new PeerPolicy([AddressRange.Parse("203.0.113.0/24"), AddressRange.Parse("2001:db8::/32")], [], []),
+            new PeerPolicy([AddressRange.Parse("203.0.113.0/24"), AddressRange.Parse("2001:db8::/32")], [], new HashSet<TransportAddress> { OwnAddress }),
             Reservations,
             random);
     }

@@ -181,6 +181,19 @@ public sealed class PermissionTests
         Assert.Equal(0x40, _bench.FromPeer(_client, Peer, [1])![0]);
     }
 
+    [Fact]
+    [Requirement("ABUSE-63")]
+    [Requirement("RFC8656-21.1.7")]
+    public void ServersOwnAddresses_AreNotReached_ThoughTheirRangeIsAllowed()
+    {
+        var own = EngineBench.OwnAddress.ToString();
+
+        Assert.Equal(StunError.Forbidden, _client.ChannelBind(0x4000, own).Error);
+        _client.CreatePermission(own);
+        Assert.Equal(DropReason.PeerForbidden, _client.Send(own, [1]).DropReason);
+        Assert.Equal(OutcomeKind.ToPeer, _client.Send("203.0.113.1:6380", [1]).Kind);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
