@@ -48,7 +48,7 @@ export function draw(ladder, paint) {
   const height = y + 16;
   return shape('svg', {
     xmlns: 'http://www.w3.org/2000/svg', viewBox: `0 0 ${width} ${height}`, width, height, role: 'group',
-    'aria-label': `Sequence diagram: ${ladder.lanes.map(lane => lane.name).join(', ')}`, class: 'ladder',
+    'aria-label': `Sequence diagram of ${ladder.lanes.map(lane => lane.name).join(', ')}`, class: 'ladder',
     'font-family': 'system-ui, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", Arial, sans-serif', 'font-size': 13,
   }, [
     shape('g', { 'aria-hidden': 'true' }, ladder.lanes.flatMap(lane => drawLane(lane, /** @type {number} */ (x.get(lane.id)), height, paint))),
@@ -128,8 +128,9 @@ function drawRow(row, from, to, top, paint, ladder) {
   if (showsReason(row)) parts.push(...reason(row, from, to, y, paint, ladder));
   return shape('g', {
     class: `row ${row.kind}${row.failed ? ' failed' : ''}${row.isCause ? ' cause' : ''}`, 'data-span': row.span, 'data-step': row.number,
-    tabindex: 0, role: 'button', 'aria-label': sentence(row, ladder),
-  }, parts);
+    tabindex: 0, role: 'group', 'aria-label': sentence(row, ladder),
+    // The sentence says all that the drawing shows, in an order that can be listened to.
+  }, [shape('g', { 'aria-hidden': 'true' }, parts)]);
 }
 
 /** @param {Row} row @param {number} from @param {number} to @param {number} y @param {string} colour @param {Paint} paint @param {number} right */

@@ -41,9 +41,11 @@ export async function traceView(main, path, query) {
       onclick: () => choose(name),
     }, name === 'logs' ? `Logs (${logs.length})` : name === 'ladder' ? 'Ladder' : 'Waterfall')));
     const scrolled = panel.querySelector('.ladder-scroll')?.scrollTop ?? 0;
+    const focused = document.activeElement?.getAttribute('data-span');
     panel.replaceChildren(tab === 'ladder' ? ladderPanel(ladder, id) : tab === 'waterfall' ? waterfall(spans, select) : logs.length ? el('div', { class: 'card flush' }, logTable(logs, false)) : noLogs());
     const scroll = panel.querySelector('.ladder-scroll');
     if (scroll) scroll.scrollTop = scrolled;
+    if (focused) /** @type {HTMLElement | null} */ (panel.querySelector(`[data-span="${focused}"]`))?.focus({ preventScroll: true });
     showSelected();
   };
   const choose = (/** @type {string} */ name) => {
@@ -61,7 +63,7 @@ export async function traceView(main, path, query) {
     for (const row of panel.querySelectorAll('[data-span]')) {
       const isSelected = selected !== '' && row.getAttribute('data-span') === selected;
       row.classList.toggle('selected', isSelected);
-      row.setAttribute('aria-pressed', String(isSelected));
+      row.setAttribute(row.matches('button') ? 'aria-pressed' : 'aria-current', String(isSelected));
     }
     const span = spans.find(candidate => candidate.id === selected);
     details.hidden = !span;
@@ -75,7 +77,7 @@ export async function traceView(main, path, query) {
     history.replaceState(null, '', `#/traces/${id}${parameters.size ? `?${parameters}` : ''}`);
   };
 
-  // The rows of the ladder are buttons; the waterfall's are real ones.
+  // The rows of the waterfall are buttons; those of the drawing behave like them.
   panel.addEventListener('click', event => {
     const row = /** @type {Element} */ (event.target).closest('svg .row');
     if (row) select(row.getAttribute('data-span') ?? '');
@@ -129,7 +131,7 @@ function ladderPanel(ladder, id) {
   const isDark = getComputedStyle(document.documentElement).colorScheme === 'dark' || (getComputedStyle(document.documentElement).colorScheme !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches);
   return el('div', { class: 'card' },
     el('div', { class: 'head' },
-      el('p', { class: 'soft' }, 'Numbers are the steps of figure X.5.3.2-1, 3GPP TS 33.203. Times at the left count from the start of the trace.'),
+      el('p', { class: 'soft' }, 'Numbers are the steps of figure X.5.3.2-1, 3GPP TS 33.203. Times at the left count from the start of the trace. Select a row for its span.'),
       el('div', { class: 'ladder-actions' },
         el('button', { type: 'button', class: 'small', 'data-testid': 'export-svg', onclick: () => download(`${id}.svg`, toSvg(ladder, isDark ? 'dark' : 'light'), 'image/svg+xml') }, 'Save as SVG'),
         copyButton('Copy as Mermaid', () => toMermaid(ladder), 'copy-mermaid'))),

@@ -35,7 +35,7 @@ export async function tracesView(main, _path, query) {
 function table(traces) {
   const longest = Math.max(...traces.map(trace => trace.duration), 0.001);
   return el('table', { 'data-testid': 'traces' },
-    el('thead', {}, el('tr', {}, ...['Time', 'Begins with', 'Services', 'Steps', 'Spans', 'Duration', ''].map((name, index) => el('th', { class: [0, 4, 5].includes(index) ? 'number' : '' }, name)))),
+    el('thead', {}, el('tr', {}, ...['Time', 'Begins with', 'Services', 'Steps', 'Spans', 'Duration', 'Result'].map((name, index) => el('th', { class: [0, 4, 5].includes(index) ? 'number' : '' }, name)))),
     el('tbody', {}, ...traces.map(trace => row(trace, longest))));
 }
 
