@@ -1,6 +1,15 @@
 /** The trace that starts with the click: every request of the call carries its id (W3C Trace Context). */
 export class Trace {
-  readonly id = randomHex(16);
+  readonly id: string;
+
+  constructor(id = randomHex(16)) {
+    this.id = id;
+  }
+
+  /** The trace of somebody else's `traceparent`; a new one when that is malformed. */
+  static of(traceparent: string): Trace {
+    return new Trace(/^00-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent.trim())?.[1]);
+  }
 
   /** A `traceparent` value, sampled, with a new span id. */
   traceparent(): string {
