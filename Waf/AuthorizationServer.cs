@@ -5,8 +5,10 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Server;
 using StackExchange.Redis;
+using WebRtcIms.Ims.Tokens;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Waf.Clients;
+using WebRtcIms.Waf.ImsRegistration;
 using WebRtcIms.Waf.Tokens;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
@@ -43,6 +45,9 @@ internal static class AuthorizationServer
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<GrantStore>(
             provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []));
 
+        if (settings.ImsRegistration is { } registration)
+            services.AddSingleton(_ => new RegistrationTokenKey(registration.Kid, Convert.FromBase64String(registration.Key)));
+
         settings.Store!.CreateDirectory();
         services.AddDbContext<ClientStore>(options => options.UseSqlite(settings.Store.ConnectionString).UseOpenIddict());
         services.AddHostedService<ClientProvisioning>();
@@ -70,6 +75,7 @@ internal static class AuthorizationServer
         server.UseAspNetCore().DisableTransportSecurityRequirement();
         server.AddClientAuthentication();
         server.AddTokenHandlers(settings);
+        if (settings.ImsRegistration is not null) server.AddRegistrationHandlers();
         server.AddEventHandler<ApplyTokenResponseContext>(handler => handler.UseScopedHandler<CountRejections>().SetOrder(int.MinValue));
         server.AddEventHandler<HandleConfigurationRequestContext>(handler => handler.UseInlineHandler(Metadata.Prune).SetOrder(int.MaxValue));
     }

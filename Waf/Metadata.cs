@@ -1,4 +1,5 @@
 using OpenIddict.Abstractions;
+using WebRtcIms.Waf.ImsRegistration;
 using WebRtcIms.Waf.Tokens;
 using static OpenIddict.Server.OpenIddictServerEvents;
 
@@ -11,13 +12,13 @@ internal static class Metadata
 {
     public static ValueTask Prune(HandleConfigurationRequestContext context)
     {
-        context.Scopes.Clear();
-        context.Scopes.Add(TokenHandlers.Scope);
+        context.Scopes.IntersectWith([TokenHandlers.Scope, RegistrationHandlers.Scope]);
         context.SubjectTypes.Clear();
         context.Claims.Clear();
         context.IdTokenSigningAlgorithms.Clear();
         context.PromptValues.Clear();
-        context.Metadata["token_types_supported"] = new OpenIddictParameter(System.Text.Json.JsonSerializer.SerializeToElement<string[]>(["pop"]));
+        context.Metadata["token_types_supported"] = new OpenIddictParameter(System.Text.Json.JsonSerializer.SerializeToElement<string[]>(
+            context.Scopes.Contains(RegistrationHandlers.Scope) ? ["pop", "Bearer"] : ["pop"]));
         context.Metadata["mac_algorithms_supported"] = new OpenIddictParameter(
             System.Text.Json.JsonSerializer.SerializeToElement<string[]>([MacAlgorithm.Sha256, MacAlgorithm.Sha1]));
         return ValueTask.CompletedTask;

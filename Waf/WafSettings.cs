@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Waf.Clients;
+using WebRtcIms.Waf.ImsRegistration;
 
 namespace WebRtcIms.Waf;
 
@@ -14,6 +15,8 @@ internal sealed class WafSettings
     public List<TurnServerSettings> TurnServers { get; set; } = [];
 
     public List<ClientSettings> Clients { get; set; } = [];
+
+    public RegistrationSettings? ImsRegistration { get; set; }
 
     /// <summary>Whether GET /oauth2/token is served with client_id and client_password, as TS 33.203 X.5.3.2 step 4 has it.</summary>
     public string AllowGetTokenRequests { get; set; } = "true";
@@ -39,6 +42,7 @@ internal sealed class WafSettings
             foreach (var problem in Clients[i].Problems(TurnServers)) yield return $"Waf:Clients:{i}:{problem}";
         }
 
+        foreach (var problem in ImsRegistration?.Problems(TurnServers) ?? []) yield return $"Waf:ImsRegistration:{problem}";
         foreach (var id in Twice(Clients.Select(client => client.ClientId))) yield return $"Waf:Clients has the ClientId '{id}' twice";
         if (!bool.TryParse(AllowGetTokenRequests, out _)) yield return "Waf:AllowGetTokenRequests must be true or false";
         if (Store is null) yield return "ConnectionStrings:waf must be an SQLite connection string such as Data Source=.data/waf.db";
@@ -87,6 +91,9 @@ internal sealed class ClientSettings
 
     public List<string> Audiences { get; set; } = [];
 
+    /// <summary>Identities that it may get registration tokens for; see <see cref="IdentityBlock"/>.</summary>
+    public List<string> Impus { get; set; } = [];
+
     public IEnumerable<string> Problems(List<TurnServerSettings> turnServers)
     {
         if (ClientId.Length is 0 or > MaxClientIdLength) yield return $"ClientId must have 1 to {MaxClientIdLength} characters";
@@ -94,5 +101,6 @@ internal sealed class ClientSettings
         if (Audiences.Count == 0) yield return "Audiences is empty: name the TURN servers that this client may get tokens for";
         foreach (var audience in Audiences.Where(audience => turnServers.TrueForAll(server => server.Name != audience)))
             yield return $"Audiences names '{audience}', which is not among Waf:TurnServers";
+        foreach (var impu in Impus.Where(impu => !IdentityBlock.IsPattern(impu))) yield return $"Impus has '{impu}', which is none such as sip:guest-*@example.org";
     }
 }

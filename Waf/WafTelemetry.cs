@@ -11,12 +11,14 @@ internal sealed class WafTelemetry
     private static readonly ActivitySource Source = ServiceTelemetry.Source("Waf");
 
     private readonly Counter<long> _issued;
+    private readonly Counter<long> _registrationTokens;
     private readonly Counter<long> _rejected;
 
     public WafTelemetry(IMeterFactory factory)
     {
         var meter = factory.Create("WebRtcIms.Waf");
         _issued = meter.CreateCounter<long>("waf.tokens.issued", description: "TURN tokens made, by client, audience and algorithm");
+        _registrationTokens = meter.CreateCounter<long>("waf.registration_tokens.issued", description: "IMS registration tokens made, by client");
         _rejected = meter.CreateCounter<long>("waf.token.requests.rejected", description: "Token requests refused, by OAuth error");
     }
 
@@ -40,6 +42,15 @@ internal sealed class WafTelemetry
             new KeyValuePair<string, object?>("oauth.audience", audience),
             new KeyValuePair<string, object?>("turn.mac_algorithm", token.Algorithm));
     }
+
+    public static Activity? StartRegistrationTokenIssue(string clientId)
+    {
+        var activity = Source.StartActivity("registration token issue");
+        activity?.SetTag("oauth.client_id", clientId);
+        return activity;
+    }
+
+    public void RegistrationTokenIssued(string clientId) => _registrationTokens.Add(1, new KeyValuePair<string, object?>("oauth.client_id", clientId));
 
     public void Rejected(string error) => _rejected.Add(1, new KeyValuePair<string, object?>("error.type", error));
 }

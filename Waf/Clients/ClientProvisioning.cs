@@ -1,5 +1,6 @@
 using Microsoft.Data.Sqlite;
 using OpenIddict.Abstractions;
+using WebRtcIms.Waf.ImsRegistration;
 using WebRtcIms.Waf.Tokens;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -63,6 +64,7 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, WafSetting
                 Permissions.Prefixes.Scope + TokenHandlers.Scope,
             },
         };
+        if (client.Impus.Count > 0) descriptor.Permissions.Add(Permissions.Prefixes.Scope + RegistrationHandlers.Scope);
         foreach (var audience in client.Audiences) descriptor.Permissions.Add(Permissions.Prefixes.Audience + audience);
         return descriptor;
     }

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Primitives;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using OpenIddict.Server.AspNetCore;
+using WebRtcIms.Waf.ImsRegistration;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
 
@@ -90,7 +91,7 @@ internal static class TokenHandlers
     {
         var identity = new ClaimsIdentity("client_credentials");
         identity.AddClaim(new Claim(Claims.Subject, context.ClientId!));
-        identity.SetScopes(Scope);
+        identity.SetScopes(context.Request.GetScopes());
         context.Principal = new ClaimsPrincipal(identity);
         return ValueTask.CompletedTask;
     }
@@ -121,6 +122,7 @@ internal static class TokenHandlers
         public async ValueTask HandleAsync(ValidateTokenRequestContext context)
         {
             var request = context.Request;
+            if (request.IsRegistration()) return;
             if (!request.HasScope(Scope) || request.GetScopes().Length != 1)
             {
                 context.Reject(Errors.InvalidScope, "The scope must be 'stun'.");
@@ -169,7 +171,7 @@ internal static class TokenHandlers
     {
         public async ValueTask HandleAsync(GenerateTokenContext context)
         {
-            if (context.TokenType != TokenTypeIdentifiers.AccessToken || context.Request is not { } request) return;
+            if (context.TokenType != TokenTypeIdentifiers.AccessToken || context.Request is not { } request || request.IsRegistration()) return;
             var started = Stopwatch.GetTimestamp();
             using var activity = WafTelemetry.StartTokenIssue();
             var token = issuer.Issue((string)request["aud"]!, (string?)request["alg"] ?? MacAlgorithm.Sha256);

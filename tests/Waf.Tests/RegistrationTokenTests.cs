@@ -1,0 +1,172 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting.Internal;
+using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.Ims.Tokens;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.Waf.Tests;
+
+/// <summary>The token request with <c>scope=ims.register</c>.</summary>
+public sealed class RegistrationTokenTests
+{
+    private const string Identity = "waf.ims.example";
+
+    private static readonly byte[] Key = [.. Enumerable.Range(7, 32).Select(i => (byte)i)];
+
+    private readonly FakeTimeProvider _time = new(new(2026, 11, 23, 21, 0, 0, TimeSpan.Zero));
+
+    [Fact]
+    [Requirement("RFC8898-3")]
+    public async Task RegistrationTokenRequest_AnswersWithATokenThatTheEpCscfReads()
+    {
+        using var app = App();
+
+        var answer = (await Request().SendAsync(app)).AssertOk();
+
+        Assert.Equal(
+            ["access_token", "expires_in", "scope", "token_type"],
+            answer.Body.EnumerateObject().Select(property => property.Name).Order(StringComparer.Ordinal));
+        Assert.Equal("Bearer", answer.Body.GetProperty("token_type").GetString());
+        Assert.Equal(300, answer.Body.GetProperty("expires_in").GetInt32());
+        Assert.Equal("ims.register", answer.Body.GetProperty("scope").GetString());
+        Assert.Equal("no-store", answer.Headers["Cache-Control"]);
+
+        using var validator = new RegistrationTokenValidator([new("r1", Key)], Identity, "sip:ims.example", _time);
+        Assert.Equal(RegistrationTokenStatus.Valid, validator.Validate(answer.AccessToken, out var token));
+        Assert.Equal("guest-7@ims.example", token!.Impi);
+        Assert.Equal<string>(["sip:guest-7@ims.example"], token.Impus);
+        Assert.Equal((Identity, WafApp.Client, "9b0c6f"), (token.Waf, token.Wwsf, token.SessionId));
+        Assert.Equal(_time.GetUtcNow().ToUnixTimeSeconds() + 300, token.ExpiresAt);
+    }
+
+    [Fact]
+    public async Task EachToken_HasAnIdOfItsOwn_AndSeveralIdentitiesKeepTheirOrder()
+    {
+        using var app = App();
+        using var validator = new RegistrationTokenValidator([new("r1", Key)], Identity, "sip:ims.example", _time);
+        var request = Request().With("impu", "sip:guest-2@ims.example sip:alice@ims.example").With("impi", "alice@ims.example");
+
+        validator.Validate((await request.SendAsync(app)).AssertOk().AccessToken, out var first);
+        validator.Validate((await request.SendAsync(app)).AssertOk().AccessToken, out var second);
+
+        Assert.Equal<string>(["sip:guest-2@ims.example", "sip:alice@ims.example"], first!.Impus);
+        Assert.NotEqual(first.TokenId, second!.TokenId);
+    }
+
+    [Theory]
+    [InlineData("impu", "sip:bob@ims.example")]
+    [InlineData("impu", "sip:guest-7@elsewhere.example")]
+    [InlineData("impu", "sip:guest-7@ims.example sip:bob@ims.example")]
+    [InlineData("impu", "sip:guest-*@ims.example")]
+    [InlineData("impu", "sip:guest-7@ims.example;x=@ims.example")]
+    [InlineData("impu", "tel:+4912345")]
+    [InlineData("impi", "bob@ims.example")]
+    [Requirement("TS22.228-H.4")]
+    public async Task IdentityOutsideOfTheClientsBlock_IsInvalidScope(string name, string value)
+    {
+        using var app = App();
+        (await Request().With(name, value).SendAsync(app)).AssertError(HttpStatusCode.BadRequest, "invalid_scope");
+    }
+
+    [Theory]
+    [InlineData("impu")]
+    [InlineData("impi")]
+    [InlineData("sid")]
+    public async Task MissingParameter_IsInvalidRequestThatNamesIt(string name)
+    {
+        using var app = App();
+        var answer = (await Request().Without(name).SendAsync(app)).AssertError(HttpStatusCode.BadRequest, "invalid_request");
+        Assert.Contains($"'{name}'", answer.Description);
+    }
+
+    [Fact]
+    public async Task ClientWithoutIdentities_GetsNoRegistrationToken()
+    {
+        using var app = App();
+        var answer = await Request().SendAsync(app, WafApp.OtherClient, WafApp.OtherSecret);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.Status);
+        Assert.False(answer.Body.TryGetProperty("access_token", out _));
+    }
+
+    [Fact]
+    public async Task BothScopesAtOnce_AreRefused()
+    {
+        using var app = App();
+        (await Request().With("scope", "stun ims.register").SendAsync(app)).AssertError(HttpStatusCode.BadRequest, "invalid_scope");
+    }
+
+    [Fact]
+    public async Task WithoutTheSetting_TheScopeIsUnknown()
+    {
+        using var app = new WafApp();
+        (await Request().SendAsync(app)).AssertError(HttpStatusCode.BadRequest, "invalid_scope");
+    }
+
+    [Fact]
+    public async Task TurnTokens_AreMadeAsBefore()
+    {
+        using var app = App();
+        var answer = (await new TokenRequest().SendAsync(app)).AssertOk();
+        Assert.Equal("pop", answer.Body.GetProperty("token_type").GetString());
+        Assert.Equal("k1", answer.Kid);
+    }
+
+    [Fact]
+    public async Task RegistrationToken_ReachesNeitherLogsNorSpans()
+    {
+        using var app = App().WithAllLogs();
+
+        var answer = (await Request().SendAsync(app)).AssertOk();
+
+        Assert.DoesNotContain(answer.AccessToken, string.Join('\n', app.Logs.Records));
+        Assert.DoesNotContain("guest-7", string.Join('\n', app.Spans.ToArray().SelectMany(span => span.TagObjects).Select(tag => $"{tag.Key}={tag.Value}")));
+    }
+
+    [Fact]
+    [Requirement("RFC8414-3-1")]
+    public async Task Metadata_NamesTheScope()
+    {
+        using var app = App();
+        using var client = app.CreateClient();
+        var document = await client.GetFromJsonAsync<JsonElement>("/.well-known/oauth-authorization-server", TestContext.Current.CancellationToken);
+        Assert.Equal(["ims.register", "stun"], document.GetProperty("scopes_supported").EnumerateArray().Select(scope => scope.GetString()).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-84")]
+    public void Mistakes_AreNamedWithTheirKeys()
+    {
+        var turnKey = WafApp.GoodSettings()["Waf:TurnServers:0:Key"];
+        var error = Assert.Throws<SettingsException>(() => Read(
+            ("Waf:ImsRegistration:Domain", ""), ("Waf:ImsRegistration:Kid", "r1"), ("Waf:ImsRegistration:Key", turnKey),
+            ("Waf:ImsRegistration:TokenLifetime", "soon"), ("Waf:Clients:0:Impus:0", "guest-*"), ("Waf:Clients:0:Impus:1", "sip:*@*.example")));
+
+        foreach (var key in (string[])["Waf:ImsRegistration:Domain", "Waf:ImsRegistration:Identity", "Waf:ImsRegistration:Key", "Waf:ImsRegistration:TokenLifetime"])
+            Assert.Single(error.Message.Split('\n'), line => line.StartsWith($"  {key} ", StringComparison.Ordinal));
+        Assert.Equal(2, error.Message.Split('\n').Count(line => line.StartsWith("  Waf:Clients:0:Impus ", StringComparison.Ordinal)));
+        Assert.DoesNotContain(turnKey, error.Message);
+    }
+
+    private static TokenRequest Request() => new TokenRequest().Without("aud").Without("alg").Without("token_type")
+        .With("scope", "ims.register").With("impu", "sip:guest-7@ims.example").With("impi", "guest-7@ims.example");
+
+    private static WafSettings Read(params (string Key, string Value)[] changes)
+    {
+        var settings = WafApp.GoodSettings();
+        foreach (var (key, value) in changes) settings[key] = value;
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value))).Build();
+        return configuration.ReadWafSettings(new HostingEnvironment { ContentRootPath = "/srv/waf" });
+    }
+
+    private WafApp App() => new WafApp { Time = _time }
+        .With("Waf:ImsRegistration:Domain", "ims.example")
+        .With("Waf:ImsRegistration:Identity", Identity)
+        .With("Waf:ImsRegistration:Kid", "r1")
+        .With("Waf:ImsRegistration:Key", Convert.ToBase64String(Key))
+        .With("Waf:ImsRegistration:TokenLifetime", "00:05:00")
+        .With("Waf:Clients:0:Impus:0", "sip:guest-*@ims.example")
+        .With("Waf:Clients:0:Impus:1", "sip:alice@ims.example");
+}
