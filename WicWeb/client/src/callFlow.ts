@@ -1,6 +1,7 @@
 import type { Api, Timings } from './api.ts';
 import type { Leg, LegEvents } from './leg.ts';
 import { captureMedia, type Devices, generateMedia } from './media.ts';
+import { tellTraces } from './pageSpans.ts';
 import { Problem, problemOf } from './problem.ts';
 import { backOff, calleeRenewal, renewAfter } from './schedule.ts';
 import { type MediaStatistics, summarise } from './statistics.ts';
@@ -81,7 +82,7 @@ export class CallFlow {
     this.#makeLeg = makeLeg;
     this.#api = api;
     this.#options = options;
-    this.#view = view;
+    this.#view = tellTraces(view, this.trace);
   }
 
   async start(): Promise<void> {

@@ -14,11 +14,12 @@ test('Server-Timing is read, also with commas in descriptions', () =>
     [['step3', 0.4], ['step4', 12.1], ['step5', 3.2]]));
 test('without Server-Timing nothing is known', () => assert.equal(parseServerTiming(null).size, 0));
 
-test('a traceparent is sampled, of the trace, with a span of its own', () => {
+test('a traceparent is sampled, of the trace, and of the span that is at work', () => {
   const trace = new Trace();
-  const [first, second] = [trace.traceparent(), trace.traceparent()];
-  assert.match(first, new RegExp(`^00-${trace.id}-[0-9a-f]{16}-01$`));
-  assert.notEqual(first, second);
+  assert.equal(trace.traceparent(), `00-${trace.id}-${trace.root}-01`);
+  trace.current = '00f067aa0ba902b7';
+  assert.equal(trace.traceparent(), `00-${trace.id}-00f067aa0ba902b7-01`);
+  assert.match(trace.id, /^[0-9a-f]{32}$/);
   assert.notEqual(trace.id, new Trace().id);
 });
 test('the callee goes on with the caller\'s trace', () => {

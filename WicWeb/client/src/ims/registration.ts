@@ -15,6 +15,7 @@ export interface ImsToken {
   impu: string;
   impi: string;
   display_name: string | null;
+  /** Request URI of REGISTER. */
   sip_uri: string;
   realm: string;
   websocket_path: string;
@@ -135,7 +136,7 @@ export class Registration {
   }
 
   #use(token: ImsToken, trace: Trace): void {
-    const isSame = this.#agent !== undefined && this.#token?.sip_uri === token.sip_uri;
+    const isSame = this.#agent !== undefined && this.#token?.impu === token.impu;
     this.#token = token;
     this.#renewIn(renewAfter(token.expires_in, Math.random()));
     if (isSame) {
@@ -161,7 +162,8 @@ export class Registration {
   #start(token: ImsToken, trace: Trace): UA {
     const agent = new UA({
       sockets: new WebSocketInterface(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${token.websocket_path}`),
-      uri: token.sip_uri,
+      uri: token.impu,
+      registrar_server: token.sip_uri,
       ...(token.display_name ? { display_name: token.display_name } : {}),
       authorization_jwt: `Bearer ${token.access_token}`,
       instance_id: this.#instance,
