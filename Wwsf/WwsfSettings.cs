@@ -25,8 +25,11 @@ internal sealed partial class WwsfSettings
 
     public required PoolSettings Pool { get; init; }
 
-    /// <summary>A session ends this long after it began, used or not.</summary>
+    /// <summary>A session ends this long after it began, used or not; one that is registered then goes on until it is not.</summary>
     public required TimeSpan SessionLifetime { get; init; }
+
+    /// <summary>Whatever is registered: the user is asked again after this time.</summary>
+    public TimeSpan MaxSessionLifetime => 2 * SessionLifetime;
 
     public required LimitSettings Limits { get; init; }
 
