@@ -11,6 +11,12 @@ var turnServerName = builder.AddParameter("turn-server-name");
 var turnRealm = builder.AddParameter("turn-realm");
 var wwsfClientSecret = builder.AddParameter(
     "wwsf-client-secret", new GenerateParameterDefault { MinLength = 43, Special = false }, secret: true, persist: true);
+// What registration tokens are encrypted with, by the authorization server for the eP-CSCF; and what the eP-CSCF signs routes with.
+var registrationKey = builder.AddParameter("ims-registration-key", new RandomKey(), secret: true, persist: true);
+var flowTokenKey = builder.AddParameter("epcscf-flow-token-key", new RandomKey(), secret: true, persist: true);
+const string registrationKeyId = "r1";
+const string imsDomain = "webrtcims.local";
+const string wafIdentity = "waf.webrtcims.local";
 var turnPort = builder.TurnPort();
 
 var redis = builder.AddRedis("redis");
@@ -25,7 +31,21 @@ var waf = builder.AddProject<Projects.Waf>("waf")
     .WithEnvironment("Waf__TurnServers__0__Algorithm", "A256GCM")
     .WithEnvironment("Waf__Clients__0__ClientId", "wwsf")
     .WithEnvironment("Waf__Clients__0__ClientSecret", wwsfClientSecret)
-    .WithEnvironment("Waf__Clients__0__Audiences__0", turnServerName);
+    .WithEnvironment("Waf__Clients__0__Audiences__0", turnServerName)
+    .WithEnvironment("Waf__Clients__0__Impus__0", "sip:*@" + imsDomain)
+    .WithEnvironment("Waf__ImsRegistration__Domain", imsDomain)
+    .WithEnvironment("Waf__ImsRegistration__Identity", wafIdentity)
+    .WithEnvironment("Waf__ImsRegistration__Kid", registrationKeyId)
+    .WithEnvironment("Waf__ImsRegistration__Key", registrationKey);
+
+var epCscf = builder.AddProject<Projects.EpCscf>("ep-cscf")
+    .WithReference(redis).WaitFor(redis)
+    .WithHttpHealthCheck("/health")
+    .WithEnvironment("EpCscf__HomeDomain", imsDomain)
+    .WithEnvironment("EpCscf__Waf", wafIdentity)
+    .WithEnvironment("EpCscf__TokenKeys__0__Kid", registrationKeyId)
+    .WithEnvironment("EpCscf__TokenKeys__0__Key", registrationKey)
+    .WithEnvironment("EpCscf__FlowTokenKey", flowTokenKey);
 
 // Its clients are known by their addresses, so nothing may stand in between (isProxied). Everything is on one machine: the
 // relay may talk to loopback peers, which is forbidden otherwise.
@@ -54,9 +74,18 @@ var wwsf = builder.AddProject<Projects.Wwsf>("wwsf")
     .WithEnvironment("Wwsf__Waf__ClientId", "wwsf")
     .WithEnvironment("Wwsf__Waf__ClientSecret", wwsfClientSecret);
 
-builder.AddProject<Projects.WicWeb>("wic-web")
-    .WithReference(wwsf).WaitFor(wwsf).WaitFor(turn)
+var flowView = builder.AddProject<Projects.FlowView>("flow-view")
+    .WithHttpHealthCheck("/health");
+
+var wicWeb = builder.AddProject<Projects.WicWeb>("wic-web")
+    .WithReference(wwsf).WaitFor(wwsf)
+    .WithReference(epCscf).WaitFor(epCscf)
+    .WithReference(flowView)
+    .WaitFor(turn)
     .WithHttpHealthCheck("/health")
     .WithExternalHttpEndpoints();
+
+// Each tells FlowView what it does, besides the collector that OTEL_EXPORTER_OTLP_ENDPOINT may name; nobody waits for it.
+foreach (var service in new[] { waf, epCscf, turn, wwsf, wicWeb }) service.WithEnvironment("FlowView__Endpoint", flowView.GetEndpoint("http"));
 
 builder.Build().Run();

@@ -5,6 +5,7 @@ using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.EpCscf.Transactions;
 using WebRtcIms.EpCscf.WebSockets;
 using WebRtcIms.Ims.Tokens;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf;
 
@@ -24,7 +25,8 @@ internal static class EpCscfServices
             settings.Waf, $"sip:{settings.HomeDomain}", provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TokenAuthorization>();
         services.AddSingleton<BindingNames>();
-        services.AddSingleton<IBindingStore, InMemoryBindingStore>();
+        if (builder.AddRedisClient()) services.AddSingleton<IBindingStore, RedisBindingStore>();
+        else services.AddSingleton<IBindingStore, InMemoryBindingStore>();
         services.AddSingleton<Flows>();
         services.AddSingleton<TransactionTable>();
         services.AddSingleton<BranchServices>();

@@ -6,8 +6,9 @@ using Yarp.ReverseProxy.Transforms;
 namespace WebRtcIms.WicWeb;
 
 /// <summary>
-/// What the gateway forwards: <c>/api/**</c> to the WWSF, with the path as it came. Nothing else of a backend can be reached:
-/// no health endpoint, no token endpoint. The caller's <c>traceparent</c> goes on through the gateway's own span.
+/// What the gateway forwards: <c>/api/**</c> to the WWSF, with the path as it came; to the eP-CSCF <c>/sip</c> (WebSocket) and who is
+/// online, <c>/api/directory</c>; and what <see cref="FlowViewRoutes"/> lists. Nothing else of a backend can be reached: no health
+/// endpoint, no token endpoint. The caller's <c>traceparent</c> goes on through the gateway's own span.
 /// </summary>
 internal static class Gateway
 {
@@ -18,7 +19,17 @@ internal static class Gateway
     // does not match, and is not forwarded.
     private static readonly RouteConfig[] Routes =
     [
+        new()
+        {
+            RouteId = "directory",
+            ClusterId = "ep-cscf",
+            Order = -1,
+            Match = new RouteMatch { Path = "/api/directory", Methods = ["GET"] },
+            Transforms = [new Dictionary<string, string> { ["PathSet"] = "/directory" }],
+        },
+        new() { RouteId = "sip", ClusterId = "ep-cscf", Match = new RouteMatch { Path = "/sip", Methods = ["GET"] } },
         new() { RouteId = "wwsf", ClusterId = "wwsf", Match = new RouteMatch { Path = "/api/{**rest:regex(^[a-z0-9/-]+$)}" } },
+        .. FlowViewRoutes.Routes,
     ];
 
     private static readonly ClusterConfig[] Clusters =
@@ -29,6 +40,14 @@ internal static class Gateway
             Destinations = new Dictionary<string, DestinationConfig> { ["wwsf"] = new() { Address = "https+http://wwsf" } },
             HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(20) },
         },
+        new()
+        {
+            ClusterId = "ep-cscf",
+            Destinations = new Dictionary<string, DestinationConfig> { ["ep-cscf"] = new() { Address = "https+http://ep-cscf" } },
+            // The eP-CSCF pings each connection every 20 s.
+            HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(60) },
+        },
+        FlowViewRoutes.Cluster,
     ];
 
     public static void AddGateway(this WebApplicationBuilder builder)
@@ -39,6 +58,7 @@ internal static class Gateway
             kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes;
         });
         builder.Services.AddProblemDetails();
+        builder.AddFlowViewRoutes();
         builder.Services.AddSingleton<IDestinationResolver, DiscoveredDestinations>();
         builder.Services.AddReverseProxy()
             .LoadFromMemory(Routes, Clusters)
@@ -51,6 +71,9 @@ internal static class Gateway
             });
     }
 
-    public static void MapGateway(this WebApplication app) =>
+    public static void MapGateway(this WebApplication app)
+    {
+        app.UseRateLimiter();
         app.MapReverseProxy(proxy => proxy.Use(BackendProblems.WriteAsync));
+    }
 }

@@ -1,6 +1,6 @@
 using WebRtcIms.WicWeb;
 
-// The one public origin: the page, and the WWSF under /api.
+// The one public origin: the page, the WWSF under /api, SIP over WebSocket under /sip.
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
 builder.AddGateway();

@@ -108,7 +108,7 @@ public sealed class ClientAuthenticationTests
             unknown.Add(await ElapsedAsync(app, "nobody"));
         }
 
-        // Without the work it is a quarter: the hash is most of an answer's time.
+        // Without the work it is a half.
         Assert.InRange(Median(unknown) / Median(wrong), 0.67, 1.5);
     }
 
@@ -150,6 +150,33 @@ public sealed class ClientAuthenticationTests
             (await new TokenRequest().PostAsync(app, client, "a guess")).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
 
         (await new TokenRequest().PostAsync(app, client, "a guess")).AssertError(HttpStatusCode.TooManyRequests, "temporarily_unavailable");
+    }
+
+    [Fact]
+    [Requirement("ABUSE-85")]
+    public async Task FloodFromOneAddress_429AndOtherAddressesServed()
+    {
+        using var app = new WafApp();
+        using var client = app.CreateClient();
+        var path = new Uri(TokenRequest.Path, UriKind.Relative);
+        var served = 0;
+        using var refused = await FirstRefusalAsync();
+
+        Assert.Equal(1200, served);
+        Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
+        app.RemoteAddress = IPAddress.Parse("198.51.100.9");
+        (await new TokenRequest().SendAsync(app)).AssertOk();
+
+        async Task<HttpResponseMessage> FirstRefusalAsync()
+        {
+            while (true)
+            {
+                var answer = await client.DeleteAsync(path, TestContext.Current.CancellationToken);
+                if (answer.StatusCode == HttpStatusCode.TooManyRequests) return answer;
+                answer.Dispose();
+                served++;
+            }
+        }
     }
 
     [Fact]

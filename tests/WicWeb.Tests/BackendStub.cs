@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 
 namespace WebRtcIms.WicWeb.Tests;
 
-/// <summary>Stands where the WWSF stands: records every request and answers as the test says.</summary>
+/// <summary>Stands where the WWSF or the eP-CSCF stands: records every request and answers as the test says.</summary>
 internal sealed class BackendStub : IAsyncDisposable
 {
     /// <summary>What nobody may read through the gateway.</summary>
@@ -31,6 +31,7 @@ internal sealed class BackendStub : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
         var app = builder.Build();
         var backend = new BackendStub(app);
+        app.UseWebSockets();
         app.Run(backend.HandleAsync);
         await app.StartAsync();
         return backend;

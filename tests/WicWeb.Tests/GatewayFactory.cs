@@ -3,18 +3,23 @@ using Microsoft.AspNetCore.Mvc.Testing;
 
 namespace WebRtcIms.WicWeb.Tests;
 
-/// <summary>The gateway on a real Kestrel with a free port, in front of the given WWSF.</summary>
+/// <summary>The gateway on a real Kestrel with a free port, in front of the given WWSF and eP-CSCF.</summary>
 internal sealed class GatewayFactory : WebApplicationFactory<Program>
 {
     private readonly string _wwsf;
     private readonly string? _webRoot;
+    private readonly string? _epCscf;
 
-    public GatewayFactory(string wwsf, string? webRoot = null)
+    public GatewayFactory(string wwsf, string? webRoot = null, string? epCscf = null)
     {
         _wwsf = wwsf;
         _webRoot = webRoot;
+        _epCscf = epCscf;
         UseKestrel(0);
     }
+
+    /// <summary>Where FlowView is; with the WWSF when not given.</summary>
+    public string? FlowView { get; init; }
 
     /// <summary>The gateway's address; starts it.</summary>
     public Uri Address
@@ -30,6 +35,8 @@ internal sealed class GatewayFactory : WebApplicationFactory<Program>
     {
         builder.UseEnvironment("Production");
         builder.UseSetting("services:wwsf:http:0", _wwsf);
+        if (_epCscf is not null) builder.UseSetting("services:ep-cscf:http:0", _epCscf);
+        builder.UseSetting("services:flow-view:http:0", FlowView ?? _wwsf);
         if (_webRoot is not null) builder.UseWebRoot(_webRoot);
     }
 }
