@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.Data.Sqlite;
+using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Wwsf;
@@ -59,6 +60,7 @@ internal sealed partial class WwsfSettings
             KnownProxies = ReadKnownProxies(reader),
             Store = ReadStore(reader, configuration.GetConnectionString("wwsf") ?? "Data Source=.data/wwsf.db", environment),
         };
+        CheckRedis(reader, configuration.GetConnectionString("redis"));
         reader.ThrowIfAnyProblem();
         return settings;
     }
@@ -93,6 +95,18 @@ internal sealed partial class WwsfSettings
             reader.Text("Wwsf:Pool:DisplayName", "Guest"),
             reader.Duration("Wwsf:Pool:Lease", TimeSpan.FromMinutes(15), TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
             reader.Duration("Wwsf:Pool:Quarantine", TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)));
+    }
+
+    private static void CheckRedis(SettingsReader reader, string? connectionString)
+    {
+        try
+        {
+            if (!string.IsNullOrWhiteSpace(connectionString)) ConfigurationOptions.Parse(connectionString);
+        }
+        catch (ArgumentException)
+        {
+            reader.Problem("ConnectionStrings:redis", "is no Redis address such as 127.0.0.1:6379");
+        }
     }
 
     private static List<IPNetwork> ReadKnownProxies(SettingsReader reader)
