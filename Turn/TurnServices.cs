@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Authorization;
@@ -41,13 +42,15 @@ internal static class TurnServices
         services.AddSingleton(settings);
         services.AddSingleton(new AccessTokenKeyRing(keys));
         services.AddSingleton(Random.Shared);
-        services.AddSingleton(provider => new NonceIssuer(
-            NonceKey(settings), settings.BrowserProfile.Enabled || settings.StaticUsers.Count > 0, provider.GetRequiredService<Random>()));
-        services.AddSingleton(new AuthenticationSettings(
+        var authentication = new AuthenticationSettings(
             settings.ServerName,
             settings.Realm,
             settings.BrowserProfile.Enabled,
-            settings.StaticUsers.ConvertAll(user => Credential.FromStaticUser(user.Name, user.Password, settings.Realm))));
+            settings.StaticUsers.ConvertAll(user => Credential.FromStaticUser(user.Name, user.Password, settings.Realm)),
+            settings.SharedSecret is { } secret ? Encoding.UTF8.GetBytes(secret) : null);
+        services.AddSingleton(authentication);
+        services.AddSingleton(provider => new NonceIssuer(
+            NonceKey(settings), authentication.Features(tokens: keys.Count > 0), provider.GetRequiredService<Random>()));
         services.AddSingleton<RequestAuthenticator>();
         services.AddSingleton(PeerPolicyFrom(settings, builder.Configuration));
         services.AddSingleton(provider => new EngineSettings

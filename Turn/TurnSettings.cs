@@ -51,6 +51,12 @@ internal sealed class TurnSettings
 
     public List<StaticUserSettings> StaticUsers { get; set; } = [];
 
+    /// <summary>
+    /// For ephemeral users (<c>{end in Unix seconds}:{anything}</c>, password base64 of HMAC-SHA-1): off unless set. It lets an
+    /// existing deployment move to tokens step by step.
+    /// </summary>
+    public string? SharedSecret { get; set; }
+
     public BrowserProfileSettings BrowserProfile { get; set; } = new();
 
     /// <summary>One address or several, separated by commas; 0.0.0.0 and :: stand for every address of this machine.</summary>
@@ -101,8 +107,9 @@ internal sealed class TurnSettings
         if (ChallengesPerSecond is < 0 or > 1_000_000) yield return "Turn:ChallengesPerSecond must be from 0 to 1000000";
         if (RelayPorts.Min < 1024 || RelayPorts.Max > 65535 || RelayPorts.Min > RelayPorts.Max)
             yield return "Turn:RelayPorts:Min and Turn:RelayPorts:Max must be a range within 1024 to 65535";
-        if (Keys.Count == 0 && StaticUsers.Count == 0)
-            yield return "Turn:Keys is empty: give at least one key as Turn:Keys:0:Kid and Turn:Keys:0:Key (or Turn:StaticUsers)";
+        if (Keys.Count == 0 && StaticUsers.Count == 0 && SharedSecret is null)
+            yield return "Turn:Keys is empty: give at least one key as Turn:Keys:0:Kid and Turn:Keys:0:Key (or Turn:StaticUsers, or Turn:SharedSecret)";
+        if (SharedSecret is { Length: < 16 }) yield return "Turn:SharedSecret must have 16 characters or more";
 
         for (var i = 0; i < Keys.Count; i++)
         {

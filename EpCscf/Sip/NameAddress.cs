@@ -3,6 +3,9 @@ namespace WebRtcIms.EpCscf.Sip;
 /// <summary>The value of From, To, Contact, Route and the like: <c>"Alice" &lt;sip:alice@example.com&gt;;tag=1928</c> (RFC 3261 §20.10).</summary>
 internal sealed record NameAddress(string? DisplayName, string UriText, SipParameters Parameters)
 {
+    /// <summary>Stands where no address could be read.</summary>
+    public static readonly NameAddress None = new(null, "", SipParameters.None);
+
     /// <summary>The URI, or null when it is of another scheme than SIP's.</summary>
     public SipUri? Uri { get; } = SipUri.Parse(UriText);
 

@@ -43,43 +43,59 @@ internal static class SipParser
 
     private static ParsedMessage Request(string startLine, SipHeaders headers, ReadOnlySpan<byte> octets, string? error)
     {
-        if (Common(headers) is not var (from, to, callId, cseq)) return new(null, error ?? "From, To, Call-ID, CSeq or Via is missing or wrong");
         var parts = startLine.Split(' ');
-        var status = 400;
-        if (parts is [_, _, var version] && !version.Equals("SIP/2.0", StringComparison.OrdinalIgnoreCase) && version.StartsWith("SIP/", StringComparison.OrdinalIgnoreCase))
-            (status, error) = (505, error ?? "Version not supported");
-        else if (parts.Length != 3 || !HeaderText.IsToken(parts[0]) || !parts[2].Equals("SIP/2.0", StringComparison.OrdinalIgnoreCase) || !IsRequestUri(parts[1]))
-            error ??= "The request line is wrong";
-        else if (cseq.Method != parts[0])
-            error ??= "CSeq has another method than the request";
+        if (parts is [_, _, var version] && version.StartsWith("SIP/", StringComparison.OrdinalIgnoreCase) && !IsVersion(version))
+            return Bad(parts[0], headers, 505, "Version Not Supported");
+        if (parts.Length != 3 || !HeaderText.IsToken(parts[0]) || !IsVersion(parts[2]) || !IsRequestUri(parts[1]))
+            return Bad(parts[0], headers, 400, "the request line is wrong");
 
+        var common = Common(headers);
+        if (common is null) error ??= "From, To, Call-ID, CSeq or Via is missing or wrong";
+        else if (common.CSeq.Method != parts[0]) error ??= "CSeq has another method";
         error ??= Problem(headers);
         var maxForwards = 70;
         if (headers.First(HeaderName.MaxForwards) is { } text && !TryNumber(text, 255, out maxForwards)) error ??= "Max-Forwards must be a number from 0 to 255";
         if (!TryBody(headers, octets, out var body)) error ??= "Content-Length is wrong";
+        if (error is not null) return Bad(parts[0], headers, 400, error);
 
-        var request = new SipRequest
+        return new(new SipRequest
         {
             Method = parts[0],
-            Uri = parts.Length > 1 ? parts[1] : "",
+            Uri = parts[1],
             Headers = headers,
-            From = from,
-            To = to,
-            CallId = callId,
-            CSeq = cseq,
+            From = common!.From,
+            To = common.To,
+            CallId = common.CallId,
+            CSeq = common.CSeq,
             Body = body,
             MaxForwards = maxForwards,
-        };
-        if (error is null) return new(request);
-        // Nothing is sent in answer to an ACK (§17.1.1.3).
-        return new(null, error, request.Method == Method.Ack ? null : request.Answer(status, status == 505 ? error : $"Bad Request: {error}", SipRequest.NewTag()));
+        });
+    }
+
+    /// <summary>The refusal of a request of which not everything could be read: what came is said back as it came.</summary>
+    private static ParsedMessage Bad(string method, SipHeaders headers, int statusCode, string error)
+    {
+        // Nothing is sent in answer to an ACK (§17.1.1.3), or to what cannot be told from other requests.
+        if (method == Method.Ack || !headers.Has(HeaderName.Via) || !headers.Has(HeaderName.CSeq)) return new(null, error);
+        var copied = new SipHeaders();
+        foreach (var name in (string[])[HeaderName.Via, HeaderName.From, HeaderName.To, HeaderName.CallId, HeaderName.CSeq]) copied.CopyFrom(headers, name);
+        return new(null, error, new SipResponse
+        {
+            StatusCode = statusCode,
+            Reason = statusCode == 400 ? $"Bad Request: {error}" : error,
+            Headers = copied,
+            From = NameAddress.None,
+            To = NameAddress.None,
+            CallId = "",
+            CSeq = new(0, ""),
+        });
     }
 
     private static ParsedMessage Response(string startLine, SipHeaders headers, ReadOnlySpan<byte> octets, string? error)
     {
-        if (Common(headers) is not var (from, to, callId, cseq)) return new(null, error ?? "From, To, Call-ID, CSeq or Via is missing or wrong");
+        if (Common(headers) is not { } common) return new(null, error ?? "From, To, Call-ID, CSeq or Via is missing or wrong");
         var parts = startLine.Split(' ', 3);
-        if (parts.Length < 2 || !parts[0].Equals("SIP/2.0", StringComparison.OrdinalIgnoreCase) || !TryNumber(parts[1], 699, out var code) || code < 100 || parts[1].Length != 3)
+        if (parts.Length < 2 || !IsVersion(parts[0]) || !TryNumber(parts[1], 699, out var code) || code < 100 || parts[1].Length != 3)
             return new(null, error ?? "The status line is wrong");
         error ??= Problem(headers);
         if (!TryBody(headers, octets, out var body)) error ??= "Content-Length is wrong";
@@ -89,16 +105,16 @@ internal static class SipParser
             StatusCode = code,
             Reason = parts.Length == 3 ? parts[2] : "",
             Headers = headers,
-            From = from,
-            To = to,
-            CallId = callId,
-            CSeq = cseq,
+            From = common.From,
+            To = common.To,
+            CallId = common.CallId,
+            CSeq = common.CSeq,
             Body = body,
         });
     }
 
-    // The octets up to the next CRLF that does not go on with white space (§7.3.1), folding resolved; null octets and lone
-    // line ends, which a later reader might take for an end of line, are found by the caller.
+    // The octets up to the next CRLF that does not go on with white space (§7.3.1), folding resolved. Lone line ends,
+    // which a later reader might take for the end of a line, are found by the caller.
     private static string TakeLine(ref ReadOnlySpan<byte> rest)
     {
         var line = "";
@@ -125,20 +141,22 @@ internal static class SipParser
             var name = colon < 0 ? "" : line[..colon].TrimEnd();
             if (line.Length > MaxHeaderLength) error ??= "A header field is too long";
             else if (!HeaderText.IsToken(name)) error ??= "A header field has no name";
-            else if (line.AsSpan().ContainsAny('\r', '\n', '\0')) error ??= "A header field has a control character";
+            else if (line.AsSpan().ContainsAny('\r', '\n')) error ??= "A header field has a lone line end";
             else headers.Add(HeaderName.Normalize(name), line[(colon + 1)..].Trim());
         }
         return (headers, error);
     }
 
-    private static (NameAddress From, NameAddress To, string CallId, CSeq CSeq)? Common(SipHeaders headers)
+    private static bool IsVersion(string text) => text.Equals("SIP/2.0", StringComparison.OrdinalIgnoreCase);
+
+    private static CommonFields? Common(SipHeaders headers)
     {
         var from = NameAddress.Parse(headers.First(HeaderName.From));
         var to = NameAddress.Parse(headers.First(HeaderName.To));
         var callId = headers.First(HeaderName.CallId);
         var cseq = CSeq.Parse(headers.First(HeaderName.CSeq));
         if (from is null || to is null || string.IsNullOrEmpty(callId) || cseq is null) return null;
-        return headers.Values(HeaderName.Via).FirstOrDefault() is { } via && Via.Parse(via) is not null ? (from, to, callId, cseq) : null;
+        return headers.Values(HeaderName.Via).FirstOrDefault() is { } via && Via.Parse(via) is not null ? new(from, to, callId, cseq) : null;
     }
 
     private static string? Problem(SipHeaders headers)
@@ -191,4 +209,6 @@ internal static class SipParser
         number = (int)Math.Min(value, int.MaxValue);
         return true;
     }
+
+    private sealed record CommonFields(NameAddress From, NameAddress To, string CallId, CSeq CSeq);
 }

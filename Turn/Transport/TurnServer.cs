@@ -115,6 +115,16 @@ internal sealed partial class TurnServer(
         }
     }
 
+    /// <summary>Tells a client what the network said about a datagram of its relay.</summary>
+    public void ReceiveIcmp(Allocation allocation, in TransportAddress peer, IcmpError error)
+    {
+        var reply = ReplyBuffer;
+        Outcome outcome;
+        lock (_gate) outcome = engine.HandleIcmp(allocation, peer, error, Now, reply);
+        if (outcome.Kind == OutcomeKind.ToClient) allocation.Path.Send(allocation.FiveTuple.Client, reply[..outcome.Length]);
+        else metrics.CountDrops(outcome.DropReason, 1);
+    }
+
     public int AllocationCount => engine.AllocationCount;
 
     /// <summary>A client's stream has ended.</summary>

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.DataProtection;
+using WebRtcIms.Wwsf.Ims;
 
 namespace WebRtcIms.Wwsf.Session;
 
@@ -58,6 +59,7 @@ internal static class SessionCookie
         var current = await context.AuthenticateAsync(Scheme);
         if (!current.Succeeded || WebSession.From(current.Principal) is not { } session) return;
         await context.RequestServices.GetRequiredService<EndedSessions>().AddAsync(session.Sid, current.Properties.ExpiresUtc);
+        await context.RequestServices.GetRequiredService<ImsIdentities>().ReleaseAsync(session);
     }
 
     private static async Task RejectEndedAsync(CookieValidatePrincipalContext context)

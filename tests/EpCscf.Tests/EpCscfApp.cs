@@ -24,6 +24,7 @@ internal sealed class EpCscfApp : WebApplicationFactory<Program>
     private readonly Dictionary<string, string> _settings = new()
     {
         ["environment"] = "Production",
+        ["urls"] = "http://127.0.0.1:0",
         ["EpCscf:HomeDomain"] = Domain,
         ["EpCscf:Waf"] = Waf,
         ["EpCscf:AuthorizationServer"] = "https://waf.ims.example/oauth2/token",
@@ -66,7 +67,8 @@ internal sealed class EpCscfApp : WebApplicationFactory<Program>
     {
         var app = new EpCscfApp { Time = time };
         foreach (var (key, value) in settings) app.With(key, value);
-        app.UseKestrel(0);
+        // With a port given to it, the factory sets the address after the program may have started.
+        app.UseKestrel();
         app.StartServer();
         return app;
     }

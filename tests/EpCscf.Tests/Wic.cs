@@ -205,6 +205,15 @@ internal sealed class Wic : IAsyncDisposable
     /// <summary>Ends the connection as a lost network does.</summary>
     public void Abort() => Socket.Abort();
 
+    /// <summary>The same, and the server has noticed.</summary>
+    public async Task LoseConnectionAsync()
+    {
+        var flows = _app.Service<WebSockets.Flows>();
+        var before = flows.Count;
+        Abort();
+        while (flows.Count == before) await Task.Delay(5, TestContext.Current.CancellationToken);
+    }
+
     public async ValueTask DisposeAsync()
     {
         Socket.Abort();

@@ -6,6 +6,7 @@ namespace WebRtcIms.Interop.Tests;
 internal static class CoturnKeys
 {
     public const string ServerName = "blackdow.carleon.gov";
+    public const string SharedSecret = "shared by all servers";
     public const string North = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEK";
     public const string Union = "MTIzNDU2Nzg5MDEyMzQ1Ngo=";
     public const string OldEmpire = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIK";
@@ -24,6 +25,7 @@ internal static class CoturnKeys
         ("Turn__Keys__2__Key", OldEmpire),
         ("Turn__StaticUsers__0__Name", "u"),
         ("Turn__StaticUsers__0__Password", "p"),
+        ("Turn__SharedSecret", SharedSecret),
     ];
 
     public static AccessTokenKey Key(string kid) => kid switch

@@ -20,6 +20,10 @@ public sealed class UclientOnEpollTests(TurnServers servers) : UclientRuns(serve
     [Requirement("RFC8656-7.2-8")]
     public async Task WithAPassword_NothingIsLost(string options) =>
         await AssertNothingIsLostAsync("Epoll", ["-u", "u", "-w", "p", .. Split(options)]);
+
+    [Fact]
+    public async Task WithAnEphemeralUser_NothingIsLost() =>
+        await AssertNothingIsLostAsync("Epoll", ["-u", "carol", "-W", CoturnKeys.SharedSecret]);
 }
 
 /// <summary>coturn's client with a password, against the portable back end.</summary>

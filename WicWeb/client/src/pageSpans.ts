@@ -11,7 +11,7 @@ const names: Record<number, string> = { 1: 'click call', 2: 'request TURN token'
  * Never an address, a token or a name. Where nobody takes them they are lost, and the call does not notice.
  */
 export function tellTraces(view: CallView, trace: Trace): CallView {
-  const call: Span = { id: trace.root, name: 'call', parent: '', start: now() };
+  const call: Span = { id: trace.root, name: 'call', parent: trace.parent, start: now() };
   const open = new Map<number, Span>();
   let done: Span[] = [];
 
@@ -66,7 +66,8 @@ function forward(view: CallView): CallView {
     step: (number, state, took) => view.step(number, state, took),
     localMedia: stream => view.localMedia(stream),
     remoteMedia: stream => view.remoteMedia(stream),
-    relayed: candidate => view.relayed(candidate),
+    relayed: (candidate, sinceClick) => view.relayed(candidate, sinceClick),
+    held: held => view.held(held),
     connected: sinceClick => view.connected(sinceClick),
     credentials: credentials => view.credentials(credentials),
     warning: (problem, interrupted) => view.warning(problem, interrupted),
