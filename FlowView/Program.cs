@@ -4,6 +4,7 @@ using WebRtcIms.FlowView;
 using WebRtcIms.FlowView.Pages;
 using WebRtcIms.FlowView.Query;
 using WebRtcIms.FlowView.Receiving;
+using WebRtcIms.FlowView.Resources;
 using WebRtcIms.FlowView.Store;
 
 // Receives OTLP under /v1, keeps the latest of it in memory, and shows it under /flow.
@@ -25,6 +26,7 @@ try
     builder.Services.AddSingleton<MetricStore>();
     OtlpReceiver.AddTo(builder);
     builder.AddQueryApi();
+    builder.AddResources();
 
     var app = builder.Build();
     app.UseRateLimiter();
@@ -32,6 +34,7 @@ try
     app.MapDefaultEndpoints();
     OtlpReceiver.MapTo(app);
     app.MapQueryApi();
+    app.MapResources();
     await app.RunAsync();
     return 0;
 }

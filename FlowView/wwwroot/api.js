@@ -9,6 +9,12 @@ export async function get(path, query = {}) {
   return answer.json();
 }
 
+/** A command. The header tells the server that no other site's page sends it. @param {string} path */
+export async function post(path) {
+  const answer = await fetch(`api/${path}`, { method: 'POST', headers: { 'X-FlowView-Command': '1' } });
+  if (!answer.ok) throw await problemOf(answer);
+}
+
 /** A failure with the sentence of the server, where it gave one. */
 export class Failure extends Error {
   /** @param {number} status @param {string} message */

@@ -160,12 +160,14 @@ internal sealed partial class TurnServer(
     /// <summary>Asks the caches, binds the relay and answers: the slow part of an Allocate, off the packet path.</summary>
     private async Task DecideAsync(PendingAllocation pending)
     {
+        var began = clock.GetTimestamp();
         try
         {
             var admitted = await admission.AdmitAsync(pending).ConfigureAwait(false);
             using var activity = admitted.Activity;
             var decision = BindRelays(pending, admitted);
             Answer(pending, decision, activity);
+            metrics.RecordAllocation(clock.GetElapsedTime(began), decision.Error);
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {

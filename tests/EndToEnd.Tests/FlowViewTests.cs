@@ -72,6 +72,20 @@ public sealed class FlowViewTests(RunningSystem system)
         Assert.Empty((await flowView.Page.RunAxe()).Violations);
     }
 
+    [Fact]
+    public async Task Resources_AreShownWithTheirOutput_AndNobodyStopsThemThroughTheGateway()
+    {
+        await using var flowView = await system.Chromium.OpenAsync(new Uri(system.PageAddress, "flow/#/resources/waf"));
+
+        foreach (var resource in new[] { "redis", "waf", "wwsf", "turn", "wic-web", "flow-view" })
+            await Assertions.Expect(flowView.Page.Locator($"[data-resource='{resource}']")).ToContainTextAsync("Healthy", new() { Timeout = 10_000 });
+        await Assertions.Expect(flowView.Get("console")).ToContainTextAsync("Application started");
+        Assert.Equal(0, await flowView.Page.GetByText("Stop", new() { Exact = true }).CountAsync());
+        var answer = await flowView.Page.APIRequest.PostAsync(
+            new Uri(system.PageAddress, "flow/api/resources/waf/stop").ToString(), new() { Headers = [new("X-FlowView-Command", "1")] });
+        Assert.False(answer.Ok);
+    }
+
     private async Task<WicPage> OpenAsGuestAsync()
     {
         var wic = await system.Chromium.OpenAsync(system.PageAddress);

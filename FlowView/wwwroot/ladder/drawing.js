@@ -182,8 +182,8 @@ function badge(number, x, y, fill, paint) {
 /** @param {Row} row @param {number} from @param {number} to @param {number} y @param {Paint} paint @param {Ladder} ladder */
 function reason(row, from, to, y, paint, ladder) {
   const right = gutter + ladder.lanes.length * laneGap - 6;
-  const words = fit(`✗ ${row.reason}`, right - gutter - 20);
-  const width = words.length * characterWidth + 20;
+  const words = fit(`✗ ${row.reason}`, right - gutter - 20, 7.5);
+  const width = words.length * 7.5 + 20;
   const x = Math.max(gutter, Math.min(Math.min(from, to) + 14, right - width));
   return [
     shape('rect', { x, y: y + 10, width, height: 24, rx: 7, fill: paint('tint'), stroke: paint('bad'), 'stroke-opacity': 0.5 }),
