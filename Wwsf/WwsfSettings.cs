@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.Data.Sqlite;
+using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Wwsf;
@@ -25,8 +26,11 @@ internal sealed partial class WwsfSettings
 
     public required PoolSettings Pool { get; init; }
 
-    /// <summary>A session ends this long after it began, used or not.</summary>
+    /// <summary>A session ends this long after it began, used or not; one that is registered then goes on until it is not.</summary>
     public required TimeSpan SessionLifetime { get; init; }
+
+    /// <summary>Whatever is registered: the user is asked again after this time.</summary>
+    public TimeSpan MaxSessionLifetime => 2 * SessionLifetime;
 
     public required LimitSettings Limits { get; init; }
 
@@ -56,6 +60,7 @@ internal sealed partial class WwsfSettings
             KnownProxies = ReadKnownProxies(reader),
             Store = ReadStore(reader, configuration.GetConnectionString("wwsf") ?? "Data Source=.data/wwsf.db", environment),
         };
+        CheckRedis(reader, configuration.GetConnectionString("redis"));
         reader.ThrowIfAnyProblem();
         return settings;
     }
@@ -90,6 +95,18 @@ internal sealed partial class WwsfSettings
             reader.Text("Wwsf:Pool:DisplayName", "Guest"),
             reader.Duration("Wwsf:Pool:Lease", TimeSpan.FromMinutes(15), TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
             reader.Duration("Wwsf:Pool:Quarantine", TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)));
+    }
+
+    private static void CheckRedis(SettingsReader reader, string? connectionString)
+    {
+        try
+        {
+            if (!string.IsNullOrWhiteSpace(connectionString)) ConfigurationOptions.Parse(connectionString);
+        }
+        catch (ArgumentException)
+        {
+            reader.Problem("ConnectionStrings:redis", "is no Redis address such as 127.0.0.1:6379");
+        }
     }
 
     private static List<IPNetwork> ReadKnownProxies(SettingsReader reader)
