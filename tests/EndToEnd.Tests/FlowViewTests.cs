@@ -72,6 +72,33 @@ public sealed class FlowViewTests(RunningSystem system)
         Assert.Empty((await flowView.Page.RunAxe()).Violations);
     }
 
+    [Theory]
+    [InlineData("traces", "[data-testid=traces], .empty", ColorScheme.Dark)]
+    [InlineData("logs", "table", ColorScheme.Light)]
+    [InlineData("logs", "table", ColorScheme.Dark)]
+    [InlineData("metrics/turn/turn.requests", "[data-testid=metric]", ColorScheme.Light)]
+    [InlineData("metrics/turn/turn.requests", "[data-testid=metric]", ColorScheme.Dark)]
+    [InlineData("resources", "[data-resource]", ColorScheme.Dark)]
+    public async Task Pages_AreForEverybody(string view, string content, ColorScheme scheme)
+    {
+        await using var flowView = await system.Chromium.OpenAsync(new Uri(system.PageAddress, $"flow/#/{view}"), new() { ColorScheme = scheme });
+        await flowView.Page.Locator(content).First.WaitForAsync(new() { Timeout = 10_000 });
+
+        Assert.Empty((await flowView.Page.RunAxe()).Violations);
+    }
+
+    [Fact]
+    public async Task CallWithoutFlowView_WorksAsWell()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await using (await system.WithoutAsync("flow-view"))
+        {
+            await wic.CallAsync();
+            await wic.WaitForMediaAsync();
+            await wic.HangUpAsync();
+        }
+    }
+
     [Fact]
     public async Task Resources_AreShownWithTheirOutput_AndNobodyStopsThemThroughTheGateway()
     {

@@ -171,18 +171,42 @@ test('A SIP call goes over the eP-CSCF to the peer; who is not registered is a 4
     ['e1', 'p0', 'ep-cscf', 'SIP INVITE', 2, 40, { ...invite, 'sip.status_code': 200 }, server],
     ['e2', 'e1', 'ep-cscf', 'SIP INVITE', 5, 30, { ...invite, 'sip.status_code': 200 }, client],
   ]));
-  assert.deepEqual(lines(reached), ['  wic->ep-cscf SIP INVITE', '  ep-cscf->peer SIP INVITE', '  ep-cscf..>wic 200']);
+  assert.deepEqual(lines(reached), ['  wic->ep-cscf SIP INVITE', '  ep-cscf->peer SIP INVITE', '  peer..>ep-cscf 200', '  ep-cscf..>wic 200']);
   const unknown = ladderOf(spansOf([['e1', '', 'ep-cscf', 'SIP INVITE', 2, 4, { ...invite, 'sip.status_code': 404 }, server]]));
   assert.equal(unknown.cause.reason, '404 nobody is registered under that address');
 });
 
-test('The page of the called one is the peer', () => {
+test('The page of the called one is the peer, with steps of its own', () => {
+  const invite = { 'sip.method': 'INVITE', 'sip.status_code': 200 };
+  const ofPeer = token.map(([id, parent, ...rest]) => [`b${id}`, parent === 'p2' ? 'bp2' : `b${parent}`, ...rest]);
   const rows = lines(ladderOf(spansOf([
-    ['e1', '', 'ep-cscf', 'SIP INVITE', 0, 40, { 'sip.method': 'INVITE', 'sip.status_code': 200 }, server],
-    ['e2', 'e1', 'ep-cscf', 'SIP INVITE', 1, 38, { 'sip.method': 'INVITE', 'sip.status_code': 200 }, client],
-    ['q1', 'e2', 'wic', 'ring', 3, 30, {}, server],
+    ...whole,
+    ['e1', 'p7', 'ep-cscf', 'SIP INVITE', 90, 100, invite, server],
+    ['e2', 'e1', 'ep-cscf', 'SIP INVITE', 91, 98, invite, client],
+    ['bp0', 'e2', 'wic', 'call', 92, 400],
+    ['bp1', 'bp0', 'wic', 'click', 92, 2, { 'ims.step': 1 }],
+    ['bp2', 'bp0', 'wic', 'POST', 94, 50, { 'ims.step': 2 }, client],
+    ...ofPeer,
+    ['bp7', 'bp0', 'wic', 'configure', 150, 2, { 'ims.step': 7 }],
+    ['bt1', 'ba5', 'turn', 'turn allocate', 155, 5, { 'ims.step': 8, 'turn.error_code': 0 }, server],
   ])));
-  assert.deepEqual(rows.slice(0, 2), ['  wic->ep-cscf SIP INVITE', '  ep-cscf->peer ring']);
+  assert.deepEqual(rows.slice(rows.indexOf('  wic->ep-cscf SIP INVITE')), [
+    '  wic->ep-cscf SIP INVITE',
+    '  ep-cscf->peer SIP INVITE',
+    '1 peer Answer',
+    '2 peer->wwsf Ask for a TURN token',
+    '3 wwsf Check the user',
+    '4 wwsf->waf Request token and key',
+    '5 waf Make token and key',
+    '  waf->redis SET',
+    '  waf..>wwsf 200',
+    '6 wwsf->peer Token and key',
+    '7 peer Hand both to the browser',
+    '8 peer->turn Allocate with the token',
+    '  turn..>peer success',
+    '  peer..>ep-cscf 200',
+    '  ep-cscf..>wic 200',
+  ]);
 });
 
 test('Services that the figure does not know get lanes of their own', () => {

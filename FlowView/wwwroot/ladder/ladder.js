@@ -115,6 +115,8 @@ class Trace {
    */
   callerOf(span) {
     const parent = this.byId.get(span.parent);
+    // Of its steps the page asks others in step 2 only; what follows from the others is the call's.
+    if (parent?.service === 'wic' && span.service !== 'wic' && ['1', '7', '8'].includes(stepOf(parent))) return this.byId.get(parent.parent) ?? parent;
     if (span.service !== 'turn' || parent?.service === 'turn') return parent;
     const visited = new Set();
     for (let above = parent; above && !visited.has(above.id); above = this.byId.get(above.parent)) {
@@ -135,6 +137,27 @@ class Trace {
     return 'wic';
   }
 
+  /** The lane of the page that the span works for: the caller's or the peer's. @param {Span} span */
+  pageOf(span) {
+    const visited = new Set();
+    /** @type {Span | undefined} */
+    let above = span;
+    while (above && !visited.has(above.id)) {
+      if (above.service === 'wic') return this.laneOf(above);
+      visited.add(above.id);
+      above = this.callerOf(above);
+    }
+    return 'wic';
+  }
+
+  /** A step of the figure as the page of this span takes it. @param {string} number @param {Span} span */
+  figureOf(number, span) {
+    const figure = steps[number];
+    if (!figure || this.pageOf(span) === 'wic') return figure;
+    const ofPeer = (/** @type {string} */ lane) => lane === 'wic' || lane === 'user' ? 'peer' : lane;
+    return { from: ofPeer(figure.from), to: ofPeer(figure.to), label: number === '1' ? 'Answer' : figure.label };
+  }
+
   /** @param {Span | undefined} span */
   below(span) {
     return this.children.get(span?.id ?? '') ?? [];
@@ -151,8 +174,6 @@ class Writer {
   /** @param {Trace} trace */
   constructor(trace) {
     this.trace = trace;
-    /** Steps that some arrow shows already. @type {Set<string>} */
-    this.shown = new Set();
   }
 
   /** @returns {Row[]} */
@@ -186,6 +207,7 @@ class Writer {
     if (isDatabaseCall(span)) return [this.row('request', span, this.trace.laneOf(span), databaseLane(span), { label: text(span, 'db.operation.name') || span.name })];
 
     const lane = this.trace.laneOf(span);
+    if (span.service === 'ep-cscf' && span.kind === 'client') return this.toPeer(span, lane);
     if (this.passesThrough(span)) {
       const through = caller ?? 'wic';
       return span.kind === 'client' && failed(span) && !this.trace.below(span).length
@@ -196,9 +218,18 @@ class Writer {
     return this.staying(span, lane, step);
   }
 
+  /** A SIP request that goes on to the peer, what the peer does then, and its answer. @param {Span} span @param {string} lane */
+  toPeer(span, lane) {
+    const response = this.row('response', span, 'peer', lane, { label: outcomeOf(span) });
+    response.at = span.start + span.duration - this.trace.start;
+    response.took = undefined;
+    return [this.row('request', span, lane, 'peer', {}), ...this.blocks(this.trace.below(span), 'peer', undefined), response];
+  }
+
   /** A span in another lane than its caller: an arrow there, what happens there, and an arrow back. @param {Span} span @param {string} from @param {string} to @param {Step | undefined} step */
   entering(span, from, to, step) {
-    const number = stepOf(span) || (step && leads(step.number, from, to) ? step.number : this.inferredStep(span, from, to));
+    const figure = step && this.trace.figureOf(step.number, span);
+    const number = stepOf(span) || (step && figure?.from === from && figure.to === to ? step.number : this.inferredStep(span, from, to));
     if (step && number === step.number) step.isShown = true;
     const request = this.row('request', span, from, to, { step: number ? { number, isShown: false } : undefined });
     const within = this.blocks(this.trace.below(span), to, undefined);
@@ -214,26 +245,29 @@ class Writer {
   /** A span in its caller's lane. @param {Span} span @param {string} lane @param {Step | undefined} outer */
   staying(span, lane, outer) {
     const number = stepOf(span);
-    const figure = number ? steps[number] : undefined;
+    const figure = this.trace.figureOf(number, span);
     if (figure && figure.from === figure.to) return [this.row('local', span, lane, lane, { step: { number, isShown: false } }), ...this.blocks(this.trace.below(span), lane, outer)];
     if (figure && figure.to === lane) return [this.row('request', span, figure.from, lane, { step: { number, isShown: false } }), ...this.blocks(this.trace.below(span), lane, outer)];
 
     /** @type {Step | undefined} */
     const step = figure ? { number, isShown: false } : outer;
     const within = this.blocks(this.trace.below(span), lane, step);
-    if (figure && step && !step.isShown && !(this.shown.has(number) && !failed(span))) {
-      // Its arrow's other end sent no span, or nothing ever got there.
-      const isShownElsewhere = this.trace.stepsSeen.has(number) && [...this.trace.byId.values()].some(other => other !== span && stepOf(other) === number && this.trace.laneOf(other) === figure.to);
-      return isShownElsewhere ? within : [this.row('request', span, lane, figure.to, { step }), ...within];
-    }
+    // Its arrow's other end sent no span, or nothing ever got there.
+    if (figure && step && !step.isShown && !this.isTold(span, figure.to)) return [this.row('request', span, lane, figure.to, { step }), ...within];
     if (within.length) return within;
     if (span.kind === 'client' || span.kind === 'producer') return [this.calling(span, lane, step)];
     return failed(span) ? [this.row('local', span, lane, lane, {})] : [];
   }
 
+  /** Whether the step's other end tells of it, a failure of the failure. @param {Span} span @param {string} to */
+  isTold(span, to) {
+    return [...this.trace.byId.values()].some(other => other !== span && stepOf(other) === stepOf(span) && this.trace.laneOf(other) === to
+      && this.trace.pageOf(other) === this.trace.pageOf(span) && (!failed(span) || failed(other)));
+  }
+
   /** A call of which only the caller's side is known. @param {Span} span @param {string} lane @param {Step | undefined} step */
   calling(span, lane, step) {
-    const figure = step && steps[step.number];
+    const figure = step && this.trace.figureOf(step.number, span);
     const to = figure && figure.from === lane ? figure.to : targetOf(span);
     if (step && figure?.to === to) step.isShown = true;
     return this.row('request', span, lane, to, { step: figure?.to === to ? step : undefined });
@@ -253,10 +287,9 @@ class Writer {
   /** @param {Row['kind']} kind @param {Span} span @param {string} from @param {string} to @param {{ label?: string, step?: Step | undefined }} what @returns {Row} */
   row(kind, span, from, to, { label, step }) {
     const number = step?.number ?? '';
-    if (number) this.shown.add(number);
     return {
       kind, number, from, to,
-      label: label ?? steps[number]?.label ?? nameOf(span),
+      label: label ?? this.trace.figureOf(number, span)?.label ?? nameOf(span),
       detail: detailOf(span),
       at: span.start - this.trace.start,
       took: span.duration,
@@ -313,12 +346,6 @@ function merge(block, other) {
 /** @param {Span} span */
 function stepOf(span) {
   return text(span, 'ims.step');
-}
-
-/** @param {string} number @param {string} from @param {string} to */
-function leads(number, from, to) {
-  const figure = steps[number];
-  return figure?.from === from && figure.to === to;
 }
 
 /** Who calls a service when nobody says so. @param {string} lane */

@@ -38,7 +38,7 @@ export async function metricsView(main, path, query) {
 function instrumentList(instruments, service, name) {
   const services = [...new Set(instruments.map(instrument => instrument.service))];
   return services.flatMap(owner => [
-    el('h3', {}, owner),
+    el('h2', {}, owner),
     el('ul', {}, ...instruments.filter(instrument => instrument.service === owner).sort(ownFirst).map(instrument => el('li', {}, el('a', {
       href: `#/metrics/${encodeURIComponent(owner)}/${encodeURIComponent(instrument.name)}`,
       'aria-current': owner === service && instrument.name === name ? 'true' : undefined,

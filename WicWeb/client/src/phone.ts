@@ -262,6 +262,7 @@ export class Phone {
       farEnd.kind === 'caller' ? farEnd.call.trace : undefined);
     this.#flow = started;
     find('trace-id').textContent = started.trace.id;
+    find<HTMLAnchorElement>('trace-link').href = `/flow/#/traces/${started.trace.id}`;
     void started.start();
     this.#events.onchange();
     find('hang-up').focus();
