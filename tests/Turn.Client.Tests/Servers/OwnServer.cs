@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
+using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Client.Tests.Servers;
 
 [assembly: AssemblyFixture(typeof(OwnServer))]
@@ -29,7 +30,7 @@ public sealed class OwnServer : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var port = ServerProcess.FreePort();
+        var port = FreePorts.TcpAndUdp();
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll")]);
         var settings = new Dictionary<string, string>
         {
