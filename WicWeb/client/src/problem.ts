@@ -21,7 +21,7 @@ export class Problem extends Error {
 
   /** Another try would end the same way. */
   get isFinal(): boolean {
-    return this.code === 'registration_forbidden' || this.code === 'identity_refused';
+    return this.code === 'registration_forbidden' || this.code === 'no_subscription';
   }
 
   get asksToSignIn(): boolean {

@@ -104,7 +104,7 @@ const problems: Record<string, readonly [title: string, text: string]> = {
   // Services
   gateway_unavailable: ['No connection to the service', 'The page cannot reach the server that it came from. Check the network, then try again.'],
   wwsf_unavailable: ['The web service does not answer', 'The web service (WWSF) is down or starting. Try again in a few seconds.'],
-  waf_unavailable: ['The authorization server does not answer', 'The web service cannot reach the authorization server (WAF), so there is no token for the relay. Try again in a few seconds.'],
+  waf_unavailable: ['The authorization server does not answer', 'The web service cannot reach the authorization server (WAF), so there is no token for you. Try again in a few seconds.'],
   waf_refused: ['The authorization server refused', 'The authorization server (WAF) did not give the web service a token. An operator has to check the client registration of the WWSF.'],
 
   // IMS
@@ -112,8 +112,9 @@ const problems: Record<string, readonly [title: string, text: string]> = {
   ims_overloaded: ['The IMS is busy', 'The call server (eP-CSCF) has too much to do. Try again in a few seconds.'],
   registration_failed: ['Not registered', 'The call server (eP-CSCF) did not register this page. It tries again by itself.'],
   registration_forbidden: ['Registration refused', 'The call server (eP-CSCF) does not admit this identity here. An operator has to check the subscription.'],
-  identity_refused: ['Registration refused', 'The authorization server gave no token for this identity. An operator has to check the subscription.'],
-  pool_exhausted: ['All guest lines are in use', 'Try again in a minute.'],
+  no_free_identity: ['All guest lines are in use', 'Try again in a minute, or log in.'],
+  leases_unavailable: ['No guest line at the moment', 'The web service cannot look up which guest lines are free. Try again in a few seconds, or log in.'],
+  no_subscription: ['No subscription', 'Your user has no identity in the IMS. An operator has to give it one.'],
   not_authorised: ['Not authorised to call', 'The call server did not accept this page\'s token. Go offline and online again.'],
   call_forbidden: ['This call is not allowed', 'You may not call from this identity. Check that you are online, then try again.'],
   nobody_there: ['Nobody has this address', 'Check the name or the address, then try again.'],
