@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Authorization;
 using WebRtcIms.Turn.Engine;
 
@@ -61,15 +62,21 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TimeProvi
     {
         var asked = clock.GetUtcNow();
         if (asked.Ticks < Interlocked.Read(ref _pausedUntil)) return new TokenAnswer(asked, asked);
+        var asking = AskAsync(token, pending.TransactionId, pending.FiveTuple, pending.Proof.Credential.RemainingSeconds(asked), asked);
         try
         {
-            var answer = await AskAsync(token, pending, asked).WaitAsync(Budget, clock).ConfigureAwait(false);
+            var answer = await asking.WaitAsync(Budget, clock).ConfigureAwait(false);
             if (Interlocked.Exchange(ref _isOut, 0) == 1) LogBack();
             return answer;
         }
         catch (Exception error) when (error is RedisException or TimeoutException or JsonException or FormatException)
         {
-            if (error is TimeoutException) Interlocked.Exchange(ref _pausedUntil, (clock.GetUtcNow() + Pause).Ticks);
+            if (error is TimeoutException)
+            {
+                Interlocked.Exchange(ref _pausedUntil, (clock.GetUtcNow() + Pause).Ticks);
+                _ = WithdrawWhenAnsweredAsync(token, asking);
+            }
+
             if (Interlocked.Exchange(ref _isOut, 1) == 0) LogOut(error.GetType().Name);
             return new TokenAnswer(asked, clock.GetUtcNow());
         }
@@ -89,11 +96,41 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TimeProvi
         }
     }
 
-    private async Task<TokenAnswer> AskAsync(TokenName token, PendingAllocation pending, DateTimeOffset asked)
+    /// <summary>
+    /// Asks once about a token that does not exist, with keys that live for a second: the first Allocate of a fresh process would
+    /// spend its budget on compiling.
+    /// </summary>
+    public async Task WarmUpAsync()
     {
-        var lifetime = TimeSpan.FromSeconds(pending.Proof.Credential.RemainingSeconds(asked));
-        var flow = Hash(pending.FiveTuple.ToString());
-        RedisKey replayKey = $"turn:replay:{token.KeyId}:{token.TokenId}:{pending.TransactionId}";
+        var token = new TokenName("warm-up", Guid.NewGuid().ToString("N"));
+        try
+        {
+            Withdraw(token, await AskAsync(token, default, default, 1, clock.GetUtcNow()).ConfigureAwait(false));
+        }
+        catch (RedisException)
+        {
+            // It is not there; the first Allocate will say so.
+        }
+    }
+
+    // An Allocate that did not wait was not refused: whatever was counted for it in the end is taken back, for its end will not be.
+    private async Task WithdrawWhenAnsweredAsync(TokenName token, Task<TokenAnswer> asking)
+    {
+        try
+        {
+            Withdraw(token, await asking.ConfigureAwait(false));
+        }
+        catch (Exception error) when (error is RedisException or TimeoutException or JsonException or FormatException)
+        {
+            // Nothing was counted.
+        }
+    }
+
+    private async Task<TokenAnswer> AskAsync(TokenName token, TransactionId transaction, FiveTuple fiveTuple, uint seconds, DateTimeOffset asked)
+    {
+        var lifetime = TimeSpan.FromSeconds(seconds);
+        var flow = Hash(fiveTuple.ToString());
+        RedisKey replayKey = $"turn:replay:{token.KeyId}:{token.TokenId}:{transaction}";
         RedisKey lifeKey = LifeKey(token);
         RedisKey addressesKey = $"{lifeKey}:addresses";
 
@@ -106,7 +143,7 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TimeProvi
         var live = batch.HashIncrementAsync(lifeKey, "live");
         var firstUse = batch.HashSetAsync(lifeKey, "first_use", asked.ToUnixTimeSeconds(), When.NotExists);
         var lifeExpiry = batch.KeyExpireAsync(lifeKey, lifetime);
-        var added = batch.SetAddAsync(addressesKey, Hash(pending.FiveTuple.Client.Address.ToString()));
+        var added = batch.SetAddAsync(addressesKey, Hash(fiveTuple.Client.Address.ToString()));
         var addresses = batch.SetLengthAsync(addressesKey);
         var addressesExpiry = batch.KeyExpireAsync(addressesKey, lifetime);
         batch.Execute();

@@ -1,10 +1,14 @@
+using WebRtcIms.Turn.Caching;
+
 namespace WebRtcIms.Turn.Transport;
 
 /// <summary>Lets every server sweep once a second, and ends all allocations when the process stops.</summary>
-internal sealed class TurnServerService(IReadOnlyList<TurnServer> servers, TurnMetrics metrics, TimeProvider clock) : BackgroundService
+internal sealed class TurnServerService(
+    IReadOnlyList<TurnServer> servers, TurnMetrics metrics, TimeProvider clock, TokenCache? tokens = null) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        if (tokens is not null) _ = tokens.WarmUpAsync();
         metrics.ObserveAllocations(() => servers.Sum(server => server.AllocationCount));
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), clock);
         try

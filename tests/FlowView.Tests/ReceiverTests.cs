@@ -156,6 +156,9 @@ public sealed class ReceiverTests
         using var app = new FlowViewApp().With("FlowView:RequestMegabytes", "1");
         using var client = app.Start();
 
+        // The server refuses by the length and closes; who sent on would see that before the answer.
+        client.DefaultRequestHeaders.ExpectContinue = true;
+
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, await StatusOf(client.SendAsync("/v1/traces", new byte[50 * 1024 * 1024], gzip: true)));
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, await StatusOf(client.SendAsync("/v1/traces", new byte[1024 * 1024 + 1])));
     }
