@@ -66,7 +66,10 @@ var turn = builder.AddProject<Projects.Turn>("turn")
 
 var wwsf = builder.AddProject<Projects.Wwsf>("wwsf")
     .WithReference(waf).WaitFor(waf)
+    .WithReference(epCscf)
+    .WithReference(redis).WaitFor(redis)
     .WithHttpHealthCheck("/health")
+    .WithEnvironment("Wwsf__HomeDomain", imsDomain)
     .WithEnvironment("ConnectionStrings__wwsf", builder.SqliteDatabase("wwsf"))
     .WithEnvironment("Wwsf__TurnServerName", turnServerName)
     .WithEnvironment("Wwsf__TurnUris__0", "turn:127.0.0.1:" + turnPort + "?transport=udp")
@@ -74,11 +77,18 @@ var wwsf = builder.AddProject<Projects.Wwsf>("wwsf")
     .WithEnvironment("Wwsf__Waf__ClientId", "wwsf")
     .WithEnvironment("Wwsf__Waf__ClientSecret", wwsfClientSecret);
 
-builder.AddProject<Projects.WicWeb>("wic-web")
+var flowView = builder.AddProject<Projects.FlowView>("flow-view")
+    .WithHttpHealthCheck("/health");
+
+var wicWeb = builder.AddProject<Projects.WicWeb>("wic-web")
     .WithReference(wwsf).WaitFor(wwsf)
     .WithReference(epCscf).WaitFor(epCscf)
+    .WithReference(flowView)
     .WaitFor(turn)
     .WithHttpHealthCheck("/health")
     .WithExternalHttpEndpoints();
+
+// Each tells FlowView what it does, besides the collector that OTEL_EXPORTER_OTLP_ENDPOINT may name; nobody waits for it.
+foreach (var service in new[] { waf, epCscf, turn, wwsf, wicWeb }) service.WithEnvironment("FlowView__Endpoint", flowView.GetEndpoint("http"));
 
 builder.Build().Run();

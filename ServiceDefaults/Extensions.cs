@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
@@ -19,12 +20,17 @@ public static class Extensions
 {
     private const string HealthPath = "/health";
     private const string AlivePath = "/alive";
+    private const string MetricsPath = "/metrics";
+    private const string PrometheusPort = "Prometheus:Port";
 
     /// <summary>Adds telemetry, health checks, service discovery and resilience. Call first in <c>Program.cs</c>.</summary>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {
         builder.ConfigureOpenTelemetry();
+
+        // A start that fails is told by Program.cs in one sentence; the host's own record of it is a stack trace.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), ["live"]);
         builder.Services.AddServiceDiscovery();
         builder.Services.ConfigureHttpClientDefaults(http =>
@@ -39,11 +45,15 @@ public static class Extensions
     /// <summary>
     /// <c>GET /health</c>: every check, as JSON with a line for each (200 when healthy or degraded, 503 when unhealthy).
     /// <c>GET /alive</c>: whether the process answers at all. Neither is reachable through the gateway.
+    /// <c>GET /metrics</c>: everything that is measured, as Prometheus reads it; on the port <c>Prometheus:Port</c> alone, which
+    /// must be one of the service's addresses and which nobody else should reach.
     /// </summary>
     public static WebApplication MapDefaultEndpoints(this WebApplication app)
     {
         app.MapHealthChecks(HealthPath, new HealthCheckOptions { ResponseWriter = HealthReportWriter.WriteAsync });
         app.MapHealthChecks(AlivePath, new HealthCheckOptions { Predicate = check => check.Tags.Contains("live") });
+        if (app.Configuration.GetValue<int?>(PrometheusPort) is { } port)
+            app.UseOpenTelemetryPrometheusScrapingEndpoint(context => context.Connection.LocalPort == port && context.Request.Path == MetricsPath);
         return app;
     }
 
@@ -66,12 +76,17 @@ public static class Extensions
                 .AddSource(ServiceTelemetry.Wildcard)
                 .AddAspNetCoreInstrumentation(options => options.Filter = IsNotAProbe)
                 .AddHttpClientInstrumentation()
-                .AddProcessor(new QueryRedactionProcessor()));
+                .AddProcessor(new QueryRedactionProcessor())
+                .AddProcessor(new RedisDurationProcessor()));
 
+        if (builder.Configuration[PrometheusPort] is not null) builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddPrometheusExporter());
         if (!string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
             builder.Services.AddOpenTelemetry().UseOtlpExporter();
+        builder.ExportToFlowView();
     }
 
     private static bool IsNotAProbe(HttpContext context) =>
-        !context.Request.Path.StartsWithSegments(HealthPath) && !context.Request.Path.StartsWithSegments(AlivePath);
+        !context.Request.Path.StartsWithSegments(HealthPath)
+        && !context.Request.Path.StartsWithSegments(AlivePath)
+        && !context.Request.Path.StartsWithSegments(MetricsPath);
 }

@@ -51,7 +51,7 @@ public static class RedisExtensions
     }
 }
 
-/// <summary>Degraded, never unhealthy: every part works on without Redis, with caches of its own.</summary>
+/// <summary>Degraded, never unhealthy: every part works on without Redis, apart from what only Redis can know.</summary>
 internal sealed class RedisHealthCheck(IConnectionMultiplexer redis) : IHealthCheck
 {
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
@@ -63,7 +63,7 @@ internal sealed class RedisHealthCheck(IConnectionMultiplexer redis) : IHealthCh
         }
         catch (Exception error) when (error is RedisException or TimeoutException)
         {
-            return HealthCheckResult.Degraded("Redis does not answer; node-local caches are in use");
+            return HealthCheckResult.Degraded("Redis does not answer; what is shared between nodes is not, until it does");
         }
     }
 }

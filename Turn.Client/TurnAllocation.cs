@@ -30,13 +30,15 @@ public sealed class TurnAllocation : IAsyncDisposable
     private readonly CancellationTokenSource _ended = new();
     private readonly Channel<TurnDatagram> _received;
     private readonly KeepAlive _keepAlive;
+    private TimeSpan? _wantedLifetime;
     private Exception? _end;
 
-    internal TurnAllocation(TurnConnection connection, TurnSession session, TurnClientOptions options, AllocationGrant grant)
+    internal TurnAllocation(TurnConnection connection, TurnSession session, TurnClientOptions options, TimeSpan? wantedLifetime, AllocationGrant grant)
     {
         _connection = connection;
         _session = session;
         _clock = options.Clock;
+        _wantedLifetime = wantedLifetime;
         RelayedAddress = grant.Relayed;
         MappedAddress = grant.Mapped;
         Lifetime = grant.Lifetime;
@@ -113,7 +115,7 @@ public sealed class TurnAllocation : IAsyncDisposable
     }
 
     /// <summary>Refreshes the allocation now (RFC 8656 §8), and gives what is granted.</summary>
-    /// <param name="lifetime">What to ask for, at least a second; the server's default when null.</param>
+    /// <param name="lifetime">What to ask for, at least a second, from now on; what was asked for before when null.</param>
     /// <param name="cancellationToken">Ends the waiting, not the allocation.</param>
     /// <exception cref="TurnException">The server refused or did not answer.</exception>
     public Task<TimeSpan> RefreshAsync(TimeSpan? lifetime = null, CancellationToken cancellationToken = default)
@@ -124,7 +126,8 @@ public sealed class TurnAllocation : IAsyncDisposable
 
     /// <summary>
     /// Refreshes the allocation with a new token, which may be of another kid, and uses it from then on; the old one is void
-    /// (RFC 7635 §9). Call it before the old one expires. When the server refuses, the old one stays in use.
+    /// (RFC 7635 §9). Call it before the old one expires. When the server refuses, the old one stays in use; when it does not
+    /// answer, it may have taken either: renew again.
     /// </summary>
     /// <exception cref="TurnException">The server refused or did not answer.</exception>
     public Task<TimeSpan> RenewAsync(TurnCredential credential, CancellationToken cancellationToken = default)
@@ -152,9 +155,11 @@ public sealed class TurnAllocation : IAsyncDisposable
 
     private async Task<TimeSpan> RefreshAsync(TimeSpan? lifetime, TurnCredential? renewed, CancellationToken cancel)
     {
+        lifetime ??= _wantedLifetime;
         var response = await RequestAsync(StunMethod.Refresh, AllocationRequests.Refresh(lifetime), renewed, cancel);
         if (!response.Message.TryGetUInt32(StunAttributeType.Lifetime, out var granted))
             throw new TurnException("The TURN server's answer to Refresh has no LIFETIME");
+        _wantedLifetime = lifetime;
         Lifetime = TimeSpan.FromSeconds(granted);
         _keepAlive.Granted(Lifetime);
         return Lifetime;

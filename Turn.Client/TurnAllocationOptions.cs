@@ -8,8 +8,19 @@ public sealed class TurnAllocationOptions
 {
     private const byte UdpProtocolNumber = 17;
 
-    /// <summary>How long the allocation should last without a Refresh; the server's default when null.</summary>
-    public TimeSpan? Lifetime { get; init; }
+    /// <summary>
+    /// How long the allocation should last without a Refresh, at least a second; the server's default when null. Every Refresh
+    /// asks for it again.
+    /// </summary>
+    public TimeSpan? Lifetime
+    {
+        get;
+        init
+        {
+            if (value is { } lifetime) ArgumentOutOfRangeException.ThrowIfLessThan(lifetime, TimeSpan.FromSeconds(1), nameof(Lifetime));
+            field = value;
+        }
+    }
 
     /// <summary>The family of the relayed transport address; the server's default, IPv4, when null.</summary>
     public AddressFamily? AddressFamily { get; init; }

@@ -54,7 +54,7 @@ public sealed class TurnClient : IAsyncDisposable
         options ??= new TurnAllocationOptions();
         var session = new TurnSession(_connection, credential);
         var response = await session.RequestAsync(StunMethod.Allocate, options.Write, cancellationToken);
-        return _allocation = new TurnAllocation(_connection, session, _options, Read(response));
+        return _allocation = new TurnAllocation(_connection, session, _options, options.Lifetime, Read(response));
     }
 
     /// <summary>Ends the allocation, if there is one, and closes the path.</summary>

@@ -12,5 +12,13 @@ public sealed class TurnClientOptions
     public SslClientAuthenticationOptions? Tls { get; init; }
 
     /// <summary>Received datagrams that wait to be read; when there are more, the oldest is dropped.</summary>
-    public int ReceiveQueueLength { get; init; } = 1024;
+    public int ReceiveQueueLength
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1, nameof(ReceiveQueueLength));
+            field = value;
+        }
+    } = 1024;
 }

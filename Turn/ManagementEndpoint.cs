@@ -6,6 +6,10 @@ namespace WebRtcIms.Turn;
 /// <summary>Where health is asked for: HTTP, apart from the TURN ports.</summary>
 internal static class ManagementEndpoint
 {
+    /// <summary>ASPNETCORE_URLS, or port 8083 of this machine alone.</summary>
+    public static string[] Urls(IConfiguration configuration) =>
+        (configuration["urls"] ?? "http://localhost:8083").Split(';', StringSplitOptions.RemoveEmptyEntries);
+
     public static void Listen(KestrelServerOptions kestrel, string url)
     {
         var address = BindingAddress.Parse(url);

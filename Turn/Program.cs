@@ -11,10 +11,10 @@ try
     builder.AddTurn(settings);
 
     // Kestrel takes its endpoints either from ASPNETCORE_URLS or from code; with TURN in code, management must be there, too.
-    var managementUrls = builder.Configuration["urls"] ?? "http://localhost:8083";
+    var managementUrls = ManagementEndpoint.Urls(builder.Configuration);
     builder.WebHost.ConfigureKestrel(kestrel =>
     {
-        foreach (var url in managementUrls.Split(';')) ManagementEndpoint.Listen(kestrel, url);
+        foreach (var url in managementUrls) ManagementEndpoint.Listen(kestrel, url);
         foreach (var address in settings.ListenAddresses())
             kestrel.Listen(new IPEndPoint(address, settings.Port), listen => listen.UseConnectionHandler<TurnConnectionHandler>());
     });

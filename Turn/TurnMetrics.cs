@@ -13,12 +13,16 @@ internal sealed class TurnMetrics
     private readonly Meter _meter;
     private readonly Counter<long> _requests;
     private readonly Counter<long> _drops;
+    private readonly Histogram<double> _allocationDuration;
 
     public TurnMetrics(IMeterFactory factory)
     {
         _meter = factory.Create("WebRtcIms.Turn");
         _requests = _meter.CreateCounter<long>("turn.requests", description: "STUN and TURN requests, by method and error code (0: success)");
         _drops = _meter.CreateCounter<long>("turn.relay.drops", description: "Packets dropped, by reason");
+        _allocationDuration = _meter.CreateHistogram<double>(
+            "turn.allocation.duration", "s", "From an authenticated Allocate to its answer, by error code (0: success)",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5] });
         _meter.CreateObservableCounter(
             "turn.relay.packets", () => Observe(counter => counter.Packets), description: "Datagrams relayed, by direction");
         _meter.CreateObservableCounter(
@@ -34,6 +38,9 @@ internal sealed class TurnMetrics
 
     public void CountRequest(StunMethod method, StunError error) => _requests.Add(
         1, new KeyValuePair<string, object?>("turn.method", method.ToString()), new KeyValuePair<string, object?>("turn.error_code", (int)error));
+
+    public void RecordAllocation(TimeSpan duration, StunError error) =>
+        _allocationDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("turn.error_code", (int)error));
 
     public void CountDrops(DropReason reason, int count)
     {

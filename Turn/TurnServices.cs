@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Authorization;
@@ -41,20 +42,23 @@ internal static class TurnServices
         services.AddSingleton(settings);
         services.AddSingleton(new AccessTokenKeyRing(keys));
         services.AddSingleton(Random.Shared);
-        services.AddSingleton(provider => new NonceIssuer(
-            NonceKey(settings), settings.BrowserProfile.Enabled || settings.StaticUsers.Count > 0, provider.GetRequiredService<Random>()));
-        services.AddSingleton(new AuthenticationSettings(
+        var authentication = new AuthenticationSettings(
             settings.ServerName,
             settings.Realm,
             settings.BrowserProfile.Enabled,
-            settings.StaticUsers.ConvertAll(user => Credential.FromStaticUser(user.Name, user.Password, settings.Realm))));
+            settings.StaticUsers.ConvertAll(user => Credential.FromStaticUser(user.Name, user.Password, settings.Realm)),
+            settings.SharedSecret is { } secret ? Encoding.UTF8.GetBytes(secret) : null);
+        services.AddSingleton(authentication);
+        services.AddSingleton(provider => new NonceIssuer(
+            NonceKey(settings), authentication.Features(tokens: keys.Count > 0), provider.GetRequiredService<Random>()));
         services.AddSingleton<RequestAuthenticator>();
-        services.AddSingleton(PeerPolicyFrom(settings));
+        services.AddSingleton(PeerPolicyFrom(settings, builder.Configuration));
         services.AddSingleton(provider => new EngineSettings
         {
             RelaysIPv4 = provider.GetRequiredService<RelaySockets>().HasIPv4,
             RelaysIPv6 = provider.GetRequiredService<RelaySockets>().HasIPv6,
             Rfc5766Channels = settings.Rfc5766Channels,
+            ChallengesPerSecond = settings.ChallengesPerSecond,
         });
         services.AddSingleton<RelaySockets>();
         services.AddSingleton(new PortReservations());
@@ -86,11 +90,11 @@ internal static class TurnServices
         ? RandomNumberGenerator.GetBytes(32)
         : HKDF.DeriveKey(HashAlgorithmName.SHA256, Convert.FromBase64String(settings.Keys[0].Key), 32, info: "webrtcims turn nonce"u8.ToArray());
 
-    private static PeerPolicy PeerPolicyFrom(TurnSettings settings)
+    private static PeerPolicy PeerPolicyFrom(TurnSettings settings, IConfiguration configuration)
     {
         var allowed = settings.AllowedPeers.ConvertAll(AddressRange.Parse);
         var denied = settings.DeniedPeers.ConvertAll(AddressRange.Parse);
         if (settings.PeerPolicy == PeerPolicyMode.AllowLoopback) allowed.AddRange(PeerPolicy.Loopback);
-        return new PeerPolicy(allowed, denied, always: []);
+        return new PeerPolicy(allowed, denied, OwnAddresses.Read(settings, configuration));
     }
 }

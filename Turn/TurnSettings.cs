@@ -51,6 +51,12 @@ internal sealed class TurnSettings
 
     public List<StaticUserSettings> StaticUsers { get; set; } = [];
 
+    /// <summary>
+    /// For ephemeral users (<c>{end in Unix seconds}:{anything}</c>, password base64 of HMAC-SHA-1): off unless set. It lets an
+    /// existing deployment move to tokens step by step.
+    /// </summary>
+    public string? SharedSecret { get; set; }
+
     public BrowserProfileSettings BrowserProfile { get; set; } = new();
 
     /// <summary>One address or several, separated by commas; 0.0.0.0 and :: stand for every address of this machine.</summary>
@@ -82,6 +88,12 @@ internal sealed class TurnSettings
 
     public bool Rfc5766Channels { get; set; }
 
+    /// <summary>
+    /// Unauthenticated answers over UDP (401, 438, Binding) for each client address and second, with ten seconds' worth at once;
+    /// 0 for no bound. A call needs a few.
+    /// </summary>
+    public int ChallengesPerSecond { get; set; } = 100;
+
     public CacheUnavailablePolicy OnCacheUnavailable { get; set; }
 
     /// <summary>Every mistake, each with the key to change; empty when there is none.</summary>
@@ -92,10 +104,12 @@ internal sealed class TurnSettings
         if (Workers is < 1 or > 256) yield return "Turn:Workers must be from 1 to 256";
         if (Transport == TransportMode.Epoll && !EpollIsHere) yield return "Turn:Transport: Epoll needs 64-bit Linux; use Auto or Portable";
         if (Port is < 1 or > 65535) yield return "Turn:Port must be from 1 to 65535";
+        if (ChallengesPerSecond is < 0 or > 1_000_000) yield return "Turn:ChallengesPerSecond must be from 0 to 1000000";
         if (RelayPorts.Min < 1024 || RelayPorts.Max > 65535 || RelayPorts.Min > RelayPorts.Max)
             yield return "Turn:RelayPorts:Min and Turn:RelayPorts:Max must be a range within 1024 to 65535";
-        if (Keys.Count == 0 && StaticUsers.Count == 0)
-            yield return "Turn:Keys is empty: give at least one key as Turn:Keys:0:Kid and Turn:Keys:0:Key (or Turn:StaticUsers)";
+        if (Keys.Count == 0 && StaticUsers.Count == 0 && SharedSecret is null)
+            yield return "Turn:Keys is empty: give at least one key as Turn:Keys:0:Kid and Turn:Keys:0:Key (or Turn:StaticUsers, or Turn:SharedSecret)";
+        if (SharedSecret is { Length: < 16 }) yield return "Turn:SharedSecret must have 16 characters or more";
 
         for (var i = 0; i < Keys.Count; i++)
         {

@@ -3,7 +3,7 @@ using Yarp.ReverseProxy.Forwarder;
 namespace WebRtcIms.WicWeb;
 
 /// <summary>
-/// When the WWSF or the eP-CSCF cannot be reached the page gets RFC 9457 problem details with a code and a sentence, not a bare 502.
+/// When a backend cannot be reached the page gets RFC 9457 problem details with a code and a sentence, not a bare 502.
 /// </summary>
 internal static class BackendProblems
 {
@@ -27,11 +27,15 @@ internal static class BackendProblems
     private static Task WriteUnavailableAsync(HttpContext context)
     {
         context.Response.Headers.RetryAfter = RetryAfterSeconds;
-        return context.GetReverseProxyFeature().Route.Config.ClusterId == "ep-cscf"
-            ? WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "ep_cscf_unavailable",
-                "The call service is not available", "The call service (eP-CSCF) does not answer at the moment. Try again in a few seconds.")
-            : WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "wwsf_unavailable",
-                "The web service is not available", "The web service (WWSF) does not answer at the moment. Try again in a few seconds.");
+        return context.GetReverseProxyFeature().Route.Config.ClusterId switch
+        {
+            FlowViewRoutes.ClusterId => WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "flow_view_unavailable",
+                "FlowView is not available", "FlowView does not answer at the moment. Calls work without it."),
+            "ep-cscf" => WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "ep_cscf_unavailable",
+                "The call service is not available", "The call service (eP-CSCF) does not answer at the moment. Try again in a few seconds."),
+            _ => WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "wwsf_unavailable",
+                "The web service is not available", "The web service (WWSF) does not answer at the moment. Try again in a few seconds."),
+        };
     }
 
     private static async Task WriteProblemAsync(HttpContext context, int status, string code, string title, string detail)

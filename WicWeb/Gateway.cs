@@ -7,8 +7,8 @@ namespace WebRtcIms.WicWeb;
 
 /// <summary>
 /// What the gateway forwards: <c>/api/**</c> to the WWSF, with the path as it came; to the eP-CSCF <c>/sip</c> (WebSocket) and who is
-/// online, <c>/api/directory</c>. Nothing else of a backend can be reached: no health endpoint, no token endpoint. The caller's
-/// <c>traceparent</c> goes on through the gateway's own span.
+/// online, <c>/api/directory</c>; and what <see cref="FlowViewRoutes"/> lists. Nothing else of a backend can be reached: no health
+/// endpoint, no token endpoint. The caller's <c>traceparent</c> goes on through the gateway's own span.
 /// </summary>
 internal static class Gateway
 {
@@ -29,6 +29,7 @@ internal static class Gateway
         },
         new() { RouteId = "sip", ClusterId = "ep-cscf", Match = new RouteMatch { Path = "/sip", Methods = ["GET"] } },
         new() { RouteId = "wwsf", ClusterId = "wwsf", Match = new RouteMatch { Path = "/api/{**rest:regex(^[a-z0-9/-]+$)}" } },
+        .. FlowViewRoutes.Routes,
     ];
 
     private static readonly ClusterConfig[] Clusters =
@@ -46,6 +47,7 @@ internal static class Gateway
             // The eP-CSCF pings each connection every 20 s.
             HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(60) },
         },
+        FlowViewRoutes.Cluster,
     ];
 
     public static void AddGateway(this WebApplicationBuilder builder)
@@ -56,6 +58,7 @@ internal static class Gateway
             kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes;
         });
         builder.Services.AddProblemDetails();
+        builder.AddFlowViewRoutes();
         builder.Services.AddSingleton<IDestinationResolver, DiscoveredDestinations>();
         builder.Services.AddReverseProxy()
             .LoadFromMemory(Routes, Clusters)
@@ -68,6 +71,9 @@ internal static class Gateway
             });
     }
 
-    public static void MapGateway(this WebApplication app) =>
+    public static void MapGateway(this WebApplication app)
+    {
+        app.UseRateLimiter();
         app.MapReverseProxy(proxy => proxy.Use(BackendProblems.WriteAsync));
+    }
 }

@@ -5,13 +5,14 @@ using WebRtcIms.Wwsf.Session;
 namespace WebRtcIms.Wwsf;
 
 /// <summary>
-/// How often one caller may ask: log-ins and anonymous sessions by address, TURN tokens by session. The defaults let a room
+/// How often one caller may ask: log-ins and anonymous sessions by address, tokens by session. The defaults let a room
 /// full of people behind one NAT address work, and stop a script.
 /// </summary>
 internal static class Limits
 {
     public const string Logins = "logins";
     public const string AnonymousSessions = "anonymous sessions";
+    public const string ImsTokens = "ims tokens";
     public const string TurnTokens = "turn tokens";
 
     public static void AddLimits(this IHostApplicationBuilder builder, WwsfSettings settings) =>
@@ -22,9 +23,11 @@ internal static class Limits
                     .ExecuteAsync(rejected.HttpContext));
             limiter.AddPolicy(Logins, context => PerMinute(CallerAddress.Of(context), settings.Limits.LoginsPerMinute));
             limiter.AddPolicy(AnonymousSessions, context => PerMinute(CallerAddress.Of(context), settings.Limits.AnonymousSessionsPerMinute));
-            limiter.AddPolicy(TurnTokens, context =>
-                PerMinute(WebSession.From(context.User)?.Sid ?? CallerAddress.Of(context), settings.Limits.TurnTokensPerMinute));
+            limiter.AddPolicy(ImsTokens, context => PerMinute(SessionOf(context), settings.Limits.ImsTokensPerMinute));
+            limiter.AddPolicy(TurnTokens, context => PerMinute(SessionOf(context), settings.Limits.TurnTokensPerMinute));
         });
+
+    private static string SessionOf(HttpContext context) => WebSession.From(context.User)?.Sid ?? CallerAddress.Of(context);
 
     private static RateLimitPartition<string> PerMinute(string caller, int permits) =>
         RateLimitPartition.GetTokenBucketLimiter(caller, _ => new TokenBucketRateLimiterOptions

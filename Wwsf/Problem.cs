@@ -30,12 +30,23 @@ internal sealed record Problem(int Status, string Code, string Title, string Det
         "The authorization server refused",
         "The authorization server (WAF) did not give the web service a token. An operator has to check the client registration of the WWSF.");
 
+    /// <summary>Logged in, and no subscription belongs to the user.</summary>
+    public static Problem NoSubscription { get; } = new(403, "no_subscription",
+        "No phone identity", "Your account has no phone identity, so it cannot call or be called. Ask the operator to give it one.");
+
+    /// <summary>Scenario 3: every identity of the pool is leased or in quarantine.</summary>
+    public static Problem NoFreeIdentity(TimeSpan retryAfter) => new(503, "no_free_identity",
+        "All guest lines are in use", "All guest lines are in use. Try again in a minute, or log in with an account of your own.", retryAfter);
+
+    public static Problem LeasesUnavailable { get; } = new(503, "leases_unavailable",
+        "No guest line right now", "The web service cannot look up which guest lines are free. Try again in a few seconds, or log in.", SoonAgain);
+
     public static Problem RateLimited(TimeSpan retryAfter) => new(429, "rate_limited",
         "Too many tries", "You have asked very often in a short time. Wait a moment, then try again.", retryAfter);
 
     public static Problem WafUnavailable(TimeSpan? retryAfter = null) => new(503, "waf_unavailable",
         "The authorization server does not answer",
-        "The web service cannot reach the authorization server (WAF), so there is no token for the relay. Try again in a few seconds.",
+        "The web service cannot reach the authorization server (WAF), so it has no token for you. Try again in a few seconds.",
         retryAfter ?? SoonAgain);
 
     /// <summary>What to say about an answer that the framework gave, such as 404 or 500.</summary>

@@ -1,10 +1,12 @@
 using Microsoft.AspNetCore.Connections;
 using WebRtcIms.Wwsf;
+using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Session;
 using WebRtcIms.Wwsf.TurnToken;
 using WebRtcIms.Wwsf.Users;
+using WebRtcIms.Wwsf.Waf;
 
-// The web service of figure X.5.3.2-1: sessions for the page, and TURN tokens from the WAF for those who have one.
+// The web service of figure X.5.3.2-1: sessions for the page, and for those who have one tokens from the WAF.
 try
 {
     var builder = WebApplication.CreateBuilder(args);
@@ -14,7 +16,8 @@ try
     builder.AddLimits(settings);
     builder.AddUsers(settings);
     builder.AddSessions(settings);
-    builder.AddTurnTokens();
+    builder.AddIms();
+    builder.AddWafClient();
 
     var app = builder.Build();
     app.UseWebApi();
@@ -23,6 +26,7 @@ try
     app.UseRateLimiter();
     app.MapDefaultEndpoints();
     app.MapSession();
+    app.MapImsToken();
     app.MapTurnToken();
     await app.RunAsync();
     return 0;

@@ -11,10 +11,13 @@ internal static class WwsfTracing
 
     public static Activity? StartStep(int step, string name)
     {
-        var activity = Source.StartActivity(name);
+        var activity = Start(name);
         activity?.SetTag(ServiceTelemetry.ImsStep, step);
         return activity;
     }
+
+    /// <summary>A span beside the figure's steps.</summary>
+    public static Activity? Start(string name) => Source.StartActivity(name);
 
     /// <summary>Marks the step as failed; <paramref name="code"/> is the code of the problem that the page is told.</summary>
     public static void Fail(this Activity? activity, string code)
@@ -28,16 +31,20 @@ internal static class WwsfTracing
 internal sealed class WwsfMetrics
 {
     private readonly Counter<long> _turnTokens;
+    private readonly Counter<long> _imsTokens;
     private readonly Counter<long> _sessions;
 
     public WwsfMetrics(IMeterFactory factory)
     {
         var meter = factory.Create("WebRtcIms.Wwsf");
         _turnTokens = meter.CreateCounter<long>("wwsf.turn_tokens", description: "Requests for a TURN token, by outcome");
+        _imsTokens = meter.CreateCounter<long>("wwsf.ims_tokens", description: "Requests for a registration token, by outcome");
         _sessions = meter.CreateCounter<long>("wwsf.sessions", description: "Sessions asked for, by kind (user, anonymous) and outcome");
     }
 
     public void CountTurnToken(string outcome) => _turnTokens.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
+
+    public void CountImsToken(string outcome) => _imsTokens.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
 
     public void CountSession(string kind, string outcome) => _sessions.Add(
         1, new KeyValuePair<string, object?>("kind", kind), new KeyValuePair<string, object?>("outcome", outcome));

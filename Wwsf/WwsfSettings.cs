@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.Data.Sqlite;
+using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Wwsf;
@@ -20,8 +21,16 @@ internal sealed partial class WwsfSettings
 
     public required Redacted<string> WafClientSecret { get; init; }
 
-    /// <summary>A session ends this long after it began, used or not.</summary>
+    /// <summary>The domain of all identities in the IMS.</summary>
+    public required string HomeDomain { get; init; }
+
+    public required PoolSettings Pool { get; init; }
+
+    /// <summary>A session ends this long after it began, used or not; one that is registered then goes on until it is not.</summary>
     public required TimeSpan SessionLifetime { get; init; }
+
+    /// <summary>Whatever is registered: the user is asked again after this time.</summary>
+    public TimeSpan MaxSessionLifetime => 2 * SessionLifetime;
 
     public required LimitSettings Limits { get; init; }
 
@@ -40,14 +49,18 @@ internal sealed partial class WwsfSettings
             TurnUris = ReadTurnUris(reader, environment),
             WafClientId = reader.Text("Wwsf:Waf:ClientId", "wwsf"),
             WafClientSecret = new(reader.Text("Wwsf:Waf:ClientSecret")),
+            HomeDomain = ReadHomeDomain(reader),
+            Pool = ReadPool(reader),
             SessionLifetime = reader.Duration("Wwsf:SessionLifetime", TimeSpan.FromHours(12), TimeSpan.FromMinutes(1), TimeSpan.FromDays(30)),
             Limits = new LimitSettings(
                 reader.Number("Wwsf:Limits:LoginsPerMinute", 60),
                 reader.Number("Wwsf:Limits:AnonymousSessionsPerMinute", 120),
-                reader.Number("Wwsf:Limits:TurnTokensPerMinute", 60)),
+                reader.Number("Wwsf:Limits:TurnTokensPerMinute", 60),
+                reader.Number("Wwsf:Limits:ImsTokensPerMinute", 60)),
             KnownProxies = ReadKnownProxies(reader),
             Store = ReadStore(reader, configuration.GetConnectionString("wwsf") ?? "Data Source=.data/wwsf.db", environment),
         };
+        CheckRedis(reader, configuration.GetConnectionString("redis"));
         reader.ThrowIfAnyProblem();
         return settings;
     }
@@ -62,6 +75,38 @@ internal sealed partial class WwsfSettings
         foreach (var (uri, index) in uris.Select((uri, index) => (uri, index)).Where(entry => !TurnUri().IsMatch(entry.uri)))
             reader.Problem($"{key}:{index}", $"'{uri}' is no TURN URI such as turn:turn.example.com:3478?transport=udp");
         return uris;
+    }
+
+    private static string ReadHomeDomain(SettingsReader reader)
+    {
+        const string key = "Wwsf:HomeDomain";
+        var domain = reader.Text(key, "webrtcims.local");
+        if (Uri.CheckHostName(domain) != UriHostNameType.Dns) reader.Problem(key, $"'{domain}' is no domain name such as ims.example.com");
+        return domain;
+    }
+
+    private static PoolSettings ReadPool(SettingsReader reader)
+    {
+        var name = reader.Text("Wwsf:Pool:Name", "guest");
+        if (!name.All(char.IsAsciiLetterOrDigit)) reader.Problem("Wwsf:Pool:Name", $"'{name}' must be letters and digits");
+        return new PoolSettings(
+            name,
+            reader.Number("Wwsf:Pool:Size", 50, PoolSettings.MaxSize),
+            reader.Text("Wwsf:Pool:DisplayName", "Guest"),
+            reader.Duration("Wwsf:Pool:Lease", TimeSpan.FromMinutes(15), TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
+            reader.Duration("Wwsf:Pool:Quarantine", TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)));
+    }
+
+    private static void CheckRedis(SettingsReader reader, string? connectionString)
+    {
+        try
+        {
+            if (!string.IsNullOrWhiteSpace(connectionString)) ConfigurationOptions.Parse(connectionString);
+        }
+        catch (ArgumentException)
+        {
+            reader.Problem("ConnectionStrings:redis", "is no Redis address such as 127.0.0.1:6379");
+        }
     }
 
     private static List<IPNetwork> ReadKnownProxies(SettingsReader reader)
@@ -97,7 +142,17 @@ internal sealed partial class WwsfSettings
 }
 
 /// <summary>How often a minute; a limit that was not used up lets that many through at once.</summary>
-internal sealed record LimitSettings(int LoginsPerMinute, int AnonymousSessionsPerMinute, int TurnTokensPerMinute);
+internal sealed record LimitSettings(int LoginsPerMinute, int AnonymousSessionsPerMinute, int TurnTokensPerMinute, int ImsTokensPerMinute);
+
+/// <summary>
+/// The identities that this WWSF holds for guests: <c>{Name}-1</c> to <c>{Name}-{Size}</c> of the home domain, as the eP-CSCF
+/// has them, too. Without use a lease lasts this long; after it, nobody has the identity for the time of the quarantine.
+/// </summary>
+internal sealed record PoolSettings(string Name, int Size, string DisplayName, TimeSpan Lease, TimeSpan Quarantine)
+{
+    /// <summary>What an eP-CSCF knows at most.</summary>
+    public const int MaxSize = 10_000;
+}
 
 /// <summary>The database file, and its directory: the keys that protect the cookies lie there, too.</summary>
 internal sealed record StoreSettings(string ConnectionString, string Directory)
@@ -141,11 +196,11 @@ internal sealed class SettingsReader(IConfiguration configuration)
 
     public List<string> List(string key) => [.. configuration.GetSection(key).GetChildren().Select(child => child.Value).OfType<string>()];
 
-    public int Number(string key, int fallback)
+    public int Number(string key, int fallback, int max = int.MaxValue)
     {
         if (configuration[key] is not { } text) return fallback;
-        if (int.TryParse(text, CultureInfo.InvariantCulture, out var number) && number > 0) return number;
-        Problem(key, $"must be a whole number from 1, not '{text}'");
+        if (int.TryParse(text, CultureInfo.InvariantCulture, out var number) && number > 0 && number <= max) return number;
+        Problem(key, $"must be a whole number from 1{(max < int.MaxValue ? $" to {max}" : "")}, not '{text}'");
         return fallback;
     }
 

@@ -122,6 +122,10 @@ public static class BuilderExtensions
         builder.WithEnvironment(async context =>
             context.EnvironmentVariables[name] = await parameter.Resource.GetValueAsync(context.CancellationToken) ?? "");
 
+    public static IResourceBuilder<T> WithEnvironment<T>(this IResourceBuilder<T> builder, string name, EndpointReference endpoint)
+        where T : IResourceWithEnvironment =>
+        builder.WithEnvironment(context => context.EnvironmentVariables[name] = endpoint.Url);
+
     public static IResourceBuilder<T> WithEnvironment<T>(this IResourceBuilder<T> builder, Action<EnvironmentCallbackContext> callback)
         where T : IResourceWithEnvironment =>
         builder.WithEnvironment(context =>

@@ -31,6 +31,10 @@ public sealed class EndpointAnnotation(ProtocolType protocol, string uriScheme, 
     internal int? AllocatedPort { get; set; }
 
     internal bool IsHttp => UriScheme is "http" or "https";
+
+    /// <summary>For people: a URL, or what else one has to know.</summary>
+    internal string Address =>
+        IsHttp ? $"{UriScheme}://{TargetHost}:{AllocatedPort}" : $"{TargetHost}:{AllocatedPort}/{Protocol.ToString().ToLowerInvariant()}";
 }
 
 /// <summary>An endpoint of a resource by name; host, port and URL are known once the application has started.</summary>

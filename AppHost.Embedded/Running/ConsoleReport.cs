@@ -44,11 +44,7 @@ internal sealed class ConsoleReport(IReadOnlyList<IResource> resources)
 
     private static string Addresses(IResource resource)
     {
-        var urls = resource.All<EndpointAnnotation>()
-            .Select(endpoint => endpoint.IsHttp
-                ? new EndpointReference(resource, endpoint.Name).Url
-                : $"{endpoint.TargetHost}:{endpoint.AllocatedPort}/{endpoint.Protocol.ToString().ToLowerInvariant()}")
-            .ToList();
+        var urls = resource.All<EndpointAnnotation>().Select(endpoint => endpoint.Address).ToList();
         return urls.Count == 0 ? "" : $" at {string.Join(", ", urls)}";
     }
 

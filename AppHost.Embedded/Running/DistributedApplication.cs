@@ -20,6 +20,7 @@ public sealed class DistributedApplication : IAsyncDisposable, IDisposable
     private readonly ConsoleReport? _console;
     private readonly Dictionary<string, ResourceRunner> _runners;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly ResourceService _resourceService;
     private readonly Lazy<ProcessGuard> _guard = new(() => new ProcessGuard());
     private Task _starts = Task.CompletedTask;
 
@@ -37,6 +38,7 @@ public sealed class DistributedApplication : IAsyncDisposable, IDisposable
                 Notice = text => _console?.Say(text),
             });
         ResourceCommands = new ResourceCommandService(_runners);
+        _resourceService = new ResourceService(resources, ResourceNotifications, Logs, ResourceCommands);
         _console?.Follow(Logs, ResourceNotifications);
     }
 
@@ -115,6 +117,7 @@ public sealed class DistributedApplication : IAsyncDisposable, IDisposable
     {
         if (!_stopping.IsCancellationRequested) await StopAsync();
         if (_guard.IsValueCreated) _guard.Value.Dispose();
+        await _resourceService.DisposeAsync();
         _host.Dispose();
     }
 
@@ -123,11 +126,19 @@ public sealed class DistributedApplication : IAsyncDisposable, IDisposable
         RedisResource redis => _ => Task.FromResult<IInstance>(GarnetInstance.Start(redis)),
         ProjectResource project => async cancellationToken => ProjectProcess.Start(
             project.All<ProjectAnnotation>().Single().Metadata,
-            await environment.BuildAsync(project, cancellationToken),
+            await EnvironmentOfAsync(project, environment, cancellationToken),
             _guard.Value,
             (line, isError) => Logs.Write(project.Name, line, isError)),
         _ => null,
     };
+
+    private async Task<IReadOnlyDictionary<string, string>> EnvironmentOfAsync(
+        ProjectResource project, EnvironmentOfProject environment, CancellationToken cancellationToken)
+    {
+        var variables = await environment.BuildAsync(project, cancellationToken);
+        if (project.Name != ResourceService.Dashboard) return variables;
+        return variables.Concat(await _resourceService.EnvironmentAsync(cancellationToken)).ToDictionary();
+    }
 
     private async Task AllHealthyAsync(CancellationToken cancellationToken)
     {

@@ -36,15 +36,16 @@ internal sealed class EnvironmentOfProject(IConfiguration configuration, IHostEn
         return variables;
     }
 
-    // Only when a collector is configured for the host: without one the services export nothing.
+    // As Aspire, which always has a dashboard, tells who a service is whether or not the host's configuration names a collector.
     private void AddTelemetry(Dictionary<string, string> variables, string service)
     {
-        var collector = configuration["OTEL_EXPORTER_OTLP_ENDPOINT"];
-        if (string.IsNullOrWhiteSpace(collector)) return;
+        if (configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is { } collector && !string.IsNullOrWhiteSpace(collector))
+        {
+            variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector;
+            variables["OTEL_EXPORTER_OTLP_PROTOCOL"] = configuration["OTEL_EXPORTER_OTLP_PROTOCOL"] ?? "http/protobuf";
+            if (configuration["OTEL_EXPORTER_OTLP_HEADERS"] is { } headers) variables["OTEL_EXPORTER_OTLP_HEADERS"] = headers;
+        }
 
-        variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector;
-        variables["OTEL_EXPORTER_OTLP_PROTOCOL"] = configuration["OTEL_EXPORTER_OTLP_PROTOCOL"] ?? "http/protobuf";
-        if (configuration["OTEL_EXPORTER_OTLP_HEADERS"] is { } headers) variables["OTEL_EXPORTER_OTLP_HEADERS"] = headers;
         variables["OTEL_SERVICE_NAME"] = service;
         variables["OTEL_RESOURCE_ATTRIBUTES"] = $"service.instance.id={service}-{_run}";
         variables["OTEL_DOTNET_EXPERIMENTAL_OTLP_RETRY"] = "in_memory";

@@ -93,6 +93,11 @@ public sealed class ResourceNotificationService
         throw new OperationCanceledException(cancellationToken);
     }
 
+    internal ResourceEvent? Latest(string resourceName)
+    {
+        lock (_lock) return _latest.GetValueOrDefault(resourceName);
+    }
+
     internal void Publish(IResource resource, CustomResourceSnapshot snapshot)
     {
         var change = new ResourceEvent(resource, resource.Name, snapshot);

@@ -10,7 +10,7 @@ namespace Aspire.Hosting.Running;
 internal sealed class ResourceRunner(
     IResource resource, Func<CancellationToken, Task<IInstance>> launch, ResourceNotificationService notifications) : IDisposable
 {
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(3.5);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
     private static readonly HttpClient Probe = new() { Timeout = TimeSpan.FromSeconds(5) };

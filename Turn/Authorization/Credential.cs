@@ -40,6 +40,9 @@ internal sealed class Credential
 
     private AccessToken Content { get; init; }
 
+    /// <summary>When an ephemeral user name ends; null for every other credential.</summary>
+    private DateTimeOffset? EndsAt { get; init; }
+
     public ReadOnlySpan<byte> Username => _username;
 
     /// <summary>
@@ -88,8 +91,39 @@ internal sealed class Credential
         return new Credential(username, md5, md5, sha256);
     }
 
-    /// <summary>Seconds that may still be granted: what is left of the token, or no bound for a static user.</summary>
-    public uint RemainingSeconds(DateTimeOffset now) => Token is null ? uint.MaxValue : Content.RemainingSeconds(now);
+    /// <summary>
+    /// The ephemeral credential that many deployments use: the user name begins with the time at which it ends, in seconds since
+    /// 1970, and the password is base64 of its HMAC-SHA-1 under a secret shared with whoever made it. Null when the time is
+    /// missing.
+    /// </summary>
+    public static Credential? FromSharedSecret(ReadOnlySpan<byte> username, byte[] secret, ReadOnlySpan<byte> realm)
+    {
+        if (!Utf8Parser.TryParse(username, out uint ends, out var length)) return null;
+        if (length < username.Length && username[length] != (byte)':') return null;
+
+        Span<byte> hash = stackalloc byte[HMACSHA1.HashSizeInBytes];
+        HMACSHA1.HashData(secret, username, hash);
+        Span<byte> password = stackalloc byte[Base64.GetMaxEncodedToUtf8Length(hash.Length)];
+        Base64.EncodeToUtf8(hash, password, out _, out _);
+        var (md5, sha256) = LongTermKeys(username, realm, password);
+        CryptographicOperations.ZeroMemory(password);
+        return new Credential(username.ToArray(), md5, md5, sha256) { EndsAt = DateTimeOffset.FromUnixTimeSeconds(ends) };
+    }
+
+    /// <summary>Seconds that may still be granted: what is left of the token or of the ephemeral name, or no bound for a static user.</summary>
+    public uint RemainingSeconds(DateTimeOffset now)
+    {
+        if (Token is not null) return Content.RemainingSeconds(now);
+        return EndsAt is { } end ? (uint)Math.Clamp(Math.Ceiling((end - now).TotalSeconds), 0, uint.MaxValue) : uint.MaxValue;
+    }
+
+    /// <summary>USERHASH (RFC 8489 §14.4), 32 octets.</summary>
+    public byte[] UserHash(ReadOnlySpan<byte> realm)
+    {
+        var hash = new byte[SHA256.HashSizeInBytes];
+        LongTermKey.ComputeUserHash(_username, realm, hash);
+        return hash;
+    }
 
     /// <summary>Verifies the strongest integrity that the request has; both HMACs compare in fixed time.</summary>
     public bool Verifies(in StunMessageReader request, PasswordAlgorithm passwordAlgorithm)

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using System.Text;
 using WebRtcIms.Turn.Engine;
 
 namespace WebRtcIms.Turn.Authorization;
@@ -17,6 +18,19 @@ internal enum NonceStatus
     Forged,
 }
 
+/// <summary>What a nonce says that the server can do: 24 bits, the first is the most significant one (RFC 8489 §18.1).</summary>
+[Flags]
+internal enum SecurityFeatures
+{
+    None = 0,
+
+    /// <summary>PASSWORD-ALGORITHMS is offered.</summary>
+    PasswordAlgorithms = 0x800000,
+
+    /// <summary>USERHASH is taken in place of USERNAME.</summary>
+    UsernameAnonymity = 0x400000,
+}
+
 /// <summary>
 /// Nonces that need no memory: time and randomness under an HMAC with the client's transport address. A flood of first
 /// requests leaves nothing behind, and every node of a fleet with the same key accepts the nonces of the others.
@@ -25,7 +39,7 @@ internal enum NonceStatus
 /// Layout: <c>obMatJos2</c>, four characters of security features (RFC 8489 §9.2), then base64url of six octets of
 /// milliseconds, two of randomness and twelve of HMAC-SHA-256.
 /// </remarks>
-internal sealed class NonceIssuer(byte[] key, bool offersPasswordAlgorithms, Random random)
+internal sealed class NonceIssuer(byte[] key, SecurityFeatures features, Random random)
 {
     /// <summary>In octets.</summary>
     public const int Length = 9 + 4 + 27;
@@ -36,8 +50,8 @@ internal sealed class NonceIssuer(byte[] key, bool offersPasswordAlgorithms, Ran
     private const int StampLength = 8;
     private const int TagLength = 12;
 
-    /// <summary>Bit 0 of the security features: PASSWORD-ALGORITHMS is offered (RFC 8489 §9.2).</summary>
-    private readonly byte[] _cookie = offersPasswordAlgorithms ? "obMatJos2gAAA"u8.ToArray() : "obMatJos2AAAA"u8.ToArray();
+    private readonly byte[] _cookie = Encoding.ASCII.GetBytes(
+        "obMatJos2" + Convert.ToBase64String([(byte)((int)features >> 16), (byte)((int)features >> 8), (byte)features]));
 
     /// <summary>Writes a nonce for this client; <see cref="Length"/> octets.</summary>
     public void Issue(in FiveTuple flow, EngineTime time, Span<byte> destination)

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Unicode;
 using WebRtcIms.Stun.Integrity;
@@ -13,8 +14,20 @@ namespace WebRtcIms.Turn.Authorization;
 /// <param name="Realm">REALM.</param>
 /// <param name="BrowserProfile">Whether a token may travel in USERNAME.</param>
 /// <param name="StaticUsers">Long-term users of the configuration.</param>
+/// <param name="SharedSecret">What ephemeral user names are made with; null when there are none.</param>
 internal sealed record AuthenticationSettings(
-    string ServerName, string Realm, bool BrowserProfile, IReadOnlyList<Credential> StaticUsers);
+    string ServerName, string Realm, bool BrowserProfile, IReadOnlyList<Credential> StaticUsers, byte[]? SharedSecret = null)
+{
+    public bool AcceptsPasswords => BrowserProfile || StaticUsers.Count > 0 || SharedSecret is not null;
+
+    /// <summary>
+    /// A user's hash tells who it is only where all users are known beforehand: the names of tokens and ephemeral users carry
+    /// what is needed to check them.
+    /// </summary>
+    public SecurityFeatures Features(bool tokens) =>
+        (AcceptsPasswords ? SecurityFeatures.PasswordAlgorithms : SecurityFeatures.None)
+        | (StaticUsers.Count > 0 && !tokens && SharedSecret is null ? SecurityFeatures.UsernameAnonymity : SecurityFeatures.None);
+}
 
 /// <summary>The result of authentication: an error, or what the request proved.</summary>
 /// <param name="Error">None, 400, 401, 420 or 438.</param>
@@ -41,20 +54,20 @@ internal sealed class RequestAuthenticator(AuthenticationSettings settings, Acce
     private readonly byte[] _serverName = Encoding.UTF8.GetBytes(settings.ServerName);
     private readonly byte[] _realm = Encoding.UTF8.GetBytes(settings.Realm);
 
+    private readonly byte[][] _userHashes = [.. settings.StaticUsers.Select(user => user.UserHash(Encoding.UTF8.GetBytes(settings.Realm)))];
+
     /// <summary>Whether tokens are taken at all; if not, ACCESS-TOKEN is an unknown attribute (RFC 7635 §7).</summary>
     public bool AcceptsTokens { get; } = !keys.IsEmpty;
-
-    private bool AcceptsPasswords => settings.BrowserProfile || settings.StaticUsers.Count > 0;
 
     public Authentication Authenticate(in StunMessageReader request, in FiveTuple flow, Allocation? allocation, EngineTime time)
     {
         // RFC 8489 §9.2.4, first: no integrity, so it is a request for a challenge.
         if (!request.HasMessageIntegrity && !request.HasMessageIntegritySha256) return new(StunError.Unauthenticated);
 
-        if (!request.TryGet(StunAttributeType.Username, out var username) || username.Length is 0 or > MaxUsername) return new(StunError.BadRequest);
+        if (!TryReadUsername(request, out var username)) return new(StunError.BadRequest);
         if (!request.TryGet(StunAttributeType.Realm, out var realm) || realm.Length is 0 or > MaxRealmOrNonce) return new(StunError.BadRequest);
         if (!request.TryGet(StunAttributeType.Nonce, out var nonce) || nonce.Length is 0 or > MaxRealmOrNonce) return new(StunError.BadRequest);
-        if (!Utf8.IsValid(username) || !Utf8.IsValid(realm)) return new(StunError.BadRequest);
+        if (!Utf8.IsValid(realm)) return new(StunError.BadRequest);
 
         var nonceStatus = nonces.Check(nonce, flow, time);
         if (nonceStatus == NonceStatus.Forged) return new(StunError.StaleNonce);
@@ -76,8 +89,21 @@ internal sealed class RequestAuthenticator(AuthenticationSettings settings, Acce
         nonces.Issue(flow, time, nonce);
         response.Write(StunAttributeType.Realm, _realm);
         response.Write(StunAttributeType.Nonce, nonce);
-        if (AcceptsPasswords) response.Write(StunAttributeType.PasswordAlgorithms, OfferedAlgorithms);
+        if (settings.AcceptsPasswords) response.Write(StunAttributeType.PasswordAlgorithms, OfferedAlgorithms);
         if (AcceptsTokens) response.Write(StunAttributeType.ThirdPartyAuthorization, _serverName);
+    }
+
+    /// <summary>USERNAME, or the name that USERHASH stands for: nobody's, when the hash is nobody's (RFC 8489 §9.2.4).</summary>
+    private bool TryReadUsername(in StunMessageReader request, out ReadOnlySpan<byte> username)
+    {
+        if (request.TryGet(StunAttributeType.Username, out username)) return username.Length is > 0 and <= MaxUsername && Utf8.IsValid(username);
+        if (!request.TryGet(StunAttributeType.UserHash, out var hash) || hash.Length != SHA256.HashSizeInBytes) return false;
+        for (var i = 0; i < _userHashes.Length; i++)
+        {
+            if (hash.SequenceEqual(_userHashes[i])) username = settings.StaticUsers[i].Username;
+        }
+
+        return true;
     }
 
     /// <summary>
@@ -87,7 +113,7 @@ internal sealed class RequestAuthenticator(AuthenticationSettings settings, Acce
     private bool TryReadPasswordAlgorithm(in StunMessageReader request, out PasswordAlgorithm algorithm)
     {
         algorithm = PasswordAlgorithm.Md5;
-        if (!AcceptsPasswords) return true;
+        if (!settings.AcceptsPasswords) return true;
 
         var hasList = request.TryGet(StunAttributeType.PasswordAlgorithms, out var list);
         var hasChoice = request.TryGet(StunAttributeType.PasswordAlgorithm, out var choice);
@@ -113,7 +139,8 @@ internal sealed class RequestAuthenticator(AuthenticationSettings settings, Acce
             if (user.Username.SequenceEqual(username)) return user;
         }
 
-        return null;
+        if (settings.SharedSecret is not { } secret || Credential.FromSharedSecret(username, secret, _realm) is not { } ephemeral) return null;
+        return ephemeral.RemainingSeconds(time.Utc) > 0 ? ephemeral : null;
     }
 
     private Credential? FromBrowserUsername(ReadOnlySpan<byte> username, int separator, EngineTime time)

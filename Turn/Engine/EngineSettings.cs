@@ -27,4 +27,7 @@ internal sealed record EngineSettings
 
     /// <summary>How long a reserved port waits for its RESERVATION-TOKEN; RFC 8656 §7.2 wants 30 s at least.</summary>
     public TimeSpan ReservationLifetime { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Unauthenticated answers over UDP for each address and second; 0 for no bound.</summary>
+    public int ChallengesPerSecond { get; init; }
 }

@@ -35,6 +35,9 @@ internal enum DropReason : byte
     PeerForbidden,
     Busy,
 
+    /// <summary>The address has had its share of unauthenticated answers.</summary>
+    OverBudget,
+
     /// <summary>The kernel did not take it: its queue is full, or there is no route.</summary>
     NotSent,
 }

@@ -10,11 +10,17 @@ namespace WebRtcIms.Turn.Engine;
 /// <remarks>
 /// An IPv4 address written into an IPv6 one (mapped, compatible, 6to4, Teredo, NAT64, ISATAP) is checked as both: what it
 /// wraps must be allowed, too. Tunnelled forms are denied altogether (RFC 8656 §21.4).
-/// Order: a range of <paramref name="always"/> is denied whatever else is configured; then allowed ranges; then denied
-/// ones; then the special-purpose ranges.
+/// Order: what the server itself listens on or depends on is denied whatever else is configured; then allowed ranges pass; then
+/// denied ones and the special-purpose ranges do not.
 /// </remarks>
+/// <param name="allowed">Ranges that pass although they are special.</param>
+/// <param name="denied">Ranges that do not pass although they are public.</param>
+/// <param name="own">
+/// The server's listeners, its management port, Redis and the collector: a relay that reaches these is a way in, or a loop
+/// (RFC 8656 §21.1.7). Relays themselves may be peers: two clients of one server are.
+/// </param>
 internal sealed class PeerPolicy(
-    IReadOnlyList<AddressRange> allowed, IReadOnlyList<AddressRange> denied, IReadOnlyList<AddressRange> always)
+    IReadOnlyList<AddressRange> allowed, IReadOnlyList<AddressRange> denied, IReadOnlySet<TransportAddress> own)
 {
     private static readonly AddressRange[] SpecialPurpose = Ranges(
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
@@ -30,10 +36,13 @@ internal sealed class PeerPolicy(
     public bool Allows(InternetAddress peer)
     {
         if (TryUnwrap(peer, out var inner) && !Allows(inner)) return false;
-        if (IsIn(always, peer)) return false;
         if (IsIn(allowed, peer)) return true;
         return !IsIn(denied, peer) && !IsIn(SpecialPurpose, peer);
     }
+
+    /// <summary>Whether a peer is one of the server's own addresses.</summary>
+    public bool IsOwn(in TransportAddress peer) =>
+        own.Contains(peer) || (TryUnwrap(peer.Address, out var inner) && own.Contains(peer with { Address = inner }));
 
     private static bool IsIn(IReadOnlyList<AddressRange> ranges, InternetAddress address)
     {

@@ -44,7 +44,7 @@ internal sealed partial class TurnEngine
         if (!request.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer) || peer.Port == 0)
             return Refuse(request, StunError.BadRequest, proof, reply);
 
-        var error = CheckPeer(allocation, peer.Address);
+        var error = peerPolicy.IsOwn(peer) ? StunError.Forbidden : CheckPeer(allocation, peer.Address);
         if (error != StunError.None) return Refuse(request, error, proof, reply);
 
         var ofNumber = allocation.Channel(number);

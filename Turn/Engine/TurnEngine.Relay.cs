@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
 
@@ -38,6 +39,35 @@ internal sealed partial class TurnEngine
             : WriteDataIndication(allocation, peer, buffer, length);
     }
 
+    /// <summary>
+    /// Handles what the network said about a datagram that this allocation had sent: a Data indication with ICMP, also where a
+    /// channel is bound (RFC 8656 §11.5, §12.7).
+    /// </summary>
+    /// <param name="allocation">Whose datagram it was.</param>
+    /// <param name="peer">Where it was to go.</param>
+    /// <param name="error">What was said.</param>
+    /// <param name="time">Now.</param>
+    /// <param name="reply">At least <see cref="ReplyBufferLength"/> octets.</param>
+    public Outcome HandleIcmp(Allocation allocation, in TransportAddress peer, IcmpError error, EngineTime time, Span<byte> reply)
+    {
+        if (time.Milliseconds >= allocation.ExpiresAt) return Outcome.Drop(DropReason.NoAllocation);
+        if (!allocation.HasPermission(peer.Address, time.Milliseconds)) return Outcome.Drop(DropReason.NoPermission);
+        var family = peer.Address.Family;
+        if (!error.IsForClients(family)) return Outcome.Drop(DropReason.UnexpectedMessage);
+
+        // 16 reserved bits, 7 of type, 9 of code, 32 of error data (RFC 8656 §18.13).
+        Span<byte> value = stackalloc byte[8];
+        value[..2].Clear();
+        BinaryPrimitives.WriteUInt16BigEndian(value[2..], (ushort)((error.Type << 9) | error.Code));
+        BinaryPrimitives.WriteUInt32BigEndian(value[4..], error.ErrorData(family));
+        Span<byte> transaction = stackalloc byte[TransactionId.Length];
+        random.NextBytes(transaction);
+        var indication = new StunMessageWriter(reply, StunMethod.Data, StunClass.Indication, new TransactionId(transaction));
+        indication.WriteXorAddress(StunAttributeType.XorPeerAddress, peer);
+        indication.Write(StunAttributeType.Icmp, value);
+        return Outcome.ToClient(allocation, 0, indication.Length);
+    }
+
     private Outcome HandleChannelData(ReadOnlySpan<byte> packet, in FiveTuple flow, EngineTime time)
     {
         if (!ChannelData.TryRead(packet, out var number, out var payload)) return Outcome.Drop(DropReason.Malformed);
@@ -59,6 +89,7 @@ internal sealed partial class TurnEngine
         if (!indication.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer)) return Outcome.Drop(DropReason.Malformed);
         if (!indication.TryGet(StunAttributeType.Data, out var payload)) return Outcome.Drop(DropReason.Malformed);
         if (!allocation.HasPermission(peer.Address, time.Milliseconds)) return Outcome.Drop(DropReason.NoPermission);
+        if (peerPolicy.IsOwn(peer)) return Outcome.Drop(DropReason.PeerForbidden);
 
         indication.Octets.Overlaps(payload, out var offset);
         return ToPeer(allocation, peer, offset, payload.Length);

@@ -34,6 +34,7 @@ internal sealed partial class TurnEngine(
     private const int MaxUnknownReported = 16;
 
     private readonly byte[] _software = Encoding.UTF8.GetBytes(settings.Software);
+    private readonly ChallengeBudget _challenges = new(settings.ChallengesPerSecond, random.Next());
     private readonly Dictionary<FiveTuple, Allocation> _allocations = [];
     private readonly Dictionary<FiveTuple, PendingAllocation> _pending = [];
 
@@ -60,7 +61,7 @@ internal sealed partial class TurnEngine(
 
         return (message.Class, message.Method) switch
         {
-            (StunClass.Request, StunMethod.Binding) => HandleBinding(message, flow, reply),
+            (StunClass.Request, StunMethod.Binding) => HandleBinding(message, flow, time, reply),
             (StunClass.Request, StunMethod.Allocate or StunMethod.Refresh or StunMethod.CreatePermission or StunMethod.ChannelBind) =>
                 HandleRequest(message, flow, path, time, reply),
             (StunClass.Indication, StunMethod.Send) => HandleSend(message, flow, time),
@@ -96,8 +97,9 @@ internal sealed partial class TurnEngine(
     }
 
     /// <summary>Binding needs no credentials (RFC 8489 §12).</summary>
-    private Outcome HandleBinding(in StunMessageReader request, in FiveTuple flow, Span<byte> reply)
+    private Outcome HandleBinding(in StunMessageReader request, in FiveTuple flow, EngineTime time, Span<byte> reply)
     {
+        if (!MayAnswer(flow, time)) return Outcome.Drop(DropReason.OverBudget);
         if (RefuseUnknownAttributes(request, default, reply, out var refusal)) return refusal;
         var response = new StunMessageWriter(reply, StunMethod.Binding, StunClass.SuccessResponse, request.TransactionId);
         response.WriteXorAddress(StunAttributeType.XorMappedAddress, flow.Client);
@@ -136,6 +138,9 @@ internal sealed partial class TurnEngine(
         if (method == StunMethod.Refresh) return allocation.Credential.Token is not null && proof.Credential.Token is not null;
         return allocation.Credential.Username.SequenceEqual(proof.Credential.Username);
     }
+
+    // Over a stream the client has shown that its address is its own.
+    private bool MayAnswer(in FiveTuple flow, EngineTime time) => flow.IsStream || _challenges.TryTake(flow.Client.Address, time);
 
     private Allocation? Find(in FiveTuple flow, EngineTime time)
     {
@@ -185,6 +190,7 @@ internal sealed partial class TurnEngine(
     /// <summary>An answer to a request whose sender is unknown: it carries no integrity (RFC 8489 §9.2.4).</summary>
     private Outcome Challenge(in StunMessageReader request, in FiveTuple flow, StunError error, EngineTime time, Span<byte> reply)
     {
+        if (!MayAnswer(flow, time)) return Outcome.Drop(DropReason.OverBudget);
         var response = new StunMessageWriter(reply, request.Method, StunClass.ErrorResponse, request.TransactionId);
         response.WriteErrorCode(error);
         if (error is StunError.Unauthenticated or StunError.StaleNonce) authenticator.WriteChallenge(ref response, flow, time);

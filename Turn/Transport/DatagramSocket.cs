@@ -47,6 +47,9 @@ internal sealed class DatagramSocket : IDisposable
         }
     }
 
+    /// <summary>Sets an option of the operating system that .NET has no name for.</summary>
+    public void SetOption(int level, int name, int value) => _socket.SetRawSocketOption(level, name, BitConverter.GetBytes(value));
+
     public int Descriptor => (int)_socket.SafeHandle.DangerousGetHandle();
 
     private SocketAddress Destination => _family == AddressFamily.InterNetworkV6

@@ -115,6 +115,16 @@ internal sealed partial class TurnServer(
         }
     }
 
+    /// <summary>Tells a client what the network said about a datagram of its relay.</summary>
+    public void ReceiveIcmp(Allocation allocation, in TransportAddress peer, IcmpError error)
+    {
+        var reply = ReplyBuffer;
+        Outcome outcome;
+        lock (_gate) outcome = engine.HandleIcmp(allocation, peer, error, Now, reply);
+        if (outcome.Kind == OutcomeKind.ToClient) allocation.Path.Send(allocation.FiveTuple.Client, reply[..outcome.Length]);
+        else metrics.CountDrops(outcome.DropReason, 1);
+    }
+
     public int AllocationCount => engine.AllocationCount;
 
     /// <summary>A client's stream has ended.</summary>
@@ -150,12 +160,14 @@ internal sealed partial class TurnServer(
     /// <summary>Asks the caches, binds the relay and answers: the slow part of an Allocate, off the packet path.</summary>
     private async Task DecideAsync(PendingAllocation pending)
     {
+        var began = clock.GetTimestamp();
         try
         {
             var admitted = await admission.AdmitAsync(pending).ConfigureAwait(false);
             using var activity = admitted.Activity;
             var decision = BindRelays(pending, admitted);
             Answer(pending, decision, activity);
+            metrics.RecordAllocation(clock.GetElapsedTime(began), decision.Error);
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {

@@ -14,7 +14,7 @@ internal sealed class EndedSessions(WwsfStore store, WwsfSettings settings, Time
     public async Task AddAsync(string sid, DateTimeOffset? expires)
     {
         var now = time.GetUtcNow();
-        var expiresAt = (expires ?? now + settings.SessionLifetime).ToUnixTimeSeconds();
+        var expiresAt = (expires ?? now + settings.MaxSessionLifetime).ToUnixTimeSeconds();
         var expired = now.ToUnixTimeSeconds() - 1;
         await store.EndedSessions.Where(session => session.ExpiresAt < expired).ExecuteDeleteAsync();
         // Two tabs may end the same session at the same moment.

@@ -1,10 +1,11 @@
 using Microsoft.AspNetCore.Authentication;
-using WebRtcIms.Wwsf.TurnToken;
+using WebRtcIms.Wwsf.Waf;
 
 namespace WebRtcIms.Wwsf.Session;
 
 /// <summary>Endpoint metadata: nobody gets here without a session.</summary>
-internal sealed class SessionRequired;
+/// <param name="Step">The step of figure X.5.3.2-1 that the check is, where it is one.</param>
+internal sealed record SessionRequired(int? Step = null);
 
 /// <summary>
 /// Step 3 of figure X.5.3.2-1: the WWSF authenticates the user, or, for an anonymous session, lets the page through (NOTE 4).
@@ -14,17 +15,17 @@ internal static class SessionCheck
     /// <summary>Goes before the authentication middleware, so that the check's time is seen in the step's span.</summary>
     public static void UseSessionCheck(this WebApplication app) => app.Use(async (context, next) =>
     {
-        if (context.GetEndpoint()?.Metadata.GetMetadata<SessionRequired>() is not null && await CheckAsync(context) is { } problem)
+        if (context.GetEndpoint()?.Metadata.GetMetadata<SessionRequired>() is { } required && await CheckAsync(context, required) is { } problem)
             await problem.ExecuteAsync(context);
         else
             await next(context);
     });
 
-    private static async Task<Problem?> CheckAsync(HttpContext context)
+    private static async Task<Problem?> CheckAsync(HttpContext context, SessionRequired required)
     {
         var time = context.RequestServices.GetRequiredService<TimeProvider>();
         var start = time.GetTimestamp();
-        using var step = WwsfTracing.StartStep(3, "check session");
+        using var step = required.Step is { } number ? WwsfTracing.StartStep(number, "check session") : WwsfTracing.Start("check session");
         var result = await context.AuthenticateAsync(SessionCookie.Scheme);
         context.Features.Set(new SessionCheckTime(time.GetElapsedTime(start)));
         if (result.Succeeded)

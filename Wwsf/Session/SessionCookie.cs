@@ -1,12 +1,14 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.DataProtection;
+using WebRtcIms.Wwsf.Ims;
 
 namespace WebRtcIms.Wwsf.Session;
 
 /// <summary>
-/// The session lives in an encrypted cookie that scripts cannot read and other sites cannot send. It ends at a fixed time;
-/// a session that was ended earlier stays ended, whoever still has the cookie.
+/// The session lives in an encrypted cookie that scripts cannot read and other sites cannot send. It ends at a fixed time, or
+/// later while it is registered; a session that was ended earlier stays ended, whoever still has the cookie.
 /// </summary>
 internal static class SessionCookie
 {
@@ -23,9 +25,9 @@ internal static class SessionCookie
         services.AddAuthentication(Scheme).AddCookie(Scheme, options =>
         {
             options.Cookie = StrictCookie(Name);
-            options.ExpireTimeSpan = settings.SessionLifetime;
+            options.ExpireTimeSpan = settings.MaxSessionLifetime;
             options.SlidingExpiration = false;
-            options.Events.OnValidatePrincipal = RejectEndedAsync;
+            options.Events.OnValidatePrincipal = ValidateAsync;
         });
         services.AddAntiforgery(options =>
         {
@@ -58,13 +60,27 @@ internal static class SessionCookie
         var current = await context.AuthenticateAsync(Scheme);
         if (!current.Succeeded || WebSession.From(current.Principal) is not { } session) return;
         await context.RequestServices.GetRequiredService<EndedSessions>().AddAsync(session.Sid, current.Properties.ExpiresUtc);
+        await context.RequestServices.GetRequiredService<ImsIdentities>().ReleaseAsync(session);
     }
 
-    private static async Task RejectEndedAsync(CookieValidatePrincipalContext context)
+    private static async Task ValidateAsync(CookieValidatePrincipalContext context)
     {
-        var ended = context.HttpContext.RequestServices.GetRequiredService<EndedSessions>();
-        if (context.Principal is { } principal && WebSession.From(principal) is { } session && !await ended.ContainsAsync(session.Sid)) return;
-        context.RejectPrincipal();
+        if (context.Principal is not { } principal || WebSession.From(principal) is not { } session || !await LivesAsync(session, context))
+            context.RejectPrincipal();
+    }
+
+    private static async Task<bool> LivesAsync(WebSession session, CookieValidatePrincipalContext context)
+    {
+        var services = context.HttpContext.RequestServices;
+        if (await services.GetRequiredService<EndedSessions>().ContainsAsync(session.Sid)) return false;
+
+        var lifetime = services.GetRequiredService<WwsfSettings>().SessionLifetime;
+        if (services.GetRequiredService<TimeProvider>().GetUtcNow() < context.Properties.IssuedUtc + lifetime) return true;
+
+        // NOTE 1 of step 3: while the IMS registration is active, the user is not authenticated again.
+        var registered = await services.GetRequiredService<Registrations>().IsActiveAsync(session.Sid, context.HttpContext.RequestAborted);
+        if (registered) Activity.Current?.SetTag("wwsf.authentication.skipped", true);
+        return registered;
     }
 
     private static CookieBuilder StrictCookie(string name) => new()

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Http.HttpResults;
+using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Session;
@@ -30,7 +31,7 @@ internal static class SessionEndpoints
     public static void MapSession(this WebApplication app)
     {
         var session = app.MapGroup("/api/session").RequireAntiforgeryToken();
-        session.MapGet("", (HttpContext context, IAntiforgery antiforgery) => AnswerTo(context, antiforgery));
+        session.MapGet("", AnswerAsync);
         session.MapDelete("", SignOutAsync);
         session.MapPost("login", LogInAsync)
             .RequireRateLimiting(Limits.Logins)
@@ -49,7 +50,8 @@ internal static class SessionEndpoints
             return await antiforgery.IsRequestValidAsync(call.HttpContext) ? await next(call) : Problem.Antiforgery;
         });
 
-    private static async Task<IResult> LogInAsync(LoginRequest login, HttpContext context, PasswordCheck passwords, IAntiforgery antiforgery)
+    private static async Task<IResult> LogInAsync(
+        LoginRequest login, HttpContext context, PasswordCheck passwords, IAntiforgery antiforgery, ImsIdentities identities)
     {
         if (string.IsNullOrWhiteSpace(login.UserName) || string.IsNullOrEmpty(login.Password)) return Problem.InvalidRequest;
         if (login.UserName.Length > MaxUserNameLength || login.Password.Length > MaxPasswordLength) return Problem.LoginFailed;
@@ -59,28 +61,29 @@ internal static class SessionEndpoints
         if (result.User is not { } user) return Problem.LoginFailed;
 
         await context.BeginSessionAsync(user.UserName);
-        return AnswerTo(context, antiforgery);
+        return await AnswerAsync(context, antiforgery, identities);
     }
 
     /// <summary>A guest who asks again stays the guest that he is.</summary>
-    private static async Task<Ok<SessionAnswer>> ContinueAsGuestAsync(HttpContext context, IAntiforgery antiforgery)
+    private static async Task<Ok<SessionAnswer>> ContinueAsGuestAsync(HttpContext context, IAntiforgery antiforgery, ImsIdentities identities)
     {
         if (WebSession.From(context.User) is not { User: null }) await context.BeginSessionAsync(user: null);
-        return AnswerTo(context, antiforgery);
+        return await AnswerAsync(context, antiforgery, identities);
     }
 
-    private static async Task<Ok<SessionAnswer>> SignOutAsync(HttpContext context, IAntiforgery antiforgery)
+    private static async Task<Ok<SessionAnswer>> SignOutAsync(HttpContext context, IAntiforgery antiforgery, ImsIdentities identities)
     {
         await context.EndSessionAsync();
-        return AnswerTo(context, antiforgery);
+        return await AnswerAsync(context, antiforgery, identities);
     }
 
-    // The token is bound to the session, so it is made after the session has changed.
-    private static Ok<SessionAnswer> AnswerTo(HttpContext context, IAntiforgery antiforgery)
+    // The antiforgery token is bound to the session, so it is made after the session has changed.
+    private static async Task<Ok<SessionAnswer>> AnswerAsync(HttpContext context, IAntiforgery antiforgery, ImsIdentities identities)
     {
-        var session = WebSession.From(context.User);
         var token = antiforgery.GetAndStoreTokens(context).RequestToken;
-        return TypedResults.Ok(new SessionAnswer(
-            session?.User, session is null ? null : session.User is null, Impu: null, Registered: false, token));
+        if (WebSession.From(context.User) is not { } session) return TypedResults.Ok(new SessionAnswer(null, null, null, Registered: false, token));
+
+        var (impu, registered) = await identities.FindAsync(session, context.RequestAborted);
+        return TypedResults.Ok(new SessionAnswer(session.User, session.User is null, impu, registered, token));
     }
 }

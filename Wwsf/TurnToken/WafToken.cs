@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Text;
+using WebRtcIms.Wwsf.Waf;
 
 namespace WebRtcIms.Wwsf.TurnToken;
 
@@ -7,7 +8,7 @@ namespace WebRtcIms.Wwsf.TurnToken;
 /// The WAF's token answer (W4; RFC 7635 Appendix B): <c>access_token</c> and <c>key</c> (the mac_key) in base64, lifetime in
 /// seconds.
 /// </summary>
-internal sealed record WafToken(string? AccessToken, string? TokenType, int ExpiresIn, string? Kid, string? Key, string? Alg)
+internal sealed record WafToken(string? AccessToken, string? TokenType, int ExpiresIn, string? Kid, string? Key, string? Alg) : IWafToken
 {
     /// <summary>What the WWSF asks for, so what it must get.</summary>
     public const string Algorithm = "HMAC-SHA-256-128";
@@ -21,7 +22,6 @@ internal sealed record WafToken(string? AccessToken, string? TokenType, int Expi
     /// </summary>
     public string BrowserUserName => $"{Kid}~{Base64Url.EncodeToString(Convert.FromBase64String(AccessToken!))}";
 
-    /// <summary>Why the answer cannot be used, without any of its content; null when it can.</summary>
     public string? Problem()
     {
         if (!string.Equals(TokenType, "pop", StringComparison.OrdinalIgnoreCase)) return "token_type is not pop";

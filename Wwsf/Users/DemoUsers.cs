@@ -1,9 +1,10 @@
 using Microsoft.AspNetCore.Identity;
+using WebRtcIms.Wwsf.Ims;
 
 namespace WebRtcIms.Wwsf.Users;
 
-/// <summary>Two users to try the system with. Added in the environment Development only: their passwords are public.</summary>
-internal sealed class DemoUsers(IServiceScopeFactory scopes) : IHostedService
+/// <summary>Two users to try the system with, each with a subscription of the same name. Added in the environment Development only: their passwords are public.</summary>
+internal sealed class DemoUsers(IServiceScopeFactory scopes, WwsfSettings settings) : IHostedService
 {
     public const string Alice = "alice";
     public const string AlicePassword = "alice-calls-bob";
@@ -14,16 +15,28 @@ internal sealed class DemoUsers(IServiceScopeFactory scopes) : IHostedService
     {
         await using var scope = scopes.CreateAsyncScope();
         var users = scope.ServiceProvider.GetRequiredService<UserManager<User>>();
-        await AddAsync(users, Alice, AlicePassword);
-        await AddAsync(users, Bob, BobPassword);
+        await AddAsync(users, Alice, AlicePassword, "Alice");
+        await AddAsync(users, Bob, BobPassword, "Bob");
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private static async Task AddAsync(UserManager<User> users, string name, string password)
+    private async Task AddAsync(UserManager<User> users, string name, string password, string displayName)
     {
-        if (await users.FindByNameAsync(name) is not null) return;
-        var result = await users.CreateAsync(new User { UserName = name }, password);
+        var user = await users.FindByNameAsync(name);
+        if (user is null)
+        {
+            user = new User { UserName = name };
+            Check(await users.CreateAsync(user, password));
+        }
+
+        if (Subscription.Of(await users.GetClaimsAsync(user)) is not null) return;
+        var impi = $"{name}@{settings.HomeDomain}";
+        Check(await users.AddClaimsAsync(user, new ImsIdentity(impi, $"sip:{impi}", displayName).ToClaims()));
+    }
+
+    private static void Check(IdentityResult result)
+    {
         if (!result.Succeeded) throw new InvalidOperationException($"A demo user cannot be added: {result}");
     }
 }

@@ -1,7 +1,15 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using WebRtcIms.Turn.Load;
 
-// Loads a TURN server and prints, as JSON, what each allocation and each relayed datagram cost it.
+// Loads TURN servers: `compare` runs coturn and this project's server in turn; otherwise one server that runs already is loaded,
+// and what each allocation and each relayed datagram cost it is printed as JSON.
+if (args is ["compare", ..])
+{
+    Comparison.Run(args[1..]);
+    return;
+}
+
 var options = LoadOptions.Parse(args);
 using var run = new LoadRun(options);
 var setUp = run.SetUp();
@@ -11,5 +19,5 @@ run.TearDown();
 Console.WriteLine(JsonSerializer.Serialize(new { options = options with { Password = "***" }, set_up = setUp, relay }, new JsonSerializerOptions
 {
     PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-    Converters = { new System.Text.Json.Serialization.JsonStringEnumConverter() },
+    Converters = { new JsonStringEnumConverter() },
 }));

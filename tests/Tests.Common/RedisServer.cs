@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using StackExchange.Redis;
 
 namespace WebRtcIms.Tests.Common;
 
@@ -41,6 +42,18 @@ public sealed class RedisServer : IAsyncDisposable
             await Task.Delay(20, limit.Token);
         }
     }
+
+    /// <summary>A connection of the test's own, which comes back after a restart.</summary>
+    public async Task<ConnectionMultiplexer> ConnectAsync() => await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
+    {
+        EndPoints = { Address },
+        AbortOnConnectFail = false,
+        AllowAdmin = true,
+        ConnectTimeout = 500,
+        SyncTimeout = 1000,
+        AsyncTimeout = 1000,
+        ReconnectRetryPolicy = new LinearRetry(200),
+    });
 
     /// <summary>It keeps its connections and answers nothing.</summary>
     public void Hang() => Signal("STOP");

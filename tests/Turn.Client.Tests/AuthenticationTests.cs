@@ -124,7 +124,11 @@ public sealed class AuthenticationTests
         var token = RandomNumberGenerator.GetBytes(76);
         var server = new ScriptedServer(_clock)
         {
-            Nonce = "obMatJos2gAAAnonce", PasswordAlgorithms = [0, 2, 0, 0], OffersTokens = true, Key = macKey, UsesSha256 = macKeyLength == 32,
+            Nonce = "obMatJos2gAAAnonce",
+            PasswordAlgorithms = [0, 2, 0, 0],
+            OffersTokens = true,
+            Key = macKey,
+            UsesSha256 = macKeyLength == 32,
         };
         await using var client = server.Connect();
         await using var allocation = await client.AllocateAsync(TurnCredential.AccessToken("k1", token, macKey), cancellationToken: Cancel);

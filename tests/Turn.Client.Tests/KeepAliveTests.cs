@@ -37,6 +37,31 @@ public sealed class KeepAliveTests
     }
 
     [Fact]
+    [Requirement("RFC8656-8.1")]
+    public async Task Refresh_AsksForTheLifetimeThatWasAskedForBefore()
+    {
+        var server = new ScriptedServer(_clock);
+        await using var client = server.Connect();
+        var options = new TurnAllocationOptions { Lifetime = TimeSpan.FromMinutes(30) };
+        await using var allocation = await client.AllocateAsync(TurnCredential.LongTerm(ScriptedServer.User, ScriptedServer.Password), options, Cancel);
+        server.Forget();
+
+        _clock.Advance(TimeSpan.FromSeconds(540));
+        Assert.Equal(1800u, LifetimeIn(await RefreshedAsync(allocation, server)));
+        await allocation.RefreshAsync(TimeSpan.FromMinutes(20), Cancel);
+        Assert.Equal(1200u, LifetimeIn(await RefreshedAsync(allocation, server)));
+        _clock.Advance(TimeSpan.FromSeconds(540));
+        Assert.Equal(1200u, LifetimeIn(await RefreshedAsync(allocation, server)));
+    }
+
+    [Fact]
+    public void LifetimeOrQueueOfNoUse_IsRefusedAtOnce()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => new TurnAllocationOptions { Lifetime = TimeSpan.FromMilliseconds(999) });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new TurnClientOptions { ReceiveQueueLength = 0 });
+    }
+
+    [Fact]
     [Requirement("RFC8656-9")]
     [Requirement("RFC8656-12")]
     public async Task Permissions_AreRenewedEveryFourMinutes_AndChannelsEveryNine()
@@ -165,8 +190,7 @@ public sealed class KeepAliveTests
 
         var deletion = Assert.Single(server.Sent);
         Assert.Equal(StunMethod.Refresh, deletion.Method);
-        Assert.True(deletion.Stun.TryGetUInt32(StunAttributeType.Lifetime, out var lifetime));
-        Assert.Equal(0u, lifetime);
+        Assert.Equal(0u, LifetimeIn(deletion));
         await allocation.Received.Completion.WaitAsync(Cancel);
     }
 
@@ -198,6 +222,12 @@ public sealed class KeepAliveTests
 
         Assert.Equal(StunMethod.Refresh, server.Sent[^1].Method);
         await Assert.ThrowsAsync<ObjectDisposedException>(() => client.GetMappedAddressAsync(Cancel));
+    }
+
+    private static uint LifetimeIn(SentMessage refresh)
+    {
+        Assert.True(refresh.Stun.TryGetUInt32(StunAttributeType.Lifetime, out var seconds));
+        return seconds;
     }
 
     /// <summary>The Refresh that the clock has just started, when its answer has arrived.</summary>

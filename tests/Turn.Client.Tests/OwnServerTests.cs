@@ -26,6 +26,18 @@ public sealed class OwnServerTests(OwnServer server)
     [Theory]
     [InlineData("udp")]
     [InlineData("tcp")]
+    [Requirement("RFC7065-3.1")]
+    public async Task IPv6Server_IsReached(string transport)
+    {
+        Assert.SkipUnless(OwnServer.HasIPv6, "This machine has no IPv6");
+        var uri = TurnUri.Parse($"turn:[::1]:{server.Udp.Port}?transport={transport}");
+        await using var client = await TurnClient.ConnectAsync(uri, cancellationToken: Cancel);
+        Assert.Equal(IPAddress.IPv6Loopback, (await client.GetMappedAddressAsync(Cancel)).Address);
+    }
+
+    [Theory]
+    [InlineData("udp")]
+    [InlineData("tcp")]
     [Requirement("RFC8489-9.2")]
     public async Task Password_Allocates(string transport)
     {
@@ -79,7 +91,7 @@ public sealed class OwnServerTests(OwnServer server)
     [Requirement("RFC8656-7.1")]
     public async Task IPv6Relays_ExchangeDatagrams()
     {
-        Assert.SkipUnless(Socket.OSSupportsIPv6, "This machine has no IPv6");
+        Assert.SkipUnless(OwnServer.HasIPv6, "This machine has no IPv6");
         var options = new TurnAllocationOptions { AddressFamily = AddressFamily.InterNetworkV6 };
         await using var a = await ConnectAsync("udp");
         await using var b = await ConnectAsync("tcp");

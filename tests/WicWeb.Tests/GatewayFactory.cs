@@ -18,6 +18,9 @@ internal sealed class GatewayFactory : WebApplicationFactory<Program>
         UseKestrel(0);
     }
 
+    /// <summary>Where FlowView is; with the WWSF when not given.</summary>
+    public string? FlowView { get; init; }
+
     /// <summary>The gateway's address; starts it.</summary>
     public Uri Address
     {
@@ -33,6 +36,7 @@ internal sealed class GatewayFactory : WebApplicationFactory<Program>
         builder.UseEnvironment("Production");
         builder.UseSetting("services:wwsf:http:0", _wwsf);
         if (_epCscf is not null) builder.UseSetting("services:ep-cscf:http:0", _epCscf);
+        builder.UseSetting("services:flow-view:http:0", FlowView ?? _wwsf);
         if (_webRoot is not null) builder.UseWebRoot(_webRoot);
     }
 }

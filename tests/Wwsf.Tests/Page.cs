@@ -24,6 +24,8 @@ internal sealed class Page(HttpClient http)
 
     public Task<Answer> TurnTokenAsync() => SendAsync(HttpMethod.Post, "/api/turn-token");
 
+    public Task<Answer> ImsTokenAsync() => SendAsync(HttpMethod.Post, "/api/ims-token");
+
     public async Task<Answer> SendAsync(HttpMethod method, string path, object? body = null, params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(method, path) { Content = body as HttpContent ?? (body is null ? null : JsonContent.Create(body)) };

@@ -15,6 +15,11 @@ internal sealed class ScriptedWaf : IAsyncDisposable
         {"access_token":"{{AccessToken}}","token_type":"pop","expires_in":600,"kid":"k1","key":"{{Key}}","alg":"HMAC-SHA-256-128"}
         """;
 
+    public const string RegistrationToken = "eyJhbGciOiJkaXIi..48V1_ALb6US04U3b.5eym8TW_c8SuK0ltJ3rpYIzOeDQz7TALvtu6UG9oMo4vpzs9tX_EFShS8iB7j6ji.XFBoMYUZodetZdvTiFvSkQ";
+    public const string GoodRegistrationAnswer = $$"""
+        {"access_token":"{{RegistrationToken}}","token_type":"Bearer","expires_in":600,"scope":"ims.register"}
+        """;
+
     private readonly WebApplication _app;
 
     private ScriptedWaf(WebApplication app) => _app = app;
@@ -24,7 +29,8 @@ internal sealed class ScriptedWaf : IAsyncDisposable
     public List<TokenRequest> Requests { get; } = [];
 
     /// <summary>Writes the answer to the request of this number, from 1.</summary>
-    public Func<HttpContext, int, Task> Script { get; set; } = (context, _) => Json(context, 200, GoodAnswer);
+    public Func<HttpContext, int, Task> Script { get; set; } =
+        (context, _) => Json(context, 200, context.Request.Form["scope"] == "stun" ? GoodAnswer : GoodRegistrationAnswer);
 
     public static async Task<ScriptedWaf> StartAsync(Func<HttpContext, int, Task>? script = null, int port = 0)
     {

@@ -9,7 +9,8 @@ public sealed class SecrecyTests
     public async Task LogsSpansAndCounters_HaveNoSecretAndNoUserName()
     {
         await using var waf = await ScriptedWaf.StartAsync();
-        using var app = new WwsfApp(waf: waf).WithAllLogs();
+        await using var epCscf = await ScriptedEpCscf.StartAsync();
+        using var app = new WwsfApp(waf: waf, epCscf: epCscf).WithAllLogs();
         var page = await app.OpenPageAsync();
         await page.LogInAsync("alice", "not-her-password");
         await page.LogInAsync("mallory", "not-her-password");
@@ -17,6 +18,7 @@ public sealed class SecrecyTests
         var userCookie = page.Cookies[Page.SessionCookie];
         var token = page.AntiforgeryToken;
         await page.TurnTokenAsync();
+        Assert.Equal(ScriptedWaf.RegistrationToken, (await page.ImsTokenAsync()).Text("access_token"));
         page.AntiforgeryToken = "";
         await page.TurnTokenAsync();
         page.AntiforgeryToken = (await app.OpenPageAsync()).AntiforgeryToken;
@@ -24,6 +26,7 @@ public sealed class SecrecyTests
         page.AntiforgeryToken = token;
         waf.Script = (context, _) => ScriptedWaf.Json(context, 401, $$"""{"error":"invalid_client","error_description":"{{WwsfApp.ClientSecret}}"}""");
         await page.TurnTokenAsync();
+        await page.ImsTokenAsync();
         waf.Script = (context, _) => ScriptedWaf.Json(context, 200, ScriptedWaf.GoodAnswer.Replace("pop", "bearer", StringComparison.Ordinal));
         await page.TurnTokenAsync();
         waf.Script = (context, _) => ScriptedWaf.Json(context, 500, "{}");
@@ -38,7 +41,7 @@ public sealed class SecrecyTests
         string[] secrets =
         [
             "alice", "bob", "mallory", "not-her-password", "not-his-password", "alice-calls-bob", userCookie, token, ScriptedWaf.AccessToken,
-            ScriptedWaf.AccessToken[..40], ScriptedWaf.Key, WwsfApp.ClientSecret, Uri.EscapeDataString(WwsfApp.ClientSecret), waf.Requests[0].Authorization,
+            ScriptedWaf.AccessToken[..40], ScriptedWaf.Key, ScriptedWaf.RegistrationToken, ScriptedWaf.RegistrationToken[..40], WwsfApp.ClientSecret, Uri.EscapeDataString(WwsfApp.ClientSecret), waf.Requests[0].Authorization,
         ];
         foreach (var secret in secrets)
             Assert.DoesNotContain(written, text => text.Contains(secret, StringComparison.OrdinalIgnoreCase));

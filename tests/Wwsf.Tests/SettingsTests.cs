@@ -21,14 +21,22 @@ public sealed class SettingsTests
             ("Wwsf:Limits:LoginsPerMinute", "many"),
             ("Wwsf:Limits:AnonymousSessionsPerMinute", "0"),
             ("Wwsf:Limits:TurnTokensPerMinute", "-1"),
+            ("Wwsf:Limits:ImsTokensPerMinute", "0"),
+            ("Wwsf:HomeDomain", "ims example"),
+            ("Wwsf:Pool:Name", "guest-"),
+            ("Wwsf:Pool:Size", "10001"),
+            ("Wwsf:Pool:Lease", "0"),
+            ("Wwsf:Pool:Quarantine", "long"),
             ("Wwsf:KnownProxies:0", "gateway"),
+            ("ConnectionStrings:redis", "127.0.0.1:6379,timeout=soon"),
             ("ConnectionStrings:wwsf", "Host=db")));
 
         string[] keys =
         [
             "Wwsf:TurnServerName", "Wwsf:TurnUris:1", "Wwsf:Waf:ClientId", "Wwsf:Waf:ClientSecret", "Wwsf:SessionLifetime",
             "Wwsf:Limits:LoginsPerMinute", "Wwsf:Limits:AnonymousSessionsPerMinute", "Wwsf:Limits:TurnTokensPerMinute", "Wwsf:KnownProxies",
-            "ConnectionStrings:wwsf",
+            "Wwsf:Limits:ImsTokensPerMinute", "Wwsf:HomeDomain", "Wwsf:Pool:Name", "Wwsf:Pool:Size", "Wwsf:Pool:Lease", "Wwsf:Pool:Quarantine",
+            "ConnectionStrings:redis", "ConnectionStrings:wwsf",
         ];
         foreach (var key in keys) Assert.Contains($"\n  {key} ", error.Message);
         Assert.DoesNotContain("Wwsf:TurnUris:0", error.Message);

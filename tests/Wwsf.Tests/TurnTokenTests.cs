@@ -148,7 +148,7 @@ public sealed class TurnTokenTests
         Assert.Equal(HttpStatusCode.BadGateway, answer.Status);
         Assert.Equal("waf_refused", answer.Code);
         Assert.Single(waf.Requests);
-        var record = Assert.Single(app.Logs.Records, record => record.StartsWith("Error WebRtcIms.Wwsf.TurnToken.WafClient", StringComparison.Ordinal));
+        var record = Assert.Single(app.Logs.Records, record => record.StartsWith("Error WebRtcIms.Wwsf.Waf.WafClient", StringComparison.Ordinal));
         Assert.Contains($"HTTP {status}, OAuth error {logged}.", record);
         Assert.DoesNotContain("s3cret", record);
         Assert.DoesNotContain("forges", record);

@@ -4,15 +4,17 @@ using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Tests;
 
 /// <summary>
-/// The WWSF in this process with a database of its own, a scripted WAF, and everything that it logs, traces and counts.
+/// The WWSF in this process with a database of its own, a scripted WAF and eP-CSCF, and everything that it logs, traces and counts.
 /// Requests come from <see cref="RemoteAddress"/>, which is the gateway's place: this machine.
 /// </summary>
 internal sealed class WwsfApp : WebApplicationFactory<Program>
@@ -24,7 +26,7 @@ internal sealed class WwsfApp : WebApplicationFactory<Program>
     private readonly MeterListener _meters = new();
     private readonly ActivityListener _activities;
 
-    public WwsfApp(string environment = "Development", ScriptedWaf? waf = null)
+    public WwsfApp(string environment = "Development", ScriptedWaf? waf = null, ScriptedEpCscf? epCscf = null)
     {
         _settings["environment"] = environment;
         _settings["Wwsf:Waf:ClientSecret"] = ClientSecret;
@@ -32,6 +34,8 @@ internal sealed class WwsfApp : WebApplicationFactory<Program>
         _settings["Wwsf:TurnUris:1"] = "turns:turn.example.com";
         _settings["ConnectionStrings:wwsf"] = $"Data Source={_directory}/data/wwsf.db";
         if (waf is not null) _settings["services:waf:http:0"] = waf.Address;
+        // Nobody listens there.
+        _settings["services:ep-cscf:http:0"] = epCscf?.Address ?? "http://127.0.0.1:9";
         _activities = Listen();
     }
 
@@ -69,6 +73,21 @@ internal sealed class WwsfApp : WebApplicationFactory<Program>
         var page = new Page(CreateClient(new() { BaseAddress = new Uri(origin), HandleCookies = false }));
         await page.LoadAsync();
         return page;
+    }
+
+    /// <summary>A browser that has loaded the page and continued as a guest.</summary>
+    public async Task<Page> OpenPageAsGuestAsync()
+    {
+        var page = await OpenPageAsync();
+        await page.ContinueAsGuestAsync();
+        return page;
+    }
+
+    public async Task AddUserAsync(string name, string password)
+    {
+        await using var scope = Services.CreateAsyncScope();
+        var result = await scope.ServiceProvider.GetRequiredService<UserManager<User>>().CreateAsync(new User { UserName = name }, password);
+        Assert.True(result.Succeeded, result.ToString());
     }
 
     public List<Activity> SpansOf(ActivityTraceId trace)

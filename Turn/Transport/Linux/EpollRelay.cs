@@ -19,6 +19,7 @@ internal sealed class EpollRelay : Relay
         : base(TransportAddress.From(bind), new TransportAddress(advertise, (ushort)bind.Port))
     {
         _socket = new DatagramSocket(bind);
+        ErrorQueue.Enable(_socket, bind.AddressFamily == AddressFamily.InterNetworkV6);
         _onClosed = onClosed;
     }
 
@@ -41,7 +42,9 @@ internal sealed class EpollRelay : Relay
         _slot = worker.Watch(this);
     }
 
-    public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload) => _socket.Send(peer, payload);
+    // What ICMP said about an earlier datagram makes one call fail, and is not this datagram's fault.
+    public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload) =>
+        _ = _socket.Send(peer, payload) || _socket.Send(peer, payload);
 
     public override void Dispose()
     {

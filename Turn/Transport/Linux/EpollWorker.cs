@@ -29,6 +29,7 @@ internal sealed unsafe class EpollWorker : IRelayTransport, IDisposable
     private readonly ReceiveBatch _fromClients = new();
     private readonly ReceiveBatch _fromPeers = new();
     private readonly SendBatch _toPeers = new();
+    private readonly ErrorQueue _errors = new();
     private readonly EpollRelay[] _relaysInBatch = new EpollRelay[ReceiveBatch.Capacity];
     private readonly RoutedDatagram[] _routed = new RoutedDatagram[ReceiveBatch.Capacity];
     private readonly byte[] _events = new byte[MaxEvents * Libc.EpollEventLength];
@@ -88,6 +89,7 @@ internal sealed unsafe class EpollWorker : IRelayTransport, IDisposable
         _fromClients.Dispose();
         _fromPeers.Dispose();
         _toPeers.Dispose();
+        _errors.Dispose();
     }
 
     private void Run()
@@ -108,9 +110,17 @@ internal sealed unsafe class EpollWorker : IRelayTransport, IDisposable
         var filled = 0;
         for (var i = 0; i < count; i++)
         {
-            var data = *(ulong*)(events + (i * Libc.EpollEventLength) + Libc.EpollDataOffset);
-            if ((data & ListenerMark) != 0) ReceiveFromClients(_listeners[(int)(uint)data]);
-            else if (_relays[(int)data] is { } relay) ReceiveFromPeers(relay, ref filled);
+            var epollEvent = events + (i * Libc.EpollEventLength);
+            var data = *(ulong*)(epollEvent + Libc.EpollDataOffset);
+            if ((data & ListenerMark) != 0)
+            {
+                ReceiveFromClients(_listeners[(int)(uint)data]);
+                continue;
+            }
+
+            if (_relays[(int)data] is not { } relay) continue;
+            if ((*(uint*)epollEvent & Libc.EpollError) != 0) ReceiveErrors(relay);
+            ReceiveFromPeers(relay, ref filled);
         }
 
         FlushToClients();
@@ -178,6 +188,12 @@ internal sealed unsafe class EpollWorker : IRelayTransport, IDisposable
         }
 
         filled += count;
+    }
+
+    private void ReceiveErrors(EpollRelay relay)
+    {
+        for (var i = 0; i < MaxPerRelay && _errors.TryTake(relay.Descriptor, out var peer, out var error); i++)
+            _server.ReceiveIcmp(relay.Allocation!, peer, error);
     }
 
     private void FlushToClients()

@@ -10,15 +10,23 @@ internal static unsafe partial class Libc
 {
     public const int EpollControlAdd = 1;
     public const uint EpollIn = 1;
+    public const uint EpollError = 8;
     public const int DontWait = 0x40;
+    public const int ErrorQueue = 0x2000;
     public const int Truncated = 0x20;
     public const int LevelSocket = 1;
     public const int ReusePort = 15;
+    public const int LevelIPv4 = 0;
+    public const int LevelIPv6 = 41;
+    public const int ReceiveErrorsIPv4 = 11;
+    public const int ReceiveErrorsIPv6 = 25;
     public const int LevelUdp = 17;
     public const int UdpSegment = 103;
 
     public const int Again = 11;
     public const int Interrupted = 4;
+    public const int InputOutput = 5;
+    public const int Invalid = 22;
 
     /// <summary>epoll_event is packed on x86-64 alone, so its data stands at 4 there and at 8 elsewhere.</summary>
     public static readonly int EpollEventLength = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;

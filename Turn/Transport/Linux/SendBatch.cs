@@ -43,6 +43,7 @@ internal sealed unsafe class SendBatch : IDisposable
     public int Flush(int descriptor)
     {
         var lost = 0;
+        var isSecondTry = false;
         var messages = Build(_segments);
         for (var sent = 0; sent < messages;)
         {
@@ -50,19 +51,28 @@ internal sealed unsafe class SendBatch : IDisposable
             if (result > 0)
             {
                 sent += result;
+                isSecondTry = false;
                 continue;
             }
 
             if (Libc.LastError == Libc.Interrupted) continue;
-            if (_headers[sent].ControlLength != 0 && Libc.LastError != Libc.Again)
+            if (_headers[sent].ControlLength != 0 && Libc.LastError is Libc.InputOutput or Libc.Invalid)
             {
                 // No UDP_SEGMENT on this kernel or path: send the rest one by one, and do not ask again.
                 _segments = false;
                 return lost + SendSingly(descriptor, sent);
             }
 
+            // What ICMP said about an earlier datagram is reported by one call, which then sends nothing.
+            if (Libc.LastError != Libc.Again && !isSecondTry)
+            {
+                isSecondTry = true;
+                continue;
+            }
+
             // The error belongs to this one datagram; the others still have a chance.
             lost += (int)_headers[sent].VectorCount;
+            isSecondTry = false;
             sent++;
         }
 

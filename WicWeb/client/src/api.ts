@@ -1,3 +1,4 @@
+import type { ImsToken } from './ims/registration.ts';
 import { Problem } from './problem.ts';
 import { parseServerTiming } from './serverTiming.ts';
 import type { Trace } from './trace.ts';
@@ -8,6 +9,7 @@ export interface Session {
   user: string | null;
   anonymous: boolean | null;
   impu: string | null;
+  registered?: boolean | null;
   antiforgery_token: string | null;
 }
 
@@ -61,6 +63,10 @@ export class Api {
         answer: performance.now() - answered,
       },
     };
+  }
+
+  async imsToken(trace: Trace, signal: AbortSignal): Promise<ImsToken> {
+    return json<ImsToken>(await this.#change('POST', '/api/ims-token', undefined, { traceparent: trace.traceparent() }, signal));
   }
 
   /** The antiforgery token is bound to the session, so each answer about the session brings a new one. */

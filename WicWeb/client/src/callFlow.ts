@@ -1,18 +1,23 @@
 import type { Api, Timings } from './api.ts';
-import { LoopCall } from './loopCall.ts';
-import { captureMedia, generateMedia } from './media.ts';
+import type { Leg, LegEvents } from './leg.ts';
+import { captureMedia, type Devices, generateMedia } from './media.ts';
+import { tellTraces } from './pageSpans.ts';
 import { Problem, problemOf } from './problem.ts';
-import { backOff, renewAfter } from './schedule.ts';
+import { backOff, calleeRenewal, renewAfter } from './schedule.ts';
 import { type MediaStatistics, summarise } from './statistics.ts';
 import { Trace } from './trace.ts';
 import { relayConfiguration, type Transport, type TurnToken } from './turn.ts';
 
 export type StepState = 'pending' | 'active' | 'done' | 'failed';
-export type Phase = 'media' | 'authorising' | 'connecting' | 'inCall' | 'interrupted' | 'ended' | 'failed';
+export type Phase = 'media' | 'authorising' | 'connecting' | 'calling' | 'ringing' | 'inCall' | 'interrupted' | 'ended' | 'failed';
 
 export interface CallOptions {
   video: boolean;
   transport: Transport;
+  relayOnly: boolean;
+  devices: Devices;
+  /** Whether the far end called: it then restarts ICE. */
+  isCallee: boolean;
   /** Generated tone and picture in place of microphone and camera. */
   generated: boolean;
 }
@@ -24,7 +29,9 @@ export interface CallView {
   step(number: number, state: StepState, took?: number): void;
   localMedia(stream: MediaStream): void;
   remoteMedia(stream: MediaStream): void;
-  relayed(candidate: RTCIceCandidate): void;
+  relayed(candidate: RTCIceCandidate, sinceClick: number): void;
+  /** Who holds the call; nobody when both are false. */
+  held(held: { here: boolean; there: boolean }): void;
   connected(sinceClick: number): void;
   credentials(credentials: Credentials): void;
   /** Something failed that the call can still get over. */
@@ -42,21 +49,27 @@ export interface Credentials {
   renewals: number;
 }
 
+/** Makes the call itself, of what the browser captured and the relay's credentials. */
+export type MakeLeg = (media: MediaStream, configuration: RTCConfiguration, events: LegEvents, trace: Trace) => Leg;
+
 const giveUpAfter = 60_000;
+const patienceWhenLost = 2_000;
 
 /**
  * One call from the click to the end: the eight steps of figure X.5.3.2-1, then renewal of the credentials before they expire
  * and at once when the path breaks.
  */
 export class CallFlow {
-  readonly trace = new Trace();
+  readonly trace: Trace;
   readonly #clicked = performance.now();
   readonly #api: Api;
   readonly #options: CallOptions;
   readonly #view: CallView;
+  readonly #makeLeg: MakeLeg;
   readonly #ended = new AbortController();
-  #call: LoopCall | undefined;
+  #call: Leg | undefined;
   #step = 1;
+  #relayed = false;
   #established = false;
   #renewals = 0;
   #renewing = false;
@@ -64,10 +77,12 @@ export class CallFlow {
   #renewalTimer: ReturnType<typeof setTimeout> | undefined;
   #endPause = () => {};
 
-  constructor(api: Api, options: CallOptions, view: CallView) {
+  constructor(api: Api, options: CallOptions, view: CallView, makeLeg: MakeLeg, trace = new Trace()) {
+    this.trace = trace;
+    this.#makeLeg = makeLeg;
     this.#api = api;
     this.#options = options;
-    this.#view = view;
+    this.#view = tellTraces(view, this.trace);
   }
 
   async start(): Promise<void> {
@@ -94,6 +109,11 @@ export class CallFlow {
     this.#call?.mute(muted);
   }
 
+  /** Another microphone or camera from now on. */
+  async replace(track: MediaStreamTrack): Promise<void> {
+    await this.#call?.replace(track);
+  }
+
   async statistics(): Promise<MediaStatistics | undefined> {
     const report = await this.#call?.statistics();
     return report && summarise(report.values());
@@ -103,8 +123,8 @@ export class CallFlow {
   async #media(): Promise<MediaStream> {
     this.#view.phase('media');
     this.#begin(1);
-    const { video, generated } = this.#options;
-    const media = generated ? generateMedia(video) : await captureMedia(video);
+    const { video, generated, devices } = this.#options;
+    const media = generated ? generateMedia(video) : await captureMedia(video, devices);
     this.#ended.signal.addEventListener('abort', () => stop(media));
     if (this.#ended.signal.aborted) stop(media);
     this.#ended.signal.throwIfAborted();
@@ -119,9 +139,9 @@ export class CallFlow {
     this.#begin(2);
     const { token, timings } = await this.#api.turnToken(this.trace, this.#ended.signal);
     this.#showServerSteps(timings);
-    this.#keep(token);
+    this.#keep(token, performance.now());
     this.#begin(7);
-    return relayConfiguration(token, this.#options.transport);
+    return this.#configuration(token);
   }
 
   #showServerSteps({ request, sessionCheck, waf, tokenMade, answer }: Timings): void {
@@ -132,7 +152,13 @@ export class CallFlow {
   async #connect(media: MediaStream, configuration: RTCConfiguration): Promise<void> {
     this.#view.phase('connecting');
     const handed = performance.now();
-    this.#call = new LoopCall(media, configuration, { onmedia: stream => this.#view.remoteMedia(stream), onpath: state => this.#path(state) });
+    this.#call = this.#makeLeg(media, configuration, {
+      onmedia: stream => this.#view.remoteMedia(stream),
+      onpath: state => this.#path(state),
+      onphase: phase => this.#view.phase(phase),
+      onhold: held => this.#view.held(held),
+      onended: problem => this.#over(problem),
+    }, this.trace);
     let allocating = handed;
     await this.#call.connect(
       () => {
@@ -141,12 +167,26 @@ export class CallFlow {
         this.#begin(8);
       },
       candidate => {
+        this.#relayed = true;
         this.#view.step(8, 'done', performance.now() - allocating);
-        this.#view.relayed(candidate);
+        this.#view.relayed(candidate, performance.now() - this.#clicked);
       });
+    // Without a relay, the way is direct, and the user allowed it.
+    if (!this.#relayed) this.#view.step(8, 'pending');
     this.#established = true;
     this.#view.connected(performance.now() - this.#clicked);
     this.#view.phase('inCall');
+  }
+
+  /** The far end hung up, did not want the call, or cannot be reached. */
+  #over(problem: Problem | undefined): void {
+    if (this.#ended.signal.aborted) return;
+    if (problem) this.#fail(problem);
+    else this.hangUp();
+  }
+
+  #configuration(token: TurnToken): RTCConfiguration {
+    return relayConfiguration(token, this.#options.transport, this.#options.relayOnly);
   }
 
   #begin(step: number): void {
@@ -155,11 +195,12 @@ export class CallFlow {
   }
 
   /** Remembers when the credentials end (not the credentials) and renews them before. */
-  #keep(token: TurnToken): void {
+  #keep(token: TurnToken, received: number): void {
     const lifetime = token.expires_in;
-    this.#view.credentials({ expiresAt: performance.now() + lifetime * 1000, lifetime, renewals: this.#renewals });
+    this.#view.credentials({ expiresAt: received + lifetime * 1000, lifetime, renewals: this.#renewals });
     clearTimeout(this.#renewalTimer);
-    this.#renewalTimer = setTimeout(() => void this.#renew(), renewAfter(lifetime, Math.random()) * 1000);
+    const after = this.#options.isCallee ? calleeRenewal(lifetime).after : renewAfter(lifetime, Math.random());
+    this.#renewalTimer = setTimeout(() => void this.#renew(), received + after * 1000 - performance.now());
   }
 
   #path(state: 'lost' | 'back'): void {
@@ -186,9 +227,11 @@ export class CallFlow {
     for (let attempt = 0; !this.#ended.signal.aborted; attempt++) {
       try {
         const { token } = await this.#api.turnToken(this.trace, this.#ended.signal);
-        await this.#call!.renew(relayConfiguration(token, this.#options.transport));
+        const received = performance.now();
+        const patience = this.#lostSince === undefined ? calleeRenewal(token.expires_in).patience * 1000 : patienceWhenLost;
+        await this.#call!.renew(this.#configuration(token), patience);
         this.#renewals++;
-        this.#keep(token);
+        this.#keep(token, received);
         this.#view.recovered();
         break;
       } catch (thrown) {
@@ -216,7 +259,9 @@ export class CallFlow {
   }
 
   #fail(problem: Problem): void {
-    const step = this.#established ? undefined : problem.step ?? this.#step;
+    if (this.#ended.signal.aborted) return;
+    // Once the relay is there, what fails is the call and no step of the figure.
+    const step = this.#established ? undefined : problem.step ?? (this.#relayed ? undefined : this.#step);
     if (step !== undefined) this.#showFailedStep(step);
     this.#end();
     this.#view.failed(problem, step);

@@ -1,12 +1,6 @@
+import type { Leg, LegEvents } from './leg.ts';
 import { Problem } from './problem.ts';
 import { relayGathered } from './turn.ts';
-
-export interface LoopCallEvents {
-  /** What comes back from the far end. */
-  onmedia(stream: MediaStream): void;
-  /** The path broke (renew at once) or carries media again. */
-  onpath(state: 'lost' | 'back'): void;
-}
 
 const connectLimit = 10_000;
 
@@ -14,13 +8,13 @@ const connectLimit = 10_000;
  * A call to a second peer connection in the same page, which sends back what it receives. Both ends may use nothing but the
  * relay, so everything crosses the TURN server twice in each direction, and the near end's statistics tell the whole path.
  */
-export class LoopCall {
+export class LoopCall implements Leg {
   readonly #near: RTCPeerConnection;
   readonly #far: RTCPeerConnection;
   readonly #microphone: MediaStream;
   readonly #closed = new AbortController();
 
-  constructor(microphone: MediaStream, configuration: RTCConfiguration, events: LoopCallEvents) {
+  constructor(microphone: MediaStream, configuration: RTCConfiguration, events: LegEvents) {
     this.#microphone = microphone;
     this.#near = new RTCPeerConnection(configuration);
     this.#far = new RTCPeerConnection(configuration);
@@ -75,6 +69,17 @@ export class LoopCall {
 
   mute(muted: boolean): void {
     for (const track of this.#microphone.getAudioTracks()) track.enabled = !muted;
+  }
+
+  async replace(track: MediaStreamTrack): Promise<void> {
+    const sender = this.#near.getSenders().find(each => each.track?.kind === track.kind);
+    const before = sender?.track;
+    track.enabled = before?.enabled ?? true;
+    await sender?.replaceTrack(track);
+    if (!before) return;
+    this.#microphone.removeTrack(before);
+    before.stop();
+    this.#microphone.addTrack(track);
   }
 
   close(): void {

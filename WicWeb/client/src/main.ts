@@ -1,43 +1,51 @@
 import { Alerts } from './alerts.ts';
 import { Api, type Session } from './api.ts';
-import { CallFlow, type CallView, type Phase } from './callFlow.ts';
+import { type CheckResult, checkNames, runChecks } from './checks.ts';
+import { DeviceChoice } from './devices.ts';
+import { diagnostics } from './diagnostics.ts';
 import { find, show } from './dom.ts';
-import { Figures } from './figures.ts';
-import { Ladder } from './ladder.ts';
-import { type Problem, problemOf } from './problem.ts';
-import { clock, duration } from './schedule.ts';
-import { Stage } from './stage.ts';
-import { labels, status } from './texts.ts';
+import { Registration } from './ims/registration.ts';
+import { People } from './people.ts';
+import { Phone } from './phone.ts';
+import { problemOf } from './problem.ts';
+import { duration } from './schedule.ts';
+import { checks as checkTexts, labels, online as onlineTexts, status, textOf } from './texts.ts';
 import { bindTheme } from './theme.ts';
-import type { Transport } from './turn.ts';
+import { keypad, Tones } from './tones.ts';
+import { Trace } from './trace.ts';
 
-/** Ties the page together: the session, one call at a time, and what of it is shown where. */
+/** Ties the page together: the session, the registration with the IMS, the telephone. */
 
 const reloadSessionAfter = 4_000;
 
 const api = new Api();
 const alerts = new Alerts();
-const figures = new Figures();
-const stage = new Stage();
-const ladder = new Ladder(find('ladder'), find('lane-names'));
+const tones = new Tones();
+const devices = new DeviceChoice(kind => void phone.changeDevice(kind), problem => alerts.show(problem));
+const registration = new Registration(api, labels.anonymous, {
+  onstate: () => {
+    renderOnline();
+    void people.look();
+  },
+  onincoming: call => phone.ring(call),
+});
+const phone = new Phone(api, alerts, registration, devices, tones, { onchange: () => render(), onsignin: askToSignIn });
+const people = new People(registration, (impu, name) => phone.callPerson(impu, name));
 
-const callButton = find<HTMLButtonElement>('call');
-const muteButton = find<HTMLButtonElement>('mute');
-const listenButton = find<HTMLButtonElement>('listen');
 const passwordField = find<HTMLInputElement>('password');
 const userNameField = find<HTMLInputElement>('user-name');
+const addressField = find<HTMLInputElement>('to');
 
 let session: Session | undefined;
-let flow: CallFlow | undefined;
-let phase: Phase | 'idle' = 'idle';
-let connectedAt: number | undefined;
 /** Set while the user is asked to sign in again: goes on with what the session was missing for. */
 let afterSignIn: (() => void) | undefined;
+let checkResults: CheckResult[] = [];
+const pageTitle = document.title;
 
 // --- Session
 
 async function loadSession(): Promise<void> {
-  if (!session) say(status.loading);
+  if (!session) find('status').textContent = status.loading;
   try {
     useSession(await api.session());
     alerts.clear();
@@ -51,7 +59,8 @@ function useSession(current: Session): void {
   session = current;
   const signedIn = isSignedIn();
   find('who').textContent = signedIn ? current.user ?? labels.guest : '';
-  if (phase === 'idle') say(signedIn ? status.ready : status.signedOut);
+  if (phone.phase === 'idle') find('status').textContent = signedIn ? status.ready : status.signedOut;
+  if (signedIn) registration.goOnline();
   render();
 }
 
@@ -69,8 +78,10 @@ async function signIn(enter: () => Promise<Session>): Promise<void> {
     alerts.clear();
     const goOn = afterSignIn;
     afterSignIn = undefined;
+    // Another user may have another identity; a call that is going on keeps the one it has.
+    if (!phone.isTalking) registration.goOffline();
     useSession(entered);
-    (isBusy() ? find('hang-up') : callButton).focus();
+    find(phone.isBusy ? 'hang-up' : 'to').focus();
     goOn?.();
   } catch (thrown) {
     const problem = problemOf(thrown);
@@ -84,10 +95,12 @@ async function signIn(enter: () => Promise<Session>): Promise<void> {
 }
 
 async function signOut(): Promise<void> {
-  flow?.hangUp();
+  phone.close();
+  registration.goOffline();
   try {
-    useSession(await api.signOut());
-    clearCall();
+    const left = await api.signOut();
+    phone.clear();
+    useSession(left);
     find('guest').focus();
   } catch (thrown) {
     alerts.show(problemOf(thrown), { retry: () => void signOut() });
@@ -95,6 +108,7 @@ async function signOut(): Promise<void> {
 }
 
 function askToSignIn(goOn: () => void): void {
+  if (afterSignIn) return;
   afterSignIn = goOn;
   render();
   find('guest').focus();
@@ -108,131 +122,98 @@ function setInvalid(invalid: boolean): void {
   for (const field of [userNameField, passwordField]) field.ariaInvalid = invalid ? 'true' : null;
 }
 
-// --- Call
-
-function startCall(generated = false): void {
-  if (flow && isBusy()) return;
-  alerts.clear();
-  clearCall();
-  const options = {
-    video: find<HTMLInputElement>('with-video').checked,
-    transport: find<HTMLSelectElement>('transport').value as Transport,
-    generated,
-  };
-  find('stage').dataset.video = String(options.video);
-  const started = new CallFlow(api, options, callView(() => flow === started, generated));
-  flow = started;
-  find('trace-id').textContent = started.trace.id;
-  void started.start();
-  find('hang-up').focus();
-}
-
-function clearCall(): void {
-  ladder.reset();
-  figures.clear();
-  stage.clear();
-  connectedAt = undefined;
-  find('trace-id').textContent = '';
-  find('total').textContent = '';
-  setPressed(muteButton, false);
-  setPressed(listenButton, false);
-  setPhase('idle');
-}
-
-/** Events of a call that is no longer the current one are dropped. */
-function callView(isCurrent: () => boolean, generated: boolean): CallView {
-  const view: CallView = {
-    phase: setPhase,
-    step: (number, state, took) => ladder.set(number, state, took),
-    localMedia: stream => stage.showNear(stream),
-    remoteMedia: stream => stage.showFar(stream),
-    relayed: candidate => figures.relayed(candidate),
-    connected: sinceClick => {
-      connectedAt = performance.now();
-      find('total').textContent = labels.clickToMedia(duration(sinceClick));
-    },
-    credentials: credentials => figures.credentials(credentials),
-    warning: (problem, interrupted) => {
-      alerts.show(problem, problem.asksToSignIn ? {} : { retry: () => flow?.resume() }, interrupted && !problem.asksToSignIn);
-      if (problem.asksToSignIn && !afterSignIn) askToSignIn(() => flow?.resume());
-    },
-    recovered: () => {
-      afterSignIn = undefined;
-      alerts.clear();
-      say(status.inCall);
-      render();
-    },
-    failed: (problem, step) => {
-      find('total').textContent = step === undefined ? '' : labels.failedAt(step);
-      callFailed(problem, generated);
-    },
-  };
-  return Object.fromEntries(Object.entries(view).map(([name, handler]) =>
-    [name, (...values: unknown[]) => { if (isCurrent()) (handler as (...values: unknown[]) => void)(...values); }])) as unknown as CallView;
-}
-
-function callFailed(problem: Problem, generated: boolean): void {
-  alerts.show(problem, problem.asksToSignIn ? {} : { retry: () => startCall(generated), useTone: () => startCall(true) });
-  setPhase('failed');
-  if (problem.asksToSignIn) askToSignIn(() => startCall(generated));
-  else find('retry').focus();
-}
-
-function isBusy(): boolean {
-  return !['idle', 'ended', 'failed'].includes(phase);
-}
-
-function setPhase(next: Phase | 'idle'): void {
-  const hadFocus = document.activeElement?.closest('.controls') !== null;
-  phase = next;
-  find('stage').dataset.phase = next;
-  if (next === 'idle') say(isSignedIn() ? status.ready : status.signedOut);
-  else if (next === 'media' && find<HTMLInputElement>('with-video').checked) say(status.mediaVideo);
-  else say(status[next]);
-  if (next === 'ended' || next === 'failed') {
-    afterSignIn = undefined;
-    stage.clear();
-    figures.stop();
-  }
-  if (next === 'ended') alerts.clear();
-  render();
-  if (next === 'ended' && hadFocus) callButton.focus();
-}
+// --- What is shown
 
 function render(): void {
-  const [signedIn, busy] = [isSignedIn(), isBusy()];
-  const talking = phase === 'inCall' || phase === 'interrupted';
+  if (phone.phase === 'ended') afterSignIn = undefined;
+  const [signedIn, busy, ringing] = [isSignedIn(), phone.isBusy, phone.incoming !== undefined];
+  const free = signedIn && !busy && afterSignIn === undefined;
+  const withPerson = phone.isTalking && phone.isWithPerson;
   show({
     entry: !!session && (!signedIn || afterSignIn !== undefined),
     who: signedIn,
     'sign-out': signedIn,
-    call: signedIn && !busy && afterSignIn === undefined,
-    'video-choice': signedIn && !busy && afterSignIn === undefined,
-    options: signedIn && !busy && afterSignIn === undefined,
+    online: signedIn,
+    incoming: ringing && !busy,
+    dial: free && !ringing,
+    call: free,
+    'video-choice': free,
+    'people-section': free && !ringing,
+    options: free && !ringing,
     'hang-up': busy,
-    mute: talking,
-    listen: talking,
-    'call-timer': connectedAt !== undefined,
+    mute: phone.isTalking,
+    listen: phone.isTalking && !phone.isWithPerson,
+    hold: withPerson,
+    keys: withPerson,
+    'call-timer': phone.isTimed,
     trace: find('trace-id').textContent !== '',
   });
+  if (!withPerson) showKeypad(false);
+  const { incoming } = phone;
+  document.title = incoming ? labels.titleIncoming(incoming.caller.name) : pageTitle;
+  if (incoming) {
+    find('caller').textContent = incoming.caller.name;
+    find('caller-address').textContent = incoming.caller.impu ?? '';
+    find('incoming-kind').textContent = incoming.withVideo ? labels.callsWithVideo : labels.calls;
+  }
+  renderOnline();
 }
 
-function say(text: string): void {
-  const line = find('status');
-  if (line.textContent !== text) line.textContent = text;
+function renderOnline(): void {
+  const { state, identity, problem } = registration;
+  find('online').dataset.state = state;
+  const text = onlineTexts[state];
+  if (find('online-state').textContent !== text) find('online-state').textContent = text;
+  const isKnown = isSignedIn() && identity !== undefined && (state === 'online' || state === 'reconnecting');
+  show({
+    'go-online': isSignedIn() && state === 'offline',
+    identity: isKnown,
+    'online-problem': isSignedIn() && problem !== undefined,
+  });
+  find('online-problem').textContent = problem ? textOf(problem).text : '';
+  if (isKnown) {
+    find('own-name').textContent = identity.display_name ?? identity.impu;
+    find('own-impu').textContent = identity.impu;
+  }
+  find<HTMLButtonElement>('demo-line').disabled = state !== 'online';
 }
 
-function setPressed(button: HTMLButtonElement, pressed: boolean): void {
-  button.ariaPressed = String(pressed);
+function renderCallLabel(): void {
+  find('call-label').textContent = addressField.value.trim() === '' ? labels.testCall : labels.call;
 }
 
-async function eachSecond(): Promise<void> {
-  figures.tick();
-  if (!flow || connectedAt === undefined || !isBusy()) return;
-  find('call-timer').textContent = clock((performance.now() - connectedAt) / 1000);
-  const current = flow;
-  const statistics = await current.statistics();
-  if (statistics && flow === current && isBusy()) figures.show(statistics);
+function showKeypad(open: boolean): void {
+  find('keypad').hidden = !open;
+  find('keys').ariaExpanded = String(open);
+}
+
+// --- Check before a call, diagnostics
+
+async function check(): Promise<void> {
+  const button = find<HTMLButtonElement>('run-checks');
+  button.disabled = true;
+  checkResults = [];
+  const rows = new Map(checkNames.map(name => {
+    const row = document.createElement('li');
+    row.dataset.testid = `check-${name}`;
+    row.dataset.state = 'running';
+    row.textContent = `${checkTexts[name]}: ${labels.checking}`;
+    return [name, row];
+  }));
+  find('checks').replaceChildren(...rows.values());
+  await runChecks(api, registration, devices.chosen, new Trace(), AbortSignal.timeout(30_000), result => {
+    checkResults.push(result);
+    const row = rows.get(result.name)!;
+    row.dataset.state = result.problem ? 'failed' : 'works';
+    row.textContent = `${checkTexts[result.name]}: ${result.problem ? textOf(result.problem).text : labels.works(duration(result.took))}`;
+  });
+  button.disabled = false;
+}
+
+async function copy(button: HTMLElement, text: string, done: string, before: string): Promise<void> {
+  await navigator.clipboard.writeText(text);
+  button.textContent = done;
+  setTimeout(() => { button.textContent = before; }, 2000);
 }
 
 // --- Bindings
@@ -244,26 +225,60 @@ find('log-in-form').addEventListener('submit', event => {
   void signIn(() => api.logIn(userName, password));
 });
 find('sign-out').addEventListener('click', () => void signOut());
-callButton.addEventListener('click', () => startCall());
-find('hang-up').addEventListener('click', () => flow?.hangUp());
-muteButton.addEventListener('click', () => {
-  const muted = muteButton.ariaPressed !== 'true';
-  setPressed(muteButton, muted);
-  flow?.mute(muted);
+find('go-online').addEventListener('click', () => registration.goOnline());
+find('dial').addEventListener('submit', event => {
+  event.preventDefault();
+  phone.dial(addressField.value);
 });
-listenButton.addEventListener('click', () => {
-  const listening = listenButton.ariaPressed !== 'true';
-  setPressed(listenButton, listening);
-  stage.listen(listening);
+addressField.addEventListener('input', renderCallLabel);
+find('demo-line').addEventListener('click', () => void phone.callDemoLine());
+find('accept').addEventListener('click', () => phone.accept());
+find('decline').addEventListener('click', () => phone.decline());
+find('incoming').addEventListener('keydown', event => { if (event.key === 'Escape') phone.decline(); });
+find('hang-up').addEventListener('click', () => phone.hangUp());
+bindToggle('mute', pressed => phone.mute(pressed));
+bindToggle('listen', pressed => phone.listen(pressed));
+find('hold').addEventListener('click', () => void phone.hold(find('hold').ariaPressed !== 'true'));
+find('keys').addEventListener('click', () => showKeypad(find('keypad').hidden === true));
+find('keypad').append(...keypad.flatMap(row => [...row]).map(key => {
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.textContent = key;
+  button.ariaLabel = labels.key(key);
+  button.dataset.testid = `key-${key}`;
+  button.addEventListener('click', () => phone.key(key));
+  return button;
+}));
+find('run-checks').addEventListener('click', () => void check());
+find('copy-trace').addEventListener('click', () => void copy(find('copy-trace'), find('trace-id').textContent ?? '', labels.copied, labels.copy));
+find('copy-diagnostics').addEventListener('click', () => void copy(find('copy-diagnostics'), diagnostics({
+  at: new Date(), browser: navigator.userAgent, page: location.origin, online: registration.state, phase: phone.phase, traceId: phone.traceId,
+  problem: phone.problem ?? registration.problem, checks: checkResults, statistics: phone.statistics,
+}), labels.diagnosticsCopied, labels.copyDiagnostics));
+for (const touch of ['pointerdown', 'keydown']) addEventListener(touch, () => tones.wake(), { capture: true });
+// A phone's keys work from the keyboard while the keypad is open.
+addEventListener('keydown', event => {
+  if (!find('keypad').hidden && /^[0-9*#]$/.test(event.key) && !event.ctrlKey && !event.metaKey) phone.key(event.key);
 });
-find('copy-trace').addEventListener('click', async () => {
-  await navigator.clipboard.writeText(find('trace-id').textContent ?? '');
-  find('copy-trace').textContent = labels.copied;
-  setTimeout(() => { find('copy-trace').textContent = labels.copy; }, 2000);
+addEventListener('online', () => {
+  if (!session) void loadSession();
+  registration.check();
 });
-addEventListener('online', () => { if (!session) void loadSession(); });
-addEventListener('pagehide', () => flow?.hangUp());
+addEventListener('pagehide', () => {
+  phone.close();
+  registration.goOffline();
+});
+addEventListener('pageshow', event => { if (event.persisted && isSignedIn()) registration.goOnline(); });
+
+function bindToggle(id: string, toggled: (pressed: boolean) => void): void {
+  const button = find(id);
+  button.addEventListener('click', () => {
+    const pressed = button.ariaPressed !== 'true';
+    button.ariaPressed = String(pressed);
+    toggled(pressed);
+  });
+}
 
 bindTheme(find<HTMLButtonElement>('theme'));
-setInterval(() => void eachSecond(), 1000);
+renderCallLabel();
 void loadSession();

@@ -1,10 +1,19 @@
 import { Problem } from './problem.ts';
 
-/** Microphone, and camera when wanted. */
-export async function captureMedia(video: boolean): Promise<MediaStream> {
+/** Which microphone and camera; undefined for the browser's choice. */
+export interface Devices {
+  microphone?: string | undefined;
+  camera?: string | undefined;
+}
+
+/** Microphone, and camera when wanted. A chosen device that is gone is replaced by another one. */
+export async function captureMedia(video: boolean, devices: Devices = {}): Promise<MediaStream> {
   if (!navigator.mediaDevices) throw new Problem('insecure_context', { step: 1 });
   try {
-    return await navigator.mediaDevices.getUserMedia({ audio: true, video: video && { width: { ideal: 640 }, height: { ideal: 360 } } });
+    return await navigator.mediaDevices.getUserMedia({
+      audio: devices.microphone ? { deviceId: { ideal: devices.microphone } } : true,
+      video: video && { width: { ideal: 640 }, height: { ideal: 360 }, ...(devices.camera ? { deviceId: { ideal: devices.camera } } : {}) },
+    });
   } catch (error) {
     const name = error instanceof DOMException ? error.name : '';
     const code = codeOfError[name] ?? 'media_failed';

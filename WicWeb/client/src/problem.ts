@@ -19,6 +19,11 @@ export class Problem extends Error {
     this.detail = more.detail;
   }
 
+  /** Another try would end the same way. */
+  get isFinal(): boolean {
+    return this.code === 'registration_forbidden' || this.code === 'no_subscription';
+  }
+
   get asksToSignIn(): boolean {
     return this.code === 'not_signed_in' || this.code === 'session_expired';
   }

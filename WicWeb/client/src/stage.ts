@@ -23,9 +23,12 @@ export class Stage {
     this.#near.srcObject = new MediaStream(stream.getVideoTracks());
   }
 
-  showFar(stream: MediaStream): void {
+  /** `audible`: an echo of oneself is not heard until asked for, a person at once. */
+  showFar(stream: MediaStream, audible: boolean): void {
     this.#far.srcObject = stream;
-    this.#far.muted = true;
+    this.#far.muted = !audible;
+    // A page that was never touched may not sound; the picture still plays.
+    this.#far.play().catch(() => { this.#far.muted = true; });
     if (stream.getAudioTracks().length === 0) return;
     this.#stopMeter();
     this.#level = new LevelMeter(stream);
@@ -34,6 +37,11 @@ export class Stage {
 
   listen(on: boolean): void {
     this.#far.muted = !on;
+  }
+
+  /** Sends the sound to another speaker, where the browser can. */
+  async speaker(id: string): Promise<void> {
+    await this.#far.setSinkId?.(id).catch(() => {});
   }
 
   clear(): void {

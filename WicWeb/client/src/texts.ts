@@ -12,7 +12,7 @@ export const lanes: readonly { name: string; role: string }[] = [
 
 /** The eight steps of figure X.5.3.2-1 (3GPP TS 33.203): who does what, `from` and `to` as lanes of the ladder. */
 export const steps: readonly { title: string; text: string; from: number; to: number }[] = [
-  { from: 0, to: 1, title: 'You click Call', text: 'The browser opens the microphone' },
+  { from: 0, to: 1, title: 'You call or accept', text: 'The browser opens the microphone' },
   { from: 1, to: 2, title: 'Page asks for a TURN token', text: 'POST /api/turn-token with your session' },
   { from: 2, to: 2, title: 'WWSF checks the user', text: 'Skipped for guests and valid sessions' },
   { from: 2, to: 3, title: 'WWSF asks the WAF', text: 'Client credentials; step 5 included' },
@@ -30,17 +30,59 @@ export const status = {
   loading: 'Connecting to the web service…',
   signedOut: 'Choose how to continue',
   ready: 'Ready to call',
+  demoLine: 'The demo line is going online…',
   media: 'Waiting for your microphone…',
   mediaVideo: 'Waiting for your microphone and camera…',
   authorising: 'Asking for permission to use the relay…',
   connecting: 'Connecting through the TURN server…',
+  calling: 'Calling…',
+  ringing: 'Ringing…',
   inCall: 'In call, relayed by TURN',
+  inCallDirect: 'In call, on a direct path',
+  heldHere: 'On hold',
+  heldThere: 'The other side holds the call',
   interrupted: 'Connection interrupted, restoring it…',
   ended: 'Call ended',
   failed: 'Call failed',
 };
 
+export const online = {
+  offline: 'Offline',
+  connecting: 'Going online…',
+  online: 'Online',
+  reconnecting: 'Connection lost, reconnecting…',
+};
+
+export const checks = {
+  microphone: 'Microphone',
+  signalling: 'WebSocket to the IMS',
+  token: 'Permission for the relay',
+  udp: 'TURN over UDP',
+  tcp: 'TURN over TCP',
+};
+
 export const labels = {
+  call: 'Call',
+  testCall: 'Test call',
+  callPerson: (name: string) => `Call ${name}`,
+  calls: 'calls you',
+  callsWithVideo: 'calls you with video',
+  anonymous: 'Somebody anonymous',
+  missed: (name: string) => `Missed call from ${name}`,
+  withPerson: (text: string, name: string) => `${text.replace(/…$/, '')} · ${name}`,
+  farEnd: 'Far end',
+  echo: 'echo',
+  farRelay: 'far end\'s way',
+  demoLine: 'Demo line',
+  key: (key: string) => ({ '*': 'Star', '#': 'Hash' })[key] ?? key,
+  checking: 'checking…',
+  works: (time: string) => `works, ${time}`,
+  standardDevice: 'Standard',
+  device: (number: number) => `Device ${number}`,
+  diagnosticsCopied: 'Diagnostics copied',
+  copyDiagnostics: 'Copy diagnostics',
+  titleIncoming: (name: string) => `${name} calls`,
+  clickToRelay: (time: string) => `${time} from the click to the relay`,
   guest: 'Guest',
   tryAgain: 'Try again',
   tryAgainIn: (seconds: number) => `Try again in ${seconds} s`,
@@ -62,8 +104,32 @@ const problems: Record<string, readonly [title: string, text: string]> = {
   // Services
   gateway_unavailable: ['No connection to the service', 'The page cannot reach the server that it came from. Check the network, then try again.'],
   wwsf_unavailable: ['The web service does not answer', 'The web service (WWSF) is down or starting. Try again in a few seconds.'],
-  waf_unavailable: ['The authorization server does not answer', 'The web service cannot reach the authorization server (WAF), so there is no token for the relay. Try again in a few seconds.'],
+  waf_unavailable: ['The authorization server does not answer', 'The web service cannot reach the authorization server (WAF), so there is no token for you. Try again in a few seconds.'],
   waf_refused: ['The authorization server refused', 'The authorization server (WAF) did not give the web service a token. An operator has to check the client registration of the WWSF.'],
+
+  // IMS
+  ims_unavailable: ['The IMS does not answer', 'The page has no connection to the call server (eP-CSCF). It tries again by itself.'],
+  ims_overloaded: ['The IMS is busy', 'The call server (eP-CSCF) has too much to do. Try again in a few seconds.'],
+  registration_failed: ['Not registered', 'The call server (eP-CSCF) did not register this page. It tries again by itself.'],
+  registration_forbidden: ['Registration refused', 'The call server (eP-CSCF) does not admit this identity here. An operator has to check the subscription.'],
+  no_free_identity: ['All guest lines are in use', 'Try again in a minute, or log in.'],
+  leases_unavailable: ['No guest line at the moment', 'The web service cannot look up which guest lines are free. Try again in a few seconds, or log in.'],
+  no_subscription: ['No subscription', 'Your user has no identity in the IMS. An operator has to give it one.'],
+  not_authorised: ['Not authorised to call', 'The call server did not accept this page\'s token. Go offline and online again.'],
+  call_forbidden: ['This call is not allowed', 'You may not call from this identity. Check that you are online, then try again.'],
+  nobody_there: ['Nobody has this address', 'Check the name or the address, then try again.'],
+  not_online: ['Not online', 'Nobody is online under this address at the moment.'],
+  no_answer: ['No answer', 'It rang, but nobody answered.'],
+  busy: ['Busy', 'The other side is busy or does not want to talk now.'],
+  declined: ['Declined', 'The other side does not want to talk now.'],
+  cancelled: ['Cancelled', 'The call ended before it was answered.'],
+  no_common_format: ['No common format', 'The two browsers share no format for sound or picture.'],
+  call_failed: ['The call failed', 'The other side or the network ended it with an error. Try again.'],
+  address_invalid: ['That is no address', 'Write a name such as bob, or an address such as sip:bob@example.org.'],
+  negotiating: ['One moment', 'The call is being changed already. Try again in a second.'],
+  not_registered: ['You are not online', 'Go online first; then you can call and be called.'],
+  demo_line_unavailable: ['The demo line does not answer', 'It could not go online. Try again in a few seconds.'],
+  turn_not_tried: ['Not tried', 'Without permission for the relay there is nothing to try.'],
 
   // TURN
   turn_unreachable: ['The TURN server does not answer', 'No relay could be set up: the TURN server is down, or a firewall blocks it. Try again, or choose another transport under Options.'],

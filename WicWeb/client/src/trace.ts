@@ -1,14 +1,31 @@
-/** The trace that starts with the click: every request of the call carries its id (W3C Trace Context). */
+/** The trace that starts with the click (W3C Trace Context): every request of the call carries its id. */
 export class Trace {
-  readonly id = randomHex(16);
+  readonly id: string;
+  /** The span that this page's part hangs under; empty when the trace begins here. */
+  readonly parent: string;
+  /** The span of the whole call. */
+  readonly root = randomHex(8);
+  /** The span that is at work; the requests that it makes are its children. */
+  current = this.root;
 
-  /** A `traceparent` value, sampled, with a new span id. */
+  constructor(id = randomHex(16), parent = '') {
+    this.id = id;
+    this.parent = parent;
+  }
+
+  /** The trace of somebody else's `traceparent`; a new one when that is malformed. */
+  static of(traceparent: string): Trace {
+    const [, id, parent] = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}$/.exec(traceparent.trim()) ?? [];
+    return new Trace(id, parent);
+  }
+
+  /** A `traceparent` value, sampled. */
   traceparent(): string {
-    return `00-${this.id}-${randomHex(8)}-01`;
+    return `00-${this.id}-${this.current}-01`;
   }
 }
 
-function randomHex(bytes: number): string {
+export function randomHex(bytes: number): string {
   const random = crypto.getRandomValues(new Uint8Array(bytes));
   // All zeros is not a valid id.
   if (random.every(byte => byte === 0)) return randomHex(bytes);

@@ -12,15 +12,16 @@ export type Transport = 'auto' | 'udp' | 'tcp';
 // Chromium cannot write a longer USERNAME attribute: it would neither gather nor report an error.
 const maxUserNameBytes = 508;
 
-/** Configuration for a peer connection that may use nothing but the relay, over the wanted transport. */
-export function relayConfiguration(token: TurnToken, transport: Transport): RTCConfiguration {
+/** Configuration for a peer connection that may use the relay over the wanted transport, and nothing else unless allowed. */
+export function relayConfiguration(token: TurnToken, transport: Transport, relayOnly = true): RTCConfiguration {
   const iceServers = token.ice_servers
     .map(server => ({ ...server, urls: [server.urls].flat().filter(url => fits(url, transport)) }))
     .filter(server => server.urls.length > 0);
   if (iceServers.length === 0) throw new Problem('transport_not_offered', { step: 7 });
   if (iceServers.some(server => new TextEncoder().encode(server.username).length > maxUserNameBytes))
     throw new Problem('credentials_too_long', { step: 7 });
-  return { iceServers, iceTransportPolicy: 'relay' };
+  // One allocation for each server, not one for sound and one for the picture.
+  return { iceServers, iceTransportPolicy: relayOnly ? 'relay' : 'all', bundlePolicy: 'max-bundle' };
 }
 
 function fits(url: string, transport: Transport): boolean {

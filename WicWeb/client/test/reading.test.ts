@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { problemOfAnswer, registrationProblem } from '../src/ims/sipProblems.ts';
 import { Problem } from '../src/problem.ts';
 import { parseServerTiming } from '../src/serverTiming.ts';
 import { summarise } from '../src/statistics.ts';
@@ -13,12 +14,22 @@ test('Server-Timing is read, also with commas in descriptions', () =>
     [['step3', 0.4], ['step4', 12.1], ['step5', 3.2]]));
 test('without Server-Timing nothing is known', () => assert.equal(parseServerTiming(null).size, 0));
 
-test('a traceparent is sampled, of the trace, with a span of its own', () => {
+test('a traceparent is sampled, of the trace, and of the span that is at work', () => {
   const trace = new Trace();
-  const [first, second] = [trace.traceparent(), trace.traceparent()];
-  assert.match(first, new RegExp(`^00-${trace.id}-[0-9a-f]{16}-01$`));
-  assert.notEqual(first, second);
+  assert.equal(trace.traceparent(), `00-${trace.id}-${trace.root}-01`);
+  trace.current = '00f067aa0ba902b7';
+  assert.equal(trace.traceparent(), `00-${trace.id}-00f067aa0ba902b7-01`);
+  assert.match(trace.id, /^[0-9a-f]{32}$/);
   assert.notEqual(trace.id, new Trace().id);
+});
+test('the callee goes on with the caller\'s trace', () => {
+  const caller = new Trace();
+  assert.equal(Trace.of(caller.traceparent()).id, caller.id);
+});
+test('a malformed traceparent starts a new trace', () => {
+  for (const text of ['', 'nonsense', `00-${'0'.repeat(32)}-0123456789abcdef-01`, `01-${'a'.repeat(31)}-0123456789abcdef-01`])
+    assert.match(Trace.of(text).id, /^[0-9a-f]{32}$/);
+  assert.notEqual(Trace.of(`00-${'0'.repeat(32)}-0123456789abcdef-01`).id, '0'.repeat(32));
 });
 
 test('statistics follow the selected pair to the relay', () => {
@@ -46,13 +57,16 @@ test('before a pair is selected nothing is claimed', () => {
 });
 
 test('every problem that the page or the services raise has a text', () => {
-  const sources = readdirSync('src').map(name => readFileSync(`src/${name}`, 'utf8')).join('\n');
+  const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
+    .map(name => readFileSync(`src/${name}`, 'utf8')).join('\n');
   const raised = [...sources.matchAll(/new Problem\('(\w+)'/g)].map(match => match[1]!);
   const services = ['not_signed_in', 'session_expired', 'login_failed', 'antiforgery', 'rate_limited', 'waf_unavailable', 'waf_refused', 'wwsf_unavailable'];
   const turn = ['turn_401', 'turn_403', 'turn_486', 'turn_508', 'turn_refused', 'turn_unreachable'];
+  const sip = [401, 403, 404, 408, 480, 486, 488, 500, 503, 603].map(status => problemOfAnswer(status).code);
+  const registration = [undefined, 403, 500, 503].map(status => registrationProblem(status).code);
   const media = ['microphone', 'camera'].flatMap(device => ['blocked', 'missing', 'busy'].map(what => `${device}_${what}`));
   assert.ok(raised.length > 5);
-  for (const code of [...raised, ...services, ...turn, ...media].filter(code => code !== 'unexpected'))
+  for (const code of [...raised, ...services, ...turn, ...sip, ...registration, ...media].filter(code => code !== 'unexpected'))
     assert.notEqual(textOf(new Problem(code)).title, textOf(new Problem('no such code')).title, code);
 });
 test('a code that the page does not know is told in the server\'s words', () =>

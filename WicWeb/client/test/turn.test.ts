@@ -9,6 +9,8 @@ const offered = ['turn:h:3478?transport=udp', 'turn:h:3478?transport=tcp', 'turn
 const chosen = (transport: Transport) => relayConfiguration(token(offered), transport).iceServers![0]!.urls;
 
 test('only the relay may be used', () => assert.equal(relayConfiguration(token(offered), 'auto').iceTransportPolicy, 'relay'));
+test('a direct path is possible when the user allows it', () =>
+  assert.equal(relayConfiguration(token(offered), 'auto', false).iceTransportPolicy, 'all'));
 test('automatic keeps every server', () => assert.deepEqual(chosen('auto'), offered));
 test('udp is also what a URL without transport means', () => assert.deepEqual(chosen('udp'), [offered[0], offered[3]]));
 test('tls is tcp underneath', () => assert.deepEqual(chosen('tcp'), [offered[1], offered[2]]));

@@ -71,7 +71,7 @@ public sealed class RunningSystem : IAsyncLifetime
         WatchConsole();
         await _app.StartAsync();
         using var limit = new CancellationTokenSource(StartLimit);
-        foreach (var resource in new[] { "waf", "wwsf", "turn", "wic-web" })
+        foreach (var resource in new[] { "waf", "wwsf", "turn", "wic-web", "flow-view" })
             await _app.ResourceNotifications.WaitForResourceHealthyAsync(resource, limit.Token);
     }
 

@@ -11,8 +11,9 @@ internal sealed class ObservedClock : FakeTimeProvider
     /// <summary>How long this clock has run.</summary>
     public TimeSpan Elapsed => GetUtcNow() - Start;
 
-    /// <summary>For how long the next timer was set.</summary>
-    public ValueTask<TimeSpan> NextTimerAsync(CancellationToken cancel) => _timers.Reader.ReadAsync(cancel);
+    /// <summary>For how long the next timer was set; one must be.</summary>
+    public Task<TimeSpan> NextTimerAsync(CancellationToken cancel) =>
+        _timers.Reader.ReadAsync(cancel).AsTask().WaitAsync(TimeSpan.FromSeconds(20), cancel);
 
     /// <summary>Forgets which timers were set so far.</summary>
     public void Forget()

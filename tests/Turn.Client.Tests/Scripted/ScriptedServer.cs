@@ -22,6 +22,9 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
     public static readonly TransportAddress Relayed = new(InternetAddress.Parse("192.0.2.1"), 50000);
     public static readonly TransportAddress Mapped = new(InternetAddress.Parse("198.51.100.7"), 40000);
 
+    // In real time: a client that does not do what a test waits for fails it.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
     private readonly Channel<byte[]> _toClient = Channel.CreateUnbounded<byte[]>();
     private readonly Channel<SentMessage> _fromClient = Channel.CreateUnbounded<SentMessage>();
     private readonly ConcurrentQueue<Answer> _script = [];
@@ -97,7 +100,7 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
     /// <summary>Waits until the client has handled everything that this server sent.</summary>
     public Task HandledAsync(CancellationToken cancel)
     {
-        lock (_gate) return _unhandled == 0 ? Task.CompletedTask : _handled.Task.WaitAsync(cancel);
+        lock (_gate) return _unhandled == 0 ? Task.CompletedTask : _handled.Task.WaitAsync(Patience, cancel);
     }
 
     public void SendData(in TransportAddress peer, ReadOnlySpan<byte> data)
@@ -108,8 +111,8 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
         Send(indication.Written.ToArray());
     }
 
-    /// <summary>The next message of the client.</summary>
-    public ValueTask<SentMessage> NextAsync(CancellationToken cancel) => _fromClient.Reader.ReadAsync(cancel);
+    /// <summary>The next message of the client; it must come.</summary>
+    public Task<SentMessage> NextAsync(CancellationToken cancel) => _fromClient.Reader.ReadAsync(cancel).AsTask().WaitAsync(Patience, cancel);
 
     /// <summary>Ends the connection as a server that stops does.</summary>
     public void Close() => _toClient.Writer.TryComplete(new IOException("the server closed it"));

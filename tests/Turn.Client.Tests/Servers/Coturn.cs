@@ -25,7 +25,7 @@ public sealed class Coturn : IAsyncDisposable
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("coturn-");
     private readonly X509Certificate2 _certificate = MakeCertificate();
     private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
-    private readonly int _tlsPort = ServerProcess.FreePort();
+    private readonly int _tlsPort = FreePorts.TcpAndUdp();
     private readonly SemaphoreSlim _starting = new(1, 1);
     private ServerProcess? _passwords;
     private ServerProcess? _tokens;
@@ -104,7 +104,7 @@ public sealed class Coturn : IAsyncDisposable
 
     private async Task<ServerProcess> StartAsync(string[] arguments)
     {
-        var port = ServerProcess.FreePort();
+        var port = FreePorts.TcpAndUdp();
         return await ServerProcess.StartAsync(
             new ProcessStartInfo(Tools.Require("turnserver", "coturn"),
             [

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
+using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Client.Tests.Servers;
 
 [assembly: AssemblyFixture(typeof(OwnServer))]
@@ -14,6 +16,9 @@ public sealed class OwnServer : IAsyncLifetime
     public const string User = "alice";
     public const string Password = "alice-calls-bob";
 
+    /// <summary>Whether this machine has ::1; a container with a kernel that knows IPv6 may still lack it.</summary>
+    public static bool HasIPv6 { get; } = CanBind(IPAddress.IPv6Loopback);
+
     private readonly byte[][] _keys = [RandomNumberGenerator.GetBytes(32), RandomNumberGenerator.GetBytes(32)];
     private ServerProcess? _process;
 
@@ -25,12 +30,12 @@ public sealed class OwnServer : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var port = ServerProcess.FreePort();
+        var port = FreePorts.TcpAndUdp();
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll")]);
         var settings = new Dictionary<string, string>
         {
             ["Turn__Port"] = port.ToString(CultureInfo.InvariantCulture),
-            ["Turn__ListenAddress"] = Socket.OSSupportsIPv6 ? "127.0.0.1,::1" : "127.0.0.1",
+            ["Turn__ListenAddress"] = HasIPv6 ? "127.0.0.1,::1" : "127.0.0.1",
             ["Turn__PeerPolicy"] = "AllowLoopback",
             ["Turn__ServerName"] = Tokens.ServerName,
             ["Turn__Realm"] = "turn.example",
@@ -60,6 +65,20 @@ public sealed class OwnServer : IAsyncLifetime
     /// <param name="lifetimeSeconds">How long it lives.</param>
     internal IssuedToken IssueToken(int key = 0, int macKeyLength = 32, uint lifetimeSeconds = 600) =>
         Tokens.Issue(KeyId(key), _keys[key], RandomNumberGenerator.GetBytes(macKeyLength), lifetimeSeconds);
+
+    private static bool CanBind(IPAddress address)
+    {
+        try
+        {
+            using var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+            socket.Bind(new IPEndPoint(address, 0));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
 
     private static string KeyId(int key) => $"k{key + 1}";
 }

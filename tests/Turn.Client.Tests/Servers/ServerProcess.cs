@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 
 namespace WebRtcIms.Turn.Client.Tests.Servers;
 
@@ -51,26 +49,6 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
 
         return server;
-    }
-
-    /// <summary>A port that is free for UDP and TCP.</summary>
-    public static int FreePort()
-    {
-        while (true)
-        {
-            using var tcp = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            using var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-            tcp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            try
-            {
-                udp.Bind(tcp.LocalEndPoint!);
-                return ((IPEndPoint)tcp.LocalEndPoint!).Port;
-            }
-            catch (SocketException)
-            {
-                // Taken by another for UDP.
-            }
-        }
     }
 
     public async ValueTask DisposeAsync()

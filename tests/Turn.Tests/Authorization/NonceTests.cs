@@ -1,3 +1,4 @@
+using System.Text;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Authorization;
@@ -17,27 +18,36 @@ public sealed class NonceTests
     [Requirement("ABUSE-81")]
     public void NodesWithOneKey_AcceptEachOthersNonces()
     {
-        var nonce = Issue(new NonceIssuer(Key, true, new Random(1)));
+        var nonce = Issue(new NonceIssuer(Key, SecurityFeatures.PasswordAlgorithms, new Random(1)));
 
-        Assert.Equal(NonceStatus.Valid, new NonceIssuer(Key, true, new Random(2)).Check(nonce, Flow, Time));
-        Assert.Equal(NonceStatus.Forged, new NonceIssuer(new byte[32], true, new Random(2)).Check(nonce, Flow, Time));
+        Assert.Equal(NonceStatus.Valid, new NonceIssuer(Key, SecurityFeatures.PasswordAlgorithms, new Random(2)).Check(nonce, Flow, Time));
+        Assert.Equal(NonceStatus.Forged, new NonceIssuer(new byte[32], SecurityFeatures.PasswordAlgorithms, new Random(2)).Check(nonce, Flow, Time));
     }
 
     [Fact]
     [Requirement("RFC8489-9.2")]
     public void FeatureBits_CannotBeStripped()
     {
-        var nonce = Issue(new NonceIssuer(Key, true, new Random(1)));
+        var nonce = Issue(new NonceIssuer(Key, SecurityFeatures.PasswordAlgorithms, new Random(1)));
         "AAAA"u8.CopyTo(nonce.AsSpan(9));
 
-        Assert.Equal(NonceStatus.Forged, new NonceIssuer(Key, true, new Random(1)).Check(nonce, Flow, Time));
+        Assert.Equal(NonceStatus.Forged, new NonceIssuer(Key, SecurityFeatures.PasswordAlgorithms, new Random(1)).Check(nonce, Flow, Time));
     }
+
+    [Theory]
+    [InlineData(SecurityFeatures.None, "AAAA")]
+    [InlineData(SecurityFeatures.PasswordAlgorithms, "gAAA")]
+    [InlineData(SecurityFeatures.UsernameAnonymity, "QAAA")]
+    [InlineData(SecurityFeatures.PasswordAlgorithms | SecurityFeatures.UsernameAnonymity, "wAAA")]
+    [Requirement("RFC8489-9.2")]
+    internal void Cookie_SaysTheFeatures(SecurityFeatures features, string bits) =>
+        Assert.StartsWith("obMatJos2" + bits, Encoding.ASCII.GetString(Issue(new NonceIssuer(Key, features, new Random(1)))), StringComparison.Ordinal);
 
     [Fact]
     [Requirement("ABUSE-32")]
     public void Nonce_IsBoundToAddressPortAndTransport()
     {
-        var issuer = new NonceIssuer(Key, true, new Random(1));
+        var issuer = new NonceIssuer(Key, SecurityFeatures.PasswordAlgorithms, new Random(1));
         var nonce = Issue(issuer);
         FiveTuple[] others =
         [
@@ -52,7 +62,7 @@ public sealed class NonceTests
     [Fact]
     public void EveryChangedCharacter_IsNoticed()
     {
-        var issuer = new NonceIssuer(Key, true, new Random(1));
+        var issuer = new NonceIssuer(Key, SecurityFeatures.PasswordAlgorithms, new Random(1));
         var nonce = Issue(issuer);
         for (var i = 0; i < nonce.Length; i++)
         {

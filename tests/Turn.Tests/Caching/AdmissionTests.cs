@@ -23,7 +23,7 @@ public sealed class AdmissionTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _redis = await RedisServer.StartAsync();
-        _connection = await ConnectAsync();
+        _connection = await _redis.ConnectAsync();
     }
 
     public async ValueTask DisposeAsync()
@@ -241,16 +241,6 @@ public sealed class AdmissionTests : IAsyncLifetime
             settings,
             clock);
     }
-
-    private async Task<ConnectionMultiplexer> ConnectAsync() => await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
-    {
-        EndPoints = { _redis!.Address },
-        AbortOnConnectFail = false,
-        ConnectTimeout = 500,
-        SyncTimeout = 1000,
-        AsyncTimeout = 1000,
-        ReconnectRetryPolicy = new LinearRetry(200),
-    });
 
     // Tokens are made on the bench's day; timers run as time does.
     private sealed class ShiftedClock(TimeSpan shift) : TimeProvider

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
@@ -272,6 +273,64 @@ public sealed class AuthenticationTests
         Assert.True(answer.Message.HasFingerprint && answer.Message.FingerprintIsAbsentOrRight);
         Assert.Null(_bench.Send(octets, _bench.NewFlow()));
         Assert.Equal(DropReason.WrongFingerprint, _bench.LastDrop);
+    }
+
+    [Fact]
+    [Requirement("RFC8489-14.4")]
+    [Requirement("RFC8489-9.2.4-4")]
+    public void UserHash_StandsForTheUserName()
+    {
+        var bench = new EngineBench(tokens: false, browserProfile: false);
+        Assert.StartsWith("obMatJos2wAAA", bench.NewClient().Challenge().Text(StunAttributeType.Nonce), StringComparison.Ordinal);
+
+        Assert.Equal(StunError.None, WithUserHash(bench, SHA256.HashData(Encoding.UTF8.GetBytes($"alice:{EngineBench.Realm}"))));
+        Assert.Equal(StunError.Unauthenticated, WithUserHash(bench, SHA256.HashData("mallory"u8)));
+        Assert.Equal(StunError.BadRequest, WithUserHash(bench, new byte[31]));
+        Assert.Equal(StunError.None, WithUserHash(_bench, SHA256.HashData(Encoding.UTF8.GetBytes($"alice:{EngineBench.Realm}"))));
+    }
+
+    [Theory]
+    [InlineData(60, "", StunError.None, 60u)]
+    [InlineData(60, ":carol", StunError.None, 60u)]
+    [InlineData(3600, ":carol:with:colons", StunError.None, 600u)]
+    [InlineData(0, ":carol", StunError.Unauthenticated, 0u)]
+    [InlineData(-1, ":carol", StunError.Unauthenticated, 0u)]
+    [InlineData(60, "carol", StunError.Unauthenticated, 0u)]
+    public void EphemeralUser_IsTakenUntilItsTime(int secondsLeft, string name, StunError error, uint lifetime)
+    {
+        var bench = new EngineBench(sharedSecret: "shared by all servers");
+        var username = $"{bench.Time.Utc.ToUnixTimeSeconds() + secondsLeft}{name}";
+        var client = bench.NewClient(TestCredential.Password(username, EphemeralPassword("shared by all servers", username)));
+        var answer = client.TryAllocate()!;
+
+        Assert.Equal(error, answer.Error);
+        if (error == StunError.None) Assert.Equal(lifetime, answer.Lifetime);
+    }
+
+    [Fact]
+    public void EphemeralUser_NeedsTheSecret_AndTheSecretMustBeConfigured()
+    {
+        var username = $"{_bench.Time.Utc.ToUnixTimeSeconds() + 60}:carol";
+        var right = TestCredential.Password(username, EphemeralPassword("shared by all servers", username));
+        var wrong = TestCredential.Password(username, EphemeralPassword("shared by nobody else", username));
+
+        Assert.Equal(StunError.Unauthenticated, new EngineBench(sharedSecret: "shared by all servers").NewClient(wrong).TryAllocate()!.Error);
+        Assert.Equal(StunError.Unauthenticated, _bench.NewClient(right).TryAllocate()!.Error);
+    }
+
+    private static string EphemeralPassword(string secret, string username) =>
+        Convert.ToBase64String(HMACSHA1.HashData(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(username)));
+
+    private static StunError WithUserHash(EngineBench bench, byte[] hash)
+    {
+        var client = bench.NewClient();
+        var request = new StunMessageWriter(new byte[512], StunMethod.Allocate, StunClass.Request, TestClient.NewTransaction());
+        TestClient.Transport(ref request);
+        request.Write(StunAttributeType.UserHash, hash);
+        request.Write(StunAttributeType.Realm, Encoding.UTF8.GetBytes(EngineBench.Realm));
+        request.Write(StunAttributeType.Nonce, client.Challenge().Value(StunAttributeType.Nonce));
+        client.Sign(ref request);
+        return TestClient.Answered(bench.Send(request.Written.ToArray(), client.Flow)).Error;
     }
 
     private Answer SendWithout(StunAttributeType type, byte[]? instead = null)

@@ -14,6 +14,9 @@ internal sealed class EngineBench
     public const string ServerName = "turn.example.org";
     public const string Realm = "example.org";
 
+    /// <summary>Something that no client may be relayed to although its range is allowed.</summary>
+    public static readonly TransportAddress OwnAddress = TransportAddress.From(IPEndPoint.Parse("203.0.113.1:6379"));
+
     private readonly AccessTokenKey[] _keys =
     [
         new("k1", AccessTokenAlgorithm.A256Gcm, RandomNumberGenerator.GetBytes(32)),
@@ -23,16 +26,18 @@ internal sealed class EngineBench
     private readonly HashSet<Allocation> _live = [];
     private ushort _nextClientPort = 40000;
 
-    public EngineBench(EngineSettings? settings = null, bool tokens = true, bool browserProfile = true, bool staticUsers = true, Random? random = null)
+    public EngineBench(EngineSettings? settings = null, bool tokens = true, bool browserProfile = true, bool staticUsers = true, Random? random = null, string? sharedSecret = null)
     {
         random ??= new Random(1);
         var users = staticUsers ? new[] { Credential.FromStaticUser("alice", "secret", Realm), Credential.FromStaticUser("bob", "secret", Realm) } : [];
         var ring = new AccessTokenKeyRing(tokens ? _keys : []);
-        Nonces = new NonceIssuer(new byte[32], browserProfile || users.Length > 0, random);
+        var authentication = new AuthenticationSettings(
+            ServerName, Realm, browserProfile, users, sharedSecret is null ? null : Encoding.UTF8.GetBytes(sharedSecret));
+        Nonces = new NonceIssuer(new byte[32], authentication.Features(tokens), random);
         Engine = new TurnEngine(
             settings ?? new EngineSettings { RelaysIPv6 = true },
-            new RequestAuthenticator(new AuthenticationSettings(ServerName, Realm, browserProfile, users), ring, Nonces),
-            new PeerPolicy([AddressRange.Parse("203.0.113.0/24"), AddressRange.Parse("2001:db8::/32")], [], []),
+            new RequestAuthenticator(authentication, ring, Nonces),
+            new PeerPolicy([AddressRange.Parse("203.0.113.0/24"), AddressRange.Parse("2001:db8::/32")], [], new HashSet<TransportAddress> { OwnAddress }),
             Reservations,
             random);
     }

@@ -7,7 +7,7 @@ namespace WebRtcIms.Turn.Tests.Engine;
 /// <summary>Which peers may be relayed to (RFC 8656 §21.1.7, §21.3.1, §21.4).</summary>
 public sealed class PeerPolicyTests
 {
-    private static readonly PeerPolicy Default = new([], [], []);
+    private static readonly PeerPolicy Default = new([], [], new HashSet<TransportAddress>());
 
     [Theory]
     [InlineData("8.8.8.8")]
@@ -77,25 +77,36 @@ public sealed class PeerPolicyTests
     [Requirement("ABUSE-62")]
     public void AllowingATunnelRange_DoesNotAllowWhatItWraps()
     {
-        var policy = new PeerPolicy([AddressRange.Parse("64:ff9b::/96")], [], []);
+        var policy = new PeerPolicy([AddressRange.Parse("64:ff9b::/96")], [], new HashSet<TransportAddress>());
 
         Assert.True(policy.Allows(InternetAddress.Parse("64:ff9b::808:808")));
         Assert.False(policy.Allows(InternetAddress.Parse("64:ff9b::7f00:1")));
     }
 
     [Fact]
-    [Requirement("ABUSE-63")]
-    public void Order_IsAlwaysDeniedThenAllowedThenDenied()
+    public void Order_IsAllowedThenDenied()
     {
         var policy = new PeerPolicy(
-            [AddressRange.Parse("10.0.0.0/8")],
-            [AddressRange.Parse("8.0.0.0/8"), AddressRange.Parse("10.1.0.0/16")],
-            [AddressRange.Of(InternetAddress.Parse("10.9.9.9"))]);
+            [AddressRange.Parse("10.0.0.0/8")], [AddressRange.Parse("8.0.0.0/8"), AddressRange.Parse("10.1.0.0/16")], new HashSet<TransportAddress>());
 
         Assert.True(policy.Allows(InternetAddress.Parse("10.1.0.1")));
-        Assert.False(policy.Allows(InternetAddress.Parse("10.9.9.9")));
         Assert.False(policy.Allows(InternetAddress.Parse("8.8.8.8")));
         Assert.True(policy.Allows(InternetAddress.Parse("9.9.9.9")));
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1:3478", true)]
+    [InlineData("[::ffff:127.0.0.1]:3478", true)]
+    [InlineData("[64:ff9b::7f00:1]:3478", true)]
+    [InlineData("127.0.0.1:50000", false)]
+    [InlineData("127.0.0.2:3478", false)]
+    [Requirement("ABUSE-63")]
+    [Requirement("RFC8656-21.1.7")]
+    public void OwnAddresses_AreKnownInEveryForm(string peer, bool own)
+    {
+        var policy = new PeerPolicy([], [], new HashSet<TransportAddress> { TestClient.Peer("127.0.0.1:3478") });
+
+        Assert.Equal(own, policy.IsOwn(TestClient.Peer(peer)));
     }
 
     [Theory]

@@ -181,6 +181,19 @@ public sealed class PermissionTests
         Assert.Equal(0x40, _bench.FromPeer(_client, Peer, [1])![0]);
     }
 
+    [Fact]
+    [Requirement("ABUSE-63")]
+    [Requirement("RFC8656-21.1.7")]
+    public void ServersOwnAddresses_AreNotReached_ThoughTheirRangeIsAllowed()
+    {
+        var own = EngineBench.OwnAddress.ToString();
+
+        Assert.Equal(StunError.Forbidden, _client.ChannelBind(0x4000, own).Error);
+        _client.CreatePermission(own);
+        Assert.Equal(DropReason.PeerForbidden, _client.Send(own, [1]).DropReason);
+        Assert.Equal(OutcomeKind.ToPeer, _client.Send("203.0.113.1:6380", [1]).Kind);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
@@ -266,6 +279,40 @@ public sealed class PermissionTests
     {
         Assert.Null(_bench.Send(Convert.FromHexString(octets), _client.Flow));
         Assert.Equal(DropReason.Malformed, _bench.LastDrop);
+    }
+
+    [Theory]
+    [InlineData(Peer, 3, 3, 1500u, "0000060300000000")]
+    [InlineData(Peer, 3, 4, 1280u, "0000060400000500")]
+    [InlineData(Peer, 11, 0, 0u, "0000160000000000")]
+    [InlineData(Peer, 5, 0, 0u, null)]
+    [InlineData(Peer, 0, 0, 0u, null)]
+    [InlineData("203.0.113.99:1", 3, 3, 0u, null)]
+    [Requirement("RFC8656-11.5")]
+    [Requirement("RFC8656-18.13")]
+    public void Icmp_IsToldTheClient_UnderAPermission(string peer, byte type, byte code, uint mtu, string? value)
+    {
+        _client.ChannelBind(0x4000, Peer);
+        var reply = new byte[TurnEngine.ReplyBufferLength];
+        var outcome = _bench.Engine.HandleIcmp(_client.Allocation, TestClient.Peer(peer), new IcmpError(type, code, mtu), _bench.Time, reply);
+        Assert.Equal(value is null ? OutcomeKind.Drop : OutcomeKind.ToClient, outcome.Kind);
+        if (value is null) return;
+
+        var indication = Answer.Read(reply.AsSpan(outcome.Offset, outcome.Length));
+        Assert.Equal((StunMethod.Data, StunClass.Indication), (indication.Message.Method, indication.Message.Class));
+        Assert.Equal(TestClient.Peer(peer), indication.Address(StunAttributeType.XorPeerAddress));
+        Assert.Equal(value, Convert.ToHexString(indication.Value(StunAttributeType.Icmp)));
+        Assert.False(indication.Has(StunAttributeType.Data));
+    }
+
+    [Fact]
+    [Requirement("RFC8656-11.5")]
+    public void Icmpv6_HasTypesOfItsOwn()
+    {
+        Assert.True(new IcmpError(2, 0, 1280).IsForClients(StunAddressFamily.IPv6));
+        Assert.Equal(1280u, new IcmpError(2, 0, 1280).ErrorData(StunAddressFamily.IPv6));
+        Assert.False(new IcmpError(11, 0, 0).IsForClients(StunAddressFamily.IPv6));
+        Assert.Equal(0u, new IcmpError(3, 4, 1280).ErrorData(StunAddressFamily.IPv6));
     }
 
     [Fact]

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text.RegularExpressions;
 
-namespace WebRtcIms.Wwsf.TurnToken;
+namespace WebRtcIms.Wwsf.Waf;
 
 /// <summary>How long step 3 took in this request.</summary>
 internal sealed record SessionCheckTime(TimeSpan Elapsed);

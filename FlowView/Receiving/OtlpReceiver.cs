@@ -1,0 +1,155 @@
+using System.Threading.RateLimiting;
+using Google.Protobuf;
+using WebRtcIms.FlowView.Otlp;
+using WebRtcIms.FlowView.Query;
+using WebRtcIms.FlowView.Store;
+
+namespace WebRtcIms.FlowView.Receiving;
+
+/// <summary>
+/// <c>POST /v1/traces</c>, <c>/v1/logs</c> and <c>/v1/metrics</c>: OTLP 1.x over HTTP, protobuf or JSON, plain or gzip;
+/// <c>/v1/page/traces</c> for what the gateway lets through from browsers.
+/// Answers 200 (with a partial success when some items could not be taken), 400 for what cannot be read, 413, 415, and 503
+/// with Retry-After when too many requests come at once. The body of a failure is a google.rpc.Status.
+/// </summary>
+internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, MetricStore metrics, OtlpTranslation translation, LiveFeed feed, FlowViewSettings settings)
+{
+    private const string Protobuf = "application/x-protobuf";
+    private const string Json = "application/json";
+    private const string PageService = "wic";
+
+    // With the limit of a request this bounds the memory that requests in work can take.
+    private const int RequestsAtOnce = 8;
+    private const int RequestsWaiting = 64;
+    private const string RetryAfterSeconds = "1";
+
+    // OTLP/JSON: fields of a later version are no mistake.
+    private static readonly JsonParser JsonParser = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
+    private static readonly JsonFormatter JsonFormatter = new(JsonFormatter.Settings.Default);
+
+    public static void AddTo(WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<OtlpTranslation>();
+        builder.Services.AddSingleton<OtlpReceiver>();
+        builder.Services.AddRateLimiter(limiter =>
+        {
+            limiter.AddPolicy("otlp", _ => RateLimitPartition.GetConcurrencyLimiter("otlp", _ => new ConcurrencyLimiterOptions
+            {
+                PermitLimit = RequestsAtOnce,
+                QueueLimit = RequestsWaiting,
+            }));
+            limiter.OnRejected = (context, _) =>
+            {
+                context.HttpContext.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+                context.HttpContext.Response.Headers.RetryAfter = RetryAfterSeconds;
+                return ValueTask.CompletedTask;
+            };
+        });
+    }
+
+    public static void MapTo(WebApplication app)
+    {
+        var receiver = app.Services.GetRequiredService<OtlpReceiver>();
+        var routes = app.MapGroup("/v1").RequireRateLimiting("otlp");
+        routes.MapPost("/traces", request => receiver.ReceiveAsync(request, ExportTraceServiceRequest.Parser, receiver.Take));
+        routes.MapPost("/page/traces", request => receiver.ReceiveAsync(request, ExportTraceServiceRequest.Parser, receiver.TakeFromPage));
+        routes.MapPost("/logs", request => receiver.ReceiveAsync(request, ExportLogsServiceRequest.Parser, receiver.Take));
+        routes.MapPost("/metrics", request => receiver.ReceiveAsync(request, ExportMetricsServiceRequest.Parser, receiver.Take));
+    }
+
+    private async Task ReceiveAsync<TRequest>(HttpContext context, MessageParser<TRequest> parser, Func<TRequest, IMessage> take)
+        where TRequest : IMessage<TRequest>, new()
+    {
+        var type = MediaTypeOf(context.Request);
+        if (type is null)
+        {
+            await FailAsync(context.Response, Protobuf, StatusCodes.Status415UnsupportedMediaType, $"Content-Type must be {Protobuf} or {Json}.");
+            return;
+        }
+
+        var body = await RequestBody.ReadAsync(context.Request, settings.RequestOctets);
+        if (body.Status != StatusCodes.Status200OK)
+        {
+            await FailAsync(context.Response, type, body.Status, body.Problem);
+            return;
+        }
+
+        IMessage answer;
+        try
+        {
+            answer = take(type == Json ? ParseJson<TRequest>(body.Octets) : parser.ParseFrom(body.Octets));
+        }
+        catch (Exception error) when (error is InvalidProtocolBufferException or InvalidJsonException or FormatException)
+        {
+            await FailAsync(context.Response, type, StatusCodes.Status400BadRequest, "The body is not an OTLP request of this kind.");
+            return;
+        }
+        await WriteAsync(context.Response, type, StatusCodes.Status200OK, answer);
+    }
+
+    private ExportTraceServiceResponse TakeFromPage(ExportTraceServiceRequest request)
+    {
+        // Whoever can open the page can send this; it must not pass for a part of the system.
+        foreach (var spans in request.ResourceSpans)
+            spans.Resource = new Resource { Attributes = { new KeyValue { Key = "service.name", Value = new AnyValue { StringValue = PageService } } } };
+        return Take(request);
+    }
+
+    private ExportTraceServiceResponse Take(ExportTraceServiceRequest request)
+    {
+        var (spans, invalid) = translation.Spans(request);
+        var refused = traces.Add(spans);
+        feed.SpansArrived(spans);
+        var answer = new ExportTraceServiceResponse();
+        if (invalid + refused > 0)
+        {
+            answer.PartialSuccess = new ExportTracePartialSuccess
+            {
+                RejectedSpans = invalid + refused,
+                ErrorMessage = invalid > 0 ? "A span needs a trace id of 16 octets and a span id of 8, not all zero." : "The trace is larger than a tenth of the store.",
+            };
+        }
+        return answer;
+    }
+
+    private ExportLogsServiceResponse Take(ExportLogsServiceRequest request)
+    {
+        logs.Add(translation.Logs(request));
+        feed.LogsArrived();
+        return new ExportLogsServiceResponse();
+    }
+
+    private ExportMetricsServiceResponse Take(ExportMetricsServiceRequest request)
+    {
+        foreach (var (instrument, attributes, point, exemplars) in translation.Metrics(request)) metrics.Add(instrument, attributes, point, exemplars);
+        feed.MetricsArrived();
+        return new ExportMetricsServiceResponse();
+    }
+
+    private static TRequest ParseJson<TRequest>(byte[] octets)
+        where TRequest : IMessage<TRequest>, new()
+    {
+        using var reader = new StreamReader(new MemoryStream(octets));
+        return JsonParser.Parse<TRequest>(reader);
+    }
+
+    private static string? MediaTypeOf(HttpRequest request) =>
+        request.ContentType?.Split(';', 2)[0].Trim().ToLowerInvariant() switch
+        {
+            Protobuf => Protobuf,
+            Json => Json,
+            _ => null,
+        };
+
+    private static Task FailAsync(HttpResponse response, string type, int status, string message) =>
+        WriteAsync(response, type, status, new RpcStatus { Message = message });
+
+    private static async Task WriteAsync(HttpResponse response, string type, int status, IMessage message)
+    {
+        response.StatusCode = status;
+        response.ContentType = type;
+        var octets = type == Json ? System.Text.Encoding.UTF8.GetBytes(JsonFormatter.Format(message)) : message.ToByteArray();
+        response.ContentLength = octets.Length;
+        await response.Body.WriteAsync(octets);
+    }
+}

@@ -1,0 +1,193 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using Google.Protobuf;
+using Google.Protobuf.Collections;
+using WebRtcIms.FlowView.Otlp;
+using WebRtcIms.FlowView.Store;
+using Attribute = WebRtcIms.FlowView.Store.Attribute;
+using Span = WebRtcIms.FlowView.Store.Span;
+
+namespace WebRtcIms.FlowView.Receiving;
+
+/// <summary>One measurement of a request, with what it belongs to.</summary>
+internal sealed record Measurement(Instrument Instrument, Attribute[] Attributes, MetricPoint Point, IEnumerable<Store.Exemplar> Exemplars);
+
+/// <summary>From OTLP's messages to what the stores keep. Nothing that a sender says about its data is left out.</summary>
+internal sealed class OtlpTranslation(TimeProvider clock)
+{
+    private readonly TextPool _texts = new();
+
+    /// <summary>The spans, and how many had no usable ids.</summary>
+    public (List<Span> Spans, int Invalid) Spans(ExportTraceServiceRequest request)
+    {
+        List<Span> spans = [];
+        var invalid = 0;
+        foreach (var ofResource in request.ResourceSpans)
+        {
+            var source = SourceOf(ofResource.Resource);
+            foreach (var ofScope in ofResource.ScopeSpans)
+            {
+                var scope = _texts.Share(ofScope.Scope?.Name ?? "");
+                foreach (var span in ofScope.Spans)
+                {
+                    if (Translate(span, source, scope) is { } translated) spans.Add(translated);
+                    else invalid++;
+                }
+            }
+        }
+        return (spans, invalid);
+    }
+
+    public IEnumerable<LogEntry> Logs(ExportLogsServiceRequest request) =>
+        from ofResource in request.ResourceLogs
+        let source = SourceOf(ofResource.Resource)
+        from ofScope in ofResource.ScopeLogs
+        let category = _texts.Share(ofScope.Scope?.Name ?? "")
+        from log in ofScope.LogRecords
+        select new LogEntry(
+            Sequence: 0,
+            FirstOf(log.TimeUnixNano, log.ObservedTimeUnixNano, Now()),
+            log.SeverityNumber,
+            log.Body is null ? log.EventName : AttributeText.Of(ValueOf(log.Body)),
+            category,
+            TraceIdOf(log.TraceId),
+            SpanIdOf(log.SpanId),
+            source,
+            AttributesOf(log.Attributes));
+
+    public IEnumerable<Measurement> Metrics(ExportMetricsServiceRequest request) =>
+        from ofResource in request.ResourceMetrics
+        let source = SourceOf(ofResource.Resource)
+        from ofScope in ofResource.ScopeMetrics
+        from metric in ofScope.Metrics
+        from measurement in Translate(metric, source, _texts.Share(ofScope.Scope?.Name ?? ""))
+        select measurement;
+
+    private Span? Translate(Otlp.Span span, Source source, string scope)
+    {
+        var (traceId, spanId) = (TraceIdOf(span.TraceId), SpanIdOf(span.SpanId));
+        if (traceId == 0 || spanId == 0) return null;
+
+        return new Span(
+            traceId,
+            spanId,
+            SpanIdOf(span.ParentSpanId),
+            _texts.Share(span.Name),
+            (SpanKind)span.Kind,
+            span.StartTimeUnixNano,
+            Math.Max(span.StartTimeUnixNano, span.EndTimeUnixNano),
+            source,
+            scope,
+            AttributesOf(span.Attributes),
+            [.. span.Events.Select(spanEvent => new SpanEvent(spanEvent.TimeUnixNano, _texts.Share(spanEvent.Name), AttributesOf(spanEvent.Attributes)))],
+            [.. span.Links.Select(link => new SpanLink(TraceIdOf(link.TraceId), SpanIdOf(link.SpanId), AttributesOf(link.Attributes)))],
+            span.Status?.Code == Status.Types.StatusCode.Error,
+            span.Status?.Message ?? "");
+    }
+
+    private IEnumerable<Measurement> Translate(Metric metric, Source source, string scope)
+    {
+        switch (metric.DataCase)
+        {
+            case Metric.DataOneofCase.Gauge:
+                return metric.Gauge.DataPoints.Select(point => Number(point, MetricType.Gauge, isDelta: false));
+            case Metric.DataOneofCase.Sum:
+                var type = metric.Sum.IsMonotonic ? MetricType.Counter : MetricType.UpDownCounter;
+                return metric.Sum.DataPoints.Select(point => Number(point, type, IsDelta(metric.Sum.AggregationTemporality)));
+            case Metric.DataOneofCase.Histogram:
+                var isDelta = IsDelta(metric.Histogram.AggregationTemporality);
+                return metric.Histogram.DataPoints.Select(point => new Measurement(
+                    InstrumentOf(MetricType.Histogram, isDelta),
+                    AttributesOf(point.Attributes),
+                    new MetricPoint(TimeOf(point.TimeUnixNano), point.Sum, point.Count, [.. point.ExplicitBounds], [.. point.BucketCounts]),
+                    ExemplarsOf(point.Exemplars)));
+            case Metric.DataOneofCase.ExponentialHistogram:
+                var isExponentialDelta = IsDelta(metric.ExponentialHistogram.AggregationTemporality);
+                return metric.ExponentialHistogram.DataPoints.Select(point => new Measurement(
+                    InstrumentOf(MetricType.Histogram, isExponentialDelta),
+                    AttributesOf(point.Attributes),
+                    new MetricPoint(TimeOf(point.TimeUnixNano), point.Sum, point.Count),
+                    ExemplarsOf(point.Exemplars)));
+            case Metric.DataOneofCase.Summary:
+                return metric.Summary.DataPoints.Select(point => new Measurement(
+                    InstrumentOf(MetricType.Summary, isDelta: false),
+                    AttributesOf(point.Attributes),
+                    new MetricPoint(TimeOf(point.TimeUnixNano), point.Sum, point.Count),
+                    []));
+            default:
+                return [];
+        }
+
+        Measurement Number(NumberDataPoint point, MetricType type, bool isDelta) => new(
+            InstrumentOf(type, isDelta),
+            AttributesOf(point.Attributes),
+            new MetricPoint(TimeOf(point.TimeUnixNano), point.ValueCase == NumberDataPoint.ValueOneofCase.AsInt ? point.AsInt : point.AsDouble),
+            ExemplarsOf(point.Exemplars));
+
+        Instrument InstrumentOf(MetricType type, bool isDelta) => new(
+            source.Service, source.Instance, scope, _texts.Share(metric.Name), _texts.Share(metric.Unit), _texts.Share(metric.Description), type, isDelta);
+    }
+
+    private static bool IsDelta(AggregationTemporality temporality) => temporality == AggregationTemporality.Delta;
+
+    private static List<Store.Exemplar> ExemplarsOf(RepeatedField<Otlp.Exemplar> exemplars) =>
+    [
+        .. exemplars.Where(exemplar => TraceIdOf(exemplar.TraceId) != 0).Select(exemplar => new Store.Exemplar(
+            exemplar.TimeUnixNano,
+            exemplar.ValueCase == Otlp.Exemplar.ValueOneofCase.AsInt ? exemplar.AsInt : exemplar.AsDouble,
+            TraceIdOf(exemplar.TraceId),
+            SpanIdOf(exemplar.SpanId))),
+    ];
+
+    private Source SourceOf(Resource? resource)
+    {
+        var attributes = AttributesOf(resource?.Attributes ?? []);
+        return new Source(Find("service.name", "unknown"), Find("service.instance.id", ""), attributes);
+
+        string Find(string key, string fallback) =>
+            attributes.FirstOrDefault(attribute => attribute.Key == key).Value is string { Length: > 0 } text ? text : fallback;
+    }
+
+    private Attribute[] AttributesOf(RepeatedField<KeyValue> pairs) =>
+        pairs.Count == 0 ? [] : [.. pairs.Select(pair => new Attribute(_texts.Share(pair.Key), ValueOf(pair.Value)))];
+
+    private object? ValueOf(AnyValue? value) => value?.ValueCase switch
+    {
+        AnyValue.ValueOneofCase.StringValue => _texts.Share(value.StringValue),
+        AnyValue.ValueOneofCase.BoolValue => value.BoolValue,
+        AnyValue.ValueOneofCase.IntValue => value.IntValue,
+        AnyValue.ValueOneofCase.DoubleValue => value.DoubleValue,
+        AnyValue.ValueOneofCase.ArrayValue => value.ArrayValue.Values.Select(ValueOf).ToArray(),
+        AnyValue.ValueOneofCase.KvlistValue => AttributesOf(value.KvlistValue.Values),
+        AnyValue.ValueOneofCase.BytesValue => value.BytesValue.ToBase64(),
+        _ => null,
+    };
+
+    /// <summary>0 when it is not a trace id. In OTLP/JSON ids are hexadecimal where protobuf's JSON has base64.</summary>
+    private static UInt128 TraceIdOf(ByteString octets) => octets.Length switch
+    {
+        16 => BinaryPrimitives.ReadUInt128BigEndian(octets.Span),
+        24 when UInt128.TryParse(octets.ToBase64(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var id) => id,
+        _ => 0,
+    };
+
+    private static ulong SpanIdOf(ByteString octets) => octets.Length switch
+    {
+        8 => BinaryPrimitives.ReadUInt64BigEndian(octets.Span),
+        12 when ulong.TryParse(octets.ToBase64(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var id) => id,
+        _ => 0,
+    };
+
+    private ulong TimeOf(ulong nanoseconds) => FirstOf(nanoseconds, Now());
+
+    private static ulong FirstOf(params ReadOnlySpan<ulong> times)
+    {
+        foreach (var time in times)
+        {
+            if (time != 0) return time;
+        }
+        return 0;
+    }
+
+    private ulong Now() => (ulong)(clock.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * 100;
+}

@@ -1,0 +1,25 @@
+using System.Collections.Concurrent;
+
+namespace WebRtcIms.FlowView.Store;
+
+/// <summary>
+/// One copy of each text that comes again with every span: attribute keys, span and service names, short values. Bounded, so
+/// that texts which never repeat cannot fill it.
+/// </summary>
+internal sealed class TextPool
+{
+    private const int MaxTexts = 20_000;
+    private const int MaxLength = 100;
+
+    private readonly ConcurrentDictionary<string, string> _texts = new(StringComparer.Ordinal);
+    private int _count;
+
+    public string Share(string text)
+    {
+        if (text.Length == 0) return "";
+        if (text.Length > MaxLength) return text;
+        if (_texts.TryGetValue(text, out var known)) return known;
+        if (_count < MaxTexts && _texts.TryAdd(text, text)) Interlocked.Increment(ref _count);
+        return text;
+    }
+}

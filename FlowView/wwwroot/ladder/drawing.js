@@ -1,0 +1,210 @@
+// @ts-check
+// A ladder as SVG: a tree of plain objects first, then DOM nodes for a page or text for a file. No markup is ever parsed, so
+// a page with trusted types can use it, and a span's name cannot become an element.
+
+/**
+ * @typedef {import('./ladder.js').Ladder} Ladder
+ * @typedef {import('./ladder.js').Row} Row
+ * @typedef {{ tag: string, attributes: Record<string, string | number>, children: (Shape | string)[] }} Shape
+ * @typedef {(colour: keyof typeof palettes.light) => string} Paint
+ */
+
+const gutter = 92;
+const laneGap = 172;
+const headHeight = 64;
+const rowHeight = 42;
+const reasonHeight = 22;
+const characterWidth = 6.9;
+
+/** The page's colours, for files, which know no page. */
+export const palettes = {
+  light: { ground: '#ffffff', sunken: '#f0f2f8', line: '#8b93a9', text: '#171c2b', soft: '#545d75', brand: '#3446c8', badge: '#3b4fd8', good: '#0a6e3f', bad: '#b01e28', tint: '#fdeced' },
+  dark: { ground: '#161b26', sunken: '#0f141d', line: '#6a748c', text: '#e9ecf5', soft: '#a3adc4', brand: '#a2b0ff', badge: '#4c5fe6', good: '#5fd69a', bad: '#ff9a9f', tint: '#3a181c' },
+};
+
+/** Names of the colours in the pages' style sheets. */
+const variables = { ground: '--card', sunken: '--sunken', line: '--line-strong', text: '--text', soft: '--text-soft', brand: '--brand', badge: '--brand-fill', good: '--good', bad: '--bad', tint: '--bad-tint' };
+
+/** Takes the colours of the page that it is in, light or dark. @type {Paint} */
+export const fromPage = colour => `var(${variables[colour]})`;
+
+/** @param {'light' | 'dark'} theme @returns {Paint} */
+export const fromPalette = theme => colour => palettes[theme][colour];
+
+/**
+ * @param {Ladder} ladder
+ * @param {Paint} paint
+ * @returns {Shape}
+ */
+export function draw(ladder, paint) {
+  const x = new Map(ladder.lanes.map((lane, index) => [lane.id, gutter + laneGap / 2 + index * laneGap]));
+  let y = headHeight + 14;
+  const rows = ladder.rows.map(row => {
+    const drawn = drawRow(row, /** @type {number} */ (x.get(row.from)), /** @type {number} */ (x.get(row.to)), y, paint, ladder);
+    y += heightOf(row);
+    return drawn;
+  });
+  const width = gutter + ladder.lanes.length * laneGap;
+  const height = y + 16;
+  return shape('svg', {
+    xmlns: 'http://www.w3.org/2000/svg', viewBox: `0 0 ${width} ${height}`, width, height, role: 'group',
+    'aria-label': `Sequence diagram of ${ladder.lanes.map(lane => lane.name).join(', ')}`, class: 'ladder',
+    'font-family': 'system-ui, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", Arial, sans-serif', 'font-size': 13,
+  }, [
+    shape('g', { 'aria-hidden': 'true' }, ladder.lanes.flatMap(lane => drawLane(lane, /** @type {number} */ (x.get(lane.id)), height, paint))),
+    ...rows,
+  ]);
+}
+
+/** @param {Ladder} ladder @param {'light' | 'dark'} [theme] the text of an SVG file */
+export function toSvg(ladder, theme = 'light') {
+  const picture = draw(ladder, fromPalette(theme));
+  picture.children.unshift(shape('rect', { width: '100%', height: '100%', fill: palettes[theme].ground }));
+  return toText(picture) + '\n';
+}
+
+/** @param {Shape | string} node @returns {string} */
+export function toText(node) {
+  if (typeof node === 'string') return escape(node);
+  const attributes = Object.entries(node.attributes).map(([name, value]) => ` ${name}="${escape(String(value))}"`).join('');
+  return node.children.length ? `<${node.tag}${attributes}>${node.children.map(toText).join('')}</${node.tag}>` : `<${node.tag}${attributes}/>`;
+}
+
+/** @param {Shape} node @returns {SVGElement} */
+export function toElement(node) {
+  const made = document.createElementNS('http://www.w3.org/2000/svg', node.tag);
+  for (const [name, value] of Object.entries(node.attributes)) if (name !== 'xmlns') made.setAttribute(name, String(value));
+  made.append(...node.children.map(child => typeof child === 'string' ? child : toElement(child)));
+  return made;
+}
+
+/** A duration as people read it. @param {number} milliseconds */
+export function duration(milliseconds) {
+  if (milliseconds < 1) return `${Math.round(milliseconds * 1000)} µs`;
+  if (milliseconds < 100) return `${milliseconds.toFixed(1)} ms`;
+  if (milliseconds < 10_000) return `${Math.round(milliseconds)} ms`;
+  return milliseconds < 120_000 ? `${(milliseconds / 1000).toFixed(1)} s` : `${Math.round(milliseconds / 60_000)} min`;
+}
+
+/** A row in words, for those who do not see the drawing. @param {Row} row @param {Ladder} ladder */
+export function sentence(row, ladder) {
+  const name = (/** @type {string} */ id) => ladder.lanes.find(lane => lane.id === id)?.name ?? id;
+  const who = row.from === row.to ? name(row.from) : `${name(row.from)} to ${name(row.to)}`;
+  return [row.number && `Step ${row.number}`, who, row.label + (row.count > 1 ? ` (${row.count} times)` : ''), row.took === undefined ? '' : duration(row.took), row.failed && `failed: ${row.reason}`]
+    .filter(part => part).join(', ');
+}
+
+/** @param {Row} row */
+function heightOf(row) {
+  return rowHeight + (showsReason(row) ? reasonHeight : 0) - (row.kind === 'response' ? 8 : 0);
+}
+
+/** The reason stands once, at the arrow that failed first; what follows from it is only red. @param {Row} row */
+function showsReason(row) {
+  return row.isCause && row.reason !== '';
+}
+
+/** @param {{ name: string, role: string }} lane @param {number} x @param {number} height @param {Paint} paint */
+function drawLane(lane, x, height, paint) {
+  const width = laneGap - 32;
+  return [
+    shape('line', { x1: x, x2: x, y1: headHeight - 8, y2: height, stroke: paint('line'), 'stroke-opacity': 0.55, 'stroke-dasharray': '3 5' }),
+    shape('rect', { x: x - width / 2, y: 8, width, height: headHeight - 16, rx: 10, fill: paint('sunken'), stroke: paint('line'), 'stroke-opacity': 0.6 }),
+    shape('text', { x, y: 30, 'text-anchor': 'middle', 'font-weight': 650, 'font-size': 14, fill: paint('text') }, [fit(lane.name, width - 12, 7.6)]),
+    shape('text', { x, y: 46, 'text-anchor': 'middle', 'font-size': 11.5, fill: paint('soft') }, [fit(lane.role, width - 12)]),
+  ];
+}
+
+/** @param {Row} row @param {number} from @param {number} to @param {number} top @param {Paint} paint @param {Ladder} ladder */
+function drawRow(row, from, to, top, paint, ladder) {
+  const y = top + 26;
+  const colour = row.failed ? paint('bad') : row.kind === 'response' ? paint('soft') : row.number ? paint('brand') : paint('line');
+  const right = gutter + ladder.lanes.length * laneGap;
+  const parts = from === to ? mark(row, from, y, colour, paint, right) : arrow(row, from, to, y, colour, paint, right);
+  parts.unshift(
+    shape('title', {}, [sentence(row, ladder) + (row.detail && row.detail !== row.label ? ` (${row.detail})` : '')]),
+    shape('rect', { class: 'hit', x: 0, y: top, width: right, height: heightOf(row), rx: 8, fill: 'transparent' }),
+    shape('text', { x: gutter - 14, y: y + 4, 'text-anchor': 'end', 'font-size': 11.5, fill: paint('soft'), 'font-variant-numeric': 'tabular-nums' }, [row.at ? `+${duration(row.at)}` : '0']));
+  if (showsReason(row)) parts.push(...reason(row, from, to, y, paint, ladder));
+  return shape('g', {
+    class: `row ${row.kind}${row.failed ? ' failed' : ''}${row.isCause ? ' cause' : ''}`, 'data-span': row.span, 'data-step': row.number,
+    tabindex: 0, role: 'group', 'aria-label': sentence(row, ladder),
+    // The sentence says all that the drawing shows, in an order that can be listened to.
+  }, [shape('g', { 'aria-hidden': 'true' }, parts)]);
+}
+
+/** @param {Row} row @param {number} from @param {number} to @param {number} y @param {string} colour @param {Paint} paint @param {number} right */
+function arrow(row, from, to, y, colour, paint, right) {
+  const direction = Math.sign(to - from);
+  const start = from + direction * (row.number ? 11 : 2);
+  // A failed arrow ends in a cross before it arrives.
+  const end = row.failed && row.isCause ? to - direction * 26 : to - direction * 2;
+  const left = Math.min(from, to) + 16;
+  const parts = [
+    shape('line', { x1: start, x2: end - direction * 4, y1: y, y2: y, stroke: colour, 'stroke-width': row.number ? 2 : 1.5, ...(row.kind === 'response' ? { 'stroke-dasharray': '6 4' } : {}) }),
+    row.failed && row.isCause
+      ? shape('path', { d: `M${end - 6} ${y - 6} l12 12 m0 -12 l-12 12`, stroke: colour, 'stroke-width': 2.5, 'stroke-linecap': 'round', fill: 'none' })
+      : shape('path', { d: `M${end} ${y} l${-direction * 10} -5 v10 z`, fill: colour }),
+    ...label(row, left, y - 9, right - left, colour, paint),
+  ];
+  if (row.number) parts.push(...badge(row.number, from, y, row.failed ? paint('bad') : paint('badge'), paint));
+  return parts;
+}
+
+/** @param {Row} row @param {number} x @param {number} y @param {string} colour @param {Paint} paint @param {number} right */
+function mark(row, x, y, colour, paint, right) {
+  // In the last lane there is no room to the right.
+  const before = x + laneGap > right;
+  const parts = before ? label(row, x - laneGap + 18, y + 4, laneGap - 36, colour, paint) : label(row, x + 18, y + 4, right - x - 18, colour, paint);
+  return [...parts, ...(row.number ? badge(row.number, x, y, row.failed ? paint('bad') : paint('badge'), paint) : [shape('circle', { cx: x, cy: y, r: 5, fill: colour })])];
+}
+
+/** @param {Row} row @param {number} x @param {number} y @param {number} space @param {string} colour @param {Paint} paint */
+function label(row, x, y, space, colour, paint) {
+  const took = row.took === undefined ? '' : duration(row.took);
+  const times = row.count > 1 ? ` ×${row.count}` : '';
+  const transport = /^(UDP|TCP|TLS)$/.test(row.detail) ? ` · ${row.detail}` : '';
+  const room = space - (took.length + times.length + transport.length + 2) * 6.2;
+  return [shape('text', { x, y, fill: row.failed ? colour : paint('text'), stroke: paint('ground'), 'stroke-width': 4, 'stroke-linejoin': 'round', 'paint-order': 'stroke', ...(row.number ? { 'font-weight': 600 } : {}) }, [
+    fit(row.label, room) + transport + times,
+    ...(took ? [shape('tspan', { dx: 7, 'font-size': 11.5, 'font-weight': 400, fill: paint('soft') }, [took])] : []),
+  ])];
+}
+
+/** @param {string} number @param {number} x @param {number} y @param {string} fill @param {Paint} paint */
+function badge(number, x, y, fill, paint) {
+  return [
+    shape('circle', { cx: x, cy: y, r: 11, fill, stroke: paint('ground'), 'stroke-width': 2 }),
+    shape('text', { x, y: y + 4.5, 'text-anchor': 'middle', 'font-size': 12.5, 'font-weight': 700, fill: fill === palettes.dark.bad || fill === 'var(--bad)' ? paint('ground') : '#ffffff' }, [number]),
+  ];
+}
+
+/** @param {Row} row @param {number} from @param {number} to @param {number} y @param {Paint} paint @param {Ladder} ladder */
+function reason(row, from, to, y, paint, ladder) {
+  const right = gutter + ladder.lanes.length * laneGap - 6;
+  const words = fit(`✗ ${row.reason}`, right - gutter - 20, 7.5);
+  const width = words.length * 7.5 + 20;
+  const x = Math.max(gutter, Math.min(Math.min(from, to) + 14, right - width));
+  return [
+    shape('rect', { x, y: y + 10, width, height: 24, rx: 7, fill: paint('tint'), stroke: paint('bad'), 'stroke-opacity': 0.5 }),
+    shape('text', { x: x + 10, y: y + 26.5, fill: paint('bad'), 'font-weight': 600, 'font-size': 12.5 }, [words]),
+  ];
+}
+
+/** @param {string} words @param {number} space @param {number} [width] of a character */
+function fit(words, space, width = characterWidth) {
+  const room = Math.max(4, Math.floor(space / width));
+  return words.length <= room ? words : words.slice(0, room - 1).trimEnd() + '…';
+}
+
+/** @param {string} tag @param {Record<string, string | number>} attributes @param {(Shape | string)[]} [children] @returns {Shape} */
+export function shape(tag, attributes, children = []) {
+  return { tag, attributes, children };
+}
+
+/** @param {string} words */
+function escape(words) {
+  // What XML 1.0 cannot hold at all would make the file unreadable.
+  return words.replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '\ufffd')
+    .replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+}

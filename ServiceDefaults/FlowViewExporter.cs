@@ -1,0 +1,47 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using OpenTelemetry;
+using OpenTelemetry.Exporter;
+using OpenTelemetry.Logs;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
+
+namespace WebRtcIms.ServiceDefaults;
+
+/// <summary>
+/// A second OTLP exporter, to FlowView, where <c>FlowView:Endpoint</c> is set (<c>http://localhost:4318</c>): the collector
+/// that OTEL_EXPORTER_OTLP_ENDPOINT names, such as Aspire's dashboard, gets everything besides. While FlowView is down or
+/// slow, batches are dropped; no request ever waits for them.
+/// </summary>
+internal static class FlowViewExporter
+{
+    // People look at FlowView while they click.
+    private const int DelayMilliseconds = 500;
+    private const int MetricsMilliseconds = 2000;
+    private const int TimeoutMilliseconds = 3000;
+
+    public static void ExportToFlowView(this IHostApplicationBuilder builder)
+    {
+        var setting = builder.Configuration["FlowView:Endpoint"];
+        if (string.IsNullOrWhiteSpace(setting)) return;
+        if (!Uri.TryCreate(setting, UriKind.Absolute, out var endpoint) || endpoint.Scheme is not ("http" or "https"))
+            throw new InvalidOperationException($"FlowView:Endpoint must be an address such as http://localhost:4318, not '{setting}'.");
+
+        builder.Logging.AddOpenTelemetry(logging => logging.AddProcessor(_ =>
+            new BatchLogRecordExportProcessor(new OtlpLogExporter(OptionsFor(endpoint, "v1/logs")), scheduledDelayMilliseconds: DelayMilliseconds)));
+        builder.Services.AddOpenTelemetry()
+            .WithTracing(tracing => tracing.AddProcessor(_ =>
+                new BatchActivityExportProcessor(new OtlpTraceExporter(OptionsFor(endpoint, "v1/traces")), scheduledDelayMilliseconds: DelayMilliseconds)))
+            .WithMetrics(metrics => metrics.AddReader(_ =>
+                new PeriodicExportingMetricReader(new OtlpMetricExporter(OptionsFor(endpoint, "v1/metrics")), MetricsMilliseconds)));
+    }
+
+    private static OtlpExporterOptions OptionsFor(Uri endpoint, string path) => new()
+    {
+        Endpoint = new Uri(endpoint, path),
+        Protocol = OtlpExportProtocol.HttpProtobuf,
+        TimeoutMilliseconds = TimeoutMilliseconds,
+        Headers = "",
+    };
+}

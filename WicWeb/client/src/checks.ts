@@ -1,0 +1,67 @@
+import type { Api } from './api.ts';
+import type { Registration } from './ims/registration.ts';
+import { captureMedia, type Devices } from './media.ts';
+import { Problem, problemOf } from './problem.ts';
+import { Trace } from './trace.ts';
+import { relayConfiguration, relayGathered, type TurnToken } from './turn.ts';
+
+/** What a call needs, tried one by one before anybody is called. */
+export type CheckName = 'microphone' | 'signalling' | 'token' | 'udp' | 'tcp';
+export const checkNames: readonly CheckName[] = ['microphone', 'signalling', 'token', 'udp', 'tcp'];
+
+export interface CheckResult {
+  name: CheckName;
+  /** Undefined when it works. */
+  problem: Problem | undefined;
+  /** In milliseconds. */
+  took: number;
+}
+
+const signallingLimit = 5_000;
+
+export async function runChecks(
+  api: Api, registration: Registration, devices: Devices, trace: Trace, signal: AbortSignal, tell: (result: CheckResult) => void): Promise<void> {
+  let token: TurnToken | undefined;
+  const run = async (name: CheckName, check: () => Promise<void>) => {
+    const started = performance.now();
+    let problem: Problem | undefined;
+    try {
+      await check();
+    } catch (thrown) {
+      problem = problemOf(thrown);
+    }
+    if (!signal.aborted) tell({ name, problem, took: performance.now() - started });
+  };
+  await Promise.all([
+    run('microphone', () => microphone(devices)),
+    run('signalling', () => signalling(registration)),
+    run('token', async () => { token = (await api.turnToken(trace, signal)).token; })
+      .then(() => Promise.all((['udp', 'tcp'] as const).map(transport => run(transport, () => relay(token, transport, signal))))),
+  ]);
+}
+
+async function microphone(devices: Devices): Promise<void> {
+  const stream = await captureMedia(false, devices);
+  for (const track of stream.getTracks()) track.stop();
+}
+
+async function signalling(registration: Registration): Promise<void> {
+  registration.check();
+  const until = performance.now() + signallingLimit;
+  while (registration.state !== 'online') {
+    if (registration.problem?.isFinal || performance.now() > until) throw registration.problem ?? new Problem('ims_unavailable');
+    await new Promise(resolve => setTimeout(resolve, 100));
+  }
+}
+
+async function relay(token: TurnToken | undefined, transport: 'udp' | 'tcp', signal: AbortSignal): Promise<void> {
+  if (!token) throw new Problem('turn_not_tried');
+  const connection = new RTCPeerConnection(relayConfiguration(token, transport));
+  try {
+    connection.createDataChannel('check');
+    const relayed = relayGathered(connection, signal);
+    await Promise.all([relayed, connection.setLocalDescription()]);
+  } finally {
+    connection.close();
+  }
+}

@@ -1,0 +1,215 @@
+import { UA, WebSocketInterface } from 'jssip';
+import type { AnswerOptions, RTCSession } from 'jssip/lib/RTCSession';
+import type { RTCSessionEvent } from 'jssip/lib/UA';
+import type { Api } from '../api.ts';
+import { type Problem, problemOf } from '../problem.ts';
+import { backOff, renewAfter } from '../schedule.ts';
+import { Trace } from '../trace.ts';
+import { callerOf, type Person } from './addresses.ts';
+import { registrationProblem } from './sipProblems.ts';
+
+/** `POST /api/ims-token`. The token goes into the Authorization header of SIP requests and of the directory, nowhere else. */
+export interface ImsToken {
+  access_token: string;
+  expires_in: number;
+  impu: string;
+  impi: string;
+  display_name: string | null;
+  /** Request URI of REGISTER. */
+  sip_uri: string;
+  realm: string;
+  websocket_path: string;
+}
+
+export type OnlineState = 'offline' | 'connecting' | 'online' | 'reconnecting';
+export type Identity = Pick<ImsToken, 'impu' | 'display_name' | 'realm'>;
+
+export interface IncomingCall {
+  session: RTCSession;
+  caller: Person;
+  withVideo: boolean;
+  trace: Trace;
+}
+
+export interface RegistrationEvents {
+  onstate(state: OnlineState, problem: Problem | undefined): void;
+  onincoming(call: IncomingCall): void;
+}
+
+const registrationLifetime = 600;
+
+/**
+ * This page's registration with the IMS (RFC 3261 §10 over RFC 7118, authorised by RFC 8898): gets a token, registers, renews
+ * both before they expire, and comes back after a lost WebSocket under the same instance, so that calls go on (RFC 5626).
+ */
+export class Registration {
+  readonly #api: Api;
+  readonly #events: RegistrationEvents;
+  readonly #instance = crypto.randomUUID();
+  readonly #anonymous: string;
+  #agent: UA | undefined;
+  #token: ImsToken | undefined;
+  #wanted = new AbortController();
+  #state: OnlineState = 'offline';
+  #problem: Problem | undefined;
+  #isRefreshing = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(api: Api, anonymous: string, events: RegistrationEvents) {
+    this.#api = api;
+    this.#anonymous = anonymous;
+    this.#events = events;
+    this.#wanted.abort();
+  }
+
+  get state(): OnlineState {
+    return this.#state;
+  }
+
+  get identity(): Identity | undefined {
+    return this.#wanted.signal.aborted ? undefined : this.#token;
+  }
+
+  /** What went wrong last, until it is over. */
+  get problem(): Problem | undefined {
+    return this.#problem;
+  }
+
+  goOnline(): void {
+    if (!this.#wanted.signal.aborted) return;
+    this.#wanted = new AbortController();
+    this.#tell('connecting');
+    void this.#refresh();
+  }
+
+  /** Ends calls, too. */
+  goOffline(problem?: Problem): void {
+    this.#wanted.abort();
+    clearTimeout(this.#timer);
+    this.#agent?.stop();
+    this.#agent = undefined;
+    this.#token = undefined;
+    this.#tell('offline', problem);
+  }
+
+  /** After a sleep or a change of network: proves that the registration is still there. */
+  check(): void {
+    if (this.#state === 'online') this.#agent?.register();
+  }
+
+  call(address: string, options: AnswerOptions): RTCSession | undefined {
+    return this.#state === 'online' ? this.#agent?.call(address, options) : undefined;
+  }
+
+  /** A request to this origin in the name of the registration. */
+  async fetch(path: string, signal: AbortSignal): Promise<Response | undefined> {
+    if (this.#state !== 'online' || !this.#token) return undefined;
+    return fetch(path, { headers: { Accept: 'application/json', Authorization: `Bearer ${this.#token.access_token}` }, cache: 'no-store', signal });
+  }
+
+  /** A new token, then a REGISTER with it; tried again until it works or makes no sense. */
+  async #refresh(): Promise<void> {
+    if (this.#isRefreshing) return;
+    this.#isRefreshing = true;
+    const { signal } = this.#wanted;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      const trace = new Trace();
+      try {
+        const token = await this.#api.imsToken(trace, signal);
+        if (signal.aborted) break;
+        this.#use(token, trace);
+        break;
+      } catch (thrown) {
+        if (signal.aborted) break;
+        const problem = problemOf(thrown);
+        if (problem.asksToSignIn || problem.isFinal) {
+          this.#isRefreshing = false;
+          return this.goOffline(problem);
+        }
+        this.#tell(this.#state, problem);
+        await new Promise(resolve => setTimeout(resolve, Math.max(backOff(attempt), problem.retryAfter ?? 0) * 1000));
+      }
+    }
+    this.#isRefreshing = false;
+    // Went offline and online again in the meantime.
+    if (signal.aborted && !this.#wanted.signal.aborted) void this.#refresh();
+  }
+
+  #use(token: ImsToken, trace: Trace): void {
+    const isSame = this.#agent !== undefined && this.#token?.impu === token.impu;
+    this.#token = token;
+    this.#renewIn(renewAfter(token.expires_in, Math.random()));
+    if (isSame) {
+      this.#agent!.set('authorization_jwt', `Bearer ${token.access_token}`);
+      this.#register(trace);
+      return;
+    }
+    this.#agent?.stop();
+    this.#agent = this.#start(token, trace);
+  }
+
+  #renewIn(seconds: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#refresh(), seconds * 1000);
+  }
+
+  #register(trace: Trace): void {
+    if (!this.#agent?.isConnected()) return;
+    this.#agent.registrator().setExtraHeaders([`Traceparent: ${trace.traceparent()}`]);
+    this.#agent.register();
+  }
+
+  #start(token: ImsToken, trace: Trace): UA {
+    const agent = new UA({
+      sockets: new WebSocketInterface(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${token.websocket_path}`),
+      uri: token.impu,
+      registrar_server: token.sip_uri,
+      ...(token.display_name ? { display_name: token.display_name } : {}),
+      authorization_jwt: `Bearer ${token.access_token}`,
+      instance_id: this.#instance,
+      register_expires: registrationLifetime,
+      session_timers: false,
+      no_answer_timeout: 60,
+      connection_recovery_min_interval: 1,
+      connection_recovery_max_interval: 8,
+      user_agent: 'WebRtcIms',
+    });
+    agent.registrator().setExtraHeaders([`Traceparent: ${trace.traceparent()}`]);
+    const current = (handle: () => void) => () => {
+      if (this.#agent === agent) handle();
+    };
+    agent.on('registered', current(() => this.#tell('online')));
+    agent.on('disconnected', current(() => this.#tell(this.#state === 'connecting' ? 'connecting' : 'reconnecting', registrationProblem(undefined))));
+    agent.on('registrationFailed', ({ response }) => current(() => this.#failed(response?.status_code))());
+    agent.on('registrationExpiring', current(() => void this.#refresh()));
+    agent.on('newRTCSession', (event: RTCSessionEvent) => {
+      // JsSIP tells of calls that go out as well.
+      if (event.originator !== 'remote' as never) return;
+      const { session, request } = event;
+      const parent = request.getHeader('Traceparent') as string | undefined;
+      this.#events.onincoming({
+        session: session as RTCSession,
+        caller: callerOf(request.getHeader('P-Asserted-Identity') as string | undefined, this.#anonymous),
+        withVideo: /^m=video [1-9]/m.test(String(request.body ?? '')),
+        trace: parent ? Trace.of(parent) : new Trace(),
+      });
+    });
+    agent.start();
+    return agent;
+  }
+
+  #failed(statusCode: number | undefined): void {
+    // JsSIP registers again by itself when the connection is back.
+    if (statusCode === undefined && !this.#agent?.isConnected()) return;
+    const problem = registrationProblem(statusCode);
+    if (problem.isFinal) return this.goOffline(problem);
+    this.#tell(this.#state === 'online' ? 'reconnecting' : this.#state, statusCode === 401 ? undefined : problem);
+    this.#renewIn(statusCode === 401 && !this.#problem ? 0.5 : 3);
+  }
+
+  #tell(state: OnlineState, problem?: Problem): void {
+    this.#state = state;
+    this.#problem = problem;
+    this.#events.onstate(state, problem);
+  }
+}

@@ -1,0 +1,29 @@
+using WebRtcIms.ServiceDefaults;
+
+namespace WebRtcIms.Wwsf.Ims;
+
+/// <summary>Identities in the IMS: the pool with its store, and the client for the eP-CSCF.</summary>
+internal static class ImsSetup
+{
+    private const int MaxAnswerBytes = 4 * 1024;
+
+    public static void AddIms(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        if (builder.AddRedisClient()) services.AddSingleton<ILeaseStore, RedisLeaseStore>();
+        else services.AddSingleton<ILeaseStore, InMemoryLeaseStore>();
+        services.AddSingleton<IdentityPool>();
+        services.AddScoped<ImsIdentities>();
+
+        var client = services.AddHttpClient<Registrations>(http =>
+        {
+            http.BaseAddress = new Uri("https+http://ep-cscf");
+            http.Timeout = Registrations.Limit;
+            http.MaxResponseContentBufferSize = MaxAnswerBytes;
+        });
+        client.ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
+#pragma warning disable EXTEXP0001 // The only way to take the handler of ServiceDefaults from one client; Aspire's documentation has it so.
+        client.RemoveAllResilienceHandlers();
+#pragma warning restore EXTEXP0001
+    }
+}

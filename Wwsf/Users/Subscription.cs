@@ -1,0 +1,24 @@
+using System.Security.Claims;
+using WebRtcIms.Wwsf.Ims;
+
+namespace WebRtcIms.Wwsf.Users;
+
+/// <summary>
+/// The IMS subscription that belongs to a web identity (TS 33.203 X.3): three claims of the user in the store. Whoever has none
+/// can log in and cannot register.
+/// </summary>
+internal static class Subscription
+{
+    private const string Impi = "impi";
+    private const string Impu = "impu";
+    private const string DisplayName = "display_name";
+
+    public static ImsIdentity? Of(IEnumerable<Claim> claims)
+    {
+        var values = claims.Where(claim => claim.Type is Impi or Impu or DisplayName).GroupBy(claim => claim.Type).ToDictionary(group => group.Key, group => group.First().Value);
+        return values.TryGetValue(Impi, out var impi) && values.TryGetValue(Impu, out var impu) ? new(impi, impu, values.GetValueOrDefault(DisplayName, "")) : null;
+    }
+
+    public static IEnumerable<Claim> ToClaims(this ImsIdentity identity) =>
+        [new(Impi, identity.Impi), new(Impu, identity.Impu), new(DisplayName, identity.DisplayName)];
+}

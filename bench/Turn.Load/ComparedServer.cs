@@ -1,0 +1,103 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace WebRtcIms.Turn.Load;
+
+/// <summary>A server in the comparison, started afresh for each scenario with a user <c>u</c> and a password <c>p</c>.</summary>
+internal sealed class ComparedServer : IDisposable
+{
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
+
+    private readonly Process _process;
+    private readonly DirectoryInfo? _folder;
+
+    private ComparedServer(ProcessStartInfo start, int port, DirectoryInfo? folder = null)
+    {
+        _folder = folder;
+        Endpoint = new IPEndPoint(IPAddress.Loopback, port);
+        start.RedirectStandardOutput = start.RedirectStandardError = true;
+        _process = Process.Start(start)!;
+        _process.OutputDataReceived += (_, _) => { };
+        _process.ErrorDataReceived += (_, _) => { };
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+        WaitUntilItAccepts();
+    }
+
+    public IPEndPoint Endpoint { get; }
+
+    public int ProcessId => _process.Id;
+
+    /// <summary>This project's server, as this build made it.</summary>
+    public static ComparedServer Own(string transport)
+    {
+        var port = FreePort();
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll")]);
+        foreach (var (name, value) in new (string, string)[]
+        {
+            ("Turn__Port", port.ToString(CultureInfo.InvariantCulture)),
+            ("Turn__Transport", transport),
+            ("Turn__StaticUsers__0__Name", "u"),
+            ("Turn__StaticUsers__0__Password", "p"),
+            ("Turn__PeerPolicy", "AllowLoopback"),
+            ("Turn__ChallengesPerSecond", "0"),
+            ("Turn__Quotas__PerClientAddress", "100000"),
+            ("Turn__Quotas__Total", "100000"),
+            ("Turn__RelayPorts__Min", "40000"),
+            ("Turn__RelayPorts__Max", "59999"),
+            ("ASPNETCORE_URLS", "http://127.0.0.1:0"),
+        }) start.Environment[name] = value;
+        return new ComparedServer(start, port);
+    }
+
+    /// <summary>coturn with its defaults, apart from what a test on one machine needs.</summary>
+    public static ComparedServer Coturn()
+    {
+        var port = FreePort();
+        var folder = Directory.CreateTempSubdirectory("coturn-");
+        return new ComparedServer(
+            new ProcessStartInfo("turnserver",
+            [
+                "-n", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", $"--listening-port={port}", "--no-tls", "--no-dtls", "--no-cli",
+                "--lt-cred-mech", "--user=u:p", "--realm=r", "--allow-loopback-peers", "--min-port=40000", "--max-port=59999", "--no-stdout-log",
+                $"--log-file={folder.FullName}/log", $"--pidfile={folder.FullName}/pid", $"--userdb={folder.FullName}/db",
+            ]),
+            port,
+            folder);
+    }
+
+    public void Dispose()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+        _process.Dispose();
+        _folder?.Delete(recursive: true);
+    }
+
+    private static int FreePort()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+
+    private void WaitUntilItAccepts()
+    {
+        var started = Stopwatch.StartNew();
+        while (true)
+        {
+            try
+            {
+                using var connection = new TcpClient();
+                connection.Connect(Endpoint);
+                return;
+            }
+            catch (SocketException) when (started.Elapsed < StartLimit && !_process.HasExited)
+            {
+                Thread.Sleep(20);
+            }
+        }
+    }
+}

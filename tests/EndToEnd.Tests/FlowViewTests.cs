@@ -1,0 +1,143 @@
+using Deque.AxeCore.Playwright;
+using Microsoft.Playwright;
+using WebRtcIms.EndToEnd.Tests.Browser;
+using WebRtcIms.EndToEnd.Tests.Setup;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.EndToEnd.Tests;
+
+/// <summary>FlowView, reached through the gateway, explains a real call, and what stopped one.</summary>
+[Collection(RunningSystem.Collection)]
+public sealed class FlowViewTests(RunningSystem system)
+{
+    private const string Rows = "svg.ladder .row[data-step]:not([data-step=''])";
+
+    [Fact]
+    [Requirement("TS33.203-X.5.3.2-1")]
+    public async Task Call_IsShownAsTheEightStepsOfTheFigureInOrder()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await wic.CallAsync();
+        await wic.WaitForMediaAsync();
+        var traceId = await wic.TextAsync("trace-id");
+        await wic.HangUpAsync();
+        await using var flowView = await OpenTraceAsync(traceId);
+
+        await flowView.Page.Locator($"{Rows}[data-step='8']").First.WaitForAsync();
+        await flowView.Page.Locator($"{Rows}[data-step='1']").First.WaitForAsync();
+
+        Assert.Equal(["1", "2", "3", "4", "5", "6", "7", "8"], (await StepsAsync(flowView.Page)).Distinct());
+        Assert.Equal(
+            ["User", "WIC", "WWSF", "WAF", "Redis", "TURN"],
+            await flowView.Page.Locator("svg.ladder > g[aria-hidden] > text[font-weight]").AllTextContentsAsync());
+        Assert.Equal(0, await flowView.Get("cause").CountAsync());
+        Assert.Empty((await flowView.Page.RunAxe()).Violations);
+
+        // By keyboard: the first row is reached by Tab, Enter opens its span.
+        await flowView.Page.Locator("svg.ladder .row").First.FocusAsync();
+        await flowView.Page.Keyboard.PressAsync("ArrowDown");
+        await flowView.Page.Keyboard.PressAsync("Enter");
+        await Assertions.Expect(flowView.Get("details")).ToContainTextAsync("/api/turn-token");
+    }
+
+    [Fact]
+    [Requirement("TS33.203-X.5.3.2-1")]
+    public async Task CallWithoutWaf_IsShownWithTheArrowThatFailed()
+    {
+        string traceId;
+        await using var wic = await OpenAsGuestAsync();
+        await using (await system.WithoutAsync("waf"))
+        {
+            await wic.CallAsync();
+            await wic.ExpectAlertAsync("authorization server does not answer");
+            traceId = await wic.TextAsync("trace-id");
+        }
+
+        await using var flowView = await OpenTraceAsync(traceId);
+        await Assertions.Expect(flowView.Get("cause")).ToContainTextAsync("step 4", new() { Timeout = 10_000 });
+        await Assertions.Expect(flowView.Page.Locator("svg.ladder .row.cause")).ToHaveAttributeAsync("data-step", "4");
+    }
+
+    [Fact]
+    public async Task List_FindsTheCallByItsAttribute()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await wic.CallAsync();
+        await wic.WaitForMediaAsync();
+        var traceId = await wic.TextAsync("trace-id");
+        await wic.HangUpAsync();
+        await using var flowView = await system.Chromium.OpenAsync(new Uri(system.PageAddress, "flow/#/traces?service=turn&attribute=turn.kid%3Dk1"));
+
+        await flowView.Page.Locator($"a[href='#/traces/{traceId}']").WaitForAsync(new() { Timeout = 10_000 });
+        Assert.Empty((await flowView.Page.RunAxe()).Violations);
+    }
+
+    [Theory]
+    [InlineData("traces", "[data-testid=traces], .empty", ColorScheme.Dark)]
+    [InlineData("logs", "table", ColorScheme.Light)]
+    [InlineData("logs", "table", ColorScheme.Dark)]
+    [InlineData("metrics/turn/turn.requests", "[data-testid=metric]", ColorScheme.Light)]
+    [InlineData("metrics/turn/turn.requests", "[data-testid=metric]", ColorScheme.Dark)]
+    [InlineData("resources", "[data-resource]", ColorScheme.Dark)]
+    public async Task Pages_AreForEverybody(string view, string content, ColorScheme scheme)
+    {
+        await using var flowView = await system.Chromium.OpenAsync(new Uri(system.PageAddress, $"flow/#/{view}"), new() { ColorScheme = scheme });
+        await flowView.Page.Locator(content).First.WaitForAsync(new() { Timeout = 10_000 });
+
+        Assert.Empty((await flowView.Page.RunAxe()).Violations);
+    }
+
+    [Fact]
+    public async Task CallWithoutFlowView_WorksAsWell()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await using (await system.WithoutAsync("flow-view"))
+        {
+            await wic.CallAsync();
+            await wic.WaitForMediaAsync();
+            await wic.HangUpAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Resources_AreShownWithTheirOutput_AndNobodyStopsThemThroughTheGateway()
+    {
+        await using var flowView = await system.Chromium.OpenAsync(new Uri(system.PageAddress, "flow/#/resources/waf"));
+
+        foreach (var resource in new[] { "redis", "waf", "wwsf", "turn", "wic-web", "flow-view" })
+            await Assertions.Expect(flowView.Page.Locator($"[data-resource='{resource}']")).ToContainTextAsync("Healthy", new() { Timeout = 10_000 });
+        await Assertions.Expect(flowView.Get("console")).ToContainTextAsync("Application started");
+        Assert.Equal(0, await flowView.Page.GetByText("Stop", new() { Exact = true }).CountAsync());
+        var answer = await flowView.Page.APIRequest.PostAsync(
+            new Uri(system.PageAddress, "flow/api/resources/waf/stop").ToString(), new() { Headers = [new("X-FlowView-Command", "1")] });
+        Assert.False(answer.Ok);
+    }
+
+    private async Task<WicPage> OpenAsGuestAsync()
+    {
+        var wic = await system.Chromium.OpenAsync(system.PageAddress);
+        await wic.ContinueAsGuestAsync();
+        return wic;
+    }
+
+    /// <summary>Opened again until it is there: spans take a moment to arrive.</summary>
+    private async Task<WicPage> OpenTraceAsync(string traceId)
+    {
+        var page = await system.Chromium.OpenAsync(new Uri(system.PageAddress, $"flow/#/traces/{traceId}"));
+        await page.Page.Locator("svg.ladder, [data-testid=problem]").First.WaitForAsync();
+        while (await page.Get("problem").CountAsync() > 0)
+        {
+            await page.Page.ReloadAsync();
+            await page.Page.Locator("svg.ladder, [data-testid=problem]").First.WaitForAsync();
+        }
+
+        return page;
+    }
+
+    private static async Task<IEnumerable<string>> StepsAsync(IPage page)
+    {
+        List<string> steps = [];
+        foreach (var row in await page.Locator(Rows).AllAsync()) steps.Add(await row.GetAttributeAsync("data-step") ?? "");
+        return steps;
+    }
+}

@@ -1,0 +1,123 @@
+using WebRtcIms.FlowView.Query;
+using WebRtcIms.FlowView.Store;
+
+namespace WebRtcIms.FlowView.Tests;
+
+/// <summary>Whatever is sent, the store stays within its bounds, and what it shows is whole.</summary>
+public sealed class StoreTests
+{
+    private static readonly TraceQuery Everything = new(null, null, null, null, null, null, null);
+
+    [Fact]
+    public void OneSpanTooMany_TakesTheOldestTraceOutAsAWhole()
+    {
+        var store = new TraceStore(new FlowViewSettings { Spans = 30 });
+        for (var trace = 1; trace <= 10; trace++) store.Add([Span(trace, 1), Span(trace, 2), Span(trace, 3)]);
+        Assert.Equal((10, 30), (store.Usage.Traces, store.Usage.Spans));
+
+        store.Add([Span(11, 1)]);
+
+        Assert.Empty(store.Find(1));
+        Assert.Equal(3, store.Find(2).Count);
+        Assert.Equal((10, 28, 3L), (store.Usage.Traces, store.Usage.Spans, store.Usage.EvictedSpans));
+    }
+
+    [Fact]
+    public void OneEndlessTrace_CannotPushOutTheOthers()
+    {
+        var store = new TraceStore(new FlowViewSettings { Spans = 100 });
+        store.Add([Span(1, 1)]);
+
+        var refused = store.Add([.. Enumerable.Range(1, 500).Select(span => Span(2, (ulong)span))]);
+
+        Assert.Equal(490, refused);
+        Assert.Single(store.Find(1));
+        Assert.Equal(10, store.Find(2).Count);
+    }
+
+    [Fact]
+    public void ManyLargeSpans_StayWithinTheMemoryBound()
+    {
+        var settings = new FlowViewSettings { MemoryMegabytes = 10 };
+        var store = new TraceStore(settings);
+        for (var trace = 1; trace <= 500; trace++) store.Add([Span(trace, 1, text: new string('x', 100_000))]);
+
+        Assert.InRange(store.Usage.Size, 1, settings.TraceOctets);
+        Assert.InRange(store.Usage.Traces, 30, 60);
+        Assert.Single(store.Find(500));
+    }
+
+    [Fact]
+    public void SpanLargerThanItsShare_IsRefusedAndLeavesNoEmptyTrace()
+    {
+        var store = new TraceStore(new FlowViewSettings { MemoryMegabytes = 1 });
+
+        Assert.Equal(1, store.Add([Span(1, 1, text: new string('x', 1_000_000))]));
+
+        Assert.Empty(store.Search(Everything.Filter(), TraceSummary.Of, 10).Page);
+    }
+
+    [Fact]
+    public void SpanSentTwice_IsKeptOnce()
+    {
+        var store = new TraceStore(new FlowViewSettings());
+        store.Add([Span(1, 1), Span(1, 2)]);
+        var once = store.Usage;
+
+        store.Add([Span(1, 1), Span(1, 2)]);
+
+        Assert.Equal(once, store.Usage);
+    }
+
+    [Fact]
+    public void Logs_KeepTheLatest()
+    {
+        var store = new LogStore(new FlowViewSettings { Logs = 3 });
+        store.Add(Enumerable.Range(1, 10).Select(number => new LogEntry(0, (ulong)number, 9, $"line {number}", "", 0, 0, Source, [])));
+
+        Assert.Equal(["line 10", "line 9", "line 8"], store.Search(_ => true, 10).Page.Select(entry => entry.Text));
+    }
+
+    [Fact]
+    public void MetricSeriesBeyondTheBound_TakeThePlaceOfTheStalest()
+    {
+        var store = new MetricStore(new FlowViewSettings { MetricSeries = 2, PointsPerSeries = 5 });
+        Add("a");
+        Add("b");
+        for (ulong time = 0; time < 20; time++) Add("a", time);
+        Add("c");
+
+        Assert.Equal(["a", "c"], store.Select(_ => true, series => series.Instrument.Name).Order());
+        Assert.Equal(5, store.Select(series => series.Instrument.Name == "a", series => series.Points.Length).Single());
+
+        void Add(string name, ulong time = 1) =>
+            store.Add(new Instrument("s", "", "", name, "", "", MetricType.Gauge, false), [], new MetricPoint(time, 1), []);
+    }
+
+    [Fact]
+    public void HundredThousandSpans_AreSearchedCorrectly()
+    {
+        var store = new TraceStore(new FlowViewSettings { Spans = 100_000 });
+        for (var trace = 1; trace <= 10_000; trace++)
+        {
+            var number = trace;
+            store.Add([.. Enumerable.Range(1, 10).Select(span => Span(number, (ulong)span, error: number % 1000 == 0 && span == 7, text: $"value {number}"))]);
+        }
+        Assert.Equal(100_000, store.Usage.Spans);
+        Assert.Equal(0, store.Usage.EvictedSpans);
+
+        var (page, matches) = store.Search(Everything.Filter(), TraceSummary.Of, 50);
+        Assert.Equal((50, 10_000), (page.Count, matches));
+        Assert.Equal(Json.TraceId(10_000), page[0].Id);
+
+        Assert.Equal(10, store.Search((Everything with { Error = true }).Filter(), TraceSummary.Of, 50).Matches);
+        var found = Assert.Single(store.Search((Everything with { Attribute = "text=value 4711" }).Filter(), TraceSummary.Of, 50).Page);
+        Assert.Equal((Json.TraceId(4711), 10), (found.Id, found.Spans));
+    }
+
+    private static Source Source { get; } = new("waf", "waf-1", []);
+
+    private static Span Span(int trace, ulong span, bool error = false, string text = "") => new(
+        (UInt128)trace, span, span == 1 ? 0UL : 1UL, "work", SpanKind.Internal, Samples.Start + (ulong)trace, Samples.Start + (ulong)trace + 1, Source, "",
+        [new("text", text)], [], [], error, "");
+}

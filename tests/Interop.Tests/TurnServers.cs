@@ -1,0 +1,36 @@
+using WebRtcIms.Interop.Tests;
+using WebRtcIms.Tests.Common;
+
+[assembly: AssemblyFixture(typeof(TurnServers))]
+
+namespace WebRtcIms.Interop.Tests;
+
+/// <summary>This project's server on each of its back ends, with coturn's test keys; started by the first test that asks.</summary>
+public sealed class TurnServers : IAsyncDisposable
+{
+    private readonly SemaphoreSlim _starting = new(1, 1);
+    private readonly Dictionary<string, TurnServerProcess> _servers = [];
+
+    public async Task<TurnServerProcess> WithAsync(string transport)
+    {
+        await _starting.WaitAsync();
+        try
+        {
+            if (_servers.TryGetValue(transport, out var server)) return server;
+
+            // Debian's client binds channels up to 0x7FFF, as RFC 5766 had them.
+            return _servers[transport] = await TurnServerProcess.StartAsync(
+                [.. CoturnKeys.Settings, ("Turn__Transport", transport), ("Turn__Rfc5766Channels", "true")]);
+        }
+        finally
+        {
+            _starting.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var server in _servers.Values) await server.DisposeAsync();
+        _starting.Dispose();
+    }
+}

@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.Interop.Tests;
+
+/// <summary>
+/// coturn's own client and the peer that it talks to. Each run takes seconds, most of them waiting, so the cases stand in several
+/// classes, which run at a time.
+/// </summary>
+public abstract class UclientRuns(TurnServers servers) : IAsyncLifetime
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("uclient-");
+    private readonly int _peerPort = FreePorts.TcpAndUdp();
+    private Process? _peer;
+
+    public async ValueTask InitializeAsync()
+    {
+        _peer = Process.Start(new ProcessStartInfo(
+            Tools.Require("turnutils_peer", "coturn"), ["-L", "127.0.0.1", "-p", _peerPort.ToString(CultureInfo.InvariantCulture)])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        _peer.BeginOutputReadLine();
+        _peer.BeginErrorReadLine();
+        await UntilItEchoesAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_peer is not null)
+        {
+            if (!_peer.HasExited) _peer.Kill();
+            await _peer.WaitForExitAsync();
+            _peer.Dispose();
+        }
+
+        _folder.Delete(recursive: true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected static string[] Split(string options) => options.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+
+    protected async Task AssertNothingIsLostAsync(string transport, string[] options, params (string, string)[] environment)
+    {
+        var server = await servers.WithAsync(transport);
+        var result = await UclientAsync(server, options, environment);
+
+        Assert.True(result.ExitCode == 0, result.Output + server.Output);
+        Assert.Contains("Total lost packets 0 (0.000000%)", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("tot_recv_msgs=0\n", result.Output, StringComparison.Ordinal);
+        Assert.False(server.HasExited);
+    }
+
+    private protected Task<CommandResult> UclientAsync(TurnServerProcess server, string[] options, params (string, string)[] environment) => Command.RunAsync(
+        Tools.Require("turnutils_uclient", "coturn"),
+        [
+            "-v", "-n", "5", "-L", "127.0.0.1", "-e", "127.0.0.1", "-r", _peerPort.ToString(CultureInfo.InvariantCulture),
+            "-p", server.Port.ToString(CultureInfo.InvariantCulture), .. options, "127.0.0.1",
+        ],
+        environment: environment);
+
+    protected async Task<string> FullHmacKeyAsync()
+    {
+        var library = Path.Combine(_folder.FullName, "full-hmac-key.so");
+        var result = await Command.RunAsync(
+            Tools.Require("gcc", "gcc"),
+            ["-shared", "-fPIC", "-Wall", "-Werror", "-o", library, Path.Combine(AppContext.BaseDirectory, "full-hmac-key.c"), "-ldl"]);
+        Assert.True(result.ExitCode == 0, result.Output);
+        return library;
+    }
+
+    private async Task UntilItEchoesAsync()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var socket = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        var answer = socket.ReceiveAsync(limit.Token).AsTask();
+        while (!answer.IsCompleted)
+        {
+            await socket.SendAsync(new byte[] { 1 }, new IPEndPoint(IPAddress.Loopback, _peerPort), limit.Token);
+            await Task.WhenAny(answer, Task.Delay(20, limit.Token));
+            if (answer.IsFaulted) answer = socket.ReceiveAsync(limit.Token).AsTask();
+        }
+    }
+}

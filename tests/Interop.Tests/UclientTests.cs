@@ -1,0 +1,91 @@
+using System.Globalization;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.Interop.Tests;
+
+/// <summary>coturn's client with a password, against the epoll back end.</summary>
+public sealed class UclientOnEpollTests(TurnServers servers) : UclientRuns(servers)
+{
+    [Theory]
+    [InlineData("")]
+    [InlineData("-s")]
+    [InlineData("-y -c")]
+    [InlineData("-t")]
+    [InlineData("-s -t")]
+    [InlineData("-s -D")]
+    [InlineData("-B")]
+    [InlineData("-G")]
+    [InlineData("-y -m 20")]
+    [Requirement("RFC8656-5")]
+    [Requirement("RFC8656-7.2-8")]
+    public async Task WithAPassword_NothingIsLost(string options) =>
+        await AssertNothingIsLostAsync("Epoll", ["-u", "u", "-w", "p", .. Split(options)]);
+
+    [Fact]
+    public async Task WithAnEphemeralUser_NothingIsLost() =>
+        await AssertNothingIsLostAsync("Epoll", ["-u", "carol", "-W", CoturnKeys.SharedSecret]);
+}
+
+/// <summary>coturn's client with a password, against the portable back end.</summary>
+public sealed class UclientOnPortableTests(TurnServers servers) : UclientRuns(servers)
+{
+    [Theory]
+    [InlineData("")]
+    [InlineData("-s")]
+    [InlineData("-y -c")]
+    [InlineData("-t")]
+    [InlineData("-B")]
+    [Requirement("RFC8656-5")]
+    [Requirement("RFC8656-7.2-8")]
+    public async Task WithAPassword_NothingIsLost(string options) =>
+        await AssertNothingIsLostAsync("Portable", ["-u", "u", "-w", "p", .. Split(options)]);
+}
+
+/// <summary>coturn's client with tokens, another kid for each request (RFC 7635).</summary>
+public sealed class UclientWithTokensTests(TurnServers servers) : UclientRuns(servers)
+{
+    private readonly TurnServers _servers = servers;
+
+    [Theory]
+    [InlineData("Epoll", "-s")]
+    [InlineData("Epoll", "-s -t")]
+    [InlineData("Epoll", "-s -y -c")]
+    [InlineData("Epoll", "-s -m 10")]
+    [InlineData("Epoll", "-y -c")]
+    [InlineData("Portable", "-s")]
+    [InlineData("Portable", "-s -t")]
+    [InlineData("Portable", "-s -y -c")]
+    [Requirement("RFC7635-7")]
+    [Requirement("RFC7635-9")]
+    public async Task WithTokens_NothingIsLost(string transport, string options)
+    {
+        var library = await FullHmacKeyAsync();
+
+        await AssertNothingIsLostAsync(transport, ["-J", .. Split(options)], ("LD_PRELOAD", library));
+    }
+
+    [Fact]
+    [Requirement("RFC7635-7")]
+    public async Task WithSixteenOctetsOfTheKey_CoturnsClientIsRefused()
+    {
+        var server = await _servers.WithAsync("Portable");
+        var result = await UclientAsync(server, ["-J", "-s"]);
+
+        Assert.NotEqual(0, result.ExitCode);
+        Assert.Contains("Cannot complete Allocation", result.Output, StringComparison.Ordinal);
+        Assert.False(server.HasExited);
+    }
+
+    [Theory]
+    [InlineData("Epoll")]
+    [InlineData("Portable")]
+    [Requirement("RFC8489-12")]
+    public async Task Binding_GivesTheClientsAddress(string transport)
+    {
+        var server = await _servers.WithAsync(transport);
+        var result = await Command.RunAsync(
+            Tools.Require("turnutils_stunclient", "coturn"), ["-p", server.Port.ToString(CultureInfo.InvariantCulture), "127.0.0.1"]);
+
+        Assert.Contains("UDP reflexive addr: 127.0.0.1:", result.Output, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,109 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+
+namespace WebRtcIms.WicWeb.Tests;
+
+/// <summary>FlowView behind the gateway: read its pages, send the page's spans, nothing else.</summary>
+public sealed class FlowViewTests : IAsyncLifetime
+{
+    private BackendStub _wwsf = null!;
+    private BackendStub _flowView = null!;
+    private GatewayFactory _gateway = null!;
+    private HttpClient _client = null!;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _wwsf = await BackendStub.StartAsync();
+        _flowView = await BackendStub.StartAsync();
+        _gateway = new GatewayFactory(_wwsf.Address) { FlowView = _flowView.Address };
+        _ = _gateway.Address;
+        _client = _gateway.CreateClient();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _gateway.DisposeAsync();
+        await _flowView.DisposeAsync();
+        await _wwsf.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData("/flow")]
+    [InlineData("/flow/")]
+    [InlineData("/flow/ladder/ladder.js")]
+    [InlineData("/flow/api/traces?service=waf&attribute=ims.step%3D8")]
+    [InlineData("/flow/api/metrics/turn.requests")]
+    public async Task Pages_AreForwardedAsTheyAre(string path)
+    {
+        using var response = await _client.GetAsync(path, Cancel);
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(path, Assert.Single(_flowView.Requests).Target);
+        Assert.Empty(_wwsf.Requests);
+    }
+
+    [Fact]
+    public async Task PagesSpans_GoToTheirOwnDoor()
+    {
+        using var response = await _client.PostAsJsonAsync("/v1/traces", new { resourceSpans = Array.Empty<object>() }, Cancel);
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        var received = Assert.Single(_flowView.Requests);
+        Assert.Equal(("POST", "/v1/page/traces"), (received.Method, received.Target));
+    }
+
+    [Theory]
+    [InlineData("POST", "/flow/api/traces")]
+    [InlineData("POST", "/v1/logs")]
+    [InlineData("POST", "/v1/metrics")]
+    [InlineData("POST", "/v1/page/traces")]
+    [InlineData("GET", "/v1/traces")]
+    [InlineData("GET", "/flow/..%2fhealth")]
+    [InlineData("GET", "/flow/%2e%2e%2fhealth")]
+    public async Task NothingElse_ReachesFlowView(string method, string path)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        using var response = await _client.SendAsync(request, Cancel);
+
+        Assert.False(response.IsSuccessStatusCode, $"{response.StatusCode}");
+        Assert.Empty(_flowView.Requests);
+    }
+
+    [Fact]
+    public async Task PagesSpans_AreLimitedInSize()
+    {
+        using var content = new StringContent(new string(' ', 17 * 1024), Encoding.UTF8, "application/json");
+        using var response = await _client.PostAsync("/v1/traces", content, Cancel);
+
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task PagesSpans_AreLimitedInNumber_AndNothingElseIs()
+    {
+        HttpStatusCode last = default;
+        for (var sent = 0; sent <= 60; sent++)
+        {
+            using var response = await _client.PostAsJsonAsync("/v1/traces", new { }, Cancel);
+            last = response.StatusCode;
+        }
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, last);
+        using var page = await _client.GetAsync("/flow/", Cancel);
+        Assert.Equal(HttpStatusCode.OK, page.StatusCode);
+    }
+
+    [Fact]
+    public async Task FlowViewDown_IsSaidInASentence()
+    {
+        await _flowView.DisposeAsync();
+
+        using var response = await _client.GetAsync("/flow/", Cancel);
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        Assert.Contains("flow_view_unavailable", await response.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
+    }
+}

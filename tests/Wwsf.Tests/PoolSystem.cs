@@ -1,0 +1,65 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+using StackExchange.Redis;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.Wwsf.Tests;
+
+/// <summary>Where leases are.</summary>
+public enum Store
+{
+    Memory,
+    Redis,
+}
+
+/// <summary>A WWSF with its neighbours, and with a small pool. Its clock stands still until a test moves it; that of Redis runs.</summary>
+internal sealed class PoolSystem : IAsyncDisposable
+{
+    private readonly Dictionary<string, string> _settings = [];
+    private RedisServer? _server;
+
+    private PoolSystem(ScriptedWaf waf, ScriptedEpCscf epCscf) => (Waf, EpCscf) = (waf, epCscf);
+
+    public ScriptedWaf Waf { get; }
+
+    public ScriptedEpCscf EpCscf { get; }
+
+    public FakeTimeProvider Time { get; } = new(TimeProvider.System.GetUtcNow());
+
+    public WwsfApp App { get; private set; } = null!;
+
+    public IDatabase? Redis => App.Services.GetService<IConnectionMultiplexer>()?.GetDatabase();
+
+    public static async Task<PoolSystem> StartAsync(Store store, int size, string quarantine = "00:01:00", RedisServer? server = null)
+    {
+        var system = new PoolSystem(await ScriptedWaf.StartAsync(), await ScriptedEpCscf.StartAsync());
+        system._settings["Wwsf:Pool:Size"] = $"{size}";
+        system._settings["Wwsf:Pool:Quarantine"] = quarantine;
+        system._settings["Wwsf:Limits:ImsTokensPerMinute"] = "100000";
+        if (store == Store.Redis) system._settings["ConnectionStrings:redis"] = (server ?? (system._server = await RedisServer.StartAsync())).Address;
+        system.App = system.NewReplica();
+        return system;
+    }
+
+    public WwsfApp NewReplica()
+    {
+        var app = new WwsfApp(waf: Waf, epCscf: EpCscf) { Time = Time };
+        foreach (var (key, value) in _settings) app.With(key, value);
+        return app;
+    }
+
+    public async Task<IReadOnlyList<Page>> GuestsAsync(int count)
+    {
+        var pages = new List<Page>();
+        for (var i = 0; i < count; i++) pages.Add(await App.OpenPageAsGuestAsync());
+        return pages;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        App.Dispose();
+        await Waf.DisposeAsync();
+        await EpCscf.DisposeAsync();
+        if (_server is not null) await _server.DisposeAsync();
+    }
+}

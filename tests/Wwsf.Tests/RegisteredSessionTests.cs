@@ -1,0 +1,129 @@
+using System.Diagnostics;
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.Wwsf.Tests;
+
+/// <summary>What the WWSF asks the eP-CSCF, and that it gets on without an answer.</summary>
+public sealed class RegisteredSessionTests
+{
+    private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
+
+    [Fact]
+    public async Task Session_SaysWhetherItIsRegistered()
+    {
+        await using var waf = await ScriptedWaf.StartAsync();
+        await using var epCscf = await ScriptedEpCscf.StartAsync();
+        using var app = new WwsfApp(waf: waf, epCscf: epCscf);
+        var page = await app.OpenPageAsGuestAsync();
+        await page.ImsTokenAsync();
+        Assert.False((await page.LoadAsync()).Json.GetProperty("registered").GetBoolean());
+
+        epCscf.Registered[waf.Requests[0].Form["sid"]] = true;
+        Assert.True((await page.LoadAsync()).Json.GetProperty("registered").GetBoolean());
+        Assert.False((await (await app.OpenPageAsGuestAsync()).LoadAsync()).Json.GetProperty("registered").GetBoolean());
+    }
+
+    [Fact]
+    [Requirement("TS33203-X.5.3.2-NOTE1")]
+    public async Task LoginTooOldButRegistered_TokensWithoutANewLogin()
+    {
+        await using var waf = await ScriptedWaf.StartAsync();
+        await using var epCscf = await ScriptedEpCscf.StartAsync();
+        using var app = new WwsfApp(waf: waf, epCscf: epCscf) { Time = _time }.With("Wwsf:SessionLifetime", "01:00:00");
+        var page = await LoggedInAsync(app);
+        var sid = await SidAsync(page, waf);
+        epCscf.Registered[sid] = true;
+        epCscf.Requests.Clear();
+        Assert.Equal(HttpStatusCode.OK, (await page.TurnTokenAsync()).Status);
+        Assert.Empty(epCscf.Requests);
+
+        _time.Advance(TimeSpan.FromMinutes(61));
+        var trace = ActivityTraceId.CreateRandom();
+        var answer = await page.SendAsync(HttpMethod.Post, "/api/turn-token", null, ("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01"));
+        Assert.Equal(HttpStatusCode.OK, answer.Status);
+        Assert.Equal(true, app.SpansOf(trace).Single(span => span.GetTagItem("ims.step") is 3).GetTagItem("wwsf.authentication.skipped"));
+        Assert.Equal(HttpStatusCode.OK, (await page.ImsTokenAsync()).Status);
+
+        epCscf.Registered.Clear();
+        Assert.Equal("session_expired", (await page.TurnTokenAsync()).Code);
+    }
+
+    [Fact]
+    [Requirement("TS33203-X.5.3.2-NOTE1")]
+    public async Task RegisteredForEver_TheUserIsAskedAgainAfterTwiceTheLifetime()
+    {
+        await using var waf = await ScriptedWaf.StartAsync();
+        await using var epCscf = await ScriptedEpCscf.StartAsync();
+        using var app = new WwsfApp(waf: waf, epCscf: epCscf) { Time = _time }.With("Wwsf:SessionLifetime", "01:00:00");
+        var page = await LoggedInAsync(app);
+        epCscf.Registered[await SidAsync(page, waf)] = true;
+
+        _time.Advance(TimeSpan.FromMinutes(121));
+        Assert.Equal("session_expired", (await page.TurnTokenAsync()).Code);
+    }
+
+    [Fact]
+    public async Task SignOut_EndsTheRegistrationAndASignedOutSessionIsNeverProlonged()
+    {
+        await using var waf = await ScriptedWaf.StartAsync();
+        await using var epCscf = await ScriptedEpCscf.StartAsync();
+        using var app = new WwsfApp(waf: waf, epCscf: epCscf) { Time = _time }.With("Wwsf:SessionLifetime", "01:00:00");
+        var page = await LoggedInAsync(app);
+        var sid = await SidAsync(page, waf);
+        epCscf.Registered[sid] = true;
+        var stolen = page.Cookies[Page.SessionCookie];
+        Assert.Equal(HttpStatusCode.OK, (await page.SignOutAsync()).Status);
+
+        Assert.Contains(("DELETE", sid), epCscf.Requests);
+        page.Cookies[Page.SessionCookie] = stolen;
+        epCscf.Registered[sid] = true;
+        _time.Advance(TimeSpan.FromMinutes(61));
+        Assert.Equal("session_expired", (await page.TurnTokenAsync()).Code);
+    }
+
+    [Theory]
+    [InlineData("down")]
+    [InlineData("hangs")]
+    [InlineData("fails")]
+    [InlineData("talks nonsense")]
+    public async Task EpCscfDoesNotAnswer_PagesAndSignOutGoOn(string how)
+    {
+        await using var waf = await ScriptedWaf.StartAsync();
+        await using var epCscf = await ScriptedEpCscf.StartAsync();
+        epCscf.Trouble = async context =>
+        {
+            if (how == "hangs") await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            context.Response.StatusCode = how == "fails" ? 500 : 200;
+            await context.Response.WriteAsync(how == "talks nonsense" && context.Request.Method == "GET" ? "<html>" : "");
+            return true;
+        };
+        using var app = new WwsfApp(waf: waf, epCscf: how == "down" ? null : epCscf);
+        var page = await LoggedInAsync(app);
+        var watch = Stopwatch.StartNew();
+        var loaded = await page.LoadAsync();
+        var signedOut = await page.SignOutAsync();
+
+        Assert.Equal("alice", loaded.Text("user"));
+        Assert.False(loaded.Json.GetProperty("registered").GetBoolean());
+        Assert.Equal(HttpStatusCode.OK, signedOut.Status);
+        Assert.DoesNotContain(Page.SessionCookie, page.Cookies.Keys);
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(4), $"took {watch.Elapsed}");
+        Assert.Contains(app.Logs.Records, record => record.StartsWith("Warning WebRtcIms.Wwsf.Ims.Registrations", StringComparison.Ordinal));
+    }
+
+    private static async Task<Page> LoggedInAsync(WwsfApp app)
+    {
+        var page = await app.OpenPageAsync();
+        await page.LogInAsync("alice", "alice-calls-bob");
+        return page;
+    }
+
+    private static async Task<string> SidAsync(Page page, ScriptedWaf waf)
+    {
+        Assert.Equal(HttpStatusCode.OK, (await page.ImsTokenAsync()).Status);
+        return waf.Requests[^1].Form["sid"];
+    }
+}
