@@ -118,6 +118,8 @@ internal sealed class ProxiedRequests
 {
     private readonly ConcurrentDictionary<ServerTransaction, ProxiedRequest> _requests = new();
 
+    public int Count => _requests.Count;
+
     public void Add(ProxiedRequest request)
     {
         _requests[request.Server] = request;

@@ -125,13 +125,13 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
             var received = await socket.ReceiveAsync(_incoming.AsMemory(length), CancellationToken.None);
             if (received.MessageType == WebSocketMessageType.Close) return null;
             length += received.Count;
-            if (received.EndOfMessage) return _incoming.AsMemory(0, length);
-            if (length < _incoming.Length) continue;
             if (length > SipParser.MaxMessageLength)
             {
                 Close(CloseCode.TooBig, "too long");
                 return null;
             }
+            if (received.EndOfMessage) return _incoming.AsMemory(0, length);
+            if (length < _incoming.Length) continue;
             Array.Resize(ref _incoming, Math.Min(2 * _incoming.Length, SipParser.MaxMessageLength + 1));
         }
     }

@@ -43,9 +43,8 @@ internal static partial class SipEndpoint
         }
         finally
         {
-            var registration = flow.Registration;
+            if (flow.Registration is { } registration) registrar.FlowLost(registration);
             flows.Remove(flow);
-            if (registration is not null) registrar.FlowLost(registration);
         }
     }
 

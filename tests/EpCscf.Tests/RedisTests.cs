@@ -1,0 +1,57 @@
+using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.EpCscf.Tests;
+
+/// <summary>Bindings in a real Redis.</summary>
+public sealed class RedisTests
+{
+    [Fact]
+    public async Task RegistrationsAndCalls_WorkWithRedis_WhoseKeysSayNothingAndEnd()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = EpCscfApp.Start(settings: ("ConnectionStrings:redis", redis.Address));
+        await using var alice = await app.RegisterAsync("alice");
+        await using var bob = await app.RegisterAsync("bob");
+        Assert.StartsWith("SIP/2.0 200", (await bob.RegisterAsync(app.Token("bob"))).StartLine);
+        await alice.SendAsync(alice.Invite("sip:bob@ims.example"));
+        await bob.ExpectAsync("INVITE");
+
+        await using var connection = await redis.ConnectAsync();
+        var database = connection.GetDatabase();
+        var keys = connection.GetServers()[0].Keys(pattern: "*").Select(key => key.ToString()).ToList();
+        Assert.Equal(4, keys.Count);
+        foreach (var key in keys)
+        {
+            Assert.Matches("^ims:(binding|session):[A-Za-z0-9_-]{16}$", key);
+            Assert.InRange((await database.KeyTimeToLiveAsync(key))!.Value.TotalSeconds, 500, 600);
+        }
+
+        var store = app.Service<IBindingStore>();
+        var names = app.Service<BindingNames>();
+        Assert.IsType<RedisBindingStore>(store);
+        Assert.Equal([names.Subscriber("bob@ims.example")], await store.OnlineAsync([names.Subscriber("bob@ims.example"), names.Subscriber("guest-1@ims.example")]));
+        var binding = Assert.Single(await store.FindSessionAsync("session-of-bob"));
+        Assert.False(await store.RemoveAsync(binding with { FlowId = "an older connection" }));
+        Assert.True(await store.RemoveAsync(binding));
+        Assert.Empty(await store.FindSessionAsync("session-of-bob"));
+
+        await store.RevokeAsync("session-of-bob");
+        Assert.StartsWith("SIP/2.0 401", (await bob.RegisterAsync(app.Token("bob"))).StartLine);
+    }
+
+    [Fact]
+    [Requirement("ABUSE-73")]
+    public async Task RedisGoesAway_CallsGoOnWithWhatThisProcessKnows()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = EpCscfApp.Start(settings: ("ConnectionStrings:redis", redis.Address));
+        await using var alice = await app.RegisterAsync("alice");
+        await redis.StopAsync();
+
+        await using var bob = await app.RegisterAsync("bob");
+        await alice.SendAsync(alice.Invite("sip:bob@ims.example"));
+        await bob.ExpectAsync("INVITE");
+        Assert.Contains("Redis does not answer", app.Logs.Text);
+    }
+}

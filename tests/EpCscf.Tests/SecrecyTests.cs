@@ -1,0 +1,71 @@
+using System.Diagnostics;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.EpCscf.Tests;
+
+/// <summary>What must not be seen, and the trace that must.</summary>
+public sealed class SecrecyTests
+{
+    [Fact]
+    [Requirement("RFC8898-5")]
+    public async Task TokensIdentitiesAndBodies_ReachNeitherLogsNorSpans()
+    {
+        await using var app = EpCscfApp.Start();
+        await using var alice = await app.RegisterAsync("alice");
+        await using var bob = await app.RegisterAsync("bob");
+        var trace = ActivityTraceId.CreateRandom();
+        alice.Extra = $"Authorization: Bearer {alice.Token}\r\nTraceparent: 00-{trace}-{ActivitySpanId.CreateRandom()}-01\r\n";
+        await alice.SendAsync(alice.Invite("sip:bob@ims.example"));
+        await alice.ExpectAsync("SIP/2.0 100");
+        await bob.AnswerAsync(await bob.ExpectAsync("INVITE"), 486, "Busy Here");
+        await alice.ExpectAsync("SIP/2.0 486");
+        await alice.AskAsync(alice.Request("MESSAGE", "sip:nobody@ims.example", body: "body of the message"));
+        await alice.SendAsync($"garbage {alice.Token} garbage\r\n\r\n");
+        await using var carol = await app.ConnectAsync("carol");
+        await carol.RegisterAsync(app.Token("carol"));
+        await app.DisposeAsync();
+
+        var spans = SpansOf(app, trace);
+        Assert.NotEmpty(spans);
+        var seen = app.Logs.Text + string.Join('\n', spans.Select(span =>
+            $"{span.DisplayName} {span.StatusDescription} {string.Join(' ', span.TagObjects.Select(tag => $"{tag.Key}={tag.Value}"))}"));
+        foreach (var secret in (string[])[alice.Token!, bob.Token!, carol.Token!, "sip:alice@", "sip:bob@", "sip:carol@", "body of the message", "session-of-"])
+            Assert.DoesNotContain(secret, seen);
+        Assert.Contains("refused a registration: WwsfNotAllowed", app.Logs.Text);
+    }
+
+    [Fact]
+    public async Task Traceparent_JoinsThePagesAndTheServer()
+    {
+        await using var app = EpCscfApp.Start();
+        await using var alice = await app.RegisterAsync("alice");
+        await using var bob = await app.RegisterAsync("bob");
+        var (trace, page) = (ActivityTraceId.CreateRandom(), ActivitySpanId.CreateRandom());
+
+        await alice.SendAsync(alice.Invite("sip:bob@ims.example", $"Traceparent: 00-{trace}-{page}-01\r\n"));
+        await alice.ExpectAsync("SIP/2.0 100");
+        var invite = await bob.ExpectAsync("INVITE");
+        await bob.AnswerAsync(invite, 486, "Busy Here");
+        await alice.ExpectAsync("SIP/2.0 486");
+
+        var spans = SpansOf(app, trace);
+        var server = Assert.Single(spans, span => span.Kind == ActivityKind.Server);
+        var client = Assert.Single(spans, span => span.Kind == ActivityKind.Client && span.DisplayName.StartsWith("SIP", StringComparison.Ordinal));
+        Assert.Equal(("SIP INVITE", page, 486), (server.DisplayName, server.ParentSpanId, server.GetTagItem("sip.status_code")));
+        Assert.Equal((server.SpanId, 486), (client.ParentSpanId, client.GetTagItem("sip.status_code")));
+        Assert.Equal($"00-{trace}-{client.SpanId}-01", Assert.Single(invite.All("Traceparent")));
+    }
+
+    [Fact]
+    public async Task BrokenTraceparent_BeginsATraceOfItsOwn()
+    {
+        await using var app = EpCscfApp.Start();
+        await using var alice = await app.RegisterAsync("alice");
+        Assert.StartsWith("SIP/2.0 200", (await alice.AskAsync(alice.Request("OPTIONS", "sip:ims.example", extra: "Traceparent: nonsense\r\n"))).StartLine);
+    }
+
+    private static List<Activity> SpansOf(EpCscfApp app, ActivityTraceId trace)
+    {
+        lock (app.Spans) return [.. app.Spans.Where(span => span.TraceId == trace)];
+    }
+}

@@ -1,0 +1,58 @@
+using Microsoft.Extensions.Configuration;
+using WebRtcIms.EpCscf.Core;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.EpCscf.Tests;
+
+public sealed class SettingsTests
+{
+    private const string ShortKey = "c2hvcnQga2V5";
+
+    [Fact]
+    [Requirement("ABUSE-84")]
+    public void EveryMistake_IsInOneMessageWithItsKey()
+    {
+        var error = Assert.Throws<SettingsException>(() => Read(
+            ("EpCscf:HomeDomain", "no domain"), ("EpCscf:Waf", ""), ("EpCscf:AuthorizationServer", "http://waf.example"),
+            ("EpCscf:TokenKeys:0:Kid", "r1"), ("EpCscf:TokenKeys:0:Key", ShortKey), ("EpCscf:TokenKeys:1:Kid", "r1"), ("EpCscf:TokenKeys:1:Key", "not base64"),
+            ("EpCscf:FlowTokenKey", ShortKey), ("EpCscf:Subscribers:0:Impus:0", "alice"), ("EpCscf:Pools:0:Name", "guest-"), ("EpCscf:Pools:0:Size", "0"),
+            ("EpCscf:Limits:Connections", "0")));
+
+        foreach (var key in (string[])
+        [
+            "EpCscf:HomeDomain", "EpCscf:Waf", "EpCscf:AuthorizationServer", "EpCscf:TokenKeys:0:Key", "EpCscf:TokenKeys:1:Key", "EpCscf:TokenKeys has",
+            "EpCscf:FlowTokenKey", "EpCscf:Subscribers:0:Impi", "EpCscf:Subscribers:0:Impus", "EpCscf:Subscribers:0:AllowedWafs",
+            "EpCscf:Subscribers:0:AllowedWwsfs", "EpCscf:Pools:0:Name", "EpCscf:Pools:0:Size", "EpCscf:Pools:0:AllowedWafs", "EpCscf:Pools:0:AllowedWwsfs",
+            "EpCscf:Limits:Connections",
+        ])
+        {
+            Assert.Single(error.Message.Split('\n'), line => line.StartsWith($"  {key} ", StringComparison.Ordinal));
+        }
+        Assert.DoesNotContain(ShortKey, error.Message);
+    }
+
+    [Fact]
+    public void NoSettings_AreWhatIsMissing()
+    {
+        var error = Assert.Throws<SettingsException>(() => Read());
+        Assert.Contains("EpCscf:TokenKeys is empty", error.Message);
+        Assert.Contains("EpCscf:Subscribers and EpCscf:Pools are empty", error.Message);
+        Assert.Contains("EpCscf:Limits:Connections", Assert.Throws<SettingsException>(() => Read(("EpCscf:Limits:Connections", "many"))).Message);
+    }
+
+    [Fact]
+    public void Redis_NeedsAFlowTokenKeyThatAllReplicasShare() => Assert.Contains(
+        "EpCscf:FlowTokenKey", Assert.Throws<SettingsException>(() => Read(("ConnectionStrings:redis", "127.0.0.1:6379"))).Message);
+
+    [Fact]
+    public void IdentityThatIsThereTwice_IsNamed()
+    {
+        var settings = new EpCscfSettings();
+        settings.Subscribers.Add(new() { Impi = "guest-2@webrtcims.local", Impus = ["sip:guest-2@webrtcims.local"] });
+        settings.Pools.Add(new() { Name = "guest", Size = 3 });
+        Assert.Contains("'guest-2@webrtcims.local'", Assert.Throws<SettingsException>(() => new CoreModel(settings)).Message);
+    }
+
+    private static EpCscfSettings Read(params (string Key, string Value)[] settings) => EpCscfSettings.Read(
+        new ConfigurationBuilder().AddInMemoryCollection(settings.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value))).Build());
+}
