@@ -20,7 +20,7 @@ public sealed partial class ClientTests
         await npm.WaitForExitAsync(cancel);
 
         Assert.True(npm.ExitCode == 0, output);
-        Assert.True(int.Parse(PassedCount().Match(output).Groups[1].Value, CultureInfo.InvariantCulture) >= 25, output);
+        Assert.True(int.Parse(PassedCount().Match(output).Groups[1].Value, CultureInfo.InvariantCulture) >= 50, output);
     }
 
     private static string ClientFolder()

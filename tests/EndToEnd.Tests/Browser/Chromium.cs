@@ -30,12 +30,13 @@ public sealed class Chromium : IAsyncDisposable
         return new Chromium(playwright, browser);
     }
 
-    /// <summary>A person with cookies of their own who has opened the page.</summary>
-    public async Task<WicPage> OpenAsync(Uri address, BrowserNewContextOptions? options = null)
+    /// <summary>A person with cookies of their own who has opened the page; a script may run before those of the page.</summary>
+    public async Task<WicPage> OpenAsync(Uri address, BrowserNewContextOptions? options = null, string? script = null)
     {
         options ??= new();
         options.Permissions = ["microphone", "camera"];
         var context = await _browser.NewContextAsync(options);
+        if (script is not null) await context.AddInitScriptAsync(script);
         var page = await context.NewPageAsync();
         await page.GotoAsync(address.ToString());
         return new WicPage(page);

@@ -44,6 +44,35 @@ public sealed class WicPage : IAsyncDisposable
 
     public async Task<string> TextAsync(string testId) => (await Get(testId).InnerTextAsync()).Trim();
 
+    /// <summary>Waits until the page is registered with the IMS; its public user identity.</summary>
+    public async Task<string> WaitUntilOnlineAsync()
+    {
+        await ExpectTextAsync("online-state", "Online");
+        return await TextAsync("own-impu");
+    }
+
+    /// <summary>Types a name or an address and calls.</summary>
+    public async Task DialAsync(string address)
+    {
+        await Get("to").FillAsync(address);
+        await Click("call");
+    }
+
+    /// <summary>Waits for a call and takes it.</summary>
+    public async Task AcceptAsync(string caller)
+    {
+        await ExpectTextAsync("caller", caller);
+        await Click("accept");
+    }
+
+    public Task ExpectTextAsync(string testId, string part, int seconds = 15) =>
+        Assertions.Expect(Get(testId)).ToContainTextAsync(part, new() { Timeout = seconds * 1000 });
+
+    public Task ExpectInCallAsync() => Assertions.Expect(Page.Locator("#stage")).ToHaveAttributeAsync("data-phase", "inCall", new() { Timeout = 20_000 });
+
+    public Task ExpectIdleAsync() =>
+        Assertions.Expect(Page.Locator("#stage")).ToHaveAttributeAsync("data-phase", "ended", new() { Timeout = 10_000 });
+
     /// <summary>The first number in an element's text.</summary>
     public async Task<long> NumberAsync(string testId)
     {

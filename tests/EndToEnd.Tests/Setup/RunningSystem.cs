@@ -71,7 +71,7 @@ public sealed class RunningSystem : IAsyncLifetime
         WatchConsole();
         await _app.StartAsync();
         using var limit = new CancellationTokenSource(StartLimit);
-        foreach (var resource in new[] { "waf", "wwsf", "turn", "wic-web", "flow-view" })
+        foreach (var resource in new[] { "waf", "wwsf", "turn", "ep-cscf", "wic-web", "flow-view" })
             await _app.ResourceNotifications.WaitForResourceHealthyAsync(resource, limit.Token);
     }
 
@@ -101,7 +101,7 @@ public sealed class RunningSystem : IAsyncLifetime
     private void WatchConsole()
     {
         var logs = App.Services.GetRequiredService<ResourceLoggerService>();
-        foreach (var resource in new[] { "redis", "waf", "wwsf", "turn", "wic-web" })
+        foreach (var resource in new[] { "redis", "waf", "wwsf", "turn", "ep-cscf", "wic-web" })
         {
             _ = Task.Run(async () =>
             {

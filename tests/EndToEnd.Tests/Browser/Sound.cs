@@ -1,0 +1,29 @@
+using Microsoft.Playwright;
+
+namespace WebRtcIms.EndToEnd.Tests.Browser;
+
+/// <summary>What a page hears from the far end: strength of a frequency in the received sound, in decibels.</summary>
+internal static class Sound
+{
+    public static Task ListenAsync(IPage page) => page.EvaluateAsync(
+        """
+        () => {
+          const audio = new AudioContext();
+          window.ear = new AnalyserNode(audio, { fftSize: 4096, smoothingTimeConstant: 0 });
+          audio.createMediaStreamSource(document.querySelector('[data-testid=far-video]').srcObject).connect(window.ear);
+          return audio.resume();
+        }
+        """);
+
+    /// <summary>Waits until both frequencies of a key (ITU-T Q.23) stand out of everything between them.</summary>
+    public static Task WaitForKeyAsync(IPage page, int row, int column) => page.WaitForFunctionAsync(
+        """
+        ([row, column]) => {
+          const bins = new Float32Array(window.ear.frequencyBinCount);
+          window.ear.getFloatFrequencyData(bins);
+          const at = hertz => Math.max(...[-1, 0, 1].map(by => bins[Math.round(hertz / window.ear.context.sampleRate * 4096) + by]));
+          return Math.min(at(row), at(column)) > -60 && Math.min(at(row), at(column)) > at((row + column) / 2) + 20;
+        }
+        """,
+        new[] { row, column }, new() { Timeout = 10_000, PollingInterval = 20 });
+}

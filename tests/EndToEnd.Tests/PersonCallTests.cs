@@ -1,0 +1,250 @@
+using System.Text.RegularExpressions;
+using Microsoft.Playwright;
+using WebRtcIms.EndToEnd.Tests.Browser;
+using WebRtcIms.EndToEnd.Tests.Setup;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.EndToEnd.Tests;
+
+/// <summary>
+/// Two people with browsers of their own call each other: registered with the IMS, signalling through the eP-CSCF, media
+/// through the TURN server on both sides.
+/// </summary>
+[Collection(RunningSystem.Collection)]
+public sealed class PersonCallTests(RunningSystem system)
+{
+    [Fact]
+    [Requirement("3GPP-33.203-X.5.3")]
+    public async Task GuestCallsLoggedInUser_MediaIsRelayedOnBothSides()
+    {
+        await using var guest = await OpenGuestAsync();
+        await using var alice = await OpenAliceAsync();
+        var caller = await guest.TextAsync("own-name");
+
+        await guest.DialAsync("alice");
+        await guest.ExpectTextAsync("status", "Ringing");
+        await alice.AcceptAsync(caller);
+        await ExpectRelayedMediaAsync(guest, alice);
+
+        await alice.HangUpAsync();
+        await guest.ExpectIdleAsync();
+        await alice.ExpectIdleAsync();
+    }
+
+    [Fact]
+    public async Task LoggedInUserCallsGuestFromTheDirectory_WithVideo()
+    {
+        await using var alice = await OpenAliceAsync();
+        await using var guest = await OpenGuestAsync();
+        var impu = await guest.TextAsync("own-impu");
+        await guest.Get("with-video").CheckAsync();
+        await alice.Get("with-video").CheckAsync();
+
+        await alice.Get(impu).ClickAsync();
+        await guest.AcceptAsync("Alice");
+        await ExpectRelayedMediaAsync(alice, guest);
+        foreach (var wic in new[] { alice, guest })
+            await wic.Page.WaitForFunctionAsync("() => document.querySelector('[data-testid=far-video]').videoWidth > 0");
+
+        await alice.HangUpAsync();
+        await guest.ExpectIdleAsync();
+    }
+
+    [Fact]
+    [Requirement("RFC3264-8.4")]
+    public async Task Hold_StopsTheMedia_ResumeBringsItBack()
+    {
+        await using var guest = await OpenGuestAsync();
+        await using var alice = await OpenAliceAsync();
+        await CallAsync(guest, alice);
+
+        await guest.Get("hold").ClickAsync();
+        await guest.ExpectTextAsync("status", "On hold");
+        await alice.ExpectTextAsync("status", "holds the call");
+        await alice.Page.WaitForFunctionAsync(
+            """
+            async () => {
+              const count = () => Number(document.querySelector('[data-testid=packets-sent]').textContent.replace(/\D/g, ''));
+              const before = count();
+              await new Promise(resolve => setTimeout(resolve, 2100));
+              return count() - before <= 2;
+            }
+            """,
+            null, new() { Timeout = 15_000 });
+
+        await guest.Get("hold").ClickAsync();
+        await guest.ExpectTextAsync("status", "In call");
+        await alice.ExpectTextAsync("status", "In call");
+        await ExpectRisingAsync(guest);
+        await ExpectRisingAsync(alice);
+        await guest.HangUpAsync();
+        await alice.ExpectIdleAsync();
+    }
+
+    [Fact]
+    [Requirement("RFC4733-2.5")]
+    public async Task MutedCallerPressesKeys_TheOtherSideHearsTheTones()
+    {
+        await using var guest = await OpenGuestAsync();
+        await using var alice = await OpenAliceAsync();
+        await CallAsync(guest, alice);
+
+        await guest.Get("mute").ClickAsync();
+        Assert.Equal("true", await guest.Get("mute").GetAttributeAsync("aria-pressed"));
+        await Sound.ListenAsync(alice.Page);
+        await alice.Page.WaitForFunctionAsync(
+            "() => { const bins = new Uint8Array(window.ear.frequencyBinCount); window.ear.getByteFrequencyData(bins); return Math.max(...bins) < 20; }",
+            null, new() { Timeout = 10_000 });
+
+        await guest.Get("keys").ClickAsync();
+        foreach (var (key, row, column) in new[] { ("1", 697, 1209), ("#", 941, 1477) })
+        {
+            var heard = Sound.WaitForKeyAsync(alice.Page, row, column);
+            await guest.Get("key-" + key).ClickAsync();
+            await heard;
+        }
+
+        await guest.HangUpAsync();
+        await alice.ExpectIdleAsync();
+    }
+
+    [Fact]
+    [Requirement("RFC3261-21.4.18")]
+    public async Task CalleeDeclines_CallerHearsBusy()
+    {
+        await using var guest = await OpenGuestAsync();
+        await using var alice = await OpenAliceAsync();
+
+        await guest.DialAsync("alice");
+        await alice.Get("decline").ClickAsync();
+
+        await guest.ExpectAlertAsync("Busy");
+        await Assertions.Expect(alice.Get("incoming")).ToBeHiddenAsync();
+    }
+
+    [Fact]
+    [Requirement("RFC3261-9.1")]
+    public async Task CallerGivesUp_CalleeSeesAMissedCall()
+    {
+        await using var guest = await OpenGuestAsync();
+        await using var alice = await OpenAliceAsync();
+        var caller = await guest.TextAsync("own-name");
+
+        await guest.DialAsync("alice");
+        await alice.ExpectTextAsync("caller", caller);
+        await guest.HangUpAsync();
+
+        await alice.ExpectTextAsync("status", "Missed call from " + caller);
+        await Assertions.Expect(alice.Get("incoming")).ToBeHiddenAsync();
+    }
+
+    [Theory]
+    [InlineData("nobody", "Nobody has this address")]
+    [InlineData("bob", "Not online")]
+    [InlineData("not an address", "That is no address")]
+    public async Task CalleeCannotBeReached_PageSaysWhy(string address, string text)
+    {
+        await using var guest = await OpenGuestAsync();
+        await guest.DialAsync(address);
+        await guest.ExpectAlertAsync(text);
+    }
+
+    [Fact]
+    [Requirement("RFC5626-4.4")]
+    public async Task WebSocketLostInACall_CallLivesOn_AndTheHangUpArrives()
+    {
+        await using var guest = await OpenGuestAsync(StealSockets);
+        await using var alice = await OpenAliceAsync();
+        await CallAsync(guest, alice);
+
+        await guest.Page.EvaluateAsync("() => window.sockets.at(-1).close()");
+        await guest.ExpectTextAsync("online-state", "reconnecting");
+        await guest.ExpectTextAsync("online-state", "Online", seconds: 5);
+        await ExpectRisingAsync(guest);
+        await ExpectRisingAsync(alice);
+
+        await alice.HangUpAsync();
+        await guest.ExpectIdleAsync();
+    }
+
+    [Fact]
+    public async Task DemoLine_AnswersByItself()
+    {
+        await using var guest = await OpenGuestAsync();
+        await guest.Get("with-video").CheckAsync();
+        await guest.Get("demo-line").ClickAsync();
+        await guest.ExpectInCallAsync();
+        await guest.WaitForMediaAsync();
+        Assert.Equal("relay", await guest.TextAsync("remote-candidate-type"));
+        await guest.Page.WaitForFunctionAsync("() => document.querySelector('[data-testid=far-video]').videoWidth > 0");
+        await guest.HangUpAsync();
+        await guest.ExpectIdleAsync();
+    }
+
+    [Fact]
+    public async Task CheckBeforeACall_TriesEveryPart()
+    {
+        await using var guest = await OpenGuestAsync();
+        await guest.Get("run-checks").EvaluateAsync("element => { element.closest('details').open = true; }");
+        await guest.Get("run-checks").ClickAsync();
+        foreach (var name in new[] { "microphone", "signalling", "token", "udp", "tcp" })
+            await Assertions.Expect(guest.Get("check-" + name)).ToHaveAttributeAsync("data-state", "works", new() { Timeout = 15_000 });
+    }
+
+    private const string StealSockets =
+        "window.sockets = []; window.WebSocket = class extends WebSocket { constructor(...all) { super(...all); window.sockets.push(this); } };";
+
+    private async Task<WicPage> OpenGuestAsync(string? script = null)
+    {
+        var wic = await system.Chromium.OpenAsync(system.PageAddress, script: script);
+        await wic.ContinueAsGuestAsync();
+        await wic.WaitUntilOnlineAsync();
+        return wic;
+    }
+
+    private async Task<WicPage> OpenAliceAsync()
+    {
+        var wic = await system.Chromium.OpenAsync(system.PageAddress);
+        await wic.LogInAsync(DemoUser.Name, DemoUser.Password);
+        await wic.WaitUntilOnlineAsync();
+        return wic;
+    }
+
+    private static async Task CallAsync(WicPage guest, WicPage alice)
+    {
+        var caller = await guest.TextAsync("own-name");
+        await guest.DialAsync("alice");
+        await alice.AcceptAsync(caller);
+        await guest.ExpectInCallAsync();
+        await alice.ExpectInCallAsync();
+    }
+
+    private static async Task ExpectRelayedMediaAsync(WicPage caller, WicPage callee)
+    {
+        foreach (var wic in new[] { caller, callee })
+        {
+            await wic.ExpectInCallAsync();
+            await wic.WaitForMediaAsync();
+            Assert.Equal("relay", await wic.TextAsync("local-candidate-type"));
+            Assert.Equal("relay", await wic.TextAsync("remote-candidate-type"));
+            Assert.Matches(new Regex(@"^127\.0\.0\.1:\d+$"), await wic.TextAsync("relay-candidate"));
+            await ExpectRisingAsync(wic);
+            for (var step = 1; step <= 8; step++) Assert.Equal("done", await wic.Get($"step-{step}").GetAttributeAsync("data-state"));
+        }
+
+        Assert.Equal(await caller.TextAsync("trace-id"), await callee.TextAsync("trace-id"));
+    }
+
+    private static async Task ExpectRisingAsync(WicPage wic)
+    {
+        var (sent, received) = (await wic.NumberAsync("packets-sent"), await wic.NumberAsync("packets-received"));
+        await wic.Page.WaitForFunctionAsync(
+            """
+            ([sent, received]) => {
+              const count = id => Number(document.querySelector(`[data-testid=${id}]`).textContent.replace(/\D/g, ''));
+              return count('packets-sent') > sent + 20 && count('packets-received') > received + 20;
+            }
+            """,
+            new[] { sent, received }, new() { Timeout = 10_000 });
+    }
+}
