@@ -71,6 +71,7 @@ public sealed class PeerPolicyTests
     [InlineData("::ffff:0:127.0.0.1")]
     [Requirement("ABUSE-62")]
     [Requirement("RFC8656-21.4")]
+    [Requirement("TURN-B32")]
     public void WrappedIPv4_IsDenied(string peer) => Assert.False(Default.Allows(InternetAddress.Parse(peer)));
 
     [Fact]
