@@ -103,6 +103,7 @@ public sealed class PeerPolicyTests
     [InlineData("127.0.0.2:3478", false)]
     [Requirement("ABUSE-63")]
     [Requirement("RFC8656-21.1.7")]
+    [Requirement("TURN-B34")]
     public void OwnAddresses_AreKnownInEveryForm(string peer, bool own)
     {
         var policy = new PeerPolicy([], [], new HashSet<TransportAddress> { TestClient.Peer("127.0.0.1:3478") });

@@ -122,6 +122,7 @@ public sealed class PermissionTests
     [Fact]
     [Requirement("RFC8656-12.2")]
     [Requirement("TURN-B27")]
+    [Requirement("ABUSE-64")]
     public void ChannelBind_RefusesWhatAPermissionWould()
     {
         Assert.Equal(StunError.Forbidden, _client.ChannelBind(0x4000, "127.0.0.1:1").Error);
@@ -248,6 +249,7 @@ public sealed class PermissionTests
     [Requirement("ABUSE-67")]
     [Requirement("TURN-B2")]
     [Requirement("TURN-B24")]
+    [Requirement("TURN-A8")]
     public void Send_WithoutPermissionAllocationOrAnAttribute_IsDropped()
     {
         Assert.Equal(DropReason.NoPermission, _client.Send(Peer, [1]).DropReason);
@@ -303,6 +305,7 @@ public sealed class PermissionTests
     [InlineData("203.0.113.99:1", 3, 3, 0u, null)]
     [Requirement("RFC8656-11.5")]
     [Requirement("RFC8656-18.13")]
+    [Requirement("TURN-B26")]
     public void Icmp_IsToldTheClient_UnderAPermission(string peer, byte type, byte code, uint mtu, string? value)
     {
         _client.ChannelBind(0x4000, Peer);
@@ -320,6 +323,7 @@ public sealed class PermissionTests
 
     [Fact]
     [Requirement("RFC8656-11.5")]
+    [Requirement("TURN-B26")]
     public void Icmpv6_HasTypesOfItsOwn()
     {
         Assert.True(new IcmpError(2, 0, 1280).IsForClients(StunAddressFamily.IPv6));
