@@ -299,6 +299,7 @@ public sealed class AuthenticationTests
     [Fact]
     [Requirement("RFC8489-14.4")]
     [Requirement("RFC8489-9.2.4-4")]
+    [Requirement("TURN-A32")]
     public void UserHash_StandsForTheUserName()
     {
         var bench = new EngineBench(tokens: false, browserProfile: false);
