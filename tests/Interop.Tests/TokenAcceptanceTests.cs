@@ -40,6 +40,7 @@ public sealed class TokenAcceptanceTests(TurnServers servers)
     [Requirement("ABUSE-35")]
     [Requirement("ABUSE-37")]
     [Requirement("ABUSE-39")]
+    [Requirement("TURN-G2")]
     public async Task SpoiledTokens_AreUnauthenticated_AndTheServerLives()
     {
         var now = TimeProvider.System.GetUtcNow();

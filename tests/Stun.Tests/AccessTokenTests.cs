@@ -16,6 +16,7 @@ public sealed class AccessTokenTests
     [MemberData(nameof(Vectors))]
     [Requirement("RFC7635-6.2")]
     [Requirement("RFC7635-A")]
+    [Requirement("TURN-F6")]
     public void Vector_IsDecrypted(TokenVector vector)
     {
         using var key = Key(vector);
@@ -30,6 +31,7 @@ public sealed class AccessTokenTests
     [MemberData(nameof(Vectors))]
     [Requirement("RFC7635-6.2")]
     [Requirement("RFC7635-A")]
+    [Requirement("TURN-F6")]
     public void Vector_IsEncryptedOctetForOctet(TokenVector vector)
     {
         using var key = Key(vector);

@@ -13,6 +13,7 @@ public sealed class FramingTests
     [InlineData("4fff0000", 0x4FFF, "")]
     [Requirement("RFC8656-12.4")]
     [Requirement("ABUSE-21")]
+    [Requirement("TURN-B29")]
     public void ChannelData_IsReadWithAndWithoutPadding(string datagram, ushort channel, string payload)
     {
         Assert.True(ChannelData.TryRead(Convert.FromHexString(datagram), out var readChannel, out var readPayload));
@@ -27,11 +28,13 @@ public sealed class FramingTests
     [InlineData("4001ffff61626364")]
     [Requirement("RFC8656-12.6")]
     [Requirement("ABUSE-21")]
+    [Requirement("TURN-B29")]
     public void ChannelDataLongerThanItsDatagram_IsRefused(string datagram) =>
         Assert.False(ChannelData.TryRead(Convert.FromHexString(datagram), out _, out _));
 
     [Fact]
     [Requirement("RFC8656-12")]
+    [Requirement("TURN-B30")]
     public void FirstOctet_TellsChannelDataFromStun()
     {
         for (var octet = 0; octet <= 0xFF; octet++)
@@ -49,6 +52,7 @@ public sealed class FramingTests
     [InlineData("16030102", 0)]
     [Requirement("RFC8489-6.2.2")]
     [Requirement("RFC8656-12.5")]
+    [Requirement("TURN-A16")]
     public void Stream_IsCutWhereTheLengthFieldsSay(string prefix, int length)
     {
         Assert.Equal(length, StreamFraming.FrameLength(Convert.FromHexString(prefix)));

@@ -12,6 +12,7 @@ public sealed class StunMessageTests
 
     [Fact]
     [Requirement("RFC8489-5")]
+    [Requirement("TURN-A2")]
     public void EveryMethodAndClass_SurvivesTheRoundTrip()
     {
         for (var method = 0; method < 0x1000; method++)
@@ -36,6 +37,8 @@ public sealed class StunMessageTests
     [InlineData(StunMethod.Data, StunClass.Indication, 0x0017)]
     [Requirement("RFC8489-5")]
     [Requirement("RFC8656-17")]
+    [Requirement("TURN-A2")]
+    [Requirement("TURN-B36")]
     public void MessageType_IsInterleavedAsOnTheWire(StunMethod method, StunClass @class, ushort bits) =>
         Assert.Equal(bits, new StunMessageType(method, @class).Encode());
 
@@ -45,6 +48,7 @@ public sealed class StunMessageTests
     [InlineData(19)]
     [Requirement("ABUSE-1")]
     [Requirement("ABUSE-2")]
+    [Requirement("TURN-A1")]
     public void ShorterThanAHeader_IsNoStun(int length) =>
         Assert.Equal(StunParseStatus.NotStun, Status(Vectors.Request[..length]));
 
@@ -54,6 +58,7 @@ public sealed class StunMessageTests
     [InlineData(0xC0)]
     [InlineData(0x16)]
     [Requirement("ABUSE-6")]
+    [Requirement("TURN-A1")]
     public void OtherFirstOctets_AreNotStun(byte first) =>
         Assert.NotEqual(StunParseStatus.Ok, Status(With(Vectors.Request, 0, (byte)(first | 0x40))));
 
@@ -63,11 +68,13 @@ public sealed class StunMessageTests
     [InlineData(1, StunParseStatus.WrongLength)]
     [Requirement("ABUSE-3")]
     [Requirement("ABUSE-4")]
+    [Requirement("TURN-A1")]
     public void WrongLengthField_IsRefused(int difference, StunParseStatus status) =>
         Assert.Equal(status, Status(With(Vectors.Request, 3, (byte)(Vectors.Request[3] + difference))));
 
     [Fact]
     [Requirement("ABUSE-5")]
+    [Requirement("TURN-A1")]
     public void WrongMagicCookie_IsRefused() =>
         Assert.Equal(StunParseStatus.WrongMagicCookie, Status(With(Vectors.Request, 4, 0x22)));
 
@@ -86,6 +93,7 @@ public sealed class StunMessageTests
     [Fact]
     [Requirement("ABUSE-11")]
     [Requirement("RFC8489-14")]
+    [Requirement("TURN-A5")]
     public void OfTwoAttributesOfOneType_TheFirstCounts()
     {
         var writer = NewRequest(StunMethod.Refresh);
@@ -99,6 +107,7 @@ public sealed class StunMessageTests
     [Fact]
     [Requirement("ABUSE-12")]
     [Requirement("RFC8489-14.5")]
+    [Requirement("TURN-A19")]
     public void AttributesBehindIntegrity_AreNotSeen()
     {
         var writer = NewRequest(StunMethod.Refresh);
@@ -114,6 +123,7 @@ public sealed class StunMessageTests
 
     [Fact]
     [Requirement("RFC8489-14.6")]
+    [Requirement("TURN-A19")]
     public void BothIntegrities_AreVerifiedEach_AndSha1BehindSha256IsIgnored()
     {
         var both = NewRequest(StunMethod.Refresh);
@@ -135,6 +145,7 @@ public sealed class StunMessageTests
     [InlineData(36)]
     [Requirement("ABUSE-16")]
     [Requirement("RFC8489-14.6")]
+    [Requirement("TURN-A21")]
     public void IntegrityOfAnotherLength_IsNotVerified(int length)
     {
         var full = NewRequest(StunMethod.Refresh);
@@ -150,6 +161,7 @@ public sealed class StunMessageTests
     [Fact]
     [Requirement("ABUSE-15")]
     [Requirement("RFC8489-14.7")]
+    [Requirement("TURN-A18")]
     public void SomethingBehindFingerprint_IsRefused()
     {
         var writer = NewRequest(StunMethod.Binding);
@@ -161,6 +173,7 @@ public sealed class StunMessageTests
 
     [Fact]
     [Requirement("ABUSE-15")]
+    [Requirement("TURN-A18")]
     public void WrongFingerprint_IsSeen()
     {
         var writer = NewRequest(StunMethod.Binding);
@@ -193,6 +206,7 @@ public sealed class StunMessageTests
     [InlineData("192.0.2.7:1")]
     [InlineData("[2001:db8::7]:65535")]
     [Requirement("RFC8489-14.2")]
+    [Requirement("TURN-A12")]
     public void XorAddress_SurvivesTheRoundTrip(string endpoint)
     {
         var address = TransportAddress.From(IPEndPoint.Parse(endpoint));
@@ -206,6 +220,7 @@ public sealed class StunMessageTests
 
     [Fact]
     [Requirement("RFC8489-14.8")]
+    [Requirement("TURN-A34")]
     public void ErrorCode_HasClassNumberAndReason()
     {
         var writer = NewRequest(StunMethod.Allocate);
@@ -219,11 +234,13 @@ public sealed class StunMessageTests
 
     [Fact]
     [Requirement("RFC8489-14.8")]
+    [Requirement("TURN-A34")]
     public void EveryErrorCode_HasAReasonPhrase() =>
         Assert.All(Enum.GetValues<StunError>().Where(error => error != StunError.None), error => Assert.False(error.ReasonPhrase().IsEmpty));
 
     [Fact]
     [Requirement("RFC8489-14.13")]
+    [Requirement("TURN-A7")]
     public void UnknownAttributes_AreListedInPairsOfOctets_WithZeroPadding()
     {
         var writer = NewRequest(StunMethod.Allocate);
@@ -234,6 +251,7 @@ public sealed class StunMessageTests
 
     [Fact]
     [Requirement("RFC8489-14")]
+    [Requirement("TURN-A4")]
     public void Padding_IsZero_EvenInAUsedBuffer()
     {
         var buffer = new byte[64];
@@ -258,6 +276,7 @@ public sealed class StunMessageTests
 
     [Fact]
     [Requirement("RFC8489-14")]
+    [Requirement("TURN-A6")]
     public void HalfOfTheTypes_MustBeUnderstood()
     {
         Assert.True(StunAttributeType.AccessToken.IsComprehensionRequired());

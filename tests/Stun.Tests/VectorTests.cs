@@ -13,6 +13,8 @@ public sealed class VectorTests
     [Fact]
     [Requirement("RFC5769-2.1")]
     [Requirement("RFC8489-14")]
+    [Requirement("TURN-A4")]
+    [Requirement("TURN-F1")]
     public void Request_IsReadAndVerified_ThoughItsPaddingIsNotZero()
     {
         var message = Read(Vectors.Request);
@@ -30,6 +32,8 @@ public sealed class VectorTests
     [Fact]
     [Requirement("RFC5769-2.2")]
     [Requirement("RFC8489-14.2")]
+    [Requirement("TURN-A12")]
+    [Requirement("TURN-F2")]
     public void ResponseWithIPv4_GivesItsMappedAddress()
     {
         var message = Read(Vectors.ResponseIPv4);
@@ -42,6 +46,8 @@ public sealed class VectorTests
     [Fact]
     [Requirement("RFC5769-2.3")]
     [Requirement("RFC8489-14.2")]
+    [Requirement("TURN-A12")]
+    [Requirement("TURN-F3")]
     public void ResponseWithIPv6_GivesItsMappedAddress()
     {
         var message = Read(Vectors.ResponseIPv6);
@@ -54,6 +60,9 @@ public sealed class VectorTests
     [Fact]
     [Requirement("RFC5769-2.4")]
     [Requirement("RFC8489-9.2.2")]
+    [Requirement("TURN-A20")]
+    [Requirement("TURN-A22")]
+    [Requirement("TURN-F4")]
     public void LongTermRequest_VerifiesWithTheMd5OfItsCredentials()
     {
         var key = new byte[LongTermKey.Md5Length];
@@ -70,6 +79,7 @@ public sealed class VectorTests
     [Requirement("RFC8489-B.1")]
     [Requirement("RFC8489-14.4")]
     [Requirement("RFC8489-14.6")]
+    [Requirement("TURN-F5")]
     public void Sha256Request_VerifiesAndCarriesTheUserHash()
     {
         var key = new byte[LongTermKey.Sha256Length];
@@ -87,6 +97,7 @@ public sealed class VectorTests
 
     [Fact]
     [Requirement("RFC8489-9.2.2")]
+    [Requirement("TURN-A22")]
     public void Md5Key_IsThatOfTheRfcsExample()
     {
         var key = new byte[LongTermKey.Md5Length];
@@ -100,11 +111,13 @@ public sealed class VectorTests
     [InlineData("A\u030A", "\u00C5")]
     [InlineData("Correct Horse", "Correct Horse")]
     [Requirement("RFC8265-4.2")]
+    [Requirement("TURN-A22")]
     public void OpaqueString_MapsSpacesAndComposes(string text, string prepared) =>
         Assert.Equal(prepared, LongTermKey.PrepareOpaqueString(text));
 
     [Fact]
     [Requirement("RFC5769-2.2")]
+    [Requirement("TURN-F2")]
     public void ResponseWithIPv4_IsWrittenOctetForOctet_ButForItsPadding()
     {
         var written = Write(Vectors.ResponseIPv4, TransportAddress.From(System.Net.IPEndPoint.Parse("192.0.2.1:32853")));
@@ -114,6 +127,7 @@ public sealed class VectorTests
 
     [Fact]
     [Requirement("RFC5769-2.3")]
+    [Requirement("TURN-F3")]
     public void ResponseWithIPv6_IsWrittenOctetForOctet_ButForItsPadding()
     {
         var written = Write(
@@ -124,6 +138,7 @@ public sealed class VectorTests
 
     [Fact]
     [Requirement("RFC5769-2.4")]
+    [Requirement("TURN-F4")]
     public void LongTermRequest_IsWrittenOctetForOctet()
     {
         var original = Read(Vectors.LongTermRequest);
@@ -140,6 +155,7 @@ public sealed class VectorTests
 
     [Fact]
     [Requirement("RFC8489-B.1")]
+    [Requirement("TURN-F5")]
     public void Sha256Request_IsWrittenOctetForOctet()
     {
         var original = Read(Vectors.Sha256Request);
@@ -156,6 +172,7 @@ public sealed class VectorTests
     [MemberData(nameof(EveryOctet))]
     [Requirement("RFC8489-14.5")]
     [Requirement("RFC8489-14.7")]
+    [Requirement("TURN-A20")]
     public void FlippedOctet_IsNoticed(int octet)
     {
         var changed = Vectors.ResponseIPv4.ToArray();

@@ -15,6 +15,7 @@ public sealed class TransactionTests
 
     [Fact]
     [Requirement("RFC8489-6.2.1")]
+    [Requirement("TURN-A15")]
     public async Task SilentServer_GetsSevenTransmissionsOverUdp_AndIsGivenUpAfter39500Milliseconds()
     {
         var server = new ScriptedServer(_clock);
@@ -48,6 +49,7 @@ public sealed class TransactionTests
 
     [Fact]
     [Requirement("RFC8489-6.2.1")]
+    [Requirement("TURN-A15")]
     public async Task AnswerToARetransmission_Counts()
     {
         var server = new ScriptedServer(_clock);

@@ -4,6 +4,7 @@ namespace WebRtcIms.Turn.Client.Tests;
 
 /// <summary>RFC 7065, with the table of its Appendix A among the cases.</summary>
 [Requirement("RFC7065-3")]
+[Requirement("TURN-E3")]
 public sealed class TurnUriTests
 {
     [Theory]

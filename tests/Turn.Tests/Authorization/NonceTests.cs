@@ -26,6 +26,7 @@ public sealed class NonceTests
 
     [Fact]
     [Requirement("RFC8489-9.2")]
+    [Requirement("TURN-A24")]
     public void FeatureBits_CannotBeStripped()
     {
         var nonce = Issue(new NonceIssuer(Key, SecurityFeatures.PasswordAlgorithms, new Random(1)));
@@ -45,6 +46,7 @@ public sealed class NonceTests
 
     [Fact]
     [Requirement("ABUSE-32")]
+    [Requirement("TURN-A30")]
     public void Nonce_IsBoundToAddressPortAndTransport()
     {
         var issuer = new NonceIssuer(Key, SecurityFeatures.PasswordAlgorithms, new Random(1));

@@ -13,6 +13,8 @@ public sealed class QuotaTests
 
     [Fact]
     [Requirement("ABUSE-57")]
+    [Requirement("TURN-B15")]
+    [Requirement("TURN-B33")]
     public void EachQuota_IsReachedByItself_AndFreedByTheEnd()
     {
         var quotas = new AllocationQuotas(new QuotaSettings { PerClientAddress = 2, PerToken = 3, Total = 4 });
@@ -33,6 +35,7 @@ public sealed class QuotaTests
     }
 
     [Fact]
+    [Requirement("TURN-B33")]
     public void UserQuota_CountsTokensOfOneUserTogether()
     {
         var quotas = new AllocationQuotas(new QuotaSettings { PerUser = 1 });

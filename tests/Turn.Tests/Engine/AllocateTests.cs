@@ -11,6 +11,7 @@ public sealed class AllocateTests
 
     [Fact]
     [Requirement("RFC8656-7.2")]
+    [Requirement("TURN-B18")]
     public void Success_SaysRelayLifetimeAndMappedAddress()
     {
         var client = _bench.NewClient();
@@ -30,6 +31,7 @@ public sealed class AllocateTests
     [InlineData(uint.MaxValue, 3600u)]
     [Requirement("RFC8656-7.2")]
     [Requirement("ABUSE-56")]
+    [Requirement("TURN-B17")]
     public void Lifetime_IsBetweenDefaultAndMaximum(uint wanted, uint granted) =>
         Assert.Equal(granted, _bench.NewClient().Allocate(Asking(StunAttributeType.Lifetime, BitConverter.GetBytes(wanted).Reverse().ToArray())).Lifetime);
 
@@ -37,6 +39,8 @@ public sealed class AllocateTests
     [Requirement("RFC8656-7.2-2")]
     [Requirement("ABUSE-42")]
     [Requirement("ABUSE-51")]
+    [Requirement("TURN-A14")]
+    [Requirement("TURN-B7")]
     public void SecondAllocate_IsAMismatch_ButARetransmissionGetsTheSameAnswer()
     {
         var client = _bench.NewClient();
@@ -53,6 +57,7 @@ public sealed class AllocateTests
 
     [Fact]
     [Requirement("ABUSE-42")]
+    [Requirement("TURN-A14")]
     public void RetransmissionWhileTheFirstIsBeingDecided_WaitsForItsAnswer()
     {
         _bench.Waiting = [];
@@ -85,6 +90,7 @@ public sealed class AllocateTests
     [InlineData(StunError.Unauthenticated)]
     [Requirement("RFC8656-7.2-10")]
     [Requirement("ABUSE-57")]
+    [Requirement("TURN-B15")]
     public void RefusedDecision_IsSaidAndSigned_AndTheClientMayTryAgain(StunError decision)
     {
         _bench.Decision = decision;
@@ -105,6 +111,7 @@ public sealed class AllocateTests
     [InlineData("FF000000", StunError.UnsupportedTransportProtocol)]
     [Requirement("RFC8656-7.2-3")]
     [Requirement("ABUSE-53")]
+    [Requirement("TURN-B8")]
     public void OtherTransports_AreRefused(string transport, StunError error)
     {
         var answer = _bench.NewClient().Request(
@@ -119,6 +126,7 @@ public sealed class AllocateTests
 
     [Fact]
     [Requirement("RFC8656-7.2-7")]
+    [Requirement("TURN-B12")]
     public void RequestedFamily_IsGiven()
     {
         var answer = _bench.NewClient().Allocate(Asking(StunAttributeType.RequestedAddressFamily, [2, 0, 0, 0]));
@@ -134,6 +142,7 @@ public sealed class AllocateTests
     [Requirement("RFC8656-7.2-7")]
     [Requirement("RFC8656-7.2-9")]
     [Requirement("ABUSE-54")]
+    [Requirement("TURN-B12")]
     public void FamilyThatCannotBe_IsRefused(StunAttributeType type, string value, StunError error)
     {
         var bench = new EngineBench(new EngineSettings { RelaysIPv6 = false });
@@ -143,6 +152,7 @@ public sealed class AllocateTests
 
     [Fact]
     [Requirement("RFC8656-7.2-9")]
+    [Requirement("TURN-B14")]
     public void AdditionalFamily_GivesBoth_OrOneAndTheReason()
     {
         var both = _bench.NewClient().Allocate(Asking(StunAttributeType.AdditionalAddressFamily, [2, 0, 0, 0]));
@@ -165,6 +175,8 @@ public sealed class AllocateTests
     [Requirement("RFC8656-7.2-6")]
     [Requirement("ABUSE-54")]
     [Requirement("ABUSE-55")]
+    [Requirement("TURN-B10")]
+    [Requirement("TURN-B11")]
     public void AttributesThatExcludeEachOther_AreABadRequest(bool evenPort, bool reservation, bool family, bool additional)
     {
         var answer = _bench.NewClient().TryAllocate((ref StunMessageWriter request) =>
@@ -181,6 +193,7 @@ public sealed class AllocateTests
 
     [Fact]
     [Requirement("RFC8656-7.2-8")]
+    [Requirement("TURN-B13")]
     public void EvenPortWithReservation_KeepsTheNextPortForWhoeverBringsTheToken()
     {
         var token = _bench.NewClient().Allocate(Asking(StunAttributeType.EvenPort, [0x80])).Value(StunAttributeType.ReservationToken);
@@ -195,6 +208,8 @@ public sealed class AllocateTests
 
     [Fact]
     [Requirement("RFC8656-7.2-8")]
+    [Requirement("TURN-B10")]
+    [Requirement("TURN-B13")]
     public void Reservation_EndsAfterThirtySeconds_AndGivesItsPortBack()
     {
         var token = _bench.NewClient().Allocate(Asking(StunAttributeType.EvenPort, [0x80])).Value(StunAttributeType.ReservationToken);
@@ -212,6 +227,7 @@ public sealed class AllocateTests
     [Fact]
     [Requirement("RFC8656-8.2")]
     [Requirement("ABUSE-52")]
+    [Requirement("TURN-B19")]
     public void RefreshWithZero_Deletes_AndItsRepetitionIsAMismatch()
     {
         var client = _bench.NewClient();
@@ -224,6 +240,7 @@ public sealed class AllocateTests
 
     [Fact]
     [Requirement("RFC8656-8.2")]
+    [Requirement("TURN-B19")]
     public void Refresh_StartsTheLifetimeAnew()
     {
         var client = _bench.NewClient();
@@ -238,6 +255,7 @@ public sealed class AllocateTests
 
     [Fact]
     [Requirement("RFC8656-8.2")]
+    [Requirement("TURN-B20")]
     public void RefreshOfOneFamily_LeavesTheOtherAlone()
     {
         var client = _bench.NewClient();
@@ -256,6 +274,7 @@ public sealed class AllocateTests
 
     [Fact]
     [Requirement("RFC8656-8.2")]
+    [Requirement("TURN-B20")]
     public void RefreshOfAFamilyThatIsNotThere_IsAMismatch()
     {
         var client = _bench.NewClient();
@@ -269,6 +288,7 @@ public sealed class AllocateTests
 
     [Fact]
     [Requirement("RFC8656-7.2")]
+    [Requirement("TURN-B21")]
     public void Expiry_EndsTheAllocationToTheMillisecond()
     {
         var client = _bench.NewClient();
@@ -301,11 +321,13 @@ public sealed class AllocateTests
     [InlineData(StunMethod.CreatePermission)]
     [InlineData(StunMethod.ChannelBind)]
     [Requirement("RFC8656-5")]
+    [Requirement("TURN-B2")]
     public void RequestsWithoutAnAllocation_AreAMismatch(StunMethod method) =>
         Assert.Equal(StunError.AllocationMismatch, _bench.NewClient().Request(method)!.Error);
 
     [Fact]
     [Requirement("RFC8489-12")]
+    [Requirement("TURN-A11")]
     public void Binding_NeedsNoCredentials()
     {
         var flow = _bench.NewFlow();
@@ -325,6 +347,7 @@ public sealed class AllocateTests
     [InlineData((StunMethod)0x7F, StunClass.Request)]
     [Requirement("RFC8489-6.3")]
     [Requirement("ABUSE-17")]
+    [Requirement("TURN-A10")]
     public void MessagesThatAServerDoesNotExpect_AreDroppedInSilence(StunMethod method, StunClass @class)
     {
         Assert.Null(_bench.Send(TestClient.Plain(method, null, @class), _bench.NewFlow()));

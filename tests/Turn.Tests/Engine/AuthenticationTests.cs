@@ -15,6 +15,9 @@ public sealed class AuthenticationTests
     [Requirement("RFC8489-9.2.4-1")]
     [Requirement("RFC7635-4")]
     [Requirement("ABUSE-29")]
+    [Requirement("TURN-A25")]
+    [Requirement("TURN-B6")]
+    [Requirement("TURN-G1")]
     public void WithoutIntegrity_IsChallenged()
     {
         var answer = _bench.NewClient().Challenge();
@@ -30,6 +33,7 @@ public sealed class AuthenticationTests
 
     [Fact]
     [Requirement("RFC8489-9.2")]
+    [Requirement("TURN-A24")]
     public void WhereOnlyTokensAreTaken_NoPasswordAlgorithmsAreOffered()
     {
         var answer = new EngineBench(browserProfile: false, staticUsers: false).NewClient().Challenge();
@@ -40,6 +44,7 @@ public sealed class AuthenticationTests
 
     [Fact]
     [Requirement("RFC7635-7")]
+    [Requirement("TURN-G8")]
     public void WhereNoTokensAreTaken_TheAttributeIsUnknown_AndNoServerIsNamed()
     {
         var bench = new EngineBench(tokens: false);
@@ -60,6 +65,7 @@ public sealed class AuthenticationTests
     [InlineData(StunAttributeType.Realm)]
     [InlineData(StunAttributeType.Nonce)]
     [Requirement("RFC8489-9.2.4-2")]
+    [Requirement("TURN-A26")]
     public void IntegrityWithoutItsAttributes_IsABadRequest(StunAttributeType missing)
     {
         var answer = SendWithout(missing);
@@ -76,6 +82,7 @@ public sealed class AuthenticationTests
     [InlineData(StunAttributeType.Nonce, 0)]
     [InlineData(StunAttributeType.Nonce, 764)]
     [Requirement("ABUSE-9")]
+    [Requirement("TURN-A33")]
     public void AttributesOfImpossibleLength_AreABadRequest(StunAttributeType type, int length) =>
         Assert.Equal(StunError.BadRequest, SendWithout(type, new byte[length]).Error);
 
@@ -88,6 +95,7 @@ public sealed class AuthenticationTests
 
     [Fact]
     [Requirement("RFC8489-9.2.4-4")]
+    [Requirement("TURN-A28")]
     public void UnknownUserAndWrongPassword_GetTheSameAnswer()
     {
         foreach (var credential in new[] { TestCredential.Password("nobody", "secret"), TestCredential.Password("alice", "wrong") })
@@ -102,6 +110,7 @@ public sealed class AuthenticationTests
     [Fact]
     [Requirement("RFC8489-9.2.4-6")]
     [Requirement("ABUSE-31")]
+    [Requirement("TURN-A29")]
     public void ForgedNonce_IsStale_AndTheAnswerBringsAGoodOne()
     {
         var client = _bench.NewClient();
@@ -116,6 +125,7 @@ public sealed class AuthenticationTests
     [Fact]
     [Requirement("RFC8489-9.2.4")]
     [Requirement("ABUSE-32")]
+    [Requirement("TURN-A29")]
     public void NonceOfAnotherClient_IsStale()
     {
         var client = _bench.NewClient();
@@ -127,6 +137,8 @@ public sealed class AuthenticationTests
     [Fact]
     [Requirement("RFC8656-5")]
     [Requirement("ABUSE-32")]
+    [Requirement("TURN-A29")]
+    [Requirement("TURN-B4")]
     public void Nonce_LivesForAnHour()
     {
         var client = _bench.NewClient();
@@ -140,6 +152,7 @@ public sealed class AuthenticationTests
 
     [Fact]
     [Requirement("RFC8489-9.2.4")]
+    [Requirement("TURN-A30")]
     public void TwoClients_NeverGetOneNonce()
     {
         var nonces = Enumerable.Range(0, 100).Select(_ => _bench.NewClient().Challenge().Text(StunAttributeType.Nonce));
@@ -149,6 +162,7 @@ public sealed class AuthenticationTests
 
     [Fact]
     [Requirement("RFC8489-9.2.4-3")]
+    [Requirement("TURN-A27")]
     public void PasswordAlgorithms_AreEitherBothThereAndAsOffered_OrBothAbsent()
     {
         byte[] offered = [0, 2, 0, 0, 0, 1, 0, 0];
@@ -163,6 +177,7 @@ public sealed class AuthenticationTests
     [Fact]
     [Requirement("RFC8489-9.2.4")]
     [Requirement("RFC8489-18.5.1.2")]
+    [Requirement("TURN-A23")]
     public void Sha256Credential_IsTakenAndAnsweredInKind()
     {
         var client = _bench.NewClient(TestCredential.PasswordSha256("alice", "secret"));
@@ -174,6 +189,7 @@ public sealed class AuthenticationTests
 
     [Fact]
     [Requirement("RFC8489-9.2.4")]
+    [Requirement("TURN-A31")]
     public void AuthenticatedAnswers_CarryIntegrityButNoUserNameRealmOrNonce()
     {
         var client = _bench.NewClient();
@@ -190,6 +206,7 @@ public sealed class AuthenticationTests
     [Fact]
     [Requirement("RFC8656-5")]
     [Requirement("ABUSE-47")]
+    [Requirement("TURN-B3")]
     public void AnotherUser_MayNotUseTheAllocation()
     {
         var client = _bench.NewClient();
@@ -205,6 +222,7 @@ public sealed class AuthenticationTests
     [Requirement("RFC8489-6.3.1")]
     [Requirement("ABUSE-13")]
     [Requirement("ABUSE-14")]
+    [Requirement("TURN-A7")]
     public void UnknownRequiredAttributes_AreListedOnce_AfterAuthentication_AndBounded()
     {
         Attributes unknown = (ref StunMessageWriter request) =>
@@ -229,6 +247,7 @@ public sealed class AuthenticationTests
     [Fact]
     [Requirement("RFC8489-14")]
     [Requirement("RFC8489-6.3")]
+    [Requirement("TURN-A9")]
     public void OptionalAndUnexpectedAttributes_AreIgnored()
     {
         var answer = _bench.NewClient().Allocate((ref StunMessageWriter request) =>
@@ -245,6 +264,7 @@ public sealed class AuthenticationTests
     [Fact]
     [Requirement("RFC8489-14.5")]
     [Requirement("ABUSE-12")]
+    [Requirement("TURN-A19")]
     public void LifetimeBehindIntegrity_IsNotActedOn()
     {
         var client = _bench.NewClient();
@@ -262,6 +282,7 @@ public sealed class AuthenticationTests
 
     [Fact]
     [Requirement("RFC8489-14.7")]
+    [Requirement("TURN-A18")]
     public void FingerprintIsAnsweredWithFingerprint_AndAWrongOneIsDropped()
     {
         var request = new StunMessageWriter(new byte[64], StunMethod.Binding, StunClass.Request, TestClient.NewTransaction());
@@ -278,6 +299,7 @@ public sealed class AuthenticationTests
     [Fact]
     [Requirement("RFC8489-14.4")]
     [Requirement("RFC8489-9.2.4-4")]
+    [Requirement("TURN-A32")]
     public void UserHash_StandsForTheUserName()
     {
         var bench = new EngineBench(tokens: false, browserProfile: false);

@@ -35,6 +35,7 @@ public sealed class InvariantTests
     [Fact]
     [Requirement("ABUSE-55")]
     [Requirement("ABUSE-67")]
+    [Requirement("TURN-B5")]
     public void AnyHistory_LeaksNoRelay_AndRelaysOnlyUnderAPermission() => Histories.Sample(
         history =>
         {

@@ -71,6 +71,7 @@ public sealed class PeerPolicyTests
     [InlineData("::ffff:0:127.0.0.1")]
     [Requirement("ABUSE-62")]
     [Requirement("RFC8656-21.4")]
+    [Requirement("TURN-B32")]
     public void WrappedIPv4_IsDenied(string peer) => Assert.False(Default.Allows(InternetAddress.Parse(peer)));
 
     [Fact]
@@ -102,6 +103,7 @@ public sealed class PeerPolicyTests
     [InlineData("127.0.0.2:3478", false)]
     [Requirement("ABUSE-63")]
     [Requirement("RFC8656-21.1.7")]
+    [Requirement("TURN-B34")]
     public void OwnAddresses_AreKnownInEveryForm(string peer, bool own)
     {
         var policy = new PeerPolicy([], [], new HashSet<TransportAddress> { TestClient.Peer("127.0.0.1:3478") });

@@ -25,6 +25,7 @@ public sealed class PermissionTests
     [Fact]
     [Requirement("RFC8656-9")]
     [Requirement("ABUSE-69")]
+    [Requirement("TURN-B22")]
     public void Permission_IsForTheAddressWithAnyPort_AndLives300Seconds()
     {
         _client.CreatePermission(Peer);
@@ -42,6 +43,7 @@ public sealed class PermissionTests
 
     [Fact]
     [Requirement("RFC8656-9")]
+    [Requirement("TURN-B22")]
     public void OnlyCreatePermissionAndChannelBind_StartItAnew()
     {
         _client.CreatePermission(Peer);
@@ -62,6 +64,7 @@ public sealed class PermissionTests
 
     [Fact]
     [Requirement("RFC8656-10.2")]
+    [Requirement("TURN-B23")]
     public void CreatePermission_TakesSeveralPeers_OrNone()
     {
         Assert.True(_client.CreatePermission(Peer, "203.0.113.10:1", "203.0.113.11:1").IsSuccess);
@@ -76,6 +79,7 @@ public sealed class PermissionTests
     [Fact]
     [Requirement("RFC8656-10.2")]
     [Requirement("ABUSE-65")]
+    [Requirement("TURN-B23")]
     public void PermissionsAndChannels_AreBounded()
     {
         var bench = new EngineBench(new EngineSettings { MaxPermissions = 3, MaxChannels = 2 });
@@ -99,6 +103,7 @@ public sealed class PermissionTests
     [InlineData(0xFFFF)]
     [Requirement("RFC8656-12.2")]
     [Requirement("ABUSE-66")]
+    [Requirement("TURN-B27")]
     public void ChannelNumberOutsideItsRange_IsABadRequest(ushort channel) =>
         Assert.Equal(StunError.BadRequest, _client.ChannelBind(channel, Peer).Error);
 
@@ -116,6 +121,8 @@ public sealed class PermissionTests
 
     [Fact]
     [Requirement("RFC8656-12.2")]
+    [Requirement("TURN-B27")]
+    [Requirement("ABUSE-64")]
     public void ChannelBind_RefusesWhatAPermissionWould()
     {
         Assert.Equal(StunError.Forbidden, _client.ChannelBind(0x4000, "127.0.0.1:1").Error);
@@ -127,6 +134,7 @@ public sealed class PermissionTests
     [Fact]
     [Requirement("RFC8656-12")]
     [Requirement("ABUSE-66")]
+    [Requirement("TURN-B27")]
     public void NumberAndPeer_BelongTogether_UntilFiveMinutesAfterTheirEnd()
     {
         Assert.True(_client.ChannelBind(0x4000, Peer).IsSuccess);
@@ -149,6 +157,7 @@ public sealed class PermissionTests
     [Fact]
     [Requirement("RFC8656-12")]
     [Requirement("ABUSE-69")]
+    [Requirement("TURN-B28")]
     public void Channel_Lives600Seconds_AndDataDoesNotRenewIt()
     {
         _client.ChannelBind(0x4000, Peer);
@@ -200,6 +209,7 @@ public sealed class PermissionTests
     [InlineData(1200)]
     [Requirement("RFC8656-11.2")]
     [Requirement("RFC8656-11.4")]
+    [Requirement("TURN-B24")]
     public void SendAndData_CarryAnyPayload(int length)
     {
         var payload = Enumerable.Range(0, length).Select(i => (byte)i).ToArray();
@@ -237,6 +247,9 @@ public sealed class PermissionTests
     [Fact]
     [Requirement("RFC8656-11.2")]
     [Requirement("ABUSE-67")]
+    [Requirement("TURN-B2")]
+    [Requirement("TURN-B24")]
+    [Requirement("TURN-A8")]
     public void Send_WithoutPermissionAllocationOrAnAttribute_IsDropped()
     {
         Assert.Equal(DropReason.NoPermission, _client.Send(Peer, [1]).DropReason);
@@ -253,6 +266,7 @@ public sealed class PermissionTests
     [Requirement("RFC8656-12.6")]
     [Requirement("ABUSE-21")]
     [Requirement("ABUSE-67")]
+    [Requirement("TURN-B29")]
     public void ChannelData_OnlyPassesWhole_Bound_AndFromItsOwnClient()
     {
         _client.ChannelBind(0x4000, Peer);
@@ -275,6 +289,7 @@ public sealed class PermissionTests
     [Requirement("RFC8656-12")]
     [Requirement("ABUSE-1")]
     [Requirement("ABUSE-6")]
+    [Requirement("TURN-B30")]
     public void Garbage_IsDropped(string octets)
     {
         Assert.Null(_bench.Send(Convert.FromHexString(octets), _client.Flow));
@@ -290,6 +305,7 @@ public sealed class PermissionTests
     [InlineData("203.0.113.99:1", 3, 3, 0u, null)]
     [Requirement("RFC8656-11.5")]
     [Requirement("RFC8656-18.13")]
+    [Requirement("TURN-B26")]
     public void Icmp_IsToldTheClient_UnderAPermission(string peer, byte type, byte code, uint mtu, string? value)
     {
         _client.ChannelBind(0x4000, Peer);
@@ -307,6 +323,7 @@ public sealed class PermissionTests
 
     [Fact]
     [Requirement("RFC8656-11.5")]
+    [Requirement("TURN-B26")]
     public void Icmpv6_HasTypesOfItsOwn()
     {
         Assert.True(new IcmpError(2, 0, 1280).IsForClients(StunAddressFamily.IPv6));
@@ -318,6 +335,7 @@ public sealed class PermissionTests
     [Fact]
     [Requirement("RFC8656-11.3")]
     [Requirement("ABUSE-68")]
+    [Requirement("TURN-B25")]
     public void RelayPath_AllocatesNothing()
     {
         _client.ChannelBind(0x4000, Peer);

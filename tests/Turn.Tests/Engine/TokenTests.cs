@@ -16,6 +16,9 @@ public sealed class TokenTests
     [InlineData("k2", 32)]
     [Requirement("RFC7635-7")]
     [Requirement("RFC7635-B")]
+    [Requirement("TURN-G3")]
+    [Requirement("TURN-G4")]
+    [Requirement("TURN-G10")]
     public void Token_IsTaken_AndAnswersAreSignedWithItsKey(string kid, int macKeyLength)
     {
         var client = _bench.NewClient(_bench.NewToken(kid, macKeyLength).Native);
@@ -28,6 +31,7 @@ public sealed class TokenTests
 
     [Fact]
     [Requirement("RFC7635-B")]
+    [Requirement("TURN-G10")]
     public void MacKeyOf256Bits_ServesMessageIntegrityByItsSha1()
     {
         var client = _bench.NewClient(_bench.NewToken(macKeyLength: 32).NativeWithSha1);
@@ -58,6 +62,7 @@ public sealed class TokenTests
     [Fact]
     [Requirement("RFC7635-7")]
     [Requirement("ABUSE-37")]
+    [Requirement("TURN-G2")]
     public void AnyFlippedBitOfTheToken_IsUnauthenticated()
     {
         var token = _bench.NewToken();
@@ -104,6 +109,7 @@ public sealed class TokenTests
     [Requirement("RFC7635-7")]
     [Requirement("ABUSE-34")]
     [Requirement("ABUSE-37")]
+    [Requirement("TURN-G2")]
     public void UnknownKidAndForeignServerName_GetTheSameAnswerAsABadToken()
     {
         var bad = _bench.NewToken();
@@ -123,6 +129,7 @@ public sealed class TokenTests
 
     [Fact]
     [Requirement("ABUSE-33")]
+    [Requirement("TURN-G2")]
     public void KidWithoutToken_IsUnauthenticated()
     {
         var client = _bench.NewClient(_bench.NewToken().Native);
@@ -132,6 +139,7 @@ public sealed class TokenTests
 
     [Fact]
     [Requirement("ABUSE-43")]
+    [Requirement("TURN-G3")]
     public void WrongSessionKey_IsUnauthenticated()
     {
         var token = _bench.NewToken();
@@ -153,6 +161,7 @@ public sealed class TokenTests
     [Requirement("ABUSE-39")]
     [Requirement("ABUSE-40")]
     [Requirement("ABUSE-50")]
+    [Requirement("TURN-G9")]
     public void Token_IsTakenOnlyWithinItsTime(double age, uint lifetime, StunError error) =>
         Assert.Equal(error, Error(_bench.NewToken(age: age, lifetime: lifetime).Native));
 
@@ -176,6 +185,7 @@ public sealed class TokenTests
     [InlineData(600u, 603, 600u, 2u)]
     [Requirement("RFC7635-9")]
     [Requirement("ABUSE-56")]
+    [Requirement("TURN-G5")]
     public void Lifetime_IsNeverLongerThanTheTokens(uint tokenLifetime, double age, uint? wanted, uint granted)
     {
         var client = _bench.NewClient(_bench.NewToken(lifetime: tokenLifetime, age: age).Native);
@@ -191,6 +201,7 @@ public sealed class TokenTests
     [Fact]
     [Requirement("RFC7635-9")]
     [Requirement("RFC7635-G6")]
+    [Requirement("TURN-G6")]
     public void OneToken_MakesSeveralAllocations()
     {
         var token = _bench.NewToken().Native;
@@ -205,6 +216,8 @@ public sealed class TokenTests
     [InlineData(true)]
     [Requirement("RFC7635-9")]
     [Requirement("ABUSE-45")]
+    [Requirement("TURN-B3")]
+    [Requirement("TURN-G7")]
     public void RefreshWithAnotherToken_Renews_AndTheOldKeyIsDead(bool browser)
     {
         var (first, second) = (_bench.NewToken("k1", lifetime: 60), _bench.NewToken("k2", macKeyLength: browser ? 20 : 32, lifetime: 600));
@@ -239,6 +252,7 @@ public sealed class TokenTests
 
     [Fact]
     [Requirement("RFC8656-5")]
+    [Requirement("TURN-B3")]
     public void TokenAndPassword_DoNotTakeOverFromEachOther()
     {
         var client = _bench.NewClient(_bench.NewToken().Native);
@@ -254,6 +268,7 @@ public sealed class TokenTests
 
     [Fact]
     [Requirement("ABUSE-46")]
+    [Requirement("TURN-G5")]
     public void RefreshNearTheTokensEnd_GrantsOnlyWhatIsLeft_AndNothingAfterIt()
     {
         var client = _bench.NewClient(_bench.NewToken(lifetime: 60).Native);

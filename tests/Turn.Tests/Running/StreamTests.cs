@@ -27,6 +27,8 @@ public sealed class StreamTests : IAsyncLifetime
     [Fact]
     [Requirement("RFC8489-6.2.2")]
     [Requirement("ABUSE-24")]
+    [Requirement("TURN-A3")]
+    [Requirement("TURN-A16")]
     public async Task OctetByOctet_IsTheSameAsWhole()
     {
         using var connection = await ConnectAsync();
@@ -39,6 +41,8 @@ public sealed class StreamTests : IAsyncLifetime
     [Fact]
     [Requirement("RFC8489-6.2.2")]
     [Requirement("ABUSE-24")]
+    [Requirement("TURN-A3")]
+    [Requirement("TURN-A16")]
     public async Task SixtyFourInOneSegment_AreAllAnsweredInOrder()
     {
         using var connection = await ConnectAsync();
@@ -68,6 +72,7 @@ public sealed class StreamTests : IAsyncLifetime
     [Requirement("ABUSE-1")]
     [Requirement("ABUSE-4")]
     [Requirement("ABUSE-20")]
+    [Requirement("TURN-A1")]
     public async Task Datagrams_OfAnyLengthAndContent_LeaveTheServerAlive()
     {
         using var socket = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
@@ -93,6 +98,7 @@ public sealed class StreamTests : IAsyncLifetime
 
     [Fact]
     [Requirement("RFC8489-6.3.1.2")]
+    [Requirement("TURN-A13")]
     public async Task Answer_LeavesFromTheAddressThatWasAsked()
     {
         await using var server = await TurnServerProcess.StartAsync(
