@@ -1,4 +1,3 @@
-using System.Net;
 using Microsoft.AspNetCore.Connections;
 using WebRtcIms.Turn;
 using WebRtcIms.Turn.Transport;
@@ -15,8 +14,7 @@ try
     builder.WebHost.ConfigureKestrel(kestrel =>
     {
         foreach (var url in managementUrls) ManagementEndpoint.Listen(kestrel, url);
-        foreach (var address in settings.ListenAddresses())
-            kestrel.Listen(new IPEndPoint(address, settings.Port), listen => listen.UseConnectionHandler<TurnConnectionHandler>());
+        kestrel.ListenForTurn(settings);
     });
 
     var app = builder.Build();
@@ -31,6 +29,6 @@ catch (StartupException error)
 }
 catch (IOException error) when (error.InnerException is AddressInUseException)
 {
-    await Console.Error.WriteLineAsync($"TURN cannot start. {error.Message} Choose another port with Turn:Port (TURN) or ASPNETCORE_URLS (management).");
+    await Console.Error.WriteLineAsync($"TURN cannot start. {error.Message} Choose another port with Turn:Port or Turn:TlsPort (TURN) or ASPNETCORE_URLS (management).");
     return 1;
 }

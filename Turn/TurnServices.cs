@@ -77,6 +77,8 @@ internal static class TurnServices
             .. Enumerable.Range(0, settings.UsesEpoll ? settings.Workers : 1).Select(_ => ActivatorUtilities.CreateInstance<TurnServer>(
                 provider, ActivatorUtilities.CreateInstance<TurnEngine>(provider))),
         ]);
+        services.AddSingleton<TlsHandshakes>();
+        services.AddHostedService(provider => provider.GetRequiredService<TlsHandshakes>());
         services.AddHostedService<TurnServerService>();
         if (settings.UsesEpoll) services.AddHostedService<EpollTransport>();
         else services.AddHostedService<PortableTransport>();

@@ -62,7 +62,17 @@ internal sealed class TurnSettings
     /// <summary>One address or several, separated by commas; 0.0.0.0 and :: stand for every address of this machine.</summary>
     public string ListenAddress { get; set; } = "127.0.0.1";
 
+    /// <summary>For UDP and TCP.</summary>
     public int Port { get; set; } = 3478;
+
+    /// <summary>For TLS over TCP, once a certificate is given.</summary>
+    public int TlsPort { get; set; } = 5349;
+
+    /// <summary>A PEM file with the server's certificate, then those that lead to its root; without it there is no TLS.</summary>
+    public string? TlsCertificate { get; set; }
+
+    /// <summary>A PEM file with the certificate's private key, without a password.</summary>
+    public string? TlsKey { get; set; }
 
     /// <summary>Where relays are bound; by default the first listening address of each family.</summary>
     public string? RelayAddress { get; set; }
@@ -129,6 +139,17 @@ internal sealed class TurnSettings
         foreach (var text in AllowedPeers.Where(text => !AddressRange.TryParse(text, out _))) yield return $"Turn:AllowedPeers: '{text}' is no range such as 10.1.0.0/16";
         foreach (var text in DeniedPeers.Where(text => !AddressRange.TryParse(text, out _))) yield return $"Turn:DeniedPeers: '{text}' is no range such as 10.1.0.0/16";
         foreach (var problem in Quotas.Problems()) yield return problem;
+        if (TlsProblem() is { } tls) yield return tls;
+    }
+
+    private string? TlsProblem()
+    {
+        if (TlsPort is < 1 or > 65535) return "Turn:TlsPort must be from 1 to 65535";
+        if (TlsCertificate is null && TlsKey is null) return null;
+        if (TlsPort == Port) return "Turn:TlsPort must differ from Turn:Port";
+        if (string.IsNullOrWhiteSpace(TlsCertificate)) return "Turn:TlsKey needs Turn:TlsCertificate, the PEM file of its certificate";
+        if (string.IsNullOrWhiteSpace(TlsKey)) return "Turn:TlsCertificate needs Turn:TlsKey, the PEM file of its private key";
+        return WebRtcIms.Turn.Transport.TlsCertificate.TryLoad(TlsCertificate, TlsKey, out _, out var problem) ? null : problem;
     }
 
     public bool UsesEpoll => Transport == TransportMode.Epoll || (Transport == TransportMode.Auto && EpollIsHere);

@@ -27,6 +27,9 @@ public sealed class TurnServerProcess : IAsyncDisposable
 
     public int Port { get; }
 
+    /// <summary>For TLS, when the settings give a certificate.</summary>
+    public int TlsPort { get; private init; }
+
     public int ManagementPort { get; }
 
     public int Id => _process.Id;
@@ -43,7 +46,8 @@ public sealed class TurnServerProcess : IAsyncDisposable
         try
         {
             using var limit = new CancellationTokenSource(Limit);
-            while (!await AcceptsAsync(server.Port, limit.Token))
+            var hasTls = settings.Any(setting => setting.Name == "Turn__TlsCertificate");
+            while (!await AcceptsAsync(server.Port, limit.Token) || (hasTls && !await AcceptsAsync(server.TlsPort, limit.Token)))
             {
                 if (server.HasExited) Assert.Fail(server.Output);
                 await Task.Delay(20, limit.Token);
@@ -82,19 +86,20 @@ public sealed class TurnServerProcess : IAsyncDisposable
 
     private static TurnServerProcess Launch((string Name, string Value)[] settings)
     {
-        var (port, managementPort) = (FreePorts.TcpAndUdp(), FreePorts.Tcp());
+        var (port, tlsPort, managementPort) = (FreePorts.TcpAndUdp(), FreePorts.Tcp(), FreePorts.Tcp());
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll")])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
         start.Environment["Turn__Port"] = port.ToString(CultureInfo.InvariantCulture);
+        start.Environment["Turn__TlsPort"] = tlsPort.ToString(CultureInfo.InvariantCulture);
         start.Environment["Turn__PeerPolicy"] = "AllowLoopback";
         start.Environment["ASPNETCORE_URLS"] = $"http://127.0.0.1:{managementPort}";
         foreach (var (name, value) in settings) start.Environment[name] = value;
         if (start.Environment["Turn__Port"] is { } chosen && int.TryParse(chosen, CultureInfo.InvariantCulture, out var given)) port = given;
 
-        var server = new TurnServerProcess(start, port, managementPort);
+        var server = new TurnServerProcess(start, port, managementPort) { TlsPort = tlsPort };
         server._process.Start();
         server._process.BeginOutputReadLine();
         server._process.BeginErrorReadLine();

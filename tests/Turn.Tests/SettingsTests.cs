@@ -66,6 +66,45 @@ public sealed class SettingsTests
         Assert.DoesNotContain(key, error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void CertificateWithItsKey_IsTaken()
+    {
+        using var certificate = new TestCertificate();
+
+        var settings = Read(new(Good) { ["Turn:TlsCertificate"] = certificate.CertificateFile, ["Turn:TlsKey"] = certificate.KeyFile });
+
+        Assert.Equal((certificate.CertificateFile, 5349), (settings.TlsCertificate, settings.TlsPort));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-84")]
+    public void CertificateOfNoUse_IsNamedWithTheReason_AndNoKeyIsShown()
+    {
+        using var certificate = new TestCertificate();
+        using var other = new TestCertificate();
+        var (file, key) = (certificate.CertificateFile, certificate.KeyFile);
+
+        AssertRefused(WithTls(file + "x", key), $"Turn:TlsCertificate: '{file}x' cannot be read (FileNotFoundException)");
+        AssertRefused(WithTls(file, key + "x"), $"Turn:TlsKey: '{key}x' cannot be read (FileNotFoundException)");
+        AssertRefused(WithTls(file, other.KeyFile), $"Turn:TlsKey: '{other.KeyFile}' is not the key of the certificate in '{file}'");
+        AssertRefused(WithTls(file, file), $"Turn:TlsKey: '{file}' is no private key in PEM without a password");
+        AssertRefused(WithTls(key, key), $"Turn:TlsCertificate: '{key}' is no certificate in PEM");
+        AssertRefused(WithTls(file, null), "Turn:TlsCertificate needs Turn:TlsKey");
+        AssertRefused(WithTls(null, key), "Turn:TlsKey needs Turn:TlsCertificate");
+        AssertRefused(new(WithTls(file, key)) { ["Turn:TlsPort"] = "3478" }, "Turn:TlsPort must differ from Turn:Port");
+        AssertRefused(new(WithTls(file, key)) { ["Turn:TlsPort"] = "0" }, "Turn:TlsPort must be from 1 to 65535");
+
+        static Dictionary<string, string?> WithTls(string? certificate, string? key) =>
+            new(Good) { ["Turn:TlsCertificate"] = certificate, ["Turn:TlsKey"] = key };
+
+        static void AssertRefused(Dictionary<string, string?> settings, string sentence)
+        {
+            var message = Assert.Throws<StartupException>(() => Read(settings)).Message;
+            Assert.Contains(sentence, message, StringComparison.Ordinal);
+            Assert.DoesNotContain("BEGIN", message, StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [InlineData("Turn:Port", "abc")]
     [InlineData("Turn:PeerPolicy", "AllowEverything")]

@@ -1,0 +1,62 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace WebRtcIms.Tests.Common;
+
+/// <summary>A self-signed certificate for 127.0.0.1 and localhost, with its key, as PEM files in a folder that ends with the test.</summary>
+public sealed class TestCertificate : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("certificate-");
+
+    public TestCertificate() => Write(Create());
+
+    public string CertificateFile => Path.Combine(_folder.FullName, "certificate.pem");
+
+    public string KeyFile => Path.Combine(_folder.FullName, "key.pem");
+
+    /// <summary>SHA-256 of the certificate that the files hold.</summary>
+    public string Thumbprint { get; private set; } = "";
+
+    /// <summary>As environment variables of a server.</summary>
+    public (string Name, string Value)[] Settings => [("Turn__TlsCertificate", CertificateFile), ("Turn__TlsKey", KeyFile)];
+
+    /// <summary>Puts another certificate with another key into the files.</summary>
+    public void Replace() => Write(Create());
+
+    /// <summary>Takes this certificate and no other.</summary>
+    public bool Trusts(X509Certificate? certificate) =>
+        certificate is not null && certificate.GetCertHashString(HashAlgorithmName.SHA256) == Thumbprint;
+
+    /// <summary>What a client is given that trusts this certificate alone.</summary>
+    public SslClientAuthenticationOptions ClientOptions(params string[] protocols) => new()
+    {
+        TargetHost = "localhost",
+        ApplicationProtocols = protocols.Length == 0 ? null : [.. protocols.Select(name => new SslApplicationProtocol(name))],
+        RemoteCertificateValidationCallback = (_, certificate, _, _) => Trusts(certificate),
+    };
+
+    public static (string CertificatePem, string KeyPem) Create()
+    {
+        using var key = RSA.Create(2048);
+        var request = new CertificateRequest("CN=turn.test", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("localhost");
+        names.AddIpAddress(IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        var now = TimeProvider.System.GetUtcNow();
+        using var certificate = request.CreateSelfSigned(now.AddHours(-1), now.AddDays(1));
+        return (certificate.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
+    }
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    private void Write((string CertificatePem, string KeyPem) pair)
+    {
+        using var certificate = X509Certificate2.CreateFromPem(pair.CertificatePem);
+        Thumbprint = certificate.GetCertHashString(HashAlgorithmName.SHA256);
+        File.WriteAllText(CertificateFile, pair.CertificatePem);
+        File.WriteAllText(KeyFile, pair.KeyPem);
+    }
+}

@@ -1,0 +1,208 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Text;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Client;
+using WebRtcIms.Turn.Tests.Engine;
+
+namespace WebRtcIms.Turn.Tests.Running;
+
+/// <summary>The TLS port of the running server: handshakes right and wrong, and certificates that change.</summary>
+public sealed class TlsTests : IAsyncLifetime
+{
+    private readonly TestCertificate _certificate = new();
+    private TurnServerProcess? _server;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private TurnServerProcess Server => _server!;
+
+    public async ValueTask InitializeAsync() => _server = await TurnServerProcess.StartAsync(
+        [("Turn__StaticUsers__0__Name", "u"), ("Turn__StaticUsers__0__Password", "p"), .. _certificate.Settings]);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is not null) await _server.DisposeAsync();
+        _certificate.Dispose();
+    }
+
+    [Theory]
+    [InlineData(SslProtocols.Tls12)]
+    [InlineData(SslProtocols.Tls13)]
+    [Requirement("RFC7443-3")]
+    [Requirement("RFC8489-6.2.3")]
+    public async Task Handshake_AgreesOnStunTurn_AndBindingIsAnswered(SslProtocols version)
+    {
+        var options = _certificate.ClientOptions("stun.turn");
+        options.EnabledSslProtocols = version;
+        await using var tls = await ConnectAsync(options);
+
+        Assert.Equal("stun.turn", Encoding.ASCII.GetString(tls.NegotiatedApplicationProtocol.Protocol.Span));
+        Assert.Equal(version, tls.SslProtocol);
+        await AssertAnswersAsync(tls);
+    }
+
+    [Fact]
+    [Requirement("RFC7443-3")]
+    public async Task ClientWithoutAlpn_IsServed_AndOneOfAnotherProtocolIsNot()
+    {
+        await using var plain = await ConnectAsync(_certificate.ClientOptions());
+        await AssertAnswersAsync(plain);
+
+        await Assert.ThrowsAnyAsync<Exception>(() => ConnectAsync(_certificate.ClientOptions("h2")));
+    }
+
+    [Theory]
+    [InlineData(TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, true)]
+    [InlineData(TlsCipherSuite.TLS_RSA_WITH_AES_128_GCM_SHA256, false)]
+    [InlineData(TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, false)]
+    [Requirement("RFC8489-6.2.3")]
+    public async Task OnlySuitesWithForwardSecrecyAndAead_AreTaken(TlsCipherSuite suite, bool isTaken)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Schannel takes its suites from the system");
+        var options = _certificate.ClientOptions("stun.turn");
+        options.EnabledSslProtocols = SslProtocols.Tls12;
+        options.CipherSuitesPolicy = OperatingSystem.IsWindows() ? null : new CipherSuitesPolicy([suite]);
+        if (isTaken)
+        {
+            await using var tls = await ConnectAsync(options);
+            Assert.Equal(suite, tls.NegotiatedCipherSuite);
+            return;
+        }
+
+        await Assert.ThrowsAsync<AuthenticationException>(() => ConnectAsync(options));
+    }
+
+    [Fact]
+    [Requirement("RFC8656-5")]
+    public async Task ClientOverTurns_RelaysBothWays()
+    {
+        await using var client = await TurnClient.ConnectAsync(
+            TurnUri.Parse($"turns:127.0.0.1:{Server.TlsPort}"), new TurnClientOptions { Tls = _certificate.ClientOptions("stun.turn") }, Cancel);
+        await using var allocation = await client.AllocateAsync(TurnCredential.LongTerm("u", "p"), cancellationToken: Cancel);
+        using var peer = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        var peerAddress = (IPEndPoint)peer.Client.LocalEndPoint!;
+        await allocation.CreatePermissionAsync(peerAddress.Address, Cancel);
+
+        var message = RandomNumberGenerator.GetBytes(1200);
+        await allocation.SendAsync(message, peerAddress, Cancel);
+        var received = await peer.ReceiveAsync(Cancel);
+        Assert.Equal(message, received.Buffer);
+        Assert.Equal(allocation.RelayedAddress, received.RemoteEndPoint);
+
+        await peer.SendAsync(message, received.RemoteEndPoint, Cancel);
+        Assert.Equal(message, (await allocation.Received.ReadAsync(Cancel)).Data.ToArray());
+    }
+
+    [Theory]
+    [InlineData("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")]
+    [InlineData("\u0000\u0001\u0000\u0000!\u0012?B, which is no TLS")]
+    [Requirement("ABUSE-25")]
+    public async Task WhatIsNoTls_IsClosed_AndOthersAreServed(string text)
+    {
+        await using var other = await ConnectAsync(_certificate.ClientOptions("stun.turn"));
+        using var connection = new TcpClient();
+        await connection.ConnectAsync(IPAddress.Loopback, Server.TlsPort, Cancel);
+        await connection.GetStream().WriteAsync(Encoding.Latin1.GetBytes(text), Cancel);
+
+        await UntilClosedAsync(connection);
+        await AssertAnswersAsync(other);
+        Assert.DoesNotContain("fail:", Server.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Requirement("ABUSE-25")]
+    public async Task SilentHandshake_EndsAfterTenSeconds()
+    {
+        using var connection = new TcpClient();
+        await connection.ConnectAsync(IPAddress.Loopback, Server.TlsPort, Cancel);
+        var started = TimeProvider.System.GetTimestamp();
+
+        await UntilClosedAsync(connection);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(started), TimeSpan.FromSeconds(9), TimeSpan.FromSeconds(14));
+    }
+
+    [Fact]
+    public async Task NewCertificate_IsForNewConnections_AndOldOnesGoOn()
+    {
+        await using var before = await ConnectAsync(_certificate.ClientOptions("stun.turn"));
+        _certificate.Replace();
+        await UntilSaidAsync("New TLS connections get the new certificate");
+
+        await using var after = await ConnectAsync(_certificate.ClientOptions("stun.turn"));
+        Assert.False(_certificate.Trusts(before.RemoteCertificate));
+        await AssertAnswersAsync(before);
+        await AssertAnswersAsync(after);
+    }
+
+    [Fact]
+    public async Task BrokenCertificate_IsNamedOnce_AndTheOldOneStays()
+    {
+        await File.WriteAllTextAsync(_certificate.KeyFile, TestCertificate.Create().KeyPem, Cancel);
+        await UntilSaidAsync("The certificate was not replaced; the old one stays. Turn:TlsKey:");
+        var written = await File.ReadAllTextAsync(_certificate.KeyFile, Cancel);
+
+        await using var tls = await ConnectAsync(_certificate.ClientOptions("stun.turn"));
+        await AssertAnswersAsync(tls);
+        File.Delete(_certificate.KeyFile);
+        await UntilSaidAsync("cannot be read");
+
+        Assert.Equal(2, Server.Output.Split("is not the key of the certificate").Length);
+        Assert.DoesNotContain(written.Split('\n')[1], Server.Output, StringComparison.Ordinal);
+    }
+
+    private async Task<SslStream> ConnectAsync(SslClientAuthenticationOptions options)
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, Server.TlsPort, Cancel);
+        var tls = new SslStream(new NetworkStream(socket, ownsSocket: true));
+        try
+        {
+            await tls.AuthenticateAsClientAsync(options, Cancel);
+            return tls;
+        }
+        catch
+        {
+            await tls.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static async Task AssertAnswersAsync(SslStream tls)
+    {
+        var request = TestClient.Plain(StunMethod.Binding);
+        await tls.WriteAsync(request, Cancel);
+        var header = new byte[StunHeader.Length];
+        await tls.ReadExactlyAsync(header, Cancel);
+        await tls.ReadExactlyAsync(new byte[(header[2] << 8) | header[3]], Cancel);
+        Assert.Equal(request[8..20], header[8..20]);
+    }
+
+    private static async Task UntilClosedAsync(TcpClient connection)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        limit.CancelAfter(TimeSpan.FromSeconds(20));
+        try
+        {
+            // An alert may come first.
+            while (await connection.GetStream().ReadAsync(new byte[100], limit.Token) > 0)
+            {
+            }
+        }
+        catch (IOException)
+        {
+            // A reset is an end, too.
+        }
+    }
+
+    private async Task UntilSaidAsync(string sentence)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        limit.CancelAfter(TimeSpan.FromSeconds(20));
+        while (!Server.Output.Contains(sentence, StringComparison.Ordinal)) await Task.Delay(20, limit.Token);
+    }
+}
