@@ -39,6 +39,11 @@ public sealed class TokenTests
         Assert.True(client.Verifies(client.Allocate()));
     }
 
+    [Fact]
+    [Requirement("ABUSE-44")]
+    public void MacKeyOf256Bits_DoesNotServeMessageIntegrityAsItIs() =>
+        Assert.Equal(StunError.Unauthenticated, Error(_bench.NewToken(macKeyLength: 32).Native with { IsSha256 = false }));
+
     [Theory]
     [InlineData(20)]
     [InlineData(32)]
