@@ -41,7 +41,7 @@ internal sealed record LoadOptions
 
     public int Packets { get; init; } = 200_000;
 
-    public int WarmUp { get; init; } = 60_000;
+    public int WarmUp { get; init; } = 300_000;
 
     /// <exception cref="FormatException">A name is unknown or a value is none.</exception>
     public static LoadOptions Parse(string[] args)
