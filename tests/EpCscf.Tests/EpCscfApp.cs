@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Ims.Tokens;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EpCscf.Tests;
 
@@ -133,44 +134,5 @@ internal sealed class EpCscfApp : WebApplicationFactory<Program>
         With($"EpCscf:Subscribers:{index}:AllowedWafs:0", Waf);
         With($"EpCscf:Subscribers:{index}:AllowedWwsfs:0", "wwsf");
         for (var i = 0; i < impus.Length; i++) With($"EpCscf:Subscribers:{index}:Impus:{i}", impus[i]);
-    }
-}
-
-/// <summary>Keeps what was logged, message and all its parts.</summary>
-internal sealed class LogRecorder : ILoggerProvider
-{
-    private readonly List<string> _records = [];
-
-    public string Text
-    {
-        get
-        {
-            lock (_records) return string.Join('\n', _records);
-        }
-    }
-
-    public ILogger CreateLogger(string categoryName) => new Recorder(this, categoryName);
-
-    public void Dispose()
-    {
-    }
-
-    private void Add(string record)
-    {
-        lock (_records) _records.Add(record);
-    }
-
-    private sealed class Recorder(LogRecorder log, string category) : ILogger
-    {
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            var parts = state is IEnumerable<KeyValuePair<string, object?>> pairs ? string.Join(' ', pairs.Select(pair => $"{pair.Key}={pair.Value}")) : "";
-            log.Add($"{logLevel} {category} {formatter(state, exception)} {parts} {exception}");
-        }
     }
 }

@@ -15,6 +15,9 @@ public sealed class LogRecorder : ILoggerProvider
         }
     }
 
+    /// <summary>All records, a line or more for each.</summary>
+    public string Text => string.Join('\n', Records);
+
     public ILogger CreateLogger(string categoryName) => new Recorder(this, categoryName);
 
     public void Dispose()
