@@ -1,5 +1,8 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.AppHost.Tests;
 
@@ -91,8 +94,8 @@ public sealed class HostTests : IDisposable
     [Fact]
     public async Task PortInUse_IsOneSentenceBeforeAnythingStarts()
     {
-        using var holder = FreePorts.HoldUdp();
-        var port = FreePorts.Of(holder);
+        using var holder = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        var port = ((IPEndPoint)holder.Client.LocalEndPoint!).Port;
         await using var host = Start($"--first-port={port}");
 
         Assert.Equal(1, await host.UntilExitAsync());

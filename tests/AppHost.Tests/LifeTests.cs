@@ -158,7 +158,7 @@ public sealed class LifeTests
         using var holder = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
         holder.Start();
         var model = await SampleSystem.ModelAsync();
-        var port = FreePorts.Of(holder.Server);
+        var port = ((System.Net.IPEndPoint)holder.LocalEndpoint).Port;
         var endpoint = model.CreateResourceBuilder<ProjectResource>("first").Resource.Annotations.OfType<EndpointAnnotation>().First();
         (endpoint.Port, endpoint.IsProxied) = (port, false);
         await using var app = await model.BuildAsync(SampleSystem.Limit());

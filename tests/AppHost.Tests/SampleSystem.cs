@@ -4,6 +4,7 @@ using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using StackExchange.Redis;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.AppHost.Tests;
 

@@ -3,33 +3,48 @@ using System.Net.Sockets;
 
 namespace WebRtcIms.Tests.Common;
 
-/// <summary>Ports of the loopback address for programs that must be told one.</summary>
+/// <summary>
+/// Ports of the loopback address for programs that must be told one. They lie below the ephemeral range of the system and below
+/// the range of the AppHost, so that no relay and no outgoing connection takes one before its program has it.
+/// </summary>
 public static class FreePorts
 {
-    public static int Tcp()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
-    }
+    private const int First = 10_000;
+    private const int End = 20_000;
+
+    public static int Tcp() => Find(port => IsFree(port, SocketType.Stream, ProtocolType.Tcp));
+
+    public static int Udp() => Find(port => IsFree(port, SocketType.Dgram, ProtocolType.Udp));
 
     /// <summary>One number that is free for both protocols, as a TURN server needs.</summary>
-    public static int TcpAndUdp()
+    public static int TcpAndUdp() => Find(IsFreeForBoth);
+
+    /// <summary>An even number that is free for both protocols, and so is the next: RTP and RTCP.</summary>
+    public static int EvenPair() => Find(port => port % 2 == 0 && IsFreeForBoth(port) && IsFreeForBoth(port + 1));
+
+    private static int Find(Predicate<int> isFree)
     {
         while (true)
         {
-            using var tcp = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            using var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-            tcp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            try
-            {
-                udp.Bind(tcp.LocalEndPoint!);
-                return ((IPEndPoint)tcp.LocalEndPoint!).Port;
-            }
-            catch (SocketException)
-            {
-                // Taken by another program for UDP.
-            }
+            var port = Random.Shared.Next(First, End);
+            if (isFree(port)) return port;
+        }
+    }
+
+    private static bool IsFreeForBoth(int port) =>
+        IsFree(port, SocketType.Stream, ProtocolType.Tcp) && IsFree(port, SocketType.Dgram, ProtocolType.Udp);
+
+    private static bool IsFree(int port, SocketType type, ProtocolType protocol)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, type, protocol);
+        try
+        {
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
         }
     }
 }

@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.EndToEnd.Tests.Setup;
 using WebRtcIms.EndToEnd.Tests.Telemetry;
+using WebRtcIms.Tests.Common;
 
 [assembly: AssemblyFixture(typeof(RunningSystem))]
 
@@ -52,7 +53,7 @@ public sealed class RunningSystem : IAsyncLifetime
     {
         _chromium = await Chromium.StartAsync();
         _collector = await OtlpCollector.StartAsync();
-        var turnPort = FreePort();
+        var turnPort = FreePorts.TcpAndUdp();
         UdpProxy = new RecordingUdpProxy(new IPEndPoint(IPAddress.Loopback, turnPort));
 
         Environment.SetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT", _collector.Address.ToString());
@@ -89,13 +90,6 @@ public sealed class RunningSystem : IAsyncLifetime
     {
         await App.ResourceCommands.ExecuteCommandAsync(resource, KnownResourceCommands.StopCommand);
         return new Restart(this, resource);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private void WatchConsole()
