@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine;
@@ -29,9 +30,9 @@ internal sealed class TurnMetrics
             "turn.relay.bytes", () => Observe(counter => counter.Bytes), "By", "Octets of payload relayed, by direction");
     }
 
-    public RelayCounter ToPeers { get; } = new();
+    public RelayCounters ToPeers { get; } = new();
 
-    public RelayCounter ToClients { get; } = new();
+    public RelayCounters ToClients { get; } = new();
 
     public void ObserveAllocations(Func<int> count) =>
         _meter.CreateObservableGauge("turn.allocations", count, description: "Live allocations");
@@ -47,26 +48,43 @@ internal sealed class TurnMetrics
         if (count > 0) _drops.Add(count, new KeyValuePair<string, object?>("reason", ReasonNames[(int)reason]));
     }
 
-    private IEnumerable<Measurement<long>> Observe(Func<RelayCounter, long> read)
+    private IEnumerable<Measurement<long>> Observe(Func<RelayCounters, long> read)
     {
         yield return new(read(ToPeers), new KeyValuePair<string, object?>("direction", "to_peer"));
         yield return new(read(ToClients), new KeyValuePair<string, object?>("direction", "to_client"));
     }
 }
 
-/// <summary>Packets and octets of one direction; two additions per packet.</summary>
+/// <summary>Packets and octets of one direction: a counter for each server, for workers share nothing, and added up only when read.</summary>
+internal sealed class RelayCounters
+{
+    private readonly ConcurrentBag<RelayCounter> _counters = [];
+
+    public long Packets => _counters.Sum(counter => counter.Packets);
+
+    public long Bytes => _counters.Sum(counter => counter.Bytes);
+
+    public RelayCounter Add()
+    {
+        var counter = new RelayCounter();
+        _counters.Add(counter);
+        return counter;
+    }
+}
+
+/// <summary>What one server has relayed in one direction. One thread at a time counts; any may read.</summary>
 internal sealed class RelayCounter
 {
     private long _packets;
     private long _bytes;
 
-    public long Packets => Interlocked.Read(ref _packets);
+    public long Packets => Volatile.Read(ref _packets);
 
-    public long Bytes => Interlocked.Read(ref _bytes);
+    public long Bytes => Volatile.Read(ref _bytes);
 
     public void Count(int bytes)
     {
-        Interlocked.Increment(ref _packets);
-        Interlocked.Add(ref _bytes, bytes);
+        _packets++;
+        _bytes += bytes;
     }
 }

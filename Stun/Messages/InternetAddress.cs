@@ -49,6 +49,9 @@ public readonly record struct InternetAddress
 
     public static InternetAddress Parse(string text) => From(IPAddress.Parse(text));
 
+    // Seeded by the process, so that nobody can aim at another's place in a table.
+    public override int GetHashCode() => HashCode.Combine((ulong)_bits, (ulong)(_bits >> 64));
+
     /// <summary>Writes four or sixteen octets and returns how many.</summary>
     public int CopyTo(Span<byte> destination)
     {
@@ -74,6 +77,8 @@ public readonly record struct InternetAddress
 /// <summary>A transport address: an IP address and a port (RFC 8489 §3).</summary>
 public readonly record struct TransportAddress(InternetAddress Address, ushort Port)
 {
+    public override int GetHashCode() => HashCode.Combine((ulong)Address.Bits, (ulong)(Address.Bits >> 64), Port);
+
     public static TransportAddress From(IPEndPoint endpoint) => new(InternetAddress.From(endpoint.Address), (ushort)endpoint.Port);
 
     public IPEndPoint ToIPEndPoint() => new(Address.ToIPAddress(), Port);

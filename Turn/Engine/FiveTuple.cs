@@ -15,6 +15,9 @@ internal enum ClientTransport : byte
 /// </summary>
 internal readonly record struct FiveTuple(ClientTransport Transport, TransportAddress Client, TransportAddress Server)
 {
+    // Looked up for every packet of a client. The server's address is the same for nearly all.
+    public override int GetHashCode() => HashCode.Combine(Client, Transport);
+
     public bool IsStream => Transport != ClientTransport.Udp;
 }
 

@@ -20,6 +20,8 @@ internal sealed partial class TurnServer(
     private static byte[]? _replyBuffer;
 
     private readonly Lock _gate = new();
+    private readonly RelayCounter _toPeers = metrics.ToPeers.Add();
+    private readonly RelayCounter _toClients = metrics.ToClients.Add();
 
     private static Span<byte> ReplyBuffer => _replyBuffer ??= new byte[TurnEngine.ReplyBufferLength];
 
@@ -37,13 +39,15 @@ internal sealed partial class TurnServer(
     /// <summary>Takes one datagram, or one message of a stream, from a client, and does all that it calls for.</summary>
     public void Receive(ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path)
     {
-        if (TryRoute(packet, flow, path, Now, out var outcome))
-            outcome.Relay!.Send(outcome.Peer, packet.Slice(outcome.Offset, outcome.Length));
+        bool isForPeer;
+        Outcome outcome;
+        lock (_gate) isForPeer = TryRoute(packet, flow, path, Now, out outcome);
+        if (isForPeer) outcome.Relay!.Send(outcome.Peer, packet.Slice(outcome.Offset, outcome.Length));
     }
 
     /// <summary>
     /// Takes a packet from a client. True when a part of it is to be sent to a peer, as the outcome says; all else has been
-    /// done.
+    /// done. The gate is held.
     /// </summary>
     public bool TryRoute(ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path, EngineTime time, out Outcome outcome)
     {
@@ -51,16 +55,12 @@ internal sealed partial class TurnServer(
         var reply = ReplyBuffer;
         try
         {
-            lock (_gate)
-            {
-                outcome = engine.HandleClient(packet, flow, path, time, reply);
-                CloseWhatEnded();
-            }
-
+            outcome = engine.HandleClient(packet, flow, path, time, reply);
+            CloseWhatEnded();
             switch (outcome.Kind)
             {
                 case OutcomeKind.ToPeer:
-                    metrics.ToPeers.Count(outcome.Length);
+                    _toPeers.Count(outcome.Length);
                     return true;
                 case OutcomeKind.Reply:
                     path.Send(flow.Client, reply[..outcome.Length]);
@@ -85,23 +85,26 @@ internal sealed partial class TurnServer(
     /// <summary>Takes a datagram from a peer and sends it on to the allocation's client.</summary>
     public void ReceiveFromPeer(Allocation allocation, in TransportAddress peer, Span<byte> buffer)
     {
-        if (TryRouteFromPeer(allocation, peer, buffer, Now, out var outcome))
+        bool isForClient;
+        Outcome outcome;
+        lock (_gate) isForClient = TryRouteFromPeer(allocation, peer, buffer, Now, out outcome);
+        if (isForClient)
             allocation.Path.Send(allocation.FiveTuple.Client, buffer.Slice(outcome.Offset, outcome.Length));
     }
 
     /// <summary>
     /// Takes a datagram from a peer, with the engine's room around it. True when a part of the buffer is to be sent to the
-    /// allocation's client, as the outcome says.
+    /// allocation's client, as the outcome says. The gate is held.
     /// </summary>
     public bool TryRouteFromPeer(Allocation allocation, in TransportAddress peer, Span<byte> buffer, EngineTime time, out Outcome outcome)
     {
         outcome = default;
         try
         {
-            lock (_gate) outcome = engine.HandlePeer(allocation, peer, buffer, time);
+            outcome = engine.HandlePeer(allocation, peer, buffer, time);
             if (outcome.Kind == OutcomeKind.ToClient)
             {
-                metrics.ToClients.Count(buffer.Length - TurnEngine.Headroom - TurnEngine.Tailroom);
+                _toClients.Count(buffer.Length - TurnEngine.Headroom - TurnEngine.Tailroom);
                 return true;
             }
 
@@ -215,6 +218,7 @@ internal sealed partial class TurnServer(
 
     private void CloseWhatEnded()
     {
+        if (engine.RelaysToClose.Count == 0 && engine.Ended.Count == 0) return;
         foreach (var relay in engine.RelaysToClose) relay.Dispose();
         engine.RelaysToClose.Clear();
         foreach (var allocation in engine.Ended) (allocation.Lease as IDisposable)?.Dispose();

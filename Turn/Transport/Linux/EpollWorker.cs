@@ -107,6 +107,7 @@ internal sealed unsafe class EpollWorker : IRelayTransport, IDisposable
 
     private void Turn(byte* events, int count)
     {
+        var time = _server.Now;
         var filled = 0;
         for (var i = 0; i < count; i++)
         {
@@ -114,23 +115,22 @@ internal sealed unsafe class EpollWorker : IRelayTransport, IDisposable
             var data = *(ulong*)(epollEvent + Libc.EpollDataOffset);
             if ((data & ListenerMark) != 0)
             {
-                ReceiveFromClients(_listeners[(int)(uint)data]);
+                ReceiveFromClients(_listeners[(int)(uint)data], time);
                 continue;
             }
 
             if (_relays[(int)data] is not { } relay) continue;
             if ((*(uint*)epollEvent & Libc.EpollError) != 0) ReceiveErrors(relay);
-            ReceiveFromPeers(relay, ref filled);
+            ReceiveFromPeers(relay, ref filled, time);
         }
 
         FlushToClients();
     }
 
-    private void ReceiveFromClients(EpollListener listener)
+    private void ReceiveFromClients(EpollListener listener, EngineTime time)
     {
         // Once per turn: the socket is reported again while there is more, and the relays have their turn in between.
         var count = _fromClients.Receive(listener.Descriptor, 0, ReceiveBatch.Capacity);
-        var time = _server.Now;
         var relays = 0;
         for (var slot = 0; slot < count; slot++)
         {
@@ -165,7 +165,7 @@ internal sealed unsafe class EpollWorker : IRelayTransport, IDisposable
         _metrics.CountDrops(DropReason.NotSent, _toPeers.Flush(relay.Descriptor));
     }
 
-    private void ReceiveFromPeers(EpollRelay relay, ref int filled)
+    private void ReceiveFromPeers(EpollRelay relay, ref int filled, EngineTime time)
     {
         if (filled == ReceiveBatch.Capacity)
         {
@@ -174,7 +174,6 @@ internal sealed unsafe class EpollWorker : IRelayTransport, IDisposable
         }
 
         var count = _fromPeers.Receive(relay.Descriptor, filled, Math.Min(MaxPerRelay, ReceiveBatch.Capacity - filled));
-        var time = _server.Now;
         for (var slot = filled; slot < filled + count; slot++)
         {
             if (_fromPeers.IsTruncated(slot)) continue;

@@ -42,6 +42,7 @@ internal sealed unsafe class SendBatch : IDisposable
     /// <summary>Sends all, and returns how many datagrams were lost because the kernel refused them.</summary>
     public int Flush(int descriptor)
     {
+        if (Count == 1) return FlushOne(descriptor);
         var lost = 0;
         var isSecondTry = false;
         var messages = Build(_segments);
@@ -86,6 +87,22 @@ internal sealed unsafe class SendBatch : IDisposable
         NativeMemory.Free(_controls);
         NativeMemory.Free(_vectors);
         NativeMemory.Free(_headers);
+    }
+
+    /// <summary>Towards peers most datagrams are alone, and sendto copies less into the kernel than sendmmsg.</summary>
+    private int FlushOne(int descriptor)
+    {
+        Count = 0;
+        var addressLength = NativeAddress.Write(_destinations[0], _names);
+        for (var attempt = 0; attempt < 2;)
+        {
+            if (Libc.SendTo(descriptor, _vectors[0].Start, _vectors[0].Length, Libc.DontWait, _names, addressLength) >= 0) return 0;
+            if (Libc.LastError == Libc.Interrupted) continue;
+            if (Libc.LastError == Libc.Again) break;
+            attempt++;
+        }
+
+        return 1;
     }
 
     private int SendSingly(int descriptor, int firstMessage)
