@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Authorization;
 using WebRtcIms.Turn.Engine;
 
 namespace WebRtcIms.Turn;
@@ -36,6 +37,17 @@ internal sealed class TurnMetrics
 
     public void ObserveAllocations(Func<int> count) =>
         _meter.CreateObservableGauge("turn.allocations", count, description: "Live allocations");
+
+    public void ObserveKeys(Func<IEnumerable<KeyAge>> keys)
+    {
+        _meter.CreateObservableGauge(
+            "turn.key.age", () => keys().Select(key => Of(key.Age, key.Kid)), "s", "For how long this node has had a long-term key, by kid");
+        _meter.CreateObservableGauge(
+            "turn.key.remaining", () => keys().Where(key => key.Remaining is not null).Select(key => Of(key.Remaining!.Value, key.Kid)), "s",
+            "Until a long-term key dies (NotAfter), by kid; negative afterwards");
+
+        static Measurement<double> Of(TimeSpan time, string kid) => new(time.TotalSeconds, new KeyValuePair<string, object?>("turn.kid", kid));
+    }
 
     public void CountRequest(StunMethod method, StunError error) => _requests.Add(
         1, new KeyValuePair<string, object?>("turn.method", method.ToString()), new KeyValuePair<string, object?>("turn.error_code", (int)error));

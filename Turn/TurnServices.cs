@@ -17,7 +17,8 @@ internal static class TurnServices
     public static TurnSettings ReadTurnSettings(this IConfiguration configuration)
     {
         var settings = Bind(configuration.GetSection("Turn"));
-        var problems = settings.Validate().ToList();
+        settings.Keys = KeyReload.Read(configuration, out var keyProblem);
+        List<string> problems = [.. keyProblem is null ? settings.Validate() : settings.Validate().Prepend(keyProblem)];
         if (problems.Count > 0) throw new StartupException("The settings cannot be used:\n  " + string.Join("\n  ", problems));
         return settings;
     }
@@ -52,6 +53,7 @@ internal static class TurnServices
         services.AddSingleton(provider => new NonceIssuer(
             NonceKey(settings), authentication.Features(tokens: keys.Count > 0), provider.GetRequiredService<Random>()));
         services.AddSingleton<RequestAuthenticator>();
+        services.AddHostedService<KeyReload>();
         services.AddSingleton(PeerPolicyFrom(settings, builder.Configuration));
         services.AddSingleton(provider => new EngineSettings
         {

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
+using System.Text.Json.Serialization;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Engine;
 
@@ -47,7 +48,11 @@ internal sealed class TurnSettings
 
     public string Realm { get; set; } = "webrtcims.local";
 
+    /// <summary>Read again while the server runs, as is the file: keys roll over without a restart.</summary>
     public List<TurnKeySettings> Keys { get; set; } = [];
+
+    /// <summary>A JSON file with more keys, <c>[{ "Kid": "k2", "Key": "…" }]</c>: a mounted secret, for example.</summary>
+    public string? KeysFile { get; set; }
 
     public List<StaticUserSettings> StaticUsers { get; set; } = [];
 
@@ -121,12 +126,7 @@ internal sealed class TurnSettings
             yield return "Turn:Keys is empty: give at least one key as Turn:Keys:0:Kid and Turn:Keys:0:Key (or Turn:StaticUsers, or Turn:SharedSecret)";
         if (SharedSecret is { Length: < 16 }) yield return "Turn:SharedSecret must have 16 characters or more";
 
-        for (var i = 0; i < Keys.Count; i++)
-        {
-            if (Keys[i].Problem() is { } problem) yield return $"Turn:Keys:{i}:{problem}";
-        }
-
-        foreach (var kid in Keys.GroupBy(key => key.Kid).Where(group => group.Count() > 1)) yield return $"Turn:Keys has the Kid '{kid.Key}' twice";
+        foreach (var problem in TurnKeySettings.Problems(Keys)) yield return problem;
         for (var i = 0; i < StaticUsers.Count; i++)
         {
             if (StaticUsers[i].Name.Length == 0 || StaticUsers[i].Password.Length == 0)
@@ -186,8 +186,12 @@ internal sealed class TurnSettings
 }
 
 /// <summary>A long-term key K shared with the authorization server (RFC 7635 §4.1).</summary>
-internal sealed class TurnKeySettings
+internal sealed record TurnKeySettings
 {
+    /// <summary>Where it stands, for messages.</summary>
+    [JsonIgnore]
+    public string Setting { get; set; } = "Turn:Keys";
+
     public string Kid { get; set; } = "";
 
     /// <summary>K in base64.</summary>
@@ -197,8 +201,21 @@ internal sealed class TurnKeySettings
 
     public DateTimeOffset? NotAfter { get; set; }
 
+    /// <summary>Every mistake in a ring of keys.</summary>
+    public static IEnumerable<string> Problems(IReadOnlyList<TurnKeySettings> keys)
+    {
+        foreach (var key in keys)
+        {
+            if (key.Problem() is { } problem) yield return $"{key.Setting}:{problem}";
+        }
+
+        foreach (var kid in keys.GroupBy(key => key.Kid).Where(group => group.Count() > 1)) yield return $"Turn:Keys has the Kid '{kid.Key}' twice";
+    }
+
     /// <summary>Never says what the key is.</summary>
-    public string? Problem()
+    public override string ToString() => $"{Kid}: ***";
+
+    private string? Problem()
     {
         if (Kid.Length is 0 or > 128 || Kid.Contains('~', StringComparison.Ordinal)) return "Kid must have 1 to 128 characters and no '~'";
         if (!AccessTokenAlgorithms.TryParse(Algorithm, out var algorithm)) return "Algorithm must be A256GCM or A128GCM";

@@ -54,7 +54,16 @@ internal sealed class RequestAuthenticator(AuthenticationSettings settings, Acce
     private readonly byte[] _serverName = Encoding.UTF8.GetBytes(settings.ServerName);
     private readonly byte[] _realm = Encoding.UTF8.GetBytes(settings.Realm);
 
+    private AccessTokenKeyRing _keys = keys;
+
     private readonly byte[][] _userHashes = [.. settings.StaticUsers.Select(user => user.UserHash(Encoding.UTF8.GetBytes(settings.Realm)))];
+
+    /// <summary>What tokens are accepted under; may be replaced at any time, but by no ring that is empty when this one is not.</summary>
+    public AccessTokenKeyRing Keys
+    {
+        get => Volatile.Read(ref _keys);
+        set => Volatile.Write(ref _keys, value);
+    }
 
     /// <summary>Whether tokens are taken at all; if not, ACCESS-TOKEN is an unknown attribute (RFC 7635 §7).</summary>
     public bool AcceptsTokens { get; } = !keys.IsEmpty;
@@ -154,7 +163,7 @@ internal sealed class RequestAuthenticator(AuthenticationSettings settings, Acce
     /// <summary>RFC 7635 §7, steps 1 to 4. All refusals are alike to the client.</summary>
     private Credential? FromToken(ReadOnlySpan<byte> keyId, ReadOnlySpan<byte> token, ReadOnlySpan<byte> username, EngineTime time)
     {
-        if (keys.Find(keyId, time.Utc) is not { } key) return null;
+        if (Keys.Find(keyId, time.Utc) is not { } key) return null;
         if (key.TryDecrypt(token, _serverName, out var content) != AccessTokenStatus.Valid) return null;
         if (content.RemainingSeconds(time.Utc) == 0) return null;
 

@@ -31,7 +31,7 @@ public sealed partial class MetricNameTests
         Assert.True(documented.Count(IsMetric) > 15, string.Join(' ', documented));
 
         static bool IsMetric(string name) => Regex.IsMatch(name, "^(waf|wwsf|epcscf|turn|db|http)\\.") && !IsAttribute(name);
-        static bool IsAttribute(string name) => name is "turn.mac_algorithm" or "turn.method" or "turn.error_code" or "db.operation.name";
+        static bool IsAttribute(string name) => name is "turn.mac_algorithm" or "turn.method" or "turn.error_code" or "turn.kid" or "db.operation.name";
     }
 
     [Fact]

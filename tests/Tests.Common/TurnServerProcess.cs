@@ -72,9 +72,25 @@ public sealed class TurnServerProcess : IAsyncDisposable
     /// <summary>Sends a signal such as TERM and waits for the end; the exit code.</summary>
     public async Task<int> EndAsync(string signal)
     {
+        await SignalAsync(signal);
+        return await UntilExitAsync();
+    }
+
+    public async Task SignalAsync(string signal)
+    {
         using var kill = Process.Start("kill", [$"-{signal}", $"{Id}"]);
         await kill.WaitForExitAsync();
-        return await UntilExitAsync();
+    }
+
+    /// <summary>Waits until this stands in its output.</summary>
+    public async Task UntilItSaysAsync(string text)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (!$"{Output}\n".Contains(text, StringComparison.Ordinal))
+        {
+            if (HasExited || limit.IsCancellationRequested) Assert.Fail($"It did not say '{text}' but:\n{Output}");
+            await Task.Delay(20);
+        }
     }
 
     public async ValueTask DisposeAsync()
