@@ -1,6 +1,7 @@
 using WebRtcIms.EpCscf.Authorization;
 using WebRtcIms.EpCscf.Core;
 using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Replicas;
 using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.EpCscf.Transactions;
 using WebRtcIms.EpCscf.WebSockets;
@@ -25,8 +26,20 @@ internal static class EpCscfServices
             settings.Waf, $"sip:{settings.HomeDomain}", provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TokenAuthorization>();
         services.AddSingleton<BindingNames>();
-        if (builder.AddRedisClient()) services.AddSingleton<IBindingStore, RedisBindingStore>();
-        else services.AddSingleton<IBindingStore, InMemoryBindingStore>();
+        if (builder.AddRedisClient())
+        {
+            services.AddSingleton<IBindingStore, RedisBindingStore>();
+            services.AddSingleton<RedisReplicas>();
+            services.AddSingleton<IReplicas>(provider => provider.GetRequiredService<RedisReplicas>());
+            services.AddHostedService<ReplicaService>();
+        }
+        else
+        {
+            services.AddSingleton<IBindingStore, InMemoryBindingStore>();
+            services.AddSingleton<IReplicas, NoReplicas>();
+        }
+
+        services.AddSingleton<Delivery>();
         services.AddSingleton<Flows>();
         services.AddSingleton<TransactionTable>();
         services.AddSingleton<BranchServices>();

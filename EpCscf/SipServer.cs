@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Replicas;
 using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.EpCscf.Sip;
 using WebRtcIms.EpCscf.Transactions;
@@ -11,7 +12,7 @@ namespace WebRtcIms.EpCscf;
 /// Takes each message of a connection to where it belongs: the transaction that it is part of, the registrar, or the proxy.
 /// </summary>
 internal sealed class SipServer(
-    Registrar registrar, Proxy proxy, ProxiedRequests requests, TransactionTable transactions, Flows flows, EpCscfSettings settings, TimeProvider time, EpCscfTelemetry telemetry)
+    Registrar registrar, Proxy proxy, ProxiedRequests requests, TransactionTable transactions, Flows flows, Delivery delivery, IReplicas replicas, EpCscfSettings settings, TimeProvider time, EpCscfTelemetry telemetry)
 {
     /// <summary>Methods of the SIP RFCs; to a user, others are forwarded as well.</summary>
     public static readonly string[] KnownMethods =
@@ -33,7 +34,7 @@ internal sealed class SipServer(
                 if (parsed.Answer is { } answer) flow.Send(answer);
                 break;
             case SipResponse response:
-                Handle(flow, response);
+                Handle(flow, response, octets);
                 break;
             case SipRequest request when isWithinRate:
                 await HandleAsync(flow, request);
@@ -56,7 +57,7 @@ internal sealed class SipServer(
         switch (request.Method)
         {
             case Method.Ack:
-                proxy.RouteAck(flow, request);
+                await proxy.RouteAckAsync(flow, request);
                 return;
             case Method.Cancel:
                 Cancel(flow, request);
@@ -95,11 +96,19 @@ internal sealed class SipServer(
         }
     }
 
-    private void Handle(Flow flow, SipResponse response)
+    private void Handle(Flow flow, SipResponse response, ReadOnlyMemory<byte> octets)
     {
         // Our Via on top, and from the place that we sent the request to.
-        if (response.TopVia.SentBy == settings.Host && transactions.Find(flow.Place, response) is { } client) client.Take(response);
+        var via = response.TopVia;
+        if (via.SentBy == settings.Host && transactions.Find(flow.Place, response) is { } client) client.Take(response);
+        else if (via.SentBy == settings.Host && flow.Registration is { } registration && Proxy.ReplicaOf(via.Branch) is { } owner && owner != replicas.Self)
+            _ = HandOverAsync(owner, new(HandOverKind.Response, registration.Binding.Id, octets.ToArray()));
         else telemetry.Dropped("stray_response");
+    }
+
+    private async Task HandOverAsync(string replica, HandOver response)
+    {
+        if (!await replicas.SendAsync(replica, response)) telemetry.Dropped("stray_response");
     }
 
     private void Cancel(Flow flow, SipRequest cancel)
@@ -125,7 +134,11 @@ internal sealed class SipServer(
                 EpCscfTelemetry.End(span, response.StatusCode);
             }
             // A page that has reconnected meanwhile gets its answer over the new connection.
-            return binding is { } id && flows.Find(id) is { } current ? current.Send(response) : flow.Send(response);
+            var octets = SipWriter.Write(response);
+            if (binding is not { } id) return flow.Send(octets);
+            if (flows.Find(id) is null && flow.Send(octets)) return true;
+            delivery.Send(id, replica: null, octets);
+            return true;
         }
 
         ServerTransaction server = request.Method == Method.Invite

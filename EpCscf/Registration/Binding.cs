@@ -16,9 +16,11 @@ namespace WebRtcIms.EpCscf.Registration;
 /// <param name="CSeq">CSeq of the last REGISTER.</param>
 /// <param name="ExpiresAt">No later than the token.</param>
 /// <param name="FlowId">The connection that it was last registered over.</param>
+/// <param name="Replica">The replica that has the connection.</param>
 /// <param name="SessionId">The session at the WWSF that it belongs to.</param>
 internal sealed record Binding(
-    BindingId Id, string Contact, string? Instance, string? RegId, string CallId, uint CSeq, DateTimeOffset ExpiresAt, string FlowId, string SessionId)
+    BindingId Id, string Contact, string? Instance, string? RegId, string CallId, uint CSeq, DateTimeOffset ExpiresAt, string FlowId, string Replica,
+    string SessionId)
 {
     public override string ToString() => Id.ToString();
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using StackExchange.Redis;
+using WebRtcIms.EpCscf.Replicas;
 using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf.Registration;
@@ -9,13 +10,14 @@ namespace WebRtcIms.EpCscf.Registration;
 /// the bindings of a session at the WWSF, <c>ims:revoked:{session}</c> a session whose tokens are refused. Keys hold keyed hashes
 /// and no names, and live no longer than what they hold. When Redis does not answer, this process goes on with what it knows itself.
 /// </summary>
-internal sealed partial class RedisBindingStore(IConnectionMultiplexer redis, BindingNames names, TimeProvider time, ILogger<RedisBindingStore> logger) : IBindingStore
+internal sealed partial class RedisBindingStore(
+    IConnectionMultiplexer redis, BindingNames names, IReplicas replicas, TimeProvider time, ILogger<RedisBindingStore> logger) : IBindingStore
 {
     private readonly InMemoryBindingStore _local = new(time);
     private int _isOut;
 
     public async ValueTask<IReadOnlyList<Binding>> FindAsync(string subscriber) =>
-        await TryAsync("HGETALL", async database => Live(await database.HashGetAllAsync(KeyOf(subscriber)))) ?? await _local.FindAsync(subscriber);
+        await TryAsync("HGETALL", async database => await LiveAsync(await database.HashGetAllAsync(KeyOf(subscriber)))) ?? await _local.FindAsync(subscriber);
 
     public async ValueTask SaveAsync(Binding binding)
     {
@@ -52,7 +54,7 @@ internal sealed partial class RedisBindingStore(IConnectionMultiplexer redis, Bi
     public async ValueTask<IReadOnlySet<string>> OnlineAsync(IReadOnlyCollection<string> subscribers) =>
         await TryAsync("HGETALL", async database =>
         {
-            var found = await Task.WhenAll(subscribers.Select(async subscriber => (Subscriber: subscriber, Bindings: Live(await database.HashGetAllAsync(KeyOf(subscriber))))));
+            var found = await Task.WhenAll(subscribers.Select(async subscriber => (Subscriber: subscriber, Bindings: await LiveAsync(await database.HashGetAllAsync(KeyOf(subscriber))))));
             return found.Where(entry => entry.Bindings.Count > 0).Select(entry => entry.Subscriber).ToHashSet();
         }) ?? await _local.OnlineAsync(subscribers);
 
@@ -61,7 +63,7 @@ internal sealed partial class RedisBindingStore(IConnectionMultiplexer redis, Bi
         {
             var ids = (await database.SetMembersAsync(SessionKey(sessionId))).Select(id => BindingId.Parse(id.ToString()));
             var bindings = await Task.WhenAll(ids.Select(id => database.HashGetAsync(KeyOf(id.Subscriber), id.Place)));
-            return (IReadOnlyList<Binding>)[.. bindings.Select(Read).OfType<Binding>().Where(binding => IsLive(binding) && binding.SessionId == sessionId)];
+            return (await LiveAsync(bindings)).Where(binding => binding.SessionId == sessionId).ToList() as IReadOnlyList<Binding>;
         }) ?? await _local.FindSessionAsync(sessionId);
 
     public async ValueTask RevokeAsync(string sessionId)
@@ -87,9 +89,18 @@ internal sealed partial class RedisBindingStore(IConnectionMultiplexer redis, Bi
         if (left is null || left < wanted) await database.KeyExpireAsync(key, wanted);
     }
 
-    private IReadOnlyList<Binding> Live(HashEntry[] entries) => [.. entries.Select(entry => Read(entry.Value)).OfType<Binding>().Where(IsLive)];
+    private Task<IReadOnlyList<Binding>> LiveAsync(HashEntry[] entries) => LiveAsync(entries.Select(entry => entry.Value));
 
-    private bool IsLive(Binding binding) => binding.ExpiresAt > time.GetUtcNow();
+    /// <summary>What has not expired, and is connected to a replica that is there.</summary>
+    private async Task<IReadOnlyList<Binding>> LiveAsync(IEnumerable<RedisValue> stored)
+    {
+        List<Binding> live = [];
+        foreach (var binding in stored.Select(Read).OfType<Binding>().Where(binding => binding.ExpiresAt > time.GetUtcNow()))
+        {
+            if (await replicas.IsAliveAsync(binding.Replica)) live.Add(binding);
+        }
+        return live;
+    }
 
     // What somebody else wrote there is not there.
     private static Binding? Read(RedisValue value)
@@ -113,7 +124,7 @@ internal sealed partial class RedisBindingStore(IConnectionMultiplexer redis, Bi
             if (Interlocked.Exchange(ref _isOut, 0) == 1) LogBack();
             return result;
         }
-        catch (Exception error) when (error is RedisException or TimeoutException)
+        catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
         {
             span?.SetStatus(System.Diagnostics.ActivityStatusCode.Error, error.GetType().Name);
             if (Interlocked.Exchange(ref _isOut, 1) == 0) LogOut(error.GetType().Name);

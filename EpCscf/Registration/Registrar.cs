@@ -1,6 +1,8 @@
 using System.Globalization;
+using System.Text;
 using WebRtcIms.EpCscf.Authorization;
 using WebRtcIms.EpCscf.Core;
+using WebRtcIms.EpCscf.Replicas;
 using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.EpCscf.Sip;
 using WebRtcIms.EpCscf.WebSockets;
@@ -13,7 +15,7 @@ namespace WebRtcIms.EpCscf.Registration;
 /// identity gets a binding to the connection that the request came over, for no longer than the token.
 /// </summary>
 internal sealed partial class Registrar(
-    IBindingStore store, BindingNames names, CoreModel core, TokenAuthorization authorization, Flows flows, ProxiedRequests requests,
+    IBindingStore store, BindingNames names, CoreModel core, TokenAuthorization authorization, Flows flows, ProxiedRequests requests, IReplicas replicas,
     EpCscfSettings settings, TimeProvider time, ILogger<Registrar> logger)
 {
     /// <summary>So long a binding stays after its connection was lost: a page needs that to come back.</summary>
@@ -63,6 +65,7 @@ internal sealed partial class Registrar(
             await store.RemoveAsync(binding);
             flows.Find(binding.Id)?.Close(CloseCode.SignedOut, "signed out");
             requests.PlaceLost(binding.Id);
+            replicas.SendToOthers(new(HandOverKind.SignedOut, binding.Id));
         }
     }
 
@@ -101,9 +104,10 @@ internal sealed partial class Registrar(
         var tokenEnd = DateTimeOffset.FromUnixTimeSeconds(token.ExpiresAt);
         var end = now.AddSeconds(Math.Min(seconds, MaxExpires));
         var updated = new Binding(
-            id, contact.UriText, instance, regId, request.CallId, request.CSeq.Number, end < tokenEnd ? end : tokenEnd, flow.Id, token.SessionId);
+            id, contact.UriText, instance, regId, request.CallId, request.CSeq.Number, end < tokenEnd ? end : tokenEnd, flow.Id, replicas.Self, token.SessionId);
         await store.SaveAsync(updated);
         flows.Bind(flow, new(updated, subscriber, impus));
+        if (known is not null && known.Replica != replicas.Self) await replicas.SendAsync(known.Replica, new(HandOverKind.Replaced, id, Encoding.ASCII.GetBytes(known.FlowId)));
         return await AcceptAsync(request, subscriber, impus, isOutbound: regId is not null && request.Headers.HasToken(HeaderName.Supported, "outbound"));
     }
 
@@ -111,6 +115,7 @@ internal sealed partial class Registrar(
     {
         await store.RemoveAsync(binding);
         if (flows.Find(binding.Id) is { } flow) flows.Unbind(flow);
+        else if (binding.Replica != replicas.Self) await replicas.SendAsync(binding.Replica, new(HandOverKind.Removed, binding.Id));
     }
 
     private async Task<SipResponse> AcceptAsync(SipRequest request, Subscriber subscriber, List<string> impus, bool isOutbound)
@@ -132,7 +137,9 @@ internal sealed partial class Registrar(
         {
             await Task.Delay(Grace, time);
             if (flows.Find(binding.Id) is not null) return;
-            if (await store.RemoveAsync(binding)) requests.PlaceLost(binding.Id);
+            if (!await store.RemoveAsync(binding)) return;
+            requests.PlaceLost(binding.Id);
+            replicas.SendToOthers(new(HandOverKind.Lost, binding.Id));
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {

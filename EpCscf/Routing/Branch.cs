@@ -3,27 +3,30 @@ using System.Globalization;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Sip;
 using WebRtcIms.EpCscf.Transactions;
-using WebRtcIms.EpCscf.WebSockets;
 
 namespace WebRtcIms.EpCscf.Routing;
 
 /// <summary>What a branch needs besides its own request.</summary>
-internal sealed record BranchServices(Flows Flows, TransactionTable Transactions, TimeProvider Time);
+internal sealed record BranchServices(Delivery Delivery, TransactionTable Transactions, TimeProvider Time);
 
 /// <summary>
-/// One of the places that a request is forwarded to (RFC 3261 §16.6, §16.7): its client transaction, timer C, its CANCEL. While
-/// the place has lost its connection, the branch waits for it to come back.
+/// One of the places that a request is forwarded to (RFC 3261 §16.6, §16.7): its client transaction, timer C, its CANCEL.
 /// </summary>
-internal sealed class Branch(SipRequest request, BindingId target, ProxiedRequest owner, BranchServices services, Lock gate, Activity? span) : IClientTransactionUser
+/// <param name="request">As it is sent.</param>
+/// <param name="target">Where to.</param>
+/// <param name="replica">Where that is connected, when not here.</param>
+/// <param name="owner">Is told of answers.</param>
+/// <param name="services">All branches have the same.</param>
+/// <param name="gate">Held during every event.</param>
+/// <param name="span">Ends with the final answer.</param>
+internal sealed class Branch(
+    SipRequest request, BindingId target, string? replica, ProxiedRequest owner, BranchServices services, Lock gate, Activity? span) : IClientTransactionUser
 {
     /// <summary>How long a phone may ring (§16.6 step 11: more than three minutes).</summary>
     public static readonly TimeSpan TimerC = TimeSpan.FromSeconds(190);
 
-    private static readonly TimeSpan ReconnectPoll = TimeSpan.FromMilliseconds(250);
-
     private ClientTransaction? _transaction;
     private ITimer? _timer;
-    private TimeSpan _waited;
     private bool _isRinging;
     private bool _isCancelled;
     private bool _isCancelSent;
@@ -40,19 +43,13 @@ internal sealed class Branch(SipRequest request, BindingId target, ProxiedReques
 
     public void Start()
     {
-        if (services.Flows.Find(Target) is null)
-        {
-            WaitForConnection();
-            return;
-        }
-
         _transaction = IsInvite ? new InviteClientTransaction(request, this, services.Time, gate) : new NonInviteClientTransaction(request, this, services.Time, gate);
         services.Transactions.Add(_transaction);
         if (IsInvite) StartTimerC();
         _transaction.Start();
     }
 
-    public bool Send(SipRequest message) => services.Flows.Send(Target, message);
+    public bool Send(SipRequest message) => Send(message, message == request ? _transaction : null);
 
     /// <param name="response">As it came, our Via on top.</param>
     public void OnResponse(SipResponse response)
@@ -85,8 +82,14 @@ internal sealed class Branch(SipRequest request, BindingId target, ProxiedReques
     {
         if (!IsInvite || Final is not null || _isCancelled) return;
         _isCancelled = true;
-        if (_transaction is null) End(Stopped());
-        else if (_isRinging) SendCancel();
+        if (_isRinging)
+        {
+            SendCancel();
+        }
+        else if (_transaction is null or { IsWaiting: true })
+        {
+            End(Stopped());
+        }
     }
 
     private void SendCancel()
@@ -113,9 +116,16 @@ internal sealed class Branch(SipRequest request, BindingId target, ProxiedReques
             CallId = request.CallId,
             CSeq = request.CSeq with { Method = Method.Cancel },
         };
-        var transaction = new NonInviteClientTransaction(cancel, new CancelUser(this), services.Time, gate);
-        services.Transactions.Add(transaction);
-        transaction.Start();
+        var user = new CancelUser(this);
+        user.Transaction = new NonInviteClientTransaction(cancel, user, services.Time, gate);
+        services.Transactions.Add(user.Transaction);
+        user.Transaction.Start();
+    }
+
+    private bool Send(SipRequest message, ClientTransaction? transaction)
+    {
+        services.Delivery.Send(Target, replica, SipWriter.Write(message), transaction);
+        return true;
     }
 
     private void End(SipResponse final)
@@ -124,6 +134,7 @@ internal sealed class Branch(SipRequest request, BindingId target, ProxiedReques
         if (Final is null)
         {
             Final = final;
+            _transaction?.Abandon();
             _timer?.Dispose();
             _timer = null;
             EpCscfTelemetry.End(span, final.StatusCode);
@@ -152,14 +163,6 @@ internal sealed class Branch(SipRequest request, BindingId target, ProxiedReques
         else End(Stopped());
     });
 
-    private void WaitForConnection() => StartTimer(ReconnectPoll, () =>
-    {
-        _waited += ReconnectPoll;
-        if (services.Flows.Find(Target) is not null) Start();
-        else if (_waited < Registrar.Grace) WaitForConnection();
-        else OnUnreachable();
-    });
-
     private void StartTimer(TimeSpan delay, Action expired)
     {
         _timer?.Dispose();
@@ -179,7 +182,9 @@ internal sealed class Branch(SipRequest request, BindingId target, ProxiedReques
     {
         public string Place => branch.Place;
 
-        public bool Send(SipRequest request) => branch.Send(request);
+        public ClientTransaction? Transaction { get; set; }
+
+        public bool Send(SipRequest request) => branch.Send(request, Transaction);
 
         public void OnResponse(SipResponse response)
         {

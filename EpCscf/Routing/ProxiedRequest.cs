@@ -58,6 +58,12 @@ internal sealed class ProxiedRequest(ServerTransaction server, BindingId sender,
         }
     }
 
+    /// <summary>Whose going would matter: the caller, and those who have not answered.</summary>
+    public IReadOnlyList<BindingId> Places()
+    {
+        lock (gate) return [sender, .. _branches.Where(branch => branch.Final is null).Select(branch => branch.Target)];
+    }
+
     public void OnProvisional(Branch branch, SipResponse response)
     {
         if (response.StatusCode == 100 || Server.IsAnswered || branch.Final is not null) return;
@@ -127,6 +133,8 @@ internal sealed class ProxiedRequests
     }
 
     public ProxiedRequest? Find(ServerTransaction server) => _requests.GetValueOrDefault(server);
+
+    public IReadOnlySet<BindingId> Places() => _requests.Values.SelectMany(request => request.Places()).ToHashSet();
 
     public void PlaceLost(BindingId place)
     {

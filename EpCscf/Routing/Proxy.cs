@@ -7,6 +7,7 @@ using WebRtcIms.EpCscf.Authorization;
 using WebRtcIms.EpCscf.Core;
 using WebRtcIms.EpCscf.Identity;
 using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Replicas;
 using WebRtcIms.EpCscf.Sip;
 using WebRtcIms.EpCscf.Transactions;
 using WebRtcIms.EpCscf.WebSockets;
@@ -19,7 +20,7 @@ namespace WebRtcIms.EpCscf.Routing;
 /// </summary>
 internal sealed class Proxy(
     IBindingStore store, BindingNames names, CoreModel core, TokenAuthorization authorization, RouteTokens routes, ProxiedRequests requests,
-    BranchServices services, EpCscfSettings settings, TimeProvider time)
+    Delivery delivery, IReplicas replicas, BranchServices services, EpCscfSettings settings, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, TokenBucket> _calls = new();
 
@@ -32,7 +33,7 @@ internal sealed class Proxy(
             return;
         }
 
-        var (answer, forward) = request.IsInDialog ? RouteInDialog(flow, request) : await RouteInitialAsync(flow, request);
+        var (answer, forward) = request.IsInDialog ? await RouteInDialogAsync(flow, request) : await RouteInitialAsync(flow, request);
         if (forward is null)
         {
             Respond(server, gate, answer!);
@@ -42,15 +43,18 @@ internal sealed class Proxy(
         var proxied = new ProxiedRequest(server, forward.Sender, forward.Callee, gate);
         requests.Add(proxied);
         proxied.Fork([.. forward.Copies.Select(copy => new Branch(
-            copy.Request, copy.Target, proxied, services, gate, EpCscfTelemetry.StartClient(copy.Request, span)))]);
+            copy.Request, copy.Target, copy.Replica, proxied, services, gate, EpCscfTelemetry.StartClient(copy.Request, span)))]);
     }
 
     /// <summary>The ACK of a 2xx, which has no transaction (§16.6, last paragraph of step 10).</summary>
-    public void RouteAck(Flow flow, SipRequest ack)
+    public async Task RouteAckAsync(Flow flow, SipRequest ack)
     {
-        if (ack.MaxForwards == 0 || RouteInDialog(flow, ack).Forward is not { Copies: [var copy] }) return;
-        services.Flows.Send(copy.Target, copy.Request);
+        if (ack.MaxForwards == 0 || (await RouteInDialogAsync(flow, ack)).Forward is not { Copies: [var copy] }) return;
+        delivery.Send(copy.Target, copy.Replica, SipWriter.Write(copy.Request));
     }
+
+    /// <summary>The replica that made a branch.</summary>
+    public static string? ReplicaOf(string? branch) => branch?.Length > Via.MagicCookie.Length + 16 ? branch.Substring(Via.MagicCookie.Length, 16) : null;
 
     private static void Respond(ServerTransaction server, Lock gate, SipResponse response)
     {
@@ -66,7 +70,7 @@ internal sealed class Proxy(
         return request.Unsupported(HeaderName.ProxyRequire, []);
     }
 
-    private (SipResponse? Answer, Forwarding? Forward) RouteInDialog(Flow flow, SipRequest request)
+    private async Task<(SipResponse? Answer, Forwarding? Forward)> RouteInDialogAsync(Flow flow, SipRequest request)
     {
         SipResponse Refused(int statusCode, string reason) => request.Answer(statusCode, reason, SipRequest.NewTag());
 
@@ -79,7 +83,7 @@ internal sealed class Proxy(
 
         var copy = Copy(request, request.Uri);
         if (copy.Headers.Has(HeaderName.Route)) return (Refused(403, "Forbidden: no route beyond this server"), null);
-        return (null, new(registration.Binding.Id, null, [new(peer, copy)]));
+        return (null, new(registration.Binding.Id, null, [new(peer, await delivery.LocateAsync(peer), copy)]));
     }
 
     private async Task<(SipResponse? Answer, Forwarding? Forward)> RouteInitialAsync(Flow flow, SipRequest request)
@@ -109,7 +113,7 @@ internal sealed class Proxy(
             if (copy.Headers.Has(HeaderName.Route)) return (Refused(403, "Forbidden: no route beyond this server"), null);
             if (request.Method != "MESSAGE") copy.Headers.Push(HeaderName.RecordRoute, routes.RecordRoute(sender, binding.Id));
             IdentityPolicy.Assert(copy.Headers, registration.Subscriber, identity);
-            copies.Add(new(binding.Id, copy));
+            copies.Add(new(binding.Id, binding.Replica == replicas.Self ? null : binding.Replica, copy));
         }
 
         return copies.Count == 0 ? (Refused(480, "Temporarily Unavailable"), null) : (null, new(sender, callee, copies));
@@ -123,7 +127,9 @@ internal sealed class Proxy(
         if (route?.Host == settings.Host && (request.IsInDialog || routes.IsOriginating(route))) copy.Headers.Pop(HeaderName.Route);
         IdentityPolicy.Strip(copy.Headers);
         copy.Headers.Set(HeaderName.MaxForwards, (request.MaxForwards - 1).ToString(CultureInfo.InvariantCulture));
-        copy.Headers.Push(HeaderName.Via, $"SIP/2.0/WSS {settings.Host};branch={Via.MagicCookie}{RandomNumberGenerator.GetHexString(24, true)}.{LoopMark(request)}");
+        // The branch names this replica: an answer may come in at another.
+        var branch = $"{Via.MagicCookie}{replicas.Self}{RandomNumberGenerator.GetHexString(24, true)}.{LoopMark(request)}";
+        copy.Headers.Push(HeaderName.Via, $"SIP/2.0/WSS {settings.Host};branch={branch}");
         return copy;
     }
 
@@ -145,7 +151,7 @@ internal sealed class Proxy(
     private TokenBucket Calls(FlowRegistration registration) => _calls.GetOrAdd(
         registration.Binding.Id.Subscriber, _ => new TokenBucket(settings.Limits.CallsPerMinute, settings.Limits.CallsPerMinute / 60.0, time));
 
-    private sealed record ForwardedCopy(BindingId Target, SipRequest Request);
+    private sealed record ForwardedCopy(BindingId Target, string? Replica, SipRequest Request);
 
     private sealed record Forwarding(BindingId Sender, Subscriber? Callee, IReadOnlyList<ForwardedCopy> Copies);
 }

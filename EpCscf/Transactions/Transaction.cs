@@ -114,11 +114,46 @@ internal abstract class ClientTransaction(SipRequest request, IClientTransaction
 
     protected IClientTransactionUser User { get; } = user;
 
+    /// <summary>The request has not been sent yet: who it is for has lost the connection.</summary>
+    public bool IsWaiting { get; private set; }
+
     public abstract void Start();
 
     public void Take(SipResponse response)
     {
         lock (Gate) Receive(response);
+    }
+
+    public void Wait()
+    {
+        lock (Gate) IsWaiting = State is TransactionState.Calling or TransactionState.Trying;
+    }
+
+    /// <summary>Before the request is sent after all; false when it must not be any more.</summary>
+    public bool TryGoOn()
+    {
+        lock (Gate)
+        {
+            IsWaiting = false;
+            return State != TransactionState.Terminated;
+        }
+    }
+
+    /// <summary>Gives up a request that has no final answer.</summary>
+    public void Abandon()
+    {
+        if (State is TransactionState.Calling or TransactionState.Trying or TransactionState.Proceeding) Terminate();
+    }
+
+    /// <summary>There is no way to whom the request is for.</summary>
+    public void Undelivered()
+    {
+        lock (Gate)
+        {
+            if (State is not (TransactionState.Calling or TransactionState.Trying)) return;
+            Terminate();
+            User.OnUnreachable();
+        }
     }
 
     protected abstract void Receive(SipResponse response);

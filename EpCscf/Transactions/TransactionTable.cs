@@ -25,6 +25,10 @@ internal sealed class TransactionTable
     public ClientTransaction? Find(string sender, SipResponse response) =>
         response.TopVia.Branch is { } branch ? _clients.GetValueOrDefault(new(sender, branch, response.CSeq.Method)) : null;
 
+    /// <summary>The transaction of a request that we have sent.</summary>
+    public ClientTransaction? FindSent(string place, SipRequest request) =>
+        request.TopVia.Branch is { } branch ? _clients.GetValueOrDefault(new(place, branch, request.Method)) : null;
+
     public void Add(string sender, ServerTransaction transaction)
     {
         var key = KeyOf(sender, transaction.Request);

@@ -64,8 +64,15 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
         return false;
     }
 
-    /// <summary>Queues a message. False when the connection is over, or takes too little of what it is sent.</summary>
     public bool Send(SipMessage message) => Send(SipWriter.Write(message));
+
+    /// <summary>Queues a message. False when the connection is over, or takes too little of what it is sent.</summary>
+    public bool Send(ReadOnlyMemory<byte> octets)
+    {
+        if (Interlocked.Add(ref _queuedOctets, octets.Length) <= MaxQueuedOctets && _outgoing.Writer.TryWrite(octets)) return true;
+        Close(CloseCode.TooMuch, "too slow");
+        return false;
+    }
 
     /// <summary>Sends what is queued, says why, and ends the connection.</summary>
     public void Close(WebSocketCloseStatus status, string reason)
@@ -90,13 +97,6 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
             socket.Abort();
             await receiving;
         }
-    }
-
-    private bool Send(ReadOnlyMemory<byte> octets)
-    {
-        if (Interlocked.Add(ref _queuedOctets, octets.Length) <= MaxQueuedOctets && _outgoing.Writer.TryWrite(octets)) return true;
-        Close(CloseCode.TooMuch, "too slow");
-        return false;
     }
 
     private async Task ReceiveAllAsync(Func<ReadOnlyMemory<byte>, Task> onMessage)

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using WebRtcIms.EpCscf.Registration;
-using WebRtcIms.EpCscf.Sip;
 
 namespace WebRtcIms.EpCscf.WebSockets;
 
@@ -47,9 +46,6 @@ internal sealed class Flows(EpCscfTelemetry telemetry)
     }
 
     public Flow? Find(BindingId binding) => _byBinding.GetValueOrDefault(binding);
-
-    /// <summary>False when the binding has no connection now, or cannot take more.</summary>
-    public bool Send(BindingId binding, SipMessage message) => Find(binding)?.Send(message) ?? false;
 
     public void CloseAll()
     {

@@ -79,10 +79,10 @@ internal sealed class Wic : IAsyncDisposable
         return new Wic(app, socket, user, instance);
     }
 
-    /// <summary>The same page over a new connection: same instance, same Contact.</summary>
-    public async Task<Wic> ReconnectAsync()
+    /// <summary>The same page over a new connection, to another server where given: same instance, same Contact.</summary>
+    public async Task<Wic> ReconnectAsync(EpCscfApp? app = null)
     {
-        var again = await ConnectAsync(_app, User, Instance);
+        var again = await ConnectAsync(app ?? _app, User, Instance);
         (again.Host, again.Contact, again._cseq) = (Host, Contact, _cseq);
         return again;
     }

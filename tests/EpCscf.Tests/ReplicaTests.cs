@@ -1,0 +1,323 @@
+using System.Text;
+using Microsoft.Extensions.Time.Testing;
+using StackExchange.Redis;
+using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Replicas;
+using WebRtcIms.EpCscf.Routing;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.EpCscf.Tests;
+
+/// <summary>Two replicas that share a real Redis: Alice is connected to one, Bob to the other.</summary>
+public sealed class ReplicaTests : IAsyncLifetime
+{
+    private readonly FakeTimeProvider _time = new(new(2026, 11, 23, 21, 0, 0, TimeSpan.Zero));
+    private RedisServer _redis = null!;
+    private EpCscfApp _here = null!;
+    private EpCscfApp _there = null!;
+    private Wic _alice = null!;
+    private Wic _bob = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _redis = await RedisServer.StartAsync();
+        _here = EpCscfApp.Start(_time, ("ConnectionStrings:redis", _redis.Address));
+        _there = EpCscfApp.Start(_time, ("ConnectionStrings:redis", _redis.Address));
+        foreach (var app in new[] { _here, _there })
+        {
+            // Until both listen.
+            while (!await app.Service<RedisReplicas>().SendAsync(Self(_here), new(HandOverKind.Removed, Nobody))
+                || !await app.Service<RedisReplicas>().SendAsync(Self(_there), new(HandOverKind.Removed, Nobody)))
+                await Task.Delay(10, TestContext.Current.CancellationToken);
+            await app.Service<RedisReplicas>().AnnounceAsync();
+        }
+        await _here.Service<RedisReplicas>().AnnounceAsync();
+
+        _alice = await _here.RegisterAsync("alice");
+        _bob = await _there.RegisterAsync("bob");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _alice.DisposeAsync();
+        await _bob.DisposeAsync();
+        await _here.DisposeAsync();
+        await _there.DisposeAsync();
+        await _redis.DisposeAsync();
+    }
+
+    [Fact]
+    [Requirement("RFC3261-16")]
+    public async Task Call_IsAnsweredAndEndedByTheCaller()
+    {
+        var (_, ok) = await CallAsync();
+
+        await _alice.SendAsync(_alice.InDialog("BYE", ok));
+        await _bob.AnswerAsync(await _bob.ExpectAsync($"BYE {_bob.Contact};ob"), 200, "OK");
+        await _alice.ExpectAsync("SIP/2.0 200");
+    }
+
+    [Fact]
+    [Requirement("RFC3261-16.12")]
+    public async Task Call_IsEndedByTheCallee()
+    {
+        var (invite, _) = await CallAsync();
+
+        await _bob.SendAsync(_bob.InDialog("BYE", invite: invite));
+        await _alice.AnswerAsync(await _alice.ExpectAsync($"BYE {_alice.Contact};ob"), 200, "OK");
+        await _bob.ExpectAsync("SIP/2.0 200");
+    }
+
+    [Fact]
+    public async Task RequestsInTheCall_KeepTheirOrder()
+    {
+        var (_, ok) = await CallAsync();
+        for (var i = 1; i <= 20; i++) await _alice.SendAsync(_alice.InDialog("INFO", ok, cseq: 100 + i));
+        for (var i = 1; i <= 20; i++) Assert.Equal($"{100 + i} INFO", (await _bob.ExpectAsync("INFO"))["CSeq"]);
+    }
+
+    [Fact]
+    [Requirement("RFC3261-9")]
+    public async Task CallerHangsUpBeforeTheAnswer_CalleeIsCancelledAndCallerGets487()
+    {
+        var (request, invite) = await RingAsync();
+
+        await _alice.SendAsync(Wic.Following(request, "CANCEL"));
+        await _alice.ExpectAsync("SIP/2.0 200");
+        var cancel = await _bob.ExpectAsync("CANCEL");
+        Assert.Equal(invite["Via"], cancel["Via"]);
+        await _bob.AnswerAsync(cancel, 200, "OK");
+        await _bob.AnswerAsync(invite, 487, "Request Terminated");
+        await _bob.ExpectAsync("ACK");
+        await _alice.ExpectAsync("SIP/2.0 487");
+    }
+
+    [Fact]
+    [Requirement("RFC3261-16.7-5")]
+    public async Task CalleeAtBothReplicas_BothRing_TheOtherStopsWhenOneAnswers()
+    {
+        await using var second = await _here.RegisterAsync("bob");
+        await _alice.SendAsync(_alice.Invite("sip:bob@ims.example"));
+        await _alice.ExpectAsync("SIP/2.0 100");
+        var first = await _bob.ExpectAsync("INVITE");
+        await _bob.AnswerAsync(first, 180, "Ringing");
+        await _alice.ExpectAsync("SIP/2.0 180");
+        await second.AnswerAsync(await second.ExpectAsync("INVITE"), 200, "OK", "b2");
+        await _alice.ExpectAsync("SIP/2.0 200");
+        Assert.Contains("cause=200", (await _bob.ExpectAsync("CANCEL"))["Reason"]);
+    }
+
+    [Fact]
+    [Requirement("TRAP-7")]
+    public async Task AnswerFromTheOtherReplica_IsTheCalleesAlone_AndItsTokenStays()
+    {
+        await _alice.SendAsync(_alice.Invite("sip:bob@ims.example"));
+        await _alice.ExpectAsync("SIP/2.0 100");
+        var invite = await _bob.ExpectAsync("INVITE");
+
+        // Somebody else at Bob's replica has seen the branch.
+        await using var guest = await _there.RegisterAsync("guest-1");
+        await guest.AnswerAsync(invite, 200, "OK");
+        await guest.AssertNothingAsync();
+        await _bob.AnswerAsync(invite, 180, "Ringing", extra: $"Authorization: Bearer {_bob.Token}\r\n");
+
+        var ringing = await _alice.ExpectAsync("SIP/2.0 180");
+        Assert.DoesNotContain("uthorization", ringing.Text);
+        Assert.Equal("\"Bob\" <sip:bob@ims.example>", ringing["P-Asserted-Identity"]);
+    }
+
+    [Fact]
+    [Requirement("TRAP-12")]
+    public async Task CalleeReconnectsToTheOtherReplicaInACall_TheByeArrives()
+    {
+        var (invite, ok) = await CallAsync();
+
+        await _bob.LoseConnectionAsync();
+        await _alice.SendAsync(_alice.InDialog("INFO", ok));
+        await using var again = await _bob.ReconnectAsync(_here);
+        await again.RegisterAsync(_here.Token("bob"));
+        await AdvanceUntilAsync(again.ExpectAsync($"INFO {_bob.Contact};ob"));
+
+        await _alice.SendAsync(_alice.InDialog("BYE", ok));
+        await again.AnswerAsync(await again.ExpectAsync("BYE"), 200, "OK");
+        var answer = await _alice.ExpectAsync("SIP/2.0 200");
+        Assert.EndsWith("BYE", answer["CSeq"]);
+        Assert.Equal(invite["Call-ID"], answer["Call-ID"]);
+    }
+
+    [Fact]
+    [Requirement("TRAP-12")]
+    public async Task CallerReconnectsToTheOtherReplicaWhileItRings_TheAnswerAndTheByeArrive()
+    {
+        var (_, invite) = await RingAsync();
+
+        await using var again = await _alice.ReconnectAsync(_there);
+        await again.RegisterAsync(_there.Token("alice"));
+        await _alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        Assert.Equal(4409, (int?)_alice.Socket.CloseStatus);
+
+        await _bob.AnswerAsync(invite, 200, "OK");
+        var ok = await AdvanceUntilAsync(again.ExpectAsync("SIP/2.0 200"));
+        await again.SendAsync(again.InDialog("ACK", ok));
+        await _bob.ExpectAsync("ACK");
+        await _bob.SendAsync(_bob.InDialog("BYE", invite: invite));
+        await again.ExpectAsync("BYE");
+    }
+
+    [Fact]
+    public async Task CalleeOfTheOtherReplicaLeavesForGood_Is480()
+    {
+        await RingAsync();
+        await _bob.LoseConnectionAsync();
+        await AdvanceUntilAsync(_alice.ExpectAsync("SIP/2.0 480"));
+    }
+
+    [Fact]
+    public async Task ReplicaIsKilled_NewCallsToItsPagesAre480_AndTheDirectoryForgetsThem()
+    {
+        await KillTheOtherReplicaAsync();
+
+        await _alice.SendAsync(_alice.Invite("sip:bob@ims.example"));
+        await _alice.ExpectAsync("SIP/2.0 100");
+        await AdvanceUntilAsync(_alice.ExpectAsync("SIP/2.0 480"));
+
+        await AgeAsync(Self(_there));
+        await _here.Service<RedisReplicas>().AnnounceAsync();
+        Assert.StartsWith("SIP/2.0 480", (await _alice.AskAsync(_alice.Invite("sip:bob@ims.example"))).StartLine);
+        var names = _here.Service<BindingNames>();
+        Assert.Empty(await _here.Service<IBindingStore>().OnlineAsync([names.Subscriber("bob@ims.example")]));
+    }
+
+    [Fact]
+    public async Task ReplicaIsKilledWhileItsPageRings_CallerGets480()
+    {
+        await RingAsync();
+        await KillTheOtherReplicaAsync();
+        await AgeAsync(Self(_there));
+
+        await AdvanceUntilAsync(_alice.ExpectAsync("SIP/2.0 480"));
+        Assert.Equal(0, _here.Service<ProxiedRequests>().Count);
+    }
+
+    [Fact]
+    [Requirement("TRAP-12")]
+    public async Task ReplicaIsKilledInACall_ItsPageConnectsToTheOther_AndTheByeArrives()
+    {
+        var (invite, ok) = await CallAsync();
+        await KillTheOtherReplicaAsync();
+        await _alice.SendAsync(_alice.InDialog("BYE", ok));
+
+        await using var again = await _bob.ReconnectAsync(_here);
+        await again.RegisterAsync(_here.Token("bob"));
+        var bye = await AdvanceUntilAsync(again.ExpectAsync("BYE"));
+        Assert.Equal(invite["Call-ID"], bye["Call-ID"]);
+        await again.AnswerAsync(bye, 200, "OK");
+        await _alice.ExpectAsync("SIP/2.0 200");
+    }
+
+    [Fact]
+    public async Task SessionEndedAtOneReplica_IsEndedAtTheOther()
+    {
+        await _here.Service<Registrar>().EndSessionAsync("session-of-bob");
+        await _bob.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        Assert.Equal(4403, (int?)_bob.Socket.CloseStatus);
+        Assert.StartsWith("SIP/2.0 480", (await _alice.AskAsync(_alice.Invite("sip:bob@ims.example"))).StartLine);
+    }
+
+    [Fact]
+    public async Task PageRemovesItsOtherBinding_WhichIsAtTheOtherReplica()
+    {
+        await using var second = await _here.RegisterAsync("bob");
+        Assert.StartsWith("SIP/2.0 200", (await second.RegisterAsync(_here.Token("bob"), expires: 0, contact: "*")).StartLine);
+
+        var answer = await _bob.AskAsync(_bob.Invite("sip:alice@ims.example"));
+        while (!answer.StartLine.StartsWith("SIP/2.0 403", StringComparison.Ordinal)) answer = await _bob.AskAsync(_bob.Request("OPTIONS", "sip:alice@ims.example"));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-73")]
+    public async Task WhatIsWrittenToRedis_CannotBeRead_AndForgedOrRepeatedHandOversDoNothing()
+    {
+        await using var connection = await _redis.ConnectAsync();
+        List<byte[]> seen = [];
+        await connection.GetSubscriber().SubscribeAsync(RedisChannel.Pattern("ims:replica:*"), (_, message) =>
+        {
+            lock (seen) seen.Add((byte[])message!);
+        });
+        await _alice.SendAsync(_alice.Request("MESSAGE", "sip:bob@ims.example", body: "hello"));
+        await _bob.ExpectAsync("MESSAGE");
+        while (true)
+        {
+            lock (seen)
+            {
+                if (seen.Count > 0) break;
+            }
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        }
+
+        byte[] first;
+        lock (seen) first = seen[0];
+        foreach (var secret in new[] { "hello", "MESSAGE", "sip:", "bob" }) Assert.Equal(-1, first.AsSpan().IndexOf(Encoding.UTF8.GetBytes(secret)));
+        var changed = first.ToArray();
+        changed[^1] ^= 1;
+        using var stranger = new HandOverSeal(new byte[32].Select(_ => (byte)9).ToArray(), Self(_here));
+        var id = _there.Service<BindingNames>().Binding("bob@ims.example", _bob.Contact, $"<{_bob.Instance}>", "1");
+        byte[][] forged = [first, changed, [], new byte[8], stranger.Seal(Self(_there), new(HandOverKind.SignedOut, id))];
+        foreach (var message in forged) await connection.GetSubscriber().PublishAsync(RedisChannel.Literal($"ims:replica:{Self(_there)}"), message);
+
+        // A later one of ours still arrives, and nothing before it.
+        await _alice.SendAsync(_alice.Request("OPTIONS", "sip:bob@ims.example"));
+        await _bob.ExpectAsync("OPTIONS");
+    }
+
+    private static BindingId Nobody => BindingId.FromOctets(new byte[BindingId.OctetLength]);
+
+    private static string Self(EpCscfApp app) => app.Service<IReplicas>().Self;
+
+    /// <summary>Ends what the replica has with Redis and with its pages, without a word to either.</summary>
+    private async Task KillTheOtherReplicaAsync()
+    {
+        await _there.Service<IConnectionMultiplexer>().DisposeAsync();
+        _bob.Abort();
+    }
+
+    /// <summary>What Redis' clock does in some seconds.</summary>
+    private async Task AgeAsync(string replica)
+    {
+        await using var connection = await _redis.ConnectAsync();
+        Assert.False(await connection.GetDatabase().SortedSetAddAsync("ims:replicas", replica, 0));
+    }
+
+    /// <summary>Lets time pass until something has come.</summary>
+    private async Task<Received> AdvanceUntilAsync(Task<Received> expected)
+    {
+        while (!expected.IsCompleted)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(250));
+            await Task.WhenAny(expected, Task.Delay(20, TestContext.Current.CancellationToken));
+        }
+        return await expected;
+    }
+
+    private async Task<(string Request, Received Invite)> RingAsync()
+    {
+        var request = _alice.Invite("sip:bob@ims.example");
+        await _alice.SendAsync(request);
+        await _alice.ExpectAsync("SIP/2.0 100");
+        var invite = await _bob.ExpectAsync($"INVITE {_bob.Contact} SIP/2.0");
+        await _bob.AnswerAsync(invite, 180, "Ringing");
+        await _alice.ExpectAsync("SIP/2.0 180");
+        return (request, invite);
+    }
+
+    private async Task<(Received Invite, Received Ok)> CallAsync()
+    {
+        var (_, invite) = await RingAsync();
+        await _bob.AnswerAsync(invite, 200, "OK", body: "v=0\r\n");
+        var ok = await _alice.ExpectAsync("SIP/2.0 200");
+        Assert.Equal("v=0\r\n", ok.Body);
+        await _alice.SendAsync(_alice.InDialog("ACK", ok));
+        await _bob.ExpectAsync("ACK");
+        return (invite, ok);
+    }
+}
