@@ -51,7 +51,7 @@ internal static class TurnServices
             settings.SharedSecret is { } secret ? Encoding.UTF8.GetBytes(secret) : null);
         services.AddSingleton(authentication);
         services.AddSingleton(provider => new NonceIssuer(
-            NonceKey(settings), authentication.Features(tokens: keys.Count > 0), provider.GetRequiredService<Random>()));
+            FleetKey(settings, "webrtcims turn nonce"), authentication.Features(tokens: keys.Count > 0), provider.GetRequiredService<Random>()));
         services.AddSingleton<RequestAuthenticator>();
         services.AddHostedService<KeyReload>();
         services.AddSingleton(PeerPolicyFrom(settings, builder.Configuration));
@@ -64,6 +64,7 @@ internal static class TurnServices
         });
         services.AddSingleton<RelaySockets>();
         services.AddSingleton(new PortReservations());
+        services.AddSingleton(new MobileAllocations(settings.Mobility ? new MobilityTickets(FleetKey(settings, "webrtcims turn ticket")) : null));
         services.AddSingleton<TurnMetrics>();
         services.AddSingleton<ReplayCache>();
         services.AddSingleton(new AllocationQuotas(settings.Quotas));
@@ -75,10 +76,12 @@ internal static class TurnServices
             settings,
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IReadOnlyList<TurnServer>>(provider =>
-        [
-            .. Enumerable.Range(0, settings.UsesEpoll ? settings.Workers : 1).Select(_ => ActivatorUtilities.CreateInstance<TurnServer>(
-                provider, ActivatorUtilities.CreateInstance<TurnEngine>(provider))),
-        ]);
+        {
+            var servers = Enumerable.Range(0, settings.UsesEpoll ? settings.Workers : 1).Select(number => ActivatorUtilities.CreateInstance<TurnServer>(
+                provider, ActivatorUtilities.CreateInstance<TurnEngine>(provider, number))).ToList();
+            servers.ForEach(server => server.Workers = servers);
+            return servers;
+        });
         services.AddSingleton<TlsHandshakes>();
         services.AddHostedService(provider => provider.GetRequiredService<TlsHandshakes>());
         services.AddHostedService<TurnServerService>();
@@ -87,12 +90,12 @@ internal static class TurnServices
     }
 
     /// <summary>
-    /// All nodes with the same long-term key accept each other's nonces, so a client may be moved between them. Without one
-    /// the nonces are this process's own.
+    /// All nodes with the same long-term key accept each other's nonces and know each other's tickets, so a client may be moved
+    /// between them. Without one both are this process's own.
     /// </summary>
-    private static byte[] NonceKey(TurnSettings settings) => settings.Keys.Count == 0
+    private static byte[] FleetKey(TurnSettings settings, string purpose) => settings.Keys.Count == 0
         ? RandomNumberGenerator.GetBytes(32)
-        : HKDF.DeriveKey(HashAlgorithmName.SHA256, Convert.FromBase64String(settings.Keys[0].Key), 32, info: "webrtcims turn nonce"u8.ToArray());
+        : HKDF.DeriveKey(HashAlgorithmName.SHA256, Convert.FromBase64String(settings.Keys[0].Key), 32, info: Encoding.ASCII.GetBytes(purpose));
 
     private static PeerPolicy PeerPolicyFrom(TurnSettings settings, IConfiguration configuration)
     {

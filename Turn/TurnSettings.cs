@@ -109,6 +109,9 @@ internal sealed class TurnSettings
     /// </summary>
     public int ChallengesPerSecond { get; set; } = 100;
 
+    /// <summary>Whether a client may keep its allocation when its address changes (RFC 8016).</summary>
+    public bool Mobility { get; set; }
+
     public CacheUnavailablePolicy OnCacheUnavailable { get; set; }
 
     /// <summary>Every mistake, each with the key to change; empty when there is none.</summary>

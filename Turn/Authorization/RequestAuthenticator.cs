@@ -91,6 +91,10 @@ internal sealed class RequestAuthenticator(AuthenticationSettings settings, Acce
         return new(StunError.None, new Proof(credential, integrity, passwordAlgorithm));
     }
 
+    /// <summary>Whether the request has a nonce that this fleet has issued to its sender, however old.</summary>
+    public bool HasNonceOfOurs(in StunMessageReader request, in FiveTuple flow, EngineTime time) =>
+        request.TryGet(StunAttributeType.Nonce, out var nonce) && nonces.Check(nonce, flow, time) != NonceStatus.Forged;
+
     /// <summary>REALM, a fresh NONCE and what else a client needs to try again (RFC 8489 §9.2.4, RFC 7635 §4).</summary>
     public void WriteChallenge(ref StunMessageWriter response, in FiveTuple flow, EngineTime time)
     {

@@ -13,9 +13,15 @@ internal sealed class Allocation(PendingAllocation request, AllocationDecision d
     private readonly Dictionary<ushort, ChannelBinding> _channels = [];
     private readonly Dictionary<TransportAddress, ChannelBinding> _channelsByPeer = [];
 
-    public FiveTuple FiveTuple { get; } = request.FiveTuple;
+    /// <summary>The way to the client: always the same, unless the client is mobile (RFC 8016).</summary>
+    public ClientFlow Client { get; set; } = new(request.FiveTuple, request.Path);
 
-    public ClientPath Path { get; } = request.Path;
+    public FiveTuple FiveTuple => Client.FiveTuple;
+
+    public ClientPath Path => Client.Path;
+
+    /// <summary>Null when the client has not asked for mobility.</summary>
+    public Mobility? Mobility { get; init; }
 
     /// <summary>The Allocate that made this: its retransmission gets the same answer again (RFC 8656 §7.2).</summary>
     public TransactionId CreatedBy { get; } = request.TransactionId;

@@ -19,6 +19,9 @@ internal enum OutcomeKind : byte
 
     /// <summary>Decide the pending allocation, then call <see cref="TurnEngine.Complete"/>.</summary>
     Decide,
+
+    /// <summary>Give the packet to another engine of this server: its allocation's client has moved to this one's sockets.</summary>
+    HandOver,
 }
 
 /// <summary>Why a packet was dropped: the label of a counter.</summary>
@@ -63,6 +66,9 @@ internal readonly record struct Outcome(OutcomeKind Kind)
 
     public PendingAllocation? Pending { get; private init; }
 
+    /// <summary>The number of the engine to hand over to.</summary>
+    public ushort Engine { get; private init; }
+
     /// <summary>The method and result of a request, for counters and spans.</summary>
     public StunMethod Method { get; private init; }
 
@@ -79,6 +85,8 @@ internal readonly record struct Outcome(OutcomeKind Kind)
 
     public static Outcome ToClient(Allocation allocation, int offset, int length) =>
         new(OutcomeKind.ToClient) { Allocation = allocation, Offset = offset, Length = length };
+
+    public static Outcome HandOver(int engine) => new(OutcomeKind.HandOver) { Engine = (ushort)engine };
 
     public static Outcome Decide(PendingAllocation pending) => new(OutcomeKind.Decide) { Pending = pending };
 }

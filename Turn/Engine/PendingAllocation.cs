@@ -19,6 +19,9 @@ internal sealed record PendingAllocation(
     /// <summary>Set when one of two wanted families is not to be had: the answer says so in ADDRESS-ERROR-CODE.</summary>
     public StunAddressFamily RefusedFamily { get; init; }
 
+    /// <summary>The request had a MOBILITY-TICKET, and so will the answer (RFC 8016 §3.1.2).</summary>
+    public bool IsMobile { get; init; }
+
     /// <summary>The request had a FINGERPRINT, and so will the answer.</summary>
     public bool WithFingerprint { get; init; }
 }

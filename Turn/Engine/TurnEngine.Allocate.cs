@@ -22,10 +22,14 @@ internal sealed partial class TurnEngine
                 : Refuse(request, StunError.AllocationMismatch, proof, reply);
         }
 
+        if (EngineElsewhere(flow) is not null) return Refuse(request, StunError.AllocationMismatch, proof, reply);
+
         // Its first answer is still being decided; it will come, and serve the retransmission, too.
         if (_pending.ContainsKey(flow)) return Outcome.Drop(DropReason.Busy);
 
-        var error = ReadRelayRequest(request, out var relays, out var reserved, out var refusedFamily, time);
+        var error = CheckTicketOfAllocate(request, out var isMobile);
+        if (error != StunError.None) return Refuse(request, error, proof, reply);
+        error = ReadRelayRequest(request, out var relays, out var reserved, out var refusedFamily, time);
         if (error != StunError.None) return Refuse(request, error, proof, reply);
 
         var lifetime = Lifetime(request, proof.Credential, time);
@@ -34,6 +38,7 @@ internal sealed partial class TurnEngine
         var pending = new PendingAllocation(flow, path, proof, request.TransactionId, lifetime, relays, reserved)
         {
             RefusedFamily = refusedFamily,
+            IsMobile = isMobile,
             WithFingerprint = request.HasFingerprint,
         };
         _pending.Add(flow, pending);
@@ -63,14 +68,17 @@ internal sealed partial class TurnEngine
         var allocation = new Allocation(pending, decision)
         {
             ReservationToken = decision.Reserved is { } next ? reservations.Add(next, time.After(settings.ReservationLifetime)) : 0,
+            Mobility = pending.IsMobile ? NewMobility() : null,
             ExpiresAt = time.After(TimeSpan.FromSeconds(pending.LifetimeSeconds)),
         };
         _allocations.Add(pending.FiveTuple, allocation);
+        if (allocation.Mobility is { } mobility) _byTicket.Add(mobility.Id, allocation);
         return AllocateSuccess(allocation, pending.TransactionId, pending.Proof, pending.WithFingerprint, reply);
     }
 
+    // movedTo is the way back to a client that has come with its ticket from another 5-tuple (RFC 8016 §3.2.2).
     private Outcome HandleRefresh(
-        in StunMessageReader request, in FiveTuple flow, Allocation allocation, in Proof proof, EngineTime time, Span<byte> reply)
+        in StunMessageReader request, in FiveTuple flow, Allocation allocation, in Proof proof, EngineTime time, Span<byte> reply, ClientPath? movedTo = null)
     {
         // RFC 8656 §8.2: a family in a Refresh must be one that the allocation has; of two, only that one is meant.
         var family = StunAddressFamily.None;
@@ -86,15 +94,25 @@ internal sealed partial class TurnEngine
         // The token has run out. LIFETIME 0 is still granted, so that a client can always tidy up.
         if (lifetime == 0 && wanted != 0) return Challenge(request, flow, StunError.Unauthenticated, time, reply);
 
-        if (lifetime == 0) Delete(allocation, family);
-        else
+        if (lifetime == 0)
         {
-            allocation.ExpiresAt = time.After(TimeSpan.FromSeconds(lifetime));
-            allocation.Credential = proof.Credential;
+            Delete(allocation, family);
+            return RefreshSuccess(request, 0, ticket: null, proof, reply);
         }
 
+        allocation.ExpiresAt = time.After(TimeSpan.FromSeconds(lifetime));
+        allocation.Credential = proof.Credential;
+        if (movedTo is not null) MoveTo(allocation, new ClientFlow(flow, movedTo));
+        var ticket = allocation.Mobility is { } mobility ? NewTicket(mobility) : null;
+        if (movedTo is not null) allocation.Mobility!.LastMove = new Move(request.TransactionId, flow, time.Milliseconds, lifetime, ticket!);
+        return RefreshSuccess(request, lifetime, ticket, proof, reply);
+    }
+
+    private Outcome RefreshSuccess(in StunMessageReader request, uint lifetime, byte[]? ticket, in Proof proof, Span<byte> reply)
+    {
         var response = new StunMessageWriter(reply, StunMethod.Refresh, StunClass.SuccessResponse, request.TransactionId);
         response.WriteUInt32(StunAttributeType.Lifetime, lifetime);
+        if (ticket is not null) response.Write(StunAttributeType.MobilityTicket, ticket);
         response.Write(StunAttributeType.Software, _software);
         proof.Sign(ref response);
         return Finish(ref response, request, StunMethod.Refresh, StunError.None);
@@ -195,6 +213,7 @@ internal sealed partial class TurnEngine
         if (allocation.RefusedFamily != StunAddressFamily.None) WriteAddressError(ref response, allocation.RefusedFamily);
         response.WriteUInt32(StunAttributeType.Lifetime, allocation.CreatedWithLifetime);
         response.WriteXorAddress(StunAttributeType.XorMappedAddress, allocation.FiveTuple.Client);
+        if (allocation.Mobility is { } mobility) response.Write(StunAttributeType.MobilityTicket, mobility.Ticket);
         if (allocation.ReservationToken != 0) WriteReservationToken(ref response, allocation.ReservationToken);
         response.Write(StunAttributeType.Software, _software);
         proof.Sign(ref response);

@@ -71,20 +71,20 @@ internal sealed partial class TurnEngine
     private Outcome HandleChannelData(ReadOnlySpan<byte> packet, in FiveTuple flow, EngineTime time)
     {
         if (!ChannelData.TryRead(packet, out var number, out var payload)) return Outcome.Drop(DropReason.Malformed);
-        if (Find(flow, time) is not { } allocation) return Outcome.Drop(DropReason.NoAllocation);
+        if (Find(flow, time) is not { } allocation) return WithoutAllocation(flow);
 
         var channel = allocation.Channel(number);
         if (channel is null || !channel.IsLive(time.Milliseconds)) return Outcome.Drop(DropReason.UnboundChannel);
 
         // The binding lives for ten minutes, its permission for five: a client must renew it in time to be relayed.
         if (!channel.Permission.IsLive(time.Milliseconds)) return Outcome.Drop(DropReason.NoPermission);
-        return ToPeer(allocation, channel.Peer, ChannelData.HeaderLength, payload.Length);
+        return ToPeer(allocation, flow, channel.Peer, ChannelData.HeaderLength, payload.Length);
     }
 
     /// <summary>An indication has no answer: whatever is wrong with it, it is dropped (RFC 8656 §11.2).</summary>
     private Outcome HandleSend(in StunMessageReader indication, in FiveTuple flow, EngineTime time)
     {
-        if (Find(flow, time) is not { } allocation) return Outcome.Drop(DropReason.NoAllocation);
+        if (Find(flow, time) is not { } allocation) return WithoutAllocation(flow);
         if (HasUnknownRequiredAttribute(indication)) return Outcome.Drop(DropReason.UnknownAttributeInIndication);
         if (!indication.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer)) return Outcome.Drop(DropReason.Malformed);
         if (!indication.TryGet(StunAttributeType.Data, out var payload)) return Outcome.Drop(DropReason.Malformed);
@@ -92,12 +92,13 @@ internal sealed partial class TurnEngine
         if (peerPolicy.IsOwn(peer)) return Outcome.Drop(DropReason.PeerForbidden);
 
         indication.Octets.Overlaps(payload, out var offset);
-        return ToPeer(allocation, peer, offset, payload.Length);
+        return ToPeer(allocation, flow, peer, offset, payload.Length);
     }
 
-    private static Outcome ToPeer(Allocation allocation, in TransportAddress peer, int offset, int length)
+    private Outcome ToPeer(Allocation allocation, in FiveTuple flow, in TransportAddress peer, int offset, int length)
     {
         if (allocation.RelayFor(peer.Address.Family) is not { } relay || peer.Port == 0) return Outcome.Drop(DropReason.PeerForbidden);
+        if (allocation.Mobility is { Next: { } next } mobility && next.FiveTuple == flow) Arrive(allocation, mobility);
         allocation.Totals.PacketsToPeers++;
         allocation.Totals.BytesToPeers += length;
         return Outcome.ToPeer(allocation, relay, peer, offset, length);

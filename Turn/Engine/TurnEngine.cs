@@ -13,8 +13,21 @@ namespace WebRtcIms.Turn.Engine;
 /// Not safe for several threads: its host calls it from one at a time. After each call the host closes what stands in
 /// <see cref="RelaysToClose"/> and gives back what <see cref="Ended"/> held.
 /// </remarks>
+/// <param name="settings">What the rules depend on.</param>
+/// <param name="authenticator">Who sent a request.</param>
+/// <param name="peerPolicy">Which peers may be reached.</param>
+/// <param name="reservations">Ports that wait for their token; shared by all engines of a server.</param>
+/// <param name="random">For transaction ids and nonces.</param>
+/// <param name="mobile">Allocations that may change their 5-tuple; shared by all engines of a server. Without it none may.</param>
+/// <param name="number">Which engine of the server this is, from 0 on.</param>
 internal sealed partial class TurnEngine(
-    EngineSettings settings, RequestAuthenticator authenticator, PeerPolicy peerPolicy, PortReservations reservations, Random random)
+    EngineSettings settings,
+    RequestAuthenticator authenticator,
+    PeerPolicy peerPolicy,
+    PortReservations reservations,
+    Random random,
+    MobileAllocations? mobile = null,
+    int number = 0)
 {
     /// <summary>Room for the longest message that the engine writes by itself.</summary>
     public const int ReplyBufferLength = 1024;
@@ -69,11 +82,13 @@ internal sealed partial class TurnEngine(
         };
     }
 
-    /// <summary>The client's stream has ended, and the allocation with it (RFC 8656 §5).</summary>
+    /// <summary>The client's stream has ended, and the allocation with it (RFC 8656 §5), unless its client is mobile.</summary>
     public void StreamClosed(in FiveTuple flow)
     {
         _pending.Remove(flow);
-        if (_allocations.TryGetValue(flow, out var allocation)) End(allocation);
+        if (!_allocations.TryGetValue(flow, out var allocation) && !_arriving.TryGetValue(flow, out allocation)) return;
+        if (allocation.Mobility is { } mobility) StreamOfMobileClosed(allocation, mobility, flow);
+        else End(allocation);
     }
 
     /// <summary>Ends what has expired. To be called about once a second.</summary>
@@ -111,6 +126,11 @@ internal sealed partial class TurnEngine(
         in StunMessageReader request, in FiveTuple flow, ClientPath path, EngineTime time, Span<byte> reply)
     {
         var allocation = Find(flow, time);
+        if (request.Method == StunMethod.Refresh && request.Has(StunAttributeType.MobilityTicket))
+            return HandleRefreshWithTicket(request, flow, path, allocation, time, reply);
+
+        // An Allocate is answered here, as it would be there: the 5-tuple is in use.
+        if (allocation is null && request.Method != StunMethod.Allocate && EngineElsewhere(flow) is { } engine) return Outcome.HandOver(engine);
         var authentication = authenticator.Authenticate(request, flow, allocation, time);
         if (authentication.Error != StunError.None) return Challenge(request, flow, authentication.Error, time, reply);
 
@@ -144,7 +164,7 @@ internal sealed partial class TurnEngine(
 
     private Allocation? Find(in FiveTuple flow, EngineTime time)
     {
-        if (!_allocations.TryGetValue(flow, out var allocation)) return null;
+        if (!_allocations.TryGetValue(flow, out var allocation) && !_arriving.TryGetValue(flow, out allocation)) return null;
         if (time.Milliseconds < allocation.ExpiresAt) return allocation;
         End(allocation);
         return null;
@@ -153,6 +173,7 @@ internal sealed partial class TurnEngine(
     private void End(Allocation allocation)
     {
         if (!_allocations.Remove(allocation.FiveTuple)) return;
+        ForgetMobility(allocation);
         if (allocation.IPv4 is { } ipv4) RelaysToClose.Add(ipv4);
         if (allocation.IPv6 is { } ipv6) RelaysToClose.Add(ipv6);
         Ended.Add(allocation);

@@ -13,4 +13,10 @@ internal interface IRelayTransport
 
     /// <summary>Delivers what peers send to the allocation from now on. The server's gate is held.</summary>
     void Start(Relay relay, Allocation allocation);
+
+    /// <summary>
+    /// The way back to a client whose packet another worker has handed over: by a socket of this transport's own when the
+    /// given path is a socket that only the other one may use.
+    /// </summary>
+    ClientPath PathFor(in FiveTuple flow, ClientPath path);
 }

@@ -35,6 +35,8 @@ internal sealed partial class PortableTransport(TurnSettings settings, IReadOnly
 
     public void Start(Relay relay, Allocation allocation) => ((RelaySocket)relay).Start(allocation, _server.ReceiveFromPeer);
 
+    public ClientPath PathFor(in FiveTuple flow, ClientPath path) => path;
+
     private UdpListener Listen(IPEndPoint endpoint)
     {
         try

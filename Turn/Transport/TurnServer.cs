@@ -30,6 +30,12 @@ internal sealed partial class TurnServer(
     /// <summary>What this server runs on; set before the first packet.</summary>
     public IRelayTransport Transport { get; set; } = null!;
 
+    /// <summary>What takes the packets of this server's allocations that reach another worker (RFC 8016).</summary>
+    public HandOver HandOver { get; } = new();
+
+    /// <summary>All servers of this process by the number of their engine; set before the first packet.</summary>
+    public IReadOnlyList<TurnServer> Workers { get; set; } = [];
+
     /// <summary>
     /// Holds off everybody else for a whole batch. Relays are closed under the gate alone, so their descriptors stay valid
     /// while it is held.
@@ -66,6 +72,9 @@ internal sealed partial class TurnServer(
                     path.Send(flow.Client, reply[..outcome.Length]);
                     metrics.CountRequest(outcome.Method, outcome.Error);
                     return false;
+                case OutcomeKind.HandOver:
+                    Workers[outcome.Engine].HandOver.Add(packet, flow, path);
+                    return false;
                 case OutcomeKind.Decide:
                     _ = DecideAsync(outcome.Pending!);
                     return false;
@@ -85,11 +94,17 @@ internal sealed partial class TurnServer(
     /// <summary>Takes a datagram from a peer and sends it on to the allocation's client.</summary>
     public void ReceiveFromPeer(Allocation allocation, in TransportAddress peer, Span<byte> buffer)
     {
-        bool isForClient;
+        ClientFlow client;
         Outcome outcome;
-        lock (_gate) isForClient = TryRouteFromPeer(allocation, peer, buffer, Now, out outcome);
-        if (isForClient)
-            allocation.Path.Send(allocation.FiveTuple.Client, buffer.Slice(outcome.Offset, outcome.Length));
+        lock (_gate)
+        {
+            if (!TryRouteFromPeer(allocation, peer, buffer, Now, out outcome)) return;
+
+            // A mobile client's way may change behind the gate.
+            client = allocation.Client;
+        }
+
+        client.Send(buffer.Slice(outcome.Offset, outcome.Length));
     }
 
     /// <summary>
@@ -123,8 +138,14 @@ internal sealed partial class TurnServer(
     {
         var reply = ReplyBuffer;
         Outcome outcome;
-        lock (_gate) outcome = engine.HandleIcmp(allocation, peer, error, Now, reply);
-        if (outcome.Kind == OutcomeKind.ToClient) allocation.Path.Send(allocation.FiveTuple.Client, reply[..outcome.Length]);
+        ClientFlow client;
+        lock (_gate)
+        {
+            outcome = engine.HandleIcmp(allocation, peer, error, Now, reply);
+            client = allocation.Client;
+        }
+
+        if (outcome.Kind == OutcomeKind.ToClient) client.Send(reply[..outcome.Length]);
         else metrics.CountDrops(outcome.DropReason, 1);
     }
 
@@ -138,7 +159,13 @@ internal sealed partial class TurnServer(
             engine.StreamClosed(flow);
             CloseWhatEnded();
         }
+
+        if (engine.EngineElsewhere(flow) is { } other) Workers[other].StreamClosed(flow);
     }
+
+    /// <summary>Takes what other workers hand over, until the process ends.</summary>
+    public Task ReceiveHandedOverAsync(CancellationToken stopping) => HandOver.TakeAsync(
+        (ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path) => Receive(packet, flow, Transport.PathFor(flow, path)), stopping);
 
     /// <summary>Ends what has expired.</summary>
     public void Sweep()

@@ -10,6 +10,7 @@ internal sealed class TurnServerService(
     {
         if (tokens is not null) _ = tokens.WarmUpAsync();
         metrics.ObserveAllocations(() => servers.Sum(server => server.AllocationCount));
+        foreach (var server in servers) _ = server.ReceiveHandedOverAsync(stoppingToken);
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), clock);
         try
         {

@@ -63,6 +63,13 @@ internal sealed unsafe class EpollWorker : IRelayTransport, IDisposable
 
     public void Start(Relay relay, Allocation allocation) => ((EpollRelay)relay).Start(allocation, this);
 
+    // Every worker listens on the same addresses, so an answer by this one's listener has the same source.
+    public ClientPath PathFor(in FiveTuple flow, ClientPath path)
+    {
+        var server = flow.Server;
+        return path is EpollListener ? _listeners.Find(listener => listener.Local == server)! : path;
+    }
+
     /// <summary>Begins to wait for a relay. The server's gate is held.</summary>
     public int Watch(EpollRelay relay)
     {

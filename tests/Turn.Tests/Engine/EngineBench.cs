@@ -26,7 +26,7 @@ internal sealed class EngineBench
     private readonly HashSet<Allocation> _live = [];
     private ushort _nextClientPort = 40000;
 
-    public EngineBench(EngineSettings? settings = null, bool tokens = true, bool browserProfile = true, bool staticUsers = true, Random? random = null, string? sharedSecret = null)
+    public EngineBench(EngineSettings? settings = null, bool tokens = true, bool browserProfile = true, bool staticUsers = true, Random? random = null, string? sharedSecret = null, MobileAllocations? mobile = null, int number = 0)
     {
         random ??= new Random(1);
         var users = staticUsers ? new[] { Credential.FromStaticUser("alice", "secret", Realm), Credential.FromStaticUser("bob", "secret", Realm) } : [];
@@ -39,7 +39,9 @@ internal sealed class EngineBench
             new RequestAuthenticator(authentication, ring, Nonces),
             new PeerPolicy([AddressRange.Parse("203.0.113.0/24"), AddressRange.Parse("2001:db8::/32")], [], new HashSet<TransportAddress> { OwnAddress }),
             Reservations,
-            random);
+            random,
+            mobile,
+            number);
     }
 
     public TurnEngine Engine { get; }
