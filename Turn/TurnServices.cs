@@ -60,7 +60,10 @@ internal static class TurnServices
             RelaysIPv4 = provider.GetRequiredService<RelaySockets>().HasIPv4,
             RelaysIPv6 = provider.GetRequiredService<RelaySockets>().HasIPv6,
             Rfc5766Channels = settings.Rfc5766Channels,
+            DraftAddressFamily = settings.DraftAddressFamily,
             ChallengesPerSecond = settings.ChallengesPerSecond,
+            DontFragment = DatagramSocket.CanForbidFragments,
+            Traffic = new TrafficLimits(settings.Quotas.PacketsPerSecond, settings.Quotas.BytesPerSecond),
         });
         services.AddSingleton<RelaySockets>();
         services.AddSingleton(new PortReservations());

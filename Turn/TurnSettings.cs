@@ -104,6 +104,11 @@ internal sealed class TurnSettings
     public bool Rfc5766Channels { get; set; }
 
     /// <summary>
+    /// Accept ADDITIONAL-ADDRESS-FAMILY as 0x8032, its number in the drafts of RFC 8656, beside 0x8000: coturn's client 4.6 sends it.
+    /// </summary>
+    public bool DraftAddressFamily { get; set; }
+
+    /// <summary>
     /// Unauthenticated answers over UDP (401, 438, Binding) for each client address and second, with ten seconds' worth at once;
     /// 0 for no bound. A call needs a few.
     /// </summary>
@@ -269,9 +274,16 @@ internal sealed class QuotaSettings
 
     public int PerUser { get; set; } = 48;
 
+    /// <summary>An IPv6 address counts with its whole /64.</summary>
     public int PerClientAddress { get; set; } = 1000;
 
     public int Total { get; set; } = 16000;
+
+    /// <summary>Datagrams that one allocation may relay in each direction; the rest is dropped. 0 for no bound.</summary>
+    public int PacketsPerSecond { get; set; }
+
+    /// <summary>Octets of payload that one allocation may relay in each direction; the rest is dropped. 0 for no bound.</summary>
+    public int BytesPerSecond { get; set; }
 
     public IEnumerable<string> Problems()
     {
@@ -280,5 +292,7 @@ internal sealed class QuotaSettings
         if (PerUser < 1) yield return "Turn:Quotas:PerUser must be at least 1";
         if (PerClientAddress < 1) yield return "Turn:Quotas:PerClientAddress must be at least 1";
         if (Total < 1) yield return "Turn:Quotas:Total must be at least 1";
+        if (PacketsPerSecond < 0) yield return "Turn:Quotas:PacketsPerSecond must be 0 (no bound) or more";
+        if (BytesPerSecond < 0) yield return "Turn:Quotas:BytesPerSecond must be 0 (no bound) or more";
     }
 }

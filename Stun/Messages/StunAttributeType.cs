@@ -39,6 +39,9 @@ public enum StunAttributeType : ushort
     Fingerprint = 0x8028,
     ThirdPartyAuthorization = 0x802E,
     MobilityTicket = 0x8030,
+
+    /// <summary>What the drafts of RFC 8656 called ADDITIONAL-ADDRESS-FAMILY; never registered, and still sent by older clients.</summary>
+    AdditionalAddressFamilyDraft = 0x8032,
 }
 
 /// <summary>What the number of an attribute says about it.</summary>

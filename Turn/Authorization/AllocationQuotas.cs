@@ -1,10 +1,11 @@
 using System.Runtime.InteropServices;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine;
 
 namespace WebRtcIms.Turn.Authorization;
 
 /// <summary>
-/// Live allocations of this node, counted in all, per client address, per token and per user (RFC 8656 §21.3.1). A place is
+/// Live allocations of this node, counted in all, per client address (an IPv6 one with its whole /64), per token and per user (RFC 8656 §21.3.1). A place is
 /// taken before an allocation is made and given back exactly once.
 /// </summary>
 internal sealed class AllocationQuotas(QuotaSettings settings)
@@ -18,6 +19,7 @@ internal sealed class AllocationQuotas(QuotaSettings settings)
     /// <summary>Null when a quota is used up.</summary>
     public Lease? TryTake(InternetAddress client, TokenName? token)
     {
+        client = ClientNetwork.Of(client);
         lock (_gate)
         {
             if (_total >= settings.Total || Count(_perAddress, client) >= settings.PerClientAddress) return null;

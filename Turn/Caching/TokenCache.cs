@@ -143,7 +143,7 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TimeProvi
         var live = batch.HashIncrementAsync(lifeKey, "live");
         var firstUse = batch.HashSetAsync(lifeKey, "first_use", asked.ToUnixTimeSeconds(), When.NotExists);
         var lifeExpiry = batch.KeyExpireAsync(lifeKey, lifetime);
-        var added = batch.SetAddAsync(addressesKey, Hash(fiveTuple.Client.Address.ToString()));
+        var added = batch.SetAddAsync(addressesKey, Hash(ClientNetwork.Of(fiveTuple.Client.Address).ToString()));
         var addresses = batch.SetLengthAsync(addressesKey);
         var addressesExpiry = batch.KeyExpireAsync(addressesKey, lifetime);
         batch.Execute();

@@ -49,6 +49,10 @@ internal sealed class Allocation(PendingAllocation request, AllocationDecision d
     /// <summary>Relayed datagrams and octets, for the totals at the allocation's end.</summary>
     public RelayTotals Totals { get; } = new();
 
+    public TrafficMeter ToPeers { get; } = new();
+
+    public TrafficMeter ToClient { get; } = new();
+
     public int PermissionCount => _permissions.Count;
 
     public int ChannelCount => _channels.Count;

@@ -7,7 +7,7 @@ namespace WebRtcIms.Turn.Engine;
 /// forged. What exceeds the budget is dropped; a client that meant it sends again (RFC 8489 §6.2.1).
 /// </summary>
 /// <remarks>
-/// Ports do not count, for a flood has many of one address. The memory is fixed: addresses share buckets by a keyed hash, so that
+/// Ports do not count, for a flood has many of one address, and of an IPv6 address only the network does. The memory is fixed: addresses share buckets by a keyed hash, so that
 /// nobody can aim at another's. Not safe for several threads; each engine has one.
 /// </remarks>
 /// <param name="perSecond">Answers for each address; ten seconds' worth may come at once. 0 for no bound.</param>
@@ -23,7 +23,7 @@ internal sealed class ChallengeBudget(int perSecond, int seed)
     public bool TryTake(InternetAddress source, EngineTime time)
     {
         if (perSecond == 0) return true;
-        ref var paidUntil = ref _paidUntil[(uint)HashCode.Combine(seed, source) % Buckets];
+        ref var paidUntil = ref _paidUntil[(uint)HashCode.Combine(seed, ClientNetwork.Of(source)) % Buckets];
         var now = time.Milliseconds * 1000;
         if (paidUntil - now >= BurstMicroseconds) return false;
         paidUntil = Math.Max(paidUntil, now) + (1_000_000 / perSecond);

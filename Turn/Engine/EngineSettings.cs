@@ -21,12 +21,21 @@ internal sealed record EngineSettings
     /// <summary>Accept channel numbers up to 0x7FFF, as RFC 5766 §11 had them and older clients use.</summary>
     public bool Rfc5766Channels { get; init; }
 
+    /// <summary>Take ADDITIONAL-ADDRESS-FAMILY under its number in the drafts of RFC 8656, too, which older clients use.</summary>
+    public bool DraftAddressFamily { get; init; }
+
     public int MaxPermissions { get; init; } = 1024;
 
     public int MaxChannels { get; init; } = 256;
 
     /// <summary>How long a reserved port waits for its RESERVATION-TOKEN; RFC 8656 §7.2 wants 30 s at least.</summary>
     public TimeSpan ReservationLifetime { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Whether relays can send with DF set; if not, DONT-FRAGMENT is an unknown attribute (RFC 8656 §7.2).</summary>
+    public bool DontFragment { get; init; } = true;
+
+    /// <summary>What each allocation may relay; no bound by default.</summary>
+    public TrafficLimits Traffic { get; init; }
 
     /// <summary>Unauthenticated answers over UDP for each address and second; 0 for no bound.</summary>
     public int ChallengesPerSecond { get; init; }

@@ -41,6 +41,15 @@ internal enum DropReason : byte
     /// <summary>The address has had its share of unauthenticated answers.</summary>
     OverBudget,
 
+    /// <summary>The allocation has relayed as much as it may (Turn:Quotas:PacketsPerSecond, BytesPerSecond).</summary>
+    OverLimit,
+
+    /// <summary>An answer would go to the server itself, to many, or to nobody.</summary>
+    SourceForbidden,
+
+    /// <summary>An exception: a bug, which the log has.</summary>
+    Failed,
+
     /// <summary>The kernel did not take it: its queue is full, or there is no route.</summary>
     NotSent,
 }
@@ -61,6 +70,9 @@ internal readonly record struct Outcome(OutcomeKind Kind)
     /// <summary>The relay to send from (ToPeer).</summary>
     public Relay? Relay { get; private init; }
 
+    /// <summary>The datagram must not be fragmented on its way (ToPeer).</summary>
+    public bool DontFragment { get; private init; }
+
     /// <summary>The peer to send to (ToPeer).</summary>
     public TransportAddress Peer { get; private init; }
 
@@ -80,8 +92,8 @@ internal readonly record struct Outcome(OutcomeKind Kind)
     public static Outcome Reply(int length, StunMethod method, StunError error) =>
         new(OutcomeKind.Reply) { Length = length, Method = method, Error = error };
 
-    public static Outcome ToPeer(Allocation allocation, Relay relay, in TransportAddress peer, int offset, int length) =>
-        new(OutcomeKind.ToPeer) { Allocation = allocation, Relay = relay, Peer = peer, Offset = offset, Length = length };
+    public static Outcome ToPeer(Allocation allocation, Relay relay, in TransportAddress peer, int offset, int length, bool dontFragment) =>
+        new(OutcomeKind.ToPeer) { Allocation = allocation, Relay = relay, Peer = peer, Offset = offset, Length = length, DontFragment = dontFragment };
 
     public static Outcome ToClient(Allocation allocation, int offset, int length) =>
         new(OutcomeKind.ToClient) { Allocation = allocation, Offset = offset, Length = length };

@@ -33,6 +33,11 @@ internal sealed class PeerPolicy(
     /// <summary>127.0.0.0/8 and ::1: allowed when everything runs on one machine.</summary>
     public static readonly AddressRange[] Loopback = Ranges("127.0.0.0/8", "::1/128");
 
+    /// <summary>Whether an address is not one host's: multicast or broadcast.</summary>
+    public static bool IsMulticast(InternetAddress address) => address.Family == StunAddressFamily.IPv4
+        ? address.Bits >> 28 == 0xE || address.Bits == uint.MaxValue
+        : address.Bits >> 120 == 0xFF;
+
     public bool Allows(InternetAddress peer)
     {
         if (TryUnwrap(peer, out var inner) && !Allows(inner)) return false;

@@ -16,6 +16,12 @@ internal abstract class Relay(TransportAddress bound, TransportAddress advertise
     /// <summary>Sends one datagram to a peer. Never waits and never throws.</summary>
     public abstract void Send(in TransportAddress peer, ReadOnlySpan<byte> payload);
 
+    /// <summary>
+    /// The same with DF set in the IPv4 header (RFC 8656 §14). Asked for only where <see cref="EngineSettings.DontFragment"/> says
+    /// that it can be had.
+    /// </summary>
+    public abstract void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload);
+
     /// <summary>Gives the port back.</summary>
     public abstract void Dispose();
 }

@@ -147,7 +147,10 @@ internal sealed partial class TurnEngine
         // 5. to 9. A reservation excludes the attributes that describe a relay; two families exclude each other's attribute.
         var hasEvenPort = request.TryGet(StunAttributeType.EvenPort, out var evenPort);
         var hasFamily = request.Has(StunAttributeType.RequestedAddressFamily);
-        var hasAdditional = request.Has(StunAttributeType.AdditionalAddressFamily);
+        var additional = settings.DraftAddressFamily && request.Has(StunAttributeType.AdditionalAddressFamilyDraft)
+            ? StunAttributeType.AdditionalAddressFamilyDraft
+            : StunAttributeType.AdditionalAddressFamily;
+        var hasAdditional = request.Has(additional);
         if (request.TryGet(StunAttributeType.ReservationToken, out var token))
         {
             if (hasEvenPort || hasFamily || hasAdditional || token.Length != 8) return StunError.BadRequest;
@@ -158,7 +161,7 @@ internal sealed partial class TurnEngine
         if (hasFamily && hasAdditional) return StunError.BadRequest;
         if (hasEvenPort && evenPort.Length != 1) return StunError.BadRequest;
         var reserveNext = hasEvenPort && (evenPort[0] & 0x80) != 0;
-        if (hasAdditional) return ReadBothFamilies(request, hasEvenPort, reserveNext, out relays, out refusedFamily);
+        if (hasAdditional) return ReadBothFamilies(request, additional, hasEvenPort, reserveNext, out relays, out refusedFamily);
 
         var family = StunAddressFamily.IPv4;
         if (hasFamily && !TryReadFamily(request, StunAttributeType.RequestedAddressFamily, out family)) return StunError.AddressFamilyNotSupported;
@@ -169,11 +172,11 @@ internal sealed partial class TurnEngine
 
     /// <summary>ADDITIONAL-ADDRESS-FAMILY asks for IPv6 beside IPv4; one of the two is better than none (RFC 8656 §7.2, 9).</summary>
     private StunError ReadBothFamilies(
-        in StunMessageReader request, bool evenPort, bool reserveNext, out RelayRequest relays, out StunAddressFamily refused)
+        in StunMessageReader request, StunAttributeType attribute, bool evenPort, bool reserveNext, out RelayRequest relays, out StunAddressFamily refused)
     {
         relays = new RelayRequest(settings.RelaysIPv4, settings.RelaysIPv6, evenPort, ReserveNext: false);
         refused = StunAddressFamily.None;
-        if (!TryReadFamily(request, StunAttributeType.AdditionalAddressFamily, out var family)) return StunError.BadRequest;
+        if (!TryReadFamily(request, attribute, out var family)) return StunError.BadRequest;
         if (family != StunAddressFamily.IPv6 || reserveNext) return StunError.BadRequest;
         if (!settings.RelaysIPv4 && !settings.RelaysIPv6) return StunError.InsufficientCapacity;
         if (!settings.RelaysIPv4) refused = StunAddressFamily.IPv4;

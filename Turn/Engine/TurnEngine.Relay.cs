@@ -32,6 +32,8 @@ internal sealed partial class TurnEngine
         var channel = allocation.ChannelTo(peer);
         if (!(channel?.Permission.IsLive(now) ?? allocation.HasPermission(peer.Address, now))) return Outcome.Drop(DropReason.NoPermission);
 
+        if (settings.Traffic.Any && !allocation.ToClient.TryTake(length, settings.Traffic, now)) return Outcome.Drop(DropReason.OverLimit);
+
         allocation.Totals.PacketsToClient++;
         allocation.Totals.BytesToClient += length;
         return channel is not null && channel.IsLive(now)
@@ -78,7 +80,7 @@ internal sealed partial class TurnEngine
 
         // The binding lives for ten minutes, its permission for five: a client must renew it in time to be relayed.
         if (!channel.Permission.IsLive(time.Milliseconds)) return Outcome.Drop(DropReason.NoPermission);
-        return ToPeer(allocation, flow, channel.Peer, ChannelData.HeaderLength, payload.Length);
+        return ToPeer(allocation, flow, channel.Peer, ChannelData.HeaderLength, payload.Length, dontFragment: false, time);
     }
 
     /// <summary>An indication has no answer: whatever is wrong with it, it is dropped (RFC 8656 §11.2).</summary>
@@ -92,16 +94,23 @@ internal sealed partial class TurnEngine
         if (peerPolicy.IsOwn(peer)) return Outcome.Drop(DropReason.PeerForbidden);
 
         indication.Octets.Overlaps(payload, out var offset);
-        return ToPeer(allocation, flow, peer, offset, payload.Length);
+
+        // RFC 8656 §13: between families, and for IPv6, the attribute is ignored.
+        var dontFragment = peer.Address.Family == StunAddressFamily.IPv4
+            && flow.Client.Address.Family == StunAddressFamily.IPv4
+            && indication.Has(StunAttributeType.DontFragment);
+        return ToPeer(allocation, flow, peer, offset, payload.Length, dontFragment, time);
     }
 
-    private Outcome ToPeer(Allocation allocation, in FiveTuple flow, in TransportAddress peer, int offset, int length)
+    private Outcome ToPeer(Allocation allocation, in FiveTuple flow, in TransportAddress peer, int offset, int length, bool dontFragment, EngineTime time)
     {
         if (allocation.RelayFor(peer.Address.Family) is not { } relay || peer.Port == 0) return Outcome.Drop(DropReason.PeerForbidden);
         if (allocation.Mobility is { Next: { } next } mobility && next.FiveTuple == flow) Arrive(allocation, mobility);
+        if (settings.Traffic.Any && !allocation.ToPeers.TryTake(length, settings.Traffic, time.Milliseconds)) return Outcome.Drop(DropReason.OverLimit);
+
         allocation.Totals.PacketsToPeers++;
         allocation.Totals.BytesToPeers += length;
-        return Outcome.ToPeer(allocation, relay, peer, offset, length);
+        return Outcome.ToPeer(allocation, relay, peer, offset, length, dontFragment);
     }
 
     private static Outcome WriteChannelData(Allocation allocation, ushort number, Span<byte> buffer, int length)

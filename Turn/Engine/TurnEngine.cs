@@ -114,7 +114,7 @@ internal sealed partial class TurnEngine(
     /// <summary>Binding needs no credentials (RFC 8489 §12).</summary>
     private Outcome HandleBinding(in StunMessageReader request, in FiveTuple flow, EngineTime time, Span<byte> reply)
     {
-        if (!MayAnswer(flow, time)) return Outcome.Drop(DropReason.OverBudget);
+        if (WhyNotAnswer(flow, time) is not DropReason.None and var reason) return Outcome.Drop(reason);
         if (RefuseUnknownAttributes(request, default, reply, out var refusal)) return refusal;
         var response = new StunMessageWriter(reply, StunMethod.Binding, StunClass.SuccessResponse, request.TransactionId);
         response.WriteXorAddress(StunAttributeType.XorMappedAddress, flow.Client);
@@ -159,8 +159,17 @@ internal sealed partial class TurnEngine(
         return allocation.Credential.Username.SequenceEqual(proof.Credential.Username);
     }
 
-    // Over a stream the client has shown that its address is its own.
-    private bool MayAnswer(in FiveTuple flow, EngineTime time) => flow.IsStream || _challenges.TryTake(flow.Client.Address, time);
+    /// <summary>
+    /// Whether a sender gets an answer that has not shown who it is. Over a stream it has shown at least that its address is its
+    /// own. An answer to one of the server's own addresses might come back for ever.
+    /// </summary>
+    private DropReason WhyNotAnswer(in FiveTuple flow, EngineTime time)
+    {
+        if (flow.IsStream) return DropReason.None;
+        var client = flow.Client;
+        if (client.Port == 0 || client == flow.Server || PeerPolicy.IsMulticast(client.Address) || peerPolicy.IsOwn(client)) return DropReason.SourceForbidden;
+        return _challenges.TryTake(client.Address, time) ? DropReason.None : DropReason.OverBudget;
+    }
 
     private Allocation? Find(in FiveTuple flow, EngineTime time)
     {
@@ -195,14 +204,18 @@ internal sealed partial class TurnEngine(
         return count > 0;
     }
 
-    private bool IsUnderstood(StunAttributeType type) =>
-        type == StunAttributeType.AccessToken ? authenticator.AcceptsTokens : Understood.Contains(type);
+    private bool IsUnderstood(StunAttributeType type) => type switch
+    {
+        StunAttributeType.AccessToken => authenticator.AcceptsTokens,
+        StunAttributeType.DontFragment => settings.DontFragment,
+        _ => Understood.Contains(type),
+    };
 
-    private static bool HasUnknownRequiredAttribute(in StunMessageReader indication)
+    private bool HasUnknownRequiredAttribute(in StunMessageReader indication)
     {
         foreach (var attribute in indication)
         {
-            if (attribute.Type.IsComprehensionRequired() && !Understood.Contains(attribute.Type)) return true;
+            if (attribute.Type.IsComprehensionRequired() && !IsUnderstood(attribute.Type)) return true;
         }
 
         return false;
@@ -211,7 +224,7 @@ internal sealed partial class TurnEngine(
     /// <summary>An answer to a request whose sender is unknown: it carries no integrity (RFC 8489 §9.2.4).</summary>
     private Outcome Challenge(in StunMessageReader request, in FiveTuple flow, StunError error, EngineTime time, Span<byte> reply)
     {
-        if (!MayAnswer(flow, time)) return Outcome.Drop(DropReason.OverBudget);
+        if (WhyNotAnswer(flow, time) is not DropReason.None and var reason) return Outcome.Drop(reason);
         var response = new StunMessageWriter(reply, request.Method, StunClass.ErrorResponse, request.TransactionId);
         response.WriteErrorCode(error);
         if (error is StunError.Unauthenticated or StunError.StaleNonce) authenticator.WriteChallenge(ref response, flow, time);

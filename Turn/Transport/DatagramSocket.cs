@@ -22,6 +22,7 @@ internal sealed class DatagramSocket : IDisposable
     [ThreadStatic]
     private static SocketAddress? _destinationIPv6;
 
+    private readonly Lock _fragmentation = new();
     private readonly Socket _socket;
     private readonly AddressFamily _family;
 
@@ -38,6 +39,9 @@ internal sealed class DatagramSocket : IDisposable
             _socket.SendBufferSize = BufferSize;
             if (OperatingSystem.IsWindows()) _socket.IOControl(UdpConnectionReset, [0, 0, 0, 0], null);
             if (sharesPort) _socket.SetRawSocketOption(Linux.Libc.LevelSocket, Linux.Libc.ReusePort, [1, 0, 0, 0]);
+
+            // RFC 8656 §14: DF is 0 unless a client asks for 1; Linux would set it to 1 for whatever fits the path as it knows it.
+            if (_family == AddressFamily.InterNetwork && CanForbidFragments) _socket.DontFragment = false;
             _socket.Bind(endpoint);
         }
         catch
@@ -51,6 +55,9 @@ internal sealed class DatagramSocket : IDisposable
     public void SetOption(int level, int name, int value) => _socket.SetRawSocketOption(level, name, BitConverter.GetBytes(value));
 
     public int Descriptor => (int)_socket.SafeHandle.DangerousGetHandle();
+
+    /// <summary>Whether DF can be chosen for IPv4 on this system.</summary>
+    public static bool CanForbidFragments { get; } = TryForbidFragments();
 
     private SocketAddress Destination => _family == AddressFamily.InterNetworkV6
         ? _destinationIPv6 ??= SocketAddresses.Create(_family)
@@ -100,5 +107,41 @@ internal sealed class DatagramSocket : IDisposable
         }
     }
 
+    /// <summary>
+    /// The same with DF set in the IPv4 header. Systems have an option of the socket for it and none of the single datagram, so it
+    /// costs two more calls, and a datagram that another thread sends meanwhile may have DF, too.
+    /// </summary>
+    public bool SendUnfragmented(in TransportAddress destination, ReadOnlySpan<byte> payload)
+    {
+        lock (_fragmentation)
+        {
+            try
+            {
+                _socket.DontFragment = true;
+                var sent = Send(destination, payload);
+                _socket.DontFragment = false;
+                return sent;
+            }
+            catch (Exception error) when (error is SocketException or ObjectDisposedException)
+            {
+                return false;
+            }
+        }
+    }
+
     public void Dispose() => _socket.Dispose();
+
+    private static bool TryForbidFragments()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        try
+        {
+            socket.DontFragment = true;
+            return true;
+        }
+        catch (Exception error) when (error is SocketException or PlatformNotSupportedException)
+        {
+            return false;
+        }
+    }
 }

@@ -30,6 +30,8 @@ internal sealed class RelaySocket : Relay
 
     public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload) => _socket.Send(peer, payload);
 
+    public override void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload) => _socket.SendUnfragmented(peer, payload);
+
     public override void Dispose()
     {
         if (Interlocked.Exchange(ref _closed, 1) != 0) return;

@@ -65,6 +65,10 @@ internal sealed partial class TurnServer(
             CloseWhatEnded();
             switch (outcome.Kind)
             {
+                case OutcomeKind.ToPeer when outcome.DontFragment:
+                    outcome.Relay!.SendUnfragmented(outcome.Peer, packet.Slice(outcome.Offset, outcome.Length));
+                    _toPeers.Count(outcome.Length);
+                    return false;
                 case OutcomeKind.ToPeer:
                     _toPeers.Count(outcome.Length);
                     return true;
@@ -86,7 +90,7 @@ internal sealed partial class TurnServer(
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             // One packet must not end the service of all others.
-            LogPacketFailed(error);
+            Failed(error);
             return false;
         }
     }
@@ -128,25 +132,38 @@ internal sealed partial class TurnServer(
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
-            LogPacketFailed(error);
+            Failed(error);
             return false;
         }
+    }
+
+    private void Failed(Exception error)
+    {
+        metrics.CountDrops(DropReason.Failed, 1);
+        LogPacketFailed(error);
     }
 
     /// <summary>Tells a client what the network said about a datagram of its relay.</summary>
     public void ReceiveIcmp(Allocation allocation, in TransportAddress peer, IcmpError error)
     {
         var reply = ReplyBuffer;
-        Outcome outcome;
-        ClientFlow client;
-        lock (_gate)
+        try
         {
-            outcome = engine.HandleIcmp(allocation, peer, error, Now, reply);
-            client = allocation.Client;
-        }
+            Outcome outcome;
+            ClientFlow client;
+            lock (_gate)
+            {
+                outcome = engine.HandleIcmp(allocation, peer, error, Now, reply);
+                client = allocation.Client;
+            }
 
-        if (outcome.Kind == OutcomeKind.ToClient) client.Send(reply[..outcome.Length]);
-        else metrics.CountDrops(outcome.DropReason, 1);
+            if (outcome.Kind == OutcomeKind.ToClient) client.Send(reply[..outcome.Length]);
+            else metrics.CountDrops(outcome.DropReason, 1);
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            Failed(failure);
+        }
     }
 
     public int AllocationCount => engine.AllocationCount;
@@ -210,11 +227,15 @@ internal sealed partial class TurnServer(
     {
         if (admitted.Error != StunError.None) return new AllocationDecision(admitted.Error);
         var decision = pending.Reserved is { } reserved
-            ? new AllocationDecision(StunError.None, reserved)
+            ? Reserved(reserved)
             : relays.Bind(pending.Relays, Transport);
         if (decision.Error != StunError.None) admitted.Lease?.Dispose();
         return decision with { Lease = admitted.Lease };
     }
+
+    private static AllocationDecision Reserved(Relay relay) => relay.Bound.Address.Family == StunAddressFamily.IPv6
+        ? new AllocationDecision(StunError.None, IPv6: relay)
+        : new AllocationDecision(StunError.None, IPv4: relay);
 
     private void Answer(PendingAllocation pending, AllocationDecision decision, Activity? activity)
     {

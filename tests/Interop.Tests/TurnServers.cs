@@ -18,9 +18,17 @@ public sealed class TurnServers : IAsyncDisposable
         {
             if (_servers.TryGetValue(transport, out var server)) return server;
 
-            // Debian's client binds channels up to 0x7FFF, as RFC 5766 had them.
+            // Debian's client binds channels up to 0x7FFF, as RFC 5766 had them, and asks for two families by the number of the drafts.
             return _servers[transport] = await TurnServerProcess.StartAsync(
-                [.. CoturnKeys.Settings, ("Turn__Transport", transport), ("Turn__Rfc5766Channels", "true")]);
+            [
+                .. CoturnKeys.Settings,
+                ("Turn__Transport", transport),
+                ("Turn__Workers", "2"),
+                ("Turn__ListenAddress", "127.0.0.1,::1"),
+                ("Turn__Rfc5766Channels", "true"),
+                ("Turn__DraftAddressFamily", "true"),
+                ("Turn__Mobility", "true"),
+            ]);
         }
         finally
         {

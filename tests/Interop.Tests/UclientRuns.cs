@@ -19,7 +19,7 @@ public abstract class UclientRuns(TurnServers servers) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _peer = Process.Start(new ProcessStartInfo(
-            Tools.Require("turnutils_peer", "coturn"), ["-L", "127.0.0.1", "-p", _peerPort.ToString(CultureInfo.InvariantCulture)])
+            Tools.Require("turnutils_peer", "coturn"), ["-L", "127.0.0.1", "-L", "::1", "-p", _peerPort.ToString(CultureInfo.InvariantCulture)])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

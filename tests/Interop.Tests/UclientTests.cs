@@ -14,10 +14,17 @@ public sealed class UclientOnEpollTests(TurnServers servers) : UclientRuns(serve
     [InlineData("-s -t")]
     [InlineData("-s -D")]
     [InlineData("-B")]
-    [InlineData("-G")]
+    [InlineData("-G -g")]
+    [InlineData("-M")]
+    [InlineData("-x -e ::1")]
+    [InlineData("-Z -e ::1")]
     [InlineData("-y -m 20")]
     [Requirement("RFC8656-5")]
     [Requirement("RFC8656-7.2-8")]
+    [Requirement("TURN-B9")]
+    [Requirement("TURN-B12")]
+    [Requirement("TURN-B14")]
+    [Requirement("TURN-D3")]
     public async Task WithAPassword_NothingIsLost(string options) =>
         await AssertNothingIsLostAsync("Epoll", ["-u", "u", "-w", "p", .. Split(options)]);
 
@@ -35,8 +42,16 @@ public sealed class UclientOnPortableTests(TurnServers servers) : UclientRuns(se
     [InlineData("-y -c")]
     [InlineData("-t")]
     [InlineData("-B")]
+    [InlineData("-G -g")]
+    [InlineData("-M")]
+    [InlineData("-x -e ::1")]
+    [InlineData("-Z -e ::1")]
     [Requirement("RFC8656-5")]
     [Requirement("RFC8656-7.2-8")]
+    [Requirement("TURN-B9")]
+    [Requirement("TURN-B12")]
+    [Requirement("TURN-B14")]
+    [Requirement("TURN-D3")]
     public async Task WithAPassword_NothingIsLost(string options) =>
         await AssertNothingIsLostAsync("Portable", ["-u", "u", "-w", "p", .. Split(options)]);
 }
@@ -52,11 +67,14 @@ public sealed class UclientWithTokensTests(TurnServers servers) : UclientRuns(se
     [InlineData("Epoll", "-s -y -c")]
     [InlineData("Epoll", "-s -m 10")]
     [InlineData("Epoll", "-y -c")]
+    [InlineData("Epoll", "-M")]
+    [InlineData("Epoll", "-s -M")]
     [InlineData("Portable", "-s")]
     [InlineData("Portable", "-s -t")]
     [InlineData("Portable", "-s -y -c")]
     [Requirement("RFC7635-7")]
     [Requirement("RFC7635-9")]
+    [Requirement("TURN-D3")]
     public async Task WithTokens_NothingIsLost(string transport, string options)
     {
         var library = await FullHmacKeyAsync();

@@ -40,6 +40,8 @@ public sealed class SettingsTests
     [InlineData("Turn:AllowedPeers:0", "everything", "Turn:AllowedPeers: 'everything' is no range such as 10.1.0.0/16")]
     [InlineData("Turn:StaticUsers:0:Name", "alice", "Turn:StaticUsers:0 needs a Name and a Password")]
     [InlineData("Turn:Quotas:Total", "0", "Turn:Quotas:Total must be at least 1")]
+    [InlineData("Turn:Quotas:PacketsPerSecond", "-1", "Turn:Quotas:PacketsPerSecond must be 0 (no bound) or more")]
+    [InlineData("Turn:Quotas:BytesPerSecond", "-1", "Turn:Quotas:BytesPerSecond must be 0 (no bound) or more")]
     [Requirement("ABUSE-84")]
     public void WrongValue_IsNamedWithWhatIsExpected(string setting, string value, string message)
     {

@@ -46,6 +46,9 @@ internal sealed class EpollRelay : Relay
     public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload) =>
         _ = _socket.Send(peer, payload) || _socket.Send(peer, payload);
 
+    public override void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload) =>
+        _ = _socket.SendUnfragmented(peer, payload) || _socket.SendUnfragmented(peer, payload);
+
     public override void Dispose()
     {
         if (_closed) return;

@@ -36,6 +36,22 @@ public sealed class QuotaTests
 
     [Fact]
     [Requirement("TURN-B33")]
+    public void AddressesOfOneIPv6Network_CountTogether_ThoseOfIPv4DoNot()
+    {
+        var quotas = new AllocationQuotas(new QuotaSettings { PerClientAddress = 1 });
+        var one = quotas.TryTake(InternetAddress.Parse("2001:db8:1:2::1"), null);
+        Assert.NotNull(one);
+        Assert.Null(quotas.TryTake(InternetAddress.Parse("2001:db8:1:2:ffff:ffff:ffff:ffff"), null));
+        Assert.NotNull(quotas.TryTake(InternetAddress.Parse("2001:db8:1:3::1"), null));
+        Assert.NotNull(quotas.TryTake(First, null));
+        Assert.NotNull(quotas.TryTake(Second, null));
+
+        one.Dispose();
+        Assert.NotNull(quotas.TryTake(InternetAddress.Parse("2001:db8:1:2::2"), null));
+    }
+
+    [Fact]
+    [Requirement("TURN-B33")]
     public void UserQuota_CountsTokensOfOneUserTogether()
     {
         var quotas = new AllocationQuotas(new QuotaSettings { PerUser = 1 });

@@ -167,6 +167,18 @@ public sealed class AllocateTests
     }
 
     [Theory]
+    [InlineData(false, 1)]
+    [InlineData(true, 2)]
+    [Requirement("TURN-B14")]
+    public void AdditionalFamilyUnderTheDraftsNumber_IsTakenWhereTheSwitchSaysSo(bool isAccepted, int relays)
+    {
+        var bench = new EngineBench(new EngineSettings { RelaysIPv6 = true, DraftAddressFamily = isAccepted });
+        var answer = bench.NewClient().Allocate(Asking((StunAttributeType)0x8032, [2, 0, 0, 0]));
+
+        Assert.Equal(relays, answer.Addresses(StunAttributeType.XorRelayedAddress).Count);
+    }
+
+    [Theory]
     [InlineData(true, true, false, false)]
     [InlineData(false, true, true, false)]
     [InlineData(false, true, false, true)]

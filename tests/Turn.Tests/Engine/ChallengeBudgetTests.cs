@@ -40,6 +40,20 @@ public sealed class ChallengeBudgetTests
 
     [Fact]
     [Requirement("ABUSE-30")]
+    public void FloodFromManyAddressesOfOneIPv6Network_GetsOneShare()
+    {
+        var network = InternetAddress.Parse("2001:db8:1:2::").Bits;
+        var challenged = Enumerable.Range(1, 1000).Count(i =>
+        {
+            var flow = _bench.NewFlow() with { Client = new TransportAddress(InternetAddress.FromIPv6(network + (UInt128)i), 5000) };
+            return _bench.Send(TestClient.Plain(StunMethod.Allocate), flow) is not null;
+        });
+
+        Assert.InRange(challenged, 90, 100);
+    }
+
+    [Fact]
+    [Requirement("ABUSE-30")]
     public void AHundredThousandSources_LeaveNothingBehind()
     {
         var request = TestClient.Plain(StunMethod.Allocate);

@@ -1,6 +1,7 @@
 using CsCheck;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Authorization;
 using WebRtcIms.Turn.Engine;
 
 namespace WebRtcIms.Turn.Tests.Engine;
@@ -15,7 +16,9 @@ public sealed class InvariantTests
         Allocate,
         AllocateEven,
         AllocateBoth,
+        AllocateMobile,
         UseReservation,
+        Move,
         Refresh,
         Delete,
         Permit,
@@ -36,16 +39,22 @@ public sealed class InvariantTests
     [Requirement("ABUSE-55")]
     [Requirement("ABUSE-67")]
     [Requirement("TURN-B5")]
+    [Requirement("TURN-D3")]
     public void AnyHistory_LeaksNoRelay_AndRelaysOnlyUnderAPermission() => Histories.Sample(
         history =>
         {
-            var bench = new EngineBench();
+            var mobile = new MobileAllocations(new MobilityTickets(new byte[32]));
+            var bench = new EngineBench(mobile: mobile);
             var clients = Enumerable.Range(0, Clients).Select(i => bench.NewClient(transport: i == 0 ? ClientTransport.Tcp : ClientTransport.Udp)).ToList();
             var permitted = new long[Clients];
             var reservation = new byte[8];
+            var tickets = new byte[Clients][];
             foreach (var (act, index, octets) in history)
             {
-                Apply(bench, clients[index], index, act, octets, permitted, ref reservation);
+                if (act == Act.AllocateMobile && clients[index].TryAllocate(TestClient.Asking(StunAttributeType.MobilityTicket)) is { IsSuccess: true } answer)
+                    (tickets[index], permitted[index]) = (answer.Value(StunAttributeType.MobilityTicket), 0);
+                else if (act == Act.Move) Move(bench, clients, index, tickets);
+                else Apply(bench, clients[index], index, act, octets, permitted, ref reservation);
                 bench.Sweep();
                 AssertRelaysMatchAllocations(bench, clients);
             }
@@ -53,6 +62,7 @@ public sealed class InvariantTests
             bench.Engine.EndAll();
             bench.CloseWhatEnded();
             Assert.All(bench.Relays, relay => Assert.Equal(1, relay.Closed));
+            Assert.Equal((0, 0), (mobile.Count, mobile.FlowCount));
         },
         iter: 3000);
 
@@ -102,6 +112,16 @@ public sealed class InvariantTests
         {
             if (outcome.Kind == OutcomeKind.ToPeer) Assert.True(bench.Time.Milliseconds < permitted[index]);
         }
+    }
+
+    private static void Move(EngineBench bench, List<TestClient> clients, int index, byte[][] tickets)
+    {
+        var moved = new TestClient(bench, bench.NewFlow(), clients[index].Credential);
+        var answer = moved.Request(
+            StunMethod.Refresh, (ref StunMessageWriter request) => request.Write(StunAttributeType.MobilityTicket, tickets[index] ?? []));
+        if (answer?.IsSuccess != true) return;
+        tickets[index] = answer.Value(StunAttributeType.MobilityTicket);
+        clients[index] = moved;
     }
 
     private static void AssertRelaysMatchAllocations(EngineBench bench, List<TestClient> clients)

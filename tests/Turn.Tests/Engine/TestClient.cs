@@ -123,6 +123,13 @@ internal sealed class TestClient(EngineBench bench, FiveTuple flow, TestCredenti
         return bench.Route(message, Flow);
     }
 
+    /// <summary>An Allocate for a relay of UDP, with one attribute more.</summary>
+    public static Attributes Asking(StunAttributeType type, params byte[] value) => (ref StunMessageWriter request) =>
+    {
+        Transport(ref request);
+        request.Write(type, value);
+    };
+
     public static byte[] Plain(StunMethod method, Attributes? attributes = null, StunClass @class = StunClass.Request)
     {
         var request = new StunMessageWriter(new byte[2048], method, @class, NewTransaction());

@@ -1,0 +1,67 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Authorization;
+using WebRtcIms.Turn.Caching;
+using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Turn.Transport;
+
+namespace WebRtcIms.Turn.Tests.Transport;
+
+/// <summary>The engine's host.</summary>
+public sealed class TurnServerTests
+{
+    [Fact]
+    [Requirement("ABUSE-83")]
+    public void ExceptionInOnePacket_IsCounted_AndTheNextIsHandled()
+    {
+        using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        var factory = services.GetRequiredService<IMeterFactory>();
+        List<string?> drops = [];
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (instrument.Meter.Scope == factory && instrument.Name == "turn.relay.drops") self.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, _, tags, _) => drops.Add((string?)tags[0].Value));
+        listener.Start();
+
+        var bench = new EngineBench();
+        var settings = new TurnSettings();
+        var server = new TurnServer(
+            bench.Engine,
+            new RelaySockets(settings, new Random(1)),
+            new AllocationAdmission(new AllocationQuotas(settings.Quotas), new ReplayCache(), null, settings, TimeProvider.System),
+            new TurnMetrics(factory),
+            TimeProvider.System,
+            NullLogger<TurnServer>.Instance);
+        var path = new BrokenPath();
+        var request = TestClient.Plain(StunMethod.Binding);
+
+        server.Receive(request, bench.NewFlow(), path);
+        Assert.Equal(["Failed"], drops);
+        path.IsBroken = false;
+        server.Receive(request, bench.NewFlow(), path);
+
+        Assert.Equal(1, path.Sent);
+        Assert.Single(drops);
+    }
+
+    private sealed class BrokenPath : ClientPath
+    {
+        public bool IsBroken { get; set; } = true;
+
+        public int Sent { get; private set; }
+
+        public override void Send(in TransportAddress client, ReadOnlySpan<byte> message)
+        {
+            if (IsBroken) throw new InvalidOperationException("broken on purpose");
+            Sent++;
+        }
+    }
+}
