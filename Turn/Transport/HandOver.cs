@@ -8,13 +8,18 @@ namespace WebRtcIms.Turn.Transport;
 /// Packets that reached one worker and belong to another, because their client has moved (RFC 8016). They are copied into a
 /// queue with an end and taken from it in order by one task, so no worker ever waits for the gate of another.
 /// </summary>
-internal sealed class HandOver
+/// <param name="onDropped">Called for each packet that found the queue full.</param>
+internal sealed class HandOver(Action onDropped)
 {
     private const int MaxQueued = 1024;
 
     private readonly Channel<Packet> _queue = Channel.CreateBounded<Packet>(
         new BoundedChannelOptions(MaxQueued) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true },
-        dropped => ArrayPool<byte>.Shared.Return(dropped.Octets));
+        dropped =>
+        {
+            ArrayPool<byte>.Shared.Return(dropped.Octets);
+            onDropped();
+        });
 
     public delegate void Receiver(ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path);
 

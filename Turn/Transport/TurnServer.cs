@@ -31,7 +31,7 @@ internal sealed partial class TurnServer(
     public IRelayTransport Transport { get; set; } = null!;
 
     /// <summary>What takes the packets of this server's allocations that reach another worker (RFC 8016).</summary>
-    public HandOver HandOver { get; } = new();
+    public HandOver HandOver { get; } = new(() => metrics.CountDrops(DropReason.Busy, 1));
 
     /// <summary>All servers of this process by the number of their engine; set before the first packet.</summary>
     public IReadOnlyList<TurnServer> Workers { get; set; } = [];

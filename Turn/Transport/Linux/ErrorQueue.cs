@@ -13,6 +13,7 @@ internal sealed unsafe class ErrorQueue : IDisposable
     private const int PayloadRoom = 64;
     private const int ControlRoom = 512;
     private const int ControlHeader = 16;
+    private const byte OriginLocal = 1;
     private const byte OriginIcmp = 2;
     private const byte OriginIcmpv6 = 3;
 
@@ -52,6 +53,9 @@ internal sealed unsafe class ErrorQueue : IDisposable
             if ((level, type) is (Libc.LevelIPv4, Libc.ReceiveErrorsIPv4) or (Libc.LevelIPv6, Libc.ReceiveErrorsIPv6))
             {
                 var extended = _control + offset + ControlHeader;
+
+                // A datagram with DF that is longer than the path takes, as the kernel knows from an earlier "fragmentation needed".
+                if (extended[4] == OriginLocal && *(uint*)extended == Libc.MessageTooLong) error = new IcmpError(3, 4, *(uint*)(extended + 8));
                 if (extended[4] is OriginIcmp or OriginIcmpv6) error = new IcmpError(extended[5], extended[6], *(uint*)(extended + 8));
             }
 

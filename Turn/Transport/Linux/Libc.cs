@@ -27,6 +27,7 @@ internal static unsafe partial class Libc
     public const int Interrupted = 4;
     public const int InputOutput = 5;
     public const int Invalid = 22;
+    public const int MessageTooLong = 90;
 
     /// <summary>epoll_event is packed on x86-64 alone, so its data stands at 4 there and at 8 elsewhere.</summary>
     public static readonly int EpollEventLength = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
