@@ -64,7 +64,8 @@ internal sealed class SipServer(
                 return;
         }
 
-        if (transactions.Count >= settings.Limits.Transactions)
+        // What belongs to a call that is up is the last to be refused: to end it is what helps.
+        if (transactions.Count >= (request.IsInDialog ? 2 : 1) * settings.Limits.Transactions)
         {
             telemetry.Dropped("overload");
             flow.Send(Overload(request, "overload"));

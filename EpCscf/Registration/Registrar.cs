@@ -83,7 +83,9 @@ internal sealed partial class Registrar(
 
         if (contacts is not [var only] || NameAddress.Parse(only) is not { Uri: not null } contact || contact.UriText.Length > MaxContactLength)
             return Refuse(request, 400, "Bad Request: send one Contact with a SIP URI");
-        var (instance, regId) = (contact.Parameters["+sip.instance"], contact.Parameters["reg-id"]);
+        // RFC 5626 §6: a reg-id without an instance means nothing.
+        var instance = contact.Parameters["+sip.instance"];
+        var regId = instance is null ? null : contact.Parameters["reg-id"];
         if (instance?.Length > MaxContactLength || regId?.Length > 10) return Refuse(request, 400, "Bad Request: +sip.instance or reg-id is too long");
 
         var id = names.Binding(subscriber.Impi, contact.UriText, instance, regId);

@@ -83,7 +83,7 @@ internal sealed class ProxiedRequest(ServerTransaction server, BindingId sender,
         }
 
         if (_branches.Exists(other => other.Final is null)) return;
-        if (!Server.IsAnswered) Forward(Best());
+        if (!Server.IsAnswered) Forward(Best() is var best && best.StatusCode == 503 ? Server.Request.Answer(500, "Server Internal Error", SipRequest.NewTag()) : best);
         Ended?.Invoke();
     }
 
@@ -105,7 +105,7 @@ internal sealed class ProxiedRequest(ServerTransaction server, BindingId sender,
             401 or 407 or 415 or 420 or 484 => 4_000,
             // "Not here" and "no answer" say less than "busy" or "no".
             408 or 480 or 481 or 487 => 4_900,
-            // §16.7 step 6: a 503 would speak of this server.
+            // §16.7 step 6: a 503 would speak of this server, so the caller gets 500 when there is nothing else.
             503 => 5_999,
             var code => (code / 100 * 1000) + (code % 100),
         })!;

@@ -14,6 +14,9 @@ internal static partial class SipEndpoint
     private static readonly TimeSpan PingInterval = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan RegistrationTimeout = TimeSpan.FromSeconds(30);
 
+    // A call must be possible to end when the registration could not be renewed; not for ever.
+    private static readonly TimeSpan ExpiredTimeout = TimeSpan.FromHours(1);
+
     public static void MapSip(this WebApplication app)
     {
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = PingInterval, KeepAliveTimeout = PingInterval });
@@ -36,7 +39,7 @@ internal static partial class SipEndpoint
         using var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext { SubProtocol = Subprotocol, DangerousEnableCompression = false });
         var flow = new Flow(socket, settings, time);
         flows.Add(flow);
-        using var timeout = time.CreateTimer(_ => CloseUnregistered(flow), null, RegistrationTimeout, Timeout.InfiniteTimeSpan);
+        using var timeout = time.CreateTimer(_ => CloseUnregistered(flow, time.GetUtcNow()), null, RegistrationTimeout, RegistrationTimeout);
         try
         {
             await flow.RunAsync(octets => HandleAsync(server, flow, octets, logger));
@@ -61,9 +64,9 @@ internal static partial class SipEndpoint
         }
     }
 
-    private static void CloseUnregistered(Flow flow)
+    private static void CloseUnregistered(Flow flow, DateTimeOffset now)
     {
-        if (flow.Registration is null) flow.Close(CloseCode.NotRegistered, "not registered in time");
+        if (flow.Registration is not { } registration || registration.Binding.ExpiresAt + ExpiredTimeout < now) flow.Close(CloseCode.NotRegistered, "not registered");
     }
 
     private static (int Status, string Text)? Refusal(HttpContext context, Flows flows, EpCscfSettings settings)

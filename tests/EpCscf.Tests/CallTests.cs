@@ -176,6 +176,59 @@ public sealed class CallTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("RFC3261-16.7-5")]
+    public async Task TwoPagesAnswerAtOnce_BothAnswersReachTheCaller()
+    {
+        await using var second = await _app.RegisterAsync("bob");
+        await _alice.SendAsync(_alice.Invite("sip:bob@ims.example"));
+        await _alice.ExpectAsync("SIP/2.0 100");
+        var (first, other) = (await _bob.ExpectAsync("INVITE"), await second.ExpectAsync("INVITE"));
+        await _bob.AnswerAsync(first, 200, "OK", "b1");
+        var ok = await _alice.ExpectAsync("SIP/2.0 200");
+        await second.AnswerAsync(other, 200, "OK", "b2");
+        var late = await _alice.ExpectAsync("SIP/2.0 200");
+        Assert.EndsWith(";tag=b2", late["To"]);
+
+        // As JsSIP does: the first is taken, the other ended.
+        await _alice.SendAsync(_alice.InDialog("ACK", ok));
+        await _alice.SendAsync(_alice.InDialog("ACK", late));
+        await _alice.SendAsync(_alice.InDialog("BYE", late));
+        await _bob.ExpectAsync("ACK");
+        await second.ExpectAsync("ACK");
+        await second.AnswerAsync(await second.ExpectAsync("BYE"), 200, "OK");
+        await _alice.ExpectAsync("SIP/2.0 200");
+    }
+
+    [Fact]
+    [Requirement("RFC3262-4")]
+    public async Task ReliableProvisionalAnswer_AndItsPrack_PassThrough()
+    {
+        await _alice.SendAsync(_alice.Invite("sip:bob@ims.example", "Require: 100rel\r\n"));
+        await _alice.ExpectAsync("SIP/2.0 100");
+        var invite = await _bob.ExpectAsync("INVITE");
+        Assert.Equal("100rel", invite["Require"]);
+        await _bob.AnswerAsync(invite, 183, "Session Progress", extra: "Require: 100rel\r\nRSeq: 988789\r\n");
+        var progress = await _alice.ExpectAsync("SIP/2.0 183");
+        Assert.Equal(("100rel", "988789"), (progress["Require"], progress["RSeq"]));
+
+        await _alice.SendAsync(_alice.InDialog("PRACK", progress, extra: "RAck: 988789 1 INVITE\r\n"));
+        var prack = await _bob.ExpectAsync("PRACK");
+        Assert.Equal("988789 1 INVITE", prack["RAck"]);
+        await _bob.AnswerAsync(prack, 200, "OK");
+        Assert.EndsWith("PRACK", (await _alice.ExpectAsync("SIP/2.0 200"))["CSeq"]);
+    }
+
+    [Fact]
+    [Requirement("RFC3261-16.7-6")]
+    public async Task OnlyAnswerIs503_CallerGets500_SinceThisServerIsWell()
+    {
+        await _alice.SendAsync(_alice.Invite("sip:bob@ims.example"));
+        await _alice.ExpectAsync("SIP/2.0 100");
+        await _bob.AnswerAsync(await _bob.ExpectAsync("INVITE"), 503, "Service Unavailable", extra: "Retry-After: 3600\r\n");
+        Assert.False((await _alice.ExpectAsync("SIP/2.0 500")).Has("Retry-After"));
+    }
+
+    [Fact]
     [Requirement("RFC3261-16.7-6")]
     public async Task AllPagesRefuse_TheBestAnswerWins()
     {

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
+using StackExchange.Redis;
 using WebRtcIms.Ims.Tokens;
 using WebRtcIms.Tests.Common;
 
@@ -57,6 +58,9 @@ internal sealed class EpCscfApp : WebApplicationFactory<Program>
     /// <summary>When set, time stands still but for <c>Advance</c>.</summary>
     public FakeTimeProvider? Time { get; init; }
 
+    /// <summary>When set, Redis is waited for as long as a busy machine of many tests needs.</summary>
+    public ConfigurationOptions? PatientRedis { get; init; }
+
     public LogRecorder Logs { get; } = new();
 
     /// <summary>Spans of this process; filter by trace id, since tests run side by side.</summary>
@@ -68,10 +72,23 @@ internal sealed class EpCscfApp : WebApplicationFactory<Program>
     {
         var app = new EpCscfApp { Time = time };
         foreach (var (key, value) in settings) app.With(key, value);
+        return app.Listen();
+    }
+
+    /// <summary>One of several that share a Redis.</summary>
+    public static EpCscfApp StartReplica(RedisServer redis, FakeTimeProvider time)
+    {
+        var app = new EpCscfApp { Time = time, PatientRedis = new() { EndPoints = { redis.Address }, AsyncTimeout = 10_000, SyncTimeout = 10_000 } };
+        app.With("ConnectionStrings:redis", redis.Address);
+        return app.Listen();
+    }
+
+    private EpCscfApp Listen()
+    {
         // With a port given to it, the factory sets the address after the program may have started.
-        app.UseKestrel();
-        app.StartServer();
-        return app;
+        UseKestrel();
+        StartServer();
+        return this;
     }
 
     /// <summary>A token as the WAF makes it.</summary>
@@ -115,6 +132,7 @@ internal sealed class EpCscfApp : WebApplicationFactory<Program>
         builder.ConfigureServices(services =>
         {
             if (Time is not null) services.AddSingleton<TimeProvider>(Time);
+            if (PatientRedis is not null) services.AddSingleton<IConnectionMultiplexer>(_ => ConnectionMultiplexer.Connect(PatientRedis));
         });
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.WebSockets;
 using System.Text;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Tests.Common;
 
@@ -135,8 +136,40 @@ public sealed class LimitTests
         var refusal = await bob.AskAsync(bob.Invite("sip:alice@ims.example"));
         Assert.Equal(("SIP/2.0 503 Service Unavailable: overload", "5"), (refusal.StartLine, refusal["Retry-After"]));
         await bob.AnswerAsync(invite, 200, "OK");
-        await alice.SendAsync(alice.InDialog("ACK", await alice.ExpectAsync("SIP/2.0 200")));
+        var ok = await alice.ExpectAsync("SIP/2.0 200");
+        await alice.SendAsync(alice.InDialog("ACK", ok));
         await bob.ExpectAsync("ACK");
+        Assert.Equal(2, app.Service<Transactions.TransactionTable>().Count);
+        await alice.SendAsync(alice.InDialog("BYE", ok));
+        await bob.AnswerAsync(await bob.ExpectAsync("BYE"), 200, "OK");
+        await alice.ExpectAsync("SIP/2.0 200");
+    }
+
+    [Fact]
+    public async Task PageThatIsNotRegisteredAnyMore_IsDisconnectedInTheEnd()
+    {
+        await using var app = EpCscfApp.Start(_time);
+        await using var gone = await app.RegisterAsync("alice");
+        await using var expired = await app.RegisterAsync("bob");
+        Assert.StartsWith("SIP/2.0 200", (await gone.RegisterAsync(app.Token("alice"), expires: 0)).StartLine);
+        _time.Advance(TimeSpan.FromSeconds(31));
+        await gone.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        Assert.Equal(4401, (int?)gone.Socket.CloseStatus);
+
+        _time.Advance(TimeSpan.FromMinutes(60));
+        await expired.AssertNothingAsync();
+        _time.Advance(TimeSpan.FromMinutes(11));
+        await expired.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task ServerStops_PagesAreToldWith1001()
+    {
+        await using var app = EpCscfApp.Start();
+        await using var alice = await app.RegisterAsync("alice");
+        app.Service<IHostApplicationLifetime>().StopApplication();
+        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        Assert.Equal(WebSocketCloseStatus.EndpointUnavailable, alice.Socket.CloseStatus);
     }
 
     [Fact]

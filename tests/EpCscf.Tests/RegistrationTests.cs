@@ -11,6 +11,17 @@ public sealed class RegistrationTests
 
     [Fact]
     [Requirement("RFC5626-6")]
+    public async Task RegIdWithoutAnInstance_MeansNothing()
+    {
+        await using var app = EpCscfApp.Start();
+        await using var alice = await app.ConnectAsync();
+        var ok = await alice.RegisterAsync(app.Token("alice"), contact: $"<{alice.Contact}>;reg-id=1;expires=600");
+        Assert.False(ok.Has("Require"));
+        Assert.DoesNotContain("reg-id", ok["Contact"]);
+    }
+
+    [Fact]
+    [Requirement("RFC5626-6")]
     [Requirement("TS24.229-5.2.2")]
     public async Task GoodToken_Registers_AndThe200SaysForWhomAndForHowLong()
     {

@@ -17,12 +17,17 @@ public sealed class ReplicaTests : IAsyncLifetime
     private EpCscfApp _there = null!;
     private Wic _alice = null!;
     private Wic _bob = null!;
+    private ConnectionMultiplexer _connection = null!;
+    private Task _keepingAlive = Task.CompletedTask;
+    private volatile string[] _alive = [];
 
     public async ValueTask InitializeAsync()
     {
         _redis = await RedisServer.StartAsync();
-        _here = EpCscfApp.Start(_time, ("ConnectionStrings:redis", _redis.Address));
-        _there = EpCscfApp.Start(_time, ("ConnectionStrings:redis", _redis.Address));
+        _here = EpCscfApp.StartReplica(_redis, _time);
+        _there = EpCscfApp.StartReplica(_redis, _time);
+        _connection = await _redis.ConnectAsync();
+        _keepingAlive = KeepAliveAsync();
         foreach (var app in new[] { _here, _there })
         {
             // Until both listen.
@@ -43,6 +48,9 @@ public sealed class ReplicaTests : IAsyncLifetime
         await _bob.DisposeAsync();
         await _here.DisposeAsync();
         await _there.DisposeAsync();
+        _alive = [];
+        await _keepingAlive;
+        await _connection.DisposeAsync();
         await _redis.DisposeAsync();
     }
 
@@ -284,8 +292,22 @@ public sealed class ReplicaTests : IAsyncLifetime
     /// <summary>What Redis' clock does in some seconds.</summary>
     private async Task AgeAsync(string replica)
     {
-        await using var connection = await _redis.ConnectAsync();
-        Assert.False(await connection.GetDatabase().SortedSetAddAsync("ims:replicas", replica, 0));
+        _alive = [Self(_here)];
+        while (await _connection.GetDatabase().SortedSetRemoveAsync("ims:replicas", replica)) await Task.Delay(300, TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>The replicas' clock stands still but Redis' does not: says for them that they are alive.</summary>
+    private async Task KeepAliveAsync()
+    {
+        _alive = [Self(_here), Self(_there)];
+        var database = _connection.GetDatabase();
+        while (_alive is { Length: > 0 } alive)
+        {
+            var until = TimeProvider.System.GetUtcNow().AddMinutes(1).ToUnixTimeMilliseconds();
+            await database.SortedSetAddAsync("ims:replicas", [.. alive.Select(replica => new SortedSetEntry(replica, until))]);
+            await database.KeyExpireAsync("ims:replicas", TimeSpan.FromMinutes(1));
+            await Task.Delay(200, CancellationToken.None);
+        }
     }
 
     /// <summary>Lets time pass until something has come.</summary>

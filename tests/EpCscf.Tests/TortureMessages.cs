@@ -1,8 +1,8 @@
 namespace WebRtcIms.EpCscf.Tests;
 
 /// <summary>
-/// The torture messages of RFC 4475 that apply to a parser on a message oriented transport, by their names there; bodies that do
-/// not matter are shortened.
+/// The torture messages of RFC 4475 by their names there: those that a parser accepts, those that it refuses, and those whose point
+/// lies beyond parsing. Bodies that do not matter are shortened. All 49 are here; <see cref="All"/> sees to it.
 /// </summary>
 internal static class TortureMessages
 {
@@ -25,7 +25,36 @@ internal static class TortureMessages
         "Call-ID: intmeth.word%ZK-!.*_+'@word`~)(><:\\/\"][?}{\r\nCSeq: 139122385 !interesting-Method0123456789_*+`.%indeed'~\r\nMax-Forwards: 255\r\n" +
         "extensionHeader-!.%*+_`'~:\uFEFF大停電\r\nContent-Length: 0\r\n\r\n";
 
+    /// <summary>3.2.1, badbranch.</summary>
+    public const string BranchWithNothingBehindTheCookie =
+        "OPTIONS sip:ims.example SIP/2.0\r\nTo: sip:user@example.com\r\nFrom: sip:caller@example.org;tag=33242\r\nMax-Forwards: 3\r\n" +
+        "Via: SIP/2.0/TCP 192.0.2.32;branch=z9hG4bK\r\nAccept: application/sdp\r\nCall-ID: badbranch.sadonfo23i420jv0as0jb3ma@192.0.2.32\r\nCSeq: 8 OPTIONS\r\nl: 0\r\n\r\n";
+
     private const string Via = "Via: SIP/2.0/UDP host5.example.net;branch=z9hG4bK293423\r\n";
+
+    /// <summary>3.3.5, bext01.</summary>
+    public static string UnknownExtensions { get; } = Request(
+        "OPTIONS sip:user@example.com SIP/2.0", "To: sip:j_user@example.com", "From: sip:caller@example.net;tag=242etr",
+        "Require: nothingSupportsThis, nothingSupportsThisEither", "Proxy-Require: noProxiesSupportThis, norDoAnyProxiesSupportThis");
+
+    /// <summary>3.3.7, regaut01.</summary>
+    public static string UnknownAuthorizationScheme { get; } = Request(
+        "REGISTER sip:ims.example SIP/2.0", "To: sip:j.user@ims.example", "From: sip:j.user@ims.example;tag=87321hj23128",
+        "Authorization: NoOneKnowsThisScheme opaque-data=here");
+
+    /// <summary>3.3.10, bcast; the Via that matters is that of somebody else.</summary>
+    public static string ResponseForAnother { get; } =
+        "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.198;branch=z9hG4bK1324923\r\nVia: SIP/2.0/UDP 255.255.255.255;branch=z9hG4bK1saber23\r\n" +
+        "Call-ID: bcast.0384840201234ksdfak3j2erwedfsASdf\r\nCSeq: 35 INVITE\r\nFrom: sip:user@example.com;tag=11141343\r\nTo: sip:user@example.edu;tag=2229\r\nContent-Length: 0\r\n\r\n";
+
+    /// <summary>3.3.11, zeromf.</summary>
+    public static string NoHopsLeft { get; } = Request(
+        "OPTIONS sip:user@example.com SIP/2.0", "To: sip:user@example.com", "From: sip:caller@example.net;tag=3ghsd41").Replace("Max-Forwards: 70", "Max-Forwards: 0", StringComparison.Ordinal);
+
+    /// <summary>The numbers of all messages of the RFC.</summary>
+    public static IEnumerable<string> All =>
+        Enumerable.Range(1, 13).Select(n => $"3.1.1.{n}").Concat(Enumerable.Range(1, 19).Select(n => $"3.1.2.{n}"))
+            .Append("3.2.1").Concat(Enumerable.Range(1, 15).Select(n => $"3.3.{n}")).Append("3.4.1");
 
     /// <summary>Messages that are good, however they look.</summary>
     public static TheoryData<string, string> Valid => new()
@@ -40,13 +69,26 @@ internal static class TortureMessages
         { "3.1.1.8 dblreq", Request("REGISTER sip:example.com SIP/2.0", "To: sip:j.user@example.com", "From: sip:j.user@example.com;tag=43251j3j324") + Request("INVITE sip:joe@example.com SIP/2.0", "To: sip:joe@example.com", "From: sip:caller@example.net;tag=141334") },
         { "3.1.1.9 semiuri", Request("OPTIONS sip:user;par=u%40example.net@example.com SIP/2.0", "To: sip:j_user@example.com", "From: sip:caller@example.org;tag=33242") },
         { "3.1.1.10 transports", Request("OPTIONS sip:user@example.com SIP/2.0", "To: sip:user@example.com", "From: <sip:caller@example.com>;tag=323", "Via: SIP/2.0/SCTP t2.example.com;branch=z9hG4bKkdjuw", "Via: SIP/2.0/UNKNOWN t5.example.com;branch=z9hG4bKkdj.transports") },
+        { "3.1.1.11 mpart01", Request("MESSAGE sip:kumiko@example.org SIP/2.0", "To: <sip:kumiko@example.org>", "From: <sip:fluffy@example.com>;tag=2fb0dcc9", "Content-Type: multipart/mixed;boundary=7a9cbec02ceef655").Replace("Content-Length: 0\r\n\r\n", "Content-Length: 56\r\n\r\n--7a9cbec02ceef655\r\n\r\nHello\0\u0001\u007F\r\n\r\n--7a9cbec02ceef655--\r\n", StringComparison.Ordinal) },
         { "3.1.1.12 unreason", "SIP/2.0 200 = 2**3 * 5**2 но сто девяносто девять - простое\r\n" + Via + "Call-ID: unreason\r\nCSeq: 35 INVITE\r\nFrom: sip:user@example.com;tag=11141343\r\nTo: sip:user@example.edu;tag=2229\r\nContent-Length: 0\r\n\r\n" },
         { "3.1.1.13 noreason", "SIP/2.0 100 \r\n" + Via + "Call-ID: noreason\r\nCSeq: 35 INVITE\r\nFrom: <sip:user@example.com>;tag=39ansfi3\r\nTo: <sip:user@example.edu>;tag=902jndnke3\r\nContent-Length: 0\r\n\r\n" },
+        // Date is not read here: a wrong one is passed on, as the RFC allows.
+        { "3.1.2.12 baddate", Request("INVITE sip:user@example.com SIP/2.0", "To: sip:user@example.com", "From: sip:caller@example.net;tag=2234923", "Date: Fri, 01 Jan 2010 16:00:00 EST") },
+        { "3.2.1 badbranch", BranchWithNothingBehindTheCookie },
         { "3.3.2 unkscm", Request("OPTIONS nobodyKnowsThisScheme:totallyopaquecontent SIP/2.0", "To: sip:user@example.com", "From: sip:caller@example.net;tag=384") },
         { "3.3.3 novelsc", Request("OPTIONS soap.beep://192.0.2.103:3002 SIP/2.0", "To: sip:user@example.com", "From: sip:caller@example.net;tag=384") },
         { "3.3.4 unksm2", Request("REGISTER sip:example.com SIP/2.0", "To: isbn:2983792873", "From: <http://www.example.com>;tag=3234233", "Contact: <name:John_Smith>") },
-        { "3.3.13 cparam01", Request("REGISTER sip:example.com SIP/2.0", "To: sip:watson@example.com", "From: sip:watson@example.com;tag=DkfVgjkrtMwaerKKpe", "Contact: sip:+19725552222@gw1.example.net;unknownparam") },
-        { "3.3.15 regescrt", Request("REGISTER sip:example.com SIP/2.0", "To: sip:user@example.com", "From: sip:user@example.com;tag=8", "Contact: <sip:user@example.com?Route=%3Csip:sip.example.com%3E>") },
+        { "3.3.5 bext01", UnknownExtensions },
+        // What a body means, and which bodies are understood, is between the two ends.
+        { "3.3.6 invut", Request("INVITE sip:user@example.com SIP/2.0", "To: sip:j.user@example.com", "From: sip:caller@example.net;tag=8392034", "Content-Type: application/unknownformat").Replace("Content-Length: 0\r\n\r\n", "Content-Length: 22\r\n\r\n<audio>\r\n </audio>\r\n\r\n", StringComparison.Ordinal) },
+        { "3.3.7 regaut01", UnknownAuthorizationScheme },
+        { "3.3.10 bcast", ResponseForAnother },
+        { "3.3.11 zeromf", NoHopsLeft },
+        { "3.3.12 cparam01", Request("REGISTER sip:example.com SIP/2.0", "To: sip:watson@example.com", "From: sip:watson@example.com;tag=DkfVgjkrtMwaerKKpe", "Contact: sip:+19725552222@gw1.example.net;unknownparam") },
+        { "3.3.13 cparam02", Request("REGISTER sip:example.com SIP/2.0", "To: sip:watson@example.com", "From: sip:watson@example.com;tag=838293", "Contact: <sip:+19725552222@gw1.example.net;unknownparam>") },
+        { "3.3.14 regescrt", Request("REGISTER sip:example.com SIP/2.0", "To: sip:user@example.com", "From: sip:user@example.com;tag=8", "Contact: <sip:user@example.com?Route=%3Csip:sip.example.com%3E>") },
+        { "3.3.15 sdp01", Request("INVITE sip:user@example.com SIP/2.0", "To: sip:j_user@example.com", "From: sip:caller@example.net;tag=234", "Accept: text/nobodyKnowsThis") },
+        { "3.4.1 inv2543", "INVITE sip:UserB@example.com SIP/2.0\r\nVia: SIP/2.0/UDP iftgw.example.com\r\nFrom: <sip:+13035551111@ift.client.example.net;user=phone>\r\nRecord-Route: <sip:UserB@example.com;maddr=ss1.example.com>\r\nTo: sip:+16505552222@ss1.example.net;user=phone\r\nCall-ID: inv2543.1717@ift.client.example.com\r\nCSeq: 56 INVITE\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n" },
     };
 
     /// <summary>Messages that are not, with the answer that they get; 0 where it is none.</summary>

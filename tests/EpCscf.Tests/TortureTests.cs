@@ -78,5 +78,48 @@ public sealed class TortureTests
         Assert.Equal(("REGISTER", 0), (request.Method, request.Body.Length));
     }
 
+    [Fact]
+    public void EveryMessageOfTheRfc_IsAcceptedOrRefused()
+    {
+        var known = TortureMessages.Valid.Select(row => row.Data.Item1).Concat(TortureMessages.Invalid.Select(row => row.Data.Item1)).Select(name => name.Split(' ')[0]);
+        Assert.Equal(TortureMessages.All.Order(StringComparer.Ordinal), known.Order(StringComparer.Ordinal));
+    }
+
+    /// <summary>Messages whose point lies beyond parsing, from a connection that has not registered.</summary>
+    [Fact]
+    [Requirement("RFC4475-3.3")]
+    public async Task MessageThatIsReadButCannotBeDone_GetsTheAnswerOfTheRfc()
+    {
+        await using var app = EpCscfApp.Start();
+        await using var wic = await app.ConnectAsync();
+        var messages = TortureMessages.Valid.ToDictionary(row => row.Data.Item1, row => row.Data.Item2);
+
+        var badExtension = await wic.AskAsync(TortureMessages.UnknownExtensions);
+        Assert.Equal(("SIP/2.0 420 Bad Extension", "noProxiesSupportThis, norDoAnyProxiesSupportThis"), (badExtension.StartLine, badExtension["Unsupported"]));
+        Assert.StartsWith("SIP/2.0 483", (await wic.AskAsync(TortureMessages.NoHopsLeft)).StartLine);
+        Assert.StartsWith("SIP/2.0 416", (await wic.AskAsync(messages["3.3.2 unkscm"])).StartLine);
+        Assert.StartsWith("SIP/2.0 416", (await wic.AskAsync(messages["3.3.3 novelsc"])).StartLine);
+        var challenge = await wic.AskAsync(TortureMessages.UnknownAuthorizationScheme);
+        Assert.StartsWith("SIP/2.0 401", challenge.StartLine);
+        Assert.StartsWith("Bearer ", challenge["WWW-Authenticate"]);
+        Assert.StartsWith("SIP/2.0 403", (await wic.AskAsync(messages["3.4.1 inv2543"])).StartLine);
+
+        // An answer that is for another is dropped.
+        await wic.SendAsync(TortureMessages.ResponseForAnother);
+        await wic.AssertNothingAsync();
+    }
+
+    [Fact]
+    [Requirement("RFC4475-3.2.1")]
+    public async Task BranchWithNothingBehindTheCookie_DoesNotMakeTwoRequestsOne()
+    {
+        await using var app = EpCscfApp.Start();
+        await using var wic = await app.ConnectAsync();
+        var first = await wic.AskAsync(TortureMessages.BranchWithNothingBehindTheCookie);
+        var second = await wic.AskAsync(TortureMessages.BranchWithNothingBehindTheCookie.Replace("badbranch.", "another.", StringComparison.Ordinal));
+        Assert.Equal(("SIP/2.0 200 OK", "SIP/2.0 200 OK"), (first.StartLine, second.StartLine));
+        Assert.StartsWith("another.", second["Call-ID"]);
+    }
+
     private static SipRequest Read(string text) => Assert.IsType<SipRequest>(SipParser.Parse(Encoding.UTF8.GetBytes(text)).Message);
 }
