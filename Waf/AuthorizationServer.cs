@@ -77,7 +77,7 @@ internal static class AuthorizationServer
         server.AddTokenHandlers(settings);
         if (settings.ImsRegistration is not null) server.AddRegistrationHandlers();
         server.AddEventHandler<ApplyTokenResponseContext>(handler => handler.UseScopedHandler<CountRejections>().SetOrder(int.MinValue));
-        server.AddEventHandler<HandleConfigurationRequestContext>(handler => handler.UseInlineHandler(Metadata.Prune).SetOrder(int.MaxValue));
+        server.AddEventHandler<HandleConfigurationRequestContext>(handler => handler.UseInlineHandler(Metadata.Describe).SetOrder(int.MaxValue));
     }
 
     private static IEnumerable<string> RedisProblems(IConfiguration configuration)

@@ -1,5 +1,8 @@
+using Microsoft.AspNetCore;
 using OpenIddict.Abstractions;
+using StackExchange.Redis;
 using WebRtcIms.Waf.ImsRegistration;
+using WebRtcIms.Waf.Revocation;
 using WebRtcIms.Waf.Tokens;
 using static OpenIddict.Server.OpenIddictServerEvents;
 
@@ -10,8 +13,11 @@ namespace WebRtcIms.Waf;
 /// </summary>
 internal static class Metadata
 {
-    public static ValueTask Prune(HandleConfigurationRequestContext context)
+    public static ValueTask Describe(HandleConfigurationRequestContext context)
     {
+        var request = context.Transaction.GetHttpRequest()!;
+        if (request.HttpContext.RequestServices.GetService<IConnectionMultiplexer>() is not null)
+            context.RevocationEndpoint = new Uri(context.Issuer ?? context.BaseUri!, RevocationEndpoint.Path);
         context.Scopes.IntersectWith([TokenHandlers.Scope, RegistrationHandlers.Scope]);
         context.SubjectTypes.Clear();
         context.Claims.Clear();

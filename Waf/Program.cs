@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Connections;
 using WebRtcIms.Waf;
+using WebRtcIms.Waf.Revocation;
 
 // The authorization server of figure X.5.3.2-1: authenticates the WWSF and makes TURN tokens.
 try
@@ -11,6 +12,7 @@ try
     var app = builder.Build();
     app.UseRateLimiter();
     app.UseAuthentication();
+    app.MapRevocation();
     app.MapDefaultEndpoints();
     await app.RunAsync();
     return 0;

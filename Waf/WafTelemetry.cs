@@ -13,6 +13,7 @@ internal sealed class WafTelemetry
     private readonly Counter<long> _issued;
     private readonly Counter<long> _registrationTokens;
     private readonly Counter<long> _rejected;
+    private readonly Counter<long> _revoked;
 
     public WafTelemetry(IMeterFactory factory)
     {
@@ -20,6 +21,7 @@ internal sealed class WafTelemetry
         _issued = meter.CreateCounter<long>("waf.tokens.issued", description: "TURN tokens made, by client, audience and algorithm");
         _registrationTokens = meter.CreateCounter<long>("waf.registration_tokens.issued", description: "IMS registration tokens made, by client");
         _rejected = meter.CreateCounter<long>("waf.token.requests.rejected", description: "Token requests refused, by OAuth error");
+        _revoked = meter.CreateCounter<long>("waf.revocations", description: "Revocations told to the TURN servers, of a token or of all tokens of a client");
     }
 
     public static Activity? StartTokenIssue()
@@ -53,4 +55,6 @@ internal sealed class WafTelemetry
     public void RegistrationTokenIssued(string clientId) => _registrationTokens.Add(1, new KeyValuePair<string, object?>("oauth.client_id", clientId));
 
     public void Rejected(string error) => _rejected.Add(1, new KeyValuePair<string, object?>("error.type", error));
+
+    public void Revoked(string kind) => _revoked.Add(1, new KeyValuePair<string, object?>("kind", kind));
 }

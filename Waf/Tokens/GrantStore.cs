@@ -34,6 +34,19 @@ internal sealed partial class GrantStore(ILogger<GrantStore> logger, TimeProvide
         }
     }
 
+    /// <summary>Whose a grant is; null when it is none of ours.</summary>
+    public static string? ClientIdIn(string grant)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<Grant>(grant, SnakeCase)?.ClientId;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
     private sealed record Grant(string ClientId, string? Pseudonym, string? Traceparent, long Exp);
 
     [LoggerMessage(1, LogLevel.Warning, "Redis does not answer ({Error}); tokens go out without a grant, and TURN cannot join their traces")]

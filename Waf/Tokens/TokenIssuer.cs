@@ -10,6 +10,9 @@ internal sealed record IssuedToken(string AccessToken, string Kid, string Key, s
     public override string ToString() => "***";
 }
 
+/// <summary>What a token of ours is called in the caches, and when it ends.</summary>
+internal sealed record TokenIdentity(string Kid, string TokenId, DateTimeOffset ExpiresAt);
+
 /// <summary>HMAC algorithms that a client may ask for, and the mac_key that each needs (RFC 7635 Appendix B).</summary>
 internal static class MacAlgorithm
 {
@@ -39,6 +42,24 @@ internal sealed class TokenIssuer(WafSettings settings, TimeProvider clock) : ID
         return new IssuedToken(
             Convert.ToBase64String(octets[..length]), server.Kid, Convert.ToBase64String(macKey), macAlgorithm,
             server.Lifetime, System.Buffers.Text.Base64Url.EncodeToString(nonce));
+    }
+
+    /// <summary>Reads a token that this server made under one of its present keys; null when it is none of those.</summary>
+    public TokenIdentity? Identify(string accessToken)
+    {
+        // RFC 7635 §6.2 tokens are short; nothing longer is looked at.
+        var octets = new byte[Stun.OAuth.AccessToken.MaxEncodedLength];
+        if (!Convert.TryFromBase64String(accessToken, octets, out var length) || !AccessTokenKey.TryGetNonce(octets.AsSpan(0, length), out var nonce)) return null;
+        foreach (var (name, (server, key)) in _audiences)
+        {
+            if (key.TryDecrypt(octets.AsSpan(0, length), Encoding.UTF8.GetBytes(name), out var token) != AccessTokenStatus.Valid) continue;
+
+            // TURN servers accept it a little longer, for clocks that differ.
+            var end = token.Timestamp.ToDateTimeOffset().AddSeconds(token.LifetimeSeconds) + Stun.OAuth.AccessToken.ClockDelta;
+            return new TokenIdentity(server.Kid, System.Buffers.Text.Base64Url.EncodeToString(nonce), end);
+        }
+
+        return null;
     }
 
     public void Dispose()

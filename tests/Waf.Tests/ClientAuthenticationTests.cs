@@ -1,6 +1,9 @@
+using System.Buffers.Text;
 using System.Diagnostics;
 using System.Net;
+using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Waf.Clients;
@@ -92,6 +95,24 @@ public sealed class ClientAuthenticationTests
         var answer = await new TokenRequest().And("client_id", client).PostAsStrangerAsync(app);
 
         Assert.Contains(missing, answer.AssertError(HttpStatusCode.BadRequest, "invalid_request").Description);
+    }
+
+    [Theory]
+    [InlineData("none", false)]
+    [InlineData("none", true)]
+    [InlineData("HS256", false)]
+    [InlineData("HS256", true)]
+    [Requirement("ABUSE-90")]
+    public async Task ClientAssertion_IsNoAuthentication_UnsignedSignedOrReplayed(string algorithm, bool namesTheClient)
+    {
+        using var app = new WafApp();
+        var assertion = Assertion(algorithm);
+        for (var i = 0; i < 2; i++)
+        {
+            var request = new TokenRequest().And("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer").And("client_assertion", assertion);
+            if (namesTheClient) request.And("client_id", WafApp.Client);
+            (await request.PostAsStrangerAsync(app)).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+        }
     }
 
     [Fact]
@@ -206,6 +227,20 @@ public sealed class ClientAuthenticationTests
         (await new TokenRequest().SendAsync(after)).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         (await new TokenRequest().SendAsync(after, secret: "the new secret of it")).AssertOk();
         (await new TokenRequest().With("aud", WafApp.SecondTurnServer).SendAsync(after, WafApp.OtherClient, WafApp.OtherSecret)).AssertOk();
+    }
+
+    // RFC 7523 §3, right in every claim; HS256 is signed with the client's own secret.
+    private static string Assertion(string algorithm)
+    {
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        var signed = Part(new { alg = algorithm, typ = "JWT" }) + "." + Part(new
+        {
+            iss = WafApp.Client, sub = WafApp.Client, aud = "http://localhost/oauth2/token", jti = "one-time", iat = now, exp = now + 60,
+        });
+        var signature = algorithm == "none" ? [] : HMACSHA256.HashData(Encoding.UTF8.GetBytes(WafApp.ClientSecret), Encoding.ASCII.GetBytes(signed));
+        return $"{signed}.{Base64Url.EncodeToString(signature)}";
+
+        static string Part(object claims) => Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(claims));
     }
 
     private static async Task<double> ElapsedAsync(WafApp app, string client)
