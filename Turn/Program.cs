@@ -19,6 +19,7 @@ try
 
     var app = builder.Build();
     app.MapDefaultEndpoints();
+    app.MapManagement();
     await app.RunAsync();
     return 0;
 }

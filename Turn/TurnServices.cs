@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Authorization;
@@ -72,12 +73,17 @@ internal static class TurnServices
         services.AddSingleton<ReplayCache>();
         services.AddSingleton(new AllocationQuotas(settings.Quotas));
         if (builder.AddRedisClient()) services.AddSingleton<TokenCache>();
-        services.AddSingleton(provider => new AllocationAdmission(
-            provider.GetRequiredService<AllocationQuotas>(),
-            provider.GetRequiredService<ReplayCache>(),
-            provider.GetService<TokenCache>(),
-            settings,
-            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<AllocationAdmission>();
+        services.AddSingleton<Revocations>();
+        services.AddSingleton<RevocationFeed>();
+        services.AddHostedService(provider => provider.GetRequiredService<RevocationFeed>());
+        services.AddSingleton<Drain>();
+        services.AddSingleton<IHostLifetime>(provider => provider.GetRequiredService<Drain>());
+
+        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower);
+
+        // Draining comes before: this is for streams that clients keep open.
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(2));
         services.AddSingleton<IReadOnlyList<TurnServer>>(provider =>
         {
             var servers = Enumerable.Range(0, settings.UsesEpoll ? settings.Workers : 1).Select(number => ActivatorUtilities.CreateInstance<TurnServer>(

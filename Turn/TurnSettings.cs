@@ -119,6 +119,10 @@ internal sealed class TurnSettings
 
     public CacheUnavailablePolicy OnCacheUnavailable { get; set; }
 
+    public DrainSettings Drain { get; set; } = new();
+
+    public ManagementSettings Management { get; set; } = new();
+
     /// <summary>Every mistake, each with the key to change; empty when there is none.</summary>
     public IEnumerable<string> Validate()
     {
@@ -147,6 +151,7 @@ internal sealed class TurnSettings
         foreach (var text in AllowedPeers.Where(text => !AddressRange.TryParse(text, out _))) yield return $"Turn:AllowedPeers: '{text}' is no range such as 10.1.0.0/16";
         foreach (var text in DeniedPeers.Where(text => !AddressRange.TryParse(text, out _))) yield return $"Turn:DeniedPeers: '{text}' is no range such as 10.1.0.0/16";
         foreach (var problem in Quotas.Problems()) yield return problem;
+        foreach (var problem in Drain.Problems()) yield return problem;
         if (TlsProblem() is { } tls) yield return tls;
     }
 
@@ -251,6 +256,35 @@ internal sealed class StaticUserSettings
 internal sealed class BrowserProfileSettings
 {
     public bool Enabled { get; set; } = true;
+}
+
+/// <summary>What happens between SIGTERM and the end.</summary>
+internal sealed class DrainSettings
+{
+    /// <summary>How long the allocations that are there may go on; by default not at all.</summary>
+    public TimeSpan Deadline { get; set; }
+
+    /// <summary>
+    /// Where new clients are sent meanwhile, one address for each family, separated by commas: <c>192.0.2.7</c> for the port that
+    /// the client has used here, or <c>192.0.2.7:3478</c>. Without one they get 508.
+    /// </summary>
+    public string? AlternateServer { get; set; }
+
+    public IEnumerable<string> Problems()
+    {
+        if (Deadline < TimeSpan.Zero || Deadline > TimeSpan.FromDays(1)) yield return "Turn:Drain:Deadline must be a time from 00:00:00 to 1.00:00:00";
+        foreach (var text in Alternates().Where(text => !IPEndPoint.TryParse(text, out _)))
+            yield return $"Turn:Drain:AlternateServer: '{text}' is no address such as 192.0.2.7 or [2001:db8::7]:3478";
+    }
+
+    public string[] Alternates() => (AlternateServer ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+}
+
+/// <summary>Who may list and end allocations, and revoke.</summary>
+internal sealed class ManagementSettings
+{
+    /// <summary>Also those who reach the management port from another machine. Whoever can do that can end every call.</summary>
+    public bool AllowRemote { get; set; }
 }
 
 /// <summary>Ports for relays; RFC 8656 §7.2 recommends 49152 to 65535.</summary>

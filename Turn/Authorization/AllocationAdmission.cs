@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Caching;
 using WebRtcIms.Turn.Engine;
@@ -7,30 +6,38 @@ using WebRtcIms.Turn.Engine;
 namespace WebRtcIms.Turn.Authorization;
 
 /// <summary>Whether an Allocate may go on, its place in the quotas, and the span that it runs under.</summary>
-internal readonly record struct Admission(StunError Error, AllocationQuotas.Lease? Lease, Activity? Activity);
+internal readonly record struct Admission(StunError Error, AllocationQuotas.Lease? Lease, Activity? Activity)
+{
+    public Grant? Grant { get; init; }
+
+    /// <summary>Where to go instead (300).</summary>
+    public TransportAddress? AlternateServer { get; init; }
+}
 
 /// <summary>
 /// Decides about an authenticated Allocate by what is known beyond the packet: replays, revocations, live allocations here
 /// and in the fleet. Waits for the shared caches no longer than their budget.
 /// </summary>
 internal sealed class AllocationAdmission(
-    AllocationQuotas quotas, ReplayCache replays, TokenCache? tokens, TurnSettings settings, TimeProvider clock)
+    AllocationQuotas quotas, ReplayCache replays, Revocations revocations, Drain drain, TurnMetrics metrics, TurnSettings settings, TimeProvider clock, TokenCache? tokens = null)
 {
-    private static readonly ActivitySource Source = ServiceTelemetry.Source("Turn");
-
     public async ValueTask<Admission> AdmitAsync(PendingAllocation pending)
     {
         var started = clock.GetUtcNow();
+        if (drain.IsDraining) return Redirect(pending, started);
         if (pending.Proof.Credential.Token is not { } token) return Admit(pending, null, started);
 
         // RFC 7635 lets a token make several allocations, so the cache remembers requests, not tokens.
-        if (!replays.IsFirst(token, pending, started)) return Refuse(StunError.Unauthenticated, null, StartSpan(pending, null, started));
+        var isFirst = replays.IsFirst(token, pending, started);
+        metrics.CountLookup(Cache.NodeReplay, isHit: !isFirst);
+        if (!isFirst) return Refuse(StunError.Unauthenticated, null, AllocationSpans.StartAllocate(pending, null, started));
         if (tokens is null) return Admit(pending, token, started);
 
         var answer = await tokens.RegisterAsync(token, pending).ConfigureAwait(false);
-        var activity = StartSpan(pending, answer, started);
+        Count(answer);
+        var activity = AllocationSpans.StartAllocate(pending, answer, started);
         if (!answer.IsAvailable && settings.OnCacheUnavailable == CacheUnavailablePolicy.Deny) return Refuse(StunError.InsufficientCapacity, null, activity);
-        if (answer.IsReplay || answer.IsRevoked)
+        if (answer.IsReplay || IsRevoked(pending.Proof.Credential, answer))
         {
             tokens.Withdraw(token, answer);
             return Refuse(StunError.Unauthenticated, null, activity);
@@ -39,16 +46,56 @@ internal sealed class AllocationAdmission(
         var lease = quotas.TryTake(pending.FiveTuple.Client.Address, token);
         if (lease is not null && answer.IsCounted) lease.OnReturned = () => tokens.Withdraw(token, answer);
         if (lease is null) tokens.Withdraw(token, answer);
-        var isWithinFleetQuota = answer.LiveAllocations <= settings.Quotas.PerToken && answer.ClientAddresses <= settings.Quotas.AddressesPerToken;
-        if (lease is null || !isWithinFleetQuota) return Refuse(StunError.AllocationQuotaReached, lease, activity);
+        if (lease is null || !IsWithinFleetQuota(answer)) return Refuse(StunError.AllocationQuotaReached, lease, activity);
         if (answer.Grant?.Pseudonym is { } user && !lease.TryTakeFor(user)) return Refuse(StunError.AllocationQuotaReached, lease, activity);
-        return new Admission(StunError.None, lease, activity);
+        return new Admission(StunError.None, lease, activity) { Grant = answer.Grant };
+    }
+
+    /// <summary>
+    /// A Refresh came with another token. It has been answered, for this node's copy of the revocations has nothing against it;
+    /// here Redis itself is asked. False when the allocation must end.
+    /// </summary>
+    public async Task<(bool MayGoOn, TokenAnswer? Answer)> CheckRenewalAsync(Credential credential)
+    {
+        if (tokens is null) return (true, null);
+        var answer = await tokens.ReadAsync(credential.Token!).ConfigureAwait(false);
+        return (!IsRevoked(credential, answer), answer);
+    }
+
+    private bool IsRevoked(Credential credential, TokenAnswer answer)
+    {
+        var isRevoked = answer.IsRevoked || revocations.Cover(credential, answer.Grant?.ClientId);
+        metrics.CountLookup(Cache.Revocation, isRevoked);
+        return isRevoked;
+    }
+
+    private bool IsWithinFleetQuota(TokenAnswer answer)
+    {
+        if (answer.LiveAllocations > settings.Quotas.PerToken) quotas.CountRefusal(Quota.TokenInFleet);
+        else if (answer.ClientAddresses > settings.Quotas.AddressesPerToken) quotas.CountRefusal(Quota.AddressesOfToken);
+        else return true;
+        return false;
+    }
+
+    private void Count(TokenAnswer answer)
+    {
+        if (!answer.IsAvailable) return;
+        metrics.CountLookup(Cache.FleetReplay, answer.IsReplay);
+        metrics.CountLookup(Cache.Lifetime, answer.IsKnown);
+        metrics.CountLookup(Cache.Grant, answer.Grant is not null);
+    }
+
+    private Admission Redirect(PendingAllocation pending, DateTimeOffset started)
+    {
+        var alternate = drain.AlternateFor(pending.FiveTuple);
+        var error = alternate is null ? StunError.InsufficientCapacity : StunError.TryAlternate;
+        return Refuse(error, null, AllocationSpans.StartAllocate(pending, null, started)) with { AlternateServer = alternate };
     }
 
     private Admission Admit(PendingAllocation pending, TokenName? token, DateTimeOffset started)
     {
+        var activity = AllocationSpans.StartAllocate(pending, null, started);
         var lease = quotas.TryTake(pending.FiveTuple.Client.Address, token);
-        var activity = StartSpan(pending, null, started);
         return lease is null ? Refuse(StunError.AllocationQuotaReached, null, activity) : new Admission(StunError.None, lease, activity);
     }
 
@@ -56,21 +103,5 @@ internal sealed class AllocationAdmission(
     {
         lease?.Dispose();
         return new Admission(error, null, activity);
-    }
-
-    /// <summary>
-    /// The span of step 8. TURN carries no trace context, so the parent comes with the grant that the authorization server
-    /// left in the shared cache, and the span is made once that has been read, with the time at which the work began.
-    /// </summary>
-    private static Activity? StartSpan(PendingAllocation pending, TokenAnswer? answer, DateTimeOffset started)
-    {
-        _ = ActivityContext.TryParse(answer?.Grant?.Traceparent, null, isRemote: true, out var parent);
-        var activity = Source.StartActivity("turn allocate", ActivityKind.Server, parent, startTime: started);
-        activity?.SetTag(ServiceTelemetry.ImsStep, 8);
-        activity?.SetTag("turn.kid", pending.Proof.Credential.Token?.KeyId);
-        activity?.SetTag("network.transport", pending.FiveTuple.IsStream ? "tcp" : "udp");
-        activity?.SetTag("turn.lifetime", pending.LifetimeSeconds);
-        answer?.Record(activity);
-        return activity;
     }
 }

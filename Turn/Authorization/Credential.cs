@@ -38,6 +38,9 @@ internal sealed class Credential
     /// <summary>Which token this is; null for a static user.</summary>
     public TokenName? Token { get; private init; }
 
+    /// <summary>When the token was made; 1900 when there is none.</summary>
+    public DateTimeOffset IssuedAt => Content.Timestamp.IsDefined ? Content.Timestamp.ToDateTimeOffset() : default;
+
     private AccessToken Content { get; init; }
 
     /// <summary>When an ephemeral user name ends; null for every other credential.</summary>

@@ -5,6 +5,7 @@ using System.Text.Unicode;
 using WebRtcIms.Stun.Integrity;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Turn.Caching;
 using WebRtcIms.Turn.Engine;
 
 namespace WebRtcIms.Turn.Authorization;
@@ -42,8 +43,12 @@ internal readonly record struct Authentication(StunError Error, Proof Proof = de
 /// One departure from the order: a nonce that this fleet never issued to the client is refused before the token is
 /// decrypted, so that made-up requests cost no AES. Whoever holds a right credential gets the same 438 in either order.
 /// </remarks>
-internal sealed class RequestAuthenticator(AuthenticationSettings settings, AccessTokenKeyRing keys, NonceIssuer nonces)
+internal sealed class RequestAuthenticator(
+    AuthenticationSettings settings, AccessTokenKeyRing keys, NonceIssuer nonces, Revocations? revocations = null)
 {
+    // An authentic token that has ended for longer than this comes from a client that is late, not from a clock that is wrong.
+    private static readonly TimeSpan LikelySkew = TimeSpan.FromMinutes(1);
+
     // USERNAME is shorter than 509 octets (RFC 8489 §14.3); REALM and NONCE are parsed up to 763 (§14.9, §14.10).
     private const int MaxUsername = 508;
     private const int MaxRealmOrNonce = 763;
@@ -55,6 +60,8 @@ internal sealed class RequestAuthenticator(AuthenticationSettings settings, Acce
     private readonly byte[] _realm = Encoding.UTF8.GetBytes(settings.Realm);
 
     private AccessTokenKeyRing _keys = keys;
+    private long _ahead;
+    private long _behind;
 
     private readonly byte[][] _userHashes = [.. settings.StaticUsers.Select(user => user.UserHash(Encoding.UTF8.GetBytes(settings.Realm)))];
 
@@ -64,6 +71,12 @@ internal sealed class RequestAuthenticator(AuthenticationSettings settings, Acce
         get => Volatile.Read(ref _keys);
         set => Volatile.Write(ref _keys, value);
     }
+
+    /// <summary>
+    /// Authentic tokens from the future, and those that ended within the last minute: when there are many, the clocks of this
+    /// server and of the authorization server differ.
+    /// </summary>
+    public (long Ahead, long Behind) SkewSuspected => (Interlocked.Read(ref _ahead), Interlocked.Read(ref _behind));
 
     /// <summary>Whether tokens are taken at all; if not, ACCESS-TOKEN is an unknown attribute (RFC 7635 §7).</summary>
     public bool AcceptsTokens { get; } = !keys.IsEmpty;
@@ -169,11 +182,23 @@ internal sealed class RequestAuthenticator(AuthenticationSettings settings, Acce
     {
         if (Keys.Find(keyId, time.Utc) is not { } key) return null;
         if (key.TryDecrypt(token, _serverName, out var content) != AccessTokenStatus.Valid) return null;
-        if (content.RemainingSeconds(time.Utc) == 0) return null;
+        if (content.RemainingSeconds(time.Utc) == 0)
+        {
+            CountSkew(content, time.Utc);
+            return null;
+        }
 
         AccessTokenKey.TryGetNonce(token, out var nonce);
-        return username.IsEmpty
+        var credential = username.IsEmpty
             ? Credential.FromToken(key, nonce, content)
             : Credential.FromBrowser(key, nonce, content, username, _realm);
+        return revocations?.Cover(credential) == true ? null : credential;
+    }
+
+    private void CountSkew(in AccessToken token, DateTimeOffset now)
+    {
+        var age = now - token.Timestamp.ToDateTimeOffset();
+        if (age < TimeSpan.Zero) Interlocked.Increment(ref _ahead);
+        else if (age - TimeSpan.FromSeconds(token.LifetimeSeconds) < LikelySkew) Interlocked.Increment(ref _behind);
     }
 }

@@ -23,6 +23,9 @@ internal sealed record TokenAnswer(DateTimeOffset AskedAt, DateTimeOffset Answer
 
     public bool IsReplay { get; init; }
 
+    /// <summary>The lifetime cache knew the token: it has made an allocation before.</summary>
+    public bool IsKnown { get; init; }
+
     public bool IsRevoked { get; init; }
 
     public long LiveAllocations { get; init; }
@@ -44,43 +47,28 @@ internal sealed record TokenAnswer(DateTimeOffset AskedAt, DateTimeOffset Answer
 /// <summary>
 /// The lifetime and replay caches that all nodes share, in one round trip to Redis:
 /// <c>turn:grant:{kid}:{tid}</c> read, <c>turn:replay:{kid}:{tid}:{transaction}</c> set once,
-/// <c>turn:life:{kid}:{tid}</c> counted. Keys hold no user name and no secret: kid and nonce of a token are public.
+/// <c>turn:life:{kid}:{tid}</c> counted, <c>turn:revoked</c> asked. Keys hold no user name and no secret: kid and nonce of a
+/// token are public.
 /// </summary>
-internal sealed partial class TokenCache(IConnectionMultiplexer redis, TimeProvider clock, ILogger<TokenCache> logger)
+internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetrics metrics, TimeProvider clock, ILogger<TokenCache> logger)
 {
     private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
 
-    // After a time-out the next Allocates do not wait again for a Redis that hangs.
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
-
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
-    private long _pausedUntil;
     private int _isOut;
 
-    public async Task<TokenAnswer> RegisterAsync(TokenName token, PendingAllocation pending)
-    {
-        var asked = clock.GetUtcNow();
-        if (asked.Ticks < Interlocked.Read(ref _pausedUntil)) return new TokenAnswer(asked, asked);
-        var asking = AskAsync(token, pending.TransactionId, pending.FiveTuple, pending.Proof.Credential.RemainingSeconds(asked), asked);
-        try
-        {
-            var answer = await asking.WaitAsync(Budget, clock).ConfigureAwait(false);
-            if (Interlocked.Exchange(ref _isOut, 0) == 1) LogBack();
-            return answer;
-        }
-        catch (Exception error) when (error is RedisException or TimeoutException or JsonException or FormatException)
-        {
-            if (error is TimeoutException)
-            {
-                Interlocked.Exchange(ref _pausedUntil, (clock.GetUtcNow() + Pause).Ticks);
-                _ = WithdrawWhenAnsweredAsync(token, asking);
-            }
+    public CircuitBreaker Breaker { get; } = new(clock);
 
-            if (Interlocked.Exchange(ref _isOut, 1) == 0) LogOut(error.GetType().Name);
-            return new TokenAnswer(asked, clock.GetUtcNow());
-        }
+    /// <summary>Counts an Allocate and tells what the fleet knows about its token.</summary>
+    public Task<TokenAnswer> RegisterAsync(TokenName token, PendingAllocation pending)
+    {
+        var seconds = pending.Proof.Credential.RemainingSeconds(clock.GetUtcNow());
+        return AskAsync(asked => RegisterAsync(token, pending.TransactionId, pending.FiveTuple, seconds, asked), answer => Withdraw(token, answer));
     }
+
+    /// <summary>Tells what the fleet knows about a token that renews an allocation.</summary>
+    public Task<TokenAnswer> ReadAsync(TokenName token) => AskAsync(asked => ReadAsync(token, asked), _ => { });
 
     /// <summary>An allocation under the token has ended, or was not made after all.</summary>
     public void Withdraw(TokenName token, TokenAnswer answer)
@@ -105,7 +93,7 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TimeProvi
         var token = new TokenName("warm-up", Guid.NewGuid().ToString("N"));
         try
         {
-            Withdraw(token, await AskAsync(token, default, default, 1, clock.GetUtcNow()).ConfigureAwait(false));
+            Withdraw(token, await RegisterAsync(token, default, default, 1, clock.GetUtcNow()).ConfigureAwait(false));
         }
         catch (RedisException)
         {
@@ -113,20 +101,53 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TimeProvi
         }
     }
 
+    /// <summary>Asks within the budget, or not at all while the breaker is open.</summary>
+    private async Task<TokenAnswer> AskAsync(Func<DateTimeOffset, Task<TokenAnswer>> ask, Action<TokenAnswer> withdraw)
+    {
+        var asked = clock.GetUtcNow();
+        if (!Breaker.TryEnter()) return new TokenAnswer(asked, asked);
+        var began = clock.GetTimestamp();
+        var asking = ask(asked);
+        try
+        {
+            var answer = await asking.WaitAsync(Budget, clock).ConfigureAwait(false);
+            Breaker.Succeeded();
+            if (Interlocked.Exchange(ref _isOut, 0) == 1) LogBack();
+            metrics.RecordCache(clock.GetElapsedTime(began), null);
+            return answer;
+        }
+        catch (Exception error) when (IsExpected(error))
+        {
+            // What one token's entry holds says nothing about Redis.
+            if (error is JsonException or FormatException) Breaker.Succeeded();
+            else Breaker.Failed(isSlow: error is TimeoutException);
+            if (error is TimeoutException) _ = WithdrawWhenAnsweredAsync(asking, withdraw);
+            if (Interlocked.Exchange(ref _isOut, 1) == 0) LogOut(Reason(error));
+            metrics.RecordCache(clock.GetElapsedTime(began), error.GetType().Name);
+            return new TokenAnswer(asked, clock.GetUtcNow());
+        }
+    }
+
+    private static bool IsExpected(Exception error) => error is RedisException or TimeoutException or JsonException or FormatException;
+
+    // READONLY, LOADING, OOM, NOAUTH: the first word of what Redis says is the reason; the rest may have a key in it.
+    private static string Reason(Exception error) =>
+        error is RedisServerException ? $"{error.GetType().Name}: {error.Message.Split(' ')[0]}" : error.GetType().Name;
+
     // An Allocate that did not wait was not refused: whatever was counted for it in the end is taken back, for its end will not be.
-    private async Task WithdrawWhenAnsweredAsync(TokenName token, Task<TokenAnswer> asking)
+    private static async Task WithdrawWhenAnsweredAsync(Task<TokenAnswer> asking, Action<TokenAnswer> withdraw)
     {
         try
         {
-            Withdraw(token, await asking.ConfigureAwait(false));
+            withdraw(await asking.ConfigureAwait(false));
         }
-        catch (Exception error) when (error is RedisException or TimeoutException or JsonException or FormatException)
+        catch (Exception error) when (IsExpected(error))
         {
             // Nothing was counted.
         }
     }
 
-    private async Task<TokenAnswer> AskAsync(TokenName token, TransactionId transaction, FiveTuple fiveTuple, uint seconds, DateTimeOffset asked)
+    private async Task<TokenAnswer> RegisterAsync(TokenName token, TransactionId transaction, FiveTuple fiveTuple, uint seconds, DateTimeOffset asked)
     {
         var lifetime = TimeSpan.FromSeconds(seconds);
         var flow = Hash(fiveTuple.ToString());
@@ -135,9 +156,7 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TimeProvi
         RedisKey addressesKey = $"{lifeKey}:addresses";
 
         var batch = redis.GetDatabase().CreateBatch();
-        var grant = batch.StringGetAsync($"turn:grant:{token.KeyId}:{token.TokenId}");
-        var revokedToken = batch.KeyExistsAsync($"turn:revoked:{token.KeyId}:{token.TokenId}");
-        var revokedKey = batch.KeyExistsAsync($"turn:revoked:{token.KeyId}");
+        var reading = ReadAsync(batch, token, asked);
         var first = batch.StringSetAsync(replayKey, flow, lifetime, When.NotExists);
         var firstFlow = batch.StringGetAsync(replayKey);
         var live = batch.HashIncrementAsync(lifeKey, "live");
@@ -147,25 +166,54 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TimeProvi
         var addresses = batch.SetLengthAsync(addressesKey);
         var addressesExpiry = batch.KeyExpireAsync(addressesKey, lifetime);
         batch.Execute();
-        await Task.WhenAll(grant, revokedToken, revokedKey, first, firstFlow, live, firstUse, lifeExpiry, added, addresses, addressesExpiry)
-            .ConfigureAwait(false);
-
-        return new TokenAnswer(asked, clock.GetUtcNow())
+        try
         {
-            IsAvailable = true,
+            await Task.WhenAll(reading, first, firstFlow, live, firstUse, lifeExpiry, added, addresses, addressesExpiry).ConfigureAwait(false);
+        }
+        catch (Exception error) when (IsExpected(error))
+        {
+            // A part was done, and what is counted would never be discounted.
+            if (live.IsCompletedSuccessfully) Withdraw(token, new TokenAnswer(asked, asked) { IsCounted = true });
+            throw;
+        }
+
+        return (await reading) with
+        {
             IsCounted = true,
             IsReplay = !await first && await firstFlow != flow,
-            IsRevoked = await revokedToken || await revokedKey,
+            IsKnown = !await firstUse,
             LiveAllocations = await live,
             ClientAddresses = await addresses,
+        };
+    }
+
+    private async Task<TokenAnswer> ReadAsync(TokenName token, DateTimeOffset asked)
+    {
+        var batch = redis.GetDatabase().CreateBatch();
+        var reading = ReadAsync(batch, token, asked);
+        batch.Execute();
+        return await reading.ConfigureAwait(false);
+    }
+
+    private async Task<TokenAnswer> ReadAsync(IBatch batch, TokenName token, DateTimeOffset asked)
+    {
+        var grant = batch.StringGetAsync($"turn:grant:{token.KeyId}:{token.TokenId}");
+        var revokedKey = batch.SortedSetScoreAsync(TurnRevocations.Key, TurnRevocations.OfKey(token.KeyId));
+        var revokedToken = batch.SortedSetScoreAsync(TurnRevocations.Key, TurnRevocations.OfToken(token.KeyId, token.TokenId));
+        await Task.WhenAll(grant, revokedKey, revokedToken).ConfigureAwait(false);
+        var now = clock.GetUtcNow();
+        return new TokenAnswer(asked, now)
+        {
+            IsAvailable = true,
+            IsRevoked = await revokedKey > now.ToUnixTimeSeconds() || await revokedToken > now.ToUnixTimeSeconds(),
             Grant = (await grant).HasValue ? JsonSerializer.Deserialize<Grant>((string)(await grant)!, Json) : null,
         };
     }
 
     private static string LifeKey(TokenName token) => $"turn:life:{token.KeyId}:{token.TokenId}";
 
-    // A client's address is personal data, and the caches need only to tell one from another.
-    private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)).AsSpan(0, 12));
+    /// <summary>A client's address is personal data, and the caches and lists need only to tell one from another.</summary>
+    public static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)).AsSpan(0, 12));
 
     [LoggerMessage(1, LogLevel.Warning, "Redis does not answer ({Error}); allocations go on with the caches of this node")]
     private partial void LogOut(string error);

@@ -41,10 +41,13 @@ internal sealed class Allocation(PendingAllocation request, AllocationDecision d
     /// <summary>The token that names the reserved next port; 0 when none was asked for (RFC 8656 §18.10).</summary>
     public ulong ReservationToken { get; init; }
 
-    /// <summary>What the host keeps with the allocation, to give it back at the end: its place in the quotas.</summary>
+    /// <summary>What the host keeps with the allocation, to give it back at the end: its place in the quotas, above all.</summary>
     public object? Lease { get; } = decision.Lease;
 
     public long ExpiresAt { get; set; }
+
+    /// <summary>Why it has ended.</summary>
+    public AllocationEnd End { get; set; }
 
     /// <summary>Relayed datagrams and octets, for the totals at the allocation's end.</summary>
     public RelayTotals Totals { get; } = new();
@@ -109,9 +112,29 @@ internal sealed class Allocation(PendingAllocation request, AllocationDecision d
     }
 }
 
+/// <summary>Why an allocation has ended.</summary>
+internal enum AllocationEnd : byte
+{
+    None,
+    Expired,
+
+    /// <summary>By a Refresh with LIFETIME 0.</summary>
+    Deleted,
+    StreamClosed,
+
+    /// <summary>Its token, the token's client or the long-term key was revoked.</summary>
+    Revoked,
+
+    /// <summary>By an operator.</summary>
+    Disconnected,
+    ServerStopped,
+}
+
 /// <summary>What an allocation has relayed.</summary>
 internal sealed class RelayTotals
 {
+    private readonly long[] _drops = new long[Enum.GetValues<DropReason>().Length];
+
     public long PacketsToPeers { get; set; }
 
     public long BytesToPeers { get; set; }
@@ -119,4 +142,9 @@ internal sealed class RelayTotals
     public long PacketsToClient { get; set; }
 
     public long BytesToClient { get; set; }
+
+    /// <summary>Packets of the client or of peers that went nowhere.</summary>
+    public long Drops(DropReason reason) => _drops[(int)reason];
+
+    public void CountDrop(DropReason reason) => _drops[(int)reason]++;
 }

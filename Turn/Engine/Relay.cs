@@ -37,4 +37,8 @@ internal readonly record struct RelayRequest(bool IPv4, bool IPv6, bool EvenPort
 /// The answer to a <see cref="PendingAllocation"/>: either an error, or the relays that were bound for it.
 /// </summary>
 internal readonly record struct AllocationDecision(
-    StunError Error, Relay? IPv4 = null, Relay? IPv6 = null, Relay? Reserved = null, object? Lease = null);
+    StunError Error, Relay? IPv4 = null, Relay? IPv6 = null, Relay? Reserved = null, object? Lease = null)
+{
+    /// <summary>Where a client that is refused with 300 should go (RFC 8489 §10).</summary>
+    public TransportAddress? AlternateServer { get; init; }
+}

@@ -62,7 +62,7 @@ internal sealed partial class TurnEngine
             }
 
             if (!isWanted) return Outcome.Drop(DropReason.NoAllocation);
-            return RefusePending(pending, decision.Error, reply);
+            return RefusePending(pending, decision, reply);
         }
 
         var allocation = new Allocation(pending, decision)
@@ -123,7 +123,7 @@ internal sealed partial class TurnEngine
         var other = family == StunAddressFamily.IPv4 ? allocation.IPv6 : allocation.IPv4;
         if (family == StunAddressFamily.None || other is null)
         {
-            End(allocation);
+            End(allocation, AllocationEnd.Deleted);
             return;
         }
 
@@ -224,14 +224,15 @@ internal sealed partial class TurnEngine
         return Outcome.Reply(response.Length, StunMethod.Allocate, StunError.None) with { Allocation = allocation };
     }
 
-    private Outcome RefusePending(PendingAllocation pending, StunError error, Span<byte> reply)
+    private Outcome RefusePending(PendingAllocation pending, in AllocationDecision decision, Span<byte> reply)
     {
         var response = new StunMessageWriter(reply, StunMethod.Allocate, StunClass.ErrorResponse, pending.TransactionId);
-        response.WriteErrorCode(error);
+        response.WriteErrorCode(decision.Error);
+        if (decision.AlternateServer is { } alternate) response.WriteAddress(StunAttributeType.AlternateServer, alternate);
         response.Write(StunAttributeType.Software, _software);
         pending.Proof.Sign(ref response);
         if (pending.WithFingerprint) response.AddFingerprint();
-        return Outcome.Reply(response.Length, StunMethod.Allocate, error);
+        return Outcome.Reply(response.Length, StunMethod.Allocate, decision.Error);
     }
 
     private static void WriteReservationToken(ref StunMessageWriter response, ulong token)

@@ -91,7 +91,7 @@ internal sealed partial class TurnEngine
     {
         if (!_byTicket.TryGetValue(id, out var allocation)) return null;
         if (time.Milliseconds < allocation.ExpiresAt) return allocation;
-        End(allocation);
+        End(allocation, AllocationEnd.Expired);
         return null;
     }
 

@@ -30,9 +30,9 @@ internal sealed partial class TurnEngine
 
         var length = buffer.Length - Headroom - Tailroom;
         var channel = allocation.ChannelTo(peer);
-        if (!(channel?.Permission.IsLive(now) ?? allocation.HasPermission(peer.Address, now))) return Outcome.Drop(DropReason.NoPermission);
+        if (!(channel?.Permission.IsLive(now) ?? allocation.HasPermission(peer.Address, now))) return Drop(allocation, DropReason.NoPermission);
 
-        if (settings.Traffic.Any && !allocation.ToClient.TryTake(length, settings.Traffic, now)) return Outcome.Drop(DropReason.OverLimit);
+        if (settings.Traffic.Any && !allocation.ToClient.TryTake(length, settings.Traffic, now)) return Drop(allocation, DropReason.OverLimit);
 
         allocation.Totals.PacketsToClient++;
         allocation.Totals.BytesToClient += length;
@@ -76,10 +76,10 @@ internal sealed partial class TurnEngine
         if (Find(flow, time) is not { } allocation) return WithoutAllocation(flow);
 
         var channel = allocation.Channel(number);
-        if (channel is null || !channel.IsLive(time.Milliseconds)) return Outcome.Drop(DropReason.UnboundChannel);
+        if (channel is null || !channel.IsLive(time.Milliseconds)) return Drop(allocation, DropReason.UnboundChannel);
 
         // The binding lives for ten minutes, its permission for five: a client must renew it in time to be relayed.
-        if (!channel.Permission.IsLive(time.Milliseconds)) return Outcome.Drop(DropReason.NoPermission);
+        if (!channel.Permission.IsLive(time.Milliseconds)) return Drop(allocation, DropReason.NoPermission);
         return ToPeer(allocation, flow, channel.Peer, ChannelData.HeaderLength, payload.Length, dontFragment: false, time);
     }
 
@@ -87,11 +87,11 @@ internal sealed partial class TurnEngine
     private Outcome HandleSend(in StunMessageReader indication, in FiveTuple flow, EngineTime time)
     {
         if (Find(flow, time) is not { } allocation) return WithoutAllocation(flow);
-        if (HasUnknownRequiredAttribute(indication)) return Outcome.Drop(DropReason.UnknownAttributeInIndication);
-        if (!indication.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer)) return Outcome.Drop(DropReason.Malformed);
-        if (!indication.TryGet(StunAttributeType.Data, out var payload)) return Outcome.Drop(DropReason.Malformed);
-        if (!allocation.HasPermission(peer.Address, time.Milliseconds)) return Outcome.Drop(DropReason.NoPermission);
-        if (peerPolicy.IsOwn(peer)) return Outcome.Drop(DropReason.PeerForbidden);
+        if (HasUnknownRequiredAttribute(indication)) return Drop(allocation, DropReason.UnknownAttributeInIndication);
+        if (!indication.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer)) return Drop(allocation, DropReason.Malformed);
+        if (!indication.TryGet(StunAttributeType.Data, out var payload)) return Drop(allocation, DropReason.Malformed);
+        if (!allocation.HasPermission(peer.Address, time.Milliseconds)) return Drop(allocation, DropReason.NoPermission);
+        if (peerPolicy.IsOwn(peer)) return Drop(allocation, DropReason.PeerForbidden);
 
         indication.Octets.Overlaps(payload, out var offset);
 
@@ -104,13 +104,19 @@ internal sealed partial class TurnEngine
 
     private Outcome ToPeer(Allocation allocation, in FiveTuple flow, in TransportAddress peer, int offset, int length, bool dontFragment, EngineTime time)
     {
-        if (allocation.RelayFor(peer.Address.Family) is not { } relay || peer.Port == 0) return Outcome.Drop(DropReason.PeerForbidden);
+        if (allocation.RelayFor(peer.Address.Family) is not { } relay || peer.Port == 0) return Drop(allocation, DropReason.PeerForbidden);
         if (allocation.Mobility is { Next: { } next } mobility && next.FiveTuple == flow) Arrive(allocation, mobility);
-        if (settings.Traffic.Any && !allocation.ToPeers.TryTake(length, settings.Traffic, time.Milliseconds)) return Outcome.Drop(DropReason.OverLimit);
+        if (settings.Traffic.Any && !allocation.ToPeers.TryTake(length, settings.Traffic, time.Milliseconds)) return Drop(allocation, DropReason.OverLimit);
 
         allocation.Totals.PacketsToPeers++;
         allocation.Totals.BytesToPeers += length;
         return Outcome.ToPeer(allocation, relay, peer, offset, length, dontFragment);
+    }
+
+    private static Outcome Drop(Allocation allocation, DropReason reason)
+    {
+        allocation.Totals.CountDrop(reason);
+        return Outcome.Drop(reason);
     }
 
     private static Outcome WriteChannelData(Allocation allocation, ushort number, Span<byte> buffer, int length)

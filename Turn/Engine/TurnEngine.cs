@@ -59,6 +59,8 @@ internal sealed partial class TurnEngine(
 
     public int AllocationCount => _allocations.Count;
 
+    public IReadOnlyCollection<Allocation> Allocations => _allocations.Values;
+
     /// <summary>Handles one packet, or one message of a stream, from a client.</summary>
     /// <param name="packet">The octets.</param>
     /// <param name="flow">Where they came from and where to.</param>
@@ -88,7 +90,7 @@ internal sealed partial class TurnEngine(
         _pending.Remove(flow);
         if (!_allocations.TryGetValue(flow, out var allocation) && !_arriving.TryGetValue(flow, out allocation)) return;
         if (allocation.Mobility is { } mobility) StreamOfMobileClosed(allocation, mobility, flow);
-        else End(allocation);
+        else End(allocation, AllocationEnd.StreamClosed);
     }
 
     /// <summary>Ends what has expired. To be called about once a second.</summary>
@@ -96,7 +98,7 @@ internal sealed partial class TurnEngine(
     {
         foreach (var allocation in _allocations.Values)
         {
-            if (time.Milliseconds >= allocation.ExpiresAt) End(allocation);
+            if (time.Milliseconds >= allocation.ExpiresAt) End(allocation, AllocationEnd.Expired);
             else allocation.Sweep(time.Milliseconds);
         }
 
@@ -106,7 +108,7 @@ internal sealed partial class TurnEngine(
     /// <summary>Ends every allocation: the server stops.</summary>
     public void EndAll()
     {
-        foreach (var allocation in _allocations.Values) End(allocation);
+        foreach (var allocation in _allocations.Values) End(allocation, AllocationEnd.ServerStopped);
         reservations.Sweep(long.MaxValue, RelaysToClose);
         _pending.Clear();
     }
@@ -140,12 +142,13 @@ internal sealed partial class TurnEngine(
 
         if (allocation is null) return Refuse(request, StunError.AllocationMismatch, proof, reply);
         if (!MayUse(allocation, proof, request.Method)) return Refuse(request, StunError.WrongCredentials, proof, reply);
-        return request.Method switch
+        var outcome = request.Method switch
         {
             StunMethod.Refresh => HandleRefresh(request, flow, allocation, proof, time, reply),
             StunMethod.CreatePermission => HandleCreatePermission(request, allocation, proof, time, reply),
             _ => HandleChannelBind(request, allocation, proof, time, reply),
         };
+        return outcome with { Allocation = allocation };
     }
 
     /// <summary>
@@ -175,14 +178,16 @@ internal sealed partial class TurnEngine(
     {
         if (!_allocations.TryGetValue(flow, out var allocation) && !_arriving.TryGetValue(flow, out allocation)) return null;
         if (time.Milliseconds < allocation.ExpiresAt) return allocation;
-        End(allocation);
+        End(allocation, AllocationEnd.Expired);
         return null;
     }
 
-    private void End(Allocation allocation)
+    /// <summary>Ends an allocation at once; nothing happens when it has ended already.</summary>
+    public void End(Allocation allocation, AllocationEnd reason)
     {
         if (!_allocations.Remove(allocation.FiveTuple)) return;
         ForgetMobility(allocation);
+        allocation.End = reason;
         if (allocation.IPv4 is { } ipv4) RelaysToClose.Add(ipv4);
         if (allocation.IPv6 is { } ipv6) RelaysToClose.Add(ipv6);
         Ended.Add(allocation);

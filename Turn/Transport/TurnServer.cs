@@ -75,6 +75,7 @@ internal sealed partial class TurnServer(
                 case OutcomeKind.Reply:
                     path.Send(flow.Client, reply[..outcome.Length]);
                     metrics.CountRequest(outcome.Method, outcome.Error);
+                    if (outcome.Allocation?.Lease is AllocationRecord record) Answered(outcome, record, time);
                     return false;
                 case OutcomeKind.HandOver:
                     Workers[outcome.Engine].HandOver.Add(packet, flow, path);
@@ -168,6 +169,24 @@ internal sealed partial class TurnServer(
 
     public int AllocationCount => engine.AllocationCount;
 
+    /// <summary>The live allocations, with what is kept with them, as they are now.</summary>
+    public List<(Allocation Allocation, AllocationRecord Record)> Allocations()
+    {
+        lock (_gate) return [.. engine.Allocations.Select(allocation => (allocation, (AllocationRecord)allocation.Lease!))];
+    }
+
+    /// <summary>Ends all allocations that match, at once; how many those were.</summary>
+    public int End(Func<Allocation, AllocationRecord, bool> matches, AllocationEnd reason)
+    {
+        lock (_gate)
+        {
+            var ending = engine.Allocations.Where(allocation => matches(allocation, (AllocationRecord)allocation.Lease!)).ToList();
+            foreach (var allocation in ending) engine.End(allocation, reason);
+            CloseWhatEnded();
+            return ending.Count;
+        }
+    }
+
     /// <summary>A client's stream has ended.</summary>
     public void StreamClosed(in FiveTuple flow)
     {
@@ -212,6 +231,9 @@ internal sealed partial class TurnServer(
         {
             var admitted = await admission.AdmitAsync(pending).ConfigureAwait(false);
             using var activity = admitted.Activity;
+
+            // What is measured from here on has this span as its exemplar.
+            if (activity is not null) Activity.Current = activity;
             var decision = BindRelays(pending, admitted);
             Answer(pending, decision, activity);
             metrics.RecordAllocation(clock.GetElapsedTime(began), decision.Error);
@@ -225,12 +247,14 @@ internal sealed partial class TurnServer(
 
     private AllocationDecision BindRelays(PendingAllocation pending, Admission admitted)
     {
-        if (admitted.Error != StunError.None) return new AllocationDecision(admitted.Error);
+        if (admitted.Error != StunError.None) return new AllocationDecision(admitted.Error) { AlternateServer = admitted.AlternateServer };
         var decision = pending.Reserved is { } reserved
             ? Reserved(reserved)
             : relays.Bind(pending.Relays, Transport);
         if (decision.Error != StunError.None) admitted.Lease?.Dispose();
-        return decision with { Lease = admitted.Lease };
+        var trace = admitted.Activity is { Recorded: true } activity ? activity.Context : (ActivityContext?)null;
+        var record = new AllocationRecord(admitted.Lease, pending.Proof.Credential.Token, trace, clock.GetUtcNow()) { Grant = admitted.Grant };
+        return decision with { Lease = record };
     }
 
     private static AllocationDecision Reserved(Relay relay) => relay.Bound.Address.Family == StunAddressFamily.IPv6
@@ -264,12 +288,50 @@ internal sealed partial class TurnServer(
         activity?.SetStatus(outcome.Error == StunError.None ? ActivityStatusCode.Ok : ActivityStatusCode.Error, outcome.Error.ToString());
     }
 
+    /// <summary>A request on an allocation has been answered: its span is made, and a renewal looked into.</summary>
+    private void Answered(in Outcome outcome, AllocationRecord record, EngineTime time)
+    {
+        // The Allocate itself, come again, has a span already.
+        if (outcome.Method == StunMethod.Allocate) return;
+        var token = outcome.Allocation!.Credential.Token;
+        if (outcome.Method == StunMethod.Refresh && token is not null && token != record.Token) _ = RenewedAsync(outcome.Allocation, record, time.Utc);
+        else AllocationSpans.StartRequest(record, outcome.Method, outcome.Error, time.Utc)?.Dispose();
+    }
+
+    private async Task RenewedAsync(Allocation allocation, AllocationRecord record, DateTimeOffset started)
+    {
+        try
+        {
+            var credential = allocation.Credential;
+            record.Token = credential.Token;
+            var (mayGoOn, answer) = await admission.CheckRenewalAsync(credential).ConfigureAwait(false);
+            record.Grant = answer?.Grant ?? record.Grant;
+            AllocationSpans.StartRenewal(record, credential.Token!, answer, started)?.Dispose();
+            if (mayGoOn) return;
+            lock (_gate)
+            {
+                engine.End(allocation, AllocationEnd.Revoked);
+                CloseWhatEnded();
+            }
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            Failed(error);
+        }
+    }
+
     private void CloseWhatEnded()
     {
         if (engine.RelaysToClose.Count == 0 && engine.Ended.Count == 0) return;
         foreach (var relay in engine.RelaysToClose) relay.Dispose();
         engine.RelaysToClose.Clear();
-        foreach (var allocation in engine.Ended) (allocation.Lease as IDisposable)?.Dispose();
+        foreach (var allocation in engine.Ended)
+        {
+            if (allocation.Lease is not AllocationRecord record) continue;
+            AllocationSpans.Ended(allocation, record);
+            record.Dispose();
+        }
+
         engine.Ended.Clear();
     }
 

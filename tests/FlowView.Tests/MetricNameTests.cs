@@ -90,6 +90,6 @@ public sealed partial class MetricNameTests
     private static partial Regex MetricName();
 
     // What the exporter adds: the unit, then what of it.
-    [GeneratedRegex(@"((_seconds)?(_bucket|_count|_sum)|_total)$")]
+    [GeneratedRegex(@"((_seconds)?(_bucket|_count|_sum)|_seconds|_total)$")]
     private static partial Regex Suffix();
 }

@@ -28,19 +28,25 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>Starts it again at the same address, empty.</summary>
     public async Task RestartAsync()
     {
+        Launch();
+        using var limit = new CancellationTokenSource(StartLimit);
+        while (!await AnswersAsync(limit.Token))
+        {
+            if (_process!.HasExited) Assert.Fail($"redis-server ended with code {_process.ExitCode}");
+            await Task.Delay(20, limit.Token);
+        }
+    }
+
+    /// <summary>Starts it again at the same address, with options of its own, and does not wait until it answers.</summary>
+    public void Launch(params string[] options)
+    {
         var program = Tools.Require("redis-server", "redis-server");
-        string[] arguments = ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", Path.GetTempPath()];
+        string[] arguments = ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", Path.GetTempPath(), .. options];
         _process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
 
         // Its log is read, lest it wait for a full pipe.
         _process.OutputDataReceived += (_, _) => { };
         _process.BeginOutputReadLine();
-        using var limit = new CancellationTokenSource(StartLimit);
-        while (!await AnswersAsync(limit.Token))
-        {
-            if (_process.HasExited) Assert.Fail($"redis-server ended with code {_process.ExitCode}");
-            await Task.Delay(20, limit.Token);
-        }
     }
 
     /// <summary>A connection of the test's own, which comes back after a restart.</summary>

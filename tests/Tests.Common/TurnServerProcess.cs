@@ -122,7 +122,8 @@ public sealed class TurnServerProcess : IAsyncDisposable
         return server;
     }
 
-    private async Task<int> UntilExitAsync()
+    /// <summary>Waits for the end; the exit code.</summary>
+    public async Task<int> UntilExitAsync()
     {
         using var limit = new CancellationTokenSource(Limit);
         await _process.WaitForExitAsync(limit.Token);

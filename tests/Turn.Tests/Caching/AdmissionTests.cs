@@ -1,11 +1,10 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Authorization;
-using WebRtcIms.Turn.Caching;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Tests.Engine;
 
@@ -83,7 +82,8 @@ public sealed class AdmissionTests : IAsyncLifetime
     {
         var pending = Pending();
         var token = pending.Proof.Credential.Token!;
-        await Database.StringSetAsync(key ? $"turn:revoked:{token.KeyId}" : $"turn:revoked:{token.KeyId}:{token.TokenId}", "1", TimeSpan.FromMinutes(1));
+        var name = key ? TurnRevocations.OfKey(token.KeyId) : TurnRevocations.OfToken(token.KeyId, token.TokenId);
+        await TurnRevocations.WriteAsync(Database, name, _bench.Time.Utc.AddMinutes(10), _bench.Time.Utc);
 
         Assert.Equal(StunError.Unauthenticated, (await Node().AdmitAsync(pending)).Error);
         Assert.Equal(0, (long)await Database.HashGetAsync($"turn:life:{token.KeyId}:{token.TokenId}", "live"));
@@ -230,21 +230,6 @@ public sealed class AdmissionTests : IAsyncLifetime
         await Database.StringSetAsync($"turn:grant:{token.KeyId}:{token.TokenId}", grant, TimeSpan.FromMinutes(1));
     }
 
-    private AllocationAdmission Node(QuotaSettings? quotas = null, CacheUnavailablePolicy policy = CacheUnavailablePolicy.AllowLocal)
-    {
-        var settings = new TurnSettings { Quotas = quotas ?? new QuotaSettings(), OnCacheUnavailable = policy };
-        var clock = new ShiftedClock(_bench.Time.Utc - TimeProvider.System.GetUtcNow());
-        return new AllocationAdmission(
-            new AllocationQuotas(settings.Quotas),
-            new ReplayCache(),
-            new TokenCache(_connection!, clock, NullLogger<TokenCache>.Instance),
-            settings,
-            clock);
-    }
-
-    // Tokens are made on the bench's day; timers run as time does.
-    private sealed class ShiftedClock(TimeSpan shift) : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + shift;
-    }
+    private AllocationAdmission Node(QuotaSettings? quotas = null, CacheUnavailablePolicy policy = CacheUnavailablePolicy.AllowLocal) =>
+        new TestNode(_bench, _connection!, quotas, policy).Admission;
 }

@@ -34,9 +34,10 @@ internal sealed class EngineBench
         var authentication = new AuthenticationSettings(
             ServerName, Realm, browserProfile, users, sharedSecret is null ? null : Encoding.UTF8.GetBytes(sharedSecret));
         Nonces = new NonceIssuer(new byte[32], authentication.Features(tokens), random);
+        Authenticator = new RequestAuthenticator(authentication, ring, Nonces);
         Engine = new TurnEngine(
             settings ?? new EngineSettings { RelaysIPv6 = true },
-            new RequestAuthenticator(authentication, ring, Nonces),
+            Authenticator,
             new PeerPolicy([AddressRange.Parse("203.0.113.0/24"), AddressRange.Parse("2001:db8::/32")], [], new HashSet<TransportAddress> { OwnAddress }),
             Reservations,
             random,
@@ -45,6 +46,8 @@ internal sealed class EngineBench
     }
 
     public TurnEngine Engine { get; }
+
+    public RequestAuthenticator Authenticator { get; }
 
     public NonceIssuer Nonces { get; }
 

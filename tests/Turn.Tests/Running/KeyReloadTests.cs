@@ -7,8 +7,8 @@ namespace WebRtcIms.Turn.Tests.Running;
 /// <summary>Long-term keys roll over while the server runs and relays.</summary>
 public sealed class KeyReloadTests : IAsyncDisposable
 {
-    private readonly LongTermKey _old = new("k1");
-    private readonly LongTermKey _new = new("k2");
+    private readonly TokenKey _old = new("k1");
+    private readonly TokenKey _new = new("k2");
     private readonly string _file = Path.Combine(Path.GetTempPath(), $"keys-{Guid.NewGuid():N}.json");
     private TurnServerProcess? _server;
 

@@ -1,11 +1,9 @@
 using System.Diagnostics.Metrics;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Authorization;
-using WebRtcIms.Turn.Caching;
 using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Tests.Caching;
 using WebRtcIms.Turn.Tests.Engine;
 using WebRtcIms.Turn.Transport;
 
@@ -18,28 +16,21 @@ public sealed class TurnServerTests
     [Requirement("ABUSE-83")]
     public void ExceptionInOnePacket_IsCounted_AndTheNextIsHandled()
     {
-        using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
-        var factory = services.GetRequiredService<IMeterFactory>();
+        var bench = new EngineBench();
+        var node = new TestNode(bench, redis: null);
         List<string?> drops = [];
         using var listener = new MeterListener
         {
             InstrumentPublished = (instrument, self) =>
             {
-                if (instrument.Meter.Scope == factory && instrument.Name == "turn.relay.drops") self.EnableMeasurementEvents(instrument);
+                if (instrument.Meter.Scope == node.Meters && instrument.Name == "turn.relay.drops") self.EnableMeasurementEvents(instrument);
             },
         };
         listener.SetMeasurementEventCallback<long>((_, _, tags, _) => drops.Add((string?)tags[0].Value));
         listener.Start();
 
-        var bench = new EngineBench();
-        var settings = new TurnSettings();
         var server = new TurnServer(
-            bench.Engine,
-            new RelaySockets(settings, new Random(1)),
-            new AllocationAdmission(new AllocationQuotas(settings.Quotas), new ReplayCache(), null, settings, TimeProvider.System),
-            new TurnMetrics(factory),
-            TimeProvider.System,
-            NullLogger<TurnServer>.Instance);
+            bench.Engine, new RelaySockets(node.Settings, new Random(1)), node.Admission, node.Metrics, TimeProvider.System, NullLogger<TurnServer>.Instance);
         var path = new BrokenPath();
         var request = TestClient.Plain(StunMethod.Binding);
 

@@ -7,7 +7,7 @@ using WebRtcIms.Turn.Client;
 namespace WebRtcIms.Turn.Tests.Running;
 
 /// <summary>A long-term key that a running server has, too; makes tokens as the authorization server does.</summary>
-internal sealed class LongTermKey(string kid)
+internal sealed class TokenKey(string kid)
 {
     private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
 

@@ -1,0 +1,155 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Client;
+
+namespace WebRtcIms.Turn.Tests.Running;
+
+/// <summary>What operators can see and do on the management port, and who cannot.</summary>
+public sealed class ManagementTests : IAsyncLifetime
+{
+    private readonly TokenKey _key = new("k1");
+    private readonly TokenKey _other = new("k2");
+    private readonly HttpClient _http = new();
+    private TurnServerProcess? _server;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync() =>
+        _server = await TurnServerProcess.StartAsync([.. _key.Settings(), .. _other.Settings(1), ("Turn__Workers", "2")]);
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        if (_server is not null) await _server.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Allocations_AreListed_WithoutSecretsAndAddressesOfPeople()
+    {
+        var token = _key.Issue();
+        await using var one = await ConnectAsync("?transport=tcp");
+        var allocation = await one.AllocateAsync(token.Native, cancellationToken: Cancel);
+        await using var two = await ConnectAsync();
+        await two.AllocateAsync(_other.Issue().Browser, cancellationToken: Cancel);
+        await using var traffic = new Traffic([allocation]);
+        await traffic.AssertEachRelaysAsync();
+
+        var text = await _http.GetStringAsync(Url("/allocations"), Cancel);
+        var list = JsonElement.Parse(text);
+        Assert.Equal(2, list.GetArrayLength());
+        var listed = list.EnumerateArray().Single(entry => entry.GetProperty("kid").GetString() == "k1");
+        Assert.Equal("tcp", listed.GetProperty("transport").GetString());
+        Assert.Equal([allocation.RelayedAddress.ToString()], listed.GetProperty("relayed").EnumerateArray().Select(address => address.GetString()));
+        Assert.InRange(listed.GetProperty("lifetime_seconds").GetInt64(), 1, 600);
+        Assert.Equal(1, listed.GetProperty("permissions").GetInt32());
+        Assert.True(listed.GetProperty("packets_to_peers").GetInt64() > 0);
+        Assert.True(listed.GetProperty("bytes_to_client").GetInt64() > 0);
+        foreach (var secret in new[] { token.TokenId, Convert.ToBase64String(token.MacKey), Convert.ToBase64String(token.Token), allocation.MappedAddress.ToString() })
+            Assert.DoesNotContain(secret, text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Disconnect_EndsOne_AndTheOthersGoOn()
+    {
+        await using var one = await ConnectAsync();
+        var ended = await one.AllocateAsync(_key.Issue().Native, cancellationToken: Cancel);
+        await using var two = await ConnectAsync();
+        var goesOn = await two.AllocateAsync(_other.Issue().Native, cancellationToken: Cancel);
+        var id = JsonElement.Parse(await _http.GetStringAsync(Url("/allocations"), Cancel)).EnumerateArray()
+            .Single(entry => entry.GetProperty("kid").GetString() == "k1").GetProperty("id").GetString();
+
+        Assert.Equal(HttpStatusCode.NoContent, (await _http.DeleteAsync(Url($"/allocations/{id}"), Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await _http.DeleteAsync(Url($"/allocations/{id}"), Cancel)).StatusCode);
+        Assert.Equal(StunError.AllocationMismatch, (await Assert.ThrowsAsync<TurnException>(() => ended.RefreshAsync(cancellationToken: Cancel))).Code);
+        await goesOn.RefreshAsync(cancellationToken: Cancel);
+    }
+
+    [Fact]
+    [Requirement("ABUSE-49")]
+    public async Task RevokedKey_EndsItsAllocations_AndMakesNoMore_WithoutRedis()
+    {
+        await using var one = await ConnectAsync();
+        var ended = await one.AllocateAsync(_key.Issue().Native, cancellationToken: Cancel);
+        await using var two = await ConnectAsync();
+        var goesOn = await two.AllocateAsync(_other.Issue().Native, cancellationToken: Cancel);
+
+        Assert.Equal(HttpStatusCode.NoContent, (await _http.PostAsJsonAsync(Url("/revocations"), new { kid = "k1" }, Cancel)).StatusCode);
+        Assert.Equal(StunError.Unauthenticated, (await Assert.ThrowsAsync<TurnException>(() => ended.RefreshAsync(cancellationToken: Cancel))).Code);
+        await using var three = await ConnectAsync();
+        var refused = await Assert.ThrowsAsync<TurnException>(() => three.AllocateAsync(_key.Issue().Native, cancellationToken: Cancel));
+        Assert.Equal(StunError.Unauthenticated, refused.Code);
+        await goesOn.RefreshAsync(cancellationToken: Cancel);
+        Assert.Equal(StunError.Unauthenticated, (await Assert.ThrowsAsync<TurnException>(() => goesOn.RenewAsync(_key.Issue().Native, Cancel))).Code);
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("""{"token_id":"x"}""")]
+    [InlineData("""{"kid":"k1","client_id":"wwsf"}""")]
+    public async Task RevocationOfNothingOrOfTwoThings_Is400(string body)
+    {
+        using var content = new StringContent(body, Encoding.UTF8, "application/json");
+        var answer = await _http.PostAsync(Url("/revocations"), content, Cancel);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains("'kid'", await answer.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Host", "rebound.example", HttpStatusCode.Forbidden)]
+    [InlineData("Host", "127.0.0.1.rebound.example:8083", HttpStatusCode.Forbidden)]
+    [InlineData("Origin", "https://example.org", HttpStatusCode.Forbidden)]
+    [InlineData("Origin", "null", HttpStatusCode.Forbidden)]
+    [InlineData("Sec-Fetch-Site", "cross-site", HttpStatusCode.Forbidden)]
+    [InlineData("Host", "localhost", HttpStatusCode.OK)]
+    [InlineData("Sec-Fetch-Site", "none", HttpStatusCode.OK)]
+    public async Task Browsers_AreKeptOut(string header, string value, HttpStatusCode expected)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, Url("/allocations"));
+        request.Headers.TryAddWithoutValidation(header, value);
+
+        Assert.Equal(expected, (await _http.SendAsync(request, Cancel)).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("text/plain")]
+    [InlineData("application/x-www-form-urlencoded")]
+    [InlineData("multipart/form-data")]
+    public async Task BodyThatAPageCouldSend_IsNotTaken(string type)
+    {
+        using var content = new StringContent("""{"kid":"k1"}""", Encoding.UTF8, type);
+        var answer = await _http.PostAsync(Url("/revocations"), content, Cancel);
+
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, answer.StatusCode);
+        await using var client = await ConnectAsync();
+        await client.AllocateAsync(_key.Issue().Native, cancellationToken: Cancel);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task OtherAddresses_ShowHealthAndReadinessAlone_UnlessTheSettingSaysOtherwise(bool allow)
+    {
+        var address = NetworkInterface.GetAllNetworkInterfaces().SelectMany(network => network.GetIPProperties().UnicastAddresses)
+            .Select(unicast => unicast.Address).FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
+        if (address is null) Assert.Skip("this machine has the loopback address alone");
+        var port = FreePorts.Tcp();
+        await using var server = await TurnServerProcess.StartAsync(
+            [.. _key.Settings(), ("ASPNETCORE_URLS", $"http://{address}:{port}"), ("Turn__Management__AllowRemote", $"{allow}")]);
+
+        Assert.Equal(HttpStatusCode.OK, (await _http.GetAsync(new Uri($"http://{address}:{port}/ready"), Cancel)).StatusCode);
+        Assert.Equal(allow ? HttpStatusCode.OK : HttpStatusCode.NotFound, (await _http.GetAsync(new Uri($"http://{address}:{port}/allocations"), Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await _http.DeleteAsync(new Uri($"http://{address}:{port}/allocations/0"), Cancel)).StatusCode);
+    }
+
+    private Uri Url(string path) => new($"http://127.0.0.1:{_server!.ManagementPort}{path}");
+
+    private async Task<TurnClient> ConnectAsync(string query = "") =>
+        await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{_server!.Port}{query}"), cancellationToken: Cancel);
+}

@@ -1,0 +1,65 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Tests.Caching;
+using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Turn.Transport;
+
+namespace WebRtcIms.Turn.Tests.Telemetry;
+
+/// <summary>The engine in its host, with relays that are no sockets and a client's path that keeps what it is given.</summary>
+internal sealed class HostBench
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+
+    private readonly RecordingPath _path = new();
+
+    public HostBench(IConnectionMultiplexer redis)
+    {
+        Node = new TestNode(Bench, redis);
+        Server = new TurnServer(Bench.Engine, new RelaySockets(Node.Settings, new Random(1)), Node.Admission, Node.Metrics, Node.Clock, NullLogger<TurnServer>.Instance)
+        {
+            Transport = new NoTransport(),
+        };
+    }
+
+    public EngineBench Bench { get; } = new();
+
+    public TestNode Node { get; }
+
+    public TurnServer Server { get; }
+
+    /// <summary>Sends a request and waits for its answer.</summary>
+    public async Task<Answer> AskAsync(TestClient client, StunMethod method, Attributes? attributes = null)
+    {
+        if (client.Nonce.Length == 0) client.Nonce = client.Challenge().Value(StunAttributeType.Nonce);
+        Server.Receive(client.Build(method, attributes), client.Flow, _path);
+        using var limit = new CancellationTokenSource(Limit);
+        Answer? answer;
+        while (!_path.Answers.TryDequeue(out answer)) await Task.Delay(5, limit.Token);
+        return answer;
+    }
+
+    private sealed class RecordingPath : ClientPath
+    {
+        public ConcurrentQueue<Answer> Answers { get; } = new();
+
+        public override void Send(in TransportAddress client, ReadOnlySpan<byte> message)
+        {
+            // Relayed ChannelData is no answer.
+            if (message[0] < 0x40) Answers.Enqueue(Answer.Read(message));
+        }
+    }
+
+    private sealed class NoTransport : IRelayTransport
+    {
+        public Relay Open(IPEndPoint bind, InternetAddress advertise, Action onClosed) => new FakeRelay(TransportAddress.From(bind));
+
+        public void Start(Relay relay, Allocation allocation)
+        {
+        }
+    }
+}

@@ -1,0 +1,128 @@
+using System.Diagnostics.Metrics;
+using StackExchange.Redis;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Authorization;
+using WebRtcIms.Turn.Tests.Engine;
+
+namespace WebRtcIms.Turn.Tests.Telemetry;
+
+/// <summary>What is measured of quotas, caches and clocks.</summary>
+public sealed class MetricTests : IAsyncLifetime
+{
+    private RedisServer? _redis;
+    private ConnectionMultiplexer? _connection;
+
+    public async ValueTask InitializeAsync()
+    {
+        _redis = await RedisServer.StartAsync();
+        _connection = await _redis.ConnectAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_connection is not null) await _connection.DisposeAsync();
+        if (_redis is not null) await _redis.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Caches_AreCountedByHitAndMiss_AndTheirTimeMeasured()
+    {
+        var host = new HostBench(_connection!);
+        using var measurements = new Measurements(host.Node.Meters);
+        var token = host.Bench.NewToken();
+        for (var i = 0; i < 2; i++) await host.AskAsync(host.Bench.NewClient(token.Native), StunMethod.Allocate, TestClient.Transport);
+
+        Assert.Equal(2, measurements.Sum("turn.cache.lookups", "cache=NodeReplay result=miss"));
+        Assert.Equal(2, measurements.Sum("turn.cache.lookups", "cache=FleetReplay result=miss"));
+        Assert.Equal(1, measurements.Sum("turn.cache.lookups", "cache=Lifetime result=hit"));
+        Assert.Equal(1, measurements.Sum("turn.cache.lookups", "cache=Lifetime result=miss"));
+        Assert.Equal(2, measurements.Sum("turn.cache.lookups", "cache=Grant result=miss"));
+        Assert.True(measurements.Sum("turn.cache.duration", "") > 0);
+
+        host.Node.Metrics.ObserveBreaker(host.Node.Tokens.Breaker);
+        Assert.Equal(0, measurements.Read("turn.cache.breaker", ""));
+        host.Node.Tokens.Breaker.Failed(isSlow: true);
+        Assert.Equal(2, measurements.Read("turn.cache.breaker", ""));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-57")]
+    public void QuotaUse_IsThatOfWhoeverUsesTheMost_AndRefusalsAreNamed()
+    {
+        var host = new HostBench(_connection!);
+        using var measurements = new Measurements(host.Node.Meters);
+        var quotas = new AllocationQuotas(new QuotaSettings { Total = 10, PerClientAddress = 2, PerToken = 5 });
+        host.Node.Metrics.ObserveQuotas(quotas);
+        var (one, other) = (InternetAddress.Parse("192.0.2.1"), InternetAddress.Parse("192.0.2.2"));
+        using var first = quotas.TryTake(one, null);
+        using var second = quotas.TryTake(one, null);
+        using var third = quotas.TryTake(other, new TokenName("k1", "t"));
+        Assert.Null(quotas.TryTake(one, null));
+
+        Assert.Equal(0.3, measurements.Read("turn.quota.use", "quota=Total"));
+        Assert.Equal(1, measurements.Read("turn.quota.use", "quota=ClientAddress"));
+        Assert.Equal(0.2, measurements.Read("turn.quota.use", "quota=Token"));
+        Assert.Equal(1, measurements.Read("turn.quota.refusals", "quota=ClientAddress"));
+        Assert.Equal(0, measurements.Read("turn.quota.refusals", "quota=Total"));
+    }
+
+    [Theory]
+    [InlineData(5, 0, 0, StunError.None)]
+    [InlineData(-5, 0, 0, StunError.None)]
+    [InlineData(-60, 1, 0, StunError.Unauthenticated)]
+    [InlineData(600 + 59, 0, 1, StunError.Unauthenticated)]
+    [InlineData(600 + 3600, 0, 0, StunError.Unauthenticated)]
+    [Requirement("ABUSE-50")]
+    public void ClockThatDiffers_IsSuspected(int age, long ahead, long behind, StunError error)
+    {
+        var host = new HostBench(_connection!);
+        using var measurements = new Measurements(host.Node.Meters);
+        host.Node.Metrics.ObserveClockSkew(host.Bench.Authenticator);
+        var answer = host.Bench.NewClient(host.Bench.NewToken(age: age).Native).TryAllocate();
+
+        Assert.Equal(error, answer!.Error);
+        Assert.Equal(ahead, measurements.Read("turn.clock_skew_suspected", "token=ahead"));
+        Assert.Equal(behind, measurements.Read("turn.clock_skew_suspected", "token=behind"));
+    }
+
+    /// <summary>Everything that the instruments of one factory say.</summary>
+    private sealed class Measurements : IDisposable
+    {
+        private readonly MeterListener _listener = new();
+        private readonly List<(string Name, string Tags, double Value)> _all = [];
+
+        public Measurements(IMeterFactory factory)
+        {
+            _listener.InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Meter.Scope == factory) listener.EnableMeasurementEvents(instrument);
+            };
+            _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Add(instrument, value, tags));
+            _listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Add(instrument, value, tags));
+            _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Add(instrument, value, tags));
+            _listener.Start();
+        }
+
+        public double Sum(string name, string tags)
+        {
+            lock (_all) return _all.Where(measurement => measurement.Name == name && measurement.Tags == tags).Sum(measurement => measurement.Value);
+        }
+
+        /// <summary>What an observable instrument says now.</summary>
+        public double Read(string name, string tags)
+        {
+            lock (_all) _all.RemoveAll(measurement => measurement.Name == name);
+            _listener.RecordObservableInstruments();
+            return Sum(name, tags);
+        }
+
+        public void Dispose() => _listener.Dispose();
+
+        private void Add(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            var text = string.Join(' ', tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}"));
+            lock (_all) _all.Add((instrument.Name, text, value));
+        }
+    }
+}
