@@ -61,5 +61,7 @@ internal sealed class HostBench
         public void Start(Relay relay, Allocation allocation)
         {
         }
+
+        public ClientPath PathFor(in FiveTuple flow, ClientPath path) => path;
     }
 }
