@@ -41,4 +41,9 @@ internal readonly record struct AllocationDecision(
 {
     /// <summary>Where a client that is refused with 300 should go (RFC 8489 §10).</summary>
     public TransportAddress? AlternateServer { get; init; }
+
+    /// <summary>The relay that a RESERVATION-TOKEN brought, as the relay of its own family.</summary>
+    public static AllocationDecision Of(Relay relay) => relay.Bound.Address.Family == StunAddressFamily.IPv6
+        ? new(StunError.None, IPv6: relay)
+        : new(StunError.None, IPv4: relay);
 }

@@ -52,8 +52,9 @@ internal sealed partial class TurnEngine
     /// <param name="reply">At least <see cref="ReplyBufferLength"/> octets.</param>
     public Outcome Complete(PendingAllocation pending, AllocationDecision decision, EngineTime time, Span<byte> reply)
     {
-        // The client's stream may have closed meanwhile.
-        var isWanted = _pending.Remove(pending.FiveTuple);
+        // The client's stream may have closed meanwhile, and another one from the same port may be waiting for an answer of its own.
+        var isWanted = _pending.TryGetValue(pending.FiveTuple, out var waiting) && ReferenceEquals(waiting, pending);
+        if (isWanted) _pending.Remove(pending.FiveTuple);
         if (!isWanted || decision.Error != StunError.None)
         {
             foreach (var relay in new[] { decision.IPv4, decision.IPv6, decision.Reserved, pending.Reserved })

@@ -18,6 +18,9 @@ internal sealed partial class TurnEngine
     /// <summary>Octets to leave free behind a peer's payload, for padding.</summary>
     public const int Tailroom = 3;
 
+    /// <summary>The longest payload that fits a Data indication, whatever the peer's family.</summary>
+    private const int MaxDataLength = (ushort.MaxValue & ~3) + StunHeader.Length - Headroom;
+
     /// <summary>Handles a datagram that a peer sent to a relay.</summary>
     /// <param name="allocation">The relay's allocation.</param>
     /// <param name="peer">Where it came from.</param>
@@ -32,6 +35,8 @@ internal sealed partial class TurnEngine
         var channel = allocation.ChannelTo(peer);
         if (!(channel?.Permission.IsLive(now) ?? allocation.HasPermission(peer.Address, now))) return Drop(allocation, DropReason.NoPermission);
 
+        // What does not fit the length field of a Data indication would be taken for another message in the client's stream.
+        if (length > MaxDataLength) return Drop(allocation, DropReason.Malformed);
         if (settings.Traffic.Any && !allocation.ToClient.TryTake(length, settings.Traffic, now)) return Drop(allocation, DropReason.OverLimit);
 
         allocation.Totals.PacketsToClient++;

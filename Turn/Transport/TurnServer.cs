@@ -249,17 +249,13 @@ internal sealed partial class TurnServer(
     {
         if (admitted.Error != StunError.None) return new AllocationDecision(admitted.Error) { AlternateServer = admitted.AlternateServer };
         var decision = pending.Reserved is { } reserved
-            ? Reserved(reserved)
+            ? AllocationDecision.Of(reserved)
             : relays.Bind(pending.Relays, Transport);
         if (decision.Error != StunError.None) admitted.Lease?.Dispose();
         var trace = admitted.Activity is { Recorded: true } activity ? activity.Context : (ActivityContext?)null;
         var record = new AllocationRecord(admitted.Lease, pending.Proof.Credential.Token, trace, clock.GetUtcNow()) { Grant = admitted.Grant };
         return decision with { Lease = record };
     }
-
-    private static AllocationDecision Reserved(Relay relay) => relay.Bound.Address.Family == StunAddressFamily.IPv6
-        ? new AllocationDecision(StunError.None, IPv6: relay)
-        : new AllocationDecision(StunError.None, IPv4: relay);
 
     private void Answer(PendingAllocation pending, AllocationDecision decision, Activity? activity)
     {

@@ -367,6 +367,42 @@ public sealed class AllocateTests
     }
 
     [Fact]
+    public void StreamFromTheSamePort_GetsAnAllocationOfItsOwn()
+    {
+        _bench.Waiting = [];
+        var first = _bench.NewClient(transport: ClientTransport.Tcp);
+        first.TryAllocate();
+        _bench.Engine.StreamClosed(first.Flow);
+        var second = new TestClient(_bench, first.Flow, TestCredential.Password("bob", "secret"));
+        second.TryAllocate();
+
+        Assert.Null(_bench.Complete(_bench.Waiting[0]));
+        Assert.True(_bench.Complete(_bench.Waiting[1])!.IsSuccess);
+        Assert.Equal("bob"u8.ToArray(), _bench.LastAllocation!.Credential.Username.ToArray());
+    }
+
+    [Fact]
+    [Requirement("RFC8656-7.2")]
+    public void ReservedIPv6Port_IsAnIPv6Relay()
+    {
+        var answer = _bench.NewClient().Allocate((ref StunMessageWriter request) =>
+        {
+            TestClient.Transport(ref request);
+            request.Write(StunAttributeType.RequestedAddressFamily, [2, 0, 0, 0]);
+            request.Write(StunAttributeType.EvenPort, [0x80]);
+        });
+        var client = _bench.NewClient();
+        client.Allocate((ref StunMessageWriter request) =>
+        {
+            TestClient.Transport(ref request);
+            request.Write(StunAttributeType.ReservationToken, answer.Value(StunAttributeType.ReservationToken));
+        });
+
+        Assert.True(client.CreatePermission("[2001:db8::9]:7000").IsSuccess);
+        Assert.Equal(StunAddressFamily.IPv6, client.Send("[2001:db8::9]:7000", [1]).Relay!.Bound.Address.Family);
+    }
+
+    [Fact]
     public void EndAll_ClosesEveryRelayOnce()
     {
         _bench.NewClient().Allocate(Asking(StunAttributeType.EvenPort, [0x80]));

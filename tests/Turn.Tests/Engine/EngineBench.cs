@@ -163,12 +163,12 @@ internal sealed class EngineBench
     {
         var wanted = pending.Relays;
         var decision = Decision != StunError.None ? new AllocationDecision(Decision)
-            : pending.Reserved is { } reserved ? new AllocationDecision(StunError.None, reserved)
+            : pending.Reserved is { } reserved ? AllocationDecision.Of(reserved)
             : new AllocationDecision(
                 StunError.None,
                 wanted.IPv4 ? NewRelay("192.0.2.1") : null,
                 wanted.IPv6 ? NewRelay("2001:db8::1") : null,
-                wanted.ReserveNext ? NewRelay("192.0.2.1") : null);
+                wanted.ReserveNext ? NewRelay(wanted.IPv4 ? "192.0.2.1" : "2001:db8::1") : null);
         var outcome = Engine.Complete(pending, decision, Time, reply);
         LastAllocation = outcome.Allocation;
         if (LastAllocation is not null) _live.Add(LastAllocation);

@@ -334,6 +334,23 @@ public sealed class PermissionTests
 
     [Fact]
     [Requirement("RFC8656-11.3")]
+    public void DatagramThatNoDataIndicationHolds_IsDropped_AndTheStreamStaysWhole()
+    {
+        var client = _bench.NewClient(transport: ClientTransport.Tcp);
+        client.Allocate((ref StunMessageWriter request) =>
+        {
+            TestClient.Transport(ref request);
+            request.Write(StunAttributeType.RequestedAddressFamily, [2, 0, 0, 0]);
+        });
+        client.CreatePermission("[2001:db8::9]:7000");
+
+        Assert.Null(_bench.FromPeer(client, "[2001:db8::9]:7000", new byte[65505]));
+        var longest = _bench.FromPeer(client, "[2001:db8::9]:7000", new byte[65504]);
+        Assert.Equal(longest!.Length, StreamFraming.FrameLength(longest));
+    }
+
+    [Fact]
+    [Requirement("RFC8656-11.3")]
     [Requirement("ABUSE-68")]
     [Requirement("TURN-B25")]
     public void RelayPath_AllocatesNothing()
