@@ -46,6 +46,9 @@ internal sealed partial class TurnEngine(
 
     private const int MaxUnknownReported = 16;
 
+    /// <summary>Octets around a message on the wire: Ethernet with its checksum, IPv4 and UDP.</summary>
+    private const int FrameOverhead = 18 + 20 + 8;
+
     private readonly byte[] _software = Encoding.UTF8.GetBytes(settings.Software);
     private readonly ChallengeBudget _challenges = new(settings.ChallengesPerSecond, random.Next());
     private readonly Dictionary<FiveTuple, Allocation> _allocations = [];
@@ -234,8 +237,19 @@ internal sealed partial class TurnEngine(
         response.WriteErrorCode(error);
         if (error is StunError.Unauthenticated or StunError.StaleNonce) authenticator.WriteChallenge(ref response, flow, time);
         if (error == StunError.UnknownAttribute) response.WriteUnknownAttributes([StunAttributeType.AccessToken]);
-        response.Write(StunAttributeType.Software, _software);
+        if (IsWorthSoftware(response, request)) response.Write(StunAttributeType.Software, _software);
         return Finish(ref response, request, request.Method, error);
+    }
+
+    /// <summary>
+    /// SOFTWARE should be there (RFC 8489 §6.3.1.1), but not where it makes an answer to a stranger, whose address may be forged, more
+    /// than three times as long as the request.
+    /// </summary>
+    private bool IsWorthSoftware(in StunMessageWriter response, in StunMessageReader request)
+    {
+        var fingerprint = request.HasFingerprint ? 8 : 0;
+        var length = response.Length + StunHeader.AttributeHeaderLength + StunHeader.Padded(_software.Length) + fingerprint;
+        return FrameOverhead + length <= 3 * (FrameOverhead + request.Octets.Length);
     }
 
     private Outcome Refuse(

@@ -15,6 +15,7 @@ public sealed class VectorTests
     [Requirement("RFC8489-14")]
     [Requirement("TURN-A4")]
     [Requirement("TURN-F1")]
+    [Requirement("ABUSE-8")]
     public void Request_IsReadAndVerified_ThoughItsPaddingIsNotZero()
     {
         var message = Read(Vectors.Request);
