@@ -35,6 +35,7 @@ internal static class SipParser
         if (!Utf8.IsValid(head)) return new(null, "not UTF-8");
 
         var startLine = TakeLine(ref head);
+        if (startLine.AsSpan().ContainsAny('\r', '\n')) return new(null, "The start line has a lone line end");
         var (headers, error) = ReadHeaders(head);
         return startLine.StartsWith("SIP/", StringComparison.OrdinalIgnoreCase)
             ? Response(startLine, headers, body, error)
@@ -117,15 +118,26 @@ internal static class SipParser
     // which a later reader might take for the end of a line, are found by the caller.
     private static string TakeLine(ref ReadOnlySpan<byte> rest)
     {
-        var line = "";
-        while (true)
+        var line = TakePart(ref rest);
+        if (!IsFolded(rest)) return line;
+
+        var whole = new StringBuilder(line.TrimEnd());
+        while (IsFolded(rest) && whole.Length <= MaxHeaderLength)
         {
-            var end = rest.IndexOf("\r\n"u8);
-            var part = Encoding.UTF8.GetString(end < 0 ? rest : rest[..end]);
-            line = line.Length == 0 ? part : $"{line.TrimEnd()} {part.TrimStart()}";
-            rest = end < 0 ? [] : rest[(end + 2)..];
-            if (rest.Length == 0 || rest[0] is not ((byte)' ' or (byte)'\t') || line.Length > MaxHeaderLength) return line;
+            if (TakePart(ref rest).Trim() is { Length: > 0 } part) whole.Append(' ').Append(part);
         }
+
+        return whole.ToString();
+    }
+
+    private static bool IsFolded(ReadOnlySpan<byte> rest) => rest.Length > 0 && rest[0] is (byte)' ' or (byte)'\t';
+
+    private static string TakePart(ref ReadOnlySpan<byte> rest)
+    {
+        var end = rest.IndexOf("\r\n"u8);
+        var part = Encoding.UTF8.GetString(end < 0 ? rest : rest[..end]);
+        rest = end < 0 ? [] : rest[(end + 2)..];
+        return part;
     }
 
     private static (SipHeaders Headers, string? Error) ReadHeaders(ReadOnlySpan<byte> rest)

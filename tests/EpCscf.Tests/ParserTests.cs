@@ -50,6 +50,24 @@ public sealed class ParserTests
     }
 
     [Theory]
+    [InlineData("OPTIONS tel:1\nX: y SIP/2.0")]
+    [InlineData("OPTIONS tel:1\rX:y SIP/2.0")]
+    [InlineData("SIP/2.0 200 OK\nContact: <sip:mallory@x.invalid>")]
+    public void LoneLineEndInTheStartLine_IsNotForwarded(string startLine) =>
+        Assert.Null(SipParser.Parse(Encoding.UTF8.GetBytes(Minimal.Replace("OPTIONS sip:bob@ims.example SIP/2.0", startLine, StringComparison.Ordinal))).Message);
+
+    [Fact]
+    [Requirement("RFC3261-7.3.1")]
+    public void FoldedLines_AreOneLine_HoweverMany()
+    {
+        var request = Request(Minimal.Replace("Call-ID: c1", "Subject: a\r\n  b\r\n \r\n\tc\r\nCall-ID: c1", StringComparison.Ordinal));
+        Assert.Equal("a b c", request.Headers.First("Subject"));
+
+        var folded = $"Subject: {new string('a', 8000)}{string.Concat(Enumerable.Repeat("\r\n \r\n b", 5000))}";
+        Assert.Null(SipParser.Parse(Encoding.UTF8.GetBytes(Minimal.Replace("Call-ID: c1", $"{folded}\r\nCall-ID: c1", StringComparison.Ordinal))).Message);
+    }
+
+    [Theory]
     [InlineData("CSeq: 1 OPTIONS", "CSeq: 1 INVITE")]
     [InlineData("CSeq: 1 OPTIONS", "CSeq: 2147483648 OPTIONS")]
     [InlineData("Call-ID: c1", "Call-ID: c1\r\nCall-ID: c2")]
