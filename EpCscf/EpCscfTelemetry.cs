@@ -13,11 +13,15 @@ internal sealed class EpCscfTelemetry
 {
     private static readonly ActivitySource Source = ServiceTelemetry.Source("EpCscf");
 
+    private static readonly InstrumentAdvice<double> Seconds = new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] };
+
     private readonly Counter<long> _requests;
     private readonly Counter<long> _dropped;
     private readonly Counter<long> _tokens;
     private readonly UpDownCounter<long> _connections;
     private readonly UpDownCounter<long> _registered;
+    private readonly Histogram<double> _duration;
+    private readonly Histogram<double> _setUp;
 
     public EpCscfTelemetry(IMeterFactory factory)
     {
@@ -25,6 +29,10 @@ internal sealed class EpCscfTelemetry
         _requests = meter.CreateCounter<long>("epcscf.requests", description: "SIP requests from WICs, by method and status of the final answer");
         _dropped = meter.CreateCounter<long>("epcscf.dropped", description: "Messages that could not be used or matched, by reason");
         _tokens = meter.CreateCounter<long>("epcscf.tokens", description: "Registration tokens checked, by result");
+        _duration = meter.CreateHistogram<double>(
+            "epcscf.request.duration", "s", "From a request to its final answer, by method and status; of an INVITE with the time that people take", advice: Seconds);
+        _setUp = meter.CreateHistogram<double>(
+            "epcscf.call.setup.duration", "s", "From an INVITE to the first sign of the callee: ringing, or a final answer", advice: Seconds);
         _connections = meter.CreateUpDownCounter<long>("epcscf.connections", description: "WebSocket connections");
         _registered = meter.CreateUpDownCounter<long>("epcscf.registered", description: "Registered connections");
     }
@@ -52,8 +60,19 @@ internal sealed class EpCscfTelemetry
         activity?.Dispose();
     }
 
-    public void Answered(string method, int statusCode) => _requests.Add(
-        1, new KeyValuePair<string, object?>("sip.method", Known(method)), new KeyValuePair<string, object?>("sip.status_code", statusCode));
+    public void Answered(string method, int statusCode) => _requests.Add(1, TagsOf(method, statusCode));
+
+    /// <summary>The final answer to a request, with its span: what was measured leads to it.</summary>
+    public void Answered(string method, int statusCode, TimeSpan took, Activity? span)
+    {
+        Answered(method, statusCode);
+        Within(span, () => _duration.Record(took.TotalSeconds, TagsOf(method, statusCode)));
+        End(span, statusCode);
+    }
+
+    /// <summary>The callee's device rings, or somebody answered for it.</summary>
+    public void CallSetUp(int statusCode, TimeSpan took, Activity? span) =>
+        Within(span, () => _setUp.Record(took.TotalSeconds, new KeyValuePair<string, object?>("sip.status_code", statusCode)));
 
     public void Dropped(string reason) => _dropped.Add(1, new KeyValuePair<string, object?>("reason", reason));
 
@@ -62,6 +81,16 @@ internal sealed class EpCscfTelemetry
     public void ConnectionsChanged(int difference) => _connections.Add(difference);
 
     public void RegisteredChanged(int difference) => _registered.Add(difference);
+
+    private static TagList TagsOf(string method, int statusCode) => new() { { "sip.method", Known(method) }, { "sip.status_code", statusCode } };
+
+    private static void Within(Activity? span, Action measure)
+    {
+        var before = Activity.Current;
+        Activity.Current = span;
+        measure();
+        Activity.Current = before;
+    }
 
     // A transaction outlives the call that began it, and its span must not become the parent of what happens next.
     private static Activity? Start(SipRequest request, ActivityKind kind, ActivityContext parent)

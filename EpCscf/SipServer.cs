@@ -127,13 +127,16 @@ internal sealed class SipServer(
         var gate = new Lock();
         var span = EpCscfTelemetry.StartServer(request);
         var binding = flow.Registration?.Binding.Id;
+        var began = time.GetTimestamp();
+        var isSetUp = request.Method != Method.Invite || request.IsInDialog;
         bool Send(SipResponse response)
         {
-            if (!response.IsProvisional)
+            if (!isSetUp && response.StatusCode > 100)
             {
-                telemetry.Answered(request.Method, response.StatusCode);
-                EpCscfTelemetry.End(span, response.StatusCode);
+                isSetUp = true;
+                telemetry.CallSetUp(response.StatusCode, time.GetElapsedTime(began), span);
             }
+            if (!response.IsProvisional) telemetry.Answered(request.Method, response.StatusCode, time.GetElapsedTime(began), span);
             // A page that has reconnected meanwhile gets its answer over the new connection.
             var octets = SipWriter.Write(response);
             if (binding is not { } id) return flow.Send(octets);

@@ -31,6 +31,8 @@ public static class Extensions
 
         // A start that fails is told by Program.cs in one sentence; the host's own record of it is a stack trace.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
+        builder.Logging.AddSampler<LogRateLimit>();
+        builder.Services.AddHostedService<TelemetryLosses>();
         builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), ["live"]);
         builder.Services.AddServiceDiscovery();
         builder.Services.ConfigureHttpClientDefaults(http =>
@@ -71,13 +73,13 @@ public static class Extensions
                 .AddAspNetCoreInstrumentation()
                 .AddHttpClientInstrumentation()
                 .AddRuntimeInstrumentation()
-                .AddMeter(ServiceTelemetry.Wildcard))
+                .AddMeter(ServiceTelemetry.Wildcard, TelemetryLosses.SdkMeter))
             .WithTracing(tracing => tracing
                 .AddSource(ServiceTelemetry.Wildcard)
                 .AddAspNetCoreInstrumentation(options => options.Filter = IsNotAProbe)
                 .AddHttpClientInstrumentation()
-                .AddProcessor(new QueryRedactionProcessor())
-                .AddProcessor(new RedisDurationProcessor()));
+                .AddProcessor(new QueryRedactionProcessor()));
+        if (Sampling.Of(builder.Configuration) is { } sampler) builder.Services.ConfigureOpenTelemetryTracerProvider(tracing => tracing.SetSampler(sampler));
 
         if (builder.Configuration[PrometheusPort] is not null) builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddPrometheusExporter());
         if (!string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))

@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -13,8 +13,6 @@ namespace WebRtcIms.ServiceDefaults;
 /// </summary>
 public static class RedisExtensions
 {
-    private static readonly ActivitySource Source = ServiceTelemetry.Source("Redis");
-
     /// <summary>
     /// Registers <see cref="IConnectionMultiplexer"/> when <c>ConnectionStrings:redis</c> is set.
     /// Returns false when it is not: the caller then uses node-local state and says so.
@@ -33,21 +31,15 @@ public static class RedisExtensions
         options.ReconnectRetryPolicy = new LinearRetry(500);
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(500);
 
-        builder.Services.AddSingleton<IConnectionMultiplexer>(_ => ConnectionMultiplexer.Connect(options));
+        builder.Services.AddSingleton<IConnectionMultiplexer>(services =>
+        {
+            var redis = ConnectionMultiplexer.Connect(options);
+            services.GetRequiredService<IMeterFactory>().Create(RedisCommand.MeterName)
+                .CreateObservableGauge("redis.connected", () => redis.IsConnected ? 1 : 0, description: "1 while Redis is connected, 0 while commands fail at once");
+            return redis;
+        });
         builder.Services.AddHealthChecks().AddCheck<RedisHealthCheck>("redis", HealthStatus.Degraded);
         return true;
-    }
-
-    /// <summary>A client span for one Redis command, named as OpenTelemetry's database conventions have it.</summary>
-    /// <param name="command">The command, such as <c>SET</c>.</param>
-    /// <param name="parent">The span it belongs to; the current one when not given.</param>
-    /// <param name="startTime">When it began, for a span that is made afterwards.</param>
-    public static Activity? StartCommand(string command, ActivityContext parent = default, DateTimeOffset startTime = default)
-    {
-        var activity = Source.StartActivity(command, ActivityKind.Client, parent, startTime: startTime);
-        activity?.SetTag("db.system.name", "redis");
-        activity?.SetTag("db.operation.name", command);
-        return activity;
     }
 }
 

@@ -1,3 +1,4 @@
+using WebRtcIms.WicWeb.PageSpans;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.ServiceDiscovery;
@@ -59,6 +60,7 @@ internal static class Gateway
         });
         builder.Services.AddProblemDetails();
         builder.AddFlowViewRoutes();
+        PageSpanEndpoint.AddTo(builder);
         builder.Services.AddSingleton<IDestinationResolver, DiscoveredDestinations>();
         builder.Services.AddReverseProxy()
             .LoadFromMemory(Routes, Clusters)
@@ -74,6 +76,7 @@ internal static class Gateway
     public static void MapGateway(this WebApplication app)
     {
         app.UseRateLimiter();
+        PageSpanEndpoint.MapTo(app);
         app.MapReverseProxy(proxy => proxy.Use(BackendProblems.WriteAsync));
     }
 }

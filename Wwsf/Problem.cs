@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace WebRtcIms.Wwsf;
 
@@ -61,6 +62,7 @@ internal sealed record Problem(int Status, string Code, string Title, string Det
     public Task ExecuteAsync(HttpContext httpContext)
     {
         httpContext.Features.Set(this);
+        httpContext.Features.Get<IHttpActivityFeature>()?.Activity.SetTag("wwsf.problem", Code);
         if (RetryAfter is { } wait)
         {
             var seconds = Math.Max(1, Math.Ceiling(wait.TotalSeconds));

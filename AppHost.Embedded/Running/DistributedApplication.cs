@@ -106,8 +106,9 @@ public sealed class DistributedApplication : IAsyncDisposable, IDisposable
         await _stopping.CancelAsync();
         await _starts.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
 
-        // Redis last: the others still write to it when they end.
-        foreach (var group in _resources.Where(resource => _runners.ContainsKey(resource.Name)).GroupBy(resource => resource is RedisResource).OrderBy(group => group.Key))
+        // These last: the others still write to Redis when they end, and tell the dashboard what they did.
+        static bool IsLast(IResource resource) => resource is RedisResource || resource.Name == ResourceService.Dashboard;
+        foreach (var group in _resources.Where(resource => _runners.ContainsKey(resource.Name)).GroupBy(IsLast).OrderBy(group => group.Key))
             await Task.WhenAll(group.Select(resource => _runners[resource.Name].StopAsync(cancellationToken)));
     }
 

@@ -117,7 +117,7 @@ internal sealed partial class RedisBindingStore(
 
     private async Task<T?> TryAsync<T>(string command, Func<IDatabase, Task<T>> action)
     {
-        using var span = RedisExtensions.StartCommand(command);
+        using var span = RedisCommand.Start(command);
         try
         {
             var result = await action(redis.GetDatabase());
@@ -126,7 +126,7 @@ internal sealed partial class RedisBindingStore(
         }
         catch (Exception error) when (error is RedisException or TimeoutException or ObjectDisposedException)
         {
-            span?.SetStatus(System.Diagnostics.ActivityStatusCode.Error, error.GetType().Name);
+            span.Fail(error);
             if (Interlocked.Exchange(ref _isOut, 1) == 0) LogOut(error.GetType().Name);
             return default;
         }

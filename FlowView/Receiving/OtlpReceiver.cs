@@ -7,8 +7,7 @@ using WebRtcIms.FlowView.Store;
 namespace WebRtcIms.FlowView.Receiving;
 
 /// <summary>
-/// <c>POST /v1/traces</c>, <c>/v1/logs</c> and <c>/v1/metrics</c>: OTLP 1.x over HTTP, protobuf or JSON, plain or gzip;
-/// <c>/v1/page/traces</c> for what the gateway lets through from browsers.
+/// <c>POST /v1/traces</c>, <c>/v1/logs</c> and <c>/v1/metrics</c>: OTLP 1.x over HTTP, protobuf or JSON, plain or gzip.
 /// Answers 200 (with a partial success when some items could not be taken), 400 for what cannot be read, 413, 415, and 503
 /// with Retry-After when too many requests come at once. The body of a failure is a google.rpc.Status.
 /// </summary>
@@ -16,7 +15,6 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, MetricStore
 {
     private const string Protobuf = "application/x-protobuf";
     private const string Json = "application/json";
-    private const string PageService = "wic";
 
     // With the limit of a request this bounds the memory that requests in work can take.
     private const int RequestsAtOnce = 8;
@@ -52,7 +50,6 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, MetricStore
         var receiver = app.Services.GetRequiredService<OtlpReceiver>();
         var routes = app.MapGroup("/v1").RequireRateLimiting("otlp");
         routes.MapPost("/traces", request => receiver.ReceiveAsync(request, ExportTraceServiceRequest.Parser, receiver.Take));
-        routes.MapPost("/page/traces", request => receiver.ReceiveAsync(request, ExportTraceServiceRequest.Parser, receiver.TakeFromPage));
         routes.MapPost("/logs", request => receiver.ReceiveAsync(request, ExportLogsServiceRequest.Parser, receiver.Take));
         routes.MapPost("/metrics", request => receiver.ReceiveAsync(request, ExportMetricsServiceRequest.Parser, receiver.Take));
     }
@@ -85,14 +82,6 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, MetricStore
             return;
         }
         await WriteAsync(context.Response, type, StatusCodes.Status200OK, answer);
-    }
-
-    private ExportTraceServiceResponse TakeFromPage(ExportTraceServiceRequest request)
-    {
-        // Whoever can open the page can send this; it must not pass for a part of the system.
-        foreach (var spans in request.ResourceSpans)
-            spans.Resource = new Resource { Attributes = { new KeyValue { Key = "service.name", Value = new AnyValue { StringValue = PageService } } } };
-        return Take(request);
     }
 
     private ExportTraceServiceResponse Take(ExportTraceServiceRequest request)

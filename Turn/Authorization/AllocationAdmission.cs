@@ -30,24 +30,30 @@ internal sealed class AllocationAdmission(
         // RFC 7635 lets a token make several allocations, so the cache remembers requests, not tokens.
         var isFirst = replays.IsFirst(token, pending, started);
         metrics.CountLookup(Cache.NodeReplay, isHit: !isFirst);
-        if (!isFirst) return Refuse(StunError.Unauthenticated, null, AllocationSpans.StartAllocate(pending, null, started));
-        if (tokens is null) return Admit(pending, token, started);
+        if (tokens is null)
+        {
+            return isFirst ? Admit(pending, token, started)
+                : Refuse(StunError.Unauthenticated, "replay", null, AllocationSpans.StartAllocate(pending, null, started));
+        }
 
+        // A replay asks as well: the grant has the trace in which it will be looked for.
         var answer = await tokens.RegisterAsync(token, pending).ConfigureAwait(false);
         Count(answer);
         var activity = AllocationSpans.StartAllocate(pending, answer, started);
-        if (!answer.IsAvailable && settings.OnCacheUnavailable == CacheUnavailablePolicy.Deny) return Refuse(StunError.InsufficientCapacity, null, activity);
-        if (answer.IsReplay || IsRevoked(pending.Proof.Credential, answer))
+        var isReplay = !isFirst || answer.IsReplay;
+        if (isReplay || IsRevoked(pending.Proof.Credential, answer))
         {
             tokens.Withdraw(token, answer);
-            return Refuse(StunError.Unauthenticated, null, activity);
+            return Refuse(StunError.Unauthenticated, isReplay ? "replay" : "revoked", null, activity);
         }
+        if (!answer.IsAvailable && settings.OnCacheUnavailable == CacheUnavailablePolicy.Deny)
+            return Refuse(StunError.InsufficientCapacity, "caches_unavailable", null, activity);
 
         var lease = quotas.TryTake(pending.FiveTuple.Client.Address, token);
         if (lease is not null && answer.IsCounted) lease.OnReturned = () => tokens.Withdraw(token, answer);
         if (lease is null) tokens.Withdraw(token, answer);
-        if (lease is null || !IsWithinFleetQuota(answer)) return Refuse(StunError.AllocationQuotaReached, lease, activity);
-        if (answer.Grant?.Pseudonym is { } user && !lease.TryTakeFor(user)) return Refuse(StunError.AllocationQuotaReached, lease, activity);
+        if (lease is null || !IsWithinFleetQuota(answer)) return Refuse(StunError.AllocationQuotaReached, "quota", lease, activity);
+        if (answer.Grant?.Pseudonym is { } user && !lease.TryTakeFor(user)) return Refuse(StunError.AllocationQuotaReached, "quota", lease, activity);
         return new Admission(StunError.None, lease, activity) { Grant = answer.Grant };
     }
 
@@ -89,18 +95,20 @@ internal sealed class AllocationAdmission(
     {
         var alternate = drain.AlternateFor(pending.FiveTuple);
         var error = alternate is null ? StunError.InsufficientCapacity : StunError.TryAlternate;
-        return Refuse(error, null, AllocationSpans.StartAllocate(pending, null, started)) with { AlternateServer = alternate };
+        return Refuse(error, "draining", null, AllocationSpans.StartAllocate(pending, null, started)) with { AlternateServer = alternate };
     }
 
     private Admission Admit(PendingAllocation pending, TokenName? token, DateTimeOffset started)
     {
         var activity = AllocationSpans.StartAllocate(pending, null, started);
         var lease = quotas.TryTake(pending.FiveTuple.Client.Address, token);
-        return lease is null ? Refuse(StunError.AllocationQuotaReached, null, activity) : new Admission(StunError.None, lease, activity);
+        return lease is null ? Refuse(StunError.AllocationQuotaReached, "quota", null, activity) : new Admission(StunError.None, lease, activity);
     }
 
-    private static Admission Refuse(StunError error, AllocationQuotas.Lease? lease, Activity? activity)
+    // The reason is for the span; the client is told the code alone.
+    private static Admission Refuse(StunError error, string reason, AllocationQuotas.Lease? lease, Activity? activity)
     {
+        activity?.SetTag("error.type", reason);
         lease?.Dispose();
         return new Admission(error, null, activity);
     }

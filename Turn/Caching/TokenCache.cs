@@ -35,13 +35,8 @@ internal sealed record TokenAnswer(DateTimeOffset AskedAt, DateTimeOffset Answer
     public Grant? Grant { get; init; }
 
     /// <summary>Adds the round trip as a child span, with the times at which it happened.</summary>
-    public void Record(Activity? parent)
-    {
-        if (parent is null) return;
-        using var activity = RedisExtensions.StartCommand("BATCH", parent.Context, AskedAt);
-        if (!IsAvailable) activity?.SetStatus(ActivityStatusCode.Error, "Redis did not answer in time");
-        activity?.SetEndTime(AnsweredAt.UtcDateTime);
-    }
+    public void Record(Activity? parent) =>
+        RedisCommand.Record("BATCH", parent, AskedAt, AnsweredAt, IsAvailable ? null : "Redis did not answer in time");
 }
 
 /// <summary>

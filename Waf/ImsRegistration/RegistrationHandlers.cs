@@ -62,6 +62,7 @@ internal static class RegistrationHandlers
         public ValueTask HandleAsync(GenerateTokenContext context)
         {
             if (context.TokenType != TokenTypeIdentifiers.AccessToken || context.Request is not { } request || !request.IsRegistration()) return ValueTask.CompletedTask;
+            var started = time.GetTimestamp();
             using var activity = WafTelemetry.StartRegistrationTokenIssue(context.ClientId!);
             var registration = settings.ImsRegistration!;
             var now = time.GetUtcNow();
@@ -79,6 +80,7 @@ internal static class RegistrationHandlers
                 SessionId = (string)request["sid"]!,
             });
             telemetry.RegistrationTokenIssued(context.ClientId!);
+            telemetry.Took("registration", time.GetElapsedTime(started));
             return ValueTask.CompletedTask;
         }
     }

@@ -21,7 +21,7 @@ internal sealed partial class GrantStore(ILogger<GrantStore> logger, TimeProvide
         if (redis is null) return;
         var grant = JsonSerializer.Serialize(
             new Grant(clientId, pseudonym, Activity.Current?.Id, (clock.GetUtcNow() + token.Lifetime).ToUnixTimeSeconds()), SnakeCase);
-        using var activity = RedisExtensions.StartCommand("SET");
+        using var command = RedisCommand.Start("SET");
         try
         {
             await redis.GetDatabase().StringSetAsync($"turn:grant:{token.Kid}:{token.TokenId}", grant, token.Lifetime).WaitAsync(Budget, clock);
@@ -29,7 +29,7 @@ internal sealed partial class GrantStore(ILogger<GrantStore> logger, TimeProvide
         }
         catch (Exception error) when (error is RedisException or TimeoutException)
         {
-            activity?.SetStatus(ActivityStatusCode.Error, error.GetType().Name);
+            command.Fail(error);
             if (Interlocked.Exchange(ref _isOut, 1) == 0) LogOut(error.GetType().Name);
         }
     }

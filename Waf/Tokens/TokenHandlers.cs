@@ -180,9 +180,10 @@ internal static class TokenHandlers
             telemetry.Issued(activity, context.ClientId!, (string)request["aud"]!, token);
             await grants.WriteAsync(token, context.ClientId!, (string?)request["sid"]);
 
-            var elapsed = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+            var elapsed = Stopwatch.GetElapsedTime(started);
+            telemetry.Took("turn", elapsed);
             context.Transaction.GetHttpRequest()!.HttpContext.Response.Headers["Server-Timing"] =
-                string.Create(CultureInfo.InvariantCulture, $"step5;dur={elapsed:0.###};desc=\"token made\"");
+                string.Create(CultureInfo.InvariantCulture, $"step5;dur={elapsed.TotalMilliseconds:0.###};desc=\"token made\"");
         }
     }
 }

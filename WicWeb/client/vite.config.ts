@@ -12,5 +12,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { '/api': gateway } },
+  // FlowView's ladder is drawn here, too.
+  server: { proxy: { '/api': gateway, '/flow': gateway, '/v1': gateway }, fs: { allow: ['.', '../../FlowView/wwwroot/ladder'] } },
 });

@@ -14,6 +14,9 @@ internal interface ILeaseStore
 
     /// <summary>Takes the number from the session, and keeps it from others for the time of the quarantine.</summary>
     Task ReleaseAsync(string sid, TimeSpan quarantine);
+
+    /// <summary>How many numbers nobody can have at the moment, leased or in quarantine.</summary>
+    Task<int> CountTakenAsync();
 }
 
 /// <summary>The order in which numbers are tried.</summary>

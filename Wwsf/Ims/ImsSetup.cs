@@ -13,6 +13,7 @@ internal static class ImsSetup
         if (builder.AddRedisClient()) services.AddSingleton<ILeaseStore, RedisLeaseStore>();
         else services.AddSingleton<ILeaseStore, InMemoryLeaseStore>();
         services.AddSingleton<IdentityPool>();
+        services.AddHostedService<PoolGauge>();
         services.AddScoped<ImsIdentities>();
 
         var client = services.AddHttpClient<Registrations>(http =>

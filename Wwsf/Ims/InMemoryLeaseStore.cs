@@ -37,6 +37,11 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
         return Task.CompletedTask;
     }
 
+    public Task<int> CountTakenAsync()
+    {
+        lock (_gate) return Task.FromResult(_leases.Count(lease => lease.Until > time.GetUtcNow()));
+    }
+
     private int? Held(string sid, DateTimeOffset now) => _held.TryGetValue(sid, out var index) && _leases[index].Until > now ? index : null;
 
     private int? FirstFree(string sid, DateTimeOffset now)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 
@@ -50,21 +49,30 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
 
     public async Task<int?> FindAsync(string sid)
     {
-        using var command = RedisExtensions.StartCommand("GET");
+        using var command = RedisCommand.Start("GET");
         return await CompleteAsync(command, redis.GetDatabase().StringGetAsync(NumberOf(sid))) is { IsNull: false } number ? (int)number : null;
     }
 
     public Task ReleaseAsync(string sid, TimeSpan quarantine) => EvaluateAsync(Release, sid, (long)quarantine.TotalMilliseconds);
 
+    public async Task<int> CountTakenAsync()
+    {
+        using var command = RedisCommand.Start("EXISTS");
+        var taken = 0L;
+        foreach (var numbers in Enumerable.Range(1, settings.Pool.Size).Chunk(1000))
+            taken += await CompleteAsync(command, redis.GetDatabase().KeyExistsAsync([.. numbers.Select(number => (RedisKey)$"{_prefix}{number}")]));
+        return (int)taken;
+    }
+
     private RedisKey NumberOf(string sid) => $"{_prefix}of:{sid}";
 
     private async Task<RedisResult> EvaluateAsync(string script, string sid, params RedisValue[] values)
     {
-        using var command = RedisExtensions.StartCommand("EVAL");
+        using var command = RedisCommand.Start("EVAL");
         return await CompleteAsync(command, redis.GetDatabase().ScriptEvaluateAsync(script, [NumberOf(sid)], [sid, _prefix, .. values]));
     }
 
-    private static async Task<T> CompleteAsync<T>(Activity? command, Task<T> answer)
+    private static async Task<T> CompleteAsync<T>(RedisCommand command, Task<T> answer)
     {
         try
         {
@@ -72,7 +80,7 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
         }
         catch (Exception error) when (error is RedisException or TimeoutException)
         {
-            command?.SetStatus(ActivityStatusCode.Error, error.GetType().Name);
+            command.Fail(error);
             throw new LeasesUnavailableException(error);
         }
     }

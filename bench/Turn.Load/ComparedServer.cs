@@ -31,12 +31,12 @@ internal sealed class ComparedServer : IDisposable
     public int ProcessId => _process.Id;
 
     /// <summary>This project's server, as this build made it.</summary>
-    public static ComparedServer Own(string transport)
+    public static ComparedServer Own(string transport, params (string Name, string Value)[] settings)
     {
         var port = FreePort();
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll")]);
-        foreach (var (name, value) in new (string, string)[]
-        {
+        foreach (var (name, value) in ((string, string)[])
+        [
             ("Turn__Port", port.ToString(CultureInfo.InvariantCulture)),
             ("Turn__Transport", transport),
             ("Turn__StaticUsers__0__Name", "u"),
@@ -48,7 +48,8 @@ internal sealed class ComparedServer : IDisposable
             ("Turn__RelayPorts__Min", "40000"),
             ("Turn__RelayPorts__Max", "59999"),
             ("ASPNETCORE_URLS", "http://127.0.0.1:0"),
-        }) start.Environment[name] = value;
+            .. settings,
+        ]) start.Environment[name] = value;
         return new ComparedServer(start, port);
     }
 

@@ -2,11 +2,17 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using WebRtcIms.Turn.Load;
 
-// Loads TURN servers: `compare` runs coturn and this project's server in turn; otherwise one server that runs already is loaded,
-// and what each allocation and each relayed datagram cost it is printed as JSON.
+// Loads TURN servers: `compare` runs coturn and this project's server in turn, `telemetry` the services with and without telemetry;
+// otherwise one server that runs already is loaded, and what each allocation and each relayed datagram cost it is printed as JSON.
 if (args is ["compare", ..])
 {
     Comparison.Run(args[1..]);
+    return;
+}
+
+if (args is ["telemetry", ..])
+{
+    await TelemetryCost.RunAsync(args[1..]);
     return;
 }
 

@@ -1,5 +1,9 @@
+using System.Text.Json;
+using Microsoft.Playwright;
+using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.EndToEnd.Tests.Setup;
 using WebRtcIms.EndToEnd.Tests.Telemetry;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
@@ -8,7 +12,7 @@ namespace WebRtcIms.EndToEnd.Tests;
 public sealed class TraceTests(RunningSystem system)
 {
     [Fact]
-    public async Task Call_MakesOneTraceFromTheClickToTheAllocation()
+    public async Task Call_MakesOneTraceFromTheClickToTheAllocation_InAnyCollector()
     {
         await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
         await wic.ContinueAsGuestAsync();
@@ -19,14 +23,15 @@ public sealed class TraceTests(RunningSystem system)
         await wic.HangUpAsync();
 
         var trace = await system.Collector.WaitForAsync(
-            traceId, spans => spans.Any(IsAllocate) && spans.Any(IsTokenRequestAtGateway), TimeSpan.FromSeconds(20));
+            traceId, spans => spans.Any(IsAllocate) && spans.Any(IsTokenRequestAtGateway) && spans.Any(span => span is { Service: "wic", Name: "allocate relay" }), TimeSpan.FromSeconds(20));
 
         // Page → gateway → WWSF → WAF → (through the grant) TURN → Redis: each a descendant of the one before.
         var gateway = Assert.Single(trace, IsTokenRequestAtGateway);
         var wwsf = Assert.Single(trace, span => span.Service == "wwsf" && span.Name.Contains("turn-token", StringComparison.Ordinal));
         var waf = Assert.Single(trace, span => span.Service == "waf" && span.Attributes.GetValueOrDefault("ims.step") == "5");
-        Assert.NotEmpty(gateway.ParentSpanId);
-        Assert.DoesNotContain(trace, span => span.SpanId == gateway.ParentSpanId);
+        var click = Assert.Single(trace.Where(span => span.ParentSpanId.Length == 0).DistinctBy(span => span.SpanId));
+        Assert.Equal(("wic", "call"), (click.Service, click.Name));
+        AssertDescends(trace, gateway, click);
         AssertDescends(trace, wwsf, gateway);
         AssertDescends(trace, waf, wwsf);
         Assert.Contains(trace, span => span.Service == "waf" && span.Source == "WebRtcIms.Redis");
@@ -39,10 +44,98 @@ public sealed class TraceTests(RunningSystem system)
             Assert.Contains(trace, span => span.Source == "WebRtcIms.Redis" && span.ParentSpanId == allocate.SpanId);
         });
 
-        foreach (var step in new[] { "3", "4", "5", "8" })
-            Assert.Contains(trace, span => span.Attributes.GetValueOrDefault("ims.step") == step);
-        Assert.All(trace.Where(span => span.SpanId != gateway.SpanId), span =>
+        for (var step = 1; step <= 8; step++)
+            Assert.Contains(trace, span => span.Attributes.GetValueOrDefault("ims.step") == $"{step}");
+        Assert.All(trace.Where(span => span.ParentSpanId.Length > 0), span =>
             Assert.True(trace.Any(parent => parent.SpanId == span.ParentSpanId), $"orphan: {span}"));
+    }
+
+    [Fact]
+    [Requirement("TS33.203-X.5.3.2-1")]
+    public async Task CallBetweenTwoPeople_IsOneTraceWithTheStepsOfBothPages()
+    {
+        await using var guest = await system.Chromium.OpenAsync(system.PageAddress);
+        await guest.ContinueAsGuestAsync();
+        await guest.WaitUntilOnlineAsync();
+        await using var alice = await system.Chromium.OpenAsync(system.PageAddress);
+        await alice.LogInAsync(DemoUser.Name, DemoUser.Password);
+        await alice.WaitUntilOnlineAsync();
+        await guest.DialAsync("alice");
+        await alice.AcceptAsync(await guest.TextAsync("own-name"));
+        await guest.ExpectInCallAsync();
+        await guest.WaitForMediaAsync();
+        var traceId = await guest.TextAsync("trace-id");
+        await guest.HangUpAsync();
+        await alice.ExpectIdleAsync();
+
+        var spans = await WaitForAsync(guest.Page, traceId, spans =>
+            spans.Count(IsCallOfAPage) == 2 && spans.Count(span => span.Is("turn", step: "8")) >= 2 && spans.Count(span => span.Is("wic", step: "8")) == 2
+            && spans.Any(span => span.Name == "SIP BYE"));
+        var byId = spans.ToDictionary(span => span.Id);
+        var described = string.Join('\n', spans);
+
+        // No orphan: one root, the click, and every other span has its parent here.
+        var root = Assert.Single(spans, span => span.Parent.Length == 0);
+        Assert.True(IsCallOfAPage(root), described);
+        Assert.All(spans.Where(span => span != root), span => Assert.True(byId.ContainsKey(span.Parent), $"orphan: {span} in\n{described}"));
+        Assert.All(spans.Where(span => span.Step.Length > 0), span => Assert.False(span.Error, $"failed: {span}"));
+
+        // Both pages, each with all its steps; the callee's hangs under the INVITE that the eP-CSCF sent it.
+        var callee = Assert.Single(spans, span => IsCallOfAPage(span) && span != root);
+        Assert.True(byId[callee.Parent].Is("ep-cscf") && byId[callee.Parent].Name == "SIP INVITE", described);
+        Assert.All(spans.Where(span => span.Is("ep-cscf") && byId[span.Parent].Service == "wic"), span => Assert.True(IsCallOfAPage(byId[span.Parent]), described));
+        foreach (var call in new[] { root, callee })
+        {
+            foreach (var step in new[] { "1", "2", "7", "8" }) Assert.Equal(call.Id, Assert.Single(spans, span => span.Is("wic", step) && PageOf(span) == call).Parent);
+            foreach (var (service, step, below) in new[] { ("wwsf", "3", "2"), ("wwsf", "4", "2"), ("waf", "5", "4"), ("wwsf", "6", "2"), ("turn", "8", "5") })
+                Assert.All(spans.Where(span => span.Is(service, step) && PageOf(span) == call), span => Assert.Contains(Above(span), parent => parent.Step == below));
+            foreach (var step in new[] { "3", "4", "5", "6", "8" })
+                Assert.Contains(spans, span => span.Step == step && span.Service != "wic" && PageOf(span) == call);
+        }
+
+        await using var flowView = await system.OpenTraceAsync(traceId);
+        await Assertions.Expect(flowView.Page.Locator("svg.ladder > g[aria-hidden] > text[font-weight]"))
+            .ToHaveTextAsync(["User", "WIC", "WWSF", "WAF", "eP-CSCF", "Redis", "TURN", "Peer"]);
+        var steps = await flowView.Page.Locator(FlowViewPage.Step).EvaluateAllAsync<string[]>("rows => rows.map(row => row.dataset.step + (/peer/i.test(row.getAttribute('aria-label')) ? ' peer' : ''))");
+        Assert.Equal(["1", "2", "3", "4", "5", "6", "7", "8"], steps.Where(step => !step.Contains("peer", StringComparison.Ordinal)).Distinct());
+        Assert.Equal(0, await flowView.Get("cause").CountAsync());
+        await flowView.KeepAsync("ladder-people");
+        await flowView.Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Dark });
+        await flowView.KeepAsync("ladder-people-dark");
+        await using var waterfall = await system.OpenTraceAsync(traceId, "waterfall");
+        await waterfall.KeepAsync("waterfall-people");
+
+        IEnumerable<Shown> Above(Shown span)
+        {
+            for (var parent = byId.GetValueOrDefault(span.Parent); parent is not null; parent = byId.GetValueOrDefault(parent.Parent)) yield return parent;
+        }
+
+        Shown PageOf(Shown span) => Above(span).Prepend(span).First(IsCallOfAPage);
+    }
+
+    private sealed record Shown(string Id, string Parent, string Service, string Name, string Step, bool Error)
+    {
+        public bool Is(string service, string? step = null) => Service == service && (step is null || Step == step);
+    }
+
+    private static bool IsCallOfAPage(Shown span) => span is { Service: "wic", Name: "call" };
+
+    /// <summary>The trace as FlowView has it: with the spans of the pages.</summary>
+    private async Task<List<Shown>> WaitForAsync(IPage page, string traceId, Func<List<Shown>, bool> condition)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (true)
+        {
+            var answer = await page.APIRequest.GetAsync(new Uri(system.PageAddress, $"flow/api/traces/{traceId}").ToString());
+            var spans = answer.Ok ? (await answer.JsonAsync())!.Value.GetProperty("spans").EnumerateArray().Select(Read).ToList() : [];
+            if (condition(spans)) return spans;
+            Assert.False(limit.IsCancellationRequested, $"The trace {traceId} has:\n{string.Join('\n', spans)}");
+            await Task.Delay(200, CancellationToken.None);
+        }
+
+        static Shown Read(JsonElement span) => new(
+            span.GetProperty("id").GetString()!, span.GetProperty("parent").GetString()!, span.GetProperty("service").GetString()!, span.GetProperty("name").GetString()!,
+            span.GetProperty("attributes").TryGetProperty("ims.step", out var step) ? step.ToString() : "", span.GetProperty("error").GetBoolean());
     }
 
     private static bool IsAllocate(SpanRecord span) => span is { Service: "turn", Name: "turn allocate" };

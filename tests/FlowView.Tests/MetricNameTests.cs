@@ -9,7 +9,13 @@ public sealed partial class MetricNameTests
     private static readonly string Root = Path.GetFullPath(Path.Combine(Programs.Folder, "../.."));
 
     // Of the platform, not of this project.
-    private static readonly string[] Known = ["http.server.request.duration"];
+    private static readonly string[] Known =
+    [
+        "http.server.request.duration", "http.client.request.duration", "aspnetcore.rate_limiting.requests", "otel.sdk.processor.span.processed",
+        "dotnet.process.cpu.time", "dotnet.process.memory.working_set",
+    ];
+
+    private static readonly string[] Parts = ["WIC", "Gateway", "WWSF", "WAF", "eP-CSCF", "TURN", "Redis"];
 
     private static readonly HashSet<string> Measured =
     [
@@ -30,8 +36,9 @@ public sealed partial class MetricNameTests
         Assert.Superset(documented.Where(IsMetric).ToHashSet(), Measured);
         Assert.True(documented.Count(IsMetric) > 15, string.Join(' ', documented));
 
-        static bool IsMetric(string name) => Regex.IsMatch(name, "^(waf|wwsf|epcscf|turn|db|http)\\.") && !IsAttribute(name);
-        static bool IsAttribute(string name) => name is "turn.mac_algorithm" or "turn.method" or "turn.error_code" or "turn.kid" or "db.operation.name";
+        static bool IsMetric(string name) => Regex.IsMatch(name, "^(wic|waf|wwsf|epcscf|turn|db|http|redis|telemetry|otel|aspnetcore)\\.") && !IsAttribute(name);
+        static bool IsAttribute(string name) => name is "turn.mac_algorithm" or "turn.method" or "turn.error_code" or "turn.kid" or "db.operation.name"
+            || (name.StartsWith("aspnetcore.rate_limiting.", StringComparison.Ordinal) && !Known.Contains(name));
     }
 
     [Fact]
@@ -47,12 +54,18 @@ public sealed partial class MetricNameTests
     }
 
     [Fact]
-    public void Dashboards_NameMetricsThatExist()
+    public void Dashboards_NameMetricsThatExist_AndHaveTheFourSignalsOfEachPart()
     {
         foreach (var file in Directory.EnumerateFiles(Path.Combine(Root, "deploy/grafana"), "*.json"))
         {
             using var dashboard = JsonDocument.Parse(File.ReadAllText(file));
-            AssertExist(dashboard.RootElement.GetProperty("panels").EnumerateArray()
+            var panels = dashboard.RootElement.GetProperty("panels").EnumerateArray().Where(panel => panel.Text("type") != "row").ToList();
+            foreach (var part in Parts)
+            {
+                foreach (var signal in new[] { "latency", "traffic", "errors", "saturation" })
+                    Assert.Contains(panels, panel => panel.Text("title") == $"{part}: {signal}");
+            }
+            AssertExist(panels
                 .SelectMany(panel => panel.GetProperty("targets").EnumerateArray())
                 .Select(target => target.GetProperty("expr").GetString()!));
         }
@@ -90,6 +103,6 @@ public sealed partial class MetricNameTests
     private static partial Regex MetricName();
 
     // What the exporter adds: the unit, then what of it.
-    [GeneratedRegex(@"((_seconds)?(_bucket|_count|_sum)|_seconds|_total)$")]
+    [GeneratedRegex(@"(_bytes|(_seconds)?(_bucket|_count|_sum)?|(_seconds)?_total)$")]
     private static partial Regex Suffix();
 }

@@ -177,18 +177,6 @@ public sealed class ReceiverTests
     }
 
     [Fact]
-    public async Task SpansFromBrowsers_AreThePages_WhateverTheyCallThemselves()
-    {
-        using var app = new FlowViewApp();
-        using var client = app.Start();
-
-        using var answer = await client.SendAsync("/v1/page/traces", Samples.Of("waf", Samples.Span(1, 1)));
-
-        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        Assert.Equal("wic", (await client.GetJsonAsync($"/flow/api/traces/{Samples.TraceId(1)}")).GetProperty("spans")[0].Text("service"));
-    }
-
-    [Fact]
     public async Task LogsAndMetrics_AreTaken()
     {
         using var app = new FlowViewApp();

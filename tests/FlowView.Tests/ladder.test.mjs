@@ -134,11 +134,14 @@ for (const [name, code, message] of [
   });
 }
 
-for (const name of ['Expired token', 'Unknown key id']) {
+for (const [name, code, reason] of [
+  ['Expired token', 'token_expired', 'the token had expired before the TURN server saw it (401)'],
+  ['Unknown key id', 'turn_401', 'the TURN server does not accept the token (401): forged, or encrypted under a key that it does not have'],
+]) {
   test(`${name} at TURN: such a request belongs to no trace, but the page knows that step 8 failed`, () => {
-    const ladder = ladderOf(spansOf([...page, ...token, ...handOver, ['p8', 'p0', 'wic', 'allocate', 58, 100, { 'ims.step': 8, 'error.type': 'turn_401' }, failing('')]]));
+    const ladder = ladderOf(spansOf([...page, ...token, ...handOver, ['p8', 'p0', 'wic', 'allocate', 58, 100, { 'ims.step': 8, 'error.type': code }, failing('')]]));
     assert.deepEqual([ladder.cause.number, ladder.cause.from, ladder.cause.to], ['8', 'wic', 'turn']);
-    assert.equal(ladder.cause.reason, 'TURN rejected the token (401)');
+    assert.equal(ladder.cause.reason, reason);
   });
 }
 

@@ -1,10 +1,8 @@
 using System.Net;
-using System.Net.Http.Json;
-using System.Text;
 
 namespace WebRtcIms.WicWeb.Tests;
 
-/// <summary>FlowView behind the gateway: read its pages, send the page's spans, nothing else.</summary>
+/// <summary>FlowView behind the gateway: read its pages, nothing else.</summary>
 public sealed class FlowViewTests : IAsyncLifetime
 {
     private BackendStub _wwsf = null!;
@@ -45,16 +43,6 @@ public sealed class FlowViewTests : IAsyncLifetime
         Assert.Empty(_wwsf.Requests);
     }
 
-    [Fact]
-    public async Task PagesSpans_GoToTheirOwnDoor()
-    {
-        using var response = await _client.PostAsJsonAsync("/v1/traces", new { resourceSpans = Array.Empty<object>() }, Cancel);
-
-        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-        var received = Assert.Single(_flowView.Requests);
-        Assert.Equal(("POST", "/v1/page/traces"), (received.Method, received.Target));
-    }
-
     [Theory]
     [InlineData("POST", "/flow/api/traces")]
     [InlineData("POST", "/v1/logs")]
@@ -70,30 +58,6 @@ public sealed class FlowViewTests : IAsyncLifetime
 
         Assert.False(response.IsSuccessStatusCode, $"{response.StatusCode}");
         Assert.Empty(_flowView.Requests);
-    }
-
-    [Fact]
-    public async Task PagesSpans_AreLimitedInSize()
-    {
-        using var content = new StringContent(new string(' ', 17 * 1024), Encoding.UTF8, "application/json");
-        using var response = await _client.PostAsync("/v1/traces", content, Cancel);
-
-        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, response.StatusCode);
-    }
-
-    [Fact]
-    public async Task PagesSpans_AreLimitedInNumber_AndNothingElseIs()
-    {
-        HttpStatusCode last = default;
-        for (var sent = 0; sent <= 60; sent++)
-        {
-            using var response = await _client.PostAsJsonAsync("/v1/traces", new { }, Cancel);
-            last = response.StatusCode;
-        }
-
-        Assert.Equal(HttpStatusCode.TooManyRequests, last);
-        using var page = await _client.GetAsync("/flow/", Cancel);
-        Assert.Equal(HttpStatusCode.OK, page.StatusCode);
     }
 
     [Fact]

@@ -21,6 +21,9 @@ internal sealed class GatewayFactory : WebApplicationFactory<Program>
     /// <summary>Where FlowView is; with the WWSF when not given.</summary>
     public string? FlowView { get; init; }
 
+    /// <summary>Besides those of the backends.</summary>
+    public Dictionary<string, string> Settings { get; init; } = [];
+
     /// <summary>The gateway's address; starts it.</summary>
     public Uri Address
     {
@@ -37,6 +40,7 @@ internal sealed class GatewayFactory : WebApplicationFactory<Program>
         builder.UseSetting("services:wwsf:http:0", _wwsf);
         if (_epCscf is not null) builder.UseSetting("services:ep-cscf:http:0", _epCscf);
         builder.UseSetting("services:flow-view:http:0", FlowView ?? _wwsf);
+        foreach (var (key, value) in Settings) builder.UseSetting(key, value);
         if (_webRoot is not null) builder.UseWebRoot(_webRoot);
     }
 }

@@ -231,6 +231,18 @@ public sealed class PoolTests
         }
     }
 
+    [Fact]
+    public async Task GuestsSentAwayByTheDozen_AreLoggedTenTimesAndNotMore()
+    {
+        await using var system = await PoolSystem.StartAsync(Store.Memory, size: 1);
+        var pages = await system.GuestsAsync(2);
+        await ImpuAsync(pages[0]);
+        for (var i = 0; i < 40; i++) Assert.Equal("no_free_identity", (await pages[1].ImsTokenAsync()).Code);
+
+        // Ten at once, then one a second.
+        Assert.InRange(system.App.Logs.Records.Count(record => record.Contains("identities of the pool", StringComparison.Ordinal)), 10, 39);
+    }
+
     private static async Task<string> ImpuAsync(Page page)
     {
         var answer = await page.ImsTokenAsync();

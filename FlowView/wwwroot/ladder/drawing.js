@@ -15,6 +15,7 @@ const headHeight = 64;
 const rowHeight = 42;
 const reasonHeight = 22;
 const characterWidth = 6.9;
+const boldWidth = 7.7;
 
 /** The page's colours, for files, which know no page. */
 export const palettes = {
@@ -164,9 +165,10 @@ function label(row, x, y, space, colour, paint) {
   const took = row.took === undefined ? '' : duration(row.took);
   const times = row.count > 1 ? ` ×${row.count}` : '';
   const transport = /^(UDP|TCP|TLS)$/.test(row.detail) ? ` · ${row.detail}` : '';
-  const room = space - (took.length + times.length + transport.length + 2) * 6.2;
+  // Bold characters are wider.
+  const room = space - (took.length + 2) * 6.2 - (times.length + transport.length) * (row.number ? boldWidth : characterWidth);
   return [shape('text', { x, y, fill: row.failed ? colour : paint('text'), stroke: paint('ground'), 'stroke-width': 4, 'stroke-linejoin': 'round', 'paint-order': 'stroke', ...(row.number ? { 'font-weight': 600 } : {}) }, [
-    fit(row.label, room) + transport + times,
+    fit(row.label, room, row.number ? boldWidth : characterWidth) + transport + times,
     ...(took ? [shape('tspan', { dx: 7, 'font-size': 11.5, 'font-weight': 400, fill: paint('soft') }, [took])] : []),
   ])];
 }

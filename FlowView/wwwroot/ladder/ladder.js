@@ -55,10 +55,24 @@ const reasons = {
   name_resolution_error: 'no such host',
   timeout: 'no answer in time',
   turn_unreachable: 'the TURN server does not answer',
-  turn_401: 'TURN rejected the token (401)',
   turn_403: 'TURN forbids this address (403)',
   turn_486: 'the quota of the token is used up (486)',
   turn_508: 'TURN has no relay address left (508)',
+  token_expired: 'the token had expired before the TURN server saw it (401)',
+  turn_401: 'the TURN server does not accept the token (401): forged, or encrypted under a key that it does not have',
+  replay: 'a replay: the same request came before, from elsewhere',
+  revoked: 'the token, or the key it is encrypted under, is revoked',
+  quota: 'the quota is used up',
+  caches_unavailable: 'the caches do not answer, and nothing is allocated without them',
+  draining: 'the node ends its work; another one takes new allocations',
+  no_free_identity: 'all guest identities are leased or in quarantine',
+  leases_unavailable: 'nobody knows which guest identities are free',
+  no_subscription: 'no subscription belongs to the user',
+  antiforgery: 'the antiforgery token is missing or old',
+  login_failed: 'wrong user name or password',
+  ims_unavailable: 'the eP-CSCF does not answer',
+  nobody_there: 'nobody has this address',
+  not_online: 'not online',
   no_media_path: 'nothing comes through the relay',
 };
 
@@ -406,9 +420,9 @@ function outcomeOf(span) {
 /** @param {Span} span */
 function reasonOf(span) {
   const code = text(span, 'turn.error_code');
-  const type = text(span, 'error.type');
+  const type = text(span, 'wwsf.problem') || text(span, 'error.type');
   const exception = span.events?.find(event => event.name === 'exception');
-  const sentence = span.message || reasons[type] || (text(span, 'sip.method') && sipReasons[statusOf(span)]) || String(exception?.attributes['exception.message'] ?? '') || type;
+  const sentence = reasons[type] || span.message || (text(span, 'sip.method') && sipReasons[statusOf(span)]) || String(exception?.attributes['exception.message'] ?? '') || type;
   const number = code && code !== '0' ? code : statusOf(span);
   return [number, sentence === number ? '' : sentence].filter(part => part).join(' ') || 'failed';
 }

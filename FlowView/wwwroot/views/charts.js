@@ -7,13 +7,15 @@ const height = 280;
 const margin = { left: 64, right: 12, top: 12, bottom: 26 };
 
 /**
- * @param {{ labels: string, points: { time: number, value: number }[] }[]} lines
+ * Dots are measurements of which the trace is known, and lead to it.
+ * @param {{ labels: string, points: { time: number, value: number }[], exemplars: { time: number, value: number, trace: string }[] }[]} lines
  * @param {string} unit
  */
 export function chart(lines, unit) {
   const points = lines.flatMap(line => line.points).filter(point => Number.isFinite(point.value));
   const [from, to] = [Math.min(...points.map(point => point.time)), Math.max(...points.map(point => point.time))];
-  const top = niceCeiling(Math.max(0, ...points.map(point => point.value)));
+  const exemplars = lines.flatMap((line, index) => line.exemplars.filter(exemplar => exemplar.time >= from && exemplar.time <= to).map(exemplar => ({ ...exemplar, index })));
+  const top = niceCeiling(Math.max(0, ...points.map(point => point.value), ...exemplars.map(exemplar => exemplar.value)));
   const low = Math.min(0, ...points.map(point => point.value));
   const x = (/** @type {number} */ time) => margin.left + (to > from ? (time - from) / (to - from) : 1) * (width - margin.left - margin.right);
   const y = (/** @type {number} */ value) => height - margin.bottom - (value - low) / (top - low || 1) * (height - margin.top - margin.bottom);
@@ -30,8 +32,10 @@ export function chart(lines, unit) {
     class: `service-${index % 8}`, d: line.points.map((point, at) => `${at ? 'L' : 'M'}${x(point.time).toFixed(1)} ${y(point.value).toFixed(1)}`).join('') + (line.points.length ? 'h0.01' : ''),
   }));
   return toElement(shape('svg', {
-    class: 'chart', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `${lines.length} lines over time, ${unit}; the latest values are in the list below`,
-  }, [...grid, ...times, ...paths]));
+    class: 'chart', viewBox: `0 0 ${width} ${height}`, role: exemplars.length ? 'group' : 'img', 'aria-label': `${lines.length} lines over time, ${unit}; the latest values are in the list below`,
+  }, [...grid, ...times, ...paths, ...exemplars.map(exemplar => shape('a', { href: `#/traces/${exemplar.trace}`, 'aria-label': `Trace that measured ${compact(exemplar.value)} ${unit}` }, [
+    shape('circle', { class: `service-${exemplar.index % 8}`, cx: x(exemplar.time), cy: y(exemplar.value), r: 5 }, [shape('title', {}, [`${compact(exemplar.value)} ${unit}: open the trace`])]),
+  ]))]));
 }
 
 /** Bars of all series together. @param {{ bounds: number[], buckets: number[] }[]} series */

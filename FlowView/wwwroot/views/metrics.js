@@ -65,7 +65,8 @@ function instrument(name, series) {
     latest: one.points.at(-1),
   }));
   const unit = first.type === 'counter' ? `${first.unit || '1'} per second` : first.unit;
-  return [...head, chart(lines, isHistogram ? `average, ${unit}` : unit), legend(lines, isHistogram), ...(isHistogram && first.bounds ? [el('h3', {}, 'Distribution since the start'), distribution(series)] : [])];
+  // A counter's line is a rate, on which a single measurement has no place.
+  return [...head, chart(isHistogram ? lines : lines.map(line => ({ ...line, exemplars: [] })), isHistogram ? `average, ${unit}` : unit), legend(lines, isHistogram), ...(isHistogram && first.bounds ? [el('h3', {}, 'Distribution since the start'), distribution(series)] : [])];
 }
 
 /** @param {any[]} lines @param {boolean} isHistogram */

@@ -15,6 +15,7 @@ export async function traceView(main, path, query) {
   const [id = ''] = path;
   let tab = tabs.includes(query.get('view') ?? '') ? /** @type {string} */ (query.get('view')) : 'ladder';
   let selected = query.get('span') ?? '';
+  let causeShown = false;
   /** @type {any[]} */
   let spans = [];
   /** @type {any[]} */
@@ -45,6 +46,9 @@ export async function traceView(main, path, query) {
     panel.replaceChildren(tab === 'ladder' ? ladderPanel(ladder, id) : tab === 'waterfall' ? waterfall(spans, select) : logs.length ? el('div', { class: 'card flush' }, logTable(logs, false)) : noLogs());
     const scroll = panel.querySelector('.ladder-scroll');
     if (scroll) scroll.scrollTop = scrolled;
+    // What failed is what the page was opened for; once shown, the place is the reader's.
+    if (ladder.cause && !causeShown) panel.querySelector('.row.cause')?.scrollIntoView({ block: 'nearest' });
+    causeShown ||= ladder.cause !== undefined;
     if (focused) /** @type {HTMLElement | null} */ (panel.querySelector(`[data-span="${focused}"]`))?.focus({ preventScroll: true });
     showSelected();
   };

@@ -13,6 +13,7 @@ import { checks as checkTexts, labels, online as onlineTexts, status, textOf } f
 import { bindTheme } from './theme.ts';
 import { keypad, Tones } from './tones.ts';
 import { Trace } from './trace.ts';
+import { offerWhatHappened } from './whatHappened.ts';
 
 /** Ties the page together: the session, the registration with the IMS, the telephone. */
 
@@ -281,4 +282,5 @@ function bindToggle(id: string, toggled: (pressed: boolean) => void): void {
 
 bindTheme(find<HTMLButtonElement>('theme'));
 renderCallLabel();
+offerWhatHappened();
 void loadSession();

@@ -14,6 +14,7 @@ export function tellTraces(view: CallView, trace: Trace): CallView {
   const call: Span = { id: trace.root, name: 'call', parent: trace.parent, start: now() };
   const open = new Map<number, Span>();
   let done: Span[] = [];
+  let expiresAt = Infinity;
 
   const begin = (step: number) => {
     const name = names[step];
@@ -28,6 +29,11 @@ export function tellTraces(view: CallView, trace: Trace): CallView {
     open.delete(step);
     done.push({ ...span, end: now(), ...(error ? { error } : {}) });
     if (trace.current === span.id) trace.current = trace.root;
+  };
+  let isSetUp = false;
+  const setUp = (error?: string) => {
+    isSetUp = true;
+    done.push({ id: randomHex(8), name: 'set up call', parent: trace.root, start: call.start, end: now(), ...(error ? { error } : {}) });
   };
   const flush = (error?: string) => {
     // The call's span goes with each batch, longer each time: its children are never without it.
@@ -44,6 +50,7 @@ export function tellTraces(view: CallView, trace: Trace): CallView {
       view.step(number, state, took);
     },
     connected(sinceClick) {
+      setUp();
       flush();
       view.connected(sinceClick);
     },
@@ -51,9 +58,16 @@ export function tellTraces(view: CallView, trace: Trace): CallView {
       if (phase === 'ended') flush();
       view.phase(phase);
     },
+    credentials(credentials) {
+      expiresAt = credentials.expiresAt;
+      view.credentials(credentials);
+    },
     failed(problem, step) {
-      for (const number of open.keys()) end(number, problem.code);
-      flush(problem.code);
+      // TURN answers 401 to every token that it does not take; that this one had ended the page knows by itself.
+      const code = problem.code === 'turn_401' && performance.now() >= expiresAt ? 'token_expired' : problem.code;
+      for (const number of open.keys()) end(number, code);
+      if (!isSetUp) setUp(code);
+      flush(code);
       view.failed(problem, step);
     },
   };

@@ -19,9 +19,9 @@ export class Trace {
     return new Trace(id, parent);
   }
 
-  /** A `traceparent` value, sampled. */
-  traceparent(): string {
-    return `00-${this.id}-${this.current}-01`;
+  /** A `traceparent` value, sampled: for what the span at work causes, unless another is named. */
+  traceparent(span = this.current): string {
+    return `00-${this.id}-${span}-01`;
   }
 }
 

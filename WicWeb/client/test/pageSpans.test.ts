@@ -35,6 +35,7 @@ test('a connected call sends its own four steps below one span', () => {
   const [spans] = sent;
   assert.deepEqual(spans?.map(span => [span.name, attribute(span, 'ims.step')]), [
     ['call', undefined], ['click call', '1'], ['request TURN token', '2'], ['configure peer connection', '7'], ['allocate relay', '8'],
+    ['set up call', undefined],
   ]);
   assert.ok(spans?.every(span => span.traceId === trace.id && /^[0-9a-f]{16}$/.test(span.spanId)));
   assert.ok(spans?.slice(1).every(span => span.parentSpanId === trace.root));
@@ -63,6 +64,18 @@ test('a failure ends the step that was at work, with its code', () => {
 
   const span = sent[0]?.find(candidate => attribute(candidate, 'ims.step') === '8');
   assert.deepEqual([attribute(span, 'error.type'), span?.status.code], ['turn_401', 2]);
+  assert.equal(attribute(sent[0]?.find(candidate => candidate.name === 'set up call'), 'error.type'), 'turn_401');
+});
+
+test('that the token had ended is told of a 401, and of nothing else', () => {
+  for (const [code, expiresAt, expected] of [['turn_401', performance.now(), 'token_expired'], ['turn_401', performance.now() + 1e6, 'turn_401'], ['turn_486', performance.now(), 'turn_486']] as const) {
+    sent = [];
+    const view = tellTraces(silent, new Trace());
+    view.credentials({ expiresAt, lifetime: 600, renewals: 0 });
+    view.step(8, 'active');
+    view.failed(new Problem(code), 8);
+    assert.equal(attribute(sent[0]?.find(span => attribute(span, 'ims.step') === '8'), 'error.type'), expected);
+  }
 });
 
 test('no telemetry, no difference', () => {

@@ -130,7 +130,8 @@ export class SipCall implements Leg {
   }
 
   #options(): { extraHeaders: string[] } {
-    return { extraHeaders: [`Traceparent: ${this.#trace.traceparent()}`] };
+    // SIP is the call's, whichever of its steps is at work by then.
+    return { extraHeaders: [`Traceparent: ${this.#trace.traceparent(this.#trace.root)}`] };
   }
 
   #answered(session: RTCSession): Promise<void> {

@@ -1,0 +1,82 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Google.Protobuf;
+using WebRtcIms.FlowView.Otlp;
+
+namespace WebRtcIms.WicWeb.PageSpans;
+
+/// <summary>
+/// Reads what a page sent: OTLP/JSON with spans of the page's own kinds. Anybody can send this, so nothing of it goes on as it
+/// came: names are those that the page has, attributes the step of the figure and the code of a problem, and the service is
+/// <c>wic</c>, whatever it calls itself.
+/// </summary>
+internal static partial class PageSpanReader
+{
+    public const string SetUp = "set up call";
+
+    private const int MaxSpans = 32;
+    private const string StepKey = "ims.step";
+    private const string ErrorKey = "error.type";
+
+    private static readonly HashSet<string> Names =
+        ["call", "click call", "request TURN token", "configure peer connection", "allocate relay", SetUp, "register", "request registration token"];
+
+    // Fields of a later version are no mistake.
+    private static readonly JsonParser Parser = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
+
+    /// <summary>The spans as they may go on; null when they are not a page's.</summary>
+    public static List<Span>? Read(string json)
+    {
+        try
+        {
+            var spans = Parser.Parse<ExportTraceServiceRequest>(json).ResourceSpans.SelectMany(ofResource => ofResource.ScopeSpans).SelectMany(ofScope => ofScope.Spans).Take(MaxSpans + 1).ToList();
+            var read = spans.Select(Read).OfType<Span>().ToList();
+            return spans.Count <= MaxSpans && read.Count == spans.Count ? read : null;
+        }
+        catch (Exception error) when (error is InvalidProtocolBufferException or InvalidJsonException or FormatException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The step of figure X.5.3.2-1 that a span carries out; null for none.</summary>
+    public static int? StepOf(Span span) => int.TryParse(Find(span, StepKey), CultureInfo.InvariantCulture, out var step) ? step : null;
+
+    private static Span? Read(Span span)
+    {
+        if (IdOf(span.TraceId, 16) is not { } trace || IdOf(span.SpanId, 8) is not { } id || !Names.Contains(span.Name)) return null;
+        if (span.EndTimeUnixNano < span.StartTimeUnixNano) return null;
+
+        var read = new Span
+        {
+            TraceId = trace,
+            SpanId = id,
+            ParentSpanId = IdOf(span.ParentSpanId, 8) ?? ByteString.Empty,
+            Name = span.Name,
+            Kind = span.Kind == Span.Types.SpanKind.Client ? Span.Types.SpanKind.Client : Span.Types.SpanKind.Internal,
+            StartTimeUnixNano = span.StartTimeUnixNano,
+            EndTimeUnixNano = span.EndTimeUnixNano,
+            Status = new Status { Code = span.Status?.Code == Status.Types.StatusCode.Error ? Status.Types.StatusCode.Error : Status.Types.StatusCode.Unset },
+        };
+        if (StepOf(span) is { } step and >= 1 and <= 8) read.Attributes.Add(new KeyValue { Key = StepKey, Value = new AnyValue { IntValue = step } });
+        if (Find(span, ErrorKey) is { } code && Code().IsMatch(code)) read.Attributes.Add(new KeyValue { Key = ErrorKey, Value = new AnyValue { StringValue = code } });
+        return read;
+    }
+
+    private static string? Find(Span span, string key) => span.Attributes.FirstOrDefault(attribute => attribute.Key == key)?.Value switch
+    {
+        { ValueCase: AnyValue.ValueOneofCase.StringValue } text => text.StringValue,
+        { ValueCase: AnyValue.ValueOneofCase.IntValue } number => number.IntValue.ToString(CultureInfo.InvariantCulture),
+        _ => null,
+    };
+
+    // In OTLP/JSON ids are hexadecimal where protobuf's JSON has base64: the parser took hexadecimal for base64.
+    private static ByteString? IdOf(ByteString octets, int length)
+    {
+        var hex = octets.ToBase64();
+        return hex.Length == 2 * length && hex.All(char.IsAsciiHexDigit) && hex.Any(digit => digit != '0') ? ByteString.CopyFrom(Convert.FromHexString(hex)) : null;
+    }
+
+    [GeneratedRegex("^[a-z0-9_]{1,40}$")]
+    private static partial Regex Code();
+}

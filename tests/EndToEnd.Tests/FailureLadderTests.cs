@@ -1,0 +1,269 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Aspire.Hosting.Testing;
+using StackExchange.Redis;
+using WebRtcIms.EndToEnd.Tests.Browser;
+using WebRtcIms.EndToEnd.Tests.Setup;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Turn.Client;
+
+namespace WebRtcIms.EndToEnd.Tests;
+
+/// <summary>What stops a call, made to happen in the running system: FlowView's ladder crosses the arrow that failed, and says why.</summary>
+[Collection(RunningSystem.Collection)]
+public sealed class FailureLadderTests(RunningSystem system)
+{
+    private const string ServerName = "turn.webrtcims.local";
+
+    [Fact]
+    public async Task TokenThatHasExpired_FailsStep8()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await ReplaceTokenAsync(wic, answer =>
+        {
+            var (userName, password) = TokenOf(TimeProvider.System.GetUtcNow() - TimeSpan.FromMinutes(20), lifetimeSeconds: 600);
+            answer["expires_in"] = 0.001;
+            foreach (var server in answer["ice_servers"]!.AsArray()) (server!["username"], server["credential"]) = (userName, password);
+        });
+
+        await wic.CallAsync();
+        await wic.ExpectAlertAsync("rejected the token");
+
+        await system.ExpectFailureAsync(await wic.TextAsync("trace-id"), "8", "WIC to TURN", "the token had expired");
+    }
+
+    [Fact]
+    public async Task TokenUnderAKeyThatTurnDoesNotHave_FailsStep8()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await ReplaceTokenAsync(wic, answer =>
+        {
+            foreach (var server in answer["ice_servers"]!.AsArray()) server!["username"] = Regex.Replace((string)server["username"]!, "^[^~]+~", "k9~");
+        });
+
+        await wic.CallAsync();
+        await wic.ExpectAlertAsync("rejected the token");
+
+        await system.ExpectFailureAsync(await wic.TextAsync("trace-id"), "8", "WIC to TURN", "under a key that it does not have");
+    }
+
+    [Fact]
+    public async Task AllocateFromAnotherAddress_IsAReplayInTheTraceOfTheCall()
+    {
+        var (traceId, token) = await TokenOfACallAsync();
+        var transaction = new TransactionId(RandomNumberGenerator.GetBytes(TransactionId.Length));
+        Assert.Equal(StunError.None, await AllocateAsync(token, transaction));
+        Assert.Equal(StunError.Unauthenticated, await AllocateAsync(token, transaction));
+
+        await system.ExpectFailureAsync(traceId, "8", "WIC to TURN", "a replay");
+    }
+
+    [Fact]
+    public async Task MoreAllocationsThanATokenMayHave_AreTheQuotaInTheTraceOfTheCall()
+    {
+        var (traceId, token) = await TokenOfACallAsync();
+        var clients = new List<TurnClient>();
+        var error = StunError.None;
+        try
+        {
+            while (error == StunError.None && clients.Count < 50)
+            {
+                clients.Add(await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{TurnEndPoint.Port}"), cancellationToken: TestContext.Current.CancellationToken));
+                error = await ErrorOfAsync(clients[^1].AllocateAsync(token.Credential, cancellationToken: TestContext.Current.CancellationToken));
+            }
+        }
+        finally
+        {
+            foreach (var client in clients) await client.DisposeAsync();
+        }
+
+        Assert.Equal(StunError.AllocationQuotaReached, error);
+        await system.ExpectFailureAsync(traceId, "8", "WIC to TURN", "the quota is used up");
+    }
+
+    [Theory]
+    [InlineData("bob", "Not online", "480 not reachable")]
+    [InlineData("nobody", "Nobody has this address", "404 nobody is registered")]
+    public async Task PeerThatIsNotRegistered_FailsTheInvite(string address, string text, string reason)
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await wic.WaitUntilOnlineAsync();
+        await wic.DialAsync(address);
+        await wic.ExpectAlertAsync(text);
+
+        await system.ExpectFailureAsync(await wic.TextAsync("trace-id"), "", "WIC to eP-CSCF, SIP INVITE", reason);
+    }
+
+    [Fact]
+    public async Task NoGuestIdentityLeft_FailsTheRequestForARegistrationToken()
+    {
+        await using var redis = await ConnectionMultiplexer.ConnectAsync((await system.App.GetConnectionStringAsync("redis", TestContext.Current.CancellationToken))!);
+        var database = redis.GetDatabase();
+        var taken = new List<RedisKey>();
+        try
+        {
+            for (var number = 1; number <= 50; number++)
+            {
+                RedisKey key = $"ims:lease:{{guest}}:{number}";
+                if (await database.StringSetAsync(key, "somebody else", TimeSpan.FromMinutes(1), When.NotExists)) taken.Add(key);
+            }
+
+            await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
+            var refused = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+            wic.Page.Response += async (_, answer) =>
+            {
+                // The page asks again by itself; on a busy machine Redis may have been too slow for the first one.
+                if (answer.Status != 503 || !answer.Url.EndsWith("/api/ims-token", StringComparison.Ordinal)) return;
+                if ((await answer.TextAsync()).Contains("no_free_identity", StringComparison.Ordinal)) refused.TrySetResult(answer.Request.Headers["traceparent"].Split('-')[1]);
+            };
+            await wic.ContinueAsGuestAsync();
+
+            var traceId = await refused.Task.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+            await system.ExpectFailureAsync(traceId, "", "WIC to WWSF", "all guest identities are leased");
+        }
+        finally
+        {
+            await database.KeyDeleteAsync([.. taken]);
+        }
+    }
+
+    [Fact]
+    public async Task WafDown_FailsStep4()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await using (await system.WithoutAsync("waf"))
+        {
+            await wic.CallAsync();
+            await wic.ExpectAlertAsync("authorization server does not answer");
+        }
+
+        await system.ExpectFailureAsync(await wic.TextAsync("trace-id"), "4", "WWSF to WAF", "no connection");
+    }
+
+    [Fact]
+    public async Task RedisDown_FailsTheGrantAndNotTheCall()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await using (await system.WithoutAsync("redis"))
+        {
+            await wic.CallAsync();
+            await wic.WaitForMediaAsync();
+            var traceId = await wic.TextAsync("trace-id");
+            await wic.HangUpAsync();
+
+            await system.ExpectFailureAsync(traceId, "", "WAF to Redis", "Redis");
+        }
+    }
+
+    private IPEndPoint TurnEndPoint => new(IPAddress.Loopback, system.App.GetEndpoint("turn", "udp").Port);
+
+    private async Task<WicPage> OpenAsGuestAsync()
+    {
+        var wic = await system.Chromium.OpenAsync(system.PageAddress);
+        await wic.ContinueAsGuestAsync();
+        await wic.Get("call").WaitForAsync();
+        return wic;
+    }
+
+    /// <summary>The page gets another token than the one that the WAF has made.</summary>
+    private static Task<IAsyncDisposable> ReplaceTokenAsync(WicPage wic, Action<JsonNode> change) => wic.Page.RouteAsync("**/api/turn-token", async route =>
+    {
+        var answer = await route.FetchAsync();
+        var json = JsonNode.Parse(await answer.TextAsync())!;
+        change(json);
+        await route.FulfillAsync(new() { Response = answer, Body = json.ToJsonString() });
+    });
+
+    /// <summary>What the WAF would have made at that time: the test knows its key.</summary>
+    private (string UserName, string Password) TokenOf(DateTimeOffset made, uint lifetimeSeconds)
+    {
+        var macKey = RandomNumberGenerator.GetBytes(AccessToken.Sha256MacKeyLength);
+        using var key = new AccessTokenKey("k1", AccessTokenAlgorithm.A256Gcm, Convert.FromBase64String(system.SecretParameters[0]));
+        var octets = new byte[AccessToken.MaxEncodedLength];
+        var length = key.Encrypt(
+            new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(made), lifetimeSeconds), RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength),
+            Encoding.UTF8.GetBytes(ServerName), octets);
+        return ($"k1~{System.Buffers.Text.Base64Url.EncodeToString(octets.AsSpan(0, length))}", Convert.ToBase64String(macKey));
+    }
+
+    /// <summary>A call that worked, and the token that it was made with, in the hands of somebody else.</summary>
+    private async Task<(string TraceId, StolenToken Token)> TokenOfACallAsync()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await wic.CallAsync();
+        await wic.WaitForMediaAsync();
+        var traceId = await wic.TextAsync("trace-id");
+        await wic.HangUpAsync();
+        return (traceId, new StolenToken(Assert.Single(wic.Tokens)));
+    }
+
+    /// <summary>One Allocate over UDP from a fresh port, under a transaction id of our choice, which TURN's clients never repeat.</summary>
+    private async Task<StunError> AllocateAsync(StolenToken token, TransactionId transaction)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(10));
+        using var socket = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        socket.Connect(TurnEndPoint);
+
+        await socket.SendAsync(Request(new TransactionId(RandomNumberGenerator.GetBytes(TransactionId.Length)), token, challenge: null), limit.Token);
+        var challenge = (await socket.ReceiveAsync(limit.Token)).Buffer;
+        await socket.SendAsync(Request(transaction, token, challenge), limit.Token);
+        return ErrorIn((await socket.ReceiveAsync(limit.Token)).Buffer);
+    }
+
+    private static byte[] Request(TransactionId transaction, StolenToken token, byte[]? challenge)
+    {
+        var buffer = new byte[700];
+        var writer = new StunMessageWriter(buffer, StunMethod.Allocate, StunClass.Request, transaction);
+        writer.WriteUInt32(StunAttributeType.RequestedTransport, 17u << 24);
+        if (challenge is not null)
+        {
+            StunMessageReader.TryRead(challenge, out var message);
+            message.TryGet(StunAttributeType.Realm, out var realm);
+            message.TryGet(StunAttributeType.Nonce, out var nonce);
+            writer.Write(StunAttributeType.Username, Encoding.UTF8.GetBytes(token.KeyId));
+            writer.Write(StunAttributeType.Realm, realm);
+            writer.Write(StunAttributeType.Nonce, nonce);
+            writer.Write(StunAttributeType.AccessToken, token.Octets);
+            writer.AddMessageIntegritySha256(token.MacKey);
+        }
+
+        return writer.Written.ToArray();
+    }
+
+    private static StunError ErrorIn(byte[] answer)
+    {
+        Assert.Equal(StunParseStatus.Ok, StunMessageReader.TryRead(answer, out var message));
+        return message.Class == StunClass.SuccessResponse ? StunError.None : message.ErrorCode;
+    }
+
+    private static async Task<StunError> ErrorOfAsync(Task<TurnAllocation> allocating)
+    {
+        try
+        {
+            await allocating;
+            return StunError.None;
+        }
+        catch (TurnException refused)
+        {
+            return refused.Code;
+        }
+    }
+
+    private sealed class StolenToken(JsonElement answer)
+    {
+        public string KeyId { get; } = answer.GetProperty("kid").GetString()!;
+
+        public byte[] Octets { get; } = answer.GetProperty("access_token").GetBytesFromBase64();
+
+        public byte[] MacKey { get; } = answer.GetProperty("key").GetBytesFromBase64();
+
+        public TurnCredential Credential => TurnCredential.AccessToken(KeyId, Octets, MacKey);
+    }
+}

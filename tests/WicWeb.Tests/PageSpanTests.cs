@@ -1,0 +1,208 @@
+using System.Diagnostics.Metrics;
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.Metrics.Testing;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.WicWeb.Tests;
+
+/// <summary>The page's spans: read strictly, since anybody can send them; measured; and sent to every collector.</summary>
+public sealed class PageSpanTests : IAsyncLifetime
+{
+    private const string TraceId = "5b8efff798038103d269b633813fc60c";
+
+    private BackendStub _flowView = null!;
+    private BackendStub _collector = null!;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _flowView = await BackendStub.StartAsync();
+        _collector = await BackendStub.StartAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _flowView.DisposeAsync();
+        await _collector.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Spans_GoToFlowViewAndToTheCollectorOfTheEnvironment_AsThePages()
+    {
+        await using var gateway = Gateway(("OTEL_EXPORTER_OTLP_ENDPOINT", _collector.Address), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%20b"));
+        using var client = gateway.CreateClient();
+
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(client, Request(service: "waf")));
+
+        foreach (var target in new[] { _flowView, _collector })
+        {
+            var received = await ReceivedAsync(target, "/v1/traces");
+            Assert.Equal("application/x-protobuf", received.Headers["Content-Type"]);
+            // Texts stand in protobuf as they are.
+            Assert.Contains("wic", received.Body, StringComparison.Ordinal);
+            Assert.Contains("allocate relay", received.Body, StringComparison.Ordinal);
+            Assert.DoesNotContain("waf", received.Body, StringComparison.Ordinal);
+            Assert.DoesNotContain("secret", received.Body, StringComparison.Ordinal);
+        }
+        Assert.Equal("a b", (await ReceivedAsync(_collector, "/v1/traces")).Headers["x-key"]);
+    }
+
+    [Theory]
+    [InlineData("{}", HttpStatusCode.OK)]
+    [InlineData("", HttpStatusCode.BadRequest)]
+    [InlineData("[[[[", HttpStatusCode.BadRequest)]
+    [InlineData("{\"resourceSpans\":7}", HttpStatusCode.BadRequest)]
+    public async Task Garbage_IsRefusedAndGoesNowhere(string body, HttpStatusCode expected)
+    {
+        await using var gateway = Gateway();
+        using var client = gateway.CreateClient();
+
+        Assert.Equal(expected, await SendAsync(client, body));
+        Assert.Empty(_flowView.Requests);
+    }
+
+    [Theory]
+    [InlineData("name", "\"a name of their own\"")]
+    [InlineData("traceId", "\"00000000000000000000000000000000\"")]
+    [InlineData("traceId", "\"nothex00000000000000000000000000\"")]
+    [InlineData("spanId", "\"\"")]
+    [InlineData("endTimeUnixNano", "\"1\"")]
+    public async Task SpanThatNoPageMakes_IsRefused(string field, string value)
+    {
+        await using var gateway = Gateway();
+        using var client = gateway.CreateClient();
+
+        Assert.Equal(HttpStatusCode.BadRequest, await SendAsync(client, Request(field: field, value: value)));
+        Assert.Empty(_flowView.Requests);
+    }
+
+    [Fact]
+    public async Task OtherContentType_Is415()
+    {
+        await using var gateway = Gateway();
+        using var client = gateway.CreateClient();
+
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, await SendAsync(client, Request(), "text/plain"));
+    }
+
+    [Fact]
+    public async Task Steps_AreMeasured()
+    {
+        await using var gateway = Gateway();
+        using var client = gateway.CreateClient();
+        using var steps = new MetricCollector<double>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.step.duration");
+
+        await SendAsync(client, Request());
+
+        var measured = Assert.Single(steps.GetMeasurementSnapshot());
+        Assert.Equal(0.25, measured.Value, 6);
+        Assert.Equal(8, measured.Tags["ims.step"]);
+        Assert.Equal("failed", measured.Tags["outcome"]);
+    }
+
+    [Theory]
+    [InlineData("0", 0)]
+    [InlineData("1", 1)]
+    public async Task Sampling_IsByTheTrace_WhateverThePageSays(string ratio, int expected)
+    {
+        await using var gateway = Gateway(("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", ratio));
+        using var client = gateway.CreateClient();
+
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(client, Request()));
+
+        if (expected > 0) await ReceivedAsync(_flowView, "/v1/traces");
+        Assert.Equal(expected, _flowView.Requests.Count);
+    }
+
+    [Fact]
+    [Requirement("ABUSE-78")]
+    public async Task CollectorThatNeverAnswers_HoldsNobodyUp_AndWhatItMissesIsCounted()
+    {
+        using var release = new CancellationTokenSource();
+        _collector.Answer = _ => Task.Delay(Timeout.Infinite, release.Token);
+        await using var gateway = Gateway(("OTEL_EXPORTER_OTLP_ENDPOINT", _collector.Address), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"));
+        using var client = gateway.CreateClient();
+        using var dropped = new MetricCollector<long>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.spans.dropped");
+
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(client, Request()));
+        await ReceivedAsync(_flowView, "/v1/traces");
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        limit.CancelAfter(TimeSpan.FromSeconds(20));
+        await dropped.WaitForMeasurementsAsync(1, limit.Token);
+        Assert.Equal("no_answer", dropped.LastMeasurement!.Tags["reason"]);
+        await release.CancelAsync();
+    }
+
+    [Fact]
+    public async Task Spans_AreLimitedInSize()
+    {
+        await using var gateway = Gateway();
+        using var client = gateway.CreateClient();
+
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, await SendAsync(client, new string(' ', 17 * 1024)));
+    }
+
+    [Fact]
+    public async Task Spans_AreLimitedInNumber_AndNothingElseIs()
+    {
+        await using var gateway = Gateway();
+        using var client = gateway.CreateClient();
+        HttpStatusCode last = default;
+        for (var sent = 0; sent <= 60; sent++) last = await SendAsync(client, "{}");
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, last);
+        using var page = await client.GetAsync("/flow/", Cancel);
+        Assert.Equal(HttpStatusCode.OK, page.StatusCode);
+    }
+
+    private GatewayFactory Gateway(params (string Key, string Value)[] settings)
+    {
+        var all = settings.ToDictionary(setting => setting.Key, setting => setting.Value);
+        all["FlowView:Endpoint"] = _flowView.Address;
+        var gateway = new GatewayFactory(_flowView.Address) { Settings = all };
+        _ = gateway.Address;
+        return gateway;
+    }
+
+    private static async Task<HttpStatusCode> SendAsync(HttpClient client, string body, string type = "application/json")
+    {
+        using var content = new StringContent(body, Encoding.UTF8, type);
+        using var answer = await client.PostAsync("/v1/traces", content, Cancel);
+        return answer.StatusCode;
+    }
+
+    private static async Task<ReceivedRequest> ReceivedAsync(BackendStub target, string path)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        limit.CancelAfter(TimeSpan.FromSeconds(20));
+        ReceivedRequest? received;
+        while ((received = target.Requests.FirstOrDefault(request => request.Target == path)) is null) await Task.Delay(20, limit.Token);
+        return received;
+    }
+
+    /// <summary>One failed step 8 of 250 ms.</summary>
+    private static string Request(string service = "wic", string field = "", string value = "")
+    {
+        var fields = new Dictionary<string, string>
+        {
+            ["traceId"] = JsonSerializer.Serialize(TraceId),
+            ["spanId"] = "\"eee19b7ec3c1b174\"",
+            ["parentSpanId"] = "\"eee19b7ec3c1b175\"",
+            ["name"] = "\"allocate relay\"",
+            ["kind"] = "1",
+            ["startTimeUnixNano"] = "\"1800000000000000000\"",
+            ["endTimeUnixNano"] = "\"1800000000250000000\"",
+            ["attributes"] = """[{"key":"ims.step","value":{"intValue":"8"}},{"key":"error.type","value":{"stringValue":"turn_401"}},{"key":"note","value":{"stringValue":"a secret"}}]""",
+            ["status"] = "{\"code\":2}",
+        };
+        if (field.Length > 0) fields[field] = value;
+        var span = string.Join(',', fields.Select(pair => $"\"{pair.Key}\":{pair.Value}"));
+        return """{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"SERVICE"}}]},"scopeSpans":[{"scope":{"name":"x"},"spans":[{SPAN}]}]}]}"""
+            .Replace("SERVICE", service, StringComparison.Ordinal).Replace("SPAN", span, StringComparison.Ordinal);
+    }
+}
