@@ -6,72 +6,95 @@ namespace WebRtcIms.Turn.Transport;
 /// </summary>
 internal sealed class RelayPortRange
 {
-    private readonly int _min;
     private readonly Random _random;
+    private readonly PortSet _free;
+    private readonly PortSet _even;
 
-    // The first _count entries are free; _position finds a port's place, or -1.
-    private readonly ushort[] _free;
-    private readonly int[] _position;
-    private int _count;
+    // Even ports whose next higher one is free, too.
+    private readonly PortSet _pairs;
 
     public RelayPortRange(int min, int max, Random random)
     {
-        _min = min;
         _random = random;
-        _count = max - min + 1;
-        _free = new ushort[_count];
-        _position = new int[_count];
-        for (var i = 0; i < _count; i++)
-        {
-            _free[i] = (ushort)(min + i);
-            _position[i] = i;
-        }
+        _free = new PortSet(min, max);
+        _even = new PortSet(min, max);
+        _pairs = new PortSet(min, max);
+        for (var port = min; port <= max; port++) Return((ushort)port);
     }
 
-    public int FreeCount => _count;
+    public int FreeCount => _free.Count;
 
-    public bool TryTake(out ushort port)
-    {
-        port = 0;
-        if (_count == 0) return false;
-        port = _free[_random.Next(_count)];
-        Remove(port);
-        return true;
-    }
+    public bool TryTake(out ushort port) => TryTake(_free, out port);
 
     /// <summary>An even port, with the next higher one if that is wanted: RTP and RTCP (RFC 8656 §18.7).</summary>
     public bool TryTakeEven(bool withNext, out ushort port)
     {
-        port = 0;
-        if (_count == 0) return false;
-        var start = _random.Next(_count);
-        for (var i = 0; i < _count; i++)
-        {
-            var candidate = _free[(start + i) % _count];
-            if (candidate % 2 != 0 || (withNext && !IsFree(candidate + 1))) continue;
-            port = candidate;
-            Remove(port);
-            if (withNext) Remove((ushort)(port + 1));
-            return true;
-        }
-
-        return false;
+        if (!TryTake(withNext ? _pairs : _even, out port)) return false;
+        if (withNext) Remove((ushort)(port + 1));
+        return true;
     }
 
     public void Return(ushort port)
     {
-        _position[port - _min] = _count;
-        _free[_count++] = port;
+        _free.Add(port);
+        if (IsEven(port)) _even.Add(port);
+        var pair = port & ~1;
+        if (_free.Contains(pair) && _free.Contains(pair + 1)) _pairs.Add((ushort)pair);
     }
 
-    private bool IsFree(int port) => port - _min < _position.Length && _position[port - _min] >= 0;
+    private static bool IsEven(int port) => port % 2 == 0;
+
+    private bool TryTake(PortSet ports, out ushort port)
+    {
+        port = 0;
+        if (ports.Count == 0) return false;
+        port = ports[_random.Next(ports.Count)];
+        Remove(port);
+        return true;
+    }
 
     private void Remove(ushort port)
     {
-        var hole = _position[port - _min];
-        var last = _free[--_count];
-        _free[hole] = last;
-        _position[last - _min] = hole;
-        _position[port - _min] = -1;
+        _free.Remove(port);
+        _even.Remove(port);
+        _pairs.Remove(port & ~1);
+    }
+
+    /// <summary>Ports in no order, each with its place.</summary>
+    private sealed class PortSet
+    {
+        private readonly int _min;
+        private readonly ushort[] _ports;
+        private readonly int[] _position;
+
+        public PortSet(int min, int max)
+        {
+            _min = min;
+            _ports = new ushort[max - min + 1];
+            _position = new int[max - min + 1];
+            Array.Fill(_position, -1);
+        }
+
+        public int Count { get; private set; }
+
+        public ushort this[int index] => _ports[index];
+
+        public bool Contains(int port) => port - _min >= 0 && port - _min < _position.Length && _position[port - _min] >= 0;
+
+        public void Add(ushort port)
+        {
+            _position[port - _min] = Count;
+            _ports[Count++] = port;
+        }
+
+        public void Remove(int port)
+        {
+            if (!Contains(port)) return;
+            var hole = _position[port - _min];
+            var last = _ports[--Count];
+            _ports[hole] = last;
+            _position[last - _min] = hole;
+            _position[port - _min] = -1;
+        }
     }
 }

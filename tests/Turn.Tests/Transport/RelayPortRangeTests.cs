@@ -64,4 +64,43 @@ public sealed class RelayPortRangeTests
         Assert.Equal(0, even % 2);
         Assert.Equal(8, range.FreeCount);
     }
+
+    [Fact]
+    [Requirement("RFC8656-7.2")]
+    public void EvenPort_IsEven_UntilNoneIsLeft()
+    {
+        var range = new RelayPortRange(50_001, 50_100, new Random(1));
+        var taken = TakeAll((out ushort port) => range.TryTakeEven(withNext: false, out port));
+
+        Assert.Equal(50, taken.Distinct().Count());
+        Assert.All(taken, port => Assert.Equal(0, port % 2));
+        Assert.Equal(50, range.FreeCount);
+    }
+
+    [Fact]
+    [Requirement("RFC8656-7.2")]
+    public void Pair_IsTheLastOneWithBothPortsFree()
+    {
+        var range = new RelayPortRange(50_000, 50_099, new Random(1));
+        var all = TakeAll((out ushort port) => range.TryTake(out port));
+        foreach (var port in all.Where(port => port % 4 != 0 && port != 50_063)) range.Return(port);
+
+        foreach (var port in TakeAll((out ushort port) => range.TryTakeEven(withNext: true, out port)))
+        {
+            Assert.Equal(2, port % 4);
+            Assert.NotEqual(50_062, port);
+        }
+
+        range.Return(50_063);
+        Assert.Equal(50_062, Assert.Single(TakeAll((out ushort port) => range.TryTakeEven(withNext: true, out port))));
+    }
+
+    private delegate bool Taking(out ushort port);
+
+    private static List<ushort> TakeAll(Taking take)
+    {
+        List<ushort> taken = [];
+        while (take(out var port)) taken.Add(port);
+        return taken;
+    }
 }
