@@ -17,10 +17,12 @@ internal sealed class LoadClient : IDisposable
     private readonly byte[] _buffer = new byte[2048];
     private byte[] _realm = [];
     private byte[] _nonce = [];
+    private readonly LoadToken? _token;
 
     public LoadClient(LoadOptions options)
     {
         _options = options;
+        _token = LoadToken.From(options);
         _socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 1000 };
         _socket.ReceiveBufferSize = 1 << 20;
         _socket.SendBufferSize = 1 << 20;
@@ -66,7 +68,7 @@ internal sealed class LoadClient : IDisposable
         Random.Shared.NextBytes(id);
         var writer = new StunMessageWriter(_buffer, method, StunClass.Request, new TransactionId(id));
         write(ref writer);
-        if (sign) Sign(ref writer);
+        if (sign) Sign(ref writer, method);
         var request = writer.Written.ToArray();
 
         for (var attempt = 0; attempt < 5; attempt++)
@@ -86,12 +88,19 @@ internal sealed class LoadClient : IDisposable
         throw new InvalidOperationException($"{method}: no answer");
     }
 
-    private void Sign(ref StunMessageWriter writer)
+    private void Sign(ref StunMessageWriter writer, StunMethod method)
     {
-        var user = Encoding.UTF8.GetBytes(_options.User);
+        var user = Encoding.UTF8.GetBytes(_token is null ? _options.User : _options.Kid!);
         writer.Write(StunAttributeType.Username, user);
         writer.Write(StunAttributeType.Realm, _realm);
         writer.Write(StunAttributeType.Nonce, _nonce);
+        if (_token is not null)
+        {
+            if (method is StunMethod.Allocate or StunMethod.Refresh) writer.Write(StunAttributeType.AccessToken, _token.Octets);
+            writer.AddMessageIntegritySha256(_token.MacKey);
+            return;
+        }
+
         Span<byte> key = stackalloc byte[LongTermKey.Md5Length];
         LongTermKey.ComputeMd5(user, _realm, Encoding.UTF8.GetBytes(_options.Password), key);
         writer.AddMessageIntegrity(key);

@@ -11,6 +11,9 @@ internal enum Direction
 
     /// <summary>Peer to clients: datagrams in, ChannelData out.</summary>
     Down,
+
+    /// <summary>There and back again, so many a second; the time that it takes is measured.</summary>
+    Echo,
 }
 
 /// <summary>The command line, as <c>--name value</c>.</summary>
@@ -22,6 +25,19 @@ internal sealed record LoadOptions
     public string User { get; init; } = "u";
 
     public string Password { get; init; } = "p";
+
+    /// <summary>With a key, every client has a token of its own under it (RFC 7635), in place of user and password.</summary>
+    public string? Kid { get; init; }
+
+    /// <summary>K in base64.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public string? Key { get; init; }
+
+    /// <summary>Whom the tokens are for.</summary>
+    public string ServerName { get; init; } = "turn.webrtcims.local";
+
+    /// <summary>Datagrams a second of an echo.</summary>
+    public int Rate { get; init; } = 5000;
 
     /// <summary>The server's process, whose CPU time and memory are measured.</summary>
     public int ProcessId { get; init; }
@@ -55,6 +71,10 @@ internal sealed record LoadOptions
                 "--server" => options with { Server = IPEndPoint.Parse(value) },
                 "--user" => options with { User = value },
                 "--password" => options with { Password = value },
+                "--kid" => options with { Kid = value },
+                "--key" => options with { Key = value },
+                "--server-name" => options with { ServerName = value },
+                "--rate" => options with { Rate = Number(value) },
                 "--pid" => options with { ProcessId = Number(value) },
                 "--allocations" => options with { Allocations = Number(value) },
                 "--direction" => options with { Direction = Enum.Parse<Direction>(value, ignoreCase: true) },

@@ -12,8 +12,9 @@ namespace WebRtcIms.Turn.Load;
 /// A closed loop: as many datagrams as the window allows are on their way; each that arrives lets another one go. Payload and
 /// order of every datagram are checked.
 /// </summary>
-internal sealed unsafe class LoadRun : IDisposable
+internal sealed unsafe partial class LoadRun : IDisposable
 {
+    private const int PeerFlow = int.MaxValue;
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
     private readonly LoadOptions _options;
@@ -61,8 +62,8 @@ internal sealed unsafe class LoadRun : IDisposable
             (ServerProcess.CpuMicroseconds(_options.ProcessId) - cpu) / _clients.Length,
             _clients.Length / watch.Elapsed.TotalSeconds,
             (double)(ServerProcess.ResidentKilobytes(_options.ProcessId) - memory) / _clients.Length);
-        if (_options.Direction == Direction.Up) Watch((int)_peer.SafeHandle.DangerousGetHandle(), 0);
-        else
+        if (_options.Direction != Direction.Down) Watch(PeerDescriptor, PeerFlow);
+        if (_options.Direction != Direction.Up)
         {
             for (var i = 0; i < _clients.Length; i++) Watch(_clients[i].Descriptor, i);
         }
@@ -111,12 +112,95 @@ internal sealed unsafe class LoadRun : IDisposable
         _payloads.Dispose();
     }
 
+    private int PeerDescriptor => (int)_peer.SafeHandle.DangerousGetHandle();
+
+    /// <summary>
+    /// Sends datagrams at even intervals, one client after the other; the peer sends each back, and the time until it is back is
+    /// measured, generator included.
+    /// </summary>
+    public EchoResult Echo(int packets)
+    {
+        var times = new List<double>(packets);
+        var interval = Stopwatch.Frequency / _options.Rate;
+        var cpu = ServerProcess.CpuMicroseconds(_options.ProcessId);
+        var start = Stopwatch.GetTimestamp();
+        var last = start;
+        for (var sent = 0; sent < packets || Stopwatch.GetElapsedTime(last) < Patience;)
+        {
+            var now = Stopwatch.GetTimestamp();
+            var due = start + (sent * interval);
+            if (sent < packets && now >= due)
+            {
+                var payload = Payload(0);
+                BinaryPrimitives.WriteInt64BigEndian(payload, now);
+                Up(0, _flow);
+                Flush(_clients[_flow].Descriptor);
+                _flow = (_flow + 1) % _clients.Length;
+                last = now;
+                sent++;
+                continue;
+            }
+
+            if (times.Count == packets) break;
+            TurnAround(Math.Max(0, due - now), times);
+        }
+
+        times.Sort();
+        return new EchoResult(
+            (ServerProcess.CpuMicroseconds(_options.ProcessId) - cpu) / (2.0 * packets), Percentile(times, 0.5), Percentile(times, 0.99), packets - times.Count);
+    }
+
+    private static double Percentile(List<double> sorted, double share) => sorted.Count == 0 ? 0 : sorted[(int)(share * (sorted.Count - 1))];
+
+    private void TurnAround(long ticks, List<double> times)
+    {
+        fixed (byte* events = _events)
+        {
+            var wait = new WaitTime { Nanoseconds = ticks * (1_000_000_000 / Stopwatch.Frequency) };
+            var ready = EpollWait(_epoll, events, 256, &wait, null);
+            for (var i = 0; i < ready; i++)
+            {
+                var flow = (int)*(ulong*)(events + (i * Libc.EpollEventLength) + Libc.EpollDataOffset);
+                var count = _arrived.Receive(flow == PeerFlow ? PeerDescriptor : _clients[flow].Descriptor, 0, ReceiveBatch.Capacity);
+                for (var slot = 0; slot < count; slot++)
+                {
+                    if (flow == PeerFlow) _departing.Add(_arrived.Sender(slot), _arrived.Payload(slot), _arrived.Datagram(slot).Length);
+                    else if (ChannelData.TryRead(_arrived.Datagram(slot), out _, out var payload))
+                        times.Add(Stopwatch.GetElapsedTime(BinaryPrimitives.ReadInt64BigEndian(payload)).TotalMicroseconds);
+                }
+
+                if (flow == PeerFlow) Flush(PeerDescriptor);
+            }
+        }
+    }
+
+    /// <summary>Waits with the precision of a nanosecond, which the back ends have no use for.</summary>
+    [System.Runtime.InteropServices.LibraryImport("libc", EntryPoint = "epoll_pwait2", SetLastError = true)]
+    private static partial int EpollWait(int epoll, byte* events, int maxEvents, WaitTime* timeout, void* signals);
+
+    /// <summary>struct timespec.</summary>
+    private struct WaitTime
+    {
+        public long Seconds;
+        public long Nanoseconds;
+    }
+
+    private Span<byte> Payload(int slot) => new(_payloads.Payload(slot), _options.Size);
+
+    /// <summary>Puts a slot's payload on a flow's channel.</summary>
+    private void Up(int slot, int flow)
+    {
+        var start = _payloads.Payload(slot) - ChannelData.HeaderLength;
+        ChannelData.WriteHeader(new Span<byte>(start, ChannelData.HeaderLength), LoadClient.Channel, _options.Size);
+        _departing.Add(_server, start, _options.Size + ChannelData.HeaderLength);
+    }
+
     private int Send(int most)
     {
         var count = Math.Min(most, ReceiveBatch.Capacity);
         count -= count >= _options.Burst ? count % _options.Burst : 0;
         for (var i = 0; i < count; i += _options.Burst) SendBurst(i, Math.Min(_options.Burst, count - i));
-        if (_options.Direction == Direction.Down) Flush((int)_peer.SafeHandle.DangerousGetHandle());
+        if (_options.Direction == Direction.Down) Flush(PeerDescriptor);
         return count;
     }
 
@@ -126,18 +210,11 @@ internal sealed unsafe class LoadRun : IDisposable
         var up = _options.Direction == Direction.Up;
         for (var i = 0; i < count; i++)
         {
-            var start = _payloads.Payload(slot + i);
-            var payload = new Span<byte>(start, _options.Size);
+            var payload = Payload(slot + i);
             BinaryPrimitives.WriteInt64BigEndian(payload, ++_sequence);
             BinaryPrimitives.WriteInt32BigEndian(payload[8..], _flow);
-            if (!up)
-            {
-                _departing.Add(_relayed[_flow], start, _options.Size);
-                continue;
-            }
-
-            ChannelData.WriteHeader(new Span<byte>(start - ChannelData.HeaderLength, ChannelData.HeaderLength), LoadClient.Channel, _options.Size);
-            _departing.Add(_server, start - ChannelData.HeaderLength, _options.Size + ChannelData.HeaderLength);
+            if (up) Up(slot + i, _flow);
+            else _departing.Add(_relayed[_flow], _payloads.Payload(slot + i), _options.Size);
         }
 
         if (up) Flush(_clients[_flow].Descriptor);
@@ -159,7 +236,7 @@ internal sealed unsafe class LoadRun : IDisposable
             for (var i = 0; i < ready; i++)
             {
                 var flow = (int)*(ulong*)(events + (i * Libc.EpollEventLength) + Libc.EpollDataOffset);
-                var descriptor = _options.Direction == Direction.Up ? (int)_peer.SafeHandle.DangerousGetHandle() : _clients[flow].Descriptor;
+                var descriptor = flow == PeerFlow ? PeerDescriptor : _clients[flow].Descriptor;
                 var count = _arrived.Receive(descriptor, 0, ReceiveBatch.Capacity);
                 for (var slot = 0; slot < count; slot++) Check(_arrived.Datagram(slot));
                 received += count;
@@ -198,3 +275,6 @@ internal sealed record SetUpResult(double CpuMicroseconds, double PerSecond, dou
 
 /// <summary>What relaying cost, per datagram; and how many were lost, or came wrong or out of order.</summary>
 internal sealed record RelayResult(double CpuMicroseconds, double PacketsPerSecond, long Lost, long Wrong);
+
+/// <summary>What an echo cost per relayed datagram, two for each echo; how long it took, in microseconds; and how many did not come back.</summary>
+internal sealed record EchoResult(double CpuMicroseconds, double Median, double Percentile99, long Lost);

@@ -6,7 +6,7 @@ using WebRtcIms.Turn.Load;
 // otherwise one server that runs already is loaded, and what each allocation and each relayed datagram cost it is printed as JSON.
 if (args is ["compare", ..])
 {
-    Comparison.Run(args[1..]);
+    new Comparison(args[1..]).Run();
     return;
 }
 
@@ -19,8 +19,18 @@ if (args is ["telemetry", ..])
 var options = LoadOptions.Parse(args);
 using var run = new LoadRun(options);
 var setUp = run.SetUp();
-run.Relay(options.WarmUp);
-var relay = run.Relay(options.Packets);
+object relay;
+if (options.Direction == Direction.Echo)
+{
+    run.Echo(options.Rate);
+    relay = run.Echo(options.Packets);
+}
+else
+{
+    run.Relay(options.WarmUp);
+    relay = run.Relay(options.Packets);
+}
+
 run.TearDown();
 Console.WriteLine(JsonSerializer.Serialize(new { options = options with { Password = "***" }, set_up = setUp, relay }, new JsonSerializerOptions
 {
