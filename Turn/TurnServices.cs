@@ -86,7 +86,7 @@ internal static class TurnServices
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(2));
         services.AddSingleton<IReadOnlyList<TurnServer>>(provider =>
         {
-            var servers = Enumerable.Range(0, settings.UsesEpoll ? settings.Workers : 1).Select(number => ActivatorUtilities.CreateInstance<TurnServer>(
+            var servers = Enumerable.Range(0, settings.UsesWorkers ? settings.Workers : 1).Select(number => ActivatorUtilities.CreateInstance<TurnServer>(
                 provider, ActivatorUtilities.CreateInstance<TurnEngine>(provider, number))).ToList();
             servers.ForEach(server => server.Workers = servers);
             return servers;
@@ -94,7 +94,7 @@ internal static class TurnServices
         services.AddSingleton<TlsHandshakes>();
         services.AddHostedService(provider => provider.GetRequiredService<TlsHandshakes>());
         services.AddHostedService<TurnServerService>();
-        if (settings.UsesEpoll) services.AddHostedService<EpollTransport>();
+        if (settings.UsesWorkers) services.AddHostedService<LinuxTransport>();
         else services.AddHostedService<PortableTransport>();
     }
 

@@ -36,6 +36,9 @@ internal enum TransportMode
     /// <summary>Linux: workers with epoll, recvmmsg and sendmmsg.</summary>
     Epoll,
 
+    /// <summary>Linux 6.1 or later: workers with io_uring, or with epoll where the kernel or its container refuses it.</summary>
+    IoUring,
+
     /// <summary>The socket API of .NET.</summary>
     Portable,
 }
@@ -96,7 +99,7 @@ internal sealed class TurnSettings
 
     public TransportMode Transport { get; set; }
 
-    /// <summary>Threads that relay UDP, each with allocations of its own (Epoll); by default one for each processor.</summary>
+    /// <summary>Threads that relay UDP, each with allocations of its own (Epoll, IoUring); by default one for each processor.</summary>
     public int Workers { get; set; } = Environment.ProcessorCount;
 
     public QuotaSettings Quotas { get; set; } = new();
@@ -129,7 +132,7 @@ internal sealed class TurnSettings
         if (string.IsNullOrWhiteSpace(ServerName) || ServerName.Length > 255) yield return "Turn:ServerName must have 1 to 255 characters";
         if (string.IsNullOrWhiteSpace(Realm) || Realm.Length > 127) yield return "Turn:Realm must have 1 to 127 characters";
         if (Workers is < 1 or > 256) yield return "Turn:Workers must be from 1 to 256";
-        if (Transport == TransportMode.Epoll && !EpollIsHere) yield return "Turn:Transport: Epoll needs 64-bit Linux; use Auto or Portable";
+        if (Transport is TransportMode.Epoll or TransportMode.IoUring && !IsLinux) yield return $"Turn:Transport: {Transport} needs 64-bit Linux; use Auto or Portable";
         if (Port is < 1 or > 65535) yield return "Turn:Port must be from 1 to 65535";
         if (ChallengesPerSecond is < 0 or > 1_000_000) yield return "Turn:ChallengesPerSecond must be from 0 to 1000000";
         if (RelayPorts.Min < 1024 || RelayPorts.Max > 65535 || RelayPorts.Min > RelayPorts.Max)
@@ -165,9 +168,9 @@ internal sealed class TurnSettings
         return WebRtcIms.Turn.Transport.TlsCertificate.TryLoad(TlsCertificate, TlsKey, out _, out var problem) ? null : problem;
     }
 
-    public bool UsesEpoll => Transport == TransportMode.Epoll || (Transport == TransportMode.Auto && EpollIsHere);
+    public bool UsesWorkers => Transport is TransportMode.Epoll or TransportMode.IoUring || (Transport == TransportMode.Auto && IsLinux);
 
-    private static bool EpollIsHere => OperatingSystem.IsLinux() && Environment.Is64BitProcess;
+    private static bool IsLinux => OperatingSystem.IsLinux() && Environment.Is64BitProcess;
 
     /// <summary>The addresses to listen on, with the wildcards written out.</summary>
     public IReadOnlyList<IPAddress> ListenAddresses() =>

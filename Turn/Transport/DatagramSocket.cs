@@ -54,6 +54,9 @@ internal sealed class DatagramSocket : IDisposable
     /// <summary>Sets an option of the operating system that .NET has no name for.</summary>
     public void SetOption(int level, int name, int value) => _socket.SetRawSocketOption(level, name, BitConverter.GetBytes(value));
 
+    /// <summary>Where it is bound.</summary>
+    public TransportAddress Local => TransportAddress.From((IPEndPoint)_socket.LocalEndPoint!);
+
     public int Descriptor => (int)_socket.SafeHandle.DangerousGetHandle();
 
     /// <summary>Whether DF can be chosen for IPv4 on this system.</summary>

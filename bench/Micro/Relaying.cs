@@ -125,6 +125,10 @@ public class Relaying
         {
         }
 
+        public override void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload)
+        {
+        }
+
         public override void Dispose()
         {
         }

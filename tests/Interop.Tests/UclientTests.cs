@@ -33,6 +33,22 @@ public sealed class UclientOnEpollTests(TurnServers servers) : UclientRuns(serve
         await AssertNothingIsLostAsync("Epoll", ["-u", "carol", "-W", CoturnKeys.SharedSecret]);
 }
 
+/// <summary>coturn's client with a password, against the io_uring back end (epoll where the kernel refuses it).</summary>
+public sealed class UclientOnIoUringTests(TurnServers servers) : UclientRuns(servers)
+{
+    [Theory]
+    [InlineData("")]
+    [InlineData("-s")]
+    [InlineData("-y -c")]
+    [InlineData("-t")]
+    [InlineData("-s -D")]
+    [InlineData("-y -m 20")]
+    [Requirement("RFC8656-5")]
+    [Requirement("RFC8656-7.2-8")]
+    public async Task WithAPassword_NothingIsLost(string options) =>
+        await AssertNothingIsLostAsync("IoUring", ["-u", "u", "-w", "p", .. Split(options)]);
+}
+
 /// <summary>coturn's client with a password, against the portable back end.</summary>
 public sealed class UclientOnPortableTests(TurnServers servers) : UclientRuns(servers)
 {
@@ -69,6 +85,8 @@ public sealed class UclientWithTokensTests(TurnServers servers) : UclientRuns(se
     [InlineData("Epoll", "-y -c")]
     [InlineData("Epoll", "-M")]
     [InlineData("Epoll", "-s -M")]
+    [InlineData("IoUring", "-s")]
+    [InlineData("IoUring", "-y -c")]
     [InlineData("Portable", "-s")]
     [InlineData("Portable", "-s -t")]
     [InlineData("Portable", "-s -y -c")]
@@ -96,6 +114,7 @@ public sealed class UclientWithTokensTests(TurnServers servers) : UclientRuns(se
 
     [Theory]
     [InlineData("Epoll")]
+    [InlineData("IoUring")]
     [InlineData("Portable")]
     [Requirement("RFC8489-12")]
     public async Task Binding_GivesTheClientsAddress(string transport)

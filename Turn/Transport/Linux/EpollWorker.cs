@@ -5,15 +5,15 @@ using WebRtcIms.Turn.Engine;
 namespace WebRtcIms.Turn.Transport.Linux;
 
 /// <summary>
-/// A thread with sockets, allocations and buffers of its own, which shares nothing with the other workers: it waits for all
-/// its sockets at once, takes what is there in batches, lets the engine decide, and sends in batches.
+/// A worker on epoll: it waits for all its sockets at once, takes what is there in batches, lets the engine decide, and sends in
+/// batches.
 /// </summary>
 /// <remarks>
 /// Towards peers a batch is sorted by relay, for each relay is a socket. Towards clients all relays' datagrams leave by the
 /// listener, so they are collected over all ready relays first. The two directions have buffers of their own, and a buffer is
 /// not used again before its batch has been sent.
 /// </remarks>
-internal sealed unsafe class EpollWorker : IRelayTransport, IDisposable
+internal sealed unsafe class EpollWorker : LinuxWorker
 {
     private const int MaxEvents = 256;
     private const int PollMilliseconds = 250;
@@ -35,12 +35,11 @@ internal sealed unsafe class EpollWorker : IRelayTransport, IDisposable
     private readonly byte[] _events = new byte[MaxEvents * Libc.EpollEventLength];
     private readonly Stack<int> _freeSlots = [];
     private readonly int _epoll;
-    private readonly Thread _thread;
     private EpollRelay?[] _relays = new EpollRelay?[1024];
     private int _slotsUsed;
-    private volatile bool _stopping;
 
     public EpollWorker(TurnServer server, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
+        : base(server, number)
     {
         _server = server;
         _metrics = metrics;
@@ -52,23 +51,11 @@ internal sealed unsafe class EpollWorker : IRelayTransport, IDisposable
             Add(listener.Descriptor, ListenerMark | (uint)_listeners.Count);
             _listeners.Add(listener);
         }
-
-        server.Transport = this;
-        _thread = new Thread(Run) { IsBackground = true, Name = $"turn worker {number}" };
     }
 
-    public void Start() => _thread.Start();
+    public override Relay Open(IPEndPoint bind, InternetAddress advertise, Action onClosed) => new EpollRelay(bind, advertise, onClosed);
 
-    public Relay Open(IPEndPoint bind, InternetAddress advertise, Action onClosed) => new EpollRelay(bind, advertise, onClosed);
-
-    public void Start(Relay relay, Allocation allocation) => ((EpollRelay)relay).Start(allocation, this);
-
-    // Every worker listens on the same addresses, so an answer by this one's listener has the same source.
-    public ClientPath PathFor(in FiveTuple flow, ClientPath path)
-    {
-        var server = flow.Server;
-        return path is EpollListener ? _listeners.Find(listener => listener.Local == server)! : path;
-    }
+    public override void Start(Relay relay, Allocation allocation) => ((EpollRelay)relay).Start(allocation, this);
 
     /// <summary>Begins to wait for a relay. The server's gate is held.</summary>
     public int Watch(EpollRelay relay)
@@ -87,10 +74,15 @@ internal sealed unsafe class EpollWorker : IRelayTransport, IDisposable
         _freeSlots.Push(slot);
     }
 
-    public void Dispose()
+    protected override WorkerListener ListenerAt(TransportAddress address) => _listeners.Find(listener => listener.Local == address)!;
+
+    // It looks at every end of its wait.
+    protected override void Wake()
     {
-        _stopping = true;
-        if (_thread.IsAlive) _thread.Join();
+    }
+
+    protected override void Release()
+    {
         _ = Libc.Close(_epoll);
         foreach (var listener in _listeners) listener.Dispose();
         _fromClients.Dispose();
@@ -99,11 +91,11 @@ internal sealed unsafe class EpollWorker : IRelayTransport, IDisposable
         _errors.Dispose();
     }
 
-    private void Run()
+    protected override void Run()
     {
         fixed (byte* events = _events)
         {
-            while (!_stopping)
+            while (!IsStopping)
             {
                 var count = Libc.EpollWait(_epoll, events, MaxEvents, PollMilliseconds);
                 if (count <= 0) continue;

@@ -23,6 +23,10 @@ internal static unsafe partial class Libc
     public const int LevelUdp = 17;
     public const int UdpSegment = 103;
 
+    public const int NoSignal = 0x4000;
+    public const int ReadWrite = 3;
+    public const int MapSharedPopulate = 0x8001;
+
     public const int Again = 11;
     public const int Interrupted = 4;
     public const int InputOutput = 5;
@@ -53,6 +57,30 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "sendto", SetLastError = true)]
     public static partial nint SendTo(int descriptor, byte* start, nuint length, int flags, byte* address, uint addressLength);
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    public static partial void* Map(void* address, nuint length, int protection, int flags, int descriptor, long offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    public static partial int Unmap(void* address, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "eventfd", SetLastError = true)]
+    public static partial int EventDescriptor(uint initial, int flags);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    public static partial nint Write(int descriptor, void* start, nuint length);
+
+    // The C library has no names for io_uring's calls; their numbers are the same on all 64-bit systems.
+    public static nint IoUringSetup(uint entries, RingParameters* parameters) => SystemCall(425, (nint)entries, (nint)parameters, 0, 0, 0, 0);
+
+    public static nint IoUringEnter(int ring, uint submit, uint complete, uint flags) =>
+        SystemCall(426, ring, (nint)submit, (nint)complete, (nint)flags, 0, 0);
+
+    public static nint IoUringRegister(int ring, uint operation, void* argument, uint count) =>
+        SystemCall(427, ring, (nint)operation, (nint)argument, (nint)count, 0, 0);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint SystemCall(nint number, nint first, nint second, nint third, nint fourth, nint fifth, nint sixth);
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     public static partial int Close(int descriptor);

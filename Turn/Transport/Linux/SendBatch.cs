@@ -12,17 +12,8 @@ internal sealed unsafe class SendBatch : IDisposable
 {
     private const int Capacity = ReceiveBatch.Capacity;
 
-    // The kernel takes 64 segments and 65,507 octets at most; a segment with its headers must fit the path's MTU.
-    private const int MaxSegments = 64;
-    private const int MaxSegmentedLength = 65000;
-    private const int MaxSegment = 1452;
-
-    // struct cmsghdr (length, level, type) and a 16-bit segment size, padded.
-    private const int ControlRoom = 24;
-    private const int ControlHeader = 16;
-
     private readonly byte* _names = (byte*)NativeMemory.AllocZeroed(Capacity * NativeAddress.Room);
-    private readonly byte* _controls = (byte*)NativeMemory.AllocZeroed(Capacity * ControlRoom);
+    private readonly byte* _controls = (byte*)NativeMemory.AllocZeroed(Capacity * UdpSegments.ControlRoom);
     private readonly IoVector* _vectors = (IoVector*)NativeMemory.AllocZeroed(Capacity, (nuint)sizeof(IoVector));
     private readonly MultiMessageHeader* _headers = (MultiMessageHeader*)NativeMemory.AllocZeroed(Capacity, (nuint)sizeof(MultiMessageHeader));
     private readonly TransportAddress[] _destinations = new TransportAddress[Capacity];
@@ -139,35 +130,22 @@ internal sealed unsafe class SendBatch : IDisposable
         return messages;
     }
 
-    /// <summary>How many datagrams from here on can go as one: equal in size but for the last, which may be shorter.</summary>
     private int RunLength(int first)
     {
-        var size = _vectors[first].Length;
-        if (size is 0 or > MaxSegment) return 1;
-
-        var run = 1;
-        var total = size;
-        while (first + run < Count && run < MaxSegments)
+        var run = new UdpSegments(_vectors[first].Length);
+        while (first + run.Count < Count
+            && _destinations[first + run.Count] == _destinations[first]
+            && run.TryAdd(_vectors[first + run.Count].Length))
         {
-            var next = _vectors[first + run].Length;
-            if (next == 0 || next > size || total + next > MaxSegmentedLength) break;
-            if (_destinations[first + run] != _destinations[first]) break;
-            total += next;
-            run++;
-            if (next < size) break;
         }
 
-        return run;
+        return run.Count;
     }
 
     private void AskForSegments(ref MultiMessageHeader header, int message, ushort size)
     {
-        var control = _controls + (message * ControlRoom);
-        *(nuint*)control = ControlHeader + sizeof(ushort);
-        *(int*)(control + 8) = Libc.LevelUdp;
-        *(int*)(control + 12) = Libc.UdpSegment;
-        *(ushort*)(control + ControlHeader) = size;
-        header.Control = control;
-        header.ControlLength = ControlRoom;
+        header.Control = _controls + (message * UdpSegments.ControlRoom);
+        header.ControlLength = UdpSegments.ControlRoom;
+        UdpSegments.Write(header.Control, size);
     }
 }

@@ -11,6 +11,7 @@ public sealed class FamilyTests
 {
     [Theory]
     [InlineData("Epoll")]
+    [InlineData("IoUring")]
     [InlineData("Portable")]
     [Requirement("TURN-B31")]
     [Requirement("TURN-B12")]
@@ -53,6 +54,7 @@ public sealed class FamilyTests
 
     [Theory]
     [InlineData("Epoll")]
+    [InlineData("IoUring")]
     [InlineData("Portable")]
     [Requirement("TURN-B9")]
     public async Task DontFragment_SetsDfInThatDatagramAlone(string transport)

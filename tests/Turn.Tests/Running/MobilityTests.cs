@@ -13,6 +13,7 @@ public sealed class MobilityTests
 
     [Theory]
     [InlineData("Epoll")]
+    [InlineData("IoUring")]
     [InlineData("Portable")]
     [Requirement("TURN-D3")]
     public async Task MovedClient_KeepsRelayingBothWays_WhicheverWorkerItReaches(string transport)

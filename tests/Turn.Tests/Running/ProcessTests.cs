@@ -36,6 +36,7 @@ public sealed class ProcessTests
 
     [Theory]
     [InlineData("Epoll", ProtocolType.Udp)]
+    [InlineData("IoUring", ProtocolType.Udp)]
     [InlineData("Portable", ProtocolType.Udp)]
     [InlineData("Epoll", ProtocolType.Tcp)]
     public async Task PortInUse_IsSaidWithTheSettingThatChangesIt(string transport, ProtocolType protocol)

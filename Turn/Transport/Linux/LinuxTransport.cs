@@ -1,0 +1,60 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace WebRtcIms.Turn.Transport.Linux;
+
+/// <summary>UDP on Linux: one worker for each server, on epoll or io_uring.</summary>
+internal sealed partial class LinuxTransport(
+    TurnSettings settings, IReadOnlyList<TurnServer> servers, TurnMetrics metrics, ILogger<LinuxTransport> logger) : IHostedService
+{
+    private readonly List<LinuxWorker> _workers = [];
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        var endpoints = settings.ListenAddresses().Select(address => new IPEndPoint(address, settings.Port)).ToList();
+        foreach (var endpoint in endpoints) RefuseTakenPort(endpoint);
+        var usesIoUring = settings.Transport == TransportMode.IoUring && IoUringWorks();
+        for (var number = 0; number < servers.Count; number++)
+        {
+            _workers.Add(usesIoUring
+                ? new IoUringWorker(servers[number], metrics, endpoints, number)
+                : new EpollWorker(servers[number], metrics, endpoints, number));
+        }
+
+        foreach (var worker in _workers) worker.Start();
+        foreach (var endpoint in endpoints) LogListening(endpoint, servers.Count, usesIoUring ? "io_uring" : "epoll");
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken)
+    {
+        foreach (var worker in _workers) worker.Dispose();
+        return Task.CompletedTask;
+    }
+
+    private bool IoUringWorks()
+    {
+        if (IoUringProbe.Run() is not { } problem) return true;
+        LogNoIoUring(problem);
+        return false;
+    }
+
+    // SO_REUSEPORT would let a second server of the same user share the port in silence, and half the clients with it.
+    private static void RefuseTakenPort(IPEndPoint endpoint)
+    {
+        try
+        {
+            new DatagramSocket(endpoint).Dispose();
+        }
+        catch (SocketException error)
+        {
+            throw StartupException.CannotBind(endpoint, error);
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Information, "TURN listens on {Endpoint}, UDP ({Workers} {Kind} workers) and TCP")]
+    private partial void LogListening(IPEndPoint endpoint, int workers, string kind);
+
+    [LoggerMessage(2, LogLevel.Warning, "io_uring cannot be used here ({Problem}); the server goes on with epoll")]
+    private partial void LogNoIoUring(string problem);
+}

@@ -1,0 +1,50 @@
+namespace WebRtcIms.Turn.Transport.Linux;
+
+/// <summary>
+/// How many datagrams can go as one message that the kernel cuts (UDP_SEGMENT, udp(7)): equal in size but for the last, which
+/// may be shorter.
+/// </summary>
+internal unsafe struct UdpSegments
+{
+    /// <summary>struct cmsghdr (length, level, type) and a 16-bit segment size, padded.</summary>
+    public const int ControlRoom = 24;
+
+    private const int ControlHeader = 16;
+
+    // The kernel takes 64 segments and 65,507 octets at most; a segment with its headers must fit the path's MTU.
+    private const int MaxSegments = 64;
+    private const int MaxLength = 65000;
+    private const int MaxSegment = 1452;
+
+    private readonly nuint _first;
+    private nuint _total;
+    private bool _isFull;
+
+    public UdpSegments(nuint first)
+    {
+        _first = _total = first;
+        _isFull = first is 0 or > MaxSegment;
+        Count = 1;
+    }
+
+    public int Count { get; private set; }
+
+    /// <summary>False when a datagram of this length cannot follow.</summary>
+    public bool TryAdd(nuint length)
+    {
+        if (_isFull || Count == MaxSegments || length == 0 || length > _first || _total + length > MaxLength) return false;
+        _total += length;
+        _isFull = length < _first;
+        Count++;
+        return true;
+    }
+
+    /// <summary>Writes the control message that asks for it.</summary>
+    public static void Write(byte* control, ushort size)
+    {
+        *(nuint*)control = ControlHeader + sizeof(ushort);
+        *(int*)(control + 8) = Libc.LevelUdp;
+        *(int*)(control + 12) = Libc.UdpSegment;
+        *(ushort*)(control + ControlHeader) = size;
+    }
+}

@@ -1,0 +1,149 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Transport.Linux;
+
+namespace WebRtcIms.Turn.Tests.Running;
+
+/// <summary>What every way to receive and send must do, against the running server.</summary>
+public sealed class BackEndTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    /// <summary>
+    /// Equal and unequal lengths, so that some are cut by the kernel and some are not; more than the server has buffers for; both
+    /// directions at once.
+    /// </summary>
+    [Theory]
+    [InlineData("Epoll")]
+    [InlineData("IoUring")]
+    [InlineData("Portable")]
+    [Requirement("RFC8656-11.3")]
+    public async Task Bursts_ArriveWholeAndInOrder_InBothDirections(string transport)
+    {
+        await using var server = await TurnServerProcess.StartAsync(RunningClient.Settings(transport));
+        using var client = await BoundAsync(server);
+        for (var round = 0; round < 10; round++)
+        {
+            var payloads = Enumerable.Range(0, 40).Select(i => Payload((round * 40) + i, i % 10 == 9 ? 100 + i : 300)).ToList();
+            foreach (var payload in payloads)
+            {
+                client.Socket.Send(RunningClient.OnChannel(payload));
+                client.Peer.Client.SendTo(payload, client.Relayed);
+            }
+
+            foreach (var payload in payloads)
+            {
+                Assert.Equal(payload, (await client.Peer.ReceiveAsync(Cancel)).Buffer);
+                Assert.Equal(RunningClient.OnChannel(payload), await client.OctetsAsync());
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("Epoll")]
+    [InlineData("IoUring")]
+    [InlineData("Portable")]
+    [Requirement("RFC8656-8.2")]
+    public async Task PortOfADeletedAllocation_IsFreeAgain(string transport)
+    {
+        const int Ports = 4;
+        var first = FreePorts.TcpAndUdp();
+        await using var server = await TurnServerProcess.StartAsync(
+        [
+            .. RunningClient.Settings(transport),
+            ("Turn__RelayPorts__Min", first.ToString(CultureInfo.InvariantCulture)),
+            ("Turn__RelayPorts__Max", (first + Ports - 1).ToString(CultureInfo.InvariantCulture)),
+        ]);
+        for (var i = 0; i < 5 * Ports; i++)
+        {
+            using var client = new RunningClient(server);
+            while (await client.AllocateAsync() != StunError.None) await Task.Delay(5, Cancel);
+            Assert.True((await client.DeleteAsync()).IsSuccess);
+        }
+
+        Assert.False(server.HasExited);
+    }
+
+    [Fact]
+    public async Task IoUring_IsUsedWhereTheKernelHasIt_AndEpollElsewhere()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "io_uring is Linux's");
+        await using var server = await TurnServerProcess.StartAsync(RunningClient.Settings("IoUring"));
+
+        var problem = IoUringProbe.Run();
+        Assert.Contains(problem is null ? "io_uring workers)" : "epoll workers)", server.Output, StringComparison.Ordinal);
+        if (problem is not null) Assert.Contains(problem, server.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>A count of the whole process, so a little is allowed for what else runs there: an object per datagram would be more.</summary>
+    [Theory]
+    [InlineData("Epoll")]
+    [InlineData("IoUring")]
+    [InlineData("Portable")]
+    [Requirement("RFC8656-11.3")]
+    public async Task RelayedDatagrams_MakeNoGarbage(string transport)
+    {
+        const int Datagrams = 20_000;
+        const int Most = 12;
+        var port = FreePorts.Tcp();
+        await using var server = await TurnServerProcess.StartAsync(
+        [
+            .. RunningClient.Settings(transport),
+            ("Prometheus__Port", port.ToString(CultureInfo.InvariantCulture)),
+            ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"),
+        ]);
+        using var client = await BoundAsync(server);
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
+
+        Relay(client, Datagrams);
+        await AllocatedAsync(http);
+        var before = await AllocatedAsync(http);
+        Relay(client, Datagrams);
+        var after = await AllocatedAsync(http);
+
+        Assert.InRange(after - before, 0, Datagrams * 2 * Most);
+    }
+
+    /// <summary>Up and down again, sixteen on their way at most.</summary>
+    private static void Relay(RunningClient client, int datagrams)
+    {
+        var message = RunningClient.OnChannel(new byte[100]);
+        var buffer = new byte[2048];
+        client.Socket.ReceiveTimeout = client.Peer.Client.ReceiveTimeout = 20_000;
+        for (var sent = 0; sent < datagrams; sent += 16)
+        {
+            for (var i = 0; i < 16; i++) client.Socket.Send(message);
+            for (var i = 0; i < 16; i++)
+            {
+                Assert.Equal(100, client.Peer.Client.Receive(buffer));
+                client.Peer.Client.SendTo(buffer.AsSpan(0, 100), client.Relayed);
+            }
+
+            for (var i = 0; i < 16; i++) Assert.Equal(104, client.Socket.Receive(buffer));
+        }
+    }
+
+    private static async Task<double> AllocatedAsync(HttpClient http)
+    {
+        var text = await http.GetStringAsync("/metrics", Cancel);
+        var line = text.Split('\n').Single(line => line.StartsWith("dotnet_gc_heap_total_allocated", StringComparison.Ordinal));
+        return double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture);
+    }
+
+    private static async Task<RunningClient> BoundAsync(TurnServerProcess server)
+    {
+        var client = new RunningClient(server);
+        Assert.Equal(StunError.None, await client.AllocateAsync());
+        Assert.True((await client.BindAsync(client.PeerAddress)).IsSuccess);
+        return client;
+    }
+
+    private static byte[] Payload(int number, int length)
+    {
+        var payload = new byte[length];
+        BinaryPrimitives.WriteInt32BigEndian(payload, number);
+        return payload;
+    }
+}
