@@ -54,6 +54,33 @@ public sealed class TrafficTests
     }
 
     [Fact]
+    [Requirement("ABUSE-72")]
+    public void Limits_CostNoGarbage_ReachedOrNot()
+    {
+        var (bench, client) = Limited(new TrafficLimits(PacketsPerSecond: 5000, BytesPerSecond: 1_000_000));
+        byte[] message = [0x40, 0x00, 0x00, 0x04, 1, 2, 3, 4];
+        var reply = new byte[TurnEngine.ReplyBufferLength];
+        var buffer = new byte[TurnEngine.Headroom + 4 + TurnEngine.Tailroom];
+        var peer = TestClient.Peer(Peer);
+        var relayed = 0;
+        void Relay(int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                if (bench.Engine.HandleClient(message, client.Flow, bench.Path, bench.Time, reply).Kind == OutcomeKind.ToPeer) relayed++;
+                if (bench.Engine.HandlePeer(client.Allocation, peer, buffer, bench.Time).Kind == OutcomeKind.ToClient) relayed++;
+            }
+        }
+
+        Relay(100);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Relay(10_000);
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(10_000, relayed);
+    }
+
+    [Fact]
     [Requirement("ABUSE-71")]
     public void RelaysPointedAtEachOther_PassWhatTheirClientsSend_NoMoreThanTheirLimit()
     {
