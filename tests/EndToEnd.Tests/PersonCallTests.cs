@@ -1,3 +1,7 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using WebRtcIms.EndToEnd.Tests.Browser;
@@ -167,6 +171,56 @@ public sealed class PersonCallTests(RunningSystem system)
         await guest.ExpectIdleAsync();
     }
 
+    /// <summary>Without a cap, Chromium would go on asking the silent server for 40 s before the INVITE could leave.</summary>
+    [Fact]
+    public async Task SilentTurnServer_DelaysTheCallByAMoment()
+    {
+        using var silent = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        await using var guest = await OpenGuestAsync();
+        await using var alice = await OpenAliceAsync();
+        await guest.Page.RouteAsync("**/api/turn-token", async route =>
+        {
+            var answer = await route.FetchAsync();
+            var token = JsonNode.Parse(await answer.TextAsync())!;
+            token["ice_servers"]![0]!["urls"]!.AsArray().Add($"turn:127.0.0.1:{((IPEndPoint)silent.Client.LocalEndPoint!).Port}?transport=udp");
+            await route.FulfillAsync(new() { Response = answer, Body = token.ToJsonString() });
+        });
+
+        var clicked = Stopwatch.GetTimestamp();
+        await CallAsync(guest, alice);
+        Assert.True(Stopwatch.GetElapsedTime(clicked) < TimeSpan.FromSeconds(20), $"the call took {Stopwatch.GetElapsedTime(clicked)}");
+        Assert.True(silent.Available > 0, "the browser never asked the silent server");
+        await ExpectRelayedMediaAsync(guest, alice);
+        await guest.HangUpAsync();
+        await alice.ExpectIdleAsync();
+    }
+
+    [Fact]
+    public async Task GuestReloads_AndKeepsTheIdentity()
+    {
+        await using var guest = await OpenGuestAsync();
+        var impu = await guest.TextAsync("own-impu");
+        await guest.Page.ReloadAsync();
+        Assert.Equal(impu, await guest.WaitUntilOnlineAsync());
+    }
+
+    [Fact]
+    public async Task OtherMicrophoneInACall_MediaGoesOn()
+    {
+        await using var guest = await OpenGuestAsync();
+        await using var alice = await OpenAliceAsync();
+        await CallAsync(guest, alice);
+
+        await guest.Get("microphone").EvaluateAsync("element => { element.closest('details').open = true; }");
+        await Assertions.Expect(guest.Get("microphone").Locator("option")).Not.ToHaveCountAsync(1);
+        await guest.Get("microphone").SelectOptionAsync(new SelectOptionValue { Index = 1 });
+        await guest.Page.WaitForFunctionAsync("() => document.querySelector('[data-testid=microphone-level]').value > 0");
+        await ExpectRisingAsync(guest);
+        await ExpectRisingAsync(alice);
+        await guest.HangUpAsync();
+        await alice.ExpectIdleAsync();
+    }
+
     [Fact]
     public async Task DemoLine_AnswersByItself()
     {
@@ -189,6 +243,7 @@ public sealed class PersonCallTests(RunningSystem system)
         await guest.Get("run-checks").ClickAsync();
         foreach (var name in new[] { "microphone", "signalling", "token", "udp", "tcp" })
             await Assertions.Expect(guest.Get("check-" + name)).ToHaveAttributeAsync("data-state", "works", new() { Timeout = 15_000 });
+        await Assertions.Expect(guest.Get("check-tls")).ToContainTextAsync("does not offer it");
     }
 
     private const string StealSockets =

@@ -6,8 +6,8 @@ import { Trace } from './trace.ts';
 import { relayConfiguration, relayGathered, type TurnToken } from './turn.ts';
 
 /** What a call needs, tried one by one before anybody is called. */
-export type CheckName = 'microphone' | 'signalling' | 'token' | 'udp' | 'tcp';
-export const checkNames: readonly CheckName[] = ['microphone', 'signalling', 'token', 'udp', 'tcp'];
+export type CheckName = 'microphone' | 'signalling' | 'token' | 'udp' | 'tcp' | 'tls';
+export const checkNames: readonly CheckName[] = ['microphone', 'signalling', 'token', 'udp', 'tcp', 'tls'];
 
 export interface CheckResult {
   name: CheckName;
@@ -15,6 +15,11 @@ export interface CheckResult {
   problem: Problem | undefined;
   /** In milliseconds. */
   took: number;
+}
+
+/** Nothing is wrong: the service has no TURN server for this transport. */
+export function isNotOffered({ problem }: CheckResult): boolean {
+  return problem?.code === 'transport_not_offered';
 }
 
 const signallingLimit = 5_000;
@@ -36,7 +41,7 @@ export async function runChecks(
     run('microphone', () => microphone(devices)),
     run('signalling', () => signalling(registration)),
     run('token', async () => { token = (await api.turnToken(trace, signal)).token; })
-      .then(() => Promise.all((['udp', 'tcp'] as const).map(transport => run(transport, () => relay(token, transport, signal))))),
+      .then(() => Promise.all((['udp', 'tcp', 'tls'] as const).map(transport => run(transport, () => relay(token, transport, signal))))),
   ]);
 }
 
@@ -54,7 +59,7 @@ async function signalling(registration: Registration): Promise<void> {
   }
 }
 
-async function relay(token: TurnToken | undefined, transport: 'udp' | 'tcp', signal: AbortSignal): Promise<void> {
+async function relay(token: TurnToken | undefined, transport: 'udp' | 'tcp' | 'tls', signal: AbortSignal): Promise<void> {
   if (!token) throw new Problem('turn_not_tried');
   const connection = new RTCPeerConnection(relayConfiguration(token, transport));
   try {

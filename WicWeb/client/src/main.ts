@@ -1,6 +1,6 @@
 import { Alerts } from './alerts.ts';
 import { Api, type Session } from './api.ts';
-import { type CheckResult, checkNames, runChecks } from './checks.ts';
+import { type CheckResult, checkNames, isNotOffered, runChecks } from './checks.ts';
 import { DeviceChoice } from './devices.ts';
 import { diagnostics } from './diagnostics.ts';
 import { find, show } from './dom.ts';
@@ -140,7 +140,9 @@ function render(): void {
     call: free,
     'video-choice': free,
     'people-section': free && !ringing,
-    options: free && !ringing,
+    options: (free && !ringing) || phone.isTalking,
+    'before-call': free,
+    'check-before': free,
     'hang-up': busy,
     mute: phone.isTalking,
     listen: phone.isTalking && !phone.isWithPerson,
@@ -205,8 +207,9 @@ async function check(): Promise<void> {
   await runChecks(api, registration, devices.chosen, new Trace(), AbortSignal.timeout(30_000), result => {
     checkResults.push(result);
     const row = rows.get(result.name)!;
-    row.dataset.state = result.problem ? 'failed' : 'works';
-    row.textContent = `${checkTexts[result.name]}: ${result.problem ? textOf(result.problem).text : labels.works(duration(result.took))}`;
+    row.dataset.state = isNotOffered(result) ? 'absent' : result.problem ? 'failed' : 'works';
+    row.textContent = `${checkTexts[result.name]}: ${
+      isNotOffered(result) ? labels.notOffered : result.problem ? textOf(result.problem).text : labels.works(duration(result.took))}`;
   });
   button.disabled = false;
 }

@@ -59,6 +59,7 @@ export const checks = {
   token: 'Permission for the relay',
   udp: 'TURN over UDP',
   tcp: 'TURN over TCP',
+  tls: 'TURN over TLS',
 };
 
 export const labels = {
@@ -76,6 +77,7 @@ export const labels = {
   demoLine: 'Demo line',
   key: (key: string) => ({ '*': 'Star', '#': 'Hash' })[key] ?? key,
   checking: 'checking…',
+  notOffered: 'the service does not offer it',
   works: (time: string) => `works, ${time}`,
   standardDevice: 'Standard',
   device: (number: number) => `Device ${number}`,

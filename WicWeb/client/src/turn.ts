@@ -7,7 +7,7 @@ export interface TurnToken {
   ice_servers: { urls: string | string[]; username: string; credential: string }[];
 }
 
-export type Transport = 'auto' | 'udp' | 'tcp';
+export type Transport = 'auto' | 'udp' | 'tcp' | 'tls';
 
 // Chromium cannot write a longer USERNAME attribute: it would neither gather nor report an error.
 const maxUserNameBytes = 508;
@@ -26,9 +26,9 @@ export function relayConfiguration(token: TurnToken, transport: Transport, relay
 
 function fits(url: string, transport: Transport): boolean {
   if (transport === 'auto') return true;
-  // TURN over TLS is TCP underneath, also where the URL leaves the transport out (RFC 7065).
-  const isTcp = url.startsWith('turns:') || /[?&]transport=tcp\b/i.test(url);
-  return isTcp === (transport === 'tcp');
+  // TLS over TCP is what browsers make of turns:, whatever transport the URL names.
+  if (url.startsWith('turns:')) return transport === 'tls';
+  return transport === (/[?&]transport=tcp\b/i.test(url) ? 'tcp' : 'udp');
 }
 
 /** Resolves with the first relay candidate of the gathering that starts next; rejects with what the TURN server answered. */

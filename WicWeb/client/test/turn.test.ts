@@ -13,7 +13,7 @@ test('a direct path is possible when the user allows it', () =>
   assert.equal(relayConfiguration(token(offered), 'auto', false).iceTransportPolicy, 'all'));
 test('automatic keeps every server', () => assert.deepEqual(chosen('auto'), offered));
 test('udp is also what a URL without transport means', () => assert.deepEqual(chosen('udp'), [offered[0], offered[3]]));
-test('tls is tcp underneath', () => assert.deepEqual(chosen('tcp'), [offered[1], offered[2]]));
+test('tcp is tcp without tls, and tls is turns:', () => assert.deepEqual([chosen('tcp'), chosen('tls')], [[offered[1]], [offered[2]]]));
 test('a transport that is not offered is a problem of step 7', () =>
   assert.throws(() => relayConfiguration(token([offered[0]!]), 'tcp'), (problem: Problem) => problem.code === 'transport_not_offered' && problem.step === 7));
 test('a user name of 508 bytes fits, one more does not', () => {

@@ -24,6 +24,9 @@ public sealed class RecordingUdpProxy : IDisposable
 
     public ConcurrentQueue<byte[]> Datagrams { get; } = [];
 
+    /// <summary>Told of each datagram before it goes on, from several threads; true: from the server.</summary>
+    public event Action<byte[], bool>? Passing;
+
     public void Dispose()
     {
         _front.Dispose();
@@ -32,18 +35,18 @@ public sealed class RecordingUdpProxy : IDisposable
 
     private async Task RunAsync()
     {
-        await ForwardAsync(_front, received => _clients.GetOrAdd(received.RemoteEndPoint, Connect).Send(received.Buffer));
+        await ForwardAsync(_front, isFromServer: false, received => _clients.GetOrAdd(received.RemoteEndPoint, Connect).Send(received.Buffer));
     }
 
     private UdpClient Connect(IPEndPoint client)
     {
         var towardsServer = new UdpClient();
         towardsServer.Connect(_server);
-        _ = ForwardAsync(towardsServer, received => _front.Send(received.Buffer, client));
+        _ = ForwardAsync(towardsServer, isFromServer: true, received => _front.Send(received.Buffer, client));
         return towardsServer;
     }
 
-    private async Task ForwardAsync(UdpClient from, Func<UdpReceiveResult, int> send)
+    private async Task ForwardAsync(UdpClient from, bool isFromServer, Func<UdpReceiveResult, int> send)
     {
         while (true)
         {
@@ -51,6 +54,7 @@ public sealed class RecordingUdpProxy : IDisposable
             {
                 var received = await from.ReceiveAsync();
                 Datagrams.Enqueue(received.Buffer);
+                Passing?.Invoke(received.Buffer, isFromServer);
                 send(received);
             }
             catch (ObjectDisposedException)

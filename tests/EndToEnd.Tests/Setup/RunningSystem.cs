@@ -18,7 +18,7 @@ namespace WebRtcIms.EndToEnd.Tests.Setup;
 /// The whole system as <c>dotnet run --project AppHost</c> starts it, on random ports, with a collector for its telemetry
 /// and a real Chromium. One for all tests of this assembly.
 /// </summary>
-public sealed class RunningSystem : IAsyncLifetime
+public class RunningSystem : IAsyncLifetime
 {
     /// <summary>Tests that stop a part must not run beside others, so all are of one collection.</summary>
     public const string Collection = "running system";
@@ -67,6 +67,7 @@ public sealed class RunningSystem : IAsyncLifetime
             ]);
         builder.CreateResourceBuilder<ProjectResource>("wwsf")
             .WithEnvironment("Wwsf__TurnUris__0", $"turn:127.0.0.1:{UdpProxy.Port}?transport=udp");
+        Change(builder);
 
         _app = await builder.BuildAsync();
         WatchConsole();
@@ -83,6 +84,7 @@ public sealed class RunningSystem : IAsyncLifetime
         if (_collector is not null) await _collector.DisposeAsync();
         UdpProxy?.Dispose();
         _data.Delete(recursive: true);
+        GC.SuppressFinalize(this);
     }
 
     /// <summary>Stops a resource for the time of a test, as its failure would.</summary>
@@ -90,6 +92,11 @@ public sealed class RunningSystem : IAsyncLifetime
     {
         await App.ResourceCommands.ExecuteCommandAsync(resource, KnownResourceCommands.StopCommand);
         return new Restart(this, resource);
+    }
+
+    /// <summary>What is different from the system that <c>dotnet run</c> starts.</summary>
+    protected virtual void Change(IDistributedApplicationTestingBuilder builder)
+    {
     }
 
     private void WatchConsole()
