@@ -105,7 +105,7 @@ internal static class TelemetryCost
     private static string Spans(int first, int count) =>
         """{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"turn"}}]},"scopeSpans":[{"scope":{"name":"bench"},"spans":["""
         + string.Join(',', Enumerable.Range(first, count).Select(number => """{"traceId":"TRACE","spanId":"SPAN","name":"turn allocate","kind":2,"startTimeUnixNano":"START","endTimeUnixNano":"END","attributes":[{"key":"number","value":{"intValue":"NUMBER"}},{"key":"turn.kid","value":{"stringValue":"k1"}},{"key":"network.transport","value":{"stringValue":"udp"}}],"status":{"code":STATUS}}"""
-            .Replace("TRACE", (number / 10 + 1).ToString("x32", CultureInfo.InvariantCulture), StringComparison.Ordinal)
+            .Replace("TRACE", ((number / 10) + 1).ToString("x32", CultureInfo.InvariantCulture), StringComparison.Ordinal)
             .Replace("SPAN", (number + 1).ToString("x16", CultureInfo.InvariantCulture), StringComparison.Ordinal)
             .Replace("START", $"{1_800_000_000_000_000_000 + (number * 1000L)}", StringComparison.Ordinal)
             .Replace("END", $"{1_800_000_000_005_000_000 + (number * 1000L)}", StringComparison.Ordinal)
