@@ -39,8 +39,28 @@ internal sealed record Problem(int Status, string Code, string Title, string Det
     public static Problem NoFreeIdentity(TimeSpan retryAfter) => new(503, "no_free_identity",
         "All guest lines are in use", "All guest lines are in use. Try again in a minute, or log in with an account of your own.", retryAfter);
 
+    /// <summary>As many identities of the pool as one client address may have are leased to it.</summary>
+    public static Problem TooManyGuests(TimeSpan retryAfter) => new(429, "too_many_guests",
+        "Too many guests from your network", "Your network has as many guests as it may have. Try again in a minute, or log in with an account of your own.", retryAfter);
+
     public static Problem LeasesUnavailable { get; } = new(503, "leases_unavailable",
         "No guest line right now", "The web service cannot look up which guest lines are free. Try again in a few seconds, or log in.", SoonAgain);
+
+    /// <summary>Too many wrong passwords, whether anybody has the name or not.</summary>
+    public static Problem LockedOut(TimeSpan retryAfter) => new(429, "locked_out",
+        "Too many wrong passwords", $"After several wrong passwords this name is locked. Try again {InWords(retryAfter)}.", retryAfter);
+
+    public static Problem PasskeyFailed { get; } = new(401, "passkey_failed",
+        "That passkey did not work", "Nobody here has this passkey, or it took too long. Try again, or log in with the password.");
+
+    public static Problem PasskeyNotAdded { get; } = new(400, "passkey_not_added",
+        "The passkey was not added", "The browser's answer does not fit what was asked, or it took too long. Try again.");
+
+    public static Problem TooManyPasskeys { get; } = new(409, "too_many_passkeys",
+        "Enough passkeys", "Your account has as many passkeys as it may have. Log in with one of them.");
+
+    public static Problem PasskeyNeedsUser { get; } = new(403, "passkey_needs_user",
+        "Guests have no passkey", "Log in with a user name and password first; then you can add a passkey.");
 
     public static Problem RateLimited(TimeSpan retryAfter) => new(429, "rate_limited",
         "Too many tries", "You have asked very often in a short time. Wait a moment, then try again.", retryAfter);
@@ -58,6 +78,9 @@ internal sealed record Problem(int Status, string Code, string Title, string Det
         < 500 => new(status, "invalid_request", "The request cannot be read", "The web service does not understand this request. Reload the page and try again."),
         _ => new(status, "internal_error", "Something went wrong", "The web service (WWSF) failed. Try again; if it stays so, tell the operator the trace id."),
     };
+
+    private static string InWords(TimeSpan wait) =>
+        wait <= TimeSpan.FromMinutes(1) ? "in a minute" : string.Create(CultureInfo.InvariantCulture, $"in {Math.Ceiling(wait.TotalMinutes)} minutes");
 
     public Task ExecuteAsync(HttpContext httpContext)
     {

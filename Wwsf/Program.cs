@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Connections;
 using WebRtcIms.Wwsf;
 using WebRtcIms.Wwsf.Ims;
+using WebRtcIms.Wwsf.Passkeys;
 using WebRtcIms.Wwsf.Session;
 using WebRtcIms.Wwsf.TurnToken;
 using WebRtcIms.Wwsf.Users;
@@ -16,6 +17,7 @@ try
     builder.AddLimits(settings);
     builder.AddUsers(settings);
     builder.AddSessions(settings);
+    builder.AddPasskeys();
     builder.AddIms();
     builder.AddWafClient();
 
@@ -26,6 +28,7 @@ try
     app.UseRateLimiter();
     app.MapDefaultEndpoints();
     app.MapSession();
+    app.MapPasskeys();
     app.MapImsToken();
     app.MapTurnToken();
     await app.RunAsync();

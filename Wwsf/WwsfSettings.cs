@@ -89,9 +89,11 @@ internal sealed partial class WwsfSettings
     {
         var name = reader.Text("Wwsf:Pool:Name", "guest");
         if (!name.All(char.IsAsciiLetterOrDigit)) reader.Problem("Wwsf:Pool:Name", $"'{name}' must be letters and digits");
+        var size = reader.Number("Wwsf:Pool:Size", 50, PoolSettings.MaxSize);
         return new PoolSettings(
             name,
-            reader.Number("Wwsf:Pool:Size", 50, PoolSettings.MaxSize),
+            size,
+            reader.Number("Wwsf:Pool:PerAddress", Math.Max(1, size / 2), PoolSettings.MaxSize),
             reader.Text("Wwsf:Pool:DisplayName", "Guest"),
             reader.Duration("Wwsf:Pool:Lease", TimeSpan.FromMinutes(15), TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
             reader.Duration("Wwsf:Pool:Quarantine", TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)));
@@ -146,9 +148,9 @@ internal sealed record LimitSettings(int LoginsPerMinute, int AnonymousSessionsP
 
 /// <summary>
 /// The identities that this WWSF holds for guests: <c>{Name}-1</c> to <c>{Name}-{Size}</c> of the home domain, as the eP-CSCF
-/// has them, too. Without use a lease lasts this long; after it, nobody has the identity for the time of the quarantine.
+/// has them, too. One client address may have <paramref name="PerAddress"/> of them. Without use a lease lasts this long; after it, nobody has the identity for the time of the quarantine.
 /// </summary>
-internal sealed record PoolSettings(string Name, int Size, string DisplayName, TimeSpan Lease, TimeSpan Quarantine)
+internal sealed record PoolSettings(string Name, int Size, int PerAddress, string DisplayName, TimeSpan Lease, TimeSpan Quarantine)
 {
     /// <summary>What an eP-CSCF knows at most.</summary>
     public const int MaxSize = 10_000;

@@ -6,18 +6,24 @@ namespace WebRtcIms.Wwsf.Ims;
 /// </summary>
 internal interface ILeaseStore
 {
-    /// <summary>The number that the session holds, for this long from now at least; a free one if it holds none; null if none is free.</summary>
-    Task<int?> TakeAsync(string sid, TimeSpan duration);
+    /// <summary>The number that the session holds, for this long from now at least; a free one if it holds none.</summary>
+    /// <param name="sid">The session's pseudonym.</param>
+    /// <param name="caller">Where it comes from; null: from where there is no limit.</param>
+    /// <param name="duration">From now.</param>
+    Task<Taken> TakeAsync(string sid, string? caller, TimeSpan duration);
 
     /// <summary>The number that the session holds.</summary>
     Task<int?> FindAsync(string sid);
 
     /// <summary>Takes the number from the session, and keeps it from others for the time of the quarantine.</summary>
-    Task ReleaseAsync(string sid, TimeSpan quarantine);
+    Task ReleaseAsync(string sid, string? caller, TimeSpan quarantine);
 
     /// <summary>How many numbers nobody can have at the moment, leased or in quarantine.</summary>
     Task<int> CountTakenAsync();
 }
+
+/// <summary>A number of the pool; without one, either all are taken or as many as one caller may have.</summary>
+internal readonly record struct Taken(int? Number, bool IsCallerAtLimit = false);
 
 /// <summary>The order in which numbers are tried.</summary>
 internal static class LeaseOrder

@@ -11,15 +11,17 @@ internal sealed partial class IdentityPool(ILeaseStore leases, WwsfSettings sett
 {
     /// <summary>The session's identity, leased to it if it has none; or why there is none.</summary>
     /// <param name="sid">The session's pseudonym.</param>
+    /// <param name="caller">The client address, of which one may have only <c>Wwsf:Pool:PerAddress</c> identities; null: no limit.</param>
     /// <param name="duration">How long it must stay the session's, at least; never shorter than the lease of the settings.</param>
-    public async Task<(ImsIdentity? Identity, Problem? Problem)> LeaseAsync(string sid, TimeSpan duration = default)
+    public async Task<(ImsIdentity? Identity, Problem? Problem)> LeaseAsync(string sid, string? caller, TimeSpan duration = default)
     {
         var pool = settings.Pool;
         try
         {
             // A lease that nobody renews goes into quarantine, too: that time is part of it.
-            var number = await leases.TakeAsync(sid, (duration > pool.Lease ? duration : pool.Lease) + pool.Quarantine);
-            if (number is not null) return (Identity(number.Value), null);
+            var taken = await leases.TakeAsync(sid, caller, (duration > pool.Lease ? duration : pool.Lease) + pool.Quarantine);
+            if (taken.Number is { } number) return (Identity(number), null);
+            if (taken.IsCallerAtLimit) return (null, Problem.TooManyGuests(pool.Quarantine));
             LogExhausted(pool.Size);
             return (null, Problem.NoFreeIdentity(pool.Quarantine));
         }
@@ -45,11 +47,11 @@ internal sealed partial class IdentityPool(ILeaseStore leases, WwsfSettings sett
     }
 
     /// <summary>Ends the lease; where the store does not answer, the lease ends by itself.</summary>
-    public async Task ReleaseAsync(string sid)
+    public async Task ReleaseAsync(string sid, string? caller)
     {
         try
         {
-            await leases.ReleaseAsync(sid, settings.Pool.Quarantine);
+            await leases.ReleaseAsync(sid, caller, settings.Pool.Quarantine);
         }
         catch (LeasesUnavailableException error)
         {

@@ -8,9 +8,9 @@ namespace WebRtcIms.Wwsf.Ims;
 internal sealed class ImsIdentities(UserManager<User> users, IdentityPool pool, Registrations registrations)
 {
     /// <summary>The session's identity, or why there is none. A guest keeps it for <paramref name="duration"/> at least.</summary>
-    public async Task<(ImsIdentity? Identity, Problem? Problem)> AssignAsync(WebSession session, TimeSpan duration = default)
+    public async Task<(ImsIdentity? Identity, Problem? Problem)> AssignAsync(WebSession session, string? caller, TimeSpan duration = default)
     {
-        if (session.User is null) return await pool.LeaseAsync(session.Sid, duration);
+        if (session.User is null) return await pool.LeaseAsync(session.Sid, caller, duration);
         return await OfUserAsync(session.User) is { } identity ? (identity, null) : (null, Problem.NoSubscription);
     }
 
@@ -25,9 +25,9 @@ internal sealed class ImsIdentities(UserManager<User> users, IdentityPool pool, 
     /// The session has ended: so do its registrations, and a guest's identity goes back to the pool. If the eP-CSCF does not say
     /// that they have ended, calls for the identity may still reach the old page, so the lease has to end by itself.
     /// </summary>
-    public async Task ReleaseAsync(WebSession session)
+    public async Task ReleaseAsync(WebSession session, string? caller)
     {
-        if (await registrations.EndAsync(session.Sid) && session.User is null) await pool.ReleaseAsync(session.Sid);
+        if (await registrations.EndAsync(session.Sid) && session.User is null) await pool.ReleaseAsync(session.Sid, caller);
     }
 
     private async Task<ImsIdentity?> OfUserAsync(string name) =>

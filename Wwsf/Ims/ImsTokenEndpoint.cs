@@ -1,3 +1,5 @@
+using System.Net;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Wwsf.Session;
 using WebRtcIms.Wwsf.Waf;
 
@@ -24,17 +26,21 @@ internal static class ImsTokenEndpoint
             .RequireRateLimiting(Limits.ImsTokens)
             .WithMetadata(new SessionRequired(), new Counted((metrics, outcome) => metrics.CountImsToken(outcome)));
 
+    /// <summary>Whom a guest's identity counts for: the client's address; nobody on this machine, where demonstrations run.</summary>
+    public static string? GuestCaller(this HttpContext context) =>
+        context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) ? null : CallerAddress.Of(context);
+
     private static async Task<IResult> IssueAsync(HttpContext context, ImsIdentities identities, WafClient waf, WwsfSettings settings)
     {
         var session = WebSession.From(context.User)!;
-        var (identity, problem) = await identities.AssignAsync(session);
+        var (identity, problem) = await identities.AssignAsync(session, context.GuestCaller());
         if (identity is null) return problem!;
 
         var answer = await waf.RequestRegistrationTokenAsync(session.Sid, identity, context.RequestAborted);
         if (answer.Token is not { } token) return answer.Problem!;
 
         // Whoever has the token can be registered until it expires; until then the identity is nobody else's.
-        (_, problem) = await identities.AssignAsync(session, TimeSpan.FromSeconds(token.ExpiresIn));
+        (_, problem) = await identities.AssignAsync(session, context.GuestCaller(), TimeSpan.FromSeconds(token.ExpiresIn));
         return problem ?? (IResult)TypedResults.Ok(new ImsTokenAnswer(
             token.AccessToken!, token.ExpiresIn, identity.Impu, identity.Impi, identity.DisplayName,
             $"sip:{settings.HomeDomain}", settings.HomeDomain, WebSocketPath));

@@ -7,17 +7,25 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
     private readonly Lease[] _leases = new Lease[settings.Pool.Size];
     private readonly Dictionary<string, int> _held = [];
 
-    public Task<int?> TakeAsync(string sid, TimeSpan duration)
+    public Task<Taken> TakeAsync(string sid, string? caller, TimeSpan duration)
     {
         lock (_gate)
         {
             var now = time.GetUtcNow();
-            if ((Held(sid, now) ?? FirstFree(sid, now)) is not { } index) return Task.FromResult<int?>(null);
-            if (_leases[index].Sid is { } last && last != sid) _held.Remove(last);
-            var until = _leases[index].Sid == sid && _leases[index].Until > now + duration ? _leases[index].Until : now + duration;
-            _leases[index] = new(sid, until);
+            if (Held(sid, now) is not { } index)
+            {
+                if (caller is not null && _leases.Count(lease => lease.Caller == caller && lease.Until > now) >= settings.Pool.PerAddress)
+                    return Task.FromResult(new Taken(null, IsCallerAtLimit: true));
+                if (FirstFree(sid, now) is not { } free) return Task.FromResult(new Taken(null));
+                if (_leases[free].Sid is { } last) _held.Remove(last);
+                _leases[free] = new(sid, caller, now);
+                index = free;
+            }
+
+            var until = _leases[index].Until;
+            _leases[index] = _leases[index] with { Until = until > now + duration ? until : now + duration };
             _held[sid] = index;
-            return Task.FromResult<int?>(index + 1);
+            return Task.FromResult(new Taken(index + 1));
         }
     }
 
@@ -26,12 +34,12 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
         lock (_gate) return Task.FromResult(Held(sid, time.GetUtcNow()) + 1);
     }
 
-    public Task ReleaseAsync(string sid, TimeSpan quarantine)
+    public Task ReleaseAsync(string sid, string? caller, TimeSpan quarantine)
     {
         lock (_gate)
         {
             var now = time.GetUtcNow();
-            if (Held(sid, now) is { } index) _leases[index] = new(null, now + quarantine);
+            if (Held(sid, now) is { } index) _leases[index] = _leases[index] with { Sid = null, Until = now + quarantine };
             _held.Remove(sid);
         }
         return Task.CompletedTask;
@@ -56,6 +64,7 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
     }
 
     /// <param name="Sid">Null in quarantine.</param>
+    /// <param name="Caller">Whom it counts for, also in quarantine.</param>
     /// <param name="Until">Free from then on.</param>
-    private readonly record struct Lease(string? Sid, DateTimeOffset Until);
+    private readonly record struct Lease(string? Sid, string? Caller, DateTimeOffset Until);
 }

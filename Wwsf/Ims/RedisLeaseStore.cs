@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 
@@ -5,25 +7,39 @@ namespace WebRtcIms.Wwsf.Ims;
 
 /// <summary>
 /// Leases that all replicas share. <c>ims:lease:{guest}:7</c> has the session that holds number 7, or that it is in quarantine;
-/// <c>ims:lease:{guest}:of:</c> and the session's pseudonym has the number. Each operation is one script, so it happens at once
-/// or not at all. The braces keep a pool on one node of a cluster.
+/// <c>ims:lease:{guest}:of:</c> and the session's pseudonym has the number; <c>ims:lease:{guest}:from:</c> and a hash has the
+/// numbers that one client address has, by the end of each. Each operation is one script, so it happens at once or not at all. The
+/// braces keep a pool on one node of a cluster.
 /// </summary>
-internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings settings) : ILeaseStore
+internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings settings, TimeProvider time) : ILeaseStore
 {
     private const string Take = """
         local sid, prefix, size, start, duration = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+        local caller, limit, now = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
+        local counted = prefix .. 'from:' .. caller
+        local function count(number)
+            if caller == '' then return end
+            redis.call('ZADD', counted, now + duration, number)
+            if redis.call('PTTL', counted) < duration then redis.call('PEXPIRE', counted, duration) end
+        end
         local held = tonumber(redis.call('GET', KEYS[1]) or 0)
         if held > 0 and held <= size and redis.call('GET', prefix .. held) == sid then
             if redis.call('PTTL', prefix .. held) < duration then
                 redis.call('PEXPIRE', prefix .. held, duration)
                 redis.call('PEXPIRE', KEYS[1], duration)
+                count(held)
             end
             return held
+        end
+        if caller ~= '' then
+            redis.call('ZREMRANGEBYSCORE', counted, '-inf', now)
+            if redis.call('ZCARD', counted) >= limit then return -1 end
         end
         for i = 0, size - 1 do
             local number = (start + i) % size + 1
             if redis.call('SET', prefix .. number, sid, 'NX', 'PX', duration) then
                 redis.call('SET', KEYS[1], number, 'PX', duration)
+                count(number)
                 return number
             end
         end
@@ -31,20 +47,23 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
         """;
 
     private const string Release = """
-        local held = redis.call('GET', KEYS[1])
+        local held, prefix, caller = redis.call('GET', KEYS[1]), ARGV[2], ARGV[4]
         if not held then return 0 end
         redis.call('DEL', KEYS[1])
-        if redis.call('GET', ARGV[2] .. held) == ARGV[1] then redis.call('SET', ARGV[2] .. held, 'quarantine', 'PX', ARGV[3]) end
+        if redis.call('GET', prefix .. held) ~= ARGV[1] then return 0 end
+        redis.call('SET', prefix .. held, 'quarantine', 'PX', ARGV[3])
+        if caller ~= '' then redis.call('ZADD', prefix .. 'from:' .. caller, 'XX', ARGV[5] + ARGV[3], held) end
         return 1
         """;
 
     private readonly string _prefix = $"ims:lease:{{{settings.Pool.Name}}}:";
 
-    public async Task<int?> TakeAsync(string sid, TimeSpan duration)
+    public async Task<Taken> TakeAsync(string sid, string? caller, TimeSpan duration)
     {
-        var size = settings.Pool.Size;
-        var number = (int)await EvaluateAsync(Take, sid, size, LeaseOrder.Start(sid, size), (long)duration.TotalMilliseconds);
-        return number > 0 ? number : null;
+        var (size, limit) = (settings.Pool.Size, settings.Pool.PerAddress);
+        var number = (int)await EvaluateAsync(
+            Take, sid, size, LeaseOrder.Start(sid, size), (long)duration.TotalMilliseconds, NameOf(caller), limit, time.GetUtcNow().ToUnixTimeMilliseconds());
+        return new(number > 0 ? number : null, IsCallerAtLimit: number < 0);
     }
 
     public async Task<int?> FindAsync(string sid)
@@ -53,7 +72,11 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
         return await CompleteAsync(command, redis.GetDatabase().StringGetAsync(NumberOf(sid))) is { IsNull: false } number ? (int)number : null;
     }
 
-    public Task ReleaseAsync(string sid, TimeSpan quarantine) => EvaluateAsync(Release, sid, (long)quarantine.TotalMilliseconds);
+    public Task ReleaseAsync(string sid, string? caller, TimeSpan quarantine) =>
+        EvaluateAsync(Release, sid, (long)quarantine.TotalMilliseconds, NameOf(caller), time.GetUtcNow().ToUnixTimeMilliseconds());
+
+    // A key tells nobody's address.
+    private static string NameOf(string? caller) => caller is null ? "" : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(caller)).AsSpan(0, 8));
 
     public async Task<int> CountTakenAsync()
     {

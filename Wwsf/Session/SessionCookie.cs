@@ -60,7 +60,7 @@ internal static class SessionCookie
         var current = await context.AuthenticateAsync(Scheme);
         if (!current.Succeeded || WebSession.From(current.Principal) is not { } session) return;
         await context.RequestServices.GetRequiredService<EndedSessions>().AddAsync(session.Sid, current.Properties.ExpiresUtc);
-        await context.RequestServices.GetRequiredService<ImsIdentities>().ReleaseAsync(session);
+        await context.RequestServices.GetRequiredService<ImsIdentities>().ReleaseAsync(session, context.GuestCaller());
     }
 
     private static async Task ValidateAsync(CookieValidatePrincipalContext context)

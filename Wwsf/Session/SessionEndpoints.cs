@@ -57,7 +57,7 @@ internal static class SessionEndpoints
         if (login.UserName.Length > MaxUserNameLength || login.Password.Length > MaxPasswordLength) return Problem.LoginFailed;
 
         var result = await passwords.CheckAsync(login.UserName, login.Password);
-        if (result.LockedFor is { } wait) return Problem.RateLimited(wait);
+        if (result.LockedFor is { } wait) return Problem.LockedOut(wait);
         if (result.User is not { } user) return Problem.LoginFailed;
 
         await context.BeginSessionAsync(user.UserName);
@@ -78,7 +78,7 @@ internal static class SessionEndpoints
     }
 
     // The antiforgery token is bound to the session, so it is made after the session has changed.
-    private static async Task<Ok<SessionAnswer>> AnswerAsync(HttpContext context, IAntiforgery antiforgery, ImsIdentities identities)
+    public static async Task<Ok<SessionAnswer>> AnswerAsync(HttpContext context, IAntiforgery antiforgery, ImsIdentities identities)
     {
         var token = antiforgery.GetAndStoreTokens(context).RequestToken;
         if (WebSession.From(context.User) is not { } session) return TypedResults.Ok(new SessionAnswer(null, null, null, Registered: false, token));

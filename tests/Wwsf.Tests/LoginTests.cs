@@ -37,7 +37,8 @@ public sealed class LoginTests
 
         var answer = await page.LogInAsync(name, "alice-calls-bob");
         Assert.Equal(HttpStatusCode.TooManyRequests, answer.Status);
-        Assert.Equal("rate_limited", answer.Code);
+        Assert.Equal("locked_out", answer.Code);
+        Assert.Equal("After several wrong passwords this name is locked. Try again in 5 minutes.", answer.Text("detail"));
         Assert.InRange(int.Parse(answer.Headers["Retry-After"], null), 240, 300);
         Assert.Equal("bob", (await page.LogInAsync("bob", "bob-calls-alice")).Text("user"));
     }
@@ -61,8 +62,8 @@ public sealed class LoginTests
         var page = await app.OpenPageAsync();
         var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => page.LogInAsync("alice", "wrong password")));
 
-        Assert.All(answers, answer => Assert.True(answer.Code is "login_failed" or "rate_limited", answer.Code));
-        Assert.Equal("rate_limited", (await page.LogInAsync("alice", "alice-calls-bob")).Code);
+        Assert.All(answers, answer => Assert.True(answer.Code is "login_failed" or "locked_out", answer.Code));
+        Assert.Equal("locked_out", (await page.LogInAsync("alice", "alice-calls-bob")).Code);
     }
 
     [Theory]

@@ -36,6 +36,44 @@ public sealed class PoolTests
         Assert.NotEqual(impus[0], neighbour);
     }
 
+    /// <summary>A guest who leaves counts until the quarantine is over: otherwise coming and going would empty the pool.</summary>
+    [Theory]
+    [InlineData(Store.Memory)]
+    [InlineData(Store.Redis)]
+    [Requirement("ABUSE-91")]
+    public async Task BurstFromOneAddress_LeavesIdentitiesForOthers(Store store)
+    {
+        await using var system = await PoolSystem.StartAsync(store, size: 6, quarantine: "00:00:02");
+        var pages = await system.GuestsAsync(6);
+        for (var i = 0; i < 3; i++) Assert.Equal(HttpStatusCode.OK, (await FromAsync(pages[i], "192.0.2.7")).Status);
+        var refused = await FromAsync(pages[3], "192.0.2.7");
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.Status);
+        Assert.Equal("too_many_guests", refused.Code);
+        Assert.StartsWith("Your network has as many guests", refused.Text("detail"));
+
+        // Those who have one keep it, other addresses get theirs, and this machine has no limit.
+        Assert.Equal(HttpStatusCode.OK, (await FromAsync(pages[0], "192.0.2.7")).Status);
+        Assert.Equal(HttpStatusCode.OK, (await FromAsync(pages[4], "192.0.2.8")).Status);
+        await ImpuAsync(pages[5]);
+
+        await pages[0].SendAsync(HttpMethod.Delete, "/api/session", null, ("X-Forwarded-For", "192.0.2.7"));
+        Assert.Equal("too_many_guests", (await FromAsync(pages[3], "192.0.2.7")).Code);
+        system.Time.Advance(TimeSpan.FromSeconds(3));
+        await WaitAsync(async () => (await FromAsync(pages[3], "192.0.2.7")).Status == HttpStatusCode.OK);
+    }
+
+    private static Task<Answer> FromAsync(Page page, string address) => page.SendAsync(HttpMethod.Post, "/api/ims-token", null, ("X-Forwarded-For", address));
+
+    /// <summary>The clock of Redis runs by itself.</summary>
+    private static async Task WaitAsync(Func<Task<bool>> condition)
+    {
+        for (var tries = 0; !await condition(); tries++)
+        {
+            Assert.True(tries < 100, "the condition did not come true within ten seconds");
+            await Task.Delay(100, TestContext.Current.CancellationToken);
+        }
+    }
+
     [Theory]
     [InlineData(Store.Memory)]
     [InlineData(Store.Redis)]

@@ -44,6 +44,19 @@ export class Api {
     return this.#take(await this.#change('POST', '/api/session/login', { user_name: userName, password }));
   }
 
+  /** What the authenticator is asked, as the browser's WebAuthn functions take it. */
+  async passkeyQuestion<T>(path: 'session/passkey' | 'passkeys'): Promise<T> {
+    return json<T>(await this.#change('POST', `/api/${path}/options`));
+  }
+
+  async logInWithPasskey(credential: object): Promise<Session> {
+    return this.#take(await this.#change('POST', '/api/session/passkey', credential));
+  }
+
+  async addPasskey(credential: object): Promise<void> {
+    await this.#change('POST', '/api/passkeys', credential);
+  }
+
   async signOut(): Promise<Session> {
     return this.#take(await this.#change('DELETE', '/api/session'));
   }

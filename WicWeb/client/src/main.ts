@@ -5,6 +5,7 @@ import { DeviceChoice } from './devices.ts';
 import { diagnostics } from './diagnostics.ts';
 import { find, show } from './dom.ts';
 import { Registration } from './ims/registration.ts';
+import { addPasskey, canUsePasskeys, logInWithPasskey } from './passkeys.ts';
 import { People } from './people.ts';
 import { Phone } from './phone.ts';
 import { problemOf } from './problem.ts';
@@ -86,9 +87,9 @@ async function signIn(enter: () => Promise<Session>): Promise<void> {
     goOn?.();
   } catch (thrown) {
     const problem = problemOf(thrown);
-    const wrongPassword = problem.code === 'login_failed';
+    const wrongPassword = problem.code === 'login_failed' || problem.code === 'locked_out';
     setInvalid(wrongPassword);
-    alerts.show(problem, wrongPassword ? {} : { retry: () => void signIn(enter) });
+    alerts.show(problem, wrongPassword || problem.code.startsWith('passkey') ? {} : { retry: () => void signIn(enter) });
     if (wrongPassword) passwordField.select();
   } finally {
     setBusy(false);
@@ -115,8 +116,22 @@ function askToSignIn(goOn: () => void): void {
   find('guest').focus();
 }
 
+async function offerPasskey(): Promise<void> {
+  const button = find<HTMLButtonElement>('add-passkey');
+  button.disabled = true;
+  try {
+    alerts.clear();
+    await addPasskey(api);
+    find('passkey-added').textContent = labels.passkeyAdded;
+  } catch (thrown) {
+    alerts.show(problemOf(thrown));
+  } finally {
+    button.disabled = false;
+  }
+}
+
 function setBusy(busy: boolean): void {
-  for (const id of ['guest', 'log-in']) find<HTMLButtonElement>(id).disabled = busy;
+  for (const id of ['guest', 'log-in', 'passkey']) find<HTMLButtonElement>(id).disabled = busy;
 }
 
 function setInvalid(invalid: boolean): void {
@@ -143,6 +158,8 @@ function render(): void {
     options: (free && !ringing) || phone.isTalking,
     'before-call': free,
     'check-before': free,
+    'passkey-choice': free && session?.user != null && canUsePasskeys(),
+    passkey: canUsePasskeys(),
     'hang-up': busy,
     mute: phone.isTalking,
     listen: phone.isTalking && !phone.isWithPerson,
@@ -151,6 +168,7 @@ function render(): void {
     'call-timer': phone.isTimed,
     trace: find('trace-id').textContent !== '',
   });
+  if (!signedIn) find('passkey-added').textContent = '';
   if (!withPerson) showKeypad(false);
   const { incoming } = phone;
   document.title = incoming ? labels.titleIncoming(incoming.caller.name) : pageTitle;
@@ -228,6 +246,8 @@ find('log-in-form').addEventListener('submit', event => {
   const [userName, password] = [userNameField.value.trim(), passwordField.value];
   void signIn(() => api.logIn(userName, password));
 });
+find('passkey').addEventListener('click', () => void signIn(() => logInWithPasskey(api)));
+find('add-passkey').addEventListener('click', () => void offerPasskey());
 find('sign-out').addEventListener('click', () => void signOut());
 find('go-online').addEventListener('click', () => registration.goOnline());
 find('dial').addEventListener('submit', event => {

@@ -146,6 +146,7 @@ export class Phone {
       if (originator === 'remote' as never) this.#say(labels.missed(call.caller.name));
     });
     this.#tones.ringing();
+    this.#say(status.incoming);
     this.#events.onchange();
     find('accept').focus();
   }
@@ -159,6 +160,7 @@ export class Phone {
   decline(): void {
     const call = this.#incoming;
     this.#stopRinging();
+    this.#say(status.ready);
     call?.session.terminate({ status_code: 486, reason_phrase: 'Busy Here' });
     find('to').focus();
   }

@@ -1,0 +1,45 @@
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.DataProtection;
+
+namespace WebRtcIms.Wwsf.Passkeys;
+
+/// <summary>
+/// What the WWSF has to remember between its challenge and the browser's answer. It travels in an encrypted cookie, so that any
+/// replica can take the answer; each can be used once by the browser that asked.
+/// </summary>
+internal sealed class PasskeyState(IDataProtectionProvider protection)
+{
+    public const string Adding = "add";
+    public const string LoggingIn = "log in";
+
+    private const string Cookie = "wwsf-passkey";
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(5);
+
+    public void Keep(HttpContext context, string purpose, string state) =>
+        context.Response.Cookies.Append(Cookie, Protector(purpose).Protect(state, Lifetime), Options(context));
+
+    public string? Take(HttpContext context, string purpose)
+    {
+        if (context.Request.Cookies[Cookie] is not { } kept) return null;
+        context.Response.Cookies.Delete(Cookie, Options(context));
+        try
+        {
+            return Protector(purpose).Unprotect(kept);
+        }
+        catch (CryptographicException)
+        {
+            return null;
+        }
+    }
+
+    private ITimeLimitedDataProtector Protector(string purpose) => protection.CreateProtector("WebRtcIms.Wwsf.Passkeys", purpose).ToTimeLimitedDataProtector();
+
+    private static CookieOptions Options(HttpContext context) => new()
+    {
+        Path = "/api",
+        HttpOnly = true,
+        SameSite = SameSiteMode.Strict,
+        Secure = context.Request.IsHttps,
+        MaxAge = Lifetime,
+    };
+}

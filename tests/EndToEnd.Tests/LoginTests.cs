@@ -1,0 +1,75 @@
+using Microsoft.Playwright;
+using WebRtcIms.EndToEnd.Tests.Setup;
+
+namespace WebRtcIms.EndToEnd.Tests;
+
+/// <summary>Ways to log in beside a password (scenario 2).</summary>
+[Collection(RunningSystem.Collection)]
+public sealed class LoginTests(RunningSystem system)
+{
+    [Fact]
+    public async Task PasskeyAddedOnce_LogsInWithoutNameAndPassword()
+    {
+        await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
+        await AddAuthenticatorAsync(wic.Page);
+        await wic.LogInAsync(DemoUser.Name, DemoUser.Password);
+        await wic.WaitUntilOnlineAsync();
+
+        await wic.Get("add-passkey").EvaluateAsync("element => { element.closest('details').open = true; }");
+        await wic.Get("add-passkey").ClickAsync();
+        await wic.ExpectTextAsync("passkey-added", "Passkey added");
+        await wic.Get("add-passkey").ClickAsync();
+        await wic.ExpectAlertAsync("has a passkey already");
+
+        await wic.Get("sign-out").ClickAsync();
+        await wic.Get("passkey").ClickAsync();
+        await wic.WaitUntilOnlineAsync();
+        await wic.ExpectTextAsync("own-name", "Alice");
+    }
+
+    [Fact]
+    public async Task PasskeyThatNobodyAdded_PageSaysWhatToDo()
+    {
+        await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
+        await AddAuthenticatorAsync(wic.Page);
+        await wic.Get("passkey").ClickAsync();
+        await wic.ExpectAlertAsync("No passkey was used");
+        await wic.LogInAsync(DemoUser.Name, DemoUser.Password);
+        await wic.WaitUntilOnlineAsync();
+    }
+
+    [Fact]
+    public async Task FiveWrongPasswords_PageSaysThatTheNameIsLocked()
+    {
+        await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
+        for (var i = 0; i < 5; i++)
+        {
+            var answered = wic.Page.WaitForResponseAsync(response => response.Url.EndsWith("/api/session/login", StringComparison.Ordinal));
+            await wic.LogInAsync("mallory", "not the password");
+            await answered;
+            await wic.ExpectAlertAsync("password is wrong");
+        }
+
+        await wic.LogInAsync("mallory", "not the password");
+        await wic.ExpectAlertAsync("this name is locked");
+    }
+
+    /// <summary>What a phone or a laptop has built in, with a user who always says yes.</summary>
+    private static async Task AddAuthenticatorAsync(IPage page)
+    {
+        var chromium = await page.Context.NewCDPSessionAsync(page);
+        await chromium.SendAsync("WebAuthn.enable");
+        await chromium.SendAsync("WebAuthn.addVirtualAuthenticator", new()
+        {
+            ["options"] = new Dictionary<string, object>
+            {
+                ["protocol"] = "ctap2",
+                ["transport"] = "internal",
+                ["hasResidentKey"] = true,
+                ["hasUserVerification"] = true,
+                ["isUserVerified"] = true,
+                ["automaticPresenceSimulation"] = true,
+            },
+        });
+    }
+}
