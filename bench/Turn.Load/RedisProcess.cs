@@ -14,7 +14,7 @@ internal sealed class RedisProcess : IDisposable
     public RedisProcess()
     {
         _process = Process.Start(new ProcessStartInfo(
-            "redis-server", ["--port", _port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"]))!;
+            "redis-server", ["--port", _port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--logfile", "/dev/null"]))!;
         var started = Stopwatch.StartNew();
         while (!Accepts())
         {
