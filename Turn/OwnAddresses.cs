@@ -14,10 +14,11 @@ internal static class OwnAddresses
     public static HashSet<TransportAddress> Read(TurnSettings settings, IConfiguration configuration)
     {
         HashSet<TransportAddress> own = [];
-        foreach (var address in settings.ListenAddresses()) Add(own, address, settings.Port);
-        foreach (var family in new[] { AddressFamily.InterNetwork, AddressFamily.InterNetworkV6 })
+        AddressFamily[] families = [AddressFamily.InterNetwork, AddressFamily.InterNetworkV6];
+        foreach (var address in settings.ListenAddresses().Concat(families.Select(settings.AdvertisedAddress).OfType<IPAddress>()))
         {
-            if (settings.AdvertisedAddress(family) is { } address) Add(own, address, settings.Port);
+            Add(own, address, settings.Port);
+            if (settings.TlsCertificate is not null) Add(own, address, settings.TlsPort);
         }
 
         foreach (var url in ManagementEndpoint.Urls(configuration)) Add(own, url);

@@ -62,6 +62,7 @@ internal static class TurnServices
             RelaysIPv6 = provider.GetRequiredService<RelaySockets>().HasIPv6,
             Rfc5766Channels = settings.Rfc5766Channels,
             DraftAddressFamily = settings.DraftAddressFamily,
+            TcpRelays = settings.TcpRelays,
             ChallengesPerSecond = settings.ChallengesPerSecond,
             DontFragment = DatagramSocket.CanForbidFragments,
             Traffic = new TrafficLimits(settings.Quotas.PacketsPerSecond, settings.Quotas.BytesPerSecond),
@@ -69,6 +70,7 @@ internal static class TurnServices
         services.AddSingleton<RelaySockets>();
         services.AddSingleton(new PortReservations());
         services.AddSingleton(new MobileAllocations(settings.Mobility ? new MobilityTickets(FleetKey(settings, "webrtcims turn ticket")) : null));
+        services.AddSingleton(new UnboundConnections());
         services.AddSingleton<TurnMetrics>();
         services.AddSingleton<ReplayCache>();
         services.AddSingleton(new AllocationQuotas(settings.Quotas));
@@ -92,6 +94,7 @@ internal static class TurnServices
             return servers;
         });
         services.AddSingleton<TlsHandshakes>();
+        services.AddSingleton(new HalfOpenHandshakes());
         services.AddHostedService(provider => provider.GetRequiredService<TlsHandshakes>());
         services.AddHostedService<TurnServerService>();
         if (settings.UsesWorkers) services.AddHostedService<LinuxTransport>();

@@ -112,6 +112,12 @@ internal sealed class TurnSettings
     public bool DraftAddressFamily { get; set; }
 
     /// <summary>
+    /// TCP allocations (RFC 6062): clients may connect to peers over TCP from the relay ports, and be connected to. Off by default,
+    /// for services behind the server's network are reached far more easily over TCP.
+    /// </summary>
+    public bool TcpRelays { get; set; }
+
+    /// <summary>
     /// Unauthenticated answers over UDP (401, 438, Binding) for each client address and second, with ten seconds' worth at once;
     /// 0 for no bound. A call needs a few.
     /// </summary>

@@ -56,6 +56,9 @@ internal sealed class Allocation(PendingAllocation request, AllocationDecision d
 
     public TrafficMeter ToClient { get; } = new();
 
+    /// <summary>Connections with peers, opened and being opened; null for an allocation that relays datagrams (RFC 6062).</summary>
+    public Dictionary<TransportAddress, PeerConnection>? PeerConnections { get; } = request.Relays.IsTcp ? [] : null;
+
     public int PermissionCount => _permissions.Count;
 
     public int ChannelCount => _channels.Count;

@@ -24,6 +24,12 @@ internal sealed record EngineSettings
     /// <summary>Take ADDITIONAL-ADDRESS-FAMILY under its number in the drafts of RFC 8656, too, which older clients use.</summary>
     public bool DraftAddressFamily { get; init; }
 
+    /// <summary>Whether TCP allocations are made (RFC 6062).</summary>
+    public bool TcpRelays { get; init; }
+
+    /// <summary>Connections with peers that one TCP allocation may have at a time.</summary>
+    public int MaxPeerConnections { get; init; } = 64;
+
     public int MaxPermissions { get; init; } = 1024;
 
     public int MaxChannels { get; init; } = 256;

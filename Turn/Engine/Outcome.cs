@@ -22,6 +22,14 @@ internal enum OutcomeKind : byte
 
     /// <summary>Give the packet to another engine of this server: its allocation's client has moved to this one's sockets.</summary>
     HandOver,
+
+    /// <summary>Open a connection to a peer, then call <see cref="TurnEngine.CompleteConnect"/> (RFC 6062 §5.2).</summary>
+    Connect,
+
+    /// <summary>
+    /// Send the reply; from then on the stream carries no messages but the octets of a connection with a peer (RFC 6062 §5.4).
+    /// </summary>
+    Bind,
 }
 
 /// <summary>Why a packet was dropped: the label of a counter.</summary>
@@ -81,6 +89,9 @@ internal readonly record struct Outcome(OutcomeKind Kind)
     /// <summary>The number of the engine to hand over to.</summary>
     public ushort Engine { get; private init; }
 
+    /// <summary>The connection with a peer that is to be opened (Connect) or carried (Bind).</summary>
+    public PeerConnection? Connection { get; private init; }
+
     /// <summary>The method and result of a request, for counters and spans.</summary>
     public StunMethod Method { get; private init; }
 
@@ -99,6 +110,10 @@ internal readonly record struct Outcome(OutcomeKind Kind)
         new(OutcomeKind.ToClient) { Allocation = allocation, Offset = offset, Length = length };
 
     public static Outcome HandOver(int engine) => new(OutcomeKind.HandOver) { Engine = (ushort)engine };
+
+    public static Outcome Connect(PeerConnection connection) => new(OutcomeKind.Connect) { Connection = connection };
+
+    public static Outcome Bind(PeerConnection connection, in Outcome reply) => reply with { Kind = OutcomeKind.Bind, Connection = connection };
 
     public static Outcome Decide(PendingAllocation pending) => new(OutcomeKind.Decide) { Pending = pending };
 }

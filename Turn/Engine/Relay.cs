@@ -31,7 +31,11 @@ internal abstract class Relay(TransportAddress bound, TransportAddress advertise
 /// <param name="IPv6">An IPv6 address is wanted.</param>
 /// <param name="EvenPort">The port must be even (RFC 8656 §18.7).</param>
 /// <param name="ReserveNext">The next higher port is to be bound and kept, too.</param>
-internal readonly record struct RelayRequest(bool IPv4, bool IPv6, bool EvenPort, bool ReserveNext);
+internal readonly record struct RelayRequest(bool IPv4, bool IPv6, bool EvenPort, bool ReserveNext)
+{
+    /// <summary>The address is for TCP connections rather than datagrams (RFC 6062).</summary>
+    public bool IsTcp { get; init; }
+}
 
 /// <summary>
 /// The answer to a <see cref="PendingAllocation"/>: either an error, or the relays that were bound for it.

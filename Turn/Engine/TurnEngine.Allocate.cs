@@ -29,7 +29,7 @@ internal sealed partial class TurnEngine
 
         var error = CheckTicketOfAllocate(request, out var isMobile);
         if (error != StunError.None) return Refuse(request, error, proof, reply);
-        error = ReadRelayRequest(request, out var relays, out var reserved, out var refusedFamily, time);
+        error = ReadRelayRequest(request, flow, out var relays, out var reserved, out var refusedFamily, time);
         if (error != StunError.None) return Refuse(request, error, proof, reply);
 
         var lifetime = Lifetime(request, proof.Credential, time);
@@ -135,7 +135,7 @@ internal sealed partial class TurnEngine
 
     /// <summary>Checks 3 to 9 of RFC 8656 §7.2: which relays are wanted, and whether they can be had.</summary>
     private StunError ReadRelayRequest(
-        in StunMessageReader request, out RelayRequest relays, out Relay? reserved, out StunAddressFamily refusedFamily, EngineTime time)
+        in StunMessageReader request, in FiveTuple flow, out RelayRequest relays, out Relay? reserved, out StunAddressFamily refusedFamily, EngineTime time)
     {
         relays = default;
         reserved = null;
@@ -143,6 +143,7 @@ internal sealed partial class TurnEngine
 
         // 3. REQUESTED-TRANSPORT.
         if (!request.TryGet(StunAttributeType.RequestedTransport, out var transport) || transport.Length != 4) return StunError.BadRequest;
+        if (transport[0] == TcpProtocolNumber) return ReadTcpRelayRequest(request, flow, out relays);
         if (transport[0] != UdpProtocolNumber) return StunError.UnsupportedTransportProtocol;
 
         // 5. to 9. A reservation excludes the attributes that describe a relay; two families exclude each other's attribute.

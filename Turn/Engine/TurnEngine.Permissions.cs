@@ -40,6 +40,8 @@ internal sealed partial class TurnEngine
     private Outcome HandleChannelBind(
         in StunMessageReader request, Allocation allocation, in Proof proof, EngineTime time, Span<byte> reply)
     {
+        // A channel is for datagrams (RFC 6062 has none).
+        if (allocation.PeerConnections is not null) return Refuse(request, StunError.BadRequest, proof, reply);
         if (!TryReadChannelNumber(request, out var number)) return Refuse(request, StunError.BadRequest, proof, reply);
         if (!request.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer) || peer.Port == 0)
             return Refuse(request, StunError.BadRequest, proof, reply);

@@ -110,6 +110,9 @@ internal sealed partial class TurnEngine
     private Outcome ToPeer(Allocation allocation, in FiveTuple flow, in TransportAddress peer, int offset, int length, bool dontFragment, EngineTime time)
     {
         if (allocation.RelayFor(peer.Address.Family) is not { } relay || peer.Port == 0) return Drop(allocation, DropReason.PeerForbidden);
+
+        // Datagrams do not leave from an address for TCP connections.
+        if (allocation.PeerConnections is not null) return Drop(allocation, DropReason.UnexpectedMessage);
         if (allocation.Mobility is { Next: { } next } mobility && next.FiveTuple == flow) Arrive(allocation, mobility);
         if (settings.Traffic.Any && !allocation.ToPeers.TryTake(length, settings.Traffic, time.Milliseconds)) return Drop(allocation, DropReason.OverLimit);
 

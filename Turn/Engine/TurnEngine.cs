@@ -17,6 +17,7 @@ namespace WebRtcIms.Turn.Engine;
 /// <param name="authenticator">Who sent a request.</param>
 /// <param name="peerPolicy">Which peers may be reached.</param>
 /// <param name="reservations">Ports that wait for their token; shared by all engines of a server.</param>
+/// <param name="unbound">Peers' connections that wait for their ConnectionBind; shared by all engines of a server.</param>
 /// <param name="random">For transaction ids and nonces.</param>
 /// <param name="mobile">Allocations that may change their 5-tuple; shared by all engines of a server. Without it none may.</param>
 /// <param name="number">Which engine of the server this is, from 0 on.</param>
@@ -25,6 +26,7 @@ internal sealed partial class TurnEngine(
     RequestAuthenticator authenticator,
     PeerPolicy peerPolicy,
     PortReservations reservations,
+    UnboundConnections unbound,
     Random random,
     MobileAllocations? mobile = null,
     int number = 0)
@@ -42,6 +44,7 @@ internal sealed partial class TurnEngine(
         StunAttributeType.Lifetime, StunAttributeType.XorPeerAddress, StunAttributeType.XorRelayedAddress, StunAttributeType.Data,
         StunAttributeType.ChannelNumber, StunAttributeType.EvenPort, StunAttributeType.RequestedTransport,
         StunAttributeType.RequestedAddressFamily, StunAttributeType.ReservationToken,
+        StunAttributeType.ConnectionId,
     ];
 
     private const int MaxUnknownReported = 16;
@@ -82,6 +85,8 @@ internal sealed partial class TurnEngine(
             (StunClass.Request, StunMethod.Binding) => HandleBinding(message, flow, time, reply),
             (StunClass.Request, StunMethod.Allocate or StunMethod.Refresh or StunMethod.CreatePermission or StunMethod.ChannelBind) =>
                 HandleRequest(message, flow, path, time, reply),
+            (StunClass.Request, StunMethod.Connect) when settings.TcpRelays => HandleRequest(message, flow, path, time, reply),
+            (StunClass.Request, StunMethod.ConnectionBind) when settings.TcpRelays => HandleConnectionBind(message, flow, time, reply),
             (StunClass.Indication, StunMethod.Send) => HandleSend(message, flow, time),
             _ => Outcome.Drop(DropReason.UnexpectedMessage),
         };
@@ -105,6 +110,7 @@ internal sealed partial class TurnEngine(
             else allocation.Sweep(time.Milliseconds);
         }
 
+        SweepPeerConnections(time.Milliseconds);
         reservations.Sweep(time.Milliseconds, RelaysToClose);
     }
 
@@ -149,6 +155,7 @@ internal sealed partial class TurnEngine(
         {
             StunMethod.Refresh => HandleRefresh(request, flow, allocation, proof, time, reply),
             StunMethod.CreatePermission => HandleCreatePermission(request, allocation, proof, time, reply),
+            StunMethod.Connect => HandleConnect(request, allocation, proof, reply),
             _ => HandleChannelBind(request, allocation, proof, time, reply),
         };
         return outcome with { Allocation = allocation };
@@ -193,6 +200,7 @@ internal sealed partial class TurnEngine(
         allocation.End = reason;
         if (allocation.IPv4 is { } ipv4) RelaysToClose.Add(ipv4);
         if (allocation.IPv6 is { } ipv6) RelaysToClose.Add(ipv6);
+        EndPeerConnections(allocation);
         Ended.Add(allocation);
     }
 

@@ -22,14 +22,17 @@ internal static class StreamEndpoints
     private static void ListenForTls(ListenOptions listen)
     {
         var handshakes = listen.ApplicationServices.GetRequiredService<TlsHandshakes>();
+        var halfOpen = listen.ApplicationServices.GetRequiredService<HalfOpenHandshakes>();
 
         // Not HTTP at all; the other values would have Kestrel think of QUIC.
         listen.Protocols = HttpProtocols.Http1;
+        listen.Use(next => connection => halfOpen.BeginAsync(connection, next));
         listen.UseHttps(new TlsHandshakeCallbackOptions
         {
             HandshakeTimeout = HandshakeTimeout,
             OnConnection = _ => ValueTask.FromResult(handshakes.Options),
         });
+        listen.Use(next => connection => halfOpen.EndAsync(connection, next));
         listen.UseConnectionHandler<TurnConnectionHandler>();
     }
 }

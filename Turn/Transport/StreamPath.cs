@@ -7,26 +7,39 @@ using WebRtcIms.Turn.Engine;
 namespace WebRtcIms.Turn.Transport;
 
 /// <summary>
-/// The way back over a client's stream. A client that reads too slowly loses the oldest messages, as it would over UDP;
-/// nobody waits for it and its queue has an end.
+/// The way back over a client's stream. A client that reads too slowly loses the oldest messages, each as a whole, as it would
+/// over UDP; nobody waits for it and its queue has an end.
 /// </summary>
 internal sealed class StreamPath : ClientPath, IAsyncDisposable
 {
-    private const int MaxQueued = 512;
+    /// <summary>Octets that wait for one client at most: what a UDP socket's buffer holds, several of the longest messages.</summary>
+    public const int MaxQueuedOctets = 256 * 1024;
 
-    private readonly Channel<ArraySegment<byte>> _queue = Channel.CreateBounded<ArraySegment<byte>>(
-        new BoundedChannelOptions(MaxQueued) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true },
-        dropped => ArrayPool<byte>.Shared.Return(dropped.Array!));
+    // What is given to the stream is out of the queue's reach, so it is given little at a time.
+    private const int FlushOctets = 16 * 1024;
 
+    private readonly Channel<ArraySegment<byte>> _queue = Channel.CreateUnbounded<ArraySegment<byte>>();
+    private readonly ConnectionContext _connection;
+    private readonly TurnMetrics _metrics;
     private readonly Task _writing;
+    private int _queuedOctets;
 
-    public StreamPath(ConnectionContext connection) => _writing = WriteAsync(connection);
+    public StreamPath(ConnectionContext connection, TurnMetrics metrics)
+    {
+        (_connection, _metrics) = (connection, metrics);
+        _writing = WriteAsync();
+    }
+
+    /// <summary>Set once the stream carries the octets of this connection rather than messages (RFC 6062 §5.4).</summary>
+    public PeerConnection? BoundTo { get; set; }
 
     public override void Send(in TransportAddress client, ReadOnlySpan<byte> message)
     {
         var copy = ArrayPool<byte>.Shared.Rent(message.Length);
         message.CopyTo(copy);
+        Interlocked.Add(ref _queuedOctets, message.Length);
         if (!_queue.Writer.TryWrite(new ArraySegment<byte>(copy, 0, message.Length))) ArrayPool<byte>.Shared.Return(copy);
+        DropOldest();
     }
 
     public async ValueTask DisposeAsync()
@@ -35,20 +48,36 @@ internal sealed class StreamPath : ClientPath, IAsyncDisposable
         await _writing;
     }
 
-    private async Task WriteAsync(ConnectionContext connection)
+    private void DropOldest()
     {
-        var output = connection.Transport.Output;
+        while (Volatile.Read(ref _queuedOctets) > MaxQueuedOctets && TryTake(out var dropped))
+        {
+            ArrayPool<byte>.Shared.Return(dropped.Array!);
+            _metrics.CountDrops(DropReason.NotSent, 1);
+        }
+    }
+
+    private bool TryTake(out ArraySegment<byte> message)
+    {
+        if (!_queue.Reader.TryRead(out message)) return false;
+        Interlocked.Add(ref _queuedOctets, -message.Count);
+        return true;
+    }
+
+    private async Task WriteAsync()
+    {
+        var output = _connection.Transport.Output;
         try
         {
-            while (await _queue.Reader.WaitToReadAsync(connection.ConnectionClosed))
+            while (await _queue.Reader.WaitToReadAsync(_connection.ConnectionClosed))
             {
-                while (_queue.Reader.TryRead(out var message))
+                for (var written = 0; written < FlushOctets && TryTake(out var message); written += message.Count)
                 {
                     output.Write(message);
                     ArrayPool<byte>.Shared.Return(message.Array!);
                 }
 
-                await output.FlushAsync(connection.ConnectionClosed);
+                await output.FlushAsync(_connection.ConnectionClosed);
             }
         }
         catch (Exception error) when (error is ConnectionResetException or ConnectionAbortedException or OperationCanceledException or IOException)

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Connections.Features;
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Transport.TcpRelays;
 
 namespace WebRtcIms.Turn.Transport;
 
@@ -12,9 +13,10 @@ namespace WebRtcIms.Turn.Transport;
 /// The server's TCP side, on Kestrel: takes messages out of the stream and gives them to the server. An allocation ends
 /// with its stream (RFC 8656 §5).
 /// </summary>
-internal sealed class TurnConnectionHandler(IReadOnlyList<TurnServer> servers, TimeProvider clock) : ConnectionHandler
+internal sealed class TurnConnectionHandler(IReadOnlyList<TurnServer> servers, TurnMetrics metrics, TimeProvider clock) : ConnectionHandler
 {
-    // A client that stops in the middle of a message holds memory for nobody's benefit.
+    // From a message's first octet to its last: a client that stops in the middle, or sends it drop by drop, holds memory for
+    // nobody's benefit.
     private static readonly TimeSpan FrameTimeout = TimeSpan.FromSeconds(30);
 
     public override async Task OnConnectedAsync(ConnectionContext connection)
@@ -22,10 +24,15 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<TurnServer> servers, T
         var transport = connection.Features.Get<ITlsHandshakeFeature>() is null ? ClientTransport.Tcp : ClientTransport.Tls;
         var flow = new FiveTuple(transport, Address(connection.RemoteEndPoint), Address(connection.LocalEndPoint));
         var server = servers[(int)((uint)flow.GetHashCode() % servers.Count)];
-        await using var path = new StreamPath(connection);
+        await using var path = new StreamPath(connection, metrics);
         try
         {
             await ReadAsync(connection, server, flow, path);
+            if (path.BoundTo is not { } peer) return;
+
+            // The answer to the ConnectionBind goes before the first of the peer's octets.
+            await path.DisposeAsync();
+            await ((PeerSocket)peer.Stream!).RelayAsync(peer, connection.Transport, Stopping(connection));
         }
         catch (Exception error) when (error is ConnectionResetException or ConnectionAbortedException or OperationCanceledException or IOException)
         {
@@ -41,13 +48,25 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<TurnServer> servers, T
     {
         var input = connection.Transport.Input;
         using var stalled = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
+
+        using var stopping = Stopping(connection).Register(input.CancelPendingRead);
+        var isWithinMessage = false;
         while (true)
         {
             var read = await input.ReadAsync(stalled.Token);
+            if (read.IsCanceled) return;
             var buffer = read.Buffer;
             if (!TakeMessages(ref buffer, server, flow, path)) return;
+            if (path.BoundTo is not null)
+            {
+                input.AdvanceTo(buffer.Start);
+                return;
+            }
 
-            stalled.CancelAfter(buffer.IsEmpty ? Timeout.InfiniteTimeSpan : FrameTimeout);
+            var isNewMessage = !isWithinMessage || buffer.Length < read.Buffer.Length;
+            isWithinMessage = !buffer.IsEmpty;
+            if (!isWithinMessage) stalled.CancelAfter(Timeout.InfiniteTimeSpan);
+            else if (isNewMessage) stalled.CancelAfter(FrameTimeout);
             input.AdvanceTo(buffer.Start, buffer.End);
             if (read.IsCompleted) return;
         }
@@ -65,6 +84,7 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<TurnServer> servers, T
             if (buffer.Length < length) return true;
             Handle(buffer.Slice(0, length), server, flow, path);
             buffer = buffer.Slice(length);
+            if (path.BoundTo is not null) return true;
         }
 
         return true;
@@ -84,6 +104,10 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<TurnServer> servers, T
         server.Receive(copy.AsSpan(0, length), flow, path);
         ArrayPool<byte>.Shared.Return(copy);
     }
+
+    // Kestrel stops, and would wait for the client until the host's patience ends.
+    private static CancellationToken Stopping(ConnectionContext connection) =>
+        connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
 
     private static TransportAddress Address(EndPoint? endpoint)
     {

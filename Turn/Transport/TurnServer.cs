@@ -83,6 +83,14 @@ internal sealed partial class TurnServer(
                 case OutcomeKind.Decide:
                     _ = DecideAsync(outcome.Pending!);
                     return false;
+                case OutcomeKind.Connect:
+                    _ = ConnectAsync(outcome.Connection!);
+                    return false;
+                case OutcomeKind.Bind:
+                    path.Send(flow.Client, reply[..outcome.Length]);
+                    ((StreamPath)path).BoundTo = outcome.Connection;
+                    metrics.CountRequest(outcome.Method, outcome.Error);
+                    return false;
                 default:
                     metrics.CountDrops(outcome.DropReason, 1);
                     return false;
@@ -250,7 +258,7 @@ internal sealed partial class TurnServer(
         if (admitted.Error != StunError.None) return new AllocationDecision(admitted.Error) { AlternateServer = admitted.AlternateServer };
         var decision = pending.Reserved is { } reserved
             ? AllocationDecision.Of(reserved)
-            : relays.Bind(pending.Relays, Transport);
+            : relays.Bind(pending.Relays, TransportOf(pending));
         if (decision.Error != StunError.None) admitted.Lease?.Dispose();
         var trace = admitted.Activity is { Recorded: true } activity ? activity.Context : (ActivityContext?)null;
         var record = new AllocationRecord(admitted.Lease, pending.Proof.Credential.Token, trace, clock.GetUtcNow()) { Grant = admitted.Grant };
@@ -266,8 +274,9 @@ internal sealed partial class TurnServer(
             outcome = engine.Complete(pending, decision, Now, reply);
 
             // Receiving starts before the client knows the address, so that no early datagram is lost.
-            if (outcome.Allocation?.IPv4 is { } ipv4) Transport.Start(ipv4, outcome.Allocation);
-            if (outcome.Allocation?.IPv6 is { } ipv6) Transport.Start(ipv6, outcome.Allocation);
+            var transport = TransportOf(pending);
+            if (outcome.Allocation?.IPv4 is { } ipv4) transport.Start(ipv4, outcome.Allocation);
+            if (outcome.Allocation?.IPv6 is { } ipv6) transport.Start(ipv6, outcome.Allocation);
             CloseWhatEnded();
         }
 
@@ -316,11 +325,15 @@ internal sealed partial class TurnServer(
         }
     }
 
+    private IRelayTransport TransportOf(PendingAllocation pending) => pending.Relays.IsTcp ? TcpRelays : Transport;
+
     private void CloseWhatEnded()
     {
-        if (engine.RelaysToClose.Count == 0 && engine.Ended.Count == 0) return;
+        if (engine.RelaysToClose.Count == 0 && engine.Ended.Count == 0 && engine.PeerStreamsToClose.Count == 0) return;
         foreach (var relay in engine.RelaysToClose) relay.Dispose();
         engine.RelaysToClose.Clear();
+        foreach (var stream in engine.PeerStreamsToClose) stream.Dispose();
+        engine.PeerStreamsToClose.Clear();
         foreach (var allocation in engine.Ended)
         {
             if (allocation.Lease is not AllocationRecord record) continue;

@@ -10,6 +10,7 @@ public sealed class TurnServers : IAsyncDisposable
 {
     private readonly SemaphoreSlim _starting = new(1, 1);
     private readonly Dictionary<string, TurnServerProcess> _servers = [];
+    private readonly TestCertificate _certificate = new();
 
     public async Task<TurnServerProcess> WithAsync(string transport)
     {
@@ -22,12 +23,14 @@ public sealed class TurnServers : IAsyncDisposable
             return _servers[transport] = await TurnServerProcess.StartAsync(
             [
                 .. CoturnKeys.Settings,
+                .. _certificate.Settings,
                 ("Turn__Transport", transport),
                 ("Turn__Workers", "2"),
                 ("Turn__ListenAddress", "127.0.0.1,::1"),
                 ("Turn__Rfc5766Channels", "true"),
                 ("Turn__DraftAddressFamily", "true"),
                 ("Turn__Mobility", "true"),
+                ("Turn__TcpRelays", "true"),
             ]);
         }
         finally
@@ -39,6 +42,7 @@ public sealed class TurnServers : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (var server in _servers.Values) await server.DisposeAsync();
+        _certificate.Dispose();
         _starting.Dispose();
     }
 }

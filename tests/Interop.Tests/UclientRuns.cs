@@ -62,7 +62,7 @@ public abstract class UclientRuns(TurnServers servers) : IAsyncLifetime
         Tools.Require("turnutils_uclient", "coturn"),
         [
             "-v", "-n", "5", "-L", "127.0.0.1", "-e", "127.0.0.1", "-r", _peerPort.ToString(CultureInfo.InvariantCulture),
-            "-p", server.Port.ToString(CultureInfo.InvariantCulture), .. options, "127.0.0.1",
+            "-p", (options.Contains("-S") ? server.TlsPort : server.Port).ToString(CultureInfo.InvariantCulture), .. options, "127.0.0.1",
         ],
         environment: environment);
 

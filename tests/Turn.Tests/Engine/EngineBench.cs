@@ -40,6 +40,7 @@ internal sealed class EngineBench
             Authenticator,
             new PeerPolicy([AddressRange.Parse("203.0.113.0/24"), AddressRange.Parse("2001:db8::/32")], [], new HashSet<TransportAddress> { OwnAddress }),
             Reservations,
+            new UnboundConnections(),
             random,
             mobile,
             number);
@@ -107,7 +108,29 @@ internal sealed class EngineBench
         }
 
         CloseWhatEnded();
+        Connection = outcome.Connection;
+        return outcome.Kind is OutcomeKind.Reply or OutcomeKind.Bind ? Answer.Read(reply.AsSpan(0, outcome.Length)) : null;
+    }
+
+    /// <summary>What the last packet wants opened, or was bound to.</summary>
+    public PeerConnection? Connection { get; private set; }
+
+    /// <summary>The answer to the Connect that the last packet was; null when nobody waits for it any more.</summary>
+    public Answer? CompleteConnect(PeerConnection connection, PeerStream? stream)
+    {
+        var reply = new byte[TurnEngine.ReplyBufferLength];
+        var outcome = Engine.CompleteConnect(connection, stream, Time, reply);
+        CloseWhatEnded();
         return outcome.Kind == OutcomeKind.Reply ? Answer.Read(reply.AsSpan(0, outcome.Length)) : null;
+    }
+
+    /// <summary>What a client is told of a peer that connects to its relay; null when it is told nothing.</summary>
+    public Answer? PeerConnects(TestClient client, string peer, PeerStream stream)
+    {
+        var message = new byte[TurnEngine.ReplyBufferLength];
+        var outcome = Engine.HandlePeerConnection(client.Allocation, TestClient.Peer(peer), stream, Time, message);
+        CloseWhatEnded();
+        return outcome.Kind == OutcomeKind.ToClient ? Answer.Read(message.AsSpan(outcome.Offset, outcome.Length)) : null;
     }
 
     /// <summary>The answer to an Allocate that was waiting.</summary>
@@ -156,6 +179,8 @@ internal sealed class EngineBench
         foreach (var relay in Engine.RelaysToClose) relay.Dispose();
         foreach (var allocation in Engine.Ended) Assert.True(_live.Remove(allocation), "an allocation has ended twice, and its quota with it");
         Engine.RelaysToClose.Clear();
+        foreach (var stream in Engine.PeerStreamsToClose) stream.Dispose();
+        Engine.PeerStreamsToClose.Clear();
         Engine.Ended.Clear();
     }
 
@@ -197,6 +222,14 @@ internal sealed class FakeRelay(TransportAddress address) : Relay(address, addre
     }
 
     public override void Dispose() => Closed++;
+}
+
+/// <summary>A connection with a peer without a socket.</summary>
+internal sealed class FakePeerStream : PeerStream
+{
+    public bool IsClosed { get; private set; }
+
+    public override void Dispose() => IsClosed = true;
 }
 
 internal sealed class FakePath : ClientPath

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using WebRtcIms.Tests.Common;
 
@@ -8,6 +9,8 @@ namespace WebRtcIms.Turn.Tests.Running;
 /// <summary>The server as a program: how it starts, what it says when it cannot, how it ends.</summary>
 public sealed class ProcessTests
 {
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
     private static readonly (string, string)[] Key = [("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", Convert.ToBase64String(new byte[32]))];
 
     [Theory]
@@ -32,6 +35,23 @@ public sealed class ProcessTests
         await using var server = await TurnServerProcess.StartAsync(Key);
 
         Assert.Equal(0, await server.EndAsync(signal));
+    }
+
+    [Fact]
+    public async Task Signal_IsNotHeldUpByOpenStreams()
+    {
+        using var certificate = new TestCertificate();
+        await using var server = await TurnServerProcess.StartAsync([.. Key, .. certificate.Settings]);
+        using var silent = await ConnectAsync(server.Port);
+        using var halfOpen = await ConnectAsync(server.TlsPort);
+        using var open = await ConnectAsync(server.TlsPort);
+        await using var tls = new SslStream(open.GetStream());
+        await tls.AuthenticateAsClientAsync(certificate.ClientOptions("stun.turn"), Cancel);
+        var started = TimeProvider.System.GetTimestamp();
+
+        // The host would wait for thirty seconds.
+        Assert.Equal(0, await server.EndAsync("TERM"));
+        Assert.InRange(TimeProvider.System.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(25));
     }
 
     [Theory]
@@ -67,5 +87,12 @@ public sealed class ProcessTests
         Assert.Contains("Turn:Realm must have 1 to 127 characters", output, StringComparison.Ordinal);
         Assert.Contains("Turn:Keys is empty", output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    private static async Task<TcpClient> ConnectAsync(int port)
+    {
+        var connection = new TcpClient();
+        await connection.ConnectAsync(IPAddress.Loopback, port, Cancel);
+        return connection;
     }
 }

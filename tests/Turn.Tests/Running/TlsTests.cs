@@ -8,6 +8,7 @@ using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Turn.Transport;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
@@ -35,6 +36,7 @@ public sealed class TlsTests : IAsyncLifetime
     [InlineData(SslProtocols.Tls13)]
     [Requirement("RFC7443-3")]
     [Requirement("RFC8489-6.2.3")]
+    [Requirement("TURN-E2")]
     public async Task Handshake_AgreesOnStunTurn_AndBindingIsAnswered(SslProtocols version)
     {
         var options = _certificate.ClientOptions("stun.turn");
@@ -48,6 +50,7 @@ public sealed class TlsTests : IAsyncLifetime
 
     [Fact]
     [Requirement("RFC7443-3")]
+    [Requirement("TURN-E2")]
     public async Task ClientWithoutAlpn_IsServed_AndOneOfAnotherProtocolIsNot()
     {
         await using var plain = await ConnectAsync(_certificate.ClientOptions());
@@ -61,6 +64,7 @@ public sealed class TlsTests : IAsyncLifetime
     [InlineData(TlsCipherSuite.TLS_RSA_WITH_AES_128_GCM_SHA256, false)]
     [InlineData(TlsCipherSuite.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, false)]
     [Requirement("RFC8489-6.2.3")]
+    [Requirement("TURN-A17")]
     public async Task OnlySuitesWithForwardSecrecyAndAead_AreTaken(TlsCipherSuite suite, bool isTaken)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Schannel takes its suites from the system");
@@ -127,6 +131,33 @@ public sealed class TlsTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("ABUSE-26")]
+    public async Task MoreHalfOpenHandshakesThanAreKept_CloseTheOldest_AndOthersAreServed()
+    {
+        await using var before = await ConnectAsync(_certificate.ClientOptions("stun.turn"));
+        var halfOpen = new List<TcpClient>();
+        try
+        {
+            for (var i = 0; i < HalfOpenHandshakes.Most + 50; i++)
+            {
+                var connection = new TcpClient();
+                halfOpen.Add(connection);
+                await connection.ConnectAsync(IPAddress.Loopback, Server.TlsPort, Cancel);
+            }
+
+            foreach (var oldest in halfOpen.Take(50)) await UntilClosedAsync(oldest, TimeSpan.FromSeconds(8));
+            await using var after = await ConnectAsync(_certificate.ClientOptions("stun.turn"));
+            await AssertAnswersAsync(after);
+            await AssertAnswersAsync(before);
+            await AssertAnswersOverUdpAsync();
+        }
+        finally
+        {
+            foreach (var connection in halfOpen) connection.Dispose();
+        }
+    }
+
+    [Fact]
     public async Task NewCertificate_IsForNewConnections_AndOldOnesGoOn()
     {
         await using var before = await ConnectAsync(_certificate.ClientOptions("stun.turn"));
@@ -182,10 +213,18 @@ public sealed class TlsTests : IAsyncLifetime
         Assert.Equal(request[8..20], header[8..20]);
     }
 
-    private static async Task UntilClosedAsync(TcpClient connection)
+    private async Task AssertAnswersOverUdpAsync()
+    {
+        using var socket = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        var request = TestClient.Plain(StunMethod.Binding);
+        await socket.SendAsync(request, new IPEndPoint(IPAddress.Loopback, Server.Port), Cancel);
+        Assert.Equal(request[8..20], (await socket.ReceiveAsync(Cancel)).Buffer[8..20]);
+    }
+
+    private static async Task UntilClosedAsync(TcpClient connection, TimeSpan? patience = null)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        limit.CancelAfter(TimeSpan.FromSeconds(20));
+        limit.CancelAfter(patience ?? TimeSpan.FromSeconds(20));
         try
         {
             // An alert may come first.

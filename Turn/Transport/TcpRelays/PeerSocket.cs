@@ -1,0 +1,90 @@
+using System.IO.Pipelines;
+using System.Net.Sockets;
+using WebRtcIms.Turn.Engine;
+
+namespace WebRtcIms.Turn.Transport.TcpRelays;
+
+/// <summary>
+/// The connection with a peer. Until it is bound nothing is read from it: what the peer sends waits in the kernel, and TCP's window
+/// stops the peer when that is full (RFC 6062 §5.2). Afterwards each side is read no faster than the other takes it.
+/// </summary>
+internal sealed class PeerSocket(Socket socket, TurnServer server) : PeerStream
+{
+    // A client that has ended its half may still be answered by the peer, but not for ever.
+    private static readonly TimeSpan HalfClosedTime = TimeSpan.FromSeconds(30);
+
+    private readonly CancellationTokenSource _closed = new();
+
+    /// <summary>Carries octets both ways until either side ends, the allocation does, or the server stops.</summary>
+    public async Task RelayAsync(PeerConnection connection, IDuplexPipe client, CancellationToken stop)
+    {
+        try
+        {
+            using var end = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token, stop);
+            var toClient = ToClientAsync(connection, client.Output, end.Token);
+            var toPeer = ToPeerAsync(connection, client.Input, end.Token);
+            if (await Task.WhenAny(toClient, toPeer) == toPeer) end.CancelAfter(HalfClosedTime);
+            else await end.CancelAsync();
+            await Task.WhenAll(toClient, toPeer);
+        }
+        finally
+        {
+            server.PeerConnectionClosed(connection);
+            Dispose();
+        }
+    }
+
+    public override void Dispose()
+    {
+        // Not here: the server's gate is held, and what waits for this must not come back through it.
+        _ = _closed.CancelAsync();
+        socket.Dispose();
+    }
+
+    private async Task ToPeerAsync(PeerConnection connection, PipeReader input, CancellationToken end)
+    {
+        try
+        {
+            while (true)
+            {
+                var read = await input.ReadAsync(end);
+                foreach (var segment in read.Buffer)
+                {
+                    for (var left = segment; left.Length > 0;) left = left[await socket.SendAsync(left, end)..];
+                    server.CountToPeer(connection, segment.Length);
+                }
+
+                input.AdvanceTo(read.Buffer.End);
+                if (!read.IsCompleted) continue;
+                socket.Shutdown(SocketShutdown.Send);
+                return;
+            }
+        }
+        catch (Exception error) when (IsEnd(error))
+        {
+            // Either side is gone, which ends the other one.
+            await _closed.CancelAsync();
+        }
+    }
+
+    private async Task ToClientAsync(PeerConnection connection, PipeWriter output, CancellationToken end)
+    {
+        try
+        {
+            while (true)
+            {
+                var length = await socket.ReceiveAsync(output.GetMemory(), end);
+                if (length == 0) return;
+                output.Advance(length);
+                server.CountToClient(connection, length);
+                if ((await output.FlushAsync(end)).IsCompleted) return;
+            }
+        }
+        catch (Exception error) when (IsEnd(error))
+        {
+            // As above.
+        }
+    }
+
+    private static bool IsEnd(Exception error) => error is SocketException or IOException or OperationCanceledException or ObjectDisposedException;
+}

@@ -1,0 +1,123 @@
+using System.Net;
+using System.Net.Sockets;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine;
+
+namespace WebRtcIms.Turn.Transport.TcpRelays;
+
+/// <summary>
+/// A relayed transport address for TCP: peers connect to it, and connections to peers leave from it (RFC 6062 §5.2, §5.3).
+/// </summary>
+internal sealed class TcpRelay : Relay
+{
+    // RFC 6062 §5.2 wants 30 seconds at least.
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(30);
+
+    // The process is out of descriptors: others are given time to close theirs.
+    private static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(100);
+
+    private const int Backlog = 16;
+
+    private readonly Socket _listener;
+    private readonly Action _onClosed;
+    private readonly TurnServer _server;
+    private readonly TimeProvider _clock;
+    private readonly CancellationTokenSource _closed = new();
+
+    /// <exception cref="SocketException">The port is taken.</exception>
+    public TcpRelay(IPEndPoint bind, InternetAddress advertise, Action onClosed, TurnServer server, TimeProvider clock)
+        : base(TransportAddress.From(bind), new TransportAddress(advertise, (ushort)bind.Port))
+    {
+        (_onClosed, _server, _clock) = (onClosed, server, clock);
+        RefuseTakenPort(bind);
+        _listener = NewSocket();
+        try
+        {
+            _listener.Bind(bind);
+            _listener.Listen(Backlog);
+        }
+        catch
+        {
+            _listener.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Takes connections of peers until the relay is closed.</summary>
+    public async Task AcceptAsync(Allocation allocation)
+    {
+        while (!_closed.IsCancellationRequested)
+        {
+            try
+            {
+                var socket = await _listener.AcceptAsync(_closed.Token);
+                socket.NoDelay = true;
+                if (socket.RemoteEndPoint is IPEndPoint peer) _server.PeerConnected(allocation, TransportAddress.From(peer), new PeerSocket(socket, _server));
+                else socket.Dispose();
+            }
+            catch (Exception error) when (error is OperationCanceledException or ObjectDisposedException)
+            {
+                return;
+            }
+            catch (SocketException)
+            {
+                // The peer has gone before it was taken, or the process is out of descriptors.
+                await Task.Delay(AcceptPause, _clock, _closed.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    /// <summary>Null when the peer refuses, does not answer in time, or the relay is closed meanwhile.</summary>
+    public async Task<PeerSocket?> TryConnectAsync(TransportAddress peer)
+    {
+        var socket = NewSocket();
+        try
+        {
+            using var timeout = new CancellationTokenSource(ConnectTimeout, _clock);
+            using var end = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _closed.Token);
+            socket.Bind(Bound.ToIPEndPoint());
+            await socket.ConnectAsync(peer.ToIPEndPoint(), end.Token);
+            return new PeerSocket(socket, _server);
+        }
+        catch (Exception error) when (error is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            socket.Dispose();
+            return null;
+        }
+    }
+
+    /// <summary>Nothing: a TCP allocation relays no datagrams.</summary>
+    public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload)
+    {
+    }
+
+    /// <inheritdoc/>
+    public override void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload)
+    {
+    }
+
+    public override void Dispose()
+    {
+        if (_closed.IsCancellationRequested) return;
+
+        // Not here: the server's gate is held, and what waits for this must not come back through it.
+        _ = _closed.CancelAsync();
+        _listener.Dispose();
+        _onClosed();
+    }
+
+    // Listening and connecting at one address: each socket has to say beforehand that it shares.
+    private Socket NewSocket()
+    {
+        var socket = new Socket(Bound.ToIPEndPoint().AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        return socket;
+    }
+
+    // A socket that shares would also share with another program of the same user, and take half of its connections.
+    private static void RefuseTakenPort(IPEndPoint endpoint)
+    {
+        using var probe = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        probe.Bind(endpoint);
+    }
+}

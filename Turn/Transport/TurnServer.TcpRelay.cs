@@ -1,0 +1,87 @@
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Transport.TcpRelays;
+
+namespace WebRtcIms.Turn.Transport;
+
+/// <summary>What the engine wants done for TCP allocations (RFC 6062).</summary>
+internal sealed partial class TurnServer
+{
+    private TcpRelayTransport? _tcpRelays;
+
+    private TcpRelayTransport TcpRelays => _tcpRelays ??= new TcpRelayTransport(this, clock);
+
+    /// <summary>Takes a connection that a peer has made to a relay.</summary>
+    public void PeerConnected(Allocation allocation, in TransportAddress peer, PeerStream stream)
+    {
+        var message = ReplyBuffer;
+        Outcome outcome;
+        lock (_gate)
+        {
+            outcome = engine.HandlePeerConnection(allocation, peer, stream, Now, message);
+            CloseWhatEnded();
+        }
+
+        if (outcome.Kind == OutcomeKind.ToClient) allocation.Client.Send(message[..outcome.Length]);
+        else metrics.CountDrops(outcome.DropReason, 1);
+    }
+
+    /// <summary>A data connection has ended on either side.</summary>
+    public void PeerConnectionClosed(PeerConnection connection)
+    {
+        lock (_gate)
+        {
+            engine.PeerConnectionClosed(connection);
+            CloseWhatEnded();
+        }
+    }
+
+    public void CountToPeer(PeerConnection connection, int octets)
+    {
+        lock (_gate)
+        {
+            _toPeers.Count(octets);
+            connection.Allocation.Totals.BytesToPeers += octets;
+        }
+    }
+
+    public void CountToClient(PeerConnection connection, int octets)
+    {
+        lock (_gate)
+        {
+            _toClients.Count(octets);
+            connection.Allocation.Totals.BytesToClient += octets;
+        }
+    }
+
+    private async Task ConnectAsync(PeerConnection connection)
+    {
+        PeerSocket? stream = null;
+        try
+        {
+            var relay = (TcpRelay)connection.Allocation.RelayFor(connection.Peer.Address.Family)!;
+            stream = await relay.TryConnectAsync(connection.Peer).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            Failed(error);
+        }
+
+        Complete(connection, stream);
+    }
+
+    private void Complete(PeerConnection connection, PeerSocket? stream)
+    {
+        var reply = ReplyBuffer;
+        Outcome outcome;
+        lock (_gate)
+        {
+            outcome = engine.CompleteConnect(connection, stream, Now, reply);
+            CloseWhatEnded();
+        }
+
+        if (outcome.Kind != OutcomeKind.Reply) return;
+        connection.Allocation.Client.Send(reply[..outcome.Length]);
+        metrics.CountRequest(outcome.Method, outcome.Error);
+    }
+}

@@ -1,0 +1,227 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Tests.Engine;
+
+namespace WebRtcIms.Turn.Tests.Running;
+
+/// <summary>TCP allocations of the running server, with real peers (RFC 6062).</summary>
+public sealed class TcpRelayTests : IAsyncLifetime
+{
+    private readonly TcpListener _peers = new(IPAddress.Loopback, 0);
+    private TurnServerProcess? _server;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private IPEndPoint PeerAddress => (IPEndPoint)_peers.LocalEndpoint;
+
+    // Two workers: a data connection may reach another one than the control connection did.
+    public async ValueTask InitializeAsync()
+    {
+        _peers.Start();
+        _server = await TurnServerProcess.StartAsync([.. StreamClient.Settings, ("Turn__TcpRelays", "true"), ("Turn__Workers", "2")]);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _peers.Dispose();
+        if (_server is not null) await _server.DisposeAsync();
+    }
+
+    [Fact]
+    [Requirement("RFC6062-5.2")]
+    [Requirement("RFC6062-5.4")]
+    [Requirement("TURN-C3")]
+    [Requirement("TURN-C6")]
+    public async Task OctetsGoBothWays_ThoseThatCameBeforeTheBindToo()
+    {
+        var (control, _) = await AllocateAsync();
+        using var owner = control;
+        for (var i = 0; i < 6; i++)
+        {
+            var connect = control.RequestAsync(StunMethod.Connect, To(PeerAddress));
+            using var peer = await _peers.AcceptTcpClientAsync(Cancel);
+            await peer.GetStream().WriteAsync("before the bind"u8.ToArray(), Cancel);
+            using var data = await ConnectAsync();
+            var bind = await data.BuildAsync(StunMethod.ConnectionBind, Of(await connect));
+            await data.Stream.WriteAsync((byte[])[.. bind, .. "right behind it"u8], Cancel);
+
+            Assert.True((await data.ReadAsync()).IsSuccess);
+            Assert.Equal("before the bind"u8.ToArray(), await ReadAsync(data.Stream, 15));
+            Assert.Equal("right behind it"u8.ToArray(), await ReadAsync(peer.GetStream(), 15));
+
+            // No octet has a meaning any more, not even those of a STUN message.
+            await data.Stream.WriteAsync(bind, Cancel);
+            Assert.Equal(bind, await ReadAsync(peer.GetStream(), bind.Length));
+            peer.Close();
+            await AssertEndsAsync(data.Stream);
+        }
+    }
+
+    [Fact]
+    [Requirement("RFC6062-5.3")]
+    [Requirement("TURN-C5")]
+    public async Task PeerThatConnects_IsAnnouncedUnderAPermission_AndClosedWithoutOne()
+    {
+        var (control, relay) = await AllocateAsync();
+        using var owner = control;
+        using var stranger = new TcpClient();
+        await stranger.ConnectAsync(relay, Cancel);
+        await AssertEndsAsync(stranger.GetStream());
+
+        Assert.True((await control.RequestAsync(StunMethod.CreatePermission, To(PeerAddress))).IsSuccess);
+        using var peer = new TcpClient(AddressFamily.InterNetwork);
+        await peer.ConnectAsync(relay, Cancel);
+        var attempt = await control.ReadAsync();
+        Assert.Equal(StunMethod.ConnectionAttempt, attempt.Message.Method);
+        Assert.Equal(peer.Client.LocalEndPoint, attempt.Address(StunAttributeType.XorPeerAddress).ToIPEndPoint());
+
+        using var data = await ConnectAsync();
+        Assert.True((await data.RequestAsync(StunMethod.ConnectionBind, Of(attempt))).IsSuccess);
+        await peer.GetStream().WriteAsync("hello"u8.ToArray(), Cancel);
+        Assert.Equal("hello"u8.ToArray(), await ReadAsync(data.Stream, 5));
+    }
+
+    [Fact]
+    [Requirement("RFC6062-5.2")]
+    [Requirement("TURN-C3")]
+    public async Task PeerThatRefuses_Is447()
+    {
+        var (control, _) = await AllocateAsync();
+        using var owner = control;
+        var answer = await control.RequestAsync(StunMethod.Connect, To(new IPEndPoint(IPAddress.Loopback, FreePorts.Tcp())));
+
+        Assert.Equal(StunError.ConnectionTimeoutOrFailure, answer.Error);
+    }
+
+    [Fact]
+    [Requirement("RFC6062-5.5")]
+    [Requirement("TURN-C7")]
+    public async Task ClientsEnd_IsPassedOn_AndThePeerMayStillAnswer()
+    {
+        var (control, _) = await AllocateAsync();
+        using var owner = control;
+        var (data, peer) = await OpenAsync(control);
+        using var theirs = peer;
+        using (data)
+        {
+            var stream = data.Stream;
+            await stream.WriteAsync("last words"u8.ToArray(), Cancel);
+            stream.Socket.Shutdown(SocketShutdown.Send);
+            Assert.Equal("last words"u8.ToArray(), await ReadAsync(peer.GetStream(), 10));
+            await AssertEndsAsync(peer.GetStream());
+            await peer.GetStream().WriteAsync("an answer"u8.ToArray(), Cancel);
+            Assert.Equal("an answer"u8.ToArray(), await ReadAsync(stream, 9));
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Requirement("RFC6062-5.5")]
+    [Requirement("TURN-C7")]
+    public async Task AllocationsEnd_ClosesBothSidesOfADataConnection(bool byRefresh)
+    {
+        var (control, relay) = await AllocateAsync();
+        using var owner = control;
+        var (data, peer) = await OpenAsync(control);
+        using var ours = data;
+        using var theirs = peer;
+
+        if (byRefresh) await control.RequestAsync(StunMethod.Refresh, (ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.Lifetime, 0));
+        else control.Dispose();
+        await AssertEndsAsync(data.Stream);
+        await AssertEndsAsync(peer.GetStream());
+        using var late = new TcpClient();
+        await Assert.ThrowsAsync<SocketException>(async () => await late.ConnectAsync(relay, Cancel));
+    }
+
+    [Fact]
+    [Requirement("RFC6062-5.2")]
+    [Requirement("TURN-C6")]
+    public async Task ClientThatDoesNotRead_StopsThePeer_AndNothingIsLost()
+    {
+        const int Total = 64 << 20;
+        var (control, _) = await AllocateAsync();
+        using var owner = control;
+        var (data, peer) = await OpenAsync(control);
+        using var ours = data;
+        using var theirs = peer;
+        var sent = RandomNumberGenerator.GetBytes(1 << 16);
+        var written = 0;
+        var writing = Task.Run(
+            async () =>
+            {
+                for (; written < Total; written += sent.Length) await peer.GetStream().WriteAsync(sent, Cancel);
+            },
+            Cancel);
+
+        // It stops once the buffers of the system are full, long before all is written.
+        for (var before = -1; before != Volatile.Read(ref written) || before == 0;)
+        {
+            before = Volatile.Read(ref written);
+            await Task.Delay(500, Cancel);
+        }
+
+        Assert.InRange(written, 1, Total - 1);
+        for (var read = 0; read < Total; read += sent.Length)
+        {
+            var part = await ReadAsync(data.Stream, sent.Length);
+            Assert.True(part.AsSpan().SequenceEqual(sent));
+        }
+
+        await writing;
+    }
+
+    private static Attributes To(IPEndPoint peer) =>
+        (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, TransportAddress.From(peer));
+
+    private static Attributes Of(Answer answer)
+    {
+        Assert.Equal(StunError.None, answer.Error);
+        var id = answer.Value(StunAttributeType.ConnectionId);
+        return (ref StunMessageWriter request) => request.Write(StunAttributeType.ConnectionId, id);
+    }
+
+    private static async Task<byte[]> ReadAsync(NetworkStream stream, int length)
+    {
+        var octets = new byte[length];
+        await stream.ReadExactlyAsync(octets, Cancel);
+        return octets;
+    }
+
+    private static async Task AssertEndsAsync(NetworkStream stream)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        limit.CancelAfter(TimeSpan.FromSeconds(20));
+        try
+        {
+            Assert.Equal(0, await stream.ReadAsync(new byte[1], limit.Token));
+        }
+        catch (IOException)
+        {
+            // A reset is an end, too.
+        }
+    }
+
+    private async Task<StreamClient> ConnectAsync() => await StreamClient.ConnectAsync(_server!.Port);
+
+    private async Task<(StreamClient Control, IPEndPoint Relay)> AllocateAsync()
+    {
+        var control = await ConnectAsync();
+        var answer = await control.RequestAsync(StunMethod.Allocate, TcpAllocationTests.TcpTransport);
+        Assert.Equal(StunError.None, answer.Error);
+        return (control, answer.Address(StunAttributeType.XorRelayedAddress).ToIPEndPoint());
+    }
+
+    private async Task<(StreamClient Data, TcpClient Peer)> OpenAsync(StreamClient control)
+    {
+        var connect = control.RequestAsync(StunMethod.Connect, To(PeerAddress));
+        var peer = await _peers.AcceptTcpClientAsync(Cancel);
+        var data = await ConnectAsync();
+        Assert.True((await data.RequestAsync(StunMethod.ConnectionBind, Of(await connect))).IsSuccess);
+        return (data, peer);
+    }
+}

@@ -1,0 +1,66 @@
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Tests.Engine;
+
+namespace WebRtcIms.Turn.Tests.Transport;
+
+/// <summary>A client that begins a message and does not end it.</summary>
+public sealed class FrameTimeTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    [Requirement("ABUSE-23")]
+    public async Task MessageThatStalls_IsGivenUpAfterThirtySeconds()
+    {
+        await using var bench = new StreamBench();
+        var serving = bench.ServeAsync();
+        await bench.Client.Output.WriteAsync(TestClient.Plain(StunMethod.Binding).AsMemory(0, 19), Cancel);
+        bench.Clock.Advance(TimeSpan.FromSeconds(29.9));
+        Assert.False(serving.IsCompleted);
+
+        bench.Clock.Advance(TimeSpan.FromSeconds(0.2));
+        await serving.WaitAsync(Patience, Cancel);
+    }
+
+    [Fact]
+    [Requirement("ABUSE-23")]
+    public async Task MessageThatDrips_IsGivenUpAfterThirtySeconds_HoweverOftenAnOctetComes()
+    {
+        await using var bench = new StreamBench();
+        var serving = bench.ServeAsync();
+        var request = TestClient.Plain(StunMethod.Binding);
+        for (var i = 0; i < 6; i++)
+        {
+            await bench.Client.Output.WriteAsync(request.AsMemory(i, 1), Cancel);
+            bench.Clock.Advance(TimeSpan.FromSeconds(5.1));
+        }
+
+        await serving.WaitAsync(Patience, Cancel);
+    }
+
+    [Fact]
+    public async Task ClientThatSaysNothing_OrEndsEachMessageInTime_IsKept()
+    {
+        await using var bench = new StreamBench();
+        var serving = bench.ServeAsync();
+        bench.Clock.Advance(TimeSpan.FromMinutes(5));
+        for (var i = 0; i < 4; i++)
+        {
+            // The end of one message and the beginning of the next.
+            var request = TestClient.Plain(StunMethod.Binding);
+            await bench.Client.Output.WriteAsync(request.AsMemory(0, 10), Cancel);
+            bench.Clock.Advance(TimeSpan.FromSeconds(20));
+            await bench.Client.Output.WriteAsync(request.AsMemory(10), Cancel);
+            var answer = await bench.Client.Input.ReadAsync(Cancel);
+            Assert.Equal(request[8..20], answer.Buffer.FirstSpan[8..20].ToArray());
+            bench.Client.Input.AdvanceTo(answer.Buffer.End);
+        }
+
+        Assert.False(serving.IsCompleted);
+        await bench.Client.Output.CompleteAsync();
+        await serving.WaitAsync(Patience, Cancel);
+    }
+}
