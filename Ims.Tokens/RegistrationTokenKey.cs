@@ -9,7 +9,7 @@ namespace WebRtcIms.Ims.Tokens;
 /// <summary>
 /// A key shared by the WAF and the eP-CSCF, and the encrypted JWT made with it: JWE compact serialisation (RFC 7516 §3.1)
 /// with direct encryption and AES-256-GCM (RFC 7518 §4.5, §5.3). RFC 8898 §5 asks for encrypted tokens; GCM authenticates
-/// them as well, so that nobody without the key can make one.
+/// them as well, so that nobody without the key can make one. Safe for use by several threads.
 /// </summary>
 /// <remarks>Written over <see cref="AesGcm"/>: Microsoft.IdentityModel does not encrypt with A256GCM, and decrypts it on Windows only.</remarks>
 public sealed class RegistrationTokenKey : IDisposable
@@ -19,6 +19,8 @@ public sealed class RegistrationTokenKey : IDisposable
     private const int NonceLength = 12;
     private const int TagLength = 16;
 
+    // AesGcm works in a context of its own: two threads at once would get each other's nonce.
+    private readonly Lock _gate = new();
     private readonly AesGcm _cipher;
     private readonly string _header;
 
@@ -52,7 +54,7 @@ public sealed class RegistrationTokenKey : IDisposable
         var nonce = RandomNumberGenerator.GetBytes(NonceLength);
         var ciphertext = new byte[plaintext.Length];
         var tag = new byte[TagLength];
-        _cipher.Encrypt(nonce, plaintext, ciphertext, tag, Encoding.ASCII.GetBytes(_header));
+        lock (_gate) _cipher.Encrypt(nonce, plaintext, ciphertext, tag, Encoding.ASCII.GetBytes(_header));
         return $"{_header}..{Base64Url.EncodeToString(nonce)}.{Base64Url.EncodeToString(ciphertext)}.{Base64Url.EncodeToString(tag)}";
     }
 
@@ -66,7 +68,7 @@ public sealed class RegistrationTokenKey : IDisposable
         var plaintext = new byte[jwe.Ciphertext.Length];
         try
         {
-            _cipher.Decrypt(jwe.Nonce, jwe.Ciphertext, jwe.Tag, plaintext, Encoding.ASCII.GetBytes(jwe.EncodedHeader));
+            lock (_gate) _cipher.Decrypt(jwe.Nonce, jwe.Ciphertext, jwe.Tag, plaintext, Encoding.ASCII.GetBytes(jwe.EncodedHeader));
             token = JsonSerializer.Deserialize<RegistrationToken>(plaintext);
         }
         catch (AuthenticationTagMismatchException)

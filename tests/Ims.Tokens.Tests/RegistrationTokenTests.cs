@@ -38,6 +38,14 @@ public sealed class RegistrationTokenTests : IDisposable
     }
 
     [Fact]
+    public void ManyThreadsAtOnce_MakeAndReadTokens_WithoutHarmToEachOther()
+    {
+        var token = Token();
+        Parallel.For(0, 4000, new ParallelOptions { MaxDegreeOfParallelism = 8 }, _ =>
+            Assert.Equal(RegistrationTokenStatus.Valid, _validator.Validate(_key.Encrypt(token), out RegistrationToken? _)));
+    }
+
+    [Fact]
     [Requirement("RFC8898-5")]
     public void WhatTravels_ShowsNothingOfTheUser()
     {
