@@ -1,0 +1,88 @@
+using System.Diagnostics;
+
+namespace WebRtcIms.Sip.Load;
+
+/// <summary>What one operation cost the server, and how many there were in a second.</summary>
+/// <param name="PerSecond">With generator and server on the same cores.</param>
+/// <param name="CpuMicroseconds">Of the server, for each.</param>
+/// <param name="MedianMilliseconds">How long one took.</param>
+internal sealed record LoadResult(double PerSecond, double CpuMicroseconds, double MedianMilliseconds);
+
+/// <param name="Connect">Connection, upgrade and first registration.</param>
+/// <param name="KilobytesPerWic">Memory of the server for each registered WIC that is connected and silent.</param>
+/// <param name="Register">Registration again over the same connection.</param>
+/// <param name="Call">INVITE, 180, 200, ACK, BYE, 200.</param>
+internal sealed record LoadResults(LoadResult Connect, double KilobytesPerWic, LoadResult Register, LoadResult Call);
+
+/// <summary>One server under load: pages connect and register, register again, and call each other.</summary>
+internal static class LoadRun
+{
+    private const int WarmUp = 200;
+
+    public static async Task<LoadResults> RunAsync(SipServerProcess server, LoadOptions options)
+    {
+        List<LoadWic> wics = [.. Enumerable.Range(1, WarmUp + options.Wics).Select(number => new LoadWic(server, number))];
+        try
+        {
+            // What is measured has been done some times before, as in a server that runs.
+            await MeasureAsync(server, wics[..WarmUp], options.AtOnce, ConnectAsync);
+            for (var i = 0; i < 3; i++) await RegisterAllAsync(server, wics[..WarmUp], options);
+            for (var i = 0; i < 10; i++) await CallAllAsync(server, wics[..WarmUp], options);
+
+            await Task.Delay(1000);
+            var before = server.Kilobytes;
+            var connect = await MeasureAsync(server, wics[WarmUp..], options.AtOnce, ConnectAsync);
+            await Task.Delay(1000);
+            var kilobytes = (server.Kilobytes - before) / (double)options.Wics;
+
+            await RegisterAllAsync(server, wics, options);
+            var register = await RegisterAllAsync(server, wics, options, options.Rounds);
+            await CallAllAsync(server, wics, options);
+            var call = await CallAllAsync(server, wics, options, options.Rounds);
+            return new(connect, kilobytes, register, call);
+        }
+        finally
+        {
+            foreach (var wic in wics) wic.Dispose();
+        }
+    }
+
+    private static async Task<TimeSpan> ConnectAsync(LoadWic wic)
+    {
+        var start = Stopwatch.GetTimestamp();
+        await wic.ConnectAsync();
+        await wic.RegisterAsync();
+        return Stopwatch.GetElapsedTime(start);
+    }
+
+    private static Task<LoadResult> RegisterAllAsync(SipServerProcess server, List<LoadWic> wics, LoadOptions options, int rounds = 1) =>
+        MeasureAsync(server, [.. Enumerable.Repeat(wics, rounds).SelectMany(all => all)], options.AtOnce, async wic =>
+        {
+            var start = Stopwatch.GetTimestamp();
+            await wic.RegisterAsync();
+            return Stopwatch.GetElapsedTime(start);
+        });
+
+    // The first half calls the second.
+    private static Task<LoadResult> CallAllAsync(SipServerProcess server, List<LoadWic> wics, LoadOptions options, int rounds = 1)
+    {
+        var pairs = Enumerable.Range(0, wics.Count / 2).Select(i => (Caller: wics[i], Callee: wics[i + (wics.Count / 2)])).ToList();
+        return MeasureAsync(
+            server, [.. Enumerable.Repeat(pairs, rounds).SelectMany(all => all)], options.AtOnce, pair => pair.Caller.CallAsync(pair.Callee));
+    }
+
+    /// <summary>Each operation once, so many at a time.</summary>
+    private static async Task<LoadResult> MeasureAsync<T>(SipServerProcess server, IReadOnlyList<T> all, int atOnce, Func<T, Task<TimeSpan>> operation)
+    {
+        var durations = new double[all.Count];
+        var next = -1;
+        var (cpu, start) = (server.CpuMicroseconds, Stopwatch.GetTimestamp());
+        await Task.WhenAll(Enumerable.Range(0, atOnce).Select(_ => Task.Run(async () =>
+        {
+            while (Interlocked.Increment(ref next) is var index && index < all.Count) durations[index] = (await operation(all[index])).TotalMilliseconds;
+        })));
+        var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        Array.Sort(durations);
+        return new(all.Count / seconds, (server.CpuMicroseconds - cpu) / all.Count, durations[durations.Length / 2]);
+    }
+}
