@@ -11,7 +11,7 @@ namespace WebRtcIms.Interop.Tests;
 public sealed class FloodTests
 {
     private const int Sources = 100_000;
-    private const int WarmUp = 10_000;
+    private const int WarmUp = 100_000;
     private const int BytesPerMegabyte = 1 << 20;
 
     // An Allocate with REQUESTED-TRANSPORT and nothing else.
@@ -32,7 +32,7 @@ public sealed class FloodTests
         await here.CreatePermissionAsync(there.RelayedAddress.Address, Cancel);
         await there.CreatePermissionAsync(here.RelayedAddress.Address, Cancel);
 
-        // What is compiled and buffered with the first requests is no stranger's.
+        // What is compiled and buffered under the first flood is no stranger's: the second finds it there.
         await ServeDuringAsync(Task.Run(() => Flood(server.Port, first: 0, WarmUp), Cancel), server, here, there);
         var before = ResidentBytes(server.Id);
         var served = await ServeDuringAsync(Task.Run(() => Flood(server.Port, WarmUp, Sources), Cancel), server, here, there);
