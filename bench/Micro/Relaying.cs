@@ -45,6 +45,7 @@ public class Relaying
             new RequestAuthenticator(authentication, new AccessTokenKeyRing([]), nonces),
             new PeerPolicy([AddressRange.Parse("203.0.113.0/24")], [], new HashSet<TransportAddress>()),
             new PortReservations(),
+            new UnboundConnections(),
             random);
         for (var i = 0; i < Allocations; i++) _allocations.Add(Allocate(nonces, Flow(i)));
 

@@ -62,6 +62,7 @@ internal sealed class EngineWorld
             new RequestAuthenticator(ClientCredential.Settings, ClientCredential.Keys, _nonces),
             Policy,
             _reservations,
+            new UnboundConnections(),
             _random);
     }
 
