@@ -235,7 +235,12 @@ public sealed class ClientAuthenticationTests
         var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
         var signed = Part(new { alg = algorithm, typ = "JWT" }) + "." + Part(new
         {
-            iss = WafApp.Client, sub = WafApp.Client, aud = "http://localhost/oauth2/token", jti = "one-time", iat = now, exp = now + 60,
+            iss = WafApp.Client,
+            sub = WafApp.Client,
+            aud = "http://localhost/oauth2/token",
+            jti = "one-time",
+            iat = now,
+            exp = now + 60,
         });
         var signature = algorithm == "none" ? [] : HMACSHA256.HashData(Encoding.UTF8.GetBytes(WafApp.ClientSecret), Encoding.ASCII.GetBytes(signed));
         return $"{signed}.{Base64Url.EncodeToString(signature)}";
