@@ -86,6 +86,8 @@ window.peer = {
   },
 
   async hold(isHeld) {
+    // Until the ACK of the other side's re-INVITE has come, SIP.js refuses to send its own (RFC 3261 §14.1).
+    await until(() => !session.dialog.reinviteUserAgentServer, 'acknowledged');
     await session.invite({ sessionDescriptionHandlerOptions: { hold: isHeld } });
     await until(() => connection().signalingState === 'stable' && connection().getTransceivers()[0].currentDirection === (isHeld ? 'sendonly' : 'sendrecv'), isHeld ? 'held' : 'resumed');
   },
