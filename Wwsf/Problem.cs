@@ -62,6 +62,13 @@ internal sealed record Problem(int Status, string Code, string Title, string Det
     public static Problem PasskeyNeedsUser { get; } = new(403, "passkey_needs_user",
         "Guests have no passkey", "Log in with a user name and password first; then you can add a passkey.");
 
+    /// <summary>Whoever could no longer log in at the provider could still do so with the passkey.</summary>
+    public static Problem PasskeyOfProvider { get; } = new(403, "passkey_of_provider",
+        "Your passkey belongs elsewhere", "You log in at another service. Add the passkey there; it then counts here, too.");
+
+    public static Problem ExternalUnavailable { get; } = new(503, "external_unavailable",
+        "The log-in service does not answer", "The service that you log in at cannot be reached. Try again in a minute, or log in another way.", SoonAgain);
+
     public static Problem RateLimited(TimeSpan retryAfter) => new(429, "rate_limited",
         "Too many tries", "You have asked very often in a short time. Wait a moment, then try again.", retryAfter);
 

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Connections;
 using WebRtcIms.Wwsf;
+using WebRtcIms.Wwsf.External;
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Passkeys;
 using WebRtcIms.Wwsf.Session;
@@ -18,6 +19,7 @@ try
     builder.AddUsers(settings);
     builder.AddSessions(settings);
     builder.AddPasskeys();
+    builder.AddExternalLogin(settings);
     builder.AddIms();
     builder.AddWafClient();
 
@@ -29,6 +31,7 @@ try
     app.MapDefaultEndpoints();
     app.MapSession();
     app.MapPasskeys();
+    app.MapExternalLogin();
     app.MapImsToken();
     app.MapTurnToken();
     await app.RunAsync();

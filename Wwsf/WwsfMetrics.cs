@@ -39,7 +39,7 @@ internal sealed class WwsfMetrics
         var meter = factory.Create("WebRtcIms.Wwsf");
         _turnTokens = meter.CreateCounter<long>("wwsf.turn_tokens", description: "Requests for a TURN token, by outcome");
         _imsTokens = meter.CreateCounter<long>("wwsf.ims_tokens", description: "Requests for a registration token, by outcome");
-        _sessions = meter.CreateCounter<long>("wwsf.sessions", description: "Sessions asked for, by kind (user, anonymous) and outcome");
+        _sessions = meter.CreateCounter<long>("wwsf.sessions", description: "Sessions asked for, by kind (user, passkey, external, anonymous) and outcome");
     }
 
     public void CountTurnToken(string outcome) => _turnTokens.Add(1, new KeyValuePair<string, object?>("outcome", outcome));

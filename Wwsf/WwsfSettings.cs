@@ -34,6 +34,9 @@ internal sealed partial class WwsfSettings
 
     public required LimitSettings Limits { get; init; }
 
+    /// <summary>A provider that users may log in at; null where there is none.</summary>
+    public required OpenIdConnectSettings? OpenIdConnect { get; init; }
+
     /// <summary>From where X-Forwarded-For and X-Forwarded-Proto are believed, besides this machine.</summary>
     public required IReadOnlyList<IPNetwork> KnownProxies { get; init; }
 
@@ -57,6 +60,7 @@ internal sealed partial class WwsfSettings
                 reader.Number("Wwsf:Limits:AnonymousSessionsPerMinute", 120),
                 reader.Number("Wwsf:Limits:TurnTokensPerMinute", 60),
                 reader.Number("Wwsf:Limits:ImsTokensPerMinute", 60)),
+            OpenIdConnect = ReadOpenIdConnect(reader),
             KnownProxies = ReadKnownProxies(reader),
             Store = ReadStore(reader, configuration.GetConnectionString("wwsf") ?? "Data Source=.data/wwsf.db", environment),
         };
@@ -97,6 +101,27 @@ internal sealed partial class WwsfSettings
             reader.Text("Wwsf:Pool:DisplayName", "Guest"),
             reader.Duration("Wwsf:Pool:Lease", TimeSpan.FromMinutes(15), TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
             reader.Duration("Wwsf:Pool:Quarantine", TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)));
+    }
+
+    private static OpenIdConnectSettings? ReadOpenIdConnect(SettingsReader reader)
+    {
+        const string section = "Wwsf:OpenIdConnect:";
+        if (!reader.Has("Wwsf:OpenIdConnect")) return null;
+
+        var authority = reader.Text(section + "Authority");
+        // Whoever is in between could log in as anybody.
+        if (authority.Length > 0 && !(Uri.TryCreate(authority, UriKind.Absolute, out var address) && (address.Scheme == "https" || (address.Scheme == "http" && address.IsLoopback))))
+            reader.Problem(section + "Authority", $"'{authority}' is no https address such as https://login.example.com");
+        return new OpenIdConnectSettings(
+            authority,
+            reader.Text(section + "ClientId"),
+            new(reader.Text(section + "ClientSecret")),
+            reader.Text(section + "DisplayName", "your organisation"),
+            reader.List(section + "Scopes") is { Count: > 0 } scopes ? scopes : ["profile"],
+            reader.Text(section + "UserClaim", "preferred_username"),
+            reader.Optional(section + "ImpuClaim"),
+            reader.Text(section + "ImpiClaim", "impi"),
+            reader.Text(section + "DisplayNameClaim", "name"));
     }
 
     private static void CheckRedis(SettingsReader reader, string? connectionString)
@@ -156,6 +181,17 @@ internal sealed record PoolSettings(string Name, int Size, int PerAddress, strin
     public const int MaxSize = 10_000;
 }
 
+/// <summary>
+/// An OpenID Connect provider, and which of its claims say who somebody is: a name for the account here and, with an
+/// <paramref name="ImpuClaim"/>, the identities of the IMS subscription.
+/// </summary>
+internal sealed record OpenIdConnectSettings(
+    string Authority, string ClientId, Redacted<string> ClientSecret, string DisplayName, IReadOnlyList<string> Scopes,
+    string UserClaim, string? ImpuClaim, string ImpiClaim, string DisplayNameClaim)
+{
+    public IEnumerable<string> Claims => new[] { UserClaim, ImpuClaim, ImpiClaim, DisplayNameClaim }.OfType<string>().Distinct();
+}
+
 /// <summary>The database file, and its directory: the keys that protect the cookies lie there, too.</summary>
 internal sealed record StoreSettings(string ConnectionString, string Directory)
 {
@@ -195,6 +231,10 @@ internal sealed class SettingsReader(IConfiguration configuration)
         if (string.IsNullOrWhiteSpace(text)) Problem(key, "is missing");
         return text;
     }
+
+    public bool Has(string section) => configuration.GetSection(section).GetChildren().Any();
+
+    public string? Optional(string key) => string.IsNullOrWhiteSpace(configuration[key]) ? null : configuration[key];
 
     public List<string> List(string key) => [.. configuration.GetSection(key).GetChildren().Select(child => child.Value).OfType<string>()];
 

@@ -41,6 +41,7 @@ internal static class PasskeyEndpoints
     private static async Task<IResult> AskForNewAsync(HttpContext context, IPasskeyHandler<User> passkeys, UserManager<User> users, PasskeyState state)
     {
         if (await UserOfAsync(context, users) is not { } user) return Problem.PasskeyNeedsUser;
+        if ((await users.GetLoginsAsync(user)).Count > 0) return Problem.PasskeyOfProvider;
         if ((await users.GetPasskeysAsync(user)).Count >= MaxPasskeys) return Problem.TooManyPasskeys;
         var name = user.UserName!;
         var displayName = Subscription.Of(await users.GetClaimsAsync(user))?.DisplayName;

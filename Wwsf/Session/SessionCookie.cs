@@ -59,7 +59,13 @@ internal static class SessionCookie
     {
         var current = await context.AuthenticateAsync(Scheme);
         if (!current.Succeeded || WebSession.From(current.Principal) is not { } session) return;
-        await context.RequestServices.GetRequiredService<EndedSessions>().AddAsync(session.Sid, current.Properties.ExpiresUtc);
+        await context.RevokeSessionAsync(session, current.Properties.ExpiresUtc);
+    }
+
+    /// <summary>Ends a session that need not be the one of this request.</summary>
+    public static async Task RevokeSessionAsync(this HttpContext context, WebSession session, DateTimeOffset? expires)
+    {
+        await context.RequestServices.GetRequiredService<EndedSessions>().AddAsync(session.Sid, expires);
         await context.RequestServices.GetRequiredService<ImsIdentities>().ReleaseAsync(session, context.GuestCaller());
     }
 

@@ -15,8 +15,9 @@ internal sealed record LoginRequest(string? UserName, string? Password)
 /// Who the page is: answer of every request to <c>/api/session</c>. Nulls where nobody is there; <paramref name="User"/> is
 /// null for a guest, too. <paramref name="AntiforgeryToken"/> goes into the header <c>X-XSRF-TOKEN</c> of every POST and DELETE
 /// until the next such answer. <paramref name="Impu"/> is the public user identity in the IMS, once there is one.
+/// <paramref name="ExternalLogin"/> is the name of the provider behind <c>/api/session/external</c>, where there is one.
 /// </summary>
-internal sealed record SessionAnswer(string? User, bool? Anonymous, string? Impu, bool Registered, string? AntiforgeryToken)
+internal sealed record SessionAnswer(string? User, bool? Anonymous, string? Impu, bool Registered, string? AntiforgeryToken, string? ExternalLogin)
 {
     public override string ToString() => nameof(SessionAnswer);
 }
@@ -81,9 +82,10 @@ internal static class SessionEndpoints
     public static async Task<Ok<SessionAnswer>> AnswerAsync(HttpContext context, IAntiforgery antiforgery, ImsIdentities identities)
     {
         var token = antiforgery.GetAndStoreTokens(context).RequestToken;
-        if (WebSession.From(context.User) is not { } session) return TypedResults.Ok(new SessionAnswer(null, null, null, Registered: false, token));
+        var external = context.RequestServices.GetRequiredService<WwsfSettings>().OpenIdConnect?.DisplayName;
+        if (WebSession.From(context.User) is not { } session) return TypedResults.Ok(new SessionAnswer(null, null, null, Registered: false, token, external));
 
         var (impu, registered) = await identities.FindAsync(session, context.RequestAborted);
-        return TypedResults.Ok(new SessionAnswer(session.User, session.User is null, impu, registered, token));
+        return TypedResults.Ok(new SessionAnswer(session.User, session.User is null, impu, registered, token, external));
     }
 }

@@ -11,13 +11,15 @@ internal static class Subscription
 {
     private const string Impi = "impi";
     private const string Impu = "impu";
-    private const string DisplayName = "display_name";
+    public const string DisplayName = "display_name";
 
     public static ImsIdentity? Of(IEnumerable<Claim> claims)
     {
-        var values = claims.Where(claim => claim.Type is Impi or Impu or DisplayName).GroupBy(claim => claim.Type).ToDictionary(group => group.Key, group => group.First().Value);
+        var values = claims.Where(IsPartOf).GroupBy(claim => claim.Type).ToDictionary(group => group.Key, group => group.First().Value);
         return values.TryGetValue(Impi, out var impi) && values.TryGetValue(Impu, out var impu) ? new(impi, impu, values.GetValueOrDefault(DisplayName, "")) : null;
     }
+
+    public static bool IsPartOf(Claim claim) => claim.Type is Impi or Impu or DisplayName;
 
     public static IEnumerable<Claim> ToClaims(this ImsIdentity identity) =>
         [new(Impi, identity.Impi), new(Impu, identity.Impu), new(DisplayName, identity.DisplayName)];

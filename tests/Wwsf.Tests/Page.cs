@@ -50,7 +50,7 @@ internal sealed class Page(HttpClient http)
     }
 }
 
-/// <summary>An answer of the WWSF, read to its end.</summary>
+/// <summary>An answer of the WWSF, read to its end; a redirect has no JSON.</summary>
 internal sealed record Answer(HttpStatusCode Status, JsonElement Json, IReadOnlyDictionary<string, string> Headers, IReadOnlyList<string> SetCookies)
 {
     public string? Code => Text("code");
@@ -63,6 +63,6 @@ internal sealed record Answer(HttpStatusCode Status, JsonElement Json, IReadOnly
         var headers = response.Headers.Concat(response.Content.Headers).Where(header => header.Key != "Set-Cookie")
             .ToDictionary(header => header.Key, header => string.Join(", ", header.Value));
         var cookies = response.Headers.TryGetValues("Set-Cookie", out var values) ? values.ToList() : [];
-        return new(response.StatusCode, JsonDocument.Parse(body).RootElement, headers, cookies);
+        return new(response.StatusCode, body.Length > 0 ? JsonDocument.Parse(body).RootElement : JsonDocument.Parse("{}").RootElement, headers, cookies);
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Web;
 
 namespace WebRtcIms.Wwsf.Tests;
 
@@ -43,6 +44,29 @@ public sealed class SecrecyTests
             "alice", "bob", "mallory", "not-her-password", "not-his-password", "alice-calls-bob", userCookie, token, ScriptedWaf.AccessToken,
             ScriptedWaf.AccessToken[..40], ScriptedWaf.Key, ScriptedWaf.RegistrationToken, ScriptedWaf.RegistrationToken[..40], WwsfApp.ClientSecret, Uri.EscapeDataString(WwsfApp.ClientSecret), waf.Requests[0].Authorization,
         ];
+        foreach (var secret in secrets)
+            Assert.DoesNotContain(written, text => text.Contains(secret, StringComparison.OrdinalIgnoreCase));
+    }
+
+    /// <summary>With logs as fine as they get, ASP.NET Core logs addresses whole, and so the code that has been used already.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task LogInAtAProvider_LeavesNoSecretAndNoUserName(bool withAllLogs)
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = new WwsfApp().With("Wwsf:OpenIdConnect:Authority", provider.Address)
+            .With("Wwsf:OpenIdConnect:ClientId", OpenIdProvider.ClientId).With("Wwsf:OpenIdConnect:ClientSecret", OpenIdProvider.ClientSecret);
+        if (withAllLogs) app.WithAllLogs();
+        var browser = await Browser.OpenAsync(app);
+        var callback = await Browser.LetProviderAnswerAsync(await browser.AskAsync());
+        await browser.ReturnAsync(callback);
+        Assert.Equal("carol", (await browser.Page.LoadAsync()).Text("user"));
+
+        List<string> written = [.. app.Logs.Records];
+        lock (app.Spans) written.AddRange(app.Spans.Where(span => span.Source.Name == "WebRtcIms.Wwsf").Select(Describe));
+        List<string> secrets = ["carol", OpenIdProvider.ClientSecret];
+        if (!withAllLogs) secrets.Add(HttpUtility.ParseQueryString(callback[callback.IndexOf('?', StringComparison.Ordinal)..])["code"]!);
         foreach (var secret in secrets)
             Assert.DoesNotContain(written, text => text.Contains(secret, StringComparison.OrdinalIgnoreCase));
     }

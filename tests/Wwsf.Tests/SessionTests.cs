@@ -14,7 +14,7 @@ public sealed class SessionTests
         var answer = await (await app.OpenPageAsync()).LoadAsync();
 
         Assert.Equal(HttpStatusCode.OK, answer.Status);
-        Assert.Equal(["user", "anonymous", "impu", "registered", "antiforgery_token"], answer.Json.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(["user", "anonymous", "impu", "registered", "antiforgery_token", "external_login"], answer.Json.EnumerateObject().Select(member => member.Name));
         Assert.Equal(JsonValueKind.Null, answer.Json.GetProperty("user").ValueKind);
         Assert.Equal(JsonValueKind.Null, answer.Json.GetProperty("anonymous").ValueKind);
         Assert.Equal(JsonValueKind.Null, answer.Json.GetProperty("impu").ValueKind);

@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -68,7 +69,9 @@ public sealed class SettingsTests
             Assert.StartsWith("ConnectionStrings:wwsf", Assert.Throws<SettingsException>(store.CreateKeyDirectory).Message);
 
             await File.WriteAllTextAsync(file, new string('x', 5000), TestContext.Current.CancellationToken);
+            // EF keeps the model that the first store of a process makes: it must be the one that the WWSF has.
             await using var services = new ServiceCollection().AddDbContext<WwsfStore>(options => options.UseSqlite($"Data Source={file}"))
+                .Configure<IdentityOptions>(identity => identity.Stores.SchemaVersion = IdentitySchemaVersions.Version3)
                 .BuildServiceProvider();
             var setup = new StoreSetup(services.GetRequiredService<IServiceScopeFactory>());
             var error = await Assert.ThrowsAsync<SettingsException>(() => setup.StartAsync(TestContext.Current.CancellationToken));
@@ -78,6 +81,22 @@ public sealed class SettingsTests
         {
             File.Delete(file);
         }
+    }
+
+    [Theory]
+    [InlineData("Authority", "http://login.example.com", "'http://login.example.com' is no https address")]
+    [InlineData("Authority", "login.example.com", "'login.example.com' is no https address")]
+    [InlineData("Authority", "", "is missing")]
+    [InlineData("ClientId", "", "is missing")]
+    [InlineData("ClientSecret", "", "is missing")]
+    [InlineData("UserClaim", " ", "is missing")]
+    public void OpenIdConnect_IsCompleteAndSafeOrNotThere(string field, string value, string problem)
+    {
+        var complete = new Dictionary<string, string> { ["Authority"] = "https://login.example.com", ["ClientId"] = "x", ["ClientSecret"] = "x", [field] = value };
+        var error = Assert.Throws<SettingsException>(() => Read(
+            "Development", [("Wwsf:Waf:ClientSecret", "x"), .. complete.Select(setting => ("Wwsf:OpenIdConnect:" + setting.Key, setting.Value))]));
+        Assert.Contains($"\n  Wwsf:OpenIdConnect:{field} {problem}", error.Message);
+        Assert.Null(Read("Development", ("Wwsf:Waf:ClientSecret", "x")).OpenIdConnect);
     }
 
     [Fact]

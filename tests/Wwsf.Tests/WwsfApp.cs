@@ -70,7 +70,7 @@ internal sealed class WwsfApp : WebApplicationFactory<Program>
     /// <summary>A browser that has loaded the page.</summary>
     public async Task<Page> OpenPageAsync(string origin = "http://localhost")
     {
-        var page = new Page(CreateClient(new() { BaseAddress = new Uri(origin), HandleCookies = false }));
+        var page = new Page(CreateClient(new() { BaseAddress = new Uri(origin), HandleCookies = false, AllowAutoRedirect = false }));
         await page.LoadAsync();
         return page;
     }

@@ -11,6 +11,8 @@ export interface Session {
   impu: string | null;
   registered?: boolean | null;
   antiforgery_token: string | null;
+  /** What the provider is called that users can log in at, where there is one. */
+  external_login?: string | null;
 }
 
 /** A token and how long each part of getting it took, in milliseconds. Server parts are absent when not reported. */
@@ -42,6 +44,11 @@ export class Api {
 
   async logIn(userName: string, password: string): Promise<Session> {
     return this.#take(await this.#change('POST', '/api/session/login', { user_name: userName, password }));
+  }
+
+  /** Where the browser goes to log in at the external provider. */
+  async externalLogin(): Promise<string> {
+    return (await json<{ location: string }>(await this.#change('POST', '/api/session/external'))).location;
   }
 
   /** What the authenticator is asked, as the browser's WebAuthn functions take it. */

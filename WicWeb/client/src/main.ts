@@ -8,7 +8,7 @@ import { Registration } from './ims/registration.ts';
 import { addPasskey, canUsePasskeys, logInWithPasskey } from './passkeys.ts';
 import { People } from './people.ts';
 import { Phone } from './phone.ts';
-import { problemOf } from './problem.ts';
+import { Problem, problemOf } from './problem.ts';
 import { duration } from './schedule.ts';
 import { checks as checkTexts, labels, online as onlineTexts, status, textOf } from './texts.ts';
 import { bindTheme } from './theme.ts';
@@ -51,6 +51,7 @@ async function loadSession(): Promise<void> {
   try {
     useSession(await api.session());
     alerts.clear();
+    tellExternalProblem();
   } catch (thrown) {
     alerts.show(problemOf(thrown), { retry: () => void loadSession() });
     setTimeout(() => { if (!session) void loadSession(); }, reloadSessionAfter);
@@ -109,6 +110,25 @@ async function signOut(): Promise<void> {
   }
 }
 
+/** Leaves the page for the external provider, which sends the browser back to it. */
+async function logInElsewhere(): Promise<void> {
+  setBusy(true);
+  try {
+    location.assign(await api.externalLogin());
+  } catch (thrown) {
+    setBusy(false);
+    alerts.show(problemOf(thrown), { retry: () => void logInElsewhere() });
+  }
+}
+
+/** A log-in there that did not work ends here with the reason in the address. */
+function tellExternalProblem(): void {
+  const code = new URLSearchParams(location.search).get('problem');
+  if (!code) return;
+  history.replaceState(null, '', location.pathname);
+  alerts.show(new Problem(code));
+}
+
 function askToSignIn(goOn: () => void): void {
   if (afterSignIn) return;
   afterSignIn = goOn;
@@ -131,7 +151,7 @@ async function offerPasskey(): Promise<void> {
 }
 
 function setBusy(busy: boolean): void {
-  for (const id of ['guest', 'log-in', 'passkey']) find<HTMLButtonElement>(id).disabled = busy;
+  for (const id of ['guest', 'log-in', 'passkey', 'external']) find<HTMLButtonElement>(id).disabled = busy;
 }
 
 function setInvalid(invalid: boolean): void {
@@ -160,6 +180,7 @@ function render(): void {
     'check-before': free,
     'passkey-choice': free && session?.user != null && canUsePasskeys(),
     passkey: canUsePasskeys(),
+    external: !!session?.external_login,
     'hang-up': busy,
     mute: phone.isTalking,
     listen: phone.isTalking && !phone.isWithPerson,
@@ -168,6 +189,7 @@ function render(): void {
     'call-timer': phone.isTimed,
     trace: find('trace-id').textContent !== '',
   });
+  find('external').textContent = labels.externalLogin(session?.external_login ?? '');
   if (!signedIn) find('passkey-added').textContent = '';
   if (!withPerson) showKeypad(false);
   const { incoming } = phone;
@@ -247,6 +269,7 @@ find('log-in-form').addEventListener('submit', event => {
   void signIn(() => api.logIn(userName, password));
 });
 find('passkey').addEventListener('click', () => void signIn(() => logInWithPasskey(api)));
+find('external').addEventListener('click', () => void logInElsewhere());
 find('add-passkey').addEventListener('click', () => void offerPasskey());
 find('sign-out').addEventListener('click', () => void signOut());
 find('go-online').addEventListener('click', () => registration.goOnline());

@@ -1,0 +1,93 @@
+using System.Security.Claims;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Identity;
+using WebRtcIms.Wwsf.Ims;
+using WebRtcIms.Wwsf.Users;
+
+namespace WebRtcIms.Wwsf.External;
+
+/// <summary>
+/// The accounts of those who log in at the OpenID Connect provider: made at the first log-in, tied to the provider's <c>iss</c>
+/// and <c>sub</c> (OpenID Connect Core 1.0 §5.7) and not to a name. Nobody gets an account or an identity that is somebody else's.
+/// </summary>
+internal sealed partial class ExternalUsers(UserManager<User> users, WwsfStore store, WwsfSettings settings)
+{
+    private readonly OpenIdConnectSettings _provider = settings.OpenIdConnect!;
+
+    /// <summary>The user, or the code of the problem that the page is told.</summary>
+    public async Task<(User? User, string? Problem)> FindOrAddAsync(ClaimsPrincipal principal)
+    {
+        // SQLite lets one writer in at a time: two log-ins at once cannot both find that an identity is free.
+        await using var transaction = await store.Database.BeginTransactionAsync();
+        var (user, problem) = await FindOrAddCoreAsync(principal);
+        if (user is not null) await transaction.CommitAsync();
+        return (user, problem);
+    }
+
+    private async Task<(User? User, string? Problem)> FindOrAddCoreAsync(ClaimsPrincipal principal)
+    {
+        if (principal.FindFirst("sub") is not { Value: not "" } subject) return (null, "external_failed");
+        var user = await users.FindByLoginAsync(subject.Issuer, subject.Value);
+        // Guesses at a password do not lock out whoever has none; an operator's lock without end does.
+        if (user?.LockoutEnd == DateTimeOffset.MaxValue) return (null, "external_locked");
+        if (user is null)
+        {
+            if (principal.FindFirstValue(_provider.UserClaim) is not { } name || !Name().IsMatch(name)) return (null, "external_name_missing");
+            user = new User { UserName = name };
+            if (!(await users.CreateAsync(user)).Succeeded) return (null, "external_name_taken");
+            Check(await users.AddLoginAsync(user, new UserLoginInfo(subject.Issuer, subject.Value, _provider.DisplayName)));
+        }
+
+        var problem = _provider.ImpuClaim is { } claim ? await UpdateAsync(user, principal, claim) : null;
+        return problem is null ? (user, null) : (null, problem);
+    }
+
+    // The provider decides who the user is in the IMS. Without the claim, nobody: the user has no subscription any more.
+    private async Task<string?> UpdateAsync(User user, ClaimsPrincipal principal, string impuClaim)
+    {
+        ImsIdentity? identity = null;
+        if (principal.FindFirstValue(impuClaim) is { Length: > 0 } given)
+        {
+            var impu = InHomeDomain(given.StartsWith("sip:", StringComparison.OrdinalIgnoreCase) ? given[4..] : given);
+            var impi = principal.FindFirstValue(_provider.ImpiClaim) is { Length: > 0 } givenImpi ? InHomeDomain(givenImpi) : impu;
+            if (impu is null || impi is null) return "external_identity_invalid";
+            identity = new ImsIdentity(impi, "sip:" + impu, principal.FindFirstValue(_provider.DisplayNameClaim) ?? "");
+            if (IsOfPool(impu) || IsOfPool(impi) || await IsSomebodyElsesAsync(identity, user)) return "external_identity_taken";
+        }
+
+        var current = await users.GetClaimsAsync(user);
+        if (Subscription.Of(current) == identity) return null;
+        Check(await users.RemoveClaimsAsync(user, current.Where(Subscription.IsPartOf)));
+        if (identity is not null) Check(await users.AddClaimsAsync(user, identity.ToClaims()));
+        return null;
+    }
+
+    private string? InHomeDomain(string text) => text.Split('@') switch
+    {
+        [var name] when Name().IsMatch(name) => Address(name),
+        [var name, var domain] when Name().IsMatch(name) && domain.Equals(settings.HomeDomain, StringComparison.OrdinalIgnoreCase) => Address(name),
+        _ => null,
+    };
+
+    // In lower case, so that nobody becomes somebody else by a capital letter.
+    private string Address(string name) => $"{name.ToLowerInvariant()}@{settings.HomeDomain}";
+
+    private bool IsOfPool(string address) => address.StartsWith(settings.Pool.Name + "-", StringComparison.OrdinalIgnoreCase);
+
+    private async Task<bool> IsSomebodyElsesAsync(ImsIdentity identity, User user)
+    {
+        foreach (var claim in identity.ToClaims().Where(claim => claim.Type != Subscription.DisplayName))
+        {
+            if ((await users.GetUsersForClaimAsync(claim)).Any(owner => owner.Id != user.Id)) return true;
+        }
+        return false;
+    }
+
+    private static void Check(IdentityResult result)
+    {
+        if (!result.Succeeded) throw new InvalidOperationException($"An external user cannot be stored: {result}");
+    }
+
+    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
+    private static partial Regex Name();
+}

@@ -1,0 +1,303 @@
+using System.Net;
+using System.Text.Json;
+using System.Web;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.Extensions.DependencyInjection;
+using WebRtcIms.Wwsf.Users;
+
+namespace WebRtcIms.Wwsf.Tests;
+
+/// <summary>Scenario 2 with an account of another service: log-in at a real OpenID Connect provider, step by step as a browser makes it.</summary>
+public sealed class ExternalLoginTests
+{
+    [Fact]
+    public async Task FirstLogIn_MakesAnAccountWithTheIdentityOfTheClaims()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        provider.User["impu"] = "sip:carol.c@webrtcims.local";
+        provider.User["impi"] = "carol@webrtcims.local";
+        await using var waf = await ScriptedWaf.StartAsync();
+        using var app = Wwsf(provider, waf);
+        var browser = await Browser.OpenAsync(app);
+
+        Assert.Equal("/", await browser.LogInAsync());
+        var session = await browser.Page.LoadAsync();
+        Assert.Equal("carol", session.Text("user"));
+        Assert.Equal("sip:carol.c@webrtcims.local", session.Text("impu"));
+        Assert.Equal("Example", session.Text("external_login"));
+        Assert.Equal(1, app.Counts["wwsf.sessions kind=external outcome=ok"]);
+
+        var token = await browser.Page.ImsTokenAsync();
+        Assert.Equal(("carol@webrtcims.local", "Carol C."), (token.Text("impi"), token.Text("display_name")));
+    }
+
+    [Fact]
+    public async Task LaterLogIn_SameAccountWithTheIdentityOfToday()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = Wwsf(provider);
+        foreach (var (name, impu, expected) in new[] { ("carol", "carol", "sip:carol@webrtcims.local"), ("carola", "Carola", "sip:carola@webrtcims.local"), ("carola", "", null) })
+        {
+            provider.User["preferred_username"] = name;
+            provider.User["impu"] = impu;
+            var browser = await Browser.OpenAsync(app);
+            Assert.Equal("/", await browser.LogInAsync());
+            var session = await browser.Page.LoadAsync();
+            Assert.Equal("carol", session.Text("user"));
+            Assert.Equal(expected, session.Text("impu"));
+        }
+    }
+
+    /// <summary>The operator gives and takes identities where the provider is not asked for them.</summary>
+    [Fact]
+    public async Task UserWithoutSubscription_IsToldWhatToDoUntilTheOperatorGivesOne()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        provider.User["impu"] = "sip:alice@webrtcims.local";
+        await using var waf = await ScriptedWaf.StartAsync();
+        using var app = Wwsf(provider, waf).With("Wwsf:OpenIdConnect:ImpuClaim", "");
+        var browser = await Browser.OpenAsync(app);
+        Assert.Equal("/", await browser.LogInAsync());
+        var refused = await browser.Page.ImsTokenAsync();
+        Assert.Equal("no_subscription", refused.Code);
+        Assert.Contains("Ask the operator", refused.Text("detail"));
+
+        await ChangeAsync(app, "carol", async (users, carol) => await users.AddClaimsAsync(carol, new Ims.ImsIdentity("c@webrtcims.local", "sip:c@webrtcims.local", "Carol").ToClaims()));
+        Assert.Equal("/", await browser.LogInAsync());
+        Assert.Equal("sip:c@webrtcims.local", (await browser.Page.ImsTokenAsync()).Text("impu"));
+    }
+
+    [Theory]
+    [InlineData("preferred_username", "alice", "external_name_taken")]
+    [InlineData("preferred_username", "", "external_name_missing")]
+    [InlineData("preferred_username", "carol@elsewhere", "external_name_missing")]
+    [InlineData("impu", "sip:alice@webrtcims.local", "external_identity_taken")]
+    [InlineData("impu", "ALICE", "external_identity_taken")]
+    [InlineData("impi", "alice@webrtcims.local", "external_identity_taken")]
+    [InlineData("impu", "sip:guest-7@webrtcims.local", "external_identity_taken")]
+    [InlineData("impu", "sip:carol@elsewhere.example", "external_identity_invalid")]
+    [InlineData("impi", "carol@elsewhere.example", "external_identity_invalid")]
+    public async Task ClaimsOfSomebodyElse_NoSessionNoAccountAndACodeForTheSentence(string claim, string value, string problem)
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        provider.User["impu"] = "sip:carol@webrtcims.local";
+        provider.User[claim] = value;
+        using var app = Wwsf(provider);
+        var browser = await Browser.OpenAsync(app);
+
+        Assert.Equal("/?problem=" + problem, await browser.LogInAsync());
+        Assert.Null((await browser.Page.LoadAsync()).Text("user"));
+        Assert.Equal(1, app.Counts["wwsf.sessions kind=external outcome=" + problem]);
+        await using var scope = app.Services.CreateAsyncScope();
+        Assert.Null(await scope.ServiceProvider.GetRequiredService<UserManager<User>>().FindByNameAsync("carol"));
+    }
+
+    [Fact]
+    public async Task AccountThatTheOperatorLocked_Refused()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = Wwsf(provider);
+        var browser = await Browser.OpenAsync(app);
+        Assert.Equal("/", await browser.LogInAsync());
+
+        // Guesses at a password that it does not have lock its name for passwords alone.
+        for (var i = 0; i < 6; i++) await (await app.OpenPageAsync()).LogInAsync("carol", "a guessed password");
+        Assert.Equal("/", await browser.LogInAsync());
+        await ChangeAsync(app, "carol", (users, carol) => users.SetLockoutEndDateAsync(carol, DateTimeOffset.MaxValue));
+        Assert.Equal("/?problem=external_locked", await browser.LogInAsync());
+    }
+
+    [Fact]
+    public async Task CancelledConsent_Denied()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        provider.IsDenied = true;
+        using var app = Wwsf(provider);
+        var browser = await Browser.OpenAsync(app);
+
+        Assert.Equal("/?problem=external_denied", await browser.LogInAsync());
+        Assert.Null((await browser.Page.LoadAsync()).Text("user"));
+    }
+
+    [Fact]
+    public async Task TokenOfAnotherIssuer_Refused()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        provider.Issuer = "https://another.example/";
+        using var app = Wwsf(provider);
+        var browser = await Browser.OpenAsync(app);
+
+        Assert.Equal("/?problem=external_failed", await browser.LogInAsync());
+        Assert.Contains("issuer", app.Logs.Text, StringComparison.OrdinalIgnoreCase);
+        Assert.Null((await browser.Page.LoadAsync()).Text("user"));
+    }
+
+    [Theory]
+    [InlineData("nonce")]
+    [InlineData("code_challenge")]
+    public async Task TokenOfAnotherLogIn_Refused(string parameter)
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = Wwsf(provider);
+        var browser = await Browser.OpenAsync(app);
+
+        var location = new UriBuilder(await browser.AskAsync());
+        var query = HttpUtility.ParseQueryString(location.Query);
+        query[parameter] = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        location.Query = query.ToString();
+        Assert.Equal("/?problem=external_failed", await browser.ReturnAsync(await Browser.LetProviderAnswerAsync(location.ToString())));
+        Assert.Null((await browser.Page.LoadAsync()).Text("user"));
+    }
+
+    [Fact]
+    public async Task AnswerThatThisBrowserDidNotAskFor_Refused()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = Wwsf(provider);
+        var mallory = await Browser.OpenAsync(app);
+        var victim = await Browser.OpenAsync(app);
+        await victim.AskAsync();
+
+        var callback = await Browser.LetProviderAnswerAsync(await mallory.AskAsync());
+        Assert.Equal("/?problem=external_failed", await victim.ReturnAsync(callback));
+        Assert.Equal("/?problem=external_failed", await victim.ReturnAsync("/api/session/external/callback?code=x&state=y"));
+        Assert.Null((await victim.Page.LoadAsync()).Text("user"));
+        Assert.Equal("/", await mallory.ReturnAsync(callback));
+    }
+
+    [Fact]
+    public async Task WrongClientSecret_FailedAndTheLogSaysWhy()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = Wwsf(provider).With("Wwsf:OpenIdConnect:ClientSecret", "another-secret-of-this-client");
+        var browser = await Browser.OpenAsync(app);
+
+        Assert.Equal("/?problem=external_failed", await browser.LogInAsync());
+        Assert.Contains("invalid_client", app.Logs.Text);
+        Assert.DoesNotContain("another-secret-of-this-client", app.Logs.Text);
+    }
+
+    [Fact]
+    public async Task ProviderDown_SaidSoAndOtherLogInsGoOn()
+    {
+        using var app = new WwsfApp().With("Wwsf:OpenIdConnect:Authority", "http://127.0.0.1:9")
+            .With("Wwsf:OpenIdConnect:ClientId", "x").With("Wwsf:OpenIdConnect:ClientSecret", "y");
+        var page = await app.OpenPageAsync();
+        var answer = await page.SendAsync(HttpMethod.Post, "/api/session/external");
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.Status);
+        Assert.Equal("external_unavailable", answer.Code);
+        Assert.Contains("Wwsf:OpenIdConnect:Authority", app.Logs.Text);
+        Assert.Equal(1, app.Counts["wwsf.sessions kind=external outcome=external_unavailable"]);
+        Assert.Equal("alice", (await page.LogInAsync("alice", "alice-calls-bob")).Text("user"));
+    }
+
+    [Fact]
+    public async Task ProviderGoneOnTheWayBack_SaidSo()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = Wwsf(provider);
+        var browser = await Browser.OpenAsync(app);
+
+        var callback = await Browser.LetProviderAnswerAsync(await browser.AskAsync());
+        await provider.StopAsync();
+        Assert.Equal("/?problem=external_unavailable", await browser.ReturnAsync(callback));
+    }
+
+    [Fact]
+    public async Task BehindTheGateway_TheProviderSendsTheBrowserBackToIt()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = Wwsf(provider);
+        var page = await app.OpenPageAsync();
+        var answer = await page.SendAsync(HttpMethod.Post, "/api/session/external", null, ("X-Forwarded-Host", "calls.example.com"), ("X-Forwarded-Proto", "https"));
+
+        var query = HttpUtility.ParseQueryString(new Uri(answer.Text("location")!).Query);
+        Assert.Equal("https://calls.example.com/api/session/external/callback", query["redirect_uri"]);
+        Assert.Equal(("code", "S256", "openid profile"), (query["response_type"], query["code_challenge_method"], query["scope"]));
+        foreach (var cookie in answer.SetCookies.Where(cookie => cookie.StartsWith(".AspNetCore", StringComparison.Ordinal)))
+        {
+            foreach (var attribute in (string[])["secure", "httponly", "samesite=lax", "path=/api/session/external"])
+                Assert.Contains(attribute, cookie, StringComparison.OrdinalIgnoreCase);
+        }
+    }
+
+    [Fact]
+    public async Task LogInOverAGuest_TheGuestsSessionEnds()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = Wwsf(provider);
+        var browser = await Browser.OpenAsync(app);
+        await browser.Page.ContinueAsGuestAsync();
+        var guest = browser.Page.Cookies[Page.SessionCookie];
+
+        var callback = await Browser.LetProviderAnswerAsync(await browser.AskAsync());
+        // As a browser does: a Strict cookie does not come along from another site.
+        browser.Page.Cookies.Remove(Page.SessionCookie);
+        Assert.Equal("/", await browser.ReturnAsync(callback));
+        browser.Page.Cookies[Page.SessionCookie] = guest;
+        var answer = await browser.Page.LoadAsync();
+        Assert.Null(answer.Text("user"));
+        Assert.Equal(JsonValueKind.Null, answer.Json.GetProperty("anonymous").ValueKind);
+    }
+
+    [Fact]
+    public async Task SignedOut_TheSessionIsOver()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = Wwsf(provider);
+        var browser = await Browser.OpenAsync(app);
+        Assert.Equal("/", await browser.LogInAsync());
+        var cookie = browser.Page.Cookies[Page.SessionCookie];
+
+        Assert.Null((await browser.Page.SignOutAsync()).Text("user"));
+        browser.Page.Cookies[Page.SessionCookie] = cookie;
+        Assert.Null((await browser.Page.LoadAsync()).Text("user"));
+    }
+
+    /// <summary>Otherwise whoever may no longer log in at the provider could go on here.</summary>
+    [Fact]
+    public async Task AccountOfTheProvider_GetsNoPasskeyHere()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = Wwsf(provider);
+        var browser = await Browser.OpenAsync(app);
+        await browser.LogInAsync();
+
+        Assert.Equal("passkey_of_provider", (await browser.Page.SendAsync(HttpMethod.Post, "/api/passkeys/options")).Code);
+    }
+
+    [Fact]
+    public async Task WithoutAntiforgeryToken_Refused()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = Wwsf(provider);
+        var page = await app.OpenPageAsync();
+        page.AntiforgeryToken = "";
+        Assert.Equal("antiforgery", (await page.SendAsync(HttpMethod.Post, "/api/session/external")).Code);
+    }
+
+    [Fact]
+    public async Task WithoutProvider_ThereIsNoSuchAddress()
+    {
+        using var app = new WwsfApp();
+        var page = await app.OpenPageAsync();
+
+        Assert.Equal(HttpStatusCode.NotFound, (await page.SendAsync(HttpMethod.Post, "/api/session/external")).Status);
+        Assert.Null((await page.LoadAsync()).Text("external_login"));
+    }
+
+    private static WwsfApp Wwsf(OpenIdProvider provider, ScriptedWaf? waf = null) => new WwsfApp(waf: waf)
+        .With("Wwsf:OpenIdConnect:Authority", provider.Address)
+        .With("Wwsf:OpenIdConnect:ClientId", OpenIdProvider.ClientId)
+        .With("Wwsf:OpenIdConnect:ClientSecret", OpenIdProvider.ClientSecret)
+        .With("Wwsf:OpenIdConnect:DisplayName", "Example")
+        .With("Wwsf:OpenIdConnect:ImpuClaim", "impu");
+
+    private static async Task ChangeAsync(WwsfApp app, string name, Func<UserManager<User>, User, Task<IdentityResult>> change)
+    {
+        await using var scope = app.Services.CreateAsyncScope();
+        var users = scope.ServiceProvider.GetRequiredService<UserManager<User>>();
+        Assert.True((await change(users, (await users.FindByNameAsync(name))!)).Succeeded);
+    }
+}
