@@ -54,6 +54,48 @@ public sealed class LoginTests(RunningSystem system)
         await wic.ExpectAlertAsync("this name is locked");
     }
 
+    /// <summary>The provider's site (127.0.0.1) is another than the page's (localhost), as it is anywhere.</summary>
+    [Fact]
+    public async Task LogInAtTheProvider_BackOnThePageOnlineAndCallable()
+    {
+        await using var carol = await system.Chromium.OpenAsync(system.PageAddress);
+        await carol.ExpectTextAsync("external", "Log in with Example");
+        await carol.Get("external").ClickAsync();
+        Assert.Equal("sip:carol@webrtcims.local", await carol.WaitUntilOnlineAsync());
+
+        await using var guest = await system.Chromium.OpenAsync(system.PageAddress);
+        await guest.ContinueAsGuestAsync();
+        await guest.WaitUntilOnlineAsync();
+        await guest.DialAsync("carol");
+        await carol.AcceptAsync(await guest.TextAsync("own-name"));
+        await guest.ExpectInCallAsync();
+        await guest.HangUpAsync();
+
+        await carol.Page.ReloadAsync();
+        await carol.WaitUntilOnlineAsync();
+        await carol.Get("sign-out").ClickAsync();
+        await carol.Get("external").WaitForAsync();
+    }
+
+    [Fact]
+    public async Task CancelledAtTheProvider_PageSaysSoAndOtherWaysAreThere()
+    {
+        system.Provider.IsDenied = true;
+        try
+        {
+            await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
+            await wic.Get("external").ClickAsync();
+            await wic.ExpectAlertAsync("The log-in was cancelled");
+            Assert.Equal(system.PageAddress.ToString(), wic.Page.Url);
+            await wic.LogInAsync(DemoUser.Name, DemoUser.Password);
+            await wic.WaitUntilOnlineAsync();
+        }
+        finally
+        {
+            system.Provider.IsDenied = false;
+        }
+    }
+
     /// <summary>What a phone or a laptop has built in, with a user who always says yes.</summary>
     private static async Task AddAuthenticatorAsync(IPage page)
     {

@@ -9,6 +9,7 @@ using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.EndToEnd.Tests.Setup;
 using WebRtcIms.EndToEnd.Tests.Telemetry;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Wwsf.Tests;
 
 [assembly: AssemblyFixture(typeof(RunningSystem))]
 
@@ -30,10 +31,14 @@ public class RunningSystem : IAsyncLifetime
     private DistributedApplication? _app;
     private OtlpCollector? _collector;
     private Chromium? _chromium;
+    private OpenIdProvider? _provider;
 
     public DistributedApplication App => _app ?? throw new InvalidOperationException("not started");
 
     public OtlpCollector Collector => _collector ?? throw new InvalidOperationException("not started");
+
+    /// <summary>Where users may log in besides; its carol is a subscriber.</summary>
+    public OpenIdProvider Provider => _provider ?? throw new InvalidOperationException("not started");
 
     public Chromium Chromium => _chromium ?? throw new InvalidOperationException("not started");
 
@@ -53,6 +58,7 @@ public class RunningSystem : IAsyncLifetime
     {
         _chromium = await Chromium.StartAsync();
         _collector = await OtlpCollector.StartAsync();
+        _provider = await OpenIdProvider.StartAsync();
         var turnPort = FreePorts.TcpAndUdp();
         UdpProxy = new RecordingUdpProxy(new IPEndPoint(IPAddress.Loopback, turnPort));
 
@@ -67,6 +73,7 @@ public class RunningSystem : IAsyncLifetime
             ]);
         builder.CreateResourceBuilder<ProjectResource>("wwsf")
             .WithEnvironment("Wwsf__TurnUris__0", $"turn:127.0.0.1:{UdpProxy.Port}?transport=udp");
+        AddProvider(builder);
         Change(builder);
 
         _app = await builder.BuildAsync();
@@ -82,6 +89,7 @@ public class RunningSystem : IAsyncLifetime
         if (_chromium is not null) await _chromium.DisposeAsync();
         if (_app is not null) await _app.DisposeAsync();
         if (_collector is not null) await _collector.DisposeAsync();
+        if (_provider is not null) await _provider.DisposeAsync();
         UdpProxy?.Dispose();
         _data.Delete(recursive: true);
         GC.SuppressFinalize(this);
@@ -97,6 +105,24 @@ public class RunningSystem : IAsyncLifetime
     /// <summary>What is different from the system that <c>dotnet run</c> starts.</summary>
     protected virtual void Change(IDistributedApplicationTestingBuilder builder)
     {
+    }
+
+    // As an operator would: the WWSF is told of the provider, WAF and core of the subscriber.
+    private void AddProvider(IDistributedApplicationTestingBuilder builder)
+    {
+        builder.CreateResourceBuilder<ProjectResource>("wwsf")
+            .WithEnvironment("Wwsf__OpenIdConnect__Authority", Provider.Address)
+            .WithEnvironment("Wwsf__OpenIdConnect__ClientId", OpenIdProvider.ClientId)
+            .WithEnvironment("Wwsf__OpenIdConnect__ClientSecret", OpenIdProvider.ClientSecret)
+            .WithEnvironment("Wwsf__OpenIdConnect__DisplayName", "Example")
+            .WithEnvironment("Wwsf__OpenIdConnect__ImpuClaim", "preferred_username");
+        builder.CreateResourceBuilder<ProjectResource>("waf").WithEnvironment("Waf__Clients__0__Impus__3", "sip:carol@webrtcims.local");
+        builder.CreateResourceBuilder<ProjectResource>("ep-cscf")
+            .WithEnvironment("EpCscf__Subscribers__2__Impi", "carol@webrtcims.local")
+            .WithEnvironment("EpCscf__Subscribers__2__Impus__0", "sip:carol@webrtcims.local")
+            .WithEnvironment("EpCscf__Subscribers__2__DisplayName", "Carol")
+            .WithEnvironment("EpCscf__Subscribers__2__AllowedWafs__0", "waf.webrtcims.local")
+            .WithEnvironment("EpCscf__Subscribers__2__AllowedWwsfs__0", "wwsf");
     }
 
     private void WatchConsole()
