@@ -46,6 +46,7 @@ internal static class EpCscfServices
         services.AddSingleton<RouteTokens>();
         services.AddSingleton<ProxiedRequests>();
         services.AddSingleton<Proxy>();
+        services.AddSingleton<Cancellation>();
         services.AddSingleton<Registrar>();
         services.AddSingleton<SipServer>();
     }

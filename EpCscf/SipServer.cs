@@ -12,7 +12,8 @@ namespace WebRtcIms.EpCscf;
 /// Takes each message of a connection to where it belongs: the transaction that it is part of, the registrar, or the proxy.
 /// </summary>
 internal sealed class SipServer(
-    Registrar registrar, Proxy proxy, ProxiedRequests requests, TransactionTable transactions, Flows flows, Delivery delivery, IReplicas replicas, EpCscfSettings settings, TimeProvider time, EpCscfTelemetry telemetry)
+    Registrar registrar, Proxy proxy, Cancellation cancellation, ProxiedRequests requests, TransactionTable transactions, Flows flows, Delivery delivery,
+    IReplicas replicas, EpCscfSettings settings, TimeProvider time, EpCscfTelemetry telemetry)
 {
     /// <summary>Methods of the SIP RFCs; to a user, others are forwarded as well.</summary>
     public static readonly string[] KnownMethods =
@@ -54,18 +55,14 @@ internal sealed class SipServer(
             return;
         }
 
-        switch (request.Method)
+        if (request.Method == Method.Ack)
         {
-            case Method.Ack:
-                await proxy.RouteAckAsync(flow, request);
-                return;
-            case Method.Cancel:
-                Cancel(flow, request);
-                return;
+            await proxy.RouteAckAsync(flow, request);
+            return;
         }
 
-        // What belongs to a call that is up is the last to be refused: to end it is what helps.
-        if (transactions.Count >= (request.IsInDialog ? 2 : 1) * settings.Limits.Transactions)
+        // What belongs to a call that is up is the last to be refused: to end it is what helps; as a CANCEL does.
+        if (transactions.Count >= (request.IsInDialog || request.Method == Method.Cancel ? 2 : 1) * settings.Limits.Transactions)
         {
             telemetry.Dropped("overload");
             flow.Send(Overload(request, "overload"));
@@ -73,22 +70,37 @@ internal sealed class SipServer(
         }
 
         var (server, gate, span) = Begin(flow, request);
+        try
+        {
+            await AnswerAsync(flow, request, server, gate, span);
+        }
+        catch
+        {
+            // Who asked must not wait for an answer that nobody will give. A final answer that has been given stays.
+            server.Respond(Failure(request));
+            requests.Find(server)?.Cancel();
+            throw;
+        }
+    }
+
+    private async Task AnswerAsync(Flow flow, SipRequest request, ServerTransaction server, Lock gate, Activity? span)
+    {
         if (request.Method == Method.Register)
         {
-            var response = await WithSpanAsync(span, () => registrar.RegisterAsync(flow, request));
-            lock (gate) server.Respond(response);
+            server.Respond(await WithSpanAsync(span, () => registrar.RegisterAsync(flow, request)));
+        }
+        else if (request.Method == Method.Cancel)
+        {
+            cancellation.Take(server, flow);
         }
         else if (AnswerOurselves(request) is { } own)
         {
-            lock (gate) server.Respond(own);
+            server.Respond(own);
         }
         else
         {
             // §17.2.1: at once, since nobody knows how long the callee takes.
-            if (request.Method == Method.Invite)
-            {
-                lock (gate) server.Respond(request.Answer(100, "Trying"));
-            }
+            if (request.Method == Method.Invite) server.Respond(request.Answer(100, "Trying"));
             await WithSpanAsync(span, async () =>
             {
                 await proxy.RouteAsync(flow, request, server, gate, span);
@@ -110,16 +122,6 @@ internal sealed class SipServer(
     private async Task HandOverAsync(string replica, HandOver response)
     {
         if (!await replicas.SendAsync(replica, response)) telemetry.Dropped("stray_response");
-    }
-
-    private void Cancel(Flow flow, SipRequest cancel)
-    {
-        // §9.2: the CANCEL has an answer of its own, whatever becomes of the INVITE.
-        var invite = transactions.FindCancelled(flow.Place, cancel);
-        var answer = invite is null ? cancel.Answer(481, "Call/Transaction Does Not Exist", SipRequest.NewTag()) : cancel.Answer(200, "OK", SipRequest.NewTag());
-        telemetry.Answered(cancel.Method, answer.StatusCode);
-        flow.Send(answer);
-        if (invite is not null) requests.Find(invite)?.Cancel();
     }
 
     private (ServerTransaction Server, Lock Gate, Activity? Span) Begin(Flow flow, SipRequest request)
@@ -164,9 +166,13 @@ internal sealed class SipServer(
         return response;
     }
 
-    private static SipResponse Overload(SipRequest request, string why)
+    private static SipResponse Failure(SipRequest request) => Later(request, 500, "Server Internal Error");
+
+    private static SipResponse Overload(SipRequest request, string why) => Later(request, 503, $"Service Unavailable: {why}");
+
+    private static SipResponse Later(SipRequest request, int statusCode, string reason)
     {
-        var response = request.Answer(503, $"Service Unavailable: {why}", SipRequest.NewTag());
+        var response = request.Answer(statusCode, reason, SipRequest.NewTag());
         response.Headers.Add(HeaderName.RetryAfter, RetryAfterSeconds);
         return response;
     }

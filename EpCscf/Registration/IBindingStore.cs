@@ -6,6 +6,12 @@ internal interface IBindingStore
     /// <param name="subscriber">Name from <see cref="BindingNames.Subscriber"/>.</param>
     ValueTask<IReadOnlyList<Binding>> FindAsync(string subscriber);
 
+    /// <summary>
+    /// The replica that has the binding's connection. That may be there for an hour longer than the registration (a call must be
+    /// possible to end when it could not be renewed), and so may the answer.
+    /// </summary>
+    ValueTask<string?> LocateAsync(BindingId id);
+
     ValueTask SaveAsync(Binding binding);
 
     /// <summary>Removes the binding unless it has been registered over another connection since. False when it was not there.</summary>

@@ -17,6 +17,8 @@ internal sealed class InMemoryBindingStore(TimeProvider time) : IBindingStore
         lock (_gate) return ValueTask.FromResult<IReadOnlyList<Binding>>([.. Live(subscriber)]);
     }
 
+    public async ValueTask<string?> LocateAsync(BindingId id) => (await FindAsync(id.Subscriber)).FirstOrDefault(binding => binding.Id == id)?.Replica;
+
     public ValueTask SaveAsync(Binding binding)
     {
         lock (_gate)

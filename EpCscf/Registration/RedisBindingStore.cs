@@ -8,7 +8,8 @@ namespace WebRtcIms.EpCscf.Registration;
 /// <summary>
 /// Bindings in Redis, for all replicas: <c>ims:binding:{subscriber}</c> is a hash from place to binding, <c>ims:session:{session}</c>
 /// the bindings of a session at the WWSF, <c>ims:revoked:{session}</c> a session whose tokens are refused. Keys hold keyed hashes
-/// and no names, and live no longer than what they hold. When Redis does not answer, this process goes on with what it knows itself.
+/// and no names, and live no longer than what they hold, or the connections of that. When Redis does not answer, this process goes
+/// on with what it knows itself.
 /// </summary>
 internal sealed partial class RedisBindingStore(
     IConnectionMultiplexer redis, BindingNames names, IReplicas replicas, TimeProvider time, ILogger<RedisBindingStore> logger) : IBindingStore
@@ -19,6 +20,11 @@ internal sealed partial class RedisBindingStore(
     public async ValueTask<IReadOnlyList<Binding>> FindAsync(string subscriber) =>
         await TryAsync("HGETALL", async database => await LiveAsync(await database.HashGetAllAsync(KeyOf(subscriber)))) ?? await _local.FindAsync(subscriber);
 
+    public async ValueTask<string?> LocateAsync(BindingId id) =>
+        await TryAsync("HGET", async database => Read(await database.HashGetAsync(KeyOf(id.Subscriber), id.Place)) is { } binding && await replicas.IsAliveAsync(binding.Replica)
+            ? binding.Replica
+            : null);
+
     public async ValueTask SaveAsync(Binding binding)
     {
         await _local.SaveAsync(binding);
@@ -27,7 +33,7 @@ internal sealed partial class RedisBindingStore(
             var session = SessionKey(binding.SessionId);
             await Task.WhenAll(
                 database.HashSetAsync(KeyOf(binding.Id.Subscriber), binding.Id.Place, JsonSerializer.Serialize(binding)),
-                LastAsync(database, KeyOf(binding.Id.Subscriber), binding.ExpiresAt),
+                LastAsync(database, KeyOf(binding.Id.Subscriber), binding.ExpiresAt + Registrar.ConnectionOutlives),
                 database.SetAddAsync(session, binding.Id.ToString()),
                 LastAsync(database, session, binding.ExpiresAt));
             return true;

@@ -21,6 +21,9 @@ internal sealed partial class Registrar(
     /// <summary>So long a binding stays after its connection was lost: a page needs that to come back.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
 
+    /// <summary>So long a connection stays after its registration has expired: a call must be possible to end when it could not be renewed; not for ever.</summary>
+    public static readonly TimeSpan ConnectionOutlives = TimeSpan.FromHours(1);
+
     private const int MinExpires = 60;
     private const int MaxExpires = 3600;
     private const int DefaultExpires = 600;

@@ -29,6 +29,12 @@ internal enum HandOverKind : byte
 
     /// <summary>The session at the WWSF has ended.</summary>
     SignedOut,
+
+    /// <summary>A CANCEL of the binding, whose INVITE is not at the sender.</summary>
+    Cancel,
+
+    /// <summary>The INVITE of that CANCEL was here, and is being cancelled.</summary>
+    Cancelled,
 }
 
 /// <param name="Kind">What it is.</param>
@@ -52,8 +58,8 @@ internal interface IReplicas
     /// <summary>Hands over in the order of the calls; false when it cannot have got it.</summary>
     Task<bool> SendAsync(string replica, HandOver handOver);
 
-    /// <summary>Tells all others.</summary>
-    void SendToOthers(HandOver handOver);
+    /// <summary>Tells all others; false when there is none.</summary>
+    bool SendToOthers(HandOver handOver);
 }
 
 /// <summary>This process is the only one.</summary>
@@ -65,7 +71,5 @@ internal sealed class NoReplicas : IReplicas
 
     public Task<bool> SendAsync(string replica, HandOver handOver) => Task.FromResult(false);
 
-    public void SendToOthers(HandOver handOver)
-    {
-    }
+    public bool SendToOthers(HandOver handOver) => false;
 }

@@ -80,9 +80,11 @@ internal sealed class RedisReplicas : IReplicas, IDisposable
         }
     }
 
-    public void SendToOthers(HandOver handOver)
+    public bool SendToOthers(HandOver handOver)
     {
-        foreach (var replica in _alive.Where(replica => replica != Self)) _ = SendAsync(replica, handOver);
+        var others = _alive.Where(replica => replica != Self).ToList();
+        foreach (var replica in others) _ = SendAsync(replica, handOver);
+        return others.Count > 0;
     }
 
     /// <summary>Takes what others hand over, one after the other.</summary>

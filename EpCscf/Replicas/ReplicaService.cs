@@ -12,8 +12,8 @@ namespace WebRtcIms.EpCscf.Replicas;
 /// to one that has died.
 /// </summary>
 internal sealed partial class ReplicaService(
-    RedisReplicas replicas, Flows flows, Delivery delivery, TransactionTable transactions, ProxiedRequests requests, IBindingStore store, TimeProvider time,
-    EpCscfTelemetry telemetry, ILogger<ReplicaService> logger) : BackgroundService
+    RedisReplicas replicas, Flows flows, Delivery delivery, Cancellation cancellation, TransactionTable transactions, ProxiedRequests requests, IBindingStore store,
+    TimeProvider time, EpCscfTelemetry telemetry, ILogger<ReplicaService> logger) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
 
@@ -61,6 +61,12 @@ internal sealed partial class ReplicaService(
             case HandOverKind.Undelivered when SipParser.Parse(handOver.Octets.Span).Message is SipRequest request:
                 transactions.FindSent(handOver.Binding.ToString(), request)?.Undelivered();
                 break;
+            case HandOverKind.Cancel when SipParser.Parse(handOver.Octets.Span).Message is SipRequest cancel:
+                cancellation.TakeFor(sender, handOver.Binding, cancel);
+                break;
+            case HandOverKind.Cancelled when SipParser.Parse(handOver.Octets.Span).Message is SipRequest cancel:
+                cancellation.Done(handOver.Binding, cancel);
+                break;
             case HandOverKind.Replaced:
                 if (flows.Find(handOver.Binding) is { } left && left.Id == System.Text.Encoding.ASCII.GetString(handOver.Octets.Span))
                     left.Close(CloseCode.Replaced, "connected again");
@@ -90,7 +96,7 @@ internal sealed partial class ReplicaService(
             LogLost(lost.Count);
             foreach (var place in requests.Places())
             {
-                if (flows.Find(place) is null && !(await store.FindAsync(place.Subscriber)).Any(binding => binding.Id == place)) requests.PlaceLost(place);
+                if (flows.Find(place) is null && await store.LocateAsync(place) is null) requests.PlaceLost(place);
             }
         }
         catch (Exception error) when (error is OperationCanceledException or RedisException or TimeoutException)

@@ -21,7 +21,7 @@ internal sealed class Delivery(Flows flows, IBindingStore store, IReplicas repli
     public async ValueTask<string?> LocateAsync(BindingId id)
     {
         if (flows.Find(id) is not null) return null;
-        return (await store.FindAsync(id.Subscriber)).FirstOrDefault(binding => binding.Id == id) is { } found && found.Replica != replicas.Self ? found.Replica : null;
+        return await store.LocateAsync(id) is { } replica && replica != replicas.Self ? replica : null;
     }
 
     /// <summary>Sends, in the order of the calls while the connection stays, and never waits.</summary>

@@ -29,14 +29,14 @@ internal sealed class Proxy(
     {
         if (Refuse(request) is { } refusal)
         {
-            Respond(server, gate, refusal);
+            server.Respond(refusal);
             return;
         }
 
         var (answer, forward) = request.IsInDialog ? await RouteInDialogAsync(flow, request) : await RouteInitialAsync(flow, request);
         if (forward is null)
         {
-            Respond(server, gate, answer!);
+            server.Respond(answer!);
             return;
         }
 
@@ -55,11 +55,6 @@ internal sealed class Proxy(
 
     /// <summary>The replica that made a branch.</summary>
     public static string? ReplicaOf(string? branch) => branch?.Length > Via.MagicCookie.Length + 16 ? branch.Substring(Via.MagicCookie.Length, 16) : null;
-
-    private static void Respond(ServerTransaction server, Lock gate, SipResponse response)
-    {
-        lock (gate) server.Respond(response);
-    }
 
     /// <summary>§16.3: what is wrong whoever sent it.</summary>
     private SipResponse? Refuse(SipRequest request)

@@ -22,7 +22,7 @@ internal sealed class InviteServerTransaction : ServerTransaction
         }
     }
 
-    public override void Respond(SipResponse response)
+    protected override void Answer(SipResponse response)
     {
         switch (State)
         {

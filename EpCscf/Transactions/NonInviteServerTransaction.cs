@@ -14,7 +14,7 @@ internal sealed class NonInviteServerTransaction : ServerTransaction
         if (State == TransactionState.Proceeding) SendAgain();
     }
 
-    public override void Respond(SipResponse response)
+    protected override void Answer(SipResponse response)
     {
         if (State is not (TransactionState.Trying or TransactionState.Proceeding)) return;
         State = response.IsProvisional ? TransactionState.Proceeding : TransactionState.Completed;

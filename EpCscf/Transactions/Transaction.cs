@@ -85,9 +85,14 @@ internal abstract class ServerTransaction(SipRequest request, Func<SipResponse, 
     }
 
     /// <summary>Answers; a final answer comes once, but for further 2xx of an INVITE.</summary>
-    public abstract void Respond(SipResponse response);
+    public void Respond(SipResponse response)
+    {
+        lock (Gate) Answer(response);
+    }
 
     protected abstract void Receive(SipRequest request);
+
+    protected abstract void Answer(SipResponse response);
 
     protected void Send(SipResponse response)
     {

@@ -14,9 +14,6 @@ internal static partial class SipEndpoint
     private static readonly TimeSpan PingInterval = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan RegistrationTimeout = TimeSpan.FromSeconds(30);
 
-    // A call must be possible to end when the registration could not be renewed; not for ever.
-    private static readonly TimeSpan ExpiredTimeout = TimeSpan.FromHours(1);
-
     public static void MapSip(this WebApplication app)
     {
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = PingInterval, KeepAliveTimeout = PingInterval });
@@ -66,7 +63,7 @@ internal static partial class SipEndpoint
 
     private static void CloseUnregistered(Flow flow, DateTimeOffset now)
     {
-        if (flow.Registration is not { } registration || registration.Binding.ExpiresAt + ExpiredTimeout < now) flow.Close(CloseCode.NotRegistered, "not registered");
+        if (flow.Registration is not { } registration || registration.Binding.ExpiresAt + Registrar.ConnectionOutlives < now) flow.Close(CloseCode.NotRegistered, "not registered");
     }
 
     private static (int Status, string Text)? Refusal(HttpContext context, Flows flows, EpCscfSettings settings)

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using StackExchange.Redis;
+using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.Ims.Tokens;
 using WebRtcIms.Tests.Common;
 
@@ -61,6 +62,9 @@ internal sealed class EpCscfApp : WebApplicationFactory<Program>
     /// <summary>When set, Redis is waited for as long as a busy machine of many tests needs.</summary>
     public ConfigurationOptions? PatientRedis { get; init; }
 
+    /// <summary>When set, bindings are kept there.</summary>
+    public IBindingStore? Store { get; init; }
+
     public LogRecorder Logs { get; } = new();
 
     /// <summary>Spans of this process; filter by trace id, since tests run side by side.</summary>
@@ -74,6 +78,8 @@ internal sealed class EpCscfApp : WebApplicationFactory<Program>
         foreach (var (key, value) in settings) app.With(key, value);
         return app.Listen();
     }
+
+    public static EpCscfApp Start(IBindingStore store) => new EpCscfApp { Store = store }.Listen();
 
     /// <summary>One of several that share a Redis.</summary>
     public static EpCscfApp StartReplica(RedisServer redis, FakeTimeProvider time)
@@ -132,6 +138,7 @@ internal sealed class EpCscfApp : WebApplicationFactory<Program>
         builder.ConfigureServices(services =>
         {
             if (Time is not null) services.AddSingleton<TimeProvider>(Time);
+            if (Store is not null) services.AddSingleton(Store);
             if (PatientRedis is not null) services.AddSingleton<IConnectionMultiplexer>(_ => ConnectionMultiplexer.Connect(PatientRedis));
         });
     }

@@ -101,6 +101,64 @@ public sealed class ReplicaTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("RFC3261-9.2")]
+    public async Task CallerReconnectsToTheOtherReplicaAndHangsUp_CalleeIsCancelledAndCallerGets487()
+    {
+        var (request, invite) = await RingAsync();
+        await using var again = await _alice.ReconnectAsync(_there);
+        await again.RegisterAsync(_there.Token("alice"));
+        // The first replica knows, and time need not pass.
+        await _alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+
+        await again.SendAsync(Wic.Following(request, "CANCEL"));
+        var cancelled = await again.ExpectAsync("SIP/2.0 200");
+        Assert.EndsWith("CANCEL", cancelled["CSeq"]);
+        var cancel = await _bob.ExpectAsync("CANCEL");
+        Assert.Equal(invite["Via"], cancel["Via"]);
+        await _bob.AnswerAsync(cancel, 200, "OK");
+        await _bob.AnswerAsync(invite, 487, "Request Terminated");
+        var terminated = await AdvanceUntilAsync(again.ExpectAsync("SIP/2.0 487"));
+        await again.SendAsync(Wic.Following(request, "ACK", terminated["To"]));
+        await again.AssertNothingAsync();
+        Assert.Equal(0, _here.Service<ProxiedRequests>().Count);
+    }
+
+    [Fact]
+    [Requirement("RFC3261-9.2")]
+    public async Task CancelOfWhatNoReplicaHas_Is481()
+    {
+        await _alice.SendAsync(Wic.Following(_alice.Invite("sip:bob@ims.example"), "CANCEL"));
+        await AdvanceUntilAsync(_alice.ExpectAsync("SIP/2.0 481"));
+    }
+
+    [Fact]
+    [Requirement("RFC3261-9.2")]
+    public async Task CancelOfSomebodyElsesInviteAtTheOtherReplica_Is481_AndTheCalleeRingsOn()
+    {
+        var (request, invite) = await RingAsync();
+        await using var guest = await _there.RegisterAsync("guest-1");
+        await guest.SendAsync(Wic.Following(request, "CANCEL"));
+        await AdvanceUntilAsync(guest.ExpectAsync("SIP/2.0 481"));
+
+        await _bob.AnswerAsync(invite, 200, "OK");
+        await _alice.ExpectAsync("SIP/2.0 200");
+    }
+
+    [Fact]
+    public async Task RegistrationOfTheOtherReplicaRunsOutInACall_TheByeArrivesAllTheSame()
+    {
+        var (_, ok) = await CallAsync();
+        _time.Advance(TimeSpan.FromMinutes(9));
+        await _alice.RegisterAsync(_here.Token("alice"));
+        _time.Advance(TimeSpan.FromMinutes(2));
+        Assert.StartsWith("SIP/2.0 480", (await _alice.AskAsync(_alice.Invite("sip:bob@ims.example"))).StartLine);
+
+        await _alice.SendAsync(_alice.InDialog("BYE", ok));
+        await _bob.AnswerAsync(await _bob.ExpectAsync("BYE"), 200, "OK");
+        Assert.EndsWith("BYE", (await _alice.ExpectAsync("SIP/2.0 200"))["CSeq"]);
+    }
+
+    [Fact]
     [Requirement("RFC3261-16.7-5")]
     public async Task CalleeAtBothReplicas_BothRing_TheOtherStopsWhenOneAnswers()
     {
