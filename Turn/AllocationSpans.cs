@@ -82,7 +82,7 @@ internal static class AllocationSpans
     private static void SetTransport(Activity? activity, in FiveTuple flow)
     {
         activity?.SetTag("network.transport", flow.IsStream ? "tcp" : "udp");
-        if (flow.Transport == ClientTransport.Tls) activity?.SetTag("tls.established", true);
+        if (flow.Transport is ClientTransport.Tls or ClientTransport.Dtls) activity?.SetTag("tls.established", true);
     }
 
     public static string Families(Allocation allocation) => (allocation.IPv4, allocation.IPv6) switch

@@ -7,6 +7,7 @@ using WebRtcIms.Turn.Authorization;
 using WebRtcIms.Turn.Caching;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Transport;
+using WebRtcIms.Turn.Transport.Dtls;
 using WebRtcIms.Turn.Transport.Linux;
 
 namespace WebRtcIms.Turn;
@@ -99,6 +100,7 @@ internal static class TurnServices
         services.AddHostedService<TurnServerService>();
         if (settings.UsesWorkers) services.AddHostedService<LinuxTransport>();
         else services.AddHostedService<PortableTransport>();
+        services.AddHostedService<DtlsService>();
     }
 
     /// <summary>

@@ -73,10 +73,10 @@ internal sealed class TurnSettings
     /// <summary>For UDP and TCP.</summary>
     public int Port { get; set; } = 3478;
 
-    /// <summary>For TLS over TCP, once a certificate is given.</summary>
+    /// <summary>For TLS over TCP and DTLS over UDP, once a certificate is given.</summary>
     public int TlsPort { get; set; } = 5349;
 
-    /// <summary>A PEM file with the server's certificate, then those that lead to its root; without it there is no TLS.</summary>
+    /// <summary>A PEM file with the server's certificate, then those that lead to its root; without it there is neither TLS nor DTLS.</summary>
     public string? TlsCertificate { get; set; }
 
     /// <summary>A PEM file with the certificate's private key, without a password.</summary>

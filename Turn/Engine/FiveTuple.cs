@@ -8,6 +8,7 @@ internal enum ClientTransport : byte
     Udp,
     Tcp,
     Tls,
+    Dtls,
 }
 
 /// <summary>
@@ -18,11 +19,11 @@ internal readonly record struct FiveTuple(ClientTransport Transport, TransportAd
     // Looked up for every packet of a client. The server's address is the same for nearly all.
     public override int GetHashCode() => HashCode.Combine(Client, Transport);
 
-    public bool IsStream => Transport != ClientTransport.Udp;
+    public bool IsStream => Transport is ClientTransport.Tcp or ClientTransport.Tls;
 }
 
 /// <summary>
-/// The way back to a client: a UDP listener, or the client's TCP or TLS stream. The engine only keeps it with the
+/// The way back to a client: a UDP listener, the client's TCP or TLS stream, or its DTLS session. The engine only keeps it with the
 /// allocation; its host sends.
 /// </summary>
 internal abstract class ClientPath

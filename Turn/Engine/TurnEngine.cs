@@ -92,6 +92,10 @@ internal sealed partial class TurnEngine(
         };
     }
 
+    /// <summary>Whether anything of this client is here, or at another engine.</summary>
+    public bool Knows(in FiveTuple flow) =>
+        _allocations.ContainsKey(flow) || _pending.ContainsKey(flow) || _arriving.ContainsKey(flow) || EngineElsewhere(flow) is not null;
+
     /// <summary>The client's stream has ended, and the allocation with it (RFC 8656 §5), unless its client is mobile.</summary>
     public void StreamClosed(in FiveTuple flow)
     {
@@ -173,12 +177,12 @@ internal sealed partial class TurnEngine(
     }
 
     /// <summary>
-    /// Whether a sender gets an answer that has not shown who it is. Over a stream it has shown at least that its address is its
+    /// Whether a sender gets an answer that has not shown who it is. By a handshake it has shown at least that its address is its
     /// own. An answer to one of the server's own addresses might come back for ever.
     /// </summary>
     private DropReason WhyNotAnswer(in FiveTuple flow, EngineTime time)
     {
-        if (flow.IsStream) return DropReason.None;
+        if (flow.Transport != ClientTransport.Udp) return DropReason.None;
         var client = flow.Client;
         if (client.Port == 0 || client == flow.Server || PeerPolicy.IsMulticast(client.Address) || peerPolicy.IsOwn(client)) return DropReason.SourceForbidden;
         return _challenges.TryTake(client.Address, time) ? DropReason.None : DropReason.OverBudget;

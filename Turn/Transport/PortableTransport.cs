@@ -57,5 +57,5 @@ internal sealed partial class PortableTransport(TurnSettings settings, IReadOnly
 internal sealed class StartupException(string message) : Exception(message)
 {
     public static StartupException CannotBind(IPEndPoint endpoint, SocketException error) =>
-        new($"UDP {endpoint} cannot be bound ({error.SocketErrorCode}): choose another with Turn:Port or Turn:ListenAddress.");
+        new($"UDP {endpoint} cannot be bound ({error.SocketErrorCode}): choose another with Turn:Port, Turn:TlsPort or Turn:ListenAddress.");
 }

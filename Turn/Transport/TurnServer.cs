@@ -177,6 +177,11 @@ internal sealed partial class TurnServer(
 
     public int AllocationCount => engine.AllocationCount;
 
+    public bool Knows(in FiveTuple flow)
+    {
+        lock (_gate) return engine.Knows(flow);
+    }
+
     /// <summary>The live allocations, with what is kept with them, as they are now.</summary>
     public List<(Allocation Allocation, AllocationRecord Record)> Allocations()
     {

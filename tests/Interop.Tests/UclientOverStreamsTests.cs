@@ -2,12 +2,14 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Interop.Tests;
 
-/// <summary>coturn's client over TLS (-t -S), and with TCP allocations (-T), with a password and with tokens.</summary>
+/// <summary>coturn's client over TLS (-t -S) and DTLS (-S), and with TCP allocations (-T), with a password and with tokens.</summary>
 public sealed class UclientOverStreamsTests(TurnServers servers) : UclientRuns(servers)
 {
     [Theory]
     [InlineData("-t -S")]
     [InlineData("-s -t -S")]
+    [InlineData("-S")]
+    [InlineData("-s -S")]
     [Requirement("RFC8656-5")]
     [Requirement("TURN-B1")]
     public async Task WithAPassword_NothingIsLost(string options) =>

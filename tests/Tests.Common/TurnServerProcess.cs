@@ -27,7 +27,7 @@ public sealed class TurnServerProcess : IAsyncDisposable
 
     public int Port { get; }
 
-    /// <summary>For TLS, when the settings give a certificate.</summary>
+    /// <summary>For TLS and DTLS, when the settings give a certificate.</summary>
     public int TlsPort { get; private init; }
 
     public int ManagementPort { get; }
@@ -102,7 +102,7 @@ public sealed class TurnServerProcess : IAsyncDisposable
 
     private static TurnServerProcess Launch((string Name, string Value)[] settings)
     {
-        var (port, tlsPort, managementPort) = (FreePorts.TcpAndUdp(), FreePorts.Tcp(), FreePorts.Tcp());
+        var (port, tlsPort, managementPort) = (FreePorts.TcpAndUdp(), FreePorts.TcpAndUdp(), FreePorts.Tcp());
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll")])
         {
             RedirectStandardOutput = true,

@@ -15,6 +15,7 @@ public sealed class TcpAllocationTests
     [InlineData(nameof(ClientTransport.Tcp), true, StunError.None)]
     [InlineData(nameof(ClientTransport.Tls), true, StunError.None)]
     [InlineData(nameof(ClientTransport.Udp), true, StunError.BadRequest)]
+    [InlineData(nameof(ClientTransport.Dtls), true, StunError.BadRequest)]
     [InlineData(nameof(ClientTransport.Tcp), false, StunError.UnsupportedTransportProtocol)]
     [InlineData(nameof(ClientTransport.Udp), false, StunError.UnsupportedTransportProtocol)]
     [Requirement("RFC6062-5.1")]

@@ -1,0 +1,94 @@
+using Org.BouncyCastle.Tls;
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Turn.Transport.Dtls;
+
+/// <summary>
+/// The datagrams between the server and one client. During the handshake they wait in a short queue for the thread that does it;
+/// afterwards each is handed over by whoever received it, and no thread waits.
+/// </summary>
+internal sealed class DtlsDatagrams(DatagramSocket socket, TransportAddress client) : DatagramTransport
+{
+    // Fits every path that IPv6 has; a certificate chain is sent in several datagrams.
+    private const int SendLimit = 1200;
+
+    // Without a certificate of its own a client sends four messages, the longest of them its ClientHello.
+    private const int MaxWaiting = 16;
+    private const int LargestOfHandshake = 4096;
+    private const int MaxOverhead = 64;
+
+    private readonly Queue<byte[]> _waiting = [];
+    private byte[]? _current;
+    private volatile bool _closed;
+
+    /// <summary>The handshake has been given up, or the session has ended.</summary>
+    public bool IsClosed => _closed;
+
+    /// <summary>From now on nobody waits for a datagram.</summary>
+    public bool IsEstablished { get; set; }
+
+    /// <summary>For the handshake; what is too much is lost.</summary>
+    public void Offer(ReadOnlySpan<byte> datagram)
+    {
+        if (datagram.Length > LargestOfHandshake) return;
+        lock (_waiting)
+        {
+            if (_closed || _waiting.Count == MaxWaiting) return;
+            _waiting.Enqueue(datagram.ToArray());
+            Monitor.Pulse(_waiting);
+        }
+    }
+
+    /// <summary>What came while the handshake ended.</summary>
+    public bool TryTake(out byte[]? datagram)
+    {
+        lock (_waiting) return _waiting.TryDequeue(out datagram);
+    }
+
+    /// <summary>What the next <c>Receive</c> gets.</summary>
+    public void Set(byte[] record) => _current = record;
+
+    // The library makes a buffer of about this size for each record, less what it takes for the cipher's own.
+    public int GetReceiveLimit() => IsEstablished ? (_current?.Length ?? 0) + MaxOverhead : LargestOfHandshake;
+
+    public int GetSendLimit() => SendLimit;
+
+    public int Receive(byte[] buf, int off, int len, int waitMillis) => Receive(buf.AsSpan(off, len), waitMillis);
+
+    public int Receive(Span<byte> buffer, int waitMillis)
+    {
+        if (IsEstablished) return TakeCurrent(buffer);
+        lock (_waiting)
+        {
+            if (_waiting.Count == 0 && !_closed) Monitor.Wait(_waiting, Math.Max(waitMillis, 1));
+            if (_closed) throw new IOException("the handshake has been given up");
+            if (!_waiting.TryDequeue(out var datagram) || datagram.Length > buffer.Length) return -1;
+            datagram.CopyTo(buffer);
+            return datagram.Length;
+        }
+    }
+
+    public void Send(byte[] buf, int off, int len) => Send(buf.AsSpan(off, len));
+
+    public void Send(ReadOnlySpan<byte> buffer) => socket.Send(client, buffer);
+
+    public void Close()
+    {
+        lock (_waiting)
+        {
+            _closed = true;
+            Monitor.PulseAll(_waiting);
+        }
+    }
+
+    // When a record yields nothing the library asks for another one until its time is over, and the least that it takes is a
+    // millisecond. A corrupt record is the one way to have it return at once, and costs the session nothing.
+    private int TakeCurrent(Span<byte> buffer)
+    {
+        var record = _current;
+        _current = null;
+        if (record is null || record.Length > buffer.Length) throw new TlsFatalAlert(AlertDescription.bad_record_mac);
+        record.CopyTo(buffer);
+        return record.Length;
+    }
+}

@@ -1,0 +1,208 @@
+using System.Net;
+using Org.BouncyCastle.Security;
+using Org.BouncyCastle.Tls;
+using Org.BouncyCastle.Tls.Crypto.Impl.BC;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine;
+
+namespace WebRtcIms.Turn.Transport.Dtls;
+
+/// <summary>
+/// DTLS on one UDP address (RFC 7350). A ClientHello is answered with a cookie, and nothing is kept until it comes back from the
+/// address that it was sent to (§4.6). Only then a handshake begins, on a thread of its own, for the library waits within it; there
+/// are few such threads, and the oldest handshake gives way to a new one, that of the same client first.
+/// </summary>
+internal sealed partial class DtlsListener : IDisposable
+{
+    private const int MaxHandshakes = 64;
+    private const int MaxHandshakesOfOne = 8;
+
+    // Those that have given way end in a moment. Until then nobody else begins, and is heard when he asks again.
+    private const int MaxThreads = 2 * MaxHandshakes;
+    private const int StackSize = 256 * 1024;
+
+    private static readonly TimeSpan HandshakeLimit = TimeSpan.FromSeconds(10);
+
+    // A session without an allocation serves nobody.
+    private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(60);
+
+    private readonly Lock _gate = new();
+    private readonly OrderedDictionary<TransportAddress, DtlsDatagrams> _handshakes = [];
+    private readonly Dictionary<TransportAddress, DtlsSession> _sessions = [];
+    private readonly Dictionary<InternetAddress, int> _sessionsOf = [];
+    private readonly BcTlsCrypto _crypto = new(new SecureRandom());
+    private readonly CookieExchange _cookies;
+    private readonly DatagramSocket _socket;
+    private readonly TransportAddress _local;
+    private readonly IReadOnlyList<TurnServer> _servers;
+    private readonly TlsHandshakes _tls;
+    private readonly QuotaSettings _quotas;
+    private readonly TimeProvider _clock;
+    private readonly ILogger _logger;
+    private int _threads;
+
+    /// <exception cref="System.Net.Sockets.SocketException">The address cannot be bound.</exception>
+    public DtlsListener(IPEndPoint endpoint, IReadOnlyList<TurnServer> servers, TlsHandshakes tls, QuotaSettings quotas, TimeProvider clock, ILogger logger)
+    {
+        _socket = new DatagramSocket(endpoint);
+        _local = TransportAddress.From(endpoint);
+        _cookies = new CookieExchange(_crypto, clock);
+        (_servers, _tls, _quotas, _clock, _logger) = (servers, tls, quotas, clock, logger);
+    }
+
+    public Task ReceiveAsync() => _socket.ReceiveAsync(headroom: 0, tailroom: 0, Receive);
+
+    /// <summary>Ends sessions that are of no use. To be called every few seconds.</summary>
+    public void Sweep()
+    {
+        List<DtlsSession> idle;
+        lock (_gate) idle = [.. _sessions.Values.Where(session => _clock.GetElapsedTime(session.LastHeard) > IdleLimit)];
+        foreach (var session in idle.Where(session => !session.Server.Knows(session.Flow))) End(session);
+    }
+
+    public void Dispose()
+    {
+        List<DtlsSession> sessions;
+        lock (_gate)
+        {
+            foreach (var handshake in _handshakes.Values) handshake.Close();
+            sessions = [.. _sessions.Values];
+        }
+
+        foreach (var session in sessions) End(session);
+        _socket.Dispose();
+    }
+
+    private void Receive(in TransportAddress sender, Span<byte> datagram)
+    {
+        // Nobody can be answered at port 0, and an answer to ourselves would come back for ever.
+        if (sender.Port == 0 || sender == _local || !DtlsRecord.TryRead(datagram, out var record)) return;
+        try
+        {
+            Receive(sender, datagram, record);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            // One datagram must not end the service of all others.
+            LogDatagramFailed(error);
+        }
+    }
+
+    private void Receive(in TransportAddress sender, Span<byte> datagram, in DtlsRecord record)
+    {
+        DtlsDatagrams? handshake;
+        DtlsSession? session;
+        lock (_gate)
+        {
+            _handshakes.TryGetValue(sender, out handshake);
+            _sessions.TryGetValue(sender, out session);
+        }
+
+        // A client that comes again from the same port has its old session until the new one stands (RFC 6347 §4.2.8).
+        if (handshake is not null && (session is null || record.Type != DtlsRecord.ApplicationData)) handshake.Offer(datagram);
+        else if (DtlsRecord.IsClientHello(datagram)) Verify(sender, datagram);
+        else if (session is not null && !session.Receive(datagram)) End(session);
+    }
+
+    private void Verify(TransportAddress client, ReadOnlySpan<byte> datagram)
+    {
+        var datagrams = new DtlsDatagrams(_socket, client);
+        if (_cookies.Verify(client, datagram, datagrams) is not { } request) return;
+        lock (_gate)
+        {
+            if (_threads == MaxThreads || !HasRoomFor(client)) return;
+            GiveWayTo(client);
+            _threads++;
+            _handshakes.Add(client, datagrams);
+        }
+
+        new Thread(() => Handshake(client, datagrams, request), StackSize) { IsBackground = true, Name = "dtls handshake" }.Start();
+    }
+
+    private bool HasRoomFor(in TransportAddress client) =>
+        _sessions.ContainsKey(client)
+        || (_sessions.Count < _quotas.Total && _sessionsOf.GetValueOrDefault(ClientNetwork.Of(client.Address)) < _quotas.PerClientAddress);
+
+    private void GiveWayTo(TransportAddress client)
+    {
+        var network = ClientNetwork.Of(client.Address);
+        List<TransportAddress> ofSame = [.. _handshakes.Keys.Where(other => ClientNetwork.Of(other.Address) == network)];
+        if (ofSame.Count < MaxHandshakesOfOne && _handshakes.Count < MaxHandshakes) return;
+        var oldest = ofSame.Count >= MaxHandshakesOfOne ? ofSame[0] : _handshakes.GetAt(0).Key;
+        _handshakes[oldest].Close();
+        _handshakes.Remove(oldest);
+    }
+
+    private void Handshake(TransportAddress client, DtlsDatagrams datagrams, DtlsRequest request)
+    {
+        try
+        {
+            var identity = new DtlsIdentity(_crypto, _tls.Options.ServerCertificateContext!, HandshakeLimit);
+            var transport = new DtlsServerProtocol().Accept(identity, datagrams, request);
+            datagrams.IsEstablished = true;
+            Begin(client, datagrams, transport);
+        }
+        catch (IOException)
+        {
+            // The client's fault, or it has been given up.
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            LogDatagramFailed(error);
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _threads--;
+                if (_handshakes.GetValueOrDefault(client) == datagrams) _handshakes.Remove(client);
+            }
+        }
+    }
+
+    private void Begin(in TransportAddress client, DtlsDatagrams datagrams, DtlsTransport transport)
+    {
+        var flow = new FiveTuple(ClientTransport.Dtls, client, _local);
+        var server = _servers[(int)((uint)flow.GetHashCode() % _servers.Count)];
+        DtlsSession? former;
+        lock (_gate) _sessions.TryGetValue(client, out former);
+
+        // Its client has lost what it had, and its keys: it could not even read that its session ends.
+        if (former is not null && TryRemove(former)) former.Forget();
+        var session = new DtlsSession(transport, datagrams, flow, server, _clock);
+        lock (_gate)
+        {
+            _sessions.Add(client, session);
+            var network = ClientNetwork.Of(client.Address);
+            _sessionsOf[network] = _sessionsOf.GetValueOrDefault(network) + 1;
+            _handshakes.Remove(client);
+        }
+
+        // What came while the handshake ended.
+        while (datagrams.TryTake(out var datagram))
+        {
+            if (!session.Receive(datagram)) End(session);
+        }
+    }
+
+    private void End(DtlsSession session)
+    {
+        if (TryRemove(session)) session.Close();
+    }
+
+    private bool TryRemove(DtlsSession session)
+    {
+        var client = session.Flow.Client;
+        lock (_gate)
+        {
+            if (_sessions.GetValueOrDefault(client) != session) return false;
+            _sessions.Remove(client);
+            var network = ClientNetwork.Of(client.Address);
+            if (--_sessionsOf[network] == 0) _sessionsOf.Remove(network);
+            return true;
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Error, "A datagram could not be handled; DTLS goes on")]
+    private partial void LogDatagramFailed(Exception error);
+}
