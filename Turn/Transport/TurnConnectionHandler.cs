@@ -19,6 +19,9 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<TurnServer> servers, T
     // nobody's benefit.
     private static readonly TimeSpan FrameTimeout = TimeSpan.FromSeconds(30);
 
+    // A stream without an allocation serves nobody.
+    private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(60);
+
     public override async Task OnConnectedAsync(ConnectionContext connection)
     {
         var transport = connection.Features.Get<ITlsHandshakeFeature>() is null ? ClientTransport.Tcp : ClientTransport.Tls;
@@ -50,11 +53,14 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<TurnServer> servers, T
         using var stalled = new CancellationTokenSource(Timeout.InfiniteTimeSpan, clock);
 
         using var stopping = Stopping(connection).Register(input.CancelPendingRead);
+        var lastHeard = clock.GetTimestamp();
+        using var idle = clock.CreateTimer(_ => EndIfIdle(), null, IdleLimit, IdleLimit);
         var isWithinMessage = false;
         while (true)
         {
             var read = await input.ReadAsync(stalled.Token);
             if (read.IsCanceled) return;
+            Volatile.Write(ref lastHeard, clock.GetTimestamp());
             var buffer = read.Buffer;
             if (!TakeMessages(ref buffer, server, flow, path)) return;
             if (path.BoundTo is not null)
@@ -69,6 +75,11 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<TurnServer> servers, T
             else if (isNewMessage) stalled.CancelAfter(FrameTimeout);
             input.AdvanceTo(buffer.Start, buffer.End);
             if (read.IsCompleted) return;
+        }
+
+        void EndIfIdle()
+        {
+            if (clock.GetElapsedTime(Volatile.Read(ref lastHeard)) >= IdleLimit && !server.Knows(flow)) input.CancelPendingRead();
         }
     }
 

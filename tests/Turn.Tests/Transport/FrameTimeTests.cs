@@ -42,11 +42,23 @@ public sealed class FrameTimeTests
     }
 
     [Fact]
-    public async Task ClientThatSaysNothing_OrEndsEachMessageInTime_IsKept()
+    [Requirement("ABUSE-23")]
+    public async Task ClientThatSaysNothing_AndHasNoAllocation_IsGivenUpAfterAMinute()
     {
         await using var bench = new StreamBench();
         var serving = bench.ServeAsync();
-        bench.Clock.Advance(TimeSpan.FromMinutes(5));
+        bench.Clock.Advance(TimeSpan.FromSeconds(59.9));
+        Assert.False(serving.IsCompleted);
+
+        bench.Clock.Advance(TimeSpan.FromSeconds(0.2));
+        await serving.WaitAsync(Patience, Cancel);
+    }
+
+    [Fact]
+    public async Task ClientThatEndsEachMessageInTime_IsKept()
+    {
+        await using var bench = new StreamBench();
+        var serving = bench.ServeAsync();
         for (var i = 0; i < 4; i++)
         {
             // The end of one message and the beginning of the next.
