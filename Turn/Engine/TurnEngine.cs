@@ -178,13 +178,15 @@ internal sealed partial class TurnEngine(
 
     /// <summary>
     /// Whether a sender gets an answer that has not shown who it is. By a handshake it has shown at least that its address is its
-    /// own. An answer to one of the server's own addresses might come back for ever.
+    /// own. An answer to one of the server's own listeners might come back for ever; what else is the server's own (Redis, a collector)
+    /// speaks other protocols, so its port number may well be that of a client on the same host.
     /// </summary>
     private DropReason WhyNotAnswer(in FiveTuple flow, EngineTime time)
     {
         if (flow.Transport != ClientTransport.Udp) return DropReason.None;
         var client = flow.Client;
-        if (client.Port == 0 || client == flow.Server || PeerPolicy.IsMulticast(client.Address) || peerPolicy.IsOwn(client)) return DropReason.SourceForbidden;
+        var isListener = client == flow.Server || (client.Port == flow.Server.Port && peerPolicy.IsOwn(client));
+        if (client.Port == 0 || isListener || PeerPolicy.IsMulticast(client.Address)) return DropReason.SourceForbidden;
         return _challenges.TryTake(client.Address, time) ? DropReason.None : DropReason.OverBudget;
     }
 

@@ -77,7 +77,7 @@ public sealed class AnswerTests
     [Theory]
     [InlineData("198.51.100.7:0")]
     [InlineData("192.0.2.1:3478")]
-    [InlineData("203.0.113.1:6379")]
+    [InlineData("203.0.113.1:3478")]
     [InlineData("224.0.0.1:5000")]
     [InlineData("255.255.255.255:5000")]
     [InlineData("[ff02::1]:5000")]
@@ -91,6 +91,15 @@ public sealed class AnswerTests
             Assert.Null(_bench.Send(packet, flow));
             Assert.Equal(DropReason.SourceForbidden, _bench.LastDrop);
         }
+    }
+
+    [Fact]
+    [Requirement("ABUSE-19")]
+    public void SourceWithThePortOfWhatTheServerDependsOn_IsAnswered()
+    {
+        var flow = _bench.NewFlow() with { Client = EngineBench.OwnAddress };
+
+        Assert.True(_bench.Send(TestClient.Plain(StunMethod.Binding), flow)!.IsSuccess);
     }
 
     /// <summary>Each error code of RFC 8489 and RFC 8656 that an engine gives, from a request that calls for it.</summary>

@@ -17,6 +17,9 @@ internal sealed class EngineBench
     /// <summary>Something that no client may be relayed to although its range is allowed.</summary>
     public static readonly TransportAddress OwnAddress = TransportAddress.From(IPEndPoint.Parse("203.0.113.1:6379"));
 
+    /// <summary>Another of the server's listeners, on the port of the one that the clients of this bench use.</summary>
+    private static readonly TransportAddress OwnListener = TransportAddress.From(IPEndPoint.Parse("203.0.113.1:3478"));
+
     private readonly AccessTokenKey[] _keys =
     [
         new("k1", AccessTokenAlgorithm.A256Gcm, RandomNumberGenerator.GetBytes(32)),
@@ -38,7 +41,7 @@ internal sealed class EngineBench
         Engine = new TurnEngine(
             settings ?? new EngineSettings { RelaysIPv6 = true },
             Authenticator,
-            new PeerPolicy([AddressRange.Parse("203.0.113.0/24"), AddressRange.Parse("2001:db8::/32")], [], new HashSet<TransportAddress> { OwnAddress }),
+            new PeerPolicy([AddressRange.Parse("203.0.113.0/24"), AddressRange.Parse("2001:db8::/32")], [], new HashSet<TransportAddress> { OwnAddress, OwnListener }),
             Reservations,
             new UnboundConnections(),
             random,
