@@ -52,9 +52,10 @@ internal sealed class Allocation(PendingAllocation request, AllocationDecision d
     /// <summary>Relayed datagrams and octets, for the totals at the allocation's end.</summary>
     public RelayTotals Totals { get; } = new();
 
-    public TrafficMeter ToPeers { get; } = new();
+    // Made at the first datagram that is to be measured: most servers have no limits.
+    public TrafficMeter ToPeers => field ??= new();
 
-    public TrafficMeter ToClient { get; } = new();
+    public TrafficMeter ToClient => field ??= new();
 
     /// <summary>Connections with peers, opened and being opened; null for an allocation that relays datagrams (RFC 6062).</summary>
     public Dictionary<TransportAddress, PeerConnection>? PeerConnections { get; } = request.Relays.IsTcp ? [] : null;
@@ -136,7 +137,8 @@ internal enum AllocationEnd : byte
 /// <summary>What an allocation has relayed.</summary>
 internal sealed class RelayTotals
 {
-    private readonly long[] _drops = new long[Enum.GetValues<DropReason>().Length];
+    // Most allocations never drop a packet.
+    private long[]? _drops;
 
     public long PacketsToPeers { get; set; }
 
@@ -147,7 +149,11 @@ internal sealed class RelayTotals
     public long BytesToClient { get; set; }
 
     /// <summary>Packets of the client or of peers that went nowhere.</summary>
-    public long Drops(DropReason reason) => _drops[(int)reason];
+    public long Drops(DropReason reason) => _drops?[(int)reason] ?? 0;
 
-    public void CountDrop(DropReason reason) => _drops[(int)reason]++;
+    public void CountDrop(DropReason reason)
+    {
+        _drops ??= new long[Enum.GetValues<DropReason>().Length];
+        _drops[(int)reason]++;
+    }
 }

@@ -13,7 +13,7 @@ internal abstract class Relay(TransportAddress bound, TransportAddress advertise
     /// <summary>What clients and peers are told: another address than the bound one behind a one-to-one NAT.</summary>
     public TransportAddress Advertised { get; } = advertised;
 
-    /// <summary>Sends one datagram to a peer. Never waits and never throws.</summary>
+    /// <summary>Sends one datagram to a peer. Never waits and never throws. The server's gate is held.</summary>
     public abstract void Send(in TransportAddress peer, ReadOnlySpan<byte> payload);
 
     /// <summary>

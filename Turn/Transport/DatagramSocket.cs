@@ -5,12 +5,13 @@ using WebRtcIms.Stun.Messages;
 namespace WebRtcIms.Turn.Transport;
 
 /// <summary>
-/// A bound UDP socket that hands every datagram to a callback and sends without waiting. Used for listeners and relays.
+/// A bound UDP socket that hands every datagram to a callback and sends without waiting: listeners, and the relays of the portable
+/// transport.
 /// </summary>
 internal sealed class DatagramSocket : IDisposable
 {
     // Bursts of video fill the default of 208 KiB within milliseconds.
-    private const int BufferSize = 1 << 20;
+    public const int BufferSize = 1 << 20;
 
     // SIO_UDP_CONNRESET: Windows otherwise reports an ICMP error for an earlier datagram as an error of the next receive.
     private const int UdpConnectionReset = -1744830452;
@@ -35,6 +36,8 @@ internal sealed class DatagramSocket : IDisposable
         _socket = new Socket(_family, SocketType.Dgram, ProtocolType.Udp);
         try
         {
+            // What a full buffer does not take is lost; the server's gate may be held.
+            _socket.Blocking = false;
             _socket.ReceiveBufferSize = BufferSize;
             _socket.SendBufferSize = BufferSize;
             if (OperatingSystem.IsWindows()) _socket.IOControl(UdpConnectionReset, [0, 0, 0, 0], null);
@@ -50,9 +53,6 @@ internal sealed class DatagramSocket : IDisposable
             throw;
         }
     }
-
-    /// <summary>Sets an option of the operating system that .NET has no name for.</summary>
-    public void SetOption(int level, int name, int value) => _socket.SetRawSocketOption(level, name, BitConverter.GetBytes(value));
 
     /// <summary>Where it is bound.</summary>
     public TransportAddress Local => TransportAddress.From((IPEndPoint)_socket.LocalEndPoint!);

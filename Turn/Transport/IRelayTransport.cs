@@ -9,7 +9,7 @@ internal interface IRelayTransport
 {
     /// <summary>Binds a relay's socket; <paramref name="onClosed"/> gives the port back.</summary>
     /// <exception cref="System.Net.Sockets.SocketException">The port is taken.</exception>
-    Relay Open(IPEndPoint bind, InternetAddress advertise, Action onClosed);
+    Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed);
 
     /// <summary>Delivers what peers send to the allocation from now on. The server's gate is held.</summary>
     void Start(Relay relay, Allocation allocation);

@@ -31,7 +31,7 @@ internal sealed partial class PortableTransport(TurnSettings settings, IReadOnly
         return Task.CompletedTask;
     }
 
-    public Relay Open(IPEndPoint bind, InternetAddress advertise, Action onClosed) => new RelaySocket(bind, advertise, onClosed);
+    public Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) => new RelaySocket(bind, advertise, onClosed);
 
     public void Start(Relay relay, Allocation allocation) => ((RelaySocket)relay).Start(allocation, _server.ReceiveFromPeer);
 

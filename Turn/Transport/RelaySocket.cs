@@ -11,11 +11,11 @@ internal delegate void PeerReceiver(Allocation allocation, in TransportAddress p
 internal sealed class RelaySocket : Relay
 {
     private readonly DatagramSocket _socket;
-    private readonly Action _onClosed;
+    private readonly Action<ushort> _onClosed;
     private int _closed;
 
     /// <exception cref="System.Net.Sockets.SocketException">The port is taken.</exception>
-    public RelaySocket(IPEndPoint bind, InternetAddress advertise, Action onClosed)
+    public RelaySocket(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed)
         : base(TransportAddress.From(bind), new TransportAddress(advertise, (ushort)bind.Port))
     {
         _socket = new DatagramSocket(bind);
@@ -36,6 +36,6 @@ internal sealed class RelaySocket : Relay
     {
         if (Interlocked.Exchange(ref _closed, 1) != 0) return;
         _socket.Dispose();
-        _onClosed();
+        _onClosed(Bound.Port);
     }
 }

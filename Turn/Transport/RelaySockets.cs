@@ -17,8 +17,8 @@ internal sealed class RelaySockets
 
     public RelaySockets(TurnSettings settings, Random random)
     {
-        _ipv4 = Family.From(settings, AddressFamily.InterNetwork, random);
-        _ipv6 = Family.From(settings, AddressFamily.InterNetworkV6, random);
+        _ipv4 = FamilyOf(settings, AddressFamily.InterNetwork, random);
+        _ipv6 = FamilyOf(settings, AddressFamily.InterNetworkV6, random);
     }
 
     public bool HasIPv4 => _ipv4 is not null;
@@ -63,10 +63,7 @@ internal sealed class RelaySockets
         }
         finally
         {
-            lock (_gate)
-            {
-                foreach (var port in taken) family.Ports.Return(port);
-            }
+            foreach (var port in taken) family.GiveBack(port);
         }
     }
 
@@ -76,14 +73,11 @@ internal sealed class RelaySockets
             return request.EvenPort ? family.Ports.TryTakeEven(request.ReserveNext, out port) : family.Ports.TryTake(out port);
     }
 
-    private Relay? TryOpen(Family family, ushort port, IRelayTransport transport)
+    private static Relay? TryOpen(Family family, ushort port, IRelayTransport transport)
     {
         try
         {
-            return transport.Open(new IPEndPoint(family.Bind, port), family.Advertise, () =>
-            {
-                lock (_gate) family.Ports.Return(port);
-            });
+            return transport.Open(new IPEndPoint(family.Bind, port), family.Advertise, family.GiveBack);
         }
         catch (SocketException)
         {
@@ -91,13 +85,20 @@ internal sealed class RelaySockets
         }
     }
 
-    private sealed record Family(IPAddress Bind, InternetAddress Advertise, RelayPortRange Ports)
+    private Family? FamilyOf(TurnSettings settings, AddressFamily family, Random random)
     {
-        public static Family? From(TurnSettings settings, AddressFamily family, Random random)
+        if (settings.RelayBindAddress(family) is not { } bind) return null;
+        var advertise = settings.AdvertisedAddress(family) ?? bind;
+        var ports = new RelayPortRange(settings.RelayPorts.Min, settings.RelayPorts.Max, random);
+        return new Family(bind, InternetAddress.From(advertise), ports, port =>
         {
-            if (settings.RelayBindAddress(family) is not { } bind) return null;
-            var advertise = settings.AdvertisedAddress(family) ?? bind;
-            return new Family(bind, InternetAddress.From(advertise), new RelayPortRange(settings.RelayPorts.Min, settings.RelayPorts.Max, random));
-        }
+            lock (_gate) ports.Return(port);
+        });
     }
+
+    /// <param name="Bind">The address of the relays' sockets.</param>
+    /// <param name="Advertise">What clients and peers are told.</param>
+    /// <param name="Ports">Those that are free.</param>
+    /// <param name="GiveBack">Makes a port free again; one for all relays.</param>
+    private sealed record Family(IPAddress Bind, InternetAddress Advertise, RelayPortRange Ports, Action<ushort> GiveBack);
 }

@@ -45,10 +45,10 @@ internal sealed partial class TurnServer(
     /// <summary>Takes one datagram, or one message of a stream, from a client, and does all that it calls for.</summary>
     public void Receive(ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path)
     {
-        bool isForPeer;
-        Outcome outcome;
-        lock (_gate) isForPeer = TryRoute(packet, flow, path, Now, out outcome);
-        if (isForPeer) outcome.Relay!.Send(outcome.Peer, packet.Slice(outcome.Offset, outcome.Length));
+        lock (_gate)
+        {
+            if (TryRoute(packet, flow, path, Now, out var outcome)) outcome.Relay!.Send(outcome.Peer, packet.Slice(outcome.Offset, outcome.Length));
+        }
     }
 
     /// <summary>

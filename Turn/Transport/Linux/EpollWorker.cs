@@ -53,7 +53,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         }
     }
 
-    public override Relay Open(IPEndPoint bind, InternetAddress advertise, Action onClosed) => new EpollRelay(bind, advertise, onClosed);
+    public override Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) => new EpollRelay(bind, advertise, onClosed);
 
     public override void Start(Relay relay, Allocation allocation) => ((EpollRelay)relay).Start(allocation, this);
 

@@ -23,10 +23,6 @@ internal sealed unsafe class ErrorQueue : IDisposable
     private readonly IoVector* _vector = (IoVector*)NativeMemory.AllocZeroed((nuint)sizeof(IoVector));
     private readonly MultiMessageHeader* _header = (MultiMessageHeader*)NativeMemory.AllocZeroed((nuint)sizeof(MultiMessageHeader));
 
-    /// <summary>The errors of a socket are asked for; without this an unconnected one hears of none.</summary>
-    public static void Enable(DatagramSocket socket, bool isIPv6) =>
-        socket.SetOption(isIPv6 ? Libc.LevelIPv6 : Libc.LevelIPv4, isIPv6 ? Libc.ReceiveErrorsIPv6 : Libc.ReceiveErrorsIPv4, 1);
-
     /// <summary>Takes the next error; false when there is none. One that is not of ICMP has type 0, which no client is told.</summary>
     public bool TryTake(int descriptor, out TransportAddress destination, out IcmpError error)
     {

@@ -56,7 +56,7 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         _listeners.AddRange(endpoints.Select(endpoint => new WorkerListener(endpoint)));
     }
 
-    public override Relay Open(IPEndPoint bind, InternetAddress advertise, Action onClosed) => new IoUringRelay(bind, advertise, onClosed);
+    public override Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) => new IoUringRelay(bind, advertise, onClosed);
 
     public override void Start(Relay relay, Allocation allocation) => ((IoUringRelay)relay).Start(allocation, this);
 
@@ -233,7 +233,11 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     {
         if (result >= 0 || !_sent.Contains(index)) return;
         var error = -result;
-        if (error == Libc.Again)
+        var slot = _sent.RelayOf(index);
+        var relay = slot >= 0 ? _relays[slot] : null;
+
+        // No room, or the relay has ended since, and its descriptor's number may be another socket's.
+        if (error == Libc.Again || (slot >= 0 && relay is not { IsClosing: false }))
         {
             _metrics.CountDrops(DropReason.NotSent, _sent.RunOf(index));
             return;
@@ -241,7 +245,7 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
 
         if (_sent.RunOf(index) > 1 && error is Libc.InputOutput or Libc.Invalid) _segments = false;
         _metrics.CountDrops(DropReason.NotSent, _sent.SendAgain(index));
-        if (_sent.RelayOf(index) is >= 0 and var slot && _relays[slot] is { IsClosing: false } relay) ReceiveErrors(relay);
+        if (relay is not null) ReceiveErrors(relay);
     }
 
     private void ReceiveErrors(IoUringRelay relay)

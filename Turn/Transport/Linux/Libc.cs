@@ -16,7 +16,17 @@ internal static unsafe partial class Libc
     public const int Truncated = 0x20;
     public const int LevelSocket = 1;
     public const int ReusePort = 15;
+    public const int SendBuffer = 7;
+    public const int ReceiveBuffer = 8;
+    public const int FamilyIPv4 = 2;
+    public const int FamilyIPv6 = 10;
+    public const int TypeDatagram = 2;
+    public const int CloseOnExec = 0x80000;
     public const int LevelIPv4 = 0;
+    public const int PathMtuDiscovery = 10;
+    public const int PathMtuDont = 0;
+    public const int PathMtuDo = 2;
+    public const int OnlyIPv6 = 26;
     public const int LevelIPv6 = 41;
     public const int ReceiveErrorsIPv4 = 11;
     public const int ReceiveErrorsIPv6 = 25;
@@ -39,6 +49,15 @@ internal static unsafe partial class Libc
     public static readonly int EpollDataOffset = EpollEventLength - 8;
 
     public static int LastError => Marshal.GetLastPInvokeError();
+
+    [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
+    public static partial int Socket(int family, int type, int protocol);
+
+    [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
+    public static partial int SetSocketOption(int descriptor, int level, int name, void* value, uint length);
+
+    [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
+    public static partial int Bind(int descriptor, byte* address, uint addressLength);
 
     [LibraryImport("libc", EntryPoint = "epoll_create1", SetLastError = true)]
     public static partial int EpollCreate(int flags);

@@ -22,7 +22,7 @@ internal abstract class LinuxWorker : IRelayTransport, IDisposable
 
     public void Start() => _thread.Start();
 
-    public abstract Relay Open(IPEndPoint bind, InternetAddress advertise, Action onClosed);
+    public abstract Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed);
 
     public abstract void Start(Relay relay, Allocation allocation);
 

@@ -19,13 +19,13 @@ internal sealed class TcpRelay : Relay
     private const int Backlog = 16;
 
     private readonly Socket _listener;
-    private readonly Action _onClosed;
+    private readonly Action<ushort> _onClosed;
     private readonly TurnServer _server;
     private readonly TimeProvider _clock;
     private readonly CancellationTokenSource _closed = new();
 
     /// <exception cref="SocketException">The port is taken.</exception>
-    public TcpRelay(IPEndPoint bind, InternetAddress advertise, Action onClosed, TurnServer server, TimeProvider clock)
+    public TcpRelay(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed, TurnServer server, TimeProvider clock)
         : base(TransportAddress.From(bind), new TransportAddress(advertise, (ushort)bind.Port))
     {
         (_onClosed, _server, _clock) = (onClosed, server, clock);
@@ -103,7 +103,7 @@ internal sealed class TcpRelay : Relay
         // Not here: the server's gate is held, and what waits for this must not come back through it.
         _ = _closed.CancelAsync();
         _listener.Dispose();
-        _onClosed();
+        _onClosed(Bound.Port);
     }
 
     // Listening and connecting at one address: each socket has to say beforehand that it shares.

@@ -56,7 +56,7 @@ internal sealed class HostBench
 
     private sealed class NoTransport : IRelayTransport
     {
-        public Relay Open(IPEndPoint bind, InternetAddress advertise, Action onClosed) => new FakeRelay(TransportAddress.From(bind));
+        public Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) => new FakeRelay(TransportAddress.From(bind));
 
         public void Start(Relay relay, Allocation allocation)
         {
