@@ -11,6 +11,9 @@ namespace WebRtcIms.Turn.Load;
 internal sealed class Comparison
 {
     private static readonly JsonSerializerOptions Json = new() { WriteIndented = true };
+    /// <summary>Clients at a time, where many set up at once.</summary>
+    private const int InFlight = 64;
+
     private static readonly Measure Cpu = new("CPU µs per datagram", measured => measured.Relay!.CpuMicroseconds);
     private static readonly Measure Speed = new("datagrams per second", measured => measured.Relay!.PacketsPerSecond, MoreIsBetter: true);
     private static readonly Measure Lost = new("lost or wrong", measured => measured.Relay!.Lost + measured.Relay.Wrong, IsCount: true);
@@ -45,7 +48,7 @@ internal sealed class Comparison
     private readonly List<object> _results = [];
 
     /// <param name="args">
-    /// <c>--rounds 5 --transport Epoll --packets 200000 --only single,many,bursts,paced,tokens,workers --json FILE</c>.
+    /// <c>--rounds 5 --transport Epoll --packets 200000 --only single,many,bursts,paced,idle,tokens,workers --json FILE</c>.
     /// </param>
     public Comparison(string[] args)
     {
@@ -53,7 +56,7 @@ internal sealed class Comparison
         _packets = int.Parse(Argument(args, "--packets") ?? "200000", CultureInfo.InvariantCulture);
         _transport = Argument(args, "--transport") ?? "Auto";
         _json = Argument(args, "--json");
-        _groups = [.. (Argument(args, "--only") ?? "single,many,bursts,paced,tokens,workers").Split(',')];
+        _groups = [.. (Argument(args, "--only") ?? "single,many,bursts,paced,idle,tokens,workers").Split(',')];
     }
 
     public void Run()
@@ -63,13 +66,20 @@ internal sealed class Comparison
         foreach (var (group, name, options) in Relays)
         {
             if (!_groups.Contains(group)) continue;
-            Measure[] measures = options.Allocations < 1000 ? Relaying : [.. Relaying, SetUpCpu, SetUpSpeed, Resident];
+            Measure[] measures = options.Allocations < 1000 ? Relaying : [.. Relaying, SetUpCpu, SetUpSpeed];
             Compare(name, ComparedServer.Coturn, () => ComparedServer.Own(_transport), options with { Packets = _packets }, measures);
         }
 
         var paced = new LoadOptions { Direction = Direction.Echo, Packets = 25_000 };
         if (_groups.Contains("paced"))
             Compare($"echo, N=100, 160 B, {paced.Rate}/s", ComparedServer.Coturn, () => ComparedServer.Own(_transport), paced, Echoing);
+        if (_groups.Contains("idle"))
+        {
+            // Many, and few before: what a server keeps of those that have ended is not counted twice.
+            var idle = new LoadOptions { Allocations = 9000, Packets = 1000, WarmUp = 1000 };
+            Compare("idle, N=9000", ComparedServer.Coturn, () => ComparedServer.Own(_transport), idle, [Resident]);
+        }
+
         if (_groups.Contains("tokens")) CompareTokens();
         if (_groups.Contains("workers")) CompareWorkers();
         if (_json is not null) File.WriteAllText(_json, JsonSerializer.Serialize(_results, Json));
@@ -80,14 +90,18 @@ internal sealed class Comparison
     {
         using var redis = new RedisProcess();
         var key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
-        var options = new LoadOptions { Allocations = 1000, Packets = 1000, WarmUp = 1000 };
-        Compare(
-            "token with Redis (coturn: password), N=1000",
-            ComparedServer.Coturn,
-            () => ComparedServer.Own(_transport, ("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", key), ("ConnectionStrings__redis", redis.Address)),
-            options,
-            [SetUpCpu, SetUpSpeed, Resident],
-            options with { Kid = "k1", Key = key });
+        ThreadPool.SetMinThreads(InFlight, InFlight);
+        foreach (var inFlight in (int[])[1, InFlight])
+        {
+            var options = new LoadOptions { Allocations = 1000, Before = 4000, Packets = 1000, WarmUp = 1000, InFlight = inFlight };
+            Compare(
+                $"token with Redis (coturn: password), N=1000, {inFlight} at a time",
+                ComparedServer.Coturn,
+                () => ComparedServer.Own(_transport, ("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", key), ("ConnectionStrings__redis", redis.Address)),
+                options,
+                [SetUpCpu, SetUpSpeed],
+                options with { Kid = "k1", Key = key });
+        }
     }
 
     /// <summary>One worker stands in coturn's column.</summary>
@@ -125,7 +139,7 @@ internal sealed class Comparison
 
         // Allocations are measured in a server that has made some before, as a running one has. Those sockets stay open to the end:
         // coturn refuses an Allocate from the port of one that has just ended.
-        using var warmUp = new LoadRun(options with { Allocations = 1000 });
+        using var warmUp = new LoadRun(options with { Allocations = options.Before });
         warmUp.SetUp();
         warmUp.TearDown();
         using var run = new LoadRun(options);

@@ -44,6 +44,13 @@ internal sealed record LoadOptions
 
     public int Allocations { get; init; } = 100;
 
+    /// <summary>Clients that set up their allocations at the same time.</summary>
+    public int InFlight { get; init; } = 1;
+
+    /// <summary>Allocations that the server has made and lost before, in a comparison.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public int Before { get; init; } = 1000;
+
     public Direction Direction { get; init; }
 
     /// <summary>Octets of payload.</summary>
@@ -77,6 +84,7 @@ internal sealed record LoadOptions
                 "--rate" => options with { Rate = Number(value) },
                 "--pid" => options with { ProcessId = Number(value) },
                 "--allocations" => options with { Allocations = Number(value) },
+                "--in-flight" => options with { InFlight = Number(value) },
                 "--direction" => options with { Direction = Enum.Parse<Direction>(value, ignoreCase: true) },
                 "--size" => options with { Size = Number(value) },
                 "--window" => options with { Window = Number(value) },

@@ -51,12 +51,12 @@ internal sealed unsafe partial class LoadRun : IDisposable
         var cpu = ServerProcess.CpuMicroseconds(_options.ProcessId);
         var watch = Stopwatch.StartNew();
         var peer = TransportAddress.From((IPEndPoint)_peer.LocalEndPoint!);
-        for (var i = 0; i < _clients.Length; i++)
+        Parallel.For(0, _clients.Length, new ParallelOptions { MaxDegreeOfParallelism = _options.InFlight }, i =>
         {
             _clients[i] = new LoadClient(_options);
             _clients[i].SetUp(peer);
             _relayed[i] = _clients[i].Relayed;
-        }
+        });
 
         var result = new SetUpResult(
             (ServerProcess.CpuMicroseconds(_options.ProcessId) - cpu) / _clients.Length,
