@@ -2,15 +2,18 @@ namespace WebRtcIms.WicWeb;
 
 /// <summary>
 /// Headers on every answer. The page runs only scripts and styles that came as files from this origin, talks only to this
-/// origin, and cannot be framed; a script that was slipped into it could not even write markup (trusted types).
+/// origin, and cannot be framed; a script that was slipped into it could not even write markup (trusted types). The demo line's page
+/// alone may be in a frame, of this origin.
 /// </summary>
 internal static class SecurityHeaders
 {
-    public const string ContentSecurityPolicy =
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; " +
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+    private const string DemoLine = "/demo.html";
 
-    public const string PermissionsPolicy =
+    private const string ContentSecurityPolicy =
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; " +
+        "frame-src 'self'; form-action 'self'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'; frame-ancestors ";
+
+    private const string PermissionsPolicy =
         "microphone=(self), camera=(self), autoplay=(self), display-capture=(), geolocation=(), payment=(), usb=()";
 
     public static void UseSecurityHeaders(this WebApplication app) => app.Use((context, next) =>
@@ -23,10 +26,11 @@ internal static class SecurityHeaders
     {
         var context = (HttpContext)state;
         var headers = context.Response.Headers;
-        headers.ContentSecurityPolicy = ContentSecurityPolicy;
+        var mayBeFramed = context.Request.Path.Value == DemoLine;
+        headers.ContentSecurityPolicy = ContentSecurityPolicy + (mayBeFramed ? "'self'" : "'none'");
         headers["Permissions-Policy"] = PermissionsPolicy;
         headers.XContentTypeOptions = "nosniff";
-        headers.XFrameOptions = "DENY";
+        headers.XFrameOptions = mayBeFramed ? "SAMEORIGIN" : "DENY";
         headers["Referrer-Policy"] = "no-referrer";
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
         headers["Cross-Origin-Resource-Policy"] = "same-origin";

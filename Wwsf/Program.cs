@@ -29,11 +29,17 @@ try
     app.UseAuthentication();
     app.UseRateLimiter();
     app.MapDefaultEndpoints();
-    app.MapSession();
+    var page = app.MapGroup("/api");
+    page.MapLogin();
     app.MapPasskeys();
     app.MapExternalLogin();
-    app.MapImsToken();
-    app.MapTurnToken();
+    // The demo line can be nothing but a guest.
+    foreach (var api in new[] { page, app.MapGroup(SessionCookie.FrameApi) })
+    {
+        api.MapSession();
+        api.MapImsToken();
+        api.MapTurnToken();
+    }
     await app.RunAsync();
     return 0;
 }

@@ -7,6 +7,7 @@ export default defineConfig({
   build: {
     outDir: '../wwwroot',
     emptyOutDir: true,
+    rolldownOptions: { input: ['index.html', 'demo.html'] },
     target: ['chrome123', 'firefox120', 'safari17.5'],
     // The content security policy admits files only: nothing may be inlined as a data: URL.
     assetsInlineLimit: 0,

@@ -20,8 +20,8 @@ internal static class ImsTokenEndpoint
 {
     private const string WebSocketPath = "/sip";
 
-    public static void MapImsToken(this WebApplication app) =>
-        app.MapPost("/api/ims-token", IssueAsync)
+    public static void MapImsToken(this IEndpointRouteBuilder api) =>
+        api.MapPost("ims-token", IssueAsync)
             .RequireAntiforgeryToken()
             .RequireRateLimiting(Limits.ImsTokens)
             .WithMetadata(new SessionRequired(), new Counted((metrics, outcome) => metrics.CountImsToken(outcome)));

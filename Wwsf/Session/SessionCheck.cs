@@ -34,7 +34,7 @@ internal static class SessionCheck
             return null;
         }
 
-        var problem = context.Request.Cookies.ContainsKey(SessionCookie.Name) ? Problem.SessionExpired : Problem.NotSignedIn;
+        var problem = context.HasSessionCookie() ? Problem.SessionExpired : Problem.NotSignedIn;
         step.Fail(problem.Code);
         return problem;
     }

@@ -9,11 +9,19 @@ namespace WebRtcIms.Wwsf.Session;
 /// <summary>
 /// The session lives in an encrypted cookie that scripts cannot read and other sites cannot send. It ends at a fixed time, or
 /// later while it is registered; a session that was ended earlier stays ended, whoever still has the cookie.
+/// <para>
+/// The demo line is a page in a frame and somebody else than the page around it, while a browser has one jar of cookies for both. So
+/// each frame has an API under a path of its own, <see cref="FrameApi"/>, and the cookie of its session is sent there and nowhere else.
+/// </para>
 /// </summary>
 internal static class SessionCookie
 {
     public const string Scheme = "session";
-    public const string Name = "wwsf-session";
+    public const string FrameApi = $"/api/demo/{{{Frame}:guid}}";
+
+    private const string Name = "wwsf-session";
+    private const string FrameScheme = "frame session";
+    private const string Frame = "frame";
 
     public static void AddSessions(this IHostApplicationBuilder builder, WwsfSettings settings)
     {
@@ -22,22 +30,29 @@ internal static class SessionCookie
         services.AddDataProtection()
             .SetApplicationName("WebRtcIms.Wwsf")
             .PersistKeysToFileSystem(settings.Store.CreateKeyDirectory());
-        services.AddAuthentication(Scheme).AddCookie(Scheme, options =>
-        {
-            options.Cookie = StrictCookie(Name);
-            options.ExpireTimeSpan = settings.MaxSessionLifetime;
-            options.SlidingExpiration = false;
-            options.Events.OnValidatePrincipal = ValidateAsync;
-        });
+        services.AddAuthentication(Scheme)
+            .AddCookie(Scheme, options =>
+            {
+                Configure(options, settings);
+                options.ForwardDefaultSelector = context => FrameOf(context) is null ? null : FrameScheme;
+            })
+            .AddCookie(FrameScheme, options =>
+            {
+                Configure(options, settings);
+                options.Cookie = StrictCookie(new CookieOfFrame(), Name + "-frame");
+            });
         services.AddAntiforgery(options =>
         {
-            options.Cookie = StrictCookie("wwsf-antiforgery");
+            options.Cookie = StrictCookie(new(), "wwsf-antiforgery");
             options.HeaderName = "X-XSRF-TOKEN";
             options.SuppressReadingTokenFromFormBody = true;
-            // The gateway forbids framing altogether.
+            // The gateway says what may be framed.
             options.SuppressXFrameOptionsHeader = true;
         });
     }
+
+    /// <summary>Whether the browser sent a cookie, of whatever worth.</summary>
+    public static bool HasSessionCookie(this HttpContext context) => context.Request.Cookies.ContainsKey(FrameOf(context) is null ? Name : Name + "-frame");
 
     /// <summary>Begins a session in place of the one that there was, and makes it the one of this request.</summary>
     public static async Task BeginSessionAsync(this HttpContext context, string? user)
@@ -89,13 +104,34 @@ internal static class SessionCookie
         return registered;
     }
 
-    private static CookieBuilder StrictCookie(string name) => new()
+    private static void Configure(CookieAuthenticationOptions options, WwsfSettings settings)
     {
-        Name = name,
-        Path = "/",
-        HttpOnly = true,
-        SameSite = SameSiteMode.Strict,
-        SecurePolicy = CookieSecurePolicy.SameAsRequest,
-        IsEssential = true,
-    };
+        options.Cookie = StrictCookie(new(), Name);
+        options.ExpireTimeSpan = settings.MaxSessionLifetime;
+        options.SlidingExpiration = false;
+        options.Events.OnValidatePrincipal = ValidateAsync;
+    }
+
+    private static CookieBuilder StrictCookie(CookieBuilder cookie, string name)
+    {
+        cookie.Name = name;
+        cookie.Path = "/";
+        cookie.HttpOnly = true;
+        cookie.SameSite = SameSiteMode.Strict;
+        cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
+        cookie.IsEssential = true;
+        return cookie;
+    }
+
+    private static object? FrameOf(HttpContext context) => context.GetRouteValue(Frame);
+
+    private sealed class CookieOfFrame : CookieBuilder
+    {
+        public override CookieOptions Build(HttpContext context, DateTimeOffset expiresFrom)
+        {
+            var options = base.Build(context, expiresFrom);
+            options.Path = $"/api/demo/{FrameOf(context)}";
+            return options;
+        }
+    }
 }

@@ -29,14 +29,17 @@ internal static class SessionEndpoints
     private const int MaxUserNameLength = 256;
     private const int MaxPasswordLength = 1024;
 
-    public static void MapSession(this WebApplication app)
-    {
-        var session = app.MapGroup("/api/session").RequireAntiforgeryToken();
-        session.MapGet("", AnswerAsync);
-        session.MapDelete("", SignOutAsync);
-        session.MapPost("login", LogInAsync)
+    public static void MapLogin(this IEndpointRouteBuilder api) =>
+        api.MapPost("session/login", LogInAsync)
+            .RequireAntiforgeryToken()
             .RequireRateLimiting(Limits.Logins)
             .WithMetadata(new Counted((metrics, outcome) => metrics.CountSession("user", outcome)));
+
+    public static void MapSession(this IEndpointRouteBuilder api)
+    {
+        var session = api.MapGroup("session").RequireAntiforgeryToken();
+        session.MapGet("", AnswerAsync);
+        session.MapDelete("", SignOutAsync);
         session.MapPost("anonymous", ContinueAsGuestAsync)
             .RequireRateLimiting(Limits.AnonymousSessions)
             .WithMetadata(new Counted((metrics, outcome) => metrics.CountSession("anonymous", outcome)));

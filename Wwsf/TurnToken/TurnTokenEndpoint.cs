@@ -22,8 +22,8 @@ internal sealed record IceServer(IReadOnlyList<string> Urls, string Username, st
 /// <summary><c>POST /api/turn-token</c>: steps 2 to 6 of figure X.5.3.2-1 as the page sees them.</summary>
 internal static class TurnTokenEndpoint
 {
-    public static void MapTurnToken(this WebApplication app) =>
-        app.MapPost("/api/turn-token", IssueAsync)
+    public static void MapTurnToken(this IEndpointRouteBuilder api) =>
+        api.MapPost("turn-token", IssueAsync)
             .RequireAntiforgeryToken()
             .RequireRateLimiting(Limits.TurnTokens)
             .WithMetadata(new SessionRequired(Step: 3), new Counted((metrics, outcome) => metrics.CountTurnToken(outcome)));

@@ -51,6 +51,14 @@ public sealed class AccessibilityTests(RunningSystem system)
         await ExpectNothingAsync(guest, look, "in-call");
         Assert.False(await guest.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth > innerWidth"));
         await guest.HangUpAsync();
+        await guest.ExpectIdleAsync();
+
+        await guest.Get("demo-line").ClickAsync();
+        await guest.ExpectInCallAsync();
+        await guest.WaitForMediaAsync();
+        await ExpectNothingAsync(guest, look, "demo-line");
+        Assert.False(await guest.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth > innerWidth"));
+        await guest.HangUpAsync();
     }
 
     private static async Task ExpectNothingAsync(WicPage wic, string look, string state)

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.RegularExpressions;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.WicWeb.Tests;
 
@@ -28,7 +29,7 @@ public sealed partial class PageTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.DoesNotContain("unsafe", policy, StringComparison.Ordinal);
         Assert.DoesNotContain("data:", policy, StringComparison.Ordinal);
-        foreach (var directive in (string[])["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"])
+        foreach (var directive in (string[])["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "frame-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"])
             Assert.Contains(directive, policy.Split(';', StringSplitOptions.TrimEntries));
     }
 
@@ -50,23 +51,48 @@ public sealed partial class PageTests : IDisposable
     }
 
     [Fact]
-    public async Task Markup_HasNothingInline()
+    [Requirement("ABUSE-92")]
+    public async Task DemoLine_MayBeFramedByThisOriginOnly_AndNothingElseByAnybody()
     {
-        var html = await _client.GetStringAsync("/", Cancel);
+        using var demo = await _client.GetAsync("/demo.html", Cancel);
+        Assert.Equal(HttpStatusCode.OK, demo.StatusCode);
+        Assert.Equal("SAMEORIGIN", Header(demo, "X-Frame-Options"));
+        using var page = await _client.GetAsync("/", Cancel);
+        Assert.Equal(
+            Header(page, "Content-Security-Policy").Replace("frame-ancestors 'none'", "frame-ancestors 'self'", StringComparison.Ordinal),
+            Header(demo, "Content-Security-Policy"));
+
+        foreach (var path in (string[])["/index.html", "/DEMO.html", "/demo.html/", "/api/demo.html", "/flow/demo.html"])
+        {
+            using var other = await _client.GetAsync(path, Cancel);
+            Assert.Contains("frame-ancestors 'none'", Header(other, "Content-Security-Policy"), StringComparison.Ordinal);
+            Assert.Equal("DENY", Header(other, "X-Frame-Options"));
+        }
+    }
+
+    [Theory]
+    [InlineData("/", "data-testid=\"call\"")]
+    [InlineData("/demo.html", "data-testid=\"demo-status\"")]
+    public async Task Markup_HasNothingInline(string page, string content)
+    {
+        var html = await _client.GetStringAsync(page, Cancel);
 
         Assert.DoesNotMatch(InlineScript(), html);
         Assert.DoesNotMatch(InlineStyle(), html);
-        Assert.Contains("data-testid=\"call\"", html, StringComparison.Ordinal);
+        Assert.Contains(content, html, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task HashedAssets_AreKeptForEver_AndTheIndexIsAskedForAgain()
+    [Theory]
+    [InlineData("/")]
+    [InlineData("/demo.html")]
+    public async Task HashedAssets_AreKeptForEver_AndThePageIsAskedForAgain(string page)
     {
-        using var index = await _client.GetAsync("/", Cancel);
+        using var index = await _client.GetAsync(page, Cancel);
         var assets = AssetReference().Matches(await index.Content.ReadAsStringAsync(Cancel)).Select(match => match.Groups[1].Value).ToList();
 
         Assert.Equal("no-cache", index.Headers.CacheControl?.ToString());
-        Assert.Equal(2, assets.Count);
+        // A script of its own, what the two pages share, and the styles.
+        Assert.Equal(3, assets.Count);
         foreach (var path in assets)
         {
             using var asset = await _client.GetAsync(path, Cancel);
@@ -74,7 +100,7 @@ public sealed partial class PageTests : IDisposable
             Assert.Equal("public, max-age=31536000, immutable", Header(asset, "Cache-Control"));
         }
 
-        using var again = new HttpRequestMessage(HttpMethod.Get, "/");
+        using var again = new HttpRequestMessage(HttpMethod.Get, page);
         again.Headers.IfNoneMatch.Add(index.Headers.ETag!);
         using var notModified = await _client.SendAsync(again, Cancel);
         Assert.Equal(HttpStatusCode.NotModified, notModified.StatusCode);

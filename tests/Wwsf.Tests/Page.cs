@@ -5,26 +5,36 @@ using System.Text.Json;
 namespace WebRtcIms.Wwsf.Tests;
 
 /// <summary>What the page does in a browser: keeps cookies and the latest antiforgery token.</summary>
-internal sealed class Page(HttpClient http)
+internal sealed class Page(HttpClient http, string api = "/api")
 {
     public const string SessionCookie = "wwsf-session";
 
-    public Dictionary<string, string> Cookies { get; } = [];
+    public string Api => api;
+
+    public Dictionary<string, string> Cookies { get; private init; } = [];
 
     public string AntiforgeryToken { get; set; } = "";
 
-    public async Task<Answer> LoadAsync() => await SendAsync(HttpMethod.Get, "/api/session");
+    /// <summary>Another page in a frame of this one, with an API of its own: the browser sends the cookies of this one there, too, and none back.</summary>
+    public async Task<Page> OpenFrameAsync()
+    {
+        var frame = new Page(http, $"/api/demo/{Guid.NewGuid()}") { Cookies = new(Cookies) };
+        await frame.LoadAsync();
+        return frame;
+    }
+
+    public async Task<Answer> LoadAsync() => await SendAsync(HttpMethod.Get, $"{Api}/session");
 
     public Task<Answer> LogInAsync(string userName, string password) =>
-        SendAsync(HttpMethod.Post, "/api/session/login", new { user_name = userName, password });
+        SendAsync(HttpMethod.Post, $"{Api}/session/login", new { user_name = userName, password });
 
-    public Task<Answer> ContinueAsGuestAsync() => SendAsync(HttpMethod.Post, "/api/session/anonymous");
+    public Task<Answer> ContinueAsGuestAsync() => SendAsync(HttpMethod.Post, $"{Api}/session/anonymous");
 
-    public Task<Answer> SignOutAsync() => SendAsync(HttpMethod.Delete, "/api/session");
+    public Task<Answer> SignOutAsync() => SendAsync(HttpMethod.Delete, $"{Api}/session");
 
-    public Task<Answer> TurnTokenAsync() => SendAsync(HttpMethod.Post, "/api/turn-token");
+    public Task<Answer> TurnTokenAsync() => SendAsync(HttpMethod.Post, $"{Api}/turn-token");
 
-    public Task<Answer> ImsTokenAsync() => SendAsync(HttpMethod.Post, "/api/ims-token");
+    public Task<Answer> ImsTokenAsync() => SendAsync(HttpMethod.Post, $"{Api}/ims-token");
 
     public async Task<Answer> SendAsync(HttpMethod method, string path, object? body = null, params (string Name, string Value)[] headers)
     {

@@ -30,47 +30,52 @@ export interface Timings {
 
 const requestLimit = 15_000;
 
-/** The WWSF (interface W1), behind the gateway at /api. Every failure is thrown as a {@link Problem}. */
+/** The WWSF (interface W1), behind the gateway at /api, or at a path with a session of its own. Every failure is thrown as a {@link Problem}. */
 export class Api {
+  readonly #root: string;
   #antiforgeryToken = '';
 
+  constructor(root = '/api') {
+    this.#root = root;
+  }
+
   async session(): Promise<Session> {
-    return this.#take(await this.#send('GET', '/api/session'));
+    return this.#take(await this.#send('GET', '/session'));
   }
 
   async continueAsGuest(): Promise<Session> {
-    return this.#take(await this.#change('POST', '/api/session/anonymous'));
+    return this.#take(await this.#change('POST', '/session/anonymous'));
   }
 
   async logIn(userName: string, password: string): Promise<Session> {
-    return this.#take(await this.#change('POST', '/api/session/login', { user_name: userName, password }));
+    return this.#take(await this.#change('POST', '/session/login', { user_name: userName, password }));
   }
 
   /** Where the browser goes to log in at the external provider. */
   async externalLogin(): Promise<string> {
-    return (await json<{ location: string }>(await this.#change('POST', '/api/session/external'))).location;
+    return (await json<{ location: string }>(await this.#change('POST', '/session/external'))).location;
   }
 
   /** What the authenticator is asked, as the browser's WebAuthn functions take it. */
   async passkeyQuestion<T>(path: 'session/passkey' | 'passkeys'): Promise<T> {
-    return json<T>(await this.#change('POST', `/api/${path}/options`));
+    return json<T>(await this.#change('POST', `/${path}/options`));
   }
 
   async logInWithPasskey(credential: object): Promise<Session> {
-    return this.#take(await this.#change('POST', '/api/session/passkey', credential));
+    return this.#take(await this.#change('POST', '/session/passkey', credential));
   }
 
   async addPasskey(credential: object): Promise<void> {
-    await this.#change('POST', '/api/passkeys', credential);
+    await this.#change('POST', '/passkeys', credential);
   }
 
   async signOut(): Promise<Session> {
-    return this.#take(await this.#change('DELETE', '/api/session'));
+    return this.#take(await this.#change('DELETE', '/session'));
   }
 
   async turnToken(trace: Trace, signal: AbortSignal): Promise<AuthorisedToken> {
     const asked = performance.now();
-    const response = await this.#change('POST', '/api/turn-token', undefined, { traceparent: trace.traceparent() }, signal);
+    const response = await this.#change('POST', '/turn-token', undefined, { traceparent: trace.traceparent() }, signal);
     const answered = performance.now();
     const token = await json<TurnToken>(response);
     const server = parseServerTiming(response.headers.get('Server-Timing'));
@@ -86,7 +91,7 @@ export class Api {
   }
 
   async imsToken(trace: Trace, signal: AbortSignal): Promise<ImsToken> {
-    return json<ImsToken>(await this.#change('POST', '/api/ims-token', undefined, { traceparent: trace.traceparent() }, signal));
+    return json<ImsToken>(await this.#change('POST', '/ims-token', undefined, { traceparent: trace.traceparent() }, signal));
   }
 
   /** The antiforgery token is bound to the session, so each answer about the session brings a new one. */
@@ -110,11 +115,13 @@ export class Api {
   }
 
   async #send(method: string, path: string, body?: object, headers: Record<string, string> = {}, signal?: AbortSignal) {
-    const response = await fetch(path, {
+    const response = await fetch(this.#root + path, {
       method,
       headers: { Accept: 'application/json', ...(body ? { 'Content-Type': 'application/json' } : {}), ...headers },
       body: body ? JSON.stringify(body) : null,
       cache: 'no-store',
+      // Signing out must get there although the page goes.
+      keepalive: method === 'DELETE',
       signal: AbortSignal.any([AbortSignal.timeout(requestLimit), ...(signal ? [signal] : [])]),
     }).catch(error => {
       signal?.throwIfAborted();

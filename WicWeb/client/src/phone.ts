@@ -120,20 +120,24 @@ export class Phone {
   }
 
   async callDemoLine(): Promise<void> {
-    if (this.isBusy) return;
+    const { identity } = this.#registration;
+    if (this.isBusy || !identity) return;
     this.#alerts.clear();
     this.#isBetween = true;
     this.#say(status.demoLine);
     this.#events.onchange();
-    const demo = this.#demo ??= new DemoLine(this.#api);
+    const demo = this.#demo = new DemoLine(identity.impu);
     try {
-      const address = await demo.ready(demoLineLimit);
+      const { impu, name } = await demo.ready(demoLineLimit);
+      if (this.#demo !== demo) return;
       this.#isBetween = false;
-      if (this.#demo === demo) this.#start({ kind: 'person', address, name: labels.demoLine, isDemo: true });
-    } catch {
+      this.#start({ kind: 'person', address: impu, name: labels.demoLineOf(name), isDemo: true });
+    } catch (thrown) {
+      // Unless the user gave up in the meantime.
+      if (this.#demo !== demo) return;
       this.#isBetween = false;
       this.#closeDemo();
-      this.#refuse(new Problem('demo_line_unavailable'), () => void this.callDemoLine());
+      this.#refuse(problemOf(thrown), () => void this.callDemoLine());
     }
   }
 

@@ -76,6 +76,7 @@ export const labels = {
   echo: 'echo',
   farRelay: 'far end\'s way',
   demoLine: 'Demo line',
+  demoLineOf: (name: string) => `Demo line, ${name}`,
   key: (key: string) => ({ '*': 'Star', '#': 'Hash' })[key] ?? key,
   checking: 'checking…',
   notOffered: 'the service does not offer it',

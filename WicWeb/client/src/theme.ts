@@ -1,13 +1,18 @@
 /** Light or dark: the system's choice until the user makes one, which the browser then remembers. */
 const key = 'theme';
+const chosen = () => localStorage.getItem(key);
+
+/** In a page that has no button for it; other pages of this origin tell when the choice changes. */
+export function followTheme(): void {
+  applyChoice();
+  addEventListener('storage', applyChoice);
+}
 
 export function bindTheme(button: HTMLButtonElement): void {
   const system = matchMedia('(prefers-color-scheme: dark)');
-  const chosen = () => localStorage.getItem(key);
   const isDark = () => (chosen() ?? (system.matches ? 'dark' : 'light')) === 'dark';
   const apply = () => {
-    const choice = chosen();
-    if (choice) document.documentElement.dataset.theme = choice;
+    applyChoice();
     button.ariaPressed = String(isDark());
   };
   button.addEventListener('click', () => {
@@ -16,4 +21,9 @@ export function bindTheme(button: HTMLButtonElement): void {
   });
   system.addEventListener('change', apply);
   apply();
+}
+
+function applyChoice(): void {
+  const choice = chosen();
+  if (choice) document.documentElement.dataset.theme = choice;
 }

@@ -15,6 +15,18 @@ internal static class Sound
         }
         """);
 
+    /// <summary>Waits until a frequency stands out of those around it.</summary>
+    public static Task WaitForToneAsync(IPage page, int frequency) => page.WaitForFunctionAsync(
+        """
+        frequency => {
+          const bins = new Float32Array(window.ear.frequencyBinCount);
+          window.ear.getFloatFrequencyData(bins);
+          const at = hertz => Math.max(...[-1, 0, 1].map(by => bins[Math.round(hertz / window.ear.context.sampleRate * 4096) + by]));
+          return at(frequency) > -60 && at(frequency) > Math.max(at(frequency / 2), at(frequency * 1.5)) + 20;
+        }
+        """,
+        frequency, new() { Timeout = 10_000, PollingInterval = 20 });
+
     /// <summary>Waits until both frequencies of a key (ITU-T Q.23) stand out of everything between them.</summary>
     public static Task WaitForKeyAsync(IPage page, int row, int column) => page.WaitForFunctionAsync(
         """

@@ -89,6 +89,20 @@ public sealed class WicPage : IAsyncDisposable
         Assert.True(await NumberAsync("packets-received") > long.Parse(new string([.. first.Where(char.IsAsciiDigit)]), CultureInfo.InvariantCulture));
     }
 
+    /// <summary>Media goes both ways: packets are sent and received, and more of them each second.</summary>
+    public async Task ExpectRisingMediaAsync()
+    {
+        var (sent, received) = (await NumberAsync("packets-sent"), await NumberAsync("packets-received"));
+        await Page.WaitForFunctionAsync(
+            """
+            ([sent, received]) => {
+              const count = id => Number(document.querySelector(`[data-testid=${id}]`).textContent.replace(/\D/g, ''));
+              return count('packets-sent') > sent + 20 && count('packets-received') > received + 20;
+            }
+            """,
+            new[] { sent, received }, new() { Timeout = 10_000 });
+    }
+
     public Task ExpectAlertAsync(string part, int seconds = 20) =>
         Assertions.Expect(Get("alert")).ToContainTextAsync(part, new() { Timeout = seconds * 1000, IgnoreCase = true });
 

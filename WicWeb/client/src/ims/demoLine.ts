@@ -1,69 +1,53 @@
-import type { Api } from '../api.ts';
-import { CallFlow, type CallView } from '../callFlow.ts';
-import { type IncomingCall, Registration } from './registration.ts';
-import { SipCall } from './sipCall.ts';
+import { find } from '../dom.ts';
+import { Problem } from '../problem.ts';
+import { labels } from '../texts.ts';
+
+/** What the demo line tells the page around it: who it is, once it can be called; why it cannot; that it has left the IMS. */
+export type DemoMessage = { state: 'online'; impu: string; name: string } | { state: 'failed'; code: string } | { state: 'closed' };
+
+const closeLimit = 3_000;
 
 /**
- * Somebody to call when nobody else is there: a second client, which registers with the IMS as another device of the same
- * user, rings, answers by itself and plays a generated picture and tone. Its signalling goes over a WebSocket of its own, its
- * media over TURN credentials and a peer connection of its own; nothing passes inside the page.
+ * Somebody to call when nobody else is there: another page (`demo.html`) in a frame, which is a guest with an identity of its own
+ * whoever calls. Signalling and media between the two pass outside the browser; inside, they only say when to come and go.
  */
 export class DemoLine {
-  readonly #api: Api;
-  readonly #registration: Registration;
-  #flow: CallFlow | undefined;
+  readonly #frame = document.createElement('iframe');
+  readonly #gone = new AbortController();
 
-  constructor(api: Api) {
-    this.#api = api;
-    this.#registration = new Registration(api, '', { onstate: () => this.#told(), onincoming: call => this.#answer(call) });
+  /** Whose call it answers. */
+  constructor(caller: string) {
+    this.#frame.src = `/demo.html#${encodeURIComponent(caller)}`;
+    this.#frame.title = labels.demoLine;
+    this.#frame.dataset.testid = 'demo-frame';
+    find('demo-lines').append(this.#frame);
   }
 
-  /** Resolves with its address when it can be called. */
-  async ready(limit: number): Promise<string> {
-    this.#registration.goOnline();
-    const until = performance.now() + limit;
-    while (this.#registration.state !== 'online') {
-      const left = until - performance.now();
-      if (left <= 0 || this.#registration.problem?.isFinal) throw this.#registration.problem ?? new Error('The demo line did not come online.');
-      await new Promise<void>(resolve => {
-        this.#told = resolve;
-        setTimeout(resolve, Math.min(left, 1000));
+  /** Resolves when it can be called. */
+  ready(limit: number): Promise<{ impu: string; name: string }> {
+    return new Promise((resolve, reject) => {
+      setTimeout(() => reject(new Problem('demo_line_unavailable')), limit);
+      this.#hear(message => {
+        if (message.state === 'online') resolve(message);
+        if (message.state === 'failed') reject(new Problem(message.code));
       });
-    }
-    return this.#registration.identity!.impu;
+    });
   }
 
+  /** Lets it leave the IMS and give its identity back; without a word from it, what it does when its page goes has to do. */
   close(): void {
-    this.#flow?.hangUp();
-    this.#registration.goOffline();
+    const remove = () => {
+      this.#gone.abort();
+      this.#frame.remove();
+    };
+    this.#hear(({ state }) => { if (state === 'closed') remove(); });
+    setTimeout(remove, closeLimit);
+    this.#frame.contentWindow?.postMessage('close', location.origin);
   }
 
-  #told = () => {};
-
-  #answer({ session, withVideo, trace }: IncomingCall): void {
-    if (this.#flow) return session.terminate({ status_code: 486, reason_phrase: 'Busy Here' });
-    const options = { video: withVideo, transport: 'auto', relayOnly: true, devices: {}, isCallee: true, generated: true } as const;
-    const flow = new CallFlow(this.#api, options, silent(() => { this.#flow = undefined; }), (media, configuration, events, ofCall) =>
-      new SipCall(media, configuration, {
-        isCallee: true,
-        begin: answer => {
-          session.answer(answer);
-          return session;
-        },
-        isOnline: () => this.#registration.state === 'online',
-      }, ofCall, events), trace);
-    this.#flow = flow;
-    session.on('failed', () => flow.hangUp());
-    void flow.start();
+  #hear(handle: (message: DemoMessage) => void): void {
+    addEventListener('message', ({ source, origin, data }) => {
+      if (source === this.#frame.contentWindow && origin === location.origin) handle(data as DemoMessage);
+    }, { signal: this.#gone.signal });
   }
-}
-
-/** Nobody watches the demo line; only the end of its call matters. */
-function silent(ended: () => void): CallView {
-  const none = () => {};
-  return {
-    phase: phase => { if (phase === 'ended') ended(); },
-    failed: ended,
-    step: none, localMedia: none, remoteMedia: none, relayed: none, held: none, connected: none, credentials: none, warning: none, recovered: none,
-  };
 }
