@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Server;
@@ -9,6 +10,7 @@ using WebRtcIms.Ims.Tokens;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.ImsRegistration;
+using WebRtcIms.Waf.Keys;
 using WebRtcIms.Waf.Tokens;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
@@ -39,6 +41,8 @@ internal static class AuthorizationServer
         services.AddSingleton(settings);
         services.AddSingleton<TokenIssuer>();
         services.AddSingleton<FailedAuthentications>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<UsedAssertions>(
+            provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []));
         services.AddSingleton<WafTelemetry>();
         services.AddSingleton<IHttpContextFactory, HiddenQuery.ContextFactory>();
         builder.AddRedisClient();
@@ -55,6 +59,14 @@ internal static class AuthorizationServer
             .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<ClientStore>())
             .AddServer(server => Configure(server, settings));
         services.AddRateLimiter(LimitTokenRequests);
+
+        // Whose certificate it is, its thumbprint says: TURN servers need none of an authority.
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https =>
+        {
+            if (!settings.TurnServers.Exists(server => server.Thumbprint is not null)) return;
+            https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
+            https.AllowAnyClientCertificate();
+        }));
     }
 
     private static void Configure(OpenIddictServerBuilder server, WafSettings settings)
@@ -68,8 +80,9 @@ internal static class AuthorizationServer
             .AddEncryptionKey(new SymmetricSecurityKey(RandomNumberGenerator.GetBytes(32)))
             .AddEphemeralSigningKey(SecurityAlgorithms.EcdsaSha256);
 
-        // Clients have secrets; nothing here would know the key of one that signs.
-        server.Configure(options => options.ClientAuthenticationMethods.Remove(ClientAuthenticationMethods.PrivateKeyJwt));
+        if (settings.Issuer is { } issuer) server.SetIssuer(new Uri(issuer));
+        if (settings.Clients.Exists(client => client.Jwks is not null)) server.AddClientAssertions();
+        else server.Configure(options => options.ClientAuthenticationMethods.Remove(ClientAuthenticationMethods.PrivateKeyJwt));
 
         // Inside a deployment TLS ends before this process; RFC 7635 §11 asks for it on the way there.
         server.UseAspNetCore().DisableTransportSecurityRequirement();
@@ -105,7 +118,7 @@ internal static class AuthorizationServer
             return ValueTask.CompletedTask;
         };
         options.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context =>
-            context.Request.Path.StartsWithSegments("/oauth2")
+            context.Request.Path.StartsWithSegments("/oauth2") || context.Request.Path == KeyEndpoint.Path
                 ? RateLimitPartition.GetSlidingWindowLimiter(CallerAddress.Of(context), _ => new()
                 {
                     PermitLimit = TokenRequestsPerMinute,

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Connections;
 using WebRtcIms.Waf;
+using WebRtcIms.Waf.Keys;
 using WebRtcIms.Waf.Revocation;
 
 // The authorization server of figure X.5.3.2-1: authenticates the WWSF and makes TURN tokens.
@@ -13,6 +14,7 @@ try
     app.UseRateLimiter();
     app.UseAuthentication();
     app.MapRevocation();
+    app.MapKeys();
     app.MapDefaultEndpoints();
     await app.RunAsync();
     return 0;

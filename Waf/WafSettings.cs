@@ -1,5 +1,8 @@
+using System.Buffers;
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
+using Microsoft.IdentityModel.Tokens;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.ImsRegistration;
@@ -17,6 +20,12 @@ internal sealed class WafSettings
     public List<ClientSettings> Clients { get; set; } = [];
 
     public RegistrationSettings? ImsRegistration { get; set; }
+
+    /// <summary>
+    /// What this server calls itself in its metadata, and the audience of client assertions; by default its address in each request. Clients
+    /// with keys need it, for who sends a request chooses that address, and could bring what was signed for another server.
+    /// </summary>
+    public string? Issuer { get; set; }
 
     /// <summary>Whether GET /oauth2/token is served with client_id and client_password, as TS 33.203 X.5.3.2 step 4 has it.</summary>
     public string AllowGetTokenRequests { get; set; } = "true";
@@ -44,6 +53,9 @@ internal sealed class WafSettings
 
         foreach (var problem in ImsRegistration?.Problems(TurnServers) ?? []) yield return $"Waf:ImsRegistration:{problem}";
         foreach (var id in Twice(Clients.Select(client => client.ClientId))) yield return $"Waf:Clients has the ClientId '{id}' twice";
+        if (Issuer is not null && !(Uri.TryCreate(Issuer, UriKind.Absolute, out var issuer) && issuer is { Scheme: "https" or "http", Query: "", Fragment: "" }))
+            yield return "Waf:Issuer must be an address such as https://waf.example.org/";
+        if (Issuer is null && Clients.Exists(client => client.Jwks is not null)) yield return "Waf:Issuer is missing: clients with Jwks sign for it";
         if (!bool.TryParse(AllowGetTokenRequests, out _)) yield return "Waf:AllowGetTokenRequests must be true or false";
         if (Store is null) yield return "ConnectionStrings:waf must be an SQLite connection string such as Data Source=.data/waf.db";
     }
@@ -67,7 +79,23 @@ internal sealed class TurnServerSettings
 
     public string TokenLifetime { get; set; } = "00:10:00";
 
+    /// <summary>
+    /// SHA-256 of the certificate, in hexadecimal, with which the TURN server may fetch its key (RFC 7635 §4.1.1); without it nobody may.
+    /// </summary>
+    public string? CertificateSha256 { get; set; }
+
     public TimeSpan Lifetime => TimeSpan.TryParse(TokenLifetime, CultureInfo.InvariantCulture, out var lifetime) ? lifetime : default;
+
+    /// <summary>The 32 octets of <see cref="CertificateSha256"/>; null when there are none. Colons between them, as openssl writes them, are taken.</summary>
+    public byte[]? Thumbprint
+    {
+        get
+        {
+            var octets = new byte[SHA256.HashSizeInBytes];
+            var status = Convert.FromHexString((CertificateSha256 ?? "").Replace(":", "", StringComparison.Ordinal), octets, out _, out var written);
+            return status == OperationStatus.Done && written == octets.Length ? octets : null;
+        }
+    }
 
     public IEnumerable<string> Problems()
     {
@@ -77,6 +105,7 @@ internal sealed class TurnServerSettings
         if (!AccessTokenAlgorithms.TryParse(Algorithm, out var algorithm)) yield return "Algorithm must be A256GCM or A128GCM";
         else if (!Convert.TryFromBase64String(Key, new byte[Key.Length], out var length)) yield return "Key must be base64";
         else if (length < algorithm.KeyLength()) yield return $"Key must have {algorithm.KeyLength()} octets or more for {Algorithm}";
+        if (CertificateSha256 is not null && Thumbprint is null) yield return "CertificateSha256 must be 64 hexadecimal digits";
     }
 }
 
@@ -89,6 +118,9 @@ internal sealed class ClientSettings
 
     public string ClientSecret { get; set; } = "";
 
+    /// <summary>In place of a secret: its public keys as a JWK Set (RFC 7517 §5), with which it signs assertions (private_key_jwt, RFC 7523 §2.2).</summary>
+    public string? Jwks { get; set; }
+
     public List<string> Audiences { get; set; } = [];
 
     /// <summary>Identities that it may get registration tokens for; see <see cref="IdentityBlock"/>.</summary>
@@ -97,10 +129,26 @@ internal sealed class ClientSettings
     public IEnumerable<string> Problems(List<TurnServerSettings> turnServers)
     {
         if (ClientId.Length is 0 or > MaxClientIdLength) yield return $"ClientId must have 1 to {MaxClientIdLength} characters";
-        if (ClientSecret.Length < 16) yield return "ClientSecret must have 16 characters or more";
+        if (Jwks is not null && ClientSecret.Length > 0) yield return "Jwks and ClientSecret exclude each other";
+        else if (Jwks is not null && PublicKeys(Jwks) is null) yield return "Jwks must be a JWK Set of public keys, EC or RSA, such as {\"keys\":[{\"kty\":\"EC\",…}]}";
+        else if (Jwks is null && ClientSecret.Length < 16) yield return "ClientSecret must have 16 characters or more";
         if (Audiences.Count == 0) yield return "Audiences is empty: name the TURN servers that this client may get tokens for";
         foreach (var audience in Audiences.Where(audience => turnServers.TrueForAll(server => server.Name != audience)))
             yield return $"Audiences names '{audience}', which is not among Waf:TurnServers";
         foreach (var impu in Impus.Where(impu => !IdentityBlock.IsPattern(impu))) yield return $"Impus has '{impu}', which is none such as sip:guest-*@example.org";
+    }
+
+    /// <summary>Null when the text is no set of public keys that verify signatures.</summary>
+    public static JsonWebKeySet? PublicKeys(string jwks)
+    {
+        try
+        {
+            var set = new JsonWebKeySet(jwks);
+            return set.Keys.Count > 0 && set.Keys.All(key => key is { Kty: "EC" or "RSA", HasPrivateKey: false } && key.Use is null or "sig") ? set : null;
+        }
+        catch (ArgumentException)
+        {
+            return null;
+        }
     }
 }

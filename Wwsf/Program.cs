@@ -40,6 +40,7 @@ try
         api.MapImsToken();
         api.MapTurnToken();
     }
+    app.TellWafKey(settings);
     await app.RunAsync();
     return 0;
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.Data.Sqlite;
@@ -19,7 +20,11 @@ internal sealed partial class WwsfSettings
 
     public required string WafClientId { get; init; }
 
-    public required Redacted<string> WafClientSecret { get; init; }
+    /// <summary>Null where this client signs instead.</summary>
+    public required Redacted<string>? WafClientSecret { get; init; }
+
+    /// <summary>With what it signs; null where there is a secret.</summary>
+    public required WafSigningSettings? WafSigning { get; init; }
 
     /// <summary>The domain of all identities in the IMS.</summary>
     public required string HomeDomain { get; init; }
@@ -51,7 +56,8 @@ internal sealed partial class WwsfSettings
             TurnServerName = reader.Text("Wwsf:TurnServerName", "turn.webrtcims.local"),
             TurnUris = ReadTurnUris(reader, environment),
             WafClientId = reader.Text("Wwsf:Waf:ClientId", "wwsf"),
-            WafClientSecret = new(reader.Text("Wwsf:Waf:ClientSecret")),
+            WafClientSecret = reader.Optional("Wwsf:Waf:KeyFile") is null ? new(reader.Text("Wwsf:Waf:ClientSecret")) : null,
+            WafSigning = ReadWafSigning(reader),
             HomeDomain = ReadHomeDomain(reader),
             Pool = ReadPool(reader),
             SessionLifetime = reader.Duration("Wwsf:SessionLifetime", TimeSpan.FromHours(12), TimeSpan.FromMinutes(1), TimeSpan.FromDays(30)),
@@ -124,6 +130,27 @@ internal sealed partial class WwsfSettings
             reader.Text(section + "DisplayNameClaim", "name"));
     }
 
+    private static WafSigningSettings? ReadWafSigning(SettingsReader reader)
+    {
+        const string key = "Wwsf:Waf:KeyFile";
+        if (reader.Optional(key) is not { } file) return null;
+        if (reader.Optional("Wwsf:Waf:ClientSecret") is not null) reader.Problem("Wwsf:Waf:ClientSecret", $"and {key} exclude each other");
+        var issuer = reader.Text("Wwsf:Waf:Issuer");
+        var signingKey = ECDsa.Create();
+        try
+        {
+            signingKey.ImportFromPem(File.ReadAllText(file));
+            if (signingKey.KeySize == 256 && signingKey.ExportParameters(includePrivateParameters: true).D is not null) return new WafSigningSettings(issuer, signingKey);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or CryptographicException)
+        {
+            // What is wrong with it could quote it.
+        }
+
+        reader.Problem(key, $"'{file}' is no file with an EC private key (P-256) in PEM");
+        return null;
+    }
+
     private static void CheckRedis(SettingsReader reader, string? connectionString)
     {
         try
@@ -167,6 +194,9 @@ internal sealed partial class WwsfSettings
     [GeneratedRegex(@"^turns?:[^\s/@?]+(\?transport=(udp|tcp))?$")]
     private static partial Regex TurnUri();
 }
+
+/// <summary>For private_key_jwt (RFC 7523): what the WAF calls itself, and this client's key.</summary>
+internal sealed record WafSigningSettings(string Issuer, ECDsa Key);
 
 /// <summary>How often a minute; a limit that was not used up lets that many through at once.</summary>
 internal sealed record LimitSettings(int LoginsPerMinute, int AnonymousSessionsPerMinute, int TurnTokensPerMinute, int ImsTokensPerMinute);

@@ -42,11 +42,19 @@ internal static class ClientAuthentication
             }
 
             if (string.IsNullOrEmpty(clientId) || string.IsNullOrEmpty(secret)) return;
-            if (await applications.FindByClientIdAsync(clientId) is not null) return;
+            if (await HasSecretAsync(clientId)) return;
 
             // The time of the answer must not tell that there is no such client: hash the secret for one that there is.
-            if (await applications.FindByClientIdAsync(settings.Clients[0].ClientId) is { } decoy)
-                await applications.ValidateClientSecretAsync(decoy, secret);
+            if (settings.Clients.Find(client => client.Jwks is null) is { } decoy && await applications.FindByClientIdAsync(decoy.ClientId) is { } application)
+                await applications.ValidateClientSecretAsync(application, secret);
+        }
+
+        private async Task<bool> HasSecretAsync(string clientId)
+        {
+            if (await applications.FindByClientIdAsync(clientId) is not { } application) return false;
+            var descriptor = new OpenIddictApplicationDescriptor();
+            await applications.PopulateAsync(descriptor, application);
+            return descriptor.ClientSecret is not null;
         }
     }
 
@@ -56,7 +64,7 @@ internal static class ClientAuthentication
         {
             if (context.Error != Errors.InvalidClient) return ValueTask.CompletedTask;
             failures.Add(AddressOf(context), context.Request?.ClientId);
-            context.Response.ErrorDescription = "The client is unknown, or its secret is wrong or missing.";
+            context.Response.ErrorDescription = "The client is unknown, or its secret or assertion is wrong or missing.";
             context.Response.ErrorUri = null;
             return ValueTask.CompletedTask;
         }

@@ -42,8 +42,9 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, WafSetting
 
         var current = new OpenIddictApplicationDescriptor();
         await applications.PopulateAsync(current, existing, cancellationToken);
-        var hasSecret = await applications.ValidateClientSecretAsync(existing, client.ClientSecret, cancellationToken);
-        if (hasSecret && current.Permissions.SetEquals(wanted.Permissions)) return;
+        var hasSecret = current.ClientSecret is not null && wanted.ClientSecret is not null
+            && await applications.ValidateClientSecretAsync(existing, wanted.ClientSecret, cancellationToken);
+        if (hasSecret && current.JsonWebKeySet is null && current.Permissions.SetEquals(wanted.Permissions)) return;
 
         // A descriptor that carries the stored hash leaves the secret as it is.
         if (hasSecret) wanted.ClientSecret = current.ClientSecret;
@@ -55,7 +56,8 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, WafSetting
         var descriptor = new OpenIddictApplicationDescriptor
         {
             ClientId = client.ClientId,
-            ClientSecret = client.ClientSecret,
+            ClientSecret = client.Jwks is null ? client.ClientSecret : null,
+            JsonWebKeySet = client.Jwks is { } keys ? ClientSettings.PublicKeys(keys) : null,
             ClientType = ClientTypes.Confidential,
             Permissions =
             {

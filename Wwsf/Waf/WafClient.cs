@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net.Http.Headers;
-using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Polly;
@@ -20,7 +18,7 @@ internal interface IWafToken
 internal sealed record WafAnswer<TToken>(TToken? Token, Problem? Problem, TimeSpan Elapsed = default, TimeSpan? TokenMade = null);
 
 /// <summary>
-/// The WWSF as OAuth client asks the WAF (interface W4, client credentials grant with client_secret_basic). It names the session
+/// The WWSF as OAuth client asks the WAF (interface W4, client credentials grant). It names the session
 /// by its pseudonym; who the user is it does not say, but for the identity that a registration is for.
 /// </summary>
 internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, TimeProvider time, ILogger<WafClient> logger)
@@ -76,7 +74,6 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, TokenEndpoint)
             {
-                Headers = { Authorization = BasicCredentials() },
                 Content = new FormUrlEncodedContent(form),
             };
             using var response = await http.SendAsync(request, limit.Token);
@@ -97,10 +94,6 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
             return new(null, Unavailable(kind, "no complete answer in time"));
         }
     }
-
-    // RFC 6749 §2.3.1: both parts are form-encoded before they are joined.
-    private AuthenticationHeaderValue BasicCredentials() => new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(
-        $"{Uri.EscapeDataString(settings.WafClientId)}:{Uri.EscapeDataString(settings.WafClientSecret.Reveal())}")));
 
     private WafAnswer<TToken> Accept<TToken>(string kind, string body, TimeSpan? tokenMade)
         where TToken : class, IWafToken
@@ -149,7 +142,7 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
     private static partial Regex ErrorCode();
 
     [LoggerMessage(1, LogLevel.Error, "The WAF refused the {Kind} token request with HTTP {Status}, OAuth error {OAuthError}. " +
-        "Check Wwsf:Waf:ClientId and Wwsf:Waf:ClientSecret, Wwsf:TurnServerName for a TURN token, and Wwsf:HomeDomain and Wwsf:Pool:Name " +
+        "Check Wwsf:Waf:ClientId and Wwsf:Waf:ClientSecret (or KeyFile and Issuer), Wwsf:TurnServerName for a TURN token, and Wwsf:HomeDomain and Wwsf:Pool:Name " +
         "for a registration token, against the WAF's settings.")]
     private partial void LogRefused(string kind, int status, string oAuthError);
 

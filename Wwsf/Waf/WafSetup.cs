@@ -3,7 +3,7 @@ using Microsoft.Extensions.Http.Resilience;
 namespace WebRtcIms.Wwsf.Waf;
 
 /// <summary>The HTTP client for the WAF: bounded in time and size, repeated where that does no harm.</summary>
-internal static class WafSetup
+internal static partial class WafSetup
 {
     // A first attempt may meet a WAF that has just started.
     private static readonly TimeSpan AttemptLimit = TimeSpan.FromSeconds(2.5);
@@ -22,7 +22,19 @@ internal static class WafSetup
         client.RemoveAllResilienceHandlers();
 #pragma warning restore EXTEXP0001
         client.AddStandardResilienceHandler(Configure);
+        // Behind it: each attempt is authenticated anew.
+        client.AddHttpMessageHandler<WafAuthentication>();
+        builder.Services.AddTransient<WafAuthentication>();
     }
+
+    /// <summary>Says what the WAF must have in its settings for this client, where it signs.</summary>
+    public static void TellWafKey(this WebApplication app, WwsfSettings settings)
+    {
+        if (settings.WafSigning is { } signing) LogKey(app.Logger, settings.WafClientId, WafAuthentication.Jwks(signing));
+    }
+
+    [LoggerMessage(1, LogLevel.Information, "Requests to the WAF are signed; for the client {ClientId} it needs the Jwks {Jwks}")]
+    private static partial void LogKey(ILogger logger, string clientId, string jwks);
 
     /// <summary>
     /// A token request may be repeated: it changes nothing but that one more token exists. It is not when the WAF says when to

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
@@ -41,6 +42,27 @@ public sealed class SettingsTests
         ];
         foreach (var key in keys) Assert.Contains($"\n  {key} ", error.Message);
         Assert.DoesNotContain("Wwsf:TurnUris:0", error.Message);
+    }
+
+    [Fact]
+    public void KeyForTheWaf_IsAPrivateKeyWithAnIssuer_AndTakesThePlaceOfTheSecret()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            File.WriteAllText(file, key.ExportSubjectPublicKeyInfoPem());
+            var error = Assert.Throws<SettingsException>(() => Read("Development", ("Wwsf:Waf:ClientSecret", "x"), ("Wwsf:Waf:KeyFile", file)));
+            foreach (var setting in (string[])["Wwsf:Waf:ClientSecret", "Wwsf:Waf:KeyFile", "Wwsf:Waf:Issuer"]) Assert.Contains($"\n  {setting} ", error.Message);
+
+            File.WriteAllText(file, key.ExportECPrivateKeyPem());
+            var settings = Read("Development", ("Wwsf:Waf:KeyFile", file), ("Wwsf:Waf:Issuer", "https://waf.example.org/"));
+            Assert.Equal((true, "https://waf.example.org/"), (settings.WafClientSecret is null, settings.WafSigning?.Issuer));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
     }
 
     [Fact]

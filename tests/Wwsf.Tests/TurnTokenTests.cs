@@ -2,7 +2,9 @@ using System.Buffers.Text;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using WebRtcIms.Tests.Common;
 
@@ -63,6 +65,56 @@ public sealed class TurnTokenTests
 
         // RFC 6749 §2.3.1: form-encoded, then joined, then base64.
         Assert.Equal("wwsf%3A1:s3cret%2Bof%2Fthe%20client", Encoding.UTF8.GetString(Convert.FromBase64String(request.Authorization["Basic ".Length..])));
+    }
+
+    [Fact]
+    [Requirement("RFC7523-3-1")]
+    public async Task SigningClient_MakesAnAssertionForEachAttempt_AndSendsNoSecret()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, key.ExportPkcs8PrivateKeyPem(), TestContext.Current.CancellationToken);
+            // The first attempt fails in a way that is tried again.
+            await using var waf = await ScriptedWaf.StartAsync((context, number) =>
+                number == 1 ? ScriptedWaf.Json(context, 503, "{}") : ScriptedWaf.Json(context, 200, ScriptedWaf.GoodAnswer));
+            using var app = new WwsfApp(waf: waf).With("Wwsf:Waf:ClientSecret", "").With("Wwsf:Waf:KeyFile", file).With("Wwsf:Waf:Issuer", "https://waf.example.org/");
+
+            Assert.Equal(HttpStatusCode.OK, (await (await GuestAsync(app)).TurnTokenAsync()).Status);
+
+            var attempts = waf.Requests.ConvertAll(request => Claims(request, key));
+            Assert.Equal(2, attempts.Count);
+            Assert.NotEqual(attempts[0].GetProperty("jti").GetString(), attempts[1].GetProperty("jti").GetString());
+            foreach (var (request, claims) in waf.Requests.Zip(attempts))
+            {
+                Assert.Equal("", request.Authorization);
+                Assert.Equal("stun", request.Form["scope"]);
+                Assert.Equal(("wwsf", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"), (request.Form["client_id"], request.Form["client_assertion_type"]));
+                Assert.Equal(
+                    ("wwsf", "wwsf", "https://waf.example.org/"),
+                    (claims.GetProperty("iss").GetString(), claims.GetProperty("sub").GetString(), claims.GetProperty("aud").GetString()));
+                Assert.Equal(60, claims.GetProperty("exp").GetInt64() - claims.GetProperty("iat").GetInt64());
+            }
+
+            // What the WAF's settings need is said; the assertions are not.
+            var point = key.ExportParameters(includePrivateParameters: false).Q;
+            Assert.Contains(app.Logs.Records, text => text.Contains($"\"x\":\"{Base64Url.EncodeToString(point.X)}\"", StringComparison.Ordinal));
+            Assert.DoesNotContain(app.Logs.Records, text => waf.Requests.Exists(request => text.Contains(request.Form["client_assertion"], StringComparison.Ordinal)));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    private static JsonElement Claims(TokenRequest request, ECDsa key)
+    {
+        var parts = request.Form["client_assertion"].Split('.');
+        var header = JsonElement.Parse(Base64Url.DecodeFromChars(parts[0]));
+        Assert.Equal(("ES256", "client-authentication+jwt"), (header.GetProperty("alg").GetString(), header.GetProperty("typ").GetString()));
+        Assert.True(key.VerifyData(Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}"), Base64Url.DecodeFromChars(parts[2]), HashAlgorithmName.SHA256));
+        return JsonElement.Parse(Base64Url.DecodeFromChars(parts[1]));
     }
 
     [Fact]

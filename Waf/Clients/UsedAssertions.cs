@@ -1,0 +1,60 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using System.Text;
+using StackExchange.Redis;
+using WebRtcIms.ServiceDefaults;
+
+namespace WebRtcIms.Waf.Clients;
+
+/// <summary>
+/// Assertions that have served, until they end: of this process, and of all in Redis (<c>waf:assertion:</c> and a hash). While Redis does
+/// not answer within its budget each process knows its own.
+/// </summary>
+internal sealed class UsedAssertions(TimeProvider clock, IConnectionMultiplexer? redis = null)
+{
+    private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan PurgeInterval = TimeSpan.FromSeconds(30);
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, DateTimeOffset> _ends = [];
+    private DateTimeOffset _purgeAt;
+
+    /// <param name="clientId">The client that the assertion has been verified for: nobody else fills this memory.</param>
+    /// <param name="id">Its jti.</param>
+    /// <param name="end">Its end.</param>
+    public async Task<bool> IsFirstAsync(string clientId, string id, DateTimeOffset end)
+    {
+        var name = Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes($"{clientId}\n{id}")));
+        var now = clock.GetUtcNow();
+        if (!IsFirstHere(name, now, end)) return false;
+        if (redis is null) return true;
+        using var command = RedisCommand.Start("SET");
+        try
+        {
+            // A little longer than the assertion, for clocks that differ.
+            return await redis.GetDatabase().StringSetAsync($"waf:assertion:{name}", 1, end - now + ClientAssertions.MaxLifetime, When.NotExists).WaitAsync(Budget, clock);
+        }
+        catch (Exception error) when (error is RedisException or TimeoutException)
+        {
+            command.Fail(error);
+            return true;
+        }
+    }
+
+    private bool IsFirstHere(string name, DateTimeOffset now, DateTimeOffset end)
+    {
+        lock (_gate)
+        {
+            if (now >= _purgeAt)
+            {
+                _purgeAt = now + PurgeInterval;
+                foreach (var (used, ended) in _ends)
+                {
+                    if (now >= ended + ClientAssertions.MaxLifetime) _ends.Remove(used);
+                }
+            }
+
+            return _ends.TryAdd(name, end);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+using System.Buffers.Text;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.Waf.Tests;
+
+/// <summary>A client that signs what it says (private_key_jwt, RFC 7523), its assertions made here from scratch.</summary>
+public sealed class ClientAssertionTests : IDisposable
+{
+    private const string Issuer = "https://waf.example.org/";
+    private const string Signer = "signer";
+
+    private readonly ECDsa _key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+    private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
+
+    [Fact]
+    [Requirement("RFC7523-3-1")]
+    public async Task SignedAssertion_AuthenticatesTheClient_WithItsNameOrWithout()
+    {
+        using var app = App().WithAllLogs();
+        var assertion = Sign(Claims());
+
+        (await AskAsync(app, assertion)).AssertOk();
+        (await AskAsync(app, Sign(Claims()), Signer)).AssertOk();
+
+        Assert.Contains(app.Logs.Records, text => text.Contains("OpenIddict.Server", StringComparison.Ordinal));
+        // OpenIddict traces what it has read; it has served by then.
+        Assert.DoesNotContain(app.Logs.Records, text => text.Contains(assertion, StringComparison.Ordinal) && !text.StartsWith("Trace ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-90")]
+    public async Task ReplayedAssertion_IsRefused_InTheFleet()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        using var first = App().With("ConnectionStrings:redis", redis.Address);
+        using var second = App().With("ConnectionStrings:redis", redis.Address);
+        var assertion = Sign(Claims());
+
+        (await AskAsync(first, assertion)).AssertOk();
+        (await AskAsync(first, assertion)).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+        (await AskAsync(second, assertion)).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+
+        // Without Redis each knows its own.
+        await redis.StopAsync();
+        var next = Sign(Claims());
+        (await AskAsync(second, next)).AssertOk();
+        (await AskAsync(second, next)).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+    }
+
+    [Theory]
+    [InlineData("aud", "https://elsewhere.example.org/")]
+    [InlineData("aud", "http://localhost/")]
+    [InlineData("aud", null)]
+    [InlineData("iss", WafApp.Client)]
+    [InlineData("iss", null)]
+    [InlineData("sub", WafApp.Client)]
+    [InlineData("sub", null)]
+    [InlineData("jti", "")]
+    [InlineData("jti", null)]
+    [InlineData("exp", null)]
+    [InlineData("exp", -61)]
+    [InlineData("exp", 301)]
+    [InlineData("nbf", 120)]
+    [Requirement("ABUSE-90")]
+    [Requirement("RFC7523-3-1")]
+    public async Task WrongClaim_IsRefused(string claim, object? value)
+    {
+        using var app = App();
+        var claims = Claims();
+        claims.Remove(claim);
+        if (value is int seconds) claims[claim] = _time.GetUtcNow().ToUnixTimeSeconds() + seconds;
+        else if (value is not null) claims[claim] = value;
+
+        AssertRefused(await AskAsync(app, Sign(claims)));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-90")]
+    public async Task HostOfTheRequest_IsNoAudience()
+    {
+        using var app = App();
+        var claims = Claims();
+        claims["aud"] = "https://attacker.example.org/";
+        using var client = app.CreateClient();
+        using var request = new HttpRequestMessage(HttpMethod.Post, TokenRequest.Path)
+        {
+            Headers = { Host = "attacker.example.org" },
+            Content = new FormUrlEncodedContent([
+                new("grant_type", "client_credentials"), new("scope", "stun"), new("aud", WafApp.TurnServer),
+                new("client_assertion_type", AssertionType), new("client_assertion", Sign(claims))]),
+        };
+
+        using var answer = await client.SendAsync(request, TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("none")]
+    [InlineData("HS256")]
+    [InlineData("ES256")]
+    [InlineData("changed")]
+    [InlineData("another kind of JWT")]
+    [Requirement("ABUSE-90")]
+    public async Task UnsignedOrSignedByAnother_IsRefused(string how)
+    {
+        using var app = App();
+        using var other = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var assertion = how switch
+        {
+            "none" => Encode("none", Claims(), _ => []),
+            // The public key as a secret: the classic confusion of algorithms.
+            "HS256" => Encode("HS256", Claims(), octets => HMACSHA256.HashData(_key.ExportSubjectPublicKeyInfo(), octets)),
+            "ES256" => Encode("ES256", Claims(), octets => other.SignData(octets, HashAlgorithmName.SHA256)),
+            "changed" => Change(Sign(Claims())),
+            _ => Encode("ES256", Claims(), Sign, "JWT"),
+        };
+
+        AssertRefused(await AskAsync(app, assertion));
+    }
+
+    [Fact]
+    public async Task AssertionOfOneClient_DoesNotServeAnother()
+    {
+        using var app = App();
+
+        AssertRefused(await AskAsync(app, Sign(Claims()), WafApp.Client));
+    }
+
+    [Fact]
+    public async Task ClientThatSigns_HasNoSecret()
+    {
+        using var app = App();
+
+        (await new TokenRequest().SendAsync(app, Signer, "some secret or other")).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+        (await new TokenRequest().SendAsync(app)).AssertOk();
+    }
+
+    [Fact]
+    public async Task KeyInPlaceOfTheSecret_AndTheSecretAgain_HoldAfterARestart()
+    {
+        using var before = new WafApp();
+        (await new TokenRequest().SendAsync(before)).AssertOk();
+        var store = $"Data Source={before.StoreDirectory}/waf.db";
+        using var signs = App(WafApp.Client).With("ConnectionStrings:waf", store);
+        var claims = Claims();
+        (claims["iss"], claims["sub"]) = (WafApp.Client, WafApp.Client);
+
+        (await AskAsync(signs, Sign(claims))).AssertOk();
+        (await new TokenRequest().SendAsync(signs)).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+
+        using var after = new WafApp().With("ConnectionStrings:waf", store);
+        (await new TokenRequest().SendAsync(after)).AssertOk();
+        claims["jti"] = "another";
+        (await AskAsync(after, Sign(claims))).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+    }
+
+    [Fact]
+    [Requirement("RFC8414-2-1")]
+    public async Task Metadata_NamesIssuerAndMethod()
+    {
+        using var app = App();
+        using var client = app.CreateClient();
+        var document = JsonElement.Parse(await client.GetStringAsync(new Uri("/.well-known/oauth-authorization-server", UriKind.Relative), TestContext.Current.CancellationToken));
+
+        Assert.Equal(Issuer, document.GetProperty("issuer").GetString());
+        Assert.Contains("private_key_jwt", document.GetProperty("token_endpoint_auth_methods_supported").EnumerateArray().Select(method => method.GetString()));
+    }
+
+    public void Dispose() => _key.Dispose();
+
+    private const string AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+    private WafApp App(string clientId = Signer)
+    {
+        var parameters = _key.ExportParameters(includePrivateParameters: false);
+        var jwks = JsonSerializer.Serialize(new
+        {
+            keys = new[] { new { kty = "EC", crv = "P-256", kid = "s1", x = Base64Url.EncodeToString(parameters.Q.X), y = Base64Url.EncodeToString(parameters.Q.Y) } },
+        });
+        var number = clientId == Signer ? 2 : 0;
+        return new WafApp { Time = _time }
+            .With("Waf:Issuer", Issuer)
+            .With($"Waf:Clients:{number}:ClientId", clientId)
+            .With($"Waf:Clients:{number}:ClientSecret", "")
+            .With($"Waf:Clients:{number}:Jwks", jwks)
+            .With($"Waf:Clients:{number}:Audiences:0", WafApp.TurnServer);
+    }
+
+    // RFC 7523 §3, right in every claim.
+    private Dictionary<string, object> Claims() => new()
+    {
+        ["iss"] = Signer,
+        ["sub"] = Signer,
+        ["aud"] = Issuer,
+        ["jti"] = Guid.NewGuid().ToString(),
+        ["iat"] = _time.GetUtcNow().ToUnixTimeSeconds(),
+        ["exp"] = _time.GetUtcNow().ToUnixTimeSeconds() + 60,
+    };
+
+    private string Sign(Dictionary<string, object> claims) => Encode("ES256", claims, Sign);
+
+    private byte[] Sign(byte[] octets) => _key.SignData(octets, HashAlgorithmName.SHA256);
+
+    private static string Encode(string algorithm, Dictionary<string, object> claims, Func<byte[], byte[]> sign, string type = "client-authentication+jwt")
+    {
+        var signed = $"{Part(new { alg = algorithm, typ = type, kid = "s1" })}.{Part(claims)}";
+        return $"{signed}.{Base64Url.EncodeToString(sign(Encoding.ASCII.GetBytes(signed)))}";
+
+        static string Part(object content) => Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(content));
+    }
+
+    // Another signer's name under the same signature.
+    private static string Change(string assertion)
+    {
+        var parts = assertion.Split('.');
+        var claims = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[1])).Replace("\"exp\":", "\"exp\":1", StringComparison.Ordinal);
+        return $"{parts[0]}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims))}.{parts[2]}";
+    }
+
+    private static Task<TokenAnswer> AskAsync(WafApp app, string assertion, string? clientId = null)
+    {
+        var request = new TokenRequest().And("client_assertion_type", AssertionType).And("client_assertion", assertion);
+        if (clientId is not null) request.And("client_id", clientId);
+        return request.PostAsStrangerAsync(app);
+    }
+
+    private static void AssertRefused(TokenAnswer answer) => answer.AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+}
