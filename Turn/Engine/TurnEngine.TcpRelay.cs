@@ -147,6 +147,14 @@ internal sealed partial class TurnEngine
         if (connection.Allocation.PeerConnections!.Remove(connection.Peer)) Close(connection);
     }
 
+    /// <summary>How long the client's data connection is not read after these octets.</summary>
+    public TimeSpan PaceToPeer(PeerConnection connection, int octets, EngineTime time) =>
+        settings.Traffic.Any ? connection.Allocation.ToPeers.Charge(octets, settings.Traffic, time.Milliseconds) : TimeSpan.Zero;
+
+    /// <summary>How long the peer's connection is not read after these octets.</summary>
+    public TimeSpan PaceToClient(PeerConnection connection, int octets, EngineTime time) =>
+        settings.Traffic.Any ? connection.Allocation.ToClient.Charge(octets, settings.Traffic, time.Milliseconds) : TimeSpan.Zero;
+
     private void WaitForBind(PeerConnection connection, PeerStream stream, EngineTime time)
     {
         connection.Stream = stream;

@@ -36,21 +36,25 @@ internal sealed partial class TurnServer
         }
     }
 
-    public void CountToPeer(PeerConnection connection, int octets)
+    /// <summary>Counts what a data connection has carried, and says how long it must not carry more.</summary>
+    public TimeSpan CountToPeer(PeerConnection connection, int octets)
     {
         lock (_gate)
         {
             _toPeers.Count(octets);
             connection.Allocation.Totals.BytesToPeers += octets;
+            return engine.PaceToPeer(connection, octets, Now);
         }
     }
 
-    public void CountToClient(PeerConnection connection, int octets)
+    /// <summary>As <see cref="CountToPeer"/>, the other way.</summary>
+    public TimeSpan CountToClient(PeerConnection connection, int octets)
     {
         lock (_gate)
         {
             _toClients.Count(octets);
             connection.Allocation.Totals.BytesToClient += octets;
+            return engine.PaceToClient(connection, octets, Now);
         }
     }
 

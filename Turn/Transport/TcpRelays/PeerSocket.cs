@@ -6,9 +6,10 @@ namespace WebRtcIms.Turn.Transport.TcpRelays;
 
 /// <summary>
 /// The connection with a peer. Until it is bound nothing is read from it: what the peer sends waits in the kernel, and TCP's window
-/// stops the peer when that is full (RFC 6062 §5.2). Afterwards each side is read no faster than the other takes it.
+/// stops the peer when that is full (RFC 6062 §5.2). Afterwards each side is read no faster than the other takes it,
+/// and than the limits of traffic allow.
 /// </summary>
-internal sealed class PeerSocket(Socket socket, TurnServer server) : PeerStream
+internal sealed class PeerSocket(Socket socket, TurnServer server, TimeProvider clock) : PeerStream
 {
     // A client that has ended its half may still be answered by the peer, but not for ever.
     private static readonly TimeSpan HalfClosedTime = TimeSpan.FromSeconds(30);
@@ -51,7 +52,7 @@ internal sealed class PeerSocket(Socket socket, TurnServer server) : PeerStream
                 foreach (var segment in read.Buffer)
                 {
                     for (var left = segment; left.Length > 0;) left = left[await socket.SendAsync(left, end)..];
-                    server.CountToPeer(connection, segment.Length);
+                    await PauseAsync(server.CountToPeer(connection, segment.Length), end);
                 }
 
                 input.AdvanceTo(read.Buffer.End);
@@ -76,8 +77,9 @@ internal sealed class PeerSocket(Socket socket, TurnServer server) : PeerStream
                 var length = await socket.ReceiveAsync(output.GetMemory(), end);
                 if (length == 0) return;
                 output.Advance(length);
-                server.CountToClient(connection, length);
+                var pause = server.CountToClient(connection, length);
                 if ((await output.FlushAsync(end)).IsCompleted) return;
+                await PauseAsync(pause, end);
             }
         }
         catch (Exception error) when (IsEnd(error))
@@ -85,6 +87,9 @@ internal sealed class PeerSocket(Socket socket, TurnServer server) : PeerStream
             // As above.
         }
     }
+
+    // What is not read stops its sender by TCP's window: limits of traffic slow a stream, and lose nothing of it.
+    private Task PauseAsync(TimeSpan pause, CancellationToken end) => pause > TimeSpan.Zero ? Task.Delay(pause, clock, end) : Task.CompletedTask;
 
     private static bool IsEnd(Exception error) => error is SocketException or IOException or OperationCanceledException or ObjectDisposedException;
 }

@@ -52,7 +52,7 @@ internal sealed class TcpRelay : Relay
             {
                 var socket = await _listener.AcceptAsync(_closed.Token);
                 socket.NoDelay = true;
-                if (socket.RemoteEndPoint is IPEndPoint peer) _server.PeerConnected(allocation, TransportAddress.From(peer), new PeerSocket(socket, _server));
+                if (socket.RemoteEndPoint is IPEndPoint peer) _server.PeerConnected(allocation, TransportAddress.From(peer), new PeerSocket(socket, _server, _clock));
                 else socket.Dispose();
             }
             catch (Exception error) when (error is OperationCanceledException or ObjectDisposedException)
@@ -77,7 +77,7 @@ internal sealed class TcpRelay : Relay
             using var end = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _closed.Token);
             socket.Bind(Bound.ToIPEndPoint());
             await socket.ConnectAsync(peer.ToIPEndPoint(), end.Token);
-            return new PeerSocket(socket, _server);
+            return new PeerSocket(socket, _server, _clock);
         }
         catch (Exception error) when (error is SocketException or OperationCanceledException or ObjectDisposedException)
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -82,6 +83,37 @@ public sealed class TcpRelayTests : IAsyncLifetime
         Assert.True((await data.RequestAsync(StunMethod.ConnectionBind, Of(attempt))).IsSuccess);
         await peer.GetStream().WriteAsync("hello"u8.ToArray(), Cancel);
         Assert.Equal("hello"u8.ToArray(), await ReadAsync(data.Stream, 5));
+    }
+
+    [Theory]
+    [InlineData("Turn__Quotas__BytesPerSecond", "200000")]
+    [InlineData("Turn__Quotas__PacketsPerSecond", "25")]
+    [Requirement("ABUSE-72")]
+    public async Task LimitsOfTraffic_SlowTheOctetsInBothDirections_AndLoseNone(string limit, string value)
+    {
+        // A read is one packet, and takes a buffer of the pipe at most: 4096 octets.
+        var octets = limit.EndsWith("BytesPerSecond", StringComparison.Ordinal) ? 500_000 : 75 * 4096;
+        var atLeast = limit.EndsWith("BytesPerSecond", StringComparison.Ordinal) ? (500_000 - 200_000 - 4096) / 200_000.0 : (75.0 - 25 - 1) / 25;
+        await _server!.DisposeAsync();
+        _server = await TurnServerProcess.StartAsync([.. StreamClient.Settings, ("Turn__TcpRelays", "true"), (limit, value)]);
+        var (control, _) = await AllocateAsync();
+        using var owner = control;
+        var (data, peer) = await OpenAsync(control);
+        using var mine = data;
+        using var theirs = peer;
+
+        await PassAsync(data.Stream, peer.GetStream());
+        await PassAsync(peer.GetStream(), data.Stream);
+
+        async Task PassAsync(NetworkStream from, NetworkStream to)
+        {
+            var sent = RandomNumberGenerator.GetBytes(octets);
+            var began = Stopwatch.GetTimestamp();
+            var sending = from.WriteAsync(sent, Cancel);
+            Assert.Equal(sent, await ReadAsync(to, octets));
+            await sending;
+            Assert.InRange(Stopwatch.GetElapsedTime(began).TotalSeconds, atLeast, 60);
+        }
     }
 
     [Fact]
