@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Http.Features;
 using OpenTelemetry.Trace;
 using WebRtcIms.FlowView.Otlp;
 using WebRtcIms.ServiceDefaults;
-using Status = WebRtcIms.FlowView.Otlp.Status;
 
 namespace WebRtcIms.WicWeb.PageSpans;
 
@@ -51,7 +50,8 @@ internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration
 
     private async Task<IResult> TakeAsync(HttpContext context)
     {
-        if (!context.Request.HasJsonContentType()) return Results.StatusCode(StatusCodes.Status415UnsupportedMediaType);
+        if (!context.Request.HasJsonContentType())
+            return Results.Problem("A page's spans come as OTLP in JSON: Content-Type must be application/json.", statusCode: StatusCodes.Status415UnsupportedMediaType);
         // The server refuses what is larger than any request may be.
         if (context.Request.ContentLength > context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize)
             return Results.StatusCode(StatusCodes.Status413PayloadTooLarge);
@@ -71,7 +71,7 @@ internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration
         // What is measured now leads to the page's trace.
         using var activity = new Activity(span.Name).SetParentId(TraceIdOf(span), ActivitySpanId.CreateFromBytes(span.SpanId.Span), ActivityTraceFlags.Recorded).Start();
         var took = (span.EndTimeUnixNano - span.StartTimeUnixNano) / NanosecondsPerSecond;
-        var outcome = new KeyValuePair<string, object?>("outcome", span.Status.Code == Status.Types.StatusCode.Error ? "failed" : "ok");
+        var outcome = new KeyValuePair<string, object?>("outcome", PageSpanReader.OutcomeOf(span));
         if (step is { } number) _steps.Record(took, new KeyValuePair<string, object?>(ServiceTelemetry.ImsStep, number), outcome);
         else _setUp.Record(took, outcome);
     }

@@ -19,7 +19,10 @@ internal static partial class PageSpanReader
     private const string ErrorKey = "error.type";
 
     private static readonly HashSet<string> Names =
-        ["call", "click call", "request TURN token", "configure peer connection", "allocate relay", SetUp, "register", "request registration token"];
+    [
+        SetUp, "click call", "request TURN token", "configure peer connection", "allocate relay", "renew credentials",
+        "register", "request registration token", "check connection",
+    ];
 
     // Fields of a later version are no mistake.
     private static readonly JsonParser Parser = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
@@ -41,6 +44,9 @@ internal static partial class PageSpanReader
 
     /// <summary>The step of figure X.5.3.2-1 that a span carries out; null for none.</summary>
     public static int? StepOf(Span span) => int.TryParse(Find(span, StepKey), CultureInfo.InvariantCulture, out var step) ? step : null;
+
+    /// <summary>What came of it: <c>ok</c>, <c>failed</c>, or <c>cancelled</c> where somebody hung up before.</summary>
+    public static string OutcomeOf(Span span) => span.Status.Code != Status.Types.StatusCode.Error ? "ok" : Find(span, ErrorKey) == "cancelled" ? "cancelled" : "failed";
 
     private static Span? Read(Span span)
     {

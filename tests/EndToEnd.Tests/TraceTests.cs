@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.EndToEnd.Tests.Setup;
@@ -11,6 +13,8 @@ namespace WebRtcIms.EndToEnd.Tests;
 [Collection(RunningSystem.Collection)]
 public sealed class TraceTests(RunningSystem system)
 {
+    private const string SetUp = "set up call";
+
     [Fact]
     public async Task Call_MakesOneTraceFromTheClickToTheAllocation_InAnyCollector()
     {
@@ -20,17 +24,19 @@ public sealed class TraceTests(RunningSystem system)
         await wic.CallAsync();
         await wic.WaitForMediaAsync();
         var traceId = await wic.TextAsync("trace-id");
-        await wic.HangUpAsync();
 
+        // All of it is there while the call goes on.
         var trace = await system.Collector.WaitForAsync(
-            traceId, spans => spans.Any(IsAllocate) && spans.Any(IsTokenRequestAtGateway) && spans.Any(span => span is { Service: "wic", Name: "allocate relay" }), TimeSpan.FromSeconds(20));
+            traceId, spans => spans.Any(IsAllocate) && spans.Any(IsTokenRequestAtGateway) && spans.Any(span => span is { Service: "wic", Name: SetUp }), TimeSpan.FromSeconds(20));
+        await wic.HangUpAsync();
 
         // Page → gateway → WWSF → WAF → (through the grant) TURN → Redis: each a descendant of the one before.
         var gateway = Assert.Single(trace, IsTokenRequestAtGateway);
         var wwsf = Assert.Single(trace, span => span.Service == "wwsf" && span.Name.Contains("turn-token", StringComparison.Ordinal));
         var waf = Assert.Single(trace, span => span.Service == "waf" && span.Attributes.GetValueOrDefault("ims.step") == "5");
-        var click = Assert.Single(trace.Where(span => span.ParentSpanId.Length == 0).DistinctBy(span => span.SpanId));
-        Assert.Equal(("wic", "call"), (click.Service, click.Name));
+        var click = Assert.Single(trace, span => span.ParentSpanId.Length == 0);
+        Assert.Equal(("wic", SetUp), (click.Service, click.Name));
+        Assert.Distinct(trace.Select(span => span.SpanId));
         AssertDescends(trace, gateway, click);
         AssertDescends(trace, wwsf, gateway);
         AssertDescends(trace, waf, wwsf);
@@ -113,12 +119,76 @@ public sealed class TraceTests(RunningSystem system)
         Shown PageOf(Shown span) => Above(span).Prepend(span).First(IsCallOfAPage);
     }
 
+    [Fact]
+    public async Task EachRegister_HasATraceOfItsOwn()
+    {
+        ConcurrentQueue<(string Trace, string Span)> sent = [];
+        await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
+        wic.Page.WebSocket += (_, socket) => socket.FrameSent += (_, frame) =>
+        {
+            if (Regex.Match(frame.Text ?? "", @"^REGISTER .*\r\nTraceparent: 00-(\w{32})-(\w{16})-01\r\n", RegexOptions.Singleline) is { Success: true } register)
+                sent.Enqueue((register.Groups[1].Value, register.Groups[2].Value));
+        };
+        await wic.ContinueAsGuestAsync();
+        await wic.WaitUntilOnlineAsync();
+
+        // Another network: the page proves that it is registered, with the token that it has.
+        await wic.Page.EvaluateAsync("() => dispatchEvent(new Event('online'))");
+        while (sent.Count < 2) await Task.Delay(50, TestContext.Current.CancellationToken);
+
+        Assert.Distinct(sent.Select(register => register.Trace));
+        foreach (var ((id, root), tokens) in sent.Zip([1, 0]))
+        {
+            var trace = await system.Collector.WaitForAsync(id, spans => spans.Any(span => span.SpanId == root) && spans.Any(IsRegisterAtTheEdge), TimeSpan.FromSeconds(20));
+            var register = Assert.Single(trace, span => span.SpanId == root);
+            Assert.Equal(("wic", "register", ""), (register.Service, register.Name, register.ParentSpanId));
+            Assert.Equal(root, Assert.Single(trace, IsRegisterAtTheEdge).ParentSpanId);
+            Assert.Equal(tokens, trace.Count(span => span is { Service: "wic", Name: "request registration token" } && span.ParentSpanId == root));
+        }
+    }
+
+    [Fact]
+    public async Task PageThatGoesAway_StillSendsItsSpans()
+    {
+        await using var guest = await system.Chromium.OpenAsync(system.PageAddress);
+        await guest.ContinueAsGuestAsync();
+        await guest.WaitUntilOnlineAsync();
+        await using var alice = await system.Chromium.OpenAsync(system.PageAddress);
+        await alice.LogInAsync(DemoUser.Name, DemoUser.Password);
+        await alice.WaitUntilOnlineAsync();
+        await guest.DialAsync("alice");
+        await alice.Get("accept").WaitForAsync();
+        var traceId = await guest.TextAsync("trace-id");
+
+        // It rings: the attempt ends with the page.
+        await guest.Page.GotoAsync("about:blank");
+
+        var trace = await system.Collector.WaitForAsync(traceId, spans => spans.Any(span => span is { Service: "wic", Name: SetUp }), TimeSpan.FromSeconds(20));
+        Assert.Equal("cancelled", Assert.Single(trace, span => span is { Service: "wic", Name: SetUp }).Attributes["error.type"]);
+    }
+
+    [Fact]
+    public async Task CheckBeforeACall_IsATraceOfItsOwn()
+    {
+        await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
+        await wic.ContinueAsGuestAsync();
+        await wic.WaitUntilOnlineAsync();
+        await wic.Get("run-checks").EvaluateAsync("button => { for (let d = button.closest('details'); d; d = d.parentElement.closest('details')) d.open = true; }");
+        var asked = await wic.Page.RunAndWaitForRequestAsync(() => wic.Get("run-checks").ClickAsync(), request => request.Url.EndsWith("/api/turn-token", StringComparison.Ordinal));
+        var traceId = asked.Headers["traceparent"].Split('-')[1];
+
+        var trace = await system.Collector.WaitForAsync(traceId, spans => spans.Any(span => span.Service == "wic") && spans.Any(IsAllocate), TimeSpan.FromSeconds(20));
+        var check = Assert.Single(trace, span => span.Service == "wic");
+        Assert.Equal(("check connection", ""), (check.Name, check.ParentSpanId));
+        Assert.All(trace.Where(IsTokenRequestAtGateway), request => AssertDescends(trace, request, check));
+    }
+
     private sealed record Shown(string Id, string Parent, string Service, string Name, string Step, bool Error)
     {
         public bool Is(string service, string? step = null) => Service == service && (step is null || Step == step);
     }
 
-    private static bool IsCallOfAPage(Shown span) => span is { Service: "wic", Name: "call" };
+    private static bool IsCallOfAPage(Shown span) => span is { Service: "wic", Name: SetUp };
 
     /// <summary>The trace as FlowView has it: with the spans of the pages.</summary>
     private async Task<List<Shown>> WaitForAsync(IPage page, string traceId, Func<List<Shown>, bool> condition)
@@ -137,6 +207,8 @@ public sealed class TraceTests(RunningSystem system)
             span.GetProperty("id").GetString()!, span.GetProperty("parent").GetString()!, span.GetProperty("service").GetString()!, span.GetProperty("name").GetString()!,
             span.GetProperty("attributes").TryGetProperty("ims.step", out var step) ? step.ToString() : "", span.GetProperty("error").GetBoolean());
     }
+
+    private static bool IsRegisterAtTheEdge(SpanRecord span) => span is { Service: "ep-cscf", Name: "SIP REGISTER" };
 
     private static bool IsAllocate(SpanRecord span) => span is { Service: "turn", Name: "turn allocate" };
 

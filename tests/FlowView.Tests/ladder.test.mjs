@@ -22,7 +22,7 @@ const lines = ladder => ladder.rows.map(row => {
 });
 
 const page = [
-  ['p0', '', 'wic', 'call', 0, 200],
+  ['p0', '', 'wic', 'set up call', 0, 200],
   ['p1', 'p0', 'wic', 'click', 0, 5, { 'ims.step': 1 }],
   ['p2', 'p0', 'wic', 'POST', 5, 50, { 'ims.step': 2, ...http('/api/turn-token', 200) }, client],
 ];
@@ -170,7 +170,7 @@ test('No guest identity left: the anonymous session fails at the WWSF', () => {
 test('A SIP call goes over the eP-CSCF to the peer; who is not registered is a 404', () => {
   const invite = { 'sip.method': 'INVITE' };
   const reached = ladderOf(spansOf([
-    ['p0', '', 'wic', 'call', 0, 100],
+    ['p0', '', 'wic', 'set up call', 0, 100],
     ['e1', 'p0', 'ep-cscf', 'SIP INVITE', 2, 40, { ...invite, 'sip.status_code': 200 }, server],
     ['e2', 'e1', 'ep-cscf', 'SIP INVITE', 5, 30, { ...invite, 'sip.status_code': 200 }, client],
   ]));
@@ -186,7 +186,7 @@ test('The page of the called one is the peer, with steps of its own', () => {
     ...whole,
     ['e1', 'p7', 'ep-cscf', 'SIP INVITE', 90, 100, invite, server],
     ['e2', 'e1', 'ep-cscf', 'SIP INVITE', 91, 98, invite, client],
-    ['bp0', 'e2', 'wic', 'call', 92, 400],
+    ['bp0', 'e2', 'wic', 'set up call', 92, 90],
     ['bp1', 'bp0', 'wic', 'click', 92, 2, { 'ims.step': 1 }],
     ['bp2', 'bp0', 'wic', 'POST', 94, 50, { 'ims.step': 2 }, client],
     ...ofPeer,
@@ -210,6 +210,21 @@ test('The page of the called one is the peer, with steps of its own', () => {
     '  peer..>ep-cscf 200',
     '  ep-cscf..>wic 200',
   ]);
+});
+
+test('What the called one\'s browser allocates after the call was set up is the peer\'s', () => {
+  const invite = { 'sip.method': 'INVITE', 'sip.status_code': 200 };
+  const rows = lines(ladderOf(spansOf([
+    ['p0', '', 'wic', 'set up call', 0, 60],
+    ['e1', 'p0', 'ep-cscf', 'SIP INVITE', 2, 50, invite, server],
+    ['e2', 'e1', 'ep-cscf', 'SIP INVITE', 3, 48, invite, client],
+    ['bp0', 'e2', 'wic', 'set up call', 5, 40],
+    ['bn', 'bp0', 'wic', 'renew credentials', 500, 20],
+    ['bw', 'bn', 'wwsf', 'POST', 501, 18, http('/api/turn-token', 200), server],
+    ['bt', 'bw', 'turn', 'turn allocate', 900, 5, { 'ims.step': 8, 'turn.error_code': 0 }, server],
+  ])));
+  assert.ok(rows.includes('8 peer->turn Allocate with the token'), rows.join('\n'));
+  assert.ok(!rows.some(row => /wic->(turn|wwsf)/.test(row)), rows.join('\n'));
 });
 
 test('Services that the figure does not know get lanes of their own', () => {

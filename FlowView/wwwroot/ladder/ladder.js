@@ -135,7 +135,8 @@ class Trace {
     const visited = new Set();
     for (let above = parent; above && !visited.has(above.id); above = this.byId.get(above.parent)) {
       visited.add(above.id);
-      if (above.service === 'wic' && !(above.start + above.duration < span.start && this.byId.has(above.parent))) return above;
+      // A span of the page that had ended before is not it, unless it is the page's outermost.
+      if (above.service === 'wic' && (above.start + above.duration >= span.start || this.byId.get(above.parent)?.service !== 'wic')) return above;
     }
     return undefined;
   }

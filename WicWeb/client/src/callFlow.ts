@@ -77,8 +77,9 @@ export class CallFlow {
   #renewalTimer: ReturnType<typeof setTimeout> | undefined;
   #endPause = () => {};
 
-  constructor(api: Api, options: CallOptions, view: CallView, makeLeg: MakeLeg, trace = new Trace()) {
-    this.trace = trace;
+  /** `traceparent` is the caller's, where somebody called. */
+  constructor(api: Api, options: CallOptions, view: CallView, makeLeg: MakeLeg, traceparent?: string) {
+    this.trace = new Trace('set up call', traceparent);
     this.#makeLeg = makeLeg;
     this.#api = api;
     this.#options = options;
@@ -225,6 +226,7 @@ export class CallFlow {
     if (this.#renewing || !this.#established) return;
     this.#renewing = true;
     for (let attempt = 0; !this.#ended.signal.aborted; attempt++) {
+      const renewing = this.trace.begin('renew credentials');
       try {
         const { token } = await this.#api.turnToken(this.trace, this.#ended.signal);
         const received = performance.now();
@@ -233,10 +235,13 @@ export class CallFlow {
         this.#renewals++;
         this.#keep(token, received);
         this.#view.recovered();
+        this.trace.end(renewing);
         break;
       } catch (thrown) {
-        if (this.#ended.signal.aborted) break;
         const problem = problemOf(thrown);
+        // Whoever hangs up in the middle of it has failed at nothing.
+        this.trace.end(renewing, this.#ended.signal.aborted ? undefined : problem.code);
+        if (this.#ended.signal.aborted) break;
         if (this.#lostSince !== undefined && performance.now() - this.#lostSince > giveUpAfter) {
           this.#fail(new Problem('connection_lost'));
           break;

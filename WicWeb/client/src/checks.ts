@@ -25,8 +25,10 @@ export function isNotOffered({ problem }: CheckResult): boolean {
 const signallingLimit = 5_000;
 
 export async function runChecks(
-  api: Api, registration: Registration, devices: Devices, trace: Trace, signal: AbortSignal, tell: (result: CheckResult) => void): Promise<void> {
+  api: Api, registration: Registration, devices: Devices, signal: AbortSignal, tell: (result: CheckResult) => void): Promise<void> {
+  const trace = new Trace('check connection');
   let token: TurnToken | undefined;
+  let failed: string | undefined;
   const run = async (name: CheckName, check: () => Promise<void>) => {
     const started = performance.now();
     let problem: Problem | undefined;
@@ -35,7 +37,9 @@ export async function runChecks(
     } catch (thrown) {
       problem = problemOf(thrown);
     }
-    if (!signal.aborted) tell({ name, problem, took: performance.now() - started });
+    const result = { name, problem, took: performance.now() - started };
+    if (problem && !isNotOffered(result)) failed ??= problem.code;
+    if (!signal.aborted) tell(result);
   };
   await Promise.all([
     run('microphone', () => microphone(devices)),
@@ -43,6 +47,7 @@ export async function runChecks(
     run('token', async () => { token = (await api.turnToken(trace, signal)).token; })
       .then(() => Promise.all((['udp', 'tcp', 'tls'] as const).map(transport => run(transport, () => relay(token, transport, signal))))),
   ]);
+  trace.end(trace.root, failed);
 }
 
 async function microphone(devices: Devices): Promise<void> {

@@ -5,6 +5,7 @@ import type { DemoMessage } from './ims/demoLine.ts';
 import { type IncomingCall, type OnlineState, Registration } from './ims/registration.ts';
 import { SipCall } from './ims/sipCall.ts';
 import { type Problem, problemOf } from './problem.ts';
+import { sendSpans } from './telemetry.ts';
 import { labels, online, status, textOf } from './texts.ts';
 import { followTheme } from './theme.ts';
 
@@ -18,6 +19,7 @@ const options = { video: true, transport: 'auto', relayOnly: true, devices: {}, 
 const hangUpLimit = 1_000;
 
 const expected = decodeURIComponent(location.hash.slice(1));
+const flushSpans = sendSpans();
 const api = new Api(`/api/demo/${crypto.randomUUID()}`);
 const registration = new Registration(api, labels.anonymous, { onstate: register, onincoming: answer });
 let flow: CallFlow | undefined;
@@ -45,7 +47,7 @@ function register(state: OnlineState, problem?: Problem): void {
   } else if (problem) tell({ state: 'failed', code: problem.code });
 }
 
-function answer({ session, caller, withVideo, trace }: IncomingCall): void {
+function answer({ session, caller, withVideo, traceparent }: IncomingCall): void {
   if (flow || caller.impu !== expected) return session.terminate({ status_code: 486, reason_phrase: 'Busy Here' });
   const call = new CallFlow(api, { ...options, video: withVideo }, view, (media, configuration, events, ofCall) =>
     new SipCall(media, configuration, {
@@ -55,7 +57,7 @@ function answer({ session, caller, withVideo, trace }: IncomingCall): void {
         return session;
       },
       isOnline: () => registration.state === 'online',
-    }, ofCall, events), trace);
+    }, ofCall, events), traceparent);
   flow = call;
   session.on('failed', () => call.hangUp());
   void call.start();
@@ -117,7 +119,10 @@ function tell(message: DemoMessage): void {
 addEventListener('message', ({ source, origin, data }) => {
   if (source === parent && origin === location.origin && data === 'close') void leave();
 });
-addEventListener('pagehide', () => void close());
+addEventListener('pagehide', () => {
+  void close();
+  flushSpans();
+});
 setInterval(() => void count(), 1000);
 followTheme();
 if (parent === window) location.replace('/');

@@ -10,16 +10,17 @@ import { People } from './people.ts';
 import { Phone } from './phone.ts';
 import { Problem, problemOf } from './problem.ts';
 import { duration } from './schedule.ts';
+import { sendSpans } from './telemetry.ts';
 import { checks as checkTexts, labels, online as onlineTexts, status, textOf } from './texts.ts';
 import { bindTheme } from './theme.ts';
 import { keypad, Tones } from './tones.ts';
-import { Trace } from './trace.ts';
 import { offerWhatHappened } from './whatHappened.ts';
 
 /** Ties the page together: the session, the registration with the IMS, the telephone. */
 
 const reloadSessionAfter = 4_000;
 
+const flushSpans = sendSpans();
 const api = new Api();
 const alerts = new Alerts();
 const tones = new Tones();
@@ -244,7 +245,7 @@ async function check(): Promise<void> {
     return [name, row];
   }));
   find('checks').replaceChildren(...rows.values());
-  await runChecks(api, registration, devices.chosen, new Trace(), AbortSignal.timeout(30_000), result => {
+  await runChecks(api, registration, devices.chosen, AbortSignal.timeout(30_000), result => {
     checkResults.push(result);
     const row = rows.get(result.name)!;
     row.dataset.state = isNotOffered(result) ? 'absent' : result.problem ? 'failed' : 'works';
@@ -314,6 +315,7 @@ addEventListener('online', () => {
 addEventListener('pagehide', () => {
   phone.close();
   registration.goOffline();
+  flushSpans();
 });
 addEventListener('pageshow', event => { if (event.persisted && isSignedIn()) registration.goOnline(); });
 

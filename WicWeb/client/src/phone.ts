@@ -265,7 +265,7 @@ export class Phone {
     void this.#stage.speaker(this.#devices.chosen.speaker);
     const started = new CallFlow(
       this.#api, options, this.#view(() => this.#flow === started, generated), this.#legOf(farEnd),
-      farEnd.kind === 'caller' ? farEnd.call.trace : undefined);
+      farEnd.kind === 'caller' ? farEnd.call.traceparent : undefined);
     this.#flow = started;
     find('trace-id').textContent = started.trace.id;
     find<HTMLAnchorElement>('trace-link').href = `/flow/#/traces/${started.trace.id}`;

@@ -1,33 +1,52 @@
-/** The trace that starts with the click (W3C Trace Context): every request of the call carries its id. */
+import { ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace as api } from '@opentelemetry/api';
+import { parseTraceParent } from '@opentelemetry/core';
+
+/**
+ * One piece of work of this page as spans of OpenTelemetry: a root, and below it what is at work. Everything that the work causes
+ * elsewhere carries the trace's id (W3C Trace Context).
+ */
 export class Trace {
-  readonly id: string;
-  /** The span that this page's part hangs under; empty when the trace begins here. */
-  readonly parent: string;
-  /** The span of the whole call. */
-  readonly root = randomHex(8);
-  /** The span that is at work; the requests that it makes are its children. */
-  current = this.root;
+  readonly root: Span;
+  /** The span at work: the requests that are made now are its children. */
+  current: Span;
+  // One clock for the whole trace, finer than a millisecond; the page's own drifts from the machine's when that sleeps.
+  readonly #epoch = Date.now() - performance.now();
 
-  constructor(id = randomHex(16), parent = '') {
-    this.id = id;
-    this.parent = parent;
+  /** Hangs under somebody else's `traceparent` when there is one; where that is malformed, the trace begins here. */
+  constructor(name: string, traceparent = '') {
+    const parent = parseTraceParent(traceparent.trim());
+    this.root = this.current = this.#start(name, SpanKind.INTERNAL, {}, parent ? api.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT);
   }
 
-  /** The trace of somebody else's `traceparent`; a new one when that is malformed. */
-  static of(traceparent: string): Trace {
-    const [, id, parent] = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}$/.exec(traceparent.trim()) ?? [];
-    return new Trace(id, parent);
+  get id(): string {
+    return this.root.spanContext().traceId;
   }
 
-  /** A `traceparent` value, sampled: for what the span at work causes, unless another is named. */
+  /** A child of the root, which is at work from now on; `step` where it is one of the figure's. */
+  begin(name: string, step?: number): Span {
+    const kind = name.startsWith('request ') ? SpanKind.CLIENT : SpanKind.INTERNAL;
+    return this.current = this.#start(name, kind, step === undefined ? {} : { 'ims.step': step }, api.setSpan(ROOT_CONTEXT, this.root));
+  }
+
+  /** `error` is the code of the problem, where there is one. What has ended stays as it is. */
+  end(span: Span, error?: string): void {
+    if (this.current === span) this.current = this.root;
+    if (!span.isRecording()) return;
+    if (error !== undefined) span.setAttribute('error.type', error).setStatus({ code: SpanStatusCode.ERROR });
+    span.end(this.#now());
+  }
+
+  /** A `traceparent` value for what the span at work causes, unless another is named. */
   traceparent(span = this.current): string {
-    return `00-${this.id}-${span}-01`;
+    const { traceId, spanId, traceFlags } = span.spanContext();
+    return `00-${traceId}-${spanId}-0${traceFlags}`;
   }
-}
 
-export function randomHex(bytes: number): string {
-  const random = crypto.getRandomValues(new Uint8Array(bytes));
-  // All zeros is not a valid id.
-  if (random.every(byte => byte === 0)) return randomHex(bytes);
-  return Array.from(random, byte => byte.toString(16).padStart(2, '0')).join('');
+  #start(name: string, kind: SpanKind, attributes: Record<string, number>, parent: typeof ROOT_CONTEXT): Span {
+    return api.getTracer('WebRtcIms.Wic').startSpan(name, { kind, attributes, startTime: this.#now() }, parent);
+  }
+
+  #now(): number {
+    return this.#epoch + performance.now();
+  }
 }

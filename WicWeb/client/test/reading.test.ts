@@ -6,31 +6,12 @@ import { Problem } from '../src/problem.ts';
 import { parseServerTiming } from '../src/serverTiming.ts';
 import { summarise } from '../src/statistics.ts';
 import { textOf } from '../src/texts.ts';
-import { Trace } from '../src/trace.ts';
 
 test('Server-Timing is read, also with commas in descriptions', () =>
   assert.deepEqual(
     [...parseServerTiming('step3;dur=0.4;desc="session, checked", step4;dur=12.1;desc="WAF answered", step5;dur=3.2, cache;desc="none"')],
     [['step3', 0.4], ['step4', 12.1], ['step5', 3.2]]));
 test('without Server-Timing nothing is known', () => assert.equal(parseServerTiming(null).size, 0));
-
-test('a traceparent is sampled, of the trace, and of the span that is at work', () => {
-  const trace = new Trace();
-  assert.equal(trace.traceparent(), `00-${trace.id}-${trace.root}-01`);
-  trace.current = '00f067aa0ba902b7';
-  assert.equal(trace.traceparent(), `00-${trace.id}-00f067aa0ba902b7-01`);
-  assert.match(trace.id, /^[0-9a-f]{32}$/);
-  assert.notEqual(trace.id, new Trace().id);
-});
-test('the callee goes on with the caller\'s trace', () => {
-  const caller = new Trace();
-  assert.equal(Trace.of(caller.traceparent()).id, caller.id);
-});
-test('a malformed traceparent starts a new trace', () => {
-  for (const text of ['', 'nonsense', `00-${'0'.repeat(32)}-0123456789abcdef-01`, `01-${'a'.repeat(31)}-0123456789abcdef-01`])
-    assert.match(Trace.of(text).id, /^[0-9a-f]{32}$/);
-  assert.notEqual(Trace.of(`00-${'0'.repeat(32)}-0123456789abcdef-01`).id, '0'.repeat(32));
-});
 
 test('statistics follow the selected pair to the relay', () => {
   const seen = summarise([

@@ -28,7 +28,8 @@ export interface IncomingCall {
   session: RTCSession;
   caller: Person;
   withVideo: boolean;
-  trace: Trace;
+  /** The caller's, where the INVITE has one. */
+  traceparent: string | undefined;
 }
 
 export interface RegistrationEvents {
@@ -37,6 +38,17 @@ export interface RegistrationEvents {
 }
 
 const registrationLifetime = 600;
+
+/** Of JsSIP, which has no types for them. */
+interface Transactions {
+  on(event: 'newTransaction', handle: (event: { transaction: Transaction }) => void): void;
+}
+interface Transaction {
+  request: { method: string; setHeader(name: string, value: string): void };
+  state: number;
+  C: { STATUS_COMPLETED: number; STATUS_TERMINATED: number };
+  on(event: 'stateChanged', handle: () => void): void;
+}
 
 /**
  * This page's registration with the IMS (RFC 3261 §10 over RFC 7118, authorised by RFC 8898): gets a token, registers, renews
@@ -53,6 +65,8 @@ export class Registration {
   #state: OnlineState = 'offline';
   #problem: Problem | undefined;
   #isRefreshing = false;
+  /** Of the REGISTER that is on its way or comes next. */
+  #trace: Trace | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(api: Api, anonymous: string, events: RegistrationEvents) {
@@ -86,8 +100,8 @@ export class Registration {
   goOffline(problem?: Problem): void {
     this.#wanted.abort();
     clearTimeout(this.#timer);
-    this.#agent?.stop();
-    this.#agent = undefined;
+    this.#stop();
+    this.#endTrace('cancelled');
     this.#token = undefined;
     this.#tell('offline', problem);
   }
@@ -113,15 +127,18 @@ export class Registration {
     this.#isRefreshing = true;
     const { signal } = this.#wanted;
     for (let attempt = 0; !signal.aborted; attempt++) {
-      const trace = new Trace();
+      const trace = new Trace('register');
+      const asking = trace.begin('request registration token');
       try {
         const token = await this.#api.imsToken(trace, signal);
-        if (signal.aborted) break;
+        trace.end(asking);
+        signal.throwIfAborted();
         this.#use(token, trace);
         break;
       } catch (thrown) {
-        if (signal.aborted) break;
         const problem = problemOf(thrown);
+        for (const span of [asking, trace.root]) trace.end(span, signal.aborted ? 'cancelled' : problem.code);
+        if (signal.aborted) break;
         if (problem.asksToSignIn || problem.isFinal) {
           this.#isRefreshing = false;
           return this.goOffline(problem);
@@ -138,14 +155,17 @@ export class Registration {
   #use(token: ImsToken, trace: Trace): void {
     const isSame = this.#agent !== undefined && this.#token?.impu === token.impu;
     this.#token = token;
+    this.#endTrace('cancelled');
+    this.#trace = trace;
     this.#renewIn(renewAfter(token.expires_in, Math.random()));
     if (isSame) {
       this.#agent!.set('authorization_jwt', `Bearer ${token.access_token}`);
-      this.#register(trace);
+      if (this.#agent!.isConnected()) this.#agent!.register();
+      else this.#endTrace('ims_unavailable');
       return;
     }
-    this.#agent?.stop();
-    this.#agent = this.#start(token, trace);
+    this.#stop();
+    this.#agent = this.#start(token);
   }
 
   #renewIn(seconds: number): void {
@@ -153,13 +173,35 @@ export class Registration {
     this.#timer = setTimeout(() => void this.#refresh(), seconds * 1000);
   }
 
-  #register(trace: Trace): void {
-    if (!this.#agent?.isConnected()) return;
-    this.#agent.registrator().setExtraHeaders([`Traceparent: ${trace.traceparent()}`]);
-    this.#agent.register();
+  /** What the agent still sends and tells then is nobody's. */
+  #stop(): void {
+    const agent = this.#agent;
+    this.#agent = undefined;
+    agent?.stop();
   }
 
-  #start(token: ImsToken, trace: Trace): UA {
+  /**
+   * Each REGISTER has a trace: that of the token it goes with or, where JsSIP sends it by itself, one of its own. JsSIP tells of the
+   * first success and of every failure, so the transaction tells of the end, right before.
+   */
+  #follow(transaction: Transaction): void {
+    if (transaction.request.method !== 'REGISTER') return;
+    const trace = this.#trace ??= new Trace('register');
+    transaction.request.setHeader('Traceparent', trace.traceparent());
+    transaction.on('stateChanged', () => queueMicrotask(() => {
+      const { STATUS_COMPLETED, STATUS_TERMINATED } = transaction.C;
+      if (![STATUS_COMPLETED, STATUS_TERMINATED].includes(transaction.state)) return;
+      trace.end(trace.root);
+      if (this.#trace === trace) this.#trace = undefined;
+    }));
+  }
+
+  #endTrace(error: string): void {
+    this.#trace?.end(this.#trace.root, error);
+    this.#trace = undefined;
+  }
+
+  #start(token: ImsToken): UA {
     const agent = new UA({
       sockets: new WebSocketInterface(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${token.websocket_path}`),
       uri: token.impu,
@@ -174,24 +216,26 @@ export class Registration {
       connection_recovery_max_interval: 8,
       user_agent: 'WebRtcIms',
     });
-    agent.registrator().setExtraHeaders([`Traceparent: ${trace.traceparent()}`]);
     const current = (handle: () => void) => () => {
       if (this.#agent === agent) handle();
     };
     agent.on('registered', current(() => this.#tell('online')));
-    agent.on('disconnected', current(() => this.#tell(this.#state === 'connecting' ? 'connecting' : 'reconnecting', registrationProblem(undefined))));
+    agent.on('disconnected', current(() => {
+      this.#endTrace('ims_unavailable');
+      this.#tell(this.#state === 'connecting' ? 'connecting' : 'reconnecting', registrationProblem(undefined));
+    }));
     agent.on('registrationFailed', ({ response }) => current(() => this.#failed(response?.status_code))());
+    (agent as unknown as Transactions).on('newTransaction', ({ transaction }) => current(() => this.#follow(transaction))());
     agent.on('registrationExpiring', current(() => void this.#refresh()));
     agent.on('newRTCSession', (event: RTCSessionEvent) => {
       // JsSIP tells of calls that go out as well.
       if (event.originator !== 'remote' as never) return;
       const { session, request } = event;
-      const parent = request.getHeader('Traceparent') as string | undefined;
       this.#events.onincoming({
         session: session as RTCSession,
         caller: callerOf(request.getHeader('P-Asserted-Identity') as string | undefined, this.#anonymous),
         withVideo: /^m=video [1-9]/m.test(String(request.body ?? '')),
-        trace: parent ? Trace.of(parent) : new Trace(),
+        traceparent: request.getHeader('Traceparent') as string | undefined,
       });
     });
     agent.start();
@@ -199,6 +243,7 @@ export class Registration {
   }
 
   #failed(statusCode: number | undefined): void {
+    this.#endTrace(registrationProblem(statusCode).code);
     // JsSIP registers again by itself when the connection is back.
     if (statusCode === undefined && !this.#agent?.isConnected()) return;
     const problem = registrationProblem(statusCode);
