@@ -63,7 +63,7 @@ internal static class QueryApi
             .OrderBy(group => group.Key.Service, StringComparer.Ordinal).ThenBy(group => group.Key.Name, StringComparer.Ordinal)
             .Select(group => new { group.Key.Service, group.Key.Name, group.First().Unit, group.First().Description, group.First().Type, Series = group.Count() }));
 
-    private static IResult ShowInstrument(string name, string? service, MetricStore metrics) => Results.Ok(new
+    private static IResult ShowInstrument(string name, string? service, MetricStore metrics, TraceStore traces) => Results.Ok(new
     {
         Series = metrics.Select(
             series => series.Instrument.Name == name && (string.IsNullOrEmpty(service) || series.Instrument.Service == service),
@@ -79,7 +79,9 @@ internal static class QueryApi
                 series.Latest!.Bounds,
                 series.Latest.Buckets,
                 Points = series.Points.Select(point => new { Time = Json.Milliseconds(point.Time), point.Value, point.Count }).ToList(),
+                // A measurement is kept longer than its trace, and senders repeat it to a FlowView that has just started: no link leads nowhere.
                 Exemplars = series.Exemplars
+                    .Where(exemplar => traces.Has(exemplar.TraceId))
                     .Select(exemplar => new { Time = Json.Milliseconds(exemplar.Time), exemplar.Value, Trace = Json.TraceId(exemplar.TraceId) }).ToList(),
             }),
     });

@@ -53,6 +53,12 @@ internal sealed class TraceStore(FlowViewSettings settings)
         lock (_lock) return _traces.TryGetValue(traceId, out var trace) ? trace.InOrder() : [];
     }
 
+    /// <summary>Whether anything of a trace is (still) here.</summary>
+    public bool Has(UInt128 traceId)
+    {
+        lock (_lock) return _traces.ContainsKey(traceId);
+    }
+
     /// <summary>
     /// The traces that fit, latest first, and how many there are in all. The caller's filter runs while nothing changes.
     /// </summary>

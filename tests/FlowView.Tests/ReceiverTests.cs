@@ -151,6 +151,37 @@ public sealed class ReceiverTests
     }
 
     [Fact]
+    public async Task HundredMegabytesInChunks_Are413WhenTheLimitIsReached_AndTheRestIsNotTaken()
+    {
+        using var app = new FlowViewApp().With("FlowView:RequestMegabytes", "8");
+        using var client = app.Start();
+        using var socket = new TcpClient();
+        await socket.ConnectAsync("127.0.0.1", client.BaseAddress!.Port, TestContext.Current.CancellationToken);
+        var stream = socket.GetStream();
+        await stream.WriteAsync(
+            "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nTransfer-Encoding: chunked\r\n\r\n"u8.ToArray(),
+            TestContext.Current.CancellationToken);
+        using var reader = new StreamReader(stream);
+        var answered = reader.ReadLineAsync(TestContext.Current.CancellationToken).AsTask();
+
+        byte[] chunk = [.. "10000\r\n"u8, .. new byte[0x10000], .. "\r\n"u8];
+        var taken = 0L;
+        try
+        {
+            for (; taken < 100 * 1024 * 1024 && !answered.IsCompleted; taken += 0x10000) await stream.WriteAsync(chunk, TestContext.Current.CancellationToken);
+        }
+        catch (IOException)
+        {
+            // It closes the connection, as it may: what it had to say it has said.
+        }
+
+        Assert.Equal("HTTP/1.1 413 Payload Too Large", await answered);
+        // What it reads, and what the system holds on the way of a connection.
+        Assert.InRange(taken, 8 * 1024 * 1024, 24 * 1024 * 1024);
+        Assert.Equal("0", (await client.GetJsonAsync("/flow/api/usage")).Text("traces"));
+    }
+
+    [Fact]
     public async Task SmallRequestThatUnpacksToMuch_Is413()
     {
         using var app = new FlowViewApp().With("FlowView:RequestMegabytes", "1");
@@ -192,7 +223,22 @@ public sealed class ReceiverTests
         Assert.Equal("counter", series.Text("type"));
         Assert.Equal("ok", series.Text("attributes", "outcome"));
         Assert.Equal(42, series.GetProperty("points")[0].GetProperty("value").GetDouble());
-        Assert.Equal(Samples.TraceId(7), series.GetProperty("exemplars")[0].Text("trace"));
+        Assert.Empty(series.GetProperty("exemplars").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task Measurement_LeadsToItsTrace_WhenThatIsHere()
+    {
+        using var app = new FlowViewApp();
+        using var client = app.Start();
+        await client.SendAsync("/v1/metrics", Samples.Counter("turn", "turn.requests", 42, "ok", trace: 7));
+        Assert.Empty((await ExemplarsAsync()).EnumerateArray());
+
+        await client.SendAsync("/v1/traces", Samples.Of("turn", Samples.Span(7, 1)));
+        Assert.Equal(Samples.TraceId(7), (await ExemplarsAsync())[0].Text("trace"));
+
+        async Task<JsonElement> ExemplarsAsync() =>
+            (await client.GetJsonAsync("/flow/api/metrics/turn.requests?service=turn")).GetProperty("series")[0].GetProperty("exemplars");
     }
 
     [Fact]

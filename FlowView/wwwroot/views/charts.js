@@ -5,6 +5,8 @@ import { shape, toElement } from '../ladder/drawing.js';
 const width = 900;
 const height = 280;
 const margin = { left: 64, right: 12, top: 12, bottom: 26 };
+// Of OpenTelemetry's SDKs where nothing else is set; in milliseconds.
+const reportingInterval = 60_000;
 
 /**
  * Dots are measurements of which the trace is known, and lead to it.
@@ -13,8 +15,10 @@ const margin = { left: 64, right: 12, top: 12, bottom: 26 };
  */
 export function chart(lines, unit) {
   const points = lines.flatMap(line => line.points).filter(point => Number.isFinite(point.value));
-  const [from, to] = [Math.min(...points.map(point => point.time)), Math.max(...points.map(point => point.time))];
-  const exemplars = lines.flatMap((line, index) => line.exemplars.filter(exemplar => exemplar.time >= from && exemplar.time <= to).map(exemplar => ({ ...exemplar, index })));
+  const [first, to] = [Math.min(...points.map(point => point.time)), Math.max(...points.map(point => point.time))];
+  // What the first point reports was measured before it.
+  const exemplars = lines.flatMap((line, index) => line.exemplars.filter(exemplar => exemplar.time >= first - reportingInterval && exemplar.time <= to).map(exemplar => ({ ...exemplar, index })));
+  const from = Math.min(first, ...exemplars.map(exemplar => exemplar.time));
   const top = niceCeiling(Math.max(0, ...points.map(point => point.value), ...exemplars.map(exemplar => exemplar.value)));
   const low = Math.min(0, ...points.map(point => point.value));
   const x = (/** @type {number} */ time) => margin.left + (to > from ? (time - from) / (to - from) : 1) * (width - margin.left - margin.right);
