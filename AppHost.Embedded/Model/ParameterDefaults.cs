@@ -34,10 +34,17 @@ namespace Aspire.Hosting.ApplicationModel
     /// <summary>Keeps a generated value in the user secrets of the host's project, so that the next start has the same one.</summary>
     internal sealed class UserSecretsParameterDefault(Assembly host, string parameter, ParameterDefault inner) : ParameterDefault
     {
+        // Resources start at the same time, and each reads and writes the whole file.
+        private static readonly Lock OneAtATime = new();
+
         public override string GetDefaultValue()
         {
             var value = inner.GetDefaultValue();
-            if (host.GetCustomAttribute<UserSecretsIdAttribute>() is { } secrets) Save(secrets.UserSecretsId, value);
+            if (host.GetCustomAttribute<UserSecretsIdAttribute>() is { } secrets)
+            {
+                lock (OneAtATime) Save(secrets.UserSecretsId, value);
+            }
+
             return value;
         }
 
