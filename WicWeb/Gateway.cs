@@ -28,7 +28,8 @@ internal static class Gateway
             Match = new RouteMatch { Path = "/api/directory", Methods = ["GET"] },
             Transforms = [new Dictionary<string, string> { ["PathSet"] = "/directory" }],
         },
-        new() { RouteId = "sip", ClusterId = "ep-cscf", Match = new RouteMatch { Path = "/sip", Methods = ["GET"] } },
+        // Of any method: a WebSocket over HTTP/2 begins with CONNECT (RFC 8441 §4), which YARP takes for no method to match.
+        new() { RouteId = "sip", ClusterId = "ep-cscf", Match = new RouteMatch { Path = "/sip" } },
         new() { RouteId = "wwsf", ClusterId = "wwsf", Match = new RouteMatch { Path = "/api/{**rest:regex(^[a-z0-9/-]+$)}" } },
         .. FlowViewRoutes.Routes,
     ];

@@ -1,5 +1,8 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.WicWeb.Tests;
 
@@ -10,12 +13,13 @@ internal sealed class GatewayFactory : WebApplicationFactory<Program>
     private readonly string? _webRoot;
     private readonly string? _epCscf;
 
-    public GatewayFactory(string wwsf, string? webRoot = null, string? epCscf = null)
+    public GatewayFactory(string wwsf, string? webRoot = null, string? epCscf = null, TestCertificate? certificate = null)
     {
         _wwsf = wwsf;
         _webRoot = webRoot;
         _epCscf = epCscf;
-        UseKestrel(0);
+        if (certificate is null) UseKestrel(0);
+        else UseKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(X509Certificate2.CreateFromPemFile(certificate.CertificateFile, certificate.KeyFile))));
     }
 
     /// <summary>Where FlowView is; with the WWSF when not given.</summary>

@@ -16,19 +16,45 @@ public sealed class SipRouteTests
         epCscf.Answer = EchoAsync;
         await using var gateway = new GatewayFactory("http://127.0.0.1:9", epCscf: epCscf.Address);
         using var socket = new ClientWebSocket();
-        socket.Options.AddSubProtocol("sip");
-        socket.Options.SetRequestHeader("Origin", gateway.Address.GetLeftPart(UriPartial.Authority));
 
-        await socket.ConnectAsync(new UriBuilder(gateway.Address) { Scheme = "ws", Path = "/sip" }.Uri, TestContext.Current.CancellationToken);
-        Assert.Equal("sip", socket.SubProtocol);
-        var sent = new byte[60_000];
-        Random.Shared.NextBytes(sent);
-        await socket.SendAsync(sent, WebSocketMessageType.Binary, endOfMessage: true, TestContext.Current.CancellationToken);
-        Assert.Equal(sent, await ReceiveAsync(socket));
+        await ExpectEchoAsync(socket, gateway.Address, new HttpMessageInvoker(new SocketsHttpHandler()));
 
         Assert.True(epCscf.Requests.TryDequeue(out var upgrade));
         Assert.Equal("/sip", upgrade.Target);
         Assert.Equal(gateway.Address.Authority, upgrade.Headers["X-Forwarded-Host"]);
+    }
+
+    /// <summary>What a browser does once the page came over https.</summary>
+    [Fact]
+    public async Task Sip_OverHttp2_IsAWebSocketAsWell()
+    {
+        using var certificate = new TestCertificate();
+        await using var epCscf = await BackendStub.StartAsync();
+        epCscf.Answer = EchoAsync;
+        await using var gateway = new GatewayFactory("http://127.0.0.1:9", epCscf: epCscf.Address, certificate: certificate);
+        using var socket = new ClientWebSocket();
+        (socket.Options.HttpVersion, socket.Options.HttpVersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionExact);
+
+        await ExpectEchoAsync(socket, gateway.Address, new HttpMessageInvoker(new SocketsHttpHandler { SslOptions = certificate.ClientOptions() }));
+
+        Assert.True(epCscf.Requests.TryDequeue(out var upgrade));
+        Assert.Equal(gateway.Address.Authority, upgrade.Headers["X-Forwarded-Host"]);
+    }
+
+    private static async Task ExpectEchoAsync(ClientWebSocket socket, Uri gateway, HttpMessageInvoker invoker)
+    {
+        socket.Options.AddSubProtocol("sip");
+        socket.Options.SetRequestHeader("Origin", gateway.GetLeftPart(UriPartial.Authority));
+        using (invoker)
+        {
+            var address = new UriBuilder(gateway) { Scheme = gateway.Scheme == "https" ? "wss" : "ws", Path = "/sip" }.Uri;
+            await socket.ConnectAsync(address, invoker, TestContext.Current.CancellationToken);
+            Assert.Equal("sip", socket.SubProtocol);
+            var sent = new byte[60_000];
+            Random.Shared.NextBytes(sent);
+            await socket.SendAsync(sent, WebSocketMessageType.Binary, endOfMessage: true, TestContext.Current.CancellationToken);
+            Assert.Equal(sent, await ReceiveAsync(socket));
+        }
     }
 
     [Fact]
