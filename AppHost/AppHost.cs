@@ -17,7 +17,11 @@ var flowTokenKey = builder.AddParameter("epcscf-flow-token-key", new RandomKey()
 const string registrationKeyId = "r1";
 const string imsDomain = "webrtcims.local";
 const string wafIdentity = "waf.webrtcims.local";
-var turnPort = builder.TurnPort();
+
+// Where other machines reach this one, if they may at all; without it everything stays on loopback.
+var publicAddress = PublicAddress.Read(builder.Configuration);
+var relay = publicAddress?.Ip ?? "127.0.0.1";
+var turnPort = builder.Port("turn", 3478, relay);
 
 var redis = builder.AddRedis("redis");
 
@@ -49,11 +53,13 @@ var epCscf = builder.AddProject<Projects.EpCscf>("ep-cscf")
     .WithEnvironment("EpCscf__TokenKeys__0__Key", registrationKey)
     .WithEnvironment("EpCscf__FlowTokenKey", flowTokenKey);
 
-// Its clients are known by their addresses, so nothing may stand in between (isProxied). Everything is on one machine: the
-// relay may talk to loopback peers, which is forbidden otherwise.
+// Its clients are known by their addresses, so nothing may stand in between (isProxied). Two of them talk through two relays, so the
+// relay's own address is a peer, which a private or loopback one otherwise is not.
 var turn = builder.AddProject<Projects.Turn>("turn")
     .WithEndpoint(port: turnPort, scheme: "turn", name: "udp", env: "Turn__Port", isProxied: false, isExternal: true, protocol: ProtocolType.Udp)
     .WithEndpoint(port: turnPort, scheme: "turn", name: "tcp", isProxied: false, isExternal: true, protocol: ProtocolType.Tcp)
+    .WithEndpoint("udp", endpoint => endpoint.TargetHost = relay)
+    .WithEndpoint("tcp", endpoint => endpoint.TargetHost = relay)
     .WithReference(redis).WaitFor(redis)
     .WithHttpHealthCheck("/health")
     .WithEnvironment("Turn__ServerName", turnServerName)
@@ -61,10 +67,8 @@ var turn = builder.AddProject<Projects.Turn>("turn")
     .WithEnvironment("Turn__Keys__0__Kid", turnKeyId)
     .WithEnvironment("Turn__Keys__0__Key", turnKey)
     .WithEnvironment("Turn__Keys__0__Algorithm", "A256GCM")
-    .WithEnvironment("Turn__ListenAddress", "127.0.0.1")
-    .WithEnvironment("Turn__RelayAddress", "127.0.0.1")
-    .WithEnvironment("Turn__PublicAddress", "127.0.0.1")
-    .WithEnvironment("Turn__PeerPolicy", "AllowLoopback");
+    .WithEnvironment("Turn__ListenAddress", relay)
+    .WithEnvironment("Turn__AllowedPeers__0", relay + "/32");
 
 var wwsf = builder.AddProject<Projects.Wwsf>("wwsf")
     .WithReference(waf).WaitFor(waf)
@@ -74,8 +78,8 @@ var wwsf = builder.AddProject<Projects.Wwsf>("wwsf")
     .WithEnvironment("Wwsf__HomeDomain", imsDomain)
     .WithEnvironment("ConnectionStrings__wwsf", builder.SqliteDatabase("wwsf"))
     .WithEnvironment("Wwsf__TurnServerName", turnServerName)
-    .WithEnvironment("Wwsf__TurnUris__0", "turn:127.0.0.1:" + turnPort + "?transport=udp")
-    .WithEnvironment("Wwsf__TurnUris__1", "turn:127.0.0.1:" + turnPort + "?transport=tcp")
+    .WithEnvironment("Wwsf__TurnUris__0", "turn:" + relay + ":" + turnPort + "?transport=udp")
+    .WithEnvironment("Wwsf__TurnUris__1", "turn:" + relay + ":" + turnPort + "?transport=tcp")
     .WithEnvironment("Wwsf__Waf__ClientId", "wwsf")
     .WithEnvironment("Wwsf__Waf__ClientSecret", wwsfClientSecret);
 
@@ -87,8 +91,9 @@ var wicWeb = builder.AddProject<Projects.WicWeb>("wic-web")
     .WithReference(epCscf).WaitFor(epCscf)
     .WithReference(flowView)
     .WaitFor(turn)
-    .WithHttpHealthCheck("/health")
+    .WithHttpHealthCheck("/health", endpointName: "http")
     .WithExternalHttpEndpoints();
+if (publicAddress is not null) wicWeb.WithPublicHttps(publicAddress);
 
 // Each tells FlowView what it does, besides the collector that OTEL_EXPORTER_OTLP_ENDPOINT may name; nobody waits for it.
 foreach (var service in new[] { waf, epCscf, turn, wwsf, wicWeb }) service.WithEnvironment("FlowView__Endpoint", flowView.GetEndpoint("http"));

@@ -6,16 +6,16 @@ using Microsoft.Extensions.Configuration;
 
 namespace WebRtcIms.AppHost;
 
-/// <summary>What the model reads from the configuration besides parameters: <c>turn-port</c> and <c>data-directory</c>.</summary>
+/// <summary>What the model reads from the configuration besides parameters: ports, and <c>data-directory</c>.</summary>
 internal static class Settings
 {
-    /// <summary><c>turn-port</c>; 3478 by default (RFC 8656 §5), and any free one in tests, several of which may run at a time.</summary>
-    public static int TurnPort(this IDistributedApplicationBuilder builder)
+    /// <summary>The setting <c>{resource}-port</c>; without it the usual one, and in tests, several of which may run at a time, any free one.</summary>
+    public static int Port(this IDistributedApplicationBuilder builder, string resource, int usual, string address)
     {
-        var text = builder.Configuration["turn-port"];
-        if (string.IsNullOrWhiteSpace(text)) return builder.Configuration.GetValue<bool>("DcpPublisher:RandomizePorts") ? FreePort() : 3478;
+        var text = builder.Configuration[$"{resource}-port"];
+        if (string.IsNullOrWhiteSpace(text)) return builder.Configuration.GetValue<bool>("DcpPublisher:RandomizePorts") ? FreePort(IPAddress.Parse(address)) : usual;
         if (int.TryParse(text, out var port) && port is > 0 and <= ushort.MaxValue) return port;
-        throw new DistributedApplicationException($"turn-port must be a port from 1 to 65535; it is '{text}'.");
+        throw new DistributedApplicationException($"{resource}-port must be a port from 1 to 65535; it is '{text}'.");
     }
 
     /// <summary>A connection string for a file in <c>data-directory</c>, by default the folder <c>.data</c> beside this file.</summary>
@@ -27,11 +27,11 @@ internal static class Settings
     }
 
     // Free for UDP and for TCP.
-    private static int FreePort()
+    private static int FreePort(IPAddress address)
     {
         while (true)
         {
-            using var tcp = new TcpListener(IPAddress.Loopback, 0);
+            using var tcp = new TcpListener(address, 0);
             tcp.Start();
             var endpoint = (IPEndPoint)tcp.LocalEndpoint;
             using var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);

@@ -56,6 +56,7 @@ internal sealed class DistributedApplicationBuilder : IDistributedApplicationTes
     public DistributedApplicationBuilder(string[] args, TestingSession? session)
     {
         _session = session;
+        if (session is null) AppDomain.CurrentDomain.UnhandledException += SayWhatIsWrong;
         AppHostAssembly = session?.AppHost ?? Assembly.GetEntryAssembly();
         AppHostDirectory = AppHostAssembly?.GetCustomAttributes<AssemblyMetadataAttribute>()
             .FirstOrDefault(metadata => metadata.Key == "apphostprojectpath")?.Value is { } path && Directory.Exists(path)
@@ -108,6 +109,14 @@ internal sealed class DistributedApplicationBuilder : IDistributedApplicationTes
     }
 
     public Task<DistributedApplication> BuildAsync(CancellationToken cancellationToken = default) => Task.FromResult(Build());
+
+    // A model that cannot be made is told in a sentence, as a start that fails is, and not by a stack trace.
+    private void SayWhatIsWrong(object sender, UnhandledExceptionEventArgs failure)
+    {
+        if (failure.ExceptionObject is not DistributedApplicationException error) return;
+        Console.Error.WriteLine($"{DistributedApplication.NameOf(Environment)} cannot start. {error.Message}");
+        System.Environment.Exit(1);
+    }
 
     // This engine is for development machines, and also `dotnet WebRtcIms.AppHost.dll` without a launch profile is one.
     private static string EnvironmentName() =>

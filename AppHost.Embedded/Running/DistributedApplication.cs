@@ -54,9 +54,11 @@ public sealed class DistributedApplication : IAsyncDisposable, IDisposable
 
     private IConfiguration Configuration => Services.GetRequiredService<IConfiguration>();
 
-    private string Name => Services.GetRequiredService<IHostEnvironment>().ApplicationName.Replace(".AppHost", "", StringComparison.Ordinal);
+    private string Name => NameOf(Services.GetRequiredService<IHostEnvironment>());
 
     public static IDistributedApplicationBuilder CreateBuilder(string[] args) => new DistributedApplicationBuilder(args, TestingSession.Current);
+
+    internal static string NameOf(IHostEnvironment environment) => environment.ApplicationName.Replace(".AppHost", "", StringComparison.Ordinal);
 
     public void Run() => RunAsync().GetAwaiter().GetResult();
 

@@ -37,9 +37,10 @@ internal sealed class ResourceRunner(
             var instance = await launch(cancellationToken);
             _instance = instance;
             var probe = resource.All<HttpHealthCheckAnnotation>().FirstOrDefault();
-            Publish(KnownResourceStates.Running, probe is null ? HealthStatus.Healthy : null);
+            Publish(KnownResourceStates.Running);
             _ = WatchEndAsync(instance);
-            if (probe is not null) _ = WatchHealthAsync(instance, probe);
+            if (probe is null) await PublishHealthyAsync(instance);
+            else _ = WatchHealthAsync(instance, probe);
             return null;
         }
         catch (Exception error) when (error is not OperationCanceledException)
@@ -107,7 +108,7 @@ internal sealed class ResourceRunner(
             var answer = await AskAsync(address, check.StatusCode);
             if (answer is null)
             {
-                if (ReferenceEquals(_instance, instance)) Publish(KnownResourceStates.Running, HealthStatus.Healthy);
+                await PublishHealthyAsync(instance);
                 return;
             }
 
@@ -119,6 +120,12 @@ internal sealed class ResourceRunner(
 
             await Task.Delay(PollInterval, TimeProvider.System);
         }
+    }
+
+    private async Task PublishHealthyAsync(IInstance instance)
+    {
+        foreach (var ready in resource.All<ReadyAnnotation>()) await ready.Callback(CancellationToken.None);
+        if (ReferenceEquals(_instance, instance)) Publish(KnownResourceStates.Running, HealthStatus.Healthy);
     }
 
     // Null: it answered as wanted.

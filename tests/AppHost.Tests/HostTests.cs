@@ -1,14 +1,16 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.AppHost.Tests;
 
 /// <summary>A host as a program: what it says, how it ends, and that nothing outlives it.</summary>
 [Collection(SampleSystem.Collection)]
-public sealed class HostTests : IDisposable
+public sealed partial class HostTests : IDisposable
 {
     private readonly DirectoryInfo _secrets = Directory.CreateTempSubdirectory("webrtcims-apphost-");
 
@@ -22,7 +24,7 @@ public sealed class HostTests : IDisposable
         SkipOnWindows();
         await using var host = Start($"--first-port={FreePorts.Udp()}");
         await host.UntilAsync("is up: open");
-        var services = host.Services;
+        var services = Services(host);
         Assert.Equal(2, services.Count);
 
         var started = Stopwatch.GetTimestamp();
@@ -44,7 +46,7 @@ public sealed class HostTests : IDisposable
         Processes.Signal(host.Id, "TERM");
 
         Assert.Equal(0, await host.UntilExitAsync());
-        Assert.DoesNotContain(host.Services, Processes.IsAlive);
+        Assert.DoesNotContain(Services(host), Processes.IsAlive);
     }
 
     [Fact]
@@ -53,7 +55,7 @@ public sealed class HostTests : IDisposable
         SkipOnWindows();
         await using var host = Start($"--first-port={FreePorts.Udp()}", "--second:SAMPLE_STUBBORN=true");
         await host.UntilAsync("is up: open");
-        var services = host.Services;
+        var services = Services(host);
         Assert.Equal(2, services.Count);
 
         Processes.Signal(host.Id, "KILL");
@@ -70,13 +72,13 @@ public sealed class HostTests : IDisposable
         await using var host = Start($"--first-port={FreePorts.Udp()}");
         await host.UntilAsync("is up: open");
 
-        Processes.Signal(host.Services[0], "KILL");
+        Processes.Signal(Services(host)[0], "KILL");
         await host.UntilAsync("first exited by itself with code 137.");
-        Assert.True(Processes.IsAlive(host.Services[1]));
+        Assert.True(Processes.IsAlive(Services(host)[1]));
         Processes.Signal(host.Id, "TERM");
 
         Assert.Equal(0, await host.UntilExitAsync());
-        Assert.DoesNotContain(host.Services, Processes.IsAlive);
+        Assert.DoesNotContain(Services(host), Processes.IsAlive);
     }
 
     [Fact]
@@ -87,8 +89,8 @@ public sealed class HostTests : IDisposable
         Assert.Equal(1, await host.UntilExitAsync());
         Assert.Contains("The sample does not want to start.", host.Output, StringComparison.Ordinal);
         Assert.Contains("WebRtcIms.SampleHost cannot start. second-one exited by itself with code 9.", host.Output, StringComparison.Ordinal);
-        Assert.Single(host.Services);
-        Assert.DoesNotContain(host.Services, Processes.IsAlive);
+        Assert.Single(Services(host));
+        Assert.DoesNotContain(Services(host), Processes.IsAlive);
     }
 
     [Fact]
@@ -152,7 +154,14 @@ public sealed class HostTests : IDisposable
         while (processes.Any(Processes.IsAlive)) await Task.Delay(20, limit);
     }
 
-    private HostProcess Start(params string[] arguments) => HostProcess.Start(_secrets, arguments);
+    private HostProcess Start(params string[] arguments) => HostProcess.Start(typeof(Projects.SampleHost).Assembly, _secrets, arguments);
+
+    /// <summary>The ids of all services that said theirs.</summary>
+    private static IReadOnlyList<int> Services(HostProcess host) =>
+        [.. SampleProcessLine().Matches(host.Output).Select(match => int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture))];
+
+    [GeneratedRegex("sample process ([0-9]+)")]
+    private static partial Regex SampleProcessLine();
 
     private static void SkipOnWindows() => Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are a matter of Unix");
 }

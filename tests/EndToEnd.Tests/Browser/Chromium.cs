@@ -22,11 +22,11 @@ public sealed class Chromium : IAsyncDisposable
         _browser = browser;
     }
 
-    public static async Task<Chromium> StartAsync()
+    public static async Task<Chromium> StartAsync(params string[] more)
     {
         var path = Tools.Require("chromium", "chromium");
         var playwright = await Playwright.CreateAsync();
-        var browser = await playwright.Chromium.LaunchAsync(new() { ExecutablePath = path, Headless = true, Args = Arguments });
+        var browser = await playwright.Chromium.LaunchAsync(new() { ExecutablePath = path, Headless = true, Args = [.. Arguments, .. more] });
         return new Chromium(playwright, browser);
     }
 

@@ -1,11 +1,10 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Text.RegularExpressions;
+using System.Reflection;
 
-namespace WebRtcIms.AppHost.Tests;
+namespace WebRtcIms.Tests.Common;
 
-/// <summary>The sample host as a program of its own, as people start theirs; with random ports and user secrets of its own.</summary>
-internal sealed partial class HostProcess : IAsyncDisposable
+/// <summary>An application host as a program of its own, as people start theirs; with random ports and user secrets of its own.</summary>
+public sealed class HostProcess : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly List<string> _lines = [];
@@ -29,10 +28,7 @@ internal sealed partial class HostProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>The ids of all services that said theirs.</summary>
-    public IReadOnlyList<int> Services => [.. SampleProcessLine().Matches(Output).Select(match => int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture))];
-
-    public static HostProcess Start(DirectoryInfo secrets, params string[] arguments)
+    public static HostProcess Start(Assembly host, DirectoryInfo secrets, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet")
         {
@@ -40,14 +36,14 @@ internal sealed partial class HostProcess : IAsyncDisposable
             RedirectStandardError = true,
             Environment = { ["APPDATA"] = secrets.FullName, ["DOTNET_ENVIRONMENT"] = "Development" },
         };
-        string[] all = ["exec", typeof(Projects.SampleHost).Assembly.Location, "--DcpPublisher:RandomizePorts=true", .. arguments];
+        string[] all = ["exec", host.Location, "--DcpPublisher:RandomizePorts=true", .. arguments];
         foreach (var argument in all) start.ArgumentList.Add(argument);
         return new HostProcess(Process.Start(start)!);
     }
 
     public async Task UntilAsync(string text)
     {
-        var limit = SampleSystem.Limit();
+        var limit = Limit();
         while (true)
         {
             Task more;
@@ -65,8 +61,8 @@ internal sealed partial class HostProcess : IAsyncDisposable
     /// <summary>The exit code, after the end of the process and of its output.</summary>
     public async Task<int> UntilExitAsync()
     {
-        await _process.WaitForExitAsync(SampleSystem.Limit());
-        await _output.WaitAsync(SampleSystem.Limit());
+        await _process.WaitForExitAsync(Limit());
+        await _output.WaitAsync(Limit());
         return _process.ExitCode;
     }
 
@@ -90,6 +86,10 @@ internal sealed partial class HostProcess : IAsyncDisposable
         }
     }
 
-    [GeneratedRegex("sample process ([0-9]+)")]
-    private static partial Regex SampleProcessLine();
+    private static CancellationToken Limit()
+    {
+        var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(60));
+        return limit.Token;
+    }
 }

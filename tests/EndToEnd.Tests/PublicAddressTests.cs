@@ -1,0 +1,126 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.RegularExpressions;
+using WebRtcIms.EndToEnd.Tests.Browser;
+using WebRtcIms.EndToEnd.Tests.Setup;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.EndToEnd.Tests;
+
+/// <summary>
+/// The system as a program of its own, and a phone in the room: 127.0.0.2 stands for the address at which other machines reach this one.
+/// </summary>
+[Collection(RunningSystem.Collection)]
+public sealed partial class PublicAddressTests : IDisposable
+{
+    private const string Address = "127.0.0.2";
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("webrtcims-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public async Task PhoneThatReadsTheCode_CallsTheDesk_ThroughTheRelayAtThePublicAddress()
+    {
+        await using var host = await StartAsync($"--Parameters:public-address={Address}");
+        var page = new Uri(Invitation().Match(host.Output).Groups[1].Value);
+        Assert.Equal(Address, page.Host);
+        Assert.Equal($"{page.GetLeftPart(UriPartial.Authority)}", PrintedCode.Read(host.Output.Split('\n')));
+
+        // The warning is for a person to judge; here the certificate is trusted by what was printed beside the code.
+        using var certificate = await CertificateAtAsync(page, Fingerprint().Match(host.Output).Groups[1].Value);
+        Assert.True(certificate.MatchesHostname(Address));
+        var pin = Convert.ToBase64String(SHA256.HashData(certificate.PublicKey.ExportSubjectPublicKeyInfo()));
+        await using var chromium = await Chromium.StartAsync($"--ignore-certificate-errors-spki-list={pin}");
+
+        await using var desk = await chromium.OpenAsync(new Uri(Loopback().Match(host.Output).Groups[1].Value));
+        await desk.LogInAsync(DemoUser.Name, DemoUser.Password);
+        await desk.WaitUntilOnlineAsync();
+        await using var phone = await chromium.OpenAsync(page, new() { ViewportSize = new() { Width = 390, Height = 844 }, IsMobile = true, HasTouch = true });
+        await phone.ContinueAsGuestAsync();
+        await phone.WaitUntilOnlineAsync();
+        await phone.DialAsync(DemoUser.Name);
+        await desk.AcceptAsync(await phone.TextAsync("own-name"));
+
+        foreach (var wic in new[] { phone, desk })
+        {
+            await wic.ExpectInCallAsync();
+            await wic.WaitForMediaAsync();
+            Assert.Equal("relay", await wic.TextAsync("local-candidate-type"));
+            Assert.Equal("relay", await wic.TextAsync("remote-candidate-type"));
+            Assert.Matches(@"^127\.0\.0\.2:\d+$", await wic.TextAsync("relay-candidate"));
+        }
+        await phone.KeepAsync("phone-in-the-room");
+
+        var cookies = await phone.Page.Context.CookiesAsync([page.ToString()]);
+        Assert.Contains(cookies, cookie => cookie.Name == "wwsf-session");
+        Assert.All(cookies, cookie => Assert.True(cookie.Secure, cookie.Name));
+        Assert.InRange(await phone.Page.EvaluateAsync<int>("async () => (await fetch('/flow/api/resources/wwsf/stop', { method: 'POST', headers: { 'X-FlowView-Command': '1' } })).status"), 400, 499);
+
+        await phone.HangUpAsync();
+        await desk.ExpectIdleAsync();
+    }
+
+    [Fact]
+    public async Task OnlyTheGatewayAndTheRelay_ArePublic()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "asks Linux who listens where");
+        await using var host = await StartAsync($"--Parameters:public-address={Address}");
+        var page = new Uri(Invitation().Match(host.Output).Groups[1].Value);
+        var turn = int.Parse(TurnPort().Match(host.Output).Groups[1].ValueSpan, CultureInfo.InvariantCulture);
+
+        Assert.Equal(
+            [("tcp", page.Port), ("tcp", turn), ("udp", turn)],
+            from port in OpenPorts.Of(host.Id) where !IsAtHome(port.At) orderby port.Protocol, port.At.Port != page.Port select (port.Protocol, port.At.Port));
+    }
+
+    [Fact]
+    public async Task WithoutIt_NothingIsPublic()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "asks Linux who listens where");
+        await using var host = await StartAsync();
+        var ports = OpenPorts.Of(host.Id);
+
+        Assert.Contains(ports, port => port.Protocol == "udp");
+        Assert.All(ports, port => Assert.True(IsAtHome(port.At), $"{port}"));
+        Assert.DoesNotMatch(Invitation(), host.Output);
+    }
+
+    private static bool IsAtHome(IPEndPoint at) => at.Address.Equals(IPAddress.Loopback) || at.Address.Equals(IPAddress.IPv6Loopback);
+
+    private async Task<HostProcess> StartAsync(params string[] arguments)
+    {
+        var host = HostProcess.Start(typeof(Projects.AppHost).Assembly, _folder, [$"--data-directory={_folder.FullName}", .. arguments]);
+        await host.UntilAsync("is up: open");
+        return host;
+    }
+
+    private static async Task<X509Certificate2> CertificateAtAsync(Uri page, string fingerprint)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(page.Host, page.Port);
+        await using var tls = new SslStream(client.GetStream());
+        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
+        {
+            TargetHost = page.Host,
+            RemoteCertificateValidationCallback = (_, shown, _, _) => shown?.GetCertHashString(HashAlgorithmName.SHA256) == fingerprint,
+        });
+        return X509CertificateLoader.LoadCertificate(tls.RemoteCertificate!.GetRawCertData());
+    }
+
+    [GeneratedRegex(@"On a phone in the room: (https://\S+)")]
+    private static partial Regex Invitation();
+
+    [GeneratedRegex("fingerprint: ([0-9A-F]{64})")]
+    private static partial Regex Fingerprint();
+
+    [GeneratedRegex(@"is up: open (http://localhost:\d+)")]
+    private static partial Regex Loopback();
+
+    [GeneratedRegex(@"127\.0\.0\.2:(\d+)/udp")]
+    private static partial Regex TurnPort();
+}
