@@ -18,17 +18,17 @@ public sealed class RedisServer : IAsyncDisposable
     public string Address => $"127.0.0.1:{_port}";
 
     /// <summary>Returns when it answers.</summary>
-    public static async Task<RedisServer> StartAsync()
+    public static async Task<RedisServer> StartAsync(params string[] options)
     {
         var server = new RedisServer(FreePorts.Tcp());
-        await server.RestartAsync();
+        await server.RestartAsync(options);
         return server;
     }
 
     /// <summary>Starts it again at the same address, empty.</summary>
-    public async Task RestartAsync()
+    public async Task RestartAsync(params string[] options)
     {
-        Launch();
+        Launch(options);
         using var limit = new CancellationTokenSource(StartLimit);
         while (!await AnswersAsync(limit.Token))
         {

@@ -35,6 +35,29 @@ public sealed class GrantTests
     }
 
     [Fact]
+    [Requirement("ABUSE-75")]
+    public async Task Cluster_TakesGrantsAndRevocationsOnAllItsNodes()
+    {
+        await using var redis = await RedisCluster.StartAsync();
+        using var app = new WafApp().With("ConnectionStrings:redis", redis.Address);
+        using var client = app.CreateClient();
+        for (var i = 0; i < 20; i++)
+        {
+            var token = (await new TokenRequest().SendAsync(app)).AssertOk().AccessToken;
+            Assert.Equal(i + 1, await redis.CountKeysAsync("turn:grant:*"));
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/oauth2/revoke")
+            {
+                Headers = { Authorization = TokenRequest.Basic(WafApp.Client, WafApp.ClientSecret) },
+                Content = new FormUrlEncodedContent([new("token", token)]),
+            };
+            using var answer = await client.SendAsync(request, TestContext.Current.CancellationToken);
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        }
+
+        Assert.Equal(1, await redis.CountKeysAsync("turn:revoked"));
+    }
+
+    [Fact]
     public async Task EverythingInRedis_HasATimeToLiveAndNoSecret()
     {
         await using var redis = await RedisServer.StartAsync();
