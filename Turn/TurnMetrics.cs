@@ -85,6 +85,9 @@ internal sealed class TurnMetrics
         () => [new(authenticator.SkewSuspected.Ahead, Tag("token", "ahead")), new(authenticator.SkewSuspected.Behind, Tag("token", "behind"))],
         description: "Authentic tokens from the future (ahead), or ended within the last minute (behind)");
 
+    public void ObserveUnknownKeys(RequestAuthenticator authenticator) => _meter.CreateObservableCounter(
+        "turn.unknown_keys", () => authenticator.UnknownKeys, description: "Requests with a kid that this node does not have");
+
     public void ObserveKeys(Func<IEnumerable<KeyAge>> keys)
     {
         _meter.CreateObservableGauge(

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
@@ -59,9 +60,15 @@ internal sealed class RequestAuthenticator(
     private readonly byte[] _serverName = Encoding.UTF8.GetBytes(settings.ServerName);
     private readonly byte[] _realm = Encoding.UTF8.GetBytes(settings.Realm);
 
+    private const int MaxShownKeyId = 32;
+
+    private static readonly SearchValues<byte> KeyIdCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+/="u8);
+
     private AccessTokenKeyRing _keys = keys;
     private long _ahead;
     private long _behind;
+    private long _unknownKeys;
+    private string? _unknownKeyId;
 
     private readonly byte[][] _userHashes = [.. settings.StaticUsers.Select(user => user.UserHash(Encoding.UTF8.GetBytes(settings.Realm)))];
 
@@ -77,6 +84,12 @@ internal sealed class RequestAuthenticator(
     /// server and of the authorization server differ.
     /// </summary>
     public (long Ahead, long Behind) SkewSuspected => (Interlocked.Read(ref _ahead), Interlocked.Read(ref _behind));
+
+    /// <summary>Requests with a kid that this server does not have, or has no more.</summary>
+    public long UnknownKeys => Interlocked.Read(ref _unknownKeys);
+
+    /// <summary>One such kid that came since this was asked last; null when none did.</summary>
+    public string? TakeUnknownKeyId() => Interlocked.Exchange(ref _unknownKeyId, null);
 
     /// <summary>Whether tokens are taken at all; if not, ACCESS-TOKEN is an unknown attribute (RFC 7635 §7).</summary>
     public bool AcceptsTokens { get; } = !keys.IsEmpty;
@@ -180,7 +193,12 @@ internal sealed class RequestAuthenticator(
     /// <summary>RFC 7635 §7, steps 1 to 4. All refusals are alike to the client.</summary>
     private Credential? FromToken(ReadOnlySpan<byte> keyId, ReadOnlySpan<byte> token, ReadOnlySpan<byte> username, EngineTime time)
     {
-        if (Keys.Find(keyId, time.Utc) is not { } key) return null;
+        if (Keys.Find(keyId, time.Utc) is not { } key)
+        {
+            CountUnknownKey(keyId);
+            return null;
+        }
+
         if (key.TryDecrypt(token, _serverName, out var content) != AccessTokenStatus.Valid) return null;
         if (content.RemainingSeconds(time.Utc) == 0)
         {
@@ -193,6 +211,15 @@ internal sealed class RequestAuthenticator(
             ? Credential.FromToken(key, nonce, content)
             : Credential.FromBrowser(key, nonce, content, username, _realm);
         return revocations?.Cover(credential) == true ? null : credential;
+    }
+
+    // Anybody can send anything as a kid, so one is kept at a time, and in full only if it looks like one.
+    private void CountUnknownKey(ReadOnlySpan<byte> keyId)
+    {
+        Interlocked.Increment(ref _unknownKeys);
+        if (Volatile.Read(ref _unknownKeyId) is not null) return;
+        var isName = keyId.Length <= MaxShownKeyId && !keyId.ContainsAnyExcept(KeyIdCharacters);
+        Volatile.Write(ref _unknownKeyId, isName ? Encoding.ASCII.GetString(keyId) : "(no kid as the WAF makes them)");
     }
 
     private void CountSkew(in AccessToken token, DateTimeOffset now)

@@ -51,6 +51,29 @@ public sealed class KeyReloadTests : IAsyncDisposable
         foreach (var client in clients) await client.DisposeAsync();
     }
 
+    [Fact]
+    public async Task UnknownKey_IsNamedInTheLog_OnceAMinute()
+    {
+        await StartAsync(_old.Json());
+        Assert.Equal(StunError.Unauthenticated, await TryAllocateAsync(_new.Issue()));
+        await _server!.UntilItSaysAsync("A token came under the key k2, which this node does not have");
+
+        Assert.Equal(StunError.Unauthenticated, await TryAllocateAsync(new TokenKey("k3").Issue()));
+        Assert.Equal(StunError.None, await TryAllocateAsync(_old.Issue()));
+        await Task.Delay(TimeSpan.FromSeconds(3), Cancel);
+        Assert.DoesNotContain("under the key k3", _server.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task UnknownKeyThatIsNoName_IsNotInTheLog()
+    {
+        await StartAsync(_old.Json());
+        Assert.Equal(StunError.Unauthenticated, await TryAllocateAsync(new TokenKey("alice@example.com\nfail: all").Issue()));
+
+        await _server!.UntilItSaysAsync("A token came under the key (no kid as the WAF makes them)");
+        Assert.DoesNotContain("alice", _server.Output, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("not json", "Turn:KeysFile: line 1 is not")]
     [InlineData("""[{"Kid":"k2","Key":"c2hvcnQ="}]""", "Turn:KeysFile, key 0:Key must have 32 octets or more")]
