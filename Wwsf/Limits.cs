@@ -29,7 +29,7 @@ internal static class Limits
 
     private static string SessionOf(HttpContext context) => WebSession.From(context.User)?.Sid ?? CallerAddress.Of(context);
 
-    private static RateLimitPartition<string> PerMinute(string caller, int permits) =>
+    public static RateLimitPartition<string> PerMinute(string caller, int permits) =>
         RateLimitPartition.GetTokenBucketLimiter(caller, _ => new TokenBucketRateLimiterOptions
         {
             TokenLimit = permits,

@@ -26,8 +26,9 @@ try
     var app = builder.Build();
     app.UseWebApi();
     app.UseSessionCheck();
-    app.UseAuthentication();
+    // Authentication answers who comes back from an external provider, so the limits have to come before.
     app.UseRateLimiter();
+    app.UseAuthentication();
     app.MapDefaultEndpoints();
     var page = app.MapGroup("/api");
     page.MapLogin();

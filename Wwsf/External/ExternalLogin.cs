@@ -1,5 +1,8 @@
+using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
+using Microsoft.AspNetCore.RateLimiting;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Wwsf.Session;
 
 namespace WebRtcIms.Wwsf.External;
@@ -20,6 +23,7 @@ internal static class ExternalLogin
 {
     private const string Scheme = "external";
     private const string Path = "/api/session/external";
+    private const string ReturnPath = Path + "/callback";
     private const string Replaces = "replaces";
 
     // Two requests, for its addresses and for its keys, come before the first log-in; the page waits for 15 s.
@@ -34,8 +38,12 @@ internal static class ExternalLogin
 
     public static void MapExternalLogin(this WebApplication app)
     {
-        if (app.Services.GetRequiredService<WwsfSettings>().OpenIdConnect is null) return;
+        var services = app.Services;
+        var settings = services.GetRequiredService<WwsfSettings>();
+        if (settings.OpenIdConnect is null) return;
         app.MapPost(Path, AskProviderAsync).RequireAntiforgeryToken().RequireRateLimiting(Limits.Logins);
+        // The authentication middleware answers there, whatever the method; what is mapped is the limit.
+        app.Map(ReturnPath, () => TypedResults.NotFound()).RequireRateLimiting(new ReturnLimit(settings, services.GetRequiredService<WwsfMetrics>()));
     }
 
     private static void Configure(OpenIdConnectOptions options, OpenIdConnectSettings provider)
@@ -45,7 +53,7 @@ internal static class ExternalLogin
         options.ClientId = provider.ClientId;
         options.ClientSecret = provider.ClientSecret.Reveal();
         options.SignInScheme = SessionCookie.Scheme;
-        options.CallbackPath = Path + "/callback";
+        options.CallbackPath = ReturnPath;
         options.ResponseType = "code";
         // A form that another site posts would come without the cookies that prove who asked.
         options.ResponseMode = "query";
@@ -109,15 +117,32 @@ internal static class ExternalLogin
     private static Task End<TOptions>(HandleRequestContext<TOptions> context, string? problem)
         where TOptions : AuthenticationSchemeOptions
     {
-        context.HttpContext.RequestServices.GetRequiredService<WwsfMetrics>().CountSession(Scheme, problem ?? "ok");
         context.HandleResponse();
-        context.Response.Redirect(problem is null ? "/" : "/?problem=" + problem);
+        SendToPage(context.Response, context.HttpContext.RequestServices.GetRequiredService<WwsfMetrics>(), problem);
         return Task.CompletedTask;
+    }
+
+    private static void SendToPage(HttpResponse response, WwsfMetrics metrics, string? problem)
+    {
+        metrics.CountSession(Scheme, problem ?? "ok");
+        response.Redirect(problem is null ? "/" : "/?problem=" + problem);
     }
 
     private static bool IsSilence(Exception? error) => error is HttpRequestException or IOException or OperationCanceledException;
 
     private static ILogger Logger(HttpContext context) => context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ExternalLogin));
+
+    /// <summary>As many may come back from the provider as may go there; who comes too often is sent on to the page, like everybody else.</summary>
+    private sealed class ReturnLimit(WwsfSettings settings, WwsfMetrics metrics) : IRateLimiterPolicy<string>
+    {
+        public Func<OnRejectedContext, CancellationToken, ValueTask> OnRejected { get; } = (rejected, _) =>
+        {
+            SendToPage(rejected.HttpContext.Response, metrics, "rate_limited");
+            return ValueTask.CompletedTask;
+        };
+
+        public RateLimitPartition<string> GetPartition(HttpContext context) => Limits.PerMinute(CallerAddress.Of(context), settings.Limits.LoginsPerMinute);
+    }
 }
 
 internal static partial class ExternalLoginLog

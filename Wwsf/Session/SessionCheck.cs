@@ -31,6 +31,8 @@ internal static class SessionCheck
         if (result.Succeeded)
         {
             step?.SetTag("wwsf.session.kind", WebSession.From(result.Principal)?.Kind);
+            // Limits go by session, and come before the authentication middleware.
+            context.User = result.Principal;
             return null;
         }
 

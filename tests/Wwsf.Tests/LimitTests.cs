@@ -68,6 +68,36 @@ public sealed class LimitTests
         Assert.Equal(HttpStatusCode.OK, (await page.ContinueAsGuestAsync()).Status);
     }
 
+    /// <summary>Each return costs the WWSF two requests to the provider. Where the browser comes from counts, not which log-in it ends.</summary>
+    [Theory]
+    [InlineData("GET", "?code=made-up&state=made-up")]
+    [InlineData("GET", "?error=access_denied")]
+    [InlineData("POST", "")]
+    [Requirement("ABUSE-91")]
+    public async Task ReturnsFromTheProvider_RateLimitedByAddress_AndThePageIsToldWhy(string method, string query)
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = new WwsfApp().With("Wwsf:Limits:LoginsPerMinute", "2")
+            .With("Wwsf:OpenIdConnect:Authority", provider.Address)
+            .With("Wwsf:OpenIdConnect:ClientId", OpenIdProvider.ClientId)
+            .With("Wwsf:OpenIdConnect:ClientSecret", OpenIdProvider.ClientSecret);
+        var page = await app.OpenPageAsync();
+        async Task<string> ReturnFromAsync(string address)
+        {
+            var answer = await page.SendAsync(new HttpMethod(method), "/api/session/external/callback" + query, null, ("X-Forwarded-For", address));
+            Assert.Equal(HttpStatusCode.Redirect, answer.Status);
+            return answer.Headers["Location"];
+        }
+
+        for (var i = 0; i < 2; i++) Assert.Equal("/?problem=external_failed", await ReturnFromAsync("203.0.113.7"));
+        Assert.Equal("/?problem=rate_limited", await ReturnFromAsync("203.0.113.7"));
+        Assert.Equal("/?problem=external_failed", await ReturnFromAsync("203.0.113.8"));
+        Assert.Equal(1, app.Counts["wwsf.sessions kind=external outcome=rate_limited"]);
+
+        // It takes nothing from those who log in otherwise.
+        Assert.Equal("alice", (await page.LogInAsync("alice", "alice-calls-bob")).Text("user"));
+    }
+
     [Fact]
     public async Task TurnTokens_RateLimitedBySession()
     {
