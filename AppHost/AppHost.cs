@@ -22,6 +22,7 @@ const string wafIdentity = "waf.webrtcims.local";
 var publicAddress = PublicAddress.Read(builder.Configuration);
 var relay = publicAddress?.Ip ?? "127.0.0.1";
 var turnPort = builder.Port("turn", 3478, relay);
+var publicGateway = publicAddress is null ? null : new PublicGateway(publicAddress, builder.Port("wic-web", 8443, publicAddress.Ip));
 
 var redis = builder.AddRedis("redis");
 
@@ -93,9 +94,11 @@ var wicWeb = builder.AddProject<Projects.WicWeb>("wic-web")
     .WaitFor(turn)
     .WithHttpHealthCheck("/health", endpointName: "http")
     .WithExternalHttpEndpoints();
-if (publicAddress is not null) wicWeb.WithPublicHttps(publicAddress);
+publicGateway?.Open(wicWeb);
 
 // Each tells FlowView what it does, besides the collector that OTEL_EXPORTER_OTLP_ENDPOINT may name; nobody waits for it.
 foreach (var service in new[] { waf, epCscf, turn, wwsf, wicWeb }) service.WithEnvironment("FlowView__Endpoint", flowView.GetEndpoint("http"));
 
-builder.Build().Run();
+var application = builder.Build();
+_ = publicGateway?.InviteAsync(application, "wic-web");
+application.Run();

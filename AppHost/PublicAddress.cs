@@ -1,10 +1,7 @@
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
-using System.Reflection;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.Configuration.UserSecrets;
-using QRCoder;
 
 namespace WebRtcIms.AppHost;
 
@@ -46,51 +43,4 @@ internal sealed record PublicAddress(string Host, string Ip)
         .SelectMany(network => network.GetIPProperties().UnicastAddresses)
         .Select(unicast => unicast.Address)
         .Where(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
-}
-
-/// <summary>The gateway at the public address.</summary>
-internal static class PublicGateway
-{
-    /// <summary>
-    /// Serves https there besides, as pages elsewhere than on loopback get a microphone over https alone; and says where, for eyes and
-    /// for cameras.
-    /// </summary>
-    public static void WithPublicHttps(this IResourceBuilder<ProjectResource> gateway, PublicAddress address)
-    {
-        var port = gateway.ApplicationBuilder.Port(gateway.Resource.Name, 8443, address.Ip);
-        var certificate = new Lazy<DevelopmentCertificate>(() => DevelopmentCertificate.For(address.Host, SecretsFolder(), TimeProvider.System));
-        gateway
-            .WithHttpsEndpoint(port: port, isProxied: false)
-            .WithEndpoint("https", endpoint => (endpoint.TargetHost, endpoint.IsExternal) = (address.Ip, true))
-            .WithoutHttpsCertificate()
-            .WithEnvironment(context => context.EnvironmentVariables["Kestrel__Certificates__Default__Path"] = certificate.Value.Path)
-            .OnResourceReady((_, _, _) =>
-            {
-                Console.WriteLine(Invitation($"https://{address.Host}:{port}", certificate.Value.Fingerprint));
-                return Task.CompletedTask;
-            });
-    }
-
-    private static string Invitation(string url, string fingerprint) => $"""
-        On a phone in the room: {url}
-        {Code(url)}
-        Its certificate is self-made, so browsers warn of it. SHA-256 fingerprint: {fingerprint}
-        """;
-
-    // Light on dark in half blocks. A terminal is told so, as its own colours may be the other way round.
-    private static string Code(string url)
-    {
-        using var data = QRCodeGenerator.GenerateQrCode(url, QRCodeGenerator.ECCLevel.M);
-        using var code = new AsciiQRCode(data);
-        var lines = code.GetGraphicSmall();
-        if (Console.IsOutputRedirected || Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 }) return lines;
-        return string.Join('\n', lines.Split('\n').Select(line => $"\e[97;40m{line}\e[0m"));
-    }
-
-    // Beside the generated parameters.
-    private static string SecretsFolder()
-    {
-        var secrets = typeof(PublicGateway).Assembly.GetCustomAttribute<UserSecretsIdAttribute>()!.UserSecretsId;
-        return Path.GetDirectoryName(PathHelper.GetSecretsPathFromSecretsId(secrets))!;
-    }
 }

@@ -4,6 +4,7 @@ using WebRtcIms.WicWeb;
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
 builder.AddGateway();
+builder.AddPublicHttps();
 
 var app = builder.Build();
 app.UseSecurityHeaders();

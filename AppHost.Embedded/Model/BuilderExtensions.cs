@@ -88,30 +88,11 @@ public static class BuilderExtensions
         return builder;
     }
 
-    /// <summary>The same for HTTPS; the resource gets its certificate by other means, as Kestrel's settings.</summary>
-    public static IResourceBuilder<T> WithHttpsEndpoint<T>(
-        this IResourceBuilder<T> builder, int? port = null, int? targetPort = null, string? name = null, string? env = null, bool? isProxied = null)
-        where T : IResourceWithEndpoints => builder.WithEndpoint(port, targetPort, "https", name ?? "https", env, isProxied);
-
     /// <summary>Changes an endpoint that the resource has.</summary>
     public static IResourceBuilder<T> WithEndpoint<T>(this IResourceBuilder<T> builder, string endpointName, Action<EndpointAnnotation> callback)
         where T : IResourceWithEndpoints
     {
         callback(builder.GetEndpoint(endpointName).Annotation);
-        return builder;
-    }
-
-    /// <summary>No development certificate of the engine's for this resource: this engine has none.</summary>
-    public static IResourceBuilder<T> WithoutHttpsCertificate<T>(this IResourceBuilder<T> builder)
-        where T : IResourceWithEnvironment => builder;
-
-    /// <summary>Called whenever the resource has become healthy, before those that wait for it go on.</summary>
-    public static IResourceBuilder<T> OnResourceReady<T>(
-        this IResourceBuilder<T> builder, Func<T, ResourceReadyEvent, CancellationToken, Task> callback)
-        where T : IResource
-    {
-        var resource = builder.Resource;
-        resource.Annotations.Add(new ReadyAnnotation(cancellationToken => callback(resource, new ResourceReadyEvent(resource), cancellationToken)));
         return builder;
     }
 

@@ -78,11 +78,6 @@ public sealed record EnvironmentCallbackAnnotation(Func<EnvironmentCallbackConte
 
 public sealed record EnvironmentCallbackContext(Dictionary<string, string> EnvironmentVariables, CancellationToken CancellationToken);
 
-/// <summary>A resource has become healthy.</summary>
-public sealed record ResourceReadyEvent(IResource Resource);
-
-internal sealed record ReadyAnnotation(Func<CancellationToken, Task> Callback) : IResourceAnnotation;
-
 internal sealed record HttpHealthCheckAnnotation(string Path, string? EndpointName, int StatusCode) : IResourceAnnotation;
 
 internal sealed record ProjectAnnotation(IProjectMetadata Metadata) : IResourceAnnotation;

@@ -37,10 +37,9 @@ internal sealed class ResourceRunner(
             var instance = await launch(cancellationToken);
             _instance = instance;
             var probe = resource.All<HttpHealthCheckAnnotation>().FirstOrDefault();
-            Publish(KnownResourceStates.Running);
+            Publish(KnownResourceStates.Running, probe is null ? HealthStatus.Healthy : null);
             _ = WatchEndAsync(instance);
-            if (probe is null) await PublishHealthyAsync(instance);
-            else _ = WatchHealthAsync(instance, probe);
+            if (probe is not null) _ = WatchHealthAsync(instance, probe);
             return null;
         }
         catch (Exception error) when (error is not OperationCanceledException)
@@ -108,7 +107,7 @@ internal sealed class ResourceRunner(
             var answer = await AskAsync(address, check.StatusCode);
             if (answer is null)
             {
-                await PublishHealthyAsync(instance);
+                if (ReferenceEquals(_instance, instance)) Publish(KnownResourceStates.Running, HealthStatus.Healthy);
                 return;
             }
 
@@ -120,12 +119,6 @@ internal sealed class ResourceRunner(
 
             await Task.Delay(PollInterval, TimeProvider.System);
         }
-    }
-
-    private async Task PublishHealthyAsync(IInstance instance)
-    {
-        foreach (var ready in resource.All<ReadyAnnotation>()) await ready.Callback(CancellationToken.None);
-        if (ReferenceEquals(_instance, instance)) Publish(KnownResourceStates.Running, HealthStatus.Healthy);
     }
 
     // Null: it answered as wanted.

@@ -38,27 +38,6 @@ public sealed class LifeTests
     }
 
     [Fact]
-    public async Task OnResourceReady_IsCalledWhenItAnswers_AndThoseThatWaitForItWaitForThis()
-    {
-        var (called, mayEnd) = (new TaskCompletionSource<IResource>(), new TaskCompletionSource());
-        var model = await SampleSystem.ModelAsync();
-        model.CreateResourceBuilder<ProjectResource>("first").OnResourceReady((_, ready, _) =>
-        {
-            called.SetResult(ready.Resource);
-            return mayEnd.Task;
-        });
-        await using var app = await model.StartedAsync();
-
-        Assert.Equal("first", (await called.Task.WaitAsync(SampleSystem.Limit())).Name);
-        Assert.NotEqual(0, (await app.ProcessOfAsync("first")).Id);
-        var second = await app.ResourceNotifications.WaitForResourceAsync("second-one", _ => true, SampleSystem.Limit());
-        Assert.Equal(KnownResourceStates.Waiting, second.Snapshot.State?.Text);
-
-        mayEnd.SetResult();
-        await app.UntilHealthyAsync("second-one");
-    }
-
-    [Fact]
     public async Task StopAndStart_KeepsTheAddress()
     {
         await using var app = await (await SampleSystem.ModelAsync()).HealthyAsync();

@@ -21,7 +21,7 @@ public sealed class PublicAddressTests : IDisposable
         var endpoints = Endpoints(await ModelAsync());
 
         Assert.Contains("turn/udp", endpoints.Keys);
-        Assert.DoesNotContain("wic-web/https", endpoints.Keys);
+        Assert.DoesNotContain("wic-web/public", endpoints.Keys);
         Assert.All(endpoints.Values, endpoint => Assert.True(endpoint.TargetHost is "localhost" or "127.0.0.1", endpoint.TargetHost));
     }
 
@@ -31,9 +31,9 @@ public sealed class PublicAddressTests : IDisposable
         var endpoints = Endpoints(await ModelAsync("--Parameters:public-address=127.0.0.2", "--wic-web-port=18443"));
 
         var there = endpoints.Where(endpoint => endpoint.Value.TargetHost == "127.0.0.2").ToDictionary();
-        Assert.Equal(["turn/tcp", "turn/udp", "wic-web/https"], there.Keys.Order());
+        Assert.Equal(["turn/tcp", "turn/udp", "wic-web/public"], there.Keys.Order());
         Assert.All(there.Values, endpoint => Assert.True(endpoint.IsExternal));
-        Assert.Equal(18443, there["wic-web/https"].Port);
+        Assert.Equal(18443, there["wic-web/public"].Port);
         Assert.All(endpoints.Values.Except(there.Values), endpoint => Assert.True(endpoint.TargetHost is "localhost" or "127.0.0.1", endpoint.TargetHost));
     }
 

@@ -96,6 +96,7 @@ public sealed partial class PublicAddressTests : IDisposable
     {
         var host = HostProcess.Start(typeof(Projects.AppHost).Assembly, _folder, [$"--data-directory={_folder.FullName}", .. arguments]);
         await host.UntilAsync("is up: open");
+        if (arguments.Length > 0) await host.UntilAsync("SHA-256 fingerprint: ");
         return host;
     }
 
