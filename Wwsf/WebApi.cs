@@ -34,7 +34,7 @@ internal static class WebApi
     public static void UseWebApi(this WebApplication app)
     {
         app.UseForwardedHeaders();
-        app.Use(CountOutcomeAsync);
+        app.Use(CountOutcome);
         app.UseExceptionHandler();
         app.UseStatusCodePages();
         app.Use((context, next) =>
@@ -51,16 +51,22 @@ internal static class WebApi
         return Task.CompletedTask;
     }
 
-    private static async Task CountOutcomeAsync(HttpContext context, RequestDelegate next)
+    private static Task CountOutcome(HttpContext context, RequestDelegate next)
     {
-        // Taken before: the exception handler takes the endpoint away.
-        var counted = context.GetEndpoint()?.Metadata.GetMetadata<Counted>();
-        await next(context);
-        if (counted is null || context.RequestAborted.IsCancellationRequested) return;
+        // Taken now: the exception handler takes the endpoint away. And counted before the answer leaves, not after: whoever has it
+        // finds it counted.
+        if (context.GetEndpoint()?.Metadata.GetMetadata<Counted>() is { } counted)
+        {
+            context.Response.OnStarting(() =>
+            {
+                var status = context.Response.StatusCode;
+                var problem = context.Features.Get<Problem>() ?? (status < 400 ? null : Problem.OfStatus(status));
+                counted.Count(context.RequestServices.GetRequiredService<WwsfMetrics>(), problem?.Code ?? "ok");
+                return Task.CompletedTask;
+            });
+        }
 
-        var status = context.Response.StatusCode;
-        var problem = context.Features.Get<Problem>() ?? (status < 400 ? null : Problem.OfStatus(status));
-        counted.Count(context.RequestServices.GetRequiredService<WwsfMetrics>(), problem?.Code ?? "ok");
+        return next(context);
     }
 
     private static void Complete(ProblemDetailsContext context)
