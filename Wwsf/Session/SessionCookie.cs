@@ -20,6 +20,7 @@ internal static class SessionCookie
     public const string FrameApi = $"/api/demo/{{{Frame}:guid}}";
 
     private const string Name = "wwsf-session";
+    private const string FrameName = "wwsf-session-frame";
     private const string FrameScheme = "frame session";
     private const string Frame = "frame";
 
@@ -39,7 +40,7 @@ internal static class SessionCookie
             .AddCookie(FrameScheme, options =>
             {
                 Configure(options, settings);
-                options.Cookie = StrictCookie(new CookieOfFrame(), Name + "-frame");
+                options.Cookie = StrictCookie(new CookieOfFrame(), FrameName);
             });
         services.AddAntiforgery(options =>
         {
@@ -52,7 +53,7 @@ internal static class SessionCookie
     }
 
     /// <summary>Whether the browser sent a cookie, of whatever worth.</summary>
-    public static bool HasSessionCookie(this HttpContext context) => context.Request.Cookies.ContainsKey(FrameOf(context) is null ? Name : Name + "-frame");
+    public static bool HasSessionCookie(this HttpContext context) => context.Request.Cookies.ContainsKey(FrameOf(context) is null ? Name : FrameName);
 
     /// <summary>Begins a session in place of the one that there was, and makes it the one of this request.</summary>
     public static async Task BeginSessionAsync(this HttpContext context, string? user)
