@@ -25,21 +25,19 @@ export class Failure extends Error {
 }
 
 /**
- * Tells what has arrived, a few times a second at most; connects again by itself, and then asks for a reload of everything.
+ * Tells what has arrived, a few times a second at most; connects again by itself. Each connection begins with a reload of
+ * everything: of what arrived before it nobody was told.
  * @param {{ change: (change: { spans: boolean, logs: boolean, metrics: boolean, traces: string[] | null }) => void,
  *   state: (state: 'live' | 'lost') => void }} listener
  */
 export function listen(listener) {
   const source = new EventSource('api/events');
-  let wasLost = false;
   source.addEventListener('hello', () => {
     listener.state('live');
-    if (wasLost) listener.change({ spans: true, logs: true, metrics: true, traces: null });
-    wasLost = false;
+    listener.change({ spans: true, logs: true, metrics: true, traces: null });
   });
   source.addEventListener('change', event => listener.change(JSON.parse(event.data)));
   source.addEventListener('error', () => {
-    wasLost = true;
     listener.state('lost');
     // Refused, not interrupted: the browser would not try again.
     if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(listener), 5000);

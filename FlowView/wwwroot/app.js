@@ -24,8 +24,8 @@ const views = {
 };
 
 const main = byId('main');
-/** @type {View} */
-let view = {};
+/** What is shown; nothing while it loads. @type {View | undefined} */
+let view;
 let visit = 0;
 
 async function show() {
@@ -38,8 +38,8 @@ async function show() {
     else link.removeAttribute('aria-current');
   }
   document.title = `${path[0] ? `${path[0].slice(0, 8)} · ` : ''}${chosen.title} · FlowView`;
-  view.end?.();
-  view = {};
+  view?.end?.();
+  view = undefined;
   const current = ++visit;
   const place = el('div', { class: 'visually-hidden' });
   main.replaceChildren(place);
@@ -48,8 +48,11 @@ async function show() {
     if (current === visit) view = shown;
     else shown.end?.();
   } catch (failure) {
-    if (current === visit) main.replaceChildren(problem(failure));
+    if (current !== visit) return;
+    view = {};
+    main.replaceChildren(problem(failure));
   }
+  void tell();
 }
 
 /** @param {unknown} failure */
@@ -58,19 +61,41 @@ function problem(failure) {
   return el('div', { class: 'problem', role: 'alert', 'data-testid': 'problem' }, el('strong', {}, 'That did not work'), el('p', {}, text));
 }
 
-let changing = false;
-listen({
-  async change(change) {
-    // A view that is still busy with the last change is told of the next ones.
-    if (changing) return;
-    changing = true;
+/** @type {Change | undefined} */
+let untold;
+let isTelling = false;
+
+// What arrives while the view loads or is busy with the last change is kept for it: its answer may be older than the change.
+async function tell() {
+  if (isTelling) return;
+  isTelling = true;
+  while (untold && view) {
+    const change = untold;
+    untold = undefined;
     try {
       await view.changed?.(change);
     } catch {
       // The next change tries again; the state of the connection says the rest.
-    } finally {
-      changing = false;
     }
+  }
+  isTelling = false;
+}
+
+/** @param {Change | undefined} one @param {Change} other @returns {Change} */
+function both(one, other) {
+  if (!one) return other;
+  return {
+    spans: one.spans || other.spans,
+    logs: one.logs || other.logs,
+    metrics: one.metrics || other.metrics,
+    traces: one.traces && other.traces && [...new Set([...one.traces, ...other.traces])],
+  };
+}
+
+listen({
+  change(change) {
+    untold = both(untold, change);
+    void tell();
   },
   state(state) {
     const live = byId('live');

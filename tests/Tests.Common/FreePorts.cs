@@ -5,12 +5,16 @@ namespace WebRtcIms.Tests.Common;
 
 /// <summary>
 /// Ports of the loopback address for programs that must be told one. They lie below the ephemeral range of the system and below
-/// the range of the AppHost, so that no relay and no outgoing connection takes one before its program has it.
+/// the range of the AppHost, so that no relay and no outgoing connection takes one before its program has it. None is given
+/// twice: between the question whether it is free and the start of its program another test may ask the same.
 /// </summary>
 public static class FreePorts
 {
     private const int First = 10_000;
-    private const int End = 20_000;
+    private const int Pairs = 5_000;
+
+    // Test projects may run beside each other, so each begins somewhere else.
+    private static int _pair = Random.Shared.Next(Pairs);
 
     public static int Tcp() => Find(port => IsFree(port, SocketType.Stream, ProtocolType.Tcp));
 
@@ -20,13 +24,13 @@ public static class FreePorts
     public static int TcpAndUdp() => Find(IsFreeForBoth);
 
     /// <summary>An even number that is free for both protocols, and so is the next: RTP and RTCP.</summary>
-    public static int EvenPair() => Find(port => port % 2 == 0 && IsFreeForBoth(port) && IsFreeForBoth(port + 1));
+    public static int EvenPair() => Find(port => IsFreeForBoth(port) && IsFreeForBoth(port + 1));
 
     private static int Find(Predicate<int> isFree)
     {
         while (true)
         {
-            var port = Random.Shared.Next(First, End);
+            var port = First + 2 * (Interlocked.Increment(ref _pair) % Pairs);
             if (isFree(port)) return port;
         }
     }

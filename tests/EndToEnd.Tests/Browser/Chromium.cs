@@ -6,11 +6,22 @@ namespace WebRtcIms.EndToEnd.Tests.Browser;
 /// <summary>A headless Chromium with a made-up microphone and camera, which may reach loopback addresses.</summary>
 public sealed class Chromium : IAsyncDisposable
 {
+    // The first two are pages of the address bar that nobody sees here: a process of its own for each window, with a second of the
+    // processor. The rest are what Playwright switches off and this list, being the later one, would switch on again.
+    private static readonly string[] Features =
+    [
+        "WebUIOmniboxPopup", "WebUIOmniboxAimPopup",
+        "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync", "BlockOriginHeaderModificationOnRedirect",
+        "DestroyProfileOnBrowserClose", "DialMediaRouteProvider", "GlobalMediaControls", "HttpsUpgrades", "LensOverlay", "MediaRouter",
+        "NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding", "ThirdPartyStoragePartitioning", "Translate",
+    ];
+
     private static readonly string[] Arguments =
     [
         "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
         "--disable-component-update", "--disable-sync", "--allow-loopback-in-peer-connection",
         "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required",
+        $"--disable-features={string.Join(',', Features)}",
     ];
 
     private readonly IPlaywright _playwright;

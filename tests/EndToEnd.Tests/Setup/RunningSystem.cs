@@ -102,6 +102,10 @@ public class RunningSystem : IAsyncLifetime
         return new Restart(this, resource);
     }
 
+    /// <summary>What a resource printed last.</summary>
+    public async Task<IReadOnlyList<LogLine>> LinesOfAsync(string resource) =>
+        await App.Services.GetRequiredService<ResourceLoggerService>().GetAllAsync(resource).FirstAsync();
+
     /// <summary>What is different from the system that <c>dotnet run</c> starts.</summary>
     protected virtual void Change(IDistributedApplicationTestingBuilder builder)
     {
