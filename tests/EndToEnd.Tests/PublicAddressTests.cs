@@ -15,18 +15,14 @@ namespace WebRtcIms.EndToEnd.Tests;
 /// The system as a program of its own, and a phone in the room: 127.0.0.2 stands for the address at which other machines reach this one.
 /// </summary>
 [Collection(RunningSystem.Collection)]
-public sealed partial class PublicAddressTests : IDisposable
+public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost started) : IClassFixture<PublicAddressTests.PublicHost>
 {
     private const string Address = "127.0.0.2";
-
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("webrtcims-");
-
-    public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
     public async Task PhoneThatReadsTheCode_CallsTheDesk_ThroughTheRelayAtThePublicAddress()
     {
-        await using var host = await StartAsync($"--Parameters:public-address={Address}");
+        var host = started.Host;
         var page = new Uri(Invitation().Match(host.Output).Groups[1].Value);
         Assert.Equal(Address, page.Host);
         Assert.Equal($"{page.GetLeftPart(UriPartial.Authority)}", PrintedCode.Read(host.Output.Split('\n')));
@@ -69,7 +65,7 @@ public sealed partial class PublicAddressTests : IDisposable
     public async Task OnlyTheGatewayAndTheRelay_ArePublic()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "asks Linux who listens where");
-        await using var host = await StartAsync($"--Parameters:public-address={Address}");
+        var host = started.Host;
         var page = new Uri(Invitation().Match(host.Output).Groups[1].Value);
         var turn = int.Parse(TurnPort().Match(host.Output).Groups[1].ValueSpan, CultureInfo.InvariantCulture);
 
@@ -82,21 +78,23 @@ public sealed partial class PublicAddressTests : IDisposable
     public async Task WithoutIt_NothingIsPublic()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "asks Linux who listens where");
-        await using var host = await StartAsync();
-        var ports = OpenPorts.Of(host.Id);
-
-        Assert.Contains(ports, port => port.Protocol == "udp");
-        Assert.All(ports, port => Assert.True(IsAtHome(port.At), $"{port}"));
-        Assert.DoesNotMatch(Invitation(), host.Output);
+        var folder = Directory.CreateTempSubdirectory("webrtcims-");
+        await using (var host = await StartAsync(folder))
+        {
+            var ports = OpenPorts.Of(host.Id);
+            Assert.Contains(ports, port => port.Protocol == "udp");
+            Assert.All(ports, port => Assert.True(IsAtHome(port.At), $"{port}"));
+            Assert.DoesNotMatch(Invitation(), host.Output);
+        }
+        folder.Delete(recursive: true);
     }
 
     private static bool IsAtHome(IPEndPoint at) => at.Address.Equals(IPAddress.Loopback) || at.Address.Equals(IPAddress.IPv6Loopback);
 
-    private async Task<HostProcess> StartAsync(params string[] arguments)
+    private static async Task<HostProcess> StartAsync(DirectoryInfo folder, params string[] arguments)
     {
-        var host = HostProcess.Start(typeof(Projects.AppHost).Assembly, _folder, [$"--data-directory={_folder.FullName}", .. arguments]);
+        var host = HostProcess.Start(typeof(Projects.AppHost).Assembly, folder, [$"--data-directory={folder.FullName}", .. arguments]);
         await host.UntilAsync("is up: open");
-        if (arguments.Length > 0) await host.UntilAsync("SHA-256 fingerprint: ");
         return host;
     }
 
@@ -124,4 +122,25 @@ public sealed partial class PublicAddressTests : IDisposable
 
     [GeneratedRegex(@"127\.0\.0\.2:(\d+)/udp")]
     private static partial Regex TurnPort();
+
+    /// <summary>The system with the parameter, for all tests of this class.</summary>
+    public sealed class PublicHost : IAsyncLifetime
+    {
+        private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("webrtcims-");
+        private HostProcess? _host;
+
+        public HostProcess Host => _host ?? throw new InvalidOperationException("not started");
+
+        public async ValueTask InitializeAsync()
+        {
+            _host = await StartAsync(_folder, $"--Parameters:public-address={Address}");
+            await _host.UntilAsync("SHA-256 fingerprint: ");
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            if (_host is not null) await _host.DisposeAsync();
+            _folder.Delete(recursive: true);
+        }
+    }
 }

@@ -31,7 +31,7 @@ public sealed class KeepAliveTests
             _clock.Advance(TimeSpan.FromSeconds(secondsUntilRefresh) - TimeSpan.FromMilliseconds(1));
             Assert.DoesNotContain(server.Sent, sent => sent.Method == StunMethod.Refresh);
             _clock.Advance(TimeSpan.FromMilliseconds(1));
-            await RefreshedAsync(allocation, server);
+            await RefreshedAsync(server);
             server.Forget();
         }
     }
@@ -47,11 +47,11 @@ public sealed class KeepAliveTests
         server.Forget();
 
         _clock.Advance(TimeSpan.FromSeconds(540));
-        Assert.Equal(1800u, LifetimeIn(await RefreshedAsync(allocation, server)));
+        Assert.Equal(1800u, LifetimeIn(await RefreshedAsync(server)));
         await allocation.RefreshAsync(TimeSpan.FromMinutes(20), Cancel);
-        Assert.Equal(1200u, LifetimeIn(await RefreshedAsync(allocation, server)));
+        Assert.Equal(1200u, LifetimeIn(await RefreshedAsync(server)));
         _clock.Advance(TimeSpan.FromSeconds(540));
-        Assert.Equal(1200u, LifetimeIn(await RefreshedAsync(allocation, server)));
+        Assert.Equal(1200u, LifetimeIn(await RefreshedAsync(server)));
     }
 
     [Fact]
@@ -126,7 +126,7 @@ public sealed class KeepAliveTests
 
         _clock.Advance(TimeSpan.FromSeconds(30));
 
-        Assert.Equal("k2", (await RefreshedAsync(allocation, server)).Text(StunAttributeType.Username));
+        Assert.Equal("k2", (await RefreshedAsync(server)).Text(StunAttributeType.Username));
     }
 
     [Fact]
@@ -230,16 +230,15 @@ public sealed class KeepAliveTests
         return seconds;
     }
 
-    /// <summary>The Refresh that the clock has just started, when its answer has arrived.</summary>
-    private static async Task<SentMessage> RefreshedAsync(TurnAllocation allocation, ScriptedServer server)
+    /// <summary>The Refresh that the clock has just started, when its answer has arrived and the next one has its time.</summary>
+    private async Task<SentMessage> RefreshedAsync(ScriptedServer server)
     {
         while (true)
         {
             var sent = await server.NextAsync(Cancel);
             if (sent.Method != StunMethod.Refresh) continue;
 
-            // One request at a time: when this one is answered, so is the Refresh.
-            await allocation.CreatePermissionAsync(Carol, Cancel);
+            await _clock.NextChangeAsync(Cancel);
             return sent;
         }
     }

@@ -98,10 +98,11 @@ internal sealed partial class DtlsListener : IDisposable
             _sessions.TryGetValue(sender, out session);
         }
 
-        // A client that comes again from the same port has its old session until the new one stands (RFC 6347 §4.2.8).
-        if (handshake is not null && (session is null || record.Type != DtlsRecord.ApplicationData)) handshake.Offer(datagram);
-        else if (DtlsRecord.IsClientHello(datagram)) Verify(sender, datagram);
-        else if (session is not null && !session.Receive(datagram)) End(session);
+        // A client that comes again from the same port has its old session until the new one stands (RFC 6347 §4.2.8). Which of the
+        // two has sealed what it says meanwhile, only their keys tell.
+        handshake?.Offer(datagram);
+        if (handshake is null && DtlsRecord.IsClientHello(datagram)) Verify(sender, datagram);
+        else if (session is not null && (handshake is null || record.Type == DtlsRecord.ApplicationData) && !session.Receive(datagram)) End(session);
     }
 
     private void Verify(TransportAddress client, ReadOnlySpan<byte> datagram)

@@ -7,6 +7,7 @@ namespace WebRtcIms.Turn.Client.Tests.Scripted;
 internal sealed class ObservedClock : FakeTimeProvider
 {
     private readonly Channel<TimeSpan> _timers = Channel.CreateUnbounded<TimeSpan>();
+    private readonly Channel<TimeSpan> _changes = Channel.CreateUnbounded<TimeSpan>();
 
     /// <summary>How long this clock has run.</summary>
     public TimeSpan Elapsed => GetUtcNow() - Start;
@@ -15,10 +16,14 @@ internal sealed class ObservedClock : FakeTimeProvider
     public Task<TimeSpan> NextTimerAsync(CancellationToken cancel) =>
         _timers.Reader.ReadAsync(cancel).AsTask().WaitAsync(TimeSpan.FromSeconds(20), cancel);
 
+    /// <summary>For how long the next timer that was there already was set anew; one must be.</summary>
+    public Task<TimeSpan> NextChangeAsync(CancellationToken cancel) =>
+        _changes.Reader.ReadAsync(cancel).AsTask().WaitAsync(TimeSpan.FromSeconds(20), cancel);
+
     /// <summary>Forgets which timers were set so far.</summary>
     public void Forget()
     {
-        while (_timers.Reader.TryRead(out _))
+        while (_timers.Reader.TryRead(out _) || _changes.Reader.TryRead(out _))
         {
         }
     }
@@ -27,6 +32,20 @@ internal sealed class ObservedClock : FakeTimeProvider
     {
         var timer = base.CreateTimer(callback, state, dueTime, period);
         _timers.Writer.TryWrite(dueTime);
-        return timer;
+        return new ObservedTimer(timer, _changes.Writer);
+    }
+
+    private sealed class ObservedTimer(ITimer timer, ChannelWriter<TimeSpan> changes) : ITimer
+    {
+        public bool Change(TimeSpan dueTime, TimeSpan period)
+        {
+            var isAlive = timer.Change(dueTime, period);
+            changes.TryWrite(dueTime);
+            return isAlive;
+        }
+
+        public void Dispose() => timer.Dispose();
+
+        public ValueTask DisposeAsync() => timer.DisposeAsync();
     }
 }
