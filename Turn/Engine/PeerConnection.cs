@@ -27,6 +27,9 @@ internal sealed class PeerConnection(Allocation allocation, TransportAddress pee
 
     /// <summary>When it is closed unless it has been bound.</summary>
     public long ExpiresAt { get; set; }
+
+    /// <summary>Whether it may still be bound.</summary>
+    public bool IsLive(long now) => now < ExpiresAt && now < Allocation.ExpiresAt;
 }
 
 /// <summary>What the answer to a Connect is made from.</summary>

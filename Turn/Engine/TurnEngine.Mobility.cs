@@ -52,6 +52,7 @@ internal sealed partial class TurnEngine
         ulong id = 0;
         uint move = 0;
         var isGenuine = _mobile.Tickets is { } tickets && authenticator.HasNonceOfOurs(request, flow, time) && tickets.TryOpen(ticket, out id, out move);
+        if (isGenuine && here is null && _pending.ContainsKey(flow)) return Outcome.Drop(DropReason.Busy);
         if (isGenuine && here is null && _mobile.EngineOf(id) is { } engine && engine != number) return Outcome.HandOver(engine);
 
         var allocation = isGenuine ? FindByTicket(id, time) : null;
@@ -69,15 +70,18 @@ internal sealed partial class TurnEngine
         if (!isGenuine) return Refuse(request, StunError.BadRequest, proof, reply);
         if (allocation?.Mobility is not { } mobility) return Refuse(request, StunError.AllocationMismatch, proof, reply);
         if (!MayUse(allocation, proof, StunMethod.Refresh)) return Refuse(request, StunError.WrongCredentials, proof, reply);
-        if (IsRetransmission(mobility, move, request.TransactionId, flow, time))
+
+        // Where a stream has ended the client is no more, and may come back from the very same address and port.
+        var current = mobility.Next ?? allocation.Client;
+        var isThere = flow == current.FiveTuple && current.Path != ClientPath.Closed;
+        if (isThere && IsRetransmission(mobility, move, request.TransactionId, flow, time))
             return RefreshSuccess(request, mobility.LastMove!.Lifetime, mobility.LastMove.Ticket, proof, reply);
 
-        // A used ticket is void, and one that comes from where the client is already moves nothing.
-        var current = mobility.Next?.FiveTuple ?? allocation.FiveTuple;
-        if (move != mobility.Moves || flow == current) return Refuse(request, StunError.BadRequest, proof, reply);
-        if (here is not null && here != allocation) return Refuse(request, StunError.AllocationMismatch, proof, reply);
-        if (_pending.ContainsKey(flow)) return Outcome.Drop(DropReason.Busy);
-        return HandleRefresh(request, flow, allocation, proof, time, reply, path);
+        // A used ticket is void, one that comes from where the client is already moves nothing, and TCP allocations are for streams.
+        if (move != mobility.Moves || isThere) return Refuse(request, StunError.BadRequest, proof, reply);
+        if (allocation.PeerConnections is not null && !flow.IsStream) return Refuse(request, StunError.BadRequest, proof, reply);
+        if ((here ?? allocation) != allocation || EngineElsewhere(flow) is not null) return Refuse(request, StunError.AllocationMismatch, proof, reply);
+        return HandleRefresh(request, flow, allocation, proof, time, reply, path) with { Allocation = allocation };
     }
 
     private static bool IsRetransmission(Mobility mobility, uint move, TransactionId transaction, in FiveTuple flow, EngineTime time) =>
@@ -104,12 +108,18 @@ internal sealed partial class TurnEngine
         var mobility = allocation.Mobility!;
         LetGoOfNext(mobility);
         mobility.Moves++;
-        if (next.FiveTuple == allocation.FiveTuple) return;
+        if (next.FiveTuple == allocation.FiveTuple)
+        {
+            allocation.Client = next;
+            return;
+        }
 
         mobility.Next = next;
         _arriving[next.FiveTuple] = allocation;
         _mobile.Add(next.FiveTuple, number);
-        if (allocation.Path == ClientPath.Closed) Arrive(allocation, mobility);
+
+        // There is nothing to wait for where the old way is gone, or no data comes by either of them (RFC 6062).
+        if (allocation.Path == ClientPath.Closed || allocation.PeerConnections is not null) Arrive(allocation, mobility);
     }
 
     /// <summary>Data has come by the new 5-tuple, or the old one is gone: the old one is let go.</summary>

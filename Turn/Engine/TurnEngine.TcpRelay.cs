@@ -134,8 +134,11 @@ internal sealed partial class TurnEngine
 
         var proof = authentication.Proof;
         if (RefuseUnknownAttributes(request, proof, reply, out var refusal)) return refusal;
-        if (!flow.IsStream || Find(flow, time) is not null || _pending.ContainsKey(flow)) return Refuse(request, StunError.BadRequest, proof, reply);
-        if (connection is null) return Refuse(request, StunError.BadRequest, proof, reply);
+        var isInUse = Find(flow, time) is not null || _pending.ContainsKey(flow) || EngineElsewhere(flow) is not null;
+        if (!flow.IsStream || isInUse) return Refuse(request, StunError.BadRequest, proof, reply);
+
+        // Between two sweeps it may be there still although its time is over.
+        if (connection is null || !connection.IsLive(time.Milliseconds)) return Refuse(request, StunError.BadRequest, proof, reply);
         if (!MayUse(connection.Allocation, proof, request.Method)) return Refuse(request, StunError.WrongCredentials, proof, reply);
         if (!unbound.TryTake(connection)) return Refuse(request, StunError.BadRequest, proof, reply);
         return Outcome.Bind(connection, Succeed(request, proof, reply));

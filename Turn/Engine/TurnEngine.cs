@@ -198,10 +198,11 @@ internal sealed partial class TurnEngine(
         return null;
     }
 
-    /// <summary>Ends an allocation at once; nothing happens when it has ended already.</summary>
+    /// <summary>Ends an allocation at once; nothing happens when it has ended already, also where another one has its 5-tuple now.</summary>
     public void End(Allocation allocation, AllocationEnd reason)
     {
-        if (!_allocations.Remove(allocation.FiveTuple)) return;
+        if (_allocations.GetValueOrDefault(allocation.FiveTuple) != allocation) return;
+        _allocations.Remove(allocation.FiveTuple);
         ForgetMobility(allocation);
         allocation.End = reason;
         if (allocation.IPv4 is { } ipv4) RelaysToClose.Add(ipv4);

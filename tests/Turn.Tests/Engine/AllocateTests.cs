@@ -251,6 +251,26 @@ public sealed class AllocateTests
     }
 
     [Fact]
+    [Requirement("ABUSE-55")]
+    public void AllocationThatHasEnded_EndsNoOther_ThoughThatHasItsFiveTuple()
+    {
+        var client = _bench.NewClient();
+        client.Allocate();
+        var former = client.Allocation;
+        client.Refresh(0);
+        client.Allocate();
+
+        // A renewal that Redis knows to be revoked ends its allocation a moment after it was answered.
+        _bench.Engine.End(former, AllocationEnd.Revoked);
+        _bench.CloseWhatEnded();
+
+        Assert.Equal(1, _bench.Engine.AllocationCount);
+        Assert.Equal(1, _bench.Relays[0].Closed);
+        Assert.Equal(0u, client.Refresh(0).Lifetime);
+        Assert.Equal(1, _bench.Relays[1].Closed);
+    }
+
+    [Fact]
     [Requirement("RFC8656-8.2")]
     [Requirement("TURN-B19")]
     public void Refresh_StartsTheLifetimeAnew()

@@ -362,6 +362,62 @@ public sealed class MobilityTests
     }
 
     [Fact]
+    [Requirement("TURN-D2")]
+    [Requirement("ABUSE-49")]
+    public void RefreshWithTheTicket_IsToldToTheHost_WhoLooksIntoTheRenewal()
+    {
+        var client = _bench.NewClient(_bench.NewToken().Native);
+        var ticket = client.Allocate(Ticket([])).Value(StunAttributeType.MobilityTicket);
+        var moved = new TestClient(_bench, _bench.NewFlow(), _bench.NewToken("k2").Native);
+        moved.Nonce = moved.Challenge().Value(StunAttributeType.Nonce);
+
+        Assert.Same(client.Allocation, _bench.Route(moved.Build(StunMethod.Refresh, JustTicket(ticket)), moved.Flow).Allocation);
+    }
+
+    [Fact]
+    [Requirement("TURN-D3")]
+    public void StreamThatComesBackFromTheSamePort_IsReachedAgain()
+    {
+        var client = _bench.NewClient(transport: ClientTransport.Tcp);
+        var ticket = client.Allocate(Ticket([])).Value(StunAttributeType.MobilityTicket);
+        _bench.Engine.StreamClosed(client.Flow);
+        Assert.Same(ClientPath.Closed, client.Allocation.Path);
+
+        var answer = Move(client, ticket);
+        Assert.True(answer.IsSuccess);
+        Assert.NotSame(ClientPath.Closed, client.Allocation.Path);
+        Assert.True(Move(Elsewhere(client), answer.Value(StunAttributeType.MobilityTicket)).IsSuccess);
+    }
+
+    [Fact]
+    [Requirement("TURN-D2")]
+    public void FiveTupleThatAnotherWorkersClientHasMovedTo_TakesNoOther()
+    {
+        var other = new EngineBench(mobile: _mobile, number: 1);
+        var theirs = other.NewClient();
+        var theirTicket = theirs.Allocate(Ticket([])).Value(StunAttributeType.MobilityTicket);
+        var (client, ticket) = NewMobileClient();
+        var moved = Elsewhere(client);
+        Assert.True(Move(new TestClient(other, moved.Flow, client.Credential), theirTicket).IsSuccess);
+
+        Assert.Equal(StunError.AllocationMismatch, Move(moved, ticket).Error);
+        Assert.Equal(1, _mobile.FlowCount);
+    }
+
+    [Fact]
+    [Requirement("TURN-D2")]
+    public void FiveTupleWhoseAllocateIsBeingDecided_TakesNoOtherWorkersClient()
+    {
+        var other = new EngineBench(mobile: _mobile, number: 1) { Waiting = [] };
+        var (client, ticket) = NewMobileClient();
+        var there = new TestClient(other, _bench.NewFlow(), client.Credential);
+        there.TryAllocate();
+        var outcome = other.Route(there.Build(StunMethod.Refresh, JustTicket(ticket)), there.Flow);
+
+        Assert.Equal((OutcomeKind.Drop, DropReason.Busy), (outcome.Kind, outcome.DropReason));
+    }
+
+    [Fact]
     [Requirement("TURN-D4")]
     public void MadeUpTicket_WithoutOurNonce_IsNotOpenedNorHandedOver()
     {

@@ -1,5 +1,6 @@
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Authorization;
 using WebRtcIms.Turn.Engine;
 
 namespace WebRtcIms.Turn.Tests.Engine;
@@ -306,6 +307,70 @@ public sealed class TcpAllocationTests
     }
 
     [Fact]
+    [Requirement("RFC6062-5.2")]
+    [Requirement("RFC6062-5.4")]
+    [Requirement("TURN-C6")]
+    public void ConnectionBind_ComesInTime_AlsoBetweenTwoSweeps()
+    {
+        var client = Allocated();
+        Connect(client, Peer);
+        var late = Id(Complete(new FakePeerStream()));
+        _bench.Advance(30);
+        Assert.Equal(StunError.BadRequest, Bind(NewClient(), late)!.Error);
+
+        _bench.Advance(560);
+        Connect(client, "203.0.113.9:7001");
+        var ofEnded = Id(Complete(new FakePeerStream()));
+        _bench.Advance(10);
+        Assert.Equal(StunError.BadRequest, Bind(NewClient(), ofEnded)!.Error);
+    }
+
+    [Fact]
+    [Requirement("RFC6062-5.4")]
+    [Requirement("TURN-C6")]
+    public void ConnectionBind_FromWhereAnotherWorkersClientHasMoved_IsABadRequest()
+    {
+        var mobile = new MobileAllocations(new MobilityTickets(new byte[32]));
+        var bench = new EngineBench(new EngineSettings { TcpRelays = true }, mobile: mobile);
+        var client = bench.NewClient(transport: ClientTransport.Tcp);
+        client.Allocate(TcpTransport);
+        Connect(client, Peer);
+        var id = Id(TestClient.Answered(bench.CompleteConnect(bench.Connection!, new FakePeerStream())));
+        var taken = bench.NewFlow(ClientTransport.Tcp);
+        mobile.Add(taken, engine: 1);
+
+        Assert.Equal(StunError.BadRequest, Bind(new TestClient(bench, taken, client.Credential), id)!.Error);
+        Assert.True(Bind(bench.NewClient(transport: ClientTransport.Tcp), id)!.IsSuccess);
+    }
+
+    [Fact]
+    [Requirement("TURN-D3")]
+    [Requirement("TURN-C3")]
+    public void MobileClient_IsAtItsNewStreamAtOnce_ForNoDataCouldComeByIt()
+    {
+        var (bench, client, ticket) = Mobile();
+        var moved = new TestClient(bench, bench.NewFlow(ClientTransport.Tls), client.Credential);
+
+        Assert.True(Move(moved, ticket).IsSuccess);
+        Assert.Equal(moved.Flow, client.Allocation.FiveTuple);
+        Assert.Null(Connect(moved, Peer));
+        Assert.True(TestClient.Answered(bench.CompleteConnect(bench.Connection!, new FakePeerStream())).IsSuccess);
+    }
+
+    [Theory]
+    [InlineData(nameof(ClientTransport.Udp))]
+    [InlineData(nameof(ClientTransport.Dtls))]
+    [Requirement("RFC6062-5.1")]
+    [Requirement("TURN-D2")]
+    public void MobileClient_MovesToStreamsAlone(string transport)
+    {
+        var (bench, client, ticket) = Mobile();
+
+        Assert.Equal(StunError.BadRequest, Move(new TestClient(bench, bench.NewFlow(Enum.Parse<ClientTransport>(transport)), client.Credential), ticket).Error);
+        Assert.Equal(client.Flow, client.Allocation.FiveTuple);
+    }
+
+    [Fact]
     [Requirement("RFC6062-5.5")]
     [Requirement("TURN-C7")]
     public void AllocationsEnd_ClosesAllItsConnections_BoundOrNot()
@@ -380,6 +445,21 @@ public sealed class TcpAllocationTests
 
     private static Answer? Bind(TestClient client, uint id) => client.Request(
         StunMethod.ConnectionBind, (ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.ConnectionId, id));
+
+    private static (EngineBench Bench, TestClient Client, byte[] Ticket) Mobile()
+    {
+        var bench = new EngineBench(new EngineSettings { TcpRelays = true }, mobile: new MobileAllocations(new MobilityTickets(new byte[32])));
+        var client = bench.NewClient(transport: ClientTransport.Tcp);
+        var answer = client.Allocate((ref StunMessageWriter request) =>
+        {
+            TcpTransport(ref request);
+            request.Write(StunAttributeType.MobilityTicket, []);
+        });
+        return (bench, client, answer.Value(StunAttributeType.MobilityTicket));
+    }
+
+    private static Answer Move(TestClient client, byte[] ticket) => TestClient.Answered(client.Request(
+        StunMethod.Refresh, (ref StunMessageWriter request) => request.Write(StunAttributeType.MobilityTicket, ticket)));
 
     private Answer Complete(FakePeerStream stream) => TestClient.Answered(_bench.CompleteConnect(_bench.Connection!, stream));
 
