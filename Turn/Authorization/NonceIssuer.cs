@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Security.Cryptography;
@@ -69,7 +70,7 @@ internal sealed class NonceIssuer(byte[] key, SecurityFeatures features, Random 
     {
         if (nonce.Length != Length || !nonce.StartsWith(_cookie)) return NonceStatus.Forged;
         Span<byte> octets = stackalloc byte[StampLength + TagLength];
-        if (!Base64Url.TryDecodeFromUtf8(nonce[_cookie.Length..], octets, out var length) || length != octets.Length)
+        if (Base64Url.DecodeFromUtf8(nonce[_cookie.Length..], octets, out _, out var length) != OperationStatus.Done || length != octets.Length)
             return NonceStatus.Forged;
 
         Span<byte> expected = stackalloc byte[TagLength];

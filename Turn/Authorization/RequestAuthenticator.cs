@@ -185,7 +185,7 @@ internal sealed class RequestAuthenticator(
     private Credential? FromBrowserUsername(ReadOnlySpan<byte> username, int separator, EngineTime time)
     {
         Span<byte> token = stackalloc byte[MaxUsername];
-        return Base64Url.TryDecodeFromUtf8(username[(separator + 1)..], token, out var length)
+        return Base64Url.DecodeFromUtf8(username[(separator + 1)..], token, out _, out var length) == OperationStatus.Done
             ? FromToken(username[..separator], token[..length], username, time)
             : null;
     }

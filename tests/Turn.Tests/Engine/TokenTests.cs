@@ -55,6 +55,16 @@ public sealed class TokenTests
         Assert.True(client.Verifies(client.CreatePermission("203.0.113.9:1")));
     }
 
+    [Theory]
+    [InlineData("k1~")]
+    [InlineData("k1~AA+/")]
+    [InlineData("k1~AA\0")]
+    [InlineData("k1~AAA=A")]
+    [InlineData("k1~~")]
+    [Requirement("ABUSE-7")]
+    public void UserNameThatOnlyLooksLikeAToken_IsUnauthenticated(string username) =>
+        Assert.Equal(StunError.Unauthenticated, Error(TestCredential.Password(username, "secret")));
+
     [Fact]
     public void BrowserProfile_CanBeSwitchedOff()
     {
