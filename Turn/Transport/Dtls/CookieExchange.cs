@@ -25,7 +25,15 @@ internal sealed class CookieExchange(TlsCrypto crypto, TimeProvider clock)
         client.Address.CopyTo(name);
         (name[16], name[17]) = ((byte)(client.Port >> 8), (byte)client.Port);
         var hello = datagram.ToArray();
-        return _former.VerifyRequest(name, hello, 0, hello.Length, Nobody.Instance) ?? _current.VerifyRequest(name, hello, 0, hello.Length, sender);
+        try
+        {
+            return _former.VerifyRequest(name, hello, 0, hello.Length, Nobody.Instance) ?? _current.VerifyRequest(name, hello, 0, hello.Length, sender);
+        }
+        catch (ArgumentException)
+        {
+            // The library takes a version that is reserved for a mistake of its caller.
+            return null;
+        }
     }
 
     private void ChangeSecret()
@@ -34,7 +42,9 @@ internal sealed class CookieExchange(TlsCrypto crypto, TimeProvider clock)
         if (age < SecretLifetime) return;
         _former = age < 2 * SecretLifetime ? _current : new DtlsVerifier(crypto);
         _current = new DtlsVerifier(crypto);
-        _since = clock.GetTimestamp();
+
+        // Whenever somebody asks: from when it was due, or the former secret would serve for longer than it may.
+        _since = age < 2 * SecretLifetime ? _since + (long)(SecretLifetime.TotalSeconds * clock.TimestampFrequency) : clock.GetTimestamp();
     }
 
     /// <summary>The cookie that is sent is that of the current secret.</summary>

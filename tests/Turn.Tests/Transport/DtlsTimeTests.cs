@@ -30,6 +30,21 @@ public sealed class DtlsTimeTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("RFC7350-4.6")]
+    [Requirement("TURN-E1")]
+    public async Task Cookie_ServesForAMinuteAtMost_AlsoWhereNobodyElseAskedMeanwhile()
+    {
+        using var socket = DtlsHello.Bound();
+        var verify = await DtlsHello.AskAsync(socket, _bench.Address, DtlsHello.Write([]));
+        _bench.Clock.Advance(TimeSpan.FromSeconds(50));
+        Assert.Equal(DtlsHello.HelloVerifyRequest, (await DtlsHello.AskAsync(socket, _bench.Address, DtlsHello.Write([])))[13]);
+
+        _bench.Clock.Advance(TimeSpan.FromSeconds(11));
+
+        Assert.Equal(DtlsHello.HelloVerifyRequest, (await DtlsHello.AskAsync(socket, _bench.Address, DtlsHello.Write(verify[28..])))[13]);
+    }
+
+    [Fact]
     [Requirement("ABUSE-26")]
     public void SessionWithoutAnAllocation_EndsAfterAMinuteOfSilence()
     {
