@@ -6,14 +6,15 @@ using WebRtcIms.Tests.Common;
 namespace WebRtcIms.Fuzz.Tests;
 
 /// <summary>
-/// What holds after any history of requests, data, decisions, closed streams and time steps. The steps are those of the engine's fuzz
+/// What holds after any history of requests, data, decisions, moves, connections of peers, closed streams and time steps. The steps are those of the engine's fuzz
 /// target, which checks after each one; here they are likelier to make sense, and CsCheck shrinks what fails.
 /// </summary>
 public sealed class EngineHistoryTests
 {
-    private static readonly Gen<byte> Flow = Gen.Byte[0, 3];
+    private static readonly Gen<byte> Flow = Gen.Byte[0, 7];
     private static readonly Gen<byte> Credential = Gen.Byte[0, 6];
     private static readonly Gen<byte> Peer = Gen.Byte[0, 7];
+    private static readonly Gen<byte> Index = Gen.Byte[0, 3];
 
     private static readonly Gen<byte[]> Attribute = Gen.OneOf(
         Peer.Select(peer => Value(StunAttributeType.XorPeerAddress, peer)),
@@ -24,6 +25,8 @@ public sealed class EngineHistoryTests
         Gen.Byte[1, 2].Select(family => Value(StunAttributeType.AdditionalAddressFamily, family, 0, 0, 0)),
         Gen.Byte[1, 4].Select(token => Value(StunAttributeType.ReservationToken, 0, 0, 0, 0, 0, 0, 0, token)),
         Gen.Byte.Array[0, 20].Select(data => Value(StunAttributeType.Data, data)),
+        Gen.OneOf<byte[]>(Value(StunAttributeType.MobilityTicket), Value(StunAttributeType.MobilityTicket, 0)),
+        Gen.Select(Gen.Byte, Gen.Byte, (at, octet) => Value(StunAttributeType.Nonce, at, octet)),
         Gen.Select(Gen.UShort, Gen.Byte.Array[0, 20], (type, value) => Value((StunAttributeType)type, value)));
 
     private static readonly Gen<byte[]> Attributes = Attribute.Array[0, 4].Select(list => (byte[])[(byte)list.Length, .. list.SelectMany(octets => octets)]);
@@ -41,6 +44,15 @@ public sealed class EngineHistoryTests
         (1, Gen.Byte[0, 1].Select(hold => (byte[])[8, 0, hold])),
         (2, Gen.Select(Gen.Byte, Gen.Byte, (index, refusal) => (byte[])[9, 0, index, refusal])),
         (1, Flow.Select(flow => (byte[])[10, flow])),
+        (3, Gen.Select(Flow, Credential, Gen.Byte[0, 7], (flow, credential, kind) => (byte[])[12, flow, credential, kind])),
+        (4, Gen.Select(Flow, Credential, Index, Gen.Byte[0, 3], (flow, credential, ticket, options) => (byte[])[13, flow, credential, ticket, options])),
+        (3, Gen.Select(Flow, Credential, Peer, (flow, credential, peer) => (byte[])[14, flow, credential, peer])),
+        (3, Gen.Select(Gen.Byte[0, 1], Index, (fails, index) => (byte[])[15, fails, index])),
+        (2, Gen.Select(Index, Peer, (index, peer) => (byte[])[16, 0, index, peer])),
+        (3, Gen.Select(Flow, Credential, Index, Gen.Byte[0, 1], (flow, credential, index, options) => (byte[])[17, flow, credential, index, options])),
+        (1, Gen.Byte[0, 1].Select(drains => (byte[])[18, drains])),
+        (1, Index.Select(index => (byte[])[19, 0, index])),
+        (2, Gen.UShort.Select(milliseconds => (byte[])[20, 0, (byte)(milliseconds >> 8), (byte)milliseconds])),
         (1, Gen.Select(Flow, Gen.Byte.Array[0, 60], (flow, octets) => (byte[])[0, flow, 0, (byte)octets.Length, .. octets])));
 
     [Fact]

@@ -15,6 +15,7 @@ internal static class FuzzTargets
         ["stream"] = StreamTarget.Run,
         ["token"] = AccessTokenTarget.Run,
         ["engine"] = EngineTarget.Run,
+        ["dtls"] = DtlsTarget.Run,
         ["sip"] = SipTarget.Run,
     };
 

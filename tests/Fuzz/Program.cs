@@ -1,14 +1,15 @@
 using SharpFuzz;
 using WebRtcIms.Fuzz;
 
-// fuzz instrument DIRECTORY: adds coverage counters to this project's assemblies there.
+// fuzz instrument DIRECTORY: adds coverage counters to this project's assemblies there, and to the library that reads DTLS.
 // fuzz TARGET: what afl-fuzz starts; without afl-fuzz it runs the target once over its standard input.
 switch (args)
 {
     case ["instrument", var directory]:
-        foreach (var assembly in (string[])["Stun", "Turn", "EpCscf"])
+        foreach (var (assembly, prefix) in (ReadOnlySpan<(string, string)>)
+            [("WebRtcIms.Stun", ""), ("WebRtcIms.Turn", ""), ("WebRtcIms.EpCscf", ""), ("BouncyCastle.Cryptography", "Org.BouncyCastle.Tls.")])
         {
-            var types = Fuzzer.Instrument(Path.Combine(directory, $"WebRtcIms.{assembly}.dll"), _ => true, Options.Value);
+            var types = Fuzzer.Instrument(Path.Combine(directory, $"{assembly}.dll"), type => type.StartsWith(prefix, StringComparison.Ordinal), Options.Value);
             Console.WriteLine($"{assembly}: {types.Count()} types");
         }
 

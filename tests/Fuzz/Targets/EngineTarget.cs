@@ -3,8 +3,9 @@ using System.Diagnostics;
 namespace WebRtcIms.Fuzz.Targets;
 
 /// <summary>
-/// A history for the whole engine: the octets are choices of packets, credentials, decisions and time steps. Requests are signed on
-/// the fly, so that the fuzzer gets past authentication; after each step the invariants must hold.
+/// A history for the engines of a server: the octets are choices of packets, credentials, decisions, time steps, moves of clients and
+/// connections of peers. Requests are signed on the fly, so that the fuzzer gets past authentication; after each step the invariants
+/// must hold.
 /// </summary>
 internal static class EngineTarget
 {
@@ -27,7 +28,7 @@ internal static class EngineTarget
     {
         var choice = script.Byte();
         var flow = script.Byte();
-        switch (choice % 12)
+        switch (choice % 21)
         {
             case 0: world.Raw(flow, script.Take(script.UInt16() % 2048)); break;
             case 1: world.Signed(flow, script.Byte(), ref script); break;
@@ -41,6 +42,15 @@ internal static class EngineTarget
             case 9: world.Decide(script.Byte(), script.Byte()); break;
             case 10: world.Again(flow); break;
             case 11: world.Allocate(flow, script.Byte()); break;
+            case 12: world.Allocate(flow, script.Byte(), script.Byte()); break;
+            case 13: world.Move(flow, script.Byte(), script.Byte(), script.Byte()); break;
+            case 14: world.Connect(flow, script.Byte(), script.Byte()); break;
+            case 15: world.CompleteConnect(script.Byte(), succeeds: (flow & 1) == 0); break;
+            case 16: world.PeerConnects(script.Byte(), script.Byte()); break;
+            case 17: world.Bind(flow, script.Byte(), script.Byte(), script.Byte()); break;
+            case 18: world.Drain((flow & 1) != 0); break;
+            case 19: world.Revoke(script.Byte()); break;
+            case 20: world.Wait(script.UInt16()); break;
             default: throw new UnreachableException();
         }
     }

@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.Extensions.Logging.Abstractions;
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn;
@@ -8,10 +9,10 @@ using WebRtcIms.Turn.Engine;
 namespace WebRtcIms.Fuzz.Targets;
 
 /// <summary>
-/// The engine with clients, peers, a clock and a host that does what <c>TurnServer</c> does, and beside it a second book of what is
-/// permitted and held. Where the two differ, a <see cref="FindingException"/> is thrown.
+/// The engines of one server with clients, peers, a clock and a host that does what <c>TurnServer</c> does, and beside them a second
+/// book of what is permitted and held. Where the two differ, a <see cref="FindingException"/> is thrown.
 /// </summary>
-internal sealed class EngineWorld
+internal sealed partial class EngineWorld
 {
     private static readonly FiveTuple[] Flows =
     [
@@ -19,6 +20,12 @@ internal sealed class EngineWorld
         Flow(ClientTransport.Udp, "198.51.100.7:40001", "192.0.2.1:3478"),
         Flow(ClientTransport.Tcp, "198.51.100.8:40002", "192.0.2.1:3478"),
         Flow(ClientTransport.Tls, "[2001:db8:1::7]:40003", "[2001:db8:1::1]:5349"),
+
+        // These reach the second engine.
+        Flow(ClientTransport.Udp, "198.51.100.9:40004", "192.0.2.1:3478"),
+        Flow(ClientTransport.Tcp, "198.51.100.8:40005", "192.0.2.1:3478"),
+        Flow(ClientTransport.Tls, "198.51.100.9:40006", "192.0.2.1:5349"),
+        Flow(ClientTransport.Dtls, "198.51.100.9:40007", "192.0.2.1:5349"),
     ];
 
     private static readonly TransportAddress OwnAddress = Address("203.0.113.1:6379");
@@ -35,8 +42,17 @@ internal sealed class EngineWorld
     // Ethernet with its checksum, IPv4 and UDP.
     private const int FrameOverhead = 18 + 20 + 8;
 
-    private readonly TurnEngine _engine;
+    private const int MaxPermissions = 4;
+    private const int MaxChannels = 3;
+    private const int MaxPeerConnections = 2;
+
+    private static readonly Drain Elsewhere = new(
+        new TurnSettings { Drain = new DrainSettings { AlternateServer = "192.0.2.7,[2001:db8:1::7]:3479" } },
+        new AllocationQuotas(new QuotaSettings()), null!, TimeProvider.System, NullLogger<Drain>.Instance);
+
+    private readonly TurnEngine[] _engines;
     private readonly PortReservations _reservations;
+    private readonly MobileAllocations _mobile = new(new MobilityTickets(new byte[32]));
     private readonly NonceIssuer _nonces;
     private readonly AllocationQuotas _quotas = new(Quotas);
     private readonly List<CountedRelay> _relays = [];
@@ -44,61 +60,38 @@ internal sealed class EngineWorld
     private readonly List<Allocation> _live = [];
     private readonly List<PendingAllocation> _held = [];
     private readonly HashSet<PendingAllocation> _abandoned = new(ReferenceEqualityComparer.Instance);
-    private readonly Dictionary<(FiveTuple Flow, InternetAddress Peer), long> _permitted = [];
+
+    /// <summary>Of every allocation that there has been.</summary>
+    private readonly Dictionary<Allocation, Book> _books = new(ReferenceEqualityComparer.Instance);
+    private readonly List<(byte[] Ticket, Allocation Allocation)> _tickets = [];
     private readonly byte[] _reply = new byte[TurnEngine.ReplyBufferLength];
     private readonly byte[] _packet = new byte[4096];
     private readonly Random _random = new(1);
     private byte[] _last = [];
     private EngineTime _time = new(1_000_000, ClientCredential.Start);
     private bool _holdsDecisions;
+    private bool _isDraining;
     private ulong _nextReservation;
 
     public EngineWorld()
     {
         _nonces = new NonceIssuer(new byte[32], ClientCredential.Settings.Features(tokens: true), _random);
         _reservations = new PortReservations(() => ++_nextReservation);
-        _engine = new TurnEngine(
-            new EngineSettings { RelaysIPv6 = true, MaxPermissions = 4, MaxChannels = 3, ChallengesPerSecond = 2 },
-            new RequestAuthenticator(ClientCredential.Settings, ClientCredential.Keys, _nonces),
-            Policy,
-            _reservations,
-            new UnboundConnections(),
-            _random);
+        _unbound = new UnboundConnections(() => ++_nextConnection);
+        var authenticator = new RequestAuthenticator(ClientCredential.Settings, ClientCredential.Keys, _nonces);
+        var settings = new EngineSettings
+        {
+            RelaysIPv6 = true,
+            TcpRelays = true,
+            MaxPermissions = MaxPermissions,
+            MaxChannels = MaxChannels,
+            MaxPeerConnections = MaxPeerConnections,
+            ChallengesPerSecond = 2,
+        };
+        _engines = [.. Enumerable.Range(0, 2).Select(number => new TurnEngine(settings, authenticator, Policy, _reservations, _unbound, _random, _mobile, number))];
     }
 
     private static QuotaSettings Quotas => new() { Total = 4, PerClientAddress = 3, PerToken = 2 };
-
-    /// <summary>Octets as they are.</summary>
-    public void Raw(byte flow, ReadOnlySpan<byte> packet) => Receive(packet, Flows[flow % Flows.Length]);
-
-    /// <summary>The packet before, once more, also from another client.</summary>
-    public void Again(byte flow) => Receive(_last, Flows[flow % Flows.Length]);
-
-    /// <summary>A plain Allocate that succeeds if it may.</summary>
-    public void Allocate(byte flow, byte credential) => Receive(Sign(flow, StunMethod.Allocate, credential, [], default), Flows[flow % Flows.Length]);
-
-    /// <summary>A request with any attributes and right credentials; bits of its method choose what follows them.</summary>
-    public void Signed(byte flow, byte method, ref Script script)
-    {
-        var credential = script.Byte();
-        var attributes = ReadAttributes(ref script);
-        Receive(Sign(flow, MethodOf(method), credential, attributes, method), Flows[flow % Flows.Length]);
-    }
-
-    public void Indication(byte flow, ref Script script)
-    {
-        var attributes = ReadAttributes(ref script);
-        var writer = new StunMessageWriter(_packet, StunMethod.Send, StunClass.Indication, new TransactionId(new byte[12]));
-        WriteAttributes(ref writer, attributes);
-        Receive(writer.Written, Flows[flow % Flows.Length]);
-    }
-
-    public void ChannelData(byte flow, ushort channel, ushort length, byte sent)
-    {
-        var packet = new byte[WebRtcIms.Stun.Framing.ChannelData.HeaderLength + sent];
-        WebRtcIms.Stun.Framing.ChannelData.WriteHeader(packet, channel, length);
-        Receive(packet, Flows[flow % Flows.Length]);
-    }
 
     public void FromPeer(byte index, byte peerIndex, ushort length)
     {
@@ -107,12 +100,12 @@ internal sealed class EngineWorld
         length = Math.Min(length, (ushort)65507);
         var buffer = new byte[TurnEngine.Headroom + length + TurnEngine.Tailroom];
         buffer.AsSpan(TurnEngine.Headroom, length).Fill(0xAB);
-        var outcome = _engine.HandlePeer(allocation, peer, buffer, _time);
+        var outcome = EngineOf(allocation).HandlePeer(allocation, peer, buffer, _time);
         TidyUp();
         if (outcome.Kind == OutcomeKind.Drop) return;
 
         Check(outcome.Kind == OutcomeKind.ToClient, "a peer's datagram goes to the client or nowhere");
-        Check(IsPermitted(allocation.FiveTuple, peer.Address), "nothing comes from a peer without a permission");
+        Check(IsPermitted(allocation, peer.Address), "nothing comes from a peer without a permission");
         CheckToClient(allocation, peer, buffer.AsSpan(outcome.Offset, outcome.Length), length);
     }
 
@@ -120,30 +113,54 @@ internal sealed class EngineWorld
     {
         if (Live(index) is not { } allocation) return;
         var peer = Peers[peerIndex % Peers.Length];
-        var outcome = _engine.HandleIcmp(allocation, peer, new IcmpError(type, code, 1400), _time, _reply);
+        var outcome = EngineOf(allocation).HandleIcmp(allocation, peer, new IcmpError(type, code, 1400), _time, _reply);
         TidyUp();
         if (outcome.Kind != OutcomeKind.ToClient) return;
-        Check(IsPermitted(allocation.FiveTuple, peer.Address), "nothing is said about a peer without a permission");
+        Check(IsPermitted(allocation, peer.Address), "nothing is said about a peer without a permission");
         Check(StunMessageReader.TryRead(_reply.AsSpan(outcome.Offset, outcome.Length), out var message) == StunParseStatus.Ok, "an indication can be read");
         Check(message is { Method: StunMethod.Data, Class: StunClass.Indication }, "it is a Data indication");
     }
 
+    /// <summary>Time goes on, and the engines' host sweeps.</summary>
     public void Advance(ushort seconds)
     {
-        _time = new EngineTime(_time.Milliseconds + (seconds * 1000L), _time.Utc.AddSeconds(seconds));
-        _engine.Sweep(_time);
+        Wait(seconds * 1000L);
+        foreach (var engine in _engines) engine.Sweep(_time);
         TidyUp();
         foreach (var allocation in _live) Check(_time.Milliseconds < allocation.ExpiresAt, "nothing outlives its time");
+        Check(_offers.TrueForAll(offer => _time.Milliseconds < offer.Until || _unbound.Find(offer.Id) is null), "no connection waits longer than it may");
     }
 
+    /// <summary>Time goes on between two sweeps.</summary>
+    public void Wait(long milliseconds) => _time = new EngineTime(_time.Milliseconds + milliseconds, _time.Utc.AddMilliseconds(milliseconds));
+
+    /// <summary>A stream ends, or a DTLS session.</summary>
     public void CloseStream(byte flow)
     {
-        var closed = Flows[flow % Flows.Length];
-        if (!closed.IsStream) return;
-        _engine.StreamClosed(closed);
+        var closed = FlowOf(flow);
+        if (closed.Transport == ClientTransport.Udp) return;
+        EndData(closed);
+        CloseAtEngines(closed);
         _abandoned.UnionWith(_held.Where(pending => pending.FiveTuple == closed));
+        Check(!_live.Exists(allocation => allocation.FiveTuple == closed && allocation.Mobility is null), "an allocation ends with its stream");
+        Check(!_live.Exists(allocation => allocation.FiveTuple == closed && allocation.Path != ClientPath.Closed), "a mobile one is not at a stream that has ended");
+        Check(!_live.Exists(allocation => allocation.Mobility?.Next?.FiveTuple == closed), "nor on its way to one");
+    }
+
+    /// <summary>The server takes no new clients, or does again.</summary>
+    public void Drain(bool isDraining) => _isDraining = isDraining;
+
+    /// <summary>
+    /// A renewal has turned out to be revoked, or an operator ends an allocation: it may have ended meanwhile, and another one may be where
+    /// it was.
+    /// </summary>
+    public void Revoke(byte index)
+    {
+        if (_books.Count == 0) return;
+        var allocation = _books.Keys.ElementAt(index % _books.Count);
+        EngineOf(allocation).End(allocation, AllocationEnd.Revoked);
         TidyUp();
-        Check(!_live.Exists(allocation => allocation.FiveTuple == closed), "an allocation ends with its stream");
+        Check(!_live.Contains(allocation), "what is revoked ends");
     }
 
     public void HoldDecisions(bool hold) => _holdsDecisions = hold;
@@ -167,21 +184,25 @@ internal sealed class EngineWorld
         Check(_relays.TrueForAll(relay => relay.Closed <= 1), "no relay is closed twice");
         Check(_leases.Count(lease => lease.Returned == 0) == _live.Count, "quota in use is that of the live allocations");
         Check(_leases.TrueForAll(lease => lease.Returned <= 1), "no quota is returned twice");
-        Check(_engine.AllocationCount == _live.Count, "no allocation ends unnoticed");
+        Check(_engines.Sum(engine => engine.AllocationCount) == _live.Count, "no allocation ends unnoticed");
         foreach (var allocation in _live)
         {
             Check(allocation.IPv4 is null or { Bound.Address.Family: StunAddressFamily.IPv4 }, "the IPv4 relay is one");
             Check(allocation.IPv6 is null or { Bound.Address.Family: StunAddressFamily.IPv6 }, "the IPv6 relay is one");
             Check(allocation.IPv4 is not null || allocation.IPv6 is not null, "an allocation has a relay");
-            Check(allocation.PermissionCount <= 4 && allocation.ChannelCount <= 3, "permissions and channels are bounded");
+            Check(allocation.PermissionCount <= MaxPermissions && allocation.ChannelCount <= MaxChannels, "permissions and channels are bounded");
         }
+
+        CheckWays();
+        CheckConnections();
     }
 
     /// <summary>Ends everything; all that was taken must be back.</summary>
     public void End()
     {
-        _engine.EndAll();
+        foreach (var engine in _engines) engine.EndAll();
         TidyUp();
+        foreach (var connection in _connecting) Complete(connection, succeeds: true);
         foreach (var pending in _held)
         {
             _abandoned.Add(pending);
@@ -190,6 +211,7 @@ internal sealed class EngineWorld
 
         _held.Clear();
         CheckWhatIsHeld();
+        Check(_bound.Count == 0, "no stream is left to its peer");
         Check(_live.Count == 0 && _relays.TrueForAll(relay => relay.Closed == 1), "every relay is closed once in the end");
         Check(_leases.TrueForAll(lease => lease.Returned == 1), "every quota is returned once in the end");
         for (var i = 0; i < Quotas.PerClientAddress; i++)
@@ -198,10 +220,11 @@ internal sealed class EngineWorld
 
     private void Receive(ReadOnlySpan<byte> octets, in FiveTuple flow)
     {
+        // From its ConnectionBind on a stream carries no messages.
+        if (_bound.ContainsKey(flow)) return;
         var packet = octets.ToArray();
         _last = packet;
-        var outcome = _engine.HandleClient(packet, flow, NoPath.Instance, _time, _reply);
-        TidyUp();
+        var outcome = Handle(packet, flow);
         switch (outcome.Kind)
         {
             case OutcomeKind.Reply:
@@ -216,30 +239,63 @@ internal sealed class EngineWorld
             case OutcomeKind.Decide:
                 Complete(outcome.Pending!, StunError.None);
                 break;
+            case OutcomeKind.Connect:
+                CheckConnect(flow, outcome.Connection!);
+                break;
+            case OutcomeKind.Bind:
+                CheckBind(packet, flow, outcome);
+                break;
             default:
                 Check(outcome.Kind == OutcomeKind.Drop, "a client's packet is never sent to a client");
                 break;
         }
     }
 
-    /// <summary>What the host does with an Allocate: quotas, sockets, then the engine again.</summary>
+    private Outcome Handle(ReadOnlySpan<byte> packet, in FiveTuple flow)
+    {
+        var number = NumberAt(flow);
+        var outcome = _engines[number].HandleClient(packet, flow, NoPath.Instance, _time, _reply);
+        TidyUp();
+        if (outcome.Kind != OutcomeKind.HandOver) return outcome;
+        Check(outcome.Engine != number, "no engine hands over to itself");
+        outcome = _engines[outcome.Engine].HandleClient(packet, flow, NoPath.Instance, _time, _reply);
+        TidyUp();
+        Check(outcome.Kind is not (OutcomeKind.HandOver or OutcomeKind.Decide or OutcomeKind.Bind), "what is handed over stays there, and makes nothing new");
+        return outcome;
+    }
+
+    /// <summary>What the host does with an Allocate: drain, quotas, sockets, then the engine again.</summary>
     private void Complete(PendingAllocation pending, StunError refusal)
     {
-        var lease = refusal == StunError.None ? TakeLease(pending) : null;
         var decision = refusal != StunError.None ? new AllocationDecision(refusal)
-            : lease is null ? new AllocationDecision(StunError.AllocationQuotaReached)
-            : Bind(pending, lease);
-        var outcome = _engine.Complete(pending, decision, _time, _reply);
+            : _isDraining ? new AllocationDecision(StunError.TryAlternate) { AlternateServer = Elsewhere.AlternateFor(pending.FiveTuple) }
+            : TakeLease(pending) is { } lease ? Bind(pending, lease)
+            : new AllocationDecision(StunError.AllocationQuotaReached);
+        var number = NumberAt(pending.FiveTuple);
+        var outcome = _engines[number].Complete(pending, decision, _time, _reply);
         if (outcome.Allocation is { } allocation)
         {
             Check(!_abandoned.Contains(pending), "an Allocate whose stream has closed makes no allocation");
-            foreach (var (flow, peer) in _permitted.Keys.Where(key => key.Flow == pending.FiveTuple).ToList()) _permitted.Remove((flow, peer));
+            Check(decision.Error == StunError.None, "what is refused makes no allocation");
+            _books.Add(allocation, new Book(number, pending.FiveTuple));
             _live.Add(allocation);
         }
 
-        if (outcome.Kind == OutcomeKind.Reply) Check(Read(_reply.AsSpan(0, outcome.Length)).TransactionId == pending.TransactionId, "the answer is the request's");
-        else lease?.Dispose();
+        if (outcome.Kind == OutcomeKind.Reply) CheckDecision(pending, decision, outcome);
+        else (decision.Lease as CountedLease)?.Dispose();
         TidyUp();
+    }
+
+    private void CheckDecision(PendingAllocation pending, in AllocationDecision decision, in Outcome outcome)
+    {
+        var reply = Read(_reply.AsSpan(0, outcome.Length));
+        Check(reply.TransactionId == pending.TransactionId, "the answer is the request's");
+        Check(reply.HasMessageIntegrity || reply.HasMessageIntegritySha256, "the answer is signed");
+        Check((reply.Class == StunClass.ErrorResponse ? reply.ErrorCode : StunError.None) == decision.Error, "the answer is what was decided");
+        var hasAlternate = reply.TryGet(StunAttributeType.AlternateServer, out var alternate);
+        Check(hasAlternate == (decision.Error == StunError.TryAlternate), "who is sent elsewhere is told where");
+        if (hasAlternate) Check(alternate[1] == (byte)pending.FiveTuple.Client.Address.Family, "and that is of the family that he came by");
+        if (outcome.Allocation is { } allocation) KeepTicket(reply, allocation);
     }
 
     private CountedLease? TakeLease(PendingAllocation pending)
@@ -268,15 +324,30 @@ internal sealed class EngineWorld
 
     private void TidyUp()
     {
-        foreach (var relay in _engine.RelaysToClose) relay.Dispose();
-        _engine.RelaysToClose.Clear();
-        foreach (var allocation in _engine.Ended)
+        foreach (var engine in _engines)
         {
-            Check(_live.Remove(allocation), "an allocation ends once");
-            ((IDisposable)allocation.Lease!).Dispose();
+            foreach (var relay in engine.RelaysToClose) relay.Dispose();
+            engine.RelaysToClose.Clear();
+            foreach (var stream in engine.PeerStreamsToClose) stream.Dispose();
+            engine.PeerStreamsToClose.Clear();
+            foreach (var allocation in engine.Ended)
+            {
+                Check(_live.Remove(allocation), "an allocation ends once");
+                ((IDisposable)allocation.Lease!).Dispose();
+            }
+
+            engine.Ended.Clear();
         }
 
-        _engine.Ended.Clear();
+        EndDataOfClosedStreams();
+    }
+
+    private void CloseAtEngines(in FiveTuple flow)
+    {
+        var number = NumberAt(flow);
+        _engines[number].StreamClosed(flow);
+        if (_engines[number].EngineElsewhere(flow) is { } other) _engines[other].StreamClosed(flow);
+        TidyUp();
     }
 
     private void CheckReply(ReadOnlySpan<byte> packet, in FiveTuple flow, in Outcome outcome)
@@ -294,21 +365,58 @@ internal sealed class EngineWorld
 
         Check(request.HasMessageIntegrity || request.HasMessageIntegritySha256, "nothing but Binding succeeds without integrity");
         Check(reply.HasMessageIntegrity || reply.HasMessageIntegritySha256, "a success is signed");
+        if (request.Method == StunMethod.Refresh && request.TryGet(StunAttributeType.MobilityTicket, out var ticket)) CheckMove(reply, ticket, flow, outcome);
+        else if (request.Method == StunMethod.Refresh) KeepTicket(reply, outcome.Allocation!);
+        else if (request.Method is StunMethod.CreatePermission or StunMethod.ChannelBind) Permit(request, flow, outcome.Allocation!);
+    }
+
+    private void Permit(in StunMessageReader request, in FiveTuple flow, Allocation allocation)
+    {
+        Check(IsWayOf(allocation, flow), "it is the client's own, live allocation");
         var until = _time.After(Permission.Lifetime);
         foreach (var attribute in request)
         {
             if (attribute.Type != StunAttributeType.XorPeerAddress || !request.TryDecodeXorAddress(attribute.Value, out var peer)) continue;
-            if (request.Method is not (StunMethod.CreatePermission or StunMethod.ChannelBind)) break;
-            _permitted[(flow, peer.Address)] = until;
+            _books[allocation].Permitted[peer.Address] = until;
             if (request.Method == StunMethod.ChannelBind) break;
         }
+    }
+
+    /// <summary>A Refresh with a ticket has succeeded: its client has moved, or has ended what it had.</summary>
+    private void CheckMove(in StunMessageReader reply, ReadOnlySpan<byte> ticket, in FiveTuple flow, in Outcome outcome)
+    {
+        Allocation? owner = null;
+        foreach (var (given, allocation) in _tickets)
+        {
+            if (ticket.SequenceEqual(given)) owner = allocation;
+        }
+
+        Check(owner is not null, "a ticket that moves was given out");
+        Check(reply.TryGetUInt32(StunAttributeType.Lifetime, out var lifetime), "a Refresh tells its lifetime");
+        if (lifetime == 0) return;
+        Check(_live.Contains(owner!), "what moves lives");
+        var mobility = owner!.Mobility!;
+        Check(flow == (mobility.Next ?? owner.Client).FiveTuple && owner.Path != ClientPath.Closed, "a client that has moved is there, and can be reached");
+        var book = _books[owner];
+        Check(mobility.Moves == book.Moves || outcome.Allocation == owner, "who moves is told to the host: the token may be another one");
+        book.Moves = mobility.Moves;
+        book.Ways.Add(flow);
+        KeepTicket(reply, owner);
+    }
+
+    private void KeepTicket(in StunMessageReader reply, Allocation allocation)
+    {
+        reply.TryGetUInt32(StunAttributeType.Lifetime, out var lifetime);
+        var hasTicket = reply.TryGet(StunAttributeType.MobilityTicket, out var ticket);
+        Check(hasTicket == (allocation.Mobility is not null && lifetime > 0), "who may move has a ticket, and nobody else");
+        if (hasTicket) _tickets.Add((ticket.ToArray(), allocation));
     }
 
     private void CheckToPeer(ReadOnlySpan<byte> packet, in FiveTuple flow, in Outcome outcome)
     {
         Check(outcome.Offset >= 0 && outcome.Length >= 0 && outcome.Offset + outcome.Length <= packet.Length, "what is sent lies within the packet");
-        Check(_live.Contains(outcome.Allocation!) && outcome.Allocation!.FiveTuple == flow, "it is the client's own, live allocation");
-        Check(IsPermitted(flow, outcome.Peer.Address), "nothing is relayed without a permission");
+        Check(IsWayOf(outcome.Allocation!, flow) && outcome.Allocation!.FiveTuple == flow, "it is the client's own, live allocation");
+        Check(IsPermitted(outcome.Allocation!, outcome.Peer.Address), "nothing is relayed without a permission");
         Check(outcome.Relay!.Bound.Address.Family == outcome.Peer.Address.Family, "the relay is of the peer's family");
         Check(outcome.Peer.Port != 0 && outcome.Peer != OwnAddress && Policy.Allows(outcome.Peer.Address), "the peer may be relayed to");
     }
@@ -317,9 +425,9 @@ internal sealed class EngineWorld
     {
         if (allocation.FiveTuple.IsStream) Check(StreamFraming.FrameLength(message) == message.Length, "a message in a stream is as long as it says");
         ReadOnlySpan<byte> payload;
-        if (WebRtcIms.Stun.Framing.ChannelData.IsChannelData(message[0]))
+        if (Stun.Framing.ChannelData.IsChannelData(message[0]))
         {
-            Check(WebRtcIms.Stun.Framing.ChannelData.TryRead(message, out var channel, out payload), "ChannelData can be read");
+            Check(Stun.Framing.ChannelData.TryRead(message, out var channel, out payload), "ChannelData can be read");
             Check(allocation.Channel(channel)?.Peer == peer, "the channel is the peer's");
         }
         else
@@ -332,7 +440,34 @@ internal sealed class EngineWorld
         Check(payload.Length == length && payload.IndexOfAnyExcept((byte)0xAB) < 0, "the payload is the peer's");
     }
 
-    private bool IsPermitted(in FiveTuple flow, InternetAddress peer) => _permitted.TryGetValue((flow, peer), out var until) && _time.Milliseconds < until;
+    /// <summary>A 5-tuple has one allocation, whichever engine has it, and the engines' common table knows those that have moved.</summary>
+    private void CheckWays()
+    {
+        var ways = _live.SelectMany(allocation => allocation.Mobility?.Next is { } next ? [allocation.FiveTuple, next.FiveTuple] : (FiveTuple[])[allocation.FiveTuple]).ToList();
+        Check(ways.Distinct().Count() == ways.Count, "a 5-tuple has one allocation");
+        var mobile = _live.Where(allocation => allocation.Mobility is not null).ToList();
+        Check(_mobile.Count == mobile.Count, "mobile allocations are those that live");
+        Check(_mobile.FlowCount <= mobile.Sum(allocation => allocation.Mobility!.Next is null ? 1 : 2), "nothing is left of a way");
+        foreach (var allocation in mobile)
+        {
+            var book = _books[allocation];
+            Check(allocation.FiveTuple == book.Origin || _mobile.EngineOf(allocation.FiveTuple) == book.Engine, "who has moved is found");
+            Check(allocation.Mobility!.Next is not { } next || _mobile.EngineOf(next.FiveTuple) == book.Engine, "who is about to move is found");
+        }
+    }
+
+    private bool IsPermitted(Allocation allocation, InternetAddress peer) => _books[allocation].Permitted.TryGetValue(peer, out var until) && _time.Milliseconds < until;
+
+    /// <summary>Whether a live allocation's client is there now, and has proved it.</summary>
+    private bool IsWayOf(Allocation allocation, in FiveTuple flow) => _live.Contains(allocation) && IsAt(allocation, flow) && _books[allocation].Ways.Contains(flow);
+
+    private static bool IsAt(Allocation allocation, in FiveTuple flow) => allocation.FiveTuple == flow || allocation.Mobility?.Next?.FiveTuple == flow;
+
+    private TurnEngine EngineOf(Allocation allocation) => _engines[_books[allocation].Engine];
+
+    private static FiveTuple FlowOf(byte index) => Flows[index % Flows.Length];
+
+    private static int NumberAt(in FiveTuple flow) => Array.IndexOf(Flows, flow) < Flows.Length / 2 ? 0 : 1;
 
     private Allocation? Live(byte index) => _live.Count == 0 ? null : _live[index % _live.Count];
 
@@ -342,93 +477,24 @@ internal sealed class EngineWorld
         return message;
     }
 
-    /// <summary>Signs a request; bits of <paramref name="flags"/> add FINGERPRINT, attributes behind the integrity, or a stale nonce.</summary>
-    private ReadOnlySpan<byte> Sign(byte flow, StunMethod method, byte credentialIndex, List<(ushort Type, byte[] Value)> attributes, byte flags)
-    {
-        var credential = ClientCredential.All[credentialIndex % ClientCredential.All.Count];
-        var nonce = new byte[NonceIssuer.Length];
-        var issued = (flags & 0x80) != 0 ? _time with { Utc = _time.Utc.AddHours(-2) } : _time;
-        _nonces.Issue(Flows[flow % Flows.Length], issued, nonce);
-        var transaction = new byte[TransactionId.Length];
-        _random.NextBytes(transaction);
-
-        var writer = new StunMessageWriter(_packet, method, StunClass.Request, new TransactionId(transaction));
-        if (method == StunMethod.Allocate && (flags & 0x40) == 0) writer.Write(StunAttributeType.RequestedTransport, [17, 0, 0, 0]);
-        WriteAttributes(ref writer, attributes);
-        credential.Sign(ref writer, nonce, withToken: method is StunMethod.Allocate or StunMethod.Refresh);
-        if ((flags & 0x20) != 0) WriteAttributes(ref writer, attributes);
-        if ((flags & 0x10) != 0) writer.AddFingerprint();
-        return writer.Written;
-    }
-
-    private static StunMethod MethodOf(byte choice) => (choice & 0x0F) switch
-    {
-        < 4 => StunMethod.Allocate,
-        < 7 => StunMethod.Refresh,
-        < 10 => StunMethod.CreatePermission,
-        < 14 => StunMethod.ChannelBind,
-        14 => StunMethod.Binding,
-        _ => (StunMethod)0x0FF,
-    };
-
-    /// <summary>Up to 15 attributes: a type, and a peer's address or any value.</summary>
-    private static List<(ushort Type, byte[] Value)> ReadAttributes(ref Script script)
-    {
-        List<(ushort, byte[])> attributes = [];
-        for (var count = script.Byte() & 0x0F; count > 0; count--) attributes.Add((script.UInt16(), script.Take(script.Byte()).ToArray()));
-        return attributes;
-    }
-
-    private static void WriteAttributes(ref StunMessageWriter writer, List<(ushort Type, byte[] Value)> attributes)
-    {
-        foreach (var (type, value) in attributes)
-        {
-            if (writer.Length > 2500) return;
-            if (type == (ushort)StunAttributeType.XorPeerAddress && value.Length == 1)
-                writer.WriteXorAddress(StunAttributeType.XorPeerAddress, Peers[value[0] % Peers.Length]);
-            else
-                writer.Write((StunAttributeType)type, value);
-        }
-    }
-
     private static void Check(bool holds, string what) => FindingException.ThrowUnless(holds, what);
 
     private static FiveTuple Flow(ClientTransport transport, string client, string server) => new(transport, Address(client), Address(server));
 
     private static TransportAddress Address(string endpoint) => TransportAddress.From(IPEndPoint.Parse(endpoint));
 
-    private sealed class CountedRelay(TransportAddress address) : Relay(address, address)
+    /// <summary>What is known about an allocation beside what the engine says.</summary>
+    private sealed class Book(int engine, FiveTuple origin)
     {
-        public int Closed { get; private set; }
+        public int Engine { get; } = engine;
 
-        public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload)
-        {
-        }
+        public FiveTuple Origin { get; } = origin;
 
-        public override void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload)
-        {
-        }
+        public uint Moves { get; set; }
 
-        public override void Dispose() => Closed++;
-    }
+        /// <summary>Where its client has shown its credential from: with the Allocate, or with a ticket.</summary>
+        public HashSet<FiveTuple> Ways { get; } = [origin];
 
-    private sealed class CountedLease(IDisposable lease) : IDisposable
-    {
-        public int Returned { get; private set; }
-
-        public void Dispose()
-        {
-            Returned++;
-            lease.Dispose();
-        }
-    }
-
-    private sealed class NoPath : ClientPath
-    {
-        public static readonly NoPath Instance = new();
-
-        public override void Send(in TransportAddress client, ReadOnlySpan<byte> message)
-        {
-        }
+        public Dictionary<InternetAddress, long> Permitted { get; } = [];
     }
 }
