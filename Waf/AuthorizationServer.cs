@@ -45,6 +45,7 @@ internal static class AuthorizationServer
             provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []));
         services.AddSingleton<WafTelemetry>();
         services.AddSingleton<IHttpContextFactory, HiddenQuery.ContextFactory>();
+        services.ConfigureOptions<LogFloor>();
         builder.AddRedisClient();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<GrantStore>(
             provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []));
