@@ -142,7 +142,7 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
     private static partial Regex ErrorCode();
 
     [LoggerMessage(1, LogLevel.Error, "The WAF refused the {Kind} token request with HTTP {Status}, OAuth error {OAuthError}. " +
-        "Check Wwsf:Waf:ClientId and Wwsf:Waf:ClientSecret (or KeyFile and Issuer), Wwsf:TurnServerName for a TURN token, and Wwsf:HomeDomain and Wwsf:Pool:Name " +
+        "Check Wwsf:Waf:ClientId and Wwsf:Waf:ClientSecret (or Wwsf:Waf:KeyFile and Wwsf:Waf:Issuer), Wwsf:TurnServerName for a TURN token, and Wwsf:HomeDomain and Wwsf:Pool:Name " +
         "for a registration token, against the WAF's settings.")]
     private partial void LogRefused(string kind, int status, string oAuthError);
 
