@@ -32,6 +32,7 @@ public sealed class FlowViewTests(RunningSystem system)
             await flowView.Page.Locator("svg.ladder > g[aria-hidden] > text[font-weight]").AllTextContentsAsync());
         Assert.Empty(await flowView.Get("cause").AllInnerTextsAsync());
         Assert.Empty((await flowView.Page.RunAxe()).Violations);
+        await flowView.KeepAsync("ladder-call");
 
         // By keyboard: the first row is reached by Tab, Enter opens its span.
         await flowView.Page.Locator("svg.ladder .row").First.FocusAsync();
