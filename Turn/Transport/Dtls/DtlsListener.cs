@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using Org.BouncyCastle.Security;
 using Org.BouncyCastle.Tls;
@@ -165,24 +166,34 @@ internal sealed partial class DtlsListener : IDisposable
     {
         var flow = new FiveTuple(ClientTransport.Dtls, client, _local);
         var server = _servers[(int)((uint)flow.GetHashCode() % _servers.Count)];
-        DtlsSession? former;
-        lock (_gate) _sessions.TryGetValue(client, out former);
+        var session = new DtlsSession(transport, datagrams, flow, server, _clock);
 
         // Its client has lost what it had, and its keys: it could not even read that its session ends.
-        if (former is not null && TryRemove(former)) former.Forget();
-        var session = new DtlsSession(transport, datagrams, flow, server, _clock);
-        lock (_gate)
+        while (!TryAdd(session, datagrams, out var former))
         {
-            _sessions.Add(client, session);
-            var network = ClientNetwork.Of(client.Address);
-            _sessionsOf[network] = _sessionsOf.GetValueOrDefault(network) + 1;
-            _handshakes.Remove(client);
+            if (TryRemove(former)) former.Forget();
         }
 
         // What came while the handshake ended.
         while (datagrams.TryTake(out var datagram))
         {
             if (!session.Receive(datagram)) End(session);
+        }
+    }
+
+    private bool TryAdd(DtlsSession session, DtlsDatagrams datagrams, [NotNullWhen(false)] out DtlsSession? former)
+    {
+        var client = session.Flow.Client;
+        lock (_gate)
+        {
+            if (_sessions.TryGetValue(client, out former)) return false;
+            _sessions.Add(client, session);
+            var network = ClientNetwork.Of(client.Address);
+            _sessionsOf[network] = _sessionsOf.GetValueOrDefault(network) + 1;
+
+            // Another handshake of the client may have begun since.
+            if (_handshakes.GetValueOrDefault(client) == datagrams) _handshakes.Remove(client);
+            return true;
         }
     }
 
