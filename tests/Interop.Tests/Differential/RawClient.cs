@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.Integrity;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Interop.Tests.Differential;
 
@@ -46,7 +47,8 @@ internal sealed class RawClient : IDisposable
     public RawClient(int port)
     {
         _port = port;
-        _socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        // Both servers keep the allocation of a client that is gone: one that got its port again would be answered 437.
+        _socket.Bind(new IPEndPoint(IPAddress.Loopback, FreePorts.Udp()));
         _socket.Connect(IPAddress.Loopback, port);
         Settle();
     }
