@@ -1,7 +1,8 @@
 using System.Net.Sockets;
 using WebRtcIms.AppHost;
 
-// The whole application: each resource, what it is told, and what it waits for. Settings are described in the parts' READMEs.
+// The whole application: each resource, what it is told, and what it waits for: Redis alone until it is healthy, since the others
+// take a part that is not up yet as one that is down for a while. Settings are described in the parts' READMEs.
 var builder = DistributedApplication.CreateBuilder(args);
 
 // K of RFC 7635: the authorization server encrypts the tokens with it and the TURN server decrypts them; nobody else has it.
@@ -72,7 +73,7 @@ var turn = builder.AddProject<Projects.Turn>("turn")
     .WithEnvironment("Turn__AllowedPeers__0", relay + "/32");
 
 var wwsf = builder.AddProject<Projects.Wwsf>("wwsf")
-    .WithReference(waf).WaitFor(waf)
+    .WithReference(waf).WaitForStart(waf)
     .WithReference(epCscf)
     .WithReference(redis).WaitFor(redis)
     .WithHttpHealthCheck("/health")
@@ -88,10 +89,10 @@ var flowView = builder.AddProject<Projects.FlowView>("flow-view")
     .WithHttpHealthCheck("/health");
 
 var wicWeb = builder.AddProject<Projects.WicWeb>("wic-web")
-    .WithReference(wwsf).WaitFor(wwsf)
-    .WithReference(epCscf).WaitFor(epCscf)
+    .WithReference(wwsf).WaitForStart(wwsf)
+    .WithReference(epCscf).WaitForStart(epCscf)
     .WithReference(flowView)
-    .WaitFor(turn)
+    .WaitForStart(turn)
     .WithHttpHealthCheck("/health", endpointName: "http")
     .WithExternalHttpEndpoints();
 publicGateway?.Open(wicWeb);

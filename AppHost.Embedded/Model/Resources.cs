@@ -70,8 +70,14 @@ public class RedisResource(string name) : Resource(name), IResourceWithConnectio
         ValueTask.FromResult<string?>($"{PrimaryEndpoint.Host}:{PrimaryEndpoint.Port},password={Password}");
 }
 
-/// <summary>Starts this resource only when the other one is healthy.</summary>
-public sealed record WaitAnnotation(IResource Resource) : IResourceAnnotation;
+public enum WaitType
+{
+    WaitUntilHealthy,
+    WaitUntilStarted,
+}
+
+/// <summary>Starts this resource only when the other one is healthy, or has been started.</summary>
+public sealed record WaitAnnotation(IResource Resource, WaitType WaitType) : IResourceAnnotation;
 
 /// <summary>Adds to the environment of the resource's process; called in the order of the model when the process is started.</summary>
 public sealed record EnvironmentCallbackAnnotation(Func<EnvironmentCallbackContext, Task> Callback) : IResourceAnnotation;

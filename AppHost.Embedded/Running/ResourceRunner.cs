@@ -71,23 +71,24 @@ internal sealed class ResourceRunner(
 
     public void Dispose() => _gate.Dispose();
 
-    // Null: all are healthy; else one that will not be.
+    // Null: all are as this one needs them; else one that will not be.
     private async Task<string?> WaitForOthersAsync(CancellationToken cancellationToken)
     {
-        foreach (var name in resource.All<WaitAnnotation>().Select(wait => wait.Resource.Name))
+        foreach (var wait in resource.All<WaitAnnotation>())
         {
-            try
-            {
-                await notifications.WaitForResourceHealthyAsync(name, cancellationToken);
-            }
-            catch (DistributedApplicationException)
-            {
-                return name;
-            }
+            var change = await notifications.WaitForResourceAsync(
+                wait.Resource.Name, change => change.Snapshot.IsDown || Suffices(wait.WaitType, change.Snapshot), cancellationToken);
+            if (change.Snapshot.IsDown) return wait.Resource.Name;
         }
 
         return null;
     }
+
+    private static bool Suffices(WaitType wait, CustomResourceSnapshot snapshot) => wait switch
+    {
+        WaitType.WaitUntilStarted => snapshot.State?.Text == KnownResourceStates.Running,
+        _ => snapshot.HealthStatus == HealthStatus.Healthy,
+    };
 
     private async Task WatchEndAsync(IInstance instance)
     {

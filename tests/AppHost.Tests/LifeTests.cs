@@ -17,24 +17,26 @@ public sealed class LifeTests
         var model = await SampleSystem.ModelAsync();
         model.CreateResourceBuilder<ProjectResource>("first").WithEnvironment("SAMPLE_HEALTHY_AFTER_MS", "500");
         await using var app = await model.BuildAsync(SampleSystem.Limit());
-        List<string> events = [];
-        var seen = RecordAsync();
-        await app.StartAsync(SampleSystem.Limit());
-        await seen.WaitAsync(SampleSystem.Limit());
+        var events = await EventsUntilHealthyAsync(app, "second-one");
 
         Assert.True(events.IndexOf("redis healthy") < events.IndexOf("first Starting"), string.Join(", ", events));
         Assert.True(events.IndexOf("first Running") < events.IndexOf("first healthy"));
         Assert.True(events.IndexOf("first healthy") < events.IndexOf("second-one Starting"));
+    }
 
-        async Task RecordAsync()
-        {
-            await foreach (var change in app.ResourceNotifications.WatchAsync(SampleSystem.Limit()))
-            {
-                var healthy = change.Snapshot.HealthStatus == HealthStatus.Healthy;
-                events.Add($"{change.ResourceId} {(healthy ? "healthy" : change.Snapshot.State?.Text)}");
-                if (events[^1] == "second-one healthy") return;
-            }
-        }
+    [Fact]
+    public async Task WaitForStart_StartsAResourceWhenTheOtherRuns_HealthyOrNot()
+    {
+        var model = await SampleSystem.ModelAsync();
+        var first = model.CreateResourceBuilder<ProjectResource>("first").WithEnvironment("SAMPLE_HEALTHY_AFTER_MS", "2000");
+        var second = model.CreateResourceBuilder<ProjectResource>("second-one");
+        second.Resource.Annotations.Remove(second.Resource.Annotations.OfType<WaitAnnotation>().Single());
+        second.WaitForStart(first);
+        await using var app = await model.BuildAsync(SampleSystem.Limit());
+        var events = await EventsUntilHealthyAsync(app, "first");
+
+        Assert.True(events.IndexOf("first Running") < events.IndexOf("second-one Starting"), string.Join(", ", events));
+        Assert.True(events.IndexOf("second-one Starting") < events.IndexOf("first healthy"), string.Join(", ", events));
     }
 
     [Fact]
@@ -183,5 +185,24 @@ public sealed class LifeTests
         Assert.True(File.Exists(metadata.AssemblyPath));
         Assert.Null(assembly.GetType("Projects.AppHost_Embedded"));
         Assert.True(Directory.Exists(Projects.SampleHost.ProjectPath));
+    }
+
+    private static async Task<List<string>> EventsUntilHealthyAsync(DistributedApplication app, string resource)
+    {
+        List<string> events = [];
+        var seen = RecordAsync();
+        await app.StartAsync(SampleSystem.Limit());
+        await seen.WaitAsync(SampleSystem.Limit());
+        return events;
+
+        async Task RecordAsync()
+        {
+            await foreach (var change in app.ResourceNotifications.WatchAsync(SampleSystem.Limit()))
+            {
+                var healthy = change.Snapshot.HealthStatus == HealthStatus.Healthy;
+                events.Add($"{change.ResourceId} {(healthy ? "healthy" : change.Snapshot.State?.Text)}");
+                if (events[^1] == $"{resource} healthy") return;
+            }
+        }
     }
 }
