@@ -23,8 +23,6 @@ internal sealed class SettingsException(string message) : Exception(message);
 /// <summary>Puts the authorization server together: OpenIddict, its store, our token, rate limits.</summary>
 internal static class AuthorizationServer
 {
-    private const int TokenRequestsPerMinute = 1200;
-
     /// <exception cref="SettingsException">The settings have mistakes.</exception>
     public static WafSettings ReadWafSettings(this IConfiguration configuration, IHostEnvironment environment)
     {
@@ -59,7 +57,7 @@ internal static class AuthorizationServer
         services.AddOpenIddict()
             .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<ClientStore>())
             .AddServer(server => Configure(server, settings));
-        services.AddRateLimiter(LimitTokenRequests);
+        services.AddRateLimiter(options => LimitTokenRequests(options, settings.RequestsPerMinute));
 
         // Whose certificate it is, its thumbprint says: TURN servers need none of an authority.
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https =>
@@ -109,7 +107,7 @@ internal static class AuthorizationServer
     }
 
     /// <summary>Bounds what one address can ask: guessing secrets, or wearing the server out.</summary>
-    private static void LimitTokenRequests(Microsoft.AspNetCore.RateLimiting.RateLimiterOptions options)
+    private static void LimitTokenRequests(Microsoft.AspNetCore.RateLimiting.RateLimiterOptions options, int requestsPerMinute)
     {
         options.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
         options.OnRejected = (rejected, _) =>
@@ -122,7 +120,7 @@ internal static class AuthorizationServer
             context.Request.Path.StartsWithSegments("/oauth2") || context.Request.Path == KeyEndpoint.Path
                 ? RateLimitPartition.GetSlidingWindowLimiter(CallerAddress.Of(context), _ => new()
                 {
-                    PermitLimit = TokenRequestsPerMinute,
+                    PermitLimit = requestsPerMinute,
                     Window = TimeSpan.FromMinutes(1),
                     SegmentsPerWindow = 6,
                 })

@@ -32,6 +32,14 @@ internal sealed class WafSettings
 
     public bool AllowsGet => bool.TryParse(AllowGetTokenRequests, out var allowed) && allowed;
 
+    /// <summary>
+    /// Requests for tokens and keys that one address may make in a minute. A WWSF asks once for each call, so it is what its busiest
+    /// minute has on one of its hosts.
+    /// </summary>
+    public string TokenRequestsPerMinute { get; set; } = "1200";
+
+    public int RequestsPerMinute => int.TryParse(TokenRequestsPerMinute, CultureInfo.InvariantCulture, out var requests) ? requests : 0;
+
     /// <summary>Null when <c>ConnectionStrings:waf</c> is not understood.</summary>
     public StoreSettings? Store { get; set; }
 
@@ -57,6 +65,7 @@ internal sealed class WafSettings
             yield return "Waf:Issuer must be an address such as https://waf.example.org/";
         if (Issuer is null && Clients.Exists(client => client.Jwks is not null)) yield return "Waf:Issuer is missing: clients with Jwks sign for it";
         if (!bool.TryParse(AllowGetTokenRequests, out _)) yield return "Waf:AllowGetTokenRequests must be true or false";
+        if (RequestsPerMinute < 1) yield return "Waf:TokenRequestsPerMinute must be a number from 1";
         if (Store is null) yield return "ConnectionStrings:waf must be an SQLite connection string such as Data Source=.data/waf.db";
     }
 

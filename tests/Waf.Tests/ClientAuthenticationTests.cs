@@ -174,6 +174,17 @@ public sealed class ClientAuthenticationTests
     }
 
     [Fact]
+    public async Task TokenRequestsPerMinute_IsWhatOneAddressGets()
+    {
+        using var app = new WafApp().With("Waf:TokenRequestsPerMinute", "2");
+        (await new TokenRequest().SendAsync(app)).AssertOk();
+        (await new TokenRequest().SendAsync(app)).AssertOk();
+
+        using var refused = await app.CreateClient().GetAsync(new Uri(TokenRequest.Path, UriKind.Relative), TestContext.Current.CancellationToken);
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+    }
+
+    [Fact]
     [Requirement("ABUSE-85")]
     public async Task FloodFromOneAddress_429AndOtherAddressesServed()
     {

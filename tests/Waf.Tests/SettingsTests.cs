@@ -34,6 +34,7 @@ public sealed class SettingsTests
             ("Waf:Clients:3:Audiences:0", WafApp.SecondTurnServer),
             ("Waf:TurnServers:1:CertificateSha256", "1234"),
             ("Waf:AllowGetTokenRequests", "sometimes"),
+            ("Waf:TokenRequestsPerMinute", "none"),
             ("ConnectionStrings:waf", "Host=db"),
             ("ConnectionStrings:redis", "127.0.0.1:6379,nonsense=1")));
 
@@ -42,7 +43,7 @@ public sealed class SettingsTests
             "Waf:TurnServers:0:Name", "Waf:TurnServers:0:Kid", "Waf:TurnServers:0:Key", "Waf:TurnServers:0:TokenLifetime", "Waf:TurnServers:1:Algorithm",
             "Waf:TurnServers:1:TokenLifetime", "Waf:TurnServers:2:Kid", "Waf:TurnServers:2:Key", "Waf:TurnServers has", "Waf:Clients:0:ClientSecret",
             "Waf:Clients:1:ClientId", "Waf:Clients:1:Audiences", "Waf:Clients:2:Audiences", "Waf:Clients has", "Waf:Clients:3:Jwks", "Waf:Issuer",
-            "Waf:TurnServers:1:CertificateSha256", "Waf:AllowGetTokenRequests",
+            "Waf:TurnServers:1:CertificateSha256", "Waf:AllowGetTokenRequests", "Waf:TokenRequestsPerMinute",
             "ConnectionStrings:waf", "ConnectionStrings:redis",
         ];
         foreach (var key in keys) Assert.Single(error.Message.Split('\n'), line => line.StartsWith($"  {key} ", StringComparison.Ordinal));
