@@ -29,7 +29,7 @@ internal sealed class EpollRelay(IPEndPoint bind, InternetAddress advertise, Act
     {
         if (_closed) return;
         _closed = true;
-        _worker?.Forget(_slot);
+        _worker?.Forget(this, _slot);
         CloseDescriptor();
     }
 

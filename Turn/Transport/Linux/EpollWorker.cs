@@ -11,7 +11,8 @@ namespace WebRtcIms.Turn.Transport.Linux;
 /// <remarks>
 /// Towards peers a batch is sorted by relay, for each relay is a socket. Towards clients all relays' datagrams leave by the
 /// listener, so they are collected over all ready relays first. The two directions have buffers of their own, and a buffer is
-/// not used again before its batch has been sent.
+/// not used again before its batch has been sent. What the kernel put together (UDP_GRO: bursts of one sender, such as the frames
+/// of a video) is one message to receive and again single datagrams to the engine.
 /// </remarks>
 internal sealed unsafe class EpollWorker : LinuxWorker
 {
@@ -30,13 +31,16 @@ internal sealed unsafe class EpollWorker : LinuxWorker
     private readonly ReceiveBatch _fromPeers = new();
     private readonly SendBatch _toPeers = new();
     private readonly ErrorQueue _errors = new();
-    private readonly EpollRelay[] _relaysInBatch = new EpollRelay[ReceiveBatch.Capacity];
-    private readonly RoutedDatagram[] _routed = new RoutedDatagram[ReceiveBatch.Capacity];
+    private readonly DatagramsApart _apart = new();
+    private readonly EpollRelay[] _relaysInBatch = new EpollRelay[SendBatch.Capacity];
+    private readonly RoutedDatagram[] _routed = new RoutedDatagram[SendBatch.Capacity];
     private readonly byte[] _events = new byte[MaxEvents * Libc.EpollEventLength];
     private readonly Stack<int> _freeSlots = [];
     private readonly int _epoll;
     private EpollRelay?[] _relays = new EpollRelay?[1024];
     private int _slotsUsed;
+    private int _relayCount;
+    private int _routedCount;
 
     public EpollWorker(TurnServer server, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
         : base(server, number)
@@ -48,6 +52,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         foreach (var endpoint in endpoints)
         {
             var listener = new EpollListener(endpoint);
+            UdpSegments.Merge(listener.Descriptor);
             Add(listener.Descriptor, ListenerMark | (uint)_listeners.Count);
             _listeners.Add(listener);
         }
@@ -63,13 +68,16 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         if (!_freeSlots.TryPop(out var slot)) slot = _slotsUsed++;
         if (slot == _relays.Length) Array.Resize(ref _relays, 2 * slot);
         _relays[slot] = relay;
+        UdpSegments.Merge(relay.Descriptor);
         Add(relay.Descriptor, (uint)slot);
         return slot;
     }
 
     /// <summary>The relay's socket is being closed, which takes it out of the set. The server's gate is held.</summary>
-    public void Forget(int slot)
+    public void Forget(EpollRelay relay, int slot)
     {
+        // A request may close a relay behind datagrams of the same batch, and the number of its socket may be the next one's.
+        FlushToPeers(relay);
         _relays[slot] = null;
         _freeSlots.Push(slot);
     }
@@ -88,6 +96,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         _fromClients.Dispose();
         _fromPeers.Dispose();
         _toPeers.Dispose();
+        _apart.Dispose();
         _errors.Dispose();
     }
 
@@ -130,36 +139,57 @@ internal sealed unsafe class EpollWorker : LinuxWorker
     {
         // Once per turn: the socket is reported again while there is more, and the relays have their turn in between.
         var count = _fromClients.Receive(listener.Descriptor, 0, ReceiveBatch.Capacity);
-        var relays = 0;
         for (var slot = 0; slot < count; slot++)
         {
             var sender = _fromClients.Sender(slot);
-            if (_fromClients.IsTruncated(slot) || sender.Port == 0) continue;
-            var datagram = _fromClients.Datagram(slot);
-            if (!_server.TryRoute(datagram, new FiveTuple(ClientTransport.Udp, sender, listener.Local), listener, time, out var outcome)) continue;
-
-            _routed[slot] = new RoutedDatagram(outcome.Peer, outcome.Offset, outcome.Length, Next: -1);
-            var relay = (EpollRelay)outcome.Relay!;
-            if (relay.FirstInBatch < 0)
+            var length = _fromClients.DatagramLength(slot);
+            if (length > ReceiveBatch.MaxDatagram || sender.Port == 0) continue;
+            var flow = new FiveTuple(ClientTransport.Udp, sender, listener.Local);
+            var start = _fromClients.Payload(slot);
+            var left = _fromClients.Length(slot);
+            do
             {
-                relay.FirstInBatch = slot;
-                _relaysInBatch[relays++] = relay;
+                RouteToPeer(start, Math.Min(length, left), flow, listener, time);
+                start += length;
+                left -= length;
             }
-            else
-            {
-                _routed[relay.LastInBatch] = _routed[relay.LastInBatch] with { Next = slot };
-            }
-
-            relay.LastInBatch = slot;
+            while (left > 0);
         }
 
-        for (var i = 0; i < relays; i++) FlushToPeers(_relaysInBatch[i]);
+        FlushToPeers();
+    }
+
+    private void RouteToPeer(byte* start, int length, in FiveTuple flow, EpollListener listener, EngineTime time)
+    {
+        if (!_server.TryRoute(new ReadOnlySpan<byte>(start, length), flow, listener, time, out var outcome)) return;
+        if (_routedCount == SendBatch.Capacity) FlushToPeers();
+
+        var routed = _routedCount++;
+        _routed[routed] = new RoutedDatagram(outcome.Peer, (nint)start + outcome.Offset, outcome.Length, Next: -1);
+        var relay = (EpollRelay)outcome.Relay!;
+        if (relay.FirstInBatch < 0)
+        {
+            relay.FirstInBatch = routed;
+            _relaysInBatch[_relayCount++] = relay;
+        }
+        else
+        {
+            _routed[relay.LastInBatch] = _routed[relay.LastInBatch] with { Next = routed };
+        }
+
+        relay.LastInBatch = routed;
+    }
+
+    private void FlushToPeers()
+    {
+        for (var i = 0; i < _relayCount; i++) FlushToPeers(_relaysInBatch[i]);
+        _relayCount = _routedCount = 0;
     }
 
     private void FlushToPeers(EpollRelay relay)
     {
-        for (var slot = relay.FirstInBatch; slot >= 0; slot = _routed[slot].Next)
-            _toPeers.Add(_routed[slot].Peer, _fromClients.Payload(slot) + _routed[slot].Offset, _routed[slot].Length);
+        for (var routed = relay.FirstInBatch; routed >= 0; routed = _routed[routed].Next)
+            _toPeers.Add(_routed[routed].Peer, (byte*)_routed[routed].Start, _routed[routed].Length);
         relay.FirstInBatch = relay.LastInBatch = -1;
         _metrics.CountDrops(DropReason.NotSent, _toPeers.Flush(relay.Descriptor));
     }
@@ -175,17 +205,38 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         var count = _fromPeers.Receive(relay.Descriptor, filled, Math.Min(MaxPerRelay, ReceiveBatch.Capacity - filled));
         for (var slot = filled; slot < filled + count; slot++)
         {
-            if (_fromPeers.IsTruncated(slot)) continue;
-            var buffer = _fromPeers.WithRoom(slot);
-            if (!_server.TryRouteFromPeer(relay.Allocation!, _fromPeers.Sender(slot), buffer, time, out var outcome)) continue;
-
-            var start = _fromPeers.Payload(slot) - TurnEngine.Headroom + outcome.Offset;
-            var client = relay.Allocation!.FiveTuple.Client;
-            if (relay.Allocation.Path is EpollListener listener) listener.ToClients.Add(client, start, outcome.Length);
-            else relay.Allocation.Path.Send(client, new ReadOnlySpan<byte>(start, outcome.Length));
+            var length = _fromPeers.DatagramLength(slot);
+            if (length > ReceiveBatch.MaxDatagram) continue;
+            var sender = _fromPeers.Sender(slot);
+            var start = _fromPeers.Payload(slot);
+            var left = _fromPeers.Length(slot);
+            var isAlone = left <= length;
+            do
+            {
+                RouteToClient(start, Math.Min(length, left), isAlone, relay, sender, time);
+                start += length;
+                left -= length;
+            }
+            while (left > 0);
         }
 
         filled += count;
+    }
+
+    private void RouteToClient(byte* start, int length, bool isAlone, EpollRelay relay, in TransportAddress peer, EngineTime time)
+    {
+        var listener = relay.Allocation!.Path as EpollListener;
+        if (_apart.IsFull || listener?.ToClients.Count == SendBatch.Capacity) FlushToClients();
+
+        // The header of each would be written over the end of the one before it.
+        if (!isAlone) start = _apart.Copy(start, length);
+        var room = start - TurnEngine.Headroom;
+        var buffer = new Span<byte>(room, TurnEngine.Headroom + length + TurnEngine.Tailroom);
+        if (!_server.TryRouteFromPeer(relay.Allocation, peer, buffer, time, out var outcome)) return;
+
+        var client = relay.Allocation.FiveTuple.Client;
+        if (listener is not null) listener.ToClients.Add(client, room + outcome.Offset, outcome.Length);
+        else relay.Allocation.Path.Send(client, new ReadOnlySpan<byte>(room + outcome.Offset, outcome.Length));
     }
 
     private void ReceiveErrors(EpollRelay relay)
@@ -200,6 +251,8 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         {
             if (listener.ToClients.Count > 0) _metrics.CountDrops(DropReason.NotSent, listener.ToClients.Flush(listener.Descriptor));
         }
+
+        _apart.Clear();
     }
 
     private void Add(int descriptor, ulong data)
@@ -211,6 +264,6 @@ internal sealed unsafe class EpollWorker : LinuxWorker
             throw new InvalidOperationException($"epoll_ctl failed with error {Libc.LastError}");
     }
 
-    /// <summary>A datagram that leaves by a relay, and the slot of the next that leaves by the same one.</summary>
-    private readonly record struct RoutedDatagram(TransportAddress Peer, int Offset, int Length, int Next);
+    /// <summary>A datagram that leaves by a relay, and the number of the next that leaves by the same one.</summary>
+    private readonly record struct RoutedDatagram(TransportAddress Peer, nint Start, int Length, int Next);
 }

@@ -32,6 +32,7 @@ internal static unsafe partial class Libc
     public const int ReceiveErrorsIPv6 = 25;
     public const int LevelUdp = 17;
     public const int UdpSegment = 103;
+    public const int UdpGro = 104;
 
     public const int NoSignal = 0x4000;
     public const int ReadWrite = 3;

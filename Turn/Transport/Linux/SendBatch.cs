@@ -10,7 +10,8 @@ namespace WebRtcIms.Turn.Transport.Linux;
 /// </summary>
 internal sealed unsafe class SendBatch : IDisposable
 {
-    private const int Capacity = ReceiveBatch.Capacity;
+    /// <summary>Datagrams at most.</summary>
+    public const int Capacity = ReceiveBatch.Capacity;
 
     private readonly byte* _names = (byte*)NativeMemory.AllocZeroed(Capacity * NativeAddress.Room);
     private readonly byte* _controls = (byte*)NativeMemory.AllocZeroed(Capacity * UdpSegments.ControlRoom);

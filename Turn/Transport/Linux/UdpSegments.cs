@@ -2,7 +2,7 @@ namespace WebRtcIms.Turn.Transport.Linux;
 
 /// <summary>
 /// How many datagrams can go as one message that the kernel cuts (UDP_SEGMENT, udp(7)): equal in size but for the last, which
-/// may be shorter.
+/// may be shorter. And the other way round: a message that the kernel put together of such datagrams (UDP_GRO).
 /// </summary>
 internal unsafe struct UdpSegments
 {
@@ -46,5 +46,19 @@ internal unsafe struct UdpSegments
         *(int*)(control + 8) = Libc.LevelUdp;
         *(int*)(control + 12) = Libc.UdpSegment;
         *(ushort*)(control + ControlHeader) = size;
+    }
+
+    /// <summary>Lets the kernel put together what arrives at a socket; one that cannot goes on delivering one by one.</summary>
+    public static void Merge(int descriptor)
+    {
+        var on = 1;
+        _ = Libc.SetSocketOption(descriptor, Libc.LevelUdp, Libc.UdpGro, &on, sizeof(int));
+    }
+
+    /// <summary>The size of the datagrams of which a message was put together; 0 for one that came alone.</summary>
+    public static int Read(byte* control, nuint length)
+    {
+        if (length < ControlHeader + sizeof(int)) return 0;
+        return *(int*)(control + 8) == Libc.LevelUdp && *(int*)(control + 12) == Libc.UdpGro ? *(int*)(control + ControlHeader) : 0;
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Transport.Linux;
@@ -39,6 +40,38 @@ public sealed class BackEndTests
                 Assert.Equal(RunningClient.OnChannel(payload), await client.OctetsAsync());
             }
         }
+    }
+
+    /// <summary>
+    /// A sender that lets the kernel cut (UDP_SEGMENT) is one whose datagrams stay together as far as the server's socket; forty at a
+    /// time are more than the server sends at once, and the last of them is shorter.
+    /// </summary>
+    [Theory]
+    [InlineData("Epoll")]
+    [InlineData("IoUring")]
+    [InlineData("Portable")]
+    [Requirement("RFC8656-11.3")]
+    public async Task DatagramsThatTheKernelKeptTogether_ArriveOneByOne_InBothDirections(string transport)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "UDP_SEGMENT is Linux's");
+        const int Size = 1200, Last = 100, Count = 40;
+        await using var server = await TurnServerProcess.StartAsync(RunningClient.Settings(transport));
+        using var client = await BoundAsync(server);
+        CutInto(client.Socket, RunningClient.OnChannel(new byte[Size]).Length);
+        CutInto(client.Peer.Client, Size);
+        for (var round = 0; round < 10; round++)
+        {
+            var payloads = Enumerable.Range(0, Count).Select(i => Payload((round * Count) + i, i == Count - 1 ? Last : Size)).ToList();
+            client.Socket.Send([.. payloads.SelectMany(payload => RunningClient.OnChannel(payload))]);
+            client.Peer.Client.SendTo([.. payloads.SelectMany(payload => payload)], client.Relayed);
+            foreach (var payload in payloads)
+            {
+                Assert.Equal(payload, (await client.Peer.ReceiveAsync(Cancel)).Buffer);
+                Assert.Equal(RunningClient.OnChannel(payload), await client.OctetsAsync());
+            }
+        }
+
+        static void CutInto(Socket socket, int size) => socket.SetRawSocketOption(Libc.LevelUdp, Libc.UdpSegment, BitConverter.GetBytes(size));
     }
 
     [Theory]
