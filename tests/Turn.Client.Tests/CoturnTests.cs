@@ -100,12 +100,12 @@ public sealed class CoturnTests(Coturn coturn)
         Assert.Equal(IPAddress.Loopback, (await client.GetMappedAddressAsync(Cancel)).Address);
     }
 
-    private Task<TurnClient> ConnectAsync(ServerProcess server, string transport)
+    private Task<TurnClient> ConnectAsync(CoturnProcess server, string transport)
     {
         var uri = transport switch
         {
-            "udp" => server.Udp,
-            "tcp" => server.Tcp,
+            "udp" => TurnUri.Parse($"turn:127.0.0.1:{server.Port}"),
+            "tcp" => TurnUri.Parse($"turn:127.0.0.1:{server.Port}?transport=tcp"),
             _ => coturn.Tls,
         };
         return TurnClient.ConnectAsync(uri, new TurnClientOptions { Tls = coturn.TlsOptions }, Cancel);

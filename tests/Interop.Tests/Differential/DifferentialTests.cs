@@ -12,7 +12,8 @@ public sealed class DifferentialTests
     [Fact]
     public async Task EveryDifferenceFromCoturn_IsExplained_AndTheDocumentIsTrue()
     {
-        await using var coturn = await CoturnServer.StartAsync(TestContext.Current.CancellationToken);
+        await using var coturn = await CoturnProcess.StartWithTokensAsync(
+            RawClient.Realm, Cases.ServerName, Cases.KeyId, Cases.LongTermKey, "--user=u:p", "--user=u2:p", "--no-tls", "--no-dtls");
         await using var turn = await TurnServerProcess.StartAsync(
             ("Turn__Realm", RawClient.Realm),
             ("Turn__ServerName", Cases.ServerName),

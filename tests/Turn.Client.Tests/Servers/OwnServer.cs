@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -20,39 +18,24 @@ public sealed class OwnServer : IAsyncLifetime
     public static bool HasIPv6 { get; } = CanBind(IPAddress.IPv6Loopback);
 
     private readonly byte[][] _keys = [RandomNumberGenerator.GetBytes(32), RandomNumberGenerator.GetBytes(32)];
-    private ServerProcess? _process;
+    private TurnServerProcess? _process;
 
-    public TurnUri Udp => Process.Udp;
+    public TurnUri Udp => TurnUri.Parse($"turn:127.0.0.1:{Port}");
 
-    public TurnUri Tcp => Process.Tcp;
+    public TurnUri Tcp => TurnUri.Parse($"turn:127.0.0.1:{Port}?transport=tcp");
 
-    private ServerProcess Process => _process ?? throw new InvalidOperationException("not started");
+    private int Port => _process?.Port ?? throw new InvalidOperationException("not started");
 
-    public async ValueTask InitializeAsync()
-    {
-        var port = FreePorts.TcpAndUdp();
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll")]);
-        var settings = new Dictionary<string, string>
-        {
-            ["Turn__Port"] = port.ToString(CultureInfo.InvariantCulture),
-            ["Turn__ListenAddress"] = HasIPv6 ? "127.0.0.1,::1" : "127.0.0.1",
-            ["Turn__PeerPolicy"] = "AllowLoopback",
-            ["Turn__ServerName"] = Tokens.ServerName,
-            ["Turn__Realm"] = "turn.example",
-            ["Turn__Workers"] = "1",
-            ["Turn__StaticUsers__0__Name"] = User,
-            ["Turn__StaticUsers__0__Password"] = Password,
-            ["urls"] = "http://127.0.0.1:0",
-        };
-        for (var i = 0; i < _keys.Length; i++)
-        {
-            settings[$"Turn__Keys__{i}__Kid"] = KeyId(i);
-            settings[$"Turn__Keys__{i}__Key"] = Convert.ToBase64String(_keys[i]);
-        }
-
-        foreach (var (name, value) in settings) start.Environment[name] = value;
-        _process = await ServerProcess.StartAsync(start, port);
-    }
+    public async ValueTask InitializeAsync() => _process = await TurnServerProcess.StartAsync(
+    [
+        ("Turn__ListenAddress", HasIPv6 ? "127.0.0.1,::1" : "127.0.0.1"),
+        ("Turn__ServerName", Tokens.ServerName),
+        ("Turn__Realm", "turn.example"),
+        ("Turn__Workers", "1"),
+        ("Turn__StaticUsers__0__Name", User),
+        ("Turn__StaticUsers__0__Password", Password),
+        .. _keys.SelectMany((key, i) => new[] { ($"Turn__Keys__{i}__Kid", KeyId(i)), ($"Turn__Keys__{i}__Key", Convert.ToBase64String(key)) }),
+    ]);
 
     public async ValueTask DisposeAsync()
     {

@@ -1,0 +1,108 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net.Sockets;
+
+namespace WebRtcIms.Tests.Common;
+
+/// <summary>A server as a process of its own. What it says is kept; it ends with the test.</summary>
+public abstract class ServerProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    private readonly ConcurrentQueue<string> _output = [];
+    private readonly Process _process;
+
+    /// <summary>Starts it.</summary>
+    protected ServerProcess(ProcessStartInfo start)
+    {
+        start.RedirectStandardOutput = start.RedirectStandardError = true;
+        _process = new Process { StartInfo = start };
+        _process.OutputDataReceived += (_, line) => _output.Enqueue(line.Data ?? "");
+        _process.ErrorDataReceived += (_, line) => _output.Enqueue(line.Data ?? "");
+        _process.Start();
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    public int Id => _process.Id;
+
+    public bool HasExited => _process.HasExited;
+
+    public string Output => string.Join('\n', _output);
+
+    /// <summary>Sends a signal such as TERM and waits for the end; the exit code.</summary>
+    public async Task<int> EndAsync(string signal)
+    {
+        await SignalAsync(signal);
+        return await UntilExitAsync();
+    }
+
+    public async Task SignalAsync(string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", $"{Id}"]);
+        await kill.WaitForExitAsync();
+    }
+
+    /// <summary>Waits for the end; the exit code.</summary>
+    public async Task<int> UntilExitAsync()
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        await _process.WaitForExitAsync(limit.Token);
+
+        // Without a limit of its own this waits for the output, too.
+        await _process.WaitForExitAsync(CancellationToken.None);
+        return _process.ExitCode;
+    }
+
+    /// <summary>Waits until this stands in its output.</summary>
+    public async Task UntilItSaysAsync(string text)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        while (!$"{Output}\n".Contains(text, StringComparison.Ordinal))
+        {
+            if (HasExited || limit.IsCancellationRequested) Assert.Fail($"It did not say '{text}' but:\n{Output}");
+            await Task.Delay(20);
+        }
+    }
+
+    public virtual async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited) _process.Kill(entireProcessTree: true);
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Waits until it is up. One that ends, or is not up in half a minute, fails the test and is disposed.</summary>
+    protected async Task UntilUpAsync(Func<CancellationToken, Task<bool>> isUp)
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(Limit);
+            while (!await isUp(limit.Token))
+            {
+                if (HasExited) Assert.Fail(Output);
+                await Task.Delay(20, limit.Token);
+            }
+        }
+        catch
+        {
+            await DisposeAsync();
+            throw;
+        }
+    }
+
+    protected static async Task<bool> AcceptsAsync(int port, CancellationToken cancel)
+    {
+        try
+        {
+            using var connection = new TcpClient();
+            await connection.ConnectAsync("127.0.0.1", port, cancel);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+}
