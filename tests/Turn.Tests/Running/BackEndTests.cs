@@ -74,6 +74,29 @@ public sealed class BackEndTests
         static void CutInto(Socket socket, int size) => socket.SetRawSocketOption(Libc.LevelUdp, Libc.UdpSegment, BitConverter.GetBytes(size));
     }
 
+    /// <summary>They come together, so the relay may be gone before what was to leave by it is sent.</summary>
+    [Theory]
+    [InlineData("Epoll")]
+    [InlineData("IoUring")]
+    [InlineData("Portable")]
+    [Requirement("RFC8656-8.2")]
+    public async Task DatagramsJustBeforeTheDelete_StillArrive(string transport)
+    {
+        const int Datagrams = 20;
+        await using var server = await TurnServerProcess.StartAsync(RunningClient.Settings(transport));
+        for (var round = 0; round < 20; round++)
+        {
+            using var client = await BoundAsync(server);
+            for (var i = 0; i < Datagrams; i++) client.Socket.Send(RunningClient.OnChannel(Payload(i, 100)));
+            Assert.True((await client.DeleteAsync()).IsSuccess);
+            for (var i = 0; i < Datagrams; i++)
+            {
+                var arrived = await client.Peer.ReceiveAsync(Cancel).AsTask().WaitAsync(TimeSpan.FromSeconds(10), Cancel);
+                Assert.Equal(Payload(i, 100), arrived.Buffer);
+            }
+        }
+    }
+
     [Theory]
     [InlineData("Epoll")]
     [InlineData("IoUring")]
