@@ -18,7 +18,6 @@ internal static class TelemetryCost
 {
     // Code is compiled a second time, and better, when it has run often; before that the compiler's own time is what one measures.
     private const int CallsOfWarmUp = 3000;
-    private const int CallsAtOnce = 500;
     private const int PacketsOfWarmUp = 200_000;
 
     // Exporters send twice a second: what a block caused is sent before its end is read.
@@ -42,11 +41,8 @@ internal static class TelemetryCost
             using var on = new Services();
             await using var withNone = await CallSystem.StartAsync(off, port, none);
             await using var withAll = await CallSystem.StartAsync(on, port, collector);
-            for (var warm = 0; warm < CallsOfWarmUp; warm += CallsAtOnce)
-            {
-                foreach (var system in new[] { withNone, withAll }) await system.CallAsync(CallsAtOnce);
-            }
-            var calls = Argument(args, "--calls", CallsAtOnce);
+            foreach (var system in new[] { withNone, withAll }) await system.CallAsync(CallsOfWarmUp);
+            var calls = Argument(args, "--calls", 500);
             List<double> offs = [], ons = [];
             for (var round = 0; round < rounds; round++)
             {
