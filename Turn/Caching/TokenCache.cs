@@ -43,10 +43,24 @@ internal sealed record TokenAnswer(DateTimeOffset AskedAt, DateTimeOffset Answer
 /// The lifetime and replay caches that all nodes share, in one round trip to Redis:
 /// <c>turn:grant:{kid}:{tid}</c> read, <c>turn:replay:{kid}:{tid}:{transaction}</c> set once,
 /// <c>turn:life:{kid}:{tid}</c> counted, <c>turn:revoked</c> asked. Keys hold no user name and no secret: kid and nonce of a
-/// token are public.
+/// token are public. A command has one key alone, for a cluster may have each elsewhere.
 /// </summary>
 internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetrics metrics, TimeProvider clock, ILogger<TokenCache> logger)
 {
+    private const string CountScript = """
+        local live = redis.call('HINCRBY', KEYS[1], 'live', 1)
+        local isFirst = redis.call('HSETNX', KEYS[1], 'first_use', ARGV[1])
+        redis.call('HSETNX', KEYS[1], 'from:' .. ARGV[2], 1)
+        redis.call('EXPIRE', KEYS[1], ARGV[3])
+        return { live, isFirst, redis.call('HLEN', KEYS[1]) - 2 }
+        """;
+
+    // An allocation that was renewed with other tokens outlives what is counted under its first one, which must not come back.
+    private const string DiscountScript = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'live', -1) end";
+
+    // By its hash, a script would have to be sent again to a server that has forgotten it, and a second question costs more than the text.
+    private const CommandFlags AsText = CommandFlags.NoScriptCache;
+
     private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
@@ -71,7 +85,7 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
         if (!answer.IsCounted) return;
         try
         {
-            redis.GetDatabase().HashDecrement(LifeKey(token), "live", 1, CommandFlags.FireAndForget);
+            redis.GetDatabase().ScriptEvaluate(DiscountScript, [LifeKey(token)], flags: AsText | CommandFlags.FireAndForget);
         }
         catch (RedisException)
         {
@@ -144,42 +158,36 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
 
     private async Task<TokenAnswer> RegisterAsync(TokenName token, TransactionId transaction, FiveTuple fiveTuple, uint seconds, DateTimeOffset asked)
     {
-        var lifetime = TimeSpan.FromSeconds(seconds);
         var flow = Hash(fiveTuple.ToString());
+        var network = Hash(ClientNetwork.Of(fiveTuple.Client.Address).ToString());
         RedisKey replayKey = $"turn:replay:{token.KeyId}:{token.TokenId}:{transaction}";
-        RedisKey lifeKey = LifeKey(token);
-        RedisKey addressesKey = $"{lifeKey}:addresses";
 
-        var batch = redis.GetDatabase().CreateBatch();
+        var database = redis.GetDatabase();
+        var batch = database.CreateBatch();
         var reading = ReadAsync(batch, token, asked);
-        var first = batch.StringSetAsync(replayKey, flow, lifetime, When.NotExists);
-        var firstFlow = batch.StringGetAsync(replayKey);
-        var live = batch.HashIncrementAsync(lifeKey, "live");
-        var firstUse = batch.HashSetAsync(lifeKey, "first_use", asked.ToUnixTimeSeconds(), When.NotExists);
-        var lifeExpiry = batch.KeyExpireAsync(lifeKey, lifetime);
-        var added = batch.SetAddAsync(addressesKey, Hash(ClientNetwork.Of(fiveTuple.Client.Address).ToString()));
-        var addresses = batch.SetLengthAsync(addressesKey);
-        var addressesExpiry = batch.KeyExpireAsync(addressesKey, lifetime);
+        var setting = batch.StringSetAsync(replayKey, flow, TimeSpan.FromSeconds(seconds), When.NotExists);
+        var counting = batch.ScriptEvaluateAsync(CountScript, [LifeKey(token)], [asked.ToUnixTimeSeconds(), network, seconds], AsText);
         batch.Execute();
         try
         {
-            await Task.WhenAll(reading, first, firstFlow, live, firstUse, lifeExpiry, added, addresses, addressesExpiry).ConfigureAwait(false);
+            await Task.WhenAll(reading, setting, counting).ConfigureAwait(false);
+            var isReplay = !await setting && await database.StringGetAsync(replayKey).ConfigureAwait(false) != flow;
+            var counted = (long[])(await counting)!;
+            return (await reading) with
+            {
+                IsCounted = true,
+                IsReplay = isReplay,
+                LiveAllocations = counted[0],
+                IsKnown = counted[1] == 0,
+                ClientAddresses = counted[2],
+            };
         }
         catch (Exception error) when (IsExpected(error))
         {
             // A part was done, and what is counted would never be discounted.
-            if (live.IsCompletedSuccessfully) Withdraw(token, new TokenAnswer(asked, asked) { IsCounted = true });
+            if (counting.IsCompletedSuccessfully) Withdraw(token, new TokenAnswer(asked, asked) { IsCounted = true });
             throw;
         }
-
-        return (await reading) with
-        {
-            IsCounted = true,
-            IsReplay = !await first && await firstFlow != flow,
-            IsKnown = !await firstUse,
-            LiveAllocations = await live,
-            ClientAddresses = await addresses,
-        };
     }
 
     private async Task<TokenAnswer> ReadAsync(TokenName token, DateTimeOffset asked)
@@ -193,14 +201,13 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
     private async Task<TokenAnswer> ReadAsync(IBatch batch, TokenName token, DateTimeOffset asked)
     {
         var grant = batch.StringGetAsync($"turn:grant:{token.KeyId}:{token.TokenId}");
-        var revokedKey = batch.SortedSetScoreAsync(TurnRevocations.Key, TurnRevocations.OfKey(token.KeyId));
-        var revokedToken = batch.SortedSetScoreAsync(TurnRevocations.Key, TurnRevocations.OfToken(token.KeyId, token.TokenId));
-        await Task.WhenAll(grant, revokedKey, revokedToken).ConfigureAwait(false);
+        var revoked = batch.SortedSetScoresAsync(TurnRevocations.Key, [TurnRevocations.OfKey(token.KeyId), TurnRevocations.OfToken(token.KeyId, token.TokenId)]);
+        await Task.WhenAll(grant, revoked).ConfigureAwait(false);
         var now = clock.GetUtcNow();
         return new TokenAnswer(asked, now)
         {
             IsAvailable = true,
-            IsRevoked = await revokedKey > now.ToUnixTimeSeconds() || await revokedToken > now.ToUnixTimeSeconds(),
+            IsRevoked = Array.Exists(await revoked, until => until > now.ToUnixTimeSeconds()),
             Grant = (await grant).HasValue ? JsonSerializer.Deserialize<Grant>((string)(await grant)!, Json) : null,
         };
     }

@@ -143,6 +143,36 @@ public sealed class AdmissionTests : IAsyncLifetime
             Assert.DoesNotContain(form, content, StringComparison.OrdinalIgnoreCase);
     }
 
+    [Fact]
+    public async Task AllocationThatOutlivesItsFirstToken_LeavesNothingInRedis()
+    {
+        var pending = Pending();
+        var token = pending.Proof.Credential.Token!;
+        var admission = await Node().AdmitAsync(pending);
+        await Database.KeyDeleteAsync($"turn:life:{token.KeyId}:{token.TokenId}");
+
+        admission.Lease!.Dispose();
+
+        // Behind what the end of the allocation has sent.
+        await Database.PingAsync();
+        Assert.False(await Database.KeyExistsAsync($"turn:life:{token.KeyId}:{token.TokenId}"));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-75")]
+    public async Task ScriptsForgotten_EachAllocateIsCounted()
+    {
+        var node = new TestNode(_bench, _connection!);
+        await node.Admission.AdmitAsync(Pending());
+        await _connection!.GetServer(_redis!.Address).ExecuteAsync("SCRIPT", "FLUSH");
+
+        var pending = Pending();
+        var answer = await node.Tokens.RegisterAsync(pending.Proof.Credential.Token!, pending);
+        Assert.True(answer.IsAvailable);
+        Assert.Equal(1, answer.LiveAllocations);
+        Assert.Equal(1, answer.ClientAddresses);
+    }
+
     [Theory]
     [InlineData(CacheUnavailablePolicy.AllowLocal, StunError.None)]
     [InlineData(CacheUnavailablePolicy.Deny, StunError.InsufficientCapacity)]
@@ -202,7 +232,6 @@ public sealed class AdmissionTests : IAsyncLifetime
             {
                 RedisType.String => (string?)await database.StringGetAsync(key) ?? "",
                 RedisType.Hash => string.Join(',', await database.HashGetAllAsync(key)),
-                RedisType.Set => string.Join(',', await database.SetMembersAsync(key)),
                 var type => throw new InvalidOperationException($"unexpected {type}"),
             });
         }
