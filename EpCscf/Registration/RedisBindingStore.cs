@@ -14,6 +14,11 @@ namespace WebRtcIms.EpCscf.Registration;
 internal sealed partial class RedisBindingStore(
     IConnectionMultiplexer redis, BindingNames names, IReplicas replicas, TimeProvider time, ILogger<RedisBindingStore> logger) : IBindingStore
 {
+    // What is written and how long it lives at least, in one step: a process that ends in between leaves nothing without an end.
+    private const string Last = "if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end";
+    private const string SetPlace = "redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) " + Last;
+    private const string AddBinding = "redis.call('SADD', KEYS[1], ARGV[2]) " + Last;
+
     private readonly InMemoryBindingStore _local = new(time);
     private int _isOut;
 
@@ -28,14 +33,13 @@ internal sealed partial class RedisBindingStore(
     public async ValueTask SaveAsync(Binding binding)
     {
         await _local.SaveAsync(binding);
+        var lifetime = (long)(binding.ExpiresAt - time.GetUtcNow()).TotalMilliseconds;
+        var connection = lifetime + (long)Registrar.ConnectionOutlives.TotalMilliseconds;
         await TryAsync("HSET", async database =>
         {
-            var session = SessionKey(binding.SessionId);
             await Task.WhenAll(
-                database.HashSetAsync(KeyOf(binding.Id.Subscriber), binding.Id.Place, JsonSerializer.Serialize(binding)),
-                LastAsync(database, KeyOf(binding.Id.Subscriber), binding.ExpiresAt + Registrar.ConnectionOutlives),
-                database.SetAddAsync(session, binding.Id.ToString()),
-                LastAsync(database, session, binding.ExpiresAt));
+                database.ScriptEvaluateAsync(SetPlace, [KeyOf(binding.Id.Subscriber)], [connection, binding.Id.Place, JsonSerializer.Serialize(binding)]),
+                database.ScriptEvaluateAsync(AddBinding, [SessionKey(binding.SessionId)], [lifetime, binding.Id.ToString()]));
             return true;
         });
     }
@@ -86,14 +90,6 @@ internal sealed partial class RedisBindingStore(
     private RedisKey SessionKey(string sessionId) => $"ims:session:{names.Session(sessionId)}";
 
     private RedisKey RevokedKey(string sessionId) => $"ims:revoked:{names.Session(sessionId)}";
-
-    /// <summary>Lets a key live until then, or for as long as it would have lived anyway.</summary>
-    private async Task LastAsync(IDatabase database, RedisKey key, DateTimeOffset end)
-    {
-        var left = await database.KeyTimeToLiveAsync(key);
-        var wanted = end - time.GetUtcNow();
-        if (left is null || left < wanted) await database.KeyExpireAsync(key, wanted);
-    }
 
     private Task<IReadOnlyList<Binding>> LiveAsync(HashEntry[] entries) => LiveAsync(entries.Select(entry => entry.Value));
 
