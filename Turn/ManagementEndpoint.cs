@@ -12,7 +12,7 @@ namespace WebRtcIms.Turn;
 /// HTTP apart from the TURN ports: health and readiness for whoever can reach the port; the list of allocations, disconnecting and
 /// revoking for this machine alone.
 /// </summary>
-internal static class ManagementEndpoint
+internal static partial class ManagementEndpoint
 {
     /// <summary>ASPNETCORE_URLS, or port 8083 of this machine alone.</summary>
     public static string[] Urls(IConfiguration configuration) =>
@@ -42,6 +42,10 @@ internal static class ManagementEndpoint
         operators.MapDelete("/allocations/{id}", (string id, IReadOnlyList<TurnServer> servers) =>
             servers.Sum(server => server.End((_, record) => record.Id == id, AllocationEnd.Disconnected)) > 0 ? Results.NoContent() : Results.NotFound());
         operators.MapPost("/revocations", RevokeAsync);
+
+        // They are the first that Kestrel was given.
+        app.Lifetime.ApplicationStarted.Register(() =>
+            LogListening(app.Logger, string.Join(", ", app.Urls.Take(Urls(app.Configuration).Length))));
     }
 
     private static async Task<IResult> RevokeAsync(RevocationRequest request, RevocationFeed feed, TimeProvider clock)
@@ -78,6 +82,9 @@ internal static class ManagementEndpoint
 
     private static bool IsLoopbackName(string host) =>
         string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+
+    [LoggerMessage(1, LogLevel.Information, "Management listens on {Urls}")]
+    private static partial void LogListening(ILogger logger, string urls);
 }
 
 /// <summary>What is to be revoked: a key, a token, or all tokens that a client has got so far.</summary>
