@@ -30,13 +30,13 @@ internal static class TelemetryCost
         using var sink = new Sink();
         var collector = new (string, string)[] { ("FlowView__Endpoint", sink.Address), ("OTEL_METRICS_EXEMPLAR_FILTER", "trace_based") };
         var none = new (string, string)[] { ("OTEL_TRACES_SAMPLER", "always_off") };
-        Console.WriteLine("| | off | on | on/off, median | of the rounds |");
-        Console.WriteLine("|---|---|---|---|---|");
+        Console.WriteLine("| | off | on | on/off of all rounds | median | of the rounds |");
+        Console.WriteLine("|---|---|---|---|---|---|");
 
         using (var redis = new Services())
         {
             var port = Services.FreePort();
-            redis.Start("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"], port);
+            redis.Start(new ProcessStartInfo("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]), port);
             using var off = new Services();
             using var on = new Services();
             await using var withNone = await CallSystem.StartAsync(off, port, none);
@@ -77,7 +77,7 @@ internal static class TelemetryCost
         const int spansAtOnce = 1000, times = 30;
         using var services = new Services();
         var port = Services.FreePort();
-        services.Start("dotnet", [Path.GetFullPath("FlowView/bin/Release/net10.0/WebRtcIms.FlowView.dll")], port, ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"));
+        services.Start("FlowView", port, ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"));
         using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
         for (var sent = 0; sent < 110_000; sent += spansAtOnce)
         {
@@ -135,7 +135,7 @@ internal static class TelemetryCost
         var ratios = off.Zip(on, (one, other) => other / one).Order().ToList();
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"| {what} | {Median(off):0.00} | {Median(on):0.00} | {Median(ratios):0.000} | {ratios[0]:0.000} to {ratios[^1]:0.000} |"));
+            $"| {what} | {off.Average():0.00} | {on.Average():0.00} | {on.Sum() / off.Sum():0.000} | {Median(ratios):0.000} | {ratios[0]:0.000} to {ratios[^1]:0.000} |"));
     }
 
     private static double Median(List<double> values)
@@ -159,10 +159,17 @@ internal static class TelemetryCost
             return ((IPEndPoint)listener.LocalEndpoint).Port;
         }
 
-        /// <summary>Starts a program and waits until it listens.</summary>
-        public void Start(string program, string[] arguments, int port, params IEnumerable<(string Name, string Value)> settings)
+        /// <summary>Starts a part of this system where its appsettings.json is.</summary>
+        public void Start(string part, int port, params IEnumerable<(string Name, string Value)> settings)
         {
-            var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+            var folder = Path.GetFullPath($"{part}/bin/Release/net10.0");
+            Start(new ProcessStartInfo("dotnet", [Path.Combine(folder, $"WebRtcIms.{part}.dll")]) { WorkingDirectory = folder }, port, settings);
+        }
+
+        /// <summary>Starts a program and waits until it listens.</summary>
+        public void Start(ProcessStartInfo start, int port, params IEnumerable<(string Name, string Value)> settings)
+        {
+            start.RedirectStandardOutput = start.RedirectStandardError = true;
             foreach (var (name, value) in settings) start.Environment[name] = value;
             var process = Process.Start(start)!;
             var output = new List<string?>();
@@ -174,7 +181,7 @@ internal static class TelemetryCost
             for (var watch = Stopwatch.StartNew(); !Accepts(port); Thread.Sleep(50))
             {
                 if (process.HasExited || watch.Elapsed > TimeSpan.FromSeconds(60))
-                    throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} did not start:\n{string.Join('\n', output)}");
+                    throw new InvalidOperationException($"{start.FileName} {string.Join(' ', start.ArgumentList)} did not start:\n{string.Join('\n', output)}");
             }
 
             void Keep(string? line)
@@ -232,15 +239,15 @@ internal static class TelemetryCost
             var (waf, wwsf, management) = (Services.FreePort(), Services.FreePort(), Services.FreePort());
             var (key, secret) = (Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), Convert.ToHexString(RandomNumberGenerator.GetBytes(32)));
             (string, string)[] common = [.. telemetry, ("ASPNETCORE_ENVIRONMENT", "Development"), ("ConnectionStrings__redis", $"127.0.0.1:{redis}")];
-            services.Start("dotnet", [Built("Waf")], waf, [.. common,
+            services.Start("Waf", waf, [.. common,
                 ("ASPNETCORE_URLS", $"http://127.0.0.1:{waf}"), ("ConnectionStrings__waf", $"Data Source={system._folder.FullName}/waf.db"),
                 ("Waf__TurnServers__0__Name", ServerName), ("Waf__TurnServers__0__Kid", "k1"), ("Waf__TurnServers__0__Key", key),
                 ("Waf__Clients__0__ClientId", "wwsf"), ("Waf__Clients__0__ClientSecret", secret), ("Waf__Clients__0__Audiences__0", ServerName),
                 ("Waf__TokenRequestsPerMinute", "1000000")]);
-            services.Start("dotnet", [Built("Turn")], management, [.. common,
+            services.Start("Turn", management, [.. common,
                 ("ASPNETCORE_URLS", $"http://127.0.0.1:{management}"), ("Turn__Port", $"{system._turnPort}"), ("Turn__PeerPolicy", "AllowLoopback"),
                 ("Turn__ServerName", ServerName), ("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", key), ("Turn__ChallengesPerSecond", "0")]);
-            services.Start("dotnet", [Built("Wwsf")], wwsf, [.. common,
+            services.Start("Wwsf", wwsf, [.. common,
                 ("ASPNETCORE_URLS", $"http://127.0.0.1:{wwsf}"), ("ConnectionStrings__wwsf", $"Data Source={system._folder.FullName}/wwsf.db"),
                 ("services__waf__http__0", $"http://127.0.0.1:{waf}"), ("Wwsf__Waf__ClientSecret", secret),
                 ("Wwsf__TurnUris__0", $"turn:127.0.0.1:{system._turnPort}"), ("Wwsf__Limits__TurnTokensPerMinute", "1000000")]);
@@ -272,8 +279,6 @@ internal static class TelemetryCost
             _folder.Delete(recursive: true);
             return ValueTask.CompletedTask;
         }
-
-        private static string Built(string part) => $"{part}/bin/Release/net10.0/WebRtcIms.{part}.dll";
 
         private async Task TakeAsync(HttpResponseMessage answer)
         {
