@@ -40,7 +40,7 @@ internal enum SecurityFeatures
 /// Layout: <c>obMatJos2</c>, four characters of security features (RFC 8489 §9.2), then base64url of six octets of
 /// milliseconds, two of randomness and twelve of HMAC-SHA-256.
 /// </remarks>
-internal sealed class NonceIssuer(byte[] key, SecurityFeatures features, Random random)
+internal sealed class NonceIssuer(byte[] key, SecurityFeatures features, Random random) : IDisposable
 {
     /// <summary>In octets.</summary>
     public const int Length = 9 + 4 + 27;
@@ -50,6 +50,9 @@ internal sealed class NonceIssuer(byte[] key, SecurityFeatures features, Random 
 
     private const int StampLength = 8;
     private const int TagLength = 12;
+
+    // Preparing the key is half of an HMAC; an object may be used by one thread at a time.
+    private readonly ThreadLocal<IncrementalHash> _hmac = new(() => IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, key));
 
     private readonly byte[] _cookie = Encoding.ASCII.GetBytes(
         "obMatJos2" + Convert.ToBase64String([(byte)((int)features >> 16), (byte)((int)features >> 8), (byte)features]));
@@ -91,7 +94,11 @@ internal sealed class NonceIssuer(byte[] key, SecurityFeatures features, Random 
         BinaryPrimitives.WriteUInt16BigEndian(covered[(StampLength + 17)..], flow.Client.Port);
 
         Span<byte> hash = stackalloc byte[32];
-        HMACSHA256.HashData(key, covered, hash);
+        var hmac = _hmac.Value!;
+        hmac.AppendData(covered);
+        hmac.GetHashAndReset(hash);
         hash[..TagLength].CopyTo(tag);
     }
+
+    public void Dispose() => _hmac.Dispose();
 }

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.Data.Sqlite;
 
 namespace WebRtcIms.Tests.Common;
@@ -14,7 +16,10 @@ public sealed class CoturnProcess : ServerProcess
 
     public int Port { get; private init; }
 
-    /// <summary>Starts it and waits until it accepts connections.</summary>
+    // A Binding request without attributes; coturn opens its UDP port after the TCP port.
+    private static readonly byte[] Binding = [0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+
+    /// <summary>Starts it and waits until it accepts connections and answers datagrams.</summary>
     public static Task<CoturnProcess> StartAsync(string realm, params string[] options) => StartAsync(realm, null, options);
 
     /// <summary>One that takes tokens (RFC 7635), too, under a 32-octet key for A256GCM.</summary>
@@ -45,8 +50,26 @@ public sealed class CoturnProcess : ServerProcess
             WorkingDirectory = folder.FullName,
         };
         var server = new CoturnProcess(start, folder) { Port = port };
-        await server.UntilUpAsync(cancel => AcceptsAsync(port, cancel));
+        await server.UntilUpAsync(async cancel => await AcceptsAsync(port, cancel) && await AnswersAsync(port, cancel));
         return server;
+    }
+
+    private static async Task<bool> AnswersAsync(int port, CancellationToken cancel)
+    {
+        using var socket = new UdpClient(0, AddressFamily.InterNetwork);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        patience.CancelAfter(TimeSpan.FromMilliseconds(200));
+        try
+        {
+            socket.Connect(IPAddress.Loopback, port);
+            await socket.SendAsync(Binding, patience.Token);
+            await socket.ReceiveAsync(patience.Token);
+            return true;
+        }
+        catch (Exception error) when (error is SocketException || (error is OperationCanceledException && !cancel.IsCancellationRequested))
+        {
+            return false;
+        }
     }
 
     private static async Task CreateKeysAsync(string path, string kid, byte[] key)

@@ -14,7 +14,7 @@ internal static class EngineTarget
     public static void Run(byte[] octets)
     {
         var script = new Script(octets);
-        var world = new EngineWorld();
+        using var world = new EngineWorld();
         for (var step = 0; step < MaxSteps && !script.IsEmpty; step++)
         {
             Step(world, ref script);

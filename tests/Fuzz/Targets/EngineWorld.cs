@@ -12,7 +12,7 @@ namespace WebRtcIms.Fuzz.Targets;
 /// The engines of one server with clients, peers, a clock and a host that does what <c>TurnServer</c> does, and beside them a second
 /// book of what is permitted and held. Where the two differ, a <see cref="FindingException"/> is thrown.
 /// </summary>
-internal sealed partial class EngineWorld
+internal sealed partial class EngineWorld : IDisposable
 {
     private static readonly FiveTuple[] Flows =
     [
@@ -90,6 +90,8 @@ internal sealed partial class EngineWorld
         };
         _engines = [.. Enumerable.Range(0, 2).Select(number => new TurnEngine(settings, authenticator, Policy, _reservations, _unbound, _random, _mobile, number))];
     }
+
+    public void Dispose() => _nonces.Dispose();
 
     private static QuotaSettings Quotas => new() { Total = 4, PerClientAddress = 3, PerToken = 2 };
 
