@@ -47,6 +47,9 @@ internal sealed record TokenAnswer(DateTimeOffset AskedAt, DateTimeOffset Answer
 /// </summary>
 internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetrics metrics, TimeProvider clock, ILogger<TokenCache> logger)
 {
+    // Tells the 5-tuple that the request came from first.
+    private const string FirstScript = "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) and ARGV[1] or redis.call('GET', KEYS[1])";
+
     private const string CountScript = """
         local live = redis.call('HINCRBY', KEYS[1], 'live', 1)
         local isFirst = redis.call('HSETNX', KEYS[1], 'first_use', ARGV[1])
@@ -162,21 +165,19 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
         var network = Hash(ClientNetwork.Of(fiveTuple.Client.Address).ToString());
         RedisKey replayKey = $"turn:replay:{token.KeyId}:{token.TokenId}:{transaction}";
 
-        var database = redis.GetDatabase();
-        var batch = database.CreateBatch();
+        var batch = redis.GetDatabase().CreateBatch();
         var reading = ReadAsync(batch, token, asked);
-        var setting = batch.StringSetAsync(replayKey, flow, TimeSpan.FromSeconds(seconds), When.NotExists);
+        var first = batch.ScriptEvaluateAsync(FirstScript, [replayKey], [flow, seconds], AsText);
         var counting = batch.ScriptEvaluateAsync(CountScript, [LifeKey(token)], [asked.ToUnixTimeSeconds(), network, seconds], AsText);
         batch.Execute();
         try
         {
-            await Task.WhenAll(reading, setting, counting).ConfigureAwait(false);
-            var isReplay = !await setting && await database.StringGetAsync(replayKey).ConfigureAwait(false) != flow;
+            await Task.WhenAll(reading, first, counting).ConfigureAwait(false);
             var counted = (long[])(await counting)!;
             return (await reading) with
             {
                 IsCounted = true,
-                IsReplay = isReplay,
+                IsReplay = (string?)await first != flow,
                 LiveAllocations = counted[0],
                 IsKnown = counted[1] == 0,
                 ClientAddresses = counted[2],

@@ -57,7 +57,6 @@ public sealed class RedisClusterTests : IAsyncLifetime
     {
         var (here, there) = (Node(), Node());
         Assert.True((await AskAsync(here, Pending())).IsAvailable);
-        var late = 0;
         for (var i = 0; i < 10; i++)
         {
             var pending = Pending();
@@ -66,19 +65,9 @@ public sealed class RedisClusterTests : IAsyncLifetime
                 await _cluster!.MoveSlotAsync(key);
 
             Assert.Equal(StunError.None, (await here.Admission.AdmitAsync(pending)).Error);
-            var stolen = pending with { FiveTuple = _bench.NewFlow() };
-            var replayed = await AskAsync(there, stolen);
-            if (!replayed.IsAvailable)
-            {
-                late++;
-                await UntilAsync(async () => (replayed = await AskAsync(there, stolen)).IsAvailable);
-            }
-
-            Assert.True(replayed.IsReplay);
+            var replayed = await AskAsync(there, pending with { FiveTuple = _bench.NewFlow() });
+            Assert.Equal((true, true), (replayed.IsAvailable, replayed.IsReplay));
         }
-
-        // A question may take a quarter of a second, which a busy machine spends elsewhere now and then; a slot that is not followed takes it each time.
-        Assert.InRange(late, 0, 1);
     }
 
     [Fact]
