@@ -137,6 +137,7 @@ internal sealed class EpCscfApp : WebApplicationFactory<Program>
         builder.ConfigureLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(Logs));
         builder.ConfigureServices(services =>
         {
+            services.ShareActivitySource();
             if (Time is not null) services.AddSingleton<TimeProvider>(Time);
             if (Store is not null) services.AddSingleton(Store);
             if (PatientRedis is not null) services.AddSingleton<IConnectionMultiplexer>(_ => ConnectionMultiplexer.Connect(PatientRedis));

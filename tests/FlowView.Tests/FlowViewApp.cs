@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.FlowView.Tests;
 
@@ -34,7 +35,7 @@ internal sealed class FlowViewApp : WebApplicationFactory<Program>
         builder.UseSetting("environment", "Production");
         builder.UseSetting(WebHostDefaults.ServerUrlsKey, "http://127.0.0.1:0");
         foreach (var (key, value) in _settings) builder.UseSetting(key, value);
-        builder.ConfigureServices(services => services.AddLogging(logging => logging.ClearProviders()));
+        builder.ConfigureServices(services => services.ShareActivitySource().AddLogging(logging => logging.ClearProviders()));
     }
 }
 

@@ -111,6 +111,7 @@ public sealed class WafApp : WebApplicationFactory<Program>
         builder.ConfigureLogging(logging => logging.AddProvider(Logs));
         builder.ConfigureServices(services =>
         {
+            services.ShareActivitySource();
             if (Time is not null) services.AddSingleton(Time);
             services.AddSingleton<IStartupFilter>(new Caller(this));
         });

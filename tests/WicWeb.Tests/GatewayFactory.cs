@@ -46,5 +46,6 @@ internal sealed class GatewayFactory : WebApplicationFactory<Program>
         builder.UseSetting("services:flow-view:http:0", FlowView ?? _wwsf);
         foreach (var (key, value) in Settings) builder.UseSetting(key, value);
         if (_webRoot is not null) builder.UseWebRoot(_webRoot);
+        builder.ConfigureServices(services => services.ShareActivitySource());
     }
 }

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
+using WebRtcIms.Tests.Common;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
 
@@ -36,6 +37,7 @@ public sealed class OpenIdProvider : IAsyncDisposable
         var provider = new OpenIdProvider();
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        builder.Services.ShareActivitySource();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Services.AddOpenIddict().AddServer(provider.Configure);
         provider._app = builder.Build();

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
 
@@ -28,6 +29,7 @@ internal sealed class ScriptedEpCscf : IAsyncDisposable
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        builder.Services.ShareActivitySource();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         var app = builder.Build();
         var epCscf = new ScriptedEpCscf(app);

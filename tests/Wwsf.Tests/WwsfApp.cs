@@ -101,6 +101,7 @@ internal sealed class WwsfApp : WebApplicationFactory<Program>
         builder.ConfigureLogging(logging => logging.AddProvider(Logs));
         builder.ConfigureServices(services =>
         {
+            services.ShareActivitySource();
             if (Time is not null) services.AddSingleton(Time);
             services.AddSingleton<IStartupFilter>(new Caller(this));
             services.AddHostedService(provider =>
