@@ -179,6 +179,26 @@ test('A SIP call goes over the eP-CSCF to the peer; who is not registered is a 4
   assert.equal(unknown.cause.reason, '404 nobody is registered under that address');
 });
 
+test('A branch of a call that another branch answered has not failed, and points nowhere', () => {
+  const invite = status => ({ 'sip.method': 'INVITE', 'sip.status_code': status });
+  const call = (answer, stale, cancelled) => ladderOf(spansOf([
+    ['p0', '', 'wic', 'INVITE', 0, 60, invite(answer), client],
+    ['e1', 'p0', 'ep-cscf', 'SIP INVITE', 2, 56, invite(answer), server],
+    ['e2', 'e1', 'ep-cscf', 'SIP INVITE', 5, 30, invite(stale), client],
+    ['e3', 'e1', 'ep-cscf', 'SIP INVITE', 6, 40, invite(cancelled), client],
+    ['q3', 'e3', 'wic', 'INVITE', 8, 36, invite(cancelled), server],
+    ['e4', 'e1', 'ep-cscf', 'SIP INVITE', 7, 50, invite(answer), client],
+  ]));
+  const answered = call(200, 480, 487);
+  assert.deepEqual(answered.rows.filter(row => row.failed), []);
+  assert.equal(answered.cause, undefined);
+  assert.ok(lines(answered).includes('  peer..>ep-cscf 480') && lines(answered).includes('  peer..>ep-cscf 487'), lines(answered).join('\n'));
+
+  const refused = call(486, 480, 487);
+  assert.ok(refused.rows.some(row => row.failed && row.from === 'ep-cscf' && row.reason === '480 not reachable at the moment'));
+  assert.ok(refused.cause);
+});
+
 test('The page of the called one is the peer, with steps of its own', () => {
   const invite = { 'sip.method': 'INVITE', 'sip.status_code': 200 };
   const ofPeer = token.map(([id, parent, ...rest]) => [`b${id}`, parent === 'p2' ? 'bp2' : `b${parent}`, ...rest]);

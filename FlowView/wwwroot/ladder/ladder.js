@@ -173,6 +173,22 @@ class Trace {
     return { from: ofPeer(figure.from), to: ofPeer(figure.to), label: number === '1' ? 'Answer' : figure.label };
   }
 
+  /** Whether the span failed. A branch of a call that another branch answered has not (RFC 3261 §16.7): its page was cancelled or is gone. @param {Span} span */
+  failed(span) {
+    return failed(span) && !(text(span, 'sip.method') && this.isOutdone(span));
+  }
+
+  /** @param {Span} span */
+  isOutdone(span) {
+    const visited = new Set();
+    for (let above = this.byId.get(span.id); above && !visited.has(above.id); above = this.byId.get(above.parent)) {
+      visited.add(above.id);
+      const call = above.service === 'ep-cscf' && above.kind === 'client' ? this.byId.get(above.parent) : undefined;
+      if (call && /^2/.test(statusOf(call))) return true;
+    }
+    return false;
+  }
+
   /** @param {Span | undefined} span */
   below(span) {
     return this.children.get(span?.id ?? '') ?? [];
@@ -302,14 +318,15 @@ class Writer {
   /** @param {Row['kind']} kind @param {Span} span @param {string} from @param {string} to @param {{ label?: string, step?: Step | undefined }} what @returns {Row} */
   row(kind, span, from, to, { label, step }) {
     const number = step?.number ?? '';
+    const hasFailed = this.trace.failed(span);
     return {
       kind, number, from, to,
       label: label ?? this.trace.figureOf(number, span)?.label ?? nameOf(span),
       detail: detailOf(span),
       at: span.start - this.trace.start,
       took: span.duration,
-      failed: failed(span),
-      reason: failed(span) ? reasonOf(span) : '',
+      failed: hasFailed,
+      reason: hasFailed ? reasonOf(span) : '',
       isCause: false,
       span: span.id,
       count: 1,
