@@ -66,7 +66,7 @@ internal sealed record LoadOptions
 
     public int WarmUp { get; init; } = 300_000;
 
-    /// <exception cref="FormatException">A name is unknown or a value is none.</exception>
+    /// <exception cref="FormatException">A name is unknown, a value is none, or the server's process is not named.</exception>
     public static LoadOptions Parse(string[] args)
     {
         var options = new LoadOptions();
@@ -95,7 +95,7 @@ internal sealed record LoadOptions
             };
         }
 
-        return options;
+        return options.ProcessId != 0 ? options : throw new FormatException("--pid is missing: the server's process, whose CPU time and memory are measured");
     }
 
     private static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);

@@ -7,16 +7,26 @@ using WebRtcIms.Turn.Load;
 if (args is ["compare", ..])
 {
     new Comparison(args[1..]).Run();
-    return;
+    return 0;
 }
 
 if (args is ["telemetry", ..])
 {
     await TelemetryCost.RunAsync(args[1..]);
-    return;
+    return 0;
 }
 
-var options = LoadOptions.Parse(args);
+LoadOptions options;
+try
+{
+    options = LoadOptions.Parse(args);
+}
+catch (FormatException problem)
+{
+    Console.Error.WriteLine(problem.Message);
+    return 2;
+}
+
 using var run = new LoadRun(options);
 var setUp = run.SetUp();
 object relay;
@@ -37,3 +47,4 @@ Console.WriteLine(JsonSerializer.Serialize(new { options = options with { Passwo
     PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
     Converters = { new JsonStringEnumConverter() },
 }));
+return 0;
