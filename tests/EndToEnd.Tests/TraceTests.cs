@@ -121,6 +121,36 @@ public sealed class TraceTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("RFC3261-16.7-1")]
+    public async Task CalleeWithTwoPages_TheOneThatWasNotAnsweredIsNoFailure()
+    {
+        await using var first = await system.Chromium.OpenAsync(system.PageAddress);
+        await using var second = await system.Chromium.OpenAsync(system.PageAddress);
+        foreach (var alice in new[] { first, second })
+        {
+            await alice.LogInAsync(DemoUser.Name, DemoUser.Password);
+            await alice.WaitUntilOnlineAsync();
+        }
+
+        await using var guest = await system.Chromium.OpenAsync(system.PageAddress);
+        await guest.ContinueAsGuestAsync();
+        await guest.WaitUntilOnlineAsync();
+        await guest.DialAsync("alice");
+        await second.Get("accept").WaitForAsync();
+        await first.Get("accept").ClickAsync();
+        await guest.ExpectInCallAsync();
+        await second.Get("accept").WaitForAsync(new() { State = WaitForSelectorState.Hidden });
+        var traceId = await guest.TextAsync("trace-id");
+        await guest.HangUpAsync();
+
+        await WaitForAsync(guest.Page, traceId, spans => spans.Any(span => span.Name == "SIP BYE") && spans.Count(span => span.Is("ep-cscf") && span.Name == "SIP INVITE") >= 3 && spans.Count(IsCallOfAPage) >= 2);
+        await using var flowView = await system.OpenTraceAsync(traceId);
+        await Assertions.Expect(flowView.Page.Locator("svg.ladder .row[aria-label*='487']")).ToHaveCountAsync(1, new() { Timeout = 15_000 });
+        Assert.Empty(await flowView.Get("cause").AllInnerTextsAsync());
+        await flowView.KeepAsync("ladder-two-pages");
+    }
+
+    [Fact]
     public async Task EachRegister_HasATraceOfItsOwn()
     {
         ConcurrentQueue<(string Trace, string Span)> sent = [];
