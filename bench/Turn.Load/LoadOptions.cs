@@ -81,16 +81,16 @@ internal sealed record LoadOptions
                 "--kid" => options with { Kid = value },
                 "--key" => options with { Key = value },
                 "--server-name" => options with { ServerName = value },
-                "--rate" => options with { Rate = Number(value) },
-                "--pid" => options with { ProcessId = Number(value) },
-                "--allocations" => options with { Allocations = Number(value) },
-                "--in-flight" => options with { InFlight = Number(value) },
+                "--rate" => options with { Rate = Number(args[i], value) },
+                "--pid" => options with { ProcessId = Number(args[i], value) },
+                "--allocations" => options with { Allocations = Number(args[i], value) },
+                "--in-flight" => options with { InFlight = Number(args[i], value) },
                 "--direction" => options with { Direction = Enum.Parse<Direction>(value, ignoreCase: true) },
-                "--size" => options with { Size = Number(value) },
-                "--window" => options with { Window = Number(value) },
-                "--burst" => options with { Burst = Number(value) },
-                "--packets" => options with { Packets = Number(value) },
-                "--warm-up" => options with { WarmUp = Number(value) },
+                "--size" => options with { Size = Number(args[i], value) },
+                "--window" => options with { Window = Number(args[i], value) },
+                "--burst" => options with { Burst = Number(args[i], value) },
+                "--packets" => options with { Packets = Number(args[i], value) },
+                "--warm-up" => options with { WarmUp = Number(args[i], value) },
                 _ => throw new FormatException($"unknown option {args[i]}"),
             };
         }
@@ -98,5 +98,6 @@ internal sealed record LoadOptions
         return options.ProcessId != 0 ? options : throw new FormatException("--pid is missing: the server's process, whose CPU time and memory are measured");
     }
 
-    private static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
+    private static int Number(string option, string text) =>
+        int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : throw new FormatException($"{option} must be a whole number, not {text}");
 }
