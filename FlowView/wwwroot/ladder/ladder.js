@@ -132,24 +132,23 @@ class Trace {
     // Of its steps the page asks others in step 2 only; what follows from the others is the call's.
     if (parent?.service === 'wic' && span.service !== 'wic' && ['1', '7', '8'].includes(stepOf(parent))) return this.byId.get(parent.parent) ?? parent;
     if (span.service !== 'turn' || parent?.service === 'turn') return parent;
-    const visited = new Set();
-    for (let above = parent; above && !visited.has(above.id); above = this.byId.get(above.parent)) {
-      visited.add(above.id);
-      // A span of the page that had ended before is not it, unless it is the page's outermost.
-      if (above.service === 'wic' && (above.start + above.duration >= span.start || this.byId.get(above.parent)?.service !== 'wic')) return above;
-    }
-    return undefined;
+    // A span of the page that had ended before is not it, unless it is the page's outermost.
+    return this.upFrom(parent).find(above => above.service === 'wic'
+      && (above.start + above.duration >= span.start || this.byId.get(above.parent)?.service !== 'wic'));
+  }
+
+  /** The span and all above it, each once, for a sender may have made a circle of them. @param {Span | undefined} span */
+  upFrom(span) {
+    /** @type {Set<Span>} */
+    const path = new Set();
+    for (let above = span; above && !path.has(above); above = this.byId.get(above.parent)) path.add(above);
+    return [...path];
   }
 
   /** A page that the eP-CSCF calls is the other one's peer. @param {Span} span */
   laneOf(span) {
     if (span.service !== 'wic') return span.service;
-    const visited = new Set();
-    for (let above = this.byId.get(span.parent); above && !visited.has(above.id); above = this.byId.get(above.parent)) {
-      visited.add(above.id);
-      if (above.service === 'ep-cscf') return 'peer';
-    }
-    return 'wic';
+    return this.upFrom(span).some(above => above.service === 'ep-cscf') ? 'peer' : 'wic';
   }
 
   /** The lane of the page that the span works for: the caller's or the peer's. @param {Span} span */
@@ -180,13 +179,10 @@ class Trace {
 
   /** @param {Span} span */
   isOutdone(span) {
-    const visited = new Set();
-    for (let above = this.byId.get(span.id); above && !visited.has(above.id); above = this.byId.get(above.parent)) {
-      visited.add(above.id);
+    return this.upFrom(span).some(above => {
       const call = above.service === 'ep-cscf' && above.kind === 'client' ? this.byId.get(above.parent) : undefined;
-      if (call && /^2/.test(statusOf(call))) return true;
-    }
-    return false;
+      return call && /^2/.test(statusOf(call));
+    });
   }
 
   /** @param {Span | undefined} span */
