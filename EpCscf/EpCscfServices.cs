@@ -26,7 +26,7 @@ internal static class EpCscfServices
             settings.Waf, $"sip:{settings.HomeDomain}", provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TokenAuthorization>();
         services.AddSingleton<BindingNames>();
-        if (builder.AddRedisClient())
+        if (builder.TryAddRedisClient())
         {
             services.AddSingleton<IBindingStore, RedisBindingStore>();
             services.AddSingleton<RedisReplicas>();

@@ -32,6 +32,8 @@ public static class Extensions
 
         // A start that fails is told by Program.cs in one sentence; the host's own record of it is a stack trace.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
+        // The report of /health says what is degraded; a log record with a stack trace for each probe adds nothing.
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Error);
         builder.Logging.AddSampler<LogRateLimit>();
         builder.Services.AddHostedService<TelemetryLosses>();
         builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), ["live"]);

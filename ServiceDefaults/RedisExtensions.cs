@@ -3,59 +3,59 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
 namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>
-/// The shared Redis connection: <c>ConnectionStrings:redis</c>. Redis may be absent or down at any time, also at start:
-/// commands then fail at once instead of queueing, and <c>/health</c> says Degraded.
+/// Aspire's Redis client for <c>ConnectionStrings:redis</c>, set up for services that go on without Redis. It may be down at any time, also
+/// at start: commands then fail at once instead of waiting in a queue, and <c>/health</c> says Degraded.
 /// </summary>
 public static class RedisExtensions
 {
-    /// <summary>
-    /// Registers <see cref="IConnectionMultiplexer"/> when <c>ConnectionStrings:redis</c> is set.
-    /// Returns false when it is not: the caller then uses node-local state and says so.
-    /// </summary>
-    public static bool AddRedisClient(this IHostApplicationBuilder builder)
-    {
-        var connectionString = builder.Configuration.GetConnectionString("redis");
-        if (string.IsNullOrWhiteSpace(connectionString)) return false;
+    private const string ConnectionName = "redis";
+    private const string AspireHealthCheck = "StackExchange.Redis";
 
-        var options = ConfigurationOptions.Parse(connectionString);
-        options.AbortOnConnectFail = false;
+    /// <summary>
+    /// Registers <see cref="IConnectionMultiplexer"/> when <c>ConnectionStrings:redis</c> is set. Returns false when it is not: the service
+    /// then keeps its state to itself and logs that it does.
+    /// </summary>
+    public static bool TryAddRedisClient(this IHostApplicationBuilder builder)
+    {
+        if (string.IsNullOrWhiteSpace(builder.Configuration.GetConnectionString(ConnectionName))) return false;
+
+        // Our RedisCommand makes the spans: Aspire's come up to 10 s late and never say that a command failed (docs/adr/0002-redis-spans.md).
+        builder.AddRedisClient(ConnectionName, settings => settings.DisableTracing = true, FailFast);
+        builder.Services.AddHostedService<RedisGauge>();
+        builder.Services.PostConfigure<HealthCheckServiceOptions>(health =>
+        {
+            var check = health.Registrations.Single(check => check.Name == AspireHealthCheck);
+            (check.Name, check.FailureStatus) = (ConnectionName, HealthStatus.Degraded);
+        });
+        return true;
+    }
+
+    private static void FailFast(ConfigurationOptions options)
+    {
+        // Its log tells of each step of each attempt to connect. The services log that Redis is away, and that it is back.
+        options.LoggerFactory = NullLoggerFactory.Instance;
         options.BacklogPolicy = BacklogPolicy.FailFast;
         options.ConnectTimeout = 1000;
         options.AsyncTimeout = 250;
         options.SyncTimeout = 250;
         options.ReconnectRetryPolicy = new LinearRetry(500);
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(500);
-
-        builder.Services.AddSingleton<IConnectionMultiplexer>(services =>
-        {
-            var redis = ConnectionMultiplexer.Connect(options);
-            services.GetRequiredService<IMeterFactory>().Create(RedisCommand.MeterName)
-                .CreateObservableGauge("redis.connected", () => redis.IsConnected ? 1 : 0, description: "1 while Redis is connected, 0 while commands fail at once");
-            return redis;
-        });
-        builder.Services.AddHealthChecks().AddCheck<RedisHealthCheck>("redis", HealthStatus.Degraded);
-        return true;
     }
 }
 
-/// <summary>Degraded, never unhealthy: every part works on without Redis, apart from what only Redis can know.</summary>
-internal sealed class RedisHealthCheck(IConnectionMultiplexer redis) : IHealthCheck
+/// <summary>The metric <c>redis.connected</c>.</summary>
+internal sealed class RedisGauge : IHostedService
 {
-    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
-    {
-        try
-        {
-            await redis.GetDatabase().PingAsync().WaitAsync(TimeSpan.FromMilliseconds(500), cancellationToken);
-            return HealthCheckResult.Healthy();
-        }
-        catch (Exception error) when (error is RedisException or TimeoutException)
-        {
-            return HealthCheckResult.Degraded("Redis does not answer; what is shared between nodes is not, until it does");
-        }
-    }
+    public RedisGauge(IConnectionMultiplexer redis, IMeterFactory meters) => meters.Create(RedisCommand.MeterName).CreateObservableGauge(
+        "redis.connected", () => redis.IsConnected ? 1 : 0, description: "1 while Redis is connected, 0 while commands fail at once");
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

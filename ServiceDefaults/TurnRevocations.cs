@@ -12,9 +12,12 @@ public static class TurnRevocations
     /// <summary>The sorted set.</summary>
     public const string Key = "turn:revoked";
 
+    /// <summary>The name of all tokens, whichever client got them.</summary>
+    public const string All = "all";
+
     /// <summary>
-    /// No token lives longer. A client's revocation matters for as long, and concerns the tokens made before it: with a new
-    /// secret the client goes on.
+    /// No token lives longer. The revocation of a client, or of <see cref="All"/>, matters for as long, and concerns the tokens made before
+    /// it: clients go on with new ones.
     /// </summary>
     public static readonly TimeSpan LongestToken = TimeSpan.FromDays(1);
 

@@ -7,8 +7,8 @@ using WebRtcIms.Turn.Engine;
 namespace WebRtcIms.Turn;
 
 /// <summary>
-/// How the process ends. The first SIGTERM (or SIGINT, SIGQUIT) takes readiness away and sends new clients elsewhere; the process
-/// stops when the last allocation has ended, or at the deadline. The second stops it at once.
+/// Whether this node takes new clients, and how the process ends. An operator may drain it and resume. The first SIGTERM (or SIGINT,
+/// SIGQUIT) drains it for good: the process stops when the last allocation has ended, or at the deadline. The second stops it at once.
 /// </summary>
 internal sealed partial class Drain(
     TurnSettings settings, AllocationQuotas allocations, IHostApplicationLifetime application, TimeProvider clock, ILogger<Drain> logger) : IHostLifetime, IDisposable
@@ -19,8 +19,22 @@ internal sealed partial class Drain(
     private readonly List<PosixSignalRegistration> _signals = [];
     private readonly IPEndPoint[] _alternates = [.. settings.Drain.Alternates().Select(IPEndPoint.Parse)];
     private int _signalCount;
+    private volatile bool _isDrainedByOperator;
 
-    public bool IsDraining => Volatile.Read(ref _signalCount) > 0;
+    /// <summary>New clients are sent elsewhere, and <c>/ready</c> says so.</summary>
+    public bool IsDraining => _isDrainedByOperator || IsStopping;
+
+    private bool IsStopping => Volatile.Read(ref _signalCount) > 0;
+
+    /// <summary>Takes no new clients until <see cref="TryResume"/>. The process goes on.</summary>
+    public void Begin() => _isDrainedByOperator = true;
+
+    /// <summary>Takes new clients again. False when the process is stopping.</summary>
+    public bool TryResume()
+    {
+        _isDrainedByOperator = false;
+        return !IsStopping;
+    }
 
     /// <summary>ALTERNATE-SERVER for a client, of the family that it came by (RFC 8489 §14.15); null when there is none.</summary>
     public TransportAddress? AlternateFor(in FiveTuple client)

@@ -9,8 +9,8 @@ using WebRtcIms.Turn.Transport;
 namespace WebRtcIms.Turn;
 
 /// <summary>
-/// HTTP apart from the TURN ports: health and readiness for whoever can reach the port; the list of allocations, disconnecting and
-/// revoking for this machine alone.
+/// HTTP apart from the TURN ports: health and readiness for everyone who can reach the port; the list of allocations, disconnecting,
+/// revoking and draining only for this machine.
 /// </summary>
 internal static partial class ManagementEndpoint
 {
@@ -42,6 +42,14 @@ internal static partial class ManagementEndpoint
         operators.MapDelete("/allocations/{id}", (string id, IReadOnlyList<TurnServer> servers) =>
             servers.Sum(server => server.End((_, record) => record.Id == id, AllocationEnd.Disconnected)) > 0 ? Results.NoContent() : Results.NotFound());
         operators.MapPost("/revocations", RevokeAsync);
+        operators.MapPost("/drain", (Drain drain, AllocationQuotas live) =>
+        {
+            drain.Begin();
+            return Results.Json(new { status = "draining", allocations = live.Total });
+        });
+        operators.MapDelete("/drain", (Drain drain) => drain.TryResume()
+            ? Results.Json(new { status = "ready" })
+            : Results.Problem("The process is stopping.", statusCode: StatusCodes.Status409Conflict));
 
         // They are the first that Kestrel was given.
         app.Lifetime.ApplicationStarted.Register(() =>
@@ -51,7 +59,7 @@ internal static partial class ManagementEndpoint
     private static async Task<IResult> RevokeAsync(RevocationRequest request, RevocationFeed feed, TimeProvider clock)
     {
         if (request.Named() is not { } named)
-            return Results.Problem("Give 'kid', or 'kid' and 'token_id', or 'client_id'.", statusCode: StatusCodes.Status400BadRequest);
+            return Results.Problem("Give 'kid', or 'kid' and 'token_id', or 'client_id', or 'all': true.", statusCode: StatusCodes.Status400BadRequest);
         return await feed.RevokeAsync(named.Name, clock.GetUtcNow() + named.Retention)
             ? Results.NoContent()
             : Results.Problem("It is revoked at this node alone: Redis does not answer. Try again.", statusCode: StatusCodes.Status503ServiceUnavailable);
@@ -87,12 +95,13 @@ internal static partial class ManagementEndpoint
     private static partial void LogListening(ILogger logger, string urls);
 }
 
-/// <summary>What is to be revoked: a key, a token, or all tokens that a client has got so far.</summary>
-internal sealed record RevocationRequest(string? Kid, string? TokenId, string? ClientId)
+/// <summary>What is to be revoked: a key, a token, all tokens that a client has got so far, or all tokens that were issued so far.</summary>
+internal sealed record RevocationRequest(string? Kid, string? TokenId, string? ClientId, bool All = false)
 {
     /// <summary>Null when the request says nothing, or more than one thing.</summary>
     public (string Name, TimeSpan Retention)? Named()
     {
+        if (All) return Kid is null && TokenId is null && ClientId is null ? (TurnRevocations.All, TurnRevocations.LongestToken) : null;
         if (Kid is { Length: > 0 } kid && ClientId is null)
         {
             if (TokenId is null) return (TurnRevocations.OfKey(kid), TurnRevocations.KeyRetention);

@@ -75,7 +75,7 @@ internal static class TurnServices
         services.AddSingleton<TurnMetrics>();
         services.AddSingleton<ReplayCache>();
         services.AddSingleton(new AllocationQuotas(settings.Quotas));
-        if (builder.AddRedisClient()) services.AddSingleton<TokenCache>();
+        if (builder.TryAddRedisClient()) services.AddSingleton<TokenCache>();
         services.AddSingleton<AllocationAdmission>();
         services.AddSingleton<Revocations>();
         services.AddSingleton<RevocationFeed>();

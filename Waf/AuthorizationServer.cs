@@ -8,6 +8,7 @@ using OpenIddict.Server;
 using StackExchange.Redis;
 using WebRtcIms.Ims.Tokens;
 using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Stores;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.ImsRegistration;
 using WebRtcIms.Waf.Keys;
@@ -27,7 +28,7 @@ internal static class AuthorizationServer
     public static WafSettings ReadWafSettings(this IConfiguration configuration, IHostEnvironment environment)
     {
         var settings = configuration.GetSection("Waf").Get<WafSettings>() ?? new WafSettings();
-        settings.Store = StoreSettings.Read(configuration.GetConnectionString("waf"), environment);
+        settings.Store = StoreSettings.Read("waf", configuration.GetConnectionString("waf"), environment.ContentRootPath);
         var problems = settings.Validate().Concat(RedisProblems(configuration)).ToList();
         if (problems.Count > 0) throw new SettingsException("The settings cannot be used:\n  " + string.Join("\n  ", problems));
         return settings;
@@ -44,7 +45,7 @@ internal static class AuthorizationServer
         services.AddSingleton<WafTelemetry>();
         services.AddSingleton<IHttpContextFactory, HiddenQuery.ContextFactory>();
         services.ConfigureOptions<LogFloor>();
-        builder.AddRedisClient();
+        builder.TryAddRedisClient();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<GrantStore>(
             provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []));
 
@@ -52,7 +53,7 @@ internal static class AuthorizationServer
             services.AddSingleton(_ => new RegistrationTokenKey(registration.Kid, Convert.FromBase64String(registration.Key)));
 
         settings.Store!.CreateDirectory();
-        services.AddDbContext<ClientStore>(options => options.UseSqlite(settings.Store.ConnectionString).UseOpenIddict());
+        builder.AddStore<ClientStore>(settings.Store, options => options.UseOpenIddict());
         services.AddHostedService<ClientProvisioning>();
         services.AddOpenIddict()
             .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<ClientStore>())

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Connections;
+using WebRtcIms.Stores;
 using WebRtcIms.Waf;
 using WebRtcIms.Waf.Keys;
 using WebRtcIms.Waf.Revocation;
@@ -19,7 +20,7 @@ try
     await app.RunAsync();
     return 0;
 }
-catch (SettingsException error)
+catch (Exception error) when (error is SettingsException or StoreException)
 {
     await Console.Error.WriteLineAsync($"WAF cannot start. {error.Message}");
     return 1;

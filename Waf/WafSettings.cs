@@ -3,8 +3,8 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.IdentityModel.Tokens;
+using WebRtcIms.Stores;
 using WebRtcIms.Stun.OAuth;
-using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.ImsRegistration;
 
 namespace WebRtcIms.Waf;
@@ -66,7 +66,7 @@ internal sealed class WafSettings
         if (Issuer is null && Clients.Exists(client => client.Jwks is not null)) yield return "Waf:Issuer is missing: clients with Jwks sign for it";
         if (!bool.TryParse(AllowGetTokenRequests, out _)) yield return "Waf:AllowGetTokenRequests must be true or false";
         if (RequestsPerMinute < 1) yield return "Waf:TokenRequestsPerMinute must be a number from 1";
-        if (Store is null) yield return "ConnectionStrings:waf must be an SQLite connection string such as Data Source=.data/waf.db";
+        if (Store is null) yield return $"ConnectionStrings:waf {StoreSettings.Problem("waf")}";
     }
 
     private static IEnumerable<string> Twice(IEnumerable<string> names) =>

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Connections;
+using WebRtcIms.Stores;
 using WebRtcIms.Wwsf;
 using WebRtcIms.Wwsf.External;
 using WebRtcIms.Wwsf.Ims;
@@ -45,7 +46,7 @@ try
     await app.RunAsync();
     return 0;
 }
-catch (SettingsException error)
+catch (Exception error) when (error is SettingsException or StoreException)
 {
     await Console.Error.WriteLineAsync($"WWSF cannot start. {error.Message}");
     return 1;

@@ -3,9 +3,9 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
-using Microsoft.Data.Sqlite;
 using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Stores;
 
 namespace WebRtcIms.Wwsf;
 
@@ -68,7 +68,7 @@ internal sealed partial class WwsfSettings
                 reader.Number("Wwsf:Limits:ImsTokensPerMinute", 60)),
             OpenIdConnect = ReadOpenIdConnect(reader),
             KnownProxies = ReadKnownProxies(reader),
-            Store = ReadStore(reader, configuration.GetConnectionString("wwsf") ?? "Data Source=.data/wwsf.db", environment),
+            Store = ReadStore(reader, configuration.GetConnectionString("wwsf"), environment),
         };
         CheckRedis(reader, configuration.GetConnectionString("redis"));
         reader.ThrowIfAnyProblem();
@@ -175,20 +175,11 @@ internal sealed partial class WwsfSettings
         return networks;
     }
 
-    private static StoreSettings ReadStore(SettingsReader reader, string connectionString, IHostEnvironment environment)
+    private static StoreSettings ReadStore(SettingsReader reader, string? connectionString, IHostEnvironment environment)
     {
-        try
-        {
-            var sqlite = new SqliteConnectionStringBuilder(connectionString);
-            if (sqlite.DataSource.Length == 0) throw new ArgumentException("Data Source is missing");
-            sqlite.DataSource = Path.GetFullPath(sqlite.DataSource, environment.ContentRootPath);
-            return new StoreSettings(sqlite.ConnectionString, Path.GetDirectoryName(sqlite.DataSource)!);
-        }
-        catch (ArgumentException)
-        {
-            reader.Problem("ConnectionStrings:wwsf", "is no SQLite connection string such as Data Source=.data/wwsf.db");
-            return new StoreSettings("", "");
-        }
+        if (StoreSettings.Read("wwsf", connectionString, environment.ContentRootPath) is { } store) return store;
+        reader.Problem("ConnectionStrings:wwsf", StoreSettings.Problem("wwsf"));
+        return StoreSettings.Read("wwsf", null, environment.ContentRootPath)!;
     }
 
     [GeneratedRegex(@"^turns?:[^\s/@?]+(\?transport=(udp|tcp))?$")]
@@ -220,29 +211,6 @@ internal sealed record OpenIdConnectSettings(
     string UserClaim, string? ImpuClaim, string ImpiClaim, string DisplayNameClaim)
 {
     public IEnumerable<string> Claims => new[] { UserClaim, ImpuClaim, ImpiClaim, DisplayNameClaim }.OfType<string>().Distinct();
-}
-
-/// <summary>The database file, and its directory: the keys that protect the cookies lie there, too.</summary>
-internal sealed record StoreSettings(string ConnectionString, string Directory)
-{
-    /// <summary>Makes both directories, for this user only: whoever can read the keys can make sessions.</summary>
-    /// <exception cref="SettingsException">They cannot be made there.</exception>
-    public DirectoryInfo CreateKeyDirectory()
-    {
-        var path = Path.Combine(Directory, "keys");
-        try
-        {
-            if (OperatingSystem.IsWindows()) return System.IO.Directory.CreateDirectory(path);
-            // The mode is that of the last directory of a path only.
-            const UnixFileMode own = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-            System.IO.Directory.CreateDirectory(Directory, own);
-            return System.IO.Directory.CreateDirectory(path, own);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new SettingsException($"ConnectionStrings:wwsf: the directory of the database cannot be made: {error.Message}");
-        }
-    }
 }
 
 /// <summary>Settings that cannot be used.</summary>

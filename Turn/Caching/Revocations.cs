@@ -35,10 +35,12 @@ internal sealed class Revocations(TimeProvider clock)
         if (credential.Token is not { } token || _until.IsEmpty) return false;
         if (IsLive(TurnRevocations.OfKey(token.KeyId), out _) || IsLive(TurnRevocations.OfToken(token.KeyId, token.TokenId), out _)) return true;
 
-        // Tokens that were made after the client's revocation are good.
-        return clientId is not null && IsLive(TurnRevocations.OfClient(clientId), out var until)
-            && credential.IssuedAt <= until - TurnRevocations.LongestToken;
+        return WasIssuedBefore(TurnRevocations.All, credential) || (clientId is not null && WasIssuedBefore(TurnRevocations.OfClient(clientId), credential));
     }
+
+    // Tokens that were made after the revocation are good.
+    private bool WasIssuedBefore(string name, Credential credential) =>
+        IsLive(name, out var until) && credential.IssuedAt <= until - TurnRevocations.LongestToken;
 
     private bool IsLive(string name, out DateTimeOffset until) => _until.TryGetValue(name, out until) && until > clock.GetUtcNow();
 }

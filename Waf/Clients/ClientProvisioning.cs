@@ -1,5 +1,5 @@
-using Microsoft.Data.Sqlite;
 using OpenIddict.Abstractions;
+using WebRtcIms.Stores;
 using WebRtcIms.Waf.ImsRegistration;
 using WebRtcIms.Waf.Tokens;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -17,15 +17,8 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, WafSetting
         await using var scope = scopes.CreateAsyncScope();
         var store = scope.ServiceProvider.GetRequiredService<ClientStore>();
         var applications = scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>();
-        try
-        {
-            await store.Database.EnsureCreatedAsync(cancellationToken);
-            foreach (var client in settings.Clients) await ProvisionAsync(applications, client, cancellationToken);
-        }
-        catch (Exception error) when ((error as SqliteException ?? error.InnerException) is SqliteException cause)
-        {
-            throw new SettingsException($"ConnectionStrings:waf: the store of clients cannot be used: {cause.Message}");
-        }
+        await store.CreateTablesAsync(settings.Store!, cancellationToken);
+        foreach (var client in settings.Clients) await ProvisionAsync(applications, client, cancellationToken);
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;

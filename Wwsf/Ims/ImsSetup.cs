@@ -10,7 +10,7 @@ internal static class ImsSetup
     public static void AddIms(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
-        if (builder.AddRedisClient()) services.AddSingleton<ILeaseStore, RedisLeaseStore>();
+        if (builder.TryAddRedisClient()) services.AddSingleton<ILeaseStore, RedisLeaseStore>();
         else services.AddSingleton<ILeaseStore, InMemoryLeaseStore>();
         services.AddSingleton<IdentityPool>();
         services.AddHostedService<PoolGauge>();

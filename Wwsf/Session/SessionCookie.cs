@@ -30,7 +30,7 @@ internal static class SessionCookie
         services.AddScoped<EndedSessions>();
         services.AddDataProtection()
             .SetApplicationName("WebRtcIms.Wwsf")
-            .PersistKeysToFileSystem(settings.Store.CreateKeyDirectory());
+            .PersistKeysToFileSystem(settings.Store.CreateDirectory("keys"));
         services.AddAuthentication(Scheme)
             .AddCookie(Scheme, options =>
             {

@@ -1,23 +1,20 @@
 using Microsoft.AspNetCore.Identity;
-using Microsoft.Data.Sqlite;
-using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
+using WebRtcIms.Stores;
 
 namespace WebRtcIms.Wwsf.Users;
 
-/// <summary>ASP.NET Core Identity over SQLite; makes the database when it is not there.</summary>
+/// <summary>ASP.NET Core Identity on the store; makes the tables when they are not there.</summary>
 internal static class UserSetup
 {
     public static void AddUsers(this IHostApplicationBuilder builder, WwsfSettings settings)
     {
         var services = builder.Services;
-        services.AddDbContext<WwsfStore>(options => options.UseSqlite(settings.Store.ConnectionString));
+        builder.AddStore<WwsfStore>(settings.Store);
         services.AddIdentityCore<User>(Configure).AddEntityFrameworkStores<WwsfStore>();
         services.AddScoped<PasswordCheck>();
         services.AddSingleton<UnknownUsers>();
         services.AddHostedService<StoreSetup>();
         if (builder.Environment.IsDevelopment()) services.AddHostedService<DemoUsers>();
-        services.AddHealthChecks().AddCheck<StoreHealthCheck>("store");
     }
 
     private static void Configure(IdentityOptions identity)
@@ -38,29 +35,13 @@ internal static class UserSetup
 }
 
 /// <summary>Makes the tables before the first request is taken.</summary>
-internal sealed class StoreSetup(IServiceScopeFactory scopes) : IHostedService
+internal sealed class StoreSetup(IServiceScopeFactory scopes, WwsfSettings settings) : IHostedService
 {
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
-        try
-        {
-            await scope.ServiceProvider.GetRequiredService<WwsfStore>().Database.EnsureCreatedAsync(cancellationToken);
-        }
-        catch (SqliteException error)
-        {
-            throw new SettingsException($"ConnectionStrings:wwsf: the database cannot be opened: {error.Message}");
-        }
+        await scope.ServiceProvider.GetRequiredService<WwsfStore>().CreateTablesAsync(settings.Store, cancellationToken);
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-}
-
-/// <summary>Without the database nobody can log in and no session can be checked.</summary>
-internal sealed class StoreHealthCheck(WwsfStore store) : IHealthCheck
-{
-    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        await store.Database.CanConnectAsync(cancellationToken)
-            ? HealthCheckResult.Healthy()
-            : HealthCheckResult.Unhealthy("the database (ConnectionStrings:wwsf) cannot be opened");
 }

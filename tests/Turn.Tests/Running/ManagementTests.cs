@@ -88,8 +88,47 @@ public sealed class ManagementTests : IAsyncLifetime
         Assert.Equal(StunError.Unauthenticated, (await Assert.ThrowsAsync<TurnException>(() => goesOn.RenewAsync(_key.Issue().Native, Cancel))).Code);
     }
 
+    [Fact]
+    [Requirement("ABUSE-49")]
+    public async Task AllTokensRevoked_EndsThoseIssuedSoFar_AndNewOnesWork()
+    {
+        var before = _key.Issue();
+        await using var one = await ConnectAsync();
+        var ended = await one.AllocateAsync(before.Native, cancellationToken: Cancel);
+        await using var two = await ConnectAsync();
+        var alsoEnded = await two.AllocateAsync(_other.Issue().Browser, cancellationToken: Cancel);
+
+        Assert.Equal(HttpStatusCode.NoContent, (await _http.PostAsJsonAsync(Url("/revocations"), new { all = true }, Cancel)).StatusCode);
+        foreach (var allocation in new[] { ended, alsoEnded })
+            Assert.Equal(StunError.Unauthenticated, (await Assert.ThrowsAsync<TurnException>(() => allocation.RefreshAsync(cancellationToken: Cancel))).Code);
+        await using var three = await ConnectAsync();
+        Assert.Equal(StunError.Unauthenticated, (await Assert.ThrowsAsync<TurnException>(() => three.AllocateAsync(before.Native, cancellationToken: Cancel))).Code);
+        await three.AllocateAsync(_key.Issue().Native, cancellationToken: Cancel);
+    }
+
+    [Fact]
+    public async Task Drain_RefusesNewClients_UntilResumed_AndTheOthersGoOn()
+    {
+        await using var one = await ConnectAsync();
+        var goesOn = await one.AllocateAsync(_key.Issue().Native, cancellationToken: Cancel);
+
+        var drained = await _http.PostAsync(Url("/drain"), content: null, Cancel);
+        Assert.Equal(1, JsonElement.Parse(await drained.Content.ReadAsStringAsync(Cancel)).GetProperty("allocations").GetInt32());
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await _http.GetAsync(Url("/ready"), Cancel)).StatusCode);
+        await using var two = await ConnectAsync();
+        var refused = await Assert.ThrowsAsync<TurnException>(() => two.AllocateAsync(_key.Issue().Native, cancellationToken: Cancel));
+        Assert.Equal(StunError.InsufficientCapacity, refused.Code);
+        await goesOn.RefreshAsync(cancellationToken: Cancel);
+
+        Assert.Equal(HttpStatusCode.OK, (await _http.DeleteAsync(Url("/drain"), Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await _http.GetAsync(Url("/ready"), Cancel)).StatusCode);
+        await two.AllocateAsync(_key.Issue().Native, cancellationToken: Cancel);
+    }
+
     [Theory]
     [InlineData("{}")]
+    [InlineData("""{"all":false}""")]
+    [InlineData("""{"all":true,"kid":"k1"}""")]
     [InlineData("""{"token_id":"x"}""")]
     [InlineData("""{"kid":"k1","client_id":"wwsf"}""")]
     public async Task RevocationOfNothingOrOfTwoThings_Is400(string body)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using Microsoft.Extensions.Configuration.UserSecrets;
 using QRCoder;
@@ -5,32 +6,34 @@ using QRCoder;
 namespace WebRtcIms.AppHost;
 
 /// <summary>
-/// The gateway at the public address: https besides its http on loopback, as pages elsewhere than there get a microphone over https
-/// alone.
+/// The gateway at the public address, over https: browsers give a microphone to pages from elsewhere only over https. On loopback the
+/// gateway listens over http also.
 /// </summary>
 internal sealed class PublicGateway(PublicAddress address, int port)
 {
     private readonly Lazy<DevelopmentCertificate> _certificate =
         new(() => DevelopmentCertificate.For(address.Host, SecretsFolder(), TimeProvider.System));
 
-    /// <summary>Has the gateway listen there. It is told the address itself: an https endpoint of the model would get the machine's own certificate.</summary>
-    public void Open(IResourceBuilder<ProjectResource> gateway) => gateway
-        .WithEndpoint(port: port, scheme: "tcp", name: "public", isProxied: false, isExternal: true)
-        .WithEndpoint("public", endpoint => endpoint.TargetHost = address.Ip)
-        .WithEnvironment("WicWeb__PublicUrl", $"https://{address.Ip}:{port}")
-        .WithEnvironment(context => context.EnvironmentVariables["WicWeb__PublicCertificate"] = _certificate.Value.Path);
+    private string Url => string.Create(CultureInfo.InvariantCulture, $"https://{address.Host}:{port}");
 
-    /// <summary>Says where, for eyes and for cameras, once somebody would be answered there.</summary>
-    public async Task InviteAsync(DistributedApplication application, string gateway)
-    {
-        await application.ResourceNotifications.WaitForResourceHealthyAsync(gateway, CancellationToken.None);
-        var url = $"https://{address.Host}:{port}";
-        Console.WriteLine($"""
-            On a phone in the room: {url}
-            {Code(url)}
-            Its certificate is self-made, so browsers warn of it. SHA-256 fingerprint: {_certificate.Value.Fingerprint}
-            """);
-    }
+    /// <summary>
+    /// Lets the gateway listen there. It is told the address itself: an https endpoint of the model would get the machine's development
+    /// certificate.
+    /// </summary>
+    public void Open(IResourceBuilder<ProjectResource> gateway) => gateway
+        .WithEndpoint(port: port, targetPort: port, scheme: "tcp", name: "public", isProxied: false, isExternal: true)
+        .WithEndpoint("public", endpoint => endpoint.TargetHost = address.Ip)
+        .WithUrlForEndpoint("public", url => (url.Url, url.DisplayText) = (Url, "On a phone in the room"))
+        .WithEnvironment("WicWeb__PublicUrl", string.Create(CultureInfo.InvariantCulture, $"https://{address.Ip}:{port}"))
+        .WithEnvironment(context => context.EnvironmentVariables["WicWeb__PublicCertificate"] = _certificate.Value.Path)
+        .OnResourceReady((_, _, _) => InviteAsync());
+
+    /// <summary>Prints the address for people and as a QR code for cameras.</summary>
+    private Task InviteAsync() => Console.Out.WriteLineAsync($"""
+        On a phone in the room: {Url}
+        {Code(Url)}
+        Its certificate is self-made, so browsers warn of it. SHA-256 fingerprint: {_certificate.Value.Fingerprint}
+        """);
 
     // Light on dark in half blocks. A terminal is told so, as its own colours may be the other way round.
     private static string Code(string url)

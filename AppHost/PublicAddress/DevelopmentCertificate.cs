@@ -18,10 +18,10 @@ internal sealed record DevelopmentCertificate(string Path, string Fingerprint)
     private static readonly TimeSpan Reserve = TimeSpan.FromDays(30);
 
     /// <summary>The one that the folder has for this address or name; a new one when it has none, or one that soon ends.</summary>
-    public static DevelopmentCertificate For(string host, string folder, TimeProvider clock)
+    public static DevelopmentCertificate For(string host, string folder, TimeProvider time)
     {
         var path = System.IO.Path.Combine(folder, host + ".pfx");
-        var now = clock.GetUtcNow();
+        var now = time.GetUtcNow();
         if (TryRead(path) is { } kept && kept.NotAfter.ToUniversalTime() > now.UtcDateTime + Reserve) return new(path, FingerprintOf(kept));
 
         using var made = Make(host, now);

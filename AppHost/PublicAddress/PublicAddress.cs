@@ -10,11 +10,17 @@ namespace WebRtcIms.AppHost;
 /// <param name="Ip">The address, on which all that is public listens.</param>
 internal sealed record PublicAddress(string Host, string Ip)
 {
+    /// <summary>Where everything stays when there is no public address.</summary>
+    public const string Loopback = "127.0.0.1";
+
+    /// <summary>The parameter that gives it.</summary>
+    public const string Parameter = "public-address";
+
     /// <summary>Null when there is none: everything stays on loopback then.</summary>
     /// <exception cref="DistributedApplicationException">It is no address of this machine.</exception>
     public static PublicAddress? Read(IConfiguration configuration)
     {
-        if (configuration["Parameters:public-address"]?.Trim() is not { Length: > 0 } text) return null;
+        if (configuration[$"Parameters:{Parameter}"]?.Trim() is not { Length: > 0 } text) return null;
         if (AddressesOf(text).FirstOrDefault(IsOfThisMachine) is { } ip) return new(IPAddress.TryParse(text, out _) ? $"{ip}" : text, $"{ip}");
         throw new DistributedApplicationException(
             $"public-address must be an IPv4 address of this machine ({string.Join(", ", OwnAddresses())}) or a name for one; it is '{text}'.");

@@ -1,0 +1,21 @@
+namespace WebRtcIms.AppHost;
+
+/// <summary>What every service of the model has.</summary>
+internal static class ServiceResources
+{
+    /// <summary>A project that is started as its built program and is healthy when <c>GET /health</c> answers 200.</summary>
+    public static IResourceBuilder<ProjectResource> AddService<TProject>(this IDistributedApplicationBuilder builder, string name)
+        where TProject : IProjectMetadata, new() =>
+        builder.AddProject<TProject>(name)
+            .WithBuiltProgram<TProject>()
+            .WithHttpHealthCheck("/health", endpointName: "http")
+            // The services speak http behind the proxies; a machine without a development certificate needs no warning.
+            .WithoutHttpsCertificate();
+
+    /// <summary>What another part said about itself with <c>WithAnnotation</c>.</summary>
+    public static TAnnotation Get<TAnnotation>(this IResourceBuilder<IResource> resource)
+        where TAnnotation : IResourceAnnotation =>
+        resource.Resource.TryGetLastAnnotation<TAnnotation>(out var annotation)
+            ? annotation
+            : throw new DistributedApplicationException($"{resource.Resource.Name} does not have a {typeof(TAnnotation).Name}.");
+}

@@ -1,0 +1,62 @@
+using System.Data.Common;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+
+namespace WebRtcIms.Stores;
+
+/// <summary>Entity Framework Core on the store of a service.</summary>
+public static class StoreExtensions
+{
+    /// <summary>Registers the context on SQLite, or on PostgreSQL through Aspire's client, and the health check <c>store</c>.</summary>
+    public static void AddStore<TContext>(this IHostApplicationBuilder builder, StoreSettings store, Action<DbContextOptionsBuilder>? configure = null)
+        where TContext : DbContext
+    {
+        if (store.IsPostgres)
+        {
+            builder.AddNpgsqlDbContext<TContext>(
+                store.Name,
+                settings => (settings.ConnectionString, settings.DisableHealthChecks) = (store.ConnectionString, true),
+                options => configure?.Invoke(options));
+        }
+        else
+        {
+            builder.Services.AddDbContext<TContext>(options =>
+            {
+                options.UseSqlite(store.ConnectionString);
+                configure?.Invoke(options);
+            });
+        }
+
+        builder.Services.AddHealthChecks().Add(new HealthCheckRegistration(
+            "store", services => new StoreHealthCheck<TContext>(services.GetRequiredService<TContext>(), store.Setting), failureStatus: null, tags: null));
+    }
+
+    /// <summary>Makes the tables where there are none. Call before the first request.</summary>
+    /// <exception cref="StoreException">The database cannot be used.</exception>
+    public static async Task CreateTablesAsync(this DbContext context, StoreSettings store, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await context.Database.EnsureCreatedAsync(cancellationToken);
+        }
+        catch (Exception error) when (CauseOf(error) is { } cause)
+        {
+            throw new StoreException($"{store.Setting}: the database cannot be used: {cause.Message}");
+        }
+    }
+
+    // Wrapped where Entity Framework Core has tried again.
+    private static DbException? CauseOf(Exception error) => error as DbException ?? error.InnerException as DbException;
+}
+
+/// <summary>Without its database the service cannot do its work.</summary>
+internal sealed class StoreHealthCheck<TContext>(TContext store, string setting) : IHealthCheck
+    where TContext : DbContext
+{
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        await store.Database.CanConnectAsync(cancellationToken)
+            ? HealthCheckResult.Healthy()
+            : HealthCheckResult.Unhealthy($"the database ({setting}) cannot be opened");
+}

@@ -1,0 +1,78 @@
+using System.Data.Common;
+using Microsoft.Data.Sqlite;
+using Npgsql;
+
+namespace WebRtcIms.Stores;
+
+/// <summary>Where a service keeps its tables: <c>ConnectionStrings:{Name}</c>, a SQLite file or a PostgreSQL database.</summary>
+/// <param name="Name">The name of the connection string.</param>
+/// <param name="ConnectionString">The connection string; a SQLite file has an absolute path in it. Has a password in it, perhaps.</param>
+/// <param name="Directory">For files of the service: the folder of the SQLite file, or <c>.data</c> under the content root.</param>
+/// <param name="IsPostgres">PostgreSQL; else SQLite.</param>
+public sealed record StoreSettings(string Name, string ConnectionString, string Directory, bool IsPostgres)
+{
+    private const string DefaultDirectory = ".data";
+
+    /// <summary>The name of the setting, for messages.</summary>
+    public string Setting => $"ConnectionStrings:{Name}";
+
+    /// <summary>Reads the connection string; without one the store is <c>.data/{name}.db</c> under the content root. Null when it cannot be used.</summary>
+    public static StoreSettings? Read(string name, string? connectionString, string contentRoot)
+    {
+        connectionString ??= $"Data Source={DefaultDirectory}/{name}.db";
+        try
+        {
+            var parts = new DbConnectionStringBuilder { ConnectionString = connectionString };
+            return parts.ContainsKey("Host") || parts.ContainsKey("Server") ? ReadPostgres(name, connectionString, contentRoot) : ReadSqlite(name, connectionString, contentRoot);
+        }
+        catch (ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What is wrong with a connection string that <see cref="Read"/> cannot use; it follows the name of the setting.</summary>
+    public static string Problem(string name) =>
+        $"must be an SQLite connection string such as Data Source=.data/{name}.db, or one of PostgreSQL such as Host=db;Database={name};Username={name};Password=...";
+
+    /// <summary>Makes the folder, and one below it if named, for this user only: their content lets others guess secrets or make sessions.</summary>
+    /// <exception cref="StoreException">It cannot be made there.</exception>
+    public DirectoryInfo CreateDirectory(string? below = null)
+    {
+        try
+        {
+            var folder = CreatePrivate(Directory);
+            // The mode is that of the last directory of a path only.
+            return below is null ? folder : CreatePrivate(Path.Combine(Directory, below));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreException($"{Setting}: the directory of the store cannot be made: {error.Message}");
+        }
+    }
+
+    public override string ToString() => $"{Name} ({(IsPostgres ? "PostgreSQL" : "SQLite")})";
+
+    private static StoreSettings? ReadPostgres(string name, string connectionString, string contentRoot)
+    {
+        var postgres = new NpgsqlConnectionStringBuilder(connectionString);
+        return string.IsNullOrEmpty(postgres.Host) || string.IsNullOrEmpty(postgres.Database)
+            ? null
+            : new StoreSettings(name, connectionString, Path.GetFullPath(DefaultDirectory, contentRoot), IsPostgres: true);
+    }
+
+    private static StoreSettings? ReadSqlite(string name, string connectionString, string contentRoot)
+    {
+        var sqlite = new SqliteConnectionStringBuilder(connectionString);
+        if (sqlite.DataSource.Length == 0) return null;
+        sqlite.DataSource = Path.GetFullPath(sqlite.DataSource, contentRoot);
+        return new StoreSettings(name, sqlite.ConnectionString, Path.GetDirectoryName(sqlite.DataSource)!, IsPostgres: false);
+    }
+
+    private static DirectoryInfo CreatePrivate(string path) => OperatingSystem.IsWindows()
+        ? System.IO.Directory.CreateDirectory(path)
+        : System.IO.Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+}
+
+/// <summary>The store cannot be used; the message names its setting.</summary>
+public sealed class StoreException(string message) : Exception(message);
