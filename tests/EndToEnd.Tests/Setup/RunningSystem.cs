@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
@@ -44,6 +45,8 @@ public class RunningSystem : IAsyncLifetime
 
     public Chromium Chromium => _chromium ?? throw new InvalidOperationException("not started");
 
+    private static IReadOnlyList<string> Services { get; } = ["waf", "wwsf", "turn", "ep-cscf", "wic-web", "flow-view"];
+
     /// <summary>All that the resources printed so far.</summary>
     public IReadOnlyCollection<string> Console => _console;
 
@@ -64,8 +67,6 @@ public class RunningSystem : IAsyncLifetime
         var turnPort = FreePorts.TcpAndUdp();
         UdpProxy = new RecordingUdpProxy(new IPEndPoint(IPAddress.Loopback, turnPort));
 
-        Environment.SetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT", _collector.Address.ToString());
-        Environment.SetEnvironmentVariable("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>(
             [
                 $"--turn-port={turnPort}",
@@ -74,7 +75,8 @@ public class RunningSystem : IAsyncLifetime
                 $"--Parameters:wwsf-client-secret={SecretParameters[1]}",
             ]);
         builder.CreateResourceBuilder<ProjectResource>("wwsf")
-            .WithEnvironment("Wwsf__TurnUris__0", $"turn:127.0.0.1:{UdpProxy.Port}?transport=udp");
+            .WithEnvironment("Wwsf__TurnUris__0", string.Create(CultureInfo.InvariantCulture, $"turn:127.0.0.1:{UdpProxy.Port}?transport=udp"));
+        ExportToCollector(builder);
         AddProvider(builder);
         Change(builder);
 
@@ -82,7 +84,7 @@ public class RunningSystem : IAsyncLifetime
         WatchConsole();
         await _app.StartAsync();
         using var limit = new CancellationTokenSource(StartLimit);
-        foreach (var resource in new[] { "waf", "wwsf", "turn", "ep-cscf", "wic-web", "flow-view" })
+        foreach (var resource in Services)
             await _app.ResourceNotifications.WaitForResourceHealthyAsync(resource, limit.Token);
     }
 
@@ -119,6 +121,17 @@ public class RunningSystem : IAsyncLifetime
     /// <summary>What is different from the system that <c>dotnet run</c> starts.</summary>
     protected virtual void Change(IDistributedApplicationTestingBuilder builder)
     {
+    }
+
+    // Instead of to Aspire's dashboard, which tests run without.
+    private void ExportToCollector(IDistributedApplicationTestingBuilder builder)
+    {
+        foreach (var service in Services)
+        {
+            builder.CreateResourceBuilder<ProjectResource>(service)
+                .WithEnvironment("OTEL_EXPORTER_OTLP_ENDPOINT", Collector.Address.ToString())
+                .WithEnvironment("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
+        }
     }
 
     // As an operator would: the WWSF is told of the provider, WAF and core of the subscriber.
