@@ -12,7 +12,7 @@ internal static class Ports
     public static int Port(this IDistributedApplicationBuilder builder, string resource, int usual, string address)
     {
         var text = builder.Configuration[$"{resource}-port"];
-        if (string.IsNullOrWhiteSpace(text)) return builder.Configuration.GetValue<bool>("DcpPublisher:RandomizePorts") ? FreePort(IPAddress.Parse(address)) : usual;
+        if (string.IsNullOrWhiteSpace(text)) return RandomizesPorts(builder) ? FreePort(IPAddress.Parse(address)) : usual;
         if (int.TryParse(text, out var port) && port is > 0 and <= ushort.MaxValue) return port;
         throw new DistributedApplicationException($"{resource}-port must be a port from 1 to 65535; it is '{text}'.");
     }
@@ -23,7 +23,7 @@ internal static class Ports
         if (!builder.ExecutionContext.IsRunMode) return;
         builder.Eventing.Subscribe<BeforeStartEvent>((start, _) =>
         {
-            var randomize = builder.Configuration.GetValue<bool>("DcpPublisher:RandomizePorts");
+            var randomize = RandomizesPorts(builder);
             var taken = from resource in start.Model.Resources
                         from endpoint in resource.Annotations.OfType<EndpointAnnotation>()
                         where endpoint.Port is not null && !(randomize && endpoint.IsProxied) && IsTaken(endpoint)
@@ -33,6 +33,9 @@ internal static class Ports
             return problems.Count == 0 ? Task.CompletedTask : throw new DistributedApplicationException(string.Join(Environment.NewLine, problems));
         });
     }
+
+    private static bool RandomizesPorts(IDistributedApplicationBuilder builder) =>
+        builder.ExecutionContext.IsRunMode && builder.Configuration.GetValue<bool>("DcpPublisher:RandomizePorts");
 
     private static string SettingOf(IResource resource, EndpointAnnotation endpoint) => resource switch
     {

@@ -28,9 +28,10 @@ internal static class TurnServer
     /// </summary>
     public static IResourceBuilder<ProjectResource> AddTurnServer(this IDistributedApplicationBuilder builder, string name, PublicAddress? publicAddress)
     {
-        var serverName = builder.AddParameter("turn-server-name").WithDescription("Name of the TURN server in tokens: their associated data and audience (RFC 7635).");
-        var realm = builder.AddParameter("turn-realm").WithDescription("REALM of the TURN server (RFC 8489 §14.9).");
-        var keyId = builder.AddParameter("turn-key-id").WithDescription("Key id (kid) of the long-term key.");
+        var serverName = builder.AddParameter("turn-server-name", $"turn.{Ims.Domain}", publishValueAsDefault: true)
+            .WithDescription("Name of the TURN server in tokens: their associated data and audience (RFC 7635).");
+        var realm = builder.AddParameter("turn-realm", Ims.Domain, publishValueAsDefault: true).WithDescription("REALM of the TURN server (RFC 8489 §14.9).");
+        var keyId = builder.AddParameter("turn-key-id", "k1", publishValueAsDefault: true).WithDescription("Key id (kid) of the long-term key.");
         var key = builder.AddParameter("turn-key", new RandomKey(), secret: true, persist: true)
             .WithDescription("Long-term key K of RFC 7635 between WAF and TURN server: 32 bytes in base64.");
         var host = publicAddress?.Ip ?? PublicAddress.Loopback;

@@ -3,165 +3,112 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.AppHost.Tests;
 
-/// <summary>A host as a program: what it says, how it ends, and that nothing outlives it.</summary>
-[Collection(SampleSystem.Collection)]
-public sealed partial class HostTests : IDisposable
+/// <summary>The application host as a program: what it prints, how it ends, and that nothing outlives it.</summary>
+[Collection(RunningHosts.Collection)]
+public sealed class HostTests : IDisposable
 {
-    private readonly DirectoryInfo _secrets = Directory.CreateTempSubdirectory("webrtcims-apphost-");
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(15);
 
-    public void Dispose() => _secrets.Delete(recursive: true);
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("webrtcims-apphost-");
 
-    [Theory]
-    [InlineData("TERM")]
-    [InlineData("INT")]
-    public async Task Signal_StopsEverythingWithinFiveSeconds(string signal)
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public async Task Signals_LeaveNothingBehindAfterFifteenSeconds_AndTheNextStartHasTheSameSecrets()
     {
         SkipOnWindows();
-        await using var host = Start($"--first-port={FreePorts.Udp()}");
-        await host.UntilAsync("is up: open");
-        var services = Services(host);
-        Assert.Equal(2, services.Count);
+        var made = await SecretsAfterARunAsync(endedBy: "TERM");
 
-        var started = Stopwatch.GetTimestamp();
-        Processes.Signal(host.Id, signal);
-        var exitCode = await host.UntilExitAsync();
-
-        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(5));
-        Assert.Equal(0, exitCode);
-        Assert.DoesNotContain(services, Processes.IsAlive);
+        string[] expected = ["turn-key", "ims-registration-key", "epcscf-flow-token-key", "wwsf-client-secret", "redis-password"];
+        Assert.Superset(expected.Select(name => $"Parameters:{name}").ToHashSet(), made.Keys.ToHashSet());
+        Assert.Equal(made, await SecretsAfterARunAsync(endedBy: "INT"));
     }
 
     [Fact]
-    public async Task SignalDuringStart_LeavesNothing()
+    public async Task KilledHost_TakesItsServicesWithIt()
     {
         SkipOnWindows();
-        await using var host = Start($"--first-port={FreePorts.Udp()}", "--second:SAMPLE_HEALTHY_AFTER_MS=60000");
-        await host.UntilAsync("second-one | sample process");
-
-        Processes.Signal(host.Id, "TERM");
-
-        Assert.Equal(0, await host.UntilExitAsync());
-        Assert.DoesNotContain(Services(host), Processes.IsAlive);
-    }
-
-    [Fact]
-    public async Task KilledHost_TakesItsServicesWithIt_AlsoStubbornOnes()
-    {
-        SkipOnWindows();
-        await using var host = Start($"--first-port={FreePorts.Udp()}", "--second:SAMPLE_STUBBORN=true");
+        await using var host = Start();
         await host.UntilAsync("is up: open");
-        var services = Services(host);
-        Assert.Equal(2, services.Count);
+        var services = ServiceProcesses();
+        Assert.Equal(7, services.Count);
 
         Processes.Signal(host.Id, "KILL");
 
-        // Their output ends with the last of them, so its end is what there is to wait for.
-        await host.UntilExitAsync().WaitAsync(TimeSpan.FromSeconds(6), TestContext.Current.CancellationToken);
-        await AllGoneAsync(services);
+        await Processes.UntilGoneAsync(services);
     }
 
-    [Fact]
-    public async Task CrashOfAService_IsSaid_AndTheRestStopsCleanly()
+    [Theory]
+    [InlineData(ProtocolType.Udp)]
+    [InlineData(ProtocolType.Tcp)]
+    public async Task PortInUse_IsOneSentenceThatNamesTheSetting(ProtocolType protocol)
     {
-        SkipOnWindows();
-        await using var host = Start($"--first-port={FreePorts.Udp()}");
+        using var holder = new Socket(AddressFamily.InterNetwork, protocol == ProtocolType.Udp ? SocketType.Dgram : SocketType.Stream, protocol);
+        holder.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        if (protocol == ProtocolType.Tcp) holder.Listen();
+        var port = ((IPEndPoint)holder.LocalEndPoint!).Port;
+
+        await AssertRefusedAsync(
+            $"Port {port} ({protocol.ToString().ToUpperInvariant()}), on which turn is to listen, is in use. Stop the program that uses it, or choose "
+            + "another port: turn-port (dotnet run --project AppHost -- --turn-port=<port>).",
+            $"--turn-port={port.ToString(CultureInfo.InvariantCulture)}");
+    }
+
+    [Theory]
+    [InlineData("--turn-port=0", "turn-port must be a port from 1 to 65535; it is '0'.")]
+    [InlineData("--turn-port=many", "turn-port must be a port from 1 to 65535; it is 'many'.")]
+    [InlineData("--redis=docker", "redis must be 'garnet' or 'container'; it is 'docker'.")]
+    [InlineData("--stores=mysql", "stores must be 'sqlite' or 'postgres'; it is 'mysql'.")]
+    public Task WrongSetting_IsOneSentenceThatNamesIt(string argument, string sentence) => AssertRefusedAsync(sentence, argument);
+
+    private async Task AssertRefusedAsync(string sentence, params string[] arguments)
+    {
+        await using var host = Start(arguments);
+
+        Assert.Equal(1, await host.UntilExitAsync());
+        Assert.EndsWith($"WebRtcIms cannot start. {sentence}", host.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", host.Output, StringComparison.Ordinal);
+        Assert.Empty(ServiceProcesses());
+    }
+
+    // The generated secrets, which were never printed.
+    private async Task<Dictionary<string, string>> SecretsAfterARunAsync(string endedBy)
+    {
+        await using var host = Start();
         await host.UntilAsync("is up: open");
+        var services = ServiceProcesses();
+        Assert.Equal(7, services.Count);
 
-        Processes.Signal(Services(host)[0], "KILL");
-        await host.UntilAsync("first exited by itself with code 137.");
-        Assert.True(Processes.IsAlive(Services(host)[1]));
-        Processes.Signal(host.Id, "TERM");
-
+        var started = Stopwatch.GetTimestamp();
+        Processes.Signal(host.Id, endedBy);
         Assert.Equal(0, await host.UntilExitAsync());
-        Assert.DoesNotContain(Services(host), Processes.IsAlive);
-    }
+        await Processes.UntilGoneAsync(services);
+        Assert.True(Stopwatch.GetElapsedTime(started) < StopLimit, $"{Stopwatch.GetElapsedTime(started)}");
 
-    [Fact]
-    public async Task FailedStart_SaysWhyAndExitsWithOne()
-    {
-        await using var host = Start($"--first-port={FreePorts.Udp()}", "--second:SAMPLE_EXIT_CODE=9");
-
-        Assert.Equal(1, await host.UntilExitAsync());
-        Assert.Contains("The sample does not want to start.", host.Output, StringComparison.Ordinal);
-        Assert.Contains("WebRtcIms.SampleHost cannot start. second-one exited by itself with code 9.", host.Output, StringComparison.Ordinal);
-        Assert.Single(Services(host));
-        Assert.DoesNotContain(Services(host), Processes.IsAlive);
-    }
-
-    [Fact]
-    public async Task PortInUse_IsOneSentenceBeforeAnythingStarts()
-    {
-        using var holder = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
-        var port = ((IPEndPoint)holder.Client.LocalEndPoint!).Port;
-        await using var host = Start($"--first-port={port}");
-
-        Assert.Equal(1, await host.UntilExitAsync());
-        Assert.Equal(
-            $"WebRtcIms.SampleHost cannot start. Port {port} (UDP), on which first is to listen, is in use already. Stop what uses it, or choose "
-            + "another port: first-port (dotnet run --project AppHost -- --first-port=<port>).",
-            host.Output);
-    }
-
-    [Fact]
-    public async Task Output_HasALineForEachResource_ItsNameBeforeWhatItPrints_AndNoColors()
-    {
-        SkipOnWindows();
-        await using var host = Start($"--first-port={FreePorts.Udp()}");
-        await host.UntilAsync("is up: open");
-        Processes.Signal(host.Id, "TERM");
-        await host.UntilExitAsync();
-
-        Assert.Matches("(?m)^redis      > up at 127.0.0.1:[0-9]+/tcp$", host.Output);
-        Assert.Matches("(?m)^first      > up at http://localhost:[0-9]+, localhost:[0-9]+/udp$", host.Output);
-        Assert.Matches("(?m)^first      \\| sample process [0-9]+$", host.Output);
-        Assert.Matches("(?m)^second-one > up at http://localhost:[0-9]+$", host.Output);
-        Assert.Matches("(?m)^WebRtcIms.SampleHost is up: open http://localhost:[0-9]+$", host.Output);
-        Assert.DoesNotContain("\e", host.Output, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task GeneratedSecret_IsKeptForTheNextStart_AndNeverPrinted()
-    {
-        SkipOnWindows();
-        var made = await SecretAfterARunAsync();
-
-        Assert.Equal(30, made.Length);
-        Assert.Equal(made, await SecretAfterARunAsync());
-    }
-
-    private async Task<string> SecretAfterARunAsync()
-    {
-        await using var host = Start($"--first-port={FreePorts.Udp()}");
-        await host.UntilAsync("is up: open");
-        Processes.Signal(host.Id, "TERM");
-        await host.UntilExitAsync();
-
-        var file = Assert.Single(_secrets.GetFiles("*.json", SearchOption.AllDirectories));
-        var secret = JsonNode.Parse(await File.ReadAllTextAsync(file.FullName))!["Parameters:made-secret"]!.GetValue<string>();
-        Assert.DoesNotContain(secret, host.Output, StringComparison.Ordinal);
+        var file = _folder.GetFiles("secrets.json", SearchOption.AllDirectories).Single();
         if (!OperatingSystem.IsWindows()) Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, file.UnixFileMode);
-        return secret;
+        var secrets = JsonNode.Parse(await File.ReadAllTextAsync(file.FullName, TestContext.Current.CancellationToken))!.AsObject()
+            .Where(entry => entry.Key.StartsWith("Parameters:", StringComparison.Ordinal))
+            .ToDictionary(entry => entry.Key, entry => entry.Value!.GetValue<string>());
+        Assert.All(secrets.Values, secret => Assert.DoesNotContain(secret, host.Output, StringComparison.Ordinal));
+        return secrets;
     }
 
-    private static async Task AllGoneAsync(IReadOnlyList<int> processes)
-    {
-        var limit = SampleSystem.Limit();
-        while (processes.Any(Processes.IsAlive)) await Task.Delay(20, limit);
-    }
+    private HostProcess Start(params string[] arguments) =>
+        HostProcess.Start(typeof(Projects.AppHost).Assembly, _folder, [$"--data-directory={_folder.FullName}", .. arguments]);
 
-    private HostProcess Start(params string[] arguments) => HostProcess.Start(typeof(Projects.SampleHost).Assembly, _secrets, arguments);
-
-    /// <summary>The ids of all services that said theirs.</summary>
-    private static IReadOnlyList<int> Services(HostProcess host) =>
-        [.. SampleProcessLine().Matches(host.Output).Select(match => int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture))];
-
-    [GeneratedRegex("sample process ([0-9]+)")]
-    private static partial Regex SampleProcessLine();
+    /// <summary>The processes of services that this test's host has started: the user secrets' folder is in their environment.</summary>
+    private IReadOnlyList<int> ServiceProcesses() => Processes.WithEnvironment($"APPDATA={_folder.FullName}", "WebRtcIms.", except: "WebRtcIms.AppHost");
 
     private static void SkipOnWindows() => Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are a matter of Unix");
+}
+
+/// <summary>Tests that run a whole application run one after another: each is seven processes.</summary>
+internal static class RunningHosts
+{
+    public const string Collection = "running hosts";
 }

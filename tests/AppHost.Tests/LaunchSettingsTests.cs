@@ -8,8 +8,7 @@ public sealed class LaunchSettingsTests
     [Fact]
     public void EveryPart_HasAPortOfItsOwn()
     {
-        var tests = Path.GetDirectoryName(Path.GetDirectoryName(Path.GetDirectoryName(Projects.SampleHost.ProjectPath)))!;
-        var files = Directory.GetDirectories(Path.GetDirectoryName(tests)!)
+        var files = Directory.GetDirectories(Path.GetDirectoryName(Projects.AppHost.ProjectPath)!)
             .Select(part => Path.Combine(part, "Properties", "launchSettings.json")).Where(File.Exists).ToList();
         var ports = files.SelectMany(Urls).Select(url => new Uri(url).Port).ToList();
 

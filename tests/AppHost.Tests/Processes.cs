@@ -1,10 +1,44 @@
 using System.Diagnostics;
+using System.Text;
 
 namespace WebRtcIms.AppHost.Tests;
 
 internal static class Processes
 {
-    public static bool IsAlive(int id)
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    /// <summary>The processes whose program's name begins so, and that have this variable in their environment (Linux).</summary>
+    public static IReadOnlyList<int> WithEnvironment(string variable, string program, string except)
+    {
+        List<int> found = [];
+        foreach (var process in Process.GetProcesses())
+        {
+            using (process)
+            {
+                if (ProgramOf(process.Id) is not { } name || !name.StartsWith(program, StringComparison.Ordinal) || name == except) continue;
+                if (Read($"/proc/{process.Id}/environ").Contains($"\0{variable}\0", StringComparison.Ordinal)) found.Add(process.Id);
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>Waits until all have ended.</summary>
+    public static async Task UntilGoneAsync(IReadOnlyList<int> processes)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(Limit);
+        while (processes.Any(IsAlive)) await Task.Delay(20, limit.Token);
+    }
+
+    public static void Signal(int id, string signal)
+    {
+        using var kill = Process.Start("/bin/sh", ["-c", $"kill -{signal} {id}"]);
+        kill.WaitForExit();
+        Assert.Equal(0, kill.ExitCode);
+    }
+
+    private static bool IsAlive(int id)
     {
         try
         {
@@ -16,21 +50,23 @@ internal static class Processes
             return false;
         }
 
-        // A process that has ended and that nobody has collected yet: init of a container may never do so.
-        try
-        {
-            return !OperatingSystem.IsLinux() || !File.ReadAllText($"/proc/{id}/stat").Split(')')[^1].StartsWith(" Z", StringComparison.Ordinal);
-        }
-        catch (IOException)
-        {
-            return false;
-        }
+        // A process that has ended and that its parent has not collected yet: init of a container may never do so.
+        return !Read($"/proc/{id}/stat").Split(')')[^1].StartsWith(" Z", StringComparison.Ordinal);
     }
 
-    public static void Signal(int id, string signal)
+    private static string? ProgramOf(int id) =>
+        Path.GetFileName(Read($"/proc/{id}/cmdline").Split('\0', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault());
+
+    // A process may end while it is looked at.
+    private static string Read(string file)
     {
-        using var kill = Process.Start("/bin/sh", ["-c", $"kill -{signal} {id}"]);
-        kill.WaitForExit();
-        Assert.Equal(0, kill.ExitCode);
+        try
+        {
+            return "\0" + Encoding.UTF8.GetString(File.ReadAllBytes(file));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
     }
 }

@@ -110,7 +110,7 @@ public sealed class PublicAddressTests : IDisposable
         new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create<string, string?>("Parameters:public-address", value)]).Build());
 
     private Task<IDistributedApplicationTestingBuilder> ModelAsync(params string[] arguments) =>
-        DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>([$"--data-directory={_folder.FullName}", .. arguments], SampleSystem.Limit());
+        DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>([$"--data-directory={_folder.FullName}", .. arguments], TestContext.Current.CancellationToken);
 
     private static Dictionary<string, EndpointAnnotation> Endpoints(IDistributedApplicationTestingBuilder model) =>
         (from resource in model.Resources

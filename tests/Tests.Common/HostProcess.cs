@@ -6,6 +6,17 @@ namespace WebRtcIms.Tests.Common;
 /// <summary>An application host as a program of its own, as people start theirs; with random ports and user secrets of its own.</summary>
 public sealed class HostProcess : IAsyncDisposable
 {
+    // As the launch profile http of the AppHost; the ports are random.
+    private static readonly (string Name, string Value)[] LaunchProfile =
+    [
+        ("DOTNET_ENVIRONMENT", "Development"),
+        ("ASPNETCORE_ENVIRONMENT", "Development"),
+        ("ASPNETCORE_URLS", "http://localhost:15080"),
+        ("ASPIRE_ALLOW_UNSECURED_TRANSPORT", "true"),
+        ("ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL", "http://localhost:19000"),
+        ("ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL", "http://localhost:20000"),
+    ];
+
     private readonly Process _process;
     private readonly List<string> _lines = [];
     private readonly Lock _lock = new();
@@ -30,14 +41,10 @@ public sealed class HostProcess : IAsyncDisposable
 
     public static HostProcess Start(Assembly host, DirectoryInfo secrets, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet")
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            Environment = { ["APPDATA"] = secrets.FullName, ["DOTNET_ENVIRONMENT"] = "Development" },
-        };
-        string[] all = ["exec", host.Location, "--DcpPublisher:RandomizePorts=true", .. arguments];
-        foreach (var argument in all) start.ArgumentList.Add(argument);
+        var start = Foreground.Of("dotnet", ["exec", host.Location, "--DcpPublisher:RandomizePorts=true", .. arguments]);
+        start.RedirectStandardOutput = start.RedirectStandardError = true;
+        start.Environment["APPDATA"] = secrets.FullName;
+        foreach (var (name, value) in LaunchProfile) start.Environment[name] = value;
         return new HostProcess(Process.Start(start)!);
     }
 

@@ -41,7 +41,7 @@ public sealed class TurnServerProcess : ServerProcess
     private static TurnServerProcess Launch((string Name, string Value)[] settings)
     {
         var (port, tlsPort, managementPort) = (FreePorts.TcpAndUdp(), FreePorts.TcpAndUdp(), FreePorts.Tcp());
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll")]);
+        var start = Foreground.Of("dotnet", Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll"));
         start.Environment["Turn__Port"] = port.ToString(CultureInfo.InvariantCulture);
         start.Environment["Turn__TlsPort"] = tlsPort.ToString(CultureInfo.InvariantCulture);
         start.Environment["Turn__PeerPolicy"] = "AllowLoopback";

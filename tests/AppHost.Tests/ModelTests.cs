@@ -1,0 +1,107 @@
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace WebRtcIms.AppHost.Tests;
+
+/// <summary>The model without running it: which Redis and which databases, and what the dashboard shows.</summary>
+public sealed class ModelTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("webrtcims-apphost-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Theory]
+    [InlineData(new string[0], "GarnetResource")]
+    [InlineData(new[] { "--redis=garnet" }, "GarnetResource")]
+    [InlineData(new[] { "--redis=container" }, "RedisResource")]
+    [InlineData(new[] { "--ConnectionStrings:redis=10.1.2.3:6379,password=secret" }, "ConnectionStringParameterResource")]
+    public async Task Redis_IsTheOneThatTheSettingsName_AndItsClientsReferToItAlike(string[] arguments, string kind)
+    {
+        var model = await ModelAsync(arguments);
+        var redis = model.Resources.Single(resource => resource.Name == "redis");
+
+        Assert.Equal(kind, redis.GetType().Name);
+        foreach (var service in new[] { "turn", "waf", "ep-cscf", "wwsf" })
+        {
+            var references = model.Resources.Single(resource => resource.Name == service).Annotations.OfType<ResourceRelationshipAnnotation>();
+            Assert.Contains(references, reference => reference.Resource.Name == "redis" && reference.Type == "Reference");
+        }
+    }
+
+    [Fact]
+    public async Task Garnet_GivesTheConnectionStringAndPropertiesOfAspiresRedis()
+    {
+        var garnet = (IResourceWithConnectionString)(await ModelAsync()).Resources.Single(resource => resource.Name == "redis");
+        var redis = (IResourceWithConnectionString)(await ModelAsync("--redis=container")).Resources.Single(resource => resource.Name == "redis");
+
+        Assert.Equal(
+            redis.GetConnectionProperties().Select(property => property.Key).Order(), garnet.GetConnectionProperties().Select(property => property.Key).Order());
+        Assert.Equal("{redis.bindings.tcp.host}:{redis.bindings.tcp.port},password={redis-password.value}", garnet.ConnectionStringExpression.ValueExpression);
+        Assert.StartsWith(garnet.ConnectionStringExpression.ValueExpression, redis.ConnectionStringExpression.ValueExpression, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("waf")]
+    [InlineData("wwsf")]
+    public async Task Store_IsASqliteFileInTheDataDirectory(string service) =>
+        Assert.Equal($"Data Source={Path.Combine(_folder.FullName, $"{service}.db")}", (await EnvironmentAsync(service))[$"ConnectionStrings__{service}"]);
+
+    [Theory]
+    [InlineData("waf")]
+    [InlineData("wwsf")]
+    public async Task Store_IsThePostgresContainer_WhenAskedFor(string service) =>
+        Assert.Equal($"{{{service}-store.connectionString}}", (await EnvironmentAsync(service, "--stores=postgres"))[$"ConnectionStrings__{service}"]);
+
+    [Theory]
+    [InlineData("waf")]
+    [InlineData("wwsf")]
+    public async Task Store_IsTheServerOfTheConnectionString(string service)
+    {
+        var environment = await EnvironmentAsync(service, $"--ConnectionStrings:{service}=Host=db;Database={service}");
+
+        Assert.Equal($"{{{service}-store.value}}", environment[$"ConnectionStrings__{service}"]);
+    }
+
+    [Fact]
+    public async Task EveryCommand_HasAnIconAndADescription_AndThoseThatHurtAskFirst()
+    {
+        var commands = (from resource in (await ModelAsync()).Resources
+                        from command in resource.Annotations.OfType<ResourceCommandAnnotation>()
+                        where !command.Name.StartsWith("resource-", StringComparison.Ordinal)
+                        select (Name: $"{resource.Name}/{command.Name}", command)).ToDictionary(entry => entry.Name, entry => entry.command);
+
+        Assert.Equal(
+            ["redis/flush", "turn/drain", "turn/resume", "turn/revoke-all-tokens", "turn/show-allocations", "waf/revoke-client", "wic-web/test-call"],
+            commands.Keys.Where(name => !name.EndsWith("/rebuild", StringComparison.Ordinal)).Order());
+        foreach (var name in commands.Keys.Where(name => !name.EndsWith("/rebuild", StringComparison.Ordinal)))
+        {
+            Assert.False(string.IsNullOrEmpty(commands[name].IconName), name);
+            Assert.False(string.IsNullOrEmpty(commands[name].DisplayDescription), name);
+        }
+
+        foreach (var name in new[] { "redis/flush", "turn/drain", "turn/revoke-all-tokens", "waf/revoke-client" })
+            Assert.False(string.IsNullOrEmpty(commands[name].ConfirmationMessage), name);
+    }
+
+    [Fact]
+    public async Task EveryParameter_HasADescription()
+    {
+        var parameters = (await ModelAsync()).Resources.OfType<ParameterResource>().Where(parameter => !parameter.Name.EndsWith("-password", StringComparison.Ordinal)).ToList();
+
+        Assert.NotEmpty(parameters);
+        Assert.All(parameters, parameter => Assert.False(string.IsNullOrEmpty(parameter.Description), parameter.Name));
+    }
+
+    private async Task<Dictionary<string, string>> EnvironmentAsync(string service, params string[] arguments)
+    {
+        var resource = (await ModelAsync(arguments)).Resources.OfType<ProjectResource>().Single(resource => resource.Name == service);
+        var configuration = await ExecutionConfigurationBuilder.Create(resource).WithEnvironmentVariablesConfig().BuildAsync(
+            new DistributedApplicationExecutionContext(DistributedApplicationOperation.Publish), NullLogger.Instance, TestContext.Current.CancellationToken);
+        return configuration.EnvironmentVariables.ToDictionary();
+    }
+
+    private Task<IDistributedApplicationTestingBuilder> ModelAsync(params string[] arguments) => DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>(
+        [$"--data-directory={_folder.FullName}", .. arguments], TestContext.Current.CancellationToken);
+}
