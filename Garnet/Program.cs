@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Garnet;
 using Garnet.server;
@@ -29,7 +30,16 @@ using var server = new GarnetServer(
         QuietMode = true,
     },
     NullLoggerFactory.Instance);
-server.Start();
+try
+{
+    server.Start();
+}
+catch (SocketException error)
+{
+    await Console.Error.WriteLineAsync($"Garnet cannot start. It cannot listen on 127.0.0.1:{number}: {error.Message}.");
+    return 1;
+}
+
 Console.WriteLine($"Garnet listens on 127.0.0.1:{number}.");
 
 var stop = new TaskCompletionSource();

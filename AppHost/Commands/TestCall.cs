@@ -32,7 +32,7 @@ internal sealed class TestCall : IDisposable
     public static IResourceBuilder<ProjectResource> AddTo(IResourceBuilder<ProjectResource> gateway) =>
         gateway.WithCommand("test-call", "Place a test call", context => PlaceAsync(gateway.GetEndpoint("http").Url, context.CancellationToken), new CommandOptions
         {
-            Description = "Anonymous session, token, Allocate, permission, channel and an echo through the relay, with the time of each step.",
+            Description = "Places a test call: anonymous session, token, Allocate, permission, channel and an echo through the relay, with the time of each step.",
             IconName = "CallConnecting",
             IsHighlighted = true,
         });

@@ -5,12 +5,17 @@ internal static class ServiceResources
 {
     /// <summary>A project that is started as its built program and is healthy when <c>GET /health</c> answers 200.</summary>
     public static IResourceBuilder<ProjectResource> AddService<TProject>(this IDistributedApplicationBuilder builder, string name)
-        where TProject : IProjectMetadata, new() =>
-        builder.AddProject<TProject>(name)
+        where TProject : IProjectMetadata, new()
+    {
+        var service = builder.AddProject<TProject>(name)
             .WithBuiltProgram<TProject>()
             .WithHttpHealthCheck("/health", endpointName: "http")
             // The services speak http behind the proxies; a machine without a development certificate needs no warning.
             .WithoutHttpsCertificate();
+
+        // The dashboard ends first. With Aspire's retries each service would try for 5 s to send it the last batch.
+        return builder.ExecutionContext.IsRunMode ? service.WithEnvironment("OTEL_DOTNET_EXPERIMENTAL_OTLP_RETRY", "") : service;
+    }
 
     /// <summary>What another part said about itself with <c>WithAnnotation</c>.</summary>
     public static TAnnotation Get<TAnnotation>(this IResourceBuilder<IResource> resource)

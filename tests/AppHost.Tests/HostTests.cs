@@ -42,6 +42,22 @@ public sealed class HostTests : IDisposable
         await Processes.UntilGoneAsync(services);
     }
 
+    [Fact]
+    public async Task ProfileHttps_ServesTheDashboardOverHttps_WithTheDevelopmentCertificate()
+    {
+        SkipOnWindows();
+        // A home of its own: the certificate of the test is not put among the user's.
+        var home = new Dictionary<string, string> { ["HOME"] = _folder.FullName, ["DOTNET_CLI_HOME"] = _folder.FullName };
+        await MakeDevelopmentCertificateAsync(home);
+        await using var host = HostProcess.Start(typeof(Projects.AppHost).Assembly, _folder, "https", home, $"--data-directory={_folder.FullName}");
+        await host.UntilAsync("is up: open http://localhost:");
+        var dashboard = new Uri(host.Output.Split('\n').Select(line => line.Trim()).Single(line => line.StartsWith("Now listening on: https://", StringComparison.Ordinal))["Now listening on: ".Length..].Split(';')[0]);
+
+        using var trusting = new HttpClientHandler { ServerCertificateCustomValidationCallback = HttpClientHandler.DangerousAcceptAnyServerCertificateValidator };
+        using var client = new HttpClient(trusting);
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync(new Uri(dashboard, "/login"), TestContext.Current.CancellationToken)).StatusCode);
+    }
+
     [Theory]
     [InlineData(ProtocolType.Udp)]
     [InlineData(ProtocolType.Tcp)]
@@ -64,6 +80,15 @@ public sealed class HostTests : IDisposable
     [InlineData("--redis=docker", "redis must be 'garnet' or 'container'; it is 'docker'.")]
     [InlineData("--stores=mysql", "stores must be 'sqlite' or 'postgres'; it is 'mysql'.")]
     public Task WrongSetting_IsOneSentenceThatNamesIt(string argument, string sentence) => AssertRefusedAsync(sentence, argument);
+
+    private static async Task MakeDevelopmentCertificateAsync(Dictionary<string, string> home)
+    {
+        var start = new ProcessStartInfo("dotnet", ["dev-certs", "https"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in home) start.Environment[name] = value;
+        using var make = Process.Start(start)!;
+        await make.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, make.ExitCode);
+    }
 
     private async Task AssertRefusedAsync(string sentence, params string[] arguments)
     {

@@ -1,22 +1,12 @@
 using System.Diagnostics;
 using System.Reflection;
+using System.Text.Json;
 
 namespace WebRtcIms.Tests.Common;
 
 /// <summary>An application host as a program of its own, as people start theirs; with random ports and user secrets of its own.</summary>
 public sealed class HostProcess : IAsyncDisposable
 {
-    // As the launch profile http of the AppHost; the ports are random.
-    private static readonly (string Name, string Value)[] LaunchProfile =
-    [
-        ("DOTNET_ENVIRONMENT", "Development"),
-        ("ASPNETCORE_ENVIRONMENT", "Development"),
-        ("ASPNETCORE_URLS", "http://localhost:15080"),
-        ("ASPIRE_ALLOW_UNSECURED_TRANSPORT", "true"),
-        ("ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL", "http://localhost:19000"),
-        ("ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL", "http://localhost:20000"),
-    ];
-
     private readonly Process _process;
     private readonly List<string> _lines = [];
     private readonly Lock _lock = new();
@@ -39,13 +29,27 @@ public sealed class HostProcess : IAsyncDisposable
         }
     }
 
-    public static HostProcess Start(Assembly host, DirectoryInfo secrets, params string[] arguments)
+    /// <summary>Starts it as its launch profile <c>http</c> says.</summary>
+    public static HostProcess Start(Assembly host, DirectoryInfo secrets, params string[] arguments) => Start(host, secrets, "http", [], arguments);
+
+    /// <summary>Starts it as one of its launch profiles says, with these environment variables besides.</summary>
+    public static HostProcess Start(Assembly host, DirectoryInfo secrets, string profile, Dictionary<string, string> environment, params string[] arguments)
     {
         var start = Foreground.Of("dotnet", ["exec", host.Location, "--DcpPublisher:RandomizePorts=true", .. arguments]);
         start.RedirectStandardOutput = start.RedirectStandardError = true;
         start.Environment["APPDATA"] = secrets.FullName;
-        foreach (var (name, value) in LaunchProfile) start.Environment[name] = value;
+        foreach (var (name, value) in LaunchProfile(host, profile).Concat(environment)) start.Environment[name] = value;
         return new HostProcess(Process.Start(start)!);
+    }
+
+    private static IEnumerable<KeyValuePair<string, string>> LaunchProfile(Assembly host, string name)
+    {
+        var project = host.GetCustomAttributes<AssemblyMetadataAttribute>().Single(entry => entry.Key == "apphostprojectpath").Value!;
+        var settings = JsonElement.Parse(File.ReadAllText(Path.Combine(project, "Properties", "launchSettings.json")));
+        var profile = settings.GetProperty("profiles").GetProperty(name);
+        return profile.GetProperty("environmentVariables").EnumerateObject()
+            .Select(variable => KeyValuePair.Create(variable.Name, variable.Value.GetString()!))
+            .Append(KeyValuePair.Create("ASPNETCORE_URLS", profile.GetProperty("applicationUrl").GetString()!));
     }
 
     public async Task UntilAsync(string text)

@@ -85,7 +85,7 @@ public class RunningSystem : IAsyncLifetime
         await _app.StartAsync();
         using var limit = new CancellationTokenSource(StartLimit);
         foreach (var resource in Services)
-            await _app.ResourceNotifications.WaitForResourceHealthyAsync(resource, limit.Token);
+            await UntilHealthyAsync(resource, limit.Token);
     }
 
     public async ValueTask DisposeAsync()
@@ -109,6 +109,22 @@ public class RunningSystem : IAsyncLifetime
     /// <summary>What a resource printed last.</summary>
     public async Task<IReadOnlyList<LogLine>> LinesOfAsync(string resource) =>
         await App.Services.GetRequiredService<ResourceLoggerService>().GetAllAsync(resource).FirstAsync();
+
+    /// <summary>Waits until a resource is healthy; if it does not get there, the failure has what the resource printed.</summary>
+    public async Task UntilHealthyAsync(string resource, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await App.ResourceNotifications.WaitForResourceHealthyAsync(resource, cancellationToken);
+        }
+        catch (Exception error) when (error is DistributedApplicationException or OperationCanceledException)
+        {
+            var state = App.ResourceNotifications.TryGetCurrentState(resource, out var now) ? now.Snapshot : null;
+            // The orchestrator passes on what a process printed a moment after its end.
+            await Task.Delay(TimeSpan.FromSeconds(2), CancellationToken.None);
+            Assert.Fail($"{error.Message} State {state?.State?.Text}, exit code {state?.ExitCode}.\n{string.Join('\n', (await LinesOfAsync(resource)).Select(line => line.Content))}");
+        }
+    }
 
     /// <summary>What a service says of itself: Healthy, Degraded or Unhealthy.</summary>
     public async Task<string?> HealthOfAsync(string service)
@@ -173,7 +189,7 @@ public class RunningSystem : IAsyncLifetime
         {
             await system.App.ResourceCommands.ExecuteCommandAsync(resource, KnownResourceCommands.StartCommand);
             using var limit = new CancellationTokenSource(StartLimit);
-            await system.App.ResourceNotifications.WaitForResourceHealthyAsync(resource, limit.Token);
+            await system.UntilHealthyAsync(resource, limit.Token);
 
             // Those that did without it find it a moment later; the next test must not see that they look for it.
             foreach (var service in new[] { "waf", "wwsf", "turn", "ep-cscf" })
