@@ -8,10 +8,11 @@ namespace WebRtcIms.FlowView.Receiving;
 
 /// <summary>
 /// <c>POST /v1/traces</c>, <c>/v1/logs</c> and <c>/v1/metrics</c>: OTLP 1.x over HTTP, protobuf or JSON, plain or gzip.
-/// Answers 200 (with a partial success when some items could not be taken), 400 for what cannot be read, 413, 415, and 503
-/// with Retry-After when too many requests come at once. The body of a failure is a google.rpc.Status.
+/// Answers 200 (with a partial success if some items were refused), 400 for a body that cannot be read, 413, 415, and 503
+/// with Retry-After if too many requests come at once. The body of a failure is a google.rpc.Status. Metrics are checked and discarded:
+/// a sender that exports everything to one address must not fail.
 /// </summary>
-internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, MetricStore metrics, OtlpTranslation translation, LiveFeed feed, FlowViewSettings settings)
+internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, OtlpTranslation translation, LiveFeed feed, FlowViewSettings settings)
 {
     private const string Protobuf = "application/x-protobuf";
     private const string Json = "application/json";
@@ -51,7 +52,7 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, MetricStore
         var routes = app.MapGroup("/v1").RequireRateLimiting("otlp");
         routes.MapPost("/traces", request => receiver.ReceiveAsync(request, ExportTraceServiceRequest.Parser, receiver.Take));
         routes.MapPost("/logs", request => receiver.ReceiveAsync(request, ExportLogsServiceRequest.Parser, receiver.Take));
-        routes.MapPost("/metrics", request => receiver.ReceiveAsync(request, ExportMetricsServiceRequest.Parser, receiver.Take));
+        routes.MapPost("/metrics", request => receiver.ReceiveAsync(request, ExportMetricsServiceRequest.Parser, _ => new ExportMetricsServiceResponse()));
     }
 
     private async Task ReceiveAsync<TRequest>(HttpContext context, MessageParser<TRequest> parser, Func<TRequest, IMessage> take)
@@ -88,7 +89,7 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, MetricStore
     {
         var (spans, invalid) = translation.Spans(request);
         var refused = traces.Add(spans);
-        feed.SpansArrived(spans);
+        feed.Notify(spans.Select(span => span.TraceId));
         var answer = new ExportTraceServiceResponse();
         if (invalid + refused > 0)
         {
@@ -103,16 +104,10 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, MetricStore
 
     private ExportLogsServiceResponse Take(ExportLogsServiceRequest request)
     {
-        logs.Add(translation.Logs(request));
-        feed.LogsArrived();
+        var entries = translation.Logs(request).ToList();
+        logs.Add(entries);
+        feed.Notify(entries.Select(entry => entry.TraceId));
         return new ExportLogsServiceResponse();
-    }
-
-    private ExportMetricsServiceResponse Take(ExportMetricsServiceRequest request)
-    {
-        foreach (var (instrument, attributes, point, exemplars) in translation.Metrics(request)) metrics.Add(instrument, attributes, point, exemplars);
-        feed.MetricsArrived();
-        return new ExportMetricsServiceResponse();
     }
 
     private static TRequest ParseJson<TRequest>(byte[] octets)

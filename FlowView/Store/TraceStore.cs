@@ -47,16 +47,14 @@ internal sealed class TraceStore(FlowViewSettings settings)
         return refused;
     }
 
-    /// <summary>The spans of a trace, by start; empty when it is not (any more) here.</summary>
-    public IReadOnlyList<Span> Find(UInt128 traceId)
-    {
-        lock (_lock) return _traces.TryGetValue(traceId, out var trace) ? trace.InOrder() : [];
-    }
+    /// <summary>The spans of a trace, by start. The list is empty if the trace never came or is evicted.</summary>
+    public IReadOnlyList<Span> Find(UInt128 traceId) => Find(traceId, trace => trace.InOrder()) ?? [];
 
-    /// <summary>Whether anything of a trace is (still) here.</summary>
-    public bool Has(UInt128 traceId)
+    /// <summary>Null if the trace never came or is evicted. <paramref name="select"/> runs while nothing changes.</summary>
+    public TResult? Find<TResult>(UInt128 traceId, Func<Trace, TResult> select)
+        where TResult : class
     {
-        lock (_lock) return _traces.ContainsKey(traceId);
+        lock (_lock) return _traces.TryGetValue(traceId, out var trace) ? select(trace) : null;
     }
 
     /// <summary>
@@ -69,23 +67,6 @@ internal sealed class TraceStore(FlowViewSettings settings)
             var matches = _traces.Values.Where(filter).ToList();
             matches.Sort((one, other) => other.Start != one.Start ? other.Start.CompareTo(one.Start) : other.Arrival.CompareTo(one.Arrival));
             return ([.. matches.Take(limit).Select(select)], matches.Count);
-        }
-    }
-
-    /// <summary>Names of the services that have spans here.</summary>
-    public IReadOnlyList<string> Services()
-    {
-        lock (_lock) return [.. _traces.Values.SelectMany(trace => trace.Services.Keys).Distinct().Order(StringComparer.Ordinal)];
-    }
-
-    public void Clear()
-    {
-        lock (_lock)
-        {
-            _traces.Clear();
-            _byArrival.Clear();
-            _spans = 0;
-            _size = 0;
         }
     }
 

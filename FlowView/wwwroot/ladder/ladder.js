@@ -431,8 +431,8 @@ function outcomeOf(span) {
   return failed(span) ? reasonOf(span) : 'success';
 }
 
-/** @param {Span} span */
-function reasonOf(span) {
+/** Why the span failed, in words. @param {Span} span */
+export function reasonOf(span) {
   const code = text(span, 'turn.error_code');
   const type = text(span, 'wwsf.problem') || text(span, 'error.type');
   const exception = span.events?.find(event => event.name === 'exception');
