@@ -28,7 +28,7 @@ internal static class TelemetryCost
     {
         var rounds = Argument(args, "--rounds", 6);
         using var sink = new Sink();
-        var collector = new (string, string)[] { ("FlowView__Endpoint", sink.Address), ("OTEL_METRICS_EXEMPLAR_FILTER", "trace_based") };
+        var collector = new (string, string)[] { ("FlowView__Endpoint", sink.Address) };
         var none = new (string, string)[] { ("OTEL_TRACES_SAMPLER", "always_off") };
         Console.WriteLine("| | off | on | on/off of all rounds | median | of the rounds |");
         Console.WriteLine("|---|---|---|---|---|---|");
