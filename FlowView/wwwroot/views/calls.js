@@ -25,8 +25,9 @@ export async function callsView(main, _path, query) {
     field('Kind', choice('kind', kinds, query)),
     field('At least, ms', number('min_ms'), 'narrow'),
     field('At most, ms', number('max_ms'), 'narrow'),
-    field('From', time('from')),
-    field('To', time('to')),
+    el('span', { class: 'break' }),
+    field('From', time('from'), 'time'),
+    field('To', time('to'), 'time'),
     field('Attribute', text('attribute', 'turn.kid=k1')),
     el('label', { class: 'check' }, other, 'Other traces'),
     limit);
