@@ -298,3 +298,8 @@ test('The list of calls gives the reason of the ladder', () => {
   assert.equal(reasonText({ ...call, outcome: 'cancelled' }), '');
   assert.equal(reasonText({ ...call, cause: null }), '');
 });
+
+test('A request that was given up is one without an answer in time', () => {
+  const given = spansOf([['w4', '', 'wwsf', 'request TURN token', 0, 5, { 'ims.step': 4, 'error.type': 'System.Threading.Tasks.TaskCanceledException' }, failing('The operation was canceled.', 'client')]]);
+  assert.equal(ladderOf(given).cause?.reason, 'no answer in time');
+});

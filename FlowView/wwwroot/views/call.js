@@ -64,6 +64,8 @@ export async function callView(main, path, query) {
     selected = span === selected ? '' : span;
     history.replaceState(null, '', `#/calls/${id}${selected && `?span=${selected}`}`);
     showSelected();
+    // On a narrow page the details are below the ladder.
+    details.scrollIntoView({ block: 'nearest' });
   };
 
   scroll.addEventListener('click', event => {
