@@ -43,9 +43,11 @@ internal enum CallOutcome
 /// <param name="Cause">The failed span that started last: outer spans fail because of it. Null when no span failed.</param>
 /// <param name="FailedStep">The step of the figure in which the cause lies; empty for none.</param>
 /// <param name="Steps">The steps of figure X.5.3.2-1 that the trace has.</param>
-internal sealed record Call(CallKind Kind, CallOutcome Outcome, IReadOnlyList<string> Who, Span? Cause, string FailedStep, IReadOnlyList<string> Steps)
+/// <param name="SetUp">The caller's page from the click until media flows or the call fails. Null while it is not reported, and for other traces.</param>
+internal sealed record Call(
+    CallKind Kind, CallOutcome Outcome, IReadOnlyList<string> Who, Span? Cause, string FailedStep, IReadOnlyList<string> Steps, Span? SetUp)
 {
-    private const string SetUp = "set up call";
+    private const string SetUpName = "set up call";
     private const string Invite = "SIP INVITE";
 
     private static readonly HashSet<string> OfRegistration = ["register", "request registration token", "registration token issue", "SIP REGISTER"];
@@ -55,13 +57,16 @@ internal sealed record Call(CallKind Kind, CallOutcome Outcome, IReadOnlyList<st
     {
         var spans = trace.InOrder();
         var kind = KindOf(spans);
+        // The caller's page has the root. The callee's hangs under the INVITE that the eP-CSCF sent it.
+        var setUp = spans.Where(span => span.Name == SetUpName).MinBy(span => span.ParentId != 0);
         var cause = spans.LastOrDefault(span => Failed(span) && !IsOutdone(span, trace));
-        return new Call(kind, OutcomeOf(kind, spans, trace.Root), WhoIn(spans), cause, Upwards(cause, trace).Select(Step).FirstOrDefault(step => step.Length > 0) ?? "", StepsIn(spans));
+        var failedStep = Upwards(cause, trace).Select(Step).FirstOrDefault(step => step.Length > 0) ?? "";
+        return new Call(kind, OutcomeOf(kind, spans, setUp, trace.Root), WhoIn(spans), cause, failedStep, StepsIn(spans), setUp);
     }
 
     private static CallKind KindOf(IReadOnlyList<Span> spans)
     {
-        if (spans.Any(span => span.Name is SetUp or Invite || (IsOfPage(span) && Step(span).Length > 0)))
+        if (spans.Any(span => span.Name is SetUpName or Invite || (IsOfPage(span) && Step(span).Length > 0)))
         {
             return spans.Select(span => Text(span, "ims.call.kind")).FirstOrDefault(kind => kind.Length > 0) switch
             {
@@ -84,14 +89,13 @@ internal sealed record Call(CallKind Kind, CallOutcome Outcome, IReadOnlyList<st
         || (span.Kind == SpanKind.Server && Text(span, "http.request.method") is "POST" or "PUT" or "DELETE"
             && (Path(span).StartsWith("/api/", StringComparison.Ordinal) || Path(span).StartsWith("/oauth2/", StringComparison.Ordinal)));
 
-    private static CallOutcome OutcomeOf(CallKind kind, IReadOnlyList<Span> spans, Span root)
+    private static CallOutcome OutcomeOf(CallKind kind, IReadOnlyList<Span> spans, Span? setUp, Span root)
     {
         switch (kind)
         {
+            case CallKind.Echo or CallKind.Person or CallKind.DemoLine when setUp is not null:
+                return setUp.IsError || spans.LastOrDefault(span => span.Name == "renew credentials") is not { IsError: true } lost ? ResultOf(setUp) : ResultOf(lost);
             case CallKind.Echo or CallKind.Person or CallKind.DemoLine:
-                // The caller's page has the root. The callee's hangs under the INVITE that the eP-CSCF sent it.
-                if (spans.Where(span => span.Name == SetUp).MinBy(span => span.ParentId != 0) is { } setUp)
-                    return setUp.IsError || spans.LastOrDefault(span => span.Name == "renew credentials") is not { IsError: true } lost ? ResultOf(setUp) : ResultOf(lost);
                 return !spans.Any(IsOfPage) && spans.FirstOrDefault(span => span.Name == Invite) is { } invite ? ResultOf(invite) : CallOutcome.InProgress;
             case CallKind.RelayOnly when spans.FirstOrDefault(span => span.Name == "turn allocate" && Failed(span)) is { } refused:
                 return ResultOf(refused);

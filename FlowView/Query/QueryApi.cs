@@ -81,14 +81,16 @@ internal static class QueryApi
 
 /// <summary>A call in a list.</summary>
 internal sealed record CallSummary(
-    string Id, CallKind Kind, CallOutcome Outcome, string Name, IReadOnlyList<string> Who, SpanDetails? Cause, string FailedStep, double Start, double Duration, int Spans, IReadOnlyList<string> Steps)
+    string Id, CallKind Kind, CallOutcome Outcome, string Name, IReadOnlyList<string> Who, SpanDetails? Cause, string FailedStep, double Start, double Duration, double? SetUp,
+    int Spans, IReadOnlyList<string> Steps)
 {
     public static CallSummary Of(Trace trace)
     {
         var call = trace.Derived(Call.Of);
         return new CallSummary(
             Json.TraceId(trace.Id), call.Kind, call.Outcome, NameOf(trace.Root), call.Who, call.Cause is { } cause ? SpanDetails.Of(cause) : null, call.FailedStep,
-            Json.Milliseconds(trace.Start), Json.Milliseconds(trace.Duration), trace.Count, call.Steps);
+            Json.Milliseconds(trace.Start), Json.Milliseconds(trace.Duration), call.SetUp is { } setUp ? Json.Milliseconds(setUp.End - setUp.Start) : null,
+            trace.Count, call.Steps);
     }
 
     // "POST" or a route's pattern says less than the path.

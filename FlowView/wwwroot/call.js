@@ -6,7 +6,7 @@ import { reasonOf } from './ladder/ladder.js';
 /**
  * A call as the API has it.
  * @typedef {{ id: string, kind: string, outcome: string, name: string, who: string[], cause: import('./ladder/ladder.js').Span | null,
- *   failed_step: string, start: number, duration: number, spans: number, steps: string[] }} Call
+ *   failed_step: string, start: number, duration: number, set_up: number | null, spans: number, steps: string[] }} Call
  */
 
 /** @type {Readonly<Record<string, string>>} */

@@ -93,8 +93,11 @@ public sealed class CallTests
     public void CalleesPage_DoesNotDecideForTheCaller()
     {
         var callee = SetUp(error: "cancelled") with { ParentId = 7 };
+        var caller = SetUp("person");
 
-        Assert.Equal(CallOutcome.Worked, Of(callee, SetUp("person")).Outcome);
+        var call = Of(callee, caller);
+
+        Assert.Equal((CallOutcome.Worked, caller.SpanId), (call.Outcome, call.SetUp?.SpanId));
     }
 
     [Fact]

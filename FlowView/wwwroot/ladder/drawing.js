@@ -146,7 +146,8 @@ function arrow(row, from, to, y, colour, paint, right) {
     row.failed && row.isCause
       ? shape('path', { d: `M${end - 6} ${y - 6} l12 12 m0 -12 l-12 12`, stroke: colour, 'stroke-width': 2.5, 'stroke-linecap': 'round', fill: 'none' })
       : shape('path', { d: `M${end} ${y} l${-direction * 10} -5 v10 z`, fill: colour }),
-    ...label(row, left, y - 9, right - left, colour, paint),
+    // The badge of an arrow to the left is at the end of the label, which stands above it.
+    ...label(row, left, y - (row.number && direction < 0 ? 13 : 9), right - left, colour, paint),
   ];
   if (row.number) parts.push(...badge(row.number, from, y, row.failed ? paint('bad') : paint('badge'), paint));
   return parts;

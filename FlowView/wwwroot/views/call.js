@@ -119,6 +119,7 @@ function factsOf(call, records) {
     el('code', {}, call.id),
     el('span', {}, new Date(call.start).toLocaleString('en-GB')),
     el('span', {}, duration(call.duration)),
+    ...(call.set_up === null ? [] : [el('span', {}, `set up in ${duration(call.set_up)}`)]),
     el('span', {}, `${call.spans} spans`),
     el('span', {}, records === 1 ? '1 log record' : `${records || 'no'} log records`),
     ...call.who.map(personTag),

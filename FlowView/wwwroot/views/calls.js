@@ -144,7 +144,7 @@ function fill(row, call) {
     cell('what', el('a', { href: `#/calls/${call.id}` }, callName(call)), ['relay_only', 'signalling'].includes(call.kind) && el('span', { class: 'soft' }, call.name)),
     cell('who', el('div', { class: 'people' }, ...call.who.map(personTag))),
     cell('outcome', el('span', { class: `is-${call.outcome}` }, outcomeText(call)), reason !== '' && el('span', { class: 'soft' }, reason)),
-    cell('number took', duration(call.duration)),
+    cell('number took', duration(call.duration), call.set_up !== null && el('span', { class: 'soft' }, `set up in ${duration(call.set_up)}`)),
     cell('steps-cell', stepStrip(call.steps)));
 }
 

@@ -19,7 +19,7 @@ internal static class FlowViewPage
     /// <summary>Spans take a moment to arrive. The page shows them by itself then.</summary>
     public static async Task<WicPage> OpenTraceAsync(this RunningSystem system, string traceId)
     {
-        var page = await system.Chromium.OpenAsync(new Uri(system.PageAddress, $"flow/#/calls/{traceId}"), new() { ViewportSize = new() { Width = 1600, Height = 1100 } });
+        var page = await system.Chromium.OpenAsync(new Uri(system.PageAddress, $"flow/#/calls/{traceId}"), new() { ReducedMotion = ReducedMotion.Reduce, ViewportSize = new() { Width = 1600, Height = 1100 } });
         await page.Page.Locator("svg.ladder").WaitForAsync(new() { Timeout = (float)Arrival.TotalMilliseconds });
         return page;
     }
