@@ -89,7 +89,7 @@ internal sealed record CallSummary(
         var call = trace.Derived(Call.Of);
         return new CallSummary(
             Json.TraceId(trace.Id), call.Kind, call.Outcome, NameOf(trace.Root), call.Who, call.Cause is { } cause ? SpanDetails.Of(cause) : null, call.FailedStep,
-            Json.Milliseconds(trace.Start), Json.Milliseconds(trace.Duration), call.SetUp is { } setUp ? Json.Milliseconds(setUp.End - setUp.Start) : null,
+            Json.Milliseconds(trace.Start), Json.Milliseconds(trace.Duration), call.SetUp is { IsError: false } setUp ? Json.Milliseconds(setUp.End - setUp.Start) : null,
             trace.Count, call.Steps);
     }
 

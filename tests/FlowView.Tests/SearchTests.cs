@@ -90,6 +90,7 @@ public sealed class SearchTests : IDisposable
 
         await SendAsync("wic", Samples.Span(1, 1, "set up call", attributes: ("ims.call.kind", "person")));
         Assert.Equal("worked", await OutcomeAsync());
+        Assert.Equal(10, (await _client.GetJsonAsync("/flow/api/traces")).GetProperty("traces")[0].GetProperty("set_up").GetDouble(), 3);
 
         async Task<string> OutcomeAsync() => (await _client.GetJsonAsync("/flow/api/traces?kind=person")).GetProperty("traces")[0].Text("outcome");
     }
