@@ -3,7 +3,7 @@ using System.Text;
 
 namespace WebRtcIms.FlowView;
 
-/// <summary>The section <c>FlowView</c> of the configuration: how much is kept, and how much a sender may send at once.</summary>
+/// <summary>The section <c>FlowView</c> of the configuration: limits of the stores and of a request, and links to other viewers.</summary>
 internal sealed class FlowViewSettings
 {
     private const int Megabyte = 1024 * 1024;
@@ -14,7 +14,7 @@ internal sealed class FlowViewSettings
     /// <summary>Log records kept.</summary>
     public int Logs { get; init; } = 20_000;
 
-    /// <summary>Memory for spans and logs together, whatever their number: nine parts in ten for spans.</summary>
+    /// <summary>Memory for spans and log records together; nine tenths of it are for spans.</summary>
     public int MemoryMegabytes { get; init; } = 256;
 
     /// <summary>The largest request, as sent and as unpacked.</summary>
@@ -27,14 +27,14 @@ internal sealed class FlowViewSettings
 
     public long LogOctets => (long)MemoryMegabytes * Megabyte / 10;
 
-    /// <summary>One trace cannot push out all others.</summary>
+    /// <summary>So one trace cannot evict all others.</summary>
     public int SpansPerTrace => Math.Max(1, Spans / 10);
 
     public long OctetsPerTrace => TraceOctets / 10;
 
     public int RequestOctets => RequestMegabytes * Megabyte;
 
-    /// <exception cref="SettingsException">There are mistakes; the message lists them all, each with its key.</exception>
+    /// <exception cref="SettingsException">Settings are wrong. The message lists them all, each with its key.</exception>
     public static FlowViewSettings Read(IConfiguration configuration)
     {
         var problems = new StringBuilder();

@@ -24,7 +24,7 @@ internal sealed record CallQuery(
 {
     private const int MaxLimit = 1000;
 
-    public int Take => Math.Clamp(Limit ?? 50, 1, MaxLimit);
+    public int PageLength => Math.Clamp(Limit ?? 50, 1, MaxLimit);
 
     public bool Fits(Trace trace)
     {

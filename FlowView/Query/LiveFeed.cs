@@ -35,7 +35,7 @@ internal sealed class LiveFeed(TimeProvider time)
         }
     }
 
-    /// <summary>Null when too many listen already.</summary>
+    /// <summary>Null if too many pages listen already.</summary>
     public IAsyncEnumerable<SseItem<Change>>? TryListen(CancellationToken cancellationToken)
     {
         var listener = new Listener();
@@ -66,7 +66,7 @@ internal sealed class LiveFeed(TimeProvider time)
         }
     }
 
-    // Null after a time without any change: proxies close a connection on which nothing moves.
+    // Null after a while without changes. Proxies close a silent connection, so the feed then sends a sign of life.
     private async Task<Change?> NextAsync(Listener listener, CancellationToken cancellationToken)
     {
         using var silence = new CancellationTokenSource(Heartbeat, time);
@@ -79,7 +79,7 @@ internal sealed class LiveFeed(TimeProvider time)
         {
             return null;
         }
-        lock (_lock) return listener.Take();
+        lock (_lock) return listener.Drain();
     }
 
     private sealed class Listener
@@ -94,7 +94,7 @@ internal sealed class LiveFeed(TimeProvider time)
             if (_traces?.Count > MaxTracesNamed) _traces = null;
         }
 
-        public Change Take()
+        public Change Drain()
         {
             var change = new Change(_traces is null ? null : [.. _traces.Select(Json.TraceId)]);
             _traces = [];

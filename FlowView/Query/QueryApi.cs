@@ -5,7 +5,7 @@ using Attribute = WebRtcIms.FlowView.Store.Attribute;
 
 namespace WebRtcIms.FlowView.Query;
 
-/// <summary>What the pages read, as JSON under <c>/flow/api</c>; README.md describes each answer.</summary>
+/// <summary>The API of the pages: JSON under <c>/flow/api</c>; README.md describes each answer.</summary>
 internal static class QueryApi
 {
     public static void AddQueryApi(this WebApplicationBuilder builder)
@@ -26,7 +26,7 @@ internal static class QueryApi
 
     private static IResult ListCalls([AsParameters] CallQuery query, TraceStore traces)
     {
-        var (page, matches) = traces.Search(query.Fits, CallSummary.Of, query.Take);
+        var (page, matches) = traces.Search(query.Fits, CallSummary.Of, query.PageLength);
         return Results.Ok(new { Traces = page, Matches = matches });
     }
 
@@ -64,7 +64,7 @@ internal static class QueryApi
 
     private static IResult Listen(LiveFeed feed, HttpContext context, IHostApplicationLifetime lifetime)
     {
-        // Open pages do not hold up a stop.
+        // An open page must not delay the stop.
         var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
         context.Response.RegisterForDispose(stop);
         return feed.TryListen(stop.Token) is { } changes
@@ -101,7 +101,7 @@ internal sealed record CallSummary(
         AttributeText.Of(Array.Find(span.Attributes, attribute => attribute.Key == key).Value);
 }
 
-/// <summary>A span with all that came with it.</summary>
+/// <summary>A span with everything that its sender gave.</summary>
 internal sealed record SpanDetails(
     string Id, string Parent, string Name, SpanKind Kind, string Service, string Instance, string Scope, double Start, double Duration,
     Attribute[] Attributes, Attribute[] Resource, IEnumerable<object> Events, IEnumerable<object> Links, bool Error, string Message)

@@ -17,12 +17,12 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, OtlpTransla
     private const string Protobuf = "application/x-protobuf";
     private const string Json = "application/json";
 
-    // With the limit of a request this bounds the memory that requests in work can take.
+    // With the limit of a request this bounds the memory of requests in progress.
     private const int RequestsAtOnce = 8;
     private const int RequestsWaiting = 64;
     private const string RetryAfterSeconds = "1";
 
-    // OTLP/JSON: fields of a later version are no mistake.
+    // OTLP/JSON: fields of a later version are not a mistake.
     private static readonly JsonParser JsonParser = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
     private static readonly JsonFormatter JsonFormatter = new(JsonFormatter.Settings.Default);
 
@@ -50,12 +50,12 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, OtlpTransla
     {
         var receiver = app.Services.GetRequiredService<OtlpReceiver>();
         var routes = app.MapGroup("/v1").RequireRateLimiting("otlp");
-        routes.MapPost("/traces", request => receiver.ReceiveAsync(request, ExportTraceServiceRequest.Parser, receiver.Take));
-        routes.MapPost("/logs", request => receiver.ReceiveAsync(request, ExportLogsServiceRequest.Parser, receiver.Take));
+        routes.MapPost("/traces", request => receiver.ReceiveAsync(request, ExportTraceServiceRequest.Parser, receiver.Handle));
+        routes.MapPost("/logs", request => receiver.ReceiveAsync(request, ExportLogsServiceRequest.Parser, receiver.Handle));
         routes.MapPost("/metrics", request => receiver.ReceiveAsync(request, ExportMetricsServiceRequest.Parser, _ => new ExportMetricsServiceResponse()));
     }
 
-    private async Task ReceiveAsync<TRequest>(HttpContext context, MessageParser<TRequest> parser, Func<TRequest, IMessage> take)
+    private async Task ReceiveAsync<TRequest>(HttpContext context, MessageParser<TRequest> parser, Func<TRequest, IMessage> handle)
         where TRequest : IMessage<TRequest>, new()
     {
         var type = MediaTypeOf(context.Request);
@@ -75,7 +75,7 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, OtlpTransla
         IMessage answer;
         try
         {
-            answer = take(type == Json ? ParseJson<TRequest>(body.Octets) : parser.ParseFrom(body.Octets));
+            answer = handle(type == Json ? ParseJson<TRequest>(body.Octets) : parser.ParseFrom(body.Octets));
         }
         catch (Exception error) when (error is InvalidProtocolBufferException or InvalidJsonException or FormatException)
         {
@@ -85,7 +85,7 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, OtlpTransla
         await WriteAsync(context.Response, type, StatusCodes.Status200OK, answer);
     }
 
-    private ExportTraceServiceResponse Take(ExportTraceServiceRequest request)
+    private ExportTraceServiceResponse Handle(ExportTraceServiceRequest request)
     {
         var (spans, invalid) = translation.Spans(request);
         var refused = traces.Add(spans);
@@ -102,7 +102,7 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, OtlpTransla
         return answer;
     }
 
-    private ExportLogsServiceResponse Take(ExportLogsServiceRequest request)
+    private ExportLogsServiceResponse Handle(ExportLogsServiceRequest request)
     {
         var entries = translation.Logs(request).ToList();
         logs.Add(entries);

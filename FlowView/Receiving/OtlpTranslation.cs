@@ -9,7 +9,7 @@ using Span = WebRtcIms.FlowView.Store.Span;
 
 namespace WebRtcIms.FlowView.Receiving;
 
-/// <summary>From OTLP's messages to what the stores keep. Nothing that a sender says about its data is left out.</summary>
+/// <summary>Translates OTLP messages into spans and log records. All attributes are kept.</summary>
 internal sealed class OtlpTranslation(TimeProvider time)
 {
     private readonly TextPool _texts = new();

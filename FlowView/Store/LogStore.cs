@@ -1,6 +1,6 @@
 namespace WebRtcIms.FlowView.Store;
 
-/// <summary>The latest log records, within a bound on their number and on their size.</summary>
+/// <summary>The latest log records, within a limit on their number and on their size.</summary>
 internal sealed class LogStore(FlowViewSettings settings)
 {
     private readonly Lock _lock = new();

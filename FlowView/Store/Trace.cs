@@ -1,6 +1,6 @@
 namespace WebRtcIms.FlowView.Store;
 
-/// <summary>The spans of one trace, with the totals that lists and filters need. Guarded by the store's lock.</summary>
+/// <summary>The spans of one trace, and what lists and filters need of them. Guarded by the store's lock.</summary>
 internal sealed class Trace(UInt128 id, long arrival)
 {
     private readonly Dictionary<ulong, Span> _spans = [];
@@ -23,7 +23,7 @@ internal sealed class Trace(UInt128 id, long arrival)
 
     public IReadOnlyCollection<Span> Spans => _spans.Values;
 
-    /// <summary>Where the trace begins: the first span without a parent, or whose parent nobody sent.</summary>
+    /// <summary>The first span without a parent, or else the first one whose parent is missing.</summary>
     public Span Root =>
         _spans.Values.Where(span => span.ParentId == 0).MinBy(span => span.Start)
         ?? _spans.Values.Where(span => !_spans.ContainsKey(span.ParentId)).MinBy(span => span.Start)
@@ -31,13 +31,13 @@ internal sealed class Trace(UInt128 id, long arrival)
 
     public Span? Find(ulong spanId) => _spans.GetValueOrDefault(spanId);
 
-    /// <summary>What a list shows of the trace, made once and again only when another span has come.</summary>
+    /// <summary>The result of <paramref name="make"/>, cached until another span arrives. Lists ask for it often.</summary>
     public T Derived<T>(Func<Trace, T> make)
         where T : class => (T)(_derived ??= make(this));
 
     public IReadOnlyList<Span> InOrder() => [.. _spans.Values.OrderBy(span => span.Start)];
 
-    /// <summary>False when the span takes the place of one with the same id.</summary>
+    /// <summary>False if the span replaces one with the same id.</summary>
     public bool Put(Span span)
     {
         var isNew = !_spans.Remove(span.SpanId, out var former);

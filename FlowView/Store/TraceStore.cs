@@ -1,8 +1,8 @@
 namespace WebRtcIms.FlowView.Store;
 
 /// <summary>
-/// The spans, by trace, within a bound on their number and on their size. When it is reached, the trace that began to arrive
-/// first goes as a whole: half a trace explains nothing.
+/// The spans, by trace, within a limit on their number and on their size. Beyond the limit the oldest trace is evicted as a whole,
+/// because half a trace explains nothing.
 /// </summary>
 internal sealed class TraceStore(FlowViewSettings settings)
 {
@@ -22,7 +22,7 @@ internal sealed class TraceStore(FlowViewSettings settings)
         }
     }
 
-    /// <summary>Takes the spans; returns how many were refused because their trace is larger than a tenth of the store.</summary>
+    /// <summary>Adds the spans. Returns how many were refused because their trace is larger than a tenth of the store.</summary>
     public int Add(IReadOnlyCollection<Span> spans)
     {
         var refused = 0;
@@ -38,7 +38,7 @@ internal sealed class TraceStore(FlowViewSettings settings)
 
                 var trace = TraceOf(span.TraceId);
                 var before = trace.Size;
-                // A sender that got no answer sends again: the span takes the place of its first copy.
+                // A sender that got no answer sends again. The span replaces its first copy.
                 if (trace.Put(span)) _spans++;
                 _size += trace.Size - before;
                 while (_spans > settings.Spans || _size > settings.TraceOctets) EvictOldest();
@@ -58,7 +58,7 @@ internal sealed class TraceStore(FlowViewSettings settings)
     }
 
     /// <summary>
-    /// The traces that fit, latest first, and how many there are in all. The caller's filter runs while nothing changes.
+    /// The traces that fit, latest first, and how many fit in total. The caller's filter runs while nothing changes.
     /// </summary>
     public (IReadOnlyList<TResult> Page, int Matches) Search<TResult>(Func<Trace, bool> filter, Func<Trace, TResult> select, int limit)
     {

@@ -29,7 +29,7 @@ export function listen(listener) {
   source.addEventListener('change', event => listener.change(JSON.parse(event.data)));
   source.addEventListener('error', () => {
     listener.state('lost');
-    // Refused, not interrupted: the browser would not try again.
+    // The connection was refused. The browser itself retries only interrupted ones.
     if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(listener), 5000);
   });
 }
