@@ -4,10 +4,9 @@ using WebRtcIms.FlowView;
 using WebRtcIms.FlowView.Pages;
 using WebRtcIms.FlowView.Query;
 using WebRtcIms.FlowView.Receiving;
-using WebRtcIms.FlowView.Resources;
 using WebRtcIms.FlowView.Store;
 
-// Receives OTLP under /v1, keeps the latest of it in memory, and shows it under /flow.
+// Receives OTLP under /v1, keeps the latest spans and log records in memory, and shows calls under /flow.
 try
 {
     var builder = WebApplication.CreateBuilder(args);
@@ -23,10 +22,8 @@ try
     builder.Services.AddSingleton(settings);
     builder.Services.AddSingleton<TraceStore>();
     builder.Services.AddSingleton<LogStore>();
-    builder.Services.AddSingleton<MetricStore>();
     OtlpReceiver.AddTo(builder);
     builder.AddQueryApi();
-    builder.AddResources();
 
     var app = builder.Build();
     app.UseRateLimiter();
@@ -34,7 +31,6 @@ try
     app.MapDefaultEndpoints();
     OtlpReceiver.MapTo(app);
     app.MapQueryApi();
-    app.MapResources();
     await app.RunAsync();
     return 0;
 }

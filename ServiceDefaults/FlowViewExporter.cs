@@ -4,21 +4,19 @@ using Microsoft.Extensions.Logging;
 using OpenTelemetry;
 using OpenTelemetry.Exporter;
 using OpenTelemetry.Logs;
-using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
 
 namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>
-/// A second OTLP exporter, to FlowView, where <c>FlowView:Endpoint</c> is set (<c>http://localhost:4318</c>): the collector
-/// that OTEL_EXPORTER_OTLP_ENDPOINT names, such as Aspire's dashboard, gets everything besides. While FlowView is down or
-/// slow, batches are dropped; no request ever waits for them.
+/// A second OTLP exporter, to FlowView, if <c>FlowView:Endpoint</c> is set (<c>http://localhost:4318</c>). It sends spans and log records;
+/// FlowView has no use for metrics. The collector that OTEL_EXPORTER_OTLP_ENDPOINT names, such as Aspire's dashboard, gets everything.
+/// While FlowView is down or slow, batches are dropped. No request waits for them.
 /// </summary>
 internal static class FlowViewExporter
 {
     // People look at FlowView while they click.
     private const int DelayMilliseconds = 500;
-    private const int MetricsMilliseconds = 2000;
     private const int TimeoutMilliseconds = 3000;
 
     public static void ExportToFlowView(this IHostApplicationBuilder builder)
@@ -32,9 +30,7 @@ internal static class FlowViewExporter
             new BatchLogRecordExportProcessor(new OtlpLogExporter(OptionsFor(endpoint, "v1/logs")), scheduledDelayMilliseconds: DelayMilliseconds)));
         builder.Services.AddOpenTelemetry()
             .WithTracing(tracing => tracing.AddProcessor(_ =>
-                new BatchActivityExportProcessor(new OtlpTraceExporter(OptionsFor(endpoint, "v1/traces")), scheduledDelayMilliseconds: DelayMilliseconds)))
-            .WithMetrics(metrics => metrics.AddReader(_ =>
-                new PeriodicExportingMetricReader(new OtlpMetricExporter(OptionsFor(endpoint, "v1/metrics")), MetricsMilliseconds)));
+                new BatchActivityExportProcessor(new OtlpTraceExporter(OptionsFor(endpoint, "v1/traces")), scheduledDelayMilliseconds: DelayMilliseconds)));
     }
 
     private static OtlpExporterOptions OptionsFor(Uri endpoint, string path) => new()

@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.StaticFiles;
 namespace WebRtcIms.FlowView.Pages;
 
 /// <summary>
-/// The files of wwwroot under <c>/flow</c>, as they are: modules that a browser runs without a build step. The page runs only
-/// scripts and styles that came as files from its own origin, and cannot be framed.
+/// Serves the files of wwwroot under <c>/flow</c>: modules that a browser runs without a build step. The page runs only scripts and
+/// styles from files of its own origin, and cannot be framed.
 /// </summary>
 internal static class Pages
 {
@@ -21,7 +21,7 @@ internal static class Pages
             headers.XContentTypeOptions = "nosniff";
             headers["Referrer-Policy"] = "no-referrer";
             headers.CacheControl = "no-store";
-            // Links in the page are relative to /flow/. Not an absolute redirect: a gateway may stand before this server.
+            // Links in the page are relative to /flow/. The redirect is relative, because a gateway may be in front of this server.
             if (context.Request.Path != "/flow" && context.Request.Path != "/") return next(context);
             context.Response.Redirect("/flow/");
             return Task.CompletedTask;
@@ -30,6 +30,6 @@ internal static class Pages
         app.UseStaticFiles(new StaticFileOptions { RequestPath = "/flow", OnPrepareResponse = AskAgain });
     }
 
-    // The files' names carry no hash: each is asked for again, and answered with 304.
+    // File names have no hash. So browsers ask again each time and get 304.
     private static void AskAgain(StaticFileResponseContext file) => file.Context.Response.Headers.CacheControl = "no-cache";
 }

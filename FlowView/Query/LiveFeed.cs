@@ -1,18 +1,17 @@
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
-using WebRtcIms.FlowView.Store;
 
 namespace WebRtcIms.FlowView.Query;
 
-/// <summary>What has changed since the last notice. <c>Traces</c> is null when so many did that naming them does not help.</summary>
-internal sealed record Change(bool Spans, bool Logs, bool Metrics, IReadOnlyCollection<string>? Traces);
+/// <summary>The traces that got spans or log records since the last notice; null if they are too many to name.</summary>
+internal sealed record Change(IReadOnlyCollection<string>? Traces);
 
 /// <summary>
-/// Tells open pages what has arrived, a few times a second at most. A page that reads slowly misses nothing: changes add up
-/// until it takes them.
+/// Notifies open pages of what has arrived, a few times a second at most. A page that reads slowly misses nothing: changes add up
+/// until it reads them.
 /// </summary>
-internal sealed class LiveFeed(TimeProvider clock)
+internal sealed class LiveFeed(TimeProvider time)
 {
     private const int MaxListeners = 100;
     private const int MaxTracesNamed = 200;
@@ -22,16 +21,21 @@ internal sealed class LiveFeed(TimeProvider clock)
     private readonly Lock _lock = new();
     private readonly HashSet<Listener> _listeners = [];
 
-    public void SpansArrived(IReadOnlyCollection<Span> spans)
+    public void Notify(IEnumerable<UInt128> traces)
     {
-        if (spans.Count > 0) Tell(listener => listener.Spans(spans));
+        var changed = traces.Where(trace => trace != 0).ToHashSet();
+        if (changed.Count == 0) return;
+        lock (_lock)
+        {
+            foreach (var listener in _listeners)
+            {
+                listener.Add(changed);
+                listener.Signal.Writer.TryWrite(true);
+            }
+        }
     }
 
-    public void LogsArrived() => Tell(listener => listener.HasLogs = true);
-
-    public void MetricsArrived() => Tell(listener => listener.HasMetrics = true);
-
-    /// <summary>Null when too many listen already.</summary>
+    /// <summary>Null if too many pages listen already.</summary>
     public IAsyncEnumerable<SseItem<Change>>? TryListen(CancellationToken cancellationToken)
     {
         var listener = new Listener();
@@ -48,12 +52,12 @@ internal sealed class LiveFeed(TimeProvider clock)
         try
         {
             // The first event tells the page that it is connected.
-            yield return new SseItem<Change>(new Change(false, false, false, []), "hello");
+            yield return new SseItem<Change>(new Change([]), "hello");
             while (!cancellationToken.IsCancellationRequested)
             {
                 var change = await NextAsync(listener, cancellationToken);
-                yield return change is null ? new SseItem<Change>(new Change(false, false, false, []), "alive") : new SseItem<Change>(change, "change");
-                if (change is not null) await Task.Delay(Pause, clock, cancellationToken);
+                yield return change is null ? new SseItem<Change>(new Change([]), "alive") : new SseItem<Change>(change, "change");
+                if (change is not null) await Task.Delay(Pause, time, cancellationToken);
             }
         }
         finally
@@ -62,10 +66,10 @@ internal sealed class LiveFeed(TimeProvider clock)
         }
     }
 
-    // Null after a time without any change: proxies close a connection on which nothing moves.
+    // Null after a while without changes. Proxies close a silent connection, so the feed then sends a sign of life.
     private async Task<Change?> NextAsync(Listener listener, CancellationToken cancellationToken)
     {
-        using var silence = new CancellationTokenSource(Heartbeat, clock);
+        using var silence = new CancellationTokenSource(Heartbeat, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(silence.Token, cancellationToken);
         try
         {
@@ -75,43 +79,25 @@ internal sealed class LiveFeed(TimeProvider clock)
         {
             return null;
         }
-        lock (_lock) return listener.Take();
-    }
-
-    private void Tell(Action<Listener> note)
-    {
-        lock (_lock)
-        {
-            foreach (var listener in _listeners)
-            {
-                note(listener);
-                listener.Signal.Writer.TryWrite(true);
-            }
-        }
+        lock (_lock) return listener.Drain();
     }
 
     private sealed class Listener
     {
         private HashSet<UInt128>? _traces = [];
-        private bool _hasSpans;
 
         public Channel<bool> Signal { get; } = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
-        public bool HasLogs { get; set; }
-
-        public bool HasMetrics { get; set; }
-
-        public void Spans(IReadOnlyCollection<Span> spans)
+        public void Add(IEnumerable<UInt128> traces)
         {
-            _hasSpans = true;
-            _traces?.UnionWith(spans.Select(span => span.TraceId));
+            _traces?.UnionWith(traces);
             if (_traces?.Count > MaxTracesNamed) _traces = null;
         }
 
-        public Change Take()
+        public Change Drain()
         {
-            var change = new Change(_hasSpans, HasLogs, HasMetrics, _traces is null ? null : [.. _traces.Select(Json.TraceId)]);
-            (_traces, _hasSpans, HasLogs, HasMetrics) = ([], false, false, false);
+            var change = new Change(_traces is null ? null : [.. _traces.Select(Json.TraceId)]);
+            _traces = [];
             return change;
         }
     }

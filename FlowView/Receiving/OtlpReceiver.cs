@@ -8,20 +8,21 @@ namespace WebRtcIms.FlowView.Receiving;
 
 /// <summary>
 /// <c>POST /v1/traces</c>, <c>/v1/logs</c> and <c>/v1/metrics</c>: OTLP 1.x over HTTP, protobuf or JSON, plain or gzip.
-/// Answers 200 (with a partial success when some items could not be taken), 400 for what cannot be read, 413, 415, and 503
-/// with Retry-After when too many requests come at once. The body of a failure is a google.rpc.Status.
+/// Answers 200 (with a partial success if some items were refused), 400 for a body that cannot be read, 413, 415, and 503
+/// with Retry-After if too many requests come at once. The body of a failure is a google.rpc.Status. Metrics are checked and discarded:
+/// a sender that exports everything to one address must not fail.
 /// </summary>
-internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, MetricStore metrics, OtlpTranslation translation, LiveFeed feed, FlowViewSettings settings)
+internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, OtlpTranslation translation, LiveFeed feed, FlowViewSettings settings)
 {
     private const string Protobuf = "application/x-protobuf";
     private const string Json = "application/json";
 
-    // With the limit of a request this bounds the memory that requests in work can take.
+    // With the limit of a request this bounds the memory of requests in progress.
     private const int RequestsAtOnce = 8;
     private const int RequestsWaiting = 64;
     private const string RetryAfterSeconds = "1";
 
-    // OTLP/JSON: fields of a later version are no mistake.
+    // OTLP/JSON: fields of a later version are not a mistake.
     private static readonly JsonParser JsonParser = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
     private static readonly JsonFormatter JsonFormatter = new(JsonFormatter.Settings.Default);
 
@@ -49,12 +50,12 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, MetricStore
     {
         var receiver = app.Services.GetRequiredService<OtlpReceiver>();
         var routes = app.MapGroup("/v1").RequireRateLimiting("otlp");
-        routes.MapPost("/traces", request => receiver.ReceiveAsync(request, ExportTraceServiceRequest.Parser, receiver.Take));
-        routes.MapPost("/logs", request => receiver.ReceiveAsync(request, ExportLogsServiceRequest.Parser, receiver.Take));
-        routes.MapPost("/metrics", request => receiver.ReceiveAsync(request, ExportMetricsServiceRequest.Parser, receiver.Take));
+        routes.MapPost("/traces", request => receiver.ReceiveAsync(request, ExportTraceServiceRequest.Parser, receiver.Handle));
+        routes.MapPost("/logs", request => receiver.ReceiveAsync(request, ExportLogsServiceRequest.Parser, receiver.Handle));
+        routes.MapPost("/metrics", request => receiver.ReceiveAsync(request, ExportMetricsServiceRequest.Parser, _ => new ExportMetricsServiceResponse()));
     }
 
-    private async Task ReceiveAsync<TRequest>(HttpContext context, MessageParser<TRequest> parser, Func<TRequest, IMessage> take)
+    private async Task ReceiveAsync<TRequest>(HttpContext context, MessageParser<TRequest> parser, Func<TRequest, IMessage> handle)
         where TRequest : IMessage<TRequest>, new()
     {
         var type = MediaTypeOf(context.Request);
@@ -74,7 +75,7 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, MetricStore
         IMessage answer;
         try
         {
-            answer = take(type == Json ? ParseJson<TRequest>(body.Octets) : parser.ParseFrom(body.Octets));
+            answer = handle(type == Json ? ParseJson<TRequest>(body.Octets) : parser.ParseFrom(body.Octets));
         }
         catch (Exception error) when (error is InvalidProtocolBufferException or InvalidJsonException or FormatException)
         {
@@ -84,11 +85,11 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, MetricStore
         await WriteAsync(context.Response, type, StatusCodes.Status200OK, answer);
     }
 
-    private ExportTraceServiceResponse Take(ExportTraceServiceRequest request)
+    private ExportTraceServiceResponse Handle(ExportTraceServiceRequest request)
     {
         var (spans, invalid) = translation.Spans(request);
         var refused = traces.Add(spans);
-        feed.SpansArrived(spans);
+        feed.Notify(spans.Select(span => span.TraceId));
         var answer = new ExportTraceServiceResponse();
         if (invalid + refused > 0)
         {
@@ -101,18 +102,12 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, MetricStore
         return answer;
     }
 
-    private ExportLogsServiceResponse Take(ExportLogsServiceRequest request)
+    private ExportLogsServiceResponse Handle(ExportLogsServiceRequest request)
     {
-        logs.Add(translation.Logs(request));
-        feed.LogsArrived();
+        var entries = translation.Logs(request).ToList();
+        logs.Add(entries);
+        feed.Notify(entries.Select(entry => entry.TraceId));
         return new ExportLogsServiceResponse();
-    }
-
-    private ExportMetricsServiceResponse Take(ExportMetricsServiceRequest request)
-    {
-        foreach (var (instrument, attributes, point, exemplars) in translation.Metrics(request)) metrics.Add(instrument, attributes, point, exemplars);
-        feed.MetricsArrived();
-        return new ExportMetricsServiceResponse();
     }
 
     private static TRequest ParseJson<TRequest>(byte[] octets)

@@ -9,11 +9,8 @@ using Span = WebRtcIms.FlowView.Store.Span;
 
 namespace WebRtcIms.FlowView.Receiving;
 
-/// <summary>One measurement of a request, with what it belongs to.</summary>
-internal sealed record Measurement(Instrument Instrument, Attribute[] Attributes, MetricPoint Point, IEnumerable<Store.Exemplar> Exemplars);
-
-/// <summary>From OTLP's messages to what the stores keep. Nothing that a sender says about its data is left out.</summary>
-internal sealed class OtlpTranslation(TimeProvider clock)
+/// <summary>Translates OTLP messages into spans and log records. All attributes are kept.</summary>
+internal sealed class OtlpTranslation(TimeProvider time)
 {
     private readonly TextPool _texts = new();
 
@@ -55,14 +52,6 @@ internal sealed class OtlpTranslation(TimeProvider clock)
             source,
             AttributesOf(log.Attributes));
 
-    public IEnumerable<Measurement> Metrics(ExportMetricsServiceRequest request) =>
-        from ofResource in request.ResourceMetrics
-        let source = SourceOf(ofResource.Resource)
-        from ofScope in ofResource.ScopeMetrics
-        from metric in ofScope.Metrics
-        from measurement in Translate(metric, source, _texts.Share(ofScope.Scope?.Name ?? ""))
-        select measurement;
-
     private Span? Translate(Otlp.Span span, Source source, string scope)
     {
         var (traceId, spanId) = (TraceIdOf(span.TraceId), SpanIdOf(span.SpanId));
@@ -84,60 +73,6 @@ internal sealed class OtlpTranslation(TimeProvider clock)
             span.Status?.Code == Status.Types.StatusCode.Error,
             span.Status?.Message ?? "");
     }
-
-    private IEnumerable<Measurement> Translate(Metric metric, Source source, string scope)
-    {
-        switch (metric.DataCase)
-        {
-            case Metric.DataOneofCase.Gauge:
-                return metric.Gauge.DataPoints.Select(point => Number(point, MetricType.Gauge, isDelta: false));
-            case Metric.DataOneofCase.Sum:
-                var type = metric.Sum.IsMonotonic ? MetricType.Counter : MetricType.UpDownCounter;
-                return metric.Sum.DataPoints.Select(point => Number(point, type, IsDelta(metric.Sum.AggregationTemporality)));
-            case Metric.DataOneofCase.Histogram:
-                var isDelta = IsDelta(metric.Histogram.AggregationTemporality);
-                return metric.Histogram.DataPoints.Select(point => new Measurement(
-                    InstrumentOf(MetricType.Histogram, isDelta),
-                    AttributesOf(point.Attributes),
-                    new MetricPoint(TimeOf(point.TimeUnixNano), point.Sum, point.Count, [.. point.ExplicitBounds], [.. point.BucketCounts]),
-                    ExemplarsOf(point.Exemplars)));
-            case Metric.DataOneofCase.ExponentialHistogram:
-                var isExponentialDelta = IsDelta(metric.ExponentialHistogram.AggregationTemporality);
-                return metric.ExponentialHistogram.DataPoints.Select(point => new Measurement(
-                    InstrumentOf(MetricType.Histogram, isExponentialDelta),
-                    AttributesOf(point.Attributes),
-                    new MetricPoint(TimeOf(point.TimeUnixNano), point.Sum, point.Count),
-                    ExemplarsOf(point.Exemplars)));
-            case Metric.DataOneofCase.Summary:
-                return metric.Summary.DataPoints.Select(point => new Measurement(
-                    InstrumentOf(MetricType.Summary, isDelta: false),
-                    AttributesOf(point.Attributes),
-                    new MetricPoint(TimeOf(point.TimeUnixNano), point.Sum, point.Count),
-                    []));
-            default:
-                return [];
-        }
-
-        Measurement Number(NumberDataPoint point, MetricType type, bool isDelta) => new(
-            InstrumentOf(type, isDelta),
-            AttributesOf(point.Attributes),
-            new MetricPoint(TimeOf(point.TimeUnixNano), point.ValueCase == NumberDataPoint.ValueOneofCase.AsInt ? point.AsInt : point.AsDouble),
-            ExemplarsOf(point.Exemplars));
-
-        Instrument InstrumentOf(MetricType type, bool isDelta) => new(
-            source.Service, source.Instance, scope, _texts.Share(metric.Name), _texts.Share(metric.Unit), _texts.Share(metric.Description), type, isDelta);
-    }
-
-    private static bool IsDelta(AggregationTemporality temporality) => temporality == AggregationTemporality.Delta;
-
-    private static List<Store.Exemplar> ExemplarsOf(RepeatedField<Otlp.Exemplar> exemplars) =>
-    [
-        .. exemplars.Where(exemplar => TraceIdOf(exemplar.TraceId) != 0).Select(exemplar => new Store.Exemplar(
-            exemplar.TimeUnixNano,
-            exemplar.ValueCase == Otlp.Exemplar.ValueOneofCase.AsInt ? exemplar.AsInt : exemplar.AsDouble,
-            TraceIdOf(exemplar.TraceId),
-            SpanIdOf(exemplar.SpanId))),
-    ];
 
     private Source SourceOf(Resource? resource)
     {
@@ -178,16 +113,14 @@ internal sealed class OtlpTranslation(TimeProvider clock)
         _ => 0,
     };
 
-    private ulong TimeOf(ulong nanoseconds) => FirstOf(nanoseconds, Now());
-
     private static ulong FirstOf(params ReadOnlySpan<ulong> times)
     {
-        foreach (var time in times)
+        foreach (var candidate in times)
         {
-            if (time != 0) return time;
+            if (candidate != 0) return candidate;
         }
         return 0;
     }
 
-    private ulong Now() => (ulong)(clock.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * 100;
+    private ulong Now() => (ulong)(time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * 100;
 }

@@ -2,12 +2,12 @@ using System.IO.Compression;
 
 namespace WebRtcIms.FlowView.Receiving;
 
-/// <summary>A request's body, unpacked, or the HTTP status that says why there is none.</summary>
+/// <summary>A request's body, unpacked, or the HTTP status of the failure.</summary>
 internal readonly record struct RequestBody(byte[] Octets, int Status, string Problem)
 {
     /// <summary>
-    /// Reads no more than <paramref name="limit"/> octets, as sent and as unpacked: a small request that unpacks to a huge
-    /// one is refused like a huge one.
+    /// Reads up to <paramref name="limit"/> octets, as sent and as unpacked. So a small request that unpacks to a huge one is refused
+    /// also.
     /// </summary>
     public static async Task<RequestBody> ReadAsync(HttpRequest request, int limit)
     {

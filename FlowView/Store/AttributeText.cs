@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace WebRtcIms.FlowView.Store;
 
-/// <summary>An attribute's value as a person would search for it.</summary>
+/// <summary>The text of an attribute's value, as a search compares it.</summary>
 internal static class AttributeText
 {
     public static string Of(object? value) => value switch

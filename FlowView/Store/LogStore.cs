@@ -1,6 +1,6 @@
 namespace WebRtcIms.FlowView.Store;
 
-/// <summary>The latest log records, within a bound on their number and on their size.</summary>
+/// <summary>The latest log records, within a limit on their number and on their size.</summary>
 internal sealed class LogStore(FlowViewSettings settings)
 {
     private readonly Lock _lock = new();
@@ -16,7 +16,7 @@ internal sealed class LogStore(FlowViewSettings settings)
         }
     }
 
-    /// <summary>Takes the records and numbers them.</summary>
+    /// <summary>Keeps the records and numbers them.</summary>
     public void Add(IEnumerable<LogEntry> entries)
     {
         lock (_lock)
@@ -30,22 +30,11 @@ internal sealed class LogStore(FlowViewSettings settings)
         }
     }
 
-    /// <summary>Those that fit, latest first.</summary>
-    public (IReadOnlyList<LogEntry> Page, int Matches) Search(Func<LogEntry, bool> filter, int limit)
+    /// <summary>The records of a trace, in order.</summary>
+    public IReadOnlyList<LogEntry> Of(UInt128 traceId)
     {
         LogEntry[] entries;
         lock (_lock) entries = [.. _entries];
-        var matches = entries.Where(filter).ToList();
-        matches.Sort((one, other) => other.Time != one.Time ? other.Time.CompareTo(one.Time) : other.Sequence.CompareTo(one.Sequence));
-        return ([.. matches.Take(limit)], matches.Count);
-    }
-
-    public void Clear()
-    {
-        lock (_lock)
-        {
-            _entries.Clear();
-            _size = 0;
-        }
+        return [.. entries.Where(entry => entry.TraceId == traceId).OrderBy(entry => entry.Time).ThenBy(entry => entry.Sequence)];
     }
 }

@@ -1,9 +1,9 @@
 namespace WebRtcIms.FlowView.Store;
 
-/// <summary>An attribute as it came: text, bool, long, double, octets as base64 text, or arrays and pairs of these.</summary>
+/// <summary>An attribute as received: text, bool, long, double, octets as base64 text, or arrays and pairs of these.</summary>
 internal readonly record struct Attribute(string Key, object? Value);
 
-/// <summary>Who sent it: <c>service.name</c>, <c>service.instance.id</c> and what else the sender says about itself.</summary>
+/// <summary>The sender: <c>service.name</c>, <c>service.instance.id</c> and its other resource attributes.</summary>
 internal sealed record Source(string Service, string Instance, Attribute[] Attributes);
 
 internal enum SpanKind
@@ -33,7 +33,7 @@ internal sealed record Span(
     bool IsError,
     string StatusMessage)
 {
-    /// <summary>Octets that this span takes in memory, roughly: what the store's bound counts.</summary>
+    /// <summary>Roughly the octets that this span occupies. The store's limit counts them.</summary>
     public int Size { get; } = 200 + SizeOf.Text(Name) + SizeOf.Text(StatusMessage) + SizeOf.All(Attributes)
         + Events.Sum(spanEvent => 60 + SizeOf.Text(spanEvent.Name) + SizeOf.All(spanEvent.Attributes))
         + Links.Sum(link => 60 + SizeOf.All(link.Attributes));

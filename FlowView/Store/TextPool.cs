@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace WebRtcIms.FlowView.Store;
 
 /// <summary>
-/// One copy of each text that comes again with every span: attribute keys, span and service names, short values. Bounded, so
-/// that texts which never repeat cannot fill it.
+/// One copy of each text that repeats in many spans: attribute keys, names of spans and services, short values. The limit protects it
+/// from texts that never repeat.
 /// </summary>
 internal sealed class TextPool
 {

@@ -1,10 +1,10 @@
 namespace WebRtcIms.FlowView.Store;
 
-/// <summary>The spans of one trace, with the totals that lists and filters need. Guarded by the store's lock.</summary>
+/// <summary>The spans of one trace, and what lists and filters need of them. Guarded by the store's lock.</summary>
 internal sealed class Trace(UInt128 id, long arrival)
 {
     private readonly Dictionary<ulong, Span> _spans = [];
-    private readonly Dictionary<string, int> _services = [];
+    private object? _derived;
 
     public UInt128 Id => id;
 
@@ -21,39 +21,31 @@ internal sealed class Trace(UInt128 id, long arrival)
 
     public ulong Duration => End > Start ? End - Start : 0;
 
-    public int Errors { get; private set; }
-
-    /// <summary>Spans by service.</summary>
-    public IReadOnlyDictionary<string, int> Services => _services;
-
     public IReadOnlyCollection<Span> Spans => _spans.Values;
 
-    /// <summary>Where the trace begins: the first span without a parent, or whose parent nobody sent.</summary>
+    /// <summary>The first span without a parent, or else the first one whose parent is missing.</summary>
     public Span Root =>
         _spans.Values.Where(span => span.ParentId == 0).MinBy(span => span.Start)
         ?? _spans.Values.Where(span => !_spans.ContainsKey(span.ParentId)).MinBy(span => span.Start)
         ?? _spans.Values.MinBy(span => span.Start)!;
 
+    public Span? Find(ulong spanId) => _spans.GetValueOrDefault(spanId);
+
+    /// <summary>The result of <paramref name="make"/>, cached until another span arrives. Lists ask for it often.</summary>
+    public T Derived<T>(Func<Trace, T> make)
+        where T : class => (T)(_derived ??= make(this));
+
     public IReadOnlyList<Span> InOrder() => [.. _spans.Values.OrderBy(span => span.Start)];
 
-    /// <summary>False when the span takes the place of one with the same id.</summary>
+    /// <summary>False if the span replaces one with the same id.</summary>
     public bool Put(Span span)
     {
-        if (_spans.TryGetValue(span.SpanId, out var former)) Remove(former);
+        var isNew = !_spans.Remove(span.SpanId, out var former);
         _spans.Add(span.SpanId, span);
-        Size += span.Size;
+        Size += span.Size - (former?.Size ?? 0);
         Start = Math.Min(Start, span.Start);
         End = Math.Max(End, span.End);
-        if (span.IsError) Errors++;
-        _services[span.Source.Service] = _services.GetValueOrDefault(span.Source.Service) + 1;
-        return former is null;
-    }
-
-    private void Remove(Span span)
-    {
-        _spans.Remove(span.SpanId);
-        Size -= span.Size;
-        if (span.IsError) Errors--;
-        if (--_services[span.Source.Service] == 0) _services.Remove(span.Source.Service);
+        _derived = null;
+        return isNew;
     }
 }

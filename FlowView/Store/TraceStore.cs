@@ -1,8 +1,8 @@
 namespace WebRtcIms.FlowView.Store;
 
 /// <summary>
-/// The spans, by trace, within a bound on their number and on their size. When it is reached, the trace that began to arrive
-/// first goes as a whole: half a trace explains nothing.
+/// The spans, by trace, within a limit on their number and on their size. Beyond the limit the oldest trace is evicted as a whole,
+/// because half a trace explains nothing.
 /// </summary>
 internal sealed class TraceStore(FlowViewSettings settings)
 {
@@ -22,7 +22,7 @@ internal sealed class TraceStore(FlowViewSettings settings)
         }
     }
 
-    /// <summary>Takes the spans; returns how many were refused because their trace is larger than a tenth of the store.</summary>
+    /// <summary>Adds the spans. Returns how many were refused because their trace is larger than a tenth of the store.</summary>
     public int Add(IReadOnlyCollection<Span> spans)
     {
         var refused = 0;
@@ -38,7 +38,7 @@ internal sealed class TraceStore(FlowViewSettings settings)
 
                 var trace = TraceOf(span.TraceId);
                 var before = trace.Size;
-                // A sender that got no answer sends again: the span takes the place of its first copy.
+                // A sender that got no answer sends again. The span replaces its first copy.
                 if (trace.Put(span)) _spans++;
                 _size += trace.Size - before;
                 while (_spans > settings.Spans || _size > settings.TraceOctets) EvictOldest();
@@ -47,20 +47,18 @@ internal sealed class TraceStore(FlowViewSettings settings)
         return refused;
     }
 
-    /// <summary>The spans of a trace, by start; empty when it is not (any more) here.</summary>
-    public IReadOnlyList<Span> Find(UInt128 traceId)
-    {
-        lock (_lock) return _traces.TryGetValue(traceId, out var trace) ? trace.InOrder() : [];
-    }
+    /// <summary>The spans of a trace, by start. The list is empty if the trace never came or is evicted.</summary>
+    public IReadOnlyList<Span> Find(UInt128 traceId) => Find(traceId, trace => trace.InOrder()) ?? [];
 
-    /// <summary>Whether anything of a trace is (still) here.</summary>
-    public bool Has(UInt128 traceId)
+    /// <summary>Null if the trace never came or is evicted. <paramref name="select"/> runs while nothing changes.</summary>
+    public TResult? Find<TResult>(UInt128 traceId, Func<Trace, TResult> select)
+        where TResult : class
     {
-        lock (_lock) return _traces.ContainsKey(traceId);
+        lock (_lock) return _traces.TryGetValue(traceId, out var trace) ? select(trace) : null;
     }
 
     /// <summary>
-    /// The traces that fit, latest first, and how many there are in all. The caller's filter runs while nothing changes.
+    /// The traces that fit, latest first, and how many fit in total. The caller's filter runs while nothing changes.
     /// </summary>
     public (IReadOnlyList<TResult> Page, int Matches) Search<TResult>(Func<Trace, bool> filter, Func<Trace, TResult> select, int limit)
     {
@@ -69,23 +67,6 @@ internal sealed class TraceStore(FlowViewSettings settings)
             var matches = _traces.Values.Where(filter).ToList();
             matches.Sort((one, other) => other.Start != one.Start ? other.Start.CompareTo(one.Start) : other.Arrival.CompareTo(one.Arrival));
             return ([.. matches.Take(limit).Select(select)], matches.Count);
-        }
-    }
-
-    /// <summary>Names of the services that have spans here.</summary>
-    public IReadOnlyList<string> Services()
-    {
-        lock (_lock) return [.. _traces.Values.SelectMany(trace => trace.Services.Keys).Distinct().Order(StringComparer.Ordinal)];
-    }
-
-    public void Clear()
-    {
-        lock (_lock)
-        {
-            _traces.Clear();
-            _byArrival.Clear();
-            _spans = 0;
-            _size = 0;
         }
     }
 

@@ -9,13 +9,7 @@ export async function get(path, query = {}) {
   return answer.json();
 }
 
-/** A command. The header tells the server that no other site's page sends it. @param {string} path */
-export async function post(path) {
-  const answer = await fetch(`api/${path}`, { method: 'POST', headers: { 'X-FlowView-Command': '1' } });
-  if (!answer.ok) throw await problemOf(answer);
-}
-
-/** A failure with the sentence of the server, where it gave one. */
+/** A failure with the sentence of the server, if it gave one. */
 export class Failure extends Error {
   /** @param {number} status @param {string} message */
   constructor(status, message) {
@@ -25,21 +19,17 @@ export class Failure extends Error {
 }
 
 /**
- * Tells what has arrived, a few times a second at most; connects again by itself. Each connection begins with a reload of
- * everything: of what arrived before it nobody was told.
- * @param {{ change: (change: { spans: boolean, logs: boolean, metrics: boolean, traces: string[] | null }) => void,
- *   state: (state: 'live' | 'lost') => void }} listener
+ * Notifies the listener of what has arrived, a few times a second at most. It connects again by itself. Changes from before a
+ * connection are unknown: the listener reloads at each `live`.
+ * @param {{ change: (change: { traces: string[] | null }) => void, state: (state: 'live' | 'lost') => void }} listener
  */
 export function listen(listener) {
   const source = new EventSource('api/events');
-  source.addEventListener('hello', () => {
-    listener.state('live');
-    listener.change({ spans: true, logs: true, metrics: true, traces: null });
-  });
+  source.addEventListener('hello', () => listener.state('live'));
   source.addEventListener('change', event => listener.change(JSON.parse(event.data)));
   source.addEventListener('error', () => {
     listener.state('lost');
-    // Refused, not interrupted: the browser would not try again.
+    // The connection was refused. The browser itself retries only interrupted ones.
     if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(listener), 5000);
   });
 }

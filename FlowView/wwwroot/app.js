@@ -1,27 +1,17 @@
 // @ts-check
-// The frame: which view the address names, whether the feed is live, light or dark. A view is a function of its part of the
-// page and of the address; what it returns is told of changes and of the end.
-import { Failure, get, listen } from './api.js';
+// The frame: the list of calls or one call as the address says, the state of the feed, light or dark. A view is a function of its part
+// of the page and of the address. The object that it returns is notified of changes.
+import { Failure, listen } from './api.js';
 import { byId, el } from './dom.js';
-import { logsView } from './views/logs.js';
-import { metricsView } from './views/metrics.js';
-import { resourcesView } from './views/resources.js';
-import { tracesView } from './views/traces.js';
-import { traceView } from './views/trace.js';
+import { callView } from './views/call.js';
+import { callsView } from './views/calls.js';
 
 /**
- * @typedef {{ spans: boolean, logs: boolean, metrics: boolean, traces: string[] | null }} Change
- * @typedef {{ changed?: (change: Change) => void | Promise<void>, end?: () => void }} View
+ * `traces` are those that got spans or log records; null for all.
+ * @typedef {{ traces: string[] | null }} Change
+ * @typedef {{ changed: (change: Change) => void | Promise<void> }} View
  * @typedef {(main: HTMLElement, path: string[], query: URLSearchParams) => Promise<View>} Show
  */
-
-/** @type {Record<string, { title: string, show: Show }>} */
-const views = {
-  traces: { title: 'Traces', show: (main, path, query) => path[0] ? traceView(main, path, query) : tracesView(main, path, query) },
-  logs: { title: 'Logs', show: logsView },
-  metrics: { title: 'Metrics', show: metricsView },
-  resources: { title: 'Resources', show: resourcesView },
-};
 
 const main = byId('main');
 /** What is shown; nothing while it loads. @type {View | undefined} */
@@ -30,78 +20,73 @@ let visit = 0;
 
 async function show() {
   const [address = '', query = ''] = location.hash.replace(/^#\/?/, '').split('?', 2);
-  const [name = '', ...path] = address.split('/').map(decodeURIComponent);
-  const chosen = views[name] ?? views.traces;
-  if (!chosen) return;
-  for (const link of document.querySelectorAll('nav a')) {
-    if (link.getAttribute('href') === `#/${name || 'traces'}`) link.setAttribute('aria-current', 'page');
-    else link.removeAttribute('aria-current');
-  }
-  document.title = `${path[0] ? `${path[0].slice(0, 8)} · ` : ''}${chosen.title} · FlowView`;
-  view?.end?.();
+  // `#/traces/{id}` is the address of older links.
+  const [, ...path] = address.split('/').map(decodeURIComponent);
+  document.title = path[0] ? `Call ${path[0].slice(0, 8)} · FlowView` : 'Calls · FlowView';
+  const link = byId('calls-link');
+  if (path[0]) link.removeAttribute('aria-current');
+  else link.setAttribute('aria-current', 'page');
   view = undefined;
   const current = ++visit;
-  const place = el('div', { class: 'visually-hidden' });
+  // A view that has been left must not draw over the next one.
+  const place = el('div', { class: 'view' });
   main.replaceChildren(place);
   try {
-    const shown = await chosen.show(main, path, new URLSearchParams(query));
-    if (current === visit) view = shown;
-    else shown.end?.();
+    const shown = await (path[0] ? callView : callsView)(place, path, new URLSearchParams(query));
+    if (current !== visit) return;
+    view = shown;
   } catch (failure) {
     if (current !== visit) return;
-    view = {};
     main.replaceChildren(problem(failure));
+    // The spans of a new call are still on their way.
+    view = { changed: show };
   }
-  void tell();
+  void notify();
 }
 
 /** @param {unknown} failure */
 function problem(failure) {
   const text = failure instanceof Failure ? failure.message : 'FlowView does not answer. This page tries again by itself.';
-  return el('div', { class: 'problem', role: 'alert', 'data-testid': 'problem' }, el('strong', {}, 'That did not work'), el('p', {}, text));
+  return el('div', { class: 'problem', role: 'alert', 'data-testid': 'problem' }, el('strong', {}, 'This cannot be shown'), el('p', {}, text));
 }
 
 /** @type {Change | undefined} */
-let untold;
-let isTelling = false;
+let pending;
+let isNotifying = false;
 
-// What arrives while the view loads or is busy with the last change is kept for it: its answer may be older than the change.
-async function tell() {
-  if (isTelling) return;
-  isTelling = true;
-  while (untold && view) {
-    const change = untold;
-    untold = undefined;
+// A change that arrives while the view loads, or is busy with the last change, waits: the answer that the view gets may be older.
+async function notify() {
+  if (isNotifying) return;
+  isNotifying = true;
+  while (pending && view) {
+    const change = pending;
+    pending = undefined;
     try {
-      await view.changed?.(change);
+      await view.changed(change);
     } catch {
-      // The next change tries again; the state of the connection says the rest.
+      // The next change tries again. The state of the connection is shown beside.
     }
   }
-  isTelling = false;
+  isNotifying = false;
 }
 
 /** @param {Change | undefined} one @param {Change} other @returns {Change} */
 function both(one, other) {
-  if (!one) return other;
-  return {
-    spans: one.spans || other.spans,
-    logs: one.logs || other.logs,
-    metrics: one.metrics || other.metrics,
-    traces: one.traces && other.traces && [...new Set([...one.traces, ...other.traces])],
-  };
+  return one ? { traces: one.traces && other.traces && [...new Set([...one.traces, ...other.traces])] } : other;
 }
 
 listen({
-  change(change) {
-    untold = both(untold, change);
-    void tell();
-  },
+  // The first view loads when the feed has begun or cannot begin. So no change is missed, and nothing loads twice.
   state(state) {
     const live = byId('live');
-    if (live.dataset.state === 'lost' && state === 'live' && document.querySelector('.problem')) void show();
     live.dataset.state = state;
     live.textContent = state === 'live' ? 'Live' : 'Connection lost';
+    if (visit === 0) void show();
+    else if (state === 'live') this.change({ traces: null });
+  },
+  change(change) {
+    pending = both(pending, change);
+    void notify();
   },
 });
 
@@ -121,16 +106,5 @@ function bindTheme() {
   apply();
 }
 
-async function offerResources() {
-  try {
-    await get('resources');
-    byId('resources-link').hidden = false;
-  } catch {
-    // This FlowView was not started by the embedded AppHost.
-  }
-}
-
 bindTheme();
 addEventListener('hashchange', () => void show());
-void show();
-void offerResources();

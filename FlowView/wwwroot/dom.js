@@ -1,5 +1,5 @@
 // @ts-check
-// Making elements without markup: texts from spans stay texts.
+// Makes elements without markup, so a text from a span cannot become an element.
 
 /**
  * @template {keyof HTMLElementTagNameMap} T
@@ -46,7 +46,7 @@ export function download(name, content, type) {
 }
 
 /**
- * A button that copies and says so.
+ * A button that copies and confirms it.
  * @param {string} label @param {() => string} content @param {string} [testId]
  */
 export function copyButton(label, content, testId) {
@@ -66,7 +66,7 @@ export function pairsTable(pairs) {
     .map(([key, value]) => el('div', {}, el('dt', {}, key), el('dd', {}, valueText(value)))));
 }
 
-/** Each service has a colour of its own, the same everywhere. @param {string} service */
+/** The colour class of a service, the same on all pages. @param {string} service */
 export function serviceColour(service) {
   const known = ['wic', 'wic-web', 'wwsf', 'waf', 'ep-cscf', 'turn', 'redis', 'peer'].indexOf(service);
   if (known >= 0) return `service-${known}`;

@@ -7,7 +7,7 @@ namespace WebRtcIms.WicWeb.PageSpans;
 
 /// <summary>
 /// Reads what a page sent: OTLP/JSON with spans of the page's own kinds. Anybody can send this, so nothing of it goes on as it
-/// came: names are those that the page has, attributes the step of the figure and the code of a problem, and the service is
+/// came: names are those that the page has, attributes the step of the figure, the kind of a call and the code of a problem, and the service is
 /// <c>wic</c>, whatever it calls itself.
 /// </summary>
 internal static partial class PageSpanReader
@@ -17,6 +17,7 @@ internal static partial class PageSpanReader
     private const int MaxSpans = 32;
     private const string StepKey = "ims.step";
     private const string ErrorKey = "error.type";
+    private const string KindKey = "ims.call.kind";
 
     private static readonly HashSet<string> Names =
     [
@@ -66,6 +67,7 @@ internal static partial class PageSpanReader
         };
         if (StepOf(span) is { } step and >= 1 and <= 8) read.Attributes.Add(new KeyValue { Key = StepKey, Value = new AnyValue { IntValue = step } });
         if (Find(span, ErrorKey) is { } code && Code().IsMatch(code)) read.Attributes.Add(new KeyValue { Key = ErrorKey, Value = new AnyValue { StringValue = code } });
+        if (Find(span, KindKey) is "echo" or "person" or "demo_line") read.Attributes.Add(new KeyValue { Key = KindKey, Value = new AnyValue { StringValue = Find(span, KindKey) } });
         return read;
     }
 

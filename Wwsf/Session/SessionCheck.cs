@@ -30,7 +30,11 @@ internal static class SessionCheck
         context.Features.Set(new SessionCheckTime(time.GetElapsedTime(start)));
         if (result.Succeeded)
         {
-            step?.SetTag("wwsf.session.kind", WebSession.From(result.Principal)?.Kind);
+            if (step is not null && WebSession.From(result.Principal) is { } session)
+            {
+                step.SetTag("wwsf.session.kind", session.Kind);
+                step.SetTag("enduser.pseudo.id", session.Pseudonym);
+            }
             // Limits go by session, and come before the authentication middleware.
             context.User = result.Principal;
             return null;

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Claims;
 using System.Security.Cryptography;
+using System.Text;
 
 namespace WebRtcIms.Wwsf.Session;
 
@@ -14,6 +15,12 @@ internal sealed record WebSession(string Sid, string? User)
     private const string UserClaim = "user";
 
     public string Kind => User is null ? "anonymous" : "user";
+
+    /// <summary>
+    /// Names the session in spans. It is a hash, because the eP-CSCF takes <see cref="Sid"/> itself as the key to a registration. TURN's
+    /// list of allocations has the same value.
+    /// </summary>
+    public string Pseudonym => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Sid)).AsSpan(0, 12));
 
     public static WebSession Create(string? user) => new(Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16)), user);
 

@@ -1,5 +1,4 @@
-using Aspire.Hosting.ApplicationModel;
-using Aspire.Hosting.Testing;
+using System.Text.RegularExpressions;
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 using WebRtcIms.EndToEnd.Tests.Browser;
@@ -45,14 +44,142 @@ public sealed class FlowViewTests(RunningSystem system)
     public async Task List_FindsTheCallByItsAttribute()
     {
         await using var wic = await OpenAsGuestAsync();
-        await wic.CallAsync();
+        var traceId = await CallTheEchoAsync(wic);
+        await using var flowView = await system.OpenCallsAsync("attribute=turn.kid%3Dk1");
+
+        await Assertions.Expect(RowOf(flowView.Page, traceId)).ToBeVisibleAsync();
+        Assert.Empty((await flowView.Page.RunAxe()).Violations);
+    }
+
+    [Fact]
+    public async Task List_SaysWhoCalledWhomAndThatItWorked()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        var traceId = await CallTheEchoAsync(wic);
+        await using var flowView = await system.OpenCallsAsync("who=guest&outcome=worked&kind=echo");
+
+        var row = RowOf(flowView.Page, traceId);
+        await Assertions.Expect(row).ToContainTextAsync("Echo call");
+        await Assertions.Expect(row).ToContainTextAsync("guest ");
+        await Assertions.Expect(row).ToContainTextAsync("Worked");
+        await Assertions.Expect(row.GetByRole(AriaRole.Img)).ToHaveAttributeAsync("aria-label", "Steps 1, 2, 3, 4, 5, 6, 7, 8 of 8");
+        // Each entry is what was searched for.
+        Assert.All(await flowView.Page.Locator("td.what a").AllInnerTextsAsync(), name => Assert.Equal("Echo call", name));
+    }
+
+    [Fact]
+    public async Task List_SaysWhyACallFailed()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await wic.WaitUntilOnlineAsync();
+        await wic.DialAsync("nobody");
+        await wic.ExpectAlertAsync("Nobody has this address");
+        var traceId = await wic.TextAsync("trace-id");
+        await system.WaitForSpansAsync(wic.Page, traceId, spans => spans.Any(span => span.IsSetUp) && spans.Any(span => span.Name == "SIP INVITE"));
+        await using var flowView = await system.OpenCallsAsync("outcome=failed&kind=person");
+
+        await Assertions.Expect(RowOf(flowView.Page, traceId)).ToContainTextAsync("404 nobody is registered");
+    }
+
+    [Fact]
+    public async Task List_KnowsTheDemoLine()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await wic.WaitUntilOnlineAsync();
+        await wic.Get("demo-line").ClickAsync();
+        await wic.ExpectInCallAsync();
         await wic.WaitForMediaAsync();
         var traceId = await wic.TextAsync("trace-id");
         await wic.HangUpAsync();
-        await using var flowView = await system.Chromium.OpenAsync(new Uri(system.PageAddress, "flow/#/traces?service=turn&attribute=turn.kid%3Dk1"));
+        await system.WaitForSpansAsync(wic.Page, traceId, spans => spans.Any(span => span.IsSetUp && span.Parent.Length == 0) && spans.Count(span => span.Is("wwsf", "3")) == 2);
+        await using var flowView = await system.OpenCallsAsync("kind=demo_line");
 
-        await flowView.Page.Locator($"a[href='#/traces/{traceId}']").WaitForAsync(new() { Timeout = 10_000 });
-        Assert.Empty((await flowView.Page.RunAxe()).Violations);
+        await Assertions.Expect(RowOf(flowView.Page, traceId)).ToContainTextAsync("Call to the demo line");
+        await Assertions.Expect(RowOf(flowView.Page, traceId).Locator(".person")).ToHaveCountAsync(2);
+    }
+
+    [Fact]
+    public async Task List_LeavesOutPolls_UnlessTheyAreAskedFor()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await wic.WaitUntilOnlineAsync();
+        await using var flowView = await system.OpenCallsAsync("");
+        var poll = flowView.Page.Locator("td.what").GetByText("GET /api/directory").First;
+        await Assertions.Expect(flowView.Page.Locator("td.what").GetByText("Registration").First).ToBeVisibleAsync(new() { Timeout = 20_000 });
+        Assert.Equal(0, await poll.CountAsync());
+
+        await flowView.Page.GetByLabel("Other traces").CheckAsync();
+
+        await Assertions.Expect(poll).ToBeVisibleAsync(new() { Timeout = 20_000 });
+        Assert.EndsWith("#/calls?other=true", flowView.Page.Url, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task List_IsLive_AndKeepsTheFocusAndTheTypedText()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        var first = await CallTheEchoAsync(wic);
+        await using var flowView = await system.OpenCallsAsync("kind=echo");
+        var person = flowView.Page.GetByLabel("Person or trace id");
+        await person.FillAsync("guest");
+        await RowOf(flowView.Page, first).GetByRole(AriaRole.Link).FocusAsync();
+
+        var second = await CallTheEchoAsync(wic);
+
+        await Assertions.Expect(RowOf(flowView.Page, second)).ToContainTextAsync("Worked", new() { Timeout = 20_000 });
+        await Assertions.Expect(RowOf(flowView.Page, first).GetByRole(AriaRole.Link)).ToBeFocusedAsync();
+        await Assertions.Expect(person).ToHaveValueAsync("guest");
+        await flowView.Page.Keyboard.PressAsync("ArrowUp");
+        await Assertions.Expect(RowOf(flowView.Page, second).GetByRole(AriaRole.Link)).ToBeFocusedAsync();
+        await flowView.Page.Keyboard.PressAsync("Enter");
+        await Assertions.Expect(flowView.Page).ToHaveURLAsync(new Regex($"#/calls/{second}$"));
+    }
+
+    [Fact]
+    public async Task Address_KeepsTheSearch()
+    {
+        await using var flowView = await system.OpenCallsAsync("who=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true");
+
+        await Assertions.Expect(flowView.Page.GetByLabel("Outcome")).ToHaveValueAsync("failed");
+        await Assertions.Expect(flowView.Page.GetByLabel("Kind")).ToHaveValueAsync("person");
+        await Assertions.Expect(flowView.Page.GetByLabel("Other traces")).ToBeCheckedAsync();
+        await Assertions.Expect(flowView.Page).ToHaveURLAsync(new Regex("who=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true$"));
+        await flowView.Page.GetByLabel("Outcome").SelectOptionAsync("worked");
+        await Assertions.Expect(flowView.Page).ToHaveURLAsync(new Regex("outcome=worked&kind=person"));
+    }
+
+    [Fact]
+    public async Task OldAddress_ShowsTheCall_WithLinksToOtherViewers()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        var traceId = await CallTheEchoAsync(wic);
+        await using var flowView = await system.Chromium.OpenAsync(new Uri(system.PageAddress, $"flow/#/traces/{traceId}"));
+
+        await flowView.Page.Locator("svg.ladder").WaitForAsync();
+        var links = flowView.Get("viewer");
+        await Assertions.Expect(links).ToHaveTextAsync(["Open in the Aspire dashboard", "Open the trace in jaeger.example"]);
+        await Assertions.Expect(links.Last).ToHaveAttributeAsync("href", $"https://jaeger.example/trace/{traceId}");
+        await Assertions.Expect(links.Last).ToHaveAttributeAsync("rel", "noopener");
+        await Assertions.Expect(links.Last).ToHaveAttributeAsync("target", "_blank");
+    }
+
+    [Fact]
+    public async Task Views_LoadOnceWhenTheyOpen()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        var traceId = await CallTheEchoAsync(wic);
+        // The last span of a call is that of its last allocation: nothing comes after it.
+        await system.WaitForSpansAsync(wic.Page, traceId, spans => spans.Count(span => span.Name == "turn.allocation") == spans.Count(span => span.Name == "turn allocate"));
+        await wic.Page.CloseAsync();
+        await using var flowView = await system.Chromium.OpenAsync(new Uri("about:blank"));
+        var loads = 0;
+        flowView.Page.Request += (_, request) => loads += request.Url.EndsWith($"/flow/api/traces/{traceId}", StringComparison.Ordinal) ? 1 : 0;
+
+        await flowView.Page.GotoAsync(new Uri(system.PageAddress, $"flow/#/calls/{traceId}").ToString());
+        await flowView.Page.Locator("svg.ladder").WaitForAsync();
+        await Assertions.Expect(flowView.Page.Locator("#live")).ToHaveTextAsync("Live");
+
+        Assert.Equal(1, loads);
     }
 
     [Fact]
@@ -71,54 +198,34 @@ public sealed class FlowViewTests(RunningSystem system)
         Assert.Empty((await wic.Page.RunAxe()).Violations);
     }
 
-    [Fact]
-    public async Task Measurement_LeadsToItsTrace()
+    [Theory]
+    [InlineData("light", ColorScheme.Light, 1280, 720)]
+    [InlineData("dark", ColorScheme.Dark, 1280, 720)]
+    [InlineData("phone-light", ColorScheme.Light, 390, 844)]
+    [InlineData("phone-dark", ColorScheme.Dark, 390, 844)]
+    public async Task Pages_AreForEverybody(string look, ColorScheme scheme, int width, int height)
     {
         await using var wic = await OpenAsGuestAsync();
-        await wic.CallAsync();
-        await wic.WaitForMediaAsync();
-        var traceId = await wic.TextAsync("trace-id");
-        await wic.HangUpAsync();
-        await using var flowView = await system.Chromium.OpenAsync(new Uri(system.PageAddress, "flow/#/metrics/turn/turn.allocation.duration"));
+        var traceId = await CallTheEchoAsync(wic);
+        var options = new BrowserNewContextOptions { ColorScheme = scheme, ViewportSize = new() { Width = width, Height = height } };
 
-        // This call's, not whatever is left of others.
-        var exemplar = flowView.Page.Locator($"[data-testid=metric] svg.chart a[href='#/traces/{traceId}']").First;
-        await exemplar.WaitForAsync(new() { Timeout = 30_000 });
-        await flowView.KeepAsync("flow-exemplars");
-        Assert.Empty((await flowView.Page.RunAxe()).Violations);
-        await flowView.Page.GotoAsync(new Uri(system.PageAddress, "flow/" + await exemplar.GetAttributeAsync("href")).ToString());
-        await flowView.Page.Locator($"{FlowViewPage.Step}[data-step='8']").First.WaitForAsync(new() { Timeout = 10_000 });
+        await using var list = await system.Chromium.OpenAsync(new Uri(system.PageAddress, "flow/"), options);
+        await Assertions.Expect(RowOf(list.Page, traceId)).ToContainTextAsync("Worked");
+        await ExpectForEverybodyAsync(list, $"calls-{look}");
+
+        await list.Page.GotoAsync(new Uri(system.PageAddress, $"flow/#/calls/{traceId}").ToString());
+        await list.Page.Locator("svg.ladder .row").First.ClickAsync();
+        await list.Get("details").WaitForAsync();
+        await ExpectForEverybodyAsync(list, $"call-{look}");
     }
 
-    [Theory]
-    [InlineData("traces", "[data-testid=traces], .empty", ColorScheme.Light)]
-    [InlineData("traces", "[data-testid=traces], .empty", ColorScheme.Dark)]
-    [InlineData("metrics/turn/turn.requests", "[data-testid=metric]", ColorScheme.Light)]
-    [InlineData("metrics/turn/turn.requests", "[data-testid=metric]", ColorScheme.Dark)]
-    [InlineData("resources", "[data-resource]", ColorScheme.Light)]
-    [InlineData("resources", "[data-resource]", ColorScheme.Dark)]
-    public Task Pages_AreForEverybody(string view, string content, ColorScheme scheme) => ExpectForEverybodyAsync(view, content, scheme);
-
-    [Theory]
-    [InlineData(ColorScheme.Light)]
-    [InlineData(ColorScheme.Dark)]
-    public async Task Logs_AreForEverybody(ColorScheme scheme)
+    private static async Task ExpectForEverybodyAsync(WicPage flowView, string name)
     {
-        // FlowView may be younger than every log line so far; a service that starts writes some.
-        await using (await system.WithoutAsync("turn"))
-        {
-        }
-
-        await ExpectForEverybodyAsync("logs", "table", scheme);
-    }
-
-    private async Task ExpectForEverybodyAsync(string view, string content, ColorScheme scheme)
-    {
-        await using var flowView = await system.Chromium.OpenAsync(new Uri(system.PageAddress, $"flow/#/{view}"), new() { ColorScheme = scheme });
-        await flowView.Page.Locator(content).First.WaitForAsync(new() { Timeout = 10_000 });
-
-        await flowView.KeepAsync($"flow-{view.Split('/')[0]}-{scheme}");
+        await flowView.Page.ScreenshotAsync(new() { Path = Path.Combine(AppContext.BaseDirectory, "screenshots", $"{name}.png") });
         Assert.Empty((await flowView.Page.RunAxe()).Violations);
+        Assert.False(await flowView.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth > innerWidth"), "The page scrolls sideways.");
+        Assert.Empty(await flowView.Page.EvaluateAsync<string[]>(
+            "() => [...document.querySelectorAll('body *')].filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && parseFloat(getComputedStyle(e).fontSize) < 12).map(e => e.textContent)"));
     }
 
     [Fact]
@@ -133,35 +240,17 @@ public sealed class FlowViewTests(RunningSystem system)
         }
     }
 
-    [Fact]
-    public async Task Resources_AreShownWithTheirOutput_AndNobodyStopsThemThroughTheGateway()
+    private static ILocator RowOf(IPage flowView, string traceId) => flowView.Locator("tr", new() { Has = flowView.Locator($"a[href='#/calls/{traceId}']") });
+
+    /// <summary>A call that worked, as far as FlowView shows one: its trace id.</summary>
+    private async Task<string> CallTheEchoAsync(WicPage wic)
     {
-        await using var flowView = await system.Chromium.OpenAsync(new Uri(system.PageAddress, "flow/#/resources/waf"));
-
-        foreach (var resource in new[] { "redis", "waf", "wwsf", "turn", "wic-web", "flow-view" })
-            await Assertions.Expect(flowView.Page.Locator($"[data-resource='{resource}']")).ToContainTextAsync("Healthy", new() { Timeout = 10_000 });
-        // Not a line of its start, which is gone when it has printed much since.
-        var printed = await system.LinesOfAsync("waf");
-        await Assertions.Expect(flowView.Get("console")).ToContainTextAsync(printed[^1].Content.Trim());
-        Assert.Equal(0, await flowView.Page.GetByText("Stop", new() { Exact = true }).CountAsync());
-        var answer = await flowView.Page.APIRequest.PostAsync(
-            new Uri(system.PageAddress, "flow/api/resources/waf/stop").ToString(), new() { Headers = [new("X-FlowView-Command", "1")] });
-        Assert.False(answer.Ok);
-    }
-
-    [Fact]
-    public async Task Resource_IsRestartedFromFlowViewsOwnAddress()
-    {
-        await using var flowView = await system.Chromium.OpenAsync(new Uri(system.App.GetEndpoint("flow-view"), "flow/#/resources"));
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(60));
-        var starting = system.App.ResourceNotifications.WaitForResourceAsync("waf", change => change.Snapshot.State?.Text == KnownResourceStates.Starting, limit.Token);
-
-        await flowView.Page.Locator("[data-resource='waf']").GetByRole(AriaRole.Button, new() { Name = "Restart" }).ClickAsync();
-
-        await starting;
-        await system.App.ResourceNotifications.WaitForResourceHealthyAsync("waf", limit.Token);
-        await Assertions.Expect(flowView.Page.Locator("[data-resource='waf']")).ToContainTextAsync("Healthy", new() { Timeout = 10_000 });
+        await wic.CallAsync();
+        await wic.WaitForMediaAsync();
+        var traceId = await wic.TextAsync("trace-id");
+        await wic.HangUpAsync();
+        await system.WaitForSpansAsync(wic.Page, traceId, spans => spans.Any(span => span.IsSetUp) && spans.Any(span => span.Is("turn", "8")) && spans.Any(span => span.Is("wwsf", "6")));
+        return traceId;
     }
 
     private async Task<WicPage> OpenAsGuestAsync()

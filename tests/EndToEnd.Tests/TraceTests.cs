@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using WebRtcIms.EndToEnd.Tests.Browser;
@@ -75,22 +74,22 @@ public sealed class TraceTests(RunningSystem system)
         await alice.HangUpAsync();
         await guest.ExpectIdleAsync();
 
-        var spans = await WaitForAsync(alice.Page, traceId, spans =>
-            spans.Count(IsCallOfAPage) == 2 && spans.Count(span => span.Is("turn", step: "8")) >= 2 && spans.Count(span => span.Is("wic", step: "8")) == 2
+        var spans = await system.WaitForSpansAsync(alice.Page, traceId, spans =>
+            spans.Count(span => span.IsSetUp) == 2 && spans.Count(span => span.Is("turn", step: "8")) >= 2 && spans.Count(span => span.Is("wic", step: "8")) == 2
             && spans.Any(span => span.Name == "SIP BYE"));
         var byId = spans.ToDictionary(span => span.Id);
         var described = string.Join('\n', spans);
 
         // No orphan: one root, the click, and every other span has its parent here.
         var root = Assert.Single(spans, span => span.Parent.Length == 0);
-        Assert.True(IsCallOfAPage(root), described);
+        Assert.True(root.IsSetUp, described);
         Assert.All(spans.Where(span => span != root), span => Assert.True(byId.ContainsKey(span.Parent), $"orphan: {span} in\n{described}"));
         Assert.All(spans.Where(span => span.Step.Length > 0), span => Assert.False(span.Error, $"failed: {span}"));
 
         // Both pages, each with all its steps; the callee's hangs under the INVITE that the eP-CSCF sent it.
-        var callee = Assert.Single(spans, span => IsCallOfAPage(span) && span != root);
+        var callee = Assert.Single(spans, span => span.IsSetUp && span != root);
         Assert.True(byId[callee.Parent].Is("ep-cscf") && byId[callee.Parent].Name == "SIP INVITE", described);
-        Assert.All(spans.Where(span => span.Is("ep-cscf") && byId[span.Parent].Service == "wic"), span => Assert.True(IsCallOfAPage(byId[span.Parent]), described));
+        Assert.All(spans.Where(span => span.Is("ep-cscf") && byId[span.Parent].Service == "wic"), span => Assert.True(byId[span.Parent].IsSetUp, described));
         foreach (var call in new[] { root, callee })
         {
             foreach (var step in new[] { "1", "2", "7", "8" }) Assert.Equal(call.Id, Assert.Single(spans, span => span.Is("wic", step) && PageOf(span) == call).Parent);
@@ -109,15 +108,13 @@ public sealed class TraceTests(RunningSystem system)
         await flowView.KeepAsync("ladder-people");
         await flowView.Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Dark });
         await flowView.KeepAsync("ladder-people-dark");
-        await using var waterfall = await system.OpenTraceAsync(traceId, "waterfall");
-        await waterfall.KeepAsync("waterfall-people");
 
-        IEnumerable<Shown> Above(Shown span)
+        IEnumerable<ShownSpan> Above(ShownSpan span)
         {
             for (var parent = byId.GetValueOrDefault(span.Parent); parent is not null; parent = byId.GetValueOrDefault(parent.Parent)) yield return parent;
         }
 
-        Shown PageOf(Shown span) => Above(span).Prepend(span).First(IsCallOfAPage);
+        ShownSpan PageOf(ShownSpan span) => Above(span).Prepend(span).First(above => above.IsSetUp);
     }
 
     [Fact]
@@ -143,7 +140,7 @@ public sealed class TraceTests(RunningSystem system)
         var traceId = await guest.TextAsync("trace-id");
         await guest.HangUpAsync();
 
-        await WaitForAsync(guest.Page, traceId, spans => spans.Any(span => span.Name == "SIP BYE") && spans.Count(span => span.Is("ep-cscf") && span.Name == "SIP INVITE") >= 3 && spans.Count(IsCallOfAPage) >= 2);
+        await system.WaitForSpansAsync(guest.Page, traceId, spans => spans.Any(span => span.Name == "SIP BYE") && spans.Count(span => span.Is("ep-cscf") && span.Name == "SIP INVITE") >= 3 && spans.Count(span => span.IsSetUp) >= 2);
         await using var flowView = await system.OpenTraceAsync(traceId);
         await Assertions.Expect(flowView.Page.Locator("svg.ladder .row[aria-label*='487']")).ToHaveCountAsync(1, new() { Timeout = 15_000 });
         Assert.Empty(await flowView.Get("cause").AllInnerTextsAsync());
@@ -212,31 +209,6 @@ public sealed class TraceTests(RunningSystem system)
         var check = Assert.Single(trace, span => span.Service == "wic");
         Assert.Equal(("check connection", ""), (check.Name, check.ParentSpanId));
         Assert.All(trace.Where(IsTokenRequestAtGateway), request => AssertDescends(trace, request, check));
-    }
-
-    private sealed record Shown(string Id, string Parent, string Service, string Name, string Step, bool Error)
-    {
-        public bool Is(string service, string? step = null) => Service == service && (step is null || Step == step);
-    }
-
-    private static bool IsCallOfAPage(Shown span) => span is { Service: "wic", Name: SetUp };
-
-    /// <summary>The trace as FlowView has it: with the spans of the pages.</summary>
-    private async Task<List<Shown>> WaitForAsync(IPage page, string traceId, Func<List<Shown>, bool> condition)
-    {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        while (true)
-        {
-            var answer = await page.APIRequest.GetAsync(new Uri(system.PageAddress, $"flow/api/traces/{traceId}").ToString());
-            var spans = answer.Ok ? (await answer.JsonAsync())!.Value.GetProperty("spans").EnumerateArray().Select(Read).ToList() : [];
-            if (condition(spans)) return spans;
-            Assert.False(limit.IsCancellationRequested, $"The trace {traceId} has:\n{string.Join('\n', spans)}");
-            await Task.Delay(200, CancellationToken.None);
-        }
-
-        static Shown Read(JsonElement span) => new(
-            span.GetProperty("id").GetString()!, span.GetProperty("parent").GetString()!, span.GetProperty("service").GetString()!, span.GetProperty("name").GetString()!,
-            span.GetProperty("attributes").TryGetProperty("ims.step", out var step) ? step.ToString() : "", span.GetProperty("error").GetBoolean());
     }
 
     private static bool IsRegisterAtTheEdge(SpanRecord span) => span is { Service: "ep-cscf", Name: "SIP REGISTER" };

@@ -4,7 +4,7 @@ using WebRtcIms.FlowView.Otlp;
 
 namespace WebRtcIms.FlowView.Tests;
 
-/// <summary>Spans, logs and metrics as a sender makes them. Trace and span ids are made from small numbers.</summary>
+/// <summary>Spans and logs as a sender makes them. Trace and span ids are made from small numbers.</summary>
 internal static class Samples
 {
     public const ulong Start = 1_800_000_000_000_000_000;
@@ -65,19 +65,6 @@ internal static class Samples
                 },
             },
         },
-    };
-
-    public static ExportMetricsServiceRequest Counter(string service, string name, long value, string outcome, int trace = 0)
-    {
-        var point = new NumberDataPoint { TimeUnixNano = Start, AsInt = value, Attributes = { Pair("outcome", outcome) } };
-        if (trace != 0)
-            point.Exemplars.Add(new Exemplar { TimeUnixNano = Start, AsInt = 1, TraceId = ByteString.CopyFrom(Convert.FromHexString(TraceId(trace))), SpanId = SpanId(1) });
-        return Metric(service, new Metric { Name = name, Unit = "1", Sum = new Sum { IsMonotonic = true, DataPoints = { point } } });
-    }
-
-    public static ExportMetricsServiceRequest Metric(string service, Metric metric) => new()
-    {
-        ResourceMetrics = { new ResourceMetrics { Resource = Service(service), ScopeMetrics = { new ScopeMetrics { Metrics = { metric } } } } },
     };
 
     public static KeyValue Pair(string key, object value) => new() { Key = key, Value = Value(value) };

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace WebRtcIms.FlowView.Tests;
 
-/// <summary>Finding a trace by what a person knows about it.</summary>
+/// <summary>Finding a call by what a person knows about it, and what is told of it.</summary>
 public sealed class SearchTests : IDisposable
 {
     private readonly FlowViewApp _app = new();
@@ -17,45 +17,103 @@ public sealed class SearchTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", 3, 2, 1)]
-    [InlineData("service=waf", 2)]
-    [InlineData("name=TOKEN", 3, 2)]
-    [InlineData("service=wwsf&name=token", 3, 2)]
-    [InlineData("service=waf&name=token+request")]
-    [InlineData("attribute=turn.kid", 3, 1)]
-    [InlineData("attribute=turn.kid%3Dk2", 3)]
-    [InlineData("attribute=team%3Drelay", 3, 2, 1)]
-    [InlineData("attribute=ims.step%3D8", 1)]
-    [InlineData("error=true", 3)]
-    [InlineData("min_ms=50", 3, 2)]
-    [InlineData("min_ms=50&max_ms=150", 2)]
-    [InlineData("limit=1", 3)]
-    [InlineData("name=nothing+like+this")]
-    public async Task Search_FindsTheTracesThatFit_LatestFirst(string query, params int[] expected)
+    [InlineData("", 4, 3, 2, 1)]
+    [InlineData("who=guest", 4, 1)]
+    [InlineData("who=GUEST+3f0a", 1)]
+    [InlineData("who=00000000000000000000000000000002", 2)]
+    [InlineData("outcome=worked", 4, 3, 1)]
+    [InlineData("outcome=failed", 2)]
+    [InlineData("outcome=failed&who=guest")]
+    [InlineData("kind=echo", 1)]
+    [InlineData("kind=demo_line", 2)]
+    [InlineData("kind=relay_only", 4)]
+    [InlineData("kind=registration", 3)]
+    [InlineData("kind=other", 5)]
+    [InlineData("other=true", 5, 4, 3, 2, 1)]
+    [InlineData("min_ms=100", 3, 2)]
+    [InlineData("min_ms=100&max_ms=150", 2)]
+    [InlineData("from=2027-01-15T08:00:01Z", 4, 3, 2)]
+    [InlineData("to=2027-01-15T08:00:02Z", 3, 2, 1)]
+    [InlineData("from=2027-01-15T10:00:01%2B02:00&to=2027-01-15T08:00:01.5Z", 2)]
+    [InlineData("attribute=enduser.pseudo.id", 4, 1)]
+    [InlineData("attribute=enduser.pseudo.id%3D3f0a", 1)]
+    [InlineData("attribute=team%3DRELAY&limit=2", 4, 3)]
+    [InlineData("who=nobody")]
+    public async Task Search_FindsTheCallsThatFit_LatestFirst(string query, params int[] expected)
     {
-        await _client.SendAsync("/v1/traces", Samples.Of("turn", Samples.Span(1, 1, "turn allocate", attributes: [("turn.kid", "k1"), ("ims.step", 8)])));
-        await _client.SendAsync("/v1/traces", Samples.Of("wwsf", Samples.Span(2, 1, "token request", atMs: 1000, tookMs: 100)));
-        await _client.SendAsync("/v1/traces", Samples.Of("waf", Samples.Span(2, 2, "issue", parent: 1, atMs: 1010, tookMs: 20)));
-        await _client.SendAsync("/v1/traces", Samples.Of("wwsf", Samples.Span(3, 1, "token", atMs: 2000, tookMs: 200, error: "refused", attributes: ("turn.kid", "k2"))));
+        await SendAsync("wic", Samples.Span(1, 1, "set up call", attributes: ("ims.call.kind", "echo")));
+        await SendAsync("wwsf", Check(1, "3f0a"));
+        await SendAsync("wic", Samples.Span(2, 1, "set up call", atMs: 1000, tookMs: 100, error: "", attributes: ("ims.call.kind", "demo_line")));
+        await SendAsync("ep-cscf", Samples.Span(3, 1, "SIP REGISTER", atMs: 2000, tookMs: 200));
+        await SendAsync("wwsf", Check(4, "91bc", atMs: 3000));
+        await SendAsync("wic-web", Samples.Span(5, 1, "GET", atMs: 4000));
 
         var found = await _client.GetJsonAsync($"/flow/api/traces?{query}");
 
         Assert.Equal(expected.Select(Samples.TraceId), found.GetProperty("traces").EnumerateArray().Select(trace => trace.Text("id")));
+
+        static Otlp.Span Check(int trace, string pseudonym, ulong atMs = 0) => Samples.Span(
+            trace, 2, "check session", atMs: atMs, attributes: [("ims.step", 3), ("wwsf.session.kind", "anonymous"), ("enduser.pseudo.id", pseudonym)]);
+    }
+
+    [Theory]
+    [InlineData("from=yesterday")]
+    [InlineData("min_ms=long")]
+    public async Task SearchThatCannotBeRead_Is400(string query)
+    {
+        using var answer = await _client.GetAsync($"/flow/api/traces?{query}", TestContext.Current.CancellationToken);
+
+        Assert.Equal(400, (int)answer.StatusCode);
     }
 
     [Fact]
-    public async Task Summary_NamesTheRootTheServicesAndTheSteps()
+    public async Task Summary_HasKindPeopleOutcomeCauseAndSteps()
     {
-        await _client.SendAsync("/v1/traces", Samples.Of("waf", Samples.Span(1, 2, "issue", parent: 1, atMs: 5, tookMs: 5, attributes: ("ims.step", 5))));
-        await _client.SendAsync("/v1/traces", Samples.Of("wwsf", Samples.Span(1, 1, "token request", parent: 99, tookMs: 20, attributes: ("ims.step", 3))));
+        await SendAsync("waf", Samples.Span(1, 2, "token issue", parent: 1, atMs: 5, tookMs: 5, error: "no key", attributes: ("ims.step", 5)));
+        await SendAsync("wwsf", Samples.Span(1, 1, "POST", parent: 99, tookMs: 20, error: "", attributes:
+            [("http.request.method", "POST"), ("url.path", "/api/turn-token"), ("ims.step", 3), ("wwsf.session.kind", "user"), ("enduser.pseudo.id", "91bc")]));
 
-        var trace = (await _client.GetJsonAsync("/flow/api/traces")).GetProperty("traces")[0];
+        var call = (await _client.GetJsonAsync("/flow/api/traces")).GetProperty("traces")[0];
 
-        Assert.Equal("token request", trace.Text("name"));
-        Assert.Equal("wwsf", trace.Text("service"));
-        Assert.Equal("""["3","5"]""", trace.GetProperty("steps").GetRawText());
-        Assert.Equal(20, trace.GetProperty("duration").GetDouble(), 3);
-        Assert.Equal("""["waf","wwsf"]""", (await _client.GetJsonAsync("/flow/api/services")).GetRawText());
+        Assert.Equal(("relay_only", "failed", "POST /api/turn-token"), (call.Text("kind"), call.Text("outcome"), call.Text("name")));
+        Assert.Equal(("no key", "5"), (call.Text("cause", "message"), call.Text("failed_step")));
+        Assert.Equal("""["user 91bc"]""", call.GetProperty("who").GetRawText());
+        Assert.Equal("""["3","5"]""", call.GetProperty("steps").GetRawText());
+        Assert.Equal(20, call.GetProperty("duration").GetDouble(), 3);
+    }
+
+    [Fact]
+    public async Task CallInProgress_ChangesWhenItsSpansArrive()
+    {
+        await SendAsync("wic", Samples.Span(1, 2, "click call", parent: 1, attributes: [("ims.step", 1), ("ims.call.kind", "person")]));
+        Assert.Equal("in_progress", await OutcomeAsync());
+
+        await SendAsync("wic", Samples.Span(1, 1, "set up call", attributes: ("ims.call.kind", "person")));
+        Assert.Equal("worked", await OutcomeAsync());
+        Assert.Equal(10, (await _client.GetJsonAsync("/flow/api/traces")).GetProperty("traces")[0].GetProperty("set_up").GetDouble(), 3);
+
+        async Task<string> OutcomeAsync() => (await _client.GetJsonAsync("/flow/api/traces?kind=person")).GetProperty("traces")[0].Text("outcome");
+    }
+
+    [Fact]
+    public async Task Call_HasItsSpansItsLogRecordsInOrderAndLinksToOtherViewers()
+    {
+        using var app = new FlowViewApp().With("FlowView:TraceUrl", "http://localhost:15080/traces/detail/{trace_id} https://jaeger.example/trace/{trace_id}");
+        using var client = app.Start();
+        await client.SendAsync("/v1/traces", Samples.Of("turn", Samples.Span(1, 1)));
+        foreach (var (text, trace) in new[] { ("first", 1), ("of another trace", 2), ("second", 1) }) await client.SendAsync("/v1/logs", Samples.Log("turn", text, trace));
+
+        var call = await client.GetJsonAsync($"/flow/api/traces/{Samples.TraceId(1)}");
+
+        Assert.Equal(Samples.TraceId(1), call.Text("call", "id"));
+        Assert.Single(call.GetProperty("spans").EnumerateArray());
+        Assert.Equal(["first", "second"], call.GetProperty("logs").EnumerateArray().Select(log => log.Text("text")));
+        Assert.Equal(
+            [
+                ("Open in the Aspire dashboard", $"http://localhost:15080/traces/detail/{Samples.TraceId(1)}"),
+                ("Open the trace in jaeger.example", $"https://jaeger.example/trace/{Samples.TraceId(1)}"),
+            ],
+            call.GetProperty("viewers").EnumerateArray().Select(viewer => (viewer.Text("name"), viewer.Text("url"))));
     }
 
     [Theory, InlineData("00000000000000000000000000000001"), InlineData("no-id")]
@@ -68,35 +126,20 @@ public sealed class SearchTests : IDisposable
     }
 
     [Fact]
-    public async Task Logs_AreFilteredBySeverityServiceAndText()
-    {
-        await _client.SendAsync("/v1/logs", Samples.Log("turn", "relay is up", 1));
-        await _client.SendAsync("/v1/logs", Samples.Log("waf", "K is old", 2, severity: 13));
-
-        Assert.Equal(["K is old"], await Texts("severity=13"));
-        Assert.Equal(["relay is up"], await Texts("service=turn"));
-        Assert.Equal(["K is old"], await Texts("text=OLD"));
-        Assert.Empty(await Texts("trace=no-trace"));
-    }
-
-    [Fact]
     public async Task OpenPage_IsToldWhichTracesChanged()
     {
         using var events = await _client.GetStreamAsync("/flow/api/events", TestContext.Current.CancellationToken);
         using var reader = new StreamReader(events);
         Assert.Equal("event: hello", await reader.ReadLineAsync(TestContext.Current.CancellationToken));
 
-        await _client.SendAsync("/v1/traces", Samples.Of("turn", Samples.Span(1, 1)));
+        await SendAsync("turn", Samples.Span(1, 1));
 
         while (await reader.ReadLineAsync(TestContext.Current.CancellationToken) is not "event: change")
         {
         }
         var change = JsonDocument.Parse((await reader.ReadLineAsync(TestContext.Current.CancellationToken))!["data: ".Length..]).RootElement;
-        Assert.Equal("true", change.Text("spans"));
-        Assert.Equal("false", change.Text("logs"));
-        Assert.Equal(Samples.TraceId(1), change.GetProperty("traces")[0].GetString());
+        Assert.Equal([Samples.TraceId(1)], change.GetProperty("traces").EnumerateArray().Select(trace => trace.GetString()!));
     }
 
-    private async Task<IEnumerable<string>> Texts(string query) =>
-        (await _client.GetJsonAsync($"/flow/api/logs?{query}")).GetProperty("logs").EnumerateArray().Select(log => log.Text("text"));
+    private Task<HttpResponseMessage> SendAsync(string service, Otlp.Span span) => _client.SendAsync("/v1/traces", Samples.Of(service, span));
 }

@@ -6,7 +6,7 @@ namespace WebRtcIms.FlowView.Tests;
 /// <summary>Whatever is sent, the store stays within its bounds, and what it shows is whole.</summary>
 public sealed class StoreTests
 {
-    private static readonly TraceQuery Everything = new(null, null, null, null, null, null, null);
+    private static readonly CallQuery Everything = new(null, null, null, null, null, null, null, null, Other: true, null);
 
     [Fact]
     public void OneSpanTooMany_TakesTheOldestTraceOutAsAWhole()
@@ -54,7 +54,7 @@ public sealed class StoreTests
 
         Assert.Equal(1, store.Add([Span(1, 1, text: new string('x', 1_000_000))]));
 
-        Assert.Empty(store.Search(Everything.Filter(), TraceSummary.Of, 10).Page);
+        Assert.Empty(store.Search(Everything.Fits, CallSummary.Of, 10).Page);
     }
 
     [Fact]
@@ -73,25 +73,9 @@ public sealed class StoreTests
     public void Logs_KeepTheLatest()
     {
         var store = new LogStore(new FlowViewSettings { Logs = 3 });
-        store.Add(Enumerable.Range(1, 10).Select(number => new LogEntry(0, (ulong)number, 9, $"line {number}", "", 0, 0, Source, [])));
+        store.Add(Enumerable.Range(1, 10).Select(number => new LogEntry(0, (ulong)number, 9, $"line {number}", "", 1, 0, Source, [])));
 
-        Assert.Equal(["line 10", "line 9", "line 8"], store.Search(_ => true, 10).Page.Select(entry => entry.Text));
-    }
-
-    [Fact]
-    public void MetricSeriesBeyondTheBound_TakeThePlaceOfTheStalest()
-    {
-        var store = new MetricStore(new FlowViewSettings { MetricSeries = 2, PointsPerSeries = 5 });
-        Add("a");
-        Add("b");
-        for (ulong time = 0; time < 20; time++) Add("a", time);
-        Add("c");
-
-        Assert.Equal(["a", "c"], store.Select(_ => true, series => series.Instrument.Name).Order());
-        Assert.Equal(5, store.Select(series => series.Instrument.Name == "a", series => series.Points.Length).Single());
-
-        void Add(string name, ulong time = 1) =>
-            store.Add(new Instrument("s", "", "", name, "", "", MetricType.Gauge, false), [], new MetricPoint(time, 1), []);
+        Assert.Equal(["line 8", "line 9", "line 10"], store.Of(1).Select(entry => entry.Text));
     }
 
     [Fact]
@@ -101,17 +85,17 @@ public sealed class StoreTests
         for (var trace = 1; trace <= 10_000; trace++)
         {
             var number = trace;
-            store.Add([.. Enumerable.Range(1, 10).Select(span => Span(number, (ulong)span, error: number % 1000 == 0 && span == 7, text: $"value {number}"))]);
+            store.Add([.. Enumerable.Range(1, 10).Select(span => Span(number, (ulong)span, error: number % 1000 == 0 && span == 1, text: $"value {number}"))]);
         }
         Assert.Equal(100_000, store.Usage.Spans);
         Assert.Equal(0, store.Usage.EvictedSpans);
 
-        var (page, matches) = store.Search(Everything.Filter(), TraceSummary.Of, 50);
+        var (page, matches) = store.Search(Everything.Fits, CallSummary.Of, 50);
         Assert.Equal((50, 10_000), (page.Count, matches));
         Assert.Equal(Json.TraceId(10_000), page[0].Id);
 
-        Assert.Equal(10, store.Search((Everything with { Error = true }).Filter(), TraceSummary.Of, 50).Matches);
-        var found = Assert.Single(store.Search((Everything with { Attribute = "text=value 4711" }).Filter(), TraceSummary.Of, 50).Page);
+        Assert.Equal(10, store.Search((Everything with { Outcome = "failed" }).Fits, CallSummary.Of, 50).Matches);
+        var found = Assert.Single(store.Search((Everything with { Attribute = "text=value 4711" }).Fits, CallSummary.Of, 50).Page);
         Assert.Equal((Json.TraceId(4711), 10), (found.Id, found.Spans));
     }
 

@@ -1,6 +1,7 @@
 // The ladder, from spans as the parts send them. Run by LadderTests.cs, or with `node --test tests/FlowView.Tests`.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { reasonText } from '../../FlowView/wwwroot/call.js';
 import { toSvg } from '../../FlowView/wwwroot/ladder/drawing.js';
 import { ladderOf } from '../../FlowView/wwwroot/ladder/ladder.js';
 import { toMermaid } from '../../FlowView/wwwroot/ladder/mermaid.js';
@@ -286,4 +287,19 @@ test('Mermaid gets participants, arrows, notes and the failure', () => {
   assert.match(text, /L1->>L2: \(2\) Ask for a TURN token 44\.0 ms/);
   assert.match(text, /L1-xL5: \(8\) Allocate with the token/);
   assert.match(text, /Note over L1,L5: ✗ 486 AllocationQuotaReached/);
+});
+
+test('The list of calls gives the reason of the ladder', () => {
+  const [cause] = spansOf([['w4', '', 'wwsf', 'request TURN token', 0, 5, { 'ims.step': 4, 'error.type': 'waf_unavailable' }, failing('')]]);
+  const call = { id: '1', kind: 'echo', outcome: 'failed', name: '', who: [], cause, failed_step: '4', start: 0, duration: 5, set_up: null, spans: 1, steps: [] };
+  assert.equal(reasonText(call), 'step 4: the WAF does not answer');
+  assert.equal(reasonText({ ...call, failed_step: '' }), 'the WAF does not answer');
+  assert.equal(reasonText({ ...call, outcome: 'worked' }), 'A part failed: step 4: the WAF does not answer');
+  assert.equal(reasonText({ ...call, outcome: 'cancelled' }), '');
+  assert.equal(reasonText({ ...call, cause: null }), '');
+});
+
+test('A request that was given up is one without an answer in time', () => {
+  const given = spansOf([['w4', '', 'wwsf', 'request TURN token', 0, 5, { 'ims.step': 4, 'error.type': 'System.Threading.Tasks.TaskCanceledException' }, failing('The operation was canceled.', 'client')]]);
+  assert.equal(ladderOf(given).cause?.reason, 'no answer in time');
 });

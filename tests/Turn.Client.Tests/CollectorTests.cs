@@ -63,7 +63,8 @@ public sealed partial class CollectorTests : IDisposable
         await using (var server = await TurnServerProcess.StartAsync(
             ("Turn__StaticUsers__0__Name", "u"), ("Turn__StaticUsers__0__Password", "p"),
             ("ASPNETCORE_URLS", $"http://127.0.0.1:{management}"), ("Prometheus__Port", $"{management}"),
-            ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", ratio), ("FlowView__Endpoint", collector.Prefixes.Single())))
+            ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", ratio),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.Prefixes.Single()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), ("FlowView__Endpoint", $"{collector.Prefixes.Single()}flow/")))
         {
             await using (var client = await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{server.Port}"), cancellationToken: TestContext.Current.CancellationToken))
                 await client.AllocateAsync(TurnCredential.LongTerm("u", "p"), cancellationToken: TestContext.Current.CancellationToken);
@@ -80,6 +81,9 @@ public sealed partial class CollectorTests : IDisposable
         await receiving;
         Assert.Contains("/v1/metrics", paths);
         Assert.Equal(isSent, paths.Contains("/v1/traces"));
+        Assert.Equal(isSent, paths.Contains("/flow/v1/traces"));
+        // FlowView has no use for metrics.
+        Assert.DoesNotContain("/flow/v1/metrics", paths);
     }
 
     [Theory]

@@ -32,8 +32,8 @@ public sealed class FlowViewTests : IAsyncLifetime
     [InlineData("/flow")]
     [InlineData("/flow/")]
     [InlineData("/flow/ladder/ladder.js")]
-    [InlineData("/flow/api/traces?service=waf&attribute=ims.step%3D8")]
-    [InlineData("/flow/api/metrics/turn.requests")]
+    [InlineData("/flow/api/traces?outcome=failed&attribute=ims.step%3D8")]
+    [InlineData("/flow/api/traces/0af7651916cd43dd8448eb211c80319c")]
     public async Task Pages_AreForwardedAsTheyAre(string path)
     {
         using var response = await _client.GetAsync(path, Cancel);

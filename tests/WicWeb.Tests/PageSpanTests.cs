@@ -99,6 +99,20 @@ public sealed class PageSpanTests : IAsyncLifetime
         Assert.Contains(name, (await ReceivedAsync(_flowView)).Body, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("echo", true)]
+    [InlineData("demo_line", true)]
+    [InlineData("a kind of their own", false)]
+    public async Task KindOfACall_GoesOnWhenThePageHasIt(string kind, bool goesOn)
+    {
+        await using var gateway = Gateway();
+        using var client = gateway.CreateClient();
+
+        await SendAsync(client, Request(("name", "\"set up call\""), ("attributes", $$$"""[{"key":"ims.call.kind","value":{"stringValue":"{{{kind}}}"}}]""")));
+
+        Assert.Equal(goesOn, (await ReceivedAsync(_flowView)).Body.Contains("ims.call.kind", StringComparison.Ordinal));
+    }
+
     [Theory, InlineData("text/plain"), InlineData("application/x-protobuf")]
     public async Task OtherContentType_Is415WithASentence(string type)
     {

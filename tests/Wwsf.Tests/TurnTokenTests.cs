@@ -169,6 +169,22 @@ public sealed class TurnTokenTests
     }
 
     [Fact]
+    public async Task SpanOfTheSessionCheck_NamesTheSessionByAHashOfItsSid()
+    {
+        await using var waf = await ScriptedWaf.StartAsync();
+        using var app = new WwsfApp(waf: waf);
+        var page = await GuestAsync(app);
+        var traces = new[] { ActivityTraceId.CreateRandom(), ActivityTraceId.CreateRandom() };
+        foreach (var trace in traces) await page.SendAsync(HttpMethod.Post, "/api/turn-token", null, ("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01"));
+
+        var checks = traces.Select(trace => app.SpansOf(trace).Single(span => span.GetTagItem("ims.step") is 3)).ToList();
+        Assert.All(checks, check => Assert.Equal("anonymous", check.GetTagItem("wwsf.session.kind")));
+        var name = Assert.IsType<string>(Assert.Single(checks.Select(check => check.GetTagItem("enduser.pseudo.id")).Distinct()));
+        Assert.Matches("^[0-9a-f]{24}$", name);
+        Assert.DoesNotContain(waf.Requests[0].Form["sid"]!, name, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task SpanOfAFailedStep_SaysWhy()
     {
         using var app = new WwsfApp();

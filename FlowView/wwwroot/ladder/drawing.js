@@ -112,7 +112,7 @@ function drawLane(lane, x, height, paint) {
     shape('line', { x1: x, x2: x, y1: headHeight - 8, y2: height, stroke: paint('line'), 'stroke-opacity': 0.55, 'stroke-dasharray': '3 5' }),
     shape('rect', { x: x - width / 2, y: 8, width, height: headHeight - 16, rx: 10, fill: paint('sunken'), stroke: paint('line'), 'stroke-opacity': 0.6 }),
     shape('text', { x, y: 30, 'text-anchor': 'middle', 'font-weight': 650, 'font-size': 14, fill: paint('text') }, [fit(lane.name, width - 12, 7.6)]),
-    shape('text', { x, y: 46, 'text-anchor': 'middle', 'font-size': 11.5, fill: paint('soft') }, [fit(lane.role, width - 12)]),
+    shape('text', { x, y: 46, 'text-anchor': 'middle', 'font-size': 12, fill: paint('soft') }, [fit(lane.role, width - 12)]),
   ];
 }
 
@@ -125,7 +125,7 @@ function drawRow(row, from, to, top, paint, ladder) {
   parts.unshift(
     shape('title', {}, [sentence(row, ladder) + (row.detail && row.detail !== row.label ? ` (${row.detail})` : '')]),
     shape('rect', { class: 'hit', x: 0, y: top, width: right, height: heightOf(row), rx: 8, fill: 'transparent' }),
-    shape('text', { x: gutter - 14, y: y + 4, 'text-anchor': 'end', 'font-size': 11.5, fill: paint('soft'), 'font-variant-numeric': 'tabular-nums' }, [row.at ? `+${duration(row.at)}` : '0']));
+    shape('text', { x: gutter - 14, y: y + 4, 'text-anchor': 'end', 'font-size': 12, fill: paint('soft'), 'font-variant-numeric': 'tabular-nums' }, [row.at ? `+${duration(row.at)}` : '0']));
   if (showsReason(row)) parts.push(...reason(row, from, to, y, paint, ladder));
   return shape('g', {
     class: `row ${row.kind}${row.failed ? ' failed' : ''}${row.isCause ? ' cause' : ''}`, 'data-span': row.span, 'data-step': row.number,
@@ -146,7 +146,8 @@ function arrow(row, from, to, y, colour, paint, right) {
     row.failed && row.isCause
       ? shape('path', { d: `M${end - 6} ${y - 6} l12 12 m0 -12 l-12 12`, stroke: colour, 'stroke-width': 2.5, 'stroke-linecap': 'round', fill: 'none' })
       : shape('path', { d: `M${end} ${y} l${-direction * 10} -5 v10 z`, fill: colour }),
-    ...label(row, left, y - 9, right - left, colour, paint),
+    // The badge of an arrow to the left is at the end of the label, which stands above it.
+    ...label(row, left, y - (row.number && direction < 0 ? 13 : 9), right - left, colour, paint),
   ];
   if (row.number) parts.push(...badge(row.number, from, y, row.failed ? paint('bad') : paint('badge'), paint));
   return parts;
@@ -169,7 +170,7 @@ function label(row, x, y, space, colour, paint) {
   const room = space - (took.length + 2) * 6.2 - (times.length + transport.length) * (row.number ? boldWidth : characterWidth);
   return [shape('text', { x, y, fill: row.failed ? colour : paint('text'), stroke: paint('ground'), 'stroke-width': 4, 'stroke-linejoin': 'round', 'paint-order': 'stroke', ...(row.number ? { 'font-weight': 600 } : {}) }, [
     fit(row.label, room, row.number ? boldWidth : characterWidth) + transport + times,
-    ...(took ? [shape('tspan', { dx: 7, 'font-size': 11.5, 'font-weight': 400, fill: paint('soft') }, [took])] : []),
+    ...(took ? [shape('tspan', { dx: 7, 'font-size': 12, 'font-weight': 400, fill: paint('soft') }, [took])] : []),
   ])];
 }
 

@@ -54,6 +54,8 @@ const reasons = {
   connection_error: 'no connection',
   name_resolution_error: 'no such host',
   timeout: 'no answer in time',
+  'System.Threading.Tasks.TaskCanceledException': 'no answer in time',
+  'System.OperationCanceledException': 'no answer in time',
   turn_unreachable: 'the TURN server does not answer',
   turn_403: 'TURN forbids this address (403)',
   turn_486: 'the quota of the token is used up (486)',
@@ -431,8 +433,8 @@ function outcomeOf(span) {
   return failed(span) ? reasonOf(span) : 'success';
 }
 
-/** @param {Span} span */
-function reasonOf(span) {
+/** Why the span failed, in words. @param {Span} span */
+export function reasonOf(span) {
   const code = text(span, 'turn.error_code');
   const type = text(span, 'wwsf.problem') || text(span, 'error.type');
   const exception = span.events?.find(event => event.name === 'exception');

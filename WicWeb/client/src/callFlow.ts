@@ -18,6 +18,8 @@ export interface CallOptions {
   devices: Devices;
   /** Whether the far end called: it then restarts ICE. */
   isCallee: boolean;
+  /** Whom this page calls; undefined when it is called. */
+  kind?: 'echo' | 'person' | 'demo_line' | undefined;
   /** Generated tone and picture in place of microphone and camera. */
   generated: boolean;
 }
@@ -79,7 +81,7 @@ export class CallFlow {
 
   /** `traceparent` is the caller's, where somebody called. */
   constructor(api: Api, options: CallOptions, view: CallView, makeLeg: MakeLeg, traceparent?: string) {
-    this.trace = new Trace('set up call', traceparent);
+    this.trace = new Trace('set up call', traceparent, options.kind && { 'ims.call.kind': options.kind });
     this.#makeLeg = makeLeg;
     this.#api = api;
     this.#options = options;

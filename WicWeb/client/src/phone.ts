@@ -259,6 +259,7 @@ export class Phone {
       relayOnly: farEnd.kind === 'echo' || find<HTMLInputElement>('relay-only').checked,
       devices: this.#devices.chosen,
       isCallee: farEnd.kind === 'caller',
+      kind: farEnd.kind === 'caller' ? undefined : farEnd.kind === 'person' && farEnd.isDemo ? 'demo_line' as const : farEnd.kind,
       generated,
     };
     find('stage').dataset.video = String(options.video || (farEnd.kind === 'caller' && farEnd.call.withVideo));
@@ -268,7 +269,7 @@ export class Phone {
       farEnd.kind === 'caller' ? farEnd.call.traceparent : undefined);
     this.#flow = started;
     find('trace-id').textContent = started.trace.id;
-    find<HTMLAnchorElement>('trace-link').href = `/flow/#/traces/${started.trace.id}`;
+    find<HTMLAnchorElement>('trace-link').href = `/flow/#/calls/${started.trace.id}`;
     void started.start();
     this.#events.onchange();
     find('hang-up').focus();

@@ -11,9 +11,14 @@ export class Trace {
   current: Span;
   // One clock for the whole trace, finer than a millisecond; the page's own drifts from the machine's when that sleeps.
   readonly #epoch = Date.now() - performance.now();
+  readonly #attributes: Record<string, string>;
 
-  /** Hangs under somebody else's `traceparent` when there is one; where that is malformed, the trace begins here. */
-  constructor(name: string, traceparent = '') {
+  /**
+   * Hangs under somebody else's `traceparent` when there is one; where that is malformed, the trace begins here. Each span of this page
+   * has `attributes`: the root is sent last, and a list of calls needs them before.
+   */
+  constructor(name: string, traceparent = '', attributes: Record<string, string> = {}) {
+    this.#attributes = attributes;
     const parent = parseTraceParent(traceparent.trim());
     this.root = this.current = this.#start(name, SpanKind.INTERNAL, {}, parent ? api.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT);
   }
@@ -43,7 +48,7 @@ export class Trace {
   }
 
   #start(name: string, kind: SpanKind, attributes: Record<string, number>, parent: typeof ROOT_CONTEXT): Span {
-    return api.getTracer('WebRtcIms.Wic').startSpan(name, { kind, attributes, startTime: this.#now() }, parent);
+    return api.getTracer('WebRtcIms.Wic').startSpan(name, { kind, attributes: { ...this.#attributes, ...attributes }, startTime: this.#now() }, parent);
   }
 
   #now(): number {

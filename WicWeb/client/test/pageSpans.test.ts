@@ -44,6 +44,15 @@ test('a call is one span until it is set up, and below it its own four steps, ea
   assert.ok(Math.abs(Number(nanoseconds(spans[4]!.endTime) / 1_000_000n) - Date.now()) < 1000);
 });
 
+test('each span of a call tells its kind', () => {
+  const view = tellTraces(silent, new Trace('set up call', '', { 'ims.call.kind': 'echo' }));
+  takeSteps(view);
+  view.connected(100);
+
+  assert.deepEqual(sent.getFinishedSpans().map(span => [span.attributes['ims.step'], span.attributes['ims.call.kind']]),
+    [[1, 'echo'], [2, 'echo'], [7, 'echo'], [8, 'echo'], [undefined, 'echo']]);
+});
+
 test('a request is the child of the step that makes it', () => {
   const trace = new Trace('set up call');
   const view = tellTraces(silent, trace);

@@ -1,10 +1,11 @@
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using WebRtcIms.EndToEnd.Tests.Setup;
 
 namespace WebRtcIms.EndToEnd.Tests.Browser;
 
-/// <summary>FlowView's page of one trace, reached through the gateway.</summary>
+/// <summary>FlowView's pages, reached through the gateway.</summary>
 internal static class FlowViewPage
 {
     /// <summary>A step of the figure, in the ladder.</summary>
@@ -12,21 +13,29 @@ internal static class FlowViewPage
 
     private static readonly TimeSpan Arrival = TimeSpan.FromSeconds(20);
 
-    /// <summary>Opened again until it is there: spans take a moment to arrive.</summary>
-    public static async Task<WicPage> OpenTraceAsync(this RunningSystem system, string traceId, string view = "ladder")
-    {
-        var page = await system.Chromium.OpenAsync(new Uri(system.PageAddress, $"flow/#/traces/{traceId}?view={view}"), new() { ViewportSize = new() { Width = 1600, Height = 1100 } });
-        var shown = page.Page.Locator("svg.ladder, [data-testid=waterfall], [data-testid=problem]").First;
-        await shown.WaitForAsync();
-        using var limit = new CancellationTokenSource(Arrival);
-        while (await page.Get("problem").CountAsync() > 0)
-        {
-            Assert.False(limit.IsCancellationRequested, $"The trace {traceId} did not arrive within {Arrival}.");
-            await page.Page.ReloadAsync();
-            await shown.WaitForAsync();
-        }
+    /// <summary>The list of calls that fit a search.</summary>
+    public static Task<WicPage> OpenCallsAsync(this RunningSystem system, string search) => system.Chromium.OpenAsync(new Uri(system.PageAddress, $"flow/#/calls?{search}"));
 
+    /// <summary>Spans take a moment to arrive. The page shows them by itself then.</summary>
+    public static async Task<WicPage> OpenTraceAsync(this RunningSystem system, string traceId)
+    {
+        var page = await system.Chromium.OpenAsync(new Uri(system.PageAddress, $"flow/#/calls/{traceId}"), new() { ReducedMotion = ReducedMotion.Reduce, ViewportSize = new() { Width = 1600, Height = 1100 } });
+        await page.Page.Locator("svg.ladder").WaitForAsync(new() { Timeout = (float)Arrival.TotalMilliseconds });
         return page;
+    }
+
+    /// <summary>Waits until FlowView has the spans of a trace that a test is about, asked through the gateway as a page would.</summary>
+    public static async Task<List<ShownSpan>> WaitForSpansAsync(this RunningSystem system, IPage page, string traceId, Func<List<ShownSpan>, bool> condition)
+    {
+        using var limit = new CancellationTokenSource(Arrival);
+        while (true)
+        {
+            var answer = await page.APIRequest.GetAsync(new Uri(system.PageAddress, $"flow/api/traces/{traceId}").ToString());
+            var spans = answer.Ok ? (await answer.JsonAsync())!.Value.GetProperty("spans").EnumerateArray().Select(ShownSpan.Read).ToList() : [];
+            if (condition(spans)) return spans;
+            Assert.False(limit.IsCancellationRequested, $"The trace {traceId} has:\n{string.Join('\n', spans)}");
+            await Task.Delay(200, CancellationToken.None);
+        }
     }
 
     /// <summary>The ladder of a trace has one crossed arrow, from whom to whom, and says why.</summary>
@@ -46,4 +55,17 @@ internal static class FlowViewPage
         await page.Page.EvaluateAsync("() => { for (const scroll of document.querySelectorAll('.ladder-scroll')) scroll.style.maxHeight = 'none'; }");
         await page.Page.ScreenshotAsync(new() { Path = Path.Combine(AppContext.BaseDirectory, "screenshots", $"{Regex.Replace(name, "[^a-zA-Z0-9-]", "-")}.png"), FullPage = true });
     }
+}
+
+/// <summary>A span as FlowView has it.</summary>
+internal sealed record ShownSpan(string Id, string Parent, string Service, string Name, string Step, bool Error)
+{
+    /// <summary>A page's own span of a call.</summary>
+    public bool IsSetUp => this is { Service: "wic", Name: "set up call" };
+
+    public bool Is(string service, string? step = null) => Service == service && (step is null || Step == step);
+
+    public static ShownSpan Read(JsonElement span) => new(
+        span.GetProperty("id").GetString()!, span.GetProperty("parent").GetString()!, span.GetProperty("service").GetString()!, span.GetProperty("name").GetString()!,
+        span.GetProperty("attributes").TryGetProperty("ims.step", out var step) ? step.ToString() : "", span.GetProperty("error").GetBoolean());
 }
