@@ -18,6 +18,6 @@ internal sealed class EndedSessions(WwsfStore store, WwsfSettings settings, Time
         var expired = now.ToUnixTimeSeconds() - 1;
         await store.EndedSessions.Where(session => session.ExpiresAt < expired).ExecuteDeleteAsync();
         // Two tabs may end the same session at the same moment.
-        await store.Database.ExecuteSqlAsync($"INSERT OR IGNORE INTO EndedSessions (Sid, ExpiresAt) VALUES ({sid}, {expiresAt})");
+        await store.Database.ExecuteSqlAsync($"""INSERT INTO "EndedSessions" ("Sid", "ExpiresAt") VALUES ({sid}, {expiresAt}) ON CONFLICT DO NOTHING""");
     }
 }

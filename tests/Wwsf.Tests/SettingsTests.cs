@@ -5,6 +5,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting.Internal;
+using WebRtcIms.Stores;
 using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Tests;
@@ -88,15 +89,15 @@ public sealed class SettingsTests
         try
         {
             var store = Read("Development", ("Wwsf:Waf:ClientSecret", "x"), ("ConnectionStrings:wwsf", $"Data Source={file}/wwsf.db")).Store;
-            Assert.StartsWith("ConnectionStrings:wwsf", Assert.Throws<SettingsException>(store.CreateKeyDirectory).Message);
+            Assert.StartsWith("ConnectionStrings:wwsf", Assert.Throws<StoreException>(() => store.CreateDirectory("keys")).Message);
 
             await File.WriteAllTextAsync(file, new string('x', 5000), TestContext.Current.CancellationToken);
             // EF keeps the model that the first store of a process makes: it must be the one that the WWSF has.
             await using var services = new ServiceCollection().AddDbContext<WwsfStore>(options => options.UseSqlite($"Data Source={file}"))
                 .Configure<IdentityOptions>(identity => identity.Stores.SchemaVersion = IdentitySchemaVersions.Version3)
                 .BuildServiceProvider();
-            var setup = new StoreSetup(services.GetRequiredService<IServiceScopeFactory>());
-            var error = await Assert.ThrowsAsync<SettingsException>(() => setup.StartAsync(TestContext.Current.CancellationToken));
+            var setup = new StoreSetup(services.GetRequiredService<IServiceScopeFactory>(), Read("Development", ("Wwsf:Waf:ClientSecret", "x")));
+            var error = await Assert.ThrowsAsync<StoreException>(() => setup.StartAsync(TestContext.Current.CancellationToken));
             Assert.StartsWith("ConnectionStrings:wwsf", error.Message);
         }
         finally

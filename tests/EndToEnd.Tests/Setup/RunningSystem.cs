@@ -105,6 +105,9 @@ public class RunningSystem : IAsyncLifetime
     public async Task<IAsyncDisposable> WithoutAsync(string resource)
     {
         await App.ResourceCommands.ExecuteCommandAsync(resource, KnownResourceCommands.StopCommand);
+        // The command returns before the orchestrator has seen the end of the process; a start before that is lost now and then.
+        using var limit = new CancellationTokenSource(StartLimit);
+        await App.ResourceNotifications.WaitForResourceAsync(resource, KnownResourceStates.TerminalStates, limit.Token);
         return new Restart(this, resource);
     }
 
