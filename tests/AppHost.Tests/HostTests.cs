@@ -127,7 +127,8 @@ public sealed class HostTests : IDisposable
         HostProcess.Start(typeof(Projects.AppHost).Assembly, _folder, [$"--data-directory={_folder.FullName}", .. arguments]);
 
     /// <summary>The processes of services that this test's host has started: the user secrets' folder is in their environment.</summary>
-    private IReadOnlyList<int> ServiceProcesses() => Processes.WithEnvironment($"APPDATA={_folder.FullName}", "WebRtcIms.", except: "WebRtcIms.AppHost");
+    private IReadOnlyList<int> ServiceProcesses() =>
+        [.. HostProcess.Family(_folder).Where(process => Processes.ProgramOf(process) is { } program && program.StartsWith("WebRtcIms.", StringComparison.Ordinal))];
 
     private static void SkipOnWindows() => Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are a matter of Unix");
 }

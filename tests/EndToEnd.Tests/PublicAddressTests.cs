@@ -66,11 +66,11 @@ public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost sta
         Assert.SkipUnless(OperatingSystem.IsLinux(), "asks Linux who listens where");
         var host = started.Host;
         var page = new Uri(Invitation().Match(host.Output).Groups[1].Value);
-        var turn = int.Parse(TurnPort().Match(host.Output).Groups[1].ValueSpan, CultureInfo.InvariantCulture);
+        var turn = started.TurnPort;
 
         Assert.Equal(
             [("tcp", page.Port), ("tcp", turn), ("udp", turn)],
-            from port in OpenPorts.Of(host.Id) where !IsAtHome(port.At) orderby port.Protocol, port.At.Port != page.Port select (port.Protocol, port.At.Port));
+            from port in OpenPorts.Of(HostProcess.Family(started.Folder)) where !IsAtHome(port.At) orderby port.Protocol, port.At.Port != page.Port select (port.Protocol, port.At.Port));
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost sta
         var folder = Directory.CreateTempSubdirectory("webrtcims-");
         await using (var host = await StartAsync(folder))
         {
-            var ports = OpenPorts.Of(host.Id);
+            var ports = OpenPorts.Of(HostProcess.Family(folder));
             Assert.Contains(ports, port => port.Protocol == "udp");
             Assert.All(ports, port => Assert.True(IsAtHome(port.At), $"{port}"));
             Assert.DoesNotMatch(Invitation(), host.Output);
@@ -119,27 +119,28 @@ public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost sta
     [GeneratedRegex(@"is up: open (http://localhost:\d+)")]
     private static partial Regex Loopback();
 
-    [GeneratedRegex(@"127\.0\.0\.2:(\d+)/udp")]
-    private static partial Regex TurnPort();
-
     /// <summary>The system with the parameter, for all tests of this class.</summary>
     public sealed class PublicHost : IAsyncLifetime
     {
-        private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("webrtcims-");
         private HostProcess? _host;
+
+        /// <summary>Of its data and its user secrets.</summary>
+        public DirectoryInfo Folder { get; } = Directory.CreateTempSubdirectory("webrtcims-");
+
+        public int TurnPort { get; } = FreePorts.TcpAndUdp();
 
         public HostProcess Host => _host ?? throw new InvalidOperationException("not started");
 
         public async ValueTask InitializeAsync()
         {
-            _host = await StartAsync(_folder, $"--Parameters:public-address={Address}");
+            _host = await StartAsync(Folder, $"--Parameters:public-address={Address}", string.Create(CultureInfo.InvariantCulture, $"--turn-port={TurnPort}"));
             await _host.UntilAsync("SHA-256 fingerprint: ");
         }
 
         public async ValueTask DisposeAsync()
         {
             if (_host is not null) await _host.DisposeAsync();
-            _folder.Delete(recursive: true);
+            Folder.Delete(recursive: true);
         }
     }
 }

@@ -31,6 +31,8 @@ public sealed class SipJsInteropTests(RunningSystem system)
         await peer.ExpectDirectionAsync("recvonly");
         await alice.Get("hold").ClickAsync();
         await alice.ExpectTextAsync("status", "In call");
+        // The page says so before its re-INVITE has arrived; one of the peer's own at this moment would cross it.
+        await peer.ExpectDirectionAsync("sendrecv");
         await peer.ExpectRelayedMediaAsync();
 
         await peer.HoldAsync(true);

@@ -7,6 +7,10 @@ namespace WebRtcIms.Tests.Common;
 /// <summary>An application host as a program of its own, as people start theirs; with random ports and user secrets of its own.</summary>
 public sealed class HostProcess : IAsyncDisposable
 {
+    // Configuration and framework, such as Debug/net10.0, as the tests were built.
+    private static readonly string OutputFolder = string.Join(
+        Path.DirectorySeparatorChar, AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar)[^2..]);
+
     private readonly Process _process;
     private readonly List<string> _lines = [];
     private readonly Lock _lock = new();
@@ -35,22 +39,31 @@ public sealed class HostProcess : IAsyncDisposable
     /// <summary>Starts it as one of its launch profiles says, with these environment variables besides.</summary>
     public static HostProcess Start(Assembly host, DirectoryInfo secrets, string profile, Dictionary<string, string> environment, params string[] arguments)
     {
-        var start = Foreground.Of("dotnet", ["exec", host.Location, "--DcpPublisher:RandomizePorts=true", .. arguments]);
+        // From its own folder: beside the tests are the assemblies of the tests.
+        var program = Path.Combine(ProjectOf(host), "bin", OutputFolder, Path.GetFileName(host.Location));
+        var start = Foreground.Of("dotnet", ["exec", program, "--DcpPublisher:RandomizePorts=true", .. arguments]);
         start.RedirectStandardOutput = start.RedirectStandardError = true;
         start.Environment["APPDATA"] = secrets.FullName;
         foreach (var (name, value) in LaunchProfile(host, profile).Concat(environment)) start.Environment[name] = value;
         return new HostProcess(Process.Start(start)!);
     }
 
+    private static string ProjectOf(Assembly host) => host.GetCustomAttributes<AssemblyMetadataAttribute>().Single(entry => entry.Key == "apphostprojectpath").Value!;
+
     private static IEnumerable<KeyValuePair<string, string>> LaunchProfile(Assembly host, string name)
     {
-        var project = host.GetCustomAttributes<AssemblyMetadataAttribute>().Single(entry => entry.Key == "apphostprojectpath").Value!;
-        var settings = JsonElement.Parse(File.ReadAllText(Path.Combine(project, "Properties", "launchSettings.json")));
+        var settings = JsonElement.Parse(File.ReadAllText(Path.Combine(ProjectOf(host), "Properties", "launchSettings.json")));
         var profile = settings.GetProperty("profiles").GetProperty(name);
         return profile.GetProperty("environmentVariables").EnumerateObject()
             .Select(variable => KeyValuePair.Create(variable.Name, variable.Value.GetString()!))
             .Append(KeyValuePair.Create("ASPNETCORE_URLS", profile.GetProperty("applicationUrl").GetString()!));
     }
+
+    /// <summary>
+    /// The processes of a host with these user secrets: itself, the orchestrator, and all that it has started. The orchestrator is not a
+    /// child of the host, but the environment is passed on.
+    /// </summary>
+    public static IReadOnlyList<int> Family(DirectoryInfo secrets) => Processes.WithEnvironment($"APPDATA={secrets.FullName}");
 
     public async Task UntilAsync(string text)
     {

@@ -3,7 +3,7 @@ using System.Net;
 
 namespace WebRtcIms.EndToEnd.Tests.Setup;
 
-/// <summary>Where a program and those that it has started take connections and datagrams, as Linux tells.</summary>
+/// <summary>Where programs take connections and datagrams, as Linux shows it.</summary>
 internal static class OpenPorts
 {
     private const string Listening = "0A";
@@ -11,9 +11,9 @@ internal static class OpenPorts
 
     private static readonly string[] Tables = ["tcp", "tcp6", "udp", "udp6"];
 
-    public static IReadOnlyCollection<(string Protocol, IPEndPoint At)> Of(int program)
+    public static IReadOnlyCollection<(string Protocol, IPEndPoint At)> Of(IEnumerable<int> programs)
     {
-        var sockets = Family(program).SelectMany(SocketsOf).ToHashSet();
+        var sockets = programs.SelectMany(SocketsOf).ToHashSet();
         return [.. Tables.SelectMany(table => Read(table, sockets)).Distinct()];
     }
 
@@ -42,11 +42,4 @@ internal static class OpenPorts
             if (new FileInfo(handle).LinkTarget is { } target) yield return target;
         }
     }
-
-    // Each thread has the children that it has started.
-    private static IEnumerable<int> Family(int program) =>
-        Directory.EnumerateDirectories($"/proc/{program}/task")
-            .SelectMany(thread => File.ReadAllText(Path.Combine(thread, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            .SelectMany(child => Family(int.Parse(child, CultureInfo.InvariantCulture)))
-            .Prepend(program);
 }

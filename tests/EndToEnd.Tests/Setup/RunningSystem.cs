@@ -83,8 +83,8 @@ public class RunningSystem : IAsyncLifetime
         Change(builder);
 
         _app = await builder.BuildAsync();
-        WatchConsole();
         await _app.StartAsync();
+        WatchConsole();
         using var limit = new CancellationTokenSource(StartLimit);
         foreach (var resource in Services)
             await UntilHealthyAsync(resource, limit.Token);
@@ -113,7 +113,7 @@ public class RunningSystem : IAsyncLifetime
 
     /// <summary>What a resource printed last.</summary>
     public async Task<IReadOnlyList<LogLine>> LinesOfAsync(string resource) =>
-        await App.Services.GetRequiredService<ResourceLoggerService>().GetAllAsync(resource).FirstAsync();
+        await App.Services.GetRequiredService<ResourceLoggerService>().GetAllAsync(ResourceOf(resource)).FirstAsync();
 
     /// <summary>Waits until a resource is healthy; if it does not get there, the failure has what the resource printed.</summary>
     public async Task UntilHealthyAsync(string resource, CancellationToken cancellationToken)
@@ -173,10 +173,11 @@ public class RunningSystem : IAsyncLifetime
             .WithEnvironment("EpCscf__Subscribers__2__AllowedWwsfs__0", "wwsf");
     }
 
+    // The names by which the orchestrator keeps their output are known once it has started them; what they printed before comes, too.
     private void WatchConsole()
     {
         var logs = App.Services.GetRequiredService<ResourceLoggerService>();
-        foreach (var resource in new[] { "redis", "waf", "wwsf", "turn", "ep-cscf", "wic-web" })
+        foreach (var resource in Services.Append("redis").Select(ResourceOf))
         {
             _ = Task.Run(async () =>
             {
@@ -187,6 +188,8 @@ public class RunningSystem : IAsyncLifetime
             });
         }
     }
+
+    private IResource ResourceOf(string name) => App.Services.GetRequiredService<DistributedApplicationModel>().Resources.Single(resource => resource.Name == name);
 
     private sealed class Restart(RunningSystem system, string resource) : IAsyncDisposable
     {

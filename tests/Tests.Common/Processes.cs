@@ -1,21 +1,21 @@
 using System.Diagnostics;
 using System.Text;
 
-namespace WebRtcIms.AppHost.Tests;
+namespace WebRtcIms.Tests.Common;
 
-internal static class Processes
+/// <summary>Processes of this machine, as Linux shows them.</summary>
+public static class Processes
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
-    /// <summary>The processes whose program's name begins so, and that have this variable in their environment (Linux).</summary>
-    public static IReadOnlyList<int> WithEnvironment(string variable, string program, string except)
+    /// <summary>The processes that have this variable in their environment.</summary>
+    public static IReadOnlyList<int> WithEnvironment(string variable)
     {
         List<int> found = [];
         foreach (var process in Process.GetProcesses())
         {
             using (process)
             {
-                if (ProgramOf(process.Id) is not { } name || !name.StartsWith(program, StringComparison.Ordinal) || name == except) continue;
                 if (Read($"/proc/{process.Id}/environ").Contains($"\0{variable}\0", StringComparison.Ordinal)) found.Add(process.Id);
             }
         }
@@ -54,7 +54,8 @@ internal static class Processes
         return !Read($"/proc/{id}/stat").Split(')')[^1].StartsWith(" Z", StringComparison.Ordinal);
     }
 
-    private static string? ProgramOf(int id) =>
+    /// <summary>The file name of the program that a process runs.</summary>
+    public static string? ProgramOf(int id) =>
         Path.GetFileName(Read($"/proc/{id}/cmdline").Split('\0', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault());
 
     // A process may end while it is looked at.
