@@ -14,9 +14,13 @@ namespace WebRtcIms.Turn;
 /// </summary>
 internal static partial class ManagementEndpoint
 {
-    /// <summary>ASPNETCORE_URLS, or port 8083 of this machine alone.</summary>
+    /// <summary>ASPNETCORE_URLS; the ports of ASPNETCORE_HTTP_PORTS or HTTP_PORTS, as container images have it; or port 8083 of this machine.</summary>
     public static string[] Urls(IConfiguration configuration) =>
-        (configuration["urls"] ?? "http://localhost:8083").Split(';', StringSplitOptions.RemoveEmptyEntries);
+        configuration["urls"] is { Length: > 0 } urls ? Split(urls)
+        : configuration["http_ports"] is { Length: > 0 } ports ? [.. Split(ports).Select(port => $"http://*:{port}")]
+        : ["http://localhost:8083"];
+
+    private static string[] Split(string text) => text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     public static void Listen(KestrelServerOptions kestrel, string url)
     {

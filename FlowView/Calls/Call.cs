@@ -99,6 +99,9 @@ internal sealed record Call(
                 return !spans.Any(IsOfPage) && spans.FirstOrDefault(span => span.Name == Invite) is { } invite ? ResultOf(invite) : CallOutcome.InProgress;
             case CallKind.RelayOnly when spans.FirstOrDefault(span => span.Name == "turn allocate" && Failed(span)) is { } refused:
                 return ResultOf(refused);
+            // A tool's first request may have worked: the last step tells how far it came.
+            case CallKind.RelayOnly when spans.LastOrDefault(span => Step(span).Length > 0) is { } last:
+                return ResultOf(last);
             case CallKind.Registration when spans.LastOrDefault(span => span.Name is "register" or "SIP REGISTER") is { } register:
                 return ResultOf(spans.FirstOrDefault(span => span.Name == "register") ?? register);
             default:

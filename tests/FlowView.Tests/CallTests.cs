@@ -133,6 +133,11 @@ public sealed class CallTests
         Assert.Equal((CallKind.RelayOnly, CallOutcome.Failed), Result(Allocate(), Allocate() with { IsError = true }));
 
     [Fact]
+    public void TokenThatTheWafDidNotGive_FailsRelayOnly_AlthoughTheFirstRequestWorked() => Assert.Equal(
+        (CallKind.RelayOnly, CallOutcome.Failed),
+        Result(Http("wwsf", "GET", "/api/session", 200), Span("wwsf", "check session", ("ims.step", 3L)), Span("wwsf", "request TURN token", ("ims.step", 4L)) with { IsError = true }));
+
+    [Fact]
     public void WrongPassword_FailsTheSignIn() => Assert.Equal((CallKind.Signalling, CallOutcome.Failed), Result(Http("wwsf", "POST", "/api/session/login", 401)));
 
     [Fact]

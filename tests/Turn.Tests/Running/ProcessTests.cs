@@ -28,6 +28,18 @@ public sealed class ProcessTests
     }
 
     [Theory]
+    [InlineData("HTTP_PORTS")]
+    [InlineData("ASPNETCORE_HTTP_PORTS")]
+    public async Task PortOfAContainerImage_IsWhereManagementListens(string variable)
+    {
+        var port = FreePorts.Tcp().ToString(CultureInfo.InvariantCulture);
+        await using var server = await TurnServerProcess.StartAsync([.. Key, ("ASPNETCORE_URLS", ""), (variable, port)]);
+        using var http = new HttpClient();
+
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync(new Uri($"http://127.0.0.1:{port}/ready"), Cancel)).StatusCode);
+    }
+
+    [Theory]
     [InlineData("TERM")]
     [InlineData("INT")]
     public async Task Signal_EndsItInOrder(string signal)
