@@ -1,5 +1,4 @@
 using System.Reflection;
-using Microsoft.Extensions.Configuration;
 
 namespace WebRtcIms.AppHost;
 
@@ -22,7 +21,7 @@ internal static class BuiltPrograms
     public static IResourceBuilder<ProjectResource> WithBuiltProgram<TProject>(this IResourceBuilder<ProjectResource> service)
         where TProject : IProjectMetadata, new()
     {
-        if (service.ApplicationBuilder.Configuration.GetValue<bool>("DOTNET_WATCH")) return service;
+        if (service.ApplicationBuilder.Configuration["DOTNET_WATCH"] is "1" or "true") return service;
         var folder = Path.GetDirectoryName(new TProject().ProjectPath)!;
         return service.WithAnnotation(new ExecutableAnnotation { Command = PathOf<TProject>(), WorkingDirectory = folder });
     }
