@@ -381,12 +381,20 @@ public sealed class PermissionTests
         }
 
         var total = 0;
-        for (var i = 0; i < 100; i++) total += Once();
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var i = 0; i < 1000; i++) total += Once();
-        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        long GarbageOf(int rounds)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < rounds; i++) total += Once();
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
 
-        Assert.Equal(4400, total);
-        Assert.Equal(0, allocated);
+        GarbageOf(100);
+        // Beside other tests the runtime has been seen to allocate 2 kB on this thread, once in 4000 packets. Packets that cost garbage would
+        // show in every batch.
+        var batches = Enumerable.Range(0, 5).Select(_ => GarbageOf(1000)).ToList();
+
+        Assert.Equal(4 * 5100, total);
+        Assert.Contains(0L, batches);
+        Assert.True(batches.Count(garbage => garbage > 0) <= 1, string.Join(", ", batches));
     }
 }
