@@ -55,8 +55,22 @@ public static class StoreExtensions
 internal sealed class StoreHealthCheck<TContext>(TContext store, string setting) : IHealthCheck
     where TContext : DbContext
 {
-    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        await store.Database.CanConnectAsync(cancellationToken)
-            ? HealthCheckResult.Healthy()
-            : HealthCheckResult.Unhealthy($"the database ({setting}) cannot be opened");
+    // Entity Framework Core tries again for a minute when PostgreSQL is away; no probe waits that long.
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
+
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Limit);
+        try
+        {
+            if (await store.Database.CanConnectAsync(limit.Token)) return HealthCheckResult.Healthy();
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // It does not answer in time.
+        }
+
+        return HealthCheckResult.Unhealthy($"the database ({setting}) cannot be opened");
+    }
 }

@@ -19,9 +19,10 @@ public sealed class PostgresServer : ServerProcess
     public static async Task<PostgresServer> StartAsync()
     {
         var (folder, port) = (Directory.CreateTempSubdirectory("postgres-tests-"), FreePorts.Tcp());
-        if (Environment.UserName == "root") await RunAsync(new ProcessStartInfo("chown", ["postgres", folder.FullName]));
         var cluster = Path.Combine(folder.FullName, "cluster");
-        await RunAsync(Command("initdb", ["-D", cluster, "-A", "trust", "-U", "postgres", "--no-sync"]));
+        var initialize = Command("initdb", ["-D", cluster, "-A", "trust", "-U", "postgres", "--no-sync"]);
+        if (Environment.UserName == "root") await RunAsync(new ProcessStartInfo("chown", ["postgres", folder.FullName]));
+        await RunAsync(initialize);
 
         string[] settings = [$"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"];
         var server = new PostgresServer(Command("postgres", ["-D", cluster, .. settings.SelectMany(setting => new[] { "-c", setting })]), folder, port);
