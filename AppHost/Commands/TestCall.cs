@@ -78,11 +78,10 @@ internal sealed class TestCall : IDisposable
         }
     }
 
-    private async Task<bool> BeginSessionAsync(CancellationToken cancel)
+    private async Task BeginSessionAsync(CancellationToken cancel)
     {
         await UseAntiforgeryTokenAsync(await _gateway.GetAsync(new Uri("/api/session", UriKind.Relative), cancel), cancel);
         await UseAntiforgeryTokenAsync(await PostAsync("/api/session/anonymous", cancel), cancel);
-        return true;
     }
 
     private async Task UseAntiforgeryTokenAsync(HttpResponseMessage answer, CancellationToken cancel)
@@ -113,7 +112,7 @@ internal sealed class TestCall : IDisposable
         }
     }
 
-    private static async Task<bool> EchoAsync(TurnAllocation caller, TurnAllocation callee, CancellationToken cancel)
+    private static async Task EchoAsync(TurnAllocation caller, TurnAllocation callee, CancellationToken cancel)
     {
         var data = RandomNumberGenerator.GetBytes(160);
         for (var echo = 0; echo < Echoes; echo++)
@@ -124,8 +123,6 @@ internal sealed class TestCall : IDisposable
             var back = await caller.Received.ReadAsync(cancel);
             if (!back.Data.Span.SequenceEqual(data)) throw new TurnException("The echo is not what was sent");
         }
-
-        return true;
     }
 
     private async Task StepAsync(string name, Func<Task> step) => await StepAsync(name, async () =>

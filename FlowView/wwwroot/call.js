@@ -1,5 +1,5 @@
 // @ts-check
-// What a call is, in words. The classification is the server's; the reasons are those of the ladder.
+// Words for a call. The server classifies it; the reasons are those of the ladder.
 import { el } from './dom.js';
 import { reasonOf } from './ladder/ladder.js';
 
