@@ -9,6 +9,14 @@ internal static class DtlsHello
     public const byte HelloVerifyRequest = 3;
     public const byte ServerHello = 2;
 
+    private const byte HandshakeRecord = 22;
+
+    /// <summary>
+    /// The type of the handshake message in a datagram; 0 for any other record. A fatal alert has the octet of a ServerHello in the
+    /// same place, and the server sends one when it ends a handshake.
+    /// </summary>
+    public static byte TypeOf(byte[] datagram) => datagram[0] == HandshakeRecord ? datagram[13] : (byte)0;
+
     public static UdpClient Bound() => new(new IPEndPoint(IPAddress.Loopback, 0));
 
     /// <summary>DTLS 1.2 with one suite, secp256r1 and rsa_pkcs1_sha256.</summary>

@@ -61,12 +61,12 @@ public sealed class DtlsTests : IAsyncLifetime
         var hello = DtlsHello.Write([]);
         var verify = await DtlsHello.AskAsync(first, Address, hello);
 
-        Assert.Equal(DtlsHello.HelloVerifyRequest, verify[13]);
+        Assert.Equal(DtlsHello.HelloVerifyRequest, DtlsHello.TypeOf(verify));
         Assert.True(verify.Length < hello.Length);
         var withCookie = DtlsHello.Write(verify[28..]);
-        Assert.Equal(DtlsHello.HelloVerifyRequest, (await DtlsHello.AskAsync(second, Address, withCookie))[13]);
-        Assert.Equal(DtlsHello.HelloVerifyRequest, (await DtlsHello.AskAsync(second, Address, DtlsHello.Write(new byte[32])))[13]);
-        Assert.Equal(DtlsHello.ServerHello, (await DtlsHello.AskAsync(first, Address, withCookie))[13]);
+        Assert.Equal(DtlsHello.HelloVerifyRequest, DtlsHello.TypeOf(await DtlsHello.AskAsync(second, Address, withCookie)));
+        Assert.Equal(DtlsHello.HelloVerifyRequest, DtlsHello.TypeOf(await DtlsHello.AskAsync(second, Address, DtlsHello.Write(new byte[32]))));
+        Assert.Equal(DtlsHello.ServerHello, DtlsHello.TypeOf(await DtlsHello.AskAsync(first, Address, withCookie)));
     }
 
     [Fact]
@@ -187,7 +187,7 @@ public sealed class DtlsTests : IAsyncLifetime
                 var socket = DtlsHello.Bound();
                 halfOpen.Add(socket);
                 var verify = await DtlsHello.AskAsync(socket, Address, DtlsHello.Write([]));
-                Assert.Equal(DtlsHello.ServerHello, (await DtlsHello.AskAsync(socket, Address, DtlsHello.Write(verify[28..])))[13]);
+                Assert.Equal(DtlsHello.ServerHello, DtlsHello.TypeOf(await DtlsHello.AskAsync(socket, Address, DtlsHello.Write(verify[28..]))));
             }
 
             using var client = Connected();
@@ -231,12 +231,12 @@ public sealed class DtlsTests : IAsyncLifetime
         foreach (var other in others)
         {
             var verify = await DtlsHello.AskAsync(other, Address, DtlsHello.Write([]));
-            Assert.Equal(DtlsHello.ServerHello, (await DtlsHello.AskAsync(other, Address, DtlsHello.Write(verify[28..])))[13]);
+            Assert.Equal(DtlsHello.ServerHello, DtlsHello.TypeOf(await DtlsHello.AskAsync(other, Address, DtlsHello.Write(verify[28..]))));
         }
 
         // The same hello begins another handshake, with other octets at random in its answer.
         var again = answer;
-        while (again[13] != DtlsHello.ServerHello || again.AsSpan(27, 32).SequenceEqual(answer.AsSpan(27, 32)))
+        while (DtlsHello.TypeOf(again) != DtlsHello.ServerHello || again.AsSpan(27, 32).SequenceEqual(answer.AsSpan(27, 32)))
             again = await DtlsHello.AskAsync(first, Address, hello);
         Assert.NotEqual(answer, again);
         others.ForEach(other => other.Dispose());
