@@ -4,7 +4,6 @@ using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 using StackExchange.Redis;
 using WebRtcIms.Contracts;
-using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Waf.Tests;

@@ -1,6 +1,5 @@
 using StackExchange.Redis;
 using WebRtcIms.Contracts;
-using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Caching;

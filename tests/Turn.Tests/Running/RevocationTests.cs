@@ -2,7 +2,6 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using StackExchange.Redis;
 using WebRtcIms.Contracts;
-using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Client;
