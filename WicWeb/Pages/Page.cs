@@ -1,10 +1,10 @@
 using Microsoft.AspNetCore.StaticFiles;
 
-namespace WebRtcIms.WicWeb;
+namespace WebRtcIms.WicWeb.Pages;
 
 /// <summary>
 /// The built page in wwwroot. Files under <c>/assets</c> carry a hash of their content in their name and never change;
-/// everything else, <c>index.html</c> above all, is asked for again each time (and answered with 304).
+/// browsers revalidate every other file, such as <c>index.html</c>, each time and get 304.
 /// </summary>
 internal static class Page
 {

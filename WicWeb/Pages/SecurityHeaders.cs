@@ -1,9 +1,8 @@
-namespace WebRtcIms.WicWeb;
+namespace WebRtcIms.WicWeb.Pages;
 
 /// <summary>
-/// Headers on every answer. The page runs only scripts and styles that came as files from this origin, talks only to this
-/// origin, and cannot be framed; a script that was slipped into it could not even write markup (trusted types). The demo line's page
-/// alone may be in a frame, of this origin.
+/// Headers of every response. The page runs only scripts and styles from files of this origin, connects only to this origin, and cannot
+/// be framed. Trusted types keep an injected script from writing markup. Only the demo line's page may be in a frame, of this origin.
 /// </summary>
 internal static class SecurityHeaders
 {
@@ -34,7 +33,7 @@ internal static class SecurityHeaders
         headers["Referrer-Policy"] = "no-referrer";
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
-        // Sessions and tokens: an answer of the API that says nothing about caching is not cached.
+        // Sessions and tokens must not be cached, so no-store is the default.
         if (headers.CacheControl.Count == 0) headers.CacheControl = "no-store";
         return Task.CompletedTask;
     }

@@ -3,7 +3,7 @@ using OpenTelemetry.Instrumentation.Http;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 
-namespace WebRtcIms.WicWeb;
+namespace WebRtcIms.WicWeb.Forwarding;
 
 /// <summary>FlowView through the gateway: its pages under <c>/flow</c>, for reading only.</summary>
 internal static class FlowViewRoutes
@@ -25,13 +25,13 @@ internal static class FlowViewRoutes
     {
         ClusterId = ClusterId,
         Destinations = new Dictionary<string, DestinationConfig> { ["flow-view"] = new() { Address = "https+http://flow-view" } },
-        // Its live feed says something every ten seconds.
+        // The live feed sends an event every ten seconds.
         HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(30) },
     };
 
     public static void AddFlowViewRoutes(this WebApplicationBuilder builder)
     {
-        // Looking at traces must not make traces.
+        // Requests for traces must not make traces.
         builder.Services.PostConfigure<AspNetCoreTraceInstrumentationOptions>(options =>
         {
             var isWanted = options.Filter;

@@ -3,7 +3,7 @@ using Microsoft.Extensions.ServiceDiscovery;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.ServiceDiscovery;
 
-namespace WebRtcIms.WicWeb;
+namespace WebRtcIms.WicWeb.Forwarding;
 
 /// <summary>
 /// Resolves cluster addresses such as <c>https+http://wwsf</c> with the services' own service discovery
@@ -26,7 +26,7 @@ internal sealed class DiscoveredDestinations(ServiceEndpointResolver services) :
         return new ResolvedDestinationCollection(resolved, new CompositeChangeToken(changes));
     }
 
-    // Configured endpoints are whole URIs; a name that nothing resolves is passed through without its scheme.
+    // Configured endpoints are whole URIs. A name that no provider resolves comes back without its scheme.
     private static string AddressOf(ServiceEndpoint endpoint, string requested) =>
         endpoint.EndPoint is UriEndPoint { Uri: var uri }
             ? uri.GetLeftPart(UriPartial.Authority)

@@ -1,23 +1,22 @@
-using WebRtcIms.WicWeb.PageSpans;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.ServiceDiscovery;
 using Yarp.ReverseProxy.Transforms;
 
-namespace WebRtcIms.WicWeb;
+namespace WebRtcIms.WicWeb.Forwarding;
 
 /// <summary>
-/// What the gateway forwards: <c>/api/**</c> to the WWSF, with the path as it came; to the eP-CSCF <c>/sip</c> (WebSocket) and who is
-/// online, <c>/api/directory</c>; and what <see cref="FlowViewRoutes"/> lists. Nothing else of a backend can be reached: no health
-/// endpoint, no token endpoint. The caller's <c>traceparent</c> goes on through the gateway's own span.
+/// Forwards <c>/api/**</c> to the WWSF, with the same path; <c>/sip</c> (WebSocket) and <c>/api/directory</c> to the eP-CSCF; and the
+/// paths of <see cref="FlowViewRoutes"/>. Clients reach nothing else of a backend: no health endpoint, no token endpoint. The gateway's
+/// own span continues the caller's <c>traceparent</c>.
 /// </summary>
 internal static class Gateway
 {
     // The largest request is a log-in: user name and password.
     private const int MaxRequestBodyBytes = 16 * 1024;
 
-    // The API's paths are plain words. Dots, encoded slashes and what else one server reads as another path than the next
-    // does not match, and is not forwarded.
+    // The API's paths are plain words. Dots, encoded slashes and other characters that two servers may read as different paths do
+    // not match, so they are not forwarded.
     private static readonly RouteConfig[] Routes =
     [
         new()
@@ -28,7 +27,7 @@ internal static class Gateway
             Match = new RouteMatch { Path = "/api/directory", Methods = ["GET"] },
             Transforms = [new Dictionary<string, string> { ["PathSet"] = "/directory" }],
         },
-        // Of any method: a WebSocket over HTTP/2 begins with CONNECT (RFC 8441 §4), which YARP takes for no method to match.
+        // Any method: a WebSocket over HTTP/2 begins with CONNECT (RFC 8441 §4), which YARP cannot match.
         new() { RouteId = "sip", ClusterId = "ep-cscf", Match = new RouteMatch { Path = "/sip" } },
         new() { RouteId = "wwsf", ClusterId = "wwsf", Match = new RouteMatch { Path = "/api/{**rest:regex(^[a-z0-9/-]+$)}" } },
         .. FlowViewRoutes.Routes,
@@ -61,23 +60,17 @@ internal static class Gateway
         });
         builder.Services.AddProblemDetails();
         builder.AddFlowViewRoutes();
-        PageSpanEndpoint.AddTo(builder);
         builder.Services.AddSingleton<IDestinationResolver, DiscoveredDestinations>();
         builder.Services.AddReverseProxy()
             .LoadFromMemory(Routes, Clusters)
             .ConfigureHttpClient((_, handler) => handler.ConnectTimeout = TimeSpan.FromSeconds(3))
             .AddTransforms(context =>
             {
-                // X-Forwarded-* are set anew by YARP; this older form of the same claim would pass through.
+                // YARP overwrites X-Forwarded-*, but would pass on this form of the same claim.
                 context.AddRequestHeaderRemove("Forwarded");
                 context.AddResponseHeaderRemove("Server", ResponseCondition.Always);
             });
     }
 
-    public static void MapGateway(this WebApplication app)
-    {
-        app.UseRateLimiter();
-        PageSpanEndpoint.MapTo(app);
-        app.MapReverseProxy(proxy => proxy.Use(BackendProblems.WriteAsync));
-    }
+    public static void MapGateway(this WebApplication app) => app.MapReverseProxy(proxy => proxy.Use(BackendProblems.WriteAsync));
 }

@@ -1,9 +1,10 @@
 using Yarp.ReverseProxy.Forwarder;
 
-namespace WebRtcIms.WicWeb;
+namespace WebRtcIms.WicWeb.Forwarding;
 
 /// <summary>
-/// When a backend cannot be reached the page gets RFC 9457 problem details with a code and a sentence, not a bare 502.
+/// If a backend cannot be reached, the page gets RFC 9457 problem details with a code and a sentence, not a bare 502. The page shows
+/// its own text for the code, in the reader's language.
 /// </summary>
 internal static class BackendProblems
 {
