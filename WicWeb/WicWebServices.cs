@@ -9,6 +9,7 @@ internal static class WicWebServices
 {
     public static void AddWicWeb(this WebApplicationBuilder builder)
     {
+        builder.AddPage();
         builder.AddGateway();
         PageSpanEndpoint.AddTo(builder);
         builder.AddPublicHttps(WicWebSettings.Read(builder.Configuration));

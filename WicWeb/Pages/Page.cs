@@ -8,15 +8,19 @@ namespace WebRtcIms.WicWeb.Pages;
 /// </summary>
 internal static class Page
 {
-    public static void UsePage(this WebApplication app)
+    /// <exception cref="InvalidOperationException">The page is not built.</exception>
+    public static void AddPage(this WebApplicationBuilder builder)
     {
-        if (!File.Exists(Path.Combine(app.Environment.WebRootPath ?? "", "index.html")))
+        var folder = builder.Environment.WebRootPath ?? Path.Combine(builder.Environment.ContentRootPath, "wwwroot");
+        if (!File.Exists(Path.Combine(folder, "index.html")))
         {
             throw new InvalidOperationException(
-                $"The page is not in '{app.Environment.WebRootPath ?? Path.Combine(app.Environment.ContentRootPath, "wwwroot")}'. " +
-                "Build the WicWeb project (it runs npm), and start in its folder or set ASPNETCORE_CONTENTROOT to it.");
+                $"The page is not in '{folder}'. Build the WicWeb project (it runs npm), and start in its folder or set ASPNETCORE_CONTENTROOT to it.");
         }
+    }
 
+    public static void UsePage(this WebApplication app)
+    {
         app.UseDefaultFiles();
         app.UseStaticFiles(new StaticFileOptions { OnPrepareResponse = SetCaching });
     }
