@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Connections;
-using WebRtcIms.Stores;
 using WebRtcIms.Wwsf;
 using WebRtcIms.Wwsf.External;
 using WebRtcIms.Wwsf.Ims;
@@ -46,7 +45,7 @@ try
     await app.RunAsync();
     return 0;
 }
-catch (Exception error) when (error is SettingsException or StoreException)
+catch (Exception error) when (error is SettingsException or WebRtcIms.ServiceDefaults.SettingsException)
 {
     await Console.Error.WriteLineAsync($"WWSF cannot start. {error.Message}");
     return 1;

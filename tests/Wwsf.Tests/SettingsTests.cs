@@ -89,7 +89,7 @@ public sealed class SettingsTests
         try
         {
             var store = Read("Development", ("Wwsf:Waf:ClientSecret", "x"), ("ConnectionStrings:wwsf", $"Data Source={file}/wwsf.db")).Store;
-            Assert.StartsWith("ConnectionStrings:wwsf", Assert.Throws<StoreException>(() => store.CreateDirectory("keys")).Message);
+            Assert.StartsWith("ConnectionStrings:wwsf", Assert.Throws<ServiceDefaults.SettingsException>(() => store.CreateDirectory("keys")).Message);
 
             await File.WriteAllTextAsync(file, new string('x', 5000), TestContext.Current.CancellationToken);
             // EF keeps the model that the first store of a process makes: it must be the one that the WWSF has.
@@ -97,7 +97,7 @@ public sealed class SettingsTests
                 .Configure<IdentityOptions>(identity => identity.Stores.SchemaVersion = IdentitySchemaVersions.Version3)
                 .BuildServiceProvider();
             var setup = new StoreSetup(services.GetRequiredService<IServiceScopeFactory>(), Read("Development", ("Wwsf:Waf:ClientSecret", "x")));
-            var error = await Assert.ThrowsAsync<StoreException>(() => setup.StartAsync(TestContext.Current.CancellationToken));
+            var error = await Assert.ThrowsAsync<ServiceDefaults.SettingsException>(() => setup.StartAsync(TestContext.Current.CancellationToken));
             Assert.StartsWith("ConnectionStrings:wwsf", error.Message);
         }
         finally

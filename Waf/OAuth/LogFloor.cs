@@ -1,10 +1,10 @@
 using Microsoft.Extensions.Options;
 
-namespace WebRtcIms.Waf;
+namespace WebRtcIms.Waf.OAuth;
 
 /// <summary>
-/// At Trace OpenIddict writes every token that it reads into the log, and the assertion of a client that signs is one. So it is heard from
-/// Debug on, whatever level the settings give it.
+/// Drops OpenIddict's log records below Debug, whatever level the settings give it. At Trace it logs every token that it reads, and the
+/// assertion of a client that signs is one.
 /// </summary>
 internal sealed class LogFloor : IPostConfigureOptions<LoggerFilterOptions>
 {
@@ -20,5 +20,6 @@ internal sealed class LogFloor : IPostConfigureOptions<LoggerFilterOptions>
         rule.ProviderName, rule.CategoryName, rule.LogLevel,
         (provider, category, level) => rule.Filter?.Invoke(provider, category, level) is null or true && !IsBelow(category, level));
 
-    private static bool IsBelow(string? category, LogLevel level) => level < LogLevel.Debug && category?.StartsWith(Library, StringComparison.Ordinal) is true;
+    private static bool IsBelow(string? category, LogLevel level) =>
+        level < LogLevel.Debug && category?.StartsWith(Library, StringComparison.Ordinal) is true;
 }

@@ -1,9 +1,8 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using WebRtcIms.ServiceDefaults;
-using WebRtcIms.Waf.Tokens;
 
-namespace WebRtcIms.Waf;
+namespace WebRtcIms.Waf.Telemetry;
 
 /// <summary>Spans and counters of the WAF. Never a token, a key or a secret.</summary>
 internal sealed class WafTelemetry
@@ -19,13 +18,13 @@ internal sealed class WafTelemetry
     public WafTelemetry(IMeterFactory factory)
     {
         var meter = factory.Create("WebRtcIms.Waf");
-        _issued = meter.CreateCounter<long>("waf.tokens.issued", description: "TURN tokens made, by client, audience and algorithm");
-        _registrationTokens = meter.CreateCounter<long>("waf.registration_tokens.issued", description: "IMS registration tokens made, by client");
+        _issued = meter.CreateCounter<long>("waf.tokens.issued", description: "TURN tokens issued, by client, audience and algorithm");
+        _registrationTokens = meter.CreateCounter<long>("waf.registration_tokens.issued", description: "IMS registration tokens issued, by client");
         _duration = meter.CreateHistogram<double>(
-            "waf.token.issue.duration", "s", "To make a token, and to leave its grant in Redis",
+            "waf.token.issue.duration", "s", "Duration of making a token and of writing its grant to Redis",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5] });
-        _rejected = meter.CreateCounter<long>("waf.token.requests.rejected", description: "Token requests refused, by OAuth error");
-        _revoked = meter.CreateCounter<long>("waf.revocations", description: "Revocations told to the TURN servers, of a token or of all tokens of a client");
+        _rejected = meter.CreateCounter<long>("waf.token.requests.rejected", description: "Token and revocation requests rejected, by OAuth error");
+        _revoked = meter.CreateCounter<long>("waf.revocations", description: "Revocations sent to the TURN servers, of a token or of all tokens of a client");
     }
 
     public static Activity? StartTokenIssue()
@@ -35,22 +34,23 @@ internal sealed class WafTelemetry
         return activity;
     }
 
-    public void Issued(Activity? activity, string clientId, string audience, IssuedToken token)
+    public void Issued(Activity? activity, string clientId, string audience, string kid, string macAlgorithm, TimeSpan lifetime)
     {
         activity?.SetTag("oauth.client_id", clientId);
         activity?.SetTag("oauth.audience", audience);
-        activity?.SetTag("turn.kid", token.Kid);
-        activity?.SetTag("turn.mac_algorithm", token.Algorithm);
-        activity?.SetTag("turn.lifetime", (long)token.Lifetime.TotalSeconds);
+        activity?.SetTag("turn.kid", kid);
+        activity?.SetTag("turn.mac_algorithm", macAlgorithm);
+        activity?.SetTag("turn.lifetime", (long)lifetime.TotalSeconds);
         _issued.Add(
             1,
             new KeyValuePair<string, object?>("oauth.client_id", clientId),
             new KeyValuePair<string, object?>("oauth.audience", audience),
-            new KeyValuePair<string, object?>("turn.mac_algorithm", token.Algorithm));
+            new KeyValuePair<string, object?>("turn.mac_algorithm", macAlgorithm));
     }
 
-    // The token is "turn" or "registration".
-    public void Took(string token, TimeSpan duration) => _duration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("token", token));
+    /// <param name="token">The kind: <c>turn</c> or <c>registration</c>.</param>
+    /// <param name="duration">The time that it took.</param>
+    public void IssueLasted(string token, TimeSpan duration) => _duration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("token", token));
 
     public static Activity? StartRegistrationTokenIssue(string clientId)
     {

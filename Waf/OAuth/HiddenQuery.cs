@@ -1,16 +1,16 @@
 using Microsoft.AspNetCore.Http.Features;
 
-namespace WebRtcIms.Waf.Tokens;
+namespace WebRtcIms.Waf.OAuth;
 
 /// <summary>
-/// The query of a request, out of sight. The token request of TS 33.203 X.5.3.2 step 4 has a password in it, and the server
-/// writes every query into its log before the first middleware runs. So it is taken out of the request before that.
+/// The query of a request, hidden from logs. The token request of TS 33.203 X.5.3.2 step 4 has a password in it, and the server logs every
+/// query before the first middleware runs. So the query is removed from the request before that.
 /// </summary>
 internal sealed record HiddenQuery(string Text)
 {
     public override string ToString() => "***";
 
-    /// <summary>Makes the context of a request, without the query.</summary>
+    /// <summary>Creates the context of a request, without the query.</summary>
     internal sealed class ContextFactory(IServiceProvider services) : IHttpContextFactory
     {
         private readonly DefaultHttpContextFactory _factory = new(services);
