@@ -1,48 +1,17 @@
 using Microsoft.AspNetCore.Connections;
 using WebRtcIms.Stores;
 using WebRtcIms.Wwsf;
-using WebRtcIms.Wwsf.External;
-using WebRtcIms.Wwsf.Ims;
-using WebRtcIms.Wwsf.Passkeys;
-using WebRtcIms.Wwsf.Session;
-using WebRtcIms.Wwsf.TurnToken;
-using WebRtcIms.Wwsf.Users;
-using WebRtcIms.Wwsf.Waf;
+using WebRtcIms.Wwsf.Settings;
 
-// The web service of figure X.5.3.2-1: sessions for the page, and for those who have one tokens from the WAF.
 try
 {
     var builder = WebApplication.CreateBuilder(args);
     builder.AddServiceDefaults();
-    var settings = WwsfSettings.Read(builder.Configuration, builder.Environment);
-    builder.AddWebApi(settings);
-    builder.AddLimits(settings);
-    builder.AddUsers(settings);
-    builder.AddSessions(settings);
-    builder.AddPasskeys();
-    builder.AddExternalLogin(settings);
-    builder.AddIms();
-    builder.AddWafClient();
+    builder.AddWwsf();
 
     var app = builder.Build();
-    app.UseWebApi();
-    app.UseSessionCheck();
-    // Authentication answers who comes back from an external provider, so the limits have to come before.
-    app.UseRateLimiter();
-    app.UseAuthentication();
+    app.UseWwsf();
     app.MapDefaultEndpoints();
-    var page = app.MapGroup("/api");
-    page.MapLogin();
-    app.MapPasskeys();
-    app.MapExternalLogin();
-    // The demo line can be nothing but a guest.
-    foreach (var api in new[] { page, app.MapGroup(SessionCookie.FrameApi) })
-    {
-        api.MapSession();
-        api.MapImsToken();
-        api.MapTurnToken();
-    }
-    app.TellWafKey(settings);
     await app.RunAsync();
     return 0;
 }

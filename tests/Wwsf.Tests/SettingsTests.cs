@@ -6,6 +6,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting.Internal;
 using WebRtcIms.Stores;
+using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Tests;
@@ -107,8 +108,8 @@ public sealed class SettingsTests
     }
 
     [Theory]
-    [InlineData("Authority", "http://login.example.com", "'http://login.example.com' is no https address")]
-    [InlineData("Authority", "login.example.com", "'login.example.com' is no https address")]
+    [InlineData("Authority", "http://login.example.com", "'http://login.example.com' is not an https address")]
+    [InlineData("Authority", "login.example.com", "'login.example.com' is not an https address")]
     [InlineData("Authority", "", "is missing")]
     [InlineData("ClientId", "", "is missing")]
     [InlineData("ClientSecret", "", "is missing")]

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Waf;
 
 namespace WebRtcIms.Wwsf.Tests;

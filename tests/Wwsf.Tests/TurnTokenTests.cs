@@ -200,9 +200,9 @@ public sealed class TurnTokenTests
     [Theory]
     [InlineData(401, """{"error":"invalid_client","error_description":"s3cret in here"}""", "invalid_client")]
     [InlineData(400, """{"error":"invalid_target"}""", "invalid_target")]
-    [InlineData(400, """{"error":"a\nline that forges the log"}""", "not told")]
-    [InlineData(403, "<html>", "not told")]
-    [InlineData(302, "", "not told")]
+    [InlineData(400, """{"error":"a\nline that forges the log"}""", "unknown")]
+    [InlineData(403, "<html>", "unknown")]
+    [InlineData(302, "", "unknown")]
     public async Task WafRefuses_BadGatewayAndTheOperatorIsTold(int status, string body, string logged)
     {
         await using var waf = await ScriptedWaf.StartAsync((context, _) =>

@@ -1,15 +1,15 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace WebRtcIms.Wwsf;
+namespace WebRtcIms.Wwsf.Problems;
 
 /// <summary>
-/// An answer that says why not: RFC 9457 problem details with a sentence that the page can show and a <c>code</c> that it can
-/// tell apart. The code is also the outcome that the counters are counted by.
+/// An error response: RFC 9457 problem details with a sentence that the page can show and a <c>code</c> that it can compare.
+/// The code is also the outcome in the counters.
 /// </summary>
 internal sealed record Problem(int Status, string Code, string Title, string Detail, TimeSpan? RetryAfter = null) : IResult
 {
-    private static readonly TimeSpan SoonAgain = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan RetrySoon = TimeSpan.FromSeconds(2);
 
     public static Problem NotSignedIn { get; } = new(401, "not_signed_in",
         "Not signed in", "Log in or continue as a guest first.");
@@ -17,9 +17,9 @@ internal sealed record Problem(int Status, string Code, string Title, string Det
     public static Problem SessionExpired { get; } = new(401, "session_expired",
         "The session has ended", "Your session has ended. Log in or continue as a guest again.");
 
-    /// <summary>One sentence for an unknown user and a wrong password, so that it does not tell who exists.</summary>
+    /// <summary>The same for an unknown user and for a wrong password, so that it does not reveal which users exist.</summary>
     public static Problem LoginFailed { get; } = new(401, "login_failed",
-        "That did not work", "User name or password is wrong. Check both and try again.");
+        "Login failed", "User name or password is wrong. Check both and try again.");
 
     public static Problem Antiforgery { get; } = new(400, "antiforgery",
         "The page is out of date", "The page's security token is missing or no longer valid. Reload the page and try again.");
@@ -31,59 +31,61 @@ internal sealed record Problem(int Status, string Code, string Title, string Det
         "The authorization server refused",
         "The authorization server (WAF) did not give the web service a token. An operator has to check the client registration of the WWSF.");
 
-    /// <summary>Logged in, and no subscription belongs to the user.</summary>
+    /// <summary>The user is logged in and has no subscription.</summary>
     public static Problem NoSubscription { get; } = new(403, "no_subscription",
-        "No phone identity", "Your account has no phone identity, so it cannot call or be called. Ask the operator to give it one.");
+        "No phone identity", "Your account has no phone identity, so it cannot make or receive calls. Ask the operator for one.");
 
     /// <summary>Scenario 3: every identity of the pool is leased or in quarantine.</summary>
     public static Problem NoFreeIdentity(TimeSpan retryAfter) => new(503, "no_free_identity",
-        "All guest lines are in use", "All guest lines are in use. Try again in a minute, or log in with an account of your own.", retryAfter);
+        "All guest lines are in use", "All guest lines are in use. Try again in a minute, or log in with your own account.", retryAfter);
 
-    /// <summary>As many identities of the pool as one client address may have are leased to it.</summary>
+    /// <summary>The client address has as many identities of the pool as one address may have.</summary>
     public static Problem TooManyGuests(TimeSpan retryAfter) => new(429, "too_many_guests",
-        "Too many guests from your network", "Your network has as many guests as it may have. Try again in a minute, or log in with an account of your own.", retryAfter);
+        "Too many guests from your network",
+        "Your network has as many guests as it may have. Try again in a minute, or log in with your own account.", retryAfter);
 
     public static Problem LeasesUnavailable { get; } = new(503, "leases_unavailable",
-        "No guest line right now", "The web service cannot look up which guest lines are free. Try again in a few seconds, or log in.", SoonAgain);
+        "No guest line at the moment", "The web service cannot check which guest lines are free. Try again in a few seconds, or log in.", RetrySoon);
 
-    /// <summary>Too many wrong passwords, whether anybody has the name or not.</summary>
+    /// <summary>Too many wrong passwords, for existing and for unknown names.</summary>
     public static Problem LockedOut(TimeSpan retryAfter) => new(429, "locked_out",
         "Too many wrong passwords", $"After several wrong passwords this name is locked. Try again {InWords(retryAfter)}.", retryAfter);
 
     public static Problem PasskeyFailed { get; } = new(401, "passkey_failed",
-        "That passkey did not work", "Nobody here has this passkey, or it took too long. Try again, or log in with the password.");
+        "The passkey was not accepted", "No account has this passkey, or the login took too long. Try again, or log in with the password.");
 
     public static Problem PasskeyNotAdded { get; } = new(400, "passkey_not_added",
-        "The passkey was not added", "The browser's answer does not fit what was asked, or it took too long. Try again.");
+        "The passkey was not added", "The browser's response does not match the request, or it took too long. Try again.");
 
     public static Problem TooManyPasskeys { get; } = new(409, "too_many_passkeys",
-        "Enough passkeys", "Your account has as many passkeys as it may have. Log in with one of them.");
+        "Too many passkeys", "Your account has as many passkeys as it may have. Log in with one of them.");
 
     public static Problem PasskeyNeedsUser { get; } = new(403, "passkey_needs_user",
-        "Guests have no passkey", "Log in with a user name and password first; then you can add a passkey.");
+        "Guests cannot have a passkey", "Log in with a user name and password first. Then you can add a passkey.");
 
-    /// <summary>Whoever could no longer log in at the provider could still do so with the passkey.</summary>
+    /// <summary>With a passkey here, a user that the provider no longer admits could still log in.</summary>
     public static Problem PasskeyOfProvider { get; } = new(403, "passkey_of_provider",
-        "Your passkey belongs elsewhere", "You log in at another service. Add the passkey there; it then counts here, too.");
+        "Add the passkey at your login service", "You log in at another service. Add the passkey there; it then also works here.");
 
     public static Problem ExternalUnavailable { get; } = new(503, "external_unavailable",
-        "The log-in service does not answer", "The service that you log in at cannot be reached. Try again in a minute, or log in another way.", SoonAgain);
+        "The login service does not answer",
+        "The service at which you log in cannot be reached. Try again in a minute, or log in another way.", RetrySoon);
 
     public static Problem RateLimited(TimeSpan retryAfter) => new(429, "rate_limited",
-        "Too many tries", "You have asked very often in a short time. Wait a moment, then try again.", retryAfter);
+        "Too many requests", "You have sent too many requests in a short time. Wait a moment, then try again.", retryAfter);
 
     public static Problem WafUnavailable(TimeSpan? retryAfter = null) => new(503, "waf_unavailable",
         "The authorization server does not answer",
         "The web service cannot reach the authorization server (WAF), so it has no token for you. Try again in a few seconds.",
-        retryAfter ?? SoonAgain);
+        retryAfter ?? RetrySoon);
 
-    /// <summary>What to say about an answer that the framework gave, such as 404 or 500.</summary>
+    /// <summary>The problem for an error of the framework, such as 404 or 500.</summary>
     public static Problem OfStatus(int status) => status switch
     {
         404 => new(status, "not_found", "Not found", "There is nothing at this address."),
         413 => new(status, "request_too_large", "Request too large", "The request is larger than this service accepts (16 KB)."),
-        < 500 => new(status, "invalid_request", "The request cannot be read", "The web service does not understand this request. Reload the page and try again."),
-        _ => new(status, "internal_error", "Something went wrong", "The web service (WWSF) failed. Try again; if it stays so, tell the operator the trace id."),
+        < 500 => new(status, "invalid_request", "Invalid request", "The web service does not understand this request. Reload the page and try again."),
+        _ => new(status, "internal_error", "Internal error", "The web service (WWSF) failed. Try again. If it fails again, give the operator the trace id."),
     };
 
     private static string InWords(TimeSpan wait) =>

@@ -1,22 +1,21 @@
 using System.Text.RegularExpressions;
-using WebRtcIms.Wwsf.Waf;
 
-namespace WebRtcIms.Wwsf.Ims;
+namespace WebRtcIms.Wwsf.Waf;
 
-/// <summary>The WAF's answer to <c>scope=ims.register</c> (W4); the token is opaque here, its lifetime in seconds.</summary>
+/// <summary>The WAF's response for <c>scope=ims.register</c> (W4): an opaque token, and its lifetime in seconds.</summary>
 internal sealed partial record RegistrationToken(string? AccessToken, string? TokenType, int ExpiresIn, string? Scope) : IWafToken
 {
-    /// <summary>What the WWSF asks for, so what it must get.</summary>
+    /// <summary>The scope that the WWSF requests and therefore expects.</summary>
     public const string RequestedScope = "ims.register";
 
-    // It goes into a SIP header of every request; the eP-CSCF takes no longer one.
+    // The eP-CSCF accepts no longer token in a SIP header.
     private const int MaxLength = 4096;
 
     public string? Problem()
     {
         if (!string.Equals(TokenType, "Bearer", StringComparison.OrdinalIgnoreCase)) return "token_type is not Bearer";
-        if (AccessToken is null || AccessToken.Length > MaxLength || !BearerToken().IsMatch(AccessToken)) return "access_token is no bearer token";
-        if (Scope is not (null or RequestedScope)) return "scope is not the one that was asked for";
+        if (AccessToken is null || AccessToken.Length > MaxLength || !BearerToken().IsMatch(AccessToken)) return "access_token is not a bearer token";
+        if (Scope is not (null or RequestedScope)) return "scope is not the requested one";
         return ExpiresIn > 0 ? null : "expires_in is not positive";
     }
 

@@ -1,23 +1,22 @@
 using System.Buffers.Text;
 using System.Text;
-using WebRtcIms.Wwsf.Waf;
 
-namespace WebRtcIms.Wwsf.TurnToken;
+namespace WebRtcIms.Wwsf.Waf;
 
 /// <summary>
-/// The WAF's token answer (W4; RFC 7635 Appendix B): <c>access_token</c> and <c>key</c> (the mac_key) in base64, lifetime in
-/// seconds.
+/// The WAF's response for <c>scope=stun</c> (W4; RFC 7635 Appendix B): <c>access_token</c> and <c>key</c> (the mac_key) in
+/// base64, lifetime in seconds.
 /// </summary>
-internal sealed record WafToken(string? AccessToken, string? TokenType, int ExpiresIn, string? Kid, string? Key, string? Alg) : IWafToken
+internal sealed record TurnToken(string? AccessToken, string? TokenType, int ExpiresIn, string? Kid, string? Key, string? Alg) : IWafToken
 {
-    /// <summary>What the WWSF asks for, so what it must get.</summary>
+    /// <summary>The algorithm that the WWSF requests and therefore expects.</summary>
     public const string Algorithm = "HMAC-SHA-256-128";
 
-    // RFC 8489 §14.3 bounds USERNAME at 508 bytes; Chromium does not even gather with more.
+    // RFC 8489 §14.3 limits USERNAME to 508 bytes. With a longer one Chromium gathers no candidates.
     private const int MaxUserNameBytes = 508;
 
     /// <summary>
-    /// USERNAME of the browser profile: no browser can send ACCESS-TOKEN, so the token travels here as
+    /// USERNAME of the browser profile. Browsers cannot send ACCESS-TOKEN, so USERNAME contains the token as
     /// <c>kid~base64url(token)</c>.
     /// </summary>
     public string BrowserUserName => $"{Kid}~{Base64Url.EncodeToString(Convert.FromBase64String(AccessToken!))}";
@@ -25,15 +24,15 @@ internal sealed record WafToken(string? AccessToken, string? TokenType, int Expi
     public string? Problem()
     {
         if (!string.Equals(TokenType, "pop", StringComparison.OrdinalIgnoreCase)) return "token_type is not pop";
-        if (string.IsNullOrEmpty(Kid) || Kid.Contains('~', StringComparison.Ordinal)) return "kid is missing or has a '~'";
+        if (string.IsNullOrEmpty(Kid) || Kid.Contains('~', StringComparison.Ordinal)) return "kid is missing or contains a '~'";
         if (!IsBase64(AccessToken)) return "access_token is not base64";
         if (!IsBase64(Key)) return "key is not base64";
-        if (Alg is not (null or Algorithm)) return "alg is not the one that was asked for";
+        if (Alg is not (null or Algorithm)) return "alg is not the requested one";
         if (ExpiresIn <= 0) return "expires_in is not positive";
         return Encoding.UTF8.GetByteCount(BrowserUserName) > MaxUserNameBytes ? "kid and access_token are too long for a TURN user name" : null;
     }
 
-    /// <summary>All of it is secret or leads to it.</summary>
+    /// <summary>The content is secret.</summary>
     public override string ToString() => "***";
 
     private static bool IsBase64(string? text) =>
