@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using Npgsql;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Stores;
 
@@ -75,4 +76,4 @@ public sealed record StoreSettings(string Name, string ConnectionString, string 
 }
 
 /// <summary>The store cannot be used; the message names its setting.</summary>
-public sealed class StoreException(string message) : Exception(message);
+public sealed class StoreException(string message) : SettingsException(message);

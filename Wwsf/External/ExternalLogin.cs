@@ -2,6 +2,7 @@ using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.AspNetCore.RateLimiting;
+using WebRtcIms.Contracts;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Sessions;
@@ -65,7 +66,7 @@ internal static class ExternalLogin
         options.GetClaimsFromUserInfoEndpoint = true;
         foreach (var claim in provider.Claims) options.ClaimActions.MapUniqueJsonKey(claim, claim);
         options.Scope.Clear();
-        foreach (var scope in provider.Scopes.Prepend("openid").Distinct()) options.Scope.Add(scope);
+        foreach (var scope in provider.AllScopes) options.Scope.Add(scope);
         options.BackchannelTimeout = ProviderLimit;
         foreach (var cookie in new[] { options.CorrelationCookie, options.NonceCookie })
         {
@@ -75,12 +76,12 @@ internal static class ExternalLogin
             cookie.Path = Path;
         }
         options.Events.OnTicketReceived = LogInAsync;
-        options.Events.OnAccessDenied = denied => End(denied, "external_denied");
+        options.Events.OnAccessDenied = denied => End(denied, ProblemCodes.ExternalDenied);
         options.Events.OnRemoteFailure = failed =>
         {
             // Without a login that this browser started, an attacker could fill the log.
             if (failed.Properties is not null) Logger(failed.HttpContext).Failed(failed.Failure?.Message.ReplaceLineEndings(" "));
-            return End(failed, IsUnreachable(failed.Failure) ? Problem.ExternalUnavailable.Code : "external_failed");
+            return End(failed, IsUnreachable(failed.Failure) ? ProblemCodes.ExternalUnavailable : ProblemCodes.ExternalFailed);
         };
     }
 
@@ -95,7 +96,7 @@ internal static class ExternalLogin
         catch (Exception error) when (IsUnreachable(error) || error is InvalidOperationException)
         {
             Logger(context).Unavailable(error.GetBaseException().Message);
-            telemetry.CountSession(Scheme, Problem.ExternalUnavailable.Code);
+            telemetry.CountSession(Scheme, ProblemCodes.ExternalUnavailable);
             return Problem.ExternalUnavailable;
         }
 
@@ -143,7 +144,7 @@ internal static class ExternalLogin
     {
         public Func<OnRejectedContext, CancellationToken, ValueTask> OnRejected { get; } = (rejected, _) =>
         {
-            SendToPage(rejected.HttpContext.Response, telemetry, "rate_limited");
+            SendToPage(rejected.HttpContext.Response, telemetry, ProblemCodes.RateLimited);
             return ValueTask.CompletedTask;
         };
 

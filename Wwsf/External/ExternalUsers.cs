@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Identity;
+using WebRtcIms.Contracts;
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Users;
@@ -28,20 +29,20 @@ internal sealed partial class ExternalUsers(UserManager<User> users, WwsfStore s
 
     private async Task<(User? User, string? Problem)> FindOrAddCoreAsync(ClaimsPrincipal principal)
     {
-        if (principal.FindFirst("sub") is not { Value: not "" } subject) return (null, "external_failed");
+        if (principal.FindFirst("sub") is not { Value: not "" } subject) return (null, ProblemCodes.ExternalFailed);
         var user = await users.FindByLoginAsync(subject.Issuer, subject.Value);
         // Wrong passwords do not lock an account without a password; an operator's permanent lock does.
-        if (user?.LockoutEnd == DateTimeOffset.MaxValue) return (null, "external_locked");
+        if (user?.LockoutEnd == DateTimeOffset.MaxValue) return (null, ProblemCodes.ExternalLocked);
         if (user is null)
         {
             if (principal.FindFirstValue(_provider.UserClaim) is not { } name || !Name().IsMatch(name))
-                return (null, "external_name_missing");
+                return (null, ProblemCodes.ExternalNameMissing);
             user = new User { UserName = name };
-            if (!(await users.CreateAsync(user)).Succeeded) return (null, "external_name_taken");
+            if (!(await users.CreateAsync(user)).Succeeded) return (null, ProblemCodes.ExternalNameTaken);
             Check(await users.AddLoginAsync(user, new UserLoginInfo(subject.Issuer, subject.Value, _provider.DisplayName)));
         }
 
-        var problem = _provider.ImpuClaim is { } claim ? await UpdateAsync(user, principal, claim) : null;
+        var problem = _provider.ImpuClaim is { Length: > 0 } claim ? await UpdateAsync(user, principal, claim) : null;
         return problem is null ? (user, null) : (null, problem);
     }
 
@@ -53,9 +54,9 @@ internal sealed partial class ExternalUsers(UserManager<User> users, WwsfStore s
         {
             var impu = InHomeDomain(given.StartsWith("sip:", StringComparison.OrdinalIgnoreCase) ? given[4..] : given);
             var impi = principal.FindFirstValue(_provider.ImpiClaim) is { Length: > 0 } givenImpi ? InHomeDomain(givenImpi) : impu;
-            if (impu is null || impi is null) return "external_identity_invalid";
+            if (impu is null || impi is null) return ProblemCodes.ExternalIdentityInvalid;
             identity = new ImsIdentity(impi, "sip:" + impu, principal.FindFirstValue(_provider.DisplayNameClaim) ?? "");
-            if (IsOfPool(impu) || IsOfPool(impi) || await IsOfAnotherUserAsync(identity, user)) return "external_identity_taken";
+            if (IsOfPool(impu) || IsOfPool(impi) || await IsOfAnotherUserAsync(identity, user)) return ProblemCodes.ExternalIdentityTaken;
         }
 
         var current = await users.GetClaimsAsync(user);

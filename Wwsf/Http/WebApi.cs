@@ -29,7 +29,7 @@ internal static class WebApi
         {
             // Passkeys belong to the host that the browser sees.
             options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost;
-            foreach (var network in settings.KnownProxies) options.KnownIPNetworks.Add(network);
+            foreach (var network in settings.KnownNetworks()) options.KnownIPNetworks.Add(network);
         });
     }
 

@@ -18,7 +18,6 @@ internal static class ImsSetup
         var client = services.AddHttpClient<Registrations>(http =>
         {
             http.BaseAddress = new Uri("https+http://ep-cscf");
-            http.Timeout = Registrations.Limit;
             http.MaxResponseContentBufferSize = MaxAnswerBytes;
         });
         client.ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });

@@ -64,7 +64,7 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
 
     public async Task<LeaseResult> LeaseAsync(string sid, string? caller, TimeSpan duration)
     {
-        var (size, limit) = (settings.Pool.Size, settings.Pool.PerAddress);
+        var (size, limit) = (settings.Pool.Size, settings.Pool.MaxPerAddress);
         var number = (int)await EvaluateAsync(
             LeaseScript, sid, size, LeaseOrder.Start(sid, size), (long)duration.TotalMilliseconds,
             NameOf(caller), limit, time.GetUtcNow().ToUnixTimeMilliseconds());

@@ -4,16 +4,18 @@ namespace WebRtcIms.Wwsf.Ims;
 /// Client of the eP-CSCF: asks whether a session is registered, and ends the registrations of an ended session. A user waits for
 /// the result and the WWSF can continue without it, so the time limit is short and requests are not retried.
 /// </summary>
-internal sealed partial class Registrations(HttpClient http, ILogger<Registrations> logger)
+internal sealed partial class Registrations(HttpClient http, TimeProvider time, ILogger<Registrations> logger)
 {
-    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
 
     /// <summary>Also false if the eP-CSCF does not answer.</summary>
     public async Task<bool> IsActiveAsync(string sid, CancellationToken cancellationToken)
     {
+        using var timeout = new CancellationTokenSource(Limit, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            return await http.GetFromJsonAsync<SessionAnswer>($"sessions/{sid}", cancellationToken) is { Registered: true };
+            return await http.GetFromJsonAsync<SessionAnswer>($"sessions/{sid}", limit.Token) is { Registered: true };
         }
         catch (Exception error) when (IsFailure(error) && !cancellationToken.IsCancellationRequested)
         {
@@ -25,10 +27,11 @@ internal sealed partial class Registrations(HttpClient http, ILogger<Registratio
     /// <summary>Whether the eP-CSCF has ended the registrations of the session and no longer accepts its tokens.</summary>
     public async Task<bool> EndAsync(string sid)
     {
+        // Not cancelled with the request: the user may close the page right after signing out.
+        using var limit = new CancellationTokenSource(Limit, time);
         try
         {
-            // Not cancelled with the request: the user may close the page right after signing out.
-            using var response = await http.DeleteAsync(new Uri($"sessions/{sid}", UriKind.Relative), CancellationToken.None);
+            using var response = await http.DeleteAsync(new Uri($"sessions/{sid}", UriKind.Relative), limit.Token);
             if (response.IsSuccessStatusCode) return true;
             LogUnavailable($"HTTP {(int)response.StatusCode}");
         }

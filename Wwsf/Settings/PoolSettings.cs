@@ -1,31 +1,39 @@
+using System.ComponentModel.DataAnnotations;
+
 namespace WebRtcIms.Wwsf.Settings;
 
 /// <summary>
 /// The identities that this WWSF holds for guests: <c>{Name}-1</c> to <c>{Name}-{Size}</c> of the home domain. The eP-CSCF is
 /// configured with the same pool.
 /// </summary>
-/// <param name="Name">The part of each identity before the number.</param>
-/// <param name="Size">The number of identities.</param>
-/// <param name="PerAddress">The number of identities that one client address may have.</param>
-/// <param name="DisplayName">The name that callees see, before the number.</param>
-/// <param name="Lease">How long an unused lease lasts.</param>
-/// <param name="Quarantine">How long an identity stays unused after its lease.</param>
-internal sealed record PoolSettings(string Name, int Size, int PerAddress, string DisplayName, TimeSpan Lease, TimeSpan Quarantine)
+internal sealed class PoolSettings
 {
     // The largest pool that an eP-CSCF accepts.
     private const int MaxSize = 10_000;
 
-    public static PoolSettings Read(SettingsReader reader)
-    {
-        var name = reader.Text("Wwsf:Pool:Name", "guest");
-        if (!name.All(char.IsAsciiLetterOrDigit)) reader.Problem("Wwsf:Pool:Name", $"'{name}' must be letters and digits");
-        var size = reader.Number("Wwsf:Pool:Size", 50, MaxSize);
-        return new PoolSettings(
-            name,
-            size,
-            reader.Number("Wwsf:Pool:PerAddress", Math.Max(1, size / 2), MaxSize),
-            reader.Text("Wwsf:Pool:DisplayName", "Guest"),
-            reader.Duration("Wwsf:Pool:Lease", TimeSpan.FromMinutes(15), TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)),
-            reader.Duration("Wwsf:Pool:Quarantine", TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)));
-    }
+    [RegularExpression("[A-Za-z0-9]+", ErrorMessage = "{0} must be letters and digits")]
+    [Required(ErrorMessage = "{0} is missing")]
+    public string Name { get; set; } = "guest";
+
+    [Range(1, MaxSize, ErrorMessage = "{0} must be from {1} to {2}")]
+    public int Size { get; set; } = 50;
+
+    /// <summary>Half of the pool if it is not set.</summary>
+    [Range(1, MaxSize, ErrorMessage = "{0} must be from {1} to {2}")]
+    public int? PerAddress { get; set; }
+
+    /// <summary>The number of identities that one client address may have.</summary>
+    public int MaxPerAddress => PerAddress ?? Math.Max(1, Size / 2);
+
+    /// <summary>The name that callees see, before the number.</summary>
+    [Required(ErrorMessage = "{0} is missing")]
+    public string DisplayName { get; set; } = "Guest";
+
+    /// <summary>How long an unused lease lasts.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00", ErrorMessage = "{0} must be a time from {1} to {2}")]
+    public TimeSpan Lease { get; set; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>How long an identity stays unused after its lease.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00", ErrorMessage = "{0} must be a time from {1} to {2}")]
+    public TimeSpan Quarantine { get; set; } = TimeSpan.FromMinutes(1);
 }

@@ -1,13 +1,11 @@
 using System.Text.RegularExpressions;
+using WebRtcIms.Contracts;
 
 namespace WebRtcIms.Wwsf.Waf;
 
 /// <summary>The WAF's response for <c>scope=ims.register</c> (W4): an opaque token, and its lifetime in seconds.</summary>
 internal sealed partial record RegistrationToken(string? AccessToken, string? TokenType, int ExpiresIn, string? Scope) : IWafToken
 {
-    /// <summary>The scope that the WWSF requests and therefore expects.</summary>
-    public const string RequestedScope = "ims.register";
-
     // The eP-CSCF accepts no longer token in a SIP header.
     private const int MaxLength = 4096;
 
@@ -15,7 +13,7 @@ internal sealed partial record RegistrationToken(string? AccessToken, string? To
     {
         if (!string.Equals(TokenType, "Bearer", StringComparison.OrdinalIgnoreCase)) return "token_type is not Bearer";
         if (AccessToken is null || AccessToken.Length > MaxLength || !BearerToken().IsMatch(AccessToken)) return "access_token is not a bearer token";
-        if (Scope is not (null or RequestedScope)) return "scope is not the requested one";
+        if (Scope is not (null or Scopes.ImsRegister)) return "scope is not the requested one";
         return ExpiresIn > 0 ? null : "expires_in is not positive";
     }
 

@@ -1,5 +1,5 @@
-using System.Buffers.Text;
 using System.Text;
+using WebRtcIms.Stun.OAuth;
 
 namespace WebRtcIms.Wwsf.Waf;
 
@@ -12,24 +12,24 @@ internal sealed record TurnToken(string? AccessToken, string? TokenType, int Exp
     /// <summary>The algorithm that the WWSF requests and therefore expects.</summary>
     public const string Algorithm = "HMAC-SHA-256-128";
 
-    // RFC 8489 §14.3 limits USERNAME to 508 bytes. With a longer one Chromium gathers no candidates.
-    private const int MaxUserNameBytes = 508;
-
     /// <summary>
     /// USERNAME of the browser profile. Browsers cannot send ACCESS-TOKEN, so USERNAME contains the token as
     /// <c>kid~base64url(token)</c>.
     /// </summary>
-    public string BrowserUserName => $"{Kid}~{Base64Url.EncodeToString(Convert.FromBase64String(AccessToken!))}";
+    public string BrowserUserName => BrowserUsername.Format(Kid!, Convert.FromBase64String(AccessToken!));
 
     public string? Problem()
     {
         if (!string.Equals(TokenType, "pop", StringComparison.OrdinalIgnoreCase)) return "token_type is not pop";
-        if (string.IsNullOrEmpty(Kid) || Kid.Contains('~', StringComparison.Ordinal)) return "kid is missing or contains a '~'";
+        if (string.IsNullOrEmpty(Kid) || Kid.Contains(BrowserUsername.Separator, StringComparison.Ordinal))
+            return "kid is missing or contains a '~'";
         if (!IsBase64(AccessToken)) return "access_token is not base64";
         if (!IsBase64(Key)) return "key is not base64";
         if (Alg is not (null or Algorithm)) return "alg is not the requested one";
         if (ExpiresIn <= 0) return "expires_in is not positive";
-        return Encoding.UTF8.GetByteCount(BrowserUserName) > MaxUserNameBytes ? "kid and access_token are too long for a TURN user name" : null;
+        return Encoding.UTF8.GetByteCount(BrowserUserName) > BrowserUsername.MaxLength
+            ? "kid and access_token are too long for a TURN user name"
+            : null;
     }
 
     /// <summary>The content is secret.</summary>

@@ -18,14 +18,14 @@ internal sealed class WafAuthentication(WwsfSettings settings, TimeProvider time
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        if (settings.WafClientSecret is { } secret)
+        if (settings.Waf.ClientSecret is { } secret)
         {
             request.Headers.Authorization = BasicCredentials(secret.Reveal());
             return await base.SendAsync(request, cancellationToken);
         }
 
         var form = request.Content!;
-        var clientId = Uri.EscapeDataString(settings.WafClientId);
+        var clientId = Uri.EscapeDataString(settings.Waf.ClientId);
         var assertion = $"&client_id={clientId}&client_assertion_type={Uri.EscapeDataString(AssertionType)}&client_assertion={CreateAssertion()}";
         request.Content = new StringContent(
             await form.ReadAsStringAsync(cancellationToken) + assertion, new MediaTypeHeaderValue("application/x-www-form-urlencoded"));
@@ -42,7 +42,7 @@ internal sealed class WafAuthentication(WwsfSettings settings, TimeProvider time
 
     // RFC 6749 §2.3.1: both parts are form-encoded before they are joined.
     private AuthenticationHeaderValue BasicCredentials(string secret) => new(
-        "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Uri.EscapeDataString(settings.WafClientId)}:{Uri.EscapeDataString(secret)}")));
+        "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Uri.EscapeDataString(settings.Waf.ClientId)}:{Uri.EscapeDataString(secret)}")));
 
     private string CreateAssertion()
     {
@@ -50,22 +50,22 @@ internal sealed class WafAuthentication(WwsfSettings settings, TimeProvider time
         return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
         {
             TokenType = "client-authentication+jwt",
-            Issuer = settings.WafClientId,
-            Audience = settings.WafSigning!.Issuer,
+            Issuer = settings.Waf.ClientId,
+            Audience = settings.Waf.Signing!.Issuer,
             Claims = new Dictionary<string, object>
             {
-                [JwtRegisteredClaimNames.Sub] = settings.WafClientId,
+                [JwtRegisteredClaimNames.Sub] = settings.Waf.ClientId,
                 [JwtRegisteredClaimNames.Jti] = Guid.NewGuid().ToString(),
             },
             IssuedAt = now,
             NotBefore = now,
             Expires = now + Lifetime,
-            SigningCredentials = new SigningCredentials(SigningKey(settings.WafSigning), SecurityAlgorithms.EcdsaSha256),
+            SigningCredentials = new SigningCredentials(SigningKey(settings.Waf.Signing), SecurityAlgorithms.EcdsaSha256),
         });
     }
 
     /// <summary>The public key in the format of <c>Waf:Clients:0:Jwks</c>.</summary>
-    public static string Jwks(WafSigningSettings signing)
+    public static string Jwks(WafSigning signing)
     {
         var (point, kid) = (signing.Key.ExportParameters(includePrivateParameters: false).Q, SigningKey(signing).KeyId);
         var (x, y) = (Base64UrlEncoder.Encode(point.X), Base64UrlEncoder.Encode(point.Y));
@@ -73,7 +73,7 @@ internal sealed class WafAuthentication(WwsfSettings settings, TimeProvider time
     }
 
     // RFC 7638: the key id is a hash of the key.
-    private static ECDsaSecurityKey SigningKey(WafSigningSettings signing)
+    private static ECDsaSecurityKey SigningKey(WafSigning signing)
     {
         var key = new ECDsaSecurityKey(signing.Key);
         key.KeyId = Base64UrlEncoder.Encode(key.ComputeJwkThumbprint());

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Polly;
+using WebRtcIms.Contracts;
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Settings;
@@ -39,7 +40,7 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
         var answer = await SendAsync<TurnToken>("TURN", new()
         {
             ["grant_type"] = "client_credentials",
-            ["scope"] = "stun",
+            ["scope"] = Scopes.Stun,
             ["aud"] = settings.TurnServerName,
             ["timestamp"] = time.GetUtcNow().ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture),
             ["token_type"] = "pop",
@@ -58,7 +59,7 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
         var answer = await SendAsync<RegistrationToken>("registration", new()
         {
             ["grant_type"] = "client_credentials",
-            ["scope"] = RegistrationToken.RequestedScope,
+            ["scope"] = Scopes.ImsRegister,
             ["impu"] = identity.Impu,
             ["impi"] = identity.Impi,
             ["sid"] = sid,
@@ -71,8 +72,8 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
         where TToken : class, IWafToken
     {
         // The time limit of the resilience handler ends with the headers; this one also covers the body.
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Limit);
+        using var timeout = new CancellationTokenSource(Limit, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, TokenEndpoint)

@@ -32,7 +32,7 @@ internal static partial class WafSetup
     public static void LogWafKey(this WebApplication app)
     {
         var settings = app.Services.GetRequiredService<WwsfSettings>();
-        if (settings.WafSigning is { } signing) LogKey(app.Logger, settings.WafClientId, WafAuthentication.Jwks(signing));
+        if (settings.Waf.Signing is { } signing) LogKey(app.Logger, settings.Waf.ClientId, WafAuthentication.Jwks(signing));
     }
 
     [LoggerMessage(1, LogLevel.Information, "Requests to the WAF are signed. Give the WAF this Jwks for the client {ClientId}: {Jwks}")]

@@ -14,7 +14,7 @@ public sealed class SigningClientTests : IAsyncLifetime
     private WafProcess? _waf;
 
     // As an operator does it: what the WWSF says of its key goes into the WAF's settings.
-    public async ValueTask InitializeAsync() => _waf = await WafProcess.StartAsync(WafAuthentication.Jwks(new WafSigningSettings(WafProcess.Issuer, _key)));
+    public async ValueTask InitializeAsync() => _waf = await WafProcess.StartAsync(WafAuthentication.Jwks(new WafSigning(WafProcess.Issuer, _key)));
 
     public async ValueTask DisposeAsync()
     {
