@@ -1,12 +1,14 @@
+using System.Net;
 using System.Threading.RateLimiting;
 using WebRtcIms.ServiceDefaults;
-using WebRtcIms.Wwsf.Session;
+using WebRtcIms.Wwsf.Problems;
+using WebRtcIms.Wwsf.Settings;
 
-namespace WebRtcIms.Wwsf;
+namespace WebRtcIms.Wwsf.Sessions;
 
 /// <summary>
-/// How often one caller may ask: log-ins and anonymous sessions by address, tokens by session. The defaults let a room
-/// full of people behind one NAT address work, and stop a script.
+/// Rate limits: logins and anonymous sessions by client address, tokens by session. With the defaults, a room full of people
+/// behind one NAT address can work, and a script cannot.
 /// </summary>
 internal static class Limits
 {
@@ -27,8 +29,6 @@ internal static class Limits
             limiter.AddPolicy(TurnTokens, context => PerMinute(SessionOf(context), settings.Limits.TurnTokensPerMinute));
         });
 
-    private static string SessionOf(HttpContext context) => WebSession.From(context.User)?.Sid ?? CallerAddress.Of(context);
-
     public static RateLimitPartition<string> PerMinute(string caller, int permits) =>
         RateLimitPartition.GetTokenBucketLimiter(caller, _ => new TokenBucketRateLimiterOptions
         {
@@ -36,4 +36,10 @@ internal static class Limits
             TokensPerPeriod = 1,
             ReplenishmentPeriod = TimeSpan.FromMinutes(1) / permits,
         });
+
+    /// <summary>The address that a guest's identity counts for. Null on this machine, where demonstrations run without a limit.</summary>
+    public static string? GuestCaller(this HttpContext context) =>
+        context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) ? null : CallerAddress.Of(context);
+
+    private static string SessionOf(HttpContext context) => WebSession.From(context.User)?.Sid ?? CallerAddress.Of(context);
 }

@@ -1,11 +1,13 @@
-using WebRtcIms.Wwsf.Session;
+using WebRtcIms.Wwsf.Sessions;
+using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Telemetry;
 using WebRtcIms.Wwsf.Waf;
 
-namespace WebRtcIms.Wwsf.TurnToken;
+namespace WebRtcIms.Wwsf.Tokens;
 
 /// <summary>
-/// Answer of <c>POST /api/turn-token</c>: the TURN server's URIs, the token as RFC 7635 has it (<c>kid</c>, <c>key</c>,
-/// <c>access_token</c>; base64; lifetime in seconds), and the same once more as a browser can use it.
+/// Response of <c>POST /api/turn-token</c>: the URIs of the TURN server, the token in the form of RFC 7635 (<c>kid</c>,
+/// <c>key</c>, <c>access_token</c>; base64; lifetime in seconds), and the same token in the form that a browser can use.
 /// </summary>
 internal sealed record TurnTokenAnswer(
     IReadOnlyList<string> Uris, string Kid, string Key, string AccessToken, int ExpiresIn, IReadOnlyList<IceServer> IceServers)
@@ -19,14 +21,14 @@ internal sealed record IceServer(IReadOnlyList<string> Urls, string Username, st
     public override string ToString() => "***";
 }
 
-/// <summary><c>POST /api/turn-token</c>: steps 2 to 6 of figure X.5.3.2-1 as the page sees them.</summary>
+/// <summary><c>POST /api/turn-token</c>: steps 2 to 6 of figure X.5.3.2-1 for the page.</summary>
 internal static class TurnTokenEndpoint
 {
     public static void MapTurnToken(this IEndpointRouteBuilder api) =>
         api.MapPost("turn-token", IssueAsync)
             .RequireAntiforgeryToken()
             .RequireRateLimiting(Limits.TurnTokens)
-            .WithMetadata(new SessionRequired(Step: 3), new Counted((metrics, outcome) => metrics.CountTurnToken(outcome)));
+            .WithMetadata(new SessionRequired(Step: 3), new Counted((telemetry, outcome) => telemetry.CountTurnToken(outcome)));
 
     private static async Task IssueAsync(HttpContext context, WafClient waf, WwsfSettings settings)
     {
@@ -38,7 +40,7 @@ internal static class TurnTokenEndpoint
             return;
         }
 
-        using var step = WwsfTracing.StartStep(6, "answer with TURN token");
+        using var step = WwsfTelemetry.StartStep(6, "answer with TURN token");
         var sessionChecked = context.Features.Get<SessionCheckTime>()!.Elapsed;
         context.Response.Headers[ServerTiming.Header] = ServerTiming.Write(sessionChecked, answer.Elapsed, answer.TokenMade);
         await TypedResults.Ok(new TurnTokenAnswer(

@@ -1,11 +1,12 @@
 using Microsoft.EntityFrameworkCore;
+using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Users;
 
-namespace WebRtcIms.Wwsf.Session;
+namespace WebRtcIms.Wwsf.Sessions;
 
 /// <summary>
-/// Sessions that were ended before their cookie expired. Only these are stored: a session costs nothing until it ends, and
-/// nothing again once its cookie would have expired.
+/// Sessions that ended before their cookie expired. Only these are stored, and only until their cookie would have expired: other
+/// sessions need no storage.
 /// </summary>
 internal sealed class EndedSessions(WwsfStore store, WwsfSettings settings, TimeProvider time)
 {
@@ -18,6 +19,7 @@ internal sealed class EndedSessions(WwsfStore store, WwsfSettings settings, Time
         var expired = now.ToUnixTimeSeconds() - 1;
         await store.EndedSessions.Where(session => session.ExpiresAt < expired).ExecuteDeleteAsync();
         // Two tabs may end the same session at the same moment.
-        await store.Database.ExecuteSqlAsync($"""INSERT INTO "EndedSessions" ("Sid", "ExpiresAt") VALUES ({sid}, {expiresAt}) ON CONFLICT DO NOTHING""");
+        await store.Database.ExecuteSqlAsync(
+            $"""INSERT INTO "EndedSessions" ("Sid", "ExpiresAt") VALUES ({sid}, {expiresAt}) ON CONFLICT DO NOTHING""");
     }
 }

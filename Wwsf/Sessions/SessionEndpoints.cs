@@ -1,9 +1,11 @@
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Http.HttpResults;
-using WebRtcIms.Wwsf.Ims;
+using WebRtcIms.Wwsf.Problems;
+using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Telemetry;
 using WebRtcIms.Wwsf.Users;
 
-namespace WebRtcIms.Wwsf.Session;
+namespace WebRtcIms.Wwsf.Sessions;
 
 /// <summary>Body of <c>POST /api/session/login</c>.</summary>
 internal sealed record LoginRequest(string? UserName, string? Password)
@@ -12,20 +14,23 @@ internal sealed record LoginRequest(string? UserName, string? Password)
 }
 
 /// <summary>
-/// Who the page is: answer of every request to <c>/api/session</c>. Nulls where nobody is there; <paramref name="User"/> is
-/// null for a guest, too. <paramref name="AntiforgeryToken"/> goes into the header <c>X-XSRF-TOKEN</c> of every POST and DELETE
-/// until the next such answer. <paramref name="Impu"/> is the public user identity in the IMS, once there is one.
-/// <paramref name="ExternalLogin"/> is the name of the provider behind <c>/api/session/external</c>, where there is one.
+/// Response of every request to <c>/api/session</c>: the session of the page. Without a session, its members are null.
 /// </summary>
+/// <param name="User">The user name; null for a guest.</param>
+/// <param name="Anonymous">Whether the session belongs to a guest.</param>
+/// <param name="Impu">The public user identity in the IMS, if the session has one.</param>
+/// <param name="Registered">Whether the session is registered with the IMS.</param>
+/// <param name="AntiforgeryToken">For the header <c>X-XSRF-TOKEN</c> of every POST and DELETE until the next such response.</param>
+/// <param name="ExternalLogin">The name of the provider behind <c>/api/session/external</c>, if there is one.</param>
 internal sealed record SessionAnswer(string? User, bool? Anonymous, string? Impu, bool Registered, string? AntiforgeryToken, string? ExternalLogin)
 {
     public override string ToString() => nameof(SessionAnswer);
 }
 
-/// <summary><c>/api/session</c>: who the page is, log in (scenario 2), continue as a guest (scenario 3), sign out.</summary>
+/// <summary><c>/api/session</c>: the current session, login (scenario 2), continue as a guest (scenario 3), sign out.</summary>
 internal static class SessionEndpoints
 {
-    // The longest that Identity stores; a longer one belongs to nobody and is not worth a look.
+    // The longest name that Identity stores; no user has a longer one.
     private const int MaxUserNameLength = 256;
     private const int MaxPasswordLength = 1024;
 
@@ -33,7 +38,7 @@ internal static class SessionEndpoints
         api.MapPost("session/login", LogInAsync)
             .RequireAntiforgeryToken()
             .RequireRateLimiting(Limits.Logins)
-            .WithMetadata(new Counted((metrics, outcome) => metrics.CountSession("user", outcome)));
+            .WithMetadata(new Counted((telemetry, outcome) => telemetry.CountSession("user", outcome)));
 
     public static void MapSession(this IEndpointRouteBuilder api)
     {
@@ -42,7 +47,7 @@ internal static class SessionEndpoints
         session.MapDelete("", SignOutAsync);
         session.MapPost("anonymous", ContinueAsGuestAsync)
             .RequireRateLimiting(Limits.AnonymousSessions)
-            .WithMetadata(new Counted((metrics, outcome) => metrics.CountSession("anonymous", outcome)));
+            .WithMetadata(new Counted((telemetry, outcome) => telemetry.CountSession("anonymous", outcome)));
     }
 
     /// <summary>Answers 400 to a POST or DELETE without a valid header <c>X-XSRF-TOKEN</c>.</summary>
@@ -55,7 +60,7 @@ internal static class SessionEndpoints
         });
 
     private static async Task<IResult> LogInAsync(
-        LoginRequest login, HttpContext context, PasswordCheck passwords, IAntiforgery antiforgery, ImsIdentities identities)
+        LoginRequest login, HttpContext context, PasswordCheck passwords, IAntiforgery antiforgery, SessionIdentities identities)
     {
         if (string.IsNullOrWhiteSpace(login.UserName) || string.IsNullOrEmpty(login.Password)) return Problem.InvalidRequest;
         if (login.UserName.Length > MaxUserNameLength || login.Password.Length > MaxPasswordLength) return Problem.LoginFailed;
@@ -68,25 +73,26 @@ internal static class SessionEndpoints
         return await AnswerAsync(context, antiforgery, identities);
     }
 
-    /// <summary>A guest who asks again stays the guest that he is.</summary>
-    private static async Task<Ok<SessionAnswer>> ContinueAsGuestAsync(HttpContext context, IAntiforgery antiforgery, ImsIdentities identities)
+    /// <summary>A guest who asks again keeps the session.</summary>
+    private static async Task<Ok<SessionAnswer>> ContinueAsGuestAsync(HttpContext context, IAntiforgery antiforgery, SessionIdentities identities)
     {
         if (WebSession.From(context.User) is not { User: null }) await context.BeginSessionAsync(user: null);
         return await AnswerAsync(context, antiforgery, identities);
     }
 
-    private static async Task<Ok<SessionAnswer>> SignOutAsync(HttpContext context, IAntiforgery antiforgery, ImsIdentities identities)
+    private static async Task<Ok<SessionAnswer>> SignOutAsync(HttpContext context, IAntiforgery antiforgery, SessionIdentities identities)
     {
         await context.EndSessionAsync();
         return await AnswerAsync(context, antiforgery, identities);
     }
 
-    // The antiforgery token is bound to the session, so it is made after the session has changed.
-    public static async Task<Ok<SessionAnswer>> AnswerAsync(HttpContext context, IAntiforgery antiforgery, ImsIdentities identities)
+    /// <summary>Describes the session. Call after it has changed, because the antiforgery token is bound to the session.</summary>
+    public static async Task<Ok<SessionAnswer>> AnswerAsync(HttpContext context, IAntiforgery antiforgery, SessionIdentities identities)
     {
         var token = antiforgery.GetAndStoreTokens(context).RequestToken;
         var external = context.RequestServices.GetRequiredService<WwsfSettings>().OpenIdConnect?.DisplayName;
-        if (WebSession.From(context.User) is not { } session) return TypedResults.Ok(new SessionAnswer(null, null, null, Registered: false, token, external));
+        if (WebSession.From(context.User) is not { } session)
+            return TypedResults.Ok(new SessionAnswer(null, null, null, Registered: false, token, external));
 
         var (impu, registered) = await identities.FindAsync(session, context.RequestAborted);
         return TypedResults.Ok(new SessionAnswer(session.User, session.User is null, impu, registered, token, external));

@@ -3,12 +3,13 @@ using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace WebRtcIms.Wwsf.Session;
+namespace WebRtcIms.Wwsf.Sessions;
 
 /// <summary>
-/// A session of the page with the WWSF. <paramref name="User"/> is null for an anonymous one (scenario 3).
-/// <paramref name="Sid"/> is the pseudonym under which the WAF knows it: 128 random bits, base64url; the name stays here.
+/// A session of the page with the WWSF. The WAF gets only the pseudonym, not the user name.
 /// </summary>
+/// <param name="Sid">The pseudonym: 128 random bits, base64url.</param>
+/// <param name="User">The user name; null for an anonymous session (scenario 3).</param>
 internal sealed record WebSession(string Sid, string? User)
 {
     private const string SidClaim = "sid";
@@ -17,8 +18,8 @@ internal sealed record WebSession(string Sid, string? User)
     public string Kind => User is null ? "anonymous" : "user";
 
     /// <summary>
-    /// Names the session in spans. It is a hash, because the eP-CSCF takes <see cref="Sid"/> itself as the key to a registration. TURN's
-    /// list of allocations has the same value.
+    /// Identifies the session in spans. It is a hash because <see cref="Sid"/> itself is the key to a registration at the eP-CSCF.
+    /// TURN's list of allocations has the same value.
     /// </summary>
     public string Pseudonym => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Sid)).AsSpan(0, 12));
 
@@ -28,8 +29,8 @@ internal sealed record WebSession(string Sid, string? User)
         principal.FindFirstValue(SidClaim) is { } sid ? new(sid, principal.FindFirstValue(UserClaim)) : null;
 
     /// <summary>
-    /// There is no subject or name claim in it on purpose: antiforgery then binds its tokens to all claims, so to this very
-    /// session, and its messages have no name to tell.
+    /// It has no subject or name claim. Antiforgery then binds its tokens to all claims, that is to this session, and its log
+    /// messages cannot contain the name.
     /// </summary>
     public ClaimsPrincipal ToPrincipal()
     {
@@ -38,6 +39,6 @@ internal sealed record WebSession(string Sid, string? User)
         return new ClaimsPrincipal(new ClaimsIdentity(claims, SessionCookie.Scheme));
     }
 
-    /// <summary>A user name has no place in a log.</summary>
+    /// <summary>User names must not be logged.</summary>
     public override string ToString() => Sid;
 }

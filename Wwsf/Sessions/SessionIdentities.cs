@@ -1,13 +1,14 @@
 using Microsoft.AspNetCore.Identity;
-using WebRtcIms.Wwsf.Session;
+using WebRtcIms.Wwsf.Ims;
+using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Users;
 
-namespace WebRtcIms.Wwsf.Ims;
+namespace WebRtcIms.Wwsf.Sessions;
 
-/// <summary>Who a session is in the IMS: a user has the identity of his subscription (scenario 2), a guest one of the pool (scenario 3).</summary>
-internal sealed class ImsIdentities(UserManager<User> users, IdentityPool pool, Registrations registrations)
+/// <summary>The IMS identity of a session: the subscription of a user (scenario 2), or one of the pool for a guest (scenario 3).</summary>
+internal sealed class SessionIdentities(UserManager<User> users, IdentityPool pool, Registrations registrations)
 {
-    /// <summary>The session's identity, or why there is none. A guest keeps it for <paramref name="duration"/> at least.</summary>
+    /// <summary>The identity of the session, or the problem. A guest keeps it for <paramref name="duration"/> at least.</summary>
     public async Task<(ImsIdentity? Identity, Problem? Problem)> AssignAsync(WebSession session, string? caller, TimeSpan duration = default)
     {
         if (session.User is null) return await pool.LeaseAsync(session.Sid, caller, duration);
@@ -22,8 +23,8 @@ internal sealed class ImsIdentities(UserManager<User> users, IdentityPool pool, 
     }
 
     /// <summary>
-    /// The session has ended: so do its registrations, and a guest's identity goes back to the pool. If the eP-CSCF does not say
-    /// that they have ended, calls for the identity may still reach the old page, so the lease has to end by itself.
+    /// Ends the registrations of an ended session, and returns a guest's identity to the pool. If the eP-CSCF does not confirm
+    /// the end, calls for the identity may still reach the old page. Then the lease runs until it expires.
     /// </summary>
     public async Task ReleaseAsync(WebSession session, string? caller)
     {

@@ -1,13 +1,16 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.AspNetCore.HttpOverrides;
+using WebRtcIms.Wwsf.Problems;
+using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Telemetry;
 
-namespace WebRtcIms.Wwsf;
+namespace WebRtcIms.Wwsf.Http;
 
-/// <summary>What holds for every request: whose address counts, what is never cached, how failures look, what is counted.</summary>
+/// <summary>The rules for every request: forwarded headers, size limits, no caching, problem details, counters.</summary>
 internal static class WebApi
 {
-    // The largest request is a log-in: user name and password.
+    // The largest request is a login: user name and password.
     private const int MaxRequestBodyBytes = 16 * 1024;
 
     public static void AddWebApi(this WebApplicationBuilder builder, WwsfSettings settings)
@@ -17,17 +20,16 @@ internal static class WebApi
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes;
         });
-        builder.Services.AddSingleton(settings);
-        builder.Services.AddSingleton<WwsfMetrics>();
+        builder.Services.AddSingleton<WwsfTelemetry>();
         builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails = Complete);
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower);
-        // In Development a body that is no JSON would otherwise be an exception, and so a 500.
+        // In Development, a body that is not JSON would otherwise cause an exception and the status 500.
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = false);
         builder.Services.Configure<ForwardedHeadersOptions>(options =>
         {
-            // The host that the browser sees: passkeys belong to it.
+            // Passkeys belong to the host that the browser sees.
             options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost;
-            foreach (var network in settings.KnownProxies) options.KnownIPNetworks.Add(network);
+            foreach (var network in settings.KnownNetworks()) options.KnownIPNetworks.Add(network);
         });
     }
 
@@ -53,15 +55,15 @@ internal static class WebApi
 
     private static Task CountOutcome(HttpContext context, RequestDelegate next)
     {
-        // Taken now: the exception handler takes the endpoint away. And counted before the answer leaves, not after: whoever has it
-        // finds it counted.
+        // The exception handler clears the endpoint, so read it now. Count before the response is sent: a client that has the
+        // response can rely on the count.
         if (context.GetEndpoint()?.Metadata.GetMetadata<Counted>() is { } counted)
         {
             context.Response.OnStarting(() =>
             {
                 var status = context.Response.StatusCode;
                 var problem = context.Features.Get<Problem>() ?? (status < 400 ? null : Problem.OfStatus(status));
-                counted.Count(context.RequestServices.GetRequiredService<WwsfMetrics>(), problem?.Code ?? "ok");
+                counted.Count(context.RequestServices.GetRequiredService<WwsfTelemetry>(), problem?.Code ?? "ok");
                 return Task.CompletedTask;
             });
         }
@@ -74,7 +76,7 @@ internal static class WebApi
         var members = context.ProblemDetails.Extensions;
         var general = Problem.OfStatus(context.ProblemDetails.Status ?? 500);
         if (members.TryAdd("code", general.Code)) (context.ProblemDetails.Title, context.ProblemDetails.Detail) = (general.Title, general.Detail);
-        // Only the trace id helps whoever reports a problem, and every member's name is in snake_case.
+        // The operator needs only the trace id, and the names of members are in snake_case.
         members.Remove("traceId");
         if (Activity.Current is { } activity) members["trace_id"] = activity.TraceId.ToHexString();
     }

@@ -3,15 +3,16 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.DataProtection;
 using WebRtcIms.Wwsf.Ims;
+using WebRtcIms.Wwsf.Settings;
 
-namespace WebRtcIms.Wwsf.Session;
+namespace WebRtcIms.Wwsf.Sessions;
 
 /// <summary>
-/// The session lives in an encrypted cookie that scripts cannot read and other sites cannot send. It ends at a fixed time, or
-/// later while it is registered; a session that was ended earlier stays ended, whoever still has the cookie.
+/// The session is in an encrypted cookie that scripts cannot read and other sites cannot send. It ends at a fixed time, or later
+/// while it is registered. A session that ended earlier stays ended, even if the cookie is presented again.
 /// <para>
-/// The demo line is a page in a frame and somebody else than the page around it, while a browser has one jar of cookies for both. So
-/// each frame has an API under a path of its own, <see cref="FrameApi"/>, and the cookie of its session is sent there and nowhere else.
+/// The demo line is a page in a frame with a session of its own, but the browser has one cookie jar for both pages. So each frame
+/// has an API under its own path, <see cref="FrameApi"/>, and the browser sends the cookie of its session only there.
 /// </para>
 /// </summary>
 internal static class SessionCookie
@@ -28,6 +29,7 @@ internal static class SessionCookie
     {
         var services = builder.Services;
         services.AddScoped<EndedSessions>();
+        services.AddScoped<SessionIdentities>();
         services.AddDataProtection()
             .SetApplicationName("WebRtcIms.Wwsf")
             .PersistKeysToFileSystem(settings.Store.CreateDirectory("keys"));
@@ -47,15 +49,16 @@ internal static class SessionCookie
             options.Cookie = StrictCookie(new(), "wwsf-antiforgery");
             options.HeaderName = "X-XSRF-TOKEN";
             options.SuppressReadingTokenFromFormBody = true;
-            // The gateway says what may be framed.
+            // The gateway decides which pages may be framed.
             options.SuppressXFrameOptionsHeader = true;
         });
     }
 
-    /// <summary>Whether the browser sent a cookie, of whatever worth.</summary>
-    public static bool HasSessionCookie(this HttpContext context) => context.Request.Cookies.ContainsKey(FrameOf(context) is null ? Name : FrameName);
+    /// <summary>Whether the browser sent a session cookie, valid or not.</summary>
+    public static bool HasSessionCookie(this HttpContext context) =>
+        context.Request.Cookies.ContainsKey(FrameOf(context) is null ? Name : FrameName);
 
-    /// <summary>Begins a session in place of the one that there was, and makes it the one of this request.</summary>
+    /// <summary>Begins a session that replaces the current one, and makes it the session of this request.</summary>
     public static async Task BeginSessionAsync(this HttpContext context, string? user)
     {
         await context.RevokeSessionAsync();
@@ -63,7 +66,7 @@ internal static class SessionCookie
         await context.SignInAsync(Scheme, context.User);
     }
 
-    /// <summary>Ends the session of this request, if there is one, and takes the cookie back.</summary>
+    /// <summary>Ends the session of this request, if there is one, and deletes the cookie.</summary>
     public static async Task EndSessionAsync(this HttpContext context)
     {
         await context.RevokeSessionAsync();
@@ -78,20 +81,20 @@ internal static class SessionCookie
         await context.RevokeSessionAsync(session, current.Properties.ExpiresUtc);
     }
 
-    /// <summary>Ends a session that need not be the one of this request.</summary>
+    /// <summary>Ends a session, which may be another one than that of this request.</summary>
     public static async Task RevokeSessionAsync(this HttpContext context, WebSession session, DateTimeOffset? expires)
     {
         await context.RequestServices.GetRequiredService<EndedSessions>().AddAsync(session.Sid, expires);
-        await context.RequestServices.GetRequiredService<ImsIdentities>().ReleaseAsync(session, context.GuestCaller());
+        await context.RequestServices.GetRequiredService<SessionIdentities>().ReleaseAsync(session, context.GuestCaller());
     }
 
     private static async Task ValidateAsync(CookieValidatePrincipalContext context)
     {
-        if (context.Principal is not { } principal || WebSession.From(principal) is not { } session || !await LivesAsync(session, context))
+        if (context.Principal is not { } principal || WebSession.From(principal) is not { } session || !await IsAliveAsync(session, context))
             context.RejectPrincipal();
     }
 
-    private static async Task<bool> LivesAsync(WebSession session, CookieValidatePrincipalContext context)
+    private static async Task<bool> IsAliveAsync(WebSession session, CookieValidatePrincipalContext context)
     {
         var services = context.HttpContext.RequestServices;
         if (await services.GetRequiredService<EndedSessions>().ContainsAsync(session.Sid)) return false;
@@ -99,7 +102,7 @@ internal static class SessionCookie
         var lifetime = services.GetRequiredService<WwsfSettings>().SessionLifetime;
         if (services.GetRequiredService<TimeProvider>().GetUtcNow() < context.Properties.IssuedUtc + lifetime) return true;
 
-        // NOTE 1 of step 3: while the IMS registration is active, the user is not authenticated again.
+        // NOTE 1 of step 3: the user is not authenticated again while the IMS registration is active.
         var registered = await services.GetRequiredService<Registrations>().IsActiveAsync(session.Sid, context.HttpContext.RequestAborted);
         if (registered) Activity.Current?.SetTag("wwsf.authentication.skipped", true);
         return registered;

@@ -1,18 +1,22 @@
 using Microsoft.AspNetCore.Authentication;
-using WebRtcIms.Wwsf.Waf;
+using WebRtcIms.Wwsf.Problems;
+using WebRtcIms.Wwsf.Telemetry;
 
-namespace WebRtcIms.Wwsf.Session;
+namespace WebRtcIms.Wwsf.Sessions;
 
-/// <summary>Endpoint metadata: nobody gets here without a session.</summary>
-/// <param name="Step">The step of figure X.5.3.2-1 that the check is, where it is one.</param>
+/// <summary>Endpoint metadata: the endpoint needs a session.</summary>
+/// <param name="Step">The step of figure X.5.3.2-1 that the check is, if it is one.</param>
 internal sealed record SessionRequired(int? Step = null);
 
+/// <summary>Request feature: how long the check took.</summary>
+internal sealed record SessionCheckTime(TimeSpan Elapsed);
+
 /// <summary>
-/// Step 3 of figure X.5.3.2-1: the WWSF authenticates the user, or, for an anonymous session, lets the page through (NOTE 4).
+/// Step 3 of figure X.5.3.2-1: the WWSF authenticates the user. An anonymous session passes without a user (NOTE 4).
 /// </summary>
 internal static class SessionCheck
 {
-    /// <summary>Goes before the authentication middleware, so that the check's time is seen in the step's span.</summary>
+    /// <summary>Must run before the authentication middleware, so that the span of the step covers the check.</summary>
     public static void UseSessionCheck(this WebApplication app) => app.Use(async (context, next) =>
     {
         if (context.GetEndpoint()?.Metadata.GetMetadata<SessionRequired>() is { } required && await CheckAsync(context, required) is { } problem)
@@ -25,7 +29,7 @@ internal static class SessionCheck
     {
         var time = context.RequestServices.GetRequiredService<TimeProvider>();
         var start = time.GetTimestamp();
-        using var step = required.Step is { } number ? WwsfTracing.StartStep(number, "check session") : WwsfTracing.Start("check session");
+        using var step = required.Step is { } number ? WwsfTelemetry.StartStep(number, "check session") : WwsfTelemetry.Start("check session");
         var result = await context.AuthenticateAsync(SessionCookie.Scheme);
         context.Features.Set(new SessionCheckTime(time.GetElapsedTime(start)));
         if (result.Succeeded)
@@ -35,13 +39,13 @@ internal static class SessionCheck
                 step.SetTag("wwsf.session.kind", session.Kind);
                 step.SetTag("enduser.pseudo.id", session.Pseudonym);
             }
-            // Limits go by session, and come before the authentication middleware.
+            // The rate limiter needs the session and runs before the authentication middleware.
             context.User = result.Principal;
             return null;
         }
 
         var problem = context.HasSessionCookie() ? Problem.SessionExpired : Problem.NotSignedIn;
-        step.Fail(problem.Code);
+        WwsfTelemetry.Fail(step, problem.Code);
         return problem;
     }
 }
