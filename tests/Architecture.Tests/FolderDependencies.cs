@@ -40,7 +40,7 @@ internal sealed class FolderDependencies
     public IEnumerable<string> ReferencesToRoot()
     {
         var withRoot = Graph.Cycles(_edges.Keys).SingleOrDefault(cycle => cycle.Contains(Root));
-        return withRoot is null ? [] : Describe((from, to) => withRoot.Contains(from) && to == Root);
+        return withRoot is not null ? Describe((from, to) => withRoot.Contains(from) && to == Root) : [];
     }
 
     private IEnumerable<string> Describe(Func<string, string, bool> isShown) =>
