@@ -33,14 +33,14 @@ internal sealed class FolderDependencies
     /// <summary>One text per cycle of subfolders: their names, and the references between them, the cheapest to cut first.</summary>
     public IEnumerable<string> Cycles() =>
         from folders in Graph.Cycles([.. _edges.Keys.Where(edge => edge.From != Root && edge.To != Root)])
-        let references = Describe((from, to) => folders.Contains(from) && folders.Contains(to))
+        let references = Describe((user, used) => folders.Contains(user) && folders.Contains(used))
         select $"{{{string.Join(", ", folders)}}} form a cycle:\n{string.Join('\n', references)}";
 
     /// <summary>The references to the root from folders that the root itself uses, directly or not.</summary>
     public IEnumerable<string> ReferencesToRoot()
     {
         var withRoot = Graph.Cycles(_edges.Keys).SingleOrDefault(cycle => cycle.Contains(Root));
-        return withRoot is not null ? Describe((from, to) => withRoot.Contains(from) && to == Root) : [];
+        return withRoot is not null ? Describe((user, used) => withRoot.Contains(user) && used == Root) : [];
     }
 
     private IEnumerable<string> Describe(Func<string, string, bool> isShown) =>
