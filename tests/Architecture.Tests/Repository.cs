@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Xml.Linq;
 
@@ -6,6 +7,8 @@ namespace WebRtcIms.Architecture.Tests;
 /// <summary>The files of this repository.</summary>
 internal static class Repository
 {
+    private static readonly string[] Ignored = [".git", ".data", "bin", "obj", "node_modules", "dist"];
+
     public static string Root { get; } = FindRoot();
 
     /// <summary>The tracked files that exist, as paths with slashes.</summary>
@@ -24,15 +27,33 @@ internal static class Repository
     // Untracked files that are not ignored count: new code is checked before it is committed.
     private static List<string> ListFiles()
     {
-        using var git = Process.Start(new ProcessStartInfo("git", ["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
-        {
-            WorkingDirectory = Root,
-            RedirectStandardOutput = true,
-        })!;
-        var output = git.StandardOutput.ReadToEnd();
-        git.WaitForExit();
-        return [.. output.Split('\0', StringSplitOptions.RemoveEmptyEntries).Distinct().Where(file => File.Exists(PathOf(file)))];
+        var files = ListWithGit() ?? Walk(Root);
+        return [.. files.Distinct().Where(file => File.Exists(PathOf(file)))];
     }
+
+    private static string[]? ListWithGit()
+    {
+        try
+        {
+            using var git = Process.Start(new ProcessStartInfo("git", ["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
+            {
+                WorkingDirectory = Root,
+                RedirectStandardOutput = true,
+            })!;
+            var output = git.StandardOutput.ReadToEnd();
+            git.WaitForExit();
+            return git.ExitCode == 0 ? output.Split('\0', StringSplitOptions.RemoveEmptyEntries) : null;
+        }
+        catch (Win32Exception)
+        {
+            return null;
+        }
+    }
+
+    // A source archive has no git.
+    private static IEnumerable<string> Walk(string folder) =>
+        Directory.EnumerateFiles(folder).Select(file => Path.GetRelativePath(Root, file).Replace('\\', '/')).Concat(
+            Directory.EnumerateDirectories(folder).Where(each => !Ignored.Contains(Path.GetFileName(each))).SelectMany(Walk));
 
     private static string FindRoot()
     {
