@@ -1,13 +1,13 @@
 using System.Diagnostics;
 using System.Text;
 
-namespace WebRtcIms.Interop.Tests;
+namespace WebRtcIms.Tests.Common;
 
-/// <summary>What a program of others said, and how it ended.</summary>
-internal sealed record CommandResult(int ExitCode, string Output);
+/// <summary>The output and the exit code of a program.</summary>
+public sealed record CommandResult(int ExitCode, string Output);
 
-/// <summary>Runs such a program for a bounded time.</summary>
-internal static class Command
+/// <summary>Runs a program for a limited time.</summary>
+public static class Command
 {
     public static async Task<CommandResult> RunAsync(
         string program, IEnumerable<string> arguments, TimeSpan? limit = null, params (string Name, string Value)[] environment)
@@ -30,7 +30,7 @@ internal static class Command
         }
         catch (OperationCanceledException)
         {
-            process.Kill();
+            process.Kill(entireProcessTree: true);
             Assert.Fail($"{program} did not end in time:\n{await output}{await errors}");
         }
 

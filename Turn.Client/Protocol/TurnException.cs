@@ -1,10 +1,11 @@
 using WebRtcIms.Stun.Messages;
 
-namespace WebRtcIms.Turn.Client;
+namespace WebRtcIms.Turn.Client.Protocol;
 
-/// <summary>The server refused a request, did not answer it, or is gone.</summary>
+/// <summary>The server refused a request or did not answer it, or the connection to it is lost.</summary>
 public sealed class TurnException : Exception
 {
+    /// <summary>A failure without an error code of the server.</summary>
     public TurnException(string message, Exception? inner = null)
         : base(message, inner)
     {
@@ -17,9 +18,9 @@ public sealed class TurnException : Exception
         Reason = reason;
     }
 
-    /// <summary>The number in ERROR-CODE; <see cref="StunError.None"/> when no answer of the server is the cause.</summary>
+    /// <summary>The number in ERROR-CODE; <see cref="StunError.None"/> when the failure is not an answer of the server.</summary>
     public StunError Code { get; }
 
-    /// <summary>The reason phrase in ERROR-CODE, in the server's words.</summary>
+    /// <summary>The reason phrase in ERROR-CODE, as the server wrote it.</summary>
     public string Reason { get; } = "";
 }

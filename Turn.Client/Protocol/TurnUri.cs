@@ -4,9 +4,9 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
-namespace WebRtcIms.Turn.Client;
+namespace WebRtcIms.Turn.Client.Protocol;
 
-/// <summary>What carries the messages between a client and its server.</summary>
+/// <summary>The transport protocol between a client and its server.</summary>
 public enum TurnTransport
 {
     Udp,
@@ -50,17 +50,18 @@ public sealed record TurnUri
 
     private TurnTransport TransportWhenAbsent => IsSecure ? TurnTransport.Tcp : TurnTransport.Udp;
 
-    /// <exception cref="FormatException">The text is no TURN URI, or names a transport other than udp and tcp.</exception>
+    /// <summary>Reads a URI, or throws.</summary>
+    /// <exception cref="FormatException">The text is not a TURN URI, or names a transport other than udp and tcp.</exception>
     public static TurnUri Parse(string text) =>
         TryParse(text, out var uri) ? uri : throw new FormatException($"'{text}' is not of the form turn:host[:port][?transport=udp|tcp]");
 
-    /// <summary>Reads a URI. There is no user, path or fragment in one, and nothing is percent-decoded (RFC 7065 §3.1).</summary>
+    /// <summary>Reads a URI. It has no user, path or fragment, and nothing is percent-decoded (RFC 7065 §3.1).</summary>
     public static bool TryParse(string? text, [NotNullWhen(true)] out TurnUri? uri)
     {
         uri = null;
-        if (text is null || !TryTakeScheme(ref text, out var isSecure)) return false;
-        if (!TryTakeTransport(ref text, out var transport)) return false;
-        if (!TryTakePort(ref text, out var port)) return false;
+        if (text is null || !TryReadScheme(ref text, out var isSecure)) return false;
+        if (!TryReadTransport(ref text, out var transport)) return false;
+        if (!TryReadPort(ref text, out var port)) return false;
         if (!TryReadHost(text, out var host)) return false;
         uri = new TurnUri(
             host,
@@ -80,7 +81,7 @@ public sealed record TurnUri
         return $"{scheme}:{host}{port}{query}";
     }
 
-    private static bool TryTakeScheme(ref string rest, out bool isSecure)
+    private static bool TryReadScheme(ref string rest, out bool isSecure)
     {
         var colon = rest.IndexOf(':', StringComparison.Ordinal);
         var scheme = colon < 0 ? "" : rest[..colon];
@@ -90,7 +91,7 @@ public sealed record TurnUri
         return true;
     }
 
-    private static bool TryTakeTransport(ref string rest, out TurnTransport? transport)
+    private static bool TryReadTransport(ref string rest, out TurnTransport? transport)
     {
         transport = null;
         var query = rest.IndexOf('?', StringComparison.Ordinal);
@@ -102,7 +103,7 @@ public sealed record TurnUri
         return transport is not null;
     }
 
-    private static bool TryTakePort(ref string rest, out int? port)
+    private static bool TryReadPort(ref string rest, out int? port)
     {
         port = null;
         var colon = rest.LastIndexOf(':');
@@ -110,7 +111,7 @@ public sealed record TurnUri
         var digits = rest[(colon + 1)..];
         rest = rest[..colon];
 
-        // The grammar of RFC 3986 §3.2.3 allows a colon with no digits behind it.
+        // The grammar of RFC 3986 §3.2.3 allows a colon without digits.
         if (digits.Length == 0) return true;
         if (!ushort.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number == 0) return false;
         port = number;

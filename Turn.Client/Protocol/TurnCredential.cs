@@ -1,19 +1,18 @@
 using System.Text;
 using WebRtcIms.Stun.Integrity;
-using WebRtcIms.Turn.Client.Authentication;
 
-namespace WebRtcIms.Turn.Client;
+namespace WebRtcIms.Turn.Client.Protocol;
 
 /// <summary>
-/// What a client proves to a TURN server: a user name with a password (RFC 8489 §9.2), or an OAuth 2.0 access token with its
-/// session key (RFC 7635). Never shown by <see cref="ToString"/>.
+/// The credential of a client: a user name with a password (RFC 8489 §9.2), or an OAuth 2.0 access token with its session key
+/// (RFC 7635). <see cref="ToString"/> never shows it.
 /// </summary>
 public sealed class TurnCredential
 {
     // RFC 8489 §14.3: USERNAME has fewer than 509 octets.
     private const int MaxUsernameLength = 508;
 
-    // RFC 7635 §6.2 wants the whole message to fit 548 octets; this is only where a request stops fitting the buffers.
+    // RFC 7635 §6.2 wants the whole message to fit 548 octets. This larger limit only protects the request buffer.
     private const int MaxTokenLength = 1024;
 
     private readonly byte[] _username;
@@ -33,12 +32,15 @@ public sealed class TurnCredential
 
     internal ReadOnlySpan<byte> Username => _username;
 
+    /// <summary>The password, or the session key of the token.</summary>
+    internal ReadOnlySpan<byte> Secret => _secret;
+
     /// <summary>The octets of ACCESS-TOKEN; none for a password.</summary>
     internal ReadOnlySpan<byte> Token => _token;
 
     /// <summary>
-    /// A user name and a password, such as the <c>username</c> and <c>credential</c> of an <c>RTCIceServer</c>. A token that
-    /// travels in the user name, as browsers must send it, is one of these, too.
+    /// A user name and a password, such as the <c>username</c> and <c>credential</c> of an <c>RTCIceServer</c>. Browsers put a
+    /// token into the user name; such a token is also given here.
     /// </summary>
     /// <exception cref="ArgumentException">The user name is empty or longer than 508 octets.</exception>
     public static TurnCredential LongTerm(string username, string password) => new(
@@ -46,9 +48,9 @@ public sealed class TurnCredential
         Encoding.UTF8.GetBytes(LongTermKey.PrepareOpaqueString(password)),
         token: []);
 
-    /// <summary>A self-contained access token (RFC 7635 §4), as the authorization server gave it.</summary>
-    /// <param name="keyId">The <c>kid</c>: which long-term key of the server the token is encrypted under.</param>
-    /// <param name="token">The token's octets, that is <c>access_token</c> without its base64.</param>
+    /// <summary>A self-contained access token (RFC 7635 §4) from the authorization server.</summary>
+    /// <param name="keyId">The <c>kid</c>: the name of the long-term key that encrypts the token.</param>
+    /// <param name="token">The octets of the token: <c>access_token</c> decoded from base64.</param>
     /// <param name="macKey">The session key, 20 octets for HMAC-SHA-1 or 32 for HMAC-SHA-256.</param>
     /// <exception cref="ArgumentException">A length is wrong.</exception>
     public static TurnCredential AccessToken(string keyId, ReadOnlySpan<byte> token, ReadOnlySpan<byte> macKey)
@@ -58,24 +60,6 @@ public sealed class TurnCredential
         return new TurnCredential(Encoding.UTF8.GetBytes(keyId), macKey.ToArray(), token.ToArray());
     }
 
+    /// <summary>The kind of the credential, without any part of it.</summary>
     public override string ToString() => IsAccessToken ? "access token ***" : "user ***";
-
-    /// <summary>
-    /// The key of the HMAC. A token's is mac_key itself (RFC 7635 §7); a password's is hashed with user name and realm, by
-    /// what PASSWORD-ALGORITHMS offered, and by MD5 where it offered nothing (RFC 8489 §9.2.2).
-    /// </summary>
-    internal IntegrityKey KeyFor(Challenge challenge)
-    {
-        if (IsAccessToken)
-        {
-            var isSha256 = _secret.Length == Stun.OAuth.AccessToken.Sha256MacKeyLength;
-            return new IntegrityKey(isSha256 ? IntegrityAlgorithm.Sha256 : IntegrityAlgorithm.Sha1, _secret);
-        }
-
-        var isHashedBySha256 = challenge.PasswordAlgorithm == PasswordAlgorithm.Sha256;
-        var key = new byte[isHashedBySha256 ? LongTermKey.Sha256Length : LongTermKey.Md5Length];
-        if (isHashedBySha256) LongTermKey.ComputeSha256(_username, challenge.Realm, _secret, key);
-        else LongTermKey.ComputeMd5(_username, challenge.Realm, _secret, key);
-        return new IntegrityKey(challenge.PasswordAlgorithm == PasswordAlgorithm.None ? IntegrityAlgorithm.Sha1 : IntegrityAlgorithm.Sha256, key);
-    }
 }

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
-using WebRtcIms.Stun.Messages;
 
-namespace WebRtcIms.Stun.Integrity;
+namespace WebRtcIms.Stun.Messages;
 
 /// <summary>
 /// FINGERPRINT: the CRC-32 of ITU-T V.42 over the message before the attribute, with the attribute counted in the length
@@ -20,7 +19,7 @@ internal static class Fingerprint
         return ~crc ^ Mask;
     }
 
-    /// <summary>FINGERPRINT is the last attribute, so the header's length field is as it was when the sender computed it.</summary>
+    /// <summary>FINGERPRINT is the last attribute, so the length field of the header has the value that the sender used.</summary>
     public static bool Verify(ReadOnlySpan<byte> message, int offset)
     {
         var value = message[(offset + StunHeader.AttributeHeaderLength)..];

@@ -1,16 +1,9 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Security.Cryptography;
-using WebRtcIms.Stun.Messages;
+using WebRtcIms.Stun.Integrity;
 
-namespace WebRtcIms.Stun.Integrity;
-
-/// <summary>The hash under MESSAGE-INTEGRITY (SHA-1) and MESSAGE-INTEGRITY-SHA256.</summary>
-public enum IntegrityAlgorithm
-{
-    Sha1,
-    Sha256,
-}
+namespace WebRtcIms.Stun.Messages;
 
 /// <summary>
 /// The HMACs of RFC 8489 §14.5 and §14.6: over the message up to the attribute, with the header's length field as if the
@@ -21,12 +14,12 @@ internal static class MessageIntegrity
     public const int Sha1Length = 20;
     public const int Sha256Length = 32;
 
-    // Every message that fits a datagram does; a longer one can only come over a stream.
+    // Longer messages come only over a stream.
     private const int StackLimit = 2048;
 
     /// <param name="algorithm">Which HMAC.</param>
     /// <param name="message">The whole message.</param>
-    /// <param name="offset">Where the attribute's header stands.</param>
+    /// <param name="offset">Offset of the header of the attribute.</param>
     /// <param name="key">The key.</param>
     /// <param name="destination">20 or 32 octets.</param>
     public static void Compute(IntegrityAlgorithm algorithm, ReadOnlySpan<byte> message, int offset, ReadOnlySpan<byte> key, Span<byte> destination)

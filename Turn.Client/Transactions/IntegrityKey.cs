@@ -1,10 +1,10 @@
 using WebRtcIms.Stun.Integrity;
 using WebRtcIms.Stun.Messages;
 
-namespace WebRtcIms.Turn.Client.Authentication;
+namespace WebRtcIms.Turn.Client.Transactions;
 
 /// <summary>
-/// A key, and the HMAC that it is for. Requests are signed with it, and answers must carry the same kind (RFC 8489 §9.2.4).
+/// A key and its HMAC. It signs requests, and answers must carry the same kind of integrity (RFC 8489 §9.2.4).
 /// </summary>
 internal sealed class IntegrityKey(IntegrityAlgorithm algorithm, byte[] key)
 {
