@@ -70,7 +70,7 @@ public sealed class RedisCluster : IAsyncDisposable
         await UntilAsync(1, ["CLUSTER", "INFO"], "cluster_state:ok");
     }
 
-    /// <summary>Keys of all live nodes.</summary>
+    /// <summary>Counts the matching keys on all live nodes.</summary>
     public async Task<int> CountKeysAsync(string pattern)
     {
         var count = 0;
