@@ -106,7 +106,7 @@ internal sealed class LoadWic(SipServerProcess server, int number) : IDisposable
 
     private Task SendAsync(string message) => _socket.SendAsync(Encoding.UTF8.GetBytes(message), WebSocketMessageType.Text, true, Limit);
 
-    /// <summary>The next message that is no 100.</summary>
+    /// <summary>The next message that is not a 100.</summary>
     private async Task<string> ExpectAsync(string start)
     {
         while (true)
@@ -148,7 +148,7 @@ internal sealed class LoadWic(SipServerProcess server, int number) : IDisposable
         }
         catch (Exception error) when (error is WebSocketException or ObjectDisposedException or OperationCanceledException)
         {
-            // Over.
+            // The connection is closed.
         }
         _received.Writer.TryComplete(new InvalidOperationException($"{_user} was disconnected"));
     }

@@ -81,7 +81,7 @@ internal sealed class LoadClient : IDisposable
             }
             catch (SocketException error) when (error.SocketErrorCode is SocketError.TimedOut or SocketError.WouldBlock)
             {
-                // Sent again, as a client does.
+                // Retransmit, as a client does.
             }
         }
 

@@ -33,7 +33,7 @@ internal sealed record LoadOptions
     [System.Text.Json.Serialization.JsonIgnore]
     public string? Key { get; init; }
 
-    /// <summary>Whom the tokens are for.</summary>
+    /// <summary>Server name in the tokens.</summary>
     public string ServerName { get; init; } = "turn.webrtcims.local";
 
     /// <summary>Datagrams a second of an echo.</summary>
@@ -66,7 +66,7 @@ internal sealed record LoadOptions
 
     public int WarmUp { get; init; } = 300_000;
 
-    /// <exception cref="FormatException">A name is unknown, a value is none, or the server's process is not named.</exception>
+    /// <exception cref="FormatException">A name is unknown, a value is not valid, or the server's process is not named.</exception>
     public static LoadOptions Parse(string[] args)
     {
         var options = new LoadOptions();

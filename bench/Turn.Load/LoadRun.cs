@@ -87,7 +87,7 @@ internal sealed unsafe partial class LoadRun : IDisposable
             if (arrived > 0) lastProgress = watch.Elapsed;
             else if (watch.Elapsed - lastProgress > Patience)
             {
-                // What has not come by now will not come.
+                // Count the missing datagrams as lost.
                 lost = sent - received;
                 lastProgress = watch.Elapsed;
             }

@@ -22,7 +22,7 @@ public sealed class CoturnProcess : ServerProcess
     /// <summary>Starts it and waits until it accepts connections and answers datagrams.</summary>
     public static Task<CoturnProcess> StartAsync(string realm, params string[] options) => StartAsync(realm, null, options);
 
-    /// <summary>One that takes tokens (RFC 7635), too, under a 32-octet key for A256GCM.</summary>
+    /// <summary>Starts a server that also accepts tokens (RFC 7635), under a 32-octet key for A256GCM.</summary>
     public static Task<CoturnProcess> StartWithTokensAsync(string realm, string serverName, string kid, byte[] key, params string[] options) =>
         StartAsync(realm, path => CreateKeysAsync(path, kid, key), [.. options, "--oauth", $"--server-name={serverName}"]);
 
