@@ -33,7 +33,7 @@ internal sealed record LoadOptions
     [System.Text.Json.Serialization.JsonIgnore]
     public string? Key { get; init; }
 
-    /// <summary>Server name in the tokens.</summary>
+    /// <summary>Server name that the tokens are bound to.</summary>
     public string ServerName { get; init; } = "turn.webrtcims.local";
 
     /// <summary>Datagrams a second of an echo.</summary>
