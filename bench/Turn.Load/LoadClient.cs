@@ -41,7 +41,8 @@ internal sealed class LoadClient : IDisposable
         _challenge = new StunChallenge(realm.ToArray(), nonce.ToArray());
 
         var allocated = Request(StunMethod.Allocate, StunRequest.UdpTransport);
-        if (!allocated.TryGetXorAddress(StunAttributeType.XorRelayedAddress, out var relayed)) throw new InvalidOperationException($"Allocate: {allocated.ErrorCode}");
+        if (!allocated.TryGetXorAddress(StunAttributeType.XorRelayedAddress, out var relayed))
+            throw new InvalidOperationException($"Allocate: {allocated.ErrorCode}");
         Relayed = relayed;
 
         var bound = Request(StunMethod.ChannelBind, StunRequest.Channel(Channel, peer.ToIPEndPoint()));

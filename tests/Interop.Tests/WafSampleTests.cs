@@ -38,9 +38,11 @@ public sealed class WafSampleTests
     }
 
     private static Task<CommandResult> RunAsync(Waf waf, string secret) =>
-        Command.RunAsync("sh", [Repository.PathOf("samples", "waf-client.sh"), waf.Address, "sample", TurnServer], null, ("CLIENT_SECRET", secret));
+        Command.RunAsync(
+            "sh", [Repository.PathOf("samples", "waf-client.sh"), waf.Address, "sample", TurnServer], limit: null, ("CLIENT_SECRET", secret));
 
-    private static string Part(CommandResult result, string name) => Regex.Match(result.Output, $@"^{name}: +(\S+)", RegexOptions.Multiline).Groups[1].Value;
+    private static string Part(CommandResult result, string name) =>
+        Regex.Match(result.Output, $@"^{name}: +(\S+)", RegexOptions.Multiline).Groups[1].Value;
 
     /// <summary>The WAF with one TURN server and one client, from its own output folder, in an empty folder with its store.</summary>
     private sealed class Waf : ServerProcess

@@ -58,8 +58,12 @@ internal sealed class RawClient : IAsyncDisposable
         await _client.DisposeAsync();
     }
 
-    private StunChallenge Challenge() => new StunAnswer(
-        Exchange(StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport)) ?? throw new InvalidOperationException("no challenge came")).Challenge;
+    private StunChallenge Challenge()
+    {
+        var answer = Exchange(StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport));
+        Assert.NotNull(answer);
+        return new StunAnswer(answer).Challenge;
+    }
 
     private byte[]? Exchange(byte[] packet)
     {
@@ -73,7 +77,8 @@ internal sealed class RawClient : IAsyncDisposable
         {
             var binding = StunRequest.Plain(StunMethod.Binding);
             _client.Send(binding);
-            for (var received = _client.Receive(); !new StunAnswer(received).IsAnswerTo(binding); received = _client.Receive()) answer ??= received;
+            for (var received = _client.Receive(); !new StunAnswer(received).IsAnswerTo(binding); received = _client.Receive())
+                answer ??= received;
         }
 
         return answer;

@@ -27,7 +27,11 @@ public static class StunRequest
 
     /// <summary>A request with credentials after its other attributes.</summary>
     public static byte[] Authenticated(
-        StunMethod method, WriteAttributes? attributes, StunCredential credential, StunChallenge challenge, TransactionId? transaction = null) =>
+        StunMethod method,
+        WriteAttributes? attributes,
+        StunCredential credential,
+        StunChallenge challenge,
+        TransactionId? transaction = null) =>
         Plain(
             method,
             (ref StunMessageWriter request) =>
@@ -43,7 +47,8 @@ public static class StunRequest
     /// <summary>REQUESTED-TRANSPORT for UDP.</summary>
     public static void UdpTransport(ref StunMessageWriter request) => request.Write(StunAttributeType.RequestedTransport, [17, 0, 0, 0]);
 
-    public static WriteAttributes Lifetime(uint seconds) => (ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.Lifetime, seconds);
+    public static WriteAttributes Lifetime(uint seconds) =>
+        (ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.Lifetime, seconds);
 
     public static WriteAttributes Peer(IPEndPoint peer) =>
         (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, TransportAddress.From(peer));

@@ -51,7 +51,7 @@ public sealed class StunTestClient : IAsyncDisposable
         return new StunTestClient(socket, secure);
     }
 
-    /// <summary>Sends a request, signed if there is a credential, and returns the answer. Gets a challenge first if there is none.</summary>
+    /// <summary>Sends a request, signed if there is a credential, and returns the answer. Gets a challenge first if needed.</summary>
     public async Task<StunAnswer> RequestAsync(
         StunMethod method, WriteAttributes? attributes = null, StunCredential? credential = null, TransactionId? transaction = null)
     {
