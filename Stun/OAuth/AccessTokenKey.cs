@@ -45,10 +45,12 @@ public sealed class AccessTokenKey : IDisposable
         _aead = new AesGcm(key[..algorithm.KeyLength()], TagLength);
     }
 
+    /// <summary>The kid.</summary>
     public string KeyId { get; }
 
     public AccessTokenAlgorithm Algorithm { get; }
 
+    /// <summary>When the key expires; null for never.</summary>
     public DateTimeOffset? NotAfter { get; }
 
     /// <summary>The kid as in USERNAME.</summary>
