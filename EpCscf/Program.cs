@@ -1,7 +1,5 @@
 using Microsoft.AspNetCore.Connections;
 using WebRtcIms.EpCscf;
-using WebRtcIms.EpCscf.Registration;
-using WebRtcIms.EpCscf.WebSockets;
 
 // The eP-CSCF: SIP over WebSocket for browsers, registration by token, calls between those who are registered.
 try
@@ -12,8 +10,7 @@ try
 
     var app = builder.Build();
     app.MapDefaultEndpoints();
-    app.MapSip();
-    app.MapDirectory();
+    app.MapEpCscf();
     await app.RunAsync();
     return 0;
 }

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;
-using WebRtcIms.EpCscf.WebSockets;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EpCscf.Tests;
@@ -80,7 +80,7 @@ public sealed class RoutingTests : IAsyncLifetime
     {
         var (_, invite) = await RingAsync();
         await _alice.LoseConnectionAsync();
-        _time.Advance(Registrar.Grace);
+        _time.Advance(ConnectionLifetimes.Grace);
         var cancel = await _bob.ExpectAsync("CANCEL");
         Assert.Equal(invite["Call-ID"], cancel["Call-ID"]);
     }
@@ -90,7 +90,7 @@ public sealed class RoutingTests : IAsyncLifetime
     {
         await RingAsync();
         await _bob.LoseConnectionAsync();
-        _time.Advance(Registrar.Grace);
+        _time.Advance(ConnectionLifetimes.Grace);
         await _alice.ExpectAsync("SIP/2.0 480");
         Assert.StartsWith("SIP/2.0 480", (await _alice.AskAsync(_alice.Invite("sip:bob@ims.example"))).StartLine);
     }

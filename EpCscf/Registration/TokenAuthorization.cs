@@ -1,22 +1,21 @@
-using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Sip;
 using WebRtcIms.Ims.Tokens;
 
-namespace WebRtcIms.EpCscf.Authorization;
+namespace WebRtcIms.EpCscf.Registration;
 
-/// <summary>Checks the token of a request, and challenges a request that has none that is good (RFC 8898 §2.2, §2.3, §4).</summary>
-internal sealed class TokenAuthorization(RegistrationTokenValidator validator, EpCscfSettings settings, IBindingStore bindings, EpCscfTelemetry telemetry)
+/// <summary>Checks the token of a request, and challenges a request without a valid one (RFC 8898 §2.2, §2.3, §4).</summary>
+internal sealed class TokenAuthorization(RegistrationTokenValidator validator, EpCscfSettings settings, RevokedSessions revoked, EpCscfTelemetry telemetry)
 {
     public const string Scope = "ims.register";
 
-    /// <summary>The token of the request; null when there is none or a bad one.</summary>
+    /// <summary>The token of the request; null if it has no valid one.</summary>
     public ValueTask<RegistrationToken?> CheckAsync(SipRequest request) =>
         BearerCredentials.Find(request.Headers) is { } token ? CheckAsync(token) : ValueTask.FromResult<RegistrationToken?>(null);
 
     public async ValueTask<RegistrationToken?> CheckAsync(string encrypted)
     {
         var status = validator.Validate(encrypted, out var token);
-        var isRevoked = token is not null && await bindings.IsRevokedAsync(token.SessionId);
+        var isRevoked = token is not null && await revoked.ContainsAsync(token.SessionId);
         telemetry.TokenChecked(isRevoked ? "Revoked" : status.ToString());
         return isRevoked ? null : token;
     }
