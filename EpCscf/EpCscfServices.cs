@@ -1,19 +1,20 @@
+using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Core;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.EpCscf.Server;
 using WebRtcIms.EpCscf.Transactions;
-using WebRtcIms.Ims.Tokens;
 using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf;
 
-/// <summary>Puts the eP-CSCF together.</summary>
+/// <summary>Composes the eP-CSCF: its services and its endpoints.</summary>
 internal static class EpCscfServices
 {
-    public static void AddEpCscf(this WebApplicationBuilder builder, EpCscfSettings settings)
+    public static void AddEpCscf(this WebApplicationBuilder builder)
     {
+        var settings = EpCscfSettings.Read(builder.Configuration);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         var services = builder.Services;
         services.AddProblemDetails();

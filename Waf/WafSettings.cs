@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.IdentityModel.Tokens;
+using WebRtcIms.Contracts;
 using WebRtcIms.Stores;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Waf.ImsRegistration;
@@ -110,7 +111,7 @@ internal sealed class TurnServerSettings
     {
         if (Encoding.UTF8.GetByteCount(Name) is 0 or > 255) yield return "Name must have 1 to 255 octets";
         if (Encoding.UTF8.GetByteCount(Kid) is 0 or > 128 || Kid.Contains('~', StringComparison.Ordinal)) yield return "Kid must have 1 to 128 octets and no '~'";
-        if (Lifetime < TimeSpan.FromSeconds(30) || Lifetime > TimeSpan.FromDays(1)) yield return "TokenLifetime must be a time from 00:00:30 to 1.00:00:00";
+        if (Lifetime < TokenLimits.ShortestLifetime || Lifetime > TokenLimits.LongestLifetime) yield return "TokenLifetime must be a time from 00:00:30 to 1.00:00:00";
         if (!AccessTokenAlgorithms.TryParse(Algorithm, out var algorithm)) yield return "Algorithm must be A256GCM or A128GCM";
         else if (!Convert.TryFromBase64String(Key, new byte[Key.Length], out var length)) yield return "Key must be base64";
         else if (length < algorithm.KeyLength()) yield return $"Key must have {algorithm.KeyLength()} octets or more for {Algorithm}";

@@ -10,7 +10,7 @@ using WebRtcIms.Turn.Client;
 namespace WebRtcIms.AppHost;
 
 /// <summary>
-/// "Place a test call": what the page does when a guest clicks the call button, done by our own TURN client. Two allocations stand for
+/// "Place a test call" does with our own TURN client what the page does when a guest clicks the call button. Two allocations stand for
 /// caller and callee, and data goes through both relays and back.
 /// </summary>
 internal sealed class TestCall : IDisposable

@@ -16,6 +16,15 @@ internal sealed class Flows(EpCscfSettings settings, EpCscfTelemetry telemetry)
 
     public int Count => _all.Count;
 
+    /// <summary>Whether there are neither connections nor reservations.</summary>
+    public bool IsEmpty
+    {
+        get
+        {
+            lock (_gate) return _reserved == 0;
+        }
+    }
+
     /// <summary>Reserves one of the allowed connections, before the upgrade. Every reservation must be released.</summary>
     public bool TryReserve()
     {

@@ -1,5 +1,6 @@
 using StackExchange.Redis;
 using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf.Connections;
 
@@ -33,7 +34,7 @@ internal sealed class HandOvers(Replicas replicas, EpCscfSettings settings, EpCs
             lock (_gate) published = redis.GetSubscriber().PublishAsync(Channel(replica), _seal!.Seal(replica, handOver));
             return await published > 0;
         }
-        catch (Exception error) when (BindingRedis.IsFailure(error))
+        catch (Exception error) when (RedisAvailability.IsFailure(error))
         {
             return false;
         }
@@ -73,7 +74,7 @@ internal sealed class HandOvers(Replicas replicas, EpCscfSettings settings, EpCs
         {
             await redis!.GetSubscriber().UnsubscribeAsync(Channel(replicas.Self));
         }
-        catch (Exception error) when (BindingRedis.IsFailure(error))
+        catch (Exception error) when (RedisAvailability.IsFailure(error))
         {
             // The subscription ends with the connection to Redis.
         }

@@ -1,6 +1,7 @@
 using System.Globalization;
+using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.EpCscf.Sip;
-using WebRtcIms.Ims.Tokens;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf.Core;
 
@@ -81,10 +82,10 @@ internal sealed class CoreModel
 
     private void Add(Subscriber subscriber)
     {
-        if (!_byImpi.TryAdd(subscriber.Impi, subscriber)) throw new SettingsException($"The settings cannot be used:\n  EpCscf has the IMPI '{subscriber.Impi}' twice");
+        if (!_byImpi.TryAdd(subscriber.Impi, subscriber)) throw SettingsException.Of([$"EpCscf has the IMPI '{subscriber.Impi}' twice"]);
         foreach (var impu in subscriber.Impus)
         {
-            if (!_byImpu.TryAdd(impu, subscriber)) throw new SettingsException($"The settings cannot be used:\n  EpCscf has the IMPU '{impu}' twice");
+            if (!_byImpu.TryAdd(impu, subscriber)) throw SettingsException.Of([$"EpCscf has the IMPU '{impu}' twice"]);
         }
     }
 }

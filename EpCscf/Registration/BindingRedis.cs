@@ -3,13 +3,10 @@ using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf.Registration;
 
-/// <summary>The Redis that all replicas share. It may be away: then a command gives nothing, and the log says so once.</summary>
-internal sealed partial class BindingRedis(IConnectionMultiplexer redis, ILogger<BindingRedis> logger)
+/// <summary>The Redis that all replicas share.</summary>
+internal sealed class BindingRedis(IConnectionMultiplexer redis, ILogger<BindingRedis> logger)
 {
-    private int _isAway;
-
-    /// <summary>Whether an exception says that Redis is away, as opposed to a bug.</summary>
-    public static bool IsFailure(Exception error) => error is RedisException or TimeoutException or ObjectDisposedException;
+    private readonly RedisAvailability _availability = new(logger, "only the registrations of this process are known");
 
     /// <summary>Runs a command with a span. The default value if Redis does not answer.</summary>
     public async Task<T?> TryAsync<T>(string command, Func<IDatabase, Task<T>> action)
@@ -18,20 +15,14 @@ internal sealed partial class BindingRedis(IConnectionMultiplexer redis, ILogger
         try
         {
             var result = await action(redis.GetDatabase());
-            if (Interlocked.Exchange(ref _isAway, 0) == 1) LogAvailable();
+            _availability.Answered();
             return result;
         }
-        catch (Exception error) when (IsFailure(error))
+        catch (Exception error) when (RedisAvailability.IsFailure(error))
         {
             span.Fail(error);
-            if (Interlocked.Exchange(ref _isAway, 1) == 0) LogUnavailable(error.GetType().Name);
+            _availability.Failed(error);
             return default;
         }
     }
-
-    [LoggerMessage(1, LogLevel.Warning, "Redis does not answer ({Error}); only the registrations of this process are known")]
-    private partial void LogUnavailable(string error);
-
-    [LoggerMessage(2, LogLevel.Information, "Redis answers again")]
-    private partial void LogAvailable();
 }

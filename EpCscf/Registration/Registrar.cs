@@ -1,7 +1,7 @@
 using System.Globalization;
+using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.EpCscf.Core;
 using WebRtcIms.EpCscf.Sip;
-using WebRtcIms.Ims.Tokens;
 
 namespace WebRtcIms.EpCscf.Registration;
 

@@ -1,13 +1,12 @@
+using WebRtcIms.Contracts;
+using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.EpCscf.Sip;
-using WebRtcIms.Ims.Tokens;
 
 namespace WebRtcIms.EpCscf.Registration;
 
 /// <summary>Checks the token of a request, and challenges a request without a valid one (RFC 8898 §2.2, §2.3, §4).</summary>
 internal sealed class TokenAuthorization(RegistrationTokenValidator validator, EpCscfSettings settings, RevokedSessions revoked, EpCscfTelemetry telemetry)
 {
-    public const string Scope = "ims.register";
-
     /// <summary>The token of the request; null if it has no valid one.</summary>
     public ValueTask<RegistrationToken?> CheckAsync(SipRequest request) =>
         BearerCredentials.Find(request.Headers) is { } token ? CheckAsync(token) : ValueTask.FromResult<RegistrationToken?>(null);
@@ -26,7 +25,7 @@ internal sealed class TokenAuthorization(RegistrationTokenValidator validator, E
         var response = request.Answer(401, "Unauthorized", SipRequest.NewTag());
         response.Headers.Add(
             HeaderName.WwwAuthenticate,
-            $"Bearer realm=\"{settings.HomeDomain}\", scope=\"{Scope}\", authz_server=\"{settings.AuthorizationServer}\"{error}");
+            $"Bearer realm=\"{settings.HomeDomain}\", scope=\"{Scopes.ImsRegister}\", authz_server=\"{settings.AuthorizationServer}\"{error}");
         return response;
     }
 }

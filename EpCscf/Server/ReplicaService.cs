@@ -4,6 +4,7 @@ using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.EpCscf.Sip;
 using WebRtcIms.EpCscf.Transactions;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf.Server;
 
@@ -29,7 +30,7 @@ internal sealed partial class ReplicaService(
                     isListening = true;
                     if (await replicas.AnnounceAsync() is { Count: > 0 } dead) _ = EndRequestsAsync(dead.Count, stoppingToken);
                 }
-                catch (Exception error) when (BindingRedis.IsFailure(error))
+                catch (Exception error) when (RedisAvailability.IsFailure(error))
                 {
                     LogUnavailable(error.GetType().Name);
                 }

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
-using WebRtcIms.Turn.Caching;
+using WebRtcIms.Contracts;
 
 namespace WebRtcIms.Turn.Authorization;
 

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Contracts;
 using WebRtcIms.Turn.Authorization;
 
 namespace WebRtcIms.Turn.Caching;
@@ -40,7 +40,7 @@ internal sealed class Revocations(TimeProvider clock)
 
     // Tokens that were made after the revocation are good.
     private bool WasIssuedBefore(string name, Credential credential) =>
-        IsLive(name, out var until) && credential.IssuedAt <= until - TurnRevocations.LongestToken;
+        IsLive(name, out var until) && credential.IssuedAt <= until - TokenLimits.LongestLifetime;
 
     private bool IsLive(string name, out DateTimeOffset until) => _until.TryGetValue(name, out until) && until > clock.GetUtcNow();
 }

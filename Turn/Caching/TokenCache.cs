@@ -2,15 +2,13 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.Json;
 using StackExchange.Redis;
+using WebRtcIms.Contracts;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Authorization;
 using WebRtcIms.Turn.Engine;
 
 namespace WebRtcIms.Turn.Caching;
-
-/// <summary>What the authorization server left for us when it made a token.</summary>
-internal sealed record Grant(string? ClientId, string? Pseudonym, string? Traceparent);
 
 /// <summary>What the fleet knows about a token, after this Allocate has been counted.</summary>
 internal sealed record TokenAnswer(DateTimeOffset AskedAt, DateTimeOffset AnsweredAt)
@@ -65,8 +63,6 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
     private const CommandFlags AsText = CommandFlags.NoScriptCache;
 
     private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
-
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     private int _isOut;
 
@@ -201,7 +197,7 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
 
     private async Task<TokenAnswer> ReadAsync(IBatch batch, TokenName token, DateTimeOffset asked)
     {
-        var grant = batch.StringGetAsync($"turn:grant:{token.KeyId}:{token.TokenId}");
+        var grant = batch.StringGetAsync(Grant.Key(token.KeyId, token.TokenId));
         var revoked = batch.SortedSetScoresAsync(TurnRevocations.Key, [TurnRevocations.OfKey(token.KeyId), TurnRevocations.OfToken(token.KeyId, token.TokenId)]);
         await Task.WhenAll(grant, revoked).ConfigureAwait(false);
         var now = clock.GetUtcNow();
@@ -209,7 +205,7 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
         {
             IsAvailable = true,
             IsRevoked = Array.Exists(await revoked, until => until > now.ToUnixTimeSeconds()),
-            Grant = (await grant).HasValue ? JsonSerializer.Deserialize<Grant>((string)(await grant)!, Json) : null,
+            Grant = (await grant).HasValue ? Grant.Parse((string)(await grant)!) : null,
         };
     }
 

@@ -2,7 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
-using WebRtcIms.Ims.Tokens;
+using WebRtcIms.Contracts.RegistrationTokens;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
 
@@ -14,7 +14,7 @@ namespace WebRtcIms.Waf.ImsRegistration;
 /// </summary>
 internal static class RegistrationHandlers
 {
-    public const string Scope = "ims.register";
+    public const string Scope = Contracts.Scopes.ImsRegister;
 
     private const int MaxPseudonymLength = 128;
     private const int MaxIdentities = 10;

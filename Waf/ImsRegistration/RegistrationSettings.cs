@@ -1,5 +1,5 @@
 using System.Globalization;
-using WebRtcIms.Ims.Tokens;
+using WebRtcIms.Contracts.RegistrationTokens;
 
 namespace WebRtcIms.Waf.ImsRegistration;
 
@@ -27,7 +27,7 @@ internal sealed class RegistrationSettings
         if (Identity.Length == 0) yield return "Identity is missing";
         if (RegistrationTokenKey.Problem(Kid, Key) is { } problem) yield return problem;
         else if (turnServers.Exists(server => server.Key == Key)) yield return "Key must not be that of a TURN server, which could then make registration tokens";
-        if (Lifetime < TimeSpan.FromSeconds(30) || Lifetime > TimeSpan.FromDays(1)) yield return "TokenLifetime must be a time from 00:00:30 to 1.00:00:00";
+        if (Lifetime < Contracts.TokenLimits.ShortestLifetime || Lifetime > Contracts.TokenLimits.LongestLifetime) yield return "TokenLifetime must be a time from 00:00:30 to 1.00:00:00";
     }
 }
 

@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using OpenIddict.Abstractions;
 using StackExchange.Redis;
+using WebRtcIms.Contracts;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Tokens;
@@ -76,7 +77,7 @@ internal static class RevocationEndpoint
     private static async Task<IResult> RevokeClientAsync(string clientId, IConnectionMultiplexer redis, WafTelemetry telemetry, TimeProvider clock)
     {
         var now = clock.GetUtcNow();
-        await TurnRevocations.WriteAsync(redis.GetDatabase(), TurnRevocations.OfClient(clientId), now + TurnRevocations.LongestToken, now);
+        await TurnRevocations.WriteAsync(redis.GetDatabase(), TurnRevocations.OfClient(clientId), now + TokenLimits.LongestLifetime, now);
         telemetry.Revoked("client");
         return Results.Ok();
     }
@@ -84,7 +85,7 @@ internal static class RevocationEndpoint
     // The token does not say whose it is; the grant beside it does, as long as Redis has it.
     private static async Task<string?> OwnerAsync(IConnectionMultiplexer redis, TokenIdentity token)
     {
-        var grant = await redis.GetDatabase().StringGetAsync($"turn:grant:{token.Kid}:{token.TokenId}");
+        var grant = await redis.GetDatabase().StringGetAsync(Grant.Key(token.Kid, token.TokenId));
         return grant.HasValue ? GrantStore.ClientIdIn((string)grant!) : null;
     }
 

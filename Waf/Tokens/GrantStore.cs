@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using StackExchange.Redis;
+using WebRtcIms.Contracts;
 using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Waf.Tokens;
@@ -12,19 +13,17 @@ namespace WebRtcIms.Waf.Tokens;
 internal sealed partial class GrantStore(ILogger<GrantStore> logger, TimeProvider clock, IConnectionMultiplexer? redis = null)
 {
     private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
-    private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     private int _isOut;
 
     public async Task WriteAsync(IssuedToken token, string clientId, string? pseudonym)
     {
         if (redis is null) return;
-        var grant = JsonSerializer.Serialize(
-            new Grant(clientId, pseudonym, Activity.Current?.Id, (clock.GetUtcNow() + token.Lifetime).ToUnixTimeSeconds()), SnakeCase);
+        var grant = new Grant(clientId, pseudonym, Activity.Current?.Id, (clock.GetUtcNow() + token.Lifetime).ToUnixTimeSeconds());
         using var command = RedisCommand.Start("SET");
         try
         {
-            await redis.GetDatabase().StringSetAsync($"turn:grant:{token.Kid}:{token.TokenId}", grant, token.Lifetime).WaitAsync(Budget, clock);
+            await redis.GetDatabase().StringSetAsync(Grant.Key(token.Kid, token.TokenId), grant.ToJson(), token.Lifetime).WaitAsync(Budget, clock);
             if (Interlocked.Exchange(ref _isOut, 0) == 1) LogBack();
         }
         catch (Exception error) when (error is RedisException or TimeoutException)
@@ -39,15 +38,13 @@ internal sealed partial class GrantStore(ILogger<GrantStore> logger, TimeProvide
     {
         try
         {
-            return JsonSerializer.Deserialize<Grant>(grant, SnakeCase)?.ClientId;
+            return Grant.Parse(grant)?.ClientId;
         }
         catch (JsonException)
         {
             return null;
         }
     }
-
-    private sealed record Grant(string ClientId, string? Pseudonym, string? Traceparent, long Exp);
 
     [LoggerMessage(1, LogLevel.Warning, "Redis does not answer ({Error}); tokens go out without a grant, and TURN cannot join their traces")]
     private partial void LogOut(string error);

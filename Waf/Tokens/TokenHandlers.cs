@@ -19,7 +19,7 @@ namespace WebRtcIms.Waf.Tokens;
 /// </summary>
 internal static class TokenHandlers
 {
-    public const string Scope = "stun";
+    public const string Scope = Contracts.Scopes.Stun;
 
     private const string ClientPassword = "client_password";
     private const string IssuedTokenProperty = "webrtcims.issued_token";

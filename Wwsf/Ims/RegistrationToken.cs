@@ -7,7 +7,7 @@ namespace WebRtcIms.Wwsf.Ims;
 internal sealed partial record RegistrationToken(string? AccessToken, string? TokenType, int ExpiresIn, string? Scope) : IWafToken
 {
     /// <summary>What the WWSF asks for, so what it must get.</summary>
-    public const string RequestedScope = "ims.register";
+    public const string RequestedScope = Contracts.Scopes.ImsRegister;
 
     // It goes into a SIP header of every request; the eP-CSCF takes no longer one.
     private const int MaxLength = 4096;

@@ -1,5 +1,5 @@
-using System.Buffers.Text;
 using System.Text;
+using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Wwsf.Waf;
 
 namespace WebRtcIms.Wwsf.TurnToken;
@@ -13,24 +13,21 @@ internal sealed record WafToken(string? AccessToken, string? TokenType, int Expi
     /// <summary>What the WWSF asks for, so what it must get.</summary>
     public const string Algorithm = "HMAC-SHA-256-128";
 
-    // RFC 8489 §14.3 bounds USERNAME at 508 bytes; Chromium does not even gather with more.
-    private const int MaxUserNameBytes = 508;
-
     /// <summary>
     /// USERNAME of the browser profile: no browser can send ACCESS-TOKEN, so the token travels here as
     /// <c>kid~base64url(token)</c>.
     /// </summary>
-    public string BrowserUserName => $"{Kid}~{Base64Url.EncodeToString(Convert.FromBase64String(AccessToken!))}";
+    public string BrowserUserName => BrowserUsername.Format(Kid!, Convert.FromBase64String(AccessToken!));
 
     public string? Problem()
     {
         if (!string.Equals(TokenType, "pop", StringComparison.OrdinalIgnoreCase)) return "token_type is not pop";
-        if (string.IsNullOrEmpty(Kid) || Kid.Contains('~', StringComparison.Ordinal)) return "kid is missing or has a '~'";
+        if (string.IsNullOrEmpty(Kid) || Kid.Contains(BrowserUsername.Separator, StringComparison.Ordinal)) return "kid is missing or has a '~'";
         if (!IsBase64(AccessToken)) return "access_token is not base64";
         if (!IsBase64(Key)) return "key is not base64";
         if (Alg is not (null or Algorithm)) return "alg is not the one that was asked for";
         if (ExpiresIn <= 0) return "expires_in is not positive";
-        return Encoding.UTF8.GetByteCount(BrowserUserName) > MaxUserNameBytes ? "kid and access_token are too long for a TURN user name" : null;
+        return Encoding.UTF8.GetByteCount(BrowserUserName) > BrowserUsername.MaxLength ? "kid and access_token are too long for a TURN user name" : null;
     }
 
     /// <summary>All of it is secret or leads to it.</summary>

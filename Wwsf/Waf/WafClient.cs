@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Polly;
+using WebRtcIms.Contracts;
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.TurnToken;
 
@@ -37,7 +38,7 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
         var answer = await SendAsync<WafToken>("TURN", new()
         {
             ["grant_type"] = "client_credentials",
-            ["scope"] = "stun",
+            ["scope"] = Scopes.Stun,
             ["aud"] = settings.TurnServerName,
             ["timestamp"] = time.GetUtcNow().ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture),
             ["token_type"] = "pop",

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using StackExchange.Redis;
 using WebRtcIms.EpCscf.Registration;
-using WebRtcIms.Ims.Tokens;
+using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EpCscf.Tests;
@@ -98,7 +98,7 @@ internal sealed class EpCscfApp : WebApplicationFactory<Program>
     }
 
     /// <summary>A token as the WAF makes it.</summary>
-    public string Token(string user, TimeSpan? lifetime = null, Func<RegistrationToken, RegistrationToken>? change = null)
+    public string Token(string user, TimeSpan? lifetime = null, Func<RegistrationToken, RegistrationToken>? change = null, RegistrationTokenKey? key = null)
     {
         var now = (Time ?? TimeProvider.System).GetUtcNow().ToUnixTimeSeconds();
         var token = new RegistrationToken
@@ -114,7 +114,7 @@ internal sealed class EpCscfApp : WebApplicationFactory<Program>
             TokenId = Guid.NewGuid().ToString("N"),
             SessionId = $"session-of-{user}",
         };
-        return _tokenKey.Encrypt(change is null ? token : change(token));
+        return (key ?? _tokenKey).Encrypt(change is null ? token : change(token));
     }
 
     /// <summary>A page that has connected.</summary>

@@ -151,6 +151,48 @@ public sealed class TransactionTests
     }
 
     [Fact]
+    [Requirement("RFC3261-17.1.2")]
+    public void NonInviteClient_NothingComes_TimerF()
+    {
+        var transaction = new NonInviteClientTransaction(Request("BYE"), _user, new RequestScope(_time));
+        transaction.Start();
+        _time.Advance(TimeSpan.FromSeconds(31.9));
+        Assert.Equal((TransactionState.Trying, false), (transaction.State, _user.TimedOut));
+        _time.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.Equal((TransactionState.Terminated, true), (transaction.State, _user.TimedOut));
+    }
+
+    [Theory]
+    [InlineData(100)]
+    [InlineData(180)]
+    [InlineData(200)]
+    [InlineData(486)]
+    [Requirement("RFC3261-17.1.1.2")]
+    public void InviteClient_TimerBRunsInCallingOnly(int code)
+    {
+        var transaction = InviteClient();
+        _time.Advance(TimeSpan.FromSeconds(31));
+        transaction.Handle(Answer(transaction, code));
+        _time.Advance(TimeSpan.FromMinutes(1));
+        Assert.False(_user.TimedOut);
+    }
+
+    [Fact]
+    public void Timer_ThatWaitsForTheGateWhenItIsStopped_DoesNotFire()
+    {
+        var time = new CapturedTimers();
+        var timer = new RequestTimer(new RequestScope(time));
+        List<string> fired = [];
+        timer.Start(TimeSpan.FromSeconds(1), () => fired.Add("first"));
+        timer.Start(TimeSpan.FromSeconds(1), () => fired.Add("second"));
+        time.FireAll();
+        Assert.Equal(["second"], fired);
+        timer.Stop();
+        time.FireAll();
+        Assert.Equal(["second"], fired);
+    }
+
+    [Fact]
     [Requirement("RFC3261-17.1.4")]
     public void ClientThatCannotSend_SaysSoAndIsOver()
     {
@@ -215,6 +257,20 @@ public sealed class TransactionTests
     private static SipRequest Request(string method, string branch = "z9hG4bK1", string host = "x.invalid") => (SipRequest)SipParser.Parse(Encoding.UTF8.GetBytes(
         $"{method} sip:bob@ims.example SIP/2.0\r\nVia: SIP/2.0/WSS {host};branch={branch}\r\nTo: <sip:bob@ims.example>\r\n" +
         $"From: <sip:alice@ims.example>;tag=1\r\nCall-ID: c1\r\nCSeq: 1 {method}\r\n\r\n")).Message!;
+
+    /// <summary>Timers whose callbacks have started already when they are disposed.</summary>
+    private sealed class CapturedTimers : TimeProvider
+    {
+        private readonly List<Action> _callbacks = [];
+
+        public void FireAll() => _callbacks.ForEach(callback => callback());
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            _callbacks.Add(() => callback(state));
+            return System.CreateTimer(_ => { }, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+    }
 
     private sealed class User : IClientTransactionUser
     {

@@ -1,28 +1,22 @@
 using StackExchange.Redis;
 
-namespace WebRtcIms.ServiceDefaults;
+namespace WebRtcIms.Contracts;
 
 /// <summary>
-/// What the authorization server and the operators tell all TURN nodes: that a token, all tokens of a client, or a long-term key
-/// are revoked. The sorted set <c>turn:revoked</c> holds the names with the Unix time until which they matter; each is also
-/// published on <c>turn:revocations</c>, so that it has effect at once.
+/// Revocations of a token, of all tokens of a client, or of a long-term key, from the authorization server and the operators to all TURN
+/// nodes. The sorted set <c>turn:revoked</c> holds the names with the Unix time until which they matter. Each is also published on
+/// <c>turn:revocations</c>, so that it has effect at once.
 /// </summary>
 public static class TurnRevocations
 {
     /// <summary>The sorted set.</summary>
     public const string Key = "turn:revoked";
 
-    /// <summary>The name of all tokens, whichever client got them.</summary>
-    public const string All = "all";
-
     /// <summary>
-    /// No token lives longer. The revocation of a client, or of <see cref="All"/>, matters for as long, and concerns the tokens made before
-    /// it: clients go on with new ones.
+    /// The name of all tokens, whichever client got them. This revocation, and that of a client, concerns the tokens made before it: clients
+    /// go on with new ones. So it is kept for <see cref="TokenLimits.LongestLifetime"/>.
     /// </summary>
-    public static readonly TimeSpan LongestToken = TimeSpan.FromDays(1);
-
-    /// <summary>A key is to be taken out of the settings of all parts within that time.</summary>
-    public static readonly TimeSpan KeyRetention = TimeSpan.FromDays(30);
+    public const string All = "all";
 
     /// <summary>Messages are <c>{until} {name}</c>.</summary>
     public static RedisChannel Channel { get; } = RedisChannel.Literal("turn:revocations");
@@ -34,13 +28,14 @@ public static class TurnRevocations
 
     public static string OfClient(string clientId) => $"client:{clientId}";
 
-    /// <summary>Tells all nodes, those that start later included. Fails as every Redis command does.</summary>
+    /// <summary>Notifies all nodes, also those that start later.</summary>
+    /// <exception cref="RedisException">Redis does not answer.</exception>
     public static async Task WriteAsync(IDatabase redis, string name, DateTimeOffset until, DateTimeOffset now)
     {
         var batch = redis.CreateBatch();
         var added = batch.SortedSetAddAsync(Key, name, until.ToUnixTimeSeconds());
         var expired = batch.SortedSetRemoveRangeByScoreAsync(Key, double.NegativeInfinity, now.ToUnixTimeSeconds(), Exclude.Stop);
-        var kept = batch.KeyExpireAsync(Key, KeyRetention);
+        var kept = batch.KeyExpireAsync(Key, TokenLimits.RevokedKeyRetention);
         batch.Execute();
         await Task.WhenAll(added, expired, kept).ConfigureAwait(false);
         await redis.PublishAsync(Channel, Message(name, until)).ConfigureAwait(false);
@@ -48,7 +43,7 @@ public static class TurnRevocations
 
     public static string Message(string name, DateTimeOffset until) => FormattableString.Invariant($"{until.ToUnixTimeSeconds()} {name}");
 
-    /// <summary>Reads a message of the channel; false when it is none.</summary>
+    /// <summary>Reads a message of the channel; false when it is not one.</summary>
     public static bool TryRead(string? message, out string name, out DateTimeOffset until)
     {
         (name, until) = ("", default);

@@ -3,9 +3,10 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.Tests.Common;
 
-namespace WebRtcIms.Ims.Tokens.Tests;
+namespace WebRtcIms.Contracts.Tests;
 
 public sealed class RegistrationTokenTests : IDisposable
 {

@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace WebRtcIms.Ims.Tokens;
+namespace WebRtcIms.Contracts.RegistrationTokens;
 
 /// <summary>
 /// A key shared by the WAF and the eP-CSCF, and the encrypted JWT made with it: JWE compact serialisation (RFC 7516 §3.1)

@@ -1,6 +1,6 @@
 using System.Text.Json.Serialization;
 
-namespace WebRtcIms.Ims.Tokens;
+namespace WebRtcIms.Contracts.RegistrationTokens;
 
 /// <summary>
 /// What an IMS registration token says: the WAF lets a WIC, known to a WWSF by a session, register these identities

@@ -1,4 +1,4 @@
-namespace WebRtcIms.Ims.Tokens;
+namespace WebRtcIms.Contracts.RegistrationTokens;
 
 /// <summary>
 /// Checks tokens where they are presented. Several keys are known at a time, so that one can follow another without a gap.
