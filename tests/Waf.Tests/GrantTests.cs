@@ -31,7 +31,7 @@ public sealed class GrantTests
         var token = WafApp.Decrypt("k1", answer.AccessToken, WafApp.TurnServer);
         Assert.InRange(grant.GetProperty("exp").GetInt64() - token.Timestamp.ToDateTimeOffset().ToUnixTimeSeconds(), 600, 601);
         Assert.True(ActivityContext.TryParse(grant.GetProperty("traceparent").GetString(), null, out var parent));
-        Assert.Contains(SpansOf(app, parent.TraceId), span => span.SpanId == parent.SpanId && span.DisplayName == "token issue");
+        Assert.Contains(app.SpansOf(parent.TraceId), span => span.SpanId == parent.SpanId && span.DisplayName == "token issue");
     }
 
     [Fact]
@@ -142,11 +142,6 @@ public sealed class GrantTests
     {
         Assert.True(AccessTokenKey.TryGetNonce(Convert.FromBase64String(accessToken), out var nonce));
         return System.Buffers.Text.Base64Url.EncodeToString(nonce);
-    }
-
-    private static List<Activity> SpansOf(WafApp app, ActivityTraceId trace)
-    {
-        lock (app.Spans) return [.. app.Spans.Where(span => span.TraceId == trace)];
     }
 
     private static async Task<string?> HealthAsync(WafApp app)
