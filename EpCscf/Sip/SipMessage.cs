@@ -48,7 +48,7 @@ internal sealed class SipRequest : SipMessage
 
     public required string Uri { get; init; }
 
-    /// <summary>The request URI, or null when it is of another scheme.</summary>
+    /// <summary>The request URI; null if its scheme is not sip or sips.</summary>
     public SipUri? SipUri => Sip.SipUri.Parse(Uri);
 
     public int MaxForwards { get; init; } = 70;

@@ -47,6 +47,19 @@ public sealed class LimitTests
 
     [Fact]
     [Requirement("ABUSE-70")]
+    public async Task ReservedPlace_CountsBeforeItsConnectionDoes()
+    {
+        await using var app = EpCscfApp.Start(settings: ("EpCscf:Limits:Connections", "1"));
+        var flows = app.Service<Connections.Flows>();
+        Assert.True(flows.TryReserve());
+        Assert.False(flows.TryReserve());
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await RefusalAsync(app));
+        flows.Release();
+        Assert.Null(await RefusalAsync(app));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-70")]
     public async Task ManyConnectionsAtOnce_DoNotExceedTheLimit_AndEachEndGivesItsPlaceBack()
     {
         await using var app = EpCscfApp.Start(settings: ("EpCscf:Limits:Connections", "3"));

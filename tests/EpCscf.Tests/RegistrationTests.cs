@@ -274,6 +274,9 @@ public sealed class RegistrationTests
         await bob.AnswerAsync(await bob.ExpectAsync("MESSAGE sip:second@x.invalid"), 200, "OK");
         await alice.ExpectAsync("SIP/2.0 200");
 
+        var first = app.Service<BindingNames>().Binding("bob@ims.example", "sip:first@x.invalid", instance: null, regId: null);
+        Assert.Null(app.Service<Connections.Flows>().Find(first));
+
         // Removing the contact that is gone does not touch the other.
         Assert.Single((await bob.RegisterAsync(app.Token("bob"), expires: 0, contact: "<sip:first@x.invalid>")).All("Contact"));
         Assert.StartsWith("SIP/2.0 404", (await bob.AskAsync(bob.Invite("sip:nobody@ims.example"))).StartLine);

@@ -24,8 +24,8 @@ public sealed class ReplicaTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _redis = await RedisServer.StartAsync();
-        _here = EpCscfApp.StartReplica(_redis, _time);
-        _there = EpCscfApp.StartReplica(_redis, _time);
+        _here = await EpCscfApp.StartReplicaAsync(_redis, _time);
+        _there = await EpCscfApp.StartReplicaAsync(_redis, _time);
         _connection = await _redis.ConnectAsync();
         _keepingAlive = KeepAliveAsync();
         foreach (var app in new[] { _here, _there })
