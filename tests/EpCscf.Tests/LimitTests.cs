@@ -76,7 +76,8 @@ public sealed class LimitTests
             Assert.Equal(HttpStatusCode.BadRequest, await RefusalAsync(app, subprotocol: "chat"));
             foreach (var page in _pages) await page.DisposeAsync();
             _pages.Clear();
-            while (!app.Service<Connections.Flows>().IsEmpty) await Task.Delay(5, TestContext.Current.CancellationToken);
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+            while (!app.Service<Connections.Flows>().IsEmpty) await Task.Delay(5, limit.Token);
         }
     }
 
