@@ -23,7 +23,7 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
     where TProgram : class
 {
     private readonly Dictionary<string, string> _settings = new() { ["environment"] = "Production" };
-    private readonly List<Action<IServiceCollection>> _replacements = [];
+    private readonly List<Action<IServiceCollection>> _changes = [];
     private readonly Lazy<DirectoryInfo> _folder = new(() => Directory.CreateTempSubdirectory("service-tests-"));
     private readonly ActivityListener _activities;
     private readonly MeterListener _meters = new();
@@ -71,9 +71,12 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
 
     /// <summary>Replaces a service before the start.</summary>
     public TApp Replace<TService>(TService service)
-        where TService : class
+        where TService : class => WithServices(services => services.Replace(ServiceDescriptor.Singleton(service)));
+
+    /// <summary>Changes the registered services before the start.</summary>
+    public TApp WithServices(Action<IServiceCollection> change)
     {
-        _replacements.Add(services => services.Replace(ServiceDescriptor.Singleton(service)));
+        _changes.Add(change);
         return (TApp)this;
     }
 
@@ -109,7 +112,7 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
             services.ShareActivitySource();
             if (Time is not null) services.AddSingleton(Time);
             services.AddSingleton<IStartupFilter>(new BeforeRequests(this));
-            foreach (var replace in _replacements) replace(services);
+            foreach (var change in _changes) change(services);
         });
     }
 
