@@ -50,10 +50,10 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
 
     public LogRecorder Logs { get; } = new();
 
-    /// <summary>Spans of the whole process, in which tests run side by side. Hold its lock to read it, or call <see cref="SpansOf"/>.</summary>
+    /// <summary>Spans of the whole process, in which tests run side by side. Lock it to read it, or call <see cref="SpansOf"/>.</summary>
     public Queue<Activity> Spans { get; } = new();
 
-    /// <summary>Sums of the service's whole-number measurements, such as <c>wwsf.sessions kind=user outcome=ok</c>. Hold its lock to read it.</summary>
+    /// <summary>Sums of whole-number measurements, such as <c>wwsf.sessions kind=user outcome=ok</c>. Lock it to read it.</summary>
     public Dictionary<string, long> Counts { get; } = [];
 
     /// <summary>For files of the service.</summary>
@@ -83,7 +83,9 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
     /// <summary>Collects every log record at its finest level, whatever the files of settings say.</summary>
     public TApp WithAllLogs()
     {
-        foreach (var category in (string[])["Default", "Microsoft.AspNetCore", "Microsoft.EntityFrameworkCore", "OpenIddict", "Polly", "System.Net.Http.HttpClient"])
+        string[] categories =
+            ["Default", "Microsoft.AspNetCore", "Microsoft.EntityFrameworkCore", "OpenIddict", "Polly", "System.Net.Http.HttpClient"];
+        foreach (var category in categories)
             With($"Logging:LogLevel:{category}", "Trace");
         return (TApp)this;
     }
