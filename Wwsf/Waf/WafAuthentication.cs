@@ -26,7 +26,8 @@ internal sealed class WafAuthentication(WwsfSettings settings, TimeProvider time
 
         var form = request.Content!;
         var clientId = Uri.EscapeDataString(settings.Waf.ClientId);
-        var assertion = $"&client_id={clientId}&client_assertion_type={Uri.EscapeDataString(AssertionType)}&client_assertion={CreateAssertion()}";
+        var type = Uri.EscapeDataString(AssertionType);
+        var assertion = $"&client_id={clientId}&client_assertion_type={type}&client_assertion={CreateAssertion()}";
         request.Content = new StringContent(
             await form.ReadAsStringAsync(cancellationToken) + assertion, new MediaTypeHeaderValue("application/x-www-form-urlencoded"));
         try

@@ -8,7 +8,7 @@ using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>Scenario 2 with an account of another service: log-in at a real OpenID Connect provider, step by step as a browser makes it.</summary>
+/// <summary>Scenario 2 with an account of another service: login at a real OpenID Connect provider with the steps of a browser.</summary>
 public sealed class ExternalLoginTests
 {
     [Fact]
@@ -49,7 +49,7 @@ public sealed class ExternalLoginTests
         }
     }
 
-    /// <summary>The operator gives and takes identities where the provider is not asked for them.</summary>
+    /// <summary>Without a claim of the provider, the operator decides the identities.</summary>
     [Fact]
     public async Task UserWithoutSubscription_IsToldWhatToDoUntilTheOperatorGivesOne()
     {
@@ -101,7 +101,7 @@ public sealed class ExternalLoginTests
         var browser = await Browser.OpenAsync(app);
         Assert.Equal("/", await browser.LogInAsync());
 
-        // Guesses at a password that it does not have lock its name for passwords alone.
+        // Wrong passwords lock the name only for logins with a password.
         for (var i = 0; i < 6; i++) await (await app.OpenPageAsync()).LogInAsync("carol", "a guessed password");
         Assert.Equal("/", await browser.LogInAsync());
         await app.ChangeUserAsync("carol", (users, carol) => users.SetLockoutEndDateAsync(carol, DateTimeOffset.MaxValue));
@@ -233,7 +233,7 @@ public sealed class ExternalLoginTests
         var guest = browser.Page.Cookies[Page.SessionCookie];
 
         var callback = await Browser.LetProviderAnswerAsync(await browser.AskAsync());
-        // As a browser does: a Strict cookie does not come along from another site.
+        // A browser does not send a Strict cookie when it comes from another site.
         browser.Page.Cookies.Remove(Page.SessionCookie);
         Assert.Equal("/", await browser.ReturnAsync(callback));
         browser.Page.Cookies[Page.SessionCookie] = guest;
@@ -312,7 +312,7 @@ public sealed class ExternalLoginTests
         Assert.Null((await browser.Page.LoadAsync()).Text("user"));
     }
 
-    /// <summary>Otherwise whoever may no longer log in at the provider could go on here.</summary>
+    /// <summary>With a passkey here, a user that the provider no longer admits could still log in.</summary>
     [Fact]
     public async Task AccountOfTheProvider_GetsNoPasskeyHere()
     {

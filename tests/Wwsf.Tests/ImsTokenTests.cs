@@ -5,7 +5,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>What a page gets to register with the IMS, in scenario 2 and 3, and what it is told when there is nothing to get.</summary>
+/// <summary>The registration token in scenario 2 and 3, and the problems.</summary>
 public sealed class ImsTokenTests
 {
     [Fact]
@@ -75,7 +75,7 @@ public sealed class ImsTokenTests
     }
 
     [Fact]
-    public async Task UserWithoutSubscription_IsToldSo()
+    public async Task UserWithoutSubscription_GetsAProblem()
     {
         await using var waf = await ScriptedWaf.StartAsync();
         using var app = new WwsfApp(waf: waf);
@@ -92,7 +92,7 @@ public sealed class ImsTokenTests
     }
 
     [Fact]
-    public async Task NobodyThere_NotSignedIn()
+    public async Task NoSession_NotSignedIn()
     {
         using var app = new WwsfApp();
         var answer = await (await app.OpenPageAsync()).ImsTokenAsync();
@@ -139,7 +139,7 @@ public sealed class ImsTokenTests
     [InlineData(200, """{"access_token":"abc","token_type":"Bearer","expires_in":0}""", "waf_refused", "expires_in is not positive")]
     [InlineData(200, """{"access_token":"abc","token_type":"Bearer","expires_in":600,"scope":"stun"}""", "waf_refused", "scope is not the requested one")]
     [InlineData(503, "{}", "waf_unavailable", "HTTP 503")]
-    public async Task WafDoesNotGiveAToken_ThePageAndTheOperatorAreTold(int status, string body, string code, string logged)
+    public async Task WafDoesNotGiveAToken_ThePageGetsAProblemAndTheLogARecord(int status, string body, string code, string logged)
     {
         await using var waf = await ScriptedWaf.StartAsync((context, _) => ScriptedWaf.Json(context, status, body));
         using var app = new WwsfApp(waf: waf);

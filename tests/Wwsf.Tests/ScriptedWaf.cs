@@ -7,7 +7,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>A server on a free loopback port that answers token requests as a test says, and keeps them.</summary>
+/// <summary>A server on a free loopback port that answers token requests with the script of a test, and records them.</summary>
 internal sealed class ScriptedWaf : IAsyncDisposable
 {
     public const string AccessToken = "AAy1JBYVLo16iq9gFdHyyknmx5T/Lq9YlbxgUdLcStOFS0H8xhHceHOL2f49qxp4uBpGuuLeLqk+RcAa5uP2EQ==";
@@ -29,7 +29,7 @@ internal sealed class ScriptedWaf : IAsyncDisposable
 
     public List<TokenRequest> Requests { get; } = [];
 
-    /// <summary>Writes the answer to the request of this number, from 1.</summary>
+    /// <summary>Writes the response to the request with this number, from 1.</summary>
     public Func<HttpContext, int, Task> Script { get; set; } =
         (context, _) => Json(context, 200, context.Request.Form["scope"] == "stun" ? GoodAnswer : GoodRegistrationAnswer);
 

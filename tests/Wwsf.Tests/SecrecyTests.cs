@@ -41,8 +41,9 @@ public sealed class SecrecyTests
         Assert.Contains(written, text => text.Contains("SELECT", StringComparison.Ordinal));
         string[] secrets =
         [
-            "alice", "bob", "mallory", "not-her-password", "not-his-password", "alice-calls-bob", userCookie, token, ScriptedWaf.AccessToken,
-            ScriptedWaf.AccessToken[..40], ScriptedWaf.Key, ScriptedWaf.RegistrationToken, ScriptedWaf.RegistrationToken[..40], WwsfApp.ClientSecret, Uri.EscapeDataString(WwsfApp.ClientSecret), waf.Requests[0].Authorization,
+            "alice", "bob", "mallory", "not-her-password", "not-his-password", "alice-calls-bob", userCookie, token,
+            ScriptedWaf.AccessToken, ScriptedWaf.AccessToken[..40], ScriptedWaf.Key, ScriptedWaf.RegistrationToken, ScriptedWaf.RegistrationToken[..40],
+            WwsfApp.ClientSecret, Uri.EscapeDataString(WwsfApp.ClientSecret), waf.Requests[0].Authorization,
         ];
         Secrets.AssertNone(written, secrets);
     }

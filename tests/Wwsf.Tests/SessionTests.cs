@@ -11,7 +11,7 @@ namespace WebRtcIms.Wwsf.Tests;
 public sealed class SessionTests
 {
     [Fact]
-    public async Task NobodyThere_SessionIsNullsAndATokenOnly()
+    public async Task NoSession_SessionIsNullsAndAToken()
     {
         using var app = new WwsfApp();
         var answer = await (await app.OpenPageAsync()).LoadAsync();
@@ -107,7 +107,7 @@ public sealed class SessionTests
         time.Advance(TimeSpan.FromMinutes(59));
         Assert.Equal(HttpStatusCode.OK, (await page.TurnTokenAsync()).Status);
 
-        // Use did not make it longer.
+        // Use does not extend it.
         time.Advance(TimeSpan.FromMinutes(1.1));
         var answer = await page.TurnTokenAsync();
         Assert.Equal(HttpStatusCode.Unauthorized, answer.Status);
@@ -263,7 +263,7 @@ public sealed class SessionTests
         otherTab.AntiforgeryToken = page.AntiforgeryToken;
 
         var answers = await Task.WhenAll(page.SignOutAsync(), otherTab.SignOutAsync());
-        // The second may find the session gone, and its token with it.
+        // The second request may find the session ended, and its token invalid.
         Assert.All(answers, answer => Assert.True(answer.Status == HttpStatusCode.OK || answer.Code == "antiforgery"));
         Assert.Contains(answers, answer => answer.Status == HttpStatusCode.OK);
     }
@@ -310,11 +310,11 @@ public sealed class SessionTests
     {
         using var app = new WwsfApp();
         var page = await app.OpenPageAsync();
-        var nobodysToken = page.AntiforgeryToken;
+        var tokenWithoutSession = page.AntiforgeryToken;
         await page.ContinueAsGuestAsync();
         var guestsToken = page.AntiforgeryToken;
 
-        page.AntiforgeryToken = nobodysToken;
+        page.AntiforgeryToken = tokenWithoutSession;
         Assert.Equal("antiforgery", (await page.SignOutAsync()).Code);
         page.AntiforgeryToken = guestsToken;
         Assert.Equal(HttpStatusCode.OK, (await page.SignOutAsync()).Status);

@@ -77,7 +77,7 @@ public sealed class TurnTokenTests
         try
         {
             await File.WriteAllTextAsync(file, key.ExportPkcs8PrivateKeyPem(), TestContext.Current.CancellationToken);
-            // The first attempt fails in a way that is tried again.
+            // The first attempt fails with a status that is retried.
             await using var waf = await ScriptedWaf.StartAsync((context, number) =>
                 number == 1 ? ScriptedWaf.Json(context, 503, "{}") : ScriptedWaf.Json(context, 200, ScriptedWaf.GoodAnswer));
             using var app = new WwsfApp(waf: waf).With("Wwsf:Waf:ClientSecret", "").With("Wwsf:Waf:KeyFile", file).With("Wwsf:Waf:Issuer", "https://waf.example.org/");
@@ -98,7 +98,7 @@ public sealed class TurnTokenTests
                 Assert.Equal(60, claims.GetProperty("exp").GetInt64() - claims.GetProperty("iat").GetInt64());
             }
 
-            // What the WAF's settings need is said; the assertions are not.
+            // The log has the public key, but no assertion.
             var point = key.ExportParameters(includePrivateParameters: false).Q;
             Assert.Contains(app.Logs.Records, text => text.Contains($"\"x\":\"{Base64Url.EncodeToString(point.X)}\"", StringComparison.Ordinal));
             Assert.DoesNotContain(app.Logs.Records, text => waf.Requests.Exists(request => text.Contains(request.Form["client_assertion"], StringComparison.Ordinal)));
@@ -119,7 +119,7 @@ public sealed class TurnTokenTests
     }
 
     [Fact]
-    public async Task ServerTiming_TellsTheStepsBehindTheWwsf()
+    public async Task ServerTiming_HasTheStepsBehindTheWwsf()
     {
         await using var waf = await ScriptedWaf.StartAsync((context, _) =>
         {
@@ -204,7 +204,7 @@ public sealed class TurnTokenTests
     [InlineData(400, """{"error":"a\nline that forges the log"}""", "unknown")]
     [InlineData(403, "<html>", "unknown")]
     [InlineData(302, "", "unknown")]
-    public async Task WafRefuses_BadGatewayAndTheOperatorIsTold(int status, string body, string logged)
+    public async Task WafRefuses_BadGatewayAndALogRecord(int status, string body, string logged)
     {
         await using var waf = await ScriptedWaf.StartAsync((context, _) =>
         {
@@ -270,7 +270,7 @@ public sealed class TurnTokenTests
     }
 
     [Fact]
-    public async Task WafStumblesOnce_TheRequestIsRepeated()
+    public async Task WafFailsOnce_TheRequestIsRetried()
     {
         await using var waf = await ScriptedWaf.StartAsync((context, number) => number == 1
             ? ScriptedWaf.Json(context, 500, "{}")
@@ -294,7 +294,7 @@ public sealed class TurnTokenTests
     [Theory]
     [InlineData(503)]
     [InlineData(429)]
-    public async Task WafSaysWhenToComeBack_ThePageIsToldInsteadOfARetry(int status)
+    public async Task WafSendsRetryAfter_ThePageGetsItWithoutARetry(int status)
     {
         await using var waf = await ScriptedWaf.StartAsync((context, _) =>
         {
