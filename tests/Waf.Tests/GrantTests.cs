@@ -100,7 +100,7 @@ public sealed class GrantTests
         for (var i = 0; i < 3; i++) (await new TokenRequest().SendAsync(app)).AssertOk();
         Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(1.5), $"three tokens took {Stopwatch.GetElapsedTime(started)}");
         Assert.Equal("Degraded", await HealthAsync(app));
-        Assert.Single(app.Logs.Records, record => record.Contains("tokens go out without a grant", StringComparison.Ordinal));
+        Assert.Single(app.Logs.Records, record => record.Contains("tokens are issued without a grant", StringComparison.Ordinal));
     }
 
     [Fact]

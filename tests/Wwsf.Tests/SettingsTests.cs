@@ -6,7 +6,6 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting.Internal;
 using WebRtcIms.ServiceDefaults;
-using WebRtcIms.Stores;
 using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Users;
 
@@ -125,7 +124,7 @@ public sealed class SettingsTests
         try
         {
             var store = Read("Development", ("Wwsf:Waf:ClientSecret", "x"), ("ConnectionStrings:wwsf", $"Data Source={file}/wwsf.db")).Store;
-            Assert.StartsWith("ConnectionStrings:wwsf", Assert.Throws<StoreException>(() => store.CreateDirectory("keys")).Message);
+            Assert.StartsWith("ConnectionStrings:wwsf", Assert.Throws<ServiceDefaults.SettingsException>(() => store.CreateDirectory("keys")).Message);
 
             await File.WriteAllTextAsync(file, new string('x', 5000), TestContext.Current.CancellationToken);
             // EF keeps the model of the first store in a process, so it must be that of the WWSF.
@@ -133,7 +132,7 @@ public sealed class SettingsTests
                 .Configure<IdentityOptions>(identity => identity.Stores.SchemaVersion = IdentitySchemaVersions.Version3)
                 .BuildServiceProvider();
             var setup = new StoreSetup(services.GetRequiredService<IServiceScopeFactory>(), Read("Development", ("Wwsf:Waf:ClientSecret", "x")));
-            var error = await Assert.ThrowsAsync<StoreException>(() => setup.StartAsync(TestContext.Current.CancellationToken));
+            var error = await Assert.ThrowsAsync<ServiceDefaults.SettingsException>(() => setup.StartAsync(TestContext.Current.CancellationToken));
             Assert.StartsWith("ConnectionStrings:wwsf", error.Message);
         }
         finally
