@@ -42,8 +42,11 @@ internal sealed class WafAuthentication(WwsfSettings settings, TimeProvider time
     }
 
     // RFC 6749 §2.3.1: both parts are form-encoded before they are joined.
-    private AuthenticationHeaderValue BasicCredentials(string secret) => new(
-        "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Uri.EscapeDataString(settings.Waf.ClientId)}:{Uri.EscapeDataString(secret)}")));
+    private AuthenticationHeaderValue BasicCredentials(string secret)
+    {
+        var credentials = $"{Uri.EscapeDataString(settings.Waf.ClientId)}:{Uri.EscapeDataString(secret)}";
+        return new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(credentials)));
+    }
 
     private string CreateAssertion()
     {

@@ -52,6 +52,7 @@ internal sealed class ScriptedEpCscf : IAsyncDisposable
             return;
         }
 
-        await context.Response.WriteAsJsonAsync(new { registered = Registered.ContainsKey(sid), expires_in = Registered.ContainsKey(sid) ? 412 : 0 });
+        var registered = Registered.ContainsKey(sid);
+        await context.Response.WriteAsJsonAsync(new { registered, expires_in = registered ? 412 : 0 });
     }
 }
