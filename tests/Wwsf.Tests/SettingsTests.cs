@@ -185,6 +185,7 @@ public sealed class SettingsTests
     }
 
     private static WwsfSettings Read(string environment, params (string Key, string Value)[] settings) => WwsfSettings.Read(
-        new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value)).Build(),
+        new ConfigurationBuilder()
+            .AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value)).Build(),
         new HostingEnvironment { EnvironmentName = environment, ContentRootPath = "/srv/wwsf" });
 }
