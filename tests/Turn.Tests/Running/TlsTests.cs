@@ -8,7 +8,7 @@ using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Tests.Engine;
-using WebRtcIms.Turn.Transport;
+using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
