@@ -5,7 +5,7 @@ using WebRtcIms.EpCscf.Replicas;
 using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.EpCscf.Transactions;
 using WebRtcIms.EpCscf.WebSockets;
-using WebRtcIms.Ims.Tokens;
+using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf;

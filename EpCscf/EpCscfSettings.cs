@@ -1,4 +1,4 @@
-using WebRtcIms.Ims.Tokens;
+using WebRtcIms.Contracts.RegistrationTokens;
 
 namespace WebRtcIms.EpCscf;
 

@@ -1,5 +1,7 @@
 using Microsoft.AspNetCore.Connections;
+using WebRtcIms.Turn;
 using WebRtcIms.Turn.Management;
+using WebRtcIms.Turn.Transport.Streams;
 using WebRtcIms.Turn.Settings;
 
 try

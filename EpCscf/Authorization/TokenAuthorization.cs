@@ -1,13 +1,13 @@
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Sip;
-using WebRtcIms.Ims.Tokens;
+using WebRtcIms.Contracts.RegistrationTokens;
 
 namespace WebRtcIms.EpCscf.Authorization;
 
 /// <summary>Checks the token of a request, and challenges a request that has none that is good (RFC 8898 §2.2, §2.3, §4).</summary>
 internal sealed class TokenAuthorization(RegistrationTokenValidator validator, EpCscfSettings settings, IBindingStore bindings, EpCscfTelemetry telemetry)
 {
-    public const string Scope = "ims.register";
+    public const string Scope = Contracts.Scopes.ImsRegister;
 
     /// <summary>The token of the request; null when there is none or a bad one.</summary>
     public ValueTask<RegistrationToken?> CheckAsync(SipRequest request) =>

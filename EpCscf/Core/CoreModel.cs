@@ -1,6 +1,6 @@
 using System.Globalization;
 using WebRtcIms.EpCscf.Sip;
-using WebRtcIms.Ims.Tokens;
+using WebRtcIms.Contracts.RegistrationTokens;
 
 namespace WebRtcIms.EpCscf.Core;
 

@@ -6,7 +6,7 @@ using WebRtcIms.EpCscf.Replicas;
 using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.EpCscf.Sip;
 using WebRtcIms.EpCscf.WebSockets;
-using WebRtcIms.Ims.Tokens;
+using WebRtcIms.Contracts.RegistrationTokens;
 
 namespace WebRtcIms.EpCscf.Registration;
 

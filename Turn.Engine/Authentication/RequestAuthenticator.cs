@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Unicode;
@@ -149,8 +148,7 @@ public sealed class RequestAuthenticator(
             return FromToken(username, token, username: default, time);
 
         if (current is not null && current.Username.SequenceEqual(username)) return current;
-        if (settings.BrowserProfile && username.IndexOf((byte)'~') is > 0 and var separator)
-            return FromBrowserUsername(username, separator, time);
+        if (settings.BrowserProfile && username.IndexOf((byte)BrowserUsername.Separator) > 0) return FromBrowserUsername(username, time);
 
         foreach (var user in settings.StaticUsers)
         {
@@ -161,11 +159,11 @@ public sealed class RequestAuthenticator(
         return ephemeral.RemainingSeconds(time.Utc) > 0 ? ephemeral : null;
     }
 
-    private Credential? FromBrowserUsername(ReadOnlySpan<byte> username, int separator, EngineTime time)
+    private Credential? FromBrowserUsername(ReadOnlySpan<byte> username, EngineTime time)
     {
-        Span<byte> token = stackalloc byte[MaxUsername];
-        return Base64Url.DecodeFromUtf8(username[(separator + 1)..], token, out _, out var length) == OperationStatus.Done
-            ? FromToken(username[..separator], token[..length], username, time)
+        Span<byte> token = stackalloc byte[BrowserUsername.MaxLength];
+        return BrowserUsername.TryParse(username, token, out var keyIdLength, out var length)
+            ? FromToken(username[..keyIdLength], token[..length], username, time)
             : null;
     }
 

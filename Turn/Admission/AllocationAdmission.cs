@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using WebRtcIms.Contracts;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Authentication;

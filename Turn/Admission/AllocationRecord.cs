@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
+using WebRtcIms.Contracts;
 using WebRtcIms.Turn.Engine.Authentication;
 
 namespace WebRtcIms.Turn.Admission;

@@ -1,5 +1,5 @@
 using StackExchange.Redis;
-using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Contracts;
 
 namespace WebRtcIms.Turn.Admission;
 

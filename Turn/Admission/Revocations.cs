@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Contracts;
 using WebRtcIms.Turn.Engine.Authentication;
 
 namespace WebRtcIms.Turn.Admission;
@@ -43,7 +43,7 @@ internal sealed class Revocations(TimeProvider time) : IRevocations
 
     // Tokens that were made after the revocation are good.
     private bool WasIssuedBefore(string name, Credential credential, DateTimeOffset now) =>
-        IsLive(name, now, out var until) && credential.IssuedAt <= until - TurnRevocations.LongestToken;
+        IsLive(name, now, out var until) && credential.IssuedAt <= until - TokenLimits.LongestLifetime;
 
     private bool IsLive(string name, DateTimeOffset now, out DateTimeOffset until) => _until.TryGetValue(name, out until) && until > now;
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using WebRtcIms.Contracts;
 using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Turn.Admission;

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using StackExchange.Redis;
-using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Contracts;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Authentication;
@@ -10,8 +10,6 @@ using WebRtcIms.Turn.Telemetry;
 
 namespace WebRtcIms.Turn.Admission;
 
-/// <summary>What the authorization server left for us when it made a token.</summary>
-internal sealed record Grant(string? ClientId, string? Pseudonym, string? Traceparent);
 
 /// <summary>
 /// The lifetime and replay caches that all nodes share, in one round trip to Redis:
@@ -39,8 +37,6 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
     private const CommandFlags AsText = CommandFlags.NoScriptCache;
 
     private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
-
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     private int _isOut;
 
@@ -175,7 +171,7 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
 
     private async Task<TokenAnswer> ReadAsync(IBatch batch, TokenName token, DateTimeOffset asked)
     {
-        var grant = batch.StringGetAsync($"turn:grant:{token.KeyId}:{token.TokenId}");
+        var grant = batch.StringGetAsync(Grant.Key(token.KeyId, token.TokenId));
         var revoked = batch.SortedSetScoresAsync(TurnRevocations.Key, [TurnRevocations.OfKey(token.KeyId), TurnRevocations.OfToken(token.KeyId, token.TokenId)]);
         await Task.WhenAll(grant, revoked).ConfigureAwait(false);
         var now = time.GetUtcNow();
@@ -183,7 +179,7 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
         {
             IsAvailable = true,
             IsRevoked = Array.Exists(await revoked, until => until > now.ToUnixTimeSeconds()),
-            Grant = (await grant).HasValue ? JsonSerializer.Deserialize<Grant>((string)(await grant)!, Json) : null,
+            Grant = (await grant).HasValue ? Grant.Parse((string)(await grant)!) : null,
         };
     }
 

@@ -1,6 +1,5 @@
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Hosting;

@@ -1,4 +1,4 @@
-using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Contracts;
 
 namespace WebRtcIms.Turn.Management;
 
@@ -8,15 +8,15 @@ internal sealed record RevocationRequest(string? Kid, string? TokenId, string? C
     /// <summary>Null when the request says nothing, or more than one thing.</summary>
     public (string Name, TimeSpan Retention)? Named()
     {
-        if (All) return Kid is null && TokenId is null && ClientId is null ? (TurnRevocations.All, TurnRevocations.LongestToken) : null;
+        if (All) return Kid is null && TokenId is null && ClientId is null ? (TurnRevocations.All, TokenLimits.LongestLifetime) : null;
         if (Kid is { Length: > 0 } kid && ClientId is null)
         {
-            if (TokenId is null) return (TurnRevocations.OfKey(kid), TurnRevocations.KeyRetention);
-            return (TurnRevocations.OfToken(kid, TokenId), TurnRevocations.LongestToken);
+            if (TokenId is null) return (TurnRevocations.OfKey(kid), TokenLimits.RevokedKeyRetention);
+            return (TurnRevocations.OfToken(kid, TokenId), TokenLimits.LongestLifetime);
         }
 
         return Kid is null && TokenId is null && ClientId is { Length: > 0 } client
-            ? (TurnRevocations.OfClient(client), TurnRevocations.LongestToken)
+            ? (TurnRevocations.OfClient(client), TokenLimits.LongestLifetime)
             : null;
     }
 }

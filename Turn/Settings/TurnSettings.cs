@@ -1,8 +1,6 @@
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
-using System.Text.Json.Serialization;
-using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Peers;
 

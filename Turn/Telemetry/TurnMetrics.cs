@@ -1,6 +1,5 @@
 using System.Diagnostics.Metrics;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Turn.Telemetry;

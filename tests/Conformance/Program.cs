@@ -1,7 +1,9 @@
 using WebRtcIms.Conformance;
 
-// Writes docs/conformance.md anew: dotnet run --project tests/Conformance
+// Writes the reports under docs/ anew: dotnet run --project tests/Conformance
 var repository = Report.FindRepository(Environment.CurrentDirectory);
-var path = Report.PathIn(repository);
-File.WriteAllText(path, Report.Generate(repository));
-Console.WriteLine($"{path} is written.");
+foreach (var (path, text) in Report.GenerateAll(repository))
+{
+    File.WriteAllText(Path.Combine(repository, path), text);
+    Console.WriteLine($"{path} is written.");
+}

@@ -8,7 +8,8 @@ namespace WebRtcIms.Conformance;
 /// <param name="Note">Why it is not supported, or how far; empty when there is nothing to say.</param>
 internal sealed record Requirement(string Id, string Level, string Clause, string Text, string Note)
 {
-    /// <summary>Reads the list; a line that has not five fields is a mistake of whoever wrote it.</summary>
+    /// <summary>Reads the list.</summary>
+    /// <exception cref="FormatException">A line does not have five fields.</exception>
     public static IReadOnlyList<Requirement> ReadAll(string path) => [.. File.ReadLines(path).Skip(1).Select(Parse)];
 
     private static Requirement Parse(string line) => line.Split(';') is [var id, var level, var clause, var text, var note]

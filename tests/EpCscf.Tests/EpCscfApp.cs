@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using StackExchange.Redis;
 using WebRtcIms.EpCscf.Registration;
-using WebRtcIms.Ims.Tokens;
+using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EpCscf.Tests;

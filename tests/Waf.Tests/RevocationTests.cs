@@ -3,7 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 using StackExchange.Redis;
-using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Contracts;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Waf.Tests;
@@ -64,7 +64,7 @@ public sealed class RevocationTests : IAsyncLifetime
 
         Assert.True(TurnRevocations.TryRead(await HeardAsync(), out var name, out var until));
         Assert.Equal("client:wwsf", name);
-        Assert.InRange(until - TurnRevocations.LongestToken - TimeProvider.System.GetUtcNow(), -Limit, Limit);
+        Assert.InRange(until - TokenLimits.LongestLifetime - TimeProvider.System.GetUtcNow(), -Limit, Limit);
         (await new TokenRequest().SendAsync(App)).AssertOk();
     }
 

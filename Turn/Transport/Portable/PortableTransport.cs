@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;

@@ -54,7 +54,7 @@ internal sealed class RelayBinder
             {
                 if (!TryTake(family, request, out var port)) return false;
                 relay = TryOpen(family, port, open);
-                if (request.ReserveNext && relay is not null) next = TryOpen(family, (ushort)(port + 1), transport);
+                if (request.ReserveNext && relay is not null) next = TryOpen(family, (ushort)(port + 1), open);
                 if (relay is not null && (next is not null || !request.ReserveNext)) return true;
 
                 // Another program has one of the ports. Keep them aside until a pair is found, or all attempts are used.

@@ -1,4 +1,3 @@
-using System.Net;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;

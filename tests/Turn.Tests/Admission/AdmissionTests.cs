@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using StackExchange.Redis;
-using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Contracts;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Admission;

@@ -1,5 +1,5 @@
 using StackExchange.Redis;
-using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Contracts;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Admission;

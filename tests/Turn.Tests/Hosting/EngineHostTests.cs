@@ -6,7 +6,6 @@ using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Tests.Admission;
 using WebRtcIms.Turn.Tests.Engine;
-using WebRtcIms.Turn.Transport.Relays;
 
 namespace WebRtcIms.Turn.Tests.Hosting;
 
@@ -31,7 +30,7 @@ public sealed class EngineHostTests
         listener.Start();
 
         var server = new EngineHost(
-            bench.Engine, new RelayBinder(node.Settings, new Random(1)), node.Admission, node.Metrics, TimeProvider.System, NullLogger<EngineHost>.Instance);
+            bench.Engine, node.Admission, node.Metrics, TimeProvider.System, NullLogger<EngineHost>.Instance);
         var path = new BrokenPath();
         var request = TestClient.Plain(StunMethod.Binding);
 

@@ -1,10 +1,11 @@
 using System.Net.Http.Json;
 using System.Text.Json;
 using StackExchange.Redis;
-using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Contracts;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Client;
+using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
@@ -67,7 +68,7 @@ public sealed class RevocationTests : IAsyncLifetime
         var ofAnother = await GrantedAsync("other", age: TimeSpan.FromSeconds(20));
         var ending = await AllocateWithGrantAsync(0, before.Native);
         var goesOn = await AllocateWithGrantAsync(1, ofAnother.Native);
-        await RevokeAsync(TurnRevocations.OfClient("wwsf"), Now + TurnRevocations.LongestToken - TimeSpan.FromSeconds(10));
+        await RevokeAsync(TurnRevocations.OfClient("wwsf"), Now + TokenLimits.LongestLifetime - TimeSpan.FromSeconds(10));
 
         await AssertEndedAsync(ending, StunError.AllocationMismatch);
         await AssertRefusedAsync(1, before.Native);

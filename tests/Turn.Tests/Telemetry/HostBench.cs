@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 using WebRtcIms.Stun.Messages;
@@ -22,9 +21,9 @@ internal sealed class HostBench
     public HostBench(IConnectionMultiplexer redis)
     {
         Node = new TestNode(Bench, redis);
-        Server = new EngineHost(Bench.Engine, new RelayBinder(Node.Settings, new Random(1)), Node.Admission, Node.Metrics, Node.Clock, NullLogger<EngineHost>.Instance)
+        Server = new EngineHost(Bench.Engine, Node.Admission, Node.Metrics, Node.Clock, NullLogger<EngineHost>.Instance)
         {
-            Transport = new NoTransport(),
+            Transport = new FakeTransport(new RelayBinder(Node.Settings, new Random(1))),
         };
     }
 
@@ -56,9 +55,9 @@ internal sealed class HostBench
         }
     }
 
-    private sealed class NoTransport : IRelayTransport
+    private sealed class FakeTransport(RelayBinder relays) : IRelayTransport
     {
-        public Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) => new FakeRelay(TransportAddress.From(bind));
+        public AllocationDecision Bind(RelayRequest request) => relays.Bind(request, (bind, _, _) => new FakeRelay(TransportAddress.From(bind)));
 
         public void Start(Relay relay, Allocation allocation)
         {

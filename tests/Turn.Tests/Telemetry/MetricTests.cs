@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using StackExchange.Redis;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Settings;

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Transport.Linux.Native;
 
 namespace WebRtcIms.Turn.Transport.Linux.IoUring;

@@ -1,0 +1,27 @@
+using System.Text.Json;
+
+namespace WebRtcIms.Contracts;
+
+/// <summary>
+/// What the WAF leaves in Redis for the TURN server when it makes a token, because the token itself must not carry it. It lives as long
+/// as the token.
+/// </summary>
+/// <param name="ClientId">The OAuth client that got the token.</param>
+/// <param name="Pseudonym">The user, under a name that says nothing; null where the client gave none.</param>
+/// <param name="Traceparent">The trace in which the token was made (W3C Trace Context); null where it is not traced.</param>
+/// <param name="Exp">When the token expires, in seconds since 1970.</param>
+public sealed record Grant(string? ClientId, string? Pseudonym, string? Traceparent, long Exp)
+{
+    private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    /// <summary>The Redis key. Kid and nonce of a token are public.</summary>
+    /// <param name="keyId">The token's kid.</param>
+    /// <param name="tokenId">base64url of the token's nonce.</param>
+    public static string Key(string keyId, string tokenId) => $"turn:grant:{keyId}:{tokenId}";
+
+    public string ToJson() => JsonSerializer.Serialize(this, SnakeCase);
+
+    /// <summary>Reads the value of the key.</summary>
+    /// <exception cref="JsonException">The text is not a grant.</exception>
+    public static Grant? Parse(string json) => JsonSerializer.Deserialize<Grant>(json, SnakeCase);
+}

@@ -1,0 +1,56 @@
+using StackExchange.Redis;
+
+namespace WebRtcIms.Contracts;
+
+/// <summary>
+/// Revocations of a token, of all tokens of a client, or of a long-term key, from the authorization server and the operators to all TURN
+/// nodes. The sorted set <c>turn:revoked</c> holds the names with the Unix time until which they matter. Each is also published on
+/// <c>turn:revocations</c>, so that it has effect at once.
+/// </summary>
+public static class TurnRevocations
+{
+    /// <summary>The sorted set.</summary>
+    public const string Key = "turn:revoked";
+
+    /// <summary>
+    /// The name of all tokens, whichever client got them. This revocation, and that of a client, concerns the tokens made before it: clients
+    /// go on with new ones. So it is kept for <see cref="TokenLimits.LongestLifetime"/>.
+    /// </summary>
+    public const string All = "all";
+
+    /// <summary>Messages are <c>{until} {name}</c>.</summary>
+    public static RedisChannel Channel { get; } = RedisChannel.Literal("turn:revocations");
+
+    public static string OfKey(string keyId) => $"key:{keyId}";
+
+    /// <summary>A token's name is its kid and the base64url of its nonce.</summary>
+    public static string OfToken(string keyId, string tokenId) => $"token:{keyId}:{tokenId}";
+
+    public static string OfClient(string clientId) => $"client:{clientId}";
+
+    /// <summary>Notifies all nodes, also those that start later.</summary>
+    /// <exception cref="RedisException">Redis does not answer.</exception>
+    public static async Task WriteAsync(IDatabase redis, string name, DateTimeOffset until, DateTimeOffset now)
+    {
+        var batch = redis.CreateBatch();
+        var added = batch.SortedSetAddAsync(Key, name, until.ToUnixTimeSeconds());
+        var expired = batch.SortedSetRemoveRangeByScoreAsync(Key, double.NegativeInfinity, now.ToUnixTimeSeconds(), Exclude.Stop);
+        var kept = batch.KeyExpireAsync(Key, TokenLimits.RevokedKeyRetention);
+        batch.Execute();
+        await Task.WhenAll(added, expired, kept).ConfigureAwait(false);
+        await redis.PublishAsync(Channel, Message(name, until)).ConfigureAwait(false);
+    }
+
+    public static string Message(string name, DateTimeOffset until) => FormattableString.Invariant($"{until.ToUnixTimeSeconds()} {name}");
+
+    /// <summary>Reads a message of the channel; false when it is not one.</summary>
+    public static bool TryRead(string? message, out string name, out DateTimeOffset until)
+    {
+        (name, until) = ("", default);
+        var space = message?.IndexOf(' ', StringComparison.Ordinal) ?? -1;
+        if (space <= 0 || !long.TryParse(message.AsSpan(0, space), out var seconds) || seconds is < 0 or > 253402300799) return false;
+        name = message![(space + 1)..];
+        until = DateTimeOffset.FromUnixTimeSeconds(seconds);
+        return name.Length > 0;
+    }
+}

@@ -1,0 +1,37 @@
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace WebRtcIms.ServiceDefaults;
+
+/// <summary>Logs once when Redis stops answering, with the consequence, and once when it answers again.</summary>
+/// <param name="logger">The logger of the part that uses Redis.</param>
+/// <param name="consequence">What does not work meanwhile, as the end of a sentence.</param>
+public sealed partial class RedisAvailability(ILogger logger, string consequence)
+{
+    private int _isAway;
+
+    /// <summary>Whether an exception says that Redis is away, as opposed to a bug.</summary>
+    public static bool IsFailure(Exception error) => error is RedisException or TimeoutException or ObjectDisposedException;
+
+    /// <summary>A command was answered.</summary>
+    public void Answered()
+    {
+        if (Volatile.Read(ref _isAway) == 1 && Interlocked.Exchange(ref _isAway, 0) == 1) LogAvailable(logger);
+    }
+
+    /// <summary>A command failed.</summary>
+    public void Failed(Exception error)
+    {
+        if (Interlocked.Exchange(ref _isAway, 1) == 0) LogUnavailable(logger, Reason(error), consequence);
+    }
+
+    // The first word of what Redis answers is the reason: READONLY, LOADING, OOM, NOAUTH. The rest may have a key in it.
+    private static string Reason(Exception error) =>
+        error is RedisServerException ? $"{error.GetType().Name}: {error.Message.Split(' ')[0]}" : error.GetType().Name;
+
+    [LoggerMessage(101, LogLevel.Warning, "Redis does not answer ({Error}); {Consequence}")]
+    private static partial void LogUnavailable(ILogger logger, string error, string consequence);
+
+    [LoggerMessage(102, LogLevel.Information, "Redis answers again")]
+    private static partial void LogAvailable(ILogger logger);
+}

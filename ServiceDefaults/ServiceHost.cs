@@ -1,0 +1,45 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Hosting;
+
+namespace WebRtcIms.ServiceDefaults;
+
+/// <summary>
+/// The frame of every service's <c>Program.cs</c>: service defaults, what the service adds, the default endpoints, what the service maps.
+/// A start that fails because of a setting or a busy port is one message on standard error and the exit code 1.
+/// </summary>
+public static class ServiceHost
+{
+    /// <summary>Runs a service until it is told to stop.</summary>
+    /// <param name="name">The part's name, for messages: <c>WAF</c>.</param>
+    /// <param name="args">The command line.</param>
+    /// <param name="add">Registers the service's own parts.</param>
+    /// <param name="map">Adds middleware and endpoints, in order. <c>/health</c> and <c>/alive</c> come after it.</param>
+    /// <param name="ports">The settings that choose the ports, for the message about a busy one.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(
+        string name, string[] args, Action<WebApplicationBuilder> add, Action<WebApplication> map, string ports = "ASPNETCORE_URLS")
+    {
+        try
+        {
+            var builder = WebApplication.CreateBuilder(args);
+            builder.AddServiceDefaults();
+            add(builder);
+            await using var app = builder.Build();
+            map(app);
+            app.MapDefaultEndpoints();
+            await app.RunAsync().ConfigureAwait(false);
+            return 0;
+        }
+        catch (SettingsException error)
+        {
+            await Console.Error.WriteLineAsync($"{name} cannot start. {error.Message}").ConfigureAwait(false);
+        }
+        catch (IOException error) when (error.InnerException is AddressInUseException)
+        {
+            await Console.Error.WriteLineAsync($"{name} cannot start. {error.Message} Choose another port with {ports}.").ConfigureAwait(false);
+        }
+
+        return 1;
+    }
+}
