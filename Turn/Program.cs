@@ -1,6 +1,8 @@
 using Microsoft.AspNetCore.Connections;
 using WebRtcIms.Turn;
-using WebRtcIms.Turn.Transport;
+using WebRtcIms.Turn.Management;
+using WebRtcIms.Turn.Transport.Streams;
+using WebRtcIms.Turn.Settings;
 
 try
 {
@@ -10,7 +12,7 @@ try
     builder.AddTurn(settings);
 
     // Kestrel takes its endpoints either from ASPNETCORE_URLS or from code; with TURN in code, management must be there, too.
-    var managementUrls = ManagementEndpoint.Urls(builder.Configuration);
+    var managementUrls = ManagementSettings.Urls(builder.Configuration);
     builder.WebHost.ConfigureKestrel(kestrel =>
     {
         foreach (var url in managementUrls) ManagementEndpoint.Listen(kestrel, url);
@@ -19,6 +21,7 @@ try
 
     var app = builder.Build();
     app.MapDefaultEndpoints();
+    app.Services.ObserveTurn();
     app.MapManagement();
     await app.RunAsync();
     return 0;

@@ -3,12 +3,21 @@ using System.Text;
 using System.Text.Json;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.OAuth;
-using WebRtcIms.Turn.Authorization;
-using WebRtcIms.Turn.Caching;
+using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine;
-using WebRtcIms.Turn.Transport;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Authentication;
+using WebRtcIms.Turn.Engine.Mobility;
+using WebRtcIms.Turn.Engine.Peers;
+using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Transport.Dtls;
 using WebRtcIms.Turn.Transport.Linux;
+using WebRtcIms.Turn.Transport.Portable;
+using WebRtcIms.Turn.Transport.Relays;
+using WebRtcIms.Turn.Transport.Streams;
+using WebRtcIms.Turn.Transport.TcpRelays;
 
 namespace WebRtcIms.Turn;
 
@@ -55,12 +64,13 @@ internal static class TurnServices
         services.AddSingleton(provider => new NonceIssuer(
             FleetKey(settings, "webrtcims turn nonce"), authentication.Features(tokens: keys.Count > 0), provider.GetRequiredService<Random>()));
         services.AddSingleton<RequestAuthenticator>();
-        services.AddHostedService<KeyReload>();
+        services.AddSingleton<KeyReload>();
+        services.AddHostedService(provider => provider.GetRequiredService<KeyReload>());
         services.AddSingleton(PeerPolicyFrom(settings, builder.Configuration));
         services.AddSingleton(provider => new EngineSettings
         {
-            RelaysIPv4 = provider.GetRequiredService<RelaySockets>().HasIPv4,
-            RelaysIPv6 = provider.GetRequiredService<RelaySockets>().HasIPv6,
+            RelaysIPv4 = provider.GetRequiredService<RelayBinder>().HasIPv4,
+            RelaysIPv6 = provider.GetRequiredService<RelayBinder>().HasIPv6,
             Rfc5766Channels = settings.Rfc5766Channels,
             DraftAddressFamily = settings.DraftAddressFamily,
             TcpRelays = settings.TcpRelays,
@@ -68,7 +78,7 @@ internal static class TurnServices
             DontFragment = DatagramSocket.CanForbidFragments,
             Traffic = new TrafficLimits(settings.Quotas.PacketsPerSecond, settings.Quotas.BytesPerSecond),
         });
-        services.AddSingleton<RelaySockets>();
+        services.AddSingleton<RelayBinder>();
         services.AddSingleton(new PortReservations());
         services.AddSingleton(new MobileAllocations(settings.Mobility ? new MobilityTickets(FleetKey(settings, "webrtcims turn ticket")) : null));
         services.AddSingleton(new UnboundConnections());
@@ -78,7 +88,8 @@ internal static class TurnServices
         if (builder.TryAddRedisClient()) services.AddSingleton<TokenCache>();
         services.AddSingleton<AllocationAdmission>();
         services.AddSingleton<Revocations>();
-        services.AddSingleton<RevocationFeed>();
+        services.AddSingleton<IRevocations>(provider => provider.GetRequiredService<Revocations>());
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<RevocationFeed>(provider, () => EndRevoked(provider)));
         services.AddHostedService(provider => provider.GetRequiredService<RevocationFeed>());
         services.AddSingleton<Drain>();
         services.AddSingleton<IHostLifetime>(provider => provider.GetRequiredService<Drain>());
@@ -87,20 +98,33 @@ internal static class TurnServices
 
         // Draining comes before: this is for streams that clients keep open.
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(2));
-        services.AddSingleton<IReadOnlyList<TurnServer>>(provider =>
+        services.AddSingleton<IReadOnlyList<EngineHost>>(provider =>
         {
-            var servers = Enumerable.Range(0, settings.UsesWorkers ? settings.Workers : 1).Select(number => ActivatorUtilities.CreateInstance<TurnServer>(
+            var hosts = Enumerable.Range(0, settings.UsesWorkers ? settings.Workers : 1).Select(number => ActivatorUtilities.CreateInstance<EngineHost>(
                 provider, ActivatorUtilities.CreateInstance<TurnEngine>(provider, number))).ToList();
-            servers.ForEach(server => server.Workers = servers);
-            return servers;
+            foreach (var host in hosts)
+            {
+                host.Workers = hosts;
+                host.TcpRelays = ActivatorUtilities.CreateInstance<TcpRelayTransport>(provider, host);
+            }
+
+            return hosts;
         });
         services.AddSingleton<TlsHandshakes>();
         services.AddSingleton(new HalfOpenHandshakes());
         services.AddHostedService(provider => provider.GetRequiredService<TlsHandshakes>());
-        services.AddHostedService<TurnServerService>();
+        services.AddHostedService<EngineHostService>();
         if (settings.UsesWorkers) services.AddHostedService<LinuxTransport>();
         else services.AddHostedService<PortableTransport>();
         services.AddHostedService<DtlsService>();
+    }
+
+    private static int EndRevoked(IServiceProvider provider)
+    {
+        var revocations = provider.GetRequiredService<Revocations>();
+        var now = provider.GetRequiredService<TimeProvider>().GetUtcNow();
+        return provider.GetRequiredService<IReadOnlyList<EngineHost>>().Sum(host => host.End(
+            (allocation, record) => revocations.Cover(allocation.Credential, now, record.Grant?.ClientId), AllocationEnd.Revoked));
     }
 
     /// <summary>

@@ -50,8 +50,10 @@ public readonly ref struct StunMessageReader
 
     public TransactionId TransactionId => new(_message[8..]);
 
+    /// <summary>Whether MESSAGE-INTEGRITY is present; it may be invalid.</summary>
     public bool HasMessageIntegrity => _integrity > 0;
 
+    /// <summary>Whether MESSAGE-INTEGRITY-SHA256 is present; it may be invalid.</summary>
     public bool HasMessageIntegritySha256 => _integritySha256 > 0;
 
     public bool HasFingerprint => _fingerprint > 0;
@@ -106,6 +108,7 @@ public readonly ref struct StunMessageReader
         return false;
     }
 
+    /// <summary>Whether there is an attribute of a type that may be acted on.</summary>
     public bool Has(StunAttributeType type) => TryGet(type, out _);
 
     /// <summary>A four-octet number, such as LIFETIME. False when absent or of another length.</summary>
@@ -137,7 +140,9 @@ public readonly ref struct StunMessageReader
     public ReadOnlySpan<byte> ReasonPhrase =>
         TryGet(StunAttributeType.ErrorCode, out var value) && value.Length >= 4 ? value[4..] : default;
 
-    /// <summary>Whether MESSAGE-INTEGRITY is present and valid for the key (RFC 8489 §14.5). Every wrong value takes the same time.</summary>
+    /// <summary>
+    /// Whether MESSAGE-INTEGRITY is present and valid for the key (RFC 8489 §14.5). Every wrong value takes the same time.
+    /// </summary>
     public bool VerifyMessageIntegrity(ReadOnlySpan<byte> key) =>
         _integrity > 0 && MessageIntegrity.Verify(IntegrityAlgorithm.Sha1, _message, _integrity, key);
 

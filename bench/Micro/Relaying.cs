@@ -5,8 +5,11 @@ using BenchmarkDotNet.Attributes;
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
-using WebRtcIms.Turn.Authorization;
 using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Authentication;
+using WebRtcIms.Turn.Engine.Peers;
+using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Micro;
 

@@ -3,8 +3,6 @@ using System.IO.Compression;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Google.Protobuf;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using WebRtcIms.Tests.Common;
@@ -12,31 +10,11 @@ using WebRtcIms.Tests.Common;
 namespace WebRtcIms.FlowView.Tests;
 
 /// <summary>FlowView in this process on a real port, since limits on requests are the server's.</summary>
-internal sealed class FlowViewApp : WebApplicationFactory<Program>
+internal sealed class FlowViewApp : ServiceApp<FlowViewApp, Program>
 {
-    private readonly Dictionary<string, string> _settings = [];
+    public FlowViewApp() => WithServices(services => services.AddLogging(logging => logging.ClearProviders()));
 
-    public FlowViewApp With(string key, string value)
-    {
-        _settings[key] = value;
-        return this;
-    }
-
-    public HttpClient Start()
-    {
-        // Not UseKestrel(0): that sets the port of a server which the program may have started by then.
-        UseKestrel();
-        StartServer();
-        return CreateClient();
-    }
-
-    protected override void ConfigureWebHost(IWebHostBuilder builder)
-    {
-        builder.UseSetting("environment", "Production");
-        builder.UseSetting(WebHostDefaults.ServerUrlsKey, "http://127.0.0.1:0");
-        foreach (var (key, value) in _settings) builder.UseSetting(key, value);
-        builder.ConfigureServices(services => services.ShareActivitySource().AddLogging(logging => logging.ClearProviders()));
-    }
+    public HttpClient Start() => Listen().CreateClient();
 }
 
 /// <summary>OTLP over HTTP, as a sender speaks it.</summary>

@@ -2,6 +2,7 @@ using CsCheck;
 using WebRtcIms.Fuzz.Targets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Engine.Authentication;
 
 namespace WebRtcIms.Fuzz.Tests;
 

@@ -230,7 +230,7 @@ public sealed class AccessTokenTests
         return block;
     }
 
-    // Encrypts what the codec would not: an issuer that holds the key but makes mistakes.
+    // Encrypts content that the codec would not, as a faulty issuer with the key might.
     private static AccessTokenStatus Decrypt(byte[] block)
     {
         var secret = new byte[32];

@@ -6,7 +6,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Stun.Tests;
 
-/// <summary>No octets whatever make the readers throw, and good messages cost no heap memory.</summary>
+/// <summary>No input makes the readers throw, and valid messages use no heap memory.</summary>
 public sealed class AnyInputTests
 {
     private static readonly Gen<byte[]> Octets = Gen.Byte.Array[0, 300];
@@ -14,7 +14,7 @@ public sealed class AnyInputTests
     private static readonly byte[][] Originals =
         [Vectors.Request, Vectors.ResponseIPv4, Vectors.ResponseIPv6, Vectors.LongTermRequest, Vectors.Sha256Request];
 
-    // Random octets hardly get past the cookie; changed vectors do.
+    // Random octets rarely pass the check of the cookie; changed vectors do.
     private static readonly Gen<byte[]> ChangedVectors =
         Gen.Select(
             Gen.Int[0, Originals.Length - 1],

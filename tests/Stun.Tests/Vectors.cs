@@ -2,7 +2,7 @@ using System.Text;
 
 namespace WebRtcIms.Stun.Tests;
 
-/// <summary>Messages and tokens that others made: the RFCs and coturn's turnutils_oauth.</summary>
+/// <summary>Messages and tokens from other sources: the RFCs and coturn's turnutils_oauth.</summary>
 internal static class Vectors
 {
     /// <summary>Short-term password of RFC 5769 §2.1 to §2.3: used as the key as it is.</summary>
@@ -29,7 +29,7 @@ internal static class Vectors
         + "4f4c33346f4c394653547679363473410014000b6578616d706c652e6f72670000080014f67024656dd64a3e02b8e0712e85c9a28ca89666");
 
     /// <summary>
-    /// RFC 8489 Appendix B.1 with PASSWORD-ALGORITHM added and the length made right; as printed the header claims more
+    /// RFC 8489 Appendix B.1 with PASSWORD-ALGORITHM added and the length corrected; the printed header claims more
     /// octets than the message has.
     /// </summary>
     public static readonly byte[] Sha256Request = Convert.FromHexString(
@@ -74,7 +74,7 @@ internal static class Vectors
     ];
 }
 
-/// <summary>One token with all that went into it; octets in hex.</summary>
+/// <summary>One token with its inputs; octets in hex.</summary>
 public sealed record TokenVector(
     string Name, string Algorithm, string Key, string ServerName, string Nonce, string MacKey, ulong Timestamp, uint Lifetime, string Token)
 {

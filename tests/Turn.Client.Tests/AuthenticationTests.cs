@@ -7,7 +7,7 @@ using WebRtcIms.Turn.Client.Tests.Scripted;
 
 namespace WebRtcIms.Turn.Client.Tests;
 
-/// <summary>How challenges are answered, and what a credential puts into a request.</summary>
+/// <summary>The answers to challenges, and the attributes of a credential in a request.</summary>
 public sealed class AuthenticationTests
 {
     private static readonly TurnCredential Alice = TurnCredential.LongTerm(ScriptedServer.User, ScriptedServer.Password);
@@ -165,7 +165,7 @@ public sealed class AuthenticationTests
     }
 
     [Fact]
-    public void Credential_SaysNothingOfItself()
+    public void Credential_DoesNotShowItselfAsText()
     {
         var token = TurnCredential.AccessToken("the-kid", [1, 2, 3], new byte[20]);
         var password = TurnCredential.LongTerm("the-user", "the-password");

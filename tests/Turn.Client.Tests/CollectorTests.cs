@@ -6,10 +6,10 @@ using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Client.Tests;
 
-/// <summary>The real TURN server with a collector that is not there, or takes what comes and never answers: nobody notices but the counters.</summary>
+/// <summary>The real TURN server with a collector that is absent or never answers: only the counters show it.</summary>
 public sealed partial class CollectorTests : IDisposable
 {
-    // Listening is enough to be connected to and sent to; nobody ever reads.
+    // A listening socket accepts connections and data, which are never read.
     private readonly TcpListener _silent = new(IPAddress.Loopback, 0);
 
     public void Dispose() => _silent.Dispose();
@@ -47,7 +47,7 @@ public sealed partial class CollectorTests : IDisposable
             await Task.Delay(100, limit.Token);
         }
 
-        // And its end is not held up by more than the exporters' own limits.
+        // Only the limits of the exporters delay its end.
         Assert.Equal(0, await server.EndAsync("TERM"));
     }
 
@@ -74,7 +74,7 @@ public sealed partial class CollectorTests : IDisposable
             var metrics = await http.GetStringAsync($"http://127.0.0.1:{management}/metrics", TestContext.Current.CancellationToken);
             Assert.Contains("turn_allocation_duration_seconds_count", metrics, StringComparison.Ordinal);
 
-            // Whatever there is, is sent at the end.
+            // The rest is sent at the end.
             Assert.Equal(0, await server.EndAsync("TERM"));
         }
 
@@ -83,7 +83,7 @@ public sealed partial class CollectorTests : IDisposable
         Assert.Contains("/v1/metrics", paths);
         Assert.Equal(isSent, paths.Contains("/v1/traces"));
         Assert.Equal(isSent, paths.Contains("/flow/v1/traces"));
-        // FlowView has no use for metrics.
+        // FlowView does not use metrics.
         Assert.DoesNotContain("/flow/v1/metrics", paths);
     }
 

@@ -78,7 +78,7 @@ public sealed class CoturnTests(Coturn coturn)
 
         Assert.True(await alice.RenewAsync(coturn.IssueToken().Native, Cancel) > TimeSpan.FromSeconds(500));
 
-        // coturn knows only the new session key now, and what follows is signed with it.
+        // coturn knows only the new session key now, and the next requests are signed with it.
         await Echo.ThroughAsync(alice, bob, inChannels: true, Cancel);
     }
 

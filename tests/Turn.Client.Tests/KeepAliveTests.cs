@@ -7,7 +7,7 @@ using WebRtcIms.Turn.Client.Tests.Scripted;
 
 namespace WebRtcIms.Turn.Client.Tests;
 
-/// <summary>What an allocation does by itself: it renews what it has, and says when it is lost.</summary>
+/// <summary>The keep-alive of an allocation, and the notification of its loss.</summary>
 public sealed class KeepAliveTests
 {
     private static readonly IPEndPoint Bob = new(IPAddress.Parse("192.0.2.20"), 5000);
@@ -231,7 +231,7 @@ public sealed class KeepAliveTests
         return seconds;
     }
 
-    /// <summary>The Refresh that the clock has just started, when its answer has arrived and the next one has its time.</summary>
+    /// <summary>The Refresh that the clock has just started, after its answer has arrived and the next Refresh is scheduled.</summary>
     private async Task<SentMessage> RefreshedAsync(ScriptedServer server)
     {
         while (true)

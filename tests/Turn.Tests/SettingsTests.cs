@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Transport;
+using WebRtcIms.Turn.Settings;
 
 namespace WebRtcIms.Turn.Tests;
 

@@ -52,7 +52,9 @@ public sealed class KeyEndpointTests
             (HttpStatusCode.Forbidden, refusals[0].Body.GetProperty("detail").GetString()), (refusal.Status, refusal.Body.GetProperty("detail").GetString())));
 
         // RFC 7635 §4.1.1: HTTPS MUST be used.
-        Assert.Equal(HttpStatusCode.Forbidden, (await GetAsync(waf, turn, $"http://localhost:{http}{Path}?service=stun&name={WafApp.TurnServer}")).Status);
+        var overHttp = await GetAsync(waf, turn, $"http://localhost:{http}{Path}?service=stun&name={WafApp.TurnServer}");
+        Assert.Equal(
+            (HttpStatusCode.Forbidden, "Keys are only sent over https."), (overHttp.Status, overHttp.Body.GetProperty("detail").GetString()));
 
         Assert.DoesNotContain(WafApp.GoodSettings()["Waf:TurnServers:0:Key"], process.Output);
         Assert.DoesNotContain(answer.GetProperty("k").GetString()!, process.Output);

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Waf.Clients;
 
 namespace WebRtcIms.Waf.Tests;
 
@@ -71,6 +72,20 @@ public sealed class RegistrationTokenTests
         using var app = App();
         (await Request().With(name, value).SendAsync(app)).AssertError(HttpStatusCode.BadRequest, "invalid_scope");
     }
+
+    [Theory]
+    [InlineData("sip:guest-*-guest@ims.example", "sip:guest--guest@ims.example", true)]
+    [InlineData("sip:guest-*-guest@ims.example", "sip:guest-7-guest@ims.example", true)]
+    [InlineData("sip:guest-*-guest@ims.example", "sip:guest-guest@ims.example", false)]
+    [InlineData("sip:aba*aba@ims.example", "sip:aba@ims.example", false)]
+    [InlineData("sip:aba*aba@ims.example", "sip:ababa@ims.example", false)]
+    [InlineData("sip:aba*aba@ims.example", "sip:abaaba@ims.example", true)]
+    [InlineData("sip:*@ims.example", "sip:@ims.example", true)]
+    [InlineData("sip:alice@ims.example", "sip:alice@ims.example", true)]
+    [InlineData("sip:alice@ims.example", "sip:alice2@ims.example", false)]
+    [Requirement("TS22.228-H.4")]
+    public void IdentityBlock_MatchesStartAndEndWithoutOverlap(string pattern, string identity, bool contained) =>
+        Assert.Equal(contained, IdentityBlock.Contains([pattern], identity));
 
     [Theory]
     [InlineData("impu")]

@@ -118,6 +118,43 @@ public sealed class RevocationTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("ABUSE-85")]
+    public async Task FailuresAtBothEndpoints_AreCountedTogether()
+    {
+        using var app = new WafApp { Time = new FakeTimeProvider(TimeProvider.System.GetUtcNow()) }.With("ConnectionStrings:redis", _redis!.Address);
+        for (var i = 0; i < 5; i++)
+        {
+            (await new TokenRequest().SendAsync(app, secret: "a guess of the secret")).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+            (await TokenRequest.RevokeAsync(app, WafApp.Client, "a guess of the secret", ("token", "a"))).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+        }
+
+        TokenAnswer[] answers =
+        [
+            await new TokenRequest().SendAsync(app),
+            await TokenRequest.RevokeAsync(app, WafApp.Client, WafApp.ClientSecret, ("token", "a")),
+        ];
+        foreach (var answer in answers)
+            Assert.Equal("60", answer.AssertError(HttpStatusCode.TooManyRequests, "temporarily_unavailable").Headers["Retry-After"]);
+    }
+
+    [Fact]
+    [Requirement("RFC7009-2.1-1")]
+    public async Task Client_IsAuthenticatedAsAtTheTokenEndpoint()
+    {
+        (await TokenRequest.RevokeAsync(App, ("client_id", WafApp.Client), ("client_secret", WafApp.ClientSecret), ("all_tokens", "true"))).AssertOk();
+
+        TokenAnswer[] refused =
+        [
+            await TokenRequest.RevokeAsync(App, ("all_tokens", "true")),
+            await TokenRequest.RevokeAsync(App, ("client_id", WafApp.Client), ("all_tokens", "true")),
+            await TokenRequest.RevokeAsync(App, ("client_id", WafApp.Client), ("client_secret", WafApp.OtherSecret), ("all_tokens", "true")),
+            await TokenRequest.RevokeAsync(App, "nobody", WafApp.ClientSecret, ("all_tokens", "true")),
+        ];
+        foreach (var answer in refused) Assert.StartsWith("Basic ", answer.AssertError(HttpStatusCode.Unauthorized, "invalid_client").Headers["WWW-Authenticate"]);
+        Assert.Equal(1, await _connection!.GetDatabase().SortedSetLengthAsync(TurnRevocations.Key));
+    }
+
+    [Fact]
     public async Task RedisDown_Is503_SoThatTheClientTriesAgain()
     {
         var token = (await new TokenRequest().SendAsync(App)).AssertOk().AccessToken;

@@ -35,6 +35,10 @@ public sealed class SecrecyTests
             await new TokenRequest().And("client_password", WafApp.ClientSecret).PostAsync(app),
         ];
         await SendToWrongPlacesAsync(app);
+        (await TokenRequest.RevokeAsync(app, WafApp.Client, WafApp.ClientSecret, ("token", good[0].AccessToken))).AssertOk();
+        (await TokenRequest.RevokeAsync(
+            app, ("client_id", WafApp.Client), ("client_secret", WafApp.ClientSecret), ("token", good[1].AccessToken))).AssertOk();
+        await TokenRequest.RevokeAsync(app, WafApp.Client, WrongSecret, ("token", good[2].AccessToken));
         await redis.StopAsync();
         good.Add(await new TokenRequest().GetAsync(app));
 

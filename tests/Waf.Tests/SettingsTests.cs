@@ -71,6 +71,27 @@ public sealed class SettingsTests
     public void Lifetime_HasThisRange(string text, int seconds) =>
         Assert.Equal(seconds, Read(("Waf:TurnServers:0:TokenLifetime", text)).TurnServers[0].TokenLifetime.TotalSeconds);
 
+    [Theory]
+    [InlineData("Waf:TurnServers:0:TokenLifetime", "00:00:29")]
+    [InlineData("Waf:TurnServers:0:TokenLifetime", "1.00:00:01")]
+    [InlineData("Waf:ImsRegistration:TokenLifetime", "00:00:29")]
+    [InlineData("Waf:ImsRegistration:TokenLifetime", "1.00:00:01")]
+    public void LifetimeOutsideTheLimitsOfTheContract_IsRefused(string setting, string value)
+    {
+        var error = Assert.Throws<SettingsException>(() => Read((setting, value)));
+
+        Assert.Contains($"{setting} must be a time from 00:00:30 to 1.00:00:00", error.Message);
+    }
+
+    [Fact]
+    public void UnknownSetting_IsRefused()
+    {
+        var error = Assert.Throws<SettingsException>(() => Read(("Waf:TurnServers:0:Kdi", "k1"), ("Waf:Isuer", "https://waf.example.org/")));
+
+        Assert.Contains("Waf:TurnServers:0:Kdi is not a setting; did you mean Waf:TurnServers:0:Kid?", error.Message);
+        Assert.Contains("Waf:Isuer is not a setting; did you mean Waf:Issuer?", error.Message);
+    }
+
     [Fact]
     public void Store_LiesUnderTheContentRootByDefault()
     {

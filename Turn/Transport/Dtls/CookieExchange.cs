@@ -9,13 +9,13 @@ namespace WebRtcIms.Turn.Transport.Dtls;
 /// is forgotten within a minute, so that nobody collects cookies of addresses that he will not have for long.
 /// </summary>
 /// <remarks>For one thread at a time.</remarks>
-internal sealed class CookieExchange(TlsCrypto crypto, TimeProvider clock)
+internal sealed class CookieExchange(TlsCrypto crypto, TimeProvider time)
 {
     private static readonly TimeSpan SecretLifetime = TimeSpan.FromSeconds(30);
 
     private DtlsVerifier _former = new(crypto);
     private DtlsVerifier _current = new(crypto);
-    private long _since = clock.GetTimestamp();
+    private long _since = time.GetTimestamp();
 
     /// <summary>What the handshake begins with; null when the client was sent a cookie, or what it sent is no ClientHello.</summary>
     public DtlsRequest? Verify(in TransportAddress client, ReadOnlySpan<byte> datagram, DatagramSender sender)
@@ -38,13 +38,13 @@ internal sealed class CookieExchange(TlsCrypto crypto, TimeProvider clock)
 
     private void ChangeSecret()
     {
-        var age = clock.GetElapsedTime(_since);
+        var age = time.GetElapsedTime(_since);
         if (age < SecretLifetime) return;
         _former = age < 2 * SecretLifetime ? _current : new DtlsVerifier(crypto);
         _current = new DtlsVerifier(crypto);
 
         // Whenever somebody asks: from when it was due, or the former secret would serve for longer than it may.
-        _since = age < 2 * SecretLifetime ? _since + (long)(SecretLifetime.TotalSeconds * clock.TimestampFrequency) : clock.GetTimestamp();
+        _since = age < 2 * SecretLifetime ? _since + (long)(SecretLifetime.TotalSeconds * time.TimestampFrequency) : time.GetTimestamp();
     }
 
     /// <summary>The cookie that is sent is that of the current secret.</summary>

@@ -1,5 +1,6 @@
 using Org.BouncyCastle.Tls;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Transport.Portable;
 
 namespace WebRtcIms.Turn.Transport.Dtls;
 

@@ -4,7 +4,11 @@ using Org.BouncyCastle.Security;
 using Org.BouncyCastle.Tls;
 using Org.BouncyCastle.Tls.Crypto.Impl.BC;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Transport.Portable;
+using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Transport.Dtls;
 
@@ -35,20 +39,20 @@ internal sealed partial class DtlsListener : IDisposable
     private readonly CookieExchange _cookies;
     private readonly DatagramSocket _socket;
     private readonly TransportAddress _local;
-    private readonly IReadOnlyList<TurnServer> _servers;
+    private readonly IReadOnlyList<EngineHost> _hosts;
     private readonly TlsHandshakes _tls;
     private readonly QuotaSettings _quotas;
-    private readonly TimeProvider _clock;
+    private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private int _threads;
 
     /// <exception cref="System.Net.Sockets.SocketException">The address cannot be bound.</exception>
-    public DtlsListener(IPEndPoint endpoint, IReadOnlyList<TurnServer> servers, TlsHandshakes tls, QuotaSettings quotas, TimeProvider clock, ILogger logger)
+    public DtlsListener(IPEndPoint endpoint, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, QuotaSettings quotas, TimeProvider time, ILogger logger)
     {
         _socket = new DatagramSocket(endpoint);
         _local = TransportAddress.From(endpoint);
-        _cookies = new CookieExchange(_crypto, clock);
-        (_servers, _tls, _quotas, _clock, _logger) = (servers, tls, quotas, clock, logger);
+        _cookies = new CookieExchange(_crypto, time);
+        (_hosts, _tls, _quotas, _time, _logger) = (hosts, tls, quotas, time, logger);
     }
 
     public Task ReceiveAsync() => _socket.ReceiveAsync(headroom: 0, tailroom: 0, Receive);
@@ -57,8 +61,8 @@ internal sealed partial class DtlsListener : IDisposable
     public void Sweep()
     {
         List<DtlsSession> idle;
-        lock (_gate) idle = [.. _sessions.Values.Where(session => _clock.GetElapsedTime(session.LastHeard) > IdleLimit)];
-        foreach (var session in idle.Where(session => !session.Server.Knows(session.Flow))) End(session);
+        lock (_gate) idle = [.. _sessions.Values.Where(session => _time.GetElapsedTime(session.LastHeard) > IdleLimit)];
+        foreach (var session in idle.Where(session => !session.Host.Knows(session.Flow))) End(session);
     }
 
     public void Dispose()
@@ -165,8 +169,8 @@ internal sealed partial class DtlsListener : IDisposable
     private void Begin(in TransportAddress client, DtlsDatagrams datagrams, DtlsTransport transport)
     {
         var flow = new FiveTuple(ClientTransport.Dtls, client, _local);
-        var server = _servers[(int)((uint)flow.GetHashCode() % _servers.Count)];
-        var session = new DtlsSession(transport, datagrams, flow, server, _clock);
+        var host = _hosts[(int)((uint)flow.GetHashCode() % _hosts.Count)];
+        var session = new DtlsSession(transport, datagrams, flow, host, _time);
 
         // Its client has lost what it had, and its keys: it could not even read that its session ends.
         while (!TryAdd(session, datagrams, out var former))

@@ -1,11 +1,14 @@
 using System.Net;
 using System.Net.Sockets;
+using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Transport.Dtls;
 
 /// <summary>DTLS on every listening address, at the TLS port, where there is a certificate.</summary>
 internal sealed partial class DtlsService(
-    TurnSettings settings, IReadOnlyList<TurnServer> servers, TlsHandshakes tls, TimeProvider clock, ILogger<DtlsService> logger) : BackgroundService
+    TurnSettings settings, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, TimeProvider time, ILogger<DtlsService> logger) : BackgroundService
 {
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(5);
 
@@ -27,7 +30,7 @@ internal sealed partial class DtlsService(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(SweepInterval, clock);
+        using var timer = new PeriodicTimer(SweepInterval, time);
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
@@ -45,7 +48,7 @@ internal sealed partial class DtlsService(
     {
         try
         {
-            return new DtlsListener(endpoint, servers, tls, settings.Quotas, clock, logger);
+            return new DtlsListener(endpoint, hosts, tls, settings.Quotas, time, logger);
         }
         catch (SocketException error)
         {

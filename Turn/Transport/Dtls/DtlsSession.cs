@@ -1,6 +1,7 @@
 using Org.BouncyCastle.Tls;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Hosting;
 
 namespace WebRtcIms.Turn.Transport.Dtls;
 
@@ -8,7 +9,7 @@ namespace WebRtcIms.Turn.Transport.Dtls;
 /// A client whose handshake has succeeded. It has no thread: records are opened by whoever receives the datagram, and closed by
 /// whoever sends.
 /// </summary>
-internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagrams, FiveTuple flow, TurnServer server, TimeProvider clock) : ClientPath
+internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagrams, FiveTuple flow, EngineHost host, TimeProvider time) : ClientPath
 {
     /// <summary>The most that a record carries (RFC 6347 §4.1.1): the library ends a session that would send more.</summary>
     private const int MaxMessage = 1 << 14;
@@ -25,10 +26,10 @@ internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagra
 
     public FiveTuple Flow { get; } = flow;
 
-    public TurnServer Server { get; } = server;
+    public EngineHost Host { get; } = host;
 
     /// <summary>When the client last sent something that proved to be its own.</summary>
-    public long LastHeard { get; private set; } = clock.GetTimestamp();
+    public long LastHeard { get; private set; } = time.GetTimestamp();
 
     /// <summary>False when the session has ended.</summary>
     public bool Receive(ReadOnlySpan<byte> datagram)
@@ -41,8 +42,8 @@ internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagra
                 var length = Open(datagram[..record.Length], message);
                 if (datagrams.IsClosed) return false;
                 if (length < 0) continue;
-                LastHeard = clock.GetTimestamp();
-                Server.Receive(message.AsSpan(0, length), Flow, this);
+                LastHeard = time.GetTimestamp();
+                Host.Receive(message.AsSpan(0, length), Flow, this);
             }
 
             return true;
@@ -77,14 +78,14 @@ internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagra
             // It need not be told.
         }
 
-        Server.StreamClosed(Flow);
+        Host.StreamClosed(Flow);
     }
 
     /// <summary>Ends what the client had here, and tells nobody.</summary>
     public void Forget()
     {
         datagrams.Close();
-        Server.StreamClosed(Flow);
+        Host.StreamClosed(Flow);
     }
 
     /// <summary>What a record carries; less than 0 when it is none of the client's, or is for the library.</summary>

@@ -1,11 +1,19 @@
 using System.Net;
 using System.Net.Sockets;
+using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Telemetry;
+using WebRtcIms.Turn.Transport.Linux.Epoll;
+using WebRtcIms.Turn.Transport.Linux.IoUring;
+using WebRtcIms.Turn.Transport.Linux.Workers;
+using WebRtcIms.Turn.Transport.Portable;
+using WebRtcIms.Turn.Transport.Relays;
 
 namespace WebRtcIms.Turn.Transport.Linux;
 
 /// <summary>UDP on Linux: one worker for each server, on epoll or io_uring.</summary>
 internal sealed partial class LinuxTransport(
-    TurnSettings settings, IReadOnlyList<TurnServer> servers, TurnMetrics metrics, ILogger<LinuxTransport> logger) : IHostedService
+    TurnSettings settings, IReadOnlyList<EngineHost> hosts, RelayBinder relays, TurnMetrics metrics, ILogger<LinuxTransport> logger) : IHostedService
 {
     private readonly List<LinuxWorker> _workers = [];
 
@@ -14,15 +22,15 @@ internal sealed partial class LinuxTransport(
         var endpoints = settings.ListenAddresses().Select(address => new IPEndPoint(address, settings.Port)).ToList();
         foreach (var endpoint in endpoints) RefuseTakenPort(endpoint);
         var usesIoUring = settings.Transport == TransportMode.IoUring && IoUringWorks();
-        for (var number = 0; number < servers.Count; number++)
+        for (var number = 0; number < hosts.Count; number++)
         {
             _workers.Add(usesIoUring
-                ? new IoUringWorker(servers[number], metrics, endpoints, number)
-                : new EpollWorker(servers[number], metrics, endpoints, number));
+                ? new IoUringWorker(hosts[number], relays, metrics, endpoints, number)
+                : new EpollWorker(hosts[number], relays, metrics, endpoints, number));
         }
 
         foreach (var worker in _workers) worker.Start();
-        foreach (var endpoint in endpoints) LogListening(endpoint, servers.Count, usesIoUring ? "io_uring" : "epoll");
+        foreach (var endpoint in endpoints) LogListening(endpoint, hosts.Count, usesIoUring ? "io_uring" : "epoll");
         return Task.CompletedTask;
     }
 

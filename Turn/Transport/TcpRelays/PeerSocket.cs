@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net.Sockets;
-using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Hosting;
 
 namespace WebRtcIms.Turn.Transport.TcpRelays;
 
@@ -9,7 +10,7 @@ namespace WebRtcIms.Turn.Transport.TcpRelays;
 /// stops the peer when that is full (RFC 6062 §5.2). Afterwards each side is read no faster than the other takes it,
 /// and than the limits of traffic allow.
 /// </summary>
-internal sealed class PeerSocket(Socket socket, TurnServer server, TimeProvider clock) : PeerStream
+internal sealed class PeerSocket(Socket socket, EngineHost host, TimeProvider time) : PeerTransport
 {
     // A client that has ended its half may still be answered by the peer, but not for ever.
     private static readonly TimeSpan HalfClosedTime = TimeSpan.FromSeconds(30);
@@ -30,7 +31,7 @@ internal sealed class PeerSocket(Socket socket, TurnServer server, TimeProvider 
         }
         finally
         {
-            server.PeerConnectionClosed(connection);
+            host.PeerConnectionClosed(connection);
             Dispose();
         }
     }
@@ -52,7 +53,7 @@ internal sealed class PeerSocket(Socket socket, TurnServer server, TimeProvider 
                 foreach (var segment in read.Buffer)
                 {
                     for (var left = segment; left.Length > 0;) left = left[await socket.SendAsync(left, end)..];
-                    await PauseAsync(server.CountToPeer(connection, segment.Length), end);
+                    await PauseAsync(host.CountToPeer(connection, segment.Length), end);
                 }
 
                 input.AdvanceTo(read.Buffer.End);
@@ -77,7 +78,7 @@ internal sealed class PeerSocket(Socket socket, TurnServer server, TimeProvider 
                 var length = await socket.ReceiveAsync(output.GetMemory(), end);
                 if (length == 0) return;
                 output.Advance(length);
-                var pause = server.CountToClient(connection, length);
+                var pause = host.CountToClient(connection, length);
                 if ((await output.FlushAsync(end)).IsCompleted) return;
                 await PauseAsync(pause, end);
             }
@@ -89,7 +90,7 @@ internal sealed class PeerSocket(Socket socket, TurnServer server, TimeProvider 
     }
 
     // What is not read stops its sender by TCP's window: limits of traffic slow a stream, and lose nothing of it.
-    private Task PauseAsync(TimeSpan pause, CancellationToken end) => pause > TimeSpan.Zero ? Task.Delay(pause, clock, end) : Task.CompletedTask;
+    private Task PauseAsync(TimeSpan pause, CancellationToken end) => pause > TimeSpan.Zero ? Task.Delay(pause, time, end) : Task.CompletedTask;
 
     private static bool IsEnd(Exception error) => error is SocketException or IOException or OperationCanceledException or ObjectDisposedException;
 }

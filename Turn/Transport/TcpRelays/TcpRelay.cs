@@ -1,7 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Hosting;
 
 namespace WebRtcIms.Turn.Transport.TcpRelays;
 
@@ -20,15 +21,15 @@ internal sealed class TcpRelay : Relay
 
     private readonly Socket _listener;
     private readonly Action<ushort> _onClosed;
-    private readonly TurnServer _server;
-    private readonly TimeProvider _clock;
+    private readonly EngineHost _host;
+    private readonly TimeProvider _time;
     private readonly CancellationTokenSource _closed = new();
 
     /// <exception cref="SocketException">The port is taken.</exception>
-    public TcpRelay(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed, TurnServer server, TimeProvider clock)
+    public TcpRelay(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed, EngineHost host, TimeProvider time)
         : base(TransportAddress.From(bind), new TransportAddress(advertise, (ushort)bind.Port))
     {
-        (_onClosed, _server, _clock) = (onClosed, server, clock);
+        (_onClosed, _host, _time) = (onClosed, host, time);
         RefuseTakenPort(bind);
         _listener = NewSocket();
         try
@@ -52,7 +53,7 @@ internal sealed class TcpRelay : Relay
             {
                 var socket = await _listener.AcceptAsync(_closed.Token);
                 socket.NoDelay = true;
-                if (socket.RemoteEndPoint is IPEndPoint peer) _server.PeerConnected(allocation, TransportAddress.From(peer), new PeerSocket(socket, _server, _clock));
+                if (socket.RemoteEndPoint is IPEndPoint peer) _host.PeerConnected(allocation, TransportAddress.From(peer), new PeerSocket(socket, _host, _time));
                 else socket.Dispose();
             }
             catch (Exception error) when (error is OperationCanceledException or ObjectDisposedException)
@@ -62,7 +63,7 @@ internal sealed class TcpRelay : Relay
             catch (SocketException)
             {
                 // The peer has gone before it was taken, or the process is out of descriptors.
-                await Task.Delay(AcceptPause, _clock, _closed.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(AcceptPause, _time, _closed.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
@@ -73,11 +74,11 @@ internal sealed class TcpRelay : Relay
         var socket = NewSocket();
         try
         {
-            using var timeout = new CancellationTokenSource(ConnectTimeout, _clock);
+            using var timeout = new CancellationTokenSource(ConnectTimeout, _time);
             using var end = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _closed.Token);
             socket.Bind(Bound.ToIPEndPoint());
             await socket.ConnectAsync(peer.ToIPEndPoint(), end.Token);
-            return new PeerSocket(socket, _server, _clock);
+            return new PeerSocket(socket, _host, _time);
         }
         catch (Exception error) when (error is SocketException or OperationCanceledException or ObjectDisposedException)
         {

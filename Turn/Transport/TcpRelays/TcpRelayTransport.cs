@@ -1,13 +1,19 @@
-using System.Net;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Transport.Relays;
 
 namespace WebRtcIms.Turn.Transport.TcpRelays;
 
 /// <summary>Opens relays for TCP allocations (RFC 6062), on the socket API of every system.</summary>
-internal sealed class TcpRelayTransport(TurnServer server, TimeProvider clock) : IRelayTransport
+internal sealed class TcpRelayTransport(EngineHost host, RelayBinder relays, TimeProvider time) : ITcpRelayTransport
 {
-    public Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) => new TcpRelay(bind, advertise, onClosed, server, clock);
+    public AllocationDecision Bind(RelayRequest request) =>
+        relays.Bind(request, (bind, advertise, onClosed) => new TcpRelay(bind, advertise, onClosed, host, time));
+
+    public async Task<PeerTransport?> TryConnectAsync(Relay relay, TransportAddress peer) =>
+        await ((TcpRelay)relay).TryConnectAsync(peer).ConfigureAwait(false);
 
     // A TCP allocation's packets come over streams, which any worker may use.
     public ClientPath PathFor(in FiveTuple flow, ClientPath path) => path;

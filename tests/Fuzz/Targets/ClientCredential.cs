@@ -3,7 +3,7 @@ using System.Text;
 using WebRtcIms.Stun.Integrity;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
-using WebRtcIms.Turn.Authorization;
+using WebRtcIms.Turn.Engine.Authentication;
 
 namespace WebRtcIms.Fuzz.Targets;
 

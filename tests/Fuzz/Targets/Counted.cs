@@ -1,5 +1,6 @@
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Fuzz.Targets;
 
@@ -20,7 +21,7 @@ internal sealed class CountedRelay(TransportAddress address) : Relay(address, ad
 }
 
 /// <summary>A connection with a peer without a socket.</summary>
-internal sealed class CountedStream : PeerStream
+internal sealed class CountedStream : PeerTransport
 {
     public int Closed { get; private set; }
 

@@ -1,6 +1,7 @@
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Authorization;
-using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Authentication;
+using WebRtcIms.Turn.Engine.Mobility;
+using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Fuzz.Targets;
 

@@ -1,5 +1,7 @@
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Fuzz.Targets;
 

@@ -2,14 +2,19 @@ using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn;
-using WebRtcIms.Turn.Authorization;
+using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Authentication;
+using WebRtcIms.Turn.Engine.Mobility;
+using WebRtcIms.Turn.Engine.Peers;
+using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Settings;
 
 namespace WebRtcIms.Fuzz.Targets;
 
 /// <summary>
-/// The engines of one server with clients, peers, a clock and a host that does what <c>TurnServer</c> does, and beside them a second
+/// The engines of one server with clients, peers, a clock and a host that does what <c>EngineHost</c> does, and beside them a second
 /// book of what is permitted and held. Where the two differ, a <see cref="FindingException"/> is thrown.
 /// </summary>
 internal sealed partial class EngineWorld : IDisposable
@@ -330,8 +335,8 @@ internal sealed partial class EngineWorld : IDisposable
         {
             foreach (var relay in engine.RelaysToClose) relay.Dispose();
             engine.RelaysToClose.Clear();
-            foreach (var stream in engine.PeerStreamsToClose) stream.Dispose();
-            engine.PeerStreamsToClose.Clear();
+            foreach (var stream in engine.PeerTransportsToClose) stream.Dispose();
+            engine.PeerTransportsToClose.Clear();
             foreach (var allocation in engine.Ended)
             {
                 Check(_live.Remove(allocation), "an allocation ends once");

@@ -2,8 +2,8 @@ using System.Net;
 using System.Text;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Authorization;
-using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Authentication;
+using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Turn.Tests.Engine;
 

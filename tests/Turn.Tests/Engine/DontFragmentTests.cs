@@ -2,6 +2,7 @@ using System.Net;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Turn.Tests.Engine;
 

@@ -3,8 +3,12 @@ using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
-using WebRtcIms.Turn.Authorization;
 using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Authentication;
+using WebRtcIms.Turn.Engine.Mobility;
+using WebRtcIms.Turn.Engine.Peers;
+using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Turn.Tests.Engine;
 
@@ -119,7 +123,7 @@ internal sealed class EngineBench
     public PeerConnection? Connection { get; private set; }
 
     /// <summary>The answer to the Connect that the last packet was; null when nobody waits for it any more.</summary>
-    public Answer? CompleteConnect(PeerConnection connection, PeerStream? stream)
+    public Answer? CompleteConnect(PeerConnection connection, PeerTransport? stream)
     {
         var reply = new byte[TurnEngine.ReplyBufferLength];
         var outcome = Engine.CompleteConnect(connection, stream, Time, reply);
@@ -128,7 +132,7 @@ internal sealed class EngineBench
     }
 
     /// <summary>What a client is told of a peer that connects to its relay; null when it is told nothing.</summary>
-    public Answer? PeerConnects(TestClient client, string peer, PeerStream stream)
+    public Answer? PeerConnects(TestClient client, string peer, PeerTransport stream)
     {
         var message = new byte[TurnEngine.ReplyBufferLength];
         var outcome = Engine.HandlePeerConnection(client.Allocation, TestClient.Peer(peer), stream, Time, message);
@@ -182,8 +186,8 @@ internal sealed class EngineBench
         foreach (var relay in Engine.RelaysToClose) relay.Dispose();
         foreach (var allocation in Engine.Ended) Assert.True(_live.Remove(allocation), "an allocation has ended twice, and its quota with it");
         Engine.RelaysToClose.Clear();
-        foreach (var stream in Engine.PeerStreamsToClose) stream.Dispose();
-        Engine.PeerStreamsToClose.Clear();
+        foreach (var stream in Engine.PeerTransportsToClose) stream.Dispose();
+        Engine.PeerTransportsToClose.Clear();
         Engine.Ended.Clear();
     }
 
@@ -228,7 +232,7 @@ internal sealed class FakeRelay(TransportAddress address) : Relay(address, addre
 }
 
 /// <summary>A connection with a peer without a socket.</summary>
-internal sealed class FakePeerStream : PeerStream
+internal sealed class FakePeerStream : PeerTransport
 {
     public bool IsClosed { get; private set; }
 

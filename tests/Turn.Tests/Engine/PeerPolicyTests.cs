@@ -1,6 +1,6 @@
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Peers;
 
 namespace WebRtcIms.Turn.Tests.Engine;
 

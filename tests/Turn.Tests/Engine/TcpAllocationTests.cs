@@ -1,7 +1,8 @@
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Authorization;
 using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Mobility;
+using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Turn.Tests.Engine;
 

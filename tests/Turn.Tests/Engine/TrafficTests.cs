@@ -1,5 +1,7 @@
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Turn.Tests.Engine;
 

@@ -9,7 +9,7 @@ using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Tests.Engine;
-using WebRtcIms.Turn.Transport;
+using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Tests.Running;
 

@@ -1,12 +1,13 @@
 using System.Collections.Concurrent;
-using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Engine;
-using WebRtcIms.Turn.Tests.Caching;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Tests.Admission;
 using WebRtcIms.Turn.Tests.Engine;
-using WebRtcIms.Turn.Transport;
+using WebRtcIms.Turn.Transport.Relays;
 
 namespace WebRtcIms.Turn.Tests.Telemetry;
 
@@ -20,9 +21,9 @@ internal sealed class HostBench
     public HostBench(IConnectionMultiplexer redis)
     {
         Node = new TestNode(Bench, redis);
-        Server = new TurnServer(Bench.Engine, new RelaySockets(Node.Settings, new Random(1)), Node.Admission, Node.Metrics, Node.Clock, NullLogger<TurnServer>.Instance)
+        Server = new EngineHost(Bench.Engine, Node.Admission, Node.Metrics, Node.Clock, NullLogger<EngineHost>.Instance)
         {
-            Transport = new NoTransport(),
+            Transport = new FakeTransport(new RelayBinder(Node.Settings, new Random(1))),
         };
     }
 
@@ -30,7 +31,7 @@ internal sealed class HostBench
 
     public TestNode Node { get; }
 
-    public TurnServer Server { get; }
+    public EngineHost Server { get; }
 
     /// <summary>Sends a request and waits for its answer.</summary>
     public async Task<Answer> AskAsync(TestClient client, StunMethod method, Attributes? attributes = null)
@@ -54,9 +55,9 @@ internal sealed class HostBench
         }
     }
 
-    private sealed class NoTransport : IRelayTransport
+    private sealed class FakeTransport(RelayBinder relays) : IRelayTransport
     {
-        public Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) => new FakeRelay(TransportAddress.From(bind));
+        public AllocationDecision Bind(RelayRequest request) => relays.Bind(request, (bind, _, _) => new FakeRelay(TransportAddress.From(bind)));
 
         public void Start(Relay relay, Allocation allocation)
         {

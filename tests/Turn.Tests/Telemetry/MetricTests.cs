@@ -2,7 +2,10 @@ using System.Diagnostics.Metrics;
 using StackExchange.Redis;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Authorization;
+using WebRtcIms.Turn;
+using WebRtcIms.Turn.Admission;
+using WebRtcIms.Turn.Engine.Authentication;
+using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Tests.Engine;
 
 namespace WebRtcIms.Turn.Tests.Telemetry;

@@ -5,9 +5,12 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Tests.Engine;
-using WebRtcIms.Turn.Transport;
 using WebRtcIms.Turn.Transport.Dtls;
+using WebRtcIms.Turn.Transport.Portable;
+using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Tests.Transport;
 
@@ -51,7 +54,7 @@ internal sealed class DtlsBench : IAsyncLifetime
     {
         await _tls.StartAsync(CancellationToken.None);
         await _transport.StartAsync(CancellationToken.None);
-        var servers = _host.Services.GetRequiredService<IReadOnlyList<TurnServer>>();
+        var servers = _host.Services.GetRequiredService<IReadOnlyList<EngineHost>>();
         _listener = new DtlsListener(Address, servers, _tls, new QuotaSettings { PerClientAddress = 2 }, Clock, NullLogger.Instance);
         _ = _listener.ReceiveAsync();
     }

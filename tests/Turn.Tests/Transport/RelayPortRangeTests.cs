@@ -1,5 +1,5 @@
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Transport;
+using WebRtcIms.Turn.Transport.Relays;
 
 namespace WebRtcIms.Turn.Tests.Transport;
 

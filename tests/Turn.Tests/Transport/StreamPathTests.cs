@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Transport;
+using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Tests.Transport;
 

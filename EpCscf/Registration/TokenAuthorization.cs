@@ -1,0 +1,31 @@
+using WebRtcIms.Contracts;
+using WebRtcIms.Contracts.RegistrationTokens;
+using WebRtcIms.EpCscf.Sip;
+
+namespace WebRtcIms.EpCscf.Registration;
+
+/// <summary>Checks the token of a request, and challenges a request without a valid one (RFC 8898 §2.2, §2.3, §4).</summary>
+internal sealed class TokenAuthorization(RegistrationTokenValidator validator, EpCscfSettings settings, RevokedSessions revoked, EpCscfTelemetry telemetry)
+{
+    /// <summary>The token of the request; null if it has no valid one.</summary>
+    public ValueTask<RegistrationToken?> CheckAsync(SipRequest request) =>
+        BearerCredentials.Find(request.Headers) is { } token ? CheckAsync(token) : ValueTask.FromResult<RegistrationToken?>(null);
+
+    public async ValueTask<RegistrationToken?> CheckAsync(string encrypted)
+    {
+        var status = validator.Validate(encrypted, out var token);
+        var isRevoked = token is not null && await revoked.ContainsAsync(token.SessionId);
+        telemetry.TokenChecked(isRevoked ? "Revoked" : status.ToString());
+        return isRevoked ? null : token;
+    }
+
+    public SipResponse Challenge(SipRequest request)
+    {
+        var error = BearerCredentials.Find(request.Headers) is null ? "" : ", error=\"invalid_token\"";
+        var response = request.Answer(401, "Unauthorized", SipRequest.NewTag());
+        response.Headers.Add(
+            HeaderName.WwwAuthenticate,
+            $"Bearer realm=\"{settings.HomeDomain}\", scope=\"{Scopes.ImsRegister}\", authz_server=\"{settings.AuthorizationServer}\"{error}");
+        return response;
+    }
+}

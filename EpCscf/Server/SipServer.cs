@@ -1,0 +1,169 @@
+using System.Diagnostics;
+using WebRtcIms.EpCscf.Connections;
+using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Routing;
+using WebRtcIms.EpCscf.Sip;
+using WebRtcIms.EpCscf.Transactions;
+
+namespace WebRtcIms.EpCscf.Server;
+
+/// <summary>Passes each message of a connection to its transaction, the registrar or the proxy.</summary>
+internal sealed class SipServer(
+    Registrar registrar, Proxy proxy, Cancellation cancellation, ProxiedRequests requests, TransactionTable transactions, Flows flows, Delivery delivery,
+    Replicas replicas, HandOvers handOvers, EpCscfSettings settings, TimeProvider time, EpCscfTelemetry telemetry)
+{
+    private const string OwnMethods = "REGISTER, OPTIONS";
+    private const string RetryAfterSeconds = "5";
+
+    public async Task HandleAsync(Flow flow, ReadOnlyMemory<byte> octets)
+    {
+        var isWithinRate = flow.TryCountMessage();
+        var parsed = SipParser.Parse(octets.Span);
+        switch (parsed.Message)
+        {
+            case null:
+                telemetry.Dropped("malformed");
+                if (parsed.Answer is { } answer) flow.Send(answer);
+                break;
+            case SipResponse response:
+                Handle(flow, response, octets);
+                break;
+            case SipRequest request when isWithinRate:
+                await HandleAsync(flow, request);
+                break;
+            case SipRequest { Method: not Method.Ack } request:
+                telemetry.Dropped("rate");
+                flow.Send(Overload(request, "too many messages"));
+                break;
+        }
+    }
+
+    private async Task HandleAsync(Flow flow, SipRequest request)
+    {
+        if (transactions.Find(flow.RemoteId, request) is { } known)
+        {
+            known.Handle(request);
+            return;
+        }
+
+        if (request.Method == Method.Ack)
+        {
+            await proxy.RouteAckAsync(flow, request);
+            return;
+        }
+
+        // Requests of an established call and CANCEL are refused last, because they end calls.
+        if (transactions.Count >= (request.IsInDialog || request.Method == Method.Cancel ? 2 : 1) * settings.Limits.Transactions)
+        {
+            telemetry.Dropped("overload");
+            flow.Send(Overload(request, "overload"));
+            return;
+        }
+
+        var server = Begin(flow, request);
+        try
+        {
+            await RespondAsync(flow, server);
+        }
+        catch
+        {
+            // The client must not wait for a response that never comes. A final response that was sent already stays.
+            server.Respond(Later(request, 500, "Server Internal Error"));
+            requests.Find(server)?.Cancel();
+            throw;
+        }
+    }
+
+    private async Task RespondAsync(Flow flow, ServerTransaction server)
+    {
+        // Only for this call: an async method does not change the caller's current activity.
+        Activity.Current = server.Scope.Span;
+        var request = server.Request;
+        if (request.Method == Method.Register)
+        {
+            var (response, registration) = await registrar.RegisterAsync(flow.Id, flow.Registration, request);
+            if (registration is not null) flows.Bind(flow, registration);
+            server.Respond(response);
+        }
+        else if (request.Method == Method.Cancel)
+        {
+            cancellation.Handle(server, flow);
+        }
+        else if (RespondAsDomain(request) is { } own)
+        {
+            server.Respond(own);
+        }
+        else
+        {
+            // §17.2.1: at once, because the time until the callee answers is not known.
+            if (request.Method == Method.Invite) server.Respond(request.Answer(100, "Trying"));
+            await proxy.RouteAsync(flow, server);
+        }
+    }
+
+    private void Handle(Flow flow, SipResponse response, ReadOnlyMemory<byte> octets)
+    {
+        // Our Via must be on top, and the sender must be the target of the request.
+        var via = response.TopVia;
+        if (via.SentBy != settings.Host) telemetry.Dropped("stray_response");
+        else if (transactions.Find(flow.RemoteId, response) is { } client) client.Handle(response);
+        else if (flow.Registration is { } registration && Proxy.ReplicaOf(via.Branch) is { } owner && owner != replicas.Self)
+            _ = HandOverAsync(owner, new(HandOverKind.Response, registration.Binding.Id, octets.ToArray()));
+        else telemetry.Dropped("stray_response");
+    }
+
+    private async Task HandOverAsync(string replica, HandOver response)
+    {
+        if (!await handOvers.SendAsync(replica, response)) telemetry.Dropped("stray_response");
+    }
+
+    private ServerTransaction Begin(Flow flow, SipRequest request)
+    {
+        var scope = new RequestScope(time, EpCscfTelemetry.StartServer(request));
+        var binding = flow.Registration?.Binding.Id;
+        var began = time.GetTimestamp();
+        var isSetUp = request.Method != Method.Invite || request.IsInDialog;
+        bool Send(SipResponse response)
+        {
+            if (!isSetUp && response.StatusCode > 100)
+            {
+                isSetUp = true;
+                telemetry.CallSetUp(response.StatusCode, time.GetElapsedTime(began), scope.Span);
+            }
+            if (!response.IsProvisional) telemetry.Answered(request.Method, response.StatusCode, time.GetElapsedTime(began), scope.Span);
+            // A page that has reconnected gets its response over the new connection.
+            var octets = SipWriter.Write(response);
+            if (binding is not { } id) return flow.Send(octets);
+            if (flows.Find(id) is null && flow.Send(octets)) return true;
+            delivery.Send(id, replica: null, octets);
+            return true;
+        }
+
+        ServerTransaction server = request.Method == Method.Invite
+            ? new InviteServerTransaction(request, Send, scope)
+            : new NonInviteServerTransaction(request, Send, scope);
+        transactions.Add(flow.RemoteId, server);
+        return server;
+    }
+
+    /// <summary>Handles requests to the domain itself, not to a user of it.</summary>
+    private SipResponse? RespondAsDomain(SipRequest request)
+    {
+        if (request.IsInDialog || request.SipUri is not { User.Length: 0 } uri || (uri.Host != settings.HomeDomain && uri.Host != settings.Host)) return null;
+        var response = request.Method == Method.Options ? request.Answer(200, "OK", SipRequest.NewTag())
+            : Method.IsStandard(request.Method) ? request.Answer(405, "Method Not Allowed", SipRequest.NewTag())
+            : request.Answer(501, "Not Implemented", SipRequest.NewTag());
+        response.Headers.Add(HeaderName.Allow, OwnMethods);
+        if (request.Method == Method.Options) response.Headers.Add(HeaderName.Supported, "path, outbound");
+        return response;
+    }
+
+    private static SipResponse Overload(SipRequest request, string why) => Later(request, 503, $"Service Unavailable: {why}");
+
+    private static SipResponse Later(SipRequest request, int statusCode, string reason)
+    {
+        var response = request.Answer(statusCode, reason, SipRequest.NewTag());
+        response.Headers.Add(HeaderName.RetryAfter, RetryAfterSeconds);
+        return response;
+    }
+}

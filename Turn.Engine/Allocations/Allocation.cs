@@ -1,0 +1,161 @@
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine.Authentication;
+using WebRtcIms.Turn.Engine.Mobility;
+using WebRtcIms.Turn.Engine.Primitives;
+
+namespace WebRtcIms.Turn.Engine.Allocations;
+
+/// <summary>
+/// A client's relayed transport addresses with their permissions and channels (RFC 8656 §3). An allocation has an IPv4
+/// relay, an IPv6 relay, or both.
+/// </summary>
+public sealed class Allocation(PendingAllocation request, AllocationDecision decision)
+{
+    private readonly Dictionary<InternetAddress, Permission> _permissions = [];
+    private readonly Dictionary<ushort, ChannelBinding> _channels = [];
+    private readonly Dictionary<TransportAddress, ChannelBinding> _channelsByPeer = [];
+
+    /// <summary>The way to the client: always the same, unless the client is mobile (RFC 8016).</summary>
+    public ClientFlow Client { get; internal set; } = new(request.FiveTuple, request.Path);
+
+    public FiveTuple FiveTuple => Client.FiveTuple;
+
+    public ClientPath Path => Client.Path;
+
+    /// <summary>Null when the client has not asked for mobility.</summary>
+    internal MobilityState? Mobility { get; init; }
+
+    /// <summary>The Allocate that made this: its retransmission gets the same answer again (RFC 8656 §7.2).</summary>
+    internal TransactionId CreatedBy { get; } = request.TransactionId;
+
+    internal uint CreatedWithLifetime { get; } = request.LifetimeSeconds;
+
+    /// <summary>What the client must prove to hold; renewed by a Refresh with another token (RFC 7635 §9).</summary>
+    public Credential Credential { get; internal set; } = request.Proof.Credential;
+
+    public Relay? IPv4 { get; internal set; } = decision.IPv4;
+
+    public Relay? IPv6 { get; internal set; } = decision.IPv6;
+
+    /// <summary>Of two wanted families, the one that was not to be had.</summary>
+    internal StunAddressFamily RefusedFamily { get; } = request.RefusedFamily;
+
+    /// <summary>The token that names the reserved next port; 0 when none was asked for (RFC 8656 §18.10).</summary>
+    internal ulong ReservationToken { get; init; }
+
+    /// <summary>What the host keeps with the allocation, to give it back at the end: its place in the quotas, above all.</summary>
+    public object? Lease { get; } = decision.Lease;
+
+    public long ExpiresAt { get; internal set; }
+
+    /// <summary>Why it has ended.</summary>
+    public AllocationEnd End { get; internal set; }
+
+    /// <summary>Relayed datagrams and octets, for the totals at the allocation's end.</summary>
+    public RelayTotals Totals { get; } = new();
+
+    // Made at the first datagram that is to be measured: most servers have no limits.
+    internal TrafficMeter ToPeers => field ??= new();
+
+    internal TrafficMeter ToClient => field ??= new();
+
+    /// <summary>Connections with peers, opened and being opened; null for an allocation that relays datagrams (RFC 6062).</summary>
+    internal Dictionary<TransportAddress, PeerConnection>? PeerConnections { get; } = request.Relays.IsTcp ? [] : null;
+
+    public int PermissionCount => _permissions.Count;
+
+    public int ChannelCount => _channels.Count;
+
+    public Relay? RelayFor(StunAddressFamily family) => family == StunAddressFamily.IPv6 ? IPv6 : IPv4;
+
+    internal bool HasPermission(InternetAddress peer, long now) =>
+        _permissions.TryGetValue(peer, out var permission) && permission.IsLive(now);
+
+    internal bool KnowsPermission(InternetAddress peer) => _permissions.ContainsKey(peer);
+
+    /// <summary>Installs a permission or starts its time anew.</summary>
+    internal Permission Permit(InternetAddress peer, EngineTime time)
+    {
+        if (!_permissions.TryGetValue(peer, out var permission)) _permissions[peer] = permission = new Permission(peer);
+        permission.ExpiresAt = time.After(Permission.Lifetime);
+        return permission;
+    }
+
+    internal ChannelBinding? Channel(ushort number) => _channels.GetValueOrDefault(number);
+
+    internal ChannelBinding? ChannelTo(TransportAddress peer) => _channelsByPeer.GetValueOrDefault(peer);
+
+    /// <summary>Binds a channel or starts its time anew; its permission, too (RFC 8656 §12.2).</summary>
+    internal void Bind(ushort number, TransportAddress peer, EngineTime time)
+    {
+        var permission = Permit(peer.Address, time);
+        if (!_channels.TryGetValue(number, out var binding) || binding.Peer != peer)
+        {
+            // What number and peer were bound to before has let go of both.
+            if (binding is not null) _channelsByPeer.Remove(binding.Peer);
+            if (_channelsByPeer.Remove(peer, out var former)) _channels.Remove(former.Number);
+            _channels[number] = _channelsByPeer[peer] = binding = new ChannelBinding(number, peer, permission);
+        }
+
+        binding.ExpiresAt = time.After(ChannelBinding.Lifetime);
+    }
+
+    /// <summary>Forgets what has expired. Rules ask for liveness themselves; this only returns the memory.</summary>
+    internal void Sweep(long now)
+    {
+        foreach (var binding in _channels.Values)
+        {
+            if (binding.HoldsItsNumber(now)) continue;
+            _channels.Remove(binding.Number);
+            _channelsByPeer.Remove(binding.Peer);
+        }
+
+        // A channel refers to its permission, which CreatePermission may bring back to life.
+        foreach (var permission in _permissions.Values)
+        {
+            if (!permission.IsLive(now) && _channels.Values.All(binding => binding.Permission != permission)) _permissions.Remove(permission.Peer);
+        }
+    }
+}
+
+/// <summary>Why an allocation has ended.</summary>
+public enum AllocationEnd : byte
+{
+    None,
+    Expired,
+
+    /// <summary>By a Refresh with LIFETIME 0.</summary>
+    Deleted,
+    StreamClosed,
+
+    /// <summary>Its token, the token's client or the long-term key was revoked.</summary>
+    Revoked,
+
+    /// <summary>By an operator.</summary>
+    Disconnected,
+    ServerStopped,
+}
+
+/// <summary>What an allocation has relayed.</summary>
+public sealed class RelayTotals
+{
+    // Most allocations never drop a packet.
+    private long[]? _drops;
+
+    public long PacketsToPeers { get; set; }
+
+    public long BytesToPeers { get; set; }
+
+    public long PacketsToClient { get; set; }
+
+    public long BytesToClient { get; set; }
+
+    /// <summary>Packets of the client or of peers that went nowhere.</summary>
+    public long Drops(DropReason reason) => _drops?[(int)reason] ?? 0;
+
+    public void CountDrop(DropReason reason)
+    {
+        _drops ??= new long[Enum.GetValues<DropReason>().Length];
+        _drops[(int)reason]++;
+    }
+}

@@ -1,0 +1,21 @@
+namespace WebRtcIms.Turn.Engine.Authentication;
+
+/// <summary>Which credentials a server takes.</summary>
+/// <param name="ServerName">THIRD-PARTY-AUTHORIZATION, and the associated data of every token.</param>
+/// <param name="Realm">REALM.</param>
+/// <param name="BrowserProfile">Whether a token may travel in USERNAME.</param>
+/// <param name="StaticUsers">Long-term users of the configuration.</param>
+/// <param name="SharedSecret">What ephemeral user names are made with; null when there are none.</param>
+public sealed record AuthenticationSettings(
+    string ServerName, string Realm, bool BrowserProfile, IReadOnlyList<Credential> StaticUsers, byte[]? SharedSecret = null)
+{
+    public bool AcceptsPasswords => BrowserProfile || StaticUsers.Count > 0 || SharedSecret is not null;
+
+    /// <summary>
+    /// A user's hash tells who it is only where all users are known beforehand: the names of tokens and ephemeral users carry
+    /// what is needed to check them.
+    /// </summary>
+    public SecurityFeatures Features(bool tokens) =>
+        (AcceptsPasswords ? SecurityFeatures.PasswordAlgorithms : SecurityFeatures.None)
+        | (StaticUsers.Count > 0 && !tokens && SharedSecret is null ? SecurityFeatures.UsernameAnonymity : SecurityFeatures.None);
+}

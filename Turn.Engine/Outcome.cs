@@ -1,0 +1,91 @@
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Primitives;
+
+namespace WebRtcIms.Turn.Engine;
+
+/// <summary>What is to be done with a packet.</summary>
+public enum OutcomeKind : byte
+{
+    /// <summary>Nothing: it is dropped in silence.</summary>
+    Drop,
+
+    /// <summary>Send the octets in the output buffer to where the packet came from.</summary>
+    Reply,
+
+    /// <summary>Send a part of the packet from the allocation's relay to the peer.</summary>
+    ToPeer,
+
+    /// <summary>Send a part of the buffer to the allocation's client.</summary>
+    ToClient,
+
+    /// <summary>Decide the pending allocation, then call <see cref="TurnEngine.Complete"/>.</summary>
+    Decide,
+
+    /// <summary>Give the packet to another engine of this server: its allocation's client has moved to this one's sockets.</summary>
+    HandOver,
+
+    /// <summary>Open a connection to a peer, then call <see cref="TurnEngine.CompleteConnect"/> (RFC 6062 §5.2).</summary>
+    Connect,
+
+    /// <summary>
+    /// Send the reply; from then on the stream carries no messages but the octets of a connection with a peer (RFC 6062 §5.4).
+    /// </summary>
+    Bind,
+}
+
+/// <summary>The engine's answer to one packet. A value: the relay path makes no garbage.</summary>
+public readonly record struct Outcome(OutcomeKind Kind)
+{
+    public DropReason DropReason { get; private init; }
+
+    /// <summary>Where the octets to send begin, in the packet (ToPeer) or in the buffer (Reply, ToClient), and how many they are.</summary>
+    public int Offset { get; private init; }
+
+    /// <inheritdoc cref="Offset"/>
+    public int Length { get; private init; }
+
+    public Allocation? Allocation { get; init; }
+
+    /// <summary>The relay to send from (ToPeer).</summary>
+    public Relay? Relay { get; private init; }
+
+    /// <summary>The datagram must not be fragmented on its way (ToPeer).</summary>
+    public bool DontFragment { get; private init; }
+
+    /// <summary>The peer to send to (ToPeer).</summary>
+    public TransportAddress Peer { get; private init; }
+
+    public PendingAllocation? Pending { get; private init; }
+
+    /// <summary>The number of the engine to hand over to.</summary>
+    public ushort Engine { get; private init; }
+
+    /// <summary>The connection with a peer that is to be opened (Connect) or carried (Bind).</summary>
+    public PeerConnection? Connection { get; private init; }
+
+    /// <summary>The method and result of a request, for counters and spans.</summary>
+    public StunMethod Method { get; private init; }
+
+    /// <inheritdoc cref="Method"/>
+    public StunError Error { get; private init; }
+
+    public static Outcome Drop(DropReason reason) => new(OutcomeKind.Drop) { DropReason = reason };
+
+    public static Outcome Reply(int length, StunMethod method, StunError error) =>
+        new(OutcomeKind.Reply) { Length = length, Method = method, Error = error };
+
+    public static Outcome ToPeer(Allocation allocation, Relay relay, in TransportAddress peer, int offset, int length, bool dontFragment) =>
+        new(OutcomeKind.ToPeer) { Allocation = allocation, Relay = relay, Peer = peer, Offset = offset, Length = length, DontFragment = dontFragment };
+
+    public static Outcome ToClient(Allocation allocation, int offset, int length) =>
+        new(OutcomeKind.ToClient) { Allocation = allocation, Offset = offset, Length = length };
+
+    public static Outcome HandOver(int engine) => new(OutcomeKind.HandOver) { Engine = (ushort)engine };
+
+    public static Outcome Connect(PeerConnection connection) => new(OutcomeKind.Connect) { Connection = connection };
+
+    public static Outcome Bind(PeerConnection connection, in Outcome reply) => reply with { Kind = OutcomeKind.Bind, Connection = connection };
+
+    public static Outcome Decide(PendingAllocation pending) => new(OutcomeKind.Decide) { Pending = pending };
+}

@@ -1,0 +1,33 @@
+using System.Net;
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Turn.Engine.Peers;
+
+/// <summary>A prefix of IPv4 or IPv6 addresses.</summary>
+public readonly record struct AddressRange(InternetAddress Prefix, int PrefixLength)
+{
+    public static AddressRange Parse(string text)
+    {
+        var network = IPNetwork.Parse(text);
+        return new AddressRange(InternetAddress.From(network.BaseAddress), network.PrefixLength);
+    }
+
+    public static bool TryParse(string text, out AddressRange range)
+    {
+        range = default;
+        if (!IPNetwork.TryParse(text, out var network)) return false;
+        range = new AddressRange(InternetAddress.From(network.BaseAddress), network.PrefixLength);
+        return true;
+    }
+
+    /// <summary>One address alone.</summary>
+    public static AddressRange Of(InternetAddress address) =>
+        new(address, address.Family == StunAddressFamily.IPv4 ? 32 : 128);
+
+    public bool Contains(InternetAddress address)
+    {
+        if (address.Family != Prefix.Family) return false;
+        var width = address.Family == StunAddressFamily.IPv4 ? 32 : 128;
+        return PrefixLength == 0 || (address.Bits ^ Prefix.Bits) >> (width - PrefixLength) == 0;
+    }
+}

@@ -1,0 +1,88 @@
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Turn.Engine.Peers;
+
+/// <summary>
+/// Which peers may be relayed to. Every range of IANA's special-purpose registries is denied by default, because a relay
+/// that reaches its own host or network lets strangers in (RFC 8656 §21.1.7, §21.3.1).
+/// </summary>
+/// <remarks>
+/// An IPv4 address written into an IPv6 one (mapped, compatible, 6to4, Teredo, NAT64, ISATAP) is checked as both: what it
+/// wraps must be allowed, too. Tunnelled forms are denied altogether (RFC 8656 §21.4).
+/// Order: what the server itself listens on or depends on is denied whatever else is configured; then allowed ranges pass; then
+/// denied ones and the special-purpose ranges do not.
+/// </remarks>
+/// <param name="allowed">Ranges that pass although they are special.</param>
+/// <param name="denied">Ranges that do not pass although they are public.</param>
+/// <param name="own">
+/// The server's listeners, its management port, Redis and the collector: a relay that reaches these is a way in, or a loop
+/// (RFC 8656 §21.1.7). Relays themselves may be peers: two clients of one server are.
+/// </param>
+public sealed class PeerPolicy(
+    IReadOnlyList<AddressRange> allowed, IReadOnlyList<AddressRange> denied, IReadOnlySet<TransportAddress> own)
+{
+    private static readonly AddressRange[] SpecialPurpose = Ranges(
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
+        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+        "::/128", "::1/128", "::/96", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23",
+        "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10",
+        "ff00::/8");
+
+    /// <summary>127.0.0.0/8 and ::1: allowed when everything runs on one machine.</summary>
+    public static readonly AddressRange[] Loopback = Ranges("127.0.0.0/8", "::1/128");
+
+    /// <summary>Whether an address is not one host's: multicast or broadcast.</summary>
+    public static bool IsMulticast(InternetAddress address) => address.Family == StunAddressFamily.IPv4
+        ? address.Bits >> 28 == 0xE || address.Bits == uint.MaxValue
+        : address.Bits >> 120 == 0xFF;
+
+    public bool Allows(InternetAddress peer)
+    {
+        if (TryUnwrap(peer, out var inner) && !Allows(inner)) return false;
+        if (IsIn(allowed, peer)) return true;
+        return !IsIn(denied, peer) && !IsIn(SpecialPurpose, peer);
+    }
+
+    /// <summary>Whether a peer is one of the server's own addresses.</summary>
+    public bool IsOwn(in TransportAddress peer) =>
+        own.Contains(peer) || (TryUnwrap(peer.Address, out var inner) && own.Contains(peer with { Address = inner }));
+
+    private static bool IsIn(IReadOnlyList<AddressRange> ranges, InternetAddress address)
+    {
+        foreach (var range in ranges)
+        {
+            if (range.Contains(address)) return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>Finds the IPv4 address inside an IPv6 one.</summary>
+    private static bool TryUnwrap(InternetAddress address, out InternetAddress inner)
+    {
+        inner = default;
+        if (address.Family != StunAddressFamily.IPv6) return false;
+        var bits = address.Bits;
+        var top = (uint)(bits >> 96);
+        var low = (uint)bits;
+
+        var isCompatible = bits >> 32 == 0 && low > 1;
+        var isMapped = bits >> 32 == 0xFFFF;
+        var isTranslated = bits >> 48 == 0xFFFF && (ushort)(bits >> 32) == 0;
+        var isNat64 = top == 0x0064_FF9B;
+        var isIsatap = (uint)(bits >> 32) is 0x0000_5EFE or 0x0200_5EFE;
+        uint? wrapped = 0 switch
+        {
+            _ when isCompatible || isMapped || isTranslated || isNat64 || isIsatap => low,
+            _ when top >> 16 == 0x2002 => (uint)(bits >> 80), // 6to4
+            _ when top == 0x2001_0000 => ~low, // Teredo
+            _ => null,
+        };
+        if (wrapped is not { } ipv4) return false;
+        inner = InternetAddress.FromIPv4(ipv4);
+        return true;
+    }
+
+    private static AddressRange[] Ranges(params string[] ranges) => [.. ranges.Select(AddressRange.Parse)];
+}

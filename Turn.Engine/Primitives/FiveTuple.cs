@@ -1,0 +1,23 @@
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Turn.Engine.Primitives;
+
+/// <summary>What carries a client's messages.</summary>
+public enum ClientTransport : byte
+{
+    Udp,
+    Tcp,
+    Tls,
+    Dtls,
+}
+
+/// <summary>
+/// What identifies an allocation: the client's and the server's transport address and the protocol between them (RFC 8656 §3).
+/// </summary>
+public readonly record struct FiveTuple(ClientTransport Transport, TransportAddress Client, TransportAddress Server)
+{
+    // Looked up for every packet of a client. The server's address is the same for nearly all.
+    public override int GetHashCode() => HashCode.Combine(Client, Transport);
+
+    public bool IsStream => Transport is ClientTransport.Tcp or ClientTransport.Tls;
+}

@@ -1,0 +1,263 @@
+using System.Buffers.Binary;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Authentication;
+using WebRtcIms.Turn.Engine.Mobility;
+using WebRtcIms.Turn.Engine.Primitives;
+
+namespace WebRtcIms.Turn.Engine;
+
+/// <summary>Allocate (RFC 8656 §7) and Refresh (§8).</summary>
+public sealed partial class TurnEngine
+{
+    private const byte UdpProtocolNumber = 17;
+
+    /// <summary>The numbered checks of RFC 8656 §7.2, in its order.</summary>
+    private Outcome HandleAllocate(
+        in StunMessageReader request, in FiveTuple flow, ClientPath path, Allocation? allocation,
+        in Proof proof, EngineTime time, Span<byte> reply)
+    {
+        // 2. The 5-tuple is in use: an error, unless this is the request that made the allocation, come again.
+        if (allocation is not null)
+        {
+            return allocation.CreatedBy == request.TransactionId
+                ? AllocateSuccess(allocation, request.TransactionId, proof, request.HasFingerprint, reply)
+                : Refuse(request, StunError.AllocationMismatch, proof, reply);
+        }
+
+        if (EngineElsewhere(flow) is not null) return Refuse(request, StunError.AllocationMismatch, proof, reply);
+
+        // Its first answer is still being decided; it will come, and serve the retransmission, too.
+        if (_pending.ContainsKey(flow)) return Outcome.Drop(DropReason.Busy);
+
+        var error = CheckTicketOfAllocate(request, out var isMobile);
+        if (error != StunError.None) return Refuse(request, error, proof, reply);
+        error = ReadRelayRequest(request, flow, out var relays, out var reserved, out var refusedFamily, time);
+        if (error != StunError.None) return Refuse(request, error, proof, reply);
+
+        var lifetime = Lifetime(request, proof.Credential, time);
+        if (lifetime == 0) return Refuse(request, StunError.Unauthenticated, proof, reply);
+
+        var pending = new PendingAllocation(flow, path, proof, request.TransactionId, lifetime, relays, reserved)
+        {
+            RefusedFamily = refusedFamily,
+            IsMobile = isMobile,
+            WithFingerprint = request.HasFingerprint,
+        };
+        _pending.Add(flow, pending);
+        return Outcome.Decide(pending);
+    }
+
+    /// <summary>Ends what HandleAllocate began: makes the allocation, or refuses it.</summary>
+    /// <param name="pending">What <see cref="Outcome.Pending"/> gave.</param>
+    /// <param name="decision">The relays, or why there are none.</param>
+    /// <param name="time">Now.</param>
+    /// <param name="reply">At least <see cref="ReplyBufferLength"/> octets.</param>
+    public Outcome Complete(PendingAllocation pending, AllocationDecision decision, EngineTime time, Span<byte> reply)
+    {
+        // The client's stream may have closed meanwhile, and another one from the same port may be waiting for an answer of its own.
+        var isWanted = _pending.TryGetValue(pending.FiveTuple, out var waiting) && ReferenceEquals(waiting, pending);
+        if (isWanted) _pending.Remove(pending.FiveTuple);
+        if (!isWanted || decision.Error != StunError.None)
+        {
+            foreach (var relay in new[] { decision.IPv4, decision.IPv6, decision.Reserved, pending.Reserved })
+            {
+                if (relay is not null && !RelaysToClose.Contains(relay)) RelaysToClose.Add(relay);
+            }
+
+            if (!isWanted) return Outcome.Drop(DropReason.NoAllocation);
+            return RefusePending(pending, decision, reply);
+        }
+
+        var allocation = new Allocation(pending, decision)
+        {
+            ReservationToken = decision.Reserved is { } next ? reservations.Add(next, time.After(settings.ReservationLifetime)) : 0,
+            Mobility = pending.IsMobile ? NewMobility() : null,
+            ExpiresAt = time.After(TimeSpan.FromSeconds(pending.LifetimeSeconds)),
+        };
+        _allocations.Add(pending.FiveTuple, allocation);
+        if (allocation.Mobility is { } mobility) _byTicket.Add(mobility.Id, allocation);
+        return AllocateSuccess(allocation, pending.TransactionId, pending.Proof, pending.WithFingerprint, reply);
+    }
+
+    // movedTo is the way back to a client that has come with its ticket from another 5-tuple (RFC 8016 §3.2.2).
+    private Outcome HandleRefresh(
+        in StunMessageReader request, in FiveTuple flow, Allocation allocation, in Proof proof, EngineTime time, Span<byte> reply, ClientPath? movedTo = null)
+    {
+        // RFC 8656 §8.2: a family in a Refresh must be one that the allocation has; of two, only that one is meant.
+        var family = StunAddressFamily.None;
+        if (request.Has(StunAttributeType.RequestedAddressFamily))
+        {
+            if (!TryReadFamily(request, StunAttributeType.RequestedAddressFamily, out family)) return Refuse(request, StunError.BadRequest, proof, reply);
+            if (allocation.RelayFor(family) is null) return Refuse(request, StunError.PeerAddressFamilyMismatch, proof, reply);
+        }
+
+        var wanted = request.TryGetUInt32(StunAttributeType.Lifetime, out var seconds) ? seconds : (uint?)null;
+        var lifetime = wanted == 0 ? 0 : Lifetime(request, proof.Credential, time);
+
+        // The token has run out. LIFETIME 0 is still granted, so that a client can always tidy up.
+        if (lifetime == 0 && wanted != 0) return Challenge(request, flow, StunError.Unauthenticated, time, reply);
+
+        if (lifetime == 0)
+        {
+            Delete(allocation, family);
+            return RefreshSuccess(request, 0, ticket: null, proof, reply);
+        }
+
+        allocation.ExpiresAt = time.After(TimeSpan.FromSeconds(lifetime));
+        allocation.Credential = proof.Credential;
+        if (movedTo is not null) MoveTo(allocation, new ClientFlow(flow, movedTo));
+        var ticket = allocation.Mobility is { } mobility ? NewTicket(mobility) : null;
+        if (movedTo is not null) allocation.Mobility!.LastMove = new Move(request.TransactionId, flow, time.Milliseconds, lifetime, ticket!);
+        return RefreshSuccess(request, lifetime, ticket, proof, reply);
+    }
+
+    private Outcome RefreshSuccess(in StunMessageReader request, uint lifetime, byte[]? ticket, in Proof proof, Span<byte> reply)
+    {
+        var response = new StunMessageWriter(reply, StunMethod.Refresh, StunClass.SuccessResponse, request.TransactionId);
+        response.WriteUInt32(StunAttributeType.Lifetime, lifetime);
+        if (ticket is not null) response.Write(StunAttributeType.MobilityTicket, ticket);
+        response.Write(StunAttributeType.Software, _software);
+        proof.Sign(ref response);
+        return Finish(ref response, request, StunMethod.Refresh, StunError.None);
+    }
+
+    private void Delete(Allocation allocation, StunAddressFamily family)
+    {
+        var other = family == StunAddressFamily.IPv4 ? allocation.IPv6 : allocation.IPv4;
+        if (family == StunAddressFamily.None || other is null)
+        {
+            End(allocation, AllocationEnd.Deleted);
+            return;
+        }
+
+        RelaysToClose.Add(allocation.RelayFor(family)!);
+        if (family == StunAddressFamily.IPv4) allocation.IPv4 = null;
+        else allocation.IPv6 = null;
+    }
+
+    /// <summary>Checks 3 to 9 of RFC 8656 §7.2: which relays are wanted, and whether they can be had.</summary>
+    private StunError ReadRelayRequest(
+        in StunMessageReader request, in FiveTuple flow, out RelayRequest relays, out Relay? reserved, out StunAddressFamily refusedFamily, EngineTime time)
+    {
+        relays = default;
+        reserved = null;
+        refusedFamily = StunAddressFamily.None;
+
+        // 3. REQUESTED-TRANSPORT.
+        if (!request.TryGet(StunAttributeType.RequestedTransport, out var transport) || transport.Length != 4) return StunError.BadRequest;
+        if (transport[0] == TcpProtocolNumber) return ReadTcpRelayRequest(request, flow, out relays);
+        if (transport[0] != UdpProtocolNumber) return StunError.UnsupportedTransportProtocol;
+
+        // 5. to 9. A reservation excludes the attributes that describe a relay; two families exclude each other's attribute.
+        var hasEvenPort = request.TryGet(StunAttributeType.EvenPort, out var evenPort);
+        var hasFamily = request.Has(StunAttributeType.RequestedAddressFamily);
+        var additional = settings.DraftAddressFamily && request.Has(StunAttributeType.AdditionalAddressFamilyDraft)
+            ? StunAttributeType.AdditionalAddressFamilyDraft
+            : StunAttributeType.AdditionalAddressFamily;
+        var hasAdditional = request.Has(additional);
+        if (request.TryGet(StunAttributeType.ReservationToken, out var token))
+        {
+            if (hasEvenPort || hasFamily || hasAdditional || token.Length != 8) return StunError.BadRequest;
+            reserved = reservations.Take(BinaryPrimitives.ReadUInt64BigEndian(token), time.Milliseconds);
+            return reserved is null ? StunError.InsufficientCapacity : StunError.None;
+        }
+
+        if (hasFamily && hasAdditional) return StunError.BadRequest;
+        if (hasEvenPort && evenPort.Length != 1) return StunError.BadRequest;
+        var reserveNext = hasEvenPort && (evenPort[0] & 0x80) != 0;
+        if (hasAdditional) return ReadBothFamilies(request, additional, hasEvenPort, reserveNext, out relays, out refusedFamily);
+
+        var family = StunAddressFamily.IPv4;
+        if (hasFamily && !TryReadFamily(request, StunAttributeType.RequestedAddressFamily, out family)) return StunError.AddressFamilyNotSupported;
+        if (!Relays(family)) return StunError.AddressFamilyNotSupported;
+        relays = new RelayRequest(family == StunAddressFamily.IPv4, family == StunAddressFamily.IPv6, hasEvenPort, reserveNext);
+        return StunError.None;
+    }
+
+    /// <summary>ADDITIONAL-ADDRESS-FAMILY asks for IPv6 beside IPv4; one of the two is better than none (RFC 8656 §7.2, 9).</summary>
+    private StunError ReadBothFamilies(
+        in StunMessageReader request, StunAttributeType attribute, bool evenPort, bool reserveNext, out RelayRequest relays, out StunAddressFamily refused)
+    {
+        relays = new RelayRequest(settings.RelaysIPv4, settings.RelaysIPv6, evenPort, ReserveNext: false);
+        refused = StunAddressFamily.None;
+        if (!TryReadFamily(request, attribute, out var family)) return StunError.BadRequest;
+        if (family != StunAddressFamily.IPv6 || reserveNext) return StunError.BadRequest;
+        if (!settings.RelaysIPv4 && !settings.RelaysIPv6) return StunError.InsufficientCapacity;
+        if (!settings.RelaysIPv4) refused = StunAddressFamily.IPv4;
+        if (!settings.RelaysIPv6) refused = StunAddressFamily.IPv6;
+        return StunError.None;
+    }
+
+    private static bool TryReadFamily(in StunMessageReader request, StunAttributeType type, out StunAddressFamily family)
+    {
+        family = StunAddressFamily.None;
+        if (!request.TryGet(type, out var value) || value.Length != 4) return false;
+        family = (StunAddressFamily)value[0];
+        return family is StunAddressFamily.IPv4 or StunAddressFamily.IPv6;
+    }
+
+    private bool Relays(StunAddressFamily family) =>
+        family == StunAddressFamily.IPv4 ? settings.RelaysIPv4 : settings.RelaysIPv6;
+
+    /// <summary>
+    /// RFC 8656 §7.2: at least the default, at most the maximum; and no longer than the token lives (RFC 7635 §9). 0 when
+    /// nothing is left of the token.
+    /// </summary>
+    private uint Lifetime(in StunMessageReader request, Credential credential, EngineTime time)
+    {
+        var longest = (uint)settings.MaxLifetime.TotalSeconds;
+        var lifetime = (uint)settings.DefaultLifetime.TotalSeconds;
+        if (request.TryGetUInt32(StunAttributeType.Lifetime, out var wanted)) lifetime = Math.Max(lifetime, Math.Min(wanted, longest));
+        return Math.Min(lifetime, credential.RemainingSeconds(time.Utc));
+    }
+
+    private Outcome AllocateSuccess(
+        Allocation allocation, TransactionId transaction, in Proof proof, bool withFingerprint, Span<byte> reply)
+    {
+        var response = new StunMessageWriter(reply, StunMethod.Allocate, StunClass.SuccessResponse, transaction);
+        if (allocation.IPv4 is { } ipv4) response.WriteXorAddress(StunAttributeType.XorRelayedAddress, ipv4.Advertised);
+        if (allocation.IPv6 is { } ipv6) response.WriteXorAddress(StunAttributeType.XorRelayedAddress, ipv6.Advertised);
+        if (allocation.RefusedFamily != StunAddressFamily.None) WriteAddressError(ref response, allocation.RefusedFamily);
+        response.WriteUInt32(StunAttributeType.Lifetime, allocation.CreatedWithLifetime);
+        response.WriteXorAddress(StunAttributeType.XorMappedAddress, allocation.FiveTuple.Client);
+        if (allocation.Mobility is { } mobility) response.Write(StunAttributeType.MobilityTicket, mobility.Ticket);
+        if (allocation.ReservationToken != 0) WriteReservationToken(ref response, allocation.ReservationToken);
+        response.Write(StunAttributeType.Software, _software);
+        proof.Sign(ref response);
+        if (withFingerprint) response.AddFingerprint();
+        return Outcome.Reply(response.Length, StunMethod.Allocate, StunError.None) with { Allocation = allocation };
+    }
+
+    private Outcome RefusePending(PendingAllocation pending, in AllocationDecision decision, Span<byte> reply)
+    {
+        var response = new StunMessageWriter(reply, StunMethod.Allocate, StunClass.ErrorResponse, pending.TransactionId);
+        response.WriteErrorCode(decision.Error);
+        if (decision.AlternateServer is { } alternate) response.WriteAddress(StunAttributeType.AlternateServer, alternate);
+        response.Write(StunAttributeType.Software, _software);
+        pending.Proof.Sign(ref response);
+        if (pending.WithFingerprint) response.AddFingerprint();
+        return Outcome.Reply(response.Length, StunMethod.Allocate, decision.Error);
+    }
+
+    private static void WriteReservationToken(ref StunMessageWriter response, ulong token)
+    {
+        Span<byte> octets = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64BigEndian(octets, token);
+        response.Write(StunAttributeType.ReservationToken, octets);
+    }
+
+    /// <summary>ADDRESS-ERROR-CODE: which of two families was not granted (RFC 8656 §18.12).</summary>
+    private static void WriteAddressError(ref StunMessageWriter response, StunAddressFamily family)
+    {
+        const StunError Error = StunError.AddressFamilyNotSupported;
+        var phrase = Error.ReasonPhrase();
+        Span<byte> value = stackalloc byte[4 + phrase.Length];
+        value[0] = (byte)family;
+        value[1] = 0;
+        value[2] = (int)Error / 100;
+        value[3] = (int)Error % 100;
+        phrase.CopyTo(value[4..]);
+        response.Write(StunAttributeType.AddressErrorCode, value);
+    }
+}

@@ -1,0 +1,49 @@
+using System.Collections.Concurrent;
+using WebRtcIms.Contracts;
+using WebRtcIms.Turn.Engine.Authentication;
+
+namespace WebRtcIms.Turn.Admission;
+
+/// <summary>
+/// What is revoked, as far as this node knows: a copy of <c>turn:revoked</c>, so that every request can ask without waiting. What
+/// has been heard once is kept until it ends, also when Redis forgets it.
+/// </summary>
+internal sealed class Revocations(TimeProvider time) : IRevocations
+{
+    private readonly ConcurrentDictionary<string, DateTimeOffset> _until = new();
+
+    /// <summary>True when this was not known yet.</summary>
+    public bool Add(string name, DateTimeOffset until)
+    {
+        var now = time.GetUtcNow();
+        if (until <= now) return false;
+        foreach (var (known, end) in _until)
+        {
+            if (end <= now) _until.TryRemove(known, out _);
+        }
+
+        var isNew = !_until.TryGetValue(name, out var before) || before < until;
+        if (isNew) _until[name] = until;
+        return isNew;
+    }
+
+    public bool Cover(Credential credential, DateTimeOffset now) => Cover(credential, now, clientId: null);
+
+    /// <summary>Whether a token must not be accepted any more.</summary>
+    /// <param name="credential">A credential without a token is never revoked.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="clientId">The client that the token was issued to, if known.</param>
+    public bool Cover(Credential credential, DateTimeOffset now, string? clientId)
+    {
+        if (credential.Token is not { } token || _until.IsEmpty) return false;
+        if (IsLive(TurnRevocations.OfKey(token.KeyId), now, out _) || IsLive(TurnRevocations.OfToken(token.KeyId, token.TokenId), now, out _)) return true;
+
+        return WasIssuedBefore(TurnRevocations.All, credential, now) || (clientId is not null && WasIssuedBefore(TurnRevocations.OfClient(clientId), credential, now));
+    }
+
+    // Tokens that were made after the revocation are good.
+    private bool WasIssuedBefore(string name, Credential credential, DateTimeOffset now) =>
+        IsLive(name, now, out var until) && credential.IssuedAt <= until - TokenLimits.LongestLifetime;
+
+    private bool IsLive(string name, DateTimeOffset now, out DateTimeOffset until) => _until.TryGetValue(name, out until) && until > now;
+}

@@ -1,0 +1,196 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using StackExchange.Redis;
+using WebRtcIms.Contracts;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Authentication;
+using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Telemetry;
+
+namespace WebRtcIms.Turn.Admission;
+
+
+/// <summary>
+/// The lifetime and replay caches that all nodes share, in one round trip to Redis:
+/// <c>turn:grant:{kid}:{tid}</c> read, <c>turn:replay:{kid}:{tid}:{transaction}</c> set once,
+/// <c>turn:life:{kid}:{tid}</c> counted, <c>turn:revoked</c> asked. Keys hold no user name and no secret: kid and nonce of a
+/// token are public. A command has one key alone, for a cluster may have each elsewhere.
+/// </summary>
+internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetrics metrics, TimeProvider time, ILogger<TokenCache> logger)
+{
+    // Tells the 5-tuple that the request came from first.
+    private const string FirstScript = "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) and ARGV[1] or redis.call('GET', KEYS[1])";
+
+    private const string CountScript = """
+        local live = redis.call('HINCRBY', KEYS[1], 'live', 1)
+        local isFirst = redis.call('HSETNX', KEYS[1], 'first_use', ARGV[1])
+        redis.call('HSETNX', KEYS[1], 'from:' .. ARGV[2], 1)
+        redis.call('EXPIRE', KEYS[1], ARGV[3])
+        return { live, isFirst, redis.call('HLEN', KEYS[1]) - 2 }
+        """;
+
+    // An allocation that was renewed with other tokens outlives what is counted under its first one, which must not come back.
+    private const string DiscountScript = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'live', -1) end";
+
+    // By its hash, a script would have to be sent again to a server that has forgotten it, and a second question costs more than the text.
+    private const CommandFlags AsText = CommandFlags.NoScriptCache;
+
+    private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
+
+    private int _isOut;
+
+    public CircuitBreaker Breaker { get; } = new(time);
+
+    /// <summary>Counts an Allocate and tells what the fleet knows about its token.</summary>
+    public Task<TokenAnswer> RegisterAsync(TokenName token, PendingAllocation pending)
+    {
+        var seconds = pending.Proof.Credential.RemainingSeconds(time.GetUtcNow());
+        return AskAsync(asked => RegisterAsync(token, pending.TransactionId, pending.FiveTuple, seconds, asked), answer => Withdraw(token, answer));
+    }
+
+    /// <summary>Tells what the fleet knows about a token that renews an allocation.</summary>
+    public Task<TokenAnswer> ReadAsync(TokenName token) => AskAsync(asked => ReadAsync(token, asked), _ => { });
+
+    /// <summary>An allocation under the token has ended, or was not made after all.</summary>
+    public void Withdraw(TokenName token, TokenAnswer answer)
+    {
+        if (!answer.IsCounted) return;
+        try
+        {
+            redis.GetDatabase().ScriptEvaluate(DiscountScript, [LifeKey(token)], flags: AsText | CommandFlags.FireAndForget);
+        }
+        catch (RedisException)
+        {
+            // The key has a lifetime of its own: a count that is lost is forgotten with the token.
+        }
+    }
+
+    /// <summary>
+    /// Asks once about a token that does not exist, with keys that live for a second: the first Allocate of a fresh process would
+    /// spend its budget on compiling.
+    /// </summary>
+    public async Task WarmUpAsync()
+    {
+        var token = new TokenName("warm-up", Guid.NewGuid().ToString("N"));
+        try
+        {
+            Withdraw(token, await RegisterAsync(token, default, default, 1, time.GetUtcNow()).ConfigureAwait(false));
+        }
+        catch (RedisException)
+        {
+            // It is not there; the first Allocate will say so.
+        }
+    }
+
+    /// <summary>Asks within the budget, or not at all while the breaker is open.</summary>
+    private async Task<TokenAnswer> AskAsync(Func<DateTimeOffset, Task<TokenAnswer>> ask, Action<TokenAnswer> withdraw)
+    {
+        var asked = time.GetUtcNow();
+        if (!Breaker.TryEnter()) return new TokenAnswer(asked, asked);
+        var began = time.GetTimestamp();
+        var asking = ask(asked);
+        try
+        {
+            var answer = await asking.WaitAsync(Budget, time).ConfigureAwait(false);
+            Breaker.Succeeded();
+            if (Interlocked.Exchange(ref _isOut, 0) == 1) LogBack();
+            metrics.RecordCache(time.GetElapsedTime(began), null);
+            return answer;
+        }
+        catch (Exception error) when (IsExpected(error))
+        {
+            // What one token's entry holds says nothing about Redis.
+            if (error is JsonException or FormatException) Breaker.Succeeded();
+            else Breaker.Failed(isSlow: error is TimeoutException);
+            if (error is TimeoutException) _ = WithdrawWhenAnsweredAsync(asking, withdraw);
+            if (Interlocked.Exchange(ref _isOut, 1) == 0) LogOut(Reason(error));
+            metrics.RecordCache(time.GetElapsedTime(began), error.GetType().Name);
+            return new TokenAnswer(asked, time.GetUtcNow());
+        }
+    }
+
+    private static bool IsExpected(Exception error) => error is RedisException or TimeoutException or JsonException or FormatException;
+
+    // READONLY, LOADING, OOM, NOAUTH: the first word of what Redis says is the reason; the rest may have a key in it.
+    private static string Reason(Exception error) =>
+        error is RedisServerException ? $"{error.GetType().Name}: {error.Message.Split(' ')[0]}" : error.GetType().Name;
+
+    // An Allocate that did not wait was not refused: whatever was counted for it in the end is taken back, for its end will not be.
+    private static async Task WithdrawWhenAnsweredAsync(Task<TokenAnswer> asking, Action<TokenAnswer> withdraw)
+    {
+        try
+        {
+            withdraw(await asking.ConfigureAwait(false));
+        }
+        catch (Exception error) when (IsExpected(error))
+        {
+            // Nothing was counted.
+        }
+    }
+
+    private async Task<TokenAnswer> RegisterAsync(TokenName token, TransactionId transaction, FiveTuple fiveTuple, uint seconds, DateTimeOffset asked)
+    {
+        var flow = Hash(fiveTuple.ToString());
+        var network = Hash(ClientNetwork.Of(fiveTuple.Client.Address).ToString());
+        RedisKey replayKey = $"turn:replay:{token.KeyId}:{token.TokenId}:{transaction}";
+
+        var batch = redis.GetDatabase().CreateBatch();
+        var reading = ReadAsync(batch, token, asked);
+        var first = batch.ScriptEvaluateAsync(FirstScript, [replayKey], [flow, seconds], AsText);
+        var counting = batch.ScriptEvaluateAsync(CountScript, [LifeKey(token)], [asked.ToUnixTimeSeconds(), network, seconds], AsText);
+        batch.Execute();
+        try
+        {
+            await Task.WhenAll(reading, first, counting).ConfigureAwait(false);
+            var counted = (long[])(await counting)!;
+            return (await reading) with
+            {
+                IsCounted = true,
+                IsReplay = (string?)await first != flow,
+                LiveAllocations = counted[0],
+                IsKnown = counted[1] == 0,
+                ClientAddresses = counted[2],
+            };
+        }
+        catch (Exception error) when (IsExpected(error))
+        {
+            // A part was done, and what is counted would never be discounted.
+            if (counting.IsCompletedSuccessfully) Withdraw(token, new TokenAnswer(asked, asked) { IsCounted = true });
+            throw;
+        }
+    }
+
+    private async Task<TokenAnswer> ReadAsync(TokenName token, DateTimeOffset asked)
+    {
+        var batch = redis.GetDatabase().CreateBatch();
+        var reading = ReadAsync(batch, token, asked);
+        batch.Execute();
+        return await reading.ConfigureAwait(false);
+    }
+
+    private async Task<TokenAnswer> ReadAsync(IBatch batch, TokenName token, DateTimeOffset asked)
+    {
+        var grant = batch.StringGetAsync(Grant.Key(token.KeyId, token.TokenId));
+        var revoked = batch.SortedSetScoresAsync(TurnRevocations.Key, [TurnRevocations.OfKey(token.KeyId), TurnRevocations.OfToken(token.KeyId, token.TokenId)]);
+        await Task.WhenAll(grant, revoked).ConfigureAwait(false);
+        var now = time.GetUtcNow();
+        return new TokenAnswer(asked, now)
+        {
+            IsAvailable = true,
+            IsRevoked = Array.Exists(await revoked, until => until > now.ToUnixTimeSeconds()),
+            Grant = (await grant).HasValue ? Grant.Parse((string)(await grant)!) : null,
+        };
+    }
+
+    private static string LifeKey(TokenName token) => $"turn:life:{token.KeyId}:{token.TokenId}";
+
+    /// <summary>A client's address is personal data, and the caches and lists need only to tell one from another.</summary>
+    public static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)).AsSpan(0, 12));
+
+    [LoggerMessage(1, LogLevel.Warning, "Redis does not answer ({Error}); allocations go on with the caches of this node")]
+    private partial void LogOut(string error);
+
+    [LoggerMessage(2, LogLevel.Information, "Redis answers again")]
+    private partial void LogBack();
+}

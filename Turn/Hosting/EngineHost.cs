@@ -1,0 +1,360 @@
+using System.Diagnostics;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Admission;
+using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Telemetry;
+
+namespace WebRtcIms.Turn.Hosting;
+
+/// <summary>
+/// Runs one engine: gives it packets and the time, one at a time, and carries out its decisions.
+/// </summary>
+internal sealed partial class EngineHost(
+    TurnEngine engine,
+    AllocationAdmission admission,
+    TurnMetrics metrics,
+    TimeProvider time,
+    ILogger<EngineHost> logger)
+{
+    [ThreadStatic]
+    private static byte[]? _replyBuffer;
+
+    private readonly Lock _gate = new();
+    private readonly RelayCounter _toPeers = metrics.ToPeers.Add();
+    private readonly RelayCounter _toClients = metrics.ToClients.Add();
+
+    private static Span<byte> ReplyBuffer => _replyBuffer ??= new byte[TurnEngine.ReplyBufferLength];
+
+    public EngineTime Now => new((long)time.GetElapsedTime(0).TotalMilliseconds, time.GetUtcNow());
+
+    /// <summary>The transport that relays UDP for this engine; set before the first packet.</summary>
+    public IRelayTransport Transport { get; set; } = null!;
+
+    /// <summary>The transport of TCP allocations; set before the first packet.</summary>
+    public ITcpRelayTransport TcpRelays { get; set; } = null!;
+
+    /// <summary>Queues the packets of this host's allocations that reach another worker (RFC 8016).</summary>
+    public HandOver HandOver { get; } = new(() => metrics.CountDrops(DropReason.Busy, 1));
+
+    /// <summary>All hosts of this process, by the number of their engine; set before the first packet.</summary>
+    public IReadOnlyList<EngineHost> Workers { get; set; } = [];
+
+    /// <summary>
+    /// Holds off everybody else for a whole batch. Relays are closed under the gate alone, so their descriptors stay valid
+    /// while it is held.
+    /// </summary>
+    public Lock.Scope EnterGate() => _gate.EnterScope();
+
+    /// <summary>Handles one datagram, or one message of a stream, from a client.</summary>
+    /// <returns>The connection with a peer that the client's stream carries from now on (RFC 6062 §5.4); null for all other messages.</returns>
+    public PeerConnection? Receive(ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path)
+    {
+        lock (_gate)
+        {
+            if (TryRoute(packet, flow, path, Now, out var outcome)) outcome.Relay!.Send(outcome.Peer, packet.Slice(outcome.Offset, outcome.Length));
+            return outcome.Kind == OutcomeKind.Bind ? outcome.Connection : null;
+        }
+    }
+
+    /// <summary>
+    /// Takes a packet from a client. True when a part of it is to be sent to a peer, as the outcome says; all else has been
+    /// done. The gate is held.
+    /// </summary>
+    public bool TryRoute(ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path, EngineTime time, out Outcome outcome)
+    {
+        outcome = default;
+        var reply = ReplyBuffer;
+        try
+        {
+            outcome = engine.HandleClient(packet, flow, path, time, reply);
+            CloseWhatEnded();
+            switch (outcome.Kind)
+            {
+                case OutcomeKind.ToPeer when outcome.DontFragment:
+                    outcome.Relay!.SendUnfragmented(outcome.Peer, packet.Slice(outcome.Offset, outcome.Length));
+                    _toPeers.Count(outcome.Length);
+                    return false;
+                case OutcomeKind.ToPeer:
+                    _toPeers.Count(outcome.Length);
+                    return true;
+                case OutcomeKind.Reply:
+                    path.Send(flow.Client, reply[..outcome.Length]);
+                    metrics.CountRequest(outcome.Method, outcome.Error);
+                    if (outcome.Allocation?.Lease is AllocationRecord record) Answered(outcome, record, time);
+                    return false;
+                case OutcomeKind.HandOver:
+                    Workers[outcome.Engine].HandOver.Add(packet, flow, path);
+                    return false;
+                case OutcomeKind.Decide:
+                    _ = DecideAsync(outcome.Pending!);
+                    return false;
+                case OutcomeKind.Connect:
+                    _ = ConnectAsync(outcome.Connection!);
+                    return false;
+                case OutcomeKind.Bind:
+                    path.Send(flow.Client, reply[..outcome.Length]);
+                    metrics.CountRequest(outcome.Method, outcome.Error);
+                    return false;
+                default:
+                    metrics.CountDrops(outcome.DropReason, 1);
+                    return false;
+            }
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            // One packet must not end the service of all others.
+            Failed(error);
+            return false;
+        }
+    }
+
+    /// <summary>Takes a datagram from a peer and sends it on to the allocation's client.</summary>
+    public void ReceiveFromPeer(Allocation allocation, in TransportAddress peer, Span<byte> buffer)
+    {
+        ClientFlow client;
+        Outcome outcome;
+        lock (_gate)
+        {
+            if (!TryRouteFromPeer(allocation, peer, buffer, Now, out outcome)) return;
+
+            // A mobile client's way may change behind the gate.
+            client = allocation.Client;
+        }
+
+        client.Send(buffer.Slice(outcome.Offset, outcome.Length));
+    }
+
+    /// <summary>
+    /// Takes a datagram from a peer, with the engine's room around it. True when a part of the buffer is to be sent to the
+    /// allocation's client, as the outcome says. The gate is held.
+    /// </summary>
+    public bool TryRouteFromPeer(Allocation allocation, in TransportAddress peer, Span<byte> buffer, EngineTime time, out Outcome outcome)
+    {
+        outcome = default;
+        try
+        {
+            outcome = engine.HandlePeer(allocation, peer, buffer, time);
+            if (outcome.Kind == OutcomeKind.ToClient)
+            {
+                _toClients.Count(buffer.Length - TurnEngine.Headroom - TurnEngine.Tailroom);
+                return true;
+            }
+
+            metrics.CountDrops(outcome.DropReason, 1);
+            return false;
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            Failed(error);
+            return false;
+        }
+    }
+
+    private void Failed(Exception error)
+    {
+        metrics.CountDrops(DropReason.Failed, 1);
+        LogPacketFailed(error);
+    }
+
+    /// <summary>Tells a client what the network said about a datagram of its relay.</summary>
+    public void ReceiveIcmp(Allocation allocation, in TransportAddress peer, IcmpError error)
+    {
+        var reply = ReplyBuffer;
+        try
+        {
+            Outcome outcome;
+            ClientFlow client;
+            lock (_gate)
+            {
+                outcome = engine.HandleIcmp(allocation, peer, error, Now, reply);
+                client = allocation.Client;
+            }
+
+            if (outcome.Kind == OutcomeKind.ToClient) client.Send(reply[..outcome.Length]);
+            else metrics.CountDrops(outcome.DropReason, 1);
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            Failed(failure);
+        }
+    }
+
+    public int AllocationCount => engine.AllocationCount;
+
+    public bool Knows(in FiveTuple flow)
+    {
+        lock (_gate) return engine.Knows(flow);
+    }
+
+    /// <summary>The live allocations, with what is kept with them, as they are now.</summary>
+    public List<(Allocation Allocation, AllocationRecord Record)> Allocations()
+    {
+        lock (_gate) return [.. engine.Allocations.Select(allocation => (allocation, (AllocationRecord)allocation.Lease!))];
+    }
+
+    /// <summary>Ends all allocations that match, at once; how many those were.</summary>
+    public int End(Func<Allocation, AllocationRecord, bool> matches, AllocationEnd reason)
+    {
+        lock (_gate)
+        {
+            var ending = engine.Allocations.Where(allocation => matches(allocation, (AllocationRecord)allocation.Lease!)).ToList();
+            foreach (var allocation in ending) engine.End(allocation, reason);
+            CloseWhatEnded();
+            return ending.Count;
+        }
+    }
+
+    /// <summary>A client's stream has ended.</summary>
+    public void StreamClosed(in FiveTuple flow)
+    {
+        lock (_gate)
+        {
+            engine.StreamClosed(flow);
+            CloseWhatEnded();
+        }
+
+        if (engine.EngineElsewhere(flow) is { } other) Workers[other].StreamClosed(flow);
+    }
+
+    /// <summary>Handles the packets that other workers hand over, until the process ends.</summary>
+    public Task ReceiveHandedOverAsync(CancellationToken stopping) => HandOver.ReceiveAsync(
+        (ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path) => _ = Receive(packet, flow, Transport.PathFor(flow, path)), stopping);
+
+    /// <summary>Ends what has expired.</summary>
+    public void Sweep()
+    {
+        lock (_gate)
+        {
+            engine.Sweep(Now);
+            CloseWhatEnded();
+        }
+    }
+
+    /// <summary>Ends every allocation.</summary>
+    public void EndAll()
+    {
+        lock (_gate)
+        {
+            engine.EndAll();
+            CloseWhatEnded();
+        }
+    }
+
+    /// <summary>Asks the caches, binds the relay and answers: the slow part of an Allocate, off the packet path.</summary>
+    private async Task DecideAsync(PendingAllocation pending)
+    {
+        var began = time.GetTimestamp();
+        try
+        {
+            var admitted = await admission.AdmitAsync(pending).ConfigureAwait(false);
+            using var activity = admitted.Activity;
+
+            // What is measured from here on has this span as its exemplar.
+            if (activity is not null) Activity.Current = activity;
+            var decision = BindRelays(pending, admitted);
+            Answer(pending, decision, activity);
+            metrics.RecordAllocation(time.GetElapsedTime(began), decision.Error);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            LogPacketFailed(error);
+            Answer(pending, new AllocationDecision(StunError.ServerError), null);
+        }
+    }
+
+    private AllocationDecision BindRelays(PendingAllocation pending, AdmissionResult admitted)
+    {
+        if (admitted.Error != StunError.None) return new AllocationDecision(admitted.Error) { AlternateServer = admitted.AlternateServer };
+        var decision = pending.Reserved is { } reserved
+            ? AllocationDecision.Of(reserved)
+            : TransportOf(pending).Bind(pending.Relays);
+        if (decision.Error != StunError.None) admitted.Lease?.Dispose();
+        var trace = admitted.Activity is { Recorded: true } activity ? activity.Context : (ActivityContext?)null;
+        var record = new AllocationRecord(admitted.Lease, pending.Proof.Credential.Token, trace, time.GetUtcNow()) { Grant = admitted.Grant };
+        return decision with { Lease = record };
+    }
+
+    private void Answer(PendingAllocation pending, AllocationDecision decision, Activity? activity)
+    {
+        var reply = ReplyBuffer;
+        Outcome outcome;
+        lock (_gate)
+        {
+            outcome = engine.Complete(pending, decision, Now, reply);
+
+            // Receiving starts before the client knows the address, so that no early datagram is lost.
+            var transport = TransportOf(pending);
+            if (outcome.Allocation?.IPv4 is { } ipv4) transport.Start(ipv4, outcome.Allocation);
+            if (outcome.Allocation?.IPv6 is { } ipv6) transport.Start(ipv6, outcome.Allocation);
+            CloseWhatEnded();
+        }
+
+        if (outcome.Kind != OutcomeKind.Reply)
+        {
+            // The client's stream closed while the decision was pending.
+            (decision.Lease as IDisposable)?.Dispose();
+            return;
+        }
+
+        pending.Path.Send(pending.FiveTuple.Client, reply[..outcome.Length]);
+        metrics.CountRequest(outcome.Method, outcome.Error);
+        activity?.SetTag("turn.error_code", (int)outcome.Error);
+        activity?.SetStatus(outcome.Error == StunError.None ? ActivityStatusCode.Ok : ActivityStatusCode.Error, outcome.Error.ToString());
+    }
+
+    /// <summary>A request on an allocation has been answered: its span is made, and a renewal looked into.</summary>
+    private void Answered(in Outcome outcome, AllocationRecord record, EngineTime time)
+    {
+        // The Allocate itself, come again, has a span already.
+        if (outcome.Method == StunMethod.Allocate) return;
+        var token = outcome.Allocation!.Credential.Token;
+        if (outcome.Method == StunMethod.Refresh && token is not null && token != record.Token) _ = RenewedAsync(outcome.Allocation, record, time.Utc);
+        else AllocationSpans.StartRequest(record.Trace, outcome.Method, outcome.Error, time.Utc)?.Dispose();
+    }
+
+    private async Task RenewedAsync(Allocation allocation, AllocationRecord record, DateTimeOffset started)
+    {
+        try
+        {
+            var credential = allocation.Credential;
+            record.Token = credential.Token;
+            var (mayGoOn, answer) = await admission.CheckRenewalAsync(credential).ConfigureAwait(false);
+            record.Grant = answer?.Grant ?? record.Grant;
+            using (var activity = AllocationSpans.StartRenewal(record.Trace, credential.Token!, answer?.Grant?.Traceparent, started)) answer?.Record(activity);
+            if (mayGoOn) return;
+            lock (_gate)
+            {
+                engine.End(allocation, AllocationEnd.Revoked);
+                CloseWhatEnded();
+            }
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            Failed(error);
+        }
+    }
+
+    private IRelayTransport TransportOf(PendingAllocation pending) => pending.Relays.IsTcp ? TcpRelays : Transport;
+
+    private void CloseWhatEnded()
+    {
+        if (engine.RelaysToClose.Count == 0 && engine.Ended.Count == 0 && engine.PeerTransportsToClose.Count == 0) return;
+        foreach (var relay in engine.RelaysToClose) relay.Dispose();
+        engine.RelaysToClose.Clear();
+        foreach (var stream in engine.PeerTransportsToClose) stream.Dispose();
+        engine.PeerTransportsToClose.Clear();
+        foreach (var allocation in engine.Ended)
+        {
+            if (allocation.Lease is not AllocationRecord record) continue;
+            AllocationSpans.End(allocation, record.Trace, record.Since, record.Token?.KeyId);
+            record.Dispose();
+        }
+
+        engine.Ended.Clear();
+    }
+
+    [LoggerMessage(1, LogLevel.Error, "A packet could not be handled; the server goes on")]
+    private partial void LogPacketFailed(Exception error);
+}

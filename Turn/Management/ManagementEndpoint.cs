@@ -1,0 +1,91 @@
+using System.Net;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using WebRtcIms.Turn.Admission;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Settings;
+
+namespace WebRtcIms.Turn.Management;
+
+/// <summary>
+/// HTTP apart from the TURN ports: health and readiness for everyone who can reach the port; the list of allocations, disconnecting,
+/// revoking and draining only for this machine.
+/// </summary>
+internal static partial class ManagementEndpoint
+{
+    public static void Listen(KestrelServerOptions kestrel, string url)
+    {
+        var address = BindingAddress.Parse(url);
+        if (string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase)) kestrel.ListenLocalhost(address.Port);
+        else if (IPAddress.TryParse(address.Host, out var ip)) kestrel.Listen(ip, address.Port);
+        else kestrel.ListenAnyIP(address.Port);
+    }
+
+    public static void MapManagement(this WebApplication app)
+    {
+        // Apart from health: a node that drains is healthy, and should get no new clients.
+        app.MapGet("/ready", (Drain drain) => drain.IsDraining
+            ? Results.Json(new { status = "draining" }, statusCode: StatusCodes.Status503ServiceUnavailable)
+            : Results.Json(new { status = "ready" }));
+
+        var operators = app.MapGroup("").AddEndpointFilter(OnlyOperatorsAsync);
+        operators.MapGet("/allocations", (IReadOnlyList<EngineHost> hosts) => hosts.SelectMany(host =>
+        {
+            var now = host.Now;
+            return host.Allocations().Select(live => AllocationView.Of(live.Allocation, live.Record, now));
+        }));
+        operators.MapDelete("/allocations/{id}", (string id, IReadOnlyList<EngineHost> hosts) =>
+            hosts.Sum(host => host.End((_, record) => record.Id == id, AllocationEnd.Disconnected)) > 0 ? Results.NoContent() : Results.NotFound());
+        operators.MapPost("/revocations", RevokeAsync);
+        operators.MapPost("/drain", (Drain drain, AllocationQuotas live) =>
+        {
+            drain.Begin();
+            return Results.Json(new { status = "draining", allocations = live.Total });
+        });
+        operators.MapDelete("/drain", (Drain drain) => drain.TryResume()
+            ? Results.Json(new { status = "ready" })
+            : Results.Problem("The process is stopping.", statusCode: StatusCodes.Status409Conflict));
+
+        // They are the first that Kestrel was given.
+        app.Lifetime.ApplicationStarted.Register(() =>
+            LogListening(app.Logger, string.Join(", ", app.Urls.Take(ManagementSettings.Urls(app.Configuration).Length))));
+    }
+
+    private static async Task<IResult> RevokeAsync(RevocationRequest request, RevocationFeed feed, TimeProvider time)
+    {
+        if (request.Named() is not { } named)
+            return Results.Problem("Give 'kid', or 'kid' and 'token_id', or 'client_id', or 'all': true.", statusCode: StatusCodes.Status400BadRequest);
+        return await feed.RevokeAsync(named.Name, time.GetUtcNow() + named.Retention)
+            ? Results.NoContent()
+            : Results.Problem("It is revoked at this node alone: Redis does not answer. Try again.", statusCode: StatusCodes.Status503ServiceUnavailable);
+    }
+
+    /// <summary>
+    /// To others these addresses do not exist. A browser on this machine is kept out, too, whatever page it shows: a name that
+    /// was rebound to this machine shows in Host, another origin in Origin or Sec-Fetch-Site, and a body must be JSON, which no
+    /// page sends elsewhere unasked.
+    /// </summary>
+    private static async ValueTask<object?> OnlyOperatorsAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        var http = context.HttpContext;
+        var settings = http.RequestServices.GetRequiredService<TurnSettings>();
+        if (!settings.Management.AllowRemote)
+        {
+            var isLocal = http.Connection is { LocalIpAddress: { } local, RemoteIpAddress: { } remote } && IPAddress.IsLoopback(local) && IPAddress.IsLoopback(remote);
+            if (!isLocal) return Results.NotFound();
+            if (!IsLoopbackName(http.Request.Host.Host)) return Refuse("The Host must be localhost or a loopback address.");
+        }
+
+        var headers = http.Request.Headers;
+        if (headers.ContainsKey("Origin") || headers["Sec-Fetch-Site"].Any(site => site != "none")) return Refuse("This is not for pages.");
+        return await next(context);
+
+        static IResult Refuse(string reason) => Results.Problem(reason, statusCode: StatusCodes.Status403Forbidden);
+    }
+
+    private static bool IsLoopbackName(string host) =>
+        string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+
+    [LoggerMessage(1, LogLevel.Information, "Management listens on {Urls}")]
+    private static partial void LogListening(ILogger logger, string urls);
+}

@@ -1,0 +1,22 @@
+using WebRtcIms.Contracts;
+
+namespace WebRtcIms.Turn.Management;
+
+/// <summary>What is to be revoked: a key, a token, all tokens that a client has got so far, or all tokens that were issued so far.</summary>
+internal sealed record RevocationRequest(string? Kid, string? TokenId, string? ClientId, bool All = false)
+{
+    /// <summary>Null when the request says nothing, or more than one thing.</summary>
+    public (string Name, TimeSpan Retention)? Named()
+    {
+        if (All) return Kid is null && TokenId is null && ClientId is null ? (TurnRevocations.All, TokenLimits.LongestLifetime) : null;
+        if (Kid is { Length: > 0 } kid && ClientId is null)
+        {
+            if (TokenId is null) return (TurnRevocations.OfKey(kid), TokenLimits.RevokedKeyRetention);
+            return (TurnRevocations.OfToken(kid, TokenId), TokenLimits.LongestLifetime);
+        }
+
+        return Kid is null && TokenId is null && ClientId is { Length: > 0 } client
+            ? (TurnRevocations.OfClient(client), TokenLimits.LongestLifetime)
+            : null;
+    }
+}

@@ -1,0 +1,229 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+using WebRtcIms.Turn.Admission;
+using WebRtcIms.Turn.Engine.Peers;
+
+namespace WebRtcIms.Turn.Settings;
+
+/// <summary>What an Allocate does when the shared caches do not answer within their budget.</summary>
+internal enum CacheUnavailablePolicy
+{
+    /// <summary>Go on with the caches of this node; /health says Degraded.</summary>
+    AllowLocal,
+
+    /// <summary>Refuse with 508.</summary>
+    Deny,
+}
+
+/// <summary>How peers are judged before the allow and deny lists.</summary>
+internal enum PeerPolicyMode
+{
+    /// <summary>Every special-purpose range is denied.</summary>
+    Default,
+
+    /// <summary>Loopback addresses are allowed: for a system that runs on one machine.</summary>
+    AllowLoopback,
+}
+
+/// <summary>How UDP is received and sent.</summary>
+internal enum TransportMode
+{
+    /// <summary>Epoll on 64-bit Linux, Portable elsewhere.</summary>
+    Auto,
+
+    /// <summary>Linux: workers with epoll, recvmmsg and sendmmsg.</summary>
+    Epoll,
+
+    /// <summary>Linux 6.1 or later: workers with io_uring, or with epoll where the kernel or its container refuses it.</summary>
+    IoUring,
+
+    /// <summary>The socket API of .NET.</summary>
+    Portable,
+}
+
+/// <summary>The section <c>Turn</c> of the configuration.</summary>
+internal sealed class TurnSettings
+{
+    /// <summary>THIRD-PARTY-AUTHORIZATION, and the audience that the authorization server makes tokens for.</summary>
+    public string ServerName { get; set; } = "turn.webrtcims.local";
+
+    public string Realm { get; set; } = "webrtcims.local";
+
+    /// <summary>Read again while the server runs, as is the file: keys roll over without a restart.</summary>
+    public List<TurnKeySettings> Keys { get; set; } = [];
+
+    /// <summary>A JSON file with more keys, <c>[{ "Kid": "k2", "Key": "…" }]</c>: a mounted secret, for example.</summary>
+    public string? KeysFile { get; set; }
+
+    public List<StaticUserSettings> StaticUsers { get; set; } = [];
+
+    /// <summary>
+    /// For ephemeral users (<c>{end in Unix seconds}:{anything}</c>, password base64 of HMAC-SHA-1): off unless set. It lets an
+    /// existing deployment move to tokens step by step.
+    /// </summary>
+    public string? SharedSecret { get; set; }
+
+    public BrowserProfileSettings BrowserProfile { get; set; } = new();
+
+    /// <summary>One address or several, separated by commas; 0.0.0.0 and :: stand for every address of this machine.</summary>
+    public string ListenAddress { get; set; } = "127.0.0.1";
+
+    /// <summary>For UDP and TCP.</summary>
+    public int Port { get; set; } = 3478;
+
+    /// <summary>For TLS over TCP and DTLS over UDP, once a certificate is given.</summary>
+    public int TlsPort { get; set; } = 5349;
+
+    /// <summary>A PEM file with the server's certificate, then those that lead to its root; without it there is neither TLS nor DTLS.</summary>
+    public string? TlsCertificate { get; set; }
+
+    /// <summary>A PEM file with the certificate's private key, without a password.</summary>
+    public string? TlsKey { get; set; }
+
+    /// <summary>Where relays are bound; by default the first listening address of each family.</summary>
+    public string? RelayAddress { get; set; }
+
+    /// <summary>What clients are told instead of the bound relay address: the public side of a one-to-one NAT.</summary>
+    public string? PublicAddress { get; set; }
+
+    public RelayPortSettings RelayPorts { get; set; } = new();
+
+    public PeerPolicyMode PeerPolicy { get; set; }
+
+    /// <summary>Ranges such as 10.1.0.0/16 that may be relayed to although they are special.</summary>
+    public List<string> AllowedPeers { get; set; } = [];
+
+    public List<string> DeniedPeers { get; set; } = [];
+
+    public TransportMode Transport { get; set; }
+
+    /// <summary>Threads that relay UDP, each with allocations of its own (Epoll, IoUring); by default one for each processor.</summary>
+    public int Workers { get; set; } = Environment.ProcessorCount;
+
+    public QuotaSettings Quotas { get; set; } = new();
+
+    public bool Rfc5766Channels { get; set; }
+
+    /// <summary>
+    /// Accept ADDITIONAL-ADDRESS-FAMILY as 0x8032, its number in the drafts of RFC 8656, beside 0x8000: coturn's client 4.6 sends it.
+    /// </summary>
+    public bool DraftAddressFamily { get; set; }
+
+    /// <summary>
+    /// TCP allocations (RFC 6062): clients may connect to peers over TCP from the relay ports, and be connected to. Off by default,
+    /// for services behind the server's network are reached far more easily over TCP.
+    /// </summary>
+    public bool TcpRelays { get; set; }
+
+    /// <summary>
+    /// Unauthenticated answers over UDP (401, 438, Binding) for each client address and second, with ten seconds' worth at once;
+    /// 0 for no bound. A call needs a few.
+    /// </summary>
+    public int ChallengesPerSecond { get; set; } = 100;
+
+    /// <summary>Whether a client may keep its allocation when its address changes (RFC 8016).</summary>
+    public bool Mobility { get; set; }
+
+    public CacheUnavailablePolicy OnCacheUnavailable { get; set; }
+
+    public DrainSettings Drain { get; set; } = new();
+
+    public ManagementSettings Management { get; set; } = new();
+
+    /// <summary>Every mistake, each with the key to change; empty when there is none.</summary>
+    public IEnumerable<string> Validate()
+    {
+        if (string.IsNullOrWhiteSpace(ServerName) || ServerName.Length > 255) yield return "Turn:ServerName must have 1 to 255 characters";
+        if (string.IsNullOrWhiteSpace(Realm) || Realm.Length > 127) yield return "Turn:Realm must have 1 to 127 characters";
+        if (Workers is < 1 or > 256) yield return "Turn:Workers must be from 1 to 256";
+        if (Transport is TransportMode.Epoll or TransportMode.IoUring && !IsLinux) yield return $"Turn:Transport: {Transport} needs 64-bit Linux; use Auto or Portable";
+        if (Port is < 1 or > 65535) yield return "Turn:Port must be from 1 to 65535";
+        if (ChallengesPerSecond is < 0 or > 1_000_000) yield return "Turn:ChallengesPerSecond must be from 0 to 1000000";
+        if (RelayPorts.Min < 1024 || RelayPorts.Max > 65535 || RelayPorts.Min > RelayPorts.Max)
+            yield return "Turn:RelayPorts:Min and Turn:RelayPorts:Max must be a range within 1024 to 65535";
+        if (Keys.Count == 0 && StaticUsers.Count == 0 && SharedSecret is null)
+            yield return "Turn:Keys is empty: give at least one key as Turn:Keys:0:Kid and Turn:Keys:0:Key (or Turn:StaticUsers, or Turn:SharedSecret)";
+        if (SharedSecret is { Length: < 16 }) yield return "Turn:SharedSecret must have 16 characters or more";
+
+        foreach (var problem in TurnKeySettings.Problems(Keys)) yield return problem;
+        for (var i = 0; i < StaticUsers.Count; i++)
+        {
+            if (StaticUsers[i].Name.Length == 0 || StaticUsers[i].Password.Length == 0)
+                yield return $"Turn:StaticUsers:{i} needs a Name and a Password";
+        }
+
+        foreach (var text in Split(ListenAddress).Where(text => !IPAddress.TryParse(text, out _))) yield return $"Turn:ListenAddress: '{text}' is no IP address";
+        foreach (var text in Split(RelayAddress).Where(text => !IPAddress.TryParse(text, out _))) yield return $"Turn:RelayAddress: '{text}' is no IP address";
+        foreach (var text in Split(PublicAddress).Where(text => !IPAddress.TryParse(text, out _))) yield return $"Turn:PublicAddress: '{text}' is no IP address";
+        foreach (var text in AllowedPeers.Where(text => !AddressRange.TryParse(text, out _))) yield return $"Turn:AllowedPeers: '{text}' is no range such as 10.1.0.0/16";
+        foreach (var text in DeniedPeers.Where(text => !AddressRange.TryParse(text, out _))) yield return $"Turn:DeniedPeers: '{text}' is no range such as 10.1.0.0/16";
+        foreach (var problem in Quotas.Problems()) yield return problem;
+        foreach (var problem in Drain.Problems()) yield return problem;
+        if (TlsProblem() is { } tls) yield return tls;
+    }
+
+    private string? TlsProblem()
+    {
+        if (TlsPort is < 1 or > 65535) return "Turn:TlsPort must be from 1 to 65535";
+        if (TlsCertificate is null && TlsKey is null) return null;
+        if (TlsPort == Port) return "Turn:TlsPort must differ from Turn:Port";
+        if (string.IsNullOrWhiteSpace(TlsCertificate)) return "Turn:TlsKey needs Turn:TlsCertificate, the PEM file of its certificate";
+        if (string.IsNullOrWhiteSpace(TlsKey)) return "Turn:TlsCertificate needs Turn:TlsKey, the PEM file of its private key";
+        return Settings.TlsCertificate.TryLoad(TlsCertificate, TlsKey, out _, out var problem) ? null : problem;
+    }
+
+    public bool UsesWorkers => Transport is TransportMode.Epoll or TransportMode.IoUring || (Transport == TransportMode.Auto && IsLinux);
+
+    private static bool IsLinux => OperatingSystem.IsLinux() && Environment.Is64BitProcess;
+
+    /// <summary>The addresses to listen on, with the wildcards written out.</summary>
+    public IReadOnlyList<IPAddress> ListenAddresses() =>
+        [.. Split(ListenAddress).Select(IPAddress.Parse).SelectMany(Expand).Distinct()];
+
+    /// <summary>Where relays of a family are bound; null when the server has no address of it.</summary>
+    public IPAddress? RelayBindAddress(AddressFamily family) =>
+        Split(RelayAddress).Select(IPAddress.Parse).Concat(RelayAddress is null ? ListenAddresses() : [])
+            .FirstOrDefault(address => address.AddressFamily == family);
+
+    /// <summary>What clients are told about relays of a family, when it is not where they are bound.</summary>
+    public IPAddress? AdvertisedAddress(AddressFamily family) =>
+        Split(PublicAddress).Select(IPAddress.Parse).FirstOrDefault(address => address.AddressFamily == family);
+
+    private static string[] Split(string? text) =>
+        (text ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+
+    // A socket bound to a wildcard does not say which address a datagram came to, and an answer must leave from that
+    // one (RFC 8489 §6.3.1.2).
+    private static IEnumerable<IPAddress> Expand(IPAddress address)
+    {
+        if (!address.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any)) return [address];
+        return NetworkInterface.GetAllNetworkInterfaces()
+            .Where(network => network.OperationalStatus == OperationalStatus.Up)
+            .SelectMany(network => network.GetIPProperties().UnicastAddresses)
+            .Select(unicast => unicast.Address)
+            .Where(unicast => unicast.AddressFamily == address.AddressFamily && !unicast.IsIPv6LinkLocal);
+    }
+}
+
+/// <summary>A long-term user without a token (RFC 8489 §9.2).</summary>
+internal sealed class StaticUserSettings
+{
+    public string Name { get; set; } = "";
+
+    public string Password { get; set; } = "";
+}
+
+/// <summary>Whether tokens may travel in USERNAME, which is how browsers can send one.</summary>
+internal sealed class BrowserProfileSettings
+{
+    public bool Enabled { get; set; } = true;
+}
+
+/// <summary>Ports for relays; RFC 8656 §7.2 recommends 49152 to 65535.</summary>
+internal sealed class RelayPortSettings
+{
+    public int Min { get; set; } = 49152;
+
+    public int Max { get; set; } = 65535;
+}

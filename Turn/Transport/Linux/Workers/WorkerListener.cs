@@ -1,0 +1,27 @@
+using System.Net;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Transport.Portable;
+
+namespace WebRtcIms.Turn.Transport.Linux.Workers;
+
+/// <summary>
+/// One worker's share of a listening address: every worker binds the same address with SO_REUSEPORT, and the kernel gives a
+/// client's datagrams always to the same one.
+/// </summary>
+internal class WorkerListener(IPEndPoint endpoint) : ClientPath, IDisposable
+{
+    private readonly DatagramSocket _socket = new(endpoint, sharesPort: true);
+
+    public TransportAddress Local { get; } = TransportAddress.From(endpoint);
+
+    public int Descriptor => _socket.Descriptor;
+
+    public override void Send(in TransportAddress client, ReadOnlySpan<byte> message) => _socket.Send(client, message);
+
+    public virtual void Dispose()
+    {
+        _socket.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}

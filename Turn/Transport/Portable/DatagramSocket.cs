@@ -1,0 +1,154 @@
+using System.Net;
+using System.Net.Sockets;
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Turn.Transport.Portable;
+
+/// <summary>
+/// A bound UDP socket that hands every datagram to a callback and sends without waiting: listeners, and the relays of the portable
+/// transport.
+/// </summary>
+internal sealed class DatagramSocket : IDisposable
+{
+    // Bursts of video fill the default of 208 KiB within milliseconds.
+    public const int BufferSize = 1 << 20;
+
+    // SIO_UDP_CONNRESET: Windows otherwise reports an ICMP error for an earlier datagram as an error of the next receive.
+    private const int UdpConnectionReset = -1744830452;
+
+    // SOL_SOCKET and SO_REUSEPORT, which .NET has no name for.
+    private const int LinuxLevelSocket = 1;
+    private const int LinuxReusePort = 15;
+
+    // One for each thread and family, rewritten for each datagram.
+    [ThreadStatic]
+    private static SocketAddress? _destinationIPv4;
+
+    [ThreadStatic]
+    private static SocketAddress? _destinationIPv6;
+
+    private readonly Lock _fragmentation = new();
+    private readonly Socket _socket;
+    private readonly AddressFamily _family;
+
+    /// <param name="endpoint">Where to bind.</param>
+    /// <param name="sharesPort">Several sockets of this process bind the same address, and the kernel spreads clients over them (Linux).</param>
+    /// <exception cref="SocketException">The address cannot be bound.</exception>
+    public DatagramSocket(IPEndPoint endpoint, bool sharesPort = false)
+    {
+        _family = endpoint.AddressFamily;
+        _socket = new Socket(_family, SocketType.Dgram, ProtocolType.Udp);
+        try
+        {
+            // What a full buffer does not take is lost; the server's gate may be held.
+            _socket.Blocking = false;
+            _socket.ReceiveBufferSize = BufferSize;
+            _socket.SendBufferSize = BufferSize;
+            if (OperatingSystem.IsWindows()) _socket.IOControl(UdpConnectionReset, [0, 0, 0, 0], null);
+            if (sharesPort) _socket.SetRawSocketOption(LinuxLevelSocket, LinuxReusePort, [1, 0, 0, 0]);
+
+            // RFC 8656 §14: DF is 0 unless a client asks for 1; Linux would set it to 1 for whatever fits the path as it knows it.
+            if (_family == AddressFamily.InterNetwork && CanForbidFragments) _socket.DontFragment = false;
+            _socket.Bind(endpoint);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Where it is bound.</summary>
+    public TransportAddress Local => TransportAddress.From((IPEndPoint)_socket.LocalEndPoint!);
+
+    public int Descriptor => (int)_socket.SafeHandle.DangerousGetHandle();
+
+    /// <summary>Whether DF can be chosen for IPv4 on this system.</summary>
+    public static bool CanForbidFragments { get; } = TryForbidFragments();
+
+    private SocketAddress Destination => _family == AddressFamily.InterNetworkV6
+        ? _destinationIPv6 ??= SocketAddresses.Create(_family)
+        : _destinationIPv4 ??= SocketAddresses.Create(_family);
+
+    /// <summary>Called with the sender and a buffer that has the payload between <c>headroom</c> and <c>tailroom</c> free octets.</summary>
+    public delegate void Receiver(in TransportAddress sender, Span<byte> buffer);
+
+    /// <summary>Receives until the socket is closed.</summary>
+    public async Task ReceiveAsync(int headroom, int tailroom, Receiver receiver)
+    {
+        const int LargestDatagram = 65507;
+        var buffer = GC.AllocateUninitializedArray<byte>(headroom + LargestDatagram + tailroom);
+        var sender = SocketAddresses.Create(_family);
+        while (true)
+        {
+            try
+            {
+                var length = await _socket.ReceiveFromAsync(
+                    buffer.AsMemory(headroom, LargestDatagram), SocketFlags.None, sender).ConfigureAwait(false);
+                receiver(SocketAddresses.Read(sender), buffer.AsSpan(0, headroom + length + tailroom));
+            }
+            catch (Exception error) when (error is ObjectDisposedException || error is SocketException { SocketErrorCode: SocketError.OperationAborted })
+            {
+                return;
+            }
+            catch (SocketException)
+            {
+                // An ICMP error about a datagram sent earlier; the socket is as good as before.
+            }
+        }
+    }
+
+    /// <summary>False when the datagram could not be sent: it is lost, as any datagram may be.</summary>
+    public bool Send(in TransportAddress destination, ReadOnlySpan<byte> payload)
+    {
+        var address = Destination;
+        SocketAddresses.Write(destination, address);
+        try
+        {
+            // The asynchronous overload with a SocketAddress must not run twice at once on one socket; this one may.
+            return _socket.SendTo(payload, SocketFlags.None, address) == payload.Length;
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// The same with DF set in the IPv4 header. Systems have an option of the socket for it and none of the single datagram, so it
+    /// costs two more calls, and a datagram that another thread sends meanwhile may have DF, too.
+    /// </summary>
+    public bool SendUnfragmented(in TransportAddress destination, ReadOnlySpan<byte> payload)
+    {
+        lock (_fragmentation)
+        {
+            try
+            {
+                _socket.DontFragment = true;
+                var sent = Send(destination, payload);
+                _socket.DontFragment = false;
+                return sent;
+            }
+            catch (Exception error) when (error is SocketException or ObjectDisposedException)
+            {
+                return false;
+            }
+        }
+    }
+
+    public void Dispose() => _socket.Dispose();
+
+    private static bool TryForbidFragments()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        try
+        {
+            socket.DontFragment = true;
+            return true;
+        }
+        catch (Exception error) when (error is SocketException or PlatformNotSupportedException)
+        {
+            return false;
+        }
+    }
+}

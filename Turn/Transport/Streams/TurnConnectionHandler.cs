@@ -1,0 +1,130 @@
+using System.Buffers;
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using WebRtcIms.Stun.Framing;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Telemetry;
+using WebRtcIms.Turn.Transport.TcpRelays;
+
+namespace WebRtcIms.Turn.Transport.Streams;
+
+/// <summary>
+/// The server's TCP side, on Kestrel: takes messages out of the stream and gives them to the server. An allocation ends
+/// with its stream (RFC 8656 §5).
+/// </summary>
+internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, TurnMetrics metrics, TimeProvider time) : ConnectionHandler
+{
+    // From a message's first octet to its last: a client that stops in the middle, or sends it drop by drop, holds memory for
+    // nobody's benefit.
+    private static readonly TimeSpan FrameTimeout = TimeSpan.FromSeconds(30);
+
+    // A stream without an allocation serves nobody.
+    private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(60);
+
+    public override async Task OnConnectedAsync(ConnectionContext connection)
+    {
+        var transport = connection.Features.Get<ITlsHandshakeFeature>() is null ? ClientTransport.Tcp : ClientTransport.Tls;
+        var flow = new FiveTuple(transport, Address(connection.RemoteEndPoint), Address(connection.LocalEndPoint));
+        var host = hosts[(int)((uint)flow.GetHashCode() % hosts.Count)];
+        await using var path = new StreamPath(connection, metrics);
+        try
+        {
+            if (await ReadAsync(connection, host, flow, path) is not { } peer) return;
+
+            // The answer to the ConnectionBind goes before the first of the peer's octets.
+            await path.DisposeAsync();
+            await ((PeerSocket)peer.Stream!).RelayAsync(peer, connection.Transport, Stopping(connection));
+        }
+        catch (Exception error) when (error is ConnectionResetException or ConnectionAbortedException or OperationCanceledException or IOException)
+        {
+            // The client is gone; how it went makes no difference.
+        }
+        finally
+        {
+            host.StreamClosed(flow);
+        }
+    }
+
+    /// <summary>Handles messages until the stream ends, or is bound to the connection with a peer that is returned.</summary>
+    private async Task<PeerConnection?> ReadAsync(ConnectionContext connection, EngineHost host, FiveTuple flow, StreamPath path)
+    {
+        var input = connection.Transport.Input;
+        using var stalled = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+
+        using var stopping = Stopping(connection).Register(input.CancelPendingRead);
+        var lastHeard = time.GetTimestamp();
+        using var idle = time.CreateTimer(_ => EndIfIdle(), null, IdleLimit, IdleLimit);
+        var isWithinMessage = false;
+        while (true)
+        {
+            var read = await input.ReadAsync(stalled.Token);
+            if (read.IsCanceled) return null;
+            Volatile.Write(ref lastHeard, time.GetTimestamp());
+            var buffer = read.Buffer;
+            if (!HandleMessages(ref buffer, host, flow, path, out var boundTo)) return null;
+            if (boundTo is not null)
+            {
+                input.AdvanceTo(buffer.Start);
+                return boundTo;
+            }
+
+            var isNewMessage = !isWithinMessage || buffer.Length < read.Buffer.Length;
+            isWithinMessage = !buffer.IsEmpty;
+            if (!isWithinMessage) stalled.CancelAfter(Timeout.InfiniteTimeSpan);
+            else if (isNewMessage) stalled.CancelAfter(FrameTimeout);
+            input.AdvanceTo(buffer.Start, buffer.End);
+            if (read.IsCompleted) return null;
+        }
+
+        void EndIfIdle()
+        {
+            if (time.GetElapsedTime(Volatile.Read(ref lastHeard)) >= IdleLimit && !host.Knows(flow)) input.CancelPendingRead();
+        }
+    }
+
+    /// <summary>Handles all whole messages and leaves the rest; false when the stream cannot be followed any more.</summary>
+    private static bool HandleMessages(
+        ref ReadOnlySequence<byte> buffer, EngineHost host, in FiveTuple flow, StreamPath path, out PeerConnection? boundTo)
+    {
+        boundTo = null;
+        Span<byte> prefix = stackalloc byte[StreamFraming.PrefixLength];
+        while (buffer.Length >= StreamFraming.PrefixLength)
+        {
+            buffer.Slice(0, StreamFraming.PrefixLength).CopyTo(prefix);
+            var length = StreamFraming.FrameLength(prefix);
+            if (length == 0) return false;
+            if (buffer.Length < length) return true;
+            boundTo = Handle(buffer.Slice(0, length), host, flow, path);
+            buffer = buffer.Slice(length);
+            if (boundTo is not null) return true;
+        }
+
+        return true;
+    }
+
+    private static PeerConnection? Handle(in ReadOnlySequence<byte> message, EngineHost host, in FiveTuple flow, StreamPath path)
+    {
+        if (message.IsSingleSegment) return host.Receive(message.FirstSpan, flow, path);
+
+        var length = (int)message.Length;
+        var copy = ArrayPool<byte>.Shared.Rent(length);
+        message.CopyTo(copy);
+        var boundTo = host.Receive(copy.AsSpan(0, length), flow, path);
+        ArrayPool<byte>.Shared.Return(copy);
+        return boundTo;
+    }
+
+    // Kestrel stops, and would wait for the client until the host's patience ends.
+    private static CancellationToken Stopping(ConnectionContext connection) =>
+        connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
+
+    private static TransportAddress Address(EndPoint? endpoint)
+    {
+        var ip = (IPEndPoint)endpoint!;
+        return TransportAddress.From(ip.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(ip.Address.MapToIPv4(), ip.Port) : ip);
+    }
+}

@@ -1,0 +1,266 @@
+using System.Diagnostics;
+using System.Text.Json;
+using StackExchange.Redis;
+using WebRtcIms.Contracts;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Admission;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Tests.Engine;
+
+namespace WebRtcIms.Turn.Tests.Admission;
+
+/// <summary>What the caches that all nodes share decide about an Allocate, against a real redis-server.</summary>
+public sealed class AdmissionTests : IAsyncLifetime
+{
+    private readonly EngineBench _bench = new() { Waiting = [] };
+    private RedisServer? _redis;
+    private ConnectionMultiplexer? _connection;
+
+    private IDatabase Database => _connection!.GetDatabase();
+
+    public async ValueTask InitializeAsync()
+    {
+        _redis = await RedisServer.StartAsync();
+        _connection = await _redis.ConnectAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_connection is not null) await _connection.DisposeAsync();
+        if (_redis is not null) await _redis.DisposeAsync();
+    }
+
+    [Fact]
+    [Requirement("ABUSE-41")]
+    public async Task SameRequestFromAnotherClient_IsRefusedOnEveryNode_ARetransmissionIsNot()
+    {
+        var (here, there) = (Node(), Node());
+        var first = Pending();
+        var stolen = first with { FiveTuple = _bench.NewFlow() };
+
+        using var accepted = (await here.AdmitAsync(first)).Lease;
+        Assert.NotNull(accepted);
+        Assert.Equal(StunError.Unauthenticated, (await here.AdmitAsync(stolen)).Error);
+        Assert.Equal(StunError.Unauthenticated, (await there.AdmitAsync(stolen)).Error);
+        Assert.Equal(StunError.None, (await here.AdmitAsync(first)).Error);
+    }
+
+    [Fact]
+    [Requirement("RFC7635-9")]
+    public async Task OneToken_MayMakeAllocationsUpToItsQuotaInTheFleet()
+    {
+        var settings = new QuotaSettings { PerToken = 2 };
+        var (here, there) = (Node(settings), Node(settings));
+        var token = _bench.NewToken().Native;
+
+        var one = await here.AdmitAsync(Pending(token));
+        var two = await there.AdmitAsync(Pending(token));
+        Assert.Equal(StunError.AllocationQuotaReached, (await there.AdmitAsync(Pending(token))).Error);
+        one.Lease!.Dispose();
+        await UntilAsync(async () => (await there.AdmitAsync(Pending(token))).Error == StunError.None);
+        two.Lease!.Dispose();
+    }
+
+    [Fact]
+    public async Task ClientAddressesOfAToken_AreBoundedInTheFleet()
+    {
+        var node = Node(new QuotaSettings { AddressesPerToken = 2 });
+        var token = _bench.NewToken().Native;
+        StunError[] errors = [.. await Task.WhenAll(Enumerable.Range(1, 3).Select(async i =>
+            (await node.AdmitAsync(From($"198.51.100.{i}", Pending(token)))).Error))];
+
+        Assert.Equal(2, errors.Count(error => error == StunError.None));
+        Assert.Equal(1, errors.Count(error => error == StunError.AllocationQuotaReached));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Requirement("ABUSE-49")]
+    public async Task RevokedTokenOrKey_IsRefused(bool key)
+    {
+        var pending = Pending();
+        var token = pending.Proof.Credential.Token!;
+        var name = key ? TurnRevocations.OfKey(token.KeyId) : TurnRevocations.OfToken(token.KeyId, token.TokenId);
+        await TurnRevocations.WriteAsync(Database, name, _bench.Time.Utc.AddMinutes(10), _bench.Time.Utc);
+
+        Assert.Equal(StunError.Unauthenticated, (await Node().AdmitAsync(pending)).Error);
+        Assert.Equal(0, (long)await Database.HashGetAsync($"turn:life:{token.KeyId}:{token.TokenId}", "live"));
+    }
+
+    [Fact]
+    public async Task Grant_GivesTheSpanItsParent_AndTheQuotaItsUser()
+    {
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "WebRtcIms.Turn",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+        };
+        ActivitySource.AddActivityListener(listener);
+        var node = Node(new QuotaSettings { PerUser = 1 });
+        var first = Pending();
+        await GrantAsync(first, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        var second = Pending();
+        await GrantAsync(second, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+
+        var admission = await node.AdmitAsync(first);
+        Assert.Equal("0af7651916cd43dd8448eb211c80319c", admission.Activity!.TraceId.ToHexString());
+        Assert.Equal("b7ad6b7169203331", admission.Activity.ParentSpanId.ToHexString());
+        Assert.Equal(StunError.AllocationQuotaReached, (await node.AdmitAsync(second)).Error);
+    }
+
+    [Theory]
+    [InlineData("no json")]
+    [InlineData("{\"traceparent\":7}")]
+    [InlineData("[]")]
+    [Requirement("ABUSE-77")]
+    public async Task GarbageInTheGrant_StopsNothing(string grant)
+    {
+        var pending = Pending();
+        var token = pending.Proof.Credential.Token!;
+        await Database.StringSetAsync($"turn:grant:{token.KeyId}:{token.TokenId}", grant, TimeSpan.FromMinutes(1));
+
+        Assert.Equal(StunError.None, (await Node().AdmitAsync(pending)).Error);
+    }
+
+    [Fact]
+    public async Task KeysInRedis_AllEnd_AndHoldNoAddressAndNoSecret()
+    {
+        var token = _bench.NewToken();
+        await Node().AdmitAsync(Pending(token.Native));
+        var server = _connection!.GetServer(_redis!.Address);
+        await foreach (var key in server.KeysAsync())
+        {
+            Assert.Matches("^turn:(life|replay):k1:", key.ToString());
+            Assert.InRange((await Database.KeyTimeToLiveAsync(key))!.Value.TotalSeconds, 590, 600);
+        }
+
+        var content = string.Join('\n', await DumpAsync(server));
+        Assert.Contains("turn:life:k1:", content, StringComparison.Ordinal);
+        Assert.DoesNotContain("198.51.100.7", content, StringComparison.Ordinal);
+        foreach (var form in new[] { Convert.ToBase64String(token.MacKey), Convert.ToHexString(token.MacKey), Convert.ToBase64String(token.Octets) })
+            Assert.DoesNotContain(form, content, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task AllocationThatOutlivesItsFirstToken_LeavesNothingInRedis()
+    {
+        var pending = Pending();
+        var token = pending.Proof.Credential.Token!;
+        var admission = await Node().AdmitAsync(pending);
+        await Database.KeyDeleteAsync($"turn:life:{token.KeyId}:{token.TokenId}");
+
+        admission.Lease!.Dispose();
+
+        // Behind what the end of the allocation has sent.
+        await Database.PingAsync();
+        Assert.False(await Database.KeyExistsAsync($"turn:life:{token.KeyId}:{token.TokenId}"));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-75")]
+    public async Task ScriptsForgotten_EachAllocateIsCounted()
+    {
+        var node = new TestNode(_bench, _connection!);
+        await node.Admission.AdmitAsync(Pending());
+        await _connection!.GetServer(_redis!.Address).ExecuteAsync("SCRIPT", "FLUSH");
+
+        var pending = Pending();
+        var answer = await node.Tokens.RegisterAsync(pending.Proof.Credential.Token!, pending);
+        Assert.True(answer.IsAvailable);
+        Assert.Equal(1, answer.LiveAllocations);
+        Assert.Equal(1, answer.ClientAddresses);
+    }
+
+    [Theory]
+    [InlineData(CacheUnavailablePolicy.AllowLocal, StunError.None)]
+    [InlineData(CacheUnavailablePolicy.Deny, StunError.InsufficientCapacity)]
+    [Requirement("ABUSE-73")]
+    internal async Task RedisGone_IsDecidedByThePolicy_AndReturnsByItself(CacheUnavailablePolicy policy, StunError error)
+    {
+        var node = Node(policy: policy);
+        await _redis!.StopAsync();
+        Assert.Equal(error, (await node.AdmitAsync(Pending())).Error);
+        await _redis.RestartAsync();
+
+        await UntilAsync(async () =>
+        {
+            var pending = Pending();
+            await node.AdmitAsync(pending);
+            var token = pending.Proof.Credential.Token!;
+            return _connection!.IsConnected && await Database.KeyExistsAsync($"turn:life:{token.KeyId}:{token.TokenId}");
+        });
+    }
+
+    [Fact]
+    [Requirement("ABUSE-74")]
+    public async Task RedisHangs_AnAllocateWaitsItsBudget_AndTheNextNotAtAll()
+    {
+        var node = Node();
+        await node.AdmitAsync(Pending());
+        _redis!.Hang();
+        try
+        {
+            var started = Stopwatch.GetTimestamp();
+            Assert.Equal(StunError.None, (await node.AdmitAsync(Pending())).Error);
+            var waited = Stopwatch.GetElapsedTime(started);
+            var next = node.AdmitAsync(Pending());
+
+            Assert.InRange(waited, TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(5));
+            Assert.True(next.IsCompletedSuccessfully);
+        }
+        finally
+        {
+            _redis.GoOn();
+        }
+    }
+
+    private static PendingAllocation From(string address, PendingAllocation pending) => pending with
+    {
+        FiveTuple = pending.FiveTuple with { Client = new TransportAddress(InternetAddress.Parse(address), 4000) },
+    };
+
+    private static async Task<List<string>> DumpAsync(IServer server)
+    {
+        List<string> lines = [];
+        await foreach (var key in server.KeysAsync())
+        {
+            lines.Add(key.ToString());
+            var database = server.Multiplexer.GetDatabase();
+            lines.Add(await database.KeyTypeAsync(key) switch
+            {
+                RedisType.String => (string?)await database.StringGetAsync(key) ?? "",
+                RedisType.Hash => string.Join(',', await database.HashGetAllAsync(key)),
+                var type => throw new InvalidOperationException($"unexpected {type}"),
+            });
+        }
+
+        return lines;
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
+        while (!await condition()) await Task.Delay(50, limit.Token);
+    }
+
+    private PendingAllocation Pending(TestCredential? credential = null)
+    {
+        _bench.NewClient(credential ?? _bench.NewToken().Native).TryAllocate();
+        return _bench.Waiting![^1];
+    }
+
+    private async Task GrantAsync(PendingAllocation pending, string traceparent)
+    {
+        var token = pending.Proof.Credential.Token!;
+        var grant = JsonSerializer.Serialize(new { client_id = "wwsf", pseudonym = "u-1", traceparent });
+        await Database.StringSetAsync($"turn:grant:{token.KeyId}:{token.TokenId}", grant, TimeSpan.FromMinutes(1));
+    }
+
+    private AllocationAdmission Node(QuotaSettings? quotas = null, CacheUnavailablePolicy policy = CacheUnavailablePolicy.AllowLocal) =>
+        new TestNode(_bench, _connection!, quotas, policy).Admission;
+}

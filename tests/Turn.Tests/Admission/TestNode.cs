@@ -1,0 +1,53 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting.Internal;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+using WebRtcIms.Turn.Admission;
+using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Telemetry;
+using WebRtcIms.Turn.Tests.Engine;
+
+namespace WebRtcIms.Turn.Tests.Admission;
+
+/// <summary>What one node of a fleet decides Allocates with.</summary>
+internal sealed class TestNode
+{
+    private readonly TokenCache? _tokens;
+
+    public TestNode(
+        EngineBench bench, IConnectionMultiplexer? redis, QuotaSettings? quotas = null,
+        CacheUnavailablePolicy policy = CacheUnavailablePolicy.AllowLocal)
+    {
+        Settings = new TurnSettings { Quotas = quotas ?? new QuotaSettings(), OnCacheUnavailable = policy };
+        Clock = new ShiftedClock(bench.Time.Utc - TimeProvider.System.GetUtcNow());
+        Quotas = new AllocationQuotas(Settings.Quotas);
+        Meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
+        Metrics = new TurnMetrics(Meters);
+        _tokens = redis is null ? null : new TokenCache(redis, Metrics, Clock, NullLogger<TokenCache>.Instance);
+        Admission = new AllocationAdmission(
+            Quotas, new ReplayCache(), new Revocations(Clock),
+            new Drain(Settings, Quotas, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), Clock, NullLogger<Drain>.Instance),
+            Metrics, Settings, Clock, _tokens);
+    }
+
+    public TurnSettings Settings { get; }
+
+    public TimeProvider Clock { get; }
+
+    public AllocationQuotas Quotas { get; }
+
+    public IMeterFactory Meters { get; }
+
+    public TurnMetrics Metrics { get; }
+
+    public TokenCache Tokens => _tokens ?? throw new InvalidOperationException("this node has no Redis");
+
+    public AllocationAdmission Admission { get; }
+
+    // Tokens are made on the bench's day; timers run as time does.
+    private sealed class ShiftedClock(TimeSpan shift) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + shift;
+    }
+}
