@@ -50,7 +50,7 @@ internal sealed class FlowViewSettings
     /// <exception cref="SettingsException">Settings are wrong. The message lists them all, each with its key.</exception>
     public static FlowViewSettings Read(IConfiguration configuration) => SettingsReader.Read<FlowViewSettings>(
         configuration, "FlowView", settings =>
-        from template in settings.TraceUrls
-        where TraceViewer.Parse(template) is null
-        select $"FlowView:TraceUrl must be http or https addresses that contain {{trace_id}}, not '{template}'");
+            from template in settings.TraceUrls
+            where TraceViewer.Parse(template) is null
+            select $"FlowView:TraceUrl must be http or https addresses that contain {{trace_id}}, not '{template}'");
 }
