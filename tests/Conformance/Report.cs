@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace WebRtcIms.Conformance;
 
@@ -8,7 +9,7 @@ namespace WebRtcIms.Conformance;
 /// <param name="Title">The heading.</param>
 /// <param name="Introduction">The first paragraph.</param>
 /// <param name="Parts">The sections in order.</param>
-public sealed record Report(string Path, string Title, string Introduction, IReadOnlyList<Part> Parts)
+public sealed partial record Report(string Path, string Title, string Introduction, IReadOnlyList<Part> Parts)
 {
     /// <summary>Every document. Each tag belongs to one of their parts.</summary>
     public static IReadOnlyList<Report> All { get; } =
@@ -29,7 +30,8 @@ public sealed record Report(string Path, string Title, string Introduction, IRea
                 new("STUN by clause", false, "RFC8489-", "RFC5769-", "RFC8265-"),
                 new("TURN by clause", false, "RFC8656-", "RFC6062-", "RFC8016-", "RFC7065-", "RFC7350-", "RFC7443-"),
                 new("Third-party authorization by clause", false, "RFC7635-", "RFC5116-", "3GPP-33.203-"),
-                new("OAuth 2.0 by clause", false, "RFC6749-", "RFC7009-", "RFC7516-", "RFC7518-", "RFC7523-", "RFC7591-", "RFC7662-", "RFC8414-", "RFC8707-"),
+                new("OAuth 2.0 by clause", false,
+                    "RFC6749-", "RFC7009-", "RFC7516-", "RFC7518-", "RFC7523-", "RFC7591-", "RFC7662-", "RFC8414-", "RFC8707-"),
                 new("OpenTelemetry protocol", false, "OTLP-"),
             ]),
         new("docs/conformance-sip.md", "Conformance of SIP and IMS",
@@ -68,8 +70,10 @@ public sealed record Report(string Path, string Title, string Introduction, IRea
         var listed = requirements.Select(requirement => requirement.Id).ToHashSet();
         foreach (var tag in tests.Select(test => test.Key))
         {
-            var part = All.SelectMany(report => report.Parts).FirstOrDefault(part => part.Holds(tag)) ?? throw new FormatException($"a test is tagged {tag}, which no report reads");
-            if (part.IsListed && !listed.Contains(tag)) throw new FormatException($"a test is tagged {tag}, which requirements.csv does not list");
+            var part = All.SelectMany(report => report.Parts).FirstOrDefault(part => part.Holds(tag))
+                ?? throw new FormatException($"a test is tagged {tag}, which no report reads");
+            if (part.IsListed && !listed.Contains(tag))
+                throw new FormatException($"a test is tagged {tag}, which requirements.csv does not list");
         }
 
         return All.ToDictionary(report => report.Path, report => report.Generate(requirements, tests));
@@ -90,7 +94,8 @@ public sealed record Report(string Path, string Title, string Introduction, IRea
         return text.ToString().TrimEnd() + "\n";
     }
 
-    private static void WriteRequirements(StringBuilder text, string title, List<Requirement> requirements, ILookup<string, TaggedTest> tests)
+    private static void WriteRequirements(
+        StringBuilder text, string title, List<Requirement> requirements, ILookup<string, TaggedTest> tests)
     {
         var tested = requirements.Count(requirement => tests.Contains(requirement.Id));
         text.Append(CultureInfo.InvariantCulture, $"## {title}\n\n{tested} of {requirements.Count} tested.\n\n");
@@ -108,14 +113,17 @@ public sealed record Report(string Path, string Title, string Introduction, IRea
     private static void WriteClauses(StringBuilder text, Part part, ILookup<string, TaggedTest> tests)
     {
         text.Append(CultureInfo.InvariantCulture, $"## {part.Title}\n\n| Clause | Tests |\n|---|---|\n");
-        foreach (var clause in tests.Where(clause => part.Holds(clause.Key)).OrderBy(clause => clause.Key, Comparer))
+        foreach (var clause in tests.Where(clause => part.Holds(clause.Key)).OrderBy(clause => SortKey(clause.Key), StringComparer.Ordinal))
             text.Append(CultureInfo.InvariantCulture, $"| {clause.Key} | {NamesOf(clause)} |\n");
         text.Append('\n');
     }
 
     private static string NamesOf(IEnumerable<TaggedTest> tests) =>
-        string.Join("<br>", tests.Select(test => $"{System.IO.Path.GetFileNameWithoutExtension(test.File)}.{test.Name}").Distinct().Order(StringComparer.Ordinal));
+        string.Join("<br>", tests.Select(test => test.DisplayName).Distinct().Order(StringComparer.Ordinal));
 
     // 7.2-10 comes after 7.2-9.
-    private static StringComparer Comparer { get; } = StringComparer.Create(CultureInfo.InvariantCulture, CompareOptions.NumericOrdering);
+    private static string SortKey(string clause) => Number().Replace(clause, number => number.Value.PadLeft(6, '0'));
+
+    [GeneratedRegex(@"\d+")]
+    private static partial Regex Number();
 }
