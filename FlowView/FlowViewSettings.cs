@@ -1,5 +1,5 @@
-using System.Globalization;
-using System.Text;
+using System.ComponentModel.DataAnnotations;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.FlowView;
 
@@ -7,21 +7,32 @@ namespace WebRtcIms.FlowView;
 internal sealed class FlowViewSettings
 {
     private const int Megabyte = 1024 * 1024;
+    private const string Limits = "{0} must be a whole number from {1} to {2}";
 
     /// <summary>Spans kept. Beyond the limit the oldest trace is evicted.</summary>
+    [Range(1, 10_000_000, ErrorMessage = Limits)]
     public int Spans { get; init; } = 100_000;
 
     /// <summary>Log records kept.</summary>
+    [Range(1, 10_000_000, ErrorMessage = Limits)]
     public int Logs { get; init; } = 20_000;
 
     /// <summary>Memory for spans and log records together; nine tenths of it are for spans.</summary>
+    [Range(1, 1_000_000, ErrorMessage = Limits)]
     public int MemoryMegabytes { get; init; } = 256;
 
     /// <summary>The largest request, as sent and as unpacked.</summary>
+    [Range(1, 1_000, ErrorMessage = Limits)]
     public int RequestMegabytes { get; init; } = 8;
 
+    /// <summary>Addresses of the same trace in other viewers, separated by spaces or semicolons.</summary>
+    public string TraceUrl { get; init; } = "";
+
+    /// <summary>FlowView's address for the services, which send spans to it. FlowView ignores it in an environment that all share.</summary>
+    public string Endpoint { get; init; } = "";
+
     /// <summary>Other pages that show the same trace.</summary>
-    public IReadOnlyList<TraceViewer> Viewers { get; init; } = [];
+    public IEnumerable<TraceViewer> Viewers => TraceUrls.Select(TraceViewer.Parse).OfType<TraceViewer>();
 
     public long TraceOctets => (long)MemoryMegabytes * Megabyte / 10 * 9;
 
@@ -34,37 +45,11 @@ internal sealed class FlowViewSettings
 
     public int RequestOctets => RequestMegabytes * Megabyte;
 
+    private string[] TraceUrls => TraceUrl.Split([' ', ';'], StringSplitOptions.RemoveEmptyEntries);
+
     /// <exception cref="SettingsException">Settings are wrong. The message lists them all, each with its key.</exception>
-    public static FlowViewSettings Read(IConfiguration configuration)
-    {
-        var problems = new StringBuilder();
-        var defaults = new FlowViewSettings();
-        var settings = new FlowViewSettings
-        {
-            Spans = Number(nameof(Spans), defaults.Spans, 10_000_000),
-            Logs = Number(nameof(Logs), defaults.Logs, 10_000_000),
-            MemoryMegabytes = Number(nameof(MemoryMegabytes), defaults.MemoryMegabytes, 1_000_000),
-            RequestMegabytes = Number(nameof(RequestMegabytes), defaults.RequestMegabytes, 1_000),
-            Viewers = [.. (configuration["FlowView:TraceUrl"] ?? "").Split([' ', ';'], StringSplitOptions.RemoveEmptyEntries).Select(Viewer).OfType<TraceViewer>()],
-        };
-        return problems.Length == 0 ? settings : throw new SettingsException($"The settings cannot be used:{problems}");
-
-        int Number(string name, int fallback, int max)
-        {
-            if (configuration[$"FlowView:{name}"] is not { } text) return fallback;
-            if (int.TryParse(text, CultureInfo.InvariantCulture, out var number) && number > 0 && number <= max) return number;
-            problems.Append(CultureInfo.InvariantCulture, $"\n  FlowView:{name} must be a whole number from 1 to {max}, not '{text}'");
-            return fallback;
-        }
-
-        TraceViewer? Viewer(string template)
-        {
-            var viewer = TraceViewer.Parse(template);
-            if (viewer is null) problems.Append(CultureInfo.InvariantCulture, $"\n  FlowView:TraceUrl must be http or https addresses that contain {{trace_id}}, not '{template}'");
-            return viewer;
-        }
-    }
+    public static FlowViewSettings Read(IConfiguration configuration) => SettingsReader.Read<FlowViewSettings>(configuration, "FlowView", settings =>
+        from template in settings.TraceUrls
+        where TraceViewer.Parse(template) is null
+        select $"FlowView:TraceUrl must be http or https addresses that contain {{trace_id}}, not '{template}'");
 }
-
-/// <summary>Settings that cannot be used.</summary>
-internal sealed class SettingsException(string message) : Exception(message);

@@ -11,10 +11,10 @@ internal sealed class TraceViewer
     private TraceViewer(string template, Uri sample)
     {
         _template = template;
-        Name = sample.AbsolutePath.Contains(PathInAspire, StringComparison.Ordinal) ? "Open in the Aspire dashboard" : $"Open the trace in {sample.Authority}";
+        Name = sample.AbsolutePath.Contains(PathInAspire, StringComparison.Ordinal) ? "Aspire" : sample.Authority;
     }
 
-    /// <summary>The text of the link.</summary>
+    /// <summary>The viewer's name, for the text of the link.</summary>
     public string Name { get; }
 
     public static TraceViewer? Parse(string template) =>

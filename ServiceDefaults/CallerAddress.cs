@@ -3,10 +3,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace WebRtcIms.ServiceDefaults;
 
-/// <summary>Whom a limit by address counts as one caller.</summary>
+/// <summary>The key of limits by client address.</summary>
 public static class CallerAddress
 {
-    /// <summary>The caller's IPv4 address, or the /64 of its IPv6 address: every host has that many to choose from.</summary>
+    /// <summary>The caller's IPv4 address, or the /64 of its IPv6 address, because a host may choose any address in it.</summary>
     public static string Of(HttpContext context)
     {
         var address = context.Connection.RemoteIpAddress;

@@ -24,15 +24,15 @@ public static class Extensions
     private const string MetricsPath = "/metrics";
     private const string PrometheusPort = "Prometheus:Port";
 
-    /// <summary>Adds telemetry, health checks, service discovery and resilience. Call first in <c>Program.cs</c>.</summary>
+    /// <summary>Adds telemetry, health checks, service discovery and resilience. <see cref="ServiceHost"/> calls it first.</summary>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {
         builder.ConfigureOpenTelemetry();
 
-        // A start that fails is told by Program.cs in one sentence; the host's own record of it is a stack trace.
+        // ServiceHost reports a failed start in one sentence. The host's own record of it is a stack trace.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
-        // The report of /health says what is degraded; a log record with a stack trace for each probe adds nothing.
+        // The report of /health names what is degraded. A log record with a stack trace for each probe adds nothing.
         builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Error);
         builder.Logging.AddSampler<LogRateLimit>();
         builder.Services.AddHostedService<TelemetryLosses>();
@@ -49,9 +49,9 @@ public static class Extensions
 
     /// <summary>
     /// <c>GET /health</c>: every check, as JSON with a line for each (200 when healthy or degraded, 503 when unhealthy).
-    /// <c>GET /alive</c>: whether the process answers at all. Neither is reachable through the gateway.
-    /// <c>GET /metrics</c>: everything that is measured, as Prometheus reads it; on the port <c>Prometheus:Port</c> alone, which
-    /// must be one of the service's addresses and which nobody else should reach.
+    /// <c>GET /alive</c>: whether the process answers at all. The gateway forwards neither.
+    /// <c>GET /metrics</c>: all metrics in the format of Prometheus, only on the port <c>Prometheus:Port</c>. It must be one of the
+    /// service's addresses, and only Prometheus should reach it.
     /// </summary>
     public static WebApplication MapDefaultEndpoints(this WebApplication app)
     {
@@ -91,8 +91,7 @@ public static class Extensions
         builder.ExportToFlowView();
     }
 
-    // ASP.NET Core counts each buffer that it takes and gives back, several for a request; that costs more than all its other
-    // measurements, and nobody looks at it.
+    // ASP.NET Core counts each buffer that it rents and returns, several per request. That costs more than all its other measurements.
     private static MetricStreamConfiguration? DropBufferCounts(Instrument instrument) =>
         instrument.Meter.Name == "Microsoft.AspNetCore.MemoryPool" ? MetricStreamConfiguration.Drop : null;
 

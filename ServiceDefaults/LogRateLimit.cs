@@ -6,10 +6,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>
-/// Lets each event be written ten times at once and then once a second: who can cause an event can cause a million, and must
-/// neither fill a disk with it nor push everything else out. What was left out is counted.
+/// Token bucket for each log event: one per second sustained, ten burst. A client that can cause an event can cause a million, and must
+/// not fill the disk or hide other events. Suppressed records are counted.
 /// </summary>
-internal sealed class LogRateLimit(TimeProvider clock, IMeterFactory factory) : LoggingSampler
+internal sealed class LogRateLimit(TimeProvider time, IMeterFactory factory) : LoggingSampler
 {
     private const int AtOnce = 10;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -21,10 +21,10 @@ internal sealed class LogRateLimit(TimeProvider clock, IMeterFactory factory) : 
 
     public override bool ShouldSample<TState>(in LogEntry<TState> logEntry)
     {
-        // Who asks for details wants all of them.
+        // Debug and trace records are off unless an operator asks for all of them.
         if (logEntry.LogLevel < LogLevel.Information) return true;
         var bucket = _buckets.GetOrAdd((logEntry.Category, logEntry.EventId.Id, logEntry.LogLevel), _ => new Bucket());
-        if (bucket.TryTake(clock)) return true;
+        if (bucket.TryTake(time)) return true;
         _suppressed.Add(1, new KeyValuePair<string, object?>("category", logEntry.Category));
         return false;
     }
@@ -35,12 +35,12 @@ internal sealed class LogRateLimit(TimeProvider clock, IMeterFactory factory) : 
         private double _tokens = AtOnce;
         private long _at;
 
-        public bool TryTake(TimeProvider clock)
+        public bool TryTake(TimeProvider time)
         {
             lock (_gate)
             {
-                var now = clock.GetTimestamp();
-                if (_at != 0) _tokens = Math.Min(AtOnce, _tokens + (clock.GetElapsedTime(_at, now) / Interval));
+                var now = time.GetTimestamp();
+                if (_at != 0) _tokens = Math.Min(AtOnce, _tokens + (time.GetElapsedTime(_at, now) / Interval));
                 _at = now;
                 if (_tokens < 1) return false;
                 _tokens--;

@@ -4,8 +4,8 @@ using System.Diagnostics.Metrics;
 namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>
-/// One Redis command, from its making to its disposal: a client span where the trace is sampled, and a measured duration in any
-/// case. Both are named as OpenTelemetry's database conventions have it.
+/// One Redis command, from its creation to its disposal: a client span if the trace is sampled, and always a measured duration. Both have
+/// the names of OpenTelemetry's database conventions.
 /// </summary>
 public sealed class RedisCommand : IDisposable
 {
@@ -31,20 +31,20 @@ public sealed class RedisCommand : IDisposable
         activity?.SetTag("db.operation.name", command);
     }
 
-    /// <summary>Begins a command, such as <c>SET</c>, below the current span.</summary>
+    /// <summary>Starts a command, such as <c>SET</c>, as a child of the current span.</summary>
     public static RedisCommand Start(string command) => new(command, Source.StartActivity(command, ActivityKind.Client));
 
-    /// <summary>Tells afterwards of a command that is over, below the span that it belongs to; a failure in words that are the same each time.</summary>
+    /// <summary>Records a finished command as a child of <paramref name="parent"/>. The text of a failure must be a constant, because it is a metric's tag.</summary>
     public static void Record(string command, Activity? parent, DateTimeOffset began, DateTimeOffset ended, string? failure)
     {
-        // Where the parent is not traced, a span would begin a trace of its own.
+        // Without a parent, the span would start a trace of its own.
         using var activity = parent is null ? null : Source.StartActivity(command, ActivityKind.Client, parent.Context, startTime: began);
         var past = new RedisCommand(command, activity) { _failure = failure };
         activity?.SetEndTime(ended.UtcDateTime);
         past.Measure(ended - began);
     }
 
-    /// <summary>The command failed; an exception's type is enough, its message might have an address.</summary>
+    /// <summary>The command failed. Only the exception's type is recorded: its message may contain an address.</summary>
     public void Fail(Exception error) => _failure = error.GetType().Name;
 
     public void Dispose()
@@ -53,7 +53,7 @@ public sealed class RedisCommand : IDisposable
         _activity?.Dispose();
     }
 
-    // While the span is the current one, so that the measurement leads to it.
+    // Called while the span is current, so that it becomes the exemplar of the measurement.
     private void Measure(TimeSpan duration)
     {
         var tags = new TagList { { "db.system.name", "redis" }, { "db.operation.name", _command } };

@@ -19,7 +19,7 @@ public static class RedisExtensions
 
     /// <summary>
     /// Registers <see cref="IConnectionMultiplexer"/> when <c>ConnectionStrings:redis</c> is set. Returns false when it is not: the service
-    /// then keeps its state to itself and logs that it does.
+    /// then keeps its state in memory and logs that it does.
     /// </summary>
     public static bool TryAddRedisClient(this IHostApplicationBuilder builder)
     {
@@ -38,7 +38,7 @@ public static class RedisExtensions
 
     private static void FailFast(ConfigurationOptions options)
     {
-        // Its log tells of each step of each attempt to connect. The services log that Redis is away, and that it is back.
+        // The client logs each step of each connection attempt. RedisAvailability logs that Redis is away, and that it is back.
         options.LoggerFactory = NullLoggerFactory.Instance;
         options.BacklogPolicy = BacklogPolicy.FailFast;
         options.ConnectTimeout = 1000;

@@ -5,16 +5,16 @@ using OpenTelemetry.Trace;
 namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>
-/// <c>OTEL_TRACES_SAMPLER=parentbased_traceidratio</c> with <c>OTEL_TRACES_SAMPLER_ARG</c> from 0 to 1. A trace begins in a page, and
-/// a page may claim that it is sampled; so the ratio decides there as well. It goes by the trace's id alone: every part comes to
-/// the same decision, and a trace is whole or not there at all.
+/// <c>OTEL_TRACES_SAMPLER=parentbased_traceidratio</c> with <c>OTEL_TRACES_SAMPLER_ARG</c> from 0 to 1. A trace starts in a page,
+/// which may claim that it is sampled, so the ratio decides there also. It depends only on the trace id: all parts make the same decision,
+/// and a trace is either complete or absent.
 /// </summary>
 public static class Sampling
 {
     private const string Name = "OTEL_TRACES_SAMPLER";
 
-    /// <summary>Null for any other sampler, which OpenTelemetry makes itself.</summary>
-    /// <exception cref="InvalidOperationException">The ratio is none.</exception>
+    /// <summary>Null for any other sampler, which OpenTelemetry creates itself.</summary>
+    /// <exception cref="InvalidOperationException">The ratio is not a number from 0 to 1.</exception>
     public static Sampler? Of(IConfiguration configuration)
     {
         if (configuration[Name] != "parentbased_traceidratio") return null;

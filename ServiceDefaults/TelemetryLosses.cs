@@ -5,8 +5,8 @@ using Microsoft.Extensions.Hosting;
 namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>
-/// Counts batches that a collector did not take, because it was down, slow, or refused them. They are gone: nothing waits for a
-/// collector. What did not even get into a batch, OpenTelemetry counts itself (<see cref="SdkMeter"/>).
+/// Counts batches that a collector did not accept, because it was down or slow or refused them. They are lost: no request waits for a
+/// collector. OpenTelemetry itself counts records that never reached a batch (<see cref="SdkMeter"/>).
 /// </summary>
 internal sealed class TelemetryLosses : EventListener, IHostedService
 {
@@ -15,14 +15,14 @@ internal sealed class TelemetryLosses : EventListener, IHostedService
 
     private const string Exporter = "OpenTelemetry-Exporter-OpenTelemetryProtocol";
 
-    // How the exporter calls it when a batch was not taken, in its own log of events; some are no errors to it.
+    // The exporter's own events for a failed batch. Some of them are not errors in its view.
     private static readonly HashSet<string?> Failures =
         ["FailedToReachCollector", "HttpRequestFailed", "RequestTimedOut", "ExportFailure", "ExportMethodException", "BatchDroppedDueToSerializationFailure"];
 
     private readonly Counter<long>? _failures;
 
     public TelemetryLosses(IMeterFactory factory) =>
-        _failures = factory.Create("WebRtcIms.Telemetry").CreateCounter<long>("telemetry.export.failures", description: "Batches of spans, metrics or logs that a collector did not take");
+        _failures = factory.Create("WebRtcIms.Telemetry").CreateCounter<long>("telemetry.export.failures", description: "Batches of spans, metrics or logs that a collector did not accept");
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -33,7 +33,7 @@ internal sealed class TelemetryLosses : EventListener, IHostedService
         if (eventSource.Name == Exporter) EnableEvents(eventSource, EventLevel.Informational);
     }
 
-    // The base class tells of sources before this class has its counter.
+    // The base class reports sources before the constructor of this class runs.
     protected override void OnEventWritten(EventWrittenEventArgs eventData)
     {
         if (Failures.Contains(eventData.EventName)) _failures?.Add(1);

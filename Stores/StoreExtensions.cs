@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Stores;
 
@@ -34,7 +35,7 @@ public static class StoreExtensions
     }
 
     /// <summary>Makes the tables where there are none. Call before the first request.</summary>
-    /// <exception cref="StoreException">The database cannot be used.</exception>
+    /// <exception cref="SettingsException">The database cannot be used.</exception>
     public static async Task CreateTablesAsync(this DbContext context, StoreSettings store, CancellationToken cancellationToken)
     {
         try
@@ -43,7 +44,7 @@ public static class StoreExtensions
         }
         catch (Exception error) when (CauseOf(error) is { } cause)
         {
-            throw new StoreException($"{store.Setting}: the database cannot be used: {cause.Message}");
+            throw new SettingsException($"{store.Setting}: the database cannot be used: {cause.Message}");
         }
     }
 

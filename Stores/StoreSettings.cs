@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using Npgsql;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Stores;
 
@@ -36,7 +37,7 @@ public sealed record StoreSettings(string Name, string ConnectionString, string 
         $"must be an SQLite connection string such as Data Source=.data/{name}.db, or one of PostgreSQL such as Host=db;Database={name};Username={name};Password=...";
 
     /// <summary>Makes the folder, and one below it if named, for this user only: their content lets others guess secrets or make sessions.</summary>
-    /// <exception cref="StoreException">It cannot be made there.</exception>
+    /// <exception cref="SettingsException">It cannot be made there.</exception>
     public DirectoryInfo CreateDirectory(string? below = null)
     {
         try
@@ -47,7 +48,7 @@ public sealed record StoreSettings(string Name, string ConnectionString, string 
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new StoreException($"{Setting}: the directory of the store cannot be made: {error.Message}");
+            throw new SettingsException($"{Setting}: the directory of the store cannot be made: {error.Message}");
         }
     }
 
@@ -73,6 +74,3 @@ public sealed record StoreSettings(string Name, string ConnectionString, string 
         ? System.IO.Directory.CreateDirectory(path)
         : System.IO.Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
 }
-
-/// <summary>The store cannot be used; the message names its setting.</summary>
-public sealed class StoreException(string message) : Exception(message);

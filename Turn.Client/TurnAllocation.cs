@@ -4,28 +4,29 @@ using System.Threading.Channels;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Client.Allocations;
 using WebRtcIms.Turn.Client.Authentication;
+using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Client.Transactions;
 
 namespace WebRtcIms.Turn.Client;
 
 /// <summary>
-/// A relayed transport address on a server (RFC 8656 §3.2). It is refreshed in time, with its permissions and channels, until
-/// it is disposed, which deletes it. When it is lost, <see cref="Received"/> completes with the reason as a
-/// <see cref="TurnException"/>, and every other member throws it.
+/// A relayed transport address on a server (RFC 8656 §3.2). It is refreshed in time, with its permissions and channels. Disposing
+/// it deletes it. When it is lost, <see cref="Received"/> completes with the reason as a <see cref="TurnException"/>, and every
+/// other member throws that exception.
 /// </summary>
 public sealed class TurnAllocation : IAsyncDisposable
 {
-    /// <summary>Octets of data that one datagram can carry to a peer, whatever the path.</summary>
+    /// <summary>Octets of data that one datagram can carry to a peer, over any transport.</summary>
     public const int MaxDataLength = OutgoingData.MaxLength;
 
-    // RFC 7635 §6.2: a message should fit 548 octets; so many IPv6 addresses still do, beside the credential.
+    // RFC 7635 §6.2: a message should fit 548 octets. This many IPv6 addresses still do, with the credential.
     private const int PermissionsPerRequest = 12;
 
     private static readonly TimeSpan DeleteTimeout = TimeSpan.FromSeconds(2);
 
     private readonly TurnConnection _connection;
     private readonly TurnSession _session;
-    private readonly TimeProvider _clock;
+    private readonly TimeProvider _time;
     private readonly PeerTable _peers = new();
     private readonly CancellationTokenSource _ended = new();
     private readonly Channel<TurnDatagram> _received;
@@ -37,7 +38,7 @@ public sealed class TurnAllocation : IAsyncDisposable
     {
         _connection = connection;
         _session = session;
-        _clock = options.Clock;
+        _time = options.Time;
         _wantedLifetime = wantedLifetime;
         RelayedAddress = grant.Relayed;
         MappedAddress = grant.Mapped;
@@ -47,7 +48,7 @@ public sealed class TurnAllocation : IAsyncDisposable
             FullMode = BoundedChannelFullMode.DropOldest,
         });
         _keepAlive = new KeepAlive(
-            options.Clock,
+            options.Time,
             grant.Lifetime,
             refresh: () => KeepAsync(RefreshAsync),
             permissions: () => KeepAsync(RefreshPermissionsAsync),
@@ -55,19 +56,19 @@ public sealed class TurnAllocation : IAsyncDisposable
         connection.SetReceiver(new Receiver(this));
     }
 
-    /// <summary>Where peers send to, and what they see as the sender.</summary>
+    /// <summary>The address that peers send to, and that they see as the sender.</summary>
     public IPEndPoint RelayedAddress { get; }
 
     /// <summary>This client as the server sees it.</summary>
     public IPEndPoint MappedAddress { get; }
 
-    /// <summary>What the server granted last. A token's end bounds it (RFC 7635 §9).</summary>
+    /// <summary>The lifetime that the server granted last. The expiry of a token limits it (RFC 7635 §9).</summary>
     public TimeSpan Lifetime { get; private set; }
 
-    /// <summary>What peers sent. The queue is bounded; when it is full, the oldest datagram is dropped.</summary>
+    /// <summary>Datagrams from peers. The queue is bounded; when it is full, the oldest datagram is dropped.</summary>
     public ChannelReader<TurnDatagram> Received => _received.Reader;
 
-    /// <summary>Lets a peer's address send to this client, from any port, and keeps it so (RFC 8656 §9).</summary>
+    /// <summary>Permits an address of a peer to send to this client from any port, and renews the permission (RFC 8656 §9).</summary>
     /// <exception cref="TurnException">The server refused, such as 403, or did not answer.</exception>
     public async Task CreatePermissionAsync(IPAddress peer, CancellationToken cancellationToken = default)
     {
@@ -77,8 +78,8 @@ public sealed class TurnAllocation : IAsyncDisposable
     }
 
     /// <summary>
-    /// Binds a channel to a peer, so that data to and from it carries 4 octets of overhead; it is a permission, too
-    /// (RFC 8656 §12). Both are kept.
+    /// Binds a channel to a peer, so that data to and from it carries 4 octets of overhead (RFC 8656 §12). A channel is also a
+    /// permission. Both are renewed.
     /// </summary>
     /// <exception cref="TurnException">The server refused, such as 403, or did not answer.</exception>
     public async Task BindChannelAsync(IPEndPoint peer, CancellationToken cancellationToken = default)
@@ -90,8 +91,8 @@ public sealed class TurnAllocation : IAsyncDisposable
     }
 
     /// <summary>
-    /// Sends a datagram: in a channel where one is bound, else as a Send indication (RFC 8656 §11.1, §12.5). Without a
-    /// permission the server drops it in silence.
+    /// Sends a datagram: in a channel if one is bound, otherwise as a Send indication (RFC 8656 §11.1, §12.5). Without a permission
+    /// the server drops it silently.
     /// </summary>
     /// <exception cref="ArgumentException">The data is longer than <see cref="MaxDataLength"/>.</exception>
     /// <exception cref="TurnException">The server cannot be reached, or the allocation is lost.</exception>
@@ -114,8 +115,8 @@ public sealed class TurnAllocation : IAsyncDisposable
         }
     }
 
-    /// <summary>Refreshes the allocation now (RFC 8656 §8), and gives what is granted.</summary>
-    /// <param name="lifetime">What to ask for, at least a second, from now on; what was asked for before when null.</param>
+    /// <summary>Refreshes the allocation now (RFC 8656 §8), and returns the granted lifetime.</summary>
+    /// <param name="lifetime">The lifetime to ask for from now on, at least a second. If null, the same as before.</param>
     /// <param name="cancellationToken">Ends the waiting, not the allocation.</param>
     /// <exception cref="TurnException">The server refused or did not answer.</exception>
     public Task<TimeSpan> RefreshAsync(TimeSpan? lifetime = null, CancellationToken cancellationToken = default)
@@ -125,9 +126,9 @@ public sealed class TurnAllocation : IAsyncDisposable
     }
 
     /// <summary>
-    /// Refreshes the allocation with a new token, which may be of another kid, and uses it from then on; the old one is void
-    /// (RFC 7635 §9). Call it before the old one expires. When the server refuses, the old one stays in use; when it does not
-    /// answer, it may have taken either: renew again.
+    /// Refreshes the allocation with a new token, which may have another kid, and uses it from then on. The old token is void
+    /// (RFC 7635 §9). Call it before the old one expires. If the server refuses, the old token stays in use. If the server does not
+    /// answer, either token may be in use: renew again.
     /// </summary>
     /// <exception cref="TurnException">The server refused or did not answer.</exception>
     public Task<TimeSpan> RenewAsync(TurnCredential credential, CancellationToken cancellationToken = default)
@@ -136,18 +137,18 @@ public sealed class TurnAllocation : IAsyncDisposable
         return RefreshAsync(lifetime: null, credential, cancellationToken);
     }
 
-    /// <summary>Deletes the allocation. A server that does not answer within two seconds lets it expire by itself.</summary>
+    /// <summary>Deletes the allocation. If the server does not answer within two seconds, the allocation expires by itself.</summary>
     public async ValueTask DisposeAsync()
     {
         if (!End(error: null)) return;
-        using var timeout = new CancellationTokenSource(DeleteTimeout, _clock);
+        using var timeout = new CancellationTokenSource(DeleteTimeout, _time);
         try
         {
             await _session.RequestAsync(StunMethod.Refresh, AllocationRequests.Refresh(TimeSpan.Zero), timeout.Token);
         }
         catch (Exception error) when (error is TurnException or ObjectDisposedException or OperationCanceledException)
         {
-            // It is gone, or will be when its lifetime is over.
+            // The allocation is gone, or expires with its lifetime.
         }
     }
 
@@ -190,13 +191,13 @@ public sealed class TurnAllocation : IAsyncDisposable
         }
         catch (TurnException error) when (error.Code == StunError.AllocationMismatch)
         {
-            // RFC 8656 §5: the server has no allocation for this path any more.
+            // RFC 8656 §5: the server no longer has an allocation for this path.
             End(error);
             throw;
         }
     }
 
-    /// <summary>Does one piece of keep-alive; if it fails, the allocation cannot be relied on, and is lost.</summary>
+    /// <summary>Renews one part of the allocation. If that fails, the allocation is lost.</summary>
     private async Task KeepAsync(Func<CancellationToken, Task> renew)
     {
         try
@@ -209,7 +210,7 @@ public sealed class TurnAllocation : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends all that goes on; true for the first to do so. With an error the allocation is lost, else disposed.</summary>
+    /// <summary>Ends the allocation once; true for the first call. With an error it is lost, without one it is disposed.</summary>
     private bool End(Exception? error)
     {
         var end = error is null

@@ -1,16 +1,17 @@
+using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 
 namespace WebRtcIms.Turn.Client;
 
-/// <summary>What to ask for in an Allocate request (RFC 8656 §7.1).</summary>
+/// <summary>Options of an Allocate request (RFC 8656 §7.1).</summary>
 public sealed class TurnAllocationOptions
 {
     private const byte UdpProtocolNumber = 17;
 
     /// <summary>
-    /// How long the allocation should last without a Refresh, at least a second; the server's default when null. Every Refresh
-    /// asks for it again.
+    /// How long the allocation should last without a Refresh, at least a second. If null, the server chooses. Every Refresh asks
+    /// for it again.
     /// </summary>
     public TimeSpan? Lifetime
     {
@@ -22,7 +23,7 @@ public sealed class TurnAllocationOptions
         }
     }
 
-    /// <summary>The family of the relayed transport address; the server's default, IPv4, when null.</summary>
+    /// <summary>The family of the relayed transport address. If null, the server chooses; its default is IPv4.</summary>
     public AddressFamily? AddressFamily { get; init; }
 
     internal void Write(ref StunMessageWriter request)
@@ -35,5 +36,5 @@ public sealed class TurnAllocationOptions
     }
 }
 
-/// <summary>What the server granted.</summary>
-internal sealed record AllocationGrant(System.Net.IPEndPoint Relayed, System.Net.IPEndPoint Mapped, TimeSpan Lifetime);
+/// <summary>The addresses and the lifetime in the answer to an Allocate request.</summary>
+internal sealed record AllocationGrant(IPEndPoint Relayed, IPEndPoint Mapped, TimeSpan Lifetime);

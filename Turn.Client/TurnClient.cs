@@ -1,6 +1,7 @@
 using System.Net;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Client.Authentication;
+using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Client.Transactions;
 using WebRtcIms.Turn.Client.Transport;
 
@@ -8,7 +9,7 @@ namespace WebRtcIms.Turn.Client;
 
 /// <summary>
 /// A TURN client (RFC 8656) on one path to one server, over UDP, TCP or TLS. It authenticates by password or by an OAuth 2.0
-/// access token (RFC 7635). All members may be used by several threads.
+/// access token (RFC 7635). All members are safe for use by several threads.
 /// </summary>
 public sealed class TurnClient : IAsyncDisposable
 {
@@ -19,20 +20,20 @@ public sealed class TurnClient : IAsyncDisposable
     internal TurnClient(ITurnTransport transport, TurnClientOptions options)
     {
         _options = options;
-        _connection = new TurnConnection(transport, options.Clock);
+        _connection = new TurnConnection(transport, options.Time);
     }
 
-    /// <summary>Opens the path. Over UDP nothing is sent yet: of the host's addresses the first with a route is used.</summary>
-    /// <exception cref="TurnException">The host is unknown, or refuses the connection, or has a wrong certificate.</exception>
+    /// <summary>Opens the path. Over UDP nothing is sent yet; the first address of the host with a route is used.</summary>
+    /// <exception cref="TurnException">The host is unknown, refuses the connection, or has a wrong certificate.</exception>
     /// <exception cref="NotSupportedException">The URI asks for DTLS.</exception>
     public static async Task<TurnClient> ConnectAsync(
         TurnUri server, TurnClientOptions? options = null, CancellationToken cancellationToken = default)
     {
         options ??= new TurnClientOptions();
-        return new TurnClient(await TurnTransports.OpenAsync(server, options, cancellationToken), options);
+        return new TurnClient(await TurnTransports.OpenAsync(server, options.Tls, options.Time, cancellationToken), options);
     }
 
-    /// <summary>Asks the server under which address it sees this client: a Binding request (RFC 8489 §3).</summary>
+    /// <summary>Gets the address of this client as the server sees it, by a Binding request (RFC 8489 §3).</summary>
     /// <exception cref="TurnException">The server refused or did not answer.</exception>
     public async Task<IPEndPoint> GetMappedAddressAsync(CancellationToken cancellationToken = default)
     {
@@ -45,9 +46,9 @@ public sealed class TurnClient : IAsyncDisposable
     }
 
     /// <summary>
-    /// Makes an allocation for UDP (RFC 8656 §7). It is kept alive until it is disposed or lost. A path has one at a time.
+    /// Makes an allocation for UDP (RFC 8656 §7). It is kept alive until it is disposed or lost. A path has one allocation at a time.
     /// </summary>
-    /// <exception cref="TurnException">The server refused, with the code in it, or did not answer.</exception>
+    /// <exception cref="TurnException">The server refused, with the code of its answer, or did not answer.</exception>
     public async Task<TurnAllocation> AllocateAsync(
         TurnCredential credential, TurnAllocationOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -57,7 +58,7 @@ public sealed class TurnClient : IAsyncDisposable
         return _allocation = new TurnAllocation(_connection, session, _options, options.Lifetime, Read(response));
     }
 
-    /// <summary>Ends the allocation, if there is one, and closes the path.</summary>
+    /// <summary>Deletes the allocation, if there is one, and closes the path.</summary>
     public async ValueTask DisposeAsync()
     {
         if (_allocation is { } allocation) await allocation.DisposeAsync();

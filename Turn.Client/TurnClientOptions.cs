@@ -2,16 +2,16 @@ using System.Net.Security;
 
 namespace WebRtcIms.Turn.Client;
 
-/// <summary>What a client may be told beside the server's address.</summary>
+/// <summary>Options of a client.</summary>
 public sealed class TurnClientOptions
 {
-    /// <summary>The clock of retransmissions and keep-alive.</summary>
-    public TimeProvider Clock { get; init; } = TimeProvider.System;
+    /// <summary>The time source of retransmissions and keep-alive.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
 
-    /// <summary>How <c>turns:</c> checks the server, when the machine's root certificates are not the ones that count.</summary>
+    /// <summary>How <c>turns:</c> checks the server. If null, the root certificates of the machine decide.</summary>
     public SslClientAuthenticationOptions? Tls { get; init; }
 
-    /// <summary>Received datagrams that wait to be read; when there are more, the oldest is dropped.</summary>
+    /// <summary>Capacity of the queue of received datagrams. When it is full, the oldest is dropped.</summary>
     public int ReceiveQueueLength
     {
         get;

@@ -1,35 +1,33 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.WicWeb;
 
 /// <summary>
-/// One more address of the gateway, on https: <c>WicWeb:PublicUrl</c>, with the certificate and key of
-/// <c>WicWeb:PublicCertificate</c>, a PFX file without a password. For a machine whose own addresses stay as they are, as a developer's.
+/// Adds <see cref="WicWebSettings.PublicUrl"/> to the addresses of the gateway, for a machine whose own addresses stay as they are, such as
+/// a developer's.
 /// </summary>
 internal static class PublicHttps
 {
-    private const string Url = "WicWeb:PublicUrl";
-    private const string Certificate = "WicWeb:PublicCertificate";
-
-    /// <exception cref="InvalidOperationException">There is an address and no certificate that can be used for it.</exception>
-    public static void AddPublicHttps(this WebApplicationBuilder builder)
+    /// <exception cref="SettingsException">There is an address, but no usable certificate for it.</exception>
+    public static void AddPublicHttps(this WebApplicationBuilder builder, WicWebSettings settings)
     {
-        if (builder.Configuration[Url] is not { Length: > 0 } url) return;
-        var certificate = Read(builder.Configuration[Certificate]);
-        builder.WebHost.UseUrls($"{builder.Configuration[WebHostDefaults.ServerUrlsKey]};{url}");
+        if (settings.PublicUrl.Length == 0) return;
+        var certificate = Read(settings.PublicCertificate);
+        builder.WebHost.UseUrls($"{builder.Configuration[WebHostDefaults.ServerUrlsKey]};{settings.PublicUrl}");
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = certificate));
     }
 
-    private static X509Certificate2 Read(string? path)
+    private static X509Certificate2 Read(string path)
     {
         try
         {
-            return X509CertificateLoader.LoadPkcs12FromFile(path ?? "", password: null);
+            return X509CertificateLoader.LoadPkcs12FromFile(path, password: null);
         }
         catch (Exception error) when (error is CryptographicException or IOException or ArgumentException)
         {
-            throw new InvalidOperationException($"{Certificate} must be a PFX file without a password, for {Url}; '{path}' is not: {error.Message}", error);
+            throw SettingsException.Of([$"WicWeb:PublicCertificate must be a PFX file without a password, for WicWeb:PublicUrl; '{path}' is not: {error.Message}"]);
         }
     }
 }

@@ -6,11 +6,12 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using WebRtcIms.Turn.Client;
+using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.AppHost;
 
 /// <summary>
-/// "Place a test call": what the page does when a guest clicks the call button, done by our own TURN client. Two allocations stand for
+/// "Place a test call" does with our own TURN client what the page does when a guest clicks the call button. Two allocations stand for
 /// caller and callee, and data goes through both relays and back.
 /// </summary>
 internal sealed class TestCall : IDisposable

@@ -5,7 +5,7 @@ using System.Text.Json;
 
 namespace WebRtcIms.AppHost;
 
-/// <summary>What an operator does to a TURN server, as commands of the dashboard. They call its management endpoint.</summary>
+/// <summary>Commands of the dashboard on the TURN server. They call its management endpoint.</summary>
 internal static class TurnCommands
 {
     public static IResourceBuilder<ProjectResource> WithTurnCommands(this IResourceBuilder<ProjectResource> turn) => turn

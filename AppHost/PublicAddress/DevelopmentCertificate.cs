@@ -6,7 +6,7 @@ namespace WebRtcIms.AppHost;
 
 /// <summary>
 /// A certificate that this host made by itself, with its key in a file that only this user can read. It stays the same from start to
-/// start: whoever has accepted it is not asked again.
+/// start, so that a browser asks only once.
 /// </summary>
 /// <param name="Path">A PFX file without a password.</param>
 /// <param name="Fingerprint">SHA-256, as browsers show it.</param>
@@ -17,7 +17,7 @@ internal sealed record DevelopmentCertificate(string Path, string Fingerprint)
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(365);
     private static readonly TimeSpan Reserve = TimeSpan.FromDays(30);
 
-    /// <summary>The one that the folder has for this address or name; a new one when it has none, or one that soon ends.</summary>
+    /// <summary>The certificate in the folder for this address or name. A new one is made if there is none, or if it expires soon.</summary>
     public static DevelopmentCertificate For(string host, string folder, TimeProvider time)
     {
         var path = System.IO.Path.Combine(folder, host + ".pfx");
@@ -57,7 +57,7 @@ internal sealed record DevelopmentCertificate(string Path, string Fingerprint)
         return request.CreateSelfSigned(now.AddDays(-1), now + Lifetime);
     }
 
-    // Readable by this user alone from the first byte on, and never half written.
+    // Only this user can read it from the first byte on, and it is never half written.
     private static void Save(byte[] content, string path)
     {
         var draft = $"{path}.{Guid.NewGuid():N}";

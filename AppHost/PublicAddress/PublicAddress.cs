@@ -10,14 +10,14 @@ namespace WebRtcIms.AppHost;
 /// <param name="Ip">The address, on which all that is public listens.</param>
 internal sealed record PublicAddress(string Host, string Ip)
 {
-    /// <summary>Where everything stays when there is no public address.</summary>
+    /// <summary>The address of all parts when there is no public address.</summary>
     public const string Loopback = "127.0.0.1";
 
     /// <summary>The parameter that gives it.</summary>
     public const string Parameter = "public-address";
 
     /// <summary>Null when there is none: everything stays on loopback then.</summary>
-    /// <exception cref="DistributedApplicationException">It is no address of this machine.</exception>
+    /// <exception cref="DistributedApplicationException">It is not an address of this machine.</exception>
     public static PublicAddress? Read(IConfiguration configuration)
     {
         if (configuration[$"Parameters:{Parameter}"]?.Trim() is not { Length: > 0 } text) return null;
@@ -32,7 +32,7 @@ internal sealed record PublicAddress(string Host, string Ip)
         if (Uri.CheckHostName(text) != UriHostNameType.Dns) return [];
         try
         {
-            // A machine's own name often leads to loopback, where nobody else gets.
+            // A machine's own name often resolves to loopback, which other machines cannot reach.
             return Dns.GetHostAddresses(text).Where(found => !IPAddress.IsLoopback(found));
         }
         catch (SocketException)

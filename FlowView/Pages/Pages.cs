@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.StaticFiles;
 namespace WebRtcIms.FlowView.Pages;
 
 /// <summary>
-/// Serves the files of wwwroot under <c>/flow</c>: modules that a browser runs without a build step. The page runs only scripts and
-/// styles from files of its own origin, and cannot be framed.
+/// Serves the built page in wwwroot under <c>/flow</c>. The page runs only scripts and styles from files of its own origin, and cannot
+/// be framed.
 /// </summary>
 internal static class Pages
 {
@@ -27,9 +27,10 @@ internal static class Pages
             return Task.CompletedTask;
         });
         app.UseDefaultFiles(new DefaultFilesOptions { RequestPath = "/flow" });
-        app.UseStaticFiles(new StaticFileOptions { RequestPath = "/flow", OnPrepareResponse = AskAgain });
+        app.UseStaticFiles(new StaticFileOptions { RequestPath = "/flow", OnPrepareResponse = SetCaching });
     }
 
-    // File names have no hash. So browsers ask again each time and get 304.
-    private static void AskAgain(StaticFileResponseContext file) => file.Context.Response.Headers.CacheControl = "no-cache";
+    // Files under assets have a hash in their name and never change.
+    private static void SetCaching(StaticFileResponseContext file) =>
+        file.Context.Response.Headers.CacheControl = file.Context.Request.Path.StartsWithSegments("/flow/assets") ? "public, max-age=31536000, immutable" : "no-cache";
 }

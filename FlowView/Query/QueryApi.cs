@@ -34,8 +34,9 @@ internal static class QueryApi
     {
         if (!TryParse(id, out var traceId) || traces.Find(traceId, trace => new { Call = CallSummary.Of(trace), Spans = trace.InOrder() }) is not { } found)
         {
-            return Results.Problem(
-                "The trace is not here. New spans take a second to arrive, and old traces are evicted.", statusCode: StatusCodes.Status404NotFound, title: "No such trace");
+            return Problem(
+                "trace_not_found", StatusCodes.Status404NotFound, "No such trace",
+                "The trace is not here. New spans take a second to arrive, and old traces are evicted.");
         }
 
         var name = Json.TraceId(traceId);
@@ -69,8 +70,12 @@ internal static class QueryApi
         context.Response.RegisterForDispose(stop);
         return feed.TryListen(stop.Token) is { } changes
             ? TypedResults.ServerSentEvents(changes)
-            : Results.Problem("Too many pages are open.", statusCode: StatusCodes.Status503ServiceUnavailable);
+            : Problem("too_many_pages", StatusCodes.Status503ServiceUnavailable, "Too many pages are open", "Too many pages are open.");
     }
+
+    // The page shows its own text for the code, in the reader's language.
+    private static IResult Problem(string code, int status, string title, string detail) =>
+        Results.Problem(detail, statusCode: status, title: title, extensions: new Dictionary<string, object?> { ["code"] = code });
 
     private static bool TryParse(string? text, out UInt128 id)
     {

@@ -20,12 +20,11 @@ public static class ChannelData
     /// <summary>Last channel number under RFC 5766 §11, which older clients use.</summary>
     public const ushort MaxChannelRfc5766 = 0x7FFF;
 
-    /// <summary>Whether the first octet of a packet is one of a channel number (RFC 5766 §11: 0x40 to 0x7F).</summary>
+    /// <summary>Whether the first octet of a packet starts a channel number (RFC 5766 §11: 0x40 to 0x7F).</summary>
     public static bool IsChannelData(byte firstOctet) => firstOctet is >= 0x40 and <= 0x7F;
 
     /// <summary>
-    /// Reads one message; what follows the payload is padding. False when the datagram is shorter than its length field says
-    /// (RFC 8656 §12.6).
+    /// Reads one message and ignores padding. False when the datagram is shorter than its length field says (RFC 8656 §12.6).
     /// </summary>
     public static bool TryRead(ReadOnlySpan<byte> datagram, out ushort channel, out ReadOnlySpan<byte> payload)
     {
@@ -39,7 +38,7 @@ public static class ChannelData
         return true;
     }
 
-    /// <summary>Writes the four octets that stand before the payload.</summary>
+    /// <summary>Writes the header: the four octets before the payload.</summary>
     public static void WriteHeader(Span<byte> destination, ushort channel, int payloadLength)
     {
         BinaryPrimitives.WriteUInt16BigEndian(destination, channel);

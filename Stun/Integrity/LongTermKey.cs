@@ -6,24 +6,24 @@ namespace WebRtcIms.Stun.Integrity;
 
 /// <summary>
 /// The key of the long-term credential mechanism: the hash of <c>username:realm:password</c>, MD5 unless PASSWORD-ALGORITHM
-/// says SHA-256 (RFC 8489 §9.2.2, §18.5.1), and the user's hash of §14.4.
+/// says SHA-256 (RFC 8489 §9.2.2, §18.5.1). Also USERHASH (§14.4).
 /// </summary>
 public static class LongTermKey
 {
-    /// <summary>In octets.</summary>
+    /// <summary>Length of the MD5 key, in octets.</summary>
     public const int Md5Length = 16;
 
-    /// <summary>In octets.</summary>
+    /// <summary>Length of the SHA-256 key, in octets.</summary>
     public const int Sha256Length = 32;
 
-    /// <summary>MD5: what every browser uses. RFC 8489 §18.5.1.1 prescribes it; it protects nothing but this exchange.</summary>
+    /// <summary>The MD5 key, which every browser uses. RFC 8489 §18.5.1.1 prescribes it; it protects only this exchange.</summary>
     public static void ComputeMd5(ReadOnlySpan<byte> username, ReadOnlySpan<byte> realm, ReadOnlySpan<byte> password, Span<byte> key)
     {
         using var joined = Join(username, realm, password);
         MD5.HashData(joined.Octets, key);
     }
 
-    /// <summary>SHA-256, for clients that answer PASSWORD-ALGORITHMS (RFC 8489 §18.5.1.2).</summary>
+    /// <summary>The SHA-256 key, for clients that answer PASSWORD-ALGORITHMS (RFC 8489 §18.5.1.2).</summary>
     public static void ComputeSha256(ReadOnlySpan<byte> username, ReadOnlySpan<byte> realm, ReadOnlySpan<byte> password, Span<byte> key)
     {
         using var joined = Join(username, realm, password);
@@ -38,7 +38,7 @@ public static class LongTermKey
     }
 
     /// <summary>
-    /// The OpaqueString profile for names and passwords that people choose: other spaces become U+0020, then NFC (RFC 8265 §4.2).
+    /// Applies the OpaqueString profile to a user name or password: spaces become U+0020, then NFC (RFC 8265 §4.2).
     /// </summary>
     public static string PrepareOpaqueString(string text)
     {
@@ -67,7 +67,7 @@ public static class LongTermKey
         return joined;
     }
 
-    /// <summary>A pooled buffer that is wiped before it goes back: it held a password.</summary>
+    /// <summary>A pooled buffer that is wiped before it is returned, because it held a password.</summary>
     private readonly ref struct Joined(byte[] buffer, int length)
     {
         public Span<byte> Octets => buffer.AsSpan(0, length);

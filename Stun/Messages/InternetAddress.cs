@@ -18,7 +18,7 @@ public enum StunAddressFamily : byte
 /// </summary>
 public readonly record struct InternetAddress
 {
-    // Two halves need 24 octets with the family; one UInt128, which lies at multiples of 16, would need 32. Servers keep many of these.
+    // Two halves and the family need 24 octets. A UInt128 is aligned to 16 octets, so it would need 32. Servers keep many of these.
     private readonly ulong _high;
     private readonly ulong _low;
 
@@ -33,7 +33,7 @@ public readonly record struct InternetAddress
 
     public static InternetAddress FromIPv6(UInt128 bits) => new(StunAddressFamily.IPv6, (ulong)(bits >> 64), (ulong)bits);
 
-    /// <summary>Four or sixteen octets in network order.</summary>
+    /// <summary>Reads four or sixteen octets in network order.</summary>
     public static InternetAddress FromOctets(ReadOnlySpan<byte> octets) => octets.Length == 4
         ? FromIPv4(BinaryPrimitives.ReadUInt32BigEndian(octets))
         : FromIPv6(BinaryPrimitives.ReadUInt128BigEndian(octets));
@@ -47,10 +47,10 @@ public readonly record struct InternetAddress
 
     public static InternetAddress Parse(string text) => From(IPAddress.Parse(text));
 
-    // Seeded by the process, so that nobody can aim at another's place in a table.
+    // Seeded by the process, so that an attacker cannot cause collisions in a hash table.
     public override int GetHashCode() => HashCode.Combine(_low, _high);
 
-    /// <summary>Writes four or sixteen octets and returns how many.</summary>
+    /// <summary>Writes four or sixteen octets and returns the number.</summary>
     public int CopyTo(Span<byte> destination)
     {
         if (Family == StunAddressFamily.IPv4)

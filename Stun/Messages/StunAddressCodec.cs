@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace WebRtcIms.Stun.Messages;
 
 /// <summary>
-/// MAPPED-ADDRESS and its XOR form: zero octet, family, port, address; in the XOR form port and address are masked with the
-/// magic cookie and the transaction id, so that a NAT that rewrites addresses leaves them alone (RFC 8489 §14.1, §14.2).
+/// MAPPED-ADDRESS and its XOR form: zero octet, family, port, address; the XOR form masks port and address with the
+/// magic cookie and the transaction id, so that a NAT that rewrites addresses does not change them (RFC 8489 §14.1, §14.2).
 /// </summary>
 internal static class StunAddressCodec
 {

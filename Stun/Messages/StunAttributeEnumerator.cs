@@ -10,7 +10,7 @@ public readonly ref struct StunAttributeView(StunAttributeType type, ReadOnlySpa
     public ReadOnlySpan<byte> Value { get; } = value;
 }
 
-/// <summary>Walks the attributes of a message whose structure has been checked.</summary>
+/// <summary>Enumerates the attributes of a message whose structure has been checked.</summary>
 public ref struct StunAttributeEnumerator(ReadOnlySpan<byte> message)
 {
     private ReadOnlySpan<byte> _rest = message.IsEmpty ? message : message[StunHeader.Length..];

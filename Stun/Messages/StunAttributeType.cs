@@ -2,7 +2,7 @@ namespace WebRtcIms.Stun.Messages;
 
 /// <summary>
 /// Attribute types of RFC 8489 §18.3, RFC 8656 §18, RFC 7635 §6, RFC 6062 §6.2 and RFC 8016 §3.
-/// Types below 0x8000 are comprehension-required: who does not know one must refuse the message (RFC 8489 §14).
+/// Types below 0x8000 are comprehension-required: a receiver that does not know one must refuse the message (RFC 8489 §14).
 /// </summary>
 public enum StunAttributeType : ushort
 {
@@ -40,11 +40,11 @@ public enum StunAttributeType : ushort
     ThirdPartyAuthorization = 0x802E,
     MobilityTicket = 0x8030,
 
-    /// <summary>What the drafts of RFC 8656 called ADDITIONAL-ADDRESS-FAMILY; never registered, and still sent by older clients.</summary>
+    /// <summary>The number of ADDITIONAL-ADDRESS-FAMILY in drafts of RFC 8656. It was never registered, but older clients still send it.</summary>
     AdditionalAddressFamilyDraft = 0x8032,
 }
 
-/// <summary>What the number of an attribute says about it.</summary>
+/// <summary>Properties that follow from the number of an attribute.</summary>
 public static class StunAttributes
 {
     /// <summary>Whether a receiver that does not know the attribute must refuse the message (RFC 8489 §14).</summary>

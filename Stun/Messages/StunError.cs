@@ -23,10 +23,10 @@ public enum StunError
     InsufficientCapacity = 508,
 }
 
-/// <summary>Reason phrases, in the words of the RFCs that define the codes.</summary>
+/// <summary>Reason phrases, as in the RFCs that define the codes.</summary>
 public static class StunErrors
 {
-    /// <summary>The reason phrase in UTF-8; empty for a code that this project does not know.</summary>
+    /// <summary>The reason phrase in UTF-8; empty for an unknown code.</summary>
     public static ReadOnlySpan<byte> ReasonPhrase(this StunError error) => error switch
     {
         StunError.TryAlternate => "Try Alternate"u8,

@@ -4,18 +4,18 @@ using WebRtcIms.Stun.Integrity;
 namespace WebRtcIms.Stun.Messages;
 
 /// <summary>
-/// A STUN message over the octets that carried it: nothing is copied, nothing is allocated, and no input throws.
+/// Reads a STUN message in place: it copies nothing, allocates nothing, and no input throws.
 /// </summary>
 /// <remarks>
-/// Only what an authenticated receiver may act on is shown: attributes behind MESSAGE-INTEGRITY other than
-/// MESSAGE-INTEGRITY-SHA256 and FINGERPRINT are ignored (RFC 8489 §14.5), and of several attributes of one type the first
-/// counts (§14).
+/// It shows only the attributes that an authenticated receiver may act on. Attributes after MESSAGE-INTEGRITY, except
+/// MESSAGE-INTEGRITY-SHA256 and FINGERPRINT, are ignored (RFC 8489 §14.5). Of several attributes of one type the first counts
+/// (§14).
 /// </remarks>
 public readonly ref struct StunMessageReader
 {
     private readonly ReadOnlySpan<byte> _message;
 
-    // Offsets of the attributes' headers; 0 where there is none.
+    // Offsets of the headers of the attributes; 0 if absent.
     private readonly int _integrity;
     private readonly int _integritySha256;
     private readonly int _fingerprint;
@@ -78,7 +78,7 @@ public readonly ref struct StunMessageReader
 
             switch ((StunAttributeType)BinaryPrimitives.ReadUInt16BigEndian(octets[offset..]))
             {
-                // MESSAGE-INTEGRITY behind MESSAGE-INTEGRITY-SHA256 is one of the attributes to ignore (RFC 8489 §14.6).
+                // MESSAGE-INTEGRITY after MESSAGE-INTEGRITY-SHA256 is ignored (RFC 8489 §14.6).
                 case StunAttributeType.MessageIntegrity when integrity == 0 && integritySha256 == 0: integrity = offset; break;
                 case StunAttributeType.MessageIntegritySha256 when integritySha256 == 0: integritySha256 = offset; break;
                 case StunAttributeType.Fingerprint: fingerprint = offset; break;
@@ -123,7 +123,7 @@ public readonly ref struct StunMessageReader
         return TryGet(type, out var value) && StunAddressCodec.TryReadXor(value, _message, out address);
     }
 
-    /// <summary>Decodes an XOR-coded address that the enumerator gave, for attributes that come several times.</summary>
+    /// <summary>Decodes an XOR-coded address from the enumerator, for attributes that occur several times.</summary>
     public bool TryDecodeXorAddress(ReadOnlySpan<byte> value, out TransportAddress address) =>
         StunAddressCodec.TryReadXor(value, _message, out address);
 
@@ -137,16 +137,16 @@ public readonly ref struct StunMessageReader
     public ReadOnlySpan<byte> ReasonPhrase =>
         TryGet(StunAttributeType.ErrorCode, out var value) && value.Length >= 4 ? value[4..] : default;
 
-    /// <summary>Whether MESSAGE-INTEGRITY is there and right under the key (RFC 8489 §14.5). Takes the same time for every wrong value.</summary>
+    /// <summary>Whether MESSAGE-INTEGRITY is present and valid for the key (RFC 8489 §14.5). Every wrong value takes the same time.</summary>
     public bool VerifyMessageIntegrity(ReadOnlySpan<byte> key) =>
         _integrity > 0 && MessageIntegrity.Verify(IntegrityAlgorithm.Sha1, _message, _integrity, key);
 
     /// <summary>
-    /// Whether MESSAGE-INTEGRITY-SHA256 is there and right under the key (RFC 8489 §14.6). TURN does not allow truncation.
+    /// Whether MESSAGE-INTEGRITY-SHA256 is present and valid for the key (RFC 8489 §14.6). TURN does not allow truncation.
     /// </summary>
     public bool VerifyMessageIntegritySha256(ReadOnlySpan<byte> key) =>
         _integritySha256 > 0 && MessageIntegrity.Verify(IntegrityAlgorithm.Sha256, _message, _integritySha256, key);
 
-    /// <summary>Whether FINGERPRINT is absent or right (RFC 8489 §14.7).</summary>
+    /// <summary>Whether FINGERPRINT is absent or valid (RFC 8489 §14.7).</summary>
     public bool FingerprintIsAbsentOrRight => _fingerprint == 0 || Fingerprint.Verify(_message, _fingerprint);
 }

@@ -4,14 +4,15 @@ using WebRtcIms.Stun.Integrity;
 namespace WebRtcIms.Stun.Messages;
 
 /// <summary>
-/// Builds a STUN message in the caller's buffer. Padding is zero (RFC 8489 §14), the length field is right after every
-/// attribute, and integrity and fingerprint are added last, in this order.
+/// Builds a STUN message in the caller's buffer. Padding is zero (RFC 8489 §14), the length field is correct after every
+/// attribute. Add integrity and then fingerprint last.
 /// </summary>
 /// <remarks>A buffer that is too small is a bug of the caller and throws <see cref="ArgumentException"/>.</remarks>
 public ref struct StunMessageWriter
 {
     private readonly Span<byte> _buffer;
 
+    /// <summary>Writes the header of a message.</summary>
     public StunMessageWriter(Span<byte> buffer, StunMethod method, StunClass @class, TransactionId transactionId)
     {
         _buffer = buffer;
@@ -22,38 +23,40 @@ public ref struct StunMessageWriter
         WriteLength();
     }
 
-    /// <summary>Octets written so far: the message, at any time.</summary>
+    /// <summary>Octets written so far. They are a complete message at any time.</summary>
     public int Length { get; private set; }
 
     /// <summary>The message so far.</summary>
     public readonly ReadOnlySpan<byte> Written => _buffer[..Length];
 
+    /// <summary>Writes an attribute and its padding.</summary>
     public void Write(StunAttributeType type, scoped ReadOnlySpan<byte> value) => value.CopyTo(Reserve(type, value.Length));
 
+    /// <summary>Writes an attribute with a four-octet number.</summary>
     public void WriteUInt32(StunAttributeType type, uint value) =>
         BinaryPrimitives.WriteUInt32BigEndian(Reserve(type, 4), value);
 
     /// <summary>
-    /// Adds an attribute whose value already stands in the buffer, four octets behind what is written: a relay puts its
-    /// header before a payload without copying it.
+    /// Adds an attribute whose value is already in the buffer, four octets after the written part. A relay can thus put a header
+    /// before a payload without a copy.
     /// </summary>
     public void WriteInPlace(StunAttributeType type, int length) => Reserve(type, length);
 
-    /// <summary>XOR-MAPPED-ADDRESS, XOR-PEER-ADDRESS or XOR-RELAYED-ADDRESS (RFC 8489 §14.2).</summary>
+    /// <summary>Writes XOR-MAPPED-ADDRESS, XOR-PEER-ADDRESS or XOR-RELAYED-ADDRESS (RFC 8489 §14.2).</summary>
     public void WriteXorAddress(StunAttributeType type, in TransportAddress address)
     {
         Span<byte> value = stackalloc byte[StunAddressCodec.MaxLength];
         Write(type, value[..StunAddressCodec.WriteXor(address, _buffer, value)]);
     }
 
-    /// <summary>ALTERNATE-SERVER: an address without the mask (RFC 8489 §14.15).</summary>
+    /// <summary>Writes ALTERNATE-SERVER: an address without the mask (RFC 8489 §14.15).</summary>
     public void WriteAddress(StunAttributeType type, in TransportAddress address)
     {
         Span<byte> value = stackalloc byte[StunAddressCodec.MaxLength];
         Write(type, value[..StunAddressCodec.Write(address, value)]);
     }
 
-    /// <summary>ERROR-CODE with the RFC's reason phrase (RFC 8489 §14.8).</summary>
+    /// <summary>Writes ERROR-CODE with the reason phrase of the RFC (RFC 8489 §14.8).</summary>
     public void WriteErrorCode(StunError error)
     {
         var phrase = error.ReasonPhrase();
@@ -65,7 +68,7 @@ public ref struct StunMessageWriter
         phrase.CopyTo(value[4..]);
     }
 
-    /// <summary>UNKNOWN-ATTRIBUTES: the types that made the request refused (RFC 8489 §14.13).</summary>
+    /// <summary>Writes UNKNOWN-ATTRIBUTES: the types for which the request is refused (RFC 8489 §14.13).</summary>
     public void WriteUnknownAttributes(scoped ReadOnlySpan<StunAttributeType> types)
     {
         var value = Reserve(StunAttributeType.UnknownAttributes, 2 * types.Length);
@@ -76,28 +79,28 @@ public ref struct StunMessageWriter
         }
     }
 
-    /// <summary>MESSAGE-INTEGRITY over all that is written so far (RFC 8489 §14.5).</summary>
+    /// <summary>Adds MESSAGE-INTEGRITY over everything written so far (RFC 8489 §14.5).</summary>
     public void AddMessageIntegrity(scoped ReadOnlySpan<byte> key)
     {
         var value = Reserve(StunAttributeType.MessageIntegrity, MessageIntegrity.Sha1Length);
         MessageIntegrity.Compute(IntegrityAlgorithm.Sha1, Written, Length - value.Length - StunHeader.AttributeHeaderLength, key, value);
     }
 
-    /// <summary>MESSAGE-INTEGRITY-SHA256, not truncated, over all that is written so far (RFC 8489 §14.6).</summary>
+    /// <summary>Adds MESSAGE-INTEGRITY-SHA256, not truncated, over everything written so far (RFC 8489 §14.6).</summary>
     public void AddMessageIntegritySha256(scoped ReadOnlySpan<byte> key)
     {
         var value = Reserve(StunAttributeType.MessageIntegritySha256, MessageIntegrity.Sha256Length);
         MessageIntegrity.Compute(IntegrityAlgorithm.Sha256, Written, Length - value.Length - StunHeader.AttributeHeaderLength, key, value);
     }
 
-    /// <summary>FINGERPRINT; nothing may follow (RFC 8489 §14.7).</summary>
+    /// <summary>Adds FINGERPRINT; nothing may follow (RFC 8489 §14.7).</summary>
     public void AddFingerprint()
     {
         var value = Reserve(StunAttributeType.Fingerprint, 4);
         BinaryPrimitives.WriteUInt32BigEndian(value, Fingerprint.Compute(Written[..^8]));
     }
 
-    /// <summary>Writes the header and padding of an attribute and returns the place of its value.</summary>
+    /// <summary>Writes the header and padding of an attribute and returns the span of its value.</summary>
     private Span<byte> Reserve(StunAttributeType type, int length)
     {
         var attribute = _buffer.Slice(Length, StunHeader.AttributeHeaderLength + StunHeader.Padded(length));

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace WebRtcIms.Stun.Messages;
 
-/// <summary>The 96 bits that tie a response to its request (RFC 8489 §5), as a value that can be a dictionary key.</summary>
+/// <summary>The 96 bits that match a response to its request (RFC 8489 §5), as a value that can be a dictionary key.</summary>
 public readonly record struct TransactionId
 {
     /// <summary>In octets.</summary>
@@ -11,7 +11,8 @@ public readonly record struct TransactionId
     private readonly ulong _high;
     private readonly uint _low;
 
-    /// <param name="octets">The first 12 are taken.</param>
+    /// <summary>Reads a transaction id.</summary>
+    /// <param name="octets">At least 12 octets; the first 12 are used.</param>
     public TransactionId(ReadOnlySpan<byte> octets)
     {
         _high = BinaryPrimitives.ReadUInt64BigEndian(octets);

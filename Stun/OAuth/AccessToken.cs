@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 namespace WebRtcIms.Stun.OAuth;
 
 /// <summary>
-/// What a self-contained token carries once it is decrypted (RFC 7635 §6.2): the session key of the client, when the token
-/// was made, and for how many seconds it lives.
+/// The content of a self-contained token (RFC 7635 §6.2): the session key of the client, the time of issue, and the lifetime in
+/// seconds.
 /// </summary>
 /// <remarks>A value without heap memory, so that a server can decrypt one per Allocate without an allocation.</remarks>
 public readonly struct AccessToken
@@ -19,7 +19,7 @@ public readonly struct AccessToken
     /// <summary>mac_key for HMAC-SHA-256, in octets (RFC 7635 Appendix B).</summary>
     public const int Sha256MacKeyLength = MaxMacKeyLength;
 
-    /// <summary>Delta of RFC 7635 §7: what the clocks of the two servers may differ by, and the network may take.</summary>
+    /// <summary>Delta of RFC 7635 §7: the allowance for clock differences and network delay.</summary>
     public static readonly TimeSpan ClockDelta = TimeSpan.FromSeconds(5);
 
     private const int MaxMacKeyLength = 32;
@@ -27,9 +27,10 @@ public readonly struct AccessToken
     private readonly MacKeyOctets _macKey;
     private readonly byte _macKeyLength;
 
+    /// <summary>Makes the content of a token.</summary>
     /// <param name="macKey">20 or 32 octets; anything else throws <see cref="ArgumentException"/>.</param>
-    /// <param name="timestamp">When the token was made.</param>
-    /// <param name="lifetimeSeconds">How long it lives.</param>
+    /// <param name="timestamp">The time of issue.</param>
+    /// <param name="lifetimeSeconds">The lifetime in seconds.</param>
     public AccessToken(ReadOnlySpan<byte> macKey, TokenTimestamp timestamp, uint lifetimeSeconds)
     {
         if (!IsMacKeyLength(macKey.Length)) throw new ArgumentException("mac_key has 20 or 32 octets", nameof(macKey));
@@ -51,10 +52,10 @@ public readonly struct AccessToken
     public static bool IsMacKeyLength(int length) => length is Sha1MacKeyLength or Sha256MacKeyLength;
 
     /// <summary>
-    /// Seconds that a server may still grant under this token, rounded up; 0 when it is outside its time window.
+    /// Seconds that a server may still grant for this token, rounded up; 0 outside its time window.
     /// RFC 7635 §7 accepts a token when <c>lifetime + Delta &gt; |now - timestamp|</c>. A token from the future is
     /// accepted only within Delta, the allowance for clocks that differ: the absolute value in the RFC's formula would
-    /// let an issuer's wrong clock double a token's life. §9 caps a grant by <c>lifetime + Delta - age</c>, and by lifetime.
+    /// let a wrong clock of the issuer double the lifetime of a token. §9 caps a grant by <c>lifetime + Delta - age</c>, and by lifetime.
     /// </summary>
     public uint RemainingSeconds(DateTimeOffset now)
     {

@@ -10,7 +10,7 @@ namespace WebRtcIms.Stun.OAuth;
 /// <code>
 /// u16 nonce_length | nonce | AEAD( u16 key_length | mac_key | u64 timestamp | u32 lifetime ) | tag
 /// </code>
-/// all in network byte order, with the server name as associated data so that a token for one server is void at another.
+/// all in network byte order, with the server name as associated data so that a token for one server is void at others.
 /// Safe for use by several threads.
 /// </summary>
 public sealed class AccessTokenKey : IDisposable
@@ -25,10 +25,11 @@ public sealed class AccessTokenKey : IDisposable
     private readonly AesGcm _aead;
     private readonly byte[] _keyId;
 
-    /// <param name="keyId">The kid: what a native client sends as USERNAME. 1 to 128 octets of UTF-8, without <c>~</c>.</param>
+    /// <summary>Makes a key.</summary>
+    /// <param name="keyId">The kid, which a native client sends as USERNAME. 1 to 128 octets of UTF-8, without <c>~</c>.</param>
     /// <param name="algorithm">The AEAD algorithm.</param>
     /// <param name="key">K. When it is longer than the algorithm needs, its first octets are used (RFC 7635 Appendix A).</param>
-    /// <param name="notAfter">When the key dies with all its tokens; null for never.</param>
+    /// <param name="notAfter">When the key and all its tokens expire; null for never.</param>
     /// <exception cref="ArgumentException">The kid or the key has a wrong length.</exception>
     public AccessTokenKey(string keyId, AccessTokenAlgorithm algorithm, ReadOnlySpan<byte> key, DateTimeOffset? notAfter = null)
     {
@@ -50,7 +51,7 @@ public sealed class AccessTokenKey : IDisposable
 
     public DateTimeOffset? NotAfter { get; }
 
-    /// <summary>The kid as it stands in USERNAME.</summary>
+    /// <summary>The kid as in USERNAME.</summary>
     public ReadOnlySpan<byte> KeyIdOctets => _keyId;
 
     /// <summary>Encrypts a token.</summary>
@@ -77,10 +78,10 @@ public sealed class AccessTokenKey : IDisposable
         return 2 + NonceLength + block.Length + TagLength;
     }
 
-    /// <summary>Decrypts a token; any octets whatever may be given.</summary>
+    /// <summary>Decrypts a token. The input may be any octets.</summary>
     /// <param name="token">The token as ACCESS-TOKEN carries it: raw octets, not base64.</param>
     /// <param name="serverName">This server's name.</param>
-    /// <param name="content">What the token carries, when the status is <see cref="AccessTokenStatus.Valid"/>. The caller still checks its time.</param>
+    /// <param name="content">The content, when the status is <see cref="AccessTokenStatus.Valid"/>. The caller still checks its time.</param>
     public AccessTokenStatus TryDecrypt(ReadOnlySpan<byte> token, ReadOnlySpan<byte> serverName, out AccessToken content)
     {
         content = default;
@@ -108,7 +109,7 @@ public sealed class AccessTokenKey : IDisposable
     }
 
     /// <summary>
-    /// The nonce in a token: public, and unique under a kid, so it serves as the token's name. False when the length field
+    /// The nonce of a token. It is public and unique per kid, so it serves as the name of the token. False when the length field
     /// is not 12 or the token is shorter than that.
     /// </summary>
     public static bool TryGetNonce(ReadOnlySpan<byte> token, out ReadOnlySpan<byte> nonce)
@@ -131,7 +132,7 @@ public sealed class AccessTokenKey : IDisposable
         }
         catch (AuthenticationTagMismatchException)
         {
-            // .NET reports a forged token only by this exception; it ends here, as a value.
+            // .NET reports a forged token only by this exception; here it becomes a value.
             return false;
         }
     }

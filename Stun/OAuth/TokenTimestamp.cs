@@ -1,14 +1,14 @@
 namespace WebRtcIms.Stun.OAuth;
 
 /// <summary>
-/// When a token was made: the high 48 bits count seconds since 1970-01-01T00:00Z, the low 16 bits count 1/64000 s
+/// The time of issue of a token: the high 48 bits count seconds since 1970-01-01T00:00Z, the low 16 bits count 1/64000 s
 /// (RFC 7635 §6.2; not 1/65536).
 /// </summary>
 public readonly record struct TokenTimestamp(ulong Raw)
 {
     private const int FractionsPerSecond = 64000;
 
-    // The last second that DateTimeOffset can hold; a token from after the year 9999 is not a token.
+    // The last second that DateTimeOffset can hold. A later timestamp is invalid.
     private static readonly ulong LastSecond = (ulong)DateTimeOffset.MaxValue.ToUnixTimeSeconds();
 
     /// <summary>False when the fraction is one of the undefined values 64000..65535, or the time is beyond the calendar.</summary>

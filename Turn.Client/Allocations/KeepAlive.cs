@@ -1,8 +1,8 @@
 namespace WebRtcIms.Turn.Client.Allocations;
 
 /// <summary>
-/// When what an allocation has must be renewed: the allocation before its lifetime ends (RFC 8656 §8), permissions within
-/// their 5 minutes (§9), channels within their 10 (§12); each with room for the retransmissions of a lost request.
+/// Renews an allocation before its lifetime ends (RFC 8656 §8), its permissions within 5 minutes (§9), and its channels within 10
+/// (§12). Each has room for the retransmissions of a lost request.
 /// </summary>
 internal sealed class KeepAlive : IDisposable
 {
@@ -15,19 +15,19 @@ internal sealed class KeepAlive : IDisposable
     private readonly ITimer _permissions;
     private readonly ITimer _channels;
 
-    /// <param name="clock">The clock.</param>
-    /// <param name="lifetime">What was granted.</param>
-    /// <param name="refresh">Refreshes the allocation; never throws, like the others.</param>
+    /// <param name="time">The time source.</param>
+    /// <param name="lifetime">The granted lifetime.</param>
+    /// <param name="refresh">Refreshes the allocation. Like the others, it never throws.</param>
     /// <param name="permissions">Renews all permissions.</param>
     /// <param name="channels">Renews all channels.</param>
-    public KeepAlive(TimeProvider clock, TimeSpan lifetime, Func<Task> refresh, Func<Task> permissions, Func<Task> channels)
+    public KeepAlive(TimeProvider time, TimeSpan lifetime, Func<Task> refresh, Func<Task> permissions, Func<Task> channels)
     {
-        _refresh = clock.CreateTimer(_ => refresh(), null, DelayIn(lifetime), Timeout.InfiniteTimeSpan);
-        _permissions = clock.CreateTimer(_ => permissions(), null, PermissionPeriod, PermissionPeriod);
-        _channels = clock.CreateTimer(_ => channels(), null, ChannelPeriod, ChannelPeriod);
+        _refresh = time.CreateTimer(_ => refresh(), null, DelayIn(lifetime), Timeout.InfiniteTimeSpan);
+        _permissions = time.CreateTimer(_ => permissions(), null, PermissionPeriod, PermissionPeriod);
+        _channels = time.CreateTimer(_ => channels(), null, ChannelPeriod, ChannelPeriod);
     }
 
-    /// <summary>The allocation was refreshed, and lives this long from now.</summary>
+    /// <summary>The allocation was refreshed and has this lifetime from now.</summary>
     public void Granted(TimeSpan lifetime) => _refresh.Change(DelayIn(lifetime), Timeout.InfiniteTimeSpan);
 
     public void Dispose()
@@ -37,7 +37,7 @@ internal sealed class KeepAlive : IDisposable
         _channels.Dispose();
     }
 
-    /// <summary>A minute before the end; of a short lifetime, at three quarters.</summary>
+    /// <summary>One minute before the end, or three quarters of a short lifetime.</summary>
     private static TimeSpan DelayIn(TimeSpan lifetime)
     {
         var margin = lifetime / 4 < LongestMargin ? lifetime / 4 : LongestMargin;

@@ -4,19 +4,19 @@ using WebRtcIms.Turn.Client.Transactions;
 
 namespace WebRtcIms.Turn.Client.Allocations;
 
-/// <summary>Data on its way to a peer, in either of the two forms that a server relays.</summary>
+/// <summary>Encodes data for a peer in either of the two forms that a server relays.</summary>
 internal static class OutgoingData
 {
     // The header, XOR-PEER-ADDRESS with an IPv6 address, and the header of DATA.
     private const int MaxOverhead = StunHeader.Length + 24 + StunHeader.AttributeHeaderLength;
 
-    // What a UDP datagram carries over IPv4, less the overhead, in whole words.
+    // The payload of a UDP datagram over IPv4, less the overhead, in whole words.
     public const int MaxLength = (65_507 - MaxOverhead) & ~3;
 
-    /// <summary>Octets that either form needs at most.</summary>
+    /// <summary>The most octets that either form needs.</summary>
     public static int BufferLength(int dataLength) => MaxOverhead + StunHeader.Padded(dataLength);
 
-    /// <summary>ChannelData (RFC 8656 §12.5), padded: a stream must have that, a datagram may.</summary>
+    /// <summary>ChannelData (RFC 8656 §12.5), padded as a stream requires and a datagram allows.</summary>
     public static int WriteChannelData(Span<byte> buffer, ushort channel, ReadOnlySpan<byte> data)
     {
         ChannelData.WriteHeader(buffer, channel, data.Length);

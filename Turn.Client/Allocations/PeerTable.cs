@@ -1,17 +1,18 @@
 using System.Net;
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Client.Allocations;
 
-/// <summary>The permissions and channels of an allocation, as this side knows them.</summary>
+/// <summary>The permissions and channels of an allocation, as the client knows them.</summary>
 internal sealed class PeerTable
 {
     private readonly Lock _gate = new();
     private readonly HashSet<InternetAddress> _permissions = [];
     private readonly Dictionary<TransportAddress, Channel> _byPeer = [];
 
-    // Channels in the order of their numbers, from the first one up.
+    // The peers in the order of their channel numbers.
     private readonly List<IPEndPoint> _byNumber = [];
 
     public void AddPermission(InternetAddress peer)
@@ -19,15 +20,15 @@ internal sealed class PeerTable
         lock (_gate) _permissions.Add(peer);
     }
 
-    /// <summary>Permissions to keep. A channel brings one, which lasts shorter than the channel (RFC 8656 §12).</summary>
+    /// <summary>Permissions to renew. A channel includes one, which expires before the channel (RFC 8656 §12).</summary>
     public InternetAddress[] Permissions()
     {
         lock (_gate) return [.. _permissions];
     }
 
     /// <summary>
-    /// The number for a peer, the same for ever: a request whose answer was lost may have bound it. Data may arrive in it
-    /// before the answer does.
+    /// The number for a peer. It never changes, because a request whose answer was lost may have bound it. Data may arrive in the
+    /// channel before that answer.
     /// </summary>
     public ushort ReserveChannel(in TransportAddress peer)
     {
@@ -52,7 +53,7 @@ internal sealed class PeerTable
         }
     }
 
-    /// <summary>The channel to send in; false while none is bound.</summary>
+    /// <summary>The channel to send in. False if none is bound.</summary>
     public bool TryGetChannel(in TransportAddress peer, out ushort number)
     {
         lock (_gate)

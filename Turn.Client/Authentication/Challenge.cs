@@ -1,25 +1,26 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Client.Authentication;
 
 /// <summary>PASSWORD-ALGORITHM numbers (RFC 8489 §18.5.1).</summary>
 internal enum PasswordAlgorithm : ushort
 {
-    /// <summary>None was offered: MD5 as before RFC 8489, under MESSAGE-INTEGRITY.</summary>
+    /// <summary>The server offered none: MD5 as before RFC 8489, with MESSAGE-INTEGRITY.</summary>
     None = 0,
     Md5 = 1,
     Sha256 = 2,
 }
 
-/// <summary>What a server says in its 401 or 438, and what a client sends back with its credential (RFC 8489 §9.2.5).</summary>
+/// <summary>The attributes of a 401 or 438 that a client sends back with its credential (RFC 8489 §9.2.5).</summary>
 internal sealed class Challenge
 {
-    // RFC 8489 §14.9, §14.10: what a receiver must be able to parse.
+    // The longest value that a receiver must be able to parse (RFC 8489 §14.9, §14.10).
     private const int MaxLength = 763;
 
-    // The nonce cookie and the 24 bits behind it (RFC 8489 §9.2).
+    // The 24 bits after the nonce cookie, in base64 (RFC 8489 §9.2).
     private const int FeatureLength = 4;
 
     private readonly byte[] _passwordAlgorithms;
@@ -39,7 +40,7 @@ internal sealed class Challenge
 
     public PasswordAlgorithm PasswordAlgorithm { get; }
 
-    /// <summary>Whether THIRD-PARTY-AUTHORIZATION is there: the server takes tokens (RFC 7635 §6.1).</summary>
+    /// <summary>Whether the server accepts tokens: the challenge has THIRD-PARTY-AUTHORIZATION (RFC 7635 §6.1).</summary>
     public bool OffersTokens { get; }
 
     private static ReadOnlySpan<byte> NonceCookie => "obMatJos2"u8;
@@ -53,15 +54,15 @@ internal sealed class Challenge
             throw new TurnException("The TURN server asked for credentials without a usable REALM");
 
         var offersTokens = response.Has(StunAttributeType.ThirdPartyAuthorization);
-        if (!SaysPasswordAlgorithms(nonce)) return new Challenge(realm.ToArray(), nonce.ToArray(), [], offersTokens);
+        if (!AnnouncesPasswordAlgorithms(nonce)) return new Challenge(realm.ToArray(), nonce.ToArray(), [], offersTokens);
 
-        // RFC 8489 §9.2.5: whoever removed the list on the way wants a weaker hash; no retry.
+        // RFC 8489 §9.2.5: an attacker may have removed the list to force a weaker hash, so there is no retry.
         if (!response.TryGet(StunAttributeType.PasswordAlgorithms, out var algorithms) || Strongest(algorithms) == PasswordAlgorithm.None)
             throw new TurnException("The TURN server's NONCE announces PASSWORD-ALGORITHMS, and the list has no usable one");
         return new Challenge(realm.ToArray(), nonce.ToArray(), algorithms.ToArray(), offersTokens);
     }
 
-    /// <summary>The list exactly as it came, and the choice (RFC 8489 §9.2.5). Only for passwords: a token is not hashed.</summary>
+    /// <summary>Writes the received list unchanged, and the choice (RFC 8489 §9.2.5). Only for passwords: a token is not hashed.</summary>
     public void WritePasswordAlgorithm(ref StunMessageWriter request)
     {
         if (PasswordAlgorithm == PasswordAlgorithm.None) return;
@@ -72,7 +73,7 @@ internal sealed class Challenge
         request.Write(StunAttributeType.PasswordAlgorithm, choice);
     }
 
-    private static bool SaysPasswordAlgorithms(ReadOnlySpan<byte> nonce)
+    private static bool AnnouncesPasswordAlgorithms(ReadOnlySpan<byte> nonce)
     {
         if (nonce.Length < NonceCookie.Length + FeatureLength || !nonce.StartsWith(NonceCookie)) return false;
         Span<byte> features = stackalloc byte[3];
@@ -80,7 +81,7 @@ internal sealed class Challenge
         return isBase64 && (features[0] & 0x80) != 0;
     }
 
-    /// <summary>Each entry is a number, a length and that many octets of parameters, padded (RFC 8489 §14.11).</summary>
+    /// <summary>Reads entries of a number, a length and padded parameters of that length (RFC 8489 §14.11).</summary>
     private static PasswordAlgorithm Strongest(ReadOnlySpan<byte> algorithms)
     {
         var strongest = PasswordAlgorithm.None;

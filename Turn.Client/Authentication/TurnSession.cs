@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Client.Transactions;
 
 namespace WebRtcIms.Turn.Client.Authentication;
@@ -8,20 +9,20 @@ namespace WebRtcIms.Turn.Client.Authentication;
 internal delegate void RequestBody(ref StunMessageWriter request);
 
 /// <summary>
-/// Sends requests with a credential and answers the server's challenges: 401 once, since a second one means that the
-/// credential is wrong, and 438 with the new nonce (RFC 8489 §9.2.5).
+/// Sends requests with a credential and answers the challenges of the server (RFC 8489 §9.2.5). A 401 is answered once, because a
+/// second one means that the credential is wrong. A 438 is answered with the new nonce.
 /// </summary>
 /// <remarks>
-/// One request at a time: after a renewal the server knows only the new session key (RFC 7635 §9), so no request under the
-/// old one may still be on its way.
+/// One request at a time. After a renewal the server knows only the new session key (RFC 7635 §9), so no request under the old
+/// key may still be pending.
 /// </remarks>
-[SuppressMessage("Design", "CA1001", Justification = "A SemaphoreSlim whose wait handle nobody takes holds nothing to dispose.")]
+[SuppressMessage("Design", "CA1001", Justification = "A SemaphoreSlim without a wait handle has nothing to dispose.")]
 internal sealed class TurnSession(TurnConnection connection, TurnCredential credential)
 {
-    // The longest user name, realm, nonce and token together, with room for everything else.
+    // The longest user name, realm, nonce and token, and room for the other attributes.
     private const int RequestBufferLength = 4096;
 
-    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly SemaphoreSlim _oneAtATime = new(1, 1);
     private TurnCredential _credential = credential;
     private Challenge? _challenge;
 
@@ -30,10 +31,10 @@ internal sealed class TurnSession(TurnConnection connection, TurnCredential cred
     public async Task<StunResponse> RequestAsync(StunMethod method, RequestBody body, CancellationToken cancel) =>
         await RequestAsync(method, body, renewed: null, cancel);
 
-    /// <summary>Sends a request with another credential, which becomes the session's when the server takes it.</summary>
+    /// <summary>Sends a request with a renewed credential, which the session keeps if the server accepts it.</summary>
     public async Task<StunResponse> RequestAsync(StunMethod method, RequestBody body, TurnCredential? renewed, CancellationToken cancel)
     {
-        await _turn.WaitAsync(cancel);
+        await _oneAtATime.WaitAsync(cancel);
         try
         {
             var credential = renewed ?? _credential;
@@ -49,7 +50,7 @@ internal sealed class TurnSession(TurnConnection connection, TurnCredential cred
         }
         finally
         {
-            _turn.Release();
+            _oneAtATime.Release();
         }
     }
 
@@ -58,9 +59,9 @@ internal sealed class TurnSession(TurnConnection connection, TurnCredential cred
     {
         _challenge = Challenge.Read(challenge.Message);
 
-        // RFC 7635 §7: to a server that did not offer it, ACCESS-TOKEN is an unknown attribute.
+        // RFC 7635 §7: ACCESS-TOKEN is an unknown attribute to a server that did not offer it.
         if (credential.IsAccessToken && !_challenge.OffersTokens)
-            throw new TurnException("The TURN server does not take access tokens: its challenge has no THIRD-PARTY-AUTHORIZATION");
+            throw new TurnException("The TURN server does not accept access tokens: its challenge has no THIRD-PARTY-AUTHORIZATION");
         return AttemptAsync(method, body, credential, cancel);
     }
 
@@ -80,10 +81,10 @@ internal sealed class TurnSession(TurnConnection connection, TurnCredential cred
         request.Write(StunAttributeType.Nonce, challenge.Nonce);
         if (!credential.IsAccessToken) challenge.WritePasswordAlgorithm(ref request);
 
-        // RFC 7635 §9: the token is in Allocate and Refresh only.
+        // RFC 7635 §9: only Allocate and Refresh carry the token.
         else if (method is StunMethod.Allocate or StunMethod.Refresh) request.Write(StunAttributeType.AccessToken, credential.Token);
 
-        var key = credential.KeyFor(challenge);
+        var key = CredentialKey.For(credential, challenge);
         key.Sign(ref request);
         return key;
     }

@@ -2,7 +2,7 @@ using WebRtcIms.Stun.Messages;
 
 namespace WebRtcIms.Turn.Client.Transactions;
 
-/// <summary>Who gets what a connection receives beside answers.</summary>
+/// <summary>Receives the relayed data of a connection, and its loss.</summary>
 internal interface IRelayedDataReceiver
 {
     /// <summary>ChannelData (RFC 8656 §12.6).</summary>
@@ -11,6 +11,6 @@ internal interface IRelayedDataReceiver
     /// <summary>A Data indication (RFC 8656 §11.4).</summary>
     void Received(in TransportAddress peer, ReadOnlySpan<byte> payload);
 
-    /// <summary>Nothing will come any more.</summary>
+    /// <summary>The connection is lost; no more data follows.</summary>
     void Lost(Exception error);
 }

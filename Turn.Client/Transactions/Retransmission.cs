@@ -1,8 +1,8 @@
 namespace WebRtcIms.Turn.Client.Transactions;
 
 /// <summary>
-/// When a request is sent again, and when it is given up: RTO 500 ms, doubling, Rc 7 transmissions, the last of which waits
-/// Rm 16 RTO (RFC 8489 §6.2.1); over a stream only once, and as long (Ti, §6.2.2).
+/// The retransmission schedule of a request: RTO 500 ms, doubling, Rc 7 transmissions, and Rm 16 RTO after the last
+/// (RFC 8489 §6.2.1). Over a stream there is one transmission and a time-out of the same length (Ti, §6.2.2).
 /// </summary>
 internal static class Retransmission
 {
@@ -11,7 +11,7 @@ internal static class Retransmission
 
     private static readonly TimeSpan Timeout = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>How long to wait for the answer after each transmission.</summary>
+    /// <summary>The time to wait for the answer after each transmission.</summary>
     public static IEnumerable<TimeSpan> Waits(bool isReliable)
     {
         if (isReliable) return [TimeSpan.FromSeconds(39.5)];

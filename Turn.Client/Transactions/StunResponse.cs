@@ -3,7 +3,7 @@ using WebRtcIms.Stun.Messages;
 
 namespace WebRtcIms.Turn.Client.Transactions;
 
-/// <summary>An answer, on the heap because it crosses threads.</summary>
+/// <summary>A response, on the heap because it crosses threads.</summary>
 internal sealed class StunResponse(byte[] octets)
 {
     public StunMessageReader Message
@@ -15,7 +15,7 @@ internal sealed class StunResponse(byte[] octets)
         }
     }
 
-    /// <summary>The error that the server answered with; None for success. An error response without a code counts as 500.</summary>
+    /// <summary>The error code of the response; None for success. An error response without a code counts as 500.</summary>
     public StunError Error
     {
         get
@@ -26,6 +26,6 @@ internal sealed class StunResponse(byte[] octets)
         }
     }
 
-    /// <summary>The reason phrase: fewer than 128 characters (RFC 8489 §14.8), and nothing that would disturb a log.</summary>
+    /// <summary>The reason phrase: fewer than 128 characters (RFC 8489 §14.8), without control characters, for logs.</summary>
     public string Reason => new([.. Encoding.UTF8.GetString(Message.ReasonPhrase).Where(character => !char.IsControl(character)).Take(127)]);
 }

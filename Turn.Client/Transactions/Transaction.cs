@@ -1,9 +1,9 @@
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Client.Authentication;
+using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Client.Transactions;
 
-/// <summary>One request on its way, and how to know its answer.</summary>
+/// <summary>A pending request, and the check of its response.</summary>
 internal sealed class Transaction(StunMethod method, TransactionId id, byte[] request, IntegrityKey? key)
 {
     private readonly TaskCompletionSource<StunResponse> _response = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -18,10 +18,10 @@ internal sealed class Transaction(StunMethod method, TransactionId id, byte[] re
     public void Fail(Exception error) => _response.TrySetException(error);
 
     /// <summary>
-    /// Takes an answer. One without right integrity is as if it had never come, so that nobody on the way can end the
-    /// transaction (RFC 8489 §9.2.5); only 401 and 438 cannot have it.
+    /// Handles a response. One without valid integrity is ignored, so that an attacker on the path cannot end the transaction
+    /// (RFC 8489 §9.2.5). Only 401 and 438 cannot have integrity.
     /// </summary>
-    public void Answer(in StunMessageReader response)
+    public void Handle(in StunMessageReader response)
     {
         if (response.Method != method) return;
         var isChallenge = response.Class == StunClass.ErrorResponse && response.ErrorCode is StunError.Unauthenticated or StunError.StaleNonce;
@@ -31,7 +31,7 @@ internal sealed class Transaction(StunMethod method, TransactionId id, byte[] re
             return;
         }
 
-        // RFC 8489 §6.3.3: an answer that says something unknown and important has failed.
+        // RFC 8489 §6.3.3: a response with an unknown comprehension-required attribute has failed.
         if (UnknownAttributes.FirstIn(response) is { } unknown)
             Fail(new TurnException($"The TURN server's answer to {method} has the unknown attribute 0x{(ushort)unknown:X4}"));
         else _response.TrySetResult(new StunResponse(response.Octets.ToArray()));
@@ -39,5 +39,5 @@ internal sealed class Transaction(StunMethod method, TransactionId id, byte[] re
 
     public TurnException TimedOut() => new(_forged == 0
         ? $"The TURN server did not answer {method}"
-        : $"The TURN server's answers to {method} had no right MESSAGE-INTEGRITY: a wrong key, or somebody on the way");
+        : $"The TURN server's answers to {method} had no valid MESSAGE-INTEGRITY: the key is wrong, or an attacker forges answers");
 }

@@ -3,7 +3,7 @@ using WebRtcIms.Stun.Messages;
 
 namespace WebRtcIms.Turn.Client.Transactions;
 
-/// <summary>Transaction ids that nobody can foresee: they protect answers without integrity (RFC 8489 §5).</summary>
+/// <summary>Unpredictable transaction ids, which protect responses without integrity (RFC 8489 §5).</summary>
 internal static class TransactionIds
 {
     public static TransactionId Next()

@@ -2,17 +2,18 @@ using System.Collections.Concurrent;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Client.Transport;
 
 namespace WebRtcIms.Turn.Client.Transactions;
 
 /// <summary>
-/// One path to a server: sends requests until they are answered, and gives everything that arrives to whom it is for.
+/// One path to a server: sends requests until they are answered, and dispatches received messages.
 /// </summary>
 internal sealed class TurnConnection : IAsyncDisposable
 {
     private readonly ITurnTransport _transport;
-    private readonly TimeProvider _clock;
+    private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<TransactionId, Transaction> _transactions = [];
     private readonly CancellationTokenSource _closing = new();
     private readonly Lock _gate = new();
@@ -21,23 +22,23 @@ internal sealed class TurnConnection : IAsyncDisposable
     private volatile Exception? _lost;
     private bool _isDisposed;
 
-    public TurnConnection(ITurnTransport transport, TimeProvider clock)
+    public TurnConnection(ITurnTransport transport, TimeProvider time)
     {
         _transport = transport;
-        _clock = clock;
+        _time = time;
         _receiving = Task.Run(ReceiveAsync);
     }
 
     public bool IsReliable => _transport.IsReliable;
 
-    /// <summary>Sets who gets relayed data, and who is told when the connection is lost: at once, if it already is.</summary>
+    /// <summary>Sets the receiver of relayed data. It is notified when the connection is lost: at once, if it already is.</summary>
     public void SetReceiver(IRelayedDataReceiver? receiver)
     {
         lock (_gate) _receiver = receiver;
         if (_lost is { } error) receiver?.Lost(error);
     }
 
-    /// <summary>Sends a request, again while no answer comes, and gives the answer.</summary>
+    /// <summary>Sends a request, retransmits it until an answer comes, and returns the answer.</summary>
     /// <exception cref="TurnException">No answer, or no connection.</exception>
     public async Task<StunResponse> ExchangeAsync(Transaction transaction, CancellationToken cancel)
     {
@@ -45,11 +46,11 @@ internal sealed class TurnConnection : IAsyncDisposable
         try
         {
             if (_lost is TurnException lost) throw new TurnException(lost.Message, lost);
-            ObjectDisposedException.ThrowIf(_lost is not null, typeof(TurnClient));
+            if (_lost is not null) throw Disposed();
             foreach (var wait in Retransmission.Waits(_transport.IsReliable))
             {
                 await SendAsync(transaction.Request, cancel);
-                await ((Task)transaction.Response.WaitAsync(wait, _clock, cancel)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await ((Task)transaction.Response.WaitAsync(wait, _time, cancel)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 if (transaction.Response.IsCompleted) return await transaction.Response;
                 cancel.ThrowIfCancellationRequested();
             }
@@ -98,7 +99,7 @@ internal sealed class TurnConnection : IAsyncDisposable
         catch (Exception error)
         {
             Lose(_closing.IsCancellationRequested
-                ? new ObjectDisposedException(nameof(TurnClient))
+                ? Disposed()
                 : new TurnException($"The connection to the TURN server is lost: {error.Message}", error));
         }
     }
@@ -111,7 +112,7 @@ internal sealed class TurnConnection : IAsyncDisposable
         }
         catch (SocketException error) when (!_transport.IsReliable && IsUnreachable(error.SocketErrorCode))
         {
-            // A fatal ICMP error ends the transactions (RFC 8489 §6.2.1), not the path: the server may come back.
+            // A fatal ICMP error ends the transactions (RFC 8489 §6.2.1) but not the path: the server may return.
             FailTransactions(new TurnException($"The TURN server cannot be reached: {error.Message}", error));
             return 0;
         }
@@ -131,11 +132,11 @@ internal sealed class TurnConnection : IAsyncDisposable
         if (StunMessageReader.TryRead(message, out var stun) != StunParseStatus.Ok || !stun.FingerprintIsAbsentOrRight) return;
         if (stun.Class is StunClass.SuccessResponse or StunClass.ErrorResponse)
         {
-            if (_transactions.TryGetValue(stun.TransactionId, out var transaction)) transaction.Answer(stun);
+            if (_transactions.TryGetValue(stun.TransactionId, out var transaction)) transaction.Handle(stun);
             return;
         }
 
-        // An ICMP error comes without DATA (RFC 8656 §11.5); it says nothing that a datagram socket would tell, either.
+        // An ICMP error comes without DATA (RFC 8656 §11.5). It is ignored, as an unconnected datagram socket would.
         if (stun is { Class: StunClass.Indication, Method: StunMethod.Data }
             && stun.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer)
             && stun.TryGet(StunAttributeType.Data, out var data)
@@ -150,6 +151,9 @@ internal sealed class TurnConnection : IAsyncDisposable
             lock (_gate) return _receiver;
         }
     }
+
+    // Callers know the client, not this class.
+    private static ObjectDisposedException Disposed() => new("WebRtcIms.Turn.Client.TurnClient");
 
     private void Lose(Exception error)
     {

@@ -2,7 +2,7 @@ using WebRtcIms.Stun.Messages;
 
 namespace WebRtcIms.Turn.Client.Transactions;
 
-/// <summary>Attributes that a receiver must know and does not: they make an answer fail, and an indication void (RFC 8489 §6.3).</summary>
+/// <summary>Unknown comprehension-required attributes. With one, a response fails and an indication is dropped (RFC 8489 §6.3).</summary>
 internal static class UnknownAttributes
 {
     public static StunAttributeType? FirstIn(in StunMessageReader message)

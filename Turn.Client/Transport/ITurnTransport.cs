@@ -1,9 +1,9 @@
 namespace WebRtcIms.Turn.Client.Transport;
 
-/// <summary>Carries whole STUN and ChannelData messages to a server and back.</summary>
+/// <summary>Sends and receives whole STUN and ChannelData messages.</summary>
 internal interface ITurnTransport : IAsyncDisposable
 {
-    /// <summary>Whether what is sent arrives or the transport fails: nothing is sent again.</summary>
+    /// <summary>Whether the transport delivers every message or fails, so that nothing is retransmitted.</summary>
     bool IsReliable { get; }
 
     ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancel);

@@ -2,10 +2,10 @@ using WebRtcIms.Stun.Framing;
 
 namespace WebRtcIms.Turn.Client.Transport;
 
-/// <summary>Messages back to back in a TCP or TLS stream (RFC 8489 §6.2.2).</summary>
-internal sealed class StreamTransport(Stream stream, TimeProvider clock) : ITurnTransport
+/// <summary>Sends and receives messages back to back in a TCP or TLS stream (RFC 8489 §6.2.2).</summary>
+internal sealed class StreamTransport(Stream stream, TimeProvider time) : ITurnTransport
 {
-    // As long as a request waits for its answer (Ti, RFC 8489 §6.2.2).
+    // The time-out of a request (Ti, RFC 8489 §6.2.2).
     private static readonly TimeSpan WriteLimit = TimeSpan.FromSeconds(39.5);
 
     private readonly SemaphoreSlim _writing = new(1, 1);
@@ -17,15 +17,15 @@ internal sealed class StreamTransport(Stream stream, TimeProvider clock) : ITurn
         await _writing.WaitAsync(cancel);
         try
         {
-            // A message of which only a part was written would leave the server lost in the stream.
+            // After a partial message the server could not find the next one, so a write is never cancelled.
             var writing = stream.WriteAsync(message, CancellationToken.None);
             if (writing.IsCompletedSuccessfully) return;
-            await writing.AsTask().WaitAsync(WriteLimit, clock, CancellationToken.None);
+            await writing.AsTask().WaitAsync(WriteLimit, time, CancellationToken.None);
         }
         catch (TimeoutException)
         {
             await stream.DisposeAsync();
-            throw new IOException("it does not take what is sent any more");
+            throw new IOException("the server no longer reads");
         }
         finally
         {
@@ -37,7 +37,7 @@ internal sealed class StreamTransport(Stream stream, TimeProvider clock) : ITurn
     {
         await ReadAsync(buffer[..StreamFraming.PrefixLength], cancel);
         var length = StreamFraming.FrameLength(buffer.Span);
-        if (length == 0) throw new IOException("what it sends is neither STUN nor ChannelData");
+        if (length == 0) throw new IOException("the server sent neither STUN nor ChannelData");
         await ReadAsync(buffer[StreamFraming.PrefixLength..length], cancel);
         return length;
     }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
+using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Client.Transport;
 
@@ -10,15 +11,20 @@ internal static class TurnTransports
     // RFC 7443 §6.
     private static readonly SslApplicationProtocol StunTurn = new("stun.turn");
 
-    public static async Task<ITurnTransport> OpenAsync(TurnUri server, TurnClientOptions options, CancellationToken cancel)
+    /// <param name="server">The server.</param>
+    /// <param name="tls">How to check a server of <c>turns:</c>, or null for the defaults.</param>
+    /// <param name="time">The time source.</param>
+    /// <param name="cancel">Stops the attempt.</param>
+    public static async Task<ITurnTransport> OpenAsync(
+        TurnUri server, SslClientAuthenticationOptions? tls, TimeProvider time, CancellationToken cancel)
     {
         if (server is { IsSecure: true, Transport: TurnTransport.Udp })
-            throw new NotSupportedException($"{server} means DTLS, which this client does not speak; use TLS: turns:{server.Host}?transport=tcp");
+            throw new NotSupportedException($"{server} means DTLS, which this client does not support; use TLS: turns:{server.Host}?transport=tcp");
 
         try
         {
             return server.Transport == TurnTransport.Tcp
-                ? new StreamTransport(await ConnectAsync(server, options, cancel), options.Clock)
+                ? new StreamTransport(await ConnectAsync(server, tls, cancel), time)
                 : OpenUdp(await Dns.GetHostAddressesAsync(server.Host, cancel), server.Port);
         }
         catch (Exception error) when (error is SocketException or IOException or System.Security.Authentication.AuthenticationException)
@@ -27,7 +33,7 @@ internal static class TurnTransports
         }
     }
 
-    /// <summary>Takes the first address to which this machine has a route.</summary>
+    /// <summary>Uses the first address to which this machine has a route.</summary>
     private static UdpTransport OpenUdp(IPAddress[] addresses, int port)
     {
         var last = new SocketException((int)SocketError.HostNotFound);
@@ -46,7 +52,7 @@ internal static class TurnTransports
         throw last;
     }
 
-    private static async Task<Stream> ConnectAsync(TurnUri server, TurnClientOptions options, CancellationToken cancel)
+    private static async Task<Stream> ConnectAsync(TurnUri server, SslClientAuthenticationOptions? options, CancellationToken cancel)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         Stream? stream = null;
@@ -68,9 +74,9 @@ internal static class TurnTransports
         }
     }
 
-    private static SslClientAuthenticationOptions TlsOptions(TurnUri server, TurnClientOptions options)
+    private static SslClientAuthenticationOptions TlsOptions(TurnUri server, SslClientAuthenticationOptions? options)
     {
-        var tls = options.Tls ?? new SslClientAuthenticationOptions();
+        var tls = options ?? new SslClientAuthenticationOptions();
         tls.TargetHost ??= server.Host;
         tls.ApplicationProtocols ??= [StunTurn];
         return tls;

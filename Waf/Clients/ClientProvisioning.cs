@@ -1,24 +1,22 @@
 using OpenIddict.Abstractions;
 using WebRtcIms.Stores;
-using WebRtcIms.Waf.ImsRegistration;
-using WebRtcIms.Waf.Tokens;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace WebRtcIms.Waf.Clients;
 
 /// <summary>
-/// Before the first request: makes the store, and brings the clients of the configuration into it. A secret that has not
-/// changed is not hashed anew; clients that the configuration does not name are left alone.
+/// Creates the store before the first request, and writes the clients of the configuration into it. A secret that has not changed is not
+/// hashed again. Clients that the configuration does not name stay as they are.
 /// </summary>
-internal sealed class ClientProvisioning(IServiceScopeFactory scopes, WafSettings settings) : IHostedService
+internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyList<ClientSettings> clients, StoreSettings settings) : IHostedService
 {
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
         var store = scope.ServiceProvider.GetRequiredService<ClientStore>();
         var applications = scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>();
-        await store.CreateTablesAsync(settings.Store!, cancellationToken);
-        foreach (var client in settings.Clients) await ProvisionAsync(applications, client, cancellationToken);
+        await store.CreateTablesAsync(settings, cancellationToken);
+        foreach (var client in clients) await ProvisionAsync(applications, client, cancellationToken);
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -55,11 +53,12 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, WafSetting
             Permissions =
             {
                 Permissions.Endpoints.Token,
+                Permissions.Endpoints.Revocation,
                 Permissions.GrantTypes.ClientCredentials,
-                Permissions.Prefixes.Scope + TokenHandlers.Scope,
+                Permissions.Prefixes.Scope + Contracts.Scopes.Stun,
             },
         };
-        if (client.Impus.Count > 0) descriptor.Permissions.Add(Permissions.Prefixes.Scope + RegistrationHandlers.Scope);
+        if (client.Impus.Count > 0) descriptor.Permissions.Add(Permissions.Prefixes.Scope + Contracts.Scopes.ImsRegister);
         foreach (var audience in client.Audiences) descriptor.Permissions.Add(Permissions.Prefixes.Audience + audience);
         return descriptor;
     }

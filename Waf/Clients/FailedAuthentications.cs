@@ -1,10 +1,10 @@
 namespace WebRtcIms.Waf.Clients;
 
 /// <summary>
-/// Bounds the guessing of secrets: counts the failures of each client at each address, known client or not. The count
-/// begins anew every minute, so that nothing is kept of callers who went away.
+/// Bounds the guessing of secrets: counts the failures of each client at each address, for known and unknown clients. The count restarts
+/// every minute, so that nothing is kept of callers that left.
 /// </summary>
-internal sealed class FailedAuthentications(TimeProvider clock)
+internal sealed class FailedAuthentications(TimeProvider time)
 {
     public const int PerMinute = 10;
 
@@ -29,11 +29,11 @@ internal sealed class FailedAuthentications(TimeProvider clock)
         lock (_gate)
         {
             BeginWindow();
-            return Count(address, clientId) < PerMinute ? null : _windowEnd - clock.GetUtcNow();
+            return Count(address, clientId) < PerMinute ? null : _windowEnd - time.GetUtcNow();
         }
     }
 
-    // Nothing that a caller makes up is kept at length.
+    // A caller must not fill the memory with long names that it made up.
     private static (string Address, string ClientId) Key(string address, string? clientId) =>
         (address, clientId is { Length: <= ClientSettings.MaxClientIdLength } ? clientId : "");
 
@@ -41,7 +41,7 @@ internal sealed class FailedAuthentications(TimeProvider clock)
 
     private void BeginWindow()
     {
-        var now = clock.GetUtcNow();
+        var now = time.GetUtcNow();
         if (now < _windowEnd) return;
         _failures.Clear();
         _windowEnd = now + Window;

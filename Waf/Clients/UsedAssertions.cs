@@ -7,11 +7,14 @@ using WebRtcIms.ServiceDefaults;
 namespace WebRtcIms.Waf.Clients;
 
 /// <summary>
-/// Assertions that have served, until they end: of this process, and of all in Redis (<c>waf:assertion:</c> and a hash). While Redis does
-/// not answer within its budget each process knows its own.
+/// Remembers the assertions that were used, until they expire: here, and for all replicas in Redis (<c>waf:assertion:</c> and a hash). While
+/// Redis does not answer within its budget, each replica only knows its own.
 /// </summary>
-internal sealed class UsedAssertions(TimeProvider clock, IConnectionMultiplexer? redis = null)
+internal sealed class UsedAssertions(TimeProvider time, IConnectionMultiplexer? redis = null)
 {
+    /// <summary>How far ahead the end of an assertion may be.</summary>
+    public static readonly TimeSpan MaxLifetime = TimeSpan.FromMinutes(5);
+
     private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan PurgeInterval = TimeSpan.FromSeconds(30);
 
@@ -19,22 +22,24 @@ internal sealed class UsedAssertions(TimeProvider clock, IConnectionMultiplexer?
     private readonly Dictionary<string, DateTimeOffset> _ends = [];
     private DateTimeOffset _purgeAt;
 
-    /// <param name="clientId">The client that the assertion has been verified for: nobody else fills this memory.</param>
+    /// <param name="clientId">The client whose assertion was verified. Only a known client can fill this memory.</param>
     /// <param name="id">Its jti.</param>
     /// <param name="end">Its end.</param>
     public async Task<bool> IsFirstAsync(string clientId, string id, DateTimeOffset end)
     {
         var name = Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes($"{clientId}\n{id}")));
-        var now = clock.GetUtcNow();
+        var now = time.GetUtcNow();
         if (!IsFirstHere(name, now, end)) return false;
         if (redis is null) return true;
         using var command = RedisCommand.Start("SET");
         try
         {
             // A little longer than the assertion, for clocks that differ.
-            return await redis.GetDatabase().StringSetAsync($"waf:assertion:{name}", 1, end - now + ClientAssertions.MaxLifetime, When.NotExists).WaitAsync(Budget, clock);
+            return await redis.GetDatabase()
+                .StringSetAsync($"waf:assertion:{name}", 1, end - now + MaxLifetime, When.NotExists)
+                .WaitAsync(Budget, time);
         }
-        catch (Exception error) when (error is RedisException or TimeoutException)
+        catch (Exception error) when (RedisAvailability.IsFailure(error))
         {
             command.Fail(error);
             return true;
@@ -50,7 +55,7 @@ internal sealed class UsedAssertions(TimeProvider clock, IConnectionMultiplexer?
                 _purgeAt = now + PurgeInterval;
                 foreach (var (used, ended) in _ends)
                 {
-                    if (now >= ended + ClientAssertions.MaxLifetime) _ends.Remove(used);
+                    if (now >= ended + MaxLifetime) _ends.Remove(used);
                 }
             }
 

@@ -6,49 +6,42 @@ using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Waf.Tokens;
 
-/// <summary>
-/// Leaves for the TURN server what the token itself must not carry: whose it is (a pseudonym) and the trace it belongs to.
-/// <c>turn:grant:{kid}:{tid}</c> lives as long as the token. A token is good without it, so Redis may be down.
-/// </summary>
-internal sealed partial class GrantStore(ILogger<GrantStore> logger, TimeProvider clock, IConnectionMultiplexer? redis = null)
+/// <summary>Writes the grant of a token to Redis. A token works without its grant, so Redis may be down.</summary>
+internal sealed class GrantStore(ILogger<GrantStore> logger, TimeProvider time, IConnectionMultiplexer? redis = null)
 {
     private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
 
-    private int _isOut;
+    private readonly RedisAvailability _availability = new(logger, "tokens are issued without a grant, and TURN cannot join their traces");
 
     public async Task WriteAsync(IssuedToken token, string clientId, string? pseudonym)
     {
         if (redis is null) return;
-        var grant = new Grant(clientId, pseudonym, Activity.Current?.Id, (clock.GetUtcNow() + token.Lifetime).ToUnixTimeSeconds());
+        var grant = new Grant(clientId, pseudonym, Activity.Current?.Id, (time.GetUtcNow() + token.Lifetime).ToUnixTimeSeconds());
         using var command = RedisCommand.Start("SET");
         try
         {
-            await redis.GetDatabase().StringSetAsync(Grant.Key(token.Kid, token.TokenId), grant.ToJson(), token.Lifetime).WaitAsync(Budget, clock);
-            if (Interlocked.Exchange(ref _isOut, 0) == 1) LogBack();
+            await redis.GetDatabase().StringSetAsync(Grant.Key(token.Kid, token.TokenId), grant.ToJson(), token.Lifetime).WaitAsync(Budget, time);
+            _availability.Answered();
         }
-        catch (Exception error) when (error is RedisException or TimeoutException)
+        catch (Exception error) when (RedisAvailability.IsFailure(error))
         {
             command.Fail(error);
-            if (Interlocked.Exchange(ref _isOut, 1) == 0) LogOut(error.GetType().Name);
+            _availability.Failed(error);
         }
     }
 
-    /// <summary>Whose a grant is; null when it is none of ours.</summary>
-    public static string? ClientIdIn(string grant)
+    /// <summary>The client of a token; null when Redis does not have its grant.</summary>
+    /// <exception cref="RedisException">Redis does not answer.</exception>
+    public static async Task<string?> FindClientIdAsync(IDatabase redis, TokenIdentity token)
     {
+        var grant = await redis.StringGetAsync(Grant.Key(token.Kid, token.TokenId));
         try
         {
-            return Grant.Parse(grant)?.ClientId;
+            return grant.HasValue ? Grant.Parse((string)grant!)?.ClientId : null;
         }
         catch (JsonException)
         {
             return null;
         }
     }
-
-    [LoggerMessage(1, LogLevel.Warning, "Redis does not answer ({Error}); tokens go out without a grant, and TURN cannot join their traces")]
-    private partial void LogOut(string error);
-
-    [LoggerMessage(2, LogLevel.Information, "Redis answers again")]
-    private partial void LogBack();
 }

@@ -1,16 +1,17 @@
+using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.OAuth;
 
 namespace WebRtcIms.Waf.Tokens;
 
-/// <summary>A token as the client gets it (RFC 7635 Appendix B), and the name it has in the caches.</summary>
+/// <summary>A token as the client gets it (RFC 7635 Appendix B), and its name in the caches.</summary>
 internal sealed record IssuedToken(string AccessToken, string Kid, string Key, string Algorithm, TimeSpan Lifetime, string TokenId)
 {
     public override string ToString() => "***";
 }
 
-/// <summary>What a token of ours is called in the caches, and when it ends.</summary>
+/// <summary>The name of a token in the caches, and its end.</summary>
 internal sealed record TokenIdentity(string Kid, string TokenId, DateTimeOffset ExpiresAt);
 
 /// <summary>HMAC algorithms that a client may ask for, and the mac_key that each needs (RFC 7635 Appendix B).</summary>
@@ -20,11 +21,11 @@ internal static class MacAlgorithm
     public const string Sha256 = "HMAC-SHA-256-128";
 }
 
-/// <summary>Step 5 of figure X.5.3.2-1: draws a session key and encrypts it for the TURN server that is named.</summary>
-internal sealed class TokenIssuer(WafSettings settings, TimeProvider clock) : IDisposable
+/// <summary>Step 5 of figure X.5.3.2-1: generates a session key and encrypts it for a TURN server.</summary>
+internal sealed class TokenIssuer(IReadOnlyList<TurnServerSettings> turnServers, TimeProvider time) : IDisposable
 {
     private readonly Dictionary<string, (TurnServerSettings Server, AccessTokenKey Key)> _audiences =
-        settings.TurnServers.ToDictionary(server => server.Name, server => (server, ToKey(server)));
+        turnServers.ToDictionary(server => server.Name, server => (server, ToKey(server)));
 
     public bool Knows(string audience) => _audiences.ContainsKey(audience);
 
@@ -34,29 +35,30 @@ internal sealed class TokenIssuer(WafSettings settings, TimeProvider clock) : ID
     {
         var (server, key) = _audiences[audience];
         var macKey = RandomNumberGenerator.GetBytes(
-            macAlgorithm == MacAlgorithm.Sha1 ? Stun.OAuth.AccessToken.Sha1MacKeyLength : Stun.OAuth.AccessToken.Sha256MacKeyLength);
+            macAlgorithm == MacAlgorithm.Sha1 ? AccessToken.Sha1MacKeyLength : AccessToken.Sha256MacKeyLength);
         var nonce = RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength);
-        var token = new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(clock.GetUtcNow()), (uint)server.Lifetime.TotalSeconds);
-        Span<byte> octets = stackalloc byte[Stun.OAuth.AccessToken.MaxEncodedLength];
+        var token = new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(time.GetUtcNow()), (uint)server.TokenLifetime.TotalSeconds);
+        Span<byte> octets = stackalloc byte[AccessToken.MaxEncodedLength];
         var length = key.Encrypt(token, nonce, Encoding.UTF8.GetBytes(audience), octets);
         return new IssuedToken(
             Convert.ToBase64String(octets[..length]), server.Kid, Convert.ToBase64String(macKey), macAlgorithm,
-            server.Lifetime, System.Buffers.Text.Base64Url.EncodeToString(nonce));
+            server.TokenLifetime, Base64Url.EncodeToString(nonce));
     }
 
-    /// <summary>Reads a token that this server made under one of its present keys; null when it is none of those.</summary>
+    /// <summary>Reads a token that this server issued with one of its present keys; null for any other text.</summary>
     public TokenIdentity? Identify(string accessToken)
     {
-        // RFC 7635 §6.2 tokens are short; nothing longer is looked at.
-        var octets = new byte[Stun.OAuth.AccessToken.MaxEncodedLength];
-        if (!Convert.TryFromBase64String(accessToken, octets, out var length) || !AccessTokenKey.TryGetNonce(octets.AsSpan(0, length), out var nonce)) return null;
+        // The tokens of RFC 7635 §6.2 are short: longer text does not fit, and is refused.
+        var octets = new byte[AccessToken.MaxEncodedLength];
+        if (!Convert.TryFromBase64String(accessToken, octets, out var length)) return null;
+        if (!AccessTokenKey.TryGetNonce(octets.AsSpan(0, length), out var nonce)) return null;
         foreach (var (name, (server, key)) in _audiences)
         {
             if (key.TryDecrypt(octets.AsSpan(0, length), Encoding.UTF8.GetBytes(name), out var token) != AccessTokenStatus.Valid) continue;
 
-            // TURN servers accept it a little longer, for clocks that differ.
-            var end = token.Timestamp.ToDateTimeOffset().AddSeconds(token.LifetimeSeconds) + Stun.OAuth.AccessToken.ClockDelta;
-            return new TokenIdentity(server.Kid, System.Buffers.Text.Base64Url.EncodeToString(nonce), end);
+            // TURN servers accept a token a little longer, because clocks differ.
+            var end = token.Timestamp.ToDateTimeOffset().AddSeconds(token.LifetimeSeconds) + AccessToken.ClockDelta;
+            return new TokenIdentity(server.Kid, Base64Url.EncodeToString(nonce), end);
         }
 
         return null;

@@ -9,8 +9,8 @@ using WebRtcIms.ServiceDefaults;
 namespace WebRtcIms.WicWeb.PageSpans;
 
 /// <summary>
-/// <c>POST /v1/traces</c>: spans of the page, few, small and counted for each client. What the page measured becomes metrics here,
-/// and the spans go on to the collectors.
+/// <c>POST /v1/traces</c>: spans of the page, limited in number and size for each client. Records the page's measurements as metrics,
+/// and forwards the spans to the collectors.
 /// </summary>
 internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration configuration, IMeterFactory factory)
 {
@@ -45,14 +45,14 @@ internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration
     public static void MapTo(WebApplication app)
     {
         var endpoint = app.Services.GetRequiredService<PageSpanEndpoint>();
-        app.MapPost("/v1/traces", (Delegate)endpoint.TakeAsync).RequireRateLimiting(Policy);
+        app.MapPost("/v1/traces", (Delegate)endpoint.ReceiveAsync).RequireRateLimiting(Policy);
     }
 
-    private async Task<IResult> TakeAsync(HttpContext context)
+    private async Task<IResult> ReceiveAsync(HttpContext context)
     {
         if (!context.Request.HasJsonContentType())
             return Results.Problem("A page's spans come as OTLP in JSON: Content-Type must be application/json.", statusCode: StatusCodes.Status415UnsupportedMediaType);
-        // The server refuses what is larger than any request may be.
+        // Kestrel enforces this limit only while it reads the body.
         if (context.Request.ContentLength > context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize)
             return Results.StatusCode(StatusCodes.Status413PayloadTooLarge);
 
@@ -68,7 +68,7 @@ internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration
         var step = PageSpanReader.StepOf(span);
         if (step is null && span.Name != PageSpanReader.SetUp) return;
 
-        // What is measured now leads to the page's trace.
+        // The measurement's exemplar links to the page's trace.
         using var activity = new Activity(span.Name).SetParentId(TraceIdOf(span), ActivitySpanId.CreateFromBytes(span.SpanId.Span), ActivityTraceFlags.Recorded).Start();
         var took = (span.EndTimeUnixNano - span.StartTimeUnixNano) / NanosecondsPerSecond;
         var outcome = new KeyValuePair<string, object?>("outcome", PageSpanReader.OutcomeOf(span));

@@ -6,9 +6,8 @@ using WebRtcIms.FlowView.Otlp;
 namespace WebRtcIms.WicWeb.PageSpans;
 
 /// <summary>
-/// Reads what a page sent: OTLP/JSON with spans of the page's own kinds. Anybody can send this, so nothing of it goes on as it
-/// came: names are those that the page has, attributes the step of the figure, the kind of a call and the code of a problem, and the service is
-/// <c>wic</c>, whatever it calls itself.
+/// Reads a page's spans in OTLP/JSON. Any client can send this, so the reader copies only known span names and the attributes for the
+/// step of the figure, the kind of a call and the code of a problem. The service is always <c>wic</c>.
 /// </summary>
 internal static partial class PageSpanReader
 {
@@ -25,10 +24,10 @@ internal static partial class PageSpanReader
         "register", "request registration token", "check connection",
     ];
 
-    // Fields of a later version are no mistake.
+    // Fields of a later version are not a mistake.
     private static readonly JsonParser Parser = new(JsonParser.Settings.Default.WithIgnoreUnknownFields(true));
 
-    /// <summary>The spans as they may go on; null when they are not a page's.</summary>
+    /// <summary>The spans that may be forwarded; null if they are not a page's.</summary>
     public static List<Span>? Read(string json)
     {
         try
@@ -43,10 +42,10 @@ internal static partial class PageSpanReader
         }
     }
 
-    /// <summary>The step of figure X.5.3.2-1 that a span carries out; null for none.</summary>
+    /// <summary>The step of figure X.5.3.2-1 that a span does; null for none.</summary>
     public static int? StepOf(Span span) => int.TryParse(Find(span, StepKey), CultureInfo.InvariantCulture, out var step) ? step : null;
 
-    /// <summary>What came of it: <c>ok</c>, <c>failed</c>, or <c>cancelled</c> where somebody hung up before.</summary>
+    /// <summary>The result: <c>ok</c>, <c>failed</c>, or <c>cancelled</c> after a hang-up.</summary>
     public static string OutcomeOf(Span span) => span.Status.Code != Status.Types.StatusCode.Error ? "ok" : Find(span, ErrorKey) == "cancelled" ? "cancelled" : "failed";
 
     private static Span? Read(Span span)
@@ -78,7 +77,7 @@ internal static partial class PageSpanReader
         _ => null,
     };
 
-    // In OTLP/JSON ids are hexadecimal where protobuf's JSON has base64: the parser took hexadecimal for base64.
+    // OTLP/JSON ids are hexadecimal, but the protobuf parser has decoded them as base64.
     private static ByteString? IdOf(ByteString octets, int length)
     {
         var hex = octets.ToBase64();

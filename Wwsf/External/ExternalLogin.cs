@@ -2,22 +2,26 @@ using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.AspNetCore.RateLimiting;
+using WebRtcIms.Contracts;
 using WebRtcIms.ServiceDefaults;
-using WebRtcIms.Wwsf.Session;
+using WebRtcIms.Wwsf.Problems;
+using WebRtcIms.Wwsf.Sessions;
+using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Telemetry;
 
 namespace WebRtcIms.Wwsf.External;
 
-/// <summary>Answer of <c>POST /api/session/external</c>: where the browser goes to log in.</summary>
+/// <summary>Response of <c>POST /api/session/external</c>: the address at which the browser logs in.</summary>
 internal sealed record ExternalLoginAnswer(string Location)
 {
-    /// <summary>It has the state of this log-in.</summary>
+    /// <summary>The address contains the state of this login.</summary>
     public override string ToString() => nameof(ExternalLoginAnswer);
 }
 
 /// <summary>
-/// Scenario 2 with somebody else's accounts: log-in at an OpenID Connect provider (authorization code flow with PKCE), where
-/// <c>Wwsf:OpenIdConnect</c> names one. From there the browser comes back to <c>/api/session/external/callback</c>, and goes on
-/// to the page with a session, or with <c>/?problem=</c> and a code.
+/// Scenario 2 with the accounts of another service: login at the OpenID Connect provider of <c>Wwsf:OpenIdConnect</c>, with the
+/// authorization code flow and PKCE. The provider sends the browser to <c>/api/session/external/callback</c>, and the WWSF sends
+/// it to the page: with a session, or with <c>/?problem=</c> and a code.
 /// </summary>
 internal static class ExternalLogin
 {
@@ -26,7 +30,7 @@ internal static class ExternalLogin
     private const string ReturnPath = Path + "/callback";
     private const string Replaces = "replaces";
 
-    // Two requests, for its addresses and for its keys, come before the first log-in; the page waits for 15 s.
+    // The first login needs two requests (metadata and keys), and the page waits for 15 s.
     private static readonly TimeSpan ProviderLimit = TimeSpan.FromSeconds(5);
 
     public static void AddExternalLogin(this IHostApplicationBuilder builder, WwsfSettings settings)
@@ -41,9 +45,10 @@ internal static class ExternalLogin
         var services = app.Services;
         var settings = services.GetRequiredService<WwsfSettings>();
         if (settings.OpenIdConnect is null) return;
-        app.MapPost(Path, AskProviderAsync).RequireAntiforgeryToken().RequireRateLimiting(Limits.Logins);
-        // The authentication middleware answers there, whatever the method; what is mapped is the limit.
-        app.Map(ReturnPath, () => TypedResults.NotFound()).RequireRateLimiting(new ReturnLimit(settings, services.GetRequiredService<WwsfMetrics>()));
+        app.MapPost(Path, StartAsync).RequireAntiforgeryToken().RequireRateLimiting(Limits.Logins);
+        // The authentication middleware handles this path for every method. The endpoint exists only for its rate limit.
+        app.Map(ReturnPath, () => TypedResults.NotFound())
+            .RequireRateLimiting(new ReturnLimit(settings, services.GetRequiredService<WwsfTelemetry>()));
     }
 
     private static void Configure(OpenIdConnectOptions options, OpenIdConnectSettings provider)
@@ -55,32 +60,32 @@ internal static class ExternalLogin
         options.SignInScheme = SessionCookie.Scheme;
         options.CallbackPath = ReturnPath;
         options.ResponseType = "code";
-        // A form that another site posts would come without the cookies that prove who asked.
+        // A form post from another site would not carry the cookies that identify the browser.
         options.ResponseMode = "query";
         options.MapInboundClaims = false;
         options.GetClaimsFromUserInfoEndpoint = true;
         foreach (var claim in provider.Claims) options.ClaimActions.MapUniqueJsonKey(claim, claim);
         options.Scope.Clear();
-        foreach (var scope in provider.Scopes.Prepend("openid").Distinct()) options.Scope.Add(scope);
+        foreach (var scope in provider.AllScopes) options.Scope.Add(scope);
         options.BackchannelTimeout = ProviderLimit;
         foreach (var cookie in new[] { options.CorrelationCookie, options.NonceCookie })
         {
-            // The provider's site sends the browser back, so they cannot be Strict.
+            // The browser returns from the site of the provider, so these cookies cannot be Strict.
             cookie.SameSite = SameSiteMode.Lax;
             cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
             cookie.Path = Path;
         }
         options.Events.OnTicketReceived = LogInAsync;
-        options.Events.OnAccessDenied = denied => End(denied, "external_denied");
+        options.Events.OnAccessDenied = denied => End(denied, ProblemCodes.ExternalDenied);
         options.Events.OnRemoteFailure = failed =>
         {
-            // Where nobody began a log-in, there is nothing to tell an operator, and anybody could fill the log.
+            // Without a login that this browser started, an attacker could fill the log.
             if (failed.Properties is not null) Logger(failed.HttpContext).Failed(failed.Failure?.Message.ReplaceLineEndings(" "));
-            return End(failed, IsSilence(failed.Failure) ? Problem.ExternalUnavailable.Code : "external_failed");
+            return End(failed, IsUnreachable(failed.Failure) ? ProblemCodes.ExternalUnavailable : ProblemCodes.ExternalFailed);
         };
     }
 
-    private static async Task<IResult> AskProviderAsync(HttpContext context, WwsfMetrics metrics)
+    private static async Task<IResult> StartAsync(HttpContext context, WwsfTelemetry telemetry)
     {
         try
         {
@@ -88,14 +93,14 @@ internal static class ExternalLogin
             properties.Items[Replaces] = WebSession.From(context.User)?.Sid;
             await context.ChallengeAsync(Scheme, properties);
         }
-        catch (Exception error) when (IsSilence(error) || error is InvalidOperationException)
+        catch (Exception error) when (IsUnreachable(error) || error is InvalidOperationException)
         {
             Logger(context).Unavailable(error.GetBaseException().Message);
-            metrics.CountSession(Scheme, Problem.ExternalUnavailable.Code);
+            telemetry.CountSession(Scheme, ProblemCodes.ExternalUnavailable);
             return Problem.ExternalUnavailable;
         }
 
-        // The page goes there by itself: a redirect would take its request there, and not the browser.
+        // The page navigates to it. A redirect would only redirect the request of the page, not the browser.
         var location = context.Response.Headers.Location.ToString();
         context.Response.Headers.Location = default;
         return TypedResults.Ok(new ExternalLoginAnswer(location));
@@ -107,8 +112,9 @@ internal static class ExternalLogin
         var (user, problem) = await context.RequestServices.GetRequiredService<ExternalUsers>().FindOrAddAsync(ticket.Principal!);
         if (user is not null)
         {
-            // Its cookie is not sent with what another site begins.
-            if (ticket.Properties?.Items[Replaces] is { } sid) await context.RevokeSessionAsync(new WebSession(sid, User: null), expires: null);
+            // The browser comes from another site and does not send its session cookie, so the session id is in the state.
+            if (ticket.Properties?.Items[Replaces] is { } sid)
+                await context.RevokeSessionAsync(new WebSession(sid, User: null), expires: null);
             await context.BeginSessionAsync(user.UserName);
         }
         await End(ticket, problem);
@@ -118,30 +124,32 @@ internal static class ExternalLogin
         where TOptions : AuthenticationSchemeOptions
     {
         context.HandleResponse();
-        SendToPage(context.Response, context.HttpContext.RequestServices.GetRequiredService<WwsfMetrics>(), problem);
+        SendToPage(context.Response, context.HttpContext.RequestServices.GetRequiredService<WwsfTelemetry>(), problem);
         return Task.CompletedTask;
     }
 
-    private static void SendToPage(HttpResponse response, WwsfMetrics metrics, string? problem)
+    private static void SendToPage(HttpResponse response, WwsfTelemetry telemetry, string? problem)
     {
-        metrics.CountSession(Scheme, problem ?? "ok");
+        telemetry.CountSession(Scheme, problem ?? "ok");
         response.Redirect(problem is null ? "/" : "/?problem=" + problem);
     }
 
-    private static bool IsSilence(Exception? error) => error is HttpRequestException or IOException or OperationCanceledException;
+    private static bool IsUnreachable(Exception? error) => error is HttpRequestException or IOException or OperationCanceledException;
 
-    private static ILogger Logger(HttpContext context) => context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ExternalLogin));
+    private static ILogger Logger(HttpContext context) =>
+        context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ExternalLogin));
 
-    /// <summary>As many may come back from the provider as may go there; who comes too often is sent on to the page, like everybody else.</summary>
-    private sealed class ReturnLimit(WwsfSettings settings, WwsfMetrics metrics) : IRateLimiterPolicy<string>
+    /// <summary>Returns from the provider have the same rate limit as logins. A rejected browser goes to the page with the code.</summary>
+    private sealed class ReturnLimit(WwsfSettings settings, WwsfTelemetry telemetry) : IRateLimiterPolicy<string>
     {
         public Func<OnRejectedContext, CancellationToken, ValueTask> OnRejected { get; } = (rejected, _) =>
         {
-            SendToPage(rejected.HttpContext.Response, metrics, "rate_limited");
+            SendToPage(rejected.HttpContext.Response, telemetry, ProblemCodes.RateLimited);
             return ValueTask.CompletedTask;
         };
 
-        public RateLimitPartition<string> GetPartition(HttpContext context) => Limits.PerMinute(CallerAddress.Of(context), settings.Limits.LoginsPerMinute);
+        public RateLimitPartition<string> GetPartition(HttpContext context) =>
+            Limits.PerMinute(CallerAddress.Of(context), settings.Limits.LoginsPerMinute);
     }
 }
 
@@ -150,6 +158,6 @@ internal static partial class ExternalLoginLog
     [LoggerMessage(1, LogLevel.Warning, "The OpenID Connect provider (Wwsf:OpenIdConnect:Authority) cannot be used: {Reason}")]
     public static partial void Unavailable(this ILogger logger, string reason);
 
-    [LoggerMessage(2, LogLevel.Warning, "A log-in at the OpenID Connect provider did not end well: {Reason}")]
+    [LoggerMessage(2, LogLevel.Warning, "A login at the OpenID Connect provider failed: {Reason}")]
     public static partial void Failed(this ILogger logger, string? reason);
 }

@@ -1,23 +1,26 @@
 using System.Security.Claims;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Identity;
+using WebRtcIms.Contracts;
 using WebRtcIms.Wwsf.Ims;
+using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.External;
 
 /// <summary>
-/// The accounts of those who log in at the OpenID Connect provider: made at the first log-in, tied to the provider's <c>iss</c>
-/// and <c>sub</c> (OpenID Connect Core 1.0 §5.7) and not to a name. Nobody gets an account or an identity that is somebody else's.
+/// Accounts of users who log in at the OpenID Connect provider. An account is created at the first login and belongs to the
+/// provider's <c>iss</c> and <c>sub</c> (OpenID Connect Core 1.0 §5.7), not to a name. A login never takes over the account or the
+/// identity of another user.
 /// </summary>
 internal sealed partial class ExternalUsers(UserManager<User> users, WwsfStore store, WwsfSettings settings)
 {
     private readonly OpenIdConnectSettings _provider = settings.OpenIdConnect!;
 
-    /// <summary>The user, or the code of the problem that the page is told.</summary>
+    /// <summary>The user, or the code of the problem for the page.</summary>
     public async Task<(User? User, string? Problem)> FindOrAddAsync(ClaimsPrincipal principal)
     {
-        // SQLite lets one writer in at a time: two log-ins at once cannot both find that an identity is free.
+        // SQLite admits one writer at a time, so two concurrent logins cannot get the same identity.
         await using var transaction = await store.Database.BeginTransactionAsync();
         var (user, problem) = await FindOrAddCoreAsync(principal);
         if (user is not null) await transaction.CommitAsync();
@@ -26,23 +29,24 @@ internal sealed partial class ExternalUsers(UserManager<User> users, WwsfStore s
 
     private async Task<(User? User, string? Problem)> FindOrAddCoreAsync(ClaimsPrincipal principal)
     {
-        if (principal.FindFirst("sub") is not { Value: not "" } subject) return (null, "external_failed");
+        if (principal.FindFirst("sub") is not { Value: not "" } subject) return (null, ProblemCodes.ExternalFailed);
         var user = await users.FindByLoginAsync(subject.Issuer, subject.Value);
-        // Guesses at a password do not lock out whoever has none; an operator's lock without end does.
-        if (user?.LockoutEnd == DateTimeOffset.MaxValue) return (null, "external_locked");
+        // Wrong passwords do not lock an account without a password; an operator's permanent lock does.
+        if (user?.LockoutEnd == DateTimeOffset.MaxValue) return (null, ProblemCodes.ExternalLocked);
         if (user is null)
         {
-            if (principal.FindFirstValue(_provider.UserClaim) is not { } name || !Name().IsMatch(name)) return (null, "external_name_missing");
+            if (principal.FindFirstValue(_provider.UserClaim) is not { } name || !Name().IsMatch(name))
+                return (null, ProblemCodes.ExternalNameMissing);
             user = new User { UserName = name };
-            if (!(await users.CreateAsync(user)).Succeeded) return (null, "external_name_taken");
+            if (!(await users.CreateAsync(user)).Succeeded) return (null, ProblemCodes.ExternalNameTaken);
             Check(await users.AddLoginAsync(user, new UserLoginInfo(subject.Issuer, subject.Value, _provider.DisplayName)));
         }
 
-        var problem = _provider.ImpuClaim is { } claim ? await UpdateAsync(user, principal, claim) : null;
+        var problem = _provider.ImpuClaim is { Length: > 0 } claim ? await UpdateAsync(user, principal, claim) : null;
         return problem is null ? (user, null) : (null, problem);
     }
 
-    // The provider decides who the user is in the IMS. Without the claim, nobody: the user has no subscription any more.
+    // The provider decides the identity in the IMS. Without the claim the user has no subscription any more.
     private async Task<string?> UpdateAsync(User user, ClaimsPrincipal principal, string impuClaim)
     {
         ImsIdentity? identity = null;
@@ -50,9 +54,9 @@ internal sealed partial class ExternalUsers(UserManager<User> users, WwsfStore s
         {
             var impu = InHomeDomain(given.StartsWith("sip:", StringComparison.OrdinalIgnoreCase) ? given[4..] : given);
             var impi = principal.FindFirstValue(_provider.ImpiClaim) is { Length: > 0 } givenImpi ? InHomeDomain(givenImpi) : impu;
-            if (impu is null || impi is null) return "external_identity_invalid";
+            if (impu is null || impi is null) return ProblemCodes.ExternalIdentityInvalid;
             identity = new ImsIdentity(impi, "sip:" + impu, principal.FindFirstValue(_provider.DisplayNameClaim) ?? "");
-            if (IsOfPool(impu) || IsOfPool(impi) || await IsSomebodyElsesAsync(identity, user)) return "external_identity_taken";
+            if (IsOfPool(impu) || IsOfPool(impi) || await IsOfAnotherUserAsync(identity, user)) return ProblemCodes.ExternalIdentityTaken;
         }
 
         var current = await users.GetClaimsAsync(user);
@@ -65,16 +69,18 @@ internal sealed partial class ExternalUsers(UserManager<User> users, WwsfStore s
     private string? InHomeDomain(string text) => text.Split('@') switch
     {
         [var name] when Name().IsMatch(name) => Address(name),
-        [var name, var domain] when Name().IsMatch(name) && domain.Equals(settings.HomeDomain, StringComparison.OrdinalIgnoreCase) => Address(name),
+        [var name, var domain] when Name().IsMatch(name) && IsHomeDomain(domain) => Address(name),
         _ => null,
     };
 
-    // In lower case, so that nobody becomes somebody else by a capital letter.
+    private bool IsHomeDomain(string domain) => domain.Equals(settings.HomeDomain, StringComparison.OrdinalIgnoreCase);
+
+    // In lower case, so that a capital letter does not make another identity.
     private string Address(string name) => $"{name.ToLowerInvariant()}@{settings.HomeDomain}";
 
     private bool IsOfPool(string address) => address.StartsWith(settings.Pool.Name + "-", StringComparison.OrdinalIgnoreCase);
 
-    private async Task<bool> IsSomebodyElsesAsync(ImsIdentity identity, User user)
+    private async Task<bool> IsOfAnotherUserAsync(ImsIdentity identity, User user)
     {
         foreach (var claim in identity.ToClaims().Where(claim => claim.Type != Subscription.DisplayName))
         {

@@ -1,36 +1,36 @@
 namespace WebRtcIms.Wwsf.Ims;
 
 /// <summary>
-/// Which session holds which number of the pool, from 1. A number has one holder at a time, in all replicas; whatever is taken
-/// comes back by itself when its time is over.
+/// The session that holds each number of the pool, from 1. A number has one holder at a time in all replicas, and is free again
+/// when its lease expires.
 /// </summary>
 internal interface ILeaseStore
 {
-    /// <summary>The number that the session holds, for this long from now at least; a free one if it holds none.</summary>
+    /// <summary>Leases a free number to the session, or extends the lease that it has.</summary>
     /// <param name="sid">The session's pseudonym.</param>
-    /// <param name="caller">Where it comes from; null: from where there is no limit.</param>
-    /// <param name="duration">From now.</param>
-    Task<Taken> TakeAsync(string sid, string? caller, TimeSpan duration);
+    /// <param name="caller">The client address that the lease counts for; null: no limit.</param>
+    /// <param name="duration">The session holds the number for this long from now at least.</param>
+    Task<LeaseResult> LeaseAsync(string sid, string? caller, TimeSpan duration);
 
-    /// <summary>The number that the session holds.</summary>
+    /// <summary>The number that the session holds, if any.</summary>
     Task<int?> FindAsync(string sid);
 
-    /// <summary>Takes the number from the session, and keeps it from others for the time of the quarantine.</summary>
+    /// <summary>Ends the lease of the session. The number is not leased again before the quarantine is over.</summary>
     Task ReleaseAsync(string sid, string? caller, TimeSpan quarantine);
 
-    /// <summary>How many numbers nobody can have at the moment, leased or in quarantine.</summary>
+    /// <summary>The count of numbers that are leased or in quarantine.</summary>
     Task<int> CountTakenAsync();
 }
 
-/// <summary>A number of the pool; without one, either all are taken or as many as one caller may have.</summary>
-internal readonly record struct Taken(int? Number, bool IsCallerAtLimit = false);
+/// <summary>A number of the pool. Null if all are taken, or if the caller is at its limit.</summary>
+internal readonly record struct LeaseResult(int? Number, bool IsCallerAtLimit = false);
 
-/// <summary>The order in which numbers are tried.</summary>
+/// <summary>The order in which a store tries numbers.</summary>
 internal static class LeaseOrder
 {
     /// <summary>
-    /// Each session begins at a place of its own, so that sessions do not fight for the same number, and one that comes back
-    /// after its lease is over gets the number that it had, if it is still free.
+    /// Each session starts at a number of its own, so that sessions do not compete for the same one. A session that returns after
+    /// its lease gets its old number if that is still free.
     /// </summary>
     public static int Start(string sid, int size)
     {

@@ -2,7 +2,7 @@ using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Wwsf.Ims;
 
-/// <summary>Identities in the IMS: the pool with its store, and the client for the eP-CSCF.</summary>
+/// <summary>The pool of identities with its store, and the client for the eP-CSCF.</summary>
 internal static class ImsSetup
 {
     private const int MaxAnswerBytes = 4 * 1024;
@@ -14,16 +14,14 @@ internal static class ImsSetup
         else services.AddSingleton<ILeaseStore, InMemoryLeaseStore>();
         services.AddSingleton<IdentityPool>();
         services.AddHostedService<PoolGauge>();
-        services.AddScoped<ImsIdentities>();
 
         var client = services.AddHttpClient<Registrations>(http =>
         {
             http.BaseAddress = new Uri("https+http://ep-cscf");
-            http.Timeout = Registrations.Limit;
             http.MaxResponseContentBufferSize = MaxAnswerBytes;
         });
         client.ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
-#pragma warning disable EXTEXP0001 // The only way to take the handler of ServiceDefaults from one client; Aspire's documentation has it so.
+#pragma warning disable EXTEXP0001 // Aspire's documentation gives no other way to remove the handler of ServiceDefaults from one client.
         client.RemoveAllResilienceHandlers();
 #pragma warning restore EXTEXP0001
     }

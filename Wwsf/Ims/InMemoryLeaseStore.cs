@@ -1,22 +1,24 @@
+using WebRtcIms.Wwsf.Settings;
+
 namespace WebRtcIms.Wwsf.Ims;
 
-/// <summary>Leases of a WWSF that is alone and without Redis; a restart forgets them.</summary>
+/// <summary>Leases of a single WWSF without Redis. A restart forgets them.</summary>
 internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider time) : ILeaseStore
 {
     private readonly Lock _gate = new();
     private readonly Lease[] _leases = new Lease[settings.Pool.Size];
     private readonly Dictionary<string, int> _held = [];
 
-    public Task<Taken> TakeAsync(string sid, string? caller, TimeSpan duration)
+    public Task<LeaseResult> LeaseAsync(string sid, string? caller, TimeSpan duration)
     {
         lock (_gate)
         {
             var now = time.GetUtcNow();
             if (Held(sid, now) is not { } index)
             {
-                if (caller is not null && _leases.Count(lease => lease.Caller == caller && lease.Until > now) >= settings.Pool.PerAddress)
-                    return Task.FromResult(new Taken(null, IsCallerAtLimit: true));
-                if (FirstFree(sid, now) is not { } free) return Task.FromResult(new Taken(null));
+                if (caller is not null && _leases.Count(lease => lease.Caller == caller && lease.Until > now) >= settings.Pool.MaxPerAddress)
+                    return Task.FromResult(new LeaseResult(null, IsCallerAtLimit: true));
+                if (FirstFree(sid, now) is not { } free) return Task.FromResult(new LeaseResult(null));
                 if (_leases[free].Sid is { } last) _held.Remove(last);
                 _leases[free] = new(sid, caller, now);
                 index = free;
@@ -25,7 +27,7 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
             var until = _leases[index].Until;
             _leases[index] = _leases[index] with { Until = until > now + duration ? until : now + duration };
             _held[sid] = index;
-            return Task.FromResult(new Taken(index + 1));
+            return Task.FromResult(new LeaseResult(index + 1));
         }
     }
 
@@ -64,7 +66,7 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
     }
 
     /// <param name="Sid">Null in quarantine.</param>
-    /// <param name="Caller">Whom it counts for, also in quarantine.</param>
-    /// <param name="Until">Free from then on.</param>
+    /// <param name="Caller">The client address that it counts for, also in quarantine.</param>
+    /// <param name="Until">The number is free from then on.</param>
     private readonly record struct Lease(string? Sid, string? Caller, DateTimeOffset Until);
 }

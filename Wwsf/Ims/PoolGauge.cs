@@ -1,11 +1,12 @@
 using System.Diagnostics.Metrics;
 using OpenTelemetry;
+using WebRtcIms.Wwsf.Settings;
 
 namespace WebRtcIms.Wwsf.Ims;
 
 /// <summary>
-/// <c>wwsf.pool.taken</c> of <c>wwsf.pool.size</c>: what is left for the next guest. Counted every few seconds, since the store is asked
-/// for it; while it does not answer, the last count stands.
+/// The metrics <c>wwsf.pool.taken</c> and <c>wwsf.pool.size</c>. The count needs a request to the store, so it is refreshed every
+/// few seconds. If the store does not answer, the last count remains.
 /// </summary>
 internal sealed class PoolGauge : BackgroundService
 {
@@ -30,13 +31,13 @@ internal sealed class PoolGauge : BackgroundService
         {
             try
             {
-                // Nobody's request, so no trace.
+                // It belongs to no request, so it needs no trace.
                 using var untraced = SuppressInstrumentationScope.Begin();
                 _taken = await _leases.CountTakenAsync();
             }
             catch (LeasesUnavailableException)
             {
-                // Health and the log of the pool say so.
+                // The health check and the log of the pool report it.
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));

@@ -2,18 +2,22 @@ using System.Security.Cryptography;
 using System.Text;
 using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Wwsf.Settings;
 
 namespace WebRtcIms.Wwsf.Ims;
 
 /// <summary>
-/// Leases that all replicas share. <c>ims:lease:{guest}:7</c> has the session that holds number 7, or that it is in quarantine;
-/// <c>ims:lease:{guest}:of:</c> and the session's pseudonym has the number; <c>ims:lease:{guest}:from:</c> and a hash has the
-/// numbers that one client address has, by the end of each. Each operation is one script, so it happens at once or not at all. The
-/// braces keep a pool on one node of a cluster.
+/// Leases that all replicas share. Each operation is one script, so it is atomic. The braces in the keys keep a pool on one node of
+/// a cluster.
+/// <list type="bullet">
+/// <item><c>ims:lease:{guest}:7</c>: the session that holds number 7, or <c>quarantine</c>.</item>
+/// <item><c>ims:lease:{guest}:of:</c> with the pseudonym of a session: its number.</item>
+/// <item><c>ims:lease:{guest}:from:</c> with a hash of a client address: its numbers, sorted by the end of their leases.</item>
+/// </list>
 /// </summary>
 internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings settings, TimeProvider time) : ILeaseStore
 {
-    private const string Take = """
+    private const string LeaseScript = """
         local sid, prefix, size, start, duration = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
         local caller, limit, now = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
         local counted = prefix .. 'from:' .. caller
@@ -46,7 +50,7 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
         return 0
         """;
 
-    private const string Release = """
+    private const string ReleaseScript = """
         local held, prefix, caller = redis.call('GET', KEYS[1]), ARGV[2], ARGV[4]
         if not held then return 0 end
         redis.call('DEL', KEYS[1])
@@ -58,11 +62,12 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
 
     private readonly string _prefix = $"ims:lease:{{{settings.Pool.Name}}}:";
 
-    public async Task<Taken> TakeAsync(string sid, string? caller, TimeSpan duration)
+    public async Task<LeaseResult> LeaseAsync(string sid, string? caller, TimeSpan duration)
     {
-        var (size, limit) = (settings.Pool.Size, settings.Pool.PerAddress);
+        var (size, limit) = (settings.Pool.Size, settings.Pool.MaxPerAddress);
         var number = (int)await EvaluateAsync(
-            Take, sid, size, LeaseOrder.Start(sid, size), (long)duration.TotalMilliseconds, NameOf(caller), limit, time.GetUtcNow().ToUnixTimeMilliseconds());
+            LeaseScript, sid, size, LeaseOrder.Start(sid, size), (long)duration.TotalMilliseconds,
+            NameOf(caller), limit, time.GetUtcNow().ToUnixTimeMilliseconds());
         return new(number > 0 ? number : null, IsCallerAtLimit: number < 0);
     }
 
@@ -73,10 +78,11 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
     }
 
     public Task ReleaseAsync(string sid, string? caller, TimeSpan quarantine) =>
-        EvaluateAsync(Release, sid, (long)quarantine.TotalMilliseconds, NameOf(caller), time.GetUtcNow().ToUnixTimeMilliseconds());
+        EvaluateAsync(ReleaseScript, sid, (long)quarantine.TotalMilliseconds, NameOf(caller), time.GetUtcNow().ToUnixTimeMilliseconds());
 
-    // A key tells nobody's address.
-    private static string NameOf(string? caller) => caller is null ? "" : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(caller)).AsSpan(0, 8));
+    // Keys must not contain client addresses.
+    private static string NameOf(string? caller) =>
+        caller is null ? "" : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(caller)).AsSpan(0, 8));
 
     public async Task<int> CountTakenAsync()
     {
@@ -109,5 +115,5 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
     }
 }
 
-/// <summary>Redis does not answer: nobody can say which identities are free.</summary>
+/// <summary>Redis does not answer, so the free identities are not known.</summary>
 internal sealed class LeasesUnavailableException(Exception reason) : Exception("Redis does not answer", reason);

@@ -1,19 +1,21 @@
 namespace WebRtcIms.Wwsf.Ims;
 
 /// <summary>
-/// Asks the eP-CSCF whether a session is registered, and tells it when a session has ended. Somebody waits for the answer and
-/// the WWSF can go on without one, so it takes little time and is not repeated.
+/// Client of the eP-CSCF: asks whether a session is registered, and ends the registrations of an ended session. A user waits for
+/// the result and the WWSF can continue without it, so the time limit is short and requests are not retried.
 /// </summary>
-internal sealed partial class Registrations(HttpClient http, ILogger<Registrations> logger)
+internal sealed partial class Registrations(HttpClient http, TimeProvider time, ILogger<Registrations> logger)
 {
-    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
 
-    /// <summary>False, too, when the eP-CSCF does not answer.</summary>
+    /// <summary>Also false if the eP-CSCF does not answer.</summary>
     public async Task<bool> IsActiveAsync(string sid, CancellationToken cancellationToken)
     {
+        using var timeout = new CancellationTokenSource(Limit, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            return await http.GetFromJsonAsync<SessionAnswer>($"sessions/{sid}", cancellationToken) is { Registered: true };
+            return await http.GetFromJsonAsync<SessionAnswer>($"sessions/{sid}", limit.Token) is { Registered: true };
         }
         catch (Exception error) when (IsFailure(error) && !cancellationToken.IsCancellationRequested)
         {
@@ -22,13 +24,14 @@ internal sealed partial class Registrations(HttpClient http, ILogger<Registratio
         }
     }
 
-    /// <summary>Whether the eP-CSCF has ended the registrations of the session and takes its tokens no more.</summary>
+    /// <summary>Whether the eP-CSCF has ended the registrations of the session and no longer accepts its tokens.</summary>
     public async Task<bool> EndAsync(string sid)
     {
+        // Not cancelled with the request: the user may close the page right after signing out.
+        using var limit = new CancellationTokenSource(Limit, time);
         try
         {
-            // Not bound to the request: who closes the page right after signing out is signed out all the same.
-            using var response = await http.DeleteAsync(new Uri($"sessions/{sid}", UriKind.Relative), CancellationToken.None);
+            using var response = await http.DeleteAsync(new Uri($"sessions/{sid}", UriKind.Relative), limit.Token);
             if (response.IsSuccessStatusCode) return true;
             LogUnavailable($"HTTP {(int)response.StatusCode}");
         }
@@ -41,7 +44,7 @@ internal sealed partial class Registrations(HttpClient http, ILogger<Registratio
 
     private static bool IsFailure(Exception error) => error is HttpRequestException or OperationCanceledException or System.Text.Json.JsonException;
 
-    [LoggerMessage(1, LogLevel.Warning, "The eP-CSCF did not answer about a session: {Reason}.")]
+    [LoggerMessage(1, LogLevel.Warning, "The eP-CSCF did not answer a request about a session: {Reason}.")]
     private partial void LogUnavailable(string reason);
 
     private sealed record SessionAnswer(bool Registered);

@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.DataProtection;
 namespace WebRtcIms.Wwsf.Passkeys;
 
 /// <summary>
-/// What the WWSF has to remember between its challenge and the browser's answer. It travels in an encrypted cookie, so that any
-/// replica can take the answer; each can be used once by the browser that asked.
+/// The state between the challenge and the response of the browser. It is in an encrypted cookie, so that any replica can handle
+/// the response. The response deletes it, and only the browser that got the challenge has it.
 /// </summary>
 internal sealed class PasskeyState(IDataProtectionProvider protection)
 {
@@ -18,13 +18,13 @@ internal sealed class PasskeyState(IDataProtectionProvider protection)
     public void Keep(HttpContext context, string purpose, string state) =>
         context.Response.Cookies.Append(Cookie, Protector(purpose).Protect(state, Lifetime), Options(context));
 
-    public string? Take(HttpContext context, string purpose)
+    public string? Remove(HttpContext context, string purpose)
     {
-        if (context.Request.Cookies[Cookie] is not { } kept) return null;
+        if (context.Request.Cookies[Cookie] is not { } state) return null;
         context.Response.Cookies.Delete(Cookie, Options(context));
         try
         {
-            return Protector(purpose).Unprotect(kept);
+            return Protector(purpose).Unprotect(state);
         }
         catch (CryptographicException)
         {
@@ -32,7 +32,8 @@ internal sealed class PasskeyState(IDataProtectionProvider protection)
         }
     }
 
-    private ITimeLimitedDataProtector Protector(string purpose) => protection.CreateProtector("WebRtcIms.Wwsf.Passkeys", purpose).ToTimeLimitedDataProtector();
+    private ITimeLimitedDataProtector Protector(string purpose) =>
+        protection.CreateProtector("WebRtcIms.Wwsf.Passkeys", purpose).ToTimeLimitedDataProtector();
 
     private static CookieOptions Options(HttpContext context) => new()
     {

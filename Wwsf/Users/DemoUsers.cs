@@ -1,9 +1,13 @@
 using Microsoft.AspNetCore.Identity;
 using WebRtcIms.Wwsf.Ims;
+using WebRtcIms.Wwsf.Settings;
 
 namespace WebRtcIms.Wwsf.Users;
 
-/// <summary>Two users to try the system with, each with a subscription of the same name. Added in the environment Development only: their passwords are public.</summary>
+/// <summary>
+/// Two users to try the system, each with a subscription of the same name. Their passwords are public, so they exist only in the
+/// environment Development.
+/// </summary>
 internal sealed class DemoUsers(IServiceScopeFactory scopes, WwsfSettings settings) : IHostedService
 {
     public const string Alice = "alice";

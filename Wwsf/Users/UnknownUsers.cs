@@ -5,8 +5,8 @@ using Microsoft.Extensions.Options;
 namespace WebRtcIms.Wwsf.Users;
 
 /// <summary>
-/// Names that nobody has: does the work of a password check and locks them like real ones. What it remembers is bounded and
-/// this process's own; it decides nothing but how a failure looks.
+/// Checks passwords of names that do not exist: does the same work and locks them like existing ones. Its memory is limited and
+/// local to the process, and only affects how a failure looks.
 /// </summary>
 internal sealed class UnknownUsers : IDisposable
 {
@@ -17,7 +17,7 @@ internal sealed class UnknownUsers : IDisposable
     private readonly PasswordHasher<User> _hasher;
     private readonly LockoutOptions _lockout;
     private readonly TimeProvider _time;
-    private readonly User _nobody = new();
+    private readonly User _placeholder = new();
     private readonly string _hash;
 
     public UnknownUsers(IOptions<PasswordHasherOptions> hashing, IOptions<IdentityOptions> identity, TimeProvider time)
@@ -25,7 +25,7 @@ internal sealed class UnknownUsers : IDisposable
         _hasher = new PasswordHasher<User>(hashing);
         _lockout = identity.Value.Lockout;
         _time = time;
-        _hash = _hasher.HashPassword(_nobody, Guid.NewGuid().ToString());
+        _hash = _hasher.HashPassword(_placeholder, Guid.NewGuid().ToString());
     }
 
     public PasswordResult Check(string normalizedName, string password)
@@ -42,7 +42,7 @@ internal sealed class UnknownUsers : IDisposable
             if (failures.LockedUntil > now) return new(null, failures.LockedUntil - now);
         }
 
-        _ = _hasher.VerifyHashedPassword(_nobody, _hash, password);
+        _ = _hasher.VerifyHashedPassword(_placeholder, _hash, password);
         lock (failures)
         {
             if (++failures.Count < _lockout.MaxFailedAccessAttempts) return default;

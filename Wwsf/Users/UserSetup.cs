@@ -1,9 +1,10 @@
 using Microsoft.AspNetCore.Identity;
 using WebRtcIms.Stores;
+using WebRtcIms.Wwsf.Settings;
 
 namespace WebRtcIms.Wwsf.Users;
 
-/// <summary>ASP.NET Core Identity on the store; makes the tables when they are not there.</summary>
+/// <summary>ASP.NET Core Identity on the store.</summary>
 internal static class UserSetup
 {
     public static void AddUsers(this IHostApplicationBuilder builder, WwsfSettings settings)
@@ -19,7 +20,7 @@ internal static class UserSetup
 
     private static void Configure(IdentityOptions identity)
     {
-        // Length is what makes a password strong (NIST SP 800-63B 5.1.1.2), not a mixture of character classes.
+        // NIST SP 800-63B 5.1.1.2: require length, not a mixture of character classes.
         identity.Password = new PasswordOptions
         {
             RequiredLength = 12,
@@ -29,12 +30,12 @@ internal static class UserSetup
             RequireNonAlphanumeric = false,
         };
         identity.Lockout = new LockoutOptions { MaxFailedAccessAttempts = 5, DefaultLockoutTimeSpan = TimeSpan.FromMinutes(5) };
-        // With room for passkeys.
+        // Version 3 has a table for passkeys.
         identity.Stores.SchemaVersion = IdentitySchemaVersions.Version3;
     }
 }
 
-/// <summary>Makes the tables before the first request is taken.</summary>
+/// <summary>Creates missing tables before the first request.</summary>
 internal sealed class StoreSetup(IServiceScopeFactory scopes, WwsfSettings settings) : IHostedService
 {
     public async Task StartAsync(CancellationToken cancellationToken)

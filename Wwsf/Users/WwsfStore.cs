@@ -4,7 +4,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace WebRtcIms.Wwsf.Users;
 
-/// <summary>The database: users with their password hashes, and the sessions that were ended before their time.</summary>
+/// <summary>The database: users with their password hashes, and sessions that ended before their cookie expired.</summary>
 internal sealed class WwsfStore(DbContextOptions<WwsfStore> options) : IdentityUserContext<User>(options)
 {
     public DbSet<EndedSession> EndedSessions => Set<EndedSession>();
@@ -16,10 +16,10 @@ internal sealed class WwsfStore(DbContextOptions<WwsfStore> options) : IdentityU
     }
 }
 
-/// <summary>Someone who can log in.</summary>
+/// <summary>A user who can log in.</summary>
 internal sealed class User : IdentityUser;
 
-/// <summary>A session that its owner ended. Kept until the cookie would have expired by itself (Unix time, seconds).</summary>
+/// <summary>An ended session. The row is kept until its cookie expires (Unix time, seconds).</summary>
 internal sealed class EndedSession
 {
     public required string Sid { get; init; }

@@ -4,10 +4,7 @@ using System.Text.RegularExpressions;
 
 namespace WebRtcIms.Wwsf.Waf;
 
-/// <summary>How long step 3 took in this request.</summary>
-internal sealed record SessionCheckTime(TimeSpan Elapsed);
-
-/// <summary>The header <c>Server-Timing</c>: lets the page show the steps that happen behind the WWSF.</summary>
+/// <summary>The header <c>Server-Timing</c>, with which the page shows the steps that it cannot see.</summary>
 internal static partial class ServerTiming
 {
     public const string Header = "Server-Timing";
@@ -18,7 +15,7 @@ internal static partial class ServerTiming
         return tokenMade is { } made ? $"{text}, {Metric("step5", made, "token made")}" : text;
     }
 
-    /// <summary>The duration that the WAF reports for step 5; null when it reports none.</summary>
+    /// <summary>The duration that the WAF reports for step 5, if any.</summary>
     public static TimeSpan? ReadStep5(HttpResponseHeaders headers)
     {
         if (!headers.TryGetValues(Header, out var values)) return null;

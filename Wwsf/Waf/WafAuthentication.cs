@@ -2,12 +2,13 @@ using System.Net.Http.Headers;
 using System.Text;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
+using WebRtcIms.Wwsf.Settings;
 
 namespace WebRtcIms.Wwsf.Waf;
 
 /// <summary>
-/// Proves to the WAF who asks: with the client's secret (client_secret_basic, RFC 6749 §2.3.1), or with an assertion that it signs
-/// (private_key_jwt, RFC 7523). An assertion serves once, so it is made for each attempt.
+/// Authenticates this client at the WAF, with its secret (client_secret_basic, RFC 6749 §2.3.1) or with a signed assertion
+/// (private_key_jwt, RFC 7523). An assertion is valid once, so each attempt needs a new one.
 /// </summary>
 internal sealed class WafAuthentication(WwsfSettings settings, TimeProvider time) : DelegatingHandler
 {
@@ -17,14 +18,15 @@ internal sealed class WafAuthentication(WwsfSettings settings, TimeProvider time
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        if (settings.WafClientSecret is { } secret)
+        if (settings.Waf.ClientSecret is { } secret)
         {
             request.Headers.Authorization = BasicCredentials(secret.Reveal());
             return await base.SendAsync(request, cancellationToken);
         }
 
         var form = request.Content!;
-        var assertion = $"&client_id={Uri.EscapeDataString(settings.WafClientId)}&client_assertion_type={Uri.EscapeDataString(AssertionType)}&client_assertion={Assert()}";
+        var clientId = Uri.EscapeDataString(settings.Waf.ClientId);
+        var assertion = $"&client_id={clientId}&client_assertion_type={Uri.EscapeDataString(AssertionType)}&client_assertion={CreateAssertion()}";
         request.Content = new StringContent(
             await form.ReadAsStringAsync(cancellationToken) + assertion, new MediaTypeHeaderValue("application/x-www-form-urlencoded"));
         try
@@ -33,40 +35,45 @@ internal sealed class WafAuthentication(WwsfSettings settings, TimeProvider time
         }
         finally
         {
-            // As it was, for the next attempt.
+            // The next attempt adds its own assertion.
             request.Content = form;
         }
     }
 
-    // Both parts are form-encoded before they are joined.
+    // RFC 6749 §2.3.1: both parts are form-encoded before they are joined.
     private AuthenticationHeaderValue BasicCredentials(string secret) => new(
-        "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Uri.EscapeDataString(settings.WafClientId)}:{Uri.EscapeDataString(secret)}")));
+        "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Uri.EscapeDataString(settings.Waf.ClientId)}:{Uri.EscapeDataString(secret)}")));
 
-    private string Assert()
+    private string CreateAssertion()
     {
         var now = time.GetUtcNow().UtcDateTime;
         return new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
         {
             TokenType = "client-authentication+jwt",
-            Issuer = settings.WafClientId,
-            Audience = settings.WafSigning!.Issuer,
-            Claims = new Dictionary<string, object> { [JwtRegisteredClaimNames.Sub] = settings.WafClientId, [JwtRegisteredClaimNames.Jti] = Guid.NewGuid().ToString() },
+            Issuer = settings.Waf.ClientId,
+            Audience = settings.Waf.Signing!.Issuer,
+            Claims = new Dictionary<string, object>
+            {
+                [JwtRegisteredClaimNames.Sub] = settings.Waf.ClientId,
+                [JwtRegisteredClaimNames.Jti] = Guid.NewGuid().ToString(),
+            },
             IssuedAt = now,
             NotBefore = now,
             Expires = now + Lifetime,
-            SigningCredentials = new SigningCredentials(SigningKey(settings.WafSigning), SecurityAlgorithms.EcdsaSha256),
+            SigningCredentials = new SigningCredentials(SigningKey(settings.Waf.Signing), SecurityAlgorithms.EcdsaSha256),
         });
     }
 
-    /// <summary>The public key as the WAF wants it in <c>Waf:Clients:0:Jwks</c>.</summary>
-    public static string Jwks(WafSigningSettings signing)
+    /// <summary>The public key in the format of <c>Waf:Clients:0:Jwks</c>.</summary>
+    public static string Jwks(WafSigning signing)
     {
         var (point, kid) = (signing.Key.ExportParameters(includePrivateParameters: false).Q, SigningKey(signing).KeyId);
-        return $$"""{"keys":[{"kty":"EC","crv":"P-256","use":"sig","kid":"{{kid}}","x":"{{Base64UrlEncoder.Encode(point.X)}}","y":"{{Base64UrlEncoder.Encode(point.Y)}}"}]}""";
+        var (x, y) = (Base64UrlEncoder.Encode(point.X), Base64UrlEncoder.Encode(point.Y));
+        return $$"""{"keys":[{"kty":"EC","crv":"P-256","use":"sig","kid":"{{kid}}","x":"{{x}}","y":"{{y}}"}]}""";
     }
 
-    // RFC 7638: the key names itself.
-    private static ECDsaSecurityKey SigningKey(WafSigningSettings signing)
+    // RFC 7638: the key id is a hash of the key.
+    private static ECDsaSecurityKey SigningKey(WafSigning signing)
     {
         var key = new ECDsaSecurityKey(signing.Key);
         key.KeyId = Base64UrlEncoder.Encode(key.ComputeJwkThumbprint());

@@ -4,73 +4,76 @@ using System.Text.RegularExpressions;
 using Polly;
 using WebRtcIms.Contracts;
 using WebRtcIms.Wwsf.Ims;
-using WebRtcIms.Wwsf.TurnToken;
+using WebRtcIms.Wwsf.Problems;
+using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Telemetry;
 
 namespace WebRtcIms.Wwsf.Waf;
 
-/// <summary>A token answer of the WAF.</summary>
+/// <summary>A token response of the WAF.</summary>
 internal interface IWafToken
 {
-    /// <summary>Why it cannot be used, without any of its content; null when it can.</summary>
+    /// <summary>Why the token cannot be used, without any of its content; null if it can be used.</summary>
     string? Problem();
 }
 
-/// <summary>A token, or the problem to tell the page; and the times of steps 4 and 5, where known.</summary>
+/// <summary>A token, or the problem for the page; and the durations of steps 4 and 5, if known.</summary>
 internal sealed record WafAnswer<TToken>(TToken? Token, Problem? Problem, TimeSpan Elapsed = default, TimeSpan? TokenMade = null);
 
 /// <summary>
-/// The WWSF as OAuth client asks the WAF (interface W4, client credentials grant). It names the session
-/// by its pseudonym; who the user is it does not say, but for the identity that a registration is for.
+/// The OAuth client of the WAF (interface W4, client credentials grant). It identifies the session by its pseudonym. Only a
+/// request for a registration token contains an identity.
 /// </summary>
 internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, TimeProvider time, ILogger<WafClient> logger)
 {
-    /// <summary>Somebody waits for a call to begin: whatever happens, there is an answer within this time.</summary>
+    /// <summary>A person waits for a call to begin, so every request ends within this time.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
     private const string TokenEndpoint = "/oauth2/token";
     private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     /// <summary>Step 4 of figure X.5.3.2-1.</summary>
-    public async Task<WafAnswer<WafToken>> RequestTurnTokenAsync(string sid, CancellationToken cancellationToken)
+    public async Task<WafAnswer<TurnToken>> RequestTurnTokenAsync(string sid, CancellationToken cancellationToken)
     {
-        using var step = WwsfTracing.StartStep(4, "request TURN token");
+        using var step = WwsfTelemetry.StartStep(4, "request TURN token");
         var start = time.GetTimestamp();
-        var answer = await SendAsync<WafToken>("TURN", new()
+        var answer = await SendAsync<TurnToken>("TURN", new()
         {
             ["grant_type"] = "client_credentials",
             ["scope"] = Scopes.Stun,
             ["aud"] = settings.TurnServerName,
             ["timestamp"] = time.GetUtcNow().ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture),
             ["token_type"] = "pop",
-            ["alg"] = WafToken.Algorithm,
+            ["alg"] = TurnToken.Algorithm,
             ["sid"] = sid,
         }, cancellationToken);
-        if (answer.Problem is { } problem) step.Fail(problem.Code);
+        if (answer.Problem is { } problem) WwsfTelemetry.Fail(step, problem.Code);
         return answer with { Elapsed = time.GetElapsedTime(start) };
     }
 
-    /// <summary>The token with which the session's page registers this identity (TS 33.203 X.3, X.4).</summary>
-    public async Task<WafAnswer<RegistrationToken>> RequestRegistrationTokenAsync(string sid, ImsIdentity identity, CancellationToken cancellationToken)
+    /// <summary>The token with which the page of the session registers this identity (TS 33.203 X.3, X.4).</summary>
+    public async Task<WafAnswer<RegistrationToken>> RequestRegistrationTokenAsync(
+        string sid, ImsIdentity identity, CancellationToken cancellationToken)
     {
-        using var span = WwsfTracing.Start("request registration token");
+        using var span = WwsfTelemetry.Start("request registration token");
         var answer = await SendAsync<RegistrationToken>("registration", new()
         {
             ["grant_type"] = "client_credentials",
-            ["scope"] = RegistrationToken.RequestedScope,
+            ["scope"] = Scopes.ImsRegister,
             ["impu"] = identity.Impu,
             ["impi"] = identity.Impi,
             ["sid"] = sid,
         }, cancellationToken);
-        if (answer.Problem is { } problem) span.Fail(problem.Code);
+        if (answer.Problem is { } problem) WwsfTelemetry.Fail(span, problem.Code);
         return answer;
     }
 
     private async Task<WafAnswer<TToken>> SendAsync<TToken>(string kind, Dictionary<string, string> form, CancellationToken cancellationToken)
         where TToken : class, IWafToken
     {
-        // The resilience handler is done when the headers are there; this one counts the body, too.
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Limit);
+        // The time limit of the resilience handler ends with the headers; this one also covers the body.
+        using var timeout = new CancellationTokenSource(Limit, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
             using var request = new HttpRequestMessage(HttpMethod.Post, TokenEndpoint)
@@ -88,11 +91,12 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
         }
         catch (Exception error) when (error is HttpRequestException or ExecutionRejectedException)
         {
-            return new(null, Unavailable(kind, error is HttpRequestException { HttpRequestError: var reason } ? reason.ToString() : error.GetType().Name));
+            var reason = error is HttpRequestException { HttpRequestError: var httpError } ? httpError.ToString() : error.GetType().Name;
+            return new(null, Unavailable(kind, reason));
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return new(null, Unavailable(kind, "no complete answer in time"));
+            return new(null, Unavailable(kind, "no complete response in time"));
         }
     }
 
@@ -100,7 +104,8 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
         where TToken : class, IWafToken
     {
         var token = Parse<TToken>(body);
-        if ((token is null ? "it is not a JSON token response" : token.Problem()) is not { } problem) return new(token, null, TokenMade: tokenMade);
+        if ((token is null ? "it is not a JSON token response" : token.Problem()) is not { } problem)
+            return new(token, null, TokenMade: tokenMade);
         LogUnusable(kind, problem);
         return new(null, Problem.WafRefused);
     }
@@ -108,7 +113,7 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
     private Problem Refused(string kind, int status, string body)
     {
         var error = Parse<OAuthError>(body)?.Error;
-        LogRefused(kind, status, error is not null && ErrorCode().IsMatch(error) ? error : "not told");
+        LogRefused(kind, status, error is not null && ErrorCode().IsMatch(error) ? error : "unknown");
         return Problem.WafRefused;
     }
 
@@ -138,16 +143,16 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
         }
     }
 
-    // An error code (RFC 6749 §5.2) goes to the log; anything that does not look like one may be anything.
+    // Only an error code (RFC 6749 §5.2) is logged. Other text could contain a secret or forge a log line.
     [GeneratedRegex("^[a-z_]{1,40}$")]
     private static partial Regex ErrorCode();
 
     [LoggerMessage(1, LogLevel.Error, "The WAF refused the {Kind} token request with HTTP {Status}, OAuth error {OAuthError}. " +
-        "Check Wwsf:Waf:ClientId and Wwsf:Waf:ClientSecret (or Wwsf:Waf:KeyFile and Wwsf:Waf:Issuer), Wwsf:TurnServerName for a TURN token, and Wwsf:HomeDomain and Wwsf:Pool:Name " +
-        "for a registration token, against the WAF's settings.")]
+        "Compare these settings with those of the WAF: Wwsf:Waf:ClientId and Wwsf:Waf:ClientSecret (or Wwsf:Waf:KeyFile and Wwsf:Waf:Issuer); " +
+        "for a TURN token also Wwsf:TurnServerName; for a registration token also Wwsf:HomeDomain and Wwsf:Pool:Name.")]
     private partial void LogRefused(string kind, int status, string oAuthError);
 
-    [LoggerMessage(2, LogLevel.Error, "The WAF's answer to the {Kind} token request cannot be used: {Reason}.")]
+    [LoggerMessage(2, LogLevel.Error, "The WAF's response to the {Kind} token request cannot be used: {Reason}.")]
     private partial void LogUnusable(string kind, string reason);
 
     [LoggerMessage(3, LogLevel.Warning, "The WAF did not answer the {Kind} token request: {Reason}.")]

@@ -1,11 +1,12 @@
 using Microsoft.Extensions.Http.Resilience;
+using WebRtcIms.Wwsf.Settings;
 
 namespace WebRtcIms.Wwsf.Waf;
 
-/// <summary>The HTTP client for the WAF: bounded in time and size, repeated where that does no harm.</summary>
+/// <summary>The HTTP client for the WAF: limited in time and size, with retries where they are safe.</summary>
 internal static partial class WafSetup
 {
-    // A first attempt may meet a WAF that has just started.
+    // The first response of a WAF that has just started takes longer.
     private static readonly TimeSpan AttemptLimit = TimeSpan.FromSeconds(2.5);
     private const int MaxAnswerBytes = 16 * 1024;
 
@@ -16,29 +17,30 @@ internal static partial class WafSetup
             http.BaseAddress = new Uri("https+http://waf");
             http.MaxResponseContentBufferSize = MaxAnswerBytes;
         });
-        // A redirect would carry the session's pseudonym, and a cookie would join sessions.
+        // A redirect would disclose the pseudonym of the session, and a cookie would link sessions.
         client.ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
-#pragma warning disable EXTEXP0001 // The only way to replace the handler of ServiceDefaults for one client; Aspire's documentation has it so.
+#pragma warning disable EXTEXP0001 // Aspire's documentation gives no other way to replace the handler of ServiceDefaults for one client.
         client.RemoveAllResilienceHandlers();
 #pragma warning restore EXTEXP0001
         client.AddStandardResilienceHandler(Configure);
-        // Behind it: each attempt is authenticated anew.
+        // After the resilience handler, so that it authenticates each attempt.
         client.AddHttpMessageHandler<WafAuthentication>();
         builder.Services.AddTransient<WafAuthentication>();
     }
 
-    /// <summary>Says what the WAF must have in its settings for this client, where it signs.</summary>
-    public static void TellWafKey(this WebApplication app, WwsfSettings settings)
+    /// <summary>Logs the public key that the WAF needs in its settings, if this client signs its requests.</summary>
+    public static void LogWafKey(this WebApplication app)
     {
-        if (settings.WafSigning is { } signing) LogKey(app.Logger, settings.WafClientId, WafAuthentication.Jwks(signing));
+        var settings = app.Services.GetRequiredService<WwsfSettings>();
+        if (settings.Waf.Signing is { } signing) LogKey(app.Logger, settings.Waf.ClientId, WafAuthentication.Jwks(signing));
     }
 
-    [LoggerMessage(1, LogLevel.Information, "Requests to the WAF are signed; for the client {ClientId} it needs the Jwks {Jwks}")]
+    [LoggerMessage(1, LogLevel.Information, "Requests to the WAF are signed. Give the WAF this Jwks for the client {ClientId}: {Jwks}")]
     private static partial void LogKey(ILogger logger, string clientId, string jwks);
 
     /// <summary>
-    /// A token request may be repeated: it changes nothing but that one more token exists. It is not when the WAF says when to
-    /// come back; the page is told that instead.
+    /// A token request may be retried: the only effect is one more token. It is not retried if the response has Retry-After; the
+    /// page then gets that time.
     /// </summary>
     private static void Configure(HttpStandardResilienceOptions resilience)
     {

@@ -12,6 +12,7 @@ using WebRtcIms.EndToEnd.Tests.Setup;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Client;
+using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.EndToEnd.Tests;
 

@@ -157,7 +157,7 @@ public sealed class FlowViewTests(RunningSystem system)
 
         await flowView.Page.Locator("svg.ladder").WaitForAsync();
         var links = flowView.Get("viewer");
-        await Assertions.Expect(links).ToHaveTextAsync(["Open in the Aspire dashboard", "Open the trace in jaeger.example"]);
+        await Assertions.Expect(links).ToHaveTextAsync(["Open in Aspire", "Open in jaeger.example"]);
         await Assertions.Expect(links.Last).ToHaveAttributeAsync("href", $"https://jaeger.example/trace/{traceId}");
         await Assertions.Expect(links.Last).ToHaveAttributeAsync("rel", "noopener");
         await Assertions.Expect(links.Last).ToHaveAttributeAsync("target", "_blank");

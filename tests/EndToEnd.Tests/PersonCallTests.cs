@@ -145,7 +145,7 @@ public sealed class PersonCallTests(RunningSystem system)
     [Theory]
     [InlineData("nobody", "Nobody has this address")]
     [InlineData("bob", "Not online")]
-    [InlineData("not an address", "That is no address")]
+    [InlineData("not an address", "That is not an address")]
     public async Task CalleeCannotBeReached_PageSaysWhy(string address, string text)
     {
         await using var guest = await OpenGuestAsync();

@@ -110,8 +110,8 @@ public sealed class SearchTests : IDisposable
         Assert.Equal(["first", "second"], call.GetProperty("logs").EnumerateArray().Select(log => log.Text("text")));
         Assert.Equal(
             [
-                ("Open in the Aspire dashboard", $"http://localhost:15080/traces/detail/{Samples.TraceId(1)}"),
-                ("Open the trace in jaeger.example", $"https://jaeger.example/trace/{Samples.TraceId(1)}"),
+                ("Aspire", $"http://localhost:15080/traces/detail/{Samples.TraceId(1)}"),
+                ("jaeger.example", $"https://jaeger.example/trace/{Samples.TraceId(1)}"),
             ],
             call.GetProperty("viewers").EnumerateArray().Select(viewer => (viewer.Text("name"), viewer.Text("url"))));
     }

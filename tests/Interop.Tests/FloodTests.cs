@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Client;
+using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Interop.Tests;
 

@@ -3,6 +3,7 @@ using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Client;
+using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Interop.Tests;
 

@@ -5,7 +5,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Stun.Tests;
 
-/// <summary>What is a STUN message, what is not, and which of its attributes count.</summary>
+/// <summary>The structure of a STUN message, and the attributes that count.</summary>
 public sealed class StunMessageTests
 {
     private static readonly TransactionId Transaction = new(Convert.FromHexString("0102030405060708090a0b0c"));
@@ -49,7 +49,7 @@ public sealed class StunMessageTests
     [Requirement("ABUSE-1")]
     [Requirement("ABUSE-2")]
     [Requirement("TURN-A1")]
-    public void ShorterThanAHeader_IsNoStun(int length) =>
+    public void ShorterThanAHeader_IsNotStun(int length) =>
         Assert.Equal(StunParseStatus.NotStun, Status(Vectors.Request[..length]));
 
     [Theory]
@@ -108,7 +108,7 @@ public sealed class StunMessageTests
     [Requirement("ABUSE-12")]
     [Requirement("RFC8489-14.5")]
     [Requirement("TURN-A19")]
-    public void AttributesBehindIntegrity_AreNotSeen()
+    public void AttributesAfterIntegrity_AreNotSeen()
     {
         var writer = NewRequest(StunMethod.Refresh);
         writer.AddMessageIntegrity("key"u8);
@@ -124,7 +124,7 @@ public sealed class StunMessageTests
     [Fact]
     [Requirement("RFC8489-14.6")]
     [Requirement("TURN-A19")]
-    public void BothIntegrities_AreVerifiedEach_AndSha1BehindSha256IsIgnored()
+    public void BothIntegrities_AreVerifiedEach_AndSha1AfterSha256IsIgnored()
     {
         var both = NewRequest(StunMethod.Refresh);
         both.AddMessageIntegrity("key"u8);
@@ -136,6 +136,53 @@ public sealed class StunMessageTests
         Assert.True(Read(both).VerifyMessageIntegrity("key"u8) && Read(both).VerifyMessageIntegritySha256("key"u8));
         Assert.True(Read(reversed).VerifyMessageIntegritySha256("key"u8));
         Assert.False(Read(reversed).HasMessageIntegrity);
+    }
+
+    [Theory]
+    [MemberData(nameof(IntegrityOrders))]
+    [Requirement("ABUSE-12")]
+    [Requirement("RFC8489-14.5")]
+    [Requirement("RFC8489-14.6")]
+    [Requirement("TURN-A19")]
+    public void OnlyAttributesBeforeTheFirstIntegrity_AreSeen(StunAttributeType[] order)
+    {
+        var writer = NewRequest(StunMethod.Refresh);
+        foreach (var type in order) Add(ref writer, type);
+        var message = Read(writer);
+
+        var end = Array.FindIndex(order, IsIntegrity);
+        var shown = new List<StunAttributeType>();
+        foreach (var attribute in message) shown.Add(attribute.Type);
+        Assert.Equal(order[..end], shown);
+        foreach (var type in order) Assert.Equal(shown.Contains(type), message.Has(type));
+        Assert.Equal(order.Contains(StunAttributeType.MessageIntegritySha256), message.VerifyMessageIntegritySha256("key"u8));
+    }
+
+    /// <summary>Every order of one or both integrities with an attribute in each gap, with and without FINGERPRINT at the end.</summary>
+    public static TheoryData<StunAttributeType[]> IntegrityOrders()
+    {
+        const StunAttributeType Sha1 = StunAttributeType.MessageIntegrity, Sha256 = StunAttributeType.MessageIntegritySha256;
+        StunAttributeType[] fillers = [StunAttributeType.Lifetime, StunAttributeType.ChannelNumber, StunAttributeType.Software];
+        var data = new TheoryData<StunAttributeType[]>();
+        StunAttributeType[][] integrities = [[Sha1], [Sha256], [Sha1, Sha256], [Sha256, Sha1]];
+        foreach (var chosen in integrities)
+        {
+            // Each bit says whether one gap (before, between, after) has its attribute.
+            for (var gaps = 0; gaps < 1 << (chosen.Length + 1); gaps++)
+            {
+                var order = new List<StunAttributeType>();
+                for (var i = 0; i <= chosen.Length; i++)
+                {
+                    if ((gaps >> i & 1) != 0) order.Add(fillers[i]);
+                    if (i < chosen.Length) order.Add(chosen[i]);
+                }
+
+                data.Add([.. order]);
+                data.Add([.. order, StunAttributeType.Fingerprint]);
+            }
+        }
+
+        return data;
     }
 
     [Theory]
@@ -162,7 +209,7 @@ public sealed class StunMessageTests
     [Requirement("ABUSE-15")]
     [Requirement("RFC8489-14.7")]
     [Requirement("TURN-A18")]
-    public void SomethingBehindFingerprint_IsRefused()
+    public void AttributeAfterFingerprint_IsRefused()
     {
         var writer = NewRequest(StunMethod.Binding);
         writer.AddFingerprint();
@@ -289,6 +336,17 @@ public sealed class StunMessageTests
     {
         Assert.Equal(StunParseStatus.Ok, StunMessageReader.TryRead(writer.Written.ToArray(), out var message));
         return message;
+    }
+
+    private static bool IsIntegrity(StunAttributeType type) =>
+        type is StunAttributeType.MessageIntegrity or StunAttributeType.MessageIntegritySha256;
+
+    private static void Add(ref StunMessageWriter writer, StunAttributeType type)
+    {
+        if (type == StunAttributeType.MessageIntegrity) writer.AddMessageIntegrity("key"u8);
+        else if (type == StunAttributeType.MessageIntegritySha256) writer.AddMessageIntegritySha256("key"u8);
+        else if (type == StunAttributeType.Fingerprint) writer.AddFingerprint();
+        else writer.WriteUInt32(type, 1);
     }
 
     private static StunParseStatus Status(byte[] octets) => StunMessageReader.TryRead(octets, out _);

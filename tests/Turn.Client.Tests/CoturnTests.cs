@@ -1,6 +1,7 @@
 using System.Net;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Client.Tests.Servers;
 
 namespace WebRtcIms.Turn.Client.Tests;

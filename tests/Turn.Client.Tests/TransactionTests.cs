@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Client.Tests.Scripted;
 
 namespace WebRtcIms.Turn.Client.Tests;

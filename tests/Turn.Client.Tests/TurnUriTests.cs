@@ -1,4 +1,5 @@
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Client.Tests;
 

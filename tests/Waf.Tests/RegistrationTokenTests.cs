@@ -5,6 +5,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Contracts.RegistrationTokens;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Waf.Tests;
@@ -158,7 +159,7 @@ public sealed class RegistrationTokenTests
         var settings = WafApp.GoodSettings();
         foreach (var (key, value) in changes) settings[key] = value;
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value))).Build();
-        return configuration.ReadWafSettings(new HostingEnvironment { ContentRootPath = "/srv/waf" });
+        return WafSettings.Read(configuration, new HostingEnvironment { ContentRootPath = "/srv/waf" });
     }
 
     private WafApp App() => new WafApp { Time = _time }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting.Internal;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Waf.Tests;
@@ -58,7 +59,7 @@ public sealed class SettingsTests
     [Fact]
     public void NoSettings_SaysWhatIsNeeded()
     {
-        var error = Assert.Throws<SettingsException>(() => new ConfigurationBuilder().Build().ReadWafSettings(new HostingEnvironment { ContentRootPath = "/srv/waf" }));
+        var error = Assert.Throws<SettingsException>(() => WafSettings.Read(new ConfigurationBuilder().Build(), new HostingEnvironment { ContentRootPath = "/srv/waf" }));
 
         Assert.Contains("Waf:TurnServers:0:Name", error.Message);
         Assert.Contains("Waf:Clients:0:ClientId", error.Message);
@@ -68,12 +69,12 @@ public sealed class SettingsTests
     [InlineData("00:00:30", 30)]
     [InlineData("1.00:00:00", 86400)]
     public void Lifetime_HasThisRange(string text, int seconds) =>
-        Assert.Equal(seconds, Read(("Waf:TurnServers:0:TokenLifetime", text)).TurnServers[0].Lifetime.TotalSeconds);
+        Assert.Equal(seconds, Read(("Waf:TurnServers:0:TokenLifetime", text)).TurnServers[0].TokenLifetime.TotalSeconds);
 
     [Fact]
     public void Store_LiesUnderTheContentRootByDefault()
     {
-        var store = Read().Store!;
+        var store = Read().Store;
 
         Assert.Equal("Data Source=/srv/waf/.data/waf.db", store.ConnectionString);
         Assert.Equal("/srv/waf/.data", store.Directory);
@@ -130,7 +131,7 @@ public sealed class SettingsTests
     }
 
     private static WafSettings Read(params (string Key, string Value)[] changes) =>
-        new ConfigurationBuilder().AddInMemoryCollection(Settings(changes)!).Build().ReadWafSettings(new HostingEnvironment { ContentRootPath = "/srv/waf" });
+        WafSettings.Read(new ConfigurationBuilder().AddInMemoryCollection(Settings(changes)!).Build(), new HostingEnvironment { ContentRootPath = "/srv/waf" });
 
     private static Dictionary<string, string> Settings((string Key, string Value)[] changes)
     {

@@ -1,23 +1,16 @@
-using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Mvc.Testing;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Waf.Tests;
 
 /// <summary>
-/// The WAF in this process with a store of its own, two TURN servers and two clients, and everything that it logs and traces.
-/// <see cref="Client"/> may get tokens for both servers, <see cref="OtherClient"/> for the second alone.
+/// The WAF in this process, with a store of its own, two TURN servers and two clients. <see cref="Client"/> may get tokens for both
+/// servers, <see cref="OtherClient"/> only for the second.
 /// </summary>
-public sealed class WafApp : WebApplicationFactory<Program>
+public sealed class WafApp : ServiceApp<WafApp, Program>
 {
     public const string Client = "wwsf";
     public const string ClientSecret = "s3cret+of/the client: 8%41?";
@@ -29,30 +22,15 @@ public sealed class WafApp : WebApplicationFactory<Program>
     private static readonly byte[] LongTermKey = RandomNumberGenerator.GetBytes(32);
     private static readonly byte[] SecondLongTermKey = RandomNumberGenerator.GetBytes(16);
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("waf-tests-").FullName;
-    private readonly Dictionary<string, string> _settings = [];
-    private readonly ActivityListener _activities;
-
-    /// <summary>With the settings as described.</summary>
     public WafApp()
     {
-        foreach (var (key, value) in GoodSettings()) _settings[key] = value;
-        _settings["environment"] = "Development";
-        _settings["ConnectionStrings:waf"] = $"Data Source={_directory}/data/waf.db";
-        _activities = Listen();
+        foreach (var (name, value) in GoodSettings()) With(name, value);
+        With("environment", "Development");
+        With("ConnectionStrings:waf", $"Data Source={StoreDirectory}/waf.db");
+        RemoteAddress = IPAddress.Loopback;
     }
 
-    /// <summary>Where requests come from.</summary>
-    public IPAddress RemoteAddress { get; set; } = IPAddress.Loopback;
-
-    public TimeProvider? Time { get; init; }
-
-    public LogRecorder Logs { get; } = new();
-
-    /// <summary>Spans of this process, of all that runs in it.</summary>
-    public Queue<Activity> Spans { get; } = new();
-
-    public string StoreDirectory => Path.Combine(_directory, "data");
+    public string StoreDirectory => Path.Combine(Folder, "data");
 
     /// <summary>Settings without a mistake.</summary>
     public static Dictionary<string, string> GoodSettings() => new()
@@ -88,67 +66,5 @@ public sealed class WafApp : WebApplicationFactory<Program>
         Assert.NotNull(key);
         Assert.Equal(AccessTokenStatus.Valid, key.TryDecrypt(Convert.FromBase64String(token), Encoding.UTF8.GetBytes(turnServer), out var content));
         return content;
-    }
-
-    /// <summary>Changes a setting before the start.</summary>
-    public WafApp With(string key, string value)
-    {
-        _settings[key] = value;
-        return this;
-    }
-
-    /// <summary>Every log record there is, however fine.</summary>
-    public WafApp WithAllLogs()
-    {
-        foreach (var category in (string[])["Default", "Microsoft.AspNetCore", "Microsoft.EntityFrameworkCore", "OpenIddict"])
-            With($"Logging:LogLevel:{category}", "Trace");
-        return this;
-    }
-
-    protected override void ConfigureWebHost(IWebHostBuilder builder)
-    {
-        foreach (var (key, value) in _settings) builder.UseSetting(key, value);
-        builder.ConfigureLogging(logging => logging.AddProvider(Logs));
-        builder.ConfigureServices(services =>
-        {
-            services.ShareActivitySource();
-            if (Time is not null) services.AddSingleton(Time);
-            services.AddSingleton<IStartupFilter>(new Caller(this));
-        });
-    }
-
-    protected override void Dispose(bool disposing)
-    {
-        base.Dispose(disposing);
-        _activities.Dispose();
-        if (Directory.Exists(_directory)) Directory.Delete(_directory, recursive: true);
-    }
-
-    private ActivityListener Listen()
-    {
-        var listener = new ActivityListener
-        {
-            ShouldListenTo = _ => true,
-            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
-            ActivityStopped = span =>
-            {
-                lock (Spans) Spans.Enqueue(span);
-            },
-        };
-        ActivitySource.AddActivityListener(listener);
-        return listener;
-    }
-
-    private sealed class Caller(WafApp app) : IStartupFilter
-    {
-        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => pipeline =>
-        {
-            pipeline.Use((HttpContext context, RequestDelegate rest) =>
-            {
-                context.Connection.RemoteIpAddress = app.RemoteAddress;
-                return rest(context);
-            });
-            next(pipeline);
-        };
     }
 }

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 
 namespace WebRtcIms.WicWeb.Tests;
 
-/// <summary>The page's own unit tests (client/test), run by Node.</summary>
+/// <summary>The linter and the unit tests of the pages (<c>web/test</c>), run by Node.</summary>
 public sealed partial class ClientTests
 {
     [Fact]
@@ -12,7 +12,7 @@ public sealed partial class ClientTests
     {
         var cancel = TestContext.Current.CancellationToken;
         var start = OperatingSystem.IsWindows() ? new ProcessStartInfo("cmd", ["/c", "npm test"]) : new ProcessStartInfo("npm", ["test"]);
-        start.WorkingDirectory = ClientFolder();
+        start.WorkingDirectory = WebFolder();
         start.RedirectStandardOutput = start.RedirectStandardError = true;
         using var npm = Process.Start(start)!;
         var errors = npm.StandardError.ReadToEndAsync(cancel);
@@ -20,17 +20,17 @@ public sealed partial class ClientTests
         await npm.WaitForExitAsync(cancel);
 
         Assert.True(npm.ExitCode == 0, output);
-        Assert.True(int.Parse(PassedCount().Match(output).Groups[1].Value, CultureInfo.InvariantCulture) >= 50, output);
+        Assert.True(int.Parse(PassedCount().Match(output).Groups[1].Value, CultureInfo.InvariantCulture) >= 90, output);
     }
 
-    private static string ClientFolder()
+    private static string WebFolder()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {
-            var client = Path.Combine(folder.FullName, "WicWeb", "client");
-            if (Directory.Exists(client)) return client;
+            var tests = Path.Combine(folder.FullName, "web", "test");
+            if (Directory.Exists(tests)) return Path.Combine(folder.FullName, "web");
         }
-        throw new DirectoryNotFoundException("WicWeb/client is not above the test's folder.");
+        throw new DirectoryNotFoundException("web/test is not above the test's folder.");
     }
 
     [GeneratedRegex(@"pass (\d+)")]

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Web;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
+using WebRtcIms.Tests.Common;
 using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Tests;
@@ -62,7 +63,7 @@ public sealed class ExternalLoginTests
         Assert.Equal("no_subscription", refused.Code);
         Assert.Contains("Ask the operator", refused.Text("detail"));
 
-        await ChangeAsync(app, "carol", async (users, carol) => await users.AddClaimsAsync(carol, new Ims.ImsIdentity("c@webrtcims.local", "sip:c@webrtcims.local", "Carol").ToClaims()));
+        await app.ChangeUserAsync("carol", async (users, carol) => await users.AddClaimsAsync(carol, new Ims.ImsIdentity("c@webrtcims.local", "sip:c@webrtcims.local", "Carol").ToClaims()));
         Assert.Equal("/", await browser.LogInAsync());
         Assert.Equal("sip:c@webrtcims.local", (await browser.Page.ImsTokenAsync()).Text("impu"));
     }
@@ -103,7 +104,7 @@ public sealed class ExternalLoginTests
         // Guesses at a password that it does not have lock its name for passwords alone.
         for (var i = 0; i < 6; i++) await (await app.OpenPageAsync()).LogInAsync("carol", "a guessed password");
         Assert.Equal("/", await browser.LogInAsync());
-        await ChangeAsync(app, "carol", (users, carol) => users.SetLockoutEndDateAsync(carol, DateTimeOffset.MaxValue));
+        await app.ChangeUserAsync("carol", (users, carol) => users.SetLockoutEndDateAsync(carol, DateTimeOffset.MaxValue));
         Assert.Equal("/?problem=external_locked", await browser.LogInAsync());
     }
 
@@ -242,6 +243,62 @@ public sealed class ExternalLoginTests
     }
 
     [Fact]
+    [Requirement("ABUSE-92")]
+    public async Task AnotherUserLogsInInTheSameBrowser_TheFirstSessionEnds()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = Wwsf(provider);
+        var browser = await Browser.OpenAsync(app);
+        Assert.Equal("/", await browser.LogInAsync());
+        var carol = browser.Page.Cookies[Page.SessionCookie];
+        (provider.User["sub"], provider.User["preferred_username"]) = ("248289761002", "dora");
+
+        var callback = await Browser.LetProviderAnswerAsync(await browser.AskAsync());
+        browser.Page.Cookies.Remove(Page.SessionCookie);
+        Assert.Equal("/", await browser.ReturnAsync(callback));
+        Assert.Equal("dora", (await browser.Page.LoadAsync()).Text("user"));
+
+        browser.Page.Cookies[Page.SessionCookie] = carol;
+        Assert.Null((await browser.Page.LoadAsync()).Text("user"));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-92")]
+    public async Task ReturnFromTheProviderTwice_TheSecondIsRefused()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = Wwsf(provider);
+        var browser = await Browser.OpenAsync(app);
+        var callback = await Browser.LetProviderAnswerAsync(await browser.AskAsync());
+
+        Assert.Equal("/", await browser.ReturnAsync(callback));
+        Assert.Equal("/?problem=external_failed", await browser.ReturnAsync(callback));
+        Assert.Equal("carol", (await browser.Page.LoadAsync()).Text("user"));
+    }
+
+    [Fact]
+    public async Task ClaimAndScopeSettings_SayWhichClaimsCount()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        foreach (var (claim, value) in new[] { ("nick", "dora"), ("phone", "dora.d"), ("private", "dora.private"), ("label", "Dora D.") }) provider.User[claim] = value;
+        await using var waf = await ScriptedWaf.StartAsync();
+        using var app = Wwsf(provider, waf)
+            .With("Wwsf:OpenIdConnect:UserClaim", "nick").With("Wwsf:OpenIdConnect:ImpuClaim", "phone")
+            .With("Wwsf:OpenIdConnect:ImpiClaim", "private").With("Wwsf:OpenIdConnect:DisplayNameClaim", "label");
+        var browser = await Browser.OpenAsync(app);
+        Assert.Equal("/", await browser.LogInAsync());
+        Assert.Equal("dora", (await browser.Page.LoadAsync()).Text("user"));
+        var token = await browser.Page.ImsTokenAsync();
+        Assert.Equal(
+            ("sip:dora.d@webrtcims.local", "dora.private@webrtcims.local", "Dora D."),
+            (token.Text("impu"), token.Text("impi"), token.Text("display_name")));
+
+        using var other = Wwsf(provider).With("Wwsf:OpenIdConnect:Scopes:0", "email").With("Wwsf:OpenIdConnect:Scopes:1", "phone");
+        var location = new Uri(await (await Browser.OpenAsync(other)).AskAsync());
+        Assert.Equal("openid email phone", HttpUtility.ParseQueryString(location.Query)["scope"]);
+    }
+
+    [Fact]
     public async Task SignedOut_TheSessionIsOver()
     {
         await using var provider = await OpenIdProvider.StartAsync();
@@ -287,17 +344,7 @@ public sealed class ExternalLoginTests
         Assert.Null((await page.LoadAsync()).Text("external_login"));
     }
 
-    private static WwsfApp Wwsf(OpenIdProvider provider, ScriptedWaf? waf = null) => new WwsfApp(waf: waf)
-        .With("Wwsf:OpenIdConnect:Authority", provider.Address)
-        .With("Wwsf:OpenIdConnect:ClientId", OpenIdProvider.ClientId)
-        .With("Wwsf:OpenIdConnect:ClientSecret", OpenIdProvider.ClientSecret)
+    private static WwsfApp Wwsf(OpenIdProvider provider, ScriptedWaf? waf = null) => new WwsfApp(waf: waf).With(provider)
         .With("Wwsf:OpenIdConnect:DisplayName", "Example")
         .With("Wwsf:OpenIdConnect:ImpuClaim", "impu");
-
-    private static async Task ChangeAsync(WwsfApp app, string name, Func<UserManager<User>, User, Task<IdentityResult>> change)
-    {
-        await using var scope = app.Services.CreateAsyncScope();
-        var users = scope.ServiceProvider.GetRequiredService<UserManager<User>>();
-        Assert.True((await change(users, (await users.FindByNameAsync(name))!)).Succeeded);
-    }
 }

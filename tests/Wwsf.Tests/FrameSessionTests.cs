@@ -4,7 +4,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>The demo line is a guest of its own, in a frame of whoever calls it, with the same jar of cookies.</summary>
+/// <summary>The demo line is a guest with a session of its own. It is in a frame of the page that calls it, with the same cookie jar.</summary>
 public sealed class FrameSessionTests
 {
     private const string FrameCookie = "wwsf-session-frame";
@@ -115,6 +115,10 @@ public sealed class FrameSessionTests
     [InlineData("/api/demo/no-such-frame/session/anonymous")]
     [InlineData("/api/demo/0b9c4a52-7e5e-4f2c-9a7d-3f3f6c1f0a11/session/login")]
     [InlineData("/api/demo/0b9c4a52-7e5e-4f2c-9a7d-3f3f6c1f0a11/session/external")]
+    [InlineData("/api/demo/0b9c4a52-7e5e-4f2c-9a7d-3f3f6c1f0a11/session/external/callback")]
+    [InlineData("/api/demo/0b9c4a52-7e5e-4f2c-9a7d-3f3f6c1f0a11/session/passkey/options")]
+    [InlineData("/api/demo/0b9c4a52-7e5e-4f2c-9a7d-3f3f6c1f0a11/session/passkey")]
+    [InlineData("/api/demo/0b9c4a52-7e5e-4f2c-9a7d-3f3f6c1f0a11/passkeys/options")]
     [InlineData("/api/demo/0b9c4a52-7e5e-4f2c-9a7d-3f3f6c1f0a11/passkeys")]
     public async Task NothingButAGuest_IsThereForFrames(string path)
     {

@@ -68,7 +68,27 @@ public sealed class LimitTests
         Assert.Equal(HttpStatusCode.OK, (await page.ContinueAsGuestAsync()).Status);
     }
 
-    /// <summary>Each return costs the WWSF two requests to the provider. Where the browser comes from counts, not which log-in it ends.</summary>
+    [Theory]
+    [InlineData("/api/session/login")]
+    [InlineData("/api/session/external")]
+    [InlineData("/api/session/passkey/options")]
+    [InlineData("/api/session/passkey")]
+    [InlineData("/api/passkeys/options")]
+    [InlineData("/api/passkeys")]
+    [Requirement("ABUSE-91")]
+    public async Task EveryLoginRequest_IsRateLimitedByAddress(string path)
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = new WwsfApp().With("Wwsf:Limits:LoginsPerMinute", "1").With(provider);
+        var page = await app.OpenPageAsGuestAsync();
+        Task<Answer> AskFromAsync(string address) => page.SendAsync(HttpMethod.Post, path, new { user_name = "a" }, ("X-Forwarded-For", address));
+
+        Assert.NotEqual(HttpStatusCode.TooManyRequests, (await AskFromAsync("203.0.113.7")).Status);
+        AssertRateLimited(await AskFromAsync("203.0.113.7"));
+        Assert.NotEqual(HttpStatusCode.TooManyRequests, (await AskFromAsync("203.0.113.8")).Status);
+    }
+
+    /// <summary>Each return costs the WWSF two requests to the provider. The limit is by client address, not by login.</summary>
     [Theory]
     [InlineData("GET", "?code=made-up&state=made-up")]
     [InlineData("GET", "?error=access_denied")]
@@ -77,10 +97,7 @@ public sealed class LimitTests
     public async Task ReturnsFromTheProvider_RateLimitedByAddress_AndThePageIsToldWhy(string method, string query)
     {
         await using var provider = await OpenIdProvider.StartAsync();
-        using var app = new WwsfApp().With("Wwsf:Limits:LoginsPerMinute", "2")
-            .With("Wwsf:OpenIdConnect:Authority", provider.Address)
-            .With("Wwsf:OpenIdConnect:ClientId", OpenIdProvider.ClientId)
-            .With("Wwsf:OpenIdConnect:ClientSecret", OpenIdProvider.ClientSecret);
+        using var app = new WwsfApp().With("Wwsf:Limits:LoginsPerMinute", "2").With(provider);
         var page = await app.OpenPageAsync();
         async Task<string> ReturnFromAsync(string address)
         {
@@ -94,7 +111,7 @@ public sealed class LimitTests
         Assert.Equal("/?problem=external_failed", await ReturnFromAsync("203.0.113.8"));
         Assert.Equal(1, app.Counts["wwsf.sessions kind=external outcome=rate_limited"]);
 
-        // It takes nothing from those who log in otherwise.
+        // Other logins have a limit of their own.
         Assert.Equal("alice", (await page.LogInAsync("alice", "alice-calls-bob")).Text("user"));
     }
 

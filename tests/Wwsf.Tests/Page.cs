@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>What the page does in a browser: keeps cookies and the latest antiforgery token.</summary>
+/// <summary>The page in a browser, with its cookies and the latest antiforgery token.</summary>
 internal sealed class Page(HttpClient http, string api = "/api")
 {
     public const string SessionCookie = "wwsf-session";
@@ -15,12 +15,21 @@ internal sealed class Page(HttpClient http, string api = "/api")
 
     public string AntiforgeryToken { get; set; } = "";
 
-    /// <summary>Another page in a frame of this one, with an API of its own: the browser sends the cookies of this one there, too, and none back.</summary>
+    /// <summary>Another page in a frame of this one, with its own API. The browser also sends the cookies of this page there, but none back.</summary>
     public async Task<Page> OpenFrameAsync()
     {
         var frame = new Page(http, $"/api/demo/{Guid.NewGuid()}") { Cookies = new(Cookies) };
         await frame.LoadAsync();
         return frame;
+    }
+
+    /// <summary>The same browser at another instance of the WWSF.</summary>
+    public async Task<Page> MoveToAsync(WwsfApp app)
+    {
+        var page = await app.OpenPageAsync();
+        foreach (var (name, value) in Cookies) page.Cookies[name] = value;
+        await page.LoadAsync();
+        return page;
     }
 
     public async Task<Answer> LoadAsync() => await SendAsync(HttpMethod.Get, $"{Api}/session");
@@ -60,7 +69,7 @@ internal sealed class Page(HttpClient http, string api = "/api")
     }
 }
 
-/// <summary>An answer of the WWSF, read to its end; a redirect has no JSON.</summary>
+/// <summary>A complete response of the WWSF. A redirect has no JSON.</summary>
 internal sealed record Answer(HttpStatusCode Status, JsonElement Json, IReadOnlyDictionary<string, string> Headers, IReadOnlyList<string> SetCookies)
 {
     public string? Code => Text("code");

@@ -1,9 +1,10 @@
 using System.Net;
 using System.Text.Json;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>What the WWSF asks authenticators, and whom it does not take. The whole exchange with a browser is among the end-to-end tests.</summary>
+/// <summary>Passkeys with a software authenticator. The end-to-end tests use that of a browser.</summary>
 public sealed class PasskeyTests
 {
     [Fact]
@@ -47,11 +48,104 @@ public sealed class PasskeyTests
         }
     }
 
-    [Fact]
-    public async Task Nobody_CannotAddOne()
+    [Theory]
+    [InlineData("/api/passkeys/options")]
+    [InlineData("/api/passkeys")]
+    public async Task WithoutASession_CannotAddOne(string path)
     {
         using var app = new WwsfApp();
-        Assert.Equal("not_signed_in", (await (await app.OpenPageAsync()).SendAsync(HttpMethod.Post, "/api/passkeys/options")).Code);
+        Assert.Equal("not_signed_in", (await (await app.OpenPageAsync()).SendAsync(HttpMethod.Post, path, new { })).Code);
+    }
+
+    [Fact]
+    public async Task PasskeyOfTheAccount_LogsInAgainAndAgain_AndACloneDoesNot()
+    {
+        using var app = new WwsfApp();
+        using var authenticator = new Authenticator();
+        var page = await app.OpenPageAsAliceAsync();
+        Assert.Equal(HttpStatusCode.NoContent, (await authenticator.AddToAsync(page)).Status);
+
+        for (var i = 0; i < 3; i++)
+        {
+            await page.SignOutAsync();
+            Assert.Equal("alice", (await authenticator.LogInAsync(page)).Text("user"));
+            Assert.Equal("alice", (await page.LoadAsync()).Text("user"));
+        }
+        Assert.Equal(3, app.Counts["wwsf.sessions kind=passkey outcome=ok"]);
+
+        // A copy of the key signs with a counter that the account has seen.
+        authenticator.Counter--;
+        await page.SignOutAsync();
+        Assert.Equal("passkey_failed", (await authenticator.LogInAsync(page)).Code);
+        Assert.Equal("alice", (await authenticator.LogInAsync(page)).Text("user"));
+    }
+
+    /// <summary>The challenge names the account that it was made for, and another user may have logged in since.</summary>
+    [Fact]
+    [Requirement("ABUSE-92")]
+    public async Task PasskeyMadeForAnotherUser_IsNotAdded()
+    {
+        using var app = new WwsfApp();
+        using var authenticator = new Authenticator();
+        var page = await app.OpenPageAsAliceAsync();
+        var forAlice = await Authenticator.OptionsAsync(page, "/api/passkeys/options");
+        Assert.Equal("bob", (await page.LogInAsync("bob", "bob-calls-alice")).Text("user"));
+
+        Assert.Equal("passkey_not_added", (await Authenticator.SendAsync(page, "/api/passkeys", authenticator.Create(forAlice))).Code);
+        Assert.Equal("passkey_failed", (await authenticator.LogInAsync(page)).Code);
+
+        Assert.Equal(HttpStatusCode.NoContent, (await authenticator.AddToAsync(page)).Status);
+        Assert.Equal("bob", (await authenticator.LogInAsync(page)).Text("user"));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-92")]
+    public async Task ResponseToTheOtherChallengeOrOrigin_IsRefused()
+    {
+        using var app = new WwsfApp();
+        using var authenticator = new Authenticator();
+        var page = await app.OpenPageAsAliceAsync();
+        var creation = await Authenticator.OptionsAsync(page, "/api/passkeys/options");
+        var request = await Authenticator.OptionsAsync(page, "/api/session/passkey/options");
+        Assert.Equal("passkey_not_added", (await Authenticator.SendAsync(page, "/api/passkeys", authenticator.Create(creation))).Code);
+        Assert.Equal(HttpStatusCode.NoContent, (await authenticator.AddToAsync(page)).Status);
+
+        await Authenticator.OptionsAsync(page, "/api/session/passkey/options");
+        Assert.Equal("passkey_failed", (await Authenticator.SendAsync(page, "/api/session/passkey", authenticator.Get(request))).Code);
+
+        request = await Authenticator.OptionsAsync(page, "/api/session/passkey/options");
+        var elsewhere = await page.SendAsync(HttpMethod.Post, "/api/session/passkey", authenticator.Get(request), ("Origin", "http://elsewhere.example"));
+        Assert.Equal("passkey_failed", elsewhere.Code);
+    }
+
+    [Fact]
+    public async Task AccountThatTheOperatorLocked_IsRefused_AndWrongPasswordsLockNoPasskey()
+    {
+        using var app = new WwsfApp();
+        using var authenticator = new Authenticator();
+        var page = await app.OpenPageAsAliceAsync();
+        await authenticator.AddToAsync(page);
+
+        for (var i = 0; i < 5; i++) await page.LogInAsync("alice", "a wrong password");
+        Assert.Equal("locked_out", (await page.LogInAsync("alice", "alice-calls-bob")).Code);
+        Assert.Equal("alice", (await authenticator.LogInAsync(page)).Text("user"));
+        await app.ChangeUserAsync("alice", (users, alice) => users.SetLockoutEndDateAsync(alice, DateTimeOffset.MaxValue));
+        Assert.Equal("passkey_failed", (await authenticator.LogInAsync(page)).Code);
+    }
+
+    [Fact]
+    public async Task Account_HasTwentyPasskeysAtMost()
+    {
+        using var app = new WwsfApp().With("Wwsf:Limits:LoginsPerMinute", "1000");
+        var page = await app.OpenPageAsAliceAsync();
+        for (var i = 0; i < 20; i++)
+        {
+            using var authenticator = new Authenticator();
+            Assert.Equal(HttpStatusCode.NoContent, (await authenticator.AddToAsync(page)).Status);
+        }
+
+        var refused = await page.SendAsync(HttpMethod.Post, "/api/passkeys/options");
+        Assert.Equal((HttpStatusCode.Conflict, "too_many_passkeys"), (refused.Status, refused.Code));
     }
 
     [Theory]
@@ -74,12 +168,17 @@ public sealed class PasskeyTests
         Assert.Equal("passkey_not_added", (await page.SendAsync(HttpMethod.Post, "/api/passkeys", answer)).Code);
     }
 
-    [Fact]
-    public async Task WithoutAntiforgeryToken_Refused()
+    [Theory]
+    [InlineData("/api/session/passkey/options")]
+    [InlineData("/api/session/passkey")]
+    [InlineData("/api/passkeys/options")]
+    [InlineData("/api/passkeys")]
+    [Requirement("ABUSE-92")]
+    public async Task WithoutAntiforgeryToken_Refused(string path)
     {
         using var app = new WwsfApp();
-        var page = await app.OpenPageAsync();
+        var page = await app.OpenPageAsAliceAsync();
         page.AntiforgeryToken = "";
-        Assert.Equal("antiforgery", (await page.SendAsync(HttpMethod.Post, "/api/session/passkey/options")).Code);
+        Assert.Equal("antiforgery", (await page.SendAsync(HttpMethod.Post, path, new { })).Code);
     }
 }

@@ -5,14 +5,14 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>Where leases are.</summary>
+/// <summary>The store of the leases.</summary>
 public enum Store
 {
     Memory,
     Redis,
 }
 
-/// <summary>A WWSF with its neighbours, and with a small pool. Its clock stands still until a test moves it; that of Redis runs.</summary>
+/// <summary>A WWSF with its neighbours and a small pool. Its time stands still until a test advances it; Redis has its own clock.</summary>
 internal sealed class PoolSystem : IAsyncDisposable
 {
     private readonly Dictionary<string, string> _settings = [];

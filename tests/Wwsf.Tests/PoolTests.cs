@@ -4,8 +4,8 @@ using WebRtcIms.Tests.Common;
 namespace WebRtcIms.Wwsf.Tests;
 
 /// <summary>
-/// Scenario 3: each anonymous session has an identity of the pool for itself. Every rule holds for the store in memory and for
-/// a real Redis.
+/// Scenario 3: each anonymous session has its own identity of the pool. The same rules apply to the store in memory and to a real
+/// Redis.
 /// </summary>
 [Requirement("TS33203-X.4")]
 public sealed class PoolTests
@@ -64,7 +64,7 @@ public sealed class PoolTests
 
     private static Task<Answer> FromAsync(Page page, string address) => page.SendAsync(HttpMethod.Post, "/api/ims-token", null, ("X-Forwarded-For", address));
 
-    /// <summary>The clock of Redis runs by itself.</summary>
+    /// <summary>Redis has its own clock, which runs in real time.</summary>
     private static async Task WaitAsync(Func<Task<bool>> condition)
     {
         for (var tries = 0; !await condition(); tries++)
@@ -109,6 +109,37 @@ public sealed class PoolTests
         Assert.Equal(first, await ImpuAsync(pages[0]));
         Assert.Equal("alice", (await pages[2].LogInAsync("alice", "alice-calls-bob")).Text("user"));
         Assert.Equal("sip:alice@webrtcims.local", await ImpuAsync(pages[2]));
+    }
+
+    [Theory]
+    [InlineData(Store.Memory)]
+    [InlineData(Store.Redis)]
+    public async Task PoolSettings_AllReachThePool(Store store)
+    {
+        await using var system = await PoolSystem.StartAsync(store, size: 2, quarantine: "00:00:30");
+        system.App.With("Wwsf:Pool:Name", "visitor").With("Wwsf:Pool:DisplayName", "Visitor")
+            .With("Wwsf:Pool:PerAddress", "1").With("Wwsf:Pool:Lease", "00:05:00").With("Wwsf:HomeDomain", "ims.example.com");
+        system.Waf.Script = (context, _) => ScriptedWaf.Json(context, 200, ScriptedWaf.GoodRegistrationAnswer.Replace("600", "60", StringComparison.Ordinal));
+        var pages = await system.GuestsAsync(4);
+        var first = await FromAsync(pages[0], "192.0.2.7");
+        Assert.Matches("^sip:visitor-[12]@ims.example.com$", first.Text("impu"));
+        Assert.Matches("^Visitor [12]$", first.Text("display_name"));
+
+        var refused = await FromAsync(pages[1], "192.0.2.7");
+        Assert.Equal(("too_many_guests", "30"), (refused.Code, refused.Headers["Retry-After"]));
+        Assert.Equal(HttpStatusCode.OK, (await FromAsync(pages[2], "192.0.2.8")).Status);
+        Assert.Equal("no_free_identity", (await FromAsync(pages[3], "192.0.2.9")).Code);
+        if (store == Store.Redis)
+        {
+            // Redis has its own clock.
+            Assert.InRange((await system.Redis!.KeyTimeToLiveAsync("ims:lease:{visitor}:1"))!.Value.TotalSeconds, 300, 330);
+            return;
+        }
+
+        system.Time.Advance(TimeSpan.FromSeconds(329));
+        Assert.Equal("no_free_identity", (await FromAsync(pages[3], "192.0.2.9")).Code);
+        system.Time.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(HttpStatusCode.OK, (await FromAsync(pages[3], "192.0.2.9")).Status);
     }
 
     [Fact]

@@ -11,19 +11,21 @@ public sealed class PostgresTests
     {
         await using var postgres = await PostgresServer.StartAsync();
         await using var waf = await ScriptedWaf.StartAsync();
-        using var first = new WwsfApp(waf: waf).With("ConnectionStrings:wwsf", postgres.ConnectionString("wwsf"));
-        var page = await first.OpenPageAsync();
-        Assert.Equal("alice", (await page.LogInAsync("alice", "alice-calls-bob")).Text("user"));
+        using var first = new WwsfApp(waf: waf);
+        first.WithPostgres(postgres.ConnectionString("wwsf"));
+        var page = await first.OpenPageAsAliceAsync();
         Assert.Equal(HttpStatusCode.OK, (await page.TurnTokenAsync()).Status);
-        var cookies = page.Cookies.ToDictionary();
+        var cookie = page.Cookies[Page.SessionCookie];
         Assert.Equal(HttpStatusCode.OK, (await page.SignOutAsync()).Status);
+        page.Cookies[Page.SessionCookie] = cookie;
+        var alive = await first.OpenPageAsAliceAsync();
+        Assert.Single(Directory.GetFiles(Path.Combine(first.Folder, ".data", "keys"), "key-*.xml"));
 
-        using var second = new WwsfApp(waf: waf).With("ConnectionStrings:wwsf", postgres.ConnectionString("wwsf"));
+        using var second = new WwsfApp(waf: waf).WithPostgres(postgres.ConnectionString("wwsf"), first);
         var again = await second.OpenPageAsync();
         Assert.Equal("bob", (await again.LogInAsync("bob", "bob-calls-alice")).Text("user"));
-        var ended = await second.OpenPageAsync();
-        foreach (var cookie in cookies) ended.Cookies[cookie.Key] = cookie.Value;
-        await ended.LoadAsync();
-        Assert.Equal(HttpStatusCode.Unauthorized, (await ended.TurnTokenAsync()).Status);
+        await again.SignOutAsync();
+        Assert.Equal("session_expired", (await (await page.MoveToAsync(second)).TurnTokenAsync()).Code);
+        Assert.Equal(HttpStatusCode.OK, (await (await alive.MoveToAsync(second)).TurnTokenAsync()).Status);
     }
 }

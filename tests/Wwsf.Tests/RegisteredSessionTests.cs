@@ -6,7 +6,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>What the WWSF asks the eP-CSCF, and that it gets on without an answer.</summary>
+/// <summary>The requests of the WWSF to the eP-CSCF, and how it continues without a response.</summary>
 public sealed class RegisteredSessionTests
 {
     private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
@@ -95,22 +95,21 @@ public sealed class RegisteredSessionTests
         await using var epCscf = await ScriptedEpCscf.StartAsync();
         epCscf.Trouble = async context =>
         {
+            if (how == "hangs") _time.Advance(TimeSpan.FromSeconds(1));
             if (how == "hangs") await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             context.Response.StatusCode = how == "fails" ? 500 : 200;
             await context.Response.WriteAsync(how == "talks nonsense" && context.Request.Method == "GET" ? "<html>" : "");
             return true;
         };
-        using var app = new WwsfApp(waf: waf, epCscf: how == "down" ? null : epCscf);
+        using var app = new WwsfApp(waf: waf, epCscf: how == "down" ? null : epCscf) { Time = _time };
         var page = await LoggedInAsync(app);
-        var watch = Stopwatch.StartNew();
-        var loaded = await page.LoadAsync();
-        var signedOut = await page.SignOutAsync();
+        var loaded = await page.LoadAsync().WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        var signedOut = await page.SignOutAsync().WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
 
         Assert.Equal("alice", loaded.Text("user"));
         Assert.False(loaded.Json.GetProperty("registered").GetBoolean());
         Assert.Equal(HttpStatusCode.OK, signedOut.Status);
         Assert.DoesNotContain(Page.SessionCookie, page.Cookies.Keys);
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(4), $"took {watch.Elapsed}");
         Assert.Contains(app.Logs.Records, record => record.StartsWith("Warning WebRtcIms.Wwsf.Ims.Registrations", StringComparison.Ordinal));
     }
 

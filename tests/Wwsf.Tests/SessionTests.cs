@@ -1,7 +1,10 @@
 using System.Net;
 using System.Text.Json;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Tests;
 
@@ -160,6 +163,83 @@ public sealed class SessionTests
     }
 
     [Fact]
+    [Requirement("ABUSE-92")]
+    public async Task MoreSignOuts_EndedSessionsStayEndedUntilTheirCookiesExpire()
+    {
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        using var app = new WwsfApp { Time = time }.With("Wwsf:SessionLifetime", "01:00:00");
+        var ended = new List<Page>();
+        for (var i = 0; i < 3; i++)
+        {
+            ended.Add(await EndSessionAsync(app));
+            foreach (var page in ended) Assert.Equal("session_expired", (await page.TurnTokenAsync()).Code);
+            Assert.Equal(ended.Count, await CountEndedSessionsAsync(app));
+            time.Advance(TimeSpan.FromMinutes(30));
+        }
+
+        // The cookies expire after 120, 150 and 180 minutes; it is minute 90. Each sign-out removes the rows of expired cookies.
+        time.Advance(TimeSpan.FromMinutes(29));
+        await EndSessionAsync(app);
+        Assert.Equal(4, await CountEndedSessionsAsync(app));
+        time.Advance(TimeSpan.FromMinutes(2));
+        await EndSessionAsync(app);
+        Assert.Equal(4, await CountEndedSessionsAsync(app));
+        foreach (var page in ended) Assert.Equal("session_expired", (await page.TurnTokenAsync()).Code);
+    }
+
+    [Fact]
+    [Requirement("ABUSE-92")]
+    public async Task RestartBetweenSignOuts_EndedSessionsStayEnded_AndOthersGoOn()
+    {
+        await using var waf = await ScriptedWaf.StartAsync();
+        using var before = new WwsfApp(waf: waf);
+        var first = await EndSessionAsync(before);
+        var alive = await before.OpenPageAsAliceAsync();
+
+        using var after = new WwsfApp(waf: waf).WithDatabaseOf(before);
+        await EndSessionAsync(after);
+        Assert.Equal("session_expired", (await (await first.MoveToAsync(after)).TurnTokenAsync()).Code);
+        Assert.Equal(HttpStatusCode.OK, (await (await alive.MoveToAsync(after)).TurnTokenAsync()).Status);
+    }
+
+    [Fact]
+    public async Task OtherUsersInTheSameBrowser_EachLoginEndsTheSessionBefore()
+    {
+        await using var waf = await ScriptedWaf.StartAsync();
+        using var app = new WwsfApp(waf: waf);
+        var page = await app.OpenPageAsync();
+        var cookies = new List<string>();
+        foreach (var (name, password) in new[] { ("alice", "alice-calls-bob"), ("bob", "bob-calls-alice"), ("alice", "alice-calls-bob") })
+        {
+            Assert.Equal(name, (await page.LogInAsync(name, password)).Text("user"));
+            cookies.Add(page.Cookies[Page.SessionCookie]);
+        }
+
+        Assert.Equal(HttpStatusCode.OK, (await page.TurnTokenAsync()).Status);
+        foreach (var cookie in cookies[..2])
+        {
+            page.Cookies[Page.SessionCookie] = cookie;
+            Assert.Equal("session_expired", (await page.TurnTokenAsync()).Code);
+        }
+    }
+
+    /// <summary>A page with the cookie of a session that was ended.</summary>
+    private static async Task<Page> EndSessionAsync(WwsfApp app)
+    {
+        var page = await app.OpenPageAsAliceAsync();
+        var cookie = page.Cookies[Page.SessionCookie];
+        Assert.Equal(HttpStatusCode.OK, (await page.SignOutAsync()).Status);
+        page.Cookies[Page.SessionCookie] = cookie;
+        return page;
+    }
+
+    private static async Task<int> CountEndedSessionsAsync(WwsfApp app)
+    {
+        await using var scope = app.Services.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<WwsfStore>().EndedSessions.CountAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
     public async Task LogInOverAGuestSession_EndsTheGuestSession()
     {
         using var app = new WwsfApp();
@@ -196,9 +276,8 @@ public sealed class SessionTests
         var page = await first.OpenPageAsync();
         await page.LogInAsync("bob", "bob-calls-alice");
 
-        using var second = new WwsfApp(waf: waf).With("ConnectionStrings:wwsf", $"Data Source={first.DatabaseDirectory}/wwsf.db");
-        var after = await second.OpenPageAsync();
-        foreach (var cookie in page.Cookies) after.Cookies[cookie.Key] = cookie.Value;
+        using var second = new WwsfApp(waf: waf).WithDatabaseOf(first);
+        var after = await page.MoveToAsync(second);
         Assert.Equal("bob", (await after.LoadAsync()).Text("user"));
         Assert.Equal(HttpStatusCode.OK, (await after.TurnTokenAsync()).Status);
     }

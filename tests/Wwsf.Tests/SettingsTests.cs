@@ -5,7 +5,8 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting.Internal;
-using WebRtcIms.Stores;
+using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Tests;
@@ -30,6 +31,9 @@ public sealed class SettingsTests
             ("Wwsf:Pool:Size", "10001"),
             ("Wwsf:Pool:Lease", "0"),
             ("Wwsf:Pool:Quarantine", "long"),
+            ("Wwsf:Pool:PerAddress", "0"),
+            ("Wwsf:Pool:DisplayName", " "),
+            ("Wwsf:TurnUri", "turn:turn.example.com"),
             ("Wwsf:KnownProxies:0", "gateway"),
             ("ConnectionStrings:redis", "127.0.0.1:6379,timeout=soon"),
             ("ConnectionStrings:wwsf", "Host=db")));
@@ -38,11 +42,42 @@ public sealed class SettingsTests
         [
             "Wwsf:TurnServerName", "Wwsf:TurnUris:1", "Wwsf:Waf:ClientId", "Wwsf:Waf:ClientSecret", "Wwsf:SessionLifetime",
             "Wwsf:Limits:LoginsPerMinute", "Wwsf:Limits:AnonymousSessionsPerMinute", "Wwsf:Limits:TurnTokensPerMinute", "Wwsf:KnownProxies",
-            "Wwsf:Limits:ImsTokensPerMinute", "Wwsf:HomeDomain", "Wwsf:Pool:Name", "Wwsf:Pool:Size", "Wwsf:Pool:Lease", "Wwsf:Pool:Quarantine",
+            "Wwsf:Limits:ImsTokensPerMinute", "Wwsf:HomeDomain", "Wwsf:Pool:PerAddress", "Wwsf:Pool:DisplayName", "Wwsf:TurnUri", "Wwsf:Pool:Name", "Wwsf:Pool:Size", "Wwsf:Pool:Lease", "Wwsf:Pool:Quarantine",
             "ConnectionStrings:redis", "ConnectionStrings:wwsf",
         ];
         foreach (var key in keys) Assert.Contains($"\n  {key} ", error.Message);
         Assert.DoesNotContain("Wwsf:TurnUris:0", error.Message);
+        Assert.Contains("Wwsf:TurnUri is not a setting; did you mean Wwsf:TurnUris?", error.Message);
+    }
+
+    /// <summary>Waits and sizes at both ends of what is accepted.</summary>
+    [Theory]
+    [InlineData("SessionLifetime", "00:01:00", "30.00:00:00", "00:00:59", "30.00:00:01")]
+    [InlineData("Pool:Lease", "00:00:01", "1.00:00:00", "00:00:00.9", "1.00:00:01")]
+    [InlineData("Pool:Quarantine", "00:00:01", "1.00:00:00", "00:00:00.9", "1.00:00:01")]
+    [InlineData("Pool:Size", "1", "10000", "0", "10001")]
+    [InlineData("Pool:PerAddress", "1", "10000", "0", "10001")]
+    [InlineData("Limits:LoginsPerMinute", "1", "2147483647", "0", "2147483648")]
+    [InlineData("Limits:AnonymousSessionsPerMinute", "1", "2147483647", "0", "2147483648")]
+    [InlineData("Limits:TurnTokensPerMinute", "1", "2147483647", "0", "2147483648")]
+    [InlineData("Limits:ImsTokensPerMinute", "1", "2147483647", "0", "2147483648")]
+    public void Range_IsAcceptedAtBothEndsAndNotBeyond(string setting, string min, string max, string tooSmall, string tooLarge)
+    {
+        foreach (var value in (string[])[min, max]) Assert.NotNull(Read("Development", ("Wwsf:Waf:ClientSecret", "x"), ("Wwsf:" + setting, value)));
+        foreach (var value in (string[])[tooSmall, tooLarge])
+        {
+            var error = Assert.Throws<SettingsException>(() => Read("Development", ("Wwsf:Waf:ClientSecret", "x"), ("Wwsf:" + setting, value)));
+            Assert.Contains($"\n  Wwsf:{setting} ", error.Message);
+        }
+    }
+
+    [Fact]
+    public void Secrets_AreNeverInTheMessage()
+    {
+        var error = Assert.Throws<SettingsException>(() => Read(
+            "Development", ("Wwsf:Waf:ClientSecret", "hidden-1"), ("Wwsf:Waf:KeyFile", "/no/such/file"), ("Wwsf:OpenIdConnect:ClientSecret", "hidden-2"),
+            ("ConnectionStrings:wwsf", "Host=db;Password=hidden-3"), ("ConnectionStrings:redis", "db:6379,password=hidden-4,timeout=soon")));
+        Assert.DoesNotContain("hidden", error.Message);
     }
 
     [Fact]
@@ -58,7 +93,7 @@ public sealed class SettingsTests
 
             File.WriteAllText(file, key.ExportECPrivateKeyPem());
             var settings = Read("Development", ("Wwsf:Waf:KeyFile", file), ("Wwsf:Waf:Issuer", "https://waf.example.org/"));
-            Assert.Equal((true, "https://waf.example.org/"), (settings.WafClientSecret is null, settings.WafSigning?.Issuer));
+            Assert.Equal((true, "https://waf.example.org/"), (settings.Waf.ClientSecret is null, settings.Waf.Signing?.Issuer));
         }
         finally
         {
@@ -89,15 +124,15 @@ public sealed class SettingsTests
         try
         {
             var store = Read("Development", ("Wwsf:Waf:ClientSecret", "x"), ("ConnectionStrings:wwsf", $"Data Source={file}/wwsf.db")).Store;
-            Assert.StartsWith("ConnectionStrings:wwsf", Assert.Throws<StoreException>(() => store.CreateDirectory("keys")).Message);
+            Assert.StartsWith("ConnectionStrings:wwsf", Assert.Throws<ServiceDefaults.SettingsException>(() => store.CreateDirectory("keys")).Message);
 
             await File.WriteAllTextAsync(file, new string('x', 5000), TestContext.Current.CancellationToken);
-            // EF keeps the model that the first store of a process makes: it must be the one that the WWSF has.
+            // EF keeps the model of the first store in a process, so it must be that of the WWSF.
             await using var services = new ServiceCollection().AddDbContext<WwsfStore>(options => options.UseSqlite($"Data Source={file}"))
                 .Configure<IdentityOptions>(identity => identity.Stores.SchemaVersion = IdentitySchemaVersions.Version3)
                 .BuildServiceProvider();
             var setup = new StoreSetup(services.GetRequiredService<IServiceScopeFactory>(), Read("Development", ("Wwsf:Waf:ClientSecret", "x")));
-            var error = await Assert.ThrowsAsync<StoreException>(() => setup.StartAsync(TestContext.Current.CancellationToken));
+            var error = await Assert.ThrowsAsync<ServiceDefaults.SettingsException>(() => setup.StartAsync(TestContext.Current.CancellationToken));
             Assert.StartsWith("ConnectionStrings:wwsf", error.Message);
         }
         finally
@@ -107,13 +142,16 @@ public sealed class SettingsTests
     }
 
     [Theory]
-    [InlineData("Authority", "http://login.example.com", "'http://login.example.com' is no https address")]
-    [InlineData("Authority", "login.example.com", "'login.example.com' is no https address")]
+    [InlineData("Authority", "http://login.example.com", "'http://login.example.com' is not an https address")]
+    [InlineData("Authority", "login.example.com", "'login.example.com' is not an https address")]
     [InlineData("Authority", "", "is missing")]
     [InlineData("ClientId", "", "is missing")]
     [InlineData("ClientSecret", "", "is missing")]
     [InlineData("UserClaim", " ", "is missing")]
-    public void OpenIdConnect_IsCompleteAndSafeOrNotThere(string field, string value, string problem)
+    [InlineData("ImpiClaim", " ", "is missing")]
+    [InlineData("DisplayNameClaim", " ", "is missing")]
+    [InlineData("DisplayName", " ", "is missing")]
+    public void OpenIdConnect_IsCompleteAndSafe_OrAbsent(string field, string value, string problem)
     {
         var complete = new Dictionary<string, string> { ["Authority"] = "https://login.example.com", ["ClientId"] = "x", ["ClientSecret"] = "x", [field] = value };
         var error = Assert.Throws<SettingsException>(() => Read(

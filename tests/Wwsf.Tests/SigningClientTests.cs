@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Waf;
 
 namespace WebRtcIms.Wwsf.Tests;
@@ -13,7 +14,7 @@ public sealed class SigningClientTests : IAsyncLifetime
     private WafProcess? _waf;
 
     // As an operator does it: what the WWSF says of its key goes into the WAF's settings.
-    public async ValueTask InitializeAsync() => _waf = await WafProcess.StartAsync(WafAuthentication.Jwks(new WafSigningSettings(WafProcess.Issuer, _key)));
+    public async ValueTask InitializeAsync() => _waf = await WafProcess.StartAsync(WafAuthentication.Jwks(new WafSigning(WafProcess.Issuer, _key)));
 
     public async ValueTask DisposeAsync()
     {

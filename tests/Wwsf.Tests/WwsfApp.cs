@@ -1,71 +1,43 @@
-using System.Diagnostics;
-using System.Diagnostics.Metrics;
 using System.Net;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Identity;
-using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>
-/// The WWSF in this process with a database of its own, a scripted WAF and eP-CSCF, and everything that it logs, traces and counts.
-/// Requests come from <see cref="RemoteAddress"/>, which is the gateway's place: this machine.
-/// </summary>
-internal sealed class WwsfApp : WebApplicationFactory<Program>
+/// <summary>The WWSF in this process with a database of its own, a scripted WAF and eP-CSCF. Requests come from the gateway: this machine.</summary>
+internal sealed class WwsfApp : ServiceApp<WwsfApp, Program>
 {
     public const string ClientSecret = "s3cret+of/the client";
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("wwsf-tests-").FullName;
-    private readonly Dictionary<string, string> _settings = [];
-    private readonly MeterListener _meters = new();
-    private readonly ActivityListener _activities;
-
     public WwsfApp(string environment = "Development", ScriptedWaf? waf = null, ScriptedEpCscf? epCscf = null)
     {
-        _settings["environment"] = environment;
-        _settings["Wwsf:Waf:ClientSecret"] = ClientSecret;
-        _settings["Wwsf:TurnUris:0"] = "turn:127.0.0.1:3478?transport=udp";
-        _settings["Wwsf:TurnUris:1"] = "turns:turn.example.com";
-        _settings["ConnectionStrings:wwsf"] = $"Data Source={_directory}/data/wwsf.db";
-        if (waf is not null) _settings["services:waf:http:0"] = waf.Address;
-        // Nobody listens there.
-        _settings["services:ep-cscf:http:0"] = epCscf?.Address ?? "http://127.0.0.1:9";
-        _activities = Listen();
+        With("environment", environment);
+        With("Wwsf:Waf:ClientSecret", ClientSecret);
+        With("Wwsf:TurnUris:0", "turn:127.0.0.1:3478?transport=udp");
+        With("Wwsf:TurnUris:1", "turns:turn.example.com");
+        With("ConnectionStrings:wwsf", $"Data Source={DatabaseDirectory}/wwsf.db");
+        if (waf is not null) With("services:waf:http:0", waf.Address);
+        // Port 9 refuses connections.
+        With("services:ep-cscf:http:0", epCscf?.Address ?? "http://127.0.0.1:9");
+        RemoteAddress = IPAddress.Loopback;
     }
 
-    public IPAddress RemoteAddress { get; set; } = IPAddress.Loopback;
+    public string DatabaseDirectory => Path.Combine(Folder, "data");
 
-    public TimeProvider? Time { get; init; }
+    /// <summary>Uses the database, and so the cookie keys, of another instance: this one is a restart of it, or a second replica.</summary>
+    public WwsfApp WithDatabaseOf(WwsfApp other) => With("ConnectionStrings:wwsf", $"Data Source={other.DatabaseDirectory}/wwsf.db");
 
-    public LogRecorder Logs { get; } = new();
+    /// <summary>Uses a PostgreSQL database. The cookie keys are under the content root, so it is a temporary folder.</summary>
+    public WwsfApp WithPostgres(string connectionString, WwsfApp? other = null) =>
+        With("ConnectionStrings:wwsf", connectionString).With(WebHostDefaults.ContentRootKey, (other ?? this).Folder);
 
-    /// <summary>Spans of this process; filter by trace id, since tests run side by side.</summary>
-    public Queue<Activity> Spans { get; } = new();
-
-    /// <summary>Counts such as <c>wwsf.sessions kind=user outcome=ok</c>.</summary>
-    public Dictionary<string, long> Counts { get; } = [];
-
-    public string DatabaseDirectory => Path.Combine(_directory, "data");
-
-    public WwsfApp With(string key, string value)
-    {
-        _settings[key] = value;
-        return this;
-    }
-
-    /// <summary>Every log record there is, however fine.</summary>
-    public WwsfApp WithAllLogs()
-    {
-        foreach (var category in (string[])["Default", "Microsoft.AspNetCore", "Microsoft.EntityFrameworkCore", "System.Net.Http.HttpClient", "Polly"])
-            With($"Logging:LogLevel:{category}", "Trace");
-        return this;
-    }
+    /// <summary>Admits users of this provider.</summary>
+    public WwsfApp With(OpenIdProvider provider) => With("Wwsf:OpenIdConnect:Authority", provider.Address)
+        .With("Wwsf:OpenIdConnect:ClientId", OpenIdProvider.ClientId)
+        .With("Wwsf:OpenIdConnect:ClientSecret", OpenIdProvider.ClientSecret);
 
     /// <summary>A browser that has loaded the page.</summary>
     public async Task<Page> OpenPageAsync(string origin = "http://localhost")
@@ -83,6 +55,14 @@ internal sealed class WwsfApp : WebApplicationFactory<Program>
         return page;
     }
 
+    /// <summary>A browser whose user has logged in.</summary>
+    public async Task<Page> OpenPageAsAliceAsync()
+    {
+        var page = await OpenPageAsync();
+        Assert.Equal("alice", (await page.LogInAsync("alice", "alice-calls-bob")).Text("user"));
+        return page;
+    }
+
     public async Task AddUserAsync(string name, string password)
     {
         await using var scope = Services.CreateAsyncScope();
@@ -90,80 +70,10 @@ internal sealed class WwsfApp : WebApplicationFactory<Program>
         Assert.True(result.Succeeded, result.ToString());
     }
 
-    public List<Activity> SpansOf(ActivityTraceId trace)
+    public async Task ChangeUserAsync(string name, Func<UserManager<User>, User, Task<IdentityResult>> change)
     {
-        lock (Spans) return [.. Spans.Where(span => span.TraceId == trace)];
-    }
-
-    protected override void ConfigureWebHost(IWebHostBuilder builder)
-    {
-        foreach (var (key, value) in _settings) builder.UseSetting(key, value);
-        builder.ConfigureLogging(logging => logging.AddProvider(Logs));
-        builder.ConfigureServices(services =>
-        {
-            services.ShareActivitySource();
-            if (Time is not null) services.AddSingleton(Time);
-            services.AddSingleton<IStartupFilter>(new Caller(this));
-            services.AddHostedService(provider =>
-            {
-                CountMetrics(provider.GetRequiredService<IMeterFactory>());
-                return new Nothing();
-            });
-        });
-    }
-
-    protected override void Dispose(bool disposing)
-    {
-        base.Dispose(disposing);
-        _meters.Dispose();
-        _activities.Dispose();
-        if (Directory.Exists(_directory)) Directory.Delete(_directory, recursive: true);
-    }
-
-    private void CountMetrics(IMeterFactory factory)
-    {
-        _meters.InstrumentPublished = (instrument, listener) =>
-        {
-            if (instrument.Meter.Scope == factory && instrument.Meter.Name == "WebRtcIms.Wwsf") listener.EnableMeasurementEvents(instrument);
-        };
-        _meters.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
-        {
-            var name = string.Join(' ', [instrument.Name, .. tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}")]);
-            lock (Counts) Counts[name] = Counts.GetValueOrDefault(name) + value;
-        });
-        _meters.Start();
-    }
-
-    private ActivityListener Listen()
-    {
-        var listener = new ActivityListener
-        {
-            ShouldListenTo = _ => true,
-            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
-            ActivityStopped = span =>
-            {
-                lock (Spans) Spans.Enqueue(span);
-            },
-        };
-        ActivitySource.AddActivityListener(listener);
-        return listener;
-    }
-
-    private sealed class Nothing : Microsoft.Extensions.Hosting.BackgroundService
-    {
-        protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.CompletedTask;
-    }
-
-    private sealed class Caller(WwsfApp app) : IStartupFilter
-    {
-        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => pipeline =>
-        {
-            pipeline.Use((HttpContext context, RequestDelegate rest) =>
-            {
-                context.Connection.RemoteIpAddress = app.RemoteAddress;
-                return rest(context);
-            });
-            next(pipeline);
-        };
+        await using var scope = Services.CreateAsyncScope();
+        var users = scope.ServiceProvider.GetRequiredService<UserManager<User>>();
+        Assert.True((await change(users, (await users.FindByNameAsync(name))!)).Succeeded);
     }
 }

@@ -58,10 +58,5 @@ public sealed class DifferentialTests
         return run(client);
     }
 
-    private static string DocumentPath()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "WebRtcIms.sln"))) folder = folder.Parent;
-        return Path.Combine(folder!.FullName, "docs", "differential.md");
-    }
+    private static string DocumentPath() => Repository.PathOf("docs", "differential.md");
 }

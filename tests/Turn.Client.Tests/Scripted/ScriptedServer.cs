@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Integrity;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Client.Transport;
 
 namespace WebRtcIms.Turn.Client.Tests.Scripted;
@@ -59,7 +60,7 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
     }
 
     public TurnClient Connect(int receiveQueueLength = 1024) =>
-        new(this, new TurnClientOptions { Clock = clock, ReceiveQueueLength = receiveQueueLength });
+        new(this, new TurnClientOptions { Time = clock, ReceiveQueueLength = receiveQueueLength });
 
     /// <summary>An allocation of <see cref="User"/>.</summary>
     public async Task<TurnAllocation> AllocateAsync(CancellationToken cancel, int receiveQueueLength = 1024)

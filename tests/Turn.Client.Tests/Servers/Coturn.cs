@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Client.Tests.Servers;
 
 [assembly: AssemblyFixture(typeof(Coturn))]

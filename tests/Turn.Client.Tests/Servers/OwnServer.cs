@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Client.Tests.Servers;
 
 [assembly: AssemblyFixture(typeof(OwnServer))]

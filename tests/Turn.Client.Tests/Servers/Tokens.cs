@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Client.Tests.Servers;
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Client;
+using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Tests.Running;
 

@@ -7,6 +7,7 @@ using System.Text;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Client;
+using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Tests.Engine;
 using WebRtcIms.Turn.Transport;
 

@@ -1,0 +1,42 @@
+namespace WebRtcIms.Contracts;
+
+/// <summary>
+/// The member <c>code</c> of the problem details that the page gets from the WWSF, and <c>/?problem=</c> after a login at a provider.
+/// The page has a text for each code in each language.
+/// </summary>
+public static class ProblemCodes
+{
+    public const string NotSignedIn = "not_signed_in";
+    public const string SessionExpired = "session_expired";
+    public const string LoginFailed = "login_failed";
+    public const string LockedOut = "locked_out";
+    public const string Antiforgery = "antiforgery";
+    public const string InvalidRequest = "invalid_request";
+    public const string NotFound = "not_found";
+    public const string RequestTooLarge = "request_too_large";
+    public const string RateLimited = "rate_limited";
+    public const string InternalError = "internal_error";
+
+    public const string WafRefused = "waf_refused";
+    public const string WafUnavailable = "waf_unavailable";
+
+    public const string NoSubscription = "no_subscription";
+    public const string NoFreeIdentity = "no_free_identity";
+    public const string TooManyGuests = "too_many_guests";
+    public const string LeasesUnavailable = "leases_unavailable";
+
+    public const string PasskeyFailed = "passkey_failed";
+    public const string PasskeyNotAdded = "passkey_not_added";
+    public const string PasskeyNeedsUser = "passkey_needs_user";
+    public const string PasskeyOfProvider = "passkey_of_provider";
+    public const string TooManyPasskeys = "too_many_passkeys";
+
+    public const string ExternalUnavailable = "external_unavailable";
+    public const string ExternalFailed = "external_failed";
+    public const string ExternalDenied = "external_denied";
+    public const string ExternalLocked = "external_locked";
+    public const string ExternalNameMissing = "external_name_missing";
+    public const string ExternalNameTaken = "external_name_taken";
+    public const string ExternalIdentityInvalid = "external_identity_invalid";
+    public const string ExternalIdentityTaken = "external_identity_taken";
+}

@@ -1,0 +1,50 @@
+using Microsoft.IdentityModel.Tokens;
+
+namespace WebRtcIms.Waf.Clients;
+
+/// <summary>An OAuth client. It is written into the store at start; the store only keeps a hash of the secret.</summary>
+internal sealed class ClientSettings
+{
+    public const int MaxClientIdLength = 100;
+
+    public string ClientId { get; set; } = "";
+
+    public string ClientSecret { get; set; } = "";
+
+    /// <summary>
+    /// Instead of a secret: the client's public keys as a JWK Set (RFC 7517 §5). It signs assertions with them (private_key_jwt, RFC 7523 §2.2).
+    /// </summary>
+    public string? Jwks { get; set; }
+
+    public List<string> Audiences { get; set; } = [];
+
+    /// <summary>Identities that the client may get registration tokens for; see <see cref="IdentityBlock"/>.</summary>
+    public List<string> Impus { get; set; } = [];
+
+    public IEnumerable<string> Problems(IReadOnlyList<string> turnServers)
+    {
+        if (ClientId.Length is 0 or > MaxClientIdLength) yield return $"ClientId must have 1 to {MaxClientIdLength} characters";
+        if (Jwks is not null && ClientSecret.Length > 0) yield return "Jwks and ClientSecret exclude each other";
+        else if (Jwks is not null && PublicKeys(Jwks) is null)
+            yield return "Jwks must be a JWK Set of public keys, EC or RSA, such as {\"keys\":[{\"kty\":\"EC\",…}]}";
+        else if (Jwks is null && ClientSecret.Length < 16) yield return "ClientSecret must have 16 characters or more";
+        if (Audiences.Count == 0) yield return "Audiences is empty: name the TURN servers that this client may get tokens for";
+        foreach (var audience in Audiences.Except(turnServers)) yield return $"Audiences names '{audience}', which is not among Waf:TurnServers";
+        foreach (var impu in Impus.Where(impu => !IdentityBlock.IsPattern(impu)))
+            yield return $"Impus has '{impu}', which is not a pattern such as sip:guest-*@example.org";
+    }
+
+    /// <summary>Null when the text is not a set of public keys that verify signatures.</summary>
+    public static JsonWebKeySet? PublicKeys(string jwks)
+    {
+        try
+        {
+            var set = new JsonWebKeySet(jwks);
+            return set.Keys.Count > 0 && set.Keys.All(key => key is { Kty: "EC" or "RSA", HasPrivateKey: false } && key.Use is null or "sig") ? set : null;
+        }
+        catch (ArgumentException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using System.Text.Json;
+using OpenIddict.Abstractions;
+using OpenIddict.Server;
+using WebRtcIms.Waf.Tokens;
+using static OpenIddict.Server.OpenIddictServerEvents;
+
+namespace WebRtcIms.Waf.Metadata;
+
+/// <summary>Makes the metadata document (RFC 8414) describe this server. OpenIddict's own also describes OpenID Connect.</summary>
+internal sealed class DescribeServer : IOpenIddictServerHandler<HandleConfigurationRequestContext>
+{
+    public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
+        .CreateBuilder<HandleConfigurationRequestContext>()
+        .UseSingletonHandler<DescribeServer>()
+        .SetOrder(OpenIddictServerHandlers.Discovery.AttachAdditionalMetadata.Descriptor.Order + 1)
+        .Build();
+
+    public ValueTask HandleAsync(HandleConfigurationRequestContext context)
+    {
+        context.Scopes.IntersectWith([Contracts.Scopes.Stun, Contracts.Scopes.ImsRegister]);
+        context.SubjectTypes.Clear();
+        context.Claims.Clear();
+        context.IdTokenSigningAlgorithms.Clear();
+        context.PromptValues.Clear();
+        context.Metadata["token_types_supported"] = List(context.Scopes.Contains(Contracts.Scopes.ImsRegister) ? ["pop", "Bearer"] : ["pop"]);
+        context.Metadata["mac_algorithms_supported"] = List([MacAlgorithm.Sha256, MacAlgorithm.Sha1]);
+        return ValueTask.CompletedTask;
+    }
+
+    private static OpenIddictParameter List(string[] values) => new(JsonSerializer.SerializeToElement(values));
+}

@@ -1,0 +1,25 @@
+using Microsoft.AspNetCore;
+using OpenIddict.Server;
+using OpenIddict.Server.AspNetCore;
+using static OpenIddict.Server.OpenIddictServerEvents;
+
+namespace WebRtcIms.Waf.OAuth;
+
+/// <summary>Writes the response as JSON. OpenIddict's own handler also logs it, and the response to a token request has the session key.</summary>
+internal sealed class WriteResponse<TContext> : IOpenIddictServerHandler<TContext>
+    where TContext : BaseRequestContext
+{
+    public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor.CreateBuilder<TContext>()
+        .AddFilter<OpenIddictServerAspNetCoreHandlerFilters.RequireHttpRequest>()
+        .UseSingletonHandler<WriteResponse<TContext>>()
+        .SetOrder(OpenIddictServerAspNetCoreHandlers.ProcessJsonResponse<TContext>.Descriptor.Order)
+        .Build();
+
+    public async ValueTask HandleAsync(TContext context)
+    {
+        var response = context.Transaction.GetHttpRequest()!.HttpContext.Response;
+        // A successful revocation has no content (RFC 7009 §2.2).
+        if (context.Transaction.Response is { Count: > 0 } content) await response.WriteAsJsonAsync(content);
+        context.HandleRequest();
+    }
+}

@@ -1,0 +1,67 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using WebRtcIms.ServiceDefaults;
+
+namespace WebRtcIms.Waf.Telemetry;
+
+/// <summary>Spans and counters of the WAF. Never a token, a key or a secret.</summary>
+internal sealed class WafTelemetry
+{
+    private static readonly ActivitySource Source = ServiceTelemetry.Source("Waf");
+
+    private readonly Counter<long> _issued;
+    private readonly Counter<long> _registrationTokens;
+    private readonly Counter<long> _rejected;
+    private readonly Counter<long> _revoked;
+    private readonly Histogram<double> _duration;
+
+    public WafTelemetry(IMeterFactory factory)
+    {
+        var meter = factory.Create("WebRtcIms.Waf");
+        _issued = meter.CreateCounter<long>("waf.tokens.issued", description: "TURN tokens issued, by client, audience and algorithm");
+        _registrationTokens = meter.CreateCounter<long>("waf.registration_tokens.issued", description: "IMS registration tokens issued, by client");
+        _duration = meter.CreateHistogram<double>(
+            "waf.token.issue.duration", "s", "Duration of making a token and of writing its grant to Redis",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5] });
+        _rejected = meter.CreateCounter<long>("waf.token.requests.rejected", description: "Token and revocation requests rejected, by OAuth error");
+        _revoked = meter.CreateCounter<long>("waf.revocations", description: "Revocations sent to the TURN servers, of a token or of all tokens of a client");
+    }
+
+    public static Activity? StartTokenIssue()
+    {
+        var activity = Source.StartActivity("token issue");
+        activity?.SetTag(ServiceTelemetry.ImsStep, 5);
+        return activity;
+    }
+
+    public void Issued(Activity? activity, string clientId, string audience, string kid, string macAlgorithm, TimeSpan lifetime)
+    {
+        activity?.SetTag("oauth.client_id", clientId);
+        activity?.SetTag("oauth.audience", audience);
+        activity?.SetTag("turn.kid", kid);
+        activity?.SetTag("turn.mac_algorithm", macAlgorithm);
+        activity?.SetTag("turn.lifetime", (long)lifetime.TotalSeconds);
+        _issued.Add(
+            1,
+            new KeyValuePair<string, object?>("oauth.client_id", clientId),
+            new KeyValuePair<string, object?>("oauth.audience", audience),
+            new KeyValuePair<string, object?>("turn.mac_algorithm", macAlgorithm));
+    }
+
+    /// <param name="token">The kind: <c>turn</c> or <c>registration</c>.</param>
+    /// <param name="duration">The time that it took.</param>
+    public void IssueLasted(string token, TimeSpan duration) => _duration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("token", token));
+
+    public static Activity? StartRegistrationTokenIssue(string clientId)
+    {
+        var activity = Source.StartActivity("registration token issue");
+        activity?.SetTag("oauth.client_id", clientId);
+        return activity;
+    }
+
+    public void RegistrationTokenIssued(string clientId) => _registrationTokens.Add(1, new KeyValuePair<string, object?>("oauth.client_id", clientId));
+
+    public void Rejected(string error) => _rejected.Add(1, new KeyValuePair<string, object?>("error.type", error));
+
+    public void Revoked(string kind) => _revoked.Add(1, new KeyValuePair<string, object?>("kind", kind));
+}

@@ -1,0 +1,71 @@
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.EntityFrameworkCore;
+using StackExchange.Redis;
+using WebRtcIms.Contracts.RegistrationTokens;
+using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Stores;
+using WebRtcIms.Waf.Clients;
+using WebRtcIms.Waf.Keys;
+using WebRtcIms.Waf.OAuth;
+using WebRtcIms.Waf.Telemetry;
+using WebRtcIms.Waf.Tokens;
+
+namespace WebRtcIms.Waf;
+
+/// <summary>Composes the WAF.</summary>
+internal static class WafServices
+{
+    /// <exception cref="SettingsException">The settings have problems.</exception>
+    public static void AddWaf(this WebApplicationBuilder builder)
+    {
+        var settings = WafSettings.Read(builder.Configuration, builder.Environment);
+        var hasRedis = builder.TryAddRedisClient();
+        var services = builder.Services;
+        services.AddSingleton<WafTelemetry>();
+        services.AddSingleton<IHttpContextFactory, HiddenQuery.ContextFactory>();
+        services.ConfigureOptions<LogFloor>();
+        services.AddRateLimiter(options => RateLimit.Apply(options, settings.TokenRequestsPerMinute, AuthorizationServer.Folder, KeyEndpoint.Path));
+
+        services.AddSingleton<IReadOnlyList<TurnServerSettings>>(settings.TurnServers);
+        services.AddSingleton(new TokenEndpointSettings(settings.AllowGetTokenRequests));
+        services.AddSingleton<TokenIssuer>();
+        services.AddWithOptionalRedis<GrantStore>();
+        if (settings.ImsRegistration is { } registration)
+        {
+            services.AddSingleton(registration);
+            services.AddSingleton(_ => new RegistrationTokenKey(registration.Kid, Convert.FromBase64String(registration.Key)));
+        }
+
+        services.AddSingleton<IReadOnlyList<ClientSettings>>(settings.Clients);
+        services.AddSingleton<FailedAuthentications>();
+        services.AddWithOptionalRedis<UsedAssertions>();
+        settings.Store.CreateDirectory();
+        services.AddSingleton(settings.Store);
+        builder.AddStore<ClientStore>(settings.Store, options => options.UseOpenIddict());
+        services.AddHostedService<ClientProvisioning>();
+        services.AddOpenIddict()
+            .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<ClientStore>())
+            .AddServer(server => AuthorizationServer.Configure(server, settings, hasRedis));
+
+        if (settings.TurnServers.Exists(server => server.Thumbprint is not null)) builder.WebHost.AllowClientCertificates();
+    }
+
+    public static void UseWaf(this WebApplication app)
+    {
+        app.UseRateLimiter();
+        app.UseAuthentication();
+        app.MapKeys();
+    }
+
+    private static void AddWithOptionalRedis<T>(this IServiceCollection services)
+        where T : class =>
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<T>(
+            provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []));
+
+    // The thumbprint identifies a certificate: TURN servers do not need one of an authority.
+    private static void AllowClientCertificates(this IWebHostBuilder host) => host.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https =>
+    {
+        https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
+        https.AllowAnyClientCertificate();
+    }));
+}

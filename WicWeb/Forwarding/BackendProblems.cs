@@ -1,0 +1,48 @@
+using Yarp.ReverseProxy.Forwarder;
+
+namespace WebRtcIms.WicWeb.Forwarding;
+
+/// <summary>
+/// If a backend cannot be reached, the page gets RFC 9457 problem details with a code and a sentence, not a bare 502. The page shows
+/// its own text for the code, in the reader's language.
+/// </summary>
+internal static class BackendProblems
+{
+    private const string RetryAfterSeconds = "2";
+
+    public static async Task WriteAsync(HttpContext context, RequestDelegate next)
+    {
+        await next(context);
+        if (context.Response.HasStarted || context.GetForwarderErrorFeature() is not { Error: not ForwarderError.None }) return;
+        if (context.RequestAborted.IsCancellationRequested) return;
+
+        await (context.Response.StatusCode == StatusCodes.Status413PayloadTooLarge
+            ? WriteTooLargeAsync(context)
+            : WriteUnavailableAsync(context));
+    }
+
+    private static Task WriteTooLargeAsync(HttpContext context) =>
+        WriteProblemAsync(context, StatusCodes.Status413PayloadTooLarge, "request_too_large",
+            "Request too large", "The request is larger than this service accepts (16 KB).");
+
+    private static Task WriteUnavailableAsync(HttpContext context)
+    {
+        context.Response.Headers.RetryAfter = RetryAfterSeconds;
+        return context.GetReverseProxyFeature().Route.Config.ClusterId switch
+        {
+            FlowViewRoutes.ClusterId => WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "flow_view_unavailable",
+                "FlowView is not available", "FlowView does not answer at the moment. Calls work without it."),
+            "ep-cscf" => WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "ep_cscf_unavailable",
+                "The call service is not available", "The call service (eP-CSCF) does not answer at the moment. Try again in a few seconds."),
+            _ => WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "wwsf_unavailable",
+                "The web service is not available", "The web service (WWSF) does not answer at the moment. Try again in a few seconds."),
+        };
+    }
+
+    private static async Task WriteProblemAsync(HttpContext context, int status, string code, string title, string detail)
+    {
+        context.Response.StatusCode = status;
+        await Results.Problem(detail, statusCode: status, title: title, extensions: new Dictionary<string, object?> { ["code"] = code })
+            .ExecuteAsync(context);
+    }
+}

@@ -1,0 +1,45 @@
+using OpenTelemetry.Instrumentation.AspNetCore;
+using OpenTelemetry.Instrumentation.Http;
+using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace WebRtcIms.WicWeb.Forwarding;
+
+/// <summary>FlowView through the gateway: its pages under <c>/flow</c>, for reading only.</summary>
+internal static class FlowViewRoutes
+{
+    public const string ClusterId = "flow-view";
+
+    public static readonly RouteConfig[] Routes =
+    [
+        new() { RouteId = "flow-view-start", ClusterId = ClusterId, Match = new RouteMatch { Path = "/flow", Methods = ["GET"] } },
+        new()
+        {
+            RouteId = "flow-view",
+            ClusterId = ClusterId,
+            Match = new RouteMatch { Path = "/flow/{**rest:regex(^[a-zA-Z0-9/._-]*$)}", Methods = ["GET"] },
+        },
+    ];
+
+    public static readonly ClusterConfig Cluster = new()
+    {
+        ClusterId = ClusterId,
+        Destinations = new Dictionary<string, DestinationConfig> { ["flow-view"] = new() { Address = "https+http://flow-view" } },
+        // The live feed sends an event every ten seconds.
+        HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(30) },
+    };
+
+    public static void AddFlowViewRoutes(this WebApplicationBuilder builder)
+    {
+        // Requests for traces must not make traces.
+        builder.Services.PostConfigure<AspNetCoreTraceInstrumentationOptions>(options =>
+        {
+            var isWanted = options.Filter;
+            options.Filter = context => !IsOfFlowView(context.Request.Path) && isWanted?.Invoke(context) is not false;
+        });
+        builder.Services.PostConfigure<HttpClientTraceInstrumentationOptions>(options =>
+            options.FilterHttpRequestMessage = request => !IsOfFlowView(request.RequestUri?.AbsolutePath ?? ""));
+    }
+
+    private static bool IsOfFlowView(PathString path) => path.StartsWithSegments("/flow") || path.StartsWithSegments("/v1");
+}

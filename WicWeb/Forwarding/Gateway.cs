@@ -1,0 +1,76 @@
+using Yarp.ReverseProxy.Configuration;
+using Yarp.ReverseProxy.Forwarder;
+using Yarp.ReverseProxy.ServiceDiscovery;
+using Yarp.ReverseProxy.Transforms;
+
+namespace WebRtcIms.WicWeb.Forwarding;
+
+/// <summary>
+/// Forwards <c>/api/**</c> to the WWSF, with the same path; <c>/sip</c> (WebSocket) and <c>/api/directory</c> to the eP-CSCF; and the
+/// paths of <see cref="FlowViewRoutes"/>. Clients reach nothing else of a backend: no health endpoint, no token endpoint. The gateway's
+/// own span continues the caller's <c>traceparent</c>.
+/// </summary>
+internal static class Gateway
+{
+    // The largest request is a log-in: user name and password.
+    private const int MaxRequestBodyBytes = 16 * 1024;
+
+    // The API's paths are plain words. Dots, encoded slashes and other characters that two servers may read as different paths do
+    // not match, so they are not forwarded.
+    private static readonly RouteConfig[] Routes =
+    [
+        new()
+        {
+            RouteId = "directory",
+            ClusterId = "ep-cscf",
+            Order = -1,
+            Match = new RouteMatch { Path = "/api/directory", Methods = ["GET"] },
+            Transforms = [new Dictionary<string, string> { ["PathSet"] = "/directory" }],
+        },
+        // Any method: a WebSocket over HTTP/2 begins with CONNECT (RFC 8441 §4), which YARP cannot match.
+        new() { RouteId = "sip", ClusterId = "ep-cscf", Match = new RouteMatch { Path = "/sip" } },
+        new() { RouteId = "wwsf", ClusterId = "wwsf", Match = new RouteMatch { Path = "/api/{**rest:regex(^[a-z0-9/-]+$)}" } },
+        .. FlowViewRoutes.Routes,
+    ];
+
+    private static readonly ClusterConfig[] Clusters =
+    [
+        new()
+        {
+            ClusterId = "wwsf",
+            Destinations = new Dictionary<string, DestinationConfig> { ["wwsf"] = new() { Address = "https+http://wwsf" } },
+            HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(20) },
+        },
+        new()
+        {
+            ClusterId = "ep-cscf",
+            Destinations = new Dictionary<string, DestinationConfig> { ["ep-cscf"] = new() { Address = "https+http://ep-cscf" } },
+            // The eP-CSCF pings each connection every 20 s.
+            HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(60) },
+        },
+        FlowViewRoutes.Cluster,
+    ];
+
+    public static void AddGateway(this WebApplicationBuilder builder)
+    {
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes;
+        });
+        builder.Services.AddProblemDetails();
+        builder.AddFlowViewRoutes();
+        builder.Services.AddSingleton<IDestinationResolver, DiscoveredDestinations>();
+        builder.Services.AddReverseProxy()
+            .LoadFromMemory(Routes, Clusters)
+            .ConfigureHttpClient((_, handler) => handler.ConnectTimeout = TimeSpan.FromSeconds(3))
+            .AddTransforms(context =>
+            {
+                // YARP overwrites X-Forwarded-*, but would pass on this form of the same claim.
+                context.AddRequestHeaderRemove("Forwarded");
+                context.AddResponseHeaderRemove("Server", ResponseCondition.Always);
+            });
+    }
+
+    public static void MapGateway(this WebApplication app) => app.MapReverseProxy(proxy => proxy.Use(BackendProblems.WriteAsync));
+}

@@ -1,0 +1,45 @@
+using System.Net;
+using System.Threading.RateLimiting;
+using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Wwsf.Problems;
+using WebRtcIms.Wwsf.Settings;
+
+namespace WebRtcIms.Wwsf.Sessions;
+
+/// <summary>
+/// Rate limits: logins and anonymous sessions by client address, tokens by session. With the defaults, a room full of people
+/// behind one NAT address can work, and a script cannot.
+/// </summary>
+internal static class Limits
+{
+    public const string Logins = "logins";
+    public const string AnonymousSessions = "anonymous sessions";
+    public const string ImsTokens = "ims tokens";
+    public const string TurnTokens = "turn tokens";
+
+    public static void AddLimits(this IHostApplicationBuilder builder, WwsfSettings settings) =>
+        builder.Services.AddRateLimiter(limiter =>
+        {
+            limiter.OnRejected = (rejected, _) => new ValueTask(
+                Problem.RateLimited(rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : TimeSpan.FromSeconds(1))
+                    .ExecuteAsync(rejected.HttpContext));
+            limiter.AddPolicy(Logins, context => PerMinute(CallerAddress.Of(context), settings.Limits.LoginsPerMinute));
+            limiter.AddPolicy(AnonymousSessions, context => PerMinute(CallerAddress.Of(context), settings.Limits.AnonymousSessionsPerMinute));
+            limiter.AddPolicy(ImsTokens, context => PerMinute(SessionOf(context), settings.Limits.ImsTokensPerMinute));
+            limiter.AddPolicy(TurnTokens, context => PerMinute(SessionOf(context), settings.Limits.TurnTokensPerMinute));
+        });
+
+    public static RateLimitPartition<string> PerMinute(string caller, int permits) =>
+        RateLimitPartition.GetTokenBucketLimiter(caller, _ => new TokenBucketRateLimiterOptions
+        {
+            TokenLimit = permits,
+            TokensPerPeriod = 1,
+            ReplenishmentPeriod = TimeSpan.FromMinutes(1) / permits,
+        });
+
+    /// <summary>The address that a guest's identity counts for. Null on this machine, where demonstrations run without a limit.</summary>
+    public static string? GuestCaller(this HttpContext context) =>
+        context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) ? null : CallerAddress.Of(context);
+
+    private static string SessionOf(HttpContext context) => WebSession.From(context.User)?.Sid ?? CallerAddress.Of(context);
+}

@@ -1,0 +1,141 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.AspNetCore.DataProtection;
+using WebRtcIms.Wwsf.Ims;
+using WebRtcIms.Wwsf.Settings;
+
+namespace WebRtcIms.Wwsf.Sessions;
+
+/// <summary>
+/// The session is in an encrypted cookie that scripts cannot read and other sites cannot send. It ends at a fixed time, or later
+/// while it is registered. A session that ended earlier stays ended, even if the cookie is presented again.
+/// <para>
+/// The demo line is a page in a frame with a session of its own, but the browser has one cookie jar for both pages. So each frame
+/// has an API under its own path, <see cref="FrameApi"/>, and the browser sends the cookie of its session only there.
+/// </para>
+/// </summary>
+internal static class SessionCookie
+{
+    public const string Scheme = "session";
+    public const string FrameApi = $"/api/demo/{{{Frame}:guid}}";
+
+    private const string Name = "wwsf-session";
+    private const string FrameName = "wwsf-session-frame";
+    private const string FrameScheme = "frame session";
+    private const string Frame = "frame";
+
+    public static void AddSessions(this IHostApplicationBuilder builder, WwsfSettings settings)
+    {
+        var services = builder.Services;
+        services.AddScoped<EndedSessions>();
+        services.AddScoped<SessionIdentities>();
+        services.AddDataProtection()
+            .SetApplicationName("WebRtcIms.Wwsf")
+            .PersistKeysToFileSystem(settings.Store.CreateDirectory("keys"));
+        services.AddAuthentication(Scheme)
+            .AddCookie(Scheme, options =>
+            {
+                Configure(options, settings);
+                options.ForwardDefaultSelector = context => FrameOf(context) is null ? null : FrameScheme;
+            })
+            .AddCookie(FrameScheme, options =>
+            {
+                Configure(options, settings);
+                options.Cookie = StrictCookie(new CookieOfFrame(), FrameName);
+            });
+        services.AddAntiforgery(options =>
+        {
+            options.Cookie = StrictCookie(new(), "wwsf-antiforgery");
+            options.HeaderName = "X-XSRF-TOKEN";
+            options.SuppressReadingTokenFromFormBody = true;
+            // The gateway decides which pages may be framed.
+            options.SuppressXFrameOptionsHeader = true;
+        });
+    }
+
+    /// <summary>Whether the browser sent a session cookie, valid or not.</summary>
+    public static bool HasSessionCookie(this HttpContext context) =>
+        context.Request.Cookies.ContainsKey(FrameOf(context) is null ? Name : FrameName);
+
+    /// <summary>Begins a session that replaces the current one, and makes it the session of this request.</summary>
+    public static async Task BeginSessionAsync(this HttpContext context, string? user)
+    {
+        await context.RevokeSessionAsync();
+        context.User = WebSession.Create(user).ToPrincipal();
+        await context.SignInAsync(Scheme, context.User);
+    }
+
+    /// <summary>Ends the session of this request, if there is one, and deletes the cookie.</summary>
+    public static async Task EndSessionAsync(this HttpContext context)
+    {
+        await context.RevokeSessionAsync();
+        context.User = new();
+        await context.SignOutAsync(Scheme);
+    }
+
+    private static async Task RevokeSessionAsync(this HttpContext context)
+    {
+        var current = await context.AuthenticateAsync(Scheme);
+        if (!current.Succeeded || WebSession.From(current.Principal) is not { } session) return;
+        await context.RevokeSessionAsync(session, current.Properties.ExpiresUtc);
+    }
+
+    /// <summary>Ends a session, which may be another one than that of this request.</summary>
+    public static async Task RevokeSessionAsync(this HttpContext context, WebSession session, DateTimeOffset? expires)
+    {
+        await context.RequestServices.GetRequiredService<EndedSessions>().AddAsync(session.Sid, expires);
+        await context.RequestServices.GetRequiredService<SessionIdentities>().ReleaseAsync(session, context.GuestCaller());
+    }
+
+    private static async Task ValidateAsync(CookieValidatePrincipalContext context)
+    {
+        if (context.Principal is not { } principal || WebSession.From(principal) is not { } session || !await IsAliveAsync(session, context))
+            context.RejectPrincipal();
+    }
+
+    private static async Task<bool> IsAliveAsync(WebSession session, CookieValidatePrincipalContext context)
+    {
+        var services = context.HttpContext.RequestServices;
+        if (await services.GetRequiredService<EndedSessions>().ContainsAsync(session.Sid)) return false;
+
+        var lifetime = services.GetRequiredService<WwsfSettings>().SessionLifetime;
+        if (services.GetRequiredService<TimeProvider>().GetUtcNow() < context.Properties.IssuedUtc + lifetime) return true;
+
+        // NOTE 1 of step 3: the user is not authenticated again while the IMS registration is active.
+        var registered = await services.GetRequiredService<Registrations>().IsActiveAsync(session.Sid, context.HttpContext.RequestAborted);
+        if (registered) Activity.Current?.SetTag("wwsf.authentication.skipped", true);
+        return registered;
+    }
+
+    private static void Configure(CookieAuthenticationOptions options, WwsfSettings settings)
+    {
+        options.Cookie = StrictCookie(new(), Name);
+        options.ExpireTimeSpan = settings.MaxSessionLifetime;
+        options.SlidingExpiration = false;
+        options.Events.OnValidatePrincipal = ValidateAsync;
+    }
+
+    private static CookieBuilder StrictCookie(CookieBuilder cookie, string name)
+    {
+        cookie.Name = name;
+        cookie.Path = "/";
+        cookie.HttpOnly = true;
+        cookie.SameSite = SameSiteMode.Strict;
+        cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
+        cookie.IsEssential = true;
+        return cookie;
+    }
+
+    private static object? FrameOf(HttpContext context) => context.GetRouteValue(Frame);
+
+    private sealed class CookieOfFrame : CookieBuilder
+    {
+        public override CookieOptions Build(HttpContext context, DateTimeOffset expiresFrom)
+        {
+            var options = base.Build(context, expiresFrom);
+            options.Path = $"/api/demo/{FrameOf(context)}";
+            return options;
+        }
+    }
+}

@@ -1,0 +1,100 @@
+using Microsoft.AspNetCore.Antiforgery;
+using Microsoft.AspNetCore.Http.HttpResults;
+using WebRtcIms.Wwsf.Problems;
+using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Telemetry;
+using WebRtcIms.Wwsf.Users;
+
+namespace WebRtcIms.Wwsf.Sessions;
+
+/// <summary>Body of <c>POST /api/session/login</c>.</summary>
+internal sealed record LoginRequest(string? UserName, string? Password)
+{
+    public override string ToString() => nameof(LoginRequest);
+}
+
+/// <summary>
+/// Response of every request to <c>/api/session</c>: the session of the page. Without a session, its members are null.
+/// </summary>
+/// <param name="User">The user name; null for a guest.</param>
+/// <param name="Anonymous">Whether the session belongs to a guest.</param>
+/// <param name="Impu">The public user identity in the IMS, if the session has one.</param>
+/// <param name="Registered">Whether the session is registered with the IMS.</param>
+/// <param name="AntiforgeryToken">For the header <c>X-XSRF-TOKEN</c> of every POST and DELETE until the next such response.</param>
+/// <param name="ExternalLogin">The name of the provider behind <c>/api/session/external</c>, if there is one.</param>
+internal sealed record SessionAnswer(string? User, bool? Anonymous, string? Impu, bool Registered, string? AntiforgeryToken, string? ExternalLogin)
+{
+    public override string ToString() => nameof(SessionAnswer);
+}
+
+/// <summary><c>/api/session</c>: the current session, login (scenario 2), continue as a guest (scenario 3), sign out.</summary>
+internal static class SessionEndpoints
+{
+    // The longest name that Identity stores; no user has a longer one.
+    private const int MaxUserNameLength = 256;
+    private const int MaxPasswordLength = 1024;
+
+    public static void MapLogin(this IEndpointRouteBuilder api) =>
+        api.MapPost("session/login", LogInAsync)
+            .RequireAntiforgeryToken()
+            .RequireRateLimiting(Limits.Logins)
+            .WithMetadata(new Counted((telemetry, outcome) => telemetry.CountSession("user", outcome)));
+
+    public static void MapSession(this IEndpointRouteBuilder api)
+    {
+        var session = api.MapGroup("session").RequireAntiforgeryToken();
+        session.MapGet("", AnswerAsync);
+        session.MapDelete("", SignOutAsync);
+        session.MapPost("anonymous", ContinueAsGuestAsync)
+            .RequireRateLimiting(Limits.AnonymousSessions)
+            .WithMetadata(new Counted((telemetry, outcome) => telemetry.CountSession("anonymous", outcome)));
+    }
+
+    /// <summary>Answers 400 to a POST or DELETE without a valid header <c>X-XSRF-TOKEN</c>.</summary>
+    public static TBuilder RequireAntiforgeryToken<TBuilder>(this TBuilder endpoints)
+        where TBuilder : IEndpointConventionBuilder =>
+        endpoints.AddEndpointFilter(async (call, next) =>
+        {
+            var antiforgery = call.HttpContext.RequestServices.GetRequiredService<IAntiforgery>();
+            return await antiforgery.IsRequestValidAsync(call.HttpContext) ? await next(call) : Problem.Antiforgery;
+        });
+
+    private static async Task<IResult> LogInAsync(
+        LoginRequest login, HttpContext context, PasswordCheck passwords, IAntiforgery antiforgery, SessionIdentities identities)
+    {
+        if (string.IsNullOrWhiteSpace(login.UserName) || string.IsNullOrEmpty(login.Password)) return Problem.InvalidRequest;
+        if (login.UserName.Length > MaxUserNameLength || login.Password.Length > MaxPasswordLength) return Problem.LoginFailed;
+
+        var result = await passwords.CheckAsync(login.UserName, login.Password);
+        if (result.LockedFor is { } wait) return Problem.LockedOut(wait);
+        if (result.User is not { } user) return Problem.LoginFailed;
+
+        await context.BeginSessionAsync(user.UserName);
+        return await AnswerAsync(context, antiforgery, identities);
+    }
+
+    /// <summary>A guest who asks again keeps the session.</summary>
+    private static async Task<Ok<SessionAnswer>> ContinueAsGuestAsync(HttpContext context, IAntiforgery antiforgery, SessionIdentities identities)
+    {
+        if (WebSession.From(context.User) is not { User: null }) await context.BeginSessionAsync(user: null);
+        return await AnswerAsync(context, antiforgery, identities);
+    }
+
+    private static async Task<Ok<SessionAnswer>> SignOutAsync(HttpContext context, IAntiforgery antiforgery, SessionIdentities identities)
+    {
+        await context.EndSessionAsync();
+        return await AnswerAsync(context, antiforgery, identities);
+    }
+
+    /// <summary>Describes the session. Call after it has changed, because the antiforgery token is bound to the session.</summary>
+    public static async Task<Ok<SessionAnswer>> AnswerAsync(HttpContext context, IAntiforgery antiforgery, SessionIdentities identities)
+    {
+        var token = antiforgery.GetAndStoreTokens(context).RequestToken;
+        var external = context.RequestServices.GetRequiredService<WwsfSettings>().OpenIdConnect?.DisplayName;
+        if (WebSession.From(context.User) is not { } session)
+            return TypedResults.Ok(new SessionAnswer(null, null, null, Registered: false, token, external));
+
+        var (impu, registered) = await identities.FindAsync(session, context.RequestAborted);
+        return TypedResults.Ok(new SessionAnswer(session.User, session.User is null, impu, registered, token, external));
+    }
+}

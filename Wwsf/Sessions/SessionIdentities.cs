@@ -1,0 +1,36 @@
+using Microsoft.AspNetCore.Identity;
+using WebRtcIms.Wwsf.Ims;
+using WebRtcIms.Wwsf.Problems;
+using WebRtcIms.Wwsf.Users;
+
+namespace WebRtcIms.Wwsf.Sessions;
+
+/// <summary>The IMS identity of a session: the subscription of a user (scenario 2), or one of the pool for a guest (scenario 3).</summary>
+internal sealed class SessionIdentities(UserManager<User> users, IdentityPool pool, Registrations registrations)
+{
+    /// <summary>The identity of the session, or the problem. A guest keeps it for <paramref name="duration"/> at least.</summary>
+    public async Task<(ImsIdentity? Identity, Problem? Problem)> AssignAsync(WebSession session, string? caller, TimeSpan duration = default)
+    {
+        if (session.User is null) return await pool.LeaseAsync(session.Sid, caller, duration);
+        return await OfUserAsync(session.User) is { } identity ? (identity, null) : (null, Problem.NoSubscription);
+    }
+
+    /// <summary>The public user identity that the session has already, if any, and whether it is registered now.</summary>
+    public async Task<(string? Impu, bool Registered)> FindAsync(WebSession session, CancellationToken cancellationToken)
+    {
+        var identity = session.User is { } user ? await OfUserAsync(user) : await pool.FindAsync(session.Sid);
+        return (identity?.Impu, identity is not null && await registrations.IsActiveAsync(session.Sid, cancellationToken));
+    }
+
+    /// <summary>
+    /// Ends the registrations of an ended session, and returns a guest's identity to the pool. If the eP-CSCF does not confirm
+    /// the end, calls for the identity may still reach the old page. Then the lease runs until it expires.
+    /// </summary>
+    public async Task ReleaseAsync(WebSession session, string? caller)
+    {
+        if (await registrations.EndAsync(session.Sid) && session.User is null) await pool.ReleaseAsync(session.Sid, caller);
+    }
+
+    private async Task<ImsIdentity?> OfUserAsync(string name) =>
+        await users.FindByNameAsync(name) is { } user ? Subscription.Of(await users.GetClaimsAsync(user)) : null;
+}

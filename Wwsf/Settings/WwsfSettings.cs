@@ -1,0 +1,108 @@
+using System.ComponentModel.DataAnnotations;
+using System.Net;
+using System.Text.RegularExpressions;
+using StackExchange.Redis;
+using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Stores;
+
+namespace WebRtcIms.Wwsf.Settings;
+
+/// <summary>The sections <c>Wwsf</c> and <c>ConnectionStrings:wwsf</c> of the configuration.</summary>
+internal sealed partial class WwsfSettings
+{
+    private const string Section = "Wwsf";
+    private static readonly string[] DevelopmentTurnUris = ["turn:127.0.0.1:3478?transport=udp", "turn:127.0.0.1:3478?transport=tcp"];
+
+    /// <summary>Audience of the tokens: the name under which the WAF and the TURN server share their key.</summary>
+    [Required(ErrorMessage = "{0} is missing")]
+    public string TurnServerName { get; set; } = "turn.webrtcims.local";
+
+    /// <summary>The URIs of the TURN server that browsers get (RFC 7065).</summary>
+    public List<string> TurnUris { get; set; } = [];
+
+    public WafClientSettings Waf { get; set; } = new();
+
+    /// <summary>The domain of all identities in the IMS.</summary>
+    [Required(ErrorMessage = "{0} is missing")]
+    public string HomeDomain { get; set; } = "webrtcims.local";
+
+    public PoolSettings Pool { get; set; } = new();
+
+    /// <summary>A session ends this long after it began, used or not. A registered session goes on until its registration ends.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "30.00:00:00", ErrorMessage = "{0} must be a time from {1} to {2}")]
+    public TimeSpan SessionLifetime { get; set; } = TimeSpan.FromHours(12);
+
+    /// <summary>After this time a registered session also ends, and the user logs in again.</summary>
+    public TimeSpan MaxSessionLifetime => 2 * SessionLifetime;
+
+    public LimitSettings Limits { get; set; } = new();
+
+    /// <summary>The provider at which users may log in; null if there is none.</summary>
+    public OpenIdConnectSettings? OpenIdConnect { get; set; }
+
+    /// <summary>The addresses and networks whose X-Forwarded headers are accepted, in addition to this machine.</summary>
+    public List<string> KnownProxies { get; set; } = [];
+
+    public StoreSettings Store { get; private set; } = null!;
+
+    /// <exception cref="SettingsException">Settings are invalid; the message lists all of them by key.</exception>
+    public static WwsfSettings Read(IConfiguration configuration, IHostEnvironment environment) =>
+        SettingsReader.Read<WwsfSettings>(configuration, Section, settings => settings.Complete(configuration, environment));
+
+    /// <summary>The networks of <see cref="KnownProxies"/>.</summary>
+    public IEnumerable<IPNetwork> KnownNetworks() => KnownProxies.Select(text => ParseNetwork(text)!.Value);
+
+    // Sets the values that depend on other settings, and returns the problems of these.
+    private IEnumerable<string> Complete(IConfiguration configuration, IHostEnvironment environment)
+    {
+        if (TurnUris.Count == 0 && environment.IsDevelopment()) TurnUris.AddRange(DevelopmentTurnUris);
+        if (TurnUris.Count == 0) yield return "Wwsf:TurnUris:0 is missing; give at least one such as turn:turn.example.com:3478?transport=udp";
+        foreach (var (index, uri) in TurnUris.Index().Where(entry => !TurnUri().IsMatch(entry.Item)))
+            yield return $"Wwsf:TurnUris:{index} '{uri}' is not a TURN URI such as turn:turn.example.com:3478?transport=udp";
+        if (Uri.CheckHostName(HomeDomain) != UriHostNameType.Dns) yield return $"Wwsf:HomeDomain '{HomeDomain}' is not a domain name such as ims.example.com";
+        foreach (var text in KnownProxies.Where(text => ParseNetwork(text) is null))
+            yield return $"Wwsf:KnownProxies '{text}' is neither an address nor a range such as 10.1.0.0/16";
+        foreach (var problem in Waf.Complete().Concat(OpenIdConnect?.Problems() ?? [])) yield return problem;
+        if (StoreSettings.Read("wwsf", configuration.GetConnectionString("wwsf"), environment.ContentRootPath) is { } store) Store = store;
+        else yield return "ConnectionStrings:wwsf " + StoreSettings.Problem("wwsf");
+        if (!IsRedisAddress(configuration.GetConnectionString("redis"))) yield return "ConnectionStrings:redis is not a Redis address such as 127.0.0.1:6379";
+    }
+
+    private static IPNetwork? ParseNetwork(string text)
+    {
+        if (IPNetwork.TryParse(text, out var network)) return network;
+        return IPAddress.TryParse(text, out var address) ? new IPNetwork(address, 8 * address.GetAddressBytes().Length) : null;
+    }
+
+    private static bool IsRedisAddress(string? connectionString)
+    {
+        try
+        {
+            if (!string.IsNullOrWhiteSpace(connectionString)) ConfigurationOptions.Parse(connectionString);
+            return true;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    [GeneratedRegex(@"^turns?:[^\s/@?]+(\?transport=(udp|tcp))?$")]
+    private static partial Regex TurnUri();
+}
+
+/// <summary>Token buckets: each number is the rate per minute and also the burst.</summary>
+internal sealed class LimitSettings
+{
+    [Range(1, int.MaxValue, ErrorMessage = "{0} must be at least 1")]
+    public int LoginsPerMinute { get; set; } = 60;
+
+    [Range(1, int.MaxValue, ErrorMessage = "{0} must be at least 1")]
+    public int AnonymousSessionsPerMinute { get; set; } = 120;
+
+    [Range(1, int.MaxValue, ErrorMessage = "{0} must be at least 1")]
+    public int TurnTokensPerMinute { get; set; } = 60;
+
+    [Range(1, int.MaxValue, ErrorMessage = "{0} must be at least 1")]
+    public int ImsTokensPerMinute { get; set; } = 60;
+}

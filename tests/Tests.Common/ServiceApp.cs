@@ -1,0 +1,152 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+
+namespace WebRtcIms.Tests.Common;
+
+/// <summary>
+/// A service in this process, with settings of its own, a folder that ends with it, and everything that it logs, traces and counts.
+/// Requests arrive in memory, or over a port of this machine after <see cref="Listen"/>.
+/// </summary>
+/// <typeparam name="TApp">The derived class, which the methods for set-up return.</typeparam>
+/// <typeparam name="TProgram">The program of the service.</typeparam>
+public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgram>
+    where TApp : ServiceApp<TApp, TProgram>
+    where TProgram : class
+{
+    private readonly Dictionary<string, string> _settings = new() { ["environment"] = "Production" };
+    private readonly List<Action<IServiceCollection>> _replacements = [];
+    private readonly Lazy<DirectoryInfo> _folder = new(() => Directory.CreateTempSubdirectory("service-tests-"));
+    private readonly ActivityListener _activities;
+    private readonly MeterListener _meters = new();
+
+    protected ServiceApp()
+    {
+        _activities = new ActivityListener
+        {
+            ShouldListenTo = _ => true,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = span =>
+            {
+                lock (Spans) Spans.Enqueue(span);
+            },
+        };
+        ActivitySource.AddActivityListener(_activities);
+    }
+
+    /// <summary>The address that requests come from; null leaves the connection's own.</summary>
+    public IPAddress? RemoteAddress { get; set; }
+
+    /// <summary>Replaces the clock of the service.</summary>
+    public TimeProvider? Time { get; init; }
+
+    public LogRecorder Logs { get; } = new();
+
+    /// <summary>Spans of the whole process, in which tests run side by side. Hold its lock to read it, or call <see cref="SpansOf"/>.</summary>
+    public Queue<Activity> Spans { get; } = new();
+
+    /// <summary>Sums of the service's whole-number measurements, such as <c>wwsf.sessions kind=user outcome=ok</c>. Hold its lock to read it.</summary>
+    public Dictionary<string, long> Counts { get; } = [];
+
+    /// <summary>For files of the service.</summary>
+    public string Folder => _folder.Value.FullName;
+
+    /// <summary>The address of the server after <see cref="Listen"/>.</summary>
+    public Uri Address => new UriBuilder(ClientOptions.BaseAddress).Uri;
+
+    /// <summary>Changes a setting before the start.</summary>
+    public TApp With(string name, string value)
+    {
+        _settings[name] = value;
+        return (TApp)this;
+    }
+
+    /// <summary>Replaces a service before the start.</summary>
+    public TApp Replace<TService>(TService service)
+        where TService : class
+    {
+        _replacements.Add(services => services.Replace(ServiceDescriptor.Singleton(service)));
+        return (TApp)this;
+    }
+
+    /// <summary>Collects every log record at its finest level, whatever the files of settings say.</summary>
+    public TApp WithAllLogs()
+    {
+        foreach (var category in (string[])["Default", "Microsoft.AspNetCore", "Microsoft.EntityFrameworkCore", "OpenIddict", "Polly", "System.Net.Http.HttpClient"])
+            With($"Logging:LogLevel:{category}", "Trace");
+        return (TApp)this;
+    }
+
+    /// <summary>Starts the service on Kestrel: on a free loopback port, or as <paramref name="kestrel"/> says.</summary>
+    public TApp Listen(Action<KestrelServerOptions>? kestrel = null)
+    {
+        // Not UseKestrel(0): that sets the port of a server which the program may have started by then.
+        if (kestrel is null) With(WebHostDefaults.ServerUrlsKey, "http://127.0.0.1:0").UseKestrel();
+        else UseKestrel(kestrel);
+        StartServer();
+        return (TApp)this;
+    }
+
+    public List<Activity> SpansOf(ActivityTraceId trace)
+    {
+        lock (Spans) return [.. Spans.Where(span => span.TraceId == trace)];
+    }
+
+    protected sealed override void ConfigureWebHost(IWebHostBuilder builder)
+    {
+        foreach (var (name, value) in _settings) builder.UseSetting(name, value);
+        builder.ConfigureLogging(logging => logging.AddProvider(Logs));
+        builder.ConfigureServices(services =>
+        {
+            services.ShareActivitySource();
+            if (Time is not null) services.AddSingleton(Time);
+            services.AddSingleton<IStartupFilter>(new BeforeRequests(this));
+            foreach (var replace in _replacements) replace(services);
+        });
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        _activities.Dispose();
+        _meters.Dispose();
+        if (_folder.IsValueCreated && Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
+    }
+
+    private void CountMetricsOf(IMeterFactory factory)
+    {
+        _meters.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Meter.Scope == factory && instrument.Meter.Name.StartsWith("WebRtcIms.", StringComparison.Ordinal))
+                listener.EnableMeasurementEvents(instrument);
+        };
+        _meters.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
+        {
+            var name = string.Join(' ', [instrument.Name, .. tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}")]);
+            lock (Counts) Counts[name] = Counts.GetValueOrDefault(name) + value;
+        });
+        _meters.Start();
+    }
+
+    private sealed class BeforeRequests(ServiceApp<TApp, TProgram> app) : IStartupFilter
+    {
+        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => pipeline =>
+        {
+            app.CountMetricsOf(pipeline.ApplicationServices.GetRequiredService<IMeterFactory>());
+            pipeline.Use((HttpContext context, RequestDelegate rest) =>
+            {
+                if (app.RemoteAddress is { } address) context.Connection.RemoteIpAddress = address;
+                return rest(context);
+            });
+            next(pipeline);
+        };
+    }
+}

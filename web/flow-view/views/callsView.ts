@@ -1,0 +1,164 @@
+import { formats, texts } from '../../shared/texts/language.ts';
+import { type Call, type CallList, get } from '../api.ts';
+import { callName, outcomeText, personTag, reasonText } from '../call.ts';
+import { el } from '../dom.ts';
+import type { Show } from './view.ts';
+
+// The calls and registrations that fit a search, latest first.
+
+const { flow } = texts;
+const pageLength = 50;
+
+const outcomes = { '': flow.all, ...flow.outcomes };
+const kinds = { '': flow.all, ...flow.kinds, signalling: flow.allSignalling };
+
+export const callsView: Show = async (main, _path, query) => {
+  const text = (name: string, placeholder = '') => el('input', { name, value: query.get(name) ?? '', placeholder });
+  const number = (name: string) => el('input', { name, type: 'number', min: '0', value: query.get(name) ?? '' });
+  const time = (name: string) => el('input', { name, type: 'datetime-local', value: localTime(query.get(name)) });
+  const limit = el('input', { name: 'limit', type: 'hidden', value: query.get('limit') ?? '' });
+  const other = el('input', { type: 'checkbox', name: 'other', value: 'true', checked: query.get('other') === 'true' });
+  const form = el('form', { class: 'card filters', 'aria-label': flow.searchCalls },
+    field(flow.person, text('who', 'guest'), 'wide'),
+    field(flow.outcome, choice('outcome', outcomes, query)),
+    field(flow.kind, choice('kind', kinds, query)),
+    field(flow.atLeast, number('min_ms'), 'narrow'),
+    field(flow.atMost, number('max_ms'), 'narrow'),
+    el('span', { class: 'break' }),
+    field(flow.from, time('from'), 'time'),
+    field(flow.to, time('to'), 'time'),
+    field(flow.attribute, text('attribute', 'turn.kid=k1')),
+    el('label', { class: 'check' }, other, flow.other),
+    limit);
+  const count = el('p', { class: 'soft', role: 'status', 'data-testid': 'count' });
+  const empty = el('div', { class: 'empty' });
+  const list = callTable();
+  const more = el('button', { type: 'button', 'data-testid': 'more' }, flow.more);
+  main.replaceChildren(el('div', { class: 'head' }, el('h1', {}, flow.calls), count), form, el('div', { class: 'card flush' }, list.table, empty), more);
+
+  let loads = 0;
+  const load = async () => {
+    const current = ++loads;
+    const search = searchOf(form);
+    history.replaceState(null, '', search.size ? `#/calls?${search}` : '#/calls');
+    const { traces, matches } = await get<CallList>('traces', Object.fromEntries(search) as Record<string, string>);
+    // The answer to an earlier search may come after that to a later one.
+    if (current !== loads) return;
+    count.textContent = matches > traces.length ? flow.latest(traces.length, matches) : flow.entries(matches);
+    list.update(traces);
+    list.table.hidden = !traces.length;
+    empty.hidden = traces.length > 0;
+    if (!traces.length) empty.replaceChildren(...nothing(search.size > 0));
+    more.hidden = matches <= traces.length;
+  };
+  form.addEventListener('submit', event => event.preventDefault());
+  form.addEventListener('input', () => void load());
+  more.addEventListener('click', () => {
+    limit.value = String((Number(limit.value) || pageLength) + pageLength);
+    void load();
+  });
+  await load();
+  return { changed: load };
+};
+
+function field(label: string, input: HTMLInputElement | HTMLSelectElement, size: string = '') {
+  return el('label', { class: `field ${size}` }, label, input);
+}
+
+function choice(name: string, options: Record<string, string>, query: URLSearchParams) {
+  const select = el('select', { name }, ...Object.entries(options).map(([value, label]) => el('option', { value }, label)));
+  select.value = query.get(name) ?? '';
+  return select;
+}
+
+/** The search as the address and the API have it. Times are in UTC there: an address is sent to people elsewhere. */
+function searchOf(form: HTMLFormElement) {
+  const search = new URLSearchParams();
+  for (const [key, value] of new FormData(form)) {
+    if (typeof value !== 'string' || !value.trim()) continue;
+    search.set(key, key === 'from' || key === 'to' ? new Date(value).toISOString() : value.trim());
+  }
+  return search;
+}
+
+/** As a field of the type datetime-local has it. */
+function localTime(utc: string | null) {
+  const time = new Date(utc ?? '');
+  return Number.isNaN(time.getTime()) ? '' : new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+/**
+ * A table that is brought up to date row by row. A row that has not changed stays the same element, with the focus and the selected text
+ * in it.
+ */
+function callTable() {
+  const body = el('tbody', { role: 'rowgroup' });
+  // The roles stay when the style sheet makes cards of the rows.
+  const table = el('table', { class: 'calls', role: 'table', 'data-testid': 'calls' },
+    el('thead', { role: 'rowgroup' }, el('tr', { role: 'row' }, ...Object.entries(flow.columns).map(([name, text]) => el('th', { role: 'columnheader', class: name === 'duration' ? 'number' : '' }, text)))),
+    body);
+  const shown: Map<string, { row: HTMLTableRowElement, content: string }> = new Map();
+
+  body.addEventListener('keydown', event => {
+    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+    const link = (event.target as Element).closest('a');
+    if (!step || !link) return;
+    event.preventDefault();
+    const links = [...body.querySelectorAll('a')];
+    links[links.indexOf(link) + step]?.focus();
+  });
+
+  const update = (calls: Call[]) => {
+    const focused = document.activeElement?.closest('tr');
+    const present = new Set(calls.map(call => call.id));
+    for (const [id, { row }] of shown) {
+      if (present.has(id)) continue;
+      row.remove();
+      shown.delete(id);
+    }
+    let place = body.firstElementChild;
+    for (const call of calls) {
+      const content = JSON.stringify(call);
+      const { row, content: before } = shown.get(call.id) ?? { row: el('tr', { role: 'row' }), content: '' };
+      if (content !== before) fill(row, call);
+      shown.set(call.id, { row, content });
+      if (row === place) place = place.nextElementSibling;
+      else body.insertBefore(row, place);
+    }
+    if (focused && body.contains(focused) && !focused.contains(document.activeElement)) focused.querySelector('a')?.focus({ preventScroll: true });
+  };
+  return { table, update };
+}
+
+function fill(row: HTMLTableRowElement, call: Call) {
+  const cell = (name: string, ...children: (Node | string | false)[]) => el('td', { role: 'cell', class: name }, ...children);
+  const reason = reasonText(call);
+  row.className = call.outcome === 'failed' ? 'failed' : '';
+  row.replaceChildren(
+    cell('time', el('time', { title: formats.dateTime(call.start) }, dayOf(call.start), formats.clockTime(call.start))),
+    cell('what', el('a', { href: `#/calls/${call.id}` }, callName(call)), ['relay_only', 'signalling'].includes(call.kind) && el('span', { class: 'soft' }, call.name)),
+    cell('who', el('div', { class: 'people' }, ...call.who.map(personTag))),
+    cell('outcome', el('span', { class: `is-${call.outcome}` }, outcomeText(call)), reason !== '' && el('span', { class: 'soft' }, reason)),
+    cell('number took', formats.spanDuration(call.duration), call.set_up !== null && el('span', { class: 'soft' }, flow.setUpIn(formats.spanDuration(call.set_up)))),
+    cell('steps-cell', stepStrip(call.steps)));
+}
+
+/** Empty for today. */
+function dayOf(milliseconds: number) {
+  const time = new Date(milliseconds);
+  return time.toDateString() === new Date().toDateString() ? '' : `${formats.day(milliseconds)} `;
+}
+
+/** Which of the figure's eight steps the call has. */
+function stepStrip(seen: string[]) {
+  if (!seen.length) return '';
+  const strip = el('span', { class: 'steps', role: 'img', 'aria-label': flow.stepsOf8(seen.join(', ')) });
+  for (let step = 1; step <= 8; step++) strip.append(el('i', { class: seen.includes(String(step)) ? 'seen' : '' }, String(step)));
+  return strip;
+}
+
+function nothing(isSearch: boolean) {
+  return isSearch
+    ? [el('strong', {}, flow.nothingFits), el('p', {}, flow.removeCondition)]
+    : [el('strong', {}, flow.noCalls), el('p', {}, flow.makeACall)];
+}

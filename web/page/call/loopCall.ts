@@ -1,0 +1,138 @@
+import type { Leg, LegEvents } from './leg.ts';
+import { Problem } from './problem.ts';
+import { relayGathered } from './turn.ts';
+
+const connectLimit = 10_000;
+
+/**
+ * A call to a second peer connection in the same page, which echoes the media. Both ends use only the relay. So everything crosses
+ * the TURN server twice in each direction, and the near end's statistics describe the whole path.
+ */
+export class LoopCall implements Leg {
+  readonly #near: RTCPeerConnection;
+  readonly #far: RTCPeerConnection;
+  readonly #microphone: MediaStream;
+  readonly #closed = new AbortController();
+
+  constructor(microphone: MediaStream, configuration: RTCConfiguration, events: LegEvents) {
+    this.#microphone = microphone;
+    this.#near = new RTCPeerConnection(configuration);
+    this.#far = new RTCPeerConnection(configuration);
+    forwardCandidates(this.#near, this.#far);
+    forwardCandidates(this.#far, this.#near);
+
+    const received = new MediaStream();
+    this.#near.addEventListener('track', ({ track }) => {
+      received.addTrack(track);
+      events.onmedia(received);
+    });
+    this.#far.addEventListener('track', ({ transceiver, track }) => {
+      transceiver.direction = 'sendrecv';
+      void transceiver.sender.replaceTrack(track);
+    });
+    for (const end of [this.#near, this.#far]) {
+      const reportPath = () => {
+        if (['disconnected', 'failed'].includes(end.iceConnectionState)) events.onpath('lost');
+        else if (this.#isConnected()) events.onpath('back');
+      };
+      end.addEventListener('iceconnectionstatechange', reportPath);
+      end.addEventListener('connectionstatechange', reportPath);
+    }
+    for (const track of microphone.getTracks()) this.#near.addTrack(track, microphone);
+  }
+
+  /**
+   * Gathers on both ends and connects. `onoffered` is called when the browser has taken the credentials, `onrelayed` with the
+   * near end's relay candidate when both ends have one.
+   */
+  async connect(onoffered: () => void, onrelayed: (candidate: RTCIceCandidate) => void): Promise<void> {
+    const relayed = this.#relayed();
+    await this.#negotiate();
+    onoffered();
+    onrelayed(await relayed);
+    await this.#connected();
+  }
+
+  /** New credentials on both ends and an ICE restart: the media moves to new allocations without a gap. */
+  async renew(configuration: RTCConfiguration): Promise<void> {
+    for (const end of [this.#near, this.#far]) end.setConfiguration(configuration);
+    this.#near.restartIce();
+    const relayed = this.#relayed();
+    await this.#negotiate();
+    await relayed;
+    await this.#connected();
+  }
+
+  async statistics(): Promise<RTCStatsReport> {
+    return this.#near.getStats();
+  }
+
+  mute(muted: boolean): void {
+    for (const track of this.#microphone.getAudioTracks()) track.enabled = !muted;
+  }
+
+  async replace(track: MediaStreamTrack): Promise<void> {
+    const sender = this.#near.getSenders().find(each => each.track?.kind === track.kind);
+    const before = sender?.track;
+    track.enabled = before?.enabled ?? true;
+    await sender?.replaceTrack(track);
+    if (!before) return;
+    this.#microphone.removeTrack(before);
+    before.stop();
+    this.#microphone.addTrack(track);
+  }
+
+  close(): void {
+    this.#closed.abort();
+    this.#near.close();
+    this.#far.close();
+    for (const track of this.#microphone.getTracks()) track.stop();
+  }
+
+  #relayed(): Promise<RTCIceCandidate> {
+    const ends = [this.#near, this.#far].map(end => relayGathered(end, this.#closed.signal));
+    const near = Promise.all(ends).then(([candidate]) => candidate!);
+    // Awaited only after the negotiation. A failure before that must not count as unhandled.
+    near.catch(() => {});
+    return near;
+  }
+
+  async #negotiate(): Promise<void> {
+    await this.#near.setLocalDescription();
+    await this.#far.setRemoteDescription(this.#near.localDescription!);
+    await this.#far.setLocalDescription();
+    await this.#near.setRemoteDescription(this.#far.localDescription!);
+  }
+
+  #isConnected(): boolean {
+    return [this.#near, this.#far].every(end => ['connected', 'completed'].includes(end.iceConnectionState) && end.connectionState === 'connected');
+  }
+
+  #connected(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const over = new AbortController();
+      const settle = (then: () => void) => {
+        over.abort();
+        clearTimeout(limit);
+        then();
+      };
+      const check = () => {
+        if (this.#isConnected()) settle(resolve);
+      };
+      const limit = setTimeout(() => settle(() => reject(new Problem('no_media_path', { step: 8 }))), connectLimit);
+      this.#closed.signal.addEventListener('abort', () => settle(() => reject(this.#closed.signal.reason as Error)), { signal: over.signal });
+      for (const end of [this.#near, this.#far]) {
+        end.addEventListener('connectionstatechange', check, { signal: over.signal });
+        end.addEventListener('iceconnectionstatechange', check, { signal: over.signal });
+      }
+      check();
+    });
+  }
+}
+
+function forwardCandidates(from: RTCPeerConnection, to: RTCPeerConnection): void {
+  from.addEventListener('icecandidate', ({ candidate }) => {
+    // A candidate of an older negotiation is useless. The watchdogs notice if none arrives.
+    if (candidate) to.addIceCandidate(candidate).catch(() => {});
+  });
+}

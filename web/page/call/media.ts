@@ -1,0 +1,93 @@
+import { Problem } from './problem.ts';
+
+/** The chosen microphone and camera; undefined for the browser's choice. */
+export interface Devices {
+  microphone?: string | undefined;
+  camera?: string | undefined;
+}
+
+/** Captures the microphone, and the camera if `video`. If a chosen device is gone, the browser takes another one. */
+export async function captureMedia(video: boolean, devices: Devices = {}): Promise<MediaStream> {
+  if (!navigator.mediaDevices) throw new Problem('insecure_context', { step: 1 });
+  try {
+    return await navigator.mediaDevices.getUserMedia({
+      audio: devices.microphone ? { deviceId: { ideal: devices.microphone } } : true,
+      video: video && { width: { ideal: 640 }, height: { ideal: 360 }, ...(devices.camera ? { deviceId: { ideal: devices.camera } } : {}) },
+    });
+  } catch (error) {
+    const name = error instanceof DOMException ? error.name : '';
+    const code = codeOfError[name] ?? 'media_failed';
+    throw new Problem(video ? code.replace('microphone', 'camera') : code, { step: 1, detail: name });
+  }
+}
+
+const codeOfError: Record<string, string> = {
+  NotAllowedError: 'microphone_blocked',
+  NotFoundError: 'microphone_missing',
+  OverconstrainedError: 'microphone_missing',
+  NotReadableError: 'microphone_busy',
+};
+
+/** A soft pulsing tone, and a drawn picture if `video`, for machines without microphone or camera. */
+export function generateMedia(video: boolean): MediaStream {
+  const audio = new AudioContext();
+  const tone = new OscillatorNode(audio, { frequency: 440 });
+  const pulse = new OscillatorNode(audio, { frequency: 1.5 });
+  const depth = new GainNode(audio, { gain: 0.05 });
+  const level = new GainNode(audio, { gain: 0.06 });
+  const output = new MediaStreamAudioDestinationNode(audio);
+  pulse.connect(depth).connect(level.gain);
+  tone.connect(level).connect(output);
+  tone.start();
+  pulse.start();
+
+  const stream = output.stream;
+  const stopPicture = video ? addPicture(stream) : () => {};
+  const [track] = stream.getAudioTracks();
+  const stop = track!.stop.bind(track);
+  track!.stop = () => {
+    stop();
+    stopPicture();
+    void audio.close();
+  };
+  return stream;
+}
+
+function addPicture(stream: MediaStream): () => void {
+  const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
+  const context = canvas.getContext('2d')!;
+  const draw = () => {
+    const seconds = performance.now() / 1000;
+    context.fillStyle = `hsl(${(seconds * 12) % 360} 45% 22%)`;
+    context.fillRect(0, 0, 640, 360);
+    context.fillStyle = '#fff';
+    context.beginPath();
+    context.arc(320 + 200 * Math.cos(seconds), 180 + 90 * Math.sin(seconds * 1.7), 26, 0, 2 * Math.PI);
+    context.fill();
+  };
+  draw();
+  const timer = setInterval(draw, 40);
+  for (const track of canvas.captureStream(25).getVideoTracks()) stream.addTrack(track);
+  return () => clearInterval(timer);
+}
+
+/** How loud a stream is, for a meter: 0 (silent) to 1. */
+export class LevelMeter {
+  readonly #audio = new AudioContext();
+  readonly #analyser = new AnalyserNode(this.#audio, { fftSize: 64, smoothingTimeConstant: 0.75, minDecibels: -85, maxDecibels: -25 });
+  readonly #bins = new Uint8Array(this.#analyser.frequencyBinCount);
+
+  constructor(stream: MediaStream) {
+    if (stream.getAudioTracks().length > 0) this.#audio.createMediaStreamSource(stream).connect(this.#analyser);
+  }
+
+  /** Level of `count` frequency bands, each 0 to 1. */
+  bands(count: number): number[] {
+    this.#analyser.getByteFrequencyData(this.#bins);
+    return Array.from({ length: count }, (_, band) => (this.#bins[band] ?? 0) / 255);
+  }
+
+  close(): void {
+    void this.#audio.close();
+  }
+}

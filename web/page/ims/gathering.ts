@@ -1,0 +1,98 @@
+import type { Problem } from '../call/problem.ts';
+import { turnProblem } from '../call/turn.ts';
+
+/**
+ * How long to wait for candidates. SIP sends them all in one description (no trickle ICE), and a silent TURN server would delay the
+ * call by 40 s. So one usable candidate is enough after 0.6 s, and gathering without any fails at the limit.
+ */
+export const enoughAfter = 600;
+export const giveUpAfter = 8_000;
+
+/** Whether to go on waiting. `elapsed` is in milliseconds since gathering started; `usable` counts the candidates so far. */
+export function gatheringState(elapsed: number, usable: number, isComplete: boolean): 'wait' | 'enough' | 'failed' {
+  if (usable > 0 && (isComplete || elapsed >= enoughAfter)) return 'enough';
+  return isComplete || elapsed >= giveUpAfter ? 'failed' : 'wait';
+}
+
+/** The ICE user fragments of a description. An ICE restart makes new ones. */
+export function userFragments(sdp: string): Set<string> {
+  return new Set([...sdp.matchAll(/^a=ice-ufrag:(\S+)/gm)].map(match => match[1]!));
+}
+
+export interface GatheringEvents {
+  onrelayed(candidate: RTCIceCandidate): void;
+  /** A restart found no candidate. The description is sent without any, and the call goes on while its old path works. */
+  onrestartfailed(problem: Problem): void;
+}
+
+/**
+ * Makes `setLocalDescription` of a connection resolve when the description has its candidates, also after an ICE restart.
+ * JsSIP 3.13.8 waits for `iceGatheringState`, but only the first time, and for ever on a restart that it requested. So it always
+ * reads that gathering is complete, which is true of every description that it then reads.
+ */
+export function describeWithCandidates(connection: RTCPeerConnection, events: GatheringEvents, signal: AbortSignal): void {
+  const setLocalDescription = connection.setLocalDescription.bind(connection);
+  const isComplete = () => Object.getOwnPropertyDescriptor(RTCPeerConnection.prototype, 'iceGatheringState')!.get!.call(connection) === 'complete';
+  const isRelayOnly = () => connection.getConfiguration().iceTransportPolicy === 'relay';
+
+  connection.setLocalDescription = async (description?: RTCLocalSessionDescriptionInit) => {
+    const before = userFragments(connection.currentLocalDescription?.sdp ?? '');
+    const gathering = new Gathering(connection, isRelayOnly(), events.onrelayed, signal);
+    try {
+      await setLocalDescription(description);
+      const now = userFragments(connection.localDescription?.sdp ?? '');
+      if ([...now].some(fragment => !before.has(fragment))) await gathering.ends(isComplete).catch(problem => {
+        if (before.size === 0) throw problem;
+        events.onrestartfailed(problem as Problem);
+      });
+    } finally {
+      gathering.close();
+    }
+  };
+  Object.defineProperty(connection, 'iceGatheringState', { get: () => 'complete' });
+}
+
+class Gathering {
+  readonly #over = new AbortController();
+  readonly #errors: number[] = [];
+  readonly #signal: AbortSignal;
+  #usable = 0;
+  #hasEnded = false;
+  #evaluate = () => {};
+
+  constructor(connection: RTCPeerConnection, relayOnly: boolean, relayed: (candidate: RTCIceCandidate) => void, signal: AbortSignal) {
+    this.#signal = signal;
+    const listening = { signal: this.#over.signal };
+    connection.addEventListener('icecandidate', ({ candidate }) => {
+      if (candidate === null) this.#hasEnded = true;
+      else if (candidate.type === 'relay') {
+        this.#usable++;
+        relayed(candidate);
+      } else if (!relayOnly && candidate.candidate !== '') this.#usable++;
+      this.#evaluate();
+    }, listening);
+    connection.addEventListener('icecandidateerror', event => this.#errors.push(event.errorCode), listening);
+  }
+
+  ends(isComplete: () => boolean): Promise<void> {
+    const started = performance.now();
+    return new Promise((resolve, reject) => {
+      this.#evaluate = () => {
+        if (this.#signal.aborted) return reject(this.#signal.reason as Error);
+        const state = gatheringState(performance.now() - started, this.#usable, this.#hasEnded && isComplete());
+        if (state === 'enough') resolve();
+        else if (state === 'failed') reject(turnProblem(this.#errors));
+      };
+      for (const limit of [enoughAfter, giveUpAfter]) {
+        const timer = setTimeout(this.#evaluate, limit + 1);
+        this.#over.signal.addEventListener('abort', () => clearTimeout(timer));
+      }
+      this.#signal.addEventListener('abort', this.#evaluate, { signal: this.#over.signal });
+      this.#evaluate();
+    });
+  }
+
+  close(): void {
+    this.#over.abort();
+  }
+}

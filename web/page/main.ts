@@ -1,0 +1,342 @@
+import { Alerts } from './ui/alerts.ts';
+import { Api, type Session } from './call/api.ts';
+import { type CheckResult, checkNames, isNotOffered, runChecks } from './ims/checks.ts';
+import { DeviceChoice } from './ui/devices.ts';
+import { diagnostics } from './ui/diagnostics.ts';
+import { find, show } from './ui/dom.ts';
+import { Registration } from './ims/registration.ts';
+import { addPasskey, canUsePasskeys, logInWithPasskey } from './call/passkeys.ts';
+import { People } from './ui/people.ts';
+import { Phone } from './ui/phone.ts';
+import { Problem, problemOf } from './call/problem.ts';
+import { sendSpans } from './telemetry/sendSpans.ts';
+import { fillTexts } from '../shared/texts/fillTexts.ts';
+import { formats, texts } from '../shared/texts/language.ts';
+import { problemText } from '../shared/texts/problemText.ts';
+import { bindTheme } from '../shared/theme.ts';
+import { keypad, Tones } from './ui/tones.ts';
+import { offerWhatHappened } from './ui/whatHappened.ts';
+
+/** Connects the parts of the page: the session, the registration with the IMS, the telephone. */
+
+fillTexts(texts.page);
+
+const reloadSessionAfter = 4_000;
+
+const flushSpans = sendSpans();
+const api = new Api();
+const alerts = new Alerts();
+const tones = new Tones();
+const devices = new DeviceChoice(kind => void phone.changeDevice(kind), problem => alerts.show(problem));
+const registration = new Registration(api, texts.labels.anonymous, {
+  onstate: () => {
+    renderOnline();
+    void people.refresh();
+  },
+  onincoming: call => phone.ring(call),
+});
+const phone = new Phone(api, alerts, registration, devices, tones, { onchange: () => render(), onsignin: askToSignIn });
+const people = new People(registration, (impu, name) => phone.callPerson(impu, name));
+
+const passwordField = find<HTMLInputElement>('password');
+const userNameField = find<HTMLInputElement>('user-name');
+const addressField = find<HTMLInputElement>('to');
+
+let session: Session | undefined;
+/** Set while the user is asked to sign in again. Continues the action that needed a session. */
+let afterSignIn: (() => void) | undefined;
+let checkResults: CheckResult[] = [];
+const pageTitle = document.title;
+
+// --- Session
+
+async function loadSession(): Promise<void> {
+  if (!session) find('status').textContent = texts.status.loading;
+  try {
+    useSession(await api.session());
+    alerts.clear();
+    showExternalProblem();
+  } catch (thrown) {
+    alerts.show(problemOf(thrown), { retry: () => void loadSession() });
+    setTimeout(() => { if (!session) void loadSession(); }, reloadSessionAfter);
+  }
+}
+
+function useSession(current: Session): void {
+  session = current;
+  const signedIn = isSignedIn();
+  find('who').textContent = signedIn ? current.user ?? texts.labels.guest : '';
+  if (phone.phase === 'idle') find('status').textContent = signedIn ? texts.status.ready : texts.status.signedOut;
+  if (signedIn) registration.goOnline();
+  render();
+}
+
+function isSignedIn(): boolean {
+  return !!session && (session.user !== null || session.anonymous === true);
+}
+
+/** Signs in, then goes on with the call that was waiting for it. */
+async function signIn(enter: () => Promise<Session>): Promise<void> {
+  setBusy(true);
+  try {
+    const entered = await enter();
+    passwordField.value = '';
+    setInvalid(false);
+    alerts.clear();
+    const goOn = afterSignIn;
+    afterSignIn = undefined;
+    // Another user may have another identity. A running call keeps its identity.
+    if (!phone.isTalking) registration.goOffline();
+    useSession(entered);
+    find(phone.isBusy ? 'hang-up' : 'to').focus();
+    goOn?.();
+  } catch (thrown) {
+    const problem = problemOf(thrown);
+    const wrongPassword = problem.code === 'login_failed' || problem.code === 'locked_out';
+    setInvalid(wrongPassword);
+    alerts.show(problem, wrongPassword || problem.code.startsWith('passkey') ? {} : { retry: () => void signIn(enter) });
+    if (wrongPassword) passwordField.select();
+  } finally {
+    setBusy(false);
+  }
+}
+
+async function signOut(): Promise<void> {
+  phone.close();
+  registration.goOffline();
+  try {
+    const left = await api.signOut();
+    phone.clear();
+    useSession(left);
+    find('guest').focus();
+  } catch (thrown) {
+    alerts.show(problemOf(thrown), { retry: () => void signOut() });
+  }
+}
+
+/** Leaves the page for the external provider, which sends the browser back. */
+async function logInElsewhere(): Promise<void> {
+  setBusy(true);
+  try {
+    location.assign(await api.externalLogin());
+  } catch (thrown) {
+    setBusy(false);
+    alerts.show(problemOf(thrown), { retry: () => void logInElsewhere() });
+  }
+}
+
+/** After a failed log-in at the provider, the address has the reason. */
+function showExternalProblem(): void {
+  const code = new URLSearchParams(location.search).get('problem');
+  if (!code) return;
+  history.replaceState(null, '', location.pathname);
+  alerts.show(new Problem(code));
+}
+
+function askToSignIn(goOn: () => void): void {
+  if (afterSignIn) return;
+  afterSignIn = goOn;
+  render();
+  find('guest').focus();
+}
+
+async function offerPasskey(): Promise<void> {
+  const button = find<HTMLButtonElement>('add-passkey');
+  button.disabled = true;
+  try {
+    alerts.clear();
+    await addPasskey(api);
+    find('passkey-added').textContent = texts.labels.passkeyAdded;
+  } catch (thrown) {
+    alerts.show(problemOf(thrown));
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function setBusy(busy: boolean): void {
+  for (const id of ['guest', 'log-in', 'passkey', 'external']) find<HTMLButtonElement>(id).disabled = busy;
+}
+
+function setInvalid(invalid: boolean): void {
+  for (const field of [userNameField, passwordField]) field.ariaInvalid = invalid ? 'true' : null;
+}
+
+// --- What is shown
+
+function render(): void {
+  if (phone.phase === 'ended') afterSignIn = undefined;
+  const [signedIn, busy, ringing] = [isSignedIn(), phone.isBusy, phone.incoming !== undefined];
+  const free = signedIn && !busy && afterSignIn === undefined;
+  const withPerson = phone.isTalking && phone.isWithPerson;
+  show({
+    entry: !!session && (!signedIn || afterSignIn !== undefined),
+    who: signedIn,
+    'sign-out': signedIn,
+    online: signedIn,
+    incoming: ringing && !busy,
+    dial: free && !ringing,
+    call: free,
+    'video-choice': free,
+    'people-section': free && !ringing,
+    options: (free && !ringing) || phone.isTalking,
+    'before-call': free,
+    'check-before': free,
+    'passkey-choice': free && session?.user != null && canUsePasskeys(),
+    passkey: canUsePasskeys(),
+    external: !!session?.external_login,
+    'hang-up': busy,
+    mute: phone.isTalking,
+    listen: phone.isTalking && !phone.isWithPerson,
+    hold: withPerson,
+    keys: withPerson,
+    'call-timer': phone.isTimed,
+    trace: find('trace-id').textContent !== '',
+  });
+  find('external').textContent = texts.labels.externalLogin(session?.external_login ?? '');
+  if (!signedIn) find('passkey-added').textContent = '';
+  if (!withPerson) showKeypad(false);
+  const { incoming } = phone;
+  document.title = incoming ? texts.labels.titleIncoming(incoming.caller.name) : pageTitle;
+  if (incoming) {
+    find('caller').textContent = incoming.caller.name;
+    find('caller-address').textContent = incoming.caller.impu ?? '';
+    find('incoming-kind').textContent = incoming.withVideo ? texts.labels.callsWithVideo : texts.labels.calls;
+  }
+  renderOnline();
+}
+
+function renderOnline(): void {
+  const { state, identity, problem } = registration;
+  find('online').dataset.state = state;
+  const text = texts.online[state];
+  if (find('online-state').textContent !== text) find('online-state').textContent = text;
+  const isKnown = isSignedIn() && identity !== undefined && (state === 'online' || state === 'reconnecting');
+  show({
+    'go-online': isSignedIn() && state === 'offline',
+    identity: isKnown,
+    'online-problem': isSignedIn() && problem !== undefined,
+  });
+  find('online-problem').textContent = problem ? problemText(problem).text : '';
+  if (isKnown) {
+    find('own-name').textContent = identity.display_name ?? identity.impu;
+    find('own-impu').textContent = identity.impu;
+  }
+  find<HTMLButtonElement>('demo-line').disabled = state !== 'online';
+}
+
+function renderCallLabel(): void {
+  find('call-label').textContent = addressField.value.trim() === '' ? texts.labels.testCall : texts.labels.call;
+}
+
+function showKeypad(open: boolean): void {
+  find('keypad').hidden = !open;
+  find('keys').ariaExpanded = String(open);
+}
+
+// --- Check before a call, diagnostics
+
+async function check(): Promise<void> {
+  const button = find<HTMLButtonElement>('run-checks');
+  button.disabled = true;
+  checkResults = [];
+  const rows = new Map(checkNames.map(name => {
+    const row = document.createElement('li');
+    row.dataset.testid = `check-${name}`;
+    row.dataset.state = 'running';
+    row.textContent = `${texts.checks[name]}: ${texts.labels.checking}`;
+    return [name, row];
+  }));
+  find('checks').replaceChildren(...rows.values());
+  await runChecks(api, registration, devices.chosen, AbortSignal.timeout(30_000), result => {
+    checkResults.push(result);
+    const row = rows.get(result.name)!;
+    row.dataset.state = isNotOffered(result) ? 'absent' : result.problem ? 'failed' : 'works';
+    row.textContent = `${texts.checks[result.name]}: ${
+      isNotOffered(result) ? texts.labels.notOffered : result.problem ? problemText(result.problem).text : texts.labels.works(formats.duration(result.took))}`;
+  });
+  button.disabled = false;
+}
+
+async function copy(button: HTMLElement, text: string, done: string, before: string): Promise<void> {
+  await navigator.clipboard.writeText(text);
+  button.textContent = done;
+  setTimeout(() => { button.textContent = before; }, 2000);
+}
+
+// --- Bindings
+
+find('guest').addEventListener('click', () => void signIn(() => api.continueAsGuest()));
+find('log-in-form').addEventListener('submit', event => {
+  event.preventDefault();
+  const [userName, password] = [userNameField.value.trim(), passwordField.value];
+  void signIn(() => api.logIn(userName, password));
+});
+find('passkey').addEventListener('click', () => void signIn(() => logInWithPasskey(api)));
+find('external').addEventListener('click', () => void logInElsewhere());
+find('add-passkey').addEventListener('click', () => void offerPasskey());
+find('sign-out').addEventListener('click', () => void signOut());
+find('go-online').addEventListener('click', () => registration.goOnline());
+find('dial').addEventListener('submit', event => {
+  event.preventDefault();
+  phone.dial(addressField.value);
+});
+addressField.addEventListener('input', renderCallLabel);
+find('demo-line').addEventListener('click', () => void phone.callDemoLine());
+find('accept').addEventListener('click', () => phone.accept());
+find('decline').addEventListener('click', () => phone.decline());
+find('incoming').addEventListener('keydown', event => { if (event.key === 'Escape') phone.decline(); });
+find('hang-up').addEventListener('click', () => phone.hangUp());
+bindToggle('mute', pressed => phone.mute(pressed));
+bindToggle('listen', pressed => phone.listen(pressed));
+find('hold').addEventListener('click', () => void phone.hold(find('hold').ariaPressed !== 'true'));
+find('keys').addEventListener('click', () => showKeypad(find('keypad').hidden === true));
+find('keypad').append(...keypad.flatMap(row => [...row]).map(key => {
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.textContent = key;
+  button.ariaLabel = { '*': texts.labels.star, '#': texts.labels.hash }[key] ?? key;
+  button.dataset.testid = `key-${key}`;
+  button.addEventListener('click', () => phone.key(key));
+  return button;
+}));
+find('run-checks').addEventListener('click', () => void check());
+find('copy-trace').addEventListener('click', () => void copy(find('copy-trace'), find('trace-id').textContent ?? '', texts.labels.copied, texts.labels.copy));
+find('copy-diagnostics').addEventListener('click', () => void copy(find('copy-diagnostics'), diagnostics({
+  at: new Date(), browser: navigator.userAgent, page: location.origin, online: registration.state, phase: phone.phase, traceId: phone.traceId,
+  problem: phone.problem ?? registration.problem, checks: checkResults, statistics: phone.statistics,
+}), texts.labels.diagnosticsCopied, texts.labels.copyDiagnostics));
+for (const action of ['pointerdown', 'keydown']) addEventListener(action, () => tones.wake(), { capture: true });
+// The keyboard's digits work while the keypad is open.
+addEventListener('keydown', event => {
+  if (!find('keypad').hidden && /^[0-9*#]$/.test(event.key) && !event.ctrlKey && !event.metaKey) phone.key(event.key);
+});
+addEventListener('online', () => {
+  if (!session) void loadSession();
+  registration.check();
+});
+addEventListener('pagehide', () => {
+  phone.close();
+  registration.goOffline();
+  flushSpans();
+});
+addEventListener('pageshow', event => { if (event.persisted && isSignedIn()) registration.goOnline(); });
+
+function bindToggle(id: string, toggled: (pressed: boolean) => void): void {
+  const button = find(id);
+  button.addEventListener('click', () => {
+    const pressed = button.ariaPressed !== 'true';
+    button.ariaPressed = String(pressed);
+    toggled(pressed);
+  });
+}
+
+const theme = find('theme');
+bindTheme(theme, isDark => { theme.ariaPressed = String(isDark); });
+find('far-name').textContent = texts.labels.farEnd;
+find('retry').textContent = texts.labels.tryAgain;
+find('copy-trace').textContent = texts.labels.copy;
+find('copy-diagnostics').textContent = texts.labels.copyDiagnostics;
+renderCallLabel();
+offerWhatHappened();
+void loadSession();

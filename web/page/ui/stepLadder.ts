@@ -1,0 +1,74 @@
+import { figure, stepNumbers } from '../../shared/ladder/figure.ts';
+import { formats, texts } from '../../shared/texts/language.ts';
+import type { StepState } from '../call/callView.ts';
+
+const lanes = ['user', 'wic', 'wwsf', 'waf', 'turn'] as const;
+type Lane = typeof lanes[number];
+
+interface Row { item: HTMLLIElement; state: HTMLElement; took: HTMLElement }
+
+/** The eight steps of figure X.5.3.2-1 as a ladder: a lane for each part, an arrow for each step, and its duration. */
+export class StepLadder {
+  readonly #rows: Row[];
+
+  constructor(list: HTMLElement, laneNames: HTMLElement) {
+    laneNames.append(...lanes.map(id => {
+      const { name, role } = texts.steps.lanes[id];
+      const lane = element('span', 'lane-name', name);
+      lane.append(element('small', '', role));
+      return lane;
+    }));
+    this.#rows = stepNumbers.map(number => {
+      const step = texts.steps[number];
+      const [from, to] = [lanes.indexOf(figure[number].from as Lane), lanes.indexOf(figure[number].to as Lane)];
+      const item = element('li', 'step');
+      item.id = item.dataset.testid = `step-${number}`;
+      const state = element('span', 'visually-hidden');
+      const took = element('span', 'took');
+      const what = element('div', 'what');
+      what.append(element('strong', 'title', step.title), state, element('span', 'route', route(from, to)), element('span', 'note', step.text));
+      item.append(element('span', 'badge', number), what, drawing(from, to), took);
+      return { item, state, took };
+    });
+    list.append(...this.#rows.map(row => row.item));
+    this.reset();
+  }
+
+  reset(): void {
+    this.#rows.forEach((_, index) => this.set(index + 1, 'pending'));
+  }
+
+  set(number: number, state: StepState, took?: number): void {
+    const row = this.#rows[number - 1];
+    if (!row) return;
+    row.item.dataset.state = state;
+    row.state.textContent = ` (${texts.steps.states[state]}) `;
+    row.took.textContent = took !== undefined ? formats.duration(took) : state === 'done' ? '✓' : state === 'failed' ? texts.steps.states.failed : '';
+    row.took.title = took === undefined && state === 'done' ? texts.steps.notReported : '';
+  }
+}
+
+function route(from: number, to: number): string {
+  const name = (lane: number) => texts.steps.lanes[lanes[lane]!].name;
+  return from === to ? name(from) : `${name(from)} → ${name(to)}`;
+}
+
+/** An arrow between the middles of two lanes, or a dot in one. */
+function drawing(from: number, to: number): HTMLElement {
+  const cell = element('div', 'lanes');
+  cell.ariaHidden = 'true';
+  const arrow = element('span', from === to ? 'dot' : to > from ? 'arrow right' : 'arrow left');
+  const [first, last] = [Math.min(from, to), Math.max(from, to)];
+  arrow.style.gridColumn = `${first + 1} / ${last + 2}`;
+  // Half a lane at each side: the arrow's grid area covers whole lanes.
+  if (from !== to) arrow.style.marginInline = `${50 / (last - first + 1)}%`;
+  cell.append(arrow);
+  return cell;
+}
+
+function element<K extends keyof HTMLElementTagNameMap>(tag: K, className: string, text = ''): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  made.className = className;
+  made.textContent = text;
+  return made;
+}
