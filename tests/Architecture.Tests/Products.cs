@@ -12,7 +12,7 @@ internal static class Products
         ["Turn.Client"] = ["Stun"],
         ["Contracts"] = ["Stun"],
         ["ServiceDefaults"] = ["Contracts"],
-        ["Stores"] = [],
+        ["Stores"] = ["ServiceDefaults"],
         ["Garnet"] = [],
         ["Turn"] = ["Stun", "Turn.Engine", "ServiceDefaults", "Contracts"],
         ["Waf"] = ["Stun", "ServiceDefaults", "Contracts", "Stores"],
