@@ -50,6 +50,7 @@ internal sealed partial record TaggedTest(string Tag, string File, string Name)
     [GeneratedRegex("""^\s*\[Requirement\("([^"]+)"\)\]""")]
     private static partial Regex Tags();
 
-    [GeneratedRegex("""^\s*(?:public|internal) (?:(?:sealed|static|abstract|partial|override|async) )*(?:class|void|Task|ValueTask) (\w+)""")]
+    [GeneratedRegex(
+        """^\s*(?:public|internal) (?:(?:sealed|static|abstract|partial|override|async) )*(?:class|void|Task|ValueTask) (\w+)""")]
     private static partial Regex Declaration();
 }
