@@ -11,7 +11,8 @@ namespace WebRtcIms.Stores;
 public static class StoreExtensions
 {
     /// <summary>Registers the context on SQLite, or on PostgreSQL through Aspire's client, and the health check <c>store</c>.</summary>
-    public static void AddStore<TContext>(this IHostApplicationBuilder builder, StoreSettings store, Action<DbContextOptionsBuilder>? configure = null)
+    public static void AddStore<TContext>(this IHostApplicationBuilder builder, StoreSettings store,
+        Action<DbContextOptionsBuilder>? configure = null)
         where TContext : DbContext
     {
         if (store.IsPostgres)
@@ -31,7 +32,8 @@ public static class StoreExtensions
         }
 
         builder.Services.AddHealthChecks().Add(new HealthCheckRegistration(
-            "store", services => new StoreHealthCheck<TContext>(services.GetRequiredService<TContext>(), store.Setting), failureStatus: null, tags: null));
+            "store", services =>
+                new StoreHealthCheck<TContext>(services.GetRequiredService<TContext>(), store.Setting), failureStatus: null, tags: null));
     }
 
     /// <summary>Makes the tables where there are none. Call before the first request.</summary>

@@ -17,14 +17,18 @@ public sealed record StoreSettings(string Name, string ConnectionString, string 
     /// <summary>The name of the setting, for messages.</summary>
     public string Setting => $"ConnectionStrings:{Name}";
 
-    /// <summary>Reads the connection string; without one the store is <c>.data/{name}.db</c> under the content root. Null when it cannot be used.</summary>
+    /// <summary>
+    /// Reads the connection string; without one the store is <c>.data/{name}.db</c> under the content root. Null when it cannot be used.
+    /// </summary>
     public static StoreSettings? Read(string name, string? connectionString, string contentRoot)
     {
         connectionString ??= $"Data Source={DefaultDirectory}/{name}.db";
         try
         {
             var parts = new DbConnectionStringBuilder { ConnectionString = connectionString };
-            return parts.ContainsKey("Host") || parts.ContainsKey("Server") ? ReadPostgres(name, connectionString, contentRoot) : ReadSqlite(name, connectionString, contentRoot);
+            return parts.ContainsKey("Host")
+                || parts.ContainsKey("Server")
+                ? ReadPostgres(name, connectionString, contentRoot) : ReadSqlite(name, connectionString, contentRoot);
         }
         catch (ArgumentException)
         {
@@ -34,9 +38,12 @@ public sealed record StoreSettings(string Name, string ConnectionString, string 
 
     /// <summary>What is wrong with a connection string that <see cref="Read"/> cannot use; it follows the name of the setting.</summary>
     public static string Problem(string name) =>
-        $"must be an SQLite connection string such as Data Source=.data/{name}.db, or one of PostgreSQL such as Host=db;Database={name};Username={name};Password=...";
+        $"must be an SQLite connection string such as Data Source=.data/{name}.db, or one of PostgreSQL such as "
+            + $"Host=db;Database={name};Username={name};Password=...";
 
-    /// <summary>Makes the folder, and one below it if named, for this user only: their content lets others guess secrets or make sessions.</summary>
+    /// <summary>
+    /// Makes the folder, and one below it if named, for this user only: their content lets others guess secrets or make sessions.
+    /// </summary>
     /// <exception cref="SettingsException">It cannot be made there.</exception>
     public DirectoryInfo CreateDirectory(string? below = null)
     {

@@ -34,7 +34,8 @@ public sealed class TurnAllocation : IAsyncDisposable
     private TimeSpan? _wantedLifetime;
     private Exception? _end;
 
-    internal TurnAllocation(TurnConnection connection, TurnSession session, TurnClientOptions options, TimeSpan? wantedLifetime, AllocationGrant grant)
+    internal TurnAllocation(TurnConnection connection, TurnSession session, TurnClientOptions options, TimeSpan? wantedLifetime,
+        AllocationGrant grant)
     {
         _connection = connection;
         _session = session;
@@ -121,7 +122,8 @@ public sealed class TurnAllocation : IAsyncDisposable
     /// <exception cref="TurnException">The server refused or did not answer.</exception>
     public Task<TimeSpan> RefreshAsync(TimeSpan? lifetime = null, CancellationToken cancellationToken = default)
     {
-        if (lifetime < TimeSpan.FromSeconds(1)) throw new ArgumentOutOfRangeException(nameof(lifetime), lifetime, "To end an allocation, dispose it");
+        if (lifetime < TimeSpan.FromSeconds(1))
+            throw new ArgumentOutOfRangeException(nameof(lifetime), lifetime, "To end an allocation, dispose it");
         return RefreshAsync(lifetime, renewed: null, cancellationToken);
     }
 

@@ -24,7 +24,8 @@ internal static class WafServices
         services.AddSingleton<WafTelemetry>();
         services.AddSingleton<IHttpContextFactory, HiddenQuery.ContextFactory>();
         services.ConfigureOptions<LogFloor>();
-        services.AddRateLimiter(options => RateLimit.Apply(options, settings.TokenRequestsPerMinute, AuthorizationServer.Folder, KeyEndpoint.Path));
+        services.AddRateLimiter(
+            options => RateLimit.Apply(options, settings.TokenRequestsPerMinute, AuthorizationServer.Folder, KeyEndpoint.Path));
 
         services.AddSingleton<IReadOnlyList<TurnServerSettings>>(settings.TurnServers);
         services.AddSingleton(new TokenEndpointSettings(settings.AllowGetTokenRequests));
@@ -63,7 +64,8 @@ internal static class WafServices
             provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []));
 
     // The thumbprint identifies a certificate: TURN servers do not need one of an authority.
-    private static void AllowClientCertificates(this IWebHostBuilder host) => host.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https =>
+    private static void AllowClientCertificates(this IWebHostBuilder host) =>
+        host.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https =>
     {
         https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
         https.AllowAnyClientCertificate();

@@ -66,7 +66,8 @@ internal sealed class WafSettings
         foreach (var problem in ImsRegistration?.Problems(TurnServers) ?? []) yield return $"Waf:ImsRegistration:{problem}";
         foreach (var id in Duplicates(Clients.Select(client => client.ClientId))) yield return $"Waf:Clients has the ClientId '{id}' twice";
         if (Issuer is not null && !IsIssuer(Issuer)) yield return "Waf:Issuer must be an address such as https://waf.example.org/";
-        if (Issuer is null && Clients.Exists(client => client.Jwks is not null)) yield return "Waf:Issuer is missing: clients with Jwks sign for it";
+        if (Issuer is null && Clients.Exists(client => client.Jwks is not null))
+            yield return "Waf:Issuer is missing: clients with Jwks sign for it";
         if (TokenRequestsPerMinute < 1) yield return "Waf:TokenRequestsPerMinute must be a number from 1";
     }
 

@@ -137,7 +137,9 @@ public readonly ref struct StunMessageReader
     public ReadOnlySpan<byte> ReasonPhrase =>
         TryGet(StunAttributeType.ErrorCode, out var value) && value.Length >= 4 ? value[4..] : default;
 
-    /// <summary>Whether MESSAGE-INTEGRITY is present and valid for the key (RFC 8489 §14.5). Every wrong value takes the same time.</summary>
+    /// <summary>
+    /// Whether MESSAGE-INTEGRITY is present and valid for the key (RFC 8489 §14.5). Every wrong value takes the same time.
+    /// </summary>
     public bool VerifyMessageIntegrity(ReadOnlySpan<byte> key) =>
         _integrity > 0 && MessageIntegrity.Verify(IntegrityAlgorithm.Sha1, _message, _integrity, key);
 

@@ -81,7 +81,8 @@ public sealed class AccessTokenKey : IDisposable
     /// <summary>Decrypts a token. The input may be any octets.</summary>
     /// <param name="token">The token as ACCESS-TOKEN carries it: raw octets, not base64.</param>
     /// <param name="serverName">This server's name.</param>
-    /// <param name="content">The content, when the status is <see cref="AccessTokenStatus.Valid"/>. The caller still checks its time.</param>
+    /// <param name="content">The content, when the status is <see cref="AccessTokenStatus.Valid"/>. The caller still checks its
+    /// time.</param>
     public AccessTokenStatus TryDecrypt(ReadOnlySpan<byte> token, ReadOnlySpan<byte> serverName, out AccessToken content)
     {
         content = default;

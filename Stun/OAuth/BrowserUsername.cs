@@ -27,6 +27,7 @@ public static class BrowserUsername
     {
         tokenLength = 0;
         keyIdLength = username.IndexOf((byte)Separator);
-        return keyIdLength > 0 && Base64Url.DecodeFromUtf8(username[(keyIdLength + 1)..], token, out _, out tokenLength) == OperationStatus.Done;
+        return keyIdLength > 0
+            && Base64Url.DecodeFromUtf8(username[(keyIdLength + 1)..], token, out _, out tokenLength) == OperationStatus.Done;
     }
 }

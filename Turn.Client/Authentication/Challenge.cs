@@ -77,7 +77,9 @@ internal sealed class Challenge
     {
         if (nonce.Length < NonceCookie.Length + FeatureLength || !nonce.StartsWith(NonceCookie)) return false;
         Span<byte> features = stackalloc byte[3];
-        var isBase64 = Base64.DecodeFromUtf8(nonce.Slice(NonceCookie.Length, FeatureLength), features, out _, out _) == System.Buffers.OperationStatus.Done;
+        var isBase64 =
+            Base64.DecodeFromUtf8(nonce.Slice(NonceCookie.Length, FeatureLength), features, out _,
+            out _) == System.Buffers.OperationStatus.Done;
         return isBase64 && (features[0] & 0x80) != 0;
     }
 
@@ -89,7 +91,8 @@ internal sealed class Challenge
         {
             var algorithm = (PasswordAlgorithm)BinaryPrimitives.ReadUInt16BigEndian(algorithms);
             var length = BinaryPrimitives.ReadUInt16BigEndian(algorithms[2..]);
-            if (length == 0 && algorithm is PasswordAlgorithm.Md5 or PasswordAlgorithm.Sha256 && algorithm > strongest) strongest = algorithm;
+            if (length == 0 && algorithm is PasswordAlgorithm.Md5 or PasswordAlgorithm.Sha256 && algorithm > strongest)
+                strongest = algorithm;
             algorithms = algorithms[Math.Min(algorithms.Length, 4 + StunHeader.Padded(length))..];
         }
 

@@ -56,7 +56,8 @@ public sealed class TurnCredential
     public static TurnCredential AccessToken(string keyId, ReadOnlySpan<byte> token, ReadOnlySpan<byte> macKey)
     {
         if (token.Length is 0 or > MaxTokenLength) throw new ArgumentException($"A token has 1 to {MaxTokenLength} octets", nameof(token));
-        if (!Stun.OAuth.AccessToken.IsMacKeyLength(macKey.Length)) throw new ArgumentException("mac_key has 20 or 32 octets", nameof(macKey));
+        if (!Stun.OAuth.AccessToken.IsMacKeyLength(macKey.Length))
+            throw new ArgumentException("mac_key has 20 or 32 octets", nameof(macKey));
         return new TurnCredential(Encoding.UTF8.GetBytes(keyId), macKey.ToArray(), token.ToArray());
     }
 

@@ -27,5 +27,6 @@ internal sealed class StunResponse(byte[] octets)
     }
 
     /// <summary>The reason phrase: fewer than 128 characters (RFC 8489 §14.8), without control characters, for logs.</summary>
-    public string Reason => new([.. Encoding.UTF8.GetString(Message.ReasonPhrase).Where(character => !char.IsControl(character)).Take(127)]);
+    public string Reason =>
+        new([.. Encoding.UTF8.GetString(Message.ReasonPhrase).Where(character => !char.IsControl(character)).Take(127)]);
 }

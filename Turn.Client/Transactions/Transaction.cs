@@ -24,7 +24,8 @@ internal sealed class Transaction(StunMethod method, TransactionId id, byte[] re
     public void Handle(in StunMessageReader response)
     {
         if (response.Method != method) return;
-        var isChallenge = response.Class == StunClass.ErrorResponse && response.ErrorCode is StunError.Unauthenticated or StunError.StaleNonce;
+        var isChallenge = response.Class == StunClass.ErrorResponse
+            && response.ErrorCode is StunError.Unauthenticated or StunError.StaleNonce;
         if (key is not null && !isChallenge && !key.Verifies(response))
         {
             Interlocked.Increment(ref _forged);

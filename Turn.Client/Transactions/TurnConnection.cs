@@ -119,7 +119,8 @@ internal sealed class TurnConnection : IAsyncDisposable
     }
 
     private static bool IsUnreachable(SocketError error) =>
-        error is SocketError.ConnectionRefused or SocketError.ConnectionReset or SocketError.HostUnreachable or SocketError.NetworkUnreachable;
+        error is SocketError.ConnectionRefused or SocketError.ConnectionReset
+            or SocketError.HostUnreachable or SocketError.NetworkUnreachable;
 
     private void Dispatch(ReadOnlySpan<byte> message)
     {

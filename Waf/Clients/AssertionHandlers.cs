@@ -60,7 +60,8 @@ internal static class AssertionHandlers
 
         private static bool HasBegun(string? notBefore, DateTimeOffset now) =>
             notBefore is null
-            || (long.TryParse(notBefore, CultureInfo.InvariantCulture, out var seconds) && seconds <= now.ToUnixTimeSeconds() + ClockDelta.TotalSeconds);
+            || (long.TryParse(notBefore, CultureInfo.InvariantCulture, out var seconds)
+            && seconds <= now.ToUnixTimeSeconds() + ClockDelta.TotalSeconds);
     }
 
     /// <summary>Reports the failure of an assertion as one of client authentication.</summary>

@@ -49,7 +49,8 @@ internal static class ClientHandlers
         {
             var (clientId, secret) = (context.Request?.ClientId, context.Request?.ClientSecret);
             if (string.IsNullOrEmpty(clientId) || string.IsNullOrEmpty(secret) || await HasSecretAsync(clientId)) return;
-            if (clients.FirstOrDefault(client => client.Jwks is null) is { } decoy && await applications.FindByClientIdAsync(decoy.ClientId) is { } application)
+            if (clients.FirstOrDefault(client => client.Jwks is null) is { } decoy
+                && await applications.FindByClientIdAsync(decoy.ClientId) is { } application)
                 await applications.ValidateClientSecretAsync(application, secret);
         }
 

@@ -8,7 +8,8 @@ namespace WebRtcIms.Waf.Clients;
 /// Creates the store before the first request, and writes the clients of the configuration into it. A secret that has not changed is not
 /// hashed again. Clients that the configuration does not name stay as they are.
 /// </summary>
-internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyList<ClientSettings> clients, StoreSettings settings) : IHostedService
+internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyList<ClientSettings> clients, StoreSettings settings)
+    : IHostedService
 {
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -21,7 +22,8 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyL
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private static async Task ProvisionAsync(IOpenIddictApplicationManager applications, ClientSettings client, CancellationToken cancellationToken)
+    private static async Task ProvisionAsync(IOpenIddictApplicationManager applications, ClientSettings client,
+        CancellationToken cancellationToken)
     {
         var wanted = Describe(client);
         var existing = await applications.FindByClientIdAsync(client.ClientId, cancellationToken);

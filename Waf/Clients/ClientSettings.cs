@@ -12,7 +12,8 @@ internal sealed class ClientSettings
     public string ClientSecret { get; set; } = "";
 
     /// <summary>
-    /// Instead of a secret: the client's public keys as a JWK Set (RFC 7517 §5). It signs assertions with them (private_key_jwt, RFC 7523 §2.2).
+    /// Instead of a secret: the client's public keys as a JWK Set (RFC 7517 §5). It signs assertions with them (private_key_jwt, RFC 7523
+    /// §2.2).
     /// </summary>
     public string? Jwks { get; set; }
 
@@ -29,7 +30,8 @@ internal sealed class ClientSettings
             yield return "Jwks must be a JWK Set of public keys, EC or RSA, such as {\"keys\":[{\"kty\":\"EC\",…}]}";
         else if (Jwks is null && ClientSecret.Length < 16) yield return "ClientSecret must have 16 characters or more";
         if (Audiences.Count == 0) yield return "Audiences is empty: name the TURN servers that this client may get tokens for";
-        foreach (var audience in Audiences.Except(turnServers)) yield return $"Audiences names '{audience}', which is not among Waf:TurnServers";
+        foreach (var audience in Audiences.Except(turnServers))
+            yield return $"Audiences names '{audience}', which is not among Waf:TurnServers";
         foreach (var impu in Impus.Where(impu => !IdentityBlock.IsPattern(impu)))
             yield return $"Impus has '{impu}', which is not a pattern such as sip:guest-*@example.org";
     }
@@ -40,7 +42,8 @@ internal sealed class ClientSettings
         try
         {
             var set = new JsonWebKeySet(jwks);
-            return set.Keys.Count > 0 && set.Keys.All(key => key is { Kty: "EC" or "RSA", HasPrivateKey: false } && key.Use is null or "sig") ? set : null;
+            return set.Keys.Count > 0
+                && set.Keys.All(key => key is { Kty: "EC" or "RSA", HasPrivateKey: false } && key.Use is null or "sig") ? set : null;
         }
         catch (ArgumentException)
         {

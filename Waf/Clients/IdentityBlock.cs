@@ -10,7 +10,8 @@ internal static class IdentityBlock
 
     public static bool IsPattern(string text) => IsImpu(text.Replace("*", "", StringComparison.Ordinal)) && text.Count(c => c == '*') <= 1;
 
-    public static bool Contains(IEnumerable<string> patterns, string impu) => IsImpu(impu) && patterns.Any(pattern => Matches(pattern, impu));
+    public static bool Contains(IEnumerable<string> patterns, string impu) =>
+        IsImpu(impu) && patterns.Any(pattern => Matches(pattern, impu));
 
     private static bool IsImpu(string text) =>
         text.StartsWith("sip:", StringComparison.Ordinal) && text.Length <= MaxLength && text.Count(c => c == '@') == 1
@@ -18,6 +19,7 @@ internal static class IdentityBlock
 
     // Start and end must not overlap in the identity.
     private static bool Matches(string pattern, string impu) => pattern.Split('*') is [var start, var end]
-        ? impu.Length >= start.Length + end.Length && impu.StartsWith(start, StringComparison.Ordinal) && impu.EndsWith(end, StringComparison.Ordinal)
+        ? impu.Length >= start.Length + end.Length && impu.StartsWith(start, StringComparison.Ordinal)
+        && impu.EndsWith(end, StringComparison.Ordinal)
         : pattern == impu;
 }

@@ -20,7 +20,8 @@ internal static class RegistrationHandlers
     private const int MaxPseudonymLength = 128;
     private const int MaxIdentities = 10;
 
-    private static string[] Impus(OpenIddictRequest request) => ((string?)request["impu"] ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+    private static string[] Impus(OpenIddictRequest request) =>
+        ((string?)request["impu"] ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>Checks the identities, and that this client may ask for them.</summary>
     internal sealed class ValidateRequest(IReadOnlyList<ClientSettings> clients) : IOpenIddictServerHandler<ValidateTokenRequestContext>
@@ -39,7 +40,8 @@ internal static class RegistrationHandlers
             var block = clients.FirstOrDefault(client => client.ClientId == context.ClientId)?.Impus ?? [];
 
             if (impus.Length is 0 or > MaxIdentities)
-                context.Reject(Errors.InvalidRequest, $"The parameter 'impu' must have 1 to {MaxIdentities} identities, separated by spaces.");
+                context.Reject(Errors.InvalidRequest,
+                    $"The parameter 'impu' must have 1 to {MaxIdentities} identities, separated by spaces.");
             else if (string.IsNullOrEmpty(impi)) context.Reject(Errors.InvalidRequest, "The parameter 'impi' is missing.");
             else if (sid?.Length is null or 0 or > MaxPseudonymLength)
                 context.Reject(Errors.InvalidRequest, $"The parameter 'sid' must have 1 to {MaxPseudonymLength} characters.");

@@ -18,7 +18,9 @@ internal static class RevocationHandlers
 {
     private const string AllTokens = "all_tokens";
 
-    /// <summary>Keeps OpenIddict from validating the parameter 'token': it does not know our tokens, and 'all_tokens' comes without one.</summary>
+    /// <summary>
+    /// Keeps OpenIddict from validating the parameter 'token': it does not know our tokens, and 'all_tokens' comes without one.
+    /// </summary>
     internal sealed class IgnoreToken : IOpenIddictServerHandler<ProcessAuthenticationContext>
     {
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
@@ -30,7 +32,8 @@ internal static class RevocationHandlers
         public ValueTask HandleAsync(ProcessAuthenticationContext context)
         {
             if (context.EndpointType == OpenIddictServerEndpointType.Revocation)
-                context.ExtractGenericToken = context.RequireGenericToken = context.ValidateGenericToken = context.RejectGenericToken = false;
+                context.ExtractGenericToken = context.RequireGenericToken = context.ValidateGenericToken = context.RejectGenericToken =
+                    false;
             return ValueTask.CompletedTask;
         }
     }
@@ -56,7 +59,8 @@ internal static class RevocationHandlers
             catch (Exception error) when (RedisAvailability.IsFailure(error))
             {
                 // RFC 7009 §2.2.1: the client assumes that the token is still valid, and retries.
-                new RetryLater(StatusCodes.Status503ServiceUnavailable, RedisWait).Reject(context, "The TURN servers cannot be notified now. Try again.");
+                new RetryLater(StatusCodes.Status503ServiceUnavailable, RedisWait)
+                    .Reject(context, "The TURN servers cannot be notified now. Try again.");
             }
         }
 
@@ -95,6 +99,7 @@ internal static class RevocationHandlers
             telemetry.Revoked("token");
         }
 
-        private Task WriteAsync(string name, DateTimeOffset until) => TurnRevocations.WriteAsync(redis.GetDatabase(), name, until, time.GetUtcNow());
+        private Task WriteAsync(string name, DateTimeOffset until) =>
+            TurnRevocations.WriteAsync(redis.GetDatabase(), name, until, time.GetUtcNow());
     }
 }

@@ -19,12 +19,17 @@ internal sealed class WafTelemetry
     {
         var meter = factory.Create("WebRtcIms.Waf");
         _issued = meter.CreateCounter<long>("waf.tokens.issued", description: "TURN tokens issued, by client, audience and algorithm");
-        _registrationTokens = meter.CreateCounter<long>("waf.registration_tokens.issued", description: "IMS registration tokens issued, by client");
+        _registrationTokens =
+            meter.CreateCounter<long>("waf.registration_tokens.issued", description: "IMS registration tokens issued, by client");
         _duration = meter.CreateHistogram<double>(
             "waf.token.issue.duration", "s", "Duration of making a token and of writing its grant to Redis",
-            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5] });
-        _rejected = meter.CreateCounter<long>("waf.token.requests.rejected", description: "Token and revocation requests rejected, by OAuth error");
-        _revoked = meter.CreateCounter<long>("waf.revocations", description: "Revocations sent to the TURN servers, of a token or of all tokens of a client");
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries =
+                [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5] });
+        _rejected =
+            meter.CreateCounter<long>("waf.token.requests.rejected", description: "Token and revocation requests rejected, by OAuth error");
+        _revoked =
+            meter.CreateCounter<long>("waf.revocations",
+            description: "Revocations sent to the TURN servers, of a token or of all tokens of a client");
     }
 
     public static Activity? StartTokenIssue()
@@ -50,7 +55,8 @@ internal sealed class WafTelemetry
 
     /// <param name="token">The kind: <c>turn</c> or <c>registration</c>.</param>
     /// <param name="duration">The time that it took.</param>
-    public void IssueLasted(string token, TimeSpan duration) => _duration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("token", token));
+    public void IssueLasted(string token, TimeSpan duration) =>
+        _duration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("token", token));
 
     public static Activity? StartRegistrationTokenIssue(string clientId)
     {
@@ -59,7 +65,8 @@ internal sealed class WafTelemetry
         return activity;
     }
 
-    public void RegistrationTokenIssued(string clientId) => _registrationTokens.Add(1, new KeyValuePair<string, object?>("oauth.client_id", clientId));
+    public void RegistrationTokenIssued(string clientId) =>
+        _registrationTokens.Add(1, new KeyValuePair<string, object?>("oauth.client_id", clientId));
 
     public void Rejected(string error) => _rejected.Add(1, new KeyValuePair<string, object?>("error.type", error));
 

@@ -38,8 +38,10 @@ internal static class TokenHandlers
         {
             var request = context.Transaction.GetHttpRequest()!;
             if (!settings.AllowGet) await RequestParameters.ReadFormAsync(context);
-            else if (!HttpMethods.IsGet(request.Method)) await RequestParameters.ReadFormAsync(context, "Send a POST with a form, or a GET with a query.");
-            else RequestParameters.Read(context, [.. QueryHelpers.ParseQuery(request.HttpContext.Features.Get<HiddenQuery>()?.Text).Select(Rename)]);
+            else if (!HttpMethods.IsGet(request.Method))
+                await RequestParameters.ReadFormAsync(context, "Send a POST with a form, or a GET with a query.");
+            else RequestParameters.Read(context,
+                [.. QueryHelpers.ParseQuery(request.HttpContext.Features.Get<HiddenQuery>()?.Text).Select(Rename)]);
         }
 
         private static KeyValuePair<string, StringValues> Rename(KeyValuePair<string, StringValues> parameter) =>
@@ -80,11 +82,13 @@ internal static class TokenHandlers
 
             if (!issuer.Knows(audience) || !await MayUseAsync(context, audience))
             {
-                context.Reject(Errors.InvalidTarget, "The parameter 'aud' does not name a TURN server that this client may get tokens for.");
+                context.Reject(Errors.InvalidTarget,
+                    "The parameter 'aud' does not name a TURN server that this client may get tokens for.");
                 return;
             }
 
-            if ((string?)request["token_type"] is { } type && type != "pop") context.Reject(Errors.InvalidRequest, "The token type must be 'pop'.");
+            if ((string?)request["token_type"] is { } type && type != "pop")
+                context.Reject(Errors.InvalidRequest, "The token type must be 'pop'.");
             else if ((string?)request["alg"] is { } algorithm && algorithm is not (MacAlgorithm.Sha1 or MacAlgorithm.Sha256))
                 context.Reject(Errors.InvalidRequest, "The parameter 'alg' must be HMAC-SHA-256-128 or HMAC-SHA1.");
             else if (!IsRecent((string?)request["timestamp"]))
@@ -128,7 +132,8 @@ internal static class TokenHandlers
     }
 
     /// <summary>Step 5: issues our token instead of OpenIddict's, and leaves a grant for the TURN server.</summary>
-    internal sealed class IssueToken(TokenIssuer issuer, GrantStore grants, WafTelemetry telemetry) : IOpenIddictServerHandler<GenerateTokenContext>
+    internal sealed class IssueToken(TokenIssuer issuer, GrantStore grants, WafTelemetry telemetry)
+        : IOpenIddictServerHandler<GenerateTokenContext>
     {
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
             .CreateBuilder<GenerateTokenContext>()
@@ -138,7 +143,8 @@ internal static class TokenHandlers
 
         public async ValueTask HandleAsync(GenerateTokenContext context)
         {
-            if (context.TokenType != TokenTypeIdentifiers.AccessToken || context.Request is not { } request || request.IsForRegistration()) return;
+            if (context.TokenType != TokenTypeIdentifiers.AccessToken || context.Request is not { } request || request.IsForRegistration())
+                return;
             var started = Stopwatch.GetTimestamp();
             using var activity = WafTelemetry.StartTokenIssue();
             var audience = (string)request["aud"]!;

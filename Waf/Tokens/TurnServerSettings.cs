@@ -22,18 +22,21 @@ internal sealed class TurnServerSettings
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>
-    /// SHA-256 of the certificate, in hexadecimal, with which the TURN server may fetch its key (RFC 7635 §4.1.1). Without it the key cannot
-    /// be fetched.
+    /// SHA-256 of the certificate, in hexadecimal, with which the TURN server may fetch its key (RFC 7635 §4.1.1). Without it the key
+    /// cannot be fetched.
     /// </summary>
     public string? CertificateSha256 { get; set; }
 
-    /// <summary>The 32 octets of <see cref="CertificateSha256"/>, with or without the colons that openssl writes; null when there are none.</summary>
+    /// <summary>
+    /// The 32 octets of <see cref="CertificateSha256"/>, with or without the colons that openssl writes; null when there are none.
+    /// </summary>
     public byte[]? Thumbprint
     {
         get
         {
             var octets = new byte[SHA256.HashSizeInBytes];
-            var status = Convert.FromHexString((CertificateSha256 ?? "").Replace(":", "", StringComparison.Ordinal), octets, out _, out var written);
+            var status =
+                Convert.FromHexString((CertificateSha256 ?? "").Replace(":", "", StringComparison.Ordinal), octets, out _, out var written);
             return status == OperationStatus.Done && written == octets.Length ? octets : null;
         }
     }

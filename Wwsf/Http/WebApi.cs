@@ -75,7 +75,8 @@ internal static class WebApi
     {
         var members = context.ProblemDetails.Extensions;
         var general = Problem.OfStatus(context.ProblemDetails.Status ?? 500);
-        if (members.TryAdd("code", general.Code)) (context.ProblemDetails.Title, context.ProblemDetails.Detail) = (general.Title, general.Detail);
+        if (members.TryAdd("code", general.Code))
+            (context.ProblemDetails.Title, context.ProblemDetails.Detail) = (general.Title, general.Detail);
         // The operator needs only the trace id, and the names of members are in snake_case.
         members.Remove("traceId");
         if (Activity.Current is { } activity) members["trace_id"] = activity.TraceId.ToHexString();

@@ -66,7 +66,8 @@ internal sealed partial class IdentityPool(ILeaseStore leases, WwsfSettings sett
         return new(user, $"sip:{user}", string.Create(CultureInfo.InvariantCulture, $"{settings.Pool.DisplayName} {number}"));
     }
 
-    [LoggerMessage(1, LogLevel.Warning, "All {Size} identities of the pool are leased or in quarantine, so a guest was refused. See Wwsf:Pool:Size.")]
+    [LoggerMessage(1, LogLevel.Warning,
+        "All {Size} identities of the pool are leased or in quarantine, so a guest was refused. See Wwsf:Pool:Size.")]
     private partial void LogExhausted(int size);
 
     [LoggerMessage(2, LogLevel.Warning, "Redis does not answer ({Error}). Guests get no identity until it does.")]

@@ -49,7 +49,8 @@ internal static class PasskeyEndpoints
         var name = user.UserName!;
         var displayName = Subscription.Of(await users.GetClaimsAsync(user))?.DisplayName;
         var options = await passkeys.MakeCreationOptionsAsync(
-            new PasskeyUserEntity { Id = user.Id, Name = name, DisplayName = string.IsNullOrEmpty(displayName) ? name : displayName }, context);
+            new PasskeyUserEntity { Id = user.Id, Name = name, DisplayName = string.IsNullOrEmpty(displayName) ? name : displayName },
+            context);
         state.Keep(context, PasskeyState.Adding, options.AttestationState!);
         return TypedResults.Text(options.CreationOptionsJson, "application/json");
     }

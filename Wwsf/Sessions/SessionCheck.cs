@@ -19,7 +19,8 @@ internal static class SessionCheck
     /// <summary>Must run before the authentication middleware, so that the span of the step covers the check.</summary>
     public static void UseSessionCheck(this WebApplication app) => app.Use(async (context, next) =>
     {
-        if (context.GetEndpoint()?.Metadata.GetMetadata<SessionRequired>() is { } required && await CheckAsync(context, required) is { } problem)
+        if (context.GetEndpoint()?.Metadata.GetMetadata<SessionRequired>() is { } required
+            && await CheckAsync(context, required) is { } problem)
             await problem.ExecuteAsync(context);
         else
             await next(context);
@@ -29,7 +30,8 @@ internal static class SessionCheck
     {
         var time = context.RequestServices.GetRequiredService<TimeProvider>();
         var start = time.GetTimestamp();
-        using var step = required.Step is { } number ? WwsfTelemetry.StartStep(number, "check session") : WwsfTelemetry.Start("check session");
+        using var step = required.Step is { } number
+            ? WwsfTelemetry.StartStep(number, "check session") : WwsfTelemetry.Start("check session");
         var result = await context.AuthenticateAsync(SessionCookie.Scheme);
         context.Features.Set(new SessionCheckTime(time.GetElapsedTime(start)));
         if (result.Succeeded)

@@ -90,7 +90,8 @@ internal static class SessionCookie
 
     private static async Task ValidateAsync(CookieValidatePrincipalContext context)
     {
-        if (context.Principal is not { } principal || WebSession.From(principal) is not { } session || !await IsAliveAsync(session, context))
+        if (context.Principal is not { } principal || WebSession.From(principal) is not { } session
+            || !await IsAliveAsync(session, context))
             context.RejectPrincipal();
     }
 

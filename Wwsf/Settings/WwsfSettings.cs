@@ -56,16 +56,19 @@ internal sealed partial class WwsfSettings
     private IEnumerable<string> Complete(IConfiguration configuration, IHostEnvironment environment)
     {
         if (TurnUris.Count == 0 && environment.IsDevelopment()) TurnUris.AddRange(DevelopmentTurnUris);
-        if (TurnUris.Count == 0) yield return "Wwsf:TurnUris:0 is missing; give at least one such as turn:turn.example.com:3478?transport=udp";
+        if (TurnUris.Count == 0)
+            yield return "Wwsf:TurnUris:0 is missing; give at least one such as turn:turn.example.com:3478?transport=udp";
         foreach (var (index, uri) in TurnUris.Index().Where(entry => !TurnUri().IsMatch(entry.Item)))
             yield return $"Wwsf:TurnUris:{index} '{uri}' is not a TURN URI such as turn:turn.example.com:3478?transport=udp";
-        if (Uri.CheckHostName(HomeDomain) != UriHostNameType.Dns) yield return $"Wwsf:HomeDomain '{HomeDomain}' is not a domain name such as ims.example.com";
+        if (Uri.CheckHostName(HomeDomain) != UriHostNameType.Dns)
+            yield return $"Wwsf:HomeDomain '{HomeDomain}' is not a domain name such as ims.example.com";
         foreach (var text in KnownProxies.Where(text => ParseNetwork(text) is null))
             yield return $"Wwsf:KnownProxies '{text}' is neither an address nor a range such as 10.1.0.0/16";
         foreach (var problem in Waf.Complete().Concat(OpenIdConnect?.Problems() ?? [])) yield return problem;
         if (StoreSettings.Read("wwsf", configuration.GetConnectionString("wwsf"), environment.ContentRootPath) is { } store) Store = store;
         else yield return "ConnectionStrings:wwsf " + StoreSettings.Problem("wwsf");
-        if (!IsRedisAddress(configuration.GetConnectionString("redis"))) yield return "ConnectionStrings:redis is not a Redis address such as 127.0.0.1:6379";
+        if (!IsRedisAddress(configuration.GetConnectionString("redis")))
+            yield return "ConnectionStrings:redis is not a Redis address such as 127.0.0.1:6379";
     }
 
     private static IPNetwork? ParseNetwork(string text)

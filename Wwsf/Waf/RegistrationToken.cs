@@ -12,7 +12,8 @@ internal sealed partial record RegistrationToken(string? AccessToken, string? To
     public string? Problem()
     {
         if (!string.Equals(TokenType, "Bearer", StringComparison.OrdinalIgnoreCase)) return "token_type is not Bearer";
-        if (AccessToken is null || AccessToken.Length > MaxLength || !BearerToken().IsMatch(AccessToken)) return "access_token is not a bearer token";
+        if (AccessToken is null || AccessToken.Length > MaxLength || !BearerToken().IsMatch(AccessToken))
+            return "access_token is not a bearer token";
         if (Scope is not (null or Scopes.ImsRegister)) return "scope is not the requested one";
         return ExpiresIn > 0 ? null : "expires_in is not positive";
     }

@@ -68,7 +68,8 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
         return answer;
     }
 
-    private async Task<WafAnswer<TToken>> SendAsync<TToken>(string kind, Dictionary<string, string> form, CancellationToken cancellationToken)
+    private async Task<WafAnswer<TToken>> SendAsync<TToken>(string kind, Dictionary<string, string> form,
+        CancellationToken cancellationToken)
         where TToken : class, IWafToken
     {
         // The time limit of the resilience handler ends with the headers; this one also covers the body.
@@ -148,7 +149,8 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
     private static partial Regex ErrorCode();
 
     [LoggerMessage(1, LogLevel.Error, "The WAF refused the {Kind} token request with HTTP {Status}, OAuth error {OAuthError}. " +
-        "Compare these settings with those of the WAF: Wwsf:Waf:ClientId and Wwsf:Waf:ClientSecret (or Wwsf:Waf:KeyFile and Wwsf:Waf:Issuer); " +
+        "Compare these settings with those of the WAF: Wwsf:Waf:ClientId and Wwsf:Waf:ClientSecret " +
+        "(or Wwsf:Waf:KeyFile and Wwsf:Waf:Issuer); " +
         "for a TURN token also Wwsf:TurnServerName; for a registration token also Wwsf:HomeDomain and Wwsf:Pool:Name.")]
     private partial void LogRefused(string kind, int status, string oAuthError);
 

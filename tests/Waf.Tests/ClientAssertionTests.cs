@@ -27,7 +27,9 @@ public sealed class ClientAssertionTests : IDisposable
         (await AskAsync(app, Sign(Claims()), Signer)).AssertOk();
     }
 
-    /// <summary>Whatever an operator asks for: of everything, of the library, of the very class that traces what it has read, of one provider.</summary>
+    /// <summary>
+    /// Whatever an operator asks for: of everything, of the library, of the very class that traces what it has read, of one provider.
+    /// </summary>
     [Theory]
     [InlineData("Logging:LogLevel:Default")]
     [InlineData("Logging:LogLevel:OpenIddict")]
@@ -48,7 +50,9 @@ public sealed class ClientAssertionTests : IDisposable
         var written = app.Logs.Records;
         Assert.Contains(written, text => text.StartsWith("Debug OpenIddict.Server", StringComparison.Ordinal));
         Assert.Contains(written, text => text.StartsWith("Trace ", StringComparison.Ordinal));
-        foreach (var secret in (string[])[good, forged, expired, .. new[] { good, forged, expired }.Select(assertion => assertion.Split('.')[2]), token.AccessToken, token.Key])
+        foreach (
+            var secret in (string[])[good, forged, expired, .. new[] { good, forged, expired }.Select(assertion => assertion.Split('.')[2]),
+            token.AccessToken, token.Key])
             Assert.DoesNotContain(written, text => text.Contains(secret, StringComparison.Ordinal));
     }
 
@@ -157,7 +161,8 @@ public sealed class ClientAssertionTests : IDisposable
     {
         using var app = App();
 
-        (await new TokenRequest().SendAsync(app, Signer, "some secret or other")).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+        (await new TokenRequest().SendAsync(app, Signer, "some secret or other"))
+            .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         (await new TokenRequest().SendAsync(app)).AssertOk();
     }
 
@@ -186,10 +191,14 @@ public sealed class ClientAssertionTests : IDisposable
     {
         using var app = App();
         using var client = app.CreateClient();
-        var document = JsonElement.Parse(await client.GetStringAsync(new Uri("/.well-known/oauth-authorization-server", UriKind.Relative), TestContext.Current.CancellationToken));
+        var document =
+            JsonElement.Parse(
+                await client.GetStringAsync(new Uri("/.well-known/oauth-authorization-server", UriKind.Relative),
+                TestContext.Current.CancellationToken));
 
         Assert.Equal(Issuer, document.GetProperty("issuer").GetString());
-        Assert.Contains("private_key_jwt", document.GetProperty("token_endpoint_auth_methods_supported").EnumerateArray().Select(method => method.GetString()));
+        Assert.Contains("private_key_jwt",
+            document.GetProperty("token_endpoint_auth_methods_supported").EnumerateArray().Select(method => method.GetString()));
     }
 
     public void Dispose() => _key.Dispose();
@@ -201,7 +210,8 @@ public sealed class ClientAssertionTests : IDisposable
         var parameters = _key.ExportParameters(includePrivateParameters: false);
         var jwks = JsonSerializer.Serialize(new
         {
-            keys = new[] { new { kty = "EC", crv = "P-256", kid = "s1", x = Base64Url.EncodeToString(parameters.Q.X), y = Base64Url.EncodeToString(parameters.Q.Y) } },
+            keys = new[] { new { kty = "EC", crv = "P-256", kid = "s1", x = Base64Url.EncodeToString(parameters.Q.X),
+                y = Base64Url.EncodeToString(parameters.Q.Y) } },
         });
         var number = clientId == Signer ? 2 : 0;
         return new WafApp { Time = _time }
@@ -227,7 +237,8 @@ public sealed class ClientAssertionTests : IDisposable
 
     private byte[] Sign(byte[] octets) => _key.SignData(octets, HashAlgorithmName.SHA256);
 
-    private static string Encode(string algorithm, Dictionary<string, object> claims, Func<byte[], byte[]> sign, string type = "client-authentication+jwt")
+    private static string Encode(string algorithm, Dictionary<string, object> claims, Func<byte[], byte[]> sign,
+        string type = "client-authentication+jwt")
     {
         var signed = $"{Part(new { alg = algorithm, typ = type, kid = "s1" })}.{Part(claims)}";
         return $"{signed}.{Base64Url.EncodeToString(sign(Encoding.ASCII.GetBytes(signed)))}";
@@ -239,7 +250,8 @@ public sealed class ClientAssertionTests : IDisposable
     private static string Change(string assertion)
     {
         var parts = assertion.Split('.');
-        var claims = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[1])).Replace("\"exp\":", "\"exp\":1", StringComparison.Ordinal);
+        var claims = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[1]))
+            .Replace("\"exp\":", "\"exp\":1", StringComparison.Ordinal);
         return $"{parts[0]}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims))}.{parts[2]}";
     }
 

@@ -42,7 +42,8 @@ public sealed class ClientAuthenticationTests
     {
         using var app = new WafApp();
 
-        var answer = await new TokenRequest().And("client_id", WafApp.Client).And("client_password", WafApp.ClientSecret).PostAsStrangerAsync(app);
+        var answer = await new TokenRequest().And("client_id", WafApp.Client).And("client_password", WafApp.ClientSecret)
+            .PostAsStrangerAsync(app);
 
         Assert.Contains("'client_secret'", answer.AssertError(HttpStatusCode.BadRequest, "invalid_request").Description);
     }
@@ -53,7 +54,8 @@ public sealed class ClientAuthenticationTests
     {
         using var app = new WafApp();
 
-        (await new TokenRequest().And("client_secret", WafApp.ClientSecret).GetAsync(app)).AssertError(HttpStatusCode.BadRequest, "invalid_request");
+        (await new TokenRequest().And("client_secret", WafApp.ClientSecret).GetAsync(app))
+            .AssertError(HttpStatusCode.BadRequest, "invalid_request");
     }
 
     [Fact]
@@ -109,7 +111,8 @@ public sealed class ClientAuthenticationTests
         var assertion = Assertion(algorithm);
         for (var i = 0; i < 2; i++)
         {
-            var request = new TokenRequest().And("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer").And("client_assertion", assertion);
+            var request = new TokenRequest().And("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+                .And("client_assertion", assertion);
             if (namesTheClient) request.And("client_id", WafApp.Client);
             (await request.PostAsStrangerAsync(app)).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         }
@@ -142,7 +145,8 @@ public sealed class ClientAuthenticationTests
         using var app = new WafApp { Time = time };
         for (var i = 0; i < FailedAuthentications.PerMinute; i++)
         {
-            (await new TokenRequest().SendAsync(app, secret: $"a guess, number {i}")).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+            (await new TokenRequest().SendAsync(app, secret: $"a guess, number {i}"))
+                .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
             time.Advance(TimeSpan.FromSeconds(1));
         }
 
@@ -180,7 +184,8 @@ public sealed class ClientAuthenticationTests
         (await new TokenRequest().SendAsync(app)).AssertOk();
         (await new TokenRequest().SendAsync(app)).AssertOk();
 
-        using var refused = await app.CreateClient().GetAsync(new Uri(TokenRequest.Path, UriKind.Relative), TestContext.Current.CancellationToken);
+        using var refused = await app.CreateClient()
+            .GetAsync(new Uri(TokenRequest.Path, UriKind.Relative), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
     }
 
@@ -223,7 +228,8 @@ public sealed class ClientAuthenticationTests
         Assert.DoesNotContain(WafApp.ClientSecret, stored);
         Assert.DoesNotContain(WafApp.OtherSecret, stored);
         if (!OperatingSystem.IsWindows())
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(app.StoreDirectory));
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+                File.GetUnixFileMode(app.StoreDirectory));
     }
 
     [Fact]
@@ -253,7 +259,8 @@ public sealed class ClientAuthenticationTests
             iat = now,
             exp = now + 60,
         });
-        var signature = algorithm == "none" ? [] : HMACSHA256.HashData(Encoding.UTF8.GetBytes(WafApp.ClientSecret), Encoding.ASCII.GetBytes(signed));
+        var signature = algorithm == "none"
+            ? [] : HMACSHA256.HashData(Encoding.UTF8.GetBytes(WafApp.ClientSecret), Encoding.ASCII.GetBytes(signed));
         return $"{signed}.{Base64Url.EncodeToString(signature)}";
 
         static string Part(object claims) => Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(claims));
@@ -262,7 +269,8 @@ public sealed class ClientAuthenticationTests
     private static async Task<double> ElapsedAsync(WafApp app, string client)
     {
         var started = Stopwatch.GetTimestamp();
-        (await new TokenRequest().SendAsync(app, client, "not-the-secret-of-it")).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+        (await new TokenRequest().SendAsync(app, client, "not-the-secret-of-it"))
+            .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         return Stopwatch.GetElapsedTime(started).TotalMilliseconds;
     }
 

@@ -25,7 +25,8 @@ internal sealed class Authenticator : IDisposable
     public uint Counter { get; set; }
 
     /// <summary>Asks for options and registers the passkey with the response; returns what the WWSF says.</summary>
-    public async Task<Answer> AddToAsync(Page page) => await SendAsync(page, "/api/passkeys", Create(await OptionsAsync(page, "/api/passkeys/options")));
+    public async Task<Answer> AddToAsync(Page page) =>
+        await SendAsync(page, "/api/passkeys", Create(await OptionsAsync(page, "/api/passkeys/options")));
 
     /// <summary>Asks for options and logs in with the response; returns what the WWSF says.</summary>
     public async Task<Answer> LogInAsync(Page page) =>
@@ -79,11 +80,13 @@ internal sealed class Authenticator : IDisposable
     private object Credential(object response)
     {
         var id = Base64Url.EncodeToString(_id);
-        return new { id, rawId = id, type = "public-key", authenticatorAttachment = "platform", clientExtensionResults = new { }, response };
+        return new { id, rawId = id, type = "public-key", authenticatorAttachment = "platform", clientExtensionResults = new { },
+            response };
     }
 
     private static byte[] ClientData(string type, JsonElement options) =>
-        JsonSerializer.SerializeToUtf8Bytes(new { type, challenge = options.GetProperty("challenge").GetString(), origin = Origin, crossOrigin = false });
+        JsonSerializer.SerializeToUtf8Bytes(
+            new { type, challenge = options.GetProperty("challenge").GetString(), origin = Origin, crossOrigin = false });
 
     private byte[] AuthenticatorData(string rpId, byte[] credential)
     {

@@ -8,7 +8,9 @@ using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>Scenario 2 with an account of another service: log-in at a real OpenID Connect provider, step by step as a browser makes it.</summary>
+/// <summary>
+/// Scenario 2 with an account of another service: log-in at a real OpenID Connect provider, step by step as a browser makes it.
+/// </summary>
 public sealed class ExternalLoginTests
 {
     [Fact]
@@ -37,7 +39,9 @@ public sealed class ExternalLoginTests
     {
         await using var provider = await OpenIdProvider.StartAsync();
         using var app = Wwsf(provider);
-        foreach (var (name, impu, expected) in new[] { ("carol", "carol", "sip:carol@webrtcims.local"), ("carola", "Carola", "sip:carola@webrtcims.local"), ("carola", "", null) })
+        foreach (
+            var (name, impu, expected) in new[] { ("carol", "carol", "sip:carol@webrtcims.local"),
+            ("carola", "Carola", "sip:carola@webrtcims.local"), ("carola", "", null) })
         {
             provider.User["preferred_username"] = name;
             provider.User["impu"] = impu;
@@ -63,7 +67,9 @@ public sealed class ExternalLoginTests
         Assert.Equal("no_subscription", refused.Code);
         Assert.Contains("Ask the operator", refused.Text("detail"));
 
-        await app.ChangeUserAsync("carol", async (users, carol) => await users.AddClaimsAsync(carol, new Ims.ImsIdentity("c@webrtcims.local", "sip:c@webrtcims.local", "Carol").ToClaims()));
+        await app.ChangeUserAsync("carol",
+            async (users, carol) =>
+                await users.AddClaimsAsync(carol, new Ims.ImsIdentity("c@webrtcims.local", "sip:c@webrtcims.local", "Carol").ToClaims()));
         Assert.Equal("/", await browser.LogInAsync());
         Assert.Equal("sip:c@webrtcims.local", (await browser.Page.ImsTokenAsync()).Text("impu"));
     }
@@ -211,7 +217,9 @@ public sealed class ExternalLoginTests
         await using var provider = await OpenIdProvider.StartAsync();
         using var app = Wwsf(provider);
         var page = await app.OpenPageAsync();
-        var answer = await page.SendAsync(HttpMethod.Post, "/api/session/external", null, ("X-Forwarded-Host", "calls.example.com"), ("X-Forwarded-Proto", "https"));
+        var answer =
+            await page.SendAsync(HttpMethod.Post, "/api/session/external", null, ("X-Forwarded-Host", "calls.example.com"),
+            ("X-Forwarded-Proto", "https"));
 
         var query = HttpUtility.ParseQueryString(new Uri(answer.Text("location")!).Query);
         Assert.Equal("https://calls.example.com/api/session/external/callback", query["redirect_uri"]);
@@ -280,7 +288,8 @@ public sealed class ExternalLoginTests
     public async Task ClaimAndScopeSettings_SayWhichClaimsCount()
     {
         await using var provider = await OpenIdProvider.StartAsync();
-        foreach (var (claim, value) in new[] { ("nick", "dora"), ("phone", "dora.d"), ("private", "dora.private"), ("label", "Dora D.") }) provider.User[claim] = value;
+        foreach (var (claim, value) in new[] { ("nick", "dora"), ("phone", "dora.d"), ("private", "dora.private"), ("label", "Dora D.") })
+            provider.User[claim] = value;
         await using var waf = await ScriptedWaf.StartAsync();
         using var app = Wwsf(provider, waf)
             .With("Wwsf:OpenIdConnect:UserClaim", "nick").With("Wwsf:OpenIdConnect:ImpuClaim", "phone")

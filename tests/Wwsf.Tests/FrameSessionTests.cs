@@ -4,7 +4,9 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>The demo line is a guest with a session of its own. It is in a frame of the page that calls it, with the same cookie jar.</summary>
+/// <summary>
+/// The demo line is a guest with a session of its own. It is in a frame of the page that calls it, with the same cookie jar.
+/// </summary>
 public sealed class FrameSessionTests
 {
     private const string FrameCookie = "wwsf-session-frame";
@@ -144,5 +146,6 @@ public sealed class FrameSessionTests
         return frame;
     }
 
-    private static Task<Answer> ImsTokenFromAfarAsync(Page page) => page.SendAsync(HttpMethod.Post, page.Api + "/ims-token", null, ("X-Forwarded-For", "192.0.2.7"));
+    private static Task<Answer> ImsTokenFromAfarAsync(Page page) =>
+        page.SendAsync(HttpMethod.Post, page.Api + "/ims-token", null, ("X-Forwarded-For", "192.0.2.7"));
 }

@@ -134,10 +134,12 @@ public sealed class ImsTokenTests
     [Theory]
     [InlineData(400, """{"error":"invalid_scope"}""", "waf_refused", "invalid_scope")]
     [InlineData(401, """{"error":"invalid_client"}""", "waf_refused", "invalid_client")]
-    [InlineData(200, """{"access_token":"a b","token_type":"Bearer","expires_in":600}""", "waf_refused", "access_token is not a bearer token")]
+    [InlineData(200, """{"access_token":"a b","token_type":"Bearer","expires_in":600}""", "waf_refused",
+        "access_token is not a bearer token")]
     [InlineData(200, """{"access_token":"abc","token_type":"pop","expires_in":600}""", "waf_refused", "token_type is not Bearer")]
     [InlineData(200, """{"access_token":"abc","token_type":"Bearer","expires_in":0}""", "waf_refused", "expires_in is not positive")]
-    [InlineData(200, """{"access_token":"abc","token_type":"Bearer","expires_in":600,"scope":"stun"}""", "waf_refused", "scope is not the requested one")]
+    [InlineData(200, """{"access_token":"abc","token_type":"Bearer","expires_in":600,"scope":"stun"}""", "waf_refused",
+        "scope is not the requested one")]
     [InlineData(503, "{}", "waf_unavailable", "HTTP 503")]
     public async Task WafDoesNotGiveAToken_ThePageAndTheOperatorAreTold(int status, string body, string code, string logged)
     {
@@ -148,7 +150,8 @@ public sealed class ImsTokenTests
         Assert.Equal(code == "waf_refused" ? HttpStatusCode.BadGateway : HttpStatusCode.ServiceUnavailable, answer.Status);
         Assert.Equal(code, answer.Code);
         Assert.NotEmpty(answer.Text("detail")!);
-        Assert.Contains(app.Logs.Records, record => record.Contains("the registration token request", StringComparison.Ordinal) && record.Contains(logged, StringComparison.Ordinal));
+        Assert.Contains(app.Logs.Records, record => record.Contains("the registration token request", StringComparison.Ordinal)
+            && record.Contains(logged, StringComparison.Ordinal));
         Assert.Equal(1, app.Counts[$"wwsf.ims_tokens outcome={code}"]);
     }
 

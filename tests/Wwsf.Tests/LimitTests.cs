@@ -81,7 +81,8 @@ public sealed class LimitTests
         await using var provider = await OpenIdProvider.StartAsync();
         using var app = new WwsfApp().With("Wwsf:Limits:LoginsPerMinute", "1").With(provider);
         var page = await app.OpenPageAsGuestAsync();
-        Task<Answer> AskFromAsync(string address) => page.SendAsync(HttpMethod.Post, path, new { user_name = "a" }, ("X-Forwarded-For", address));
+        Task<Answer> AskFromAsync(string address) =>
+            page.SendAsync(HttpMethod.Post, path, new { user_name = "a" }, ("X-Forwarded-For", address));
 
         Assert.NotEqual(HttpStatusCode.TooManyRequests, (await AskFromAsync("203.0.113.7")).Status);
         AssertRateLimited(await AskFromAsync("203.0.113.7"));
@@ -101,7 +102,8 @@ public sealed class LimitTests
         var page = await app.OpenPageAsync();
         async Task<string> ReturnFromAsync(string address)
         {
-            var answer = await page.SendAsync(new HttpMethod(method), "/api/session/external/callback" + query, null, ("X-Forwarded-For", address));
+            var answer =
+                await page.SendAsync(new HttpMethod(method), "/api/session/external/callback" + query, null, ("X-Forwarded-For", address));
             Assert.Equal(HttpStatusCode.Redirect, answer.Status);
             return answer.Headers["Location"];
         }

@@ -24,7 +24,8 @@ public sealed class OpenIdProvider : IAsyncDisposable
     public string Address => _app!.Urls.Single();
 
     /// <summary>What it tells about the user.</summary>
-    public Dictionary<string, string> User { get; } = new() { [Claims.Subject] = "248289761001", [Claims.PreferredUsername] = "carol", [Claims.Name] = "Carol C." };
+    public Dictionary<string, string> User { get; } =
+        new() { [Claims.Subject] = "248289761001", [Claims.PreferredUsername] = "carol", [Claims.Name] = "Carol C." };
 
     /// <summary>The user does not consent.</summary>
     public bool IsDenied { get; set; }

@@ -15,7 +15,9 @@ internal sealed class Page(HttpClient http, string api = "/api")
 
     public string AntiforgeryToken { get; set; } = "";
 
-    /// <summary>Another page in a frame of this one, with its own API. The browser also sends the cookies of this page there, but none back.</summary>
+    /// <summary>
+    /// Another page in a frame of this one, with its own API. The browser also sends the cookies of this page there, but none back.
+    /// </summary>
     public async Task<Page> OpenFrameAsync()
     {
         var frame = new Page(http, $"/api/demo/{Guid.NewGuid()}") { Cookies = new(Cookies) };
@@ -47,7 +49,8 @@ internal sealed class Page(HttpClient http, string api = "/api")
 
     public async Task<Answer> SendAsync(HttpMethod method, string path, object? body = null, params (string Name, string Value)[] headers)
     {
-        using var request = new HttpRequestMessage(method, path) { Content = body as HttpContent ?? (body is null ? null : JsonContent.Create(body)) };
+        using var request =
+            new HttpRequestMessage(method, path) { Content = body as HttpContent ?? (body is null ? null : JsonContent.Create(body)) };
         if (Cookies.Count > 0) request.Headers.Add("Cookie", string.Join("; ", Cookies.Select(cookie => $"{cookie.Key}={cookie.Value}")));
         if (AntiforgeryToken.Length > 0) request.Headers.Add("X-XSRF-TOKEN", AntiforgeryToken);
         foreach (var (name, value) in headers) request.Headers.Add(name, value);
@@ -70,7 +73,8 @@ internal sealed class Page(HttpClient http, string api = "/api")
 }
 
 /// <summary>A complete response of the WWSF. A redirect has no JSON.</summary>
-internal sealed record Answer(HttpStatusCode Status, JsonElement Json, IReadOnlyDictionary<string, string> Headers, IReadOnlyList<string> SetCookies)
+internal sealed record Answer(HttpStatusCode Status, JsonElement Json, IReadOnlyDictionary<string, string> Headers,
+    IReadOnlyList<string> SetCookies)
 {
     public string? Code => Text("code");
 
@@ -82,6 +86,7 @@ internal sealed record Answer(HttpStatusCode Status, JsonElement Json, IReadOnly
         var headers = response.Headers.Concat(response.Content.Headers).Where(header => header.Key != "Set-Cookie")
             .ToDictionary(header => header.Key, header => string.Join(", ", header.Value));
         var cookies = response.Headers.TryGetValues("Set-Cookie", out var values) ? values.ToList() : [];
-        return new(response.StatusCode, body.Length > 0 ? JsonDocument.Parse(body).RootElement : JsonDocument.Parse("{}").RootElement, headers, cookies);
+        return new(response.StatusCode, body.Length > 0 ? JsonDocument.Parse(body).RootElement : JsonDocument.Parse("{}").RootElement,
+            headers, cookies);
     }
 }

@@ -18,7 +18,8 @@ public sealed class PasskeyTests
         Assert.Equal("required", asked.Text("userVerification"));
         Assert.Equal(0, asked.Json.GetProperty("allowCredentials").GetArrayLength());
         var cookie = Assert.Single(asked.SetCookies, cookie => cookie.StartsWith("wwsf-passkey=", StringComparison.Ordinal));
-        foreach (var attribute in (string[])["httponly", "samesite=strict", "path=/api", "max-age=300"]) Assert.Contains(attribute, cookie, StringComparison.OrdinalIgnoreCase);
+        foreach (var attribute in (string[])["httponly", "samesite=strict", "path=/api", "max-age=300"])
+            Assert.Contains(attribute, cookie, StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]
@@ -114,7 +115,9 @@ public sealed class PasskeyTests
         Assert.Equal("passkey_failed", (await Authenticator.SendAsync(page, "/api/session/passkey", authenticator.Get(request))).Code);
 
         request = await Authenticator.OptionsAsync(page, "/api/session/passkey/options");
-        var elsewhere = await page.SendAsync(HttpMethod.Post, "/api/session/passkey", authenticator.Get(request), ("Origin", "http://elsewhere.example"));
+        var elsewhere =
+            await page.SendAsync(HttpMethod.Post, "/api/session/passkey", authenticator.Get(request),
+            ("Origin", "http://elsewhere.example"));
         Assert.Equal("passkey_failed", elsewhere.Code);
     }
 
@@ -151,7 +154,8 @@ public sealed class PasskeyTests
     [Theory]
     [InlineData("{}")]
     [InlineData("[]")]
-    [InlineData("""{"id":"AAAA","rawId":"AAAA","type":"public-key","response":{"clientDataJSON":"e30","authenticatorData":"AAAA","signature":"AAAA"},"clientExtensionResults":{}}""")]
+    [InlineData(
+        """{"id":"AAAA","rawId":"AAAA","type":"public-key","response":{"clientDataJSON":"e30","authenticatorData":"AAAA","signature":"AAAA"},"clientExtensionResults":{}}""")]
     public async Task AnswerThatIsNone_RefusedWithASentence(string credential)
     {
         using var app = new WwsfApp();

@@ -36,7 +36,8 @@ internal sealed class PoolSystem : IAsyncDisposable
         system._settings["Wwsf:Pool:Size"] = $"{size}";
         system._settings["Wwsf:Pool:Quarantine"] = quarantine;
         system._settings["Wwsf:Limits:ImsTokensPerMinute"] = "100000";
-        if (store == Store.Redis) system._settings["ConnectionStrings:redis"] = (server ?? (system._server = await RedisServer.StartAsync())).Address;
+        if (store == Store.Redis)
+            system._settings["ConnectionStrings:redis"] = (server ?? (system._server = await RedisServer.StartAsync())).Address;
         system.App = system.NewReplica();
         return system;
     }

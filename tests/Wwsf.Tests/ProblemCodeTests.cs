@@ -9,7 +9,8 @@ public sealed class ProblemCodeTests
     [Fact]
     public void Codes_AreDistinctWordsInSnakeCase()
     {
-        var codes = typeof(ProblemCodes).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => (string)field.GetRawConstantValue()!).ToList();
+        var codes = typeof(ProblemCodes).GetFields(BindingFlags.Public | BindingFlags.Static)
+            .Select(field => (string)field.GetRawConstantValue()!).ToList();
 
         Assert.NotEmpty(codes);
         Assert.Equal(codes.Count, codes.Distinct().Count());

@@ -42,7 +42,9 @@ public sealed class RegisteredSessionTests
 
         _time.Advance(TimeSpan.FromMinutes(61));
         var trace = ActivityTraceId.CreateRandom();
-        var answer = await page.SendAsync(HttpMethod.Post, "/api/turn-token", null, ("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01"));
+        var answer =
+            await page.SendAsync(HttpMethod.Post, "/api/turn-token", null,
+            ("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01"));
         Assert.Equal(HttpStatusCode.OK, answer.Status);
         Assert.Equal(true, app.SpansOf(trace).Single(span => span.GetTagItem("ims.step") is 3).GetTagItem("wwsf.authentication.skipped"));
         Assert.Equal(HttpStatusCode.OK, (await page.ImsTokenAsync()).Status);
@@ -96,7 +98,8 @@ public sealed class RegisteredSessionTests
         epCscf.Trouble = async context =>
         {
             if (how == "hangs") _time.Advance(TimeSpan.FromSeconds(1));
-            if (how == "hangs") await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (how == "hangs")
+                await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             context.Response.StatusCode = how == "fails" ? 500 : 200;
             await context.Response.WriteAsync(how == "talks nonsense" && context.Request.Method == "GET" ? "<html>" : "");
             return true;
@@ -110,7 +113,8 @@ public sealed class RegisteredSessionTests
         Assert.False(loaded.Json.GetProperty("registered").GetBoolean());
         Assert.Equal(HttpStatusCode.OK, signedOut.Status);
         Assert.DoesNotContain(Page.SessionCookie, page.Cookies.Keys);
-        Assert.Contains(app.Logs.Records, record => record.StartsWith("Warning WebRtcIms.Wwsf.Ims.Registrations", StringComparison.Ordinal));
+        Assert.Contains(app.Logs.Records,
+            record => record.StartsWith("Warning WebRtcIms.Wwsf.Ims.Registrations", StringComparison.Ordinal));
     }
 
     private static async Task<Page> LoggedInAsync(WwsfApp app)

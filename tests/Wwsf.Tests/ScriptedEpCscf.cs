@@ -52,6 +52,7 @@ internal sealed class ScriptedEpCscf : IAsyncDisposable
             return;
         }
 
-        await context.Response.WriteAsJsonAsync(new { registered = Registered.ContainsKey(sid), expires_in = Registered.ContainsKey(sid) ? 412 : 0 });
+        await context.Response.WriteAsJsonAsync(
+            new { registered = Registered.ContainsKey(sid), expires_in = Registered.ContainsKey(sid) ? 412 : 0 });
     }
 }

@@ -16,7 +16,8 @@ internal sealed class ScriptedWaf : IAsyncDisposable
         {"access_token":"{{AccessToken}}","token_type":"pop","expires_in":600,"kid":"k1","key":"{{Key}}","alg":"HMAC-SHA-256-128"}
         """;
 
-    public const string RegistrationToken = "eyJhbGciOiJkaXIi..48V1_ALb6US04U3b.5eym8TW_c8SuK0ltJ3rpYIzOeDQz7TALvtu6UG9oMo4vpzs9tX_EFShS8iB7j6ji.XFBoMYUZodetZdvTiFvSkQ";
+    public const string RegistrationToken =
+        "eyJhbGciOiJkaXIi..48V1_ALb6US04U3b.5eym8TW_c8SuK0ltJ3rpYIzOeDQz7TALvtu6UG9oMo4vpzs9tX_EFShS8iB7j6ji.XFBoMYUZodetZdvTiFvSkQ";
     public const string GoodRegistrationAnswer = $$"""
         {"access_token":"{{RegistrationToken}}","token_type":"Bearer","expires_in":600,"scope":"ims.register"}
         """;

@@ -16,5 +16,6 @@ internal static class Secrets
 
     public static bool AppearsIn(string text, string secret) => secret.Length > ShortLength
         ? text.Contains(secret, StringComparison.OrdinalIgnoreCase)
-        : Regex.IsMatch(text, $"(?<![A-Za-z0-9]){Regex.Escape(secret)}(?![A-Za-z0-9])", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
+        : Regex.IsMatch(text, $"(?<![A-Za-z0-9]){Regex.Escape(secret)}(?![A-Za-z0-9])",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
 }

@@ -17,7 +17,8 @@ public sealed class SessionTests
         var answer = await (await app.OpenPageAsync()).LoadAsync();
 
         Assert.Equal(HttpStatusCode.OK, answer.Status);
-        Assert.Equal(["user", "anonymous", "impu", "registered", "antiforgery_token", "external_login"], answer.Json.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(["user", "anonymous", "impu", "registered", "antiforgery_token", "external_login"],
+            answer.Json.EnumerateObject().Select(member => member.Name));
         Assert.Equal(JsonValueKind.Null, answer.Json.GetProperty("user").ValueKind);
         Assert.Equal(JsonValueKind.Null, answer.Json.GetProperty("anonymous").ValueKind);
         Assert.Equal(JsonValueKind.Null, answer.Json.GetProperty("impu").ValueKind);
@@ -78,7 +79,8 @@ public sealed class SessionTests
         using var app = new WwsfApp();
         var page = await app.OpenPageAsync(origin);
         page.Cookies.Clear();
-        (string, string)[] headers = forwardedProto is null ? [] : [("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", forwardedProto)];
+        (string, string)[] headers = forwardedProto is null
+            ? [] : [("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", forwardedProto)];
         var loaded = await page.SendAsync(HttpMethod.Get, "/api/session", null, headers);
         var begun = await page.SendAsync(HttpMethod.Post, "/api/session/anonymous", null, headers);
 
@@ -295,7 +297,9 @@ public sealed class SessionTests
         var page = await app.OpenPageAsync();
         await page.ContinueAsGuestAsync();
         page.AntiforgeryToken = "";
-        var answer = await page.SendAsync(new HttpMethod(method), path, method == "POST" ? new { user_name = "alice", password = "alice-calls-bob" } : null);
+        var answer =
+            await page.SendAsync(new HttpMethod(method), path,
+            method == "POST" ? new { user_name = "alice", password = "alice-calls-bob" } : null);
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.Status);
         Assert.Equal("antiforgery", answer.Code);

@@ -14,7 +14,8 @@ public sealed class SigningClientTests : IAsyncLifetime
     private WafProcess? _waf;
 
     // As an operator does it: what the WWSF says of its key goes into the WAF's settings.
-    public async ValueTask InitializeAsync() => _waf = await WafProcess.StartAsync(WafAuthentication.Jwks(new WafSigning(WafProcess.Issuer, _key)));
+    public async ValueTask InitializeAsync() =>
+        _waf = await WafProcess.StartAsync(WafAuthentication.Jwks(new WafSigning(WafProcess.Issuer, _key)));
 
     public async ValueTask DisposeAsync()
     {
@@ -48,8 +49,10 @@ public sealed class SigningClientTests : IAsyncLifetime
         var answer = await (await app.OpenPageAsGuestAsync()).TurnTokenAsync();
 
         Assert.Equal((HttpStatusCode.BadGateway, "waf_refused"), (answer.Status, answer.Code));
-        var record = Assert.Single(app.Logs.Records, record => record.StartsWith("Error WebRtcIms.Wwsf.Waf.WafClient", StringComparison.Ordinal));
-        Assert.Contains("The WAF refused the TURN token request with HTTP 401, OAuth error invalid_client.", record, StringComparison.Ordinal);
+        var record =
+            Assert.Single(app.Logs.Records, record => record.StartsWith("Error WebRtcIms.Wwsf.Waf.WafClient", StringComparison.Ordinal));
+        Assert.Contains("The WAF refused the TURN token request with HTTP 401, OAuth error invalid_client.", record,
+            StringComparison.Ordinal);
         Assert.Contains("Wwsf:Waf:KeyFile and Wwsf:Waf:Issuer", record, StringComparison.Ordinal);
     }
 

@@ -22,7 +22,8 @@ public sealed class TurnTokenTests
 
         Assert.Equal(HttpStatusCode.OK, answer.Status);
         Assert.Equal("no-store", answer.Headers["Cache-Control"]);
-        Assert.Equal(["uris", "kid", "key", "access_token", "expires_in", "ice_servers"], answer.Json.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(["uris", "kid", "key", "access_token", "expires_in", "ice_servers"],
+            answer.Json.EnumerateObject().Select(member => member.Name));
         Assert.Equal("k1", answer.Text("kid"));
         Assert.Equal(ScriptedWaf.Key, answer.Text("key"));
         Assert.Equal(ScriptedWaf.AccessToken, answer.Text("access_token"));
@@ -53,7 +54,8 @@ public sealed class TurnTokenTests
         await neighbour.TurnTokenAsync();
 
         var request = waf.Requests[0];
-        Assert.Equal(["aud", "alg", "grant_type", "scope", "sid", "timestamp", "token_type"], request.Form.Keys.Order(StringComparer.Ordinal).OrderBy(key => key != "aud"));
+        Assert.Equal(["aud", "alg", "grant_type", "scope", "sid", "timestamp", "token_type"],
+            request.Form.Keys.Order(StringComparer.Ordinal).OrderBy(key => key != "aud"));
         Assert.Equal("client_credentials", request.Form["grant_type"]);
         Assert.Equal("stun", request.Form["scope"]);
         Assert.Equal("turn.example.com", request.Form["aud"]);
@@ -65,7 +67,8 @@ public sealed class TurnTokenTests
         Assert.NotEqual(request.Form["sid"], waf.Requests[2].Form["sid"]);
 
         // RFC 6749 §2.3.1: form-encoded, then joined, then base64.
-        Assert.Equal("wwsf%3A1:s3cret%2Bof%2Fthe%20client", Encoding.UTF8.GetString(Convert.FromBase64String(request.Authorization["Basic ".Length..])));
+        Assert.Equal("wwsf%3A1:s3cret%2Bof%2Fthe%20client",
+            Encoding.UTF8.GetString(Convert.FromBase64String(request.Authorization["Basic ".Length..])));
     }
 
     [Fact]
@@ -80,7 +83,8 @@ public sealed class TurnTokenTests
             // The first attempt fails in a way that is tried again.
             await using var waf = await ScriptedWaf.StartAsync((context, number) =>
                 number == 1 ? ScriptedWaf.Json(context, 503, "{}") : ScriptedWaf.Json(context, 200, ScriptedWaf.GoodAnswer));
-            using var app = new WwsfApp(waf: waf).With("Wwsf:Waf:ClientSecret", "").With("Wwsf:Waf:KeyFile", file).With("Wwsf:Waf:Issuer", "https://waf.example.org/");
+            using var app = new WwsfApp(waf: waf).With("Wwsf:Waf:ClientSecret", "").With("Wwsf:Waf:KeyFile", file)
+                .With("Wwsf:Waf:Issuer", "https://waf.example.org/");
 
             Assert.Equal(HttpStatusCode.OK, (await (await GuestAsync(app)).TurnTokenAsync()).Status);
 
@@ -91,7 +95,8 @@ public sealed class TurnTokenTests
             {
                 Assert.Equal("", request.Authorization);
                 Assert.Equal("stun", request.Form["scope"]);
-                Assert.Equal(("wwsf", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"), (request.Form["client_id"], request.Form["client_assertion_type"]));
+                Assert.Equal(("wwsf", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+                    (request.Form["client_id"], request.Form["client_assertion_type"]));
                 Assert.Equal(
                     ("wwsf", "wwsf", "https://waf.example.org/"),
                     (claims.GetProperty("iss").GetString(), claims.GetProperty("sub").GetString(), claims.GetProperty("aud").GetString()));
@@ -100,8 +105,10 @@ public sealed class TurnTokenTests
 
             // What the WAF's settings need is said; the assertions are not.
             var point = key.ExportParameters(includePrivateParameters: false).Q;
-            Assert.Contains(app.Logs.Records, text => text.Contains($"\"x\":\"{Base64Url.EncodeToString(point.X)}\"", StringComparison.Ordinal));
-            Assert.DoesNotContain(app.Logs.Records, text => waf.Requests.Exists(request => text.Contains(request.Form["client_assertion"], StringComparison.Ordinal)));
+            Assert.Contains(app.Logs.Records,
+                text => text.Contains($"\"x\":\"{Base64Url.EncodeToString(point.X)}\"", StringComparison.Ordinal));
+            Assert.DoesNotContain(app.Logs.Records,
+                text => waf.Requests.Exists(request => text.Contains(request.Form["client_assertion"], StringComparison.Ordinal)));
         }
         finally
         {
@@ -113,8 +120,11 @@ public sealed class TurnTokenTests
     {
         var parts = request.Form["client_assertion"].Split('.');
         var header = JsonElement.Parse(Base64Url.DecodeFromChars(parts[0]));
-        Assert.Equal(("ES256", "client-authentication+jwt"), (header.GetProperty("alg").GetString(), header.GetProperty("typ").GetString()));
-        Assert.True(key.VerifyData(Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}"), Base64Url.DecodeFromChars(parts[2]), HashAlgorithmName.SHA256));
+        Assert.Equal(("ES256", "client-authentication+jwt"),
+            (header.GetProperty("alg").GetString(), header.GetProperty("typ").GetString()));
+        Assert.True(
+            key.VerifyData(Encoding.ASCII.GetBytes($"{parts[0]}.{parts[1]}"), Base64Url.DecodeFromChars(parts[2]),
+            HashAlgorithmName.SHA256));
         return JsonElement.Parse(Base64Url.DecodeFromChars(parts[1]));
     }
 
@@ -176,7 +186,9 @@ public sealed class TurnTokenTests
         using var app = new WwsfApp(waf: waf);
         var page = await GuestAsync(app);
         var traces = new[] { ActivityTraceId.CreateRandom(), ActivityTraceId.CreateRandom() };
-        foreach (var trace in traces) await page.SendAsync(HttpMethod.Post, "/api/turn-token", null, ("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01"));
+        foreach (var trace in traces)
+            await page.SendAsync(HttpMethod.Post, "/api/turn-token", null,
+            ("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01"));
 
         var checks = traces.Select(trace => app.SpansOf(trace).Single(span => span.GetTagItem("ims.step") is 3)).ToList();
         Assert.All(checks, check => Assert.Equal("anonymous", check.GetTagItem("wwsf.session.kind")));
@@ -217,7 +229,8 @@ public sealed class TurnTokenTests
         Assert.Equal(HttpStatusCode.BadGateway, answer.Status);
         Assert.Equal("waf_refused", answer.Code);
         Assert.Single(waf.Requests);
-        var record = Assert.Single(app.Logs.Records, record => record.StartsWith("Error WebRtcIms.Wwsf.Waf.WafClient", StringComparison.Ordinal));
+        var record =
+            Assert.Single(app.Logs.Records, record => record.StartsWith("Error WebRtcIms.Wwsf.Waf.WafClient", StringComparison.Ordinal));
         Assert.Contains($"HTTP {status}, OAuth error {logged}.", record);
         Assert.DoesNotContain("s3cret", record);
         Assert.DoesNotContain("forges", record);
@@ -316,7 +329,8 @@ public sealed class TurnTokenTests
         AssertUnavailable(await page.TurnTokenAsync(), retryAfter: "2");
 
         // The attempts were refused; the time limit did not end them.
-        Assert.Contains(app.Logs.Records, record => record.Contains("did not answer the TURN token request: ConnectionError", StringComparison.Ordinal));
+        Assert.Contains(app.Logs.Records,
+            record => record.Contains("did not answer the TURN token request: ConnectionError", StringComparison.Ordinal));
         Assert.Equal(1, app.Counts["wwsf.turn_tokens outcome=waf_unavailable"]);
 
         await using var waf = await ScriptedWaf.StartAsync(port: port);
@@ -342,7 +356,8 @@ public sealed class TurnTokenTests
         });
         using var app = new WwsfApp(waf: waf) { Time = time };
         var page = await GuestAsync(app);
-        AssertUnavailable(await page.TurnTokenAsync().WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken), retryAfter: "2");
+        AssertUnavailable(await page.TurnTokenAsync().WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken),
+            retryAfter: "2");
 
         Assert.Contains(app.Logs.Records, record => record.Contains("no complete response in time", StringComparison.Ordinal));
         Assert.Single(waf.Requests);

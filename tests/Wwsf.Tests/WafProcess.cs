@@ -57,7 +57,8 @@ internal sealed class WafProcess : ServerProcess
     public AccessToken Decrypt(string token)
     {
         var key = new AccessTokenKey("k1", AccessTokenAlgorithm.A256Gcm, _longTermKey);
-        Assert.Equal(AccessTokenStatus.Valid, key.TryDecrypt(Convert.FromBase64String(token), Encoding.UTF8.GetBytes(TurnServer), out var content));
+        Assert.Equal(AccessTokenStatus.Valid,
+            key.TryDecrypt(Convert.FromBase64String(token), Encoding.UTF8.GetBytes(TurnServer), out var content));
         return content;
     }
 

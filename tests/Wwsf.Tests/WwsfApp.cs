@@ -7,7 +7,9 @@ using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>The WWSF in this process with a database of its own, a scripted WAF and eP-CSCF. Requests come from the gateway: this machine.</summary>
+/// <summary>
+/// The WWSF in this process with a database of its own, a scripted WAF and eP-CSCF. Requests come from the gateway: this machine.
+/// </summary>
 internal sealed class WwsfApp : ServiceApp<WwsfApp, Program>
 {
     public const string ClientSecret = "s3cret+of/the client";
@@ -66,7 +68,8 @@ internal sealed class WwsfApp : ServiceApp<WwsfApp, Program>
     public async Task AddUserAsync(string name, string password)
     {
         await using var scope = Services.CreateAsyncScope();
-        var result = await scope.ServiceProvider.GetRequiredService<UserManager<User>>().CreateAsync(new User { UserName = name }, password);
+        var result = await scope.ServiceProvider.GetRequiredService<UserManager<User>>()
+            .CreateAsync(new User { UserName = name }, password);
         Assert.True(result.Succeeded, result.ToString());
     }
 
