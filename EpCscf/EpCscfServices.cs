@@ -1,20 +1,20 @@
-using WebRtcIms.EpCscf.Authorization;
+using WebRtcIms.Contracts.RegistrationTokens;
+using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Core;
 using WebRtcIms.EpCscf.Registration;
-using WebRtcIms.EpCscf.Replicas;
 using WebRtcIms.EpCscf.Routing;
+using WebRtcIms.EpCscf.Server;
 using WebRtcIms.EpCscf.Transactions;
-using WebRtcIms.EpCscf.WebSockets;
-using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf;
 
-/// <summary>Puts the eP-CSCF together.</summary>
+/// <summary>Composes the eP-CSCF: its services and its endpoints.</summary>
 internal static class EpCscfServices
 {
-    public static void AddEpCscf(this WebApplicationBuilder builder, EpCscfSettings settings)
+    public static void AddEpCscf(this WebApplicationBuilder builder)
     {
+        var settings = EpCscfSettings.Read(builder.Configuration);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         var services = builder.Services;
         services.AddProblemDetails();
@@ -26,17 +26,18 @@ internal static class EpCscfServices
             settings.Waf, $"sip:{settings.HomeDomain}", provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TokenAuthorization>();
         services.AddSingleton<BindingNames>();
+        services.AddSingleton<RevokedSessions>();
+        services.AddSingleton<Replicas>();
+        services.AddSingleton<HandOvers>();
         if (builder.TryAddRedisClient())
         {
+            services.AddSingleton<BindingRedis>();
             services.AddSingleton<IBindingStore, RedisBindingStore>();
-            services.AddSingleton<RedisReplicas>();
-            services.AddSingleton<IReplicas>(provider => provider.GetRequiredService<RedisReplicas>());
             services.AddHostedService<ReplicaService>();
         }
         else
         {
             services.AddSingleton<IBindingStore, InMemoryBindingStore>();
-            services.AddSingleton<IReplicas, NoReplicas>();
         }
 
         services.AddSingleton<Delivery>();
@@ -48,6 +49,18 @@ internal static class EpCscfServices
         services.AddSingleton<Proxy>();
         services.AddSingleton<Cancellation>();
         services.AddSingleton<Registrar>();
+        services.AddSingleton<LostBindings>();
         services.AddSingleton<SipServer>();
+        services.AddSingleton<SipEndpoint>();
+    }
+
+    public static void MapEpCscf(this WebApplication app)
+    {
+        var services = app.Services;
+        services.GetRequiredService<Registrar>().BindingLost += services.GetRequiredService<LostBindings>().Handle;
+        app.Lifetime.ApplicationStopping.Register(services.GetRequiredService<Flows>().CloseAll);
+        app.UseWebSockets(new() { KeepAliveInterval = ConnectionLifetimes.Ping, KeepAliveTimeout = ConnectionLifetimes.Ping });
+        app.Map("/sip", services.GetRequiredService<SipEndpoint>().AcceptAsync);
+        app.MapDirectory();
     }
 }

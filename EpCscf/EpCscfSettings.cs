@@ -1,9 +1,7 @@
 using WebRtcIms.Contracts.RegistrationTokens;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf;
-
-/// <summary>The settings cannot be used; the message lists every mistake with its key.</summary>
-internal sealed class SettingsException(string message) : Exception(message);
 
 /// <summary>The section <c>EpCscf</c> of the configuration.</summary>
 internal sealed class EpCscfSettings
@@ -11,18 +9,18 @@ internal sealed class EpCscfSettings
     /// <summary>The domain of all identities.</summary>
     public string HomeDomain { get; set; } = "webrtcims.local";
 
-    /// <summary>The WAF whose tokens are taken (claims <c>iss</c> and <c>3gpp-waf</c>).</summary>
+    /// <summary>The WAF whose tokens are accepted (claims <c>iss</c> and <c>3gpp-waf</c>).</summary>
     public string Waf { get; set; } = "waf.webrtcims.local";
 
-    /// <summary>Where tokens come from, as the challenge says it (RFC 8898 §4).</summary>
+    /// <summary>The token endpoint that the challenge names (RFC 8898 §4).</summary>
     public string AuthorizationServer { get; set; } = "https://waf.webrtcims.local/oauth2/token";
 
     public List<TokenKeySettings> TokenKeys { get; set; } = [];
 
-    /// <summary>Base64 of 32 octets that all replicas share; random when it is not given.</summary>
+    /// <summary>Base64 of 32 octets that all replicas share; random by default.</summary>
     public string? FlowTokenKey { get; set; }
 
-    /// <summary>Origins of pages that may connect; when empty, the one of the host that was asked for.</summary>
+    /// <summary>Origins of pages that may connect; by default only the requested host.</summary>
     public List<string> AllowedOrigins { get; set; } = [];
 
     public List<SubscriberSettings> Subscribers { get; set; } = [];
@@ -34,21 +32,9 @@ internal sealed class EpCscfSettings
     /// <summary>Our name in Via, Route and Record-Route.</summary>
     public string Host => $"epcscf.{HomeDomain}";
 
-    /// <exception cref="SettingsException">There are mistakes.</exception>
-    public static EpCscfSettings Read(IConfiguration configuration)
-    {
-        try
-        {
-            var settings = configuration.GetSection("EpCscf").Get<EpCscfSettings>() ?? new EpCscfSettings();
-            var problems = settings.Validate(!string.IsNullOrWhiteSpace(configuration.GetConnectionString("redis"))).ToList();
-            if (problems.Count > 0) throw new SettingsException("The settings cannot be used:\n  " + string.Join("\n  ", problems));
-            return settings;
-        }
-        catch (InvalidOperationException error)
-        {
-            throw new SettingsException($"The settings cannot be used:\n  {error.Message}");
-        }
-    }
+    /// <exception cref="SettingsException">There are problems. The message lists them all.</exception>
+    public static EpCscfSettings Read(IConfiguration configuration) => SettingsReader.Read<EpCscfSettings>(
+        configuration, "EpCscf", settings => settings.Validate(!string.IsNullOrWhiteSpace(configuration.GetConnectionString("redis"))));
 
     private IEnumerable<string> Validate(bool isShared)
     {
@@ -65,7 +51,7 @@ internal sealed class EpCscfSettings
         foreach (var kid in TokenKeys.GroupBy(key => key.Kid).Where(group => group.Count() > 1)) yield return $"EpCscf:TokenKeys has the Kid '{kid.Key}' twice";
         if (FlowTokenKey is not null && !IsKey(FlowTokenKey)) yield return "EpCscf:FlowTokenKey must be base64 of 32 octets";
         if (FlowTokenKey is null && isShared) yield return "EpCscf:FlowTokenKey is missing: with Redis, all replicas need the same one";
-        if (Subscribers.Count + Pools.Count == 0) yield return "EpCscf:Subscribers and EpCscf:Pools are empty: nobody could register";
+        if (Subscribers.Count + Pools.Count == 0) yield return "EpCscf:Subscribers and EpCscf:Pools are empty: no user could register";
         for (var i = 0; i < Subscribers.Count; i++)
         {
             foreach (var problem in Subscribers[i].Problems()) yield return $"EpCscf:Subscribers:{i}:{problem}";
@@ -82,7 +68,7 @@ internal sealed class EpCscfSettings
     private static bool IsKey(string text) => Convert.TryFromBase64String(text, new byte[text.Length], out var length) && length == 32;
 }
 
-/// <summary>A key that the WAF makes registration tokens with.</summary>
+/// <summary>A key of the WAF for registration tokens.</summary>
 internal sealed class TokenKeySettings
 {
     public string Kid { get; set; } = "";
@@ -90,7 +76,7 @@ internal sealed class TokenKeySettings
     public string Key { get; set; } = "";
 }
 
-/// <summary>A subscription with identities of its own (scenario 2), and who may vouch for it (TS 29.228 §6.5.2.5).</summary>
+/// <summary>A subscription with its own identities (scenario 2), and the WAFs and WWSFs that may vouch for it (TS 29.228 §6.5.2.5).</summary>
 internal sealed class SubscriberSettings
 {
     public string Impi { get; set; } = "";
@@ -107,13 +93,13 @@ internal sealed class SubscriberSettings
     {
         if (Impi.Length == 0) yield return "Impi is missing";
         if (Impus.Count == 0) yield return "Impus is empty";
-        foreach (var impu in Impus.Where(impu => Sip.SipUri.Parse(impu) is null)) yield return $"Impus has '{impu}', which is no SIP URI";
+        foreach (var impu in Impus.Where(impu => Sip.SipUri.Parse(impu) is null)) yield return $"Impus has '{impu}', which is not a SIP URI";
         if (AllowedWafs.Count == 0) yield return "AllowedWafs is empty";
         if (AllowedWwsfs.Count == 0) yield return "AllowedWwsfs is empty";
     }
 }
 
-/// <summary>Subscriptions that a WWSF holds (scenario 3): <c>guest-1</c> to <c>guest-50</c>.</summary>
+/// <summary>Subscriptions that a WWSF leases (scenario 3): <c>guest-1</c> to <c>guest-50</c>.</summary>
 internal sealed class PoolSettings
 {
     public string Name { get; set; } = "";
@@ -135,7 +121,7 @@ internal sealed class PoolSettings
     }
 }
 
-/// <summary>What one connection, one identity and all together may take.</summary>
+/// <summary>Limits of one connection, of one identity, and of the whole process.</summary>
 internal sealed class LimitSettings
 {
     public int Connections { get; set; } = 10_000;

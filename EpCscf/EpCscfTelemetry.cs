@@ -6,8 +6,8 @@ using WebRtcIms.ServiceDefaults;
 namespace WebRtcIms.EpCscf;
 
 /// <summary>
-/// Spans and figures of the eP-CSCF. A span is one SIP transaction, named by its method; the header field <c>Traceparent</c>
-/// (as in W3C Trace Context) joins the spans of both pages and of this server. Never an identity, a token or a body.
+/// Spans and metrics of the eP-CSCF. Each SIP transaction has a span, named by its method. The header field <c>Traceparent</c> (as in W3C
+/// Trace Context) joins the spans of both pages and of this server. Telemetry never has an identity, a token or a body.
 /// </summary>
 internal sealed class EpCscfTelemetry
 {
@@ -26,7 +26,7 @@ internal sealed class EpCscfTelemetry
     public EpCscfTelemetry(IMeterFactory factory)
     {
         var meter = factory.Create("WebRtcIms.EpCscf");
-        _requests = meter.CreateCounter<long>("epcscf.requests", description: "SIP requests from WICs, by method and status of the final answer");
+        _requests = meter.CreateCounter<long>("epcscf.requests", description: "SIP requests from WICs, by method and status of the final response");
         _dropped = meter.CreateCounter<long>("epcscf.dropped", description: "Messages that could not be used or matched, by reason");
         _tokens = meter.CreateCounter<long>("epcscf.tokens", description: "Registration tokens checked, by result");
         _duration = meter.CreateHistogram<double>(
@@ -37,14 +37,14 @@ internal sealed class EpCscfTelemetry
         _registered = meter.CreateUpDownCounter<long>("epcscf.registered", description: "Registered connections");
     }
 
-    /// <summary>The span of a request that came to us; a child of the page's span where the request names one.</summary>
+    /// <summary>The span of a request that this server received: a child of the page's span if the request names one.</summary>
     public static Activity? StartServer(SipRequest request)
     {
         _ = ActivityContext.TryParse(request.Headers.First(HeaderName.Traceparent), null, isRemote: true, out var parent);
         return Start(request, ActivityKind.Server, parent);
     }
 
-    /// <summary>The span of a request that we forward.</summary>
+    /// <summary>The span of a request that this server forwards.</summary>
     public static Activity? StartClient(SipRequest request, Activity? parent)
     {
         if (parent is null) return null;
@@ -62,7 +62,7 @@ internal sealed class EpCscfTelemetry
 
     public void Answered(string method, int statusCode) => _requests.Add(1, TagsOf(method, statusCode));
 
-    /// <summary>The final answer to a request, with its span: what was measured leads to it.</summary>
+    /// <summary>The final response to a request. Its span is the exemplar of the measurement.</summary>
     public void Answered(string method, int statusCode, TimeSpan took, Activity? span)
     {
         Answered(method, statusCode);
@@ -70,7 +70,7 @@ internal sealed class EpCscfTelemetry
         End(span, statusCode);
     }
 
-    /// <summary>The callee's device rings, or somebody answered for it.</summary>
+    /// <summary>The callee's device rings, or there is a final response.</summary>
     public void CallSetUp(int statusCode, TimeSpan took, Activity? span) =>
         Within(span, () => _setUp.Record(took.TotalSeconds, new KeyValuePair<string, object?>("sip.status_code", statusCode)));
 
@@ -92,7 +92,7 @@ internal sealed class EpCscfTelemetry
         Activity.Current = before;
     }
 
-    // A transaction outlives the call that began it, and its span must not become the parent of what happens next.
+    // A transaction outlives the method that starts it. Its span must not become the parent of later spans.
     private static Activity? Start(SipRequest request, ActivityKind kind, ActivityContext parent)
     {
         var before = Activity.Current;
@@ -103,6 +103,6 @@ internal sealed class EpCscfTelemetry
         return activity;
     }
 
-    // A client may invent methods without end; a metric must not have that many dimensions.
-    private static string Known(string method) => Array.IndexOf(SipServer.KnownMethods, method) >= 0 ? method : "other";
+    // A client may invent methods. They must not become dimensions of a metric.
+    private static string Known(string method) => Method.IsStandard(method) ? method : "other";
 }

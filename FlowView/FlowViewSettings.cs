@@ -28,9 +28,7 @@ internal sealed class FlowViewSettings
     /// <summary>Addresses of the same trace in other viewers, separated by spaces or semicolons.</summary>
     public string TraceUrl { get; init; } = "";
 
-    /// <summary>
-    /// FlowView's address for the services, which send spans to it. FlowView ignores it in an environment that all share.
-    /// </summary>
+    /// <summary>FlowView's address for the services, which send spans to it. FlowView ignores it in an environment that all share.</summary>
     public string Endpoint { get; init; } = "";
 
     /// <summary>Other pages that show the same trace.</summary>
@@ -50,8 +48,7 @@ internal sealed class FlowViewSettings
     private string[] TraceUrls => TraceUrl.Split([' ', ';'], StringSplitOptions.RemoveEmptyEntries);
 
     /// <exception cref="SettingsException">Settings are wrong. The message lists them all, each with its key.</exception>
-    public static FlowViewSettings Read(IConfiguration configuration) =>
-        SettingsReader.Read<FlowViewSettings>(configuration, "FlowView", settings =>
+    public static FlowViewSettings Read(IConfiguration configuration) => SettingsReader.Read<FlowViewSettings>(configuration, "FlowView", settings =>
         from template in settings.TraceUrls
         where TraceViewer.Parse(template) is null
         select $"FlowView:TraceUrl must be http or https addresses that contain {{trace_id}}, not '{template}'");

@@ -11,8 +11,8 @@ namespace WebRtcIms.Stores;
 public static class StoreExtensions
 {
     /// <summary>Registers the context on SQLite, or on PostgreSQL through Aspire's client, and the health check <c>store</c>.</summary>
-    public static void AddStore<TContext>(this IHostApplicationBuilder builder, StoreSettings store,
-        Action<DbContextOptionsBuilder>? configure = null)
+    public static void AddStore<TContext>(
+        this IHostApplicationBuilder builder, StoreSettings store, Action<DbContextOptionsBuilder>? configure = null)
         where TContext : DbContext
     {
         if (store.IsPostgres)
@@ -32,11 +32,13 @@ public static class StoreExtensions
         }
 
         builder.Services.AddHealthChecks().Add(new HealthCheckRegistration(
-            "store", services =>
-                new StoreHealthCheck<TContext>(services.GetRequiredService<TContext>(), store.Setting), failureStatus: null, tags: null));
+            "store",
+            services => new StoreHealthCheck<TContext>(services.GetRequiredService<TContext>(), store.Setting),
+            failureStatus: null,
+            tags: null));
     }
 
-    /// <summary>Makes the tables where there are none. Call before the first request.</summary>
+    /// <summary>Creates the tables where there are none. Call it before the first request.</summary>
     /// <exception cref="SettingsException">The database cannot be used.</exception>
     public static async Task CreateTablesAsync(this DbContext context, StoreSettings store, CancellationToken cancellationToken)
     {
@@ -50,15 +52,15 @@ public static class StoreExtensions
         }
     }
 
-    // Wrapped where Entity Framework Core has tried again.
+    // Entity Framework Core wraps the error when it has retried.
     private static DbException? CauseOf(Exception error) => error as DbException ?? error.InnerException as DbException;
 }
 
-/// <summary>Without its database the service cannot do its work.</summary>
+/// <summary>Unhealthy while the database cannot be opened: the service cannot work without it.</summary>
 internal sealed class StoreHealthCheck<TContext>(TContext store, string setting) : IHealthCheck
     where TContext : DbContext
 {
-    // Entity Framework Core tries again for a minute when PostgreSQL is away; no probe waits that long.
+    // Entity Framework Core retries for a minute when PostgreSQL is down. Probes do not wait that long.
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)

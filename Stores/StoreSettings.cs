@@ -7,7 +7,7 @@ namespace WebRtcIms.Stores;
 
 /// <summary>Where a service keeps its tables: <c>ConnectionStrings:{Name}</c>, a SQLite file or a PostgreSQL database.</summary>
 /// <param name="Name">The name of the connection string.</param>
-/// <param name="ConnectionString">The connection string; a SQLite file has an absolute path in it. Has a password in it, perhaps.</param>
+/// <param name="ConnectionString">The connection string; a SQLite file has an absolute path in it. It may have a password in it.</param>
 /// <param name="Directory">For files of the service: the folder of the SQLite file, or <c>.data</c> under the content root.</param>
 /// <param name="IsPostgres">PostgreSQL; else SQLite.</param>
 public sealed record StoreSettings(string Name, string ConnectionString, string Directory, bool IsPostgres)
@@ -18,7 +18,7 @@ public sealed record StoreSettings(string Name, string ConnectionString, string 
     public string Setting => $"ConnectionStrings:{Name}";
 
     /// <summary>
-    /// Reads the connection string; without one the store is <c>.data/{name}.db</c> under the content root. Null when it cannot be used.
+    /// Reads the connection string. The default is <c>.data/{name}.db</c> under the content root. Null when it cannot be used.
     /// </summary>
     public static StoreSettings? Read(string name, string? connectionString, string contentRoot)
     {
@@ -26,9 +26,9 @@ public sealed record StoreSettings(string Name, string ConnectionString, string 
         try
         {
             var parts = new DbConnectionStringBuilder { ConnectionString = connectionString };
-            return parts.ContainsKey("Host")
-                || parts.ContainsKey("Server")
-                ? ReadPostgres(name, connectionString, contentRoot) : ReadSqlite(name, connectionString, contentRoot);
+            return parts.ContainsKey("Host") || parts.ContainsKey("Server")
+                ? ReadPostgres(name, connectionString, contentRoot)
+                : ReadSqlite(name, connectionString, contentRoot);
         }
         catch (ArgumentException)
         {
@@ -36,13 +36,13 @@ public sealed record StoreSettings(string Name, string ConnectionString, string 
         }
     }
 
-    /// <summary>What is wrong with a connection string that <see cref="Read"/> cannot use; it follows the name of the setting.</summary>
+    /// <summary>The problem of a connection string that <see cref="Read"/> cannot use, to follow the name of the setting.</summary>
     public static string Problem(string name) =>
-        $"must be an SQLite connection string such as Data Source=.data/{name}.db, or one of PostgreSQL such as "
-            + $"Host=db;Database={name};Username={name};Password=...";
+        $"must be an SQLite connection string such as Data Source=.data/{name}.db, "
+        + $"or one of PostgreSQL such as Host=db;Database={name};Username={name};Password=...";
 
     /// <summary>
-    /// Makes the folder, and one below it if named, for this user only: their content lets others guess secrets or make sessions.
+    /// Creates the folder, and one below it if named, for this user only. Others could guess secrets or forge sessions with their content.
     /// </summary>
     /// <exception cref="SettingsException">It cannot be made there.</exception>
     public DirectoryInfo CreateDirectory(string? below = null)

@@ -34,8 +34,8 @@ public sealed class TurnAllocation : IAsyncDisposable
     private TimeSpan? _wantedLifetime;
     private Exception? _end;
 
-    internal TurnAllocation(TurnConnection connection, TurnSession session, TurnClientOptions options, TimeSpan? wantedLifetime,
-        AllocationGrant grant)
+    internal TurnAllocation(
+        TurnConnection connection, TurnSession session, TurnClientOptions options, TimeSpan? wantedLifetime, AllocationGrant grant)
     {
         _connection = connection;
         _session = session;

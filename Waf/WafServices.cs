@@ -24,8 +24,8 @@ internal static class WafServices
         services.AddSingleton<WafTelemetry>();
         services.AddSingleton<IHttpContextFactory, HiddenQuery.ContextFactory>();
         services.ConfigureOptions<LogFloor>();
-        services.AddRateLimiter(
-            options => RateLimit.Apply(options, settings.TokenRequestsPerMinute, AuthorizationServer.Folder, KeyEndpoint.Path));
+        services.AddRateLimiter(options =>
+            RateLimit.Apply(options, settings.TokenRequestsPerMinute, AuthorizationServer.Folder, KeyEndpoint.Path));
 
         services.AddSingleton<IReadOnlyList<TurnServerSettings>>(settings.TurnServers);
         services.AddSingleton(new TokenEndpointSettings(settings.AllowGetTokenRequests));
@@ -66,8 +66,8 @@ internal static class WafServices
     // The thumbprint identifies a certificate: TURN servers do not need one of an authority.
     private static void AllowClientCertificates(this IWebHostBuilder host) =>
         host.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https =>
-    {
-        https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
-        https.AllowAnyClientCertificate();
-    }));
+        {
+            https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
+            https.AllowAnyClientCertificate();
+        }));
 }

@@ -1,15 +1,16 @@
 using System.Globalization;
-using WebRtcIms.EpCscf.Sip;
 using WebRtcIms.Contracts.RegistrationTokens;
+using WebRtcIms.EpCscf.Sip;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf.Core;
 
-/// <summary>A subscription as the HSS holds it. The first identity is the default one; all are registered together.</summary>
+/// <summary>A subscription in the HSS. The first identity is the default one. All are registered together.</summary>
 /// <param name="Impi">Private user identity.</param>
 /// <param name="Impus">Public user identities as addresses of record.</param>
-/// <param name="DisplayName">Shown to those who are called; may be empty.</param>
-/// <param name="AllowedWafs">WAFs whose word counts for this subscription.</param>
-/// <param name="AllowedWwsfs">WWSFs whose word counts for this subscription.</param>
+/// <param name="DisplayName">Shown to callees; may be empty.</param>
+/// <param name="AllowedWafs">WAFs that may vouch for this subscription.</param>
+/// <param name="AllowedWwsfs">WWSFs that may vouch for this subscription.</param>
 internal sealed record Subscriber(
     string Impi, IReadOnlyList<string> Impus, string DisplayName, IReadOnlyList<string> AllowedWafs, IReadOnlyList<string> AllowedWwsfs)
 {
@@ -17,7 +18,7 @@ internal sealed record Subscriber(
     public override string ToString() => "***";
 }
 
-/// <summary>What the core says to a registration.</summary>
+/// <summary>The answer of the core to a registration.</summary>
 internal enum CoreDecision
 {
     Allowed,
@@ -28,19 +29,19 @@ internal enum CoreDecision
 }
 
 /// <summary>
-/// A model of the IMS core inside this process: the parts of S-CSCF and HSS that an eP-CSCF talks to. It is not a core: no
-/// I-CSCF, no application servers, no charging, no other networks, and subscribers are those of the configuration.
-/// What it is asked is what would go over Mw: a REGISTER with trusted node authentication (TS 33.203 Annex U: this node has
-/// authenticated the user by token, the S-CSCF does not challenge again), and where a public user identity is registered. A
-/// real core would take the place of this class, with a SIP leg that sends <c>integrity-protected="auth-done"</c>, Path,
-/// P-Visited-Network-ID and P-Charging-Vector.
+/// A model of the IMS core inside this process: the parts of S-CSCF and HSS that an eP-CSCF talks to. It is not a core: there is no
+/// I-CSCF, no application server, no charging and no other network, and the subscribers come from the configuration.
+/// It answers what would go over Mw. One question is a REGISTER with trusted node authentication (TS 33.203 Annex U): this node has
+/// authenticated the user by token, so the S-CSCF does not challenge again. The other is where a public user identity is registered.
+/// A real core would replace this class, with a SIP leg that sends <c>integrity-protected="auth-done"</c>, Path, P-Visited-Network-ID and
+/// P-Charging-Vector.
 /// </summary>
 internal sealed class CoreModel
 {
     private readonly Dictionary<string, Subscriber> _byImpi = [];
     private readonly Dictionary<string, Subscriber> _byImpu = [];
 
-    /// <exception cref="SettingsException">An identity is there twice.</exception>
+    /// <exception cref="SettingsException">Two subscriptions have the same identity.</exception>
     public CoreModel(EpCscfSettings settings)
     {
         foreach (var subscriber in settings.Subscribers)
@@ -61,8 +62,8 @@ internal sealed class CoreModel
     public Subscriber? FindByImpu(string addressOfRecord) => _byImpu.GetValueOrDefault(addressOfRecord);
 
     /// <summary>
-    /// The registration of an identity with a token that this node has checked. The allowed WAF and WWSF identities are those of
-    /// TS 29.228 §6.5.2.5.
+    /// Decides on the registration of an identity with a token that this node has checked. TS 29.228 §6.5.2.5 defines the allowed WAF and
+    /// WWSF identities.
     /// </summary>
     public CoreDecision Register(RegistrationToken token, string addressOfRecord, out Subscriber? subscriber)
     {
@@ -81,10 +82,10 @@ internal sealed class CoreModel
 
     private void Add(Subscriber subscriber)
     {
-        if (!_byImpi.TryAdd(subscriber.Impi, subscriber)) throw new SettingsException($"The settings cannot be used:\n  EpCscf has the IMPI '{subscriber.Impi}' twice");
+        if (!_byImpi.TryAdd(subscriber.Impi, subscriber)) throw SettingsException.Of([$"EpCscf has the IMPI '{subscriber.Impi}' twice"]);
         foreach (var impu in subscriber.Impus)
         {
-            if (!_byImpu.TryAdd(impu, subscriber)) throw new SettingsException($"The settings cannot be used:\n  EpCscf has the IMPU '{impu}' twice");
+            if (!_byImpu.TryAdd(impu, subscriber)) throw SettingsException.Of([$"EpCscf has the IMPU '{impu}' twice"]);
         }
     }
 }

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 
 namespace WebRtcIms.EpCscf.Registration;
 
-/// <summary>Names subscribers and bindings under this deployment's key, so that the names tell nobody else anything.</summary>
+/// <summary>Names subscribers and bindings by hashes under the key of this deployment. The names reveal nothing without the key.</summary>
 internal sealed class BindingNames
 {
     private readonly byte[] _key;
@@ -13,7 +13,7 @@ internal sealed class BindingNames
 
     public string Session(string sessionId) => BindingId.Part(_key, "session", sessionId);
 
-    /// <summary>A place is told apart by instance and reg-id where given (RFC 5626 §6), else by its Contact.</summary>
+    /// <summary>Instance and reg-id identify a device if given (RFC 5626 §6), otherwise its Contact does.</summary>
     public BindingId Binding(string impi, string contact, string? instance, string? regId) => new(
         Subscriber(impi), instance is null ? BindingId.Part(_key, "contact", contact) : BindingId.Part(_key, "instance", $"{instance}\0{regId}"));
 

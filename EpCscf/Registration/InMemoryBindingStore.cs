@@ -1,16 +1,10 @@
-using System.Collections.Concurrent;
-
 namespace WebRtcIms.EpCscf.Registration;
 
 /// <summary>Bindings of this process, for a single replica.</summary>
 internal sealed class InMemoryBindingStore(TimeProvider time) : IBindingStore
 {
-    /// <summary>No token lives longer.</summary>
-    public static readonly TimeSpan RevocationLifetime = TimeSpan.FromHours(24);
-
     private readonly Lock _gate = new();
     private readonly Dictionary<string, List<Binding>> _bindings = [];
-    private readonly ConcurrentDictionary<string, DateTimeOffset> _revoked = new();
 
     public ValueTask<IReadOnlyList<Binding>> FindAsync(string subscriber)
     {
@@ -52,16 +46,6 @@ internal sealed class InMemoryBindingStore(TimeProvider time) : IBindingStore
         lock (_gate)
             return ValueTask.FromResult<IReadOnlyList<Binding>>([.. _bindings.Keys.ToList().SelectMany(Live).Where(binding => binding.SessionId == sessionId)]);
     }
-
-    public ValueTask RevokeAsync(string sessionId)
-    {
-        var now = time.GetUtcNow();
-        foreach (var old in _revoked.Where(entry => entry.Value <= now)) _revoked.TryRemove(old);
-        _revoked[sessionId] = now + RevocationLifetime;
-        return ValueTask.CompletedTask;
-    }
-
-    public ValueTask<bool> IsRevokedAsync(string sessionId) => ValueTask.FromResult(_revoked.TryGetValue(sessionId, out var until) && until > time.GetUtcNow());
 
     private List<Binding> Live(string subscriber)
     {

@@ -1,28 +1,20 @@
 using System.Globalization;
-using System.Text;
-using WebRtcIms.EpCscf.Authorization;
-using WebRtcIms.EpCscf.Core;
-using WebRtcIms.EpCscf.Replicas;
-using WebRtcIms.EpCscf.Routing;
-using WebRtcIms.EpCscf.Sip;
-using WebRtcIms.EpCscf.WebSockets;
 using WebRtcIms.Contracts.RegistrationTokens;
+using WebRtcIms.EpCscf.Core;
+using WebRtcIms.EpCscf.Sip;
 
 namespace WebRtcIms.EpCscf.Registration;
 
 /// <summary>
-/// REGISTER (RFC 3261 §10.3) with outbound flows (RFC 5626 §6) and Bearer tokens (RFC 8898): who holds a good token for an
-/// identity gets a binding to the connection that the request came over, for no longer than the token.
+/// REGISTER (RFC 3261 §10.3) with outbound flows (RFC 5626 §6) and Bearer tokens (RFC 8898). A valid token for an identity gives a binding
+/// to the connection that the request came over. The binding expires with the token, or earlier.
 /// </summary>
 internal sealed partial class Registrar(
-    IBindingStore store, BindingNames names, CoreModel core, TokenAuthorization authorization, Flows flows, ProxiedRequests requests, IReplicas replicas,
+    IBindingStore store, BindingNames names, CoreModel core, TokenAuthorization authorization, RevokedSessions revoked, Replicas replicas,
     EpCscfSettings settings, TimeProvider time, ILogger<Registrar> logger)
 {
-    /// <summary>So long a binding stays after its connection was lost: a page needs that to come back.</summary>
-    public static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
-
-    /// <summary>So long a connection stays after its registration has expired: a call must be possible to end when it could not be renewed; not for ever.</summary>
-    public static readonly TimeSpan ConnectionOutlives = TimeSpan.FromHours(1);
+    /// <summary>The user part of Service-Route: a new request, outside of a dialog.</summary>
+    public const string OriginatingUser = "orig";
 
     private const int MinExpires = 60;
     private const int MaxExpires = 3600;
@@ -32,12 +24,19 @@ internal sealed partial class Registrar(
 
     private static readonly string[] Extensions = ["path", "outbound"];
 
-    /// <summary>The final answer to a REGISTER.</summary>
-    public async Task<SipResponse> RegisterAsync(Flow flow, SipRequest request)
+    /// <summary>A binding does not lead to its connection any more. Requests and connections that depend on it must end.</summary>
+    public event Action<Binding, BindingLoss>? BindingLost;
+
+    /// <summary>Handles a REGISTER.</summary>
+    /// <param name="flowId">The connection that it came over.</param>
+    /// <param name="present">What the connection is registered for.</param>
+    /// <param name="request">The REGISTER.</param>
+    /// <returns>The final response, and the new registration of the connection unless it stays as it is.</returns>
+    public async Task<(SipResponse Response, FlowRegistration? Registration)> RegisterAsync(string flowId, FlowRegistration? present, SipRequest request)
     {
         if (request.SipUri?.Host != settings.HomeDomain) return Refuse(request, 404, "Not Found: this is the registrar of another domain");
-        if (request.Unsupported(HeaderName.Require, Extensions) is { } unsupported) return unsupported;
-        if (await authorization.CheckAsync(request) is not { } token) return authorization.Challenge(request);
+        if (request.Unsupported(HeaderName.Require, Extensions) is { } unsupported) return (unsupported, null);
+        if (await authorization.CheckAsync(request) is not { } token) return (authorization.Challenge(request), null);
 
         var identity = request.To.Uri?.AddressOfRecord ?? "";
         var impus = token.Impus.Select(impu => SipUri.Parse(impu)?.AddressOfRecord).OfType<string>().ToList();
@@ -49,39 +48,39 @@ internal sealed partial class Registrar(
             LogRefused(decision);
             return Refuse(request, 403, $"Forbidden: {Sentence(decision)}");
         }
-        if (flow.Registration is { } present && present.Subscriber != subscriber)
+        if (present is not null && present.Subscriber != subscriber)
             return Refuse(request, 403, "Forbidden: this connection is registered for another identity");
 
         List<string> registered = [.. impus.Where(impu => subscriber!.Impus.Contains(impu))];
-        return await UpdateAsync(flow, request, token, subscriber!, registered);
+        return await UpdateAsync(flowId, present, request, token, subscriber!, registered);
     }
 
-    /// <summary>The connection of a registration has ended: the binding goes, too, unless it comes back in time.</summary>
-    public void FlowLost(FlowRegistration registration) => _ = ForgetLaterAsync(registration.Binding);
+    /// <summary>Removes the binding of a lost connection, unless the page has registered over another one meanwhile.</summary>
+    public async Task RemoveLostAsync(Binding binding)
+    {
+        if (await store.RemoveAsync(binding)) BindingLost?.Invoke(binding, BindingLoss.Disconnected);
+    }
 
-    /// <summary>Ends what a session at the WWSF has registered, and refuses its tokens from now on.</summary>
+    /// <summary>Ends all registrations of a session at the WWSF, and refuses its tokens from now on.</summary>
     public async Task EndSessionAsync(string sessionId)
     {
-        await store.RevokeAsync(sessionId);
-        foreach (var binding in await store.FindSessionAsync(sessionId))
-        {
-            await store.RemoveAsync(binding);
-            flows.Find(binding.Id)?.Close(CloseCode.SignedOut, "signed out");
-            requests.PlaceLost(binding.Id);
-            replicas.SendToOthers(new(HandOverKind.SignedOut, binding.Id));
-        }
+        await revoked.AddAsync(sessionId);
+        foreach (var binding in await store.FindSessionAsync(sessionId)) await RemoveAsync(binding, BindingLoss.SignedOut);
     }
 
-    private async Task<SipResponse> UpdateAsync(Flow flow, SipRequest request, RegistrationToken token, Subscriber subscriber, List<string> impus)
+    private async Task<(SipResponse Response, FlowRegistration? Registration)> UpdateAsync(
+        string flowId, FlowRegistration? present, SipRequest request, RegistrationToken token, Subscriber subscriber, List<string> impus)
     {
+        (SipResponse, FlowRegistration?) Accept(IEnumerable<Binding> bindings) => (Accepted(request, subscriber, impus, bindings), null);
+
         var contacts = request.Headers.Values(HeaderName.Contact).ToList();
         var current = await store.FindAsync(names.Subscriber(subscriber.Impi));
-        if (contacts is []) return await AcceptAsync(request, subscriber, impus, isOutbound: false);
+        if (contacts is []) return Accept(current);
         if (contacts is ["*"])
         {
             if (request.Headers.First(HeaderName.Expires) != "0") return Refuse(request, 400, "Bad Request: Contact * needs Expires: 0");
-            foreach (var binding in current) await RemoveAsync(binding);
-            return await AcceptAsync(request, subscriber, impus, isOutbound: false);
+            foreach (var binding in current) await RemoveAsync(binding, BindingLoss.Removed);
+            return Accept([]);
         }
 
         if (contacts is not [var only] || NameAddress.Parse(only) is not { Uri: not null } contact || contact.UriText.Length > MaxContactLength)
@@ -98,65 +97,51 @@ internal sealed partial class Registrar(
         if (Expires(request, contact) is not { } seconds) return Refuse(request, 400, "Bad Request: expires must be a number of seconds");
         if (seconds == 0)
         {
-            if (known is not null) await RemoveAsync(known);
-            return await AcceptAsync(request, subscriber, impus, isOutbound: false);
+            if (known is not null) await RemoveAsync(known, BindingLoss.Removed);
+            return Accept(current.Where(binding => binding.Id != id));
         }
 
         if (seconds < MinExpires) return Refuse(request, 423, "Interval Too Brief", (HeaderName.MinExpires, MinExpires.ToString(CultureInfo.InvariantCulture)));
         if (known is null && current.Count >= MaxBindings) return Refuse(request, 503, "Service Unavailable: too many registrations", (HeaderName.RetryAfter, "10"));
 
-        var now = time.GetUtcNow();
+        // A connection has one binding: another Contact over it replaces the former one.
+        var former = present?.Binding.Id is { } formerId && formerId != id ? present.Binding : null;
+        var others = current.Where(binding => binding.Id != id && binding.Id != former?.Id);
         var tokenEnd = DateTimeOffset.FromUnixTimeSeconds(token.ExpiresAt);
-        var end = now.AddSeconds(Math.Min(seconds, MaxExpires));
+        var end = time.GetUtcNow().AddSeconds(Math.Min(seconds, MaxExpires));
         var updated = new Binding(
-            id, contact.UriText, instance, regId, request.CallId, request.CSeq.Number, end < tokenEnd ? end : tokenEnd, flow.Id, replicas.Self, token.SessionId);
+            id, contact.UriText, instance, regId, request.CallId, request.CSeq.Number, end < tokenEnd ? end : tokenEnd, flowId, replicas.Self, token.SessionId);
+        if (former is not null) await store.RemoveAsync(former);
         await store.SaveAsync(updated);
-        flows.Bind(flow, new(updated, subscriber, impus));
-        if (known is not null && known.Replica != replicas.Self) await replicas.SendAsync(known.Replica, new(HandOverKind.Replaced, id, Encoding.ASCII.GetBytes(known.FlowId)));
-        return await AcceptAsync(request, subscriber, impus, isOutbound: regId is not null && request.Headers.HasToken(HeaderName.Supported, "outbound"));
+        if (known is not null && known.FlowId != flowId) BindingLost?.Invoke(known, BindingLoss.Replaced);
+        var response = Accepted(request, subscriber, impus, others.Append(updated));
+        // RFC 5626 §6: only if the client named a flow; other clients do not understand it.
+        if (regId is not null && request.Headers.HasToken(HeaderName.Supported, "outbound")) response.Headers.Add(HeaderName.Require, "outbound");
+        return (response, new(updated, subscriber, impus));
     }
 
-    private async Task RemoveAsync(Binding binding)
+    private async Task RemoveAsync(Binding binding, BindingLoss loss)
     {
         await store.RemoveAsync(binding);
-        if (flows.Find(binding.Id) is { } flow) flows.Unbind(flow);
-        else if (binding.Replica != replicas.Self) await replicas.SendAsync(binding.Replica, new(HandOverKind.Removed, binding.Id));
+        BindingLost?.Invoke(binding, loss);
     }
 
-    private async Task<SipResponse> AcceptAsync(SipRequest request, Subscriber subscriber, List<string> impus, bool isOutbound)
+    private SipResponse Accepted(SipRequest request, Subscriber subscriber, List<string> impus, IEnumerable<Binding> bindings)
     {
         var response = request.Answer(200, "OK", SipRequest.NewTag());
         var now = time.GetUtcNow();
-        foreach (var binding in await store.FindAsync(names.Subscriber(subscriber.Impi))) response.Headers.Add(HeaderName.Contact, Describe(binding, now));
+        foreach (var binding in bindings) response.Headers.Add(HeaderName.Contact, Describe(binding, now));
         response.Headers.Add(HeaderName.PAssociatedUri, string.Join(", ", impus.Select(impu => NameOf(subscriber, impu))));
-        response.Headers.Add(HeaderName.ServiceRoute, $"<sip:{RouteTokens.Originating}@{settings.Host};transport=ws;lr>");
+        response.Headers.Add(HeaderName.ServiceRoute, $"<sip:{OriginatingUser}@{settings.Host};transport=ws;lr>");
         response.Headers.Add(HeaderName.Supported, "path, outbound");
-        // RFC 5626 §6: only when the client spoke of a flow; a client that did not would not understand it.
-        if (isOutbound) response.Headers.Add(HeaderName.Require, "outbound");
         return response;
-    }
-
-    private async Task ForgetLaterAsync(Binding binding)
-    {
-        try
-        {
-            await Task.Delay(Grace, time);
-            if (flows.Find(binding.Id) is not null) return;
-            if (!await store.RemoveAsync(binding)) return;
-            requests.PlaceLost(binding.Id);
-            replicas.SendToOthers(new(HandOverKind.Lost, binding.Id));
-        }
-        catch (Exception error) when (error is not OutOfMemoryException)
-        {
-            LogFailure(error);
-        }
     }
 
     private static string Describe(Binding binding, DateTimeOffset now)
     {
         var seconds = Math.Max(1, (int)(binding.ExpiresAt - now).TotalSeconds);
-        var place = (binding.Instance is null ? "" : $";+sip.instance={HeaderText.Quote(binding.Instance)}") + (binding.RegId is null ? "" : $";reg-id={binding.RegId}");
-        return string.Create(CultureInfo.InvariantCulture, $"<{binding.Contact}>{place};expires={seconds}");
+        var device = (binding.Instance is null ? "" : $";+sip.instance={HeaderText.Quote(binding.Instance)}") + (binding.RegId is null ? "" : $";reg-id={binding.RegId}");
+        return string.Create(CultureInfo.InvariantCulture, $"<{binding.Contact}>{device};expires={seconds}");
     }
 
     private static string NameOf(Subscriber subscriber, string impu) =>
@@ -168,11 +153,12 @@ internal sealed partial class Registrar(
         return uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? (int)Math.Min(seconds, MaxExpires) : null;
     }
 
-    private static SipResponse Refuse(SipRequest request, int statusCode, string reason, params ReadOnlySpan<(string Name, string Value)> fields)
+    private static (SipResponse Response, FlowRegistration? Registration) Refuse(
+        SipRequest request, int statusCode, string reason, params ReadOnlySpan<(string Name, string Value)> fields)
     {
         var response = request.Answer(statusCode, reason, SipRequest.NewTag());
         foreach (var (name, value) in fields) response.Headers.Add(name, value);
-        return response;
+        return (response, null);
     }
 
     private static string Sentence(CoreDecision decision) => decision switch
@@ -185,7 +171,4 @@ internal sealed partial class Registrar(
 
     [LoggerMessage(1, LogLevel.Warning, "The core refused a registration: {Decision}")]
     private partial void LogRefused(CoreDecision decision);
-
-    [LoggerMessage(2, LogLevel.Error, "A lost connection's binding could not be removed; it expires by itself")]
-    private partial void LogFailure(Exception error);
 }

@@ -1,29 +1,28 @@
+using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
-using WebRtcIms.EpCscf.Replicas;
 using WebRtcIms.EpCscf.Sip;
 using WebRtcIms.EpCscf.Transactions;
-using WebRtcIms.EpCscf.WebSockets;
 
 namespace WebRtcIms.EpCscf.Routing;
 
 /// <summary>
-/// CANCEL (RFC 3261 §9.2): has an answer of its own, whatever becomes of the INVITE. A page that connected again while it rang may have
-/// come to another replica than its INVITE, and nothing in a CANCEL says to which it had been: all are asked.
+/// CANCEL (RFC 3261 §9.2). It has a response of its own, independent of the INVITE. A page that reconnects while it rings may come to
+/// another replica than its INVITE, and a CANCEL does not name the former one. So this replica asks all others.
 /// </summary>
-internal sealed class Cancellation(TransactionTable transactions, ProxiedRequests requests, IReplicas replicas, TimeProvider time)
+internal sealed class Cancellation(TransactionTable transactions, ProxiedRequests requests, HandOvers handOvers, TimeProvider time)
 {
-    /// <summary>Others that do not have the INVITE either say nothing.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    /// <summary>Replicas without the INVITE do not answer.</summary>
+    public static readonly TimeSpan ReplicaTimeout = TimeSpan.FromSeconds(2);
 
-    public void Take(ServerTransaction server, Flow flow)
+    public void Handle(ServerTransaction server, Flow flow)
     {
         var cancel = server.Request;
-        if (transactions.FindCancelled(flow.Place, cancel) is { } invite)
+        if (transactions.FindCancelled(flow.RemoteId, cancel) is { } invite)
         {
             server.Respond(cancel.Answer(200, "OK", SipRequest.NewTag()));
             requests.Find(invite)?.Cancel();
         }
-        else if (flow.Registration is { } registration && replicas.SendToOthers(new(HandOverKind.Cancel, registration.Binding.Id, SipWriter.Write(cancel))))
+        else if (flow.Registration is { } registration && handOvers.SendToOthers(new(HandOverKind.Cancel, registration.Binding.Id, SipWriter.Write(cancel))))
         {
             _ = GiveUpLaterAsync(server);
         }
@@ -33,20 +32,21 @@ internal sealed class Cancellation(TransactionTable transactions, ProxiedRequest
         }
     }
 
-    /// <summary>A CANCEL that came in at another replica.</summary>
-    public void TakeFor(string replica, BindingId sender, SipRequest cancel)
+    /// <summary>Handles a CANCEL that another replica received.</summary>
+    public void HandleFor(string replica, BindingId sender, SipRequest cancel)
     {
         if (transactions.FindCancelled(sender.ToString(), cancel) is not { } invite) return;
-        _ = replicas.SendAsync(replica, new(HandOverKind.Cancelled, sender, SipWriter.Write(cancel)));
+        _ = handOvers.SendAsync(replica, new(HandOverKind.Cancelled, sender, SipWriter.Write(cancel)));
         requests.Find(invite)?.Cancel();
     }
 
-    /// <summary>Another replica had the INVITE.</summary>
-    public void Done(BindingId sender, SipRequest cancel) => transactions.Find(sender.ToString(), cancel)?.Respond(cancel.Answer(200, "OK", SipRequest.NewTag()));
+    /// <summary>Confirms a CANCEL whose INVITE is at another replica.</summary>
+    public void Confirm(BindingId sender, SipRequest cancel) =>
+        transactions.Find(sender.ToString(), cancel)?.Respond(cancel.Answer(200, "OK", SipRequest.NewTag()));
 
     private async Task GiveUpLaterAsync(ServerTransaction server)
     {
-        await Task.Delay(Patience, time);
+        await Task.Delay(ReplicaTimeout, time);
         server.Respond(NotFound(server.Request));
     }
 

@@ -1,62 +1,59 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using WebRtcIms.EpCscf.Authorization;
+using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Core;
-using WebRtcIms.EpCscf.Identity;
 using WebRtcIms.EpCscf.Registration;
-using WebRtcIms.EpCscf.Replicas;
 using WebRtcIms.EpCscf.Sip;
 using WebRtcIms.EpCscf.Transactions;
-using WebRtcIms.EpCscf.WebSockets;
 
 namespace WebRtcIms.EpCscf.Routing;
 
 /// <summary>
-/// The proxy (RFC 3261 §16): decides where a request of a registered WIC goes, and makes the copies that go there. Answers of
-/// its own are values; nothing is forwarded that a client was not allowed to ask for.
+/// The proxy (RFC 3261 §16). It decides where a request of a registered WIC goes, and makes the copies that go there. Its own responses are
+/// values. It does not forward a request that the client may not send.
 /// </summary>
 internal sealed class Proxy(
     IBindingStore store, BindingNames names, CoreModel core, TokenAuthorization authorization, RouteTokens routes, ProxiedRequests requests,
-    Delivery delivery, IReplicas replicas, BranchServices services, EpCscfSettings settings, TimeProvider time)
+    Delivery delivery, Replicas replicas, BranchServices services, EpCscfSettings settings, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, TokenBucket> _calls = new();
 
-    /// <summary>Forwards a request, or answers it.</summary>
-    public async Task RouteAsync(Flow flow, SipRequest request, ServerTransaction server, Lock gate, Activity? span)
+    /// <summary>Forwards a request, or responds to it.</summary>
+    public async Task RouteAsync(Flow flow, ServerTransaction server)
     {
+        var request = server.Request;
         if (Refuse(request) is { } refusal)
         {
             server.Respond(refusal);
             return;
         }
 
-        var (answer, forward) = request.IsInDialog ? await RouteInDialogAsync(flow, request) : await RouteInitialAsync(flow, request);
-        if (forward is null)
+        var (response, forwarding) = request.IsInDialog ? await RouteInDialogAsync(flow, request) : await RouteInitialAsync(flow, request);
+        if (forwarding is null)
         {
-            server.Respond(answer!);
+            server.Respond(response!);
             return;
         }
 
-        var proxied = new ProxiedRequest(server, forward.Sender, forward.Callee, gate);
+        var proxied = new ProxiedRequest(server, forwarding.Sender, forwarding.Callee);
         requests.Add(proxied);
-        proxied.Fork([.. forward.Copies.Select(copy => new Branch(
-            copy.Request, copy.Target, copy.Replica, proxied, services, gate, EpCscfTelemetry.StartClient(copy.Request, span)))]);
+        proxied.Fork([.. forwarding.Requests.Select(copy => new Branch(
+            copy, proxied, services, server.Scope.With(EpCscfTelemetry.StartClient(copy.Request, server.Scope.Span))))]);
     }
 
     /// <summary>The ACK of a 2xx, which has no transaction (§16.6, last paragraph of step 10).</summary>
     public async Task RouteAckAsync(Flow flow, SipRequest ack)
     {
-        if (ack.MaxForwards == 0 || (await RouteInDialogAsync(flow, ack)).Forward is not { Copies: [var copy] }) return;
+        if (ack.MaxForwards == 0 || (await RouteInDialogAsync(flow, ack)).Forwarding is not { Requests: [var copy] }) return;
         delivery.Send(copy.Target, copy.Replica, SipWriter.Write(copy.Request));
     }
 
     /// <summary>The replica that made a branch.</summary>
     public static string? ReplicaOf(string? branch) => branch?.Length > Via.MagicCookie.Length + 16 ? branch.Substring(Via.MagicCookie.Length, 16) : null;
 
-    /// <summary>§16.3: what is wrong whoever sent it.</summary>
+    /// <summary>The checks of §16.3, which do not depend on the sender.</summary>
     private SipResponse? Refuse(SipRequest request)
     {
         if (request.SipUri is null) return request.Answer(416, "Unsupported URI Scheme", SipRequest.NewTag());
@@ -65,12 +62,12 @@ internal sealed class Proxy(
         return request.Unsupported(HeaderName.ProxyRequire, []);
     }
 
-    private async Task<(SipResponse? Answer, Forwarding? Forward)> RouteInDialogAsync(Flow flow, SipRequest request)
+    private async Task<(SipResponse? Response, Forwarding? Forwarding)> RouteInDialogAsync(Flow flow, SipRequest request)
     {
         SipResponse Refused(int statusCode, string reason) => request.Answer(statusCode, reason, SipRequest.NewTag());
 
         if (flow.Registration is not { } registration) return (Refused(403, "Forbidden: not registered"), null);
-        // A call must be possible to end even when the token could not be renewed.
+        // A call whose token could not be renewed can still be ended.
         if (!flow.IsRegistered && request.Method is not (Method.Bye or Method.Ack)) return (Refused(403, "Forbidden: the registration has expired"), null);
         var route = request.Headers.Values(HeaderName.Route).FirstOrDefault();
         if (NameAddress.Parse(route)?.Uri is not { } uri || routes.Peer(uri, registration.Binding.Id) is not { } peer)
@@ -78,10 +75,10 @@ internal sealed class Proxy(
 
         var copy = Copy(request, request.Uri);
         if (copy.Headers.Has(HeaderName.Route)) return (Refused(403, "Forbidden: no route beyond this server"), null);
-        return (null, new(registration.Binding.Id, null, [new(peer, await delivery.LocateAsync(peer), copy)]));
+        return (null, new(registration.Binding.Id, null, [new(copy, peer, await delivery.LocateAsync(peer))]));
     }
 
-    private async Task<(SipResponse? Answer, Forwarding? Forward)> RouteInitialAsync(Flow flow, SipRequest request)
+    private async Task<(SipResponse? Response, Forwarding? Forwarding)> RouteInitialAsync(Flow flow, SipRequest request)
     {
         SipResponse Refused(int statusCode, string reason) => request.Answer(statusCode, reason, SipRequest.NewTag());
 
@@ -90,7 +87,7 @@ internal sealed class Proxy(
             return (authorization.Challenge(request), null);
         var registration = flow.Registration!;
         if (IdentityPolicy.Originating(request, registration.Impus) is not { } identity) return (Refused(403, "Forbidden: From is not your identity"), null);
-        if (!Calls(registration).TryTake())
+        if (!Calls(registration).TryAcquire())
         {
             var busy = Refused(503, "Service Unavailable: too many calls");
             busy.Headers.Add(HeaderName.RetryAfter, "5");
@@ -101,28 +98,28 @@ internal sealed class Proxy(
         if (target.Host != settings.HomeDomain || core.FindByImpu(target.AddressOfRecord) is not { } callee) return (Refused(404, "Not Found"), null);
         var bindings = await store.FindAsync(names.Subscriber(callee.Impi));
         var sender = registration.Binding.Id;
-        List<ForwardedCopy> copies = [];
+        List<ForwardedRequest> copies = [];
         foreach (var binding in bindings.Where(binding => binding.Id != sender))
         {
             var copy = Copy(request, binding.Contact);
             if (copy.Headers.Has(HeaderName.Route)) return (Refused(403, "Forbidden: no route beyond this server"), null);
             if (request.Method != "MESSAGE") copy.Headers.Push(HeaderName.RecordRoute, routes.RecordRoute(sender, binding.Id));
             IdentityPolicy.Assert(copy.Headers, registration.Subscriber, identity);
-            copies.Add(new(binding.Id, binding.Replica == replicas.Self ? null : binding.Replica, copy));
+            copies.Add(new(copy, binding.Id, binding.Replica == replicas.Self ? null : binding.Replica));
         }
 
         return copies.Count == 0 ? (Refused(480, "Temporarily Unavailable"), null) : (null, new(sender, callee, copies));
     }
 
-    /// <summary>What is forwarded, but for Record-Route and identity (§16.6): our Via on top, one hop less, our own Route taken off.</summary>
+    /// <summary>The copy to forward (§16.6): our Via on top, one hop less, and without our own Route.</summary>
     private SipRequest Copy(SipRequest request, string uri)
     {
         var copy = request.Copy(uri);
         var route = NameAddress.Parse(copy.Headers.Values(HeaderName.Route).FirstOrDefault())?.Uri;
         if (route?.Host == settings.Host && (request.IsInDialog || routes.IsOriginating(route))) copy.Headers.Pop(HeaderName.Route);
-        IdentityPolicy.Strip(copy.Headers);
+        StrippedHeaders.RemoveFrom(copy.Headers);
         copy.Headers.Set(HeaderName.MaxForwards, (request.MaxForwards - 1).ToString(CultureInfo.InvariantCulture));
-        // The branch names this replica: an answer may come in at another.
+        // The branch names this replica, because another one may receive the response.
         var branch = $"{Via.MagicCookie}{replicas.Self}{RandomNumberGenerator.GetHexString(24, true)}.{LoopMark(request)}";
         copy.Headers.Push(HeaderName.Via, $"SIP/2.0/WSS {settings.Host};branch={branch}");
         return copy;
@@ -135,7 +132,7 @@ internal sealed class Proxy(
             .Any(via => via!.SentBy == settings.Host && via.Branch?.EndsWith(mark, StringComparison.Ordinal) == true);
     }
 
-    /// <summary>§16.6 step 8: the same for a request that came back unchanged, another for one that was retargeted (a spiral).</summary>
+    /// <summary>§16.6 step 8: a request that came back unchanged has the same mark, and a retargeted one (a spiral) has another.</summary>
     private static string LoopMark(SipRequest request)
     {
         var text = string.Join(
@@ -146,7 +143,5 @@ internal sealed class Proxy(
     private TokenBucket Calls(FlowRegistration registration) => _calls.GetOrAdd(
         registration.Binding.Id.Subscriber, _ => new TokenBucket(settings.Limits.CallsPerMinute, settings.Limits.CallsPerMinute / 60.0, time));
 
-    private sealed record ForwardedCopy(BindingId Target, string? Replica, SipRequest Request);
-
-    private sealed record Forwarding(BindingId Sender, Subscriber? Callee, IReadOnlyList<ForwardedCopy> Copies);
+    private sealed record Forwarding(BindingId Sender, Subscriber? Callee, IReadOnlyList<ForwardedRequest> Requests);
 }

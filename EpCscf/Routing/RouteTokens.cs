@@ -7,14 +7,11 @@ using WebRtcIms.EpCscf.Sip;
 namespace WebRtcIms.EpCscf.Routing;
 
 /// <summary>
-/// The user part of our Record-Route: which two bindings a dialogue connects, under an HMAC (RFC 5626 §5.2). It names bindings
-/// and not connections, so a dialogue survives a reconnect; nobody can make one, and only its two bindings can use it.
+/// The user part of our Record-Route: the two bindings of a dialog, under an HMAC (RFC 5626 §5.2). It names bindings and not connections,
+/// so a dialog survives a reconnect. It cannot be forged, and only its two bindings can use it.
 /// </summary>
 internal sealed class RouteTokens(BindingNames names, EpCscfSettings settings)
 {
-    /// <summary>The user part of Service-Route: a new request, with no dialogue yet.</summary>
-    public const string Originating = "orig";
-
     private const int TagLength = 16;
     private const int Length = (2 * BindingId.OctetLength) + TagLength;
 
@@ -27,7 +24,7 @@ internal sealed class RouteTokens(BindingNames names, EpCscfSettings settings)
         return $"<sip:{Base64Url.EncodeToString(octets)}@{settings.Host};transport=ws;lr>";
     }
 
-    /// <summary>The other end of the dialogue; null when the route is none of ours, or not the sender's.</summary>
+    /// <summary>The other end of the dialog; null if the route is not ours, or not the sender's.</summary>
     public BindingId? Peer(SipUri route, BindingId sender)
     {
         if (route.Host != settings.Host) return null;
@@ -41,5 +38,5 @@ internal sealed class RouteTokens(BindingNames names, EpCscfSettings settings)
     }
 
     /// <summary>Whether this is our Service-Route.</summary>
-    public bool IsOriginating(SipUri? route) => route is { User: Originating } && route.Host == settings.Host;
+    public bool IsOriginating(SipUri? route) => route is { User: Registrar.OriginatingUser } && route.Host == settings.Host;
 }

@@ -25,7 +25,7 @@ internal static class HeaderText
         return values;
     }
 
-    /// <summary>Where a character first stands outside of quotes and angle brackets, or -1.</summary>
+    /// <summary>The first index of a character outside of quotes and angle brackets, or -1.</summary>
     public static int IndexOfOutside(ReadOnlySpan<char> text, char wanted, int start = 0)
     {
         var (quoted, bracketed) = (false, false);
@@ -73,7 +73,7 @@ internal static class HeaderText
         $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
 }
 
-/// <summary>Parameters such as <c>;tag=1928;lr</c>: names without regard to case, a value where there is one.</summary>
+/// <summary>Parameters such as <c>;tag=1928;lr</c>: names in any case, values optional.</summary>
 internal sealed class SipParameters
 {
     public static readonly SipParameters None = new([]);
@@ -82,15 +82,15 @@ internal sealed class SipParameters
 
     private SipParameters(List<KeyValuePair<string, string?>> items) => _items = items;
 
-    /// <summary>The value without its quotes; null when the parameter is not there or has none.</summary>
+    /// <summary>The value without its quotes; null if the parameter is missing or has no value.</summary>
     public string? this[string name] => _items.Find(item => item.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Value is { } value
         ? HeaderText.Unquote(value)
         : null;
 
     public bool Has(string name) => _items.Exists(item => item.Key.Equals(name, StringComparison.OrdinalIgnoreCase));
 
-    /// <param name="text">Empty, or beginning with a semicolon.</param>
-    /// <param name="parameters">What was read; null when the text is no list of parameters.</param>
+    /// <param name="text">Empty, or starts with a semicolon.</param>
+    /// <param name="parameters">The parameters; empty if the text is not a list of parameters.</param>
     public static bool TryParse(string text, out SipParameters parameters)
     {
         parameters = None;

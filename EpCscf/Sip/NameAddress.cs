@@ -3,10 +3,10 @@ namespace WebRtcIms.EpCscf.Sip;
 /// <summary>The value of From, To, Contact, Route and the like: <c>"Alice" &lt;sip:alice@example.com&gt;;tag=1928</c> (RFC 3261 §20.10).</summary>
 internal sealed record NameAddress(string? DisplayName, string UriText, SipParameters Parameters)
 {
-    /// <summary>Stands where no address could be read.</summary>
+    /// <summary>Replaces an address that could not be read.</summary>
     public static readonly NameAddress None = new(null, "", SipParameters.None);
 
-    /// <summary>The URI, or null when it is of another scheme than SIP's.</summary>
+    /// <summary>The URI; null if its scheme is not sip or sips.</summary>
     public SipUri? Uri { get; } = SipUri.Parse(UriText);
 
     public string? Tag => Parameters["tag"];
@@ -44,8 +44,8 @@ internal sealed record NameAddress(string? DisplayName, string UriText, SipParam
         return Checked(new(displayName, uri, parameters));
     }
 
-    // Without brackets, what follows the first semicolon belongs to the header field, and a URI with a comma, a question mark
-    // or a semicolon cannot be written (§20).
+    // Without brackets, parameters after the first semicolon belong to the header field. A URI with a comma, a question mark or a semicolon
+    // needs brackets (§20).
     private static NameAddress? ParseBare(string text)
     {
         var semicolon = text.IndexOf(';', StringComparison.Ordinal);

@@ -1,6 +1,6 @@
 namespace WebRtcIms.EpCscf.Sip;
 
-/// <summary>Names of the header fields that this server reads or writes, as RFC 3261 spells them.</summary>
+/// <summary>Names of the header fields that this server reads or writes, in the spelling of RFC 3261.</summary>
 internal static class HeaderName
 {
     public const string Accept = "Accept";
@@ -55,13 +55,13 @@ internal static class HeaderName
         .Concat(Compact.Select(pair => (Key: pair[..1], Name: pair[2..])))
         .ToDictionary(pair => pair.Key, pair => pair.Name, StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The usual spelling of a name that came in another case or in compact form; an unknown name as it came.</summary>
+    /// <summary>The usual spelling of a name in another case or in compact form. An unknown name stays unchanged.</summary>
     public static string Normalize(string name) => Canonical.GetValueOrDefault(name, name);
 }
 
 /// <summary>
-/// Header fields in their order. Names are in their usual spelling; a field that came in several lines, or in one with commas,
-/// can be read either way (RFC 3261 §7.3.1).
+/// Header fields in their order, with names in their usual spelling. Several lines of one name, and one line with commas, read alike
+/// (RFC 3261 §7.3.1).
 /// </summary>
 internal sealed class SipHeaders
 {
@@ -84,7 +84,7 @@ internal sealed class SipHeaders
     /// <summary>The first line of that name, or null.</summary>
     public string? First(string name) => IndexOf(name) is >= 0 and var index ? _fields[index].Value : null;
 
-    /// <summary>Every value of that name, the ones that share a line taken apart.</summary>
+    /// <summary>Every value of that name, also those that share a line.</summary>
     public IEnumerable<string> Values(string name) => _fields.Where(field => Is(field.Name, name)).SelectMany(field => HeaderText.Split(field.Value));
 
     /// <summary>Whether an option tag or another token is among the values.</summary>
@@ -92,10 +92,10 @@ internal sealed class SipHeaders
 
     public void Add(string name, string value) => _fields.Add((name, value));
 
-    /// <summary>Puts a value before all others of that name; the field begins the message when it is the first.</summary>
+    /// <summary>Inserts a value before all others of that name, or before all other fields if there is none.</summary>
     public void Push(string name, string value) => _fields.Insert(Math.Max(0, IndexOf(name)), (name, value));
 
-    /// <summary>Takes the topmost value away.</summary>
+    /// <summary>Removes the topmost value.</summary>
     public void Pop(string name)
     {
         var index = IndexOf(name);

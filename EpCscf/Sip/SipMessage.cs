@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 
 namespace WebRtcIms.EpCscf.Sip;
 
-/// <summary>Methods that this server treats in a way of their own; all others are forwarded alike.</summary>
+/// <summary>Methods that this server handles specially. It forwards all others alike.</summary>
 internal static class Method
 {
     public const string Ack = "ACK";
@@ -11,9 +11,17 @@ internal static class Method
     public const string Invite = "INVITE";
     public const string Options = "OPTIONS";
     public const string Register = "REGISTER";
+
+    /// <summary>The methods of the SIP RFCs. Users may send each other others as well.</summary>
+    private static readonly HashSet<string> Standard =
+    [
+        Ack, Bye, Cancel, "INFO", Invite, "MESSAGE", "NOTIFY", Options, "PRACK", "PUBLISH", "REFER", Register, "SUBSCRIBE", "UPDATE",
+    ];
+
+    public static bool IsStandard(string method) => Standard.Contains(method);
 }
 
-/// <summary>A SIP message. The fields that every message must have are read once; header fields may be changed for forwarding.</summary>
+/// <summary>A SIP message. The mandatory fields are read once. Header fields may be changed for forwarding.</summary>
 internal abstract class SipMessage
 {
     public required SipHeaders Headers { get; init; }
@@ -30,7 +38,7 @@ internal abstract class SipMessage
 
     public Via TopVia => Via.Parse(Headers.Values(HeaderName.Via).First())!;
 
-    /// <summary>What would be written out holds a token and SDP; nobody may do that by accident.</summary>
+    /// <summary>Without content: a message may hold a token and SDP, which must not reach a log by accident.</summary>
     public override string ToString() => GetType().Name;
 }
 
@@ -40,7 +48,7 @@ internal sealed class SipRequest : SipMessage
 
     public required string Uri { get; init; }
 
-    /// <summary>The request URI, or null when it is of another scheme.</summary>
+    /// <summary>The request URI; null if its scheme is not sip or sips.</summary>
     public SipUri? SipUri => Sip.SipUri.Parse(Uri);
 
     public int MaxForwards { get; init; } = 70;
@@ -50,7 +58,7 @@ internal sealed class SipRequest : SipMessage
     /// <summary>A tag for To: 64 random bits.</summary>
     public static string NewTag() => RandomNumberGenerator.GetHexString(16, lowercase: true);
 
-    /// <summary>A copy to forward: another URI where given, header fields that can be changed without touching this message.</summary>
+    /// <summary>A copy to forward, with another URI if given. Its header fields can be changed without changing this message.</summary>
     public SipRequest Copy(string? uri = null) => new()
     {
         Method = Method,
@@ -64,10 +72,29 @@ internal sealed class SipRequest : SipMessage
         MaxForwards = MaxForwards,
     };
 
-    /// <summary>An answer from here, built as RFC 3261 §8.2.6 says.</summary>
+    /// <summary>
+    /// The ACK of a refusal (§17.1.1.3) or the CANCEL (§9.1) of this request: only its topmost Via, and its Route, From and Call-ID.
+    /// </summary>
+    /// <param name="method">ACK or CANCEL.</param>
+    /// <param name="target">Gives the To: the response for an ACK, this request for a CANCEL.</param>
+    public SipRequest Derive(string method, SipMessage target)
+    {
+        var cseq = CSeq with { Method = method };
+        var headers = new SipHeaders();
+        headers.Add(HeaderName.Via, Headers.Values(HeaderName.Via).First());
+        headers.CopyFrom(Headers, HeaderName.Route);
+        headers.Add(HeaderName.MaxForwards, "70");
+        headers.CopyFrom(Headers, HeaderName.From);
+        headers.CopyFrom(target.Headers, HeaderName.To);
+        headers.CopyFrom(Headers, HeaderName.CallId);
+        headers.Add(HeaderName.CSeq, cseq.ToString());
+        return new() { Method = method, Uri = Uri, Headers = headers, From = From, To = target.To, CallId = CallId, CSeq = cseq };
+    }
+
+    /// <summary>A response from this server (§8.2.6).</summary>
     /// <param name="statusCode">100 to 699.</param>
     /// <param name="reason">A sentence or the name of the status.</param>
-    /// <param name="toTag">Added to To when the request had none; not for 100.</param>
+    /// <param name="toTag">Added to To if the request had none; not for 100.</param>
     public SipResponse Answer(int statusCode, string reason, string? toTag = null)
     {
         var headers = new SipHeaders();

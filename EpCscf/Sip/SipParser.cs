@@ -4,14 +4,14 @@ using System.Text.Unicode;
 
 namespace WebRtcIms.EpCscf.Sip;
 
-/// <summary>What came of parsing: a message, or an answer to a request that cannot be used, or nothing to be said.</summary>
-/// <param name="Message">The message; null when it cannot be used.</param>
-/// <param name="Error">What is wrong; a sentence without any of the message's content.</param>
-/// <param name="Answer">What to send back; null for a message that cannot be answered, which is dropped.</param>
+/// <summary>The result of parsing: a message, the response to a malformed request, or only an error.</summary>
+/// <param name="Message">The message; null if it is malformed.</param>
+/// <param name="Error">The error, without any content of the message.</param>
+/// <param name="Answer">The response to send; null if the message is dropped.</param>
 internal readonly record struct ParsedMessage(SipMessage? Message, string? Error = null, SipResponse? Answer = null);
 
 /// <summary>
-/// Reads one SIP message from one WebSocket message (RFC 7118 §5: never more, never less). Bad input is a value, not an exception.
+/// Reads one SIP message from one WebSocket message (RFC 7118 §5: exactly one). Bad input is a value, not an exception.
 /// </summary>
 internal static class SipParser
 {
@@ -34,7 +34,7 @@ internal static class SipParser
         var body = octets[(end + 4)..];
         if (!Utf8.IsValid(head)) return new(null, "not UTF-8");
 
-        var startLine = TakeLine(ref head);
+        var startLine = ReadLine(ref head);
         if (startLine.AsSpan().ContainsAny('\r', '\n')) return new(null, "The start line has a lone line end");
         var (headers, error) = ReadHeaders(head);
         return startLine.StartsWith("SIP/", StringComparison.OrdinalIgnoreCase)
@@ -73,10 +73,10 @@ internal static class SipParser
         });
     }
 
-    /// <summary>The refusal of a request of which not everything could be read: what came is said back as it came.</summary>
+    /// <summary>The response to a malformed request. It copies the fields unchanged, because they may be unreadable.</summary>
     private static ParsedMessage Bad(string method, SipHeaders headers, int statusCode, string error)
     {
-        // Nothing is sent in answer to an ACK (§17.1.1.3), or to what cannot be told from other requests.
+        // An ACK has no response (§17.1.1.3), and a response needs Via and CSeq to be matched.
         if (method == Method.Ack || !headers.Has(HeaderName.Via) || !headers.Has(HeaderName.CSeq)) return new(null, error);
         var copied = new SipHeaders();
         foreach (var name in (string[])[HeaderName.Via, HeaderName.From, HeaderName.To, HeaderName.CallId, HeaderName.CSeq]) copied.CopyFrom(headers, name);
@@ -114,17 +114,17 @@ internal static class SipParser
         });
     }
 
-    // The octets up to the next CRLF that does not go on with white space (§7.3.1), folding resolved. Lone line ends,
-    // which a later reader might take for the end of a line, are found by the caller.
-    private static string TakeLine(ref ReadOnlySpan<byte> rest)
+    // Reads up to the next CRLF without white space after it (§7.3.1), and unfolds. The caller rejects lone line ends, because another
+    // parser might end a line there.
+    private static string ReadLine(ref ReadOnlySpan<byte> rest)
     {
-        var line = TakePart(ref rest);
+        var line = ReadPart(ref rest);
         if (!IsFolded(rest)) return line;
 
         var whole = new StringBuilder(line.TrimEnd());
         while (IsFolded(rest) && whole.Length <= MaxHeaderLength)
         {
-            if (TakePart(ref rest).Trim() is { Length: > 0 } part) whole.Append(' ').Append(part);
+            if (ReadPart(ref rest).Trim() is { Length: > 0 } part) whole.Append(' ').Append(part);
         }
 
         return whole.ToString();
@@ -132,7 +132,7 @@ internal static class SipParser
 
     private static bool IsFolded(ReadOnlySpan<byte> rest) => rest.Length > 0 && rest[0] is (byte)' ' or (byte)'\t';
 
-    private static string TakePart(ref ReadOnlySpan<byte> rest)
+    private static string ReadPart(ref ReadOnlySpan<byte> rest)
     {
         var end = rest.IndexOf("\r\n"u8);
         var part = Encoding.UTF8.GetString(end < 0 ? rest : rest[..end]);
@@ -147,7 +147,7 @@ internal static class SipParser
         var lines = 0;
         while (rest.Length > 0)
         {
-            var line = TakeLine(ref rest);
+            var line = ReadLine(ref rest);
             if (++lines > MaxHeaders) return (headers, "Too many header fields");
             var colon = line.IndexOf(':', StringComparison.Ordinal);
             var name = colon < 0 ? "" : line[..colon].TrimEnd();
@@ -199,7 +199,7 @@ internal static class SipParser
         return headers.First(HeaderName.Expires) is { } expires && !TryNumber(expires, uint.MaxValue, out _) ? "Expires must be a number of seconds" : null;
     }
 
-    // §18.3 for message oriented transports: what is beyond Content-Length is not part of the message; RFC 7118 §5 lets it be absent.
+    // §18.3 for message-oriented transports: octets beyond Content-Length are ignored. RFC 7118 §5 allows it to be absent.
     private static bool TryBody(SipHeaders headers, ReadOnlySpan<byte> octets, out byte[] body)
     {
         body = [];

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace WebRtcIms.EpCscf.Sip;
 
-/// <summary>A <c>sip:</c> or <c>sips:</c> URI (RFC 3261 §19.1). Its text stays as it came; parts are for reading.</summary>
+/// <summary>A <c>sip:</c> or <c>sips:</c> URI (RFC 3261 §19.1). Its text stays unchanged.</summary>
 internal sealed class SipUri
 {
     private const string UserReserved = "-_.!~*'()&=+$,;?/";
@@ -20,7 +20,7 @@ internal sealed class SipUri
 
     public string Text { get; }
 
-    /// <summary>Escapes resolved; without a password; empty when there is none.</summary>
+    /// <summary>Unescaped and without a password; empty if there is none.</summary>
     public string User { get; }
 
     /// <summary>In lower case.</summary>
@@ -30,10 +30,10 @@ internal sealed class SipUri
 
     public SipParameters Parameters { get; }
 
-    /// <summary>Whether it goes on with <c>?name=value</c>, which a request URI must not (§19.1.1).</summary>
+    /// <summary>Whether it has <c>?name=value</c>, which is not allowed in a request URI (§19.1.1).</summary>
     public bool HasHeaders { get; }
 
-    /// <summary>The address of record: scheme, user and host alone, written in one way only (§10.3 step 5).</summary>
+    /// <summary>The address of record in canonical form: only scheme, user and host (§10.3 step 5).</summary>
     public string AddressOfRecord => $"sip:{(User.Length == 0 ? "" : Escape(User) + "@")}{Host}";
 
     public static bool IsSipScheme(string text) =>
@@ -63,7 +63,7 @@ internal sealed class SipUri
         return new(text, user, host, port, parameters, hasHeaders);
     }
 
-    /// <summary>A host name, IPv4 address or IPv6 address in brackets, and a port where there is one.</summary>
+    /// <summary>A host name, IPv4 address or IPv6 address in brackets, with an optional port.</summary>
     public static bool TryParseHostPort(string text, out string host, out int? port)
     {
         (host, port) = ("", null);

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace WebRtcIms.EpCscf.Sip;
 
-/// <summary>Writes a message out: start line, header fields in their order, a Content-Length that is right, the body untouched.</summary>
+/// <summary>Serialises a message: start line, header fields in their order, the correct Content-Length, and the body unchanged.</summary>
 internal static class SipWriter
 {
     public static ReadOnlyMemory<byte> Write(SipMessage message)
@@ -14,7 +14,7 @@ internal static class SipWriter
         {
             SipRequest request => $"{request.Method} {request.Uri} SIP/2.0\r\n",
             SipResponse response => string.Create(CultureInfo.InvariantCulture, $"SIP/2.0 {response.StatusCode} {response.Reason}\r\n"),
-            _ => throw new ArgumentException("No SIP message", nameof(message)),
+            _ => throw new ArgumentException("Not a SIP message", nameof(message)),
         });
         foreach (var (name, value) in message.Headers.Fields)
         {

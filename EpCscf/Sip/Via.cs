@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace WebRtcIms.EpCscf.Sip;
 
-/// <summary>A value of Via (RFC 3261 §20.42): the way that the answer takes back.</summary>
+/// <summary>A value of Via (RFC 3261 §20.42): the way back for the response.</summary>
 /// <param name="Transport">Such as <c>WSS</c>.</param>
-/// <param name="SentBy">Host and port as written. A browser's is an invented one under <c>.invalid</c>: it is never resolved (RFC 7118 §5).</param>
-/// <param name="Parameters">The branch, above all.</param>
+/// <param name="SentBy">Host and port as written. Browsers invent a host under <c>.invalid</c>, which is never resolved (RFC 7118 §5).</param>
+/// <param name="Parameters">Among them the branch.</param>
 internal sealed record Via(string Transport, string SentBy, SipParameters Parameters)
 {
-    /// <summary>What the branch of every client that keeps RFC 3261 begins with.</summary>
+    /// <summary>The start of every branch of RFC 3261.</summary>
     public const string MagicCookie = "z9hG4bK";
 
     public string? Branch => Parameters["branch"];
@@ -30,7 +30,7 @@ internal sealed record Via(string Transport, string SentBy, SipParameters Parame
     }
 }
 
-/// <summary>The value of CSeq (RFC 3261 §20.16): orders the requests of a dialogue and ties an answer to its request.</summary>
+/// <summary>The value of CSeq (RFC 3261 §20.16): orders the requests of a dialog, and matches a response to its request.</summary>
 internal sealed record CSeq(uint Number, string Method)
 {
     public static CSeq? Parse(string? text)

@@ -2,28 +2,12 @@ using WebRtcIms.EpCscf.Sip;
 
 namespace WebRtcIms.EpCscf.Transactions;
 
-/// <summary>RFC 3261 §17.1.2: Trying, Proceeding; over with the final answer (timer K is 0) or after 32 s (timer F).</summary>
+/// <summary>RFC 3261 §17.1.2: Trying, Proceeding. The final response ends it (timer K is 0), or timer F after 32 s.</summary>
 internal sealed class NonInviteClientTransaction : ClientTransaction
 {
-    /// <inheritdoc cref="ClientTransaction(SipRequest, IClientTransactionUser, TimeProvider, Lock)"/>
-    public NonInviteClientTransaction(SipRequest request, IClientTransactionUser user, TimeProvider time, Lock gate)
-        : base(request, user, time, gate) => State = TransactionState.Trying;
-
-    public override void Start()
-    {
-        if (!User.Send(Request))
-        {
-            Terminate();
-            User.OnUnreachable();
-            return;
-        }
-
-        StartTimer(() =>
-        {
-            Terminate();
-            User.OnTimeout();
-        });
-    }
+    /// <inheritdoc cref="ClientTransaction(SipRequest, IClientTransactionUser, RequestScope)"/>
+    public NonInviteClientTransaction(SipRequest request, IClientTransactionUser user, RequestScope scope)
+        : base(request, user, scope) => State = TransactionState.Trying;
 
     protected override void Receive(SipResponse response)
     {

@@ -2,12 +2,12 @@ using WebRtcIms.EpCscf.Sip;
 
 namespace WebRtcIms.EpCscf.Transactions;
 
-/// <summary>RFC 3261 §17.2.2: Trying, Proceeding, Completed; over with the final answer, since timer J is 0.</summary>
+/// <summary>RFC 3261 §17.2.2: Trying, Proceeding, Completed. The final response ends it, since timer J is 0.</summary>
 internal sealed class NonInviteServerTransaction : ServerTransaction
 {
-    /// <inheritdoc cref="ServerTransaction(SipRequest, Func{SipResponse, bool}, TimeProvider, Lock)"/>
-    public NonInviteServerTransaction(SipRequest request, Func<SipResponse, bool> send, TimeProvider time, Lock gate)
-        : base(request, send, time, gate) => State = TransactionState.Trying;
+    /// <inheritdoc cref="ServerTransaction(SipRequest, Func{SipResponse, bool}, RequestScope)"/>
+    public NonInviteServerTransaction(SipRequest request, Func<SipResponse, bool> send, RequestScope scope)
+        : base(request, send, scope) => State = TransactionState.Trying;
 
     protected override void Receive(SipRequest request)
     {

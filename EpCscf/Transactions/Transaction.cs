@@ -15,79 +15,59 @@ internal enum TransactionState
 }
 
 /// <summary>
-/// What the four machines of RFC 3261 §17 share. WebSocket is a reliable transport: nothing is sent twice (timers A, E and G are
-/// not there), and what waits for stray repetitions is over at once (timers D, I, J and K are 0). All calls come under
-/// <paramref name="gate"/>, which belongs to the request that is proxied and everything that was made for it.
+/// The common part of the four state machines of RFC 3261 §17. WebSocket is a reliable transport. So nothing is retransmitted (there are
+/// no timers A, E and G), and no state waits for retransmissions (timers D, I, J and K are 0). All calls run under the gate of the scope.
 /// </summary>
-/// <param name="request">What began the transaction.</param>
-/// <param name="time">The clock.</param>
-/// <param name="gate">Held during every event, and taken by the timers.</param>
-internal abstract class Transaction(SipRequest request, TimeProvider time, Lock gate) : IDisposable
+internal abstract class Transaction(SipRequest request, RequestScope scope)
 {
     public static readonly TimeSpan T1 = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Timers B, F, H, L and M.</summary>
-    public static readonly TimeSpan Patience = 64 * T1;
+    /// <summary>64*T1: timers B, F, H, L and M.</summary>
+    public static readonly TimeSpan Timeout = 64 * T1;
 
-    private ITimer? _timer;
+    private readonly RequestTimer _timer = new(scope);
 
     public SipRequest Request { get; } = request;
 
+    public RequestScope Scope { get; } = scope;
+
     public TransactionState State { get; protected set; }
 
-    /// <summary>Called once when the transaction is over and can be forgotten.</summary>
+    /// <summary>Called once, when the transaction is over and can be forgotten.</summary>
     public Action? Ended { get; set; }
 
-    protected Lock Gate { get; } = gate;
-
-    public void Dispose() => _timer?.Dispose();
-
-    protected void StartTimer(Action expired)
-    {
-        _timer?.Dispose();
-        _timer = time.CreateTimer(_ => OnTimer(expired), null, Patience, Timeout.InfiniteTimeSpan);
-    }
+    protected void StartTimer(Action expired) => _timer.Start(Timeout, expired);
 
     protected void Terminate()
     {
         if (State == TransactionState.Terminated) return;
         State = TransactionState.Terminated;
-        _timer?.Dispose();
+        _timer.Stop();
         Ended?.Invoke();
-    }
-
-    private void OnTimer(Action expired)
-    {
-        lock (Gate)
-        {
-            if (State != TransactionState.Terminated) expired();
-        }
     }
 }
 
-/// <summary>A request that came to us, and the answers that we give.</summary>
+/// <summary>A request that this server received, and the responses to it.</summary>
 /// <param name="request">The request.</param>
-/// <param name="send">Sends to whom the request came from; false when it cannot be reached.</param>
-/// <param name="time">The clock.</param>
-/// <param name="gate">Held during every event.</param>
-internal abstract class ServerTransaction(SipRequest request, Func<SipResponse, bool> send, TimeProvider time, Lock gate)
-    : Transaction(request, time, gate)
+/// <param name="send">Sends to the client that the request came from; false if that is not possible.</param>
+/// <param name="scope">The scope of the request.</param>
+internal abstract class ServerTransaction(SipRequest request, Func<SipResponse, bool> send, RequestScope scope) : Transaction(request, scope)
 {
     private SipResponse? _last;
 
-    /// <summary>Whether a final answer has been given.</summary>
+    /// <summary>Whether a final response has been sent.</summary>
     public bool IsAnswered => State is TransactionState.Accepted or TransactionState.Completed or TransactionState.Terminated;
 
-    /// <summary>The same request once more, or the ACK of an INVITE.</summary>
-    public void Take(SipRequest request)
+    /// <summary>A retransmission of the request, or the ACK of an INVITE.</summary>
+    public void Handle(SipRequest request)
     {
-        lock (Gate) Receive(request);
+        lock (Scope.Gate) Receive(request);
     }
 
-    /// <summary>Answers; a final answer comes once, but for further 2xx of an INVITE.</summary>
+    /// <summary>Sends a response. Only the first final response is sent, and further 2xx of an INVITE.</summary>
     public void Respond(SipResponse response)
     {
-        lock (Gate) Answer(response);
+        lock (Scope.Gate) Answer(response);
     }
 
     protected abstract void Receive(SipRequest request);
@@ -106,54 +86,63 @@ internal abstract class ServerTransaction(SipRequest request, Func<SipResponse, 
     }
 }
 
-/// <summary>A request that we send, and the answers that come.</summary>
+/// <summary>A request that this server sends, and the responses to it.</summary>
 /// <param name="request">The request, our Via on top.</param>
-/// <param name="user">What is told about it.</param>
-/// <param name="time">The clock.</param>
-/// <param name="gate">Held during every event.</param>
-internal abstract class ClientTransaction(SipRequest request, IClientTransactionUser user, TimeProvider time, Lock gate)
-    : Transaction(request, time, gate)
+/// <param name="user">Is notified of every event.</param>
+/// <param name="scope">The scope of the request.</param>
+internal abstract class ClientTransaction(SipRequest request, IClientTransactionUser user, RequestScope scope) : Transaction(request, scope)
 {
-    /// <summary>From where answers are taken.</summary>
-    public string Place => User.Place;
+    /// <inheritdoc cref="IClientTransactionUser.RemoteId"/>
+    public string RemoteId => User.RemoteId;
 
     protected IClientTransactionUser User { get; } = user;
 
-    /// <summary>The request has not been sent yet: who it is for has lost the connection.</summary>
+    /// <summary>The request has not been sent yet, because the target has lost its connection.</summary>
     public bool IsWaiting { get; private set; }
 
-    public abstract void Start();
-
-    public void Take(SipResponse response)
+    public void Start()
     {
-        lock (Gate) Receive(response);
+        if (User.Send(Request))
+        {
+            StartTimer(OnTimeout);
+        }
+        else
+        {
+            Terminate();
+            User.OnUnreachable();
+        }
+    }
+
+    public void Handle(SipResponse response)
+    {
+        lock (Scope.Gate) Receive(response);
     }
 
     public void Wait()
     {
-        lock (Gate) IsWaiting = State is TransactionState.Calling or TransactionState.Trying;
+        lock (Scope.Gate) IsWaiting = State is TransactionState.Calling or TransactionState.Trying;
     }
 
-    /// <summary>Before the request is sent after all; false when it must not be any more.</summary>
-    public bool TryGoOn()
+    /// <summary>Call it before the request is sent after all. False when the request must not be sent any more.</summary>
+    public bool TryResume()
     {
-        lock (Gate)
+        lock (Scope.Gate)
         {
             IsWaiting = false;
             return State != TransactionState.Terminated;
         }
     }
 
-    /// <summary>Gives up a request that has no final answer.</summary>
+    /// <summary>Gives up a request that has no final response.</summary>
     public void Abandon()
     {
         if (State is TransactionState.Calling or TransactionState.Trying or TransactionState.Proceeding) Terminate();
     }
 
-    /// <summary>There is no way to whom the request is for.</summary>
-    public void Undelivered()
+    /// <summary>The request could not be delivered.</summary>
+    public void OnUndelivered()
     {
-        lock (Gate)
+        lock (Scope.Gate)
         {
             if (State is not (TransactionState.Calling or TransactionState.Trying)) return;
             Terminate();
@@ -162,22 +151,29 @@ internal abstract class ClientTransaction(SipRequest request, IClientTransaction
     }
 
     protected abstract void Receive(SipResponse response);
+
+    /// <summary>Timer B or F.</summary>
+    protected virtual void OnTimeout()
+    {
+        Terminate();
+        User.OnTimeout();
+    }
 }
 
 /// <summary>The proxy's side of a client transaction.</summary>
 internal interface IClientTransactionUser
 {
-    /// <summary>Where the request goes, and where answers to it come from.</summary>
-    string Place { get; }
+    /// <summary>Identifies the remote side: the request goes there, and only its responses are accepted.</summary>
+    string RemoteId { get; }
 
-    /// <summary>Sends to whom the request goes; false when it cannot be reached.</summary>
+    /// <summary>Sends to the remote side; false if that is not possible.</summary>
     bool Send(SipRequest request);
 
     void OnResponse(SipResponse response);
 
-    /// <summary>No answer in time (RFC 3261 §8.1.3.1: as if 408 had come).</summary>
+    /// <summary>There was no response in time (RFC 3261 §8.1.3.1: as if 408 had come).</summary>
     void OnTimeout();
 
-    /// <summary>The request could not be sent (as if 503 had come; here the callee has gone).</summary>
+    /// <summary>The request could not be sent (RFC 3261 §8.1.3.1: as if 503 had come; here the callee has gone).</summary>
     void OnUnreachable();
 }

@@ -4,8 +4,8 @@ using WebRtcIms.EpCscf.Sip;
 namespace WebRtcIms.EpCscf.Transactions;
 
 /// <summary>
-/// Finds the transaction that a message belongs to (RFC 3261 §17.1.3, §17.2.3). Messages are told apart by who sent them as
-/// well: a branch that somebody else made up, or saw, reaches nothing.
+/// Finds the transaction that a message belongs to (RFC 3261 §17.1.3, §17.2.3). The sender is part of the key, so a guessed or overheard
+/// branch matches nothing.
 /// </summary>
 internal sealed class TransactionTable
 {
@@ -14,7 +14,7 @@ internal sealed class TransactionTable
 
     public int Count => _servers.Count + _clients.Count;
 
-    /// <param name="sender">The sender's place: its binding, or its connection before it has registered.</param>
+    /// <param name="sender">The sender's binding, or its connection before it has registered.</param>
     /// <param name="request">An ACK finds the INVITE that it ends.</param>
     public ServerTransaction? Find(string sender, SipRequest request) => _servers.GetValueOrDefault(KeyOf(sender, request));
 
@@ -26,8 +26,8 @@ internal sealed class TransactionTable
         response.TopVia.Branch is { } branch ? _clients.GetValueOrDefault(new(sender, branch, response.CSeq.Method)) : null;
 
     /// <summary>The transaction of a request that we have sent.</summary>
-    public ClientTransaction? FindSent(string place, SipRequest request) =>
-        request.TopVia.Branch is { } branch ? _clients.GetValueOrDefault(new(place, branch, request.Method)) : null;
+    public ClientTransaction? FindSent(string remoteId, SipRequest request) =>
+        request.TopVia.Branch is { } branch ? _clients.GetValueOrDefault(new(remoteId, branch, request.Method)) : null;
 
     public void Add(string sender, ServerTransaction transaction)
     {
@@ -38,12 +38,12 @@ internal sealed class TransactionTable
 
     public void Add(ClientTransaction transaction)
     {
-        var key = new ClientKey(transaction.Place, transaction.Request.TopVia.Branch!, transaction.Request.Method);
+        var key = new ClientKey(transaction.RemoteId, transaction.Request.TopVia.Branch!, transaction.Request.Method);
         transaction.Ended = () => _clients.TryRemove(new(key, transaction));
         _clients[key] = transaction;
     }
 
-    // A client that has no branch of RFC 3261 is one of RFC 2543; none of those speaks WebSocket, so Call-ID and CSeq will do.
+    // A client without a branch of RFC 3261 follows RFC 2543. No such client speaks WebSocket, so Call-ID and CSeq are enough.
     private static ServerKey KeyOf(string sender, SipRequest request)
     {
         var via = request.TopVia;

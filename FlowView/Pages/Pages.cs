@@ -32,6 +32,5 @@ internal static class Pages
 
     // Files under assets have a hash in their name and never change.
     private static void SetCaching(StaticFileResponseContext file) =>
-        file.Context.Response.Headers.CacheControl = file.Context.Request.Path.StartsWithSegments("/flow/assets")
-            ? "public, max-age=31536000, immutable" : "no-cache";
+        file.Context.Response.Headers.CacheControl = file.Context.Request.Path.StartsWithSegments("/flow/assets") ? "public, max-age=31536000, immutable" : "no-cache";
 }

@@ -4,7 +4,7 @@ namespace WebRtcIms.Stun.Framing;
 
 /// <summary>
 /// ChannelData: a channel number, a length and the payload (RFC 8656 §12.4). Over a stream the message is padded to a
-/// multiple of four, which the length does not count; over UDP it need not be.
+/// multiple of four octets, which the length does not count. Over UDP padding is optional.
 /// </summary>
 public static class ChannelData
 {

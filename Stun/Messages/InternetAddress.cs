@@ -24,13 +24,16 @@ public readonly record struct InternetAddress
 
     private InternetAddress(StunAddressFamily family, ulong high, ulong low) => (Family, _high, _low) = (family, high, low);
 
+    /// <summary>IPv4 or IPv6; None for the default value.</summary>
     public StunAddressFamily Family { get; }
 
     /// <summary>The address as a number: 32 significant bits for IPv4, 128 for IPv6.</summary>
     public UInt128 Bits => new(_high, _low);
 
+    /// <summary>An IPv4 address from its 32 bits.</summary>
     public static InternetAddress FromIPv4(uint bits) => new(StunAddressFamily.IPv4, 0, bits);
 
+    /// <summary>An IPv6 address from its 128 bits.</summary>
     public static InternetAddress FromIPv6(UInt128 bits) => new(StunAddressFamily.IPv6, (ulong)(bits >> 64), (ulong)bits);
 
     /// <summary>Reads four or sixteen octets in network order.</summary>
@@ -45,6 +48,7 @@ public readonly record struct InternetAddress
         return FromOctets(octets[..length]);
     }
 
+    /// <summary>Reads an address from text, or throws <see cref="FormatException"/>.</summary>
     public static InternetAddress Parse(string text) => From(IPAddress.Parse(text));
 
     // Seeded by the process, so that an attacker cannot cause collisions in a hash table.

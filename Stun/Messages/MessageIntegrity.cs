@@ -22,8 +22,8 @@ internal static class MessageIntegrity
     /// <param name="offset">Offset of the header of the attribute.</param>
     /// <param name="key">The key.</param>
     /// <param name="destination">20 or 32 octets.</param>
-    public static void Compute(IntegrityAlgorithm algorithm, ReadOnlySpan<byte> message, int offset, ReadOnlySpan<byte> key,
-        Span<byte> destination)
+    public static void Compute(
+        IntegrityAlgorithm algorithm, ReadOnlySpan<byte> message, int offset, ReadOnlySpan<byte> key, Span<byte> destination)
     {
         byte[]? rented = null;
         Span<byte> covered = offset <= StackLimit

@@ -40,9 +40,7 @@ public enum StunAttributeType : ushort
     ThirdPartyAuthorization = 0x802E,
     MobilityTicket = 0x8030,
 
-    /// <summary>
-    /// The number of ADDITIONAL-ADDRESS-FAMILY in drafts of RFC 8656. It was never registered, but older clients still send it.
-    /// </summary>
+    /// <summary>ADDITIONAL-ADDRESS-FAMILY in drafts of RFC 8656: never registered, but older clients still send it.</summary>
     AdditionalAddressFamilyDraft = 0x8032,
 }
 

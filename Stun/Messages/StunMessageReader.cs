@@ -50,8 +50,10 @@ public readonly ref struct StunMessageReader
 
     public TransactionId TransactionId => new(_message[8..]);
 
+    /// <summary>Whether MESSAGE-INTEGRITY is present; it may be invalid.</summary>
     public bool HasMessageIntegrity => _integrity > 0;
 
+    /// <summary>Whether MESSAGE-INTEGRITY-SHA256 is present; it may be invalid.</summary>
     public bool HasMessageIntegritySha256 => _integritySha256 > 0;
 
     public bool HasFingerprint => _fingerprint > 0;
@@ -106,6 +108,7 @@ public readonly ref struct StunMessageReader
         return false;
     }
 
+    /// <summary>Whether there is an attribute of a type that may be acted on.</summary>
     public bool Has(StunAttributeType type) => TryGet(type, out _);
 
     /// <summary>A four-octet number, such as LIFETIME. False when absent or of another length.</summary>

@@ -44,8 +44,10 @@ public readonly struct AccessToken
     [UnscopedRef]
     public ReadOnlySpan<byte> MacKey => ((ReadOnlySpan<byte>)_macKey)[.._macKeyLength];
 
+    /// <summary>The time of issue.</summary>
     public TokenTimestamp Timestamp { get; }
 
+    /// <summary>The lifetime in seconds from the time of issue.</summary>
     public uint LifetimeSeconds { get; }
 
     /// <summary>Whether octets of this number are a mac_key for one of the two HMACs.</summary>

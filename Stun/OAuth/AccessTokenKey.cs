@@ -45,10 +45,12 @@ public sealed class AccessTokenKey : IDisposable
         _aead = new AesGcm(key[..algorithm.KeyLength()], TagLength);
     }
 
+    /// <summary>The kid.</summary>
     public string KeyId { get; }
 
     public AccessTokenAlgorithm Algorithm { get; }
 
+    /// <summary>When the key expires; null for never.</summary>
     public DateTimeOffset? NotAfter { get; }
 
     /// <summary>The kid as in USERNAME.</summary>
@@ -81,8 +83,9 @@ public sealed class AccessTokenKey : IDisposable
     /// <summary>Decrypts a token. The input may be any octets.</summary>
     /// <param name="token">The token as ACCESS-TOKEN carries it: raw octets, not base64.</param>
     /// <param name="serverName">This server's name.</param>
-    /// <param name="content">The content, when the status is <see cref="AccessTokenStatus.Valid"/>. The caller still checks its
-    /// time.</param>
+    /// <param name="content">
+    /// The content, when the status is <see cref="AccessTokenStatus.Valid"/>. The caller still checks its time.
+    /// </param>
     public AccessTokenStatus TryDecrypt(ReadOnlySpan<byte> token, ReadOnlySpan<byte> serverName, out AccessToken content)
     {
         content = default;

@@ -9,25 +9,26 @@ namespace WebRtcIms.Stun.OAuth;
 /// </summary>
 public static class BrowserUsername
 {
-    /// <summary>Ends the kid, which therefore cannot contain it.</summary>
+    /// <summary>The character after the kid, which cannot contain it.</summary>
     public const char Separator = '~';
 
     /// <summary>RFC 8489 §14.3: USERNAME has fewer than 509 octets. Chromium does not gather candidates with more.</summary>
     public const int MaxLength = 508;
 
+    /// <summary>Makes a USERNAME.</summary>
     public static string Format(string keyId, ReadOnlySpan<byte> token) => $"{keyId}{Separator}{Base64Url.EncodeToString(token)}";
 
     /// <summary>Splits a USERNAME.</summary>
     /// <param name="username">The octets of the attribute.</param>
-    /// <param name="token">Gets the token's octets; <see cref="MaxLength"/> are enough.</param>
-    /// <param name="keyIdLength">How many octets of <paramref name="username"/> are the kid.</param>
-    /// <param name="tokenLength">How many octets the token has.</param>
+    /// <param name="token">The octets of the token; <see cref="MaxLength"/> are enough.</param>
+    /// <param name="keyIdLength">The length of the kid in <paramref name="username"/>, in octets.</param>
+    /// <param name="tokenLength">The length of the token, in octets.</param>
     /// <returns>False when it is not a user name of this profile.</returns>
     public static bool TryParse(ReadOnlySpan<byte> username, Span<byte> token, out int keyIdLength, out int tokenLength)
     {
         tokenLength = 0;
         keyIdLength = username.IndexOf((byte)Separator);
-        return keyIdLength > 0
-            && Base64Url.DecodeFromUtf8(username[(keyIdLength + 1)..], token, out _, out tokenLength) == OperationStatus.Done;
+        if (keyIdLength <= 0) return false;
+        return Base64Url.DecodeFromUtf8(username[(keyIdLength + 1)..], token, out _, out tokenLength) == OperationStatus.Done;
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using WebRtcIms.Stun.Messages;
@@ -77,10 +78,8 @@ internal sealed class Challenge
     {
         if (nonce.Length < NonceCookie.Length + FeatureLength || !nonce.StartsWith(NonceCookie)) return false;
         Span<byte> features = stackalloc byte[3];
-        var isBase64 =
-            Base64.DecodeFromUtf8(nonce.Slice(NonceCookie.Length, FeatureLength), features, out _,
-            out _) == System.Buffers.OperationStatus.Done;
-        return isBase64 && (features[0] & 0x80) != 0;
+        var status = Base64.DecodeFromUtf8(nonce.Slice(NonceCookie.Length, FeatureLength), features, out _, out _);
+        return status == OperationStatus.Done && (features[0] & 0x80) != 0;
     }
 
     /// <summary>Reads entries of a number, a length and padded parameters of that length (RFC 8489 §14.11).</summary>
@@ -91,8 +90,8 @@ internal sealed class Challenge
         {
             var algorithm = (PasswordAlgorithm)BinaryPrimitives.ReadUInt16BigEndian(algorithms);
             var length = BinaryPrimitives.ReadUInt16BigEndian(algorithms[2..]);
-            if (length == 0 && algorithm is PasswordAlgorithm.Md5 or PasswordAlgorithm.Sha256 && algorithm > strongest)
-                strongest = algorithm;
+            var isKnown = length == 0 && algorithm is PasswordAlgorithm.Md5 or PasswordAlgorithm.Sha256;
+            if (isKnown && algorithm > strongest) strongest = algorithm;
             algorithms = algorithms[Math.Min(algorithms.Length, 4 + StunHeader.Padded(length))..];
         }
 

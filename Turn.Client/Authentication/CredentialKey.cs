@@ -27,7 +27,7 @@ internal static class CredentialKey
         var key = new byte[isHashedBySha256 ? LongTermKey.Sha256Length : LongTermKey.Md5Length];
         if (isHashedBySha256) LongTermKey.ComputeSha256(credential.Username, challenge.Realm, credential.Secret, key);
         else LongTermKey.ComputeMd5(credential.Username, challenge.Realm, credential.Secret, key);
-        return new IntegrityKey(challenge.PasswordAlgorithm == PasswordAlgorithm.None ? IntegrityAlgorithm.Sha1 : IntegrityAlgorithm.Sha256,
-            key);
+        var isSha1 = challenge.PasswordAlgorithm == PasswordAlgorithm.None;
+        return new IntegrityKey(isSha1 ? IntegrityAlgorithm.Sha1 : IntegrityAlgorithm.Sha256, key);
     }
 }

@@ -19,8 +19,7 @@ internal static class TurnTransports
         TurnUri server, SslClientAuthenticationOptions? tls, TimeProvider time, CancellationToken cancel)
     {
         if (server is { IsSecure: true, Transport: TurnTransport.Udp })
-            throw new NotSupportedException(
-                $"{server} means DTLS, which this client does not support; use TLS: turns:{server.Host}?transport=tcp");
+            throw new NotSupportedException($"{server} means DTLS, which is not supported; use TLS: turns:{server.Host}?transport=tcp");
 
         try
         {

@@ -61,7 +61,7 @@ internal static class AssertionHandlers
         private static bool HasBegun(string? notBefore, DateTimeOffset now) =>
             notBefore is null
             || (long.TryParse(notBefore, CultureInfo.InvariantCulture, out var seconds)
-            && seconds <= now.ToUnixTimeSeconds() + ClockDelta.TotalSeconds);
+                && seconds <= now.ToUnixTimeSeconds() + ClockDelta.TotalSeconds);
     }
 
     /// <summary>Reports the failure of an assertion as one of client authentication.</summary>

@@ -51,7 +51,9 @@ internal static class ClientHandlers
             if (string.IsNullOrEmpty(clientId) || string.IsNullOrEmpty(secret) || await HasSecretAsync(clientId)) return;
             if (clients.FirstOrDefault(client => client.Jwks is null) is { } decoy
                 && await applications.FindByClientIdAsync(decoy.ClientId) is { } application)
+            {
                 await applications.ValidateClientSecretAsync(application, secret);
+            }
         }
 
         private async Task<bool> HasSecretAsync(string clientId)

@@ -22,8 +22,8 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyL
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private static async Task ProvisionAsync(IOpenIddictApplicationManager applications, ClientSettings client,
-        CancellationToken cancellationToken)
+    private static async Task ProvisionAsync(
+        IOpenIddictApplicationManager applications, ClientSettings client, CancellationToken cancellationToken)
     {
         var wanted = Describe(client);
         var existing = await applications.FindByClientIdAsync(client.ClientId, cancellationToken);

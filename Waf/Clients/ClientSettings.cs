@@ -12,8 +12,7 @@ internal sealed class ClientSettings
     public string ClientSecret { get; set; } = "";
 
     /// <summary>
-    /// Instead of a secret: the client's public keys as a JWK Set (RFC 7517 §5). It signs assertions with them (private_key_jwt, RFC 7523
-    /// §2.2).
+    /// Instead of a secret: the client's public keys as a JWK Set (RFC 7517 §5). The client signs assertions (private_key_jwt, RFC 7523 §2.2).
     /// </summary>
     public string? Jwks { get; set; }
 
@@ -42,8 +41,9 @@ internal sealed class ClientSettings
         try
         {
             var set = new JsonWebKeySet(jwks);
-            return set.Keys.Count > 0
-                && set.Keys.All(key => key is { Kty: "EC" or "RSA", HasPrivateKey: false } && key.Use is null or "sig") ? set : null;
+            return set.Keys.Count > 0 && set.Keys.All(key => key is { Kty: "EC" or "RSA", HasPrivateKey: false } && key.Use is null or "sig")
+                ? set
+                : null;
         }
         catch (ArgumentException)
         {

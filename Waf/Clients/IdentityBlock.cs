@@ -19,7 +19,8 @@ internal static class IdentityBlock
 
     // Start and end must not overlap in the identity.
     private static bool Matches(string pattern, string impu) => pattern.Split('*') is [var start, var end]
-        ? impu.Length >= start.Length + end.Length && impu.StartsWith(start, StringComparison.Ordinal)
-        && impu.EndsWith(end, StringComparison.Ordinal)
+        ? impu.Length >= start.Length + end.Length
+            && impu.StartsWith(start, StringComparison.Ordinal)
+            && impu.EndsWith(end, StringComparison.Ordinal)
         : pattern == impu;
 }

@@ -40,8 +40,8 @@ internal static class RegistrationHandlers
             var block = clients.FirstOrDefault(client => client.ClientId == context.ClientId)?.Impus ?? [];
 
             if (impus.Length is 0 or > MaxIdentities)
-                context.Reject(Errors.InvalidRequest,
-                    $"The parameter 'impu' must have 1 to {MaxIdentities} identities, separated by spaces.");
+                context.Reject(
+                    Errors.InvalidRequest, $"The parameter 'impu' must have 1 to {MaxIdentities} identities, separated by spaces.");
             else if (string.IsNullOrEmpty(impi)) context.Reject(Errors.InvalidRequest, "The parameter 'impi' is missing.");
             else if (sid?.Length is null or 0 or > MaxPseudonymLength)
                 context.Reject(Errors.InvalidRequest, $"The parameter 'sid' must have 1 to {MaxPseudonymLength} characters.");

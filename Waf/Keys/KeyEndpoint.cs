@@ -9,24 +9,23 @@ namespace WebRtcIms.Waf.Keys;
 
 /// <summary>
 /// A TURN server fetches the long-term key that it shares with this server (RFC 7635 §4.1.1). TLS must end in this process, and the
-/// settings name the server's certificate. The endpoint exists where a TURN server has one.
+/// settings name the TURN server's certificate. The endpoint exists where a TURN server has one.
 /// </summary>
 internal static partial class KeyEndpoint
 {
     public const string Path = "/.well-known/stun-key";
 
-    // The keys of the settings do not expire. This is the time until which the response holds: a server that cannot fetch again is cut off
-    // then.
+    // The keys of the settings do not expire. A response is valid for this time: a server that cannot fetch again by then is cut off.
     private static readonly TimeSpan Validity = TimeSpan.FromDays(1);
 
     public static void MapKeys(this WebApplication app)
     {
-        if (app.Services.GetRequiredService<IReadOnlyList<TurnServerSettings>>().Any(server => server.Thumbprint is not null))
-            app.MapGet(Path, Send);
+        var servers = app.Services.GetRequiredService<IReadOnlyList<TurnServerSettings>>();
+        if (servers.Any(server => server.Thumbprint is not null)) app.MapGet(Path, Send);
     }
 
-    private static IResult Send(HttpContext context, IReadOnlyList<TurnServerSettings> servers, TimeProvider time,
-        ILogger<TurnServerSettings> logger)
+    private static IResult Send(
+        HttpContext context, IReadOnlyList<TurnServerSettings> servers, TimeProvider time, ILogger<TurnServerSettings> logger)
     {
         context.Response.Headers.CacheControl = "no-store";
         if (!context.Request.IsHttps) return Refusal(StatusCodes.Status403Forbidden, "Keys are only sent over https.");
@@ -48,8 +47,8 @@ internal static partial class KeyEndpoint
         LogSent(logger, server.Kid, server.Name);
         _ = AccessTokenAlgorithms.TryParse(server.Algorithm, out var algorithm);
         var key = Convert.FromBase64String(server.Key).AsSpan(0, algorithm.KeyLength());
-        return Results.Json(
-            new StunKey(Base64Url.EncodeToString(key), (time.GetUtcNow() + Validity).ToUnixTimeSeconds(), server.Kid, algorithm.Name()));
+        var end = (time.GetUtcNow() + Validity).ToUnixTimeSeconds();
+        return Results.Json(new StunKey(Base64Url.EncodeToString(key), end, server.Kid, algorithm.Name()));
     }
 
     private static IResult Refusal(int status, string detail) => Results.Problem(detail, statusCode: status);

@@ -22,8 +22,8 @@ internal sealed class DescribeServer : IOpenIddictServerHandler<HandleConfigurat
         context.Claims.Clear();
         context.IdTokenSigningAlgorithms.Clear();
         context.PromptValues.Clear();
-        context.Metadata["token_types_supported"] =
-            List(context.Scopes.Contains(Contracts.Scopes.ImsRegister) ? ["pop", "Bearer"] : ["pop"]);
+        var issuesBearer = context.Scopes.Contains(Contracts.Scopes.ImsRegister);
+        context.Metadata["token_types_supported"] = List(issuesBearer ? ["pop", "Bearer"] : ["pop"]);
         context.Metadata["mac_algorithms_supported"] = List([MacAlgorithm.Sha256, MacAlgorithm.Sha1]);
         return ValueTask.CompletedTask;
     }

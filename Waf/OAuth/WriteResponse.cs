@@ -5,9 +5,7 @@ using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace WebRtcIms.Waf.OAuth;
 
-/// <summary>
-/// Writes the response as JSON. OpenIddict's own handler also logs it, and the response to a token request has the session key.
-/// </summary>
+/// <summary>Writes the response as JSON. OpenIddict's own handler would also log it, with the session key of a token.</summary>
 internal sealed class WriteResponse<TContext> : IOpenIddictServerHandler<TContext>
     where TContext : BaseRequestContext
 {

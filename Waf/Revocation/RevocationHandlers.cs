@@ -31,9 +31,9 @@ internal static class RevocationHandlers
 
         public ValueTask HandleAsync(ProcessAuthenticationContext context)
         {
-            if (context.EndpointType == OpenIddictServerEndpointType.Revocation)
-                context.ExtractGenericToken = context.RequireGenericToken = context.ValidateGenericToken = context.RejectGenericToken =
-                    false;
+            if (context.EndpointType != OpenIddictServerEndpointType.Revocation) return ValueTask.CompletedTask;
+            context.ExtractGenericToken = context.RequireGenericToken = false;
+            context.ValidateGenericToken = context.RejectGenericToken = false;
             return ValueTask.CompletedTask;
         }
     }

@@ -19,17 +19,18 @@ internal sealed class WafTelemetry
     {
         var meter = factory.Create("WebRtcIms.Waf");
         _issued = meter.CreateCounter<long>("waf.tokens.issued", description: "TURN tokens issued, by client, audience and algorithm");
-        _registrationTokens =
-            meter.CreateCounter<long>("waf.registration_tokens.issued", description: "IMS registration tokens issued, by client");
+        _registrationTokens = meter.CreateCounter<long>(
+            "waf.registration_tokens.issued", description: "IMS registration tokens issued, by client");
         _duration = meter.CreateHistogram<double>(
             "waf.token.issue.duration", "s", "Duration of making a token and of writing its grant to Redis",
-            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries =
-                [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5] });
-        _rejected =
-            meter.CreateCounter<long>("waf.token.requests.rejected", description: "Token and revocation requests rejected, by OAuth error");
-        _revoked =
-            meter.CreateCounter<long>("waf.revocations",
-            description: "Revocations sent to the TURN servers, of a token or of all tokens of a client");
+            advice: new InstrumentAdvice<double>
+            {
+                HistogramBucketBoundaries = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5],
+            });
+        _rejected = meter.CreateCounter<long>(
+            "waf.token.requests.rejected", description: "Token and revocation requests rejected, by OAuth error");
+        _revoked = meter.CreateCounter<long>(
+            "waf.revocations", description: "Revocations sent to the TURN servers, of a token or of all tokens of a client");
     }
 
     public static Activity? StartTokenIssue()

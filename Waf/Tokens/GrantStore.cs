@@ -20,7 +20,8 @@ internal sealed class GrantStore(ILogger<GrantStore> logger, TimeProvider time, 
         using var command = RedisCommand.Start("SET");
         try
         {
-            await redis.GetDatabase().StringSetAsync(Grant.Key(token.Kid, token.TokenId), grant.ToJson(), token.Lifetime)
+            await redis.GetDatabase()
+                .StringSetAsync(Grant.Key(token.Kid, token.TokenId), grant.ToJson(), token.Lifetime)
                 .WaitAsync(Budget, time);
             _availability.Answered();
         }

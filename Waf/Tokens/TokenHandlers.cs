@@ -37,11 +37,19 @@ internal static class TokenHandlers
         public async ValueTask HandleAsync(ExtractTokenRequestContext context)
         {
             var request = context.Transaction.GetHttpRequest()!;
-            if (!settings.AllowGet) await RequestParameters.ReadFormAsync(context);
+            if (!settings.AllowGet)
+            {
+                await RequestParameters.ReadFormAsync(context);
+            }
             else if (!HttpMethods.IsGet(request.Method))
+            {
                 await RequestParameters.ReadFormAsync(context, "Send a POST with a form, or a GET with a query.");
-            else RequestParameters.Read(context,
-                [.. QueryHelpers.ParseQuery(request.HttpContext.Features.Get<HiddenQuery>()?.Text).Select(Rename)]);
+            }
+            else
+            {
+                var query = QueryHelpers.ParseQuery(request.HttpContext.Features.Get<HiddenQuery>()?.Text);
+                RequestParameters.Read(context, [.. query.Select(Rename)]);
+            }
         }
 
         private static KeyValuePair<string, StringValues> Rename(KeyValuePair<string, StringValues> parameter) =>
@@ -82,8 +90,8 @@ internal static class TokenHandlers
 
             if (!issuer.Knows(audience) || !await MayUseAsync(context, audience))
             {
-                context.Reject(Errors.InvalidTarget,
-                    "The parameter 'aud' does not name a TURN server that this client may get tokens for.");
+                context.Reject(
+                    Errors.InvalidTarget, "The parameter 'aud' does not name a TURN server that this client may get tokens for.");
                 return;
             }
 
@@ -143,8 +151,8 @@ internal static class TokenHandlers
 
         public async ValueTask HandleAsync(GenerateTokenContext context)
         {
-            if (context.TokenType != TokenTypeIdentifiers.AccessToken || context.Request is not { } request || request.IsForRegistration())
-                return;
+            if (context.TokenType != TokenTypeIdentifiers.AccessToken || context.Request is not { } request) return;
+            if (request.IsForRegistration()) return;
             var started = Stopwatch.GetTimestamp();
             using var activity = WafTelemetry.StartTokenIssue();
             var audience = (string)request["aud"]!;

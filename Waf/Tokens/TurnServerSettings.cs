@@ -27,16 +27,14 @@ internal sealed class TurnServerSettings
     /// </summary>
     public string? CertificateSha256 { get; set; }
 
-    /// <summary>
-    /// The 32 octets of <see cref="CertificateSha256"/>, with or without the colons that openssl writes; null when there are none.
-    /// </summary>
+    /// <summary>The 32 octets of <see cref="CertificateSha256"/>; null without them. It may have the colons that openssl writes.</summary>
     public byte[]? Thumbprint
     {
         get
         {
             var octets = new byte[SHA256.HashSizeInBytes];
-            var status =
-                Convert.FromHexString((CertificateSha256 ?? "").Replace(":", "", StringComparison.Ordinal), octets, out _, out var written);
+            var digits = (CertificateSha256 ?? "").Replace(":", "", StringComparison.Ordinal);
+            var status = Convert.FromHexString(digits, octets, out _, out var written);
             return status == OperationStatus.Done && written == octets.Length ? octets : null;
         }
     }

@@ -16,8 +16,7 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
             var now = time.GetUtcNow();
             if (Held(sid, now) is not { } index)
             {
-                if (caller is not null
-                    && _leases.Count(lease => lease.Caller == caller && lease.Until > now) >= settings.Pool.MaxPerAddress)
+                if (caller is not null && _leases.Count(held => held.Caller == caller && held.Until > now) >= settings.Pool.MaxPerAddress)
                     return Task.FromResult(new LeaseResult(null, IsCallerAtLimit: true));
                 if (FirstFree(sid, now) is not { } free) return Task.FromResult(new LeaseResult(null));
                 if (_leases[free].Sid is { } last) _held.Remove(last);

@@ -21,8 +21,7 @@ internal sealed class PoolGauge : BackgroundService
         (_leases, _time) = (leases, time);
         var meter = factory.Create("WebRtcIms.Wwsf");
         meter.CreateObservableGauge("wwsf.pool.size", () => settings.Pool.Size, description: "Identities in the pool of guests");
-        meter.CreateObservableGauge("wwsf.pool.taken", () => _taken,
-            description: "Identities of the pool that are leased or in quarantine");
+        meter.CreateObservableGauge("wwsf.pool.taken", () => _taken, description: "Identities that are leased or in quarantine");
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

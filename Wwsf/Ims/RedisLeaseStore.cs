@@ -74,8 +74,8 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
     public async Task<int?> FindAsync(string sid)
     {
         using var command = RedisCommand.Start("GET");
-        return await CompleteAsync(command, redis.GetDatabase().StringGetAsync(NumberOf(sid))) is { IsNull: false } number
-            ? (int)number : null;
+        var number = await CompleteAsync(command, redis.GetDatabase().StringGetAsync(NumberOf(sid)));
+        return number.IsNull ? null : (int)number;
     }
 
     public Task ReleaseAsync(string sid, string? caller, TimeSpan quarantine) =>
@@ -90,8 +90,10 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
         using var command = RedisCommand.Start("EXISTS");
         var taken = 0L;
         foreach (var numbers in Enumerable.Range(1, settings.Pool.Size).Chunk(1000))
-            taken += await CompleteAsync(command,
-                redis.GetDatabase().KeyExistsAsync([.. numbers.Select(number => (RedisKey)$"{_prefix}{number}")]));
+        {
+            RedisKey[] keys = [.. numbers.Select(number => (RedisKey)$"{_prefix}{number}")];
+            taken += await CompleteAsync(command, redis.GetDatabase().KeyExistsAsync(keys));
+        }
         return (int)taken;
     }
 

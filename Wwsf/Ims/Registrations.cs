@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace WebRtcIms.Wwsf.Ims;
 
 /// <summary>
@@ -42,8 +44,7 @@ internal sealed partial class Registrations(HttpClient http, TimeProvider time, 
         return false;
     }
 
-    private static bool IsFailure(Exception error) =>
-        error is HttpRequestException or OperationCanceledException or System.Text.Json.JsonException;
+    private static bool IsFailure(Exception error) => error is HttpRequestException or OperationCanceledException or JsonException;
 
     [LoggerMessage(1, LogLevel.Warning, "The eP-CSCF did not answer a request about a session: {Reason}.")]
     private partial void LogUnavailable(string reason);

@@ -48,9 +48,9 @@ internal static class PasskeyEndpoints
         if ((await users.GetPasskeysAsync(user)).Count >= MaxPasskeys) return Problem.TooManyPasskeys;
         var name = user.UserName!;
         var displayName = Subscription.Of(await users.GetClaimsAsync(user))?.DisplayName;
+        if (string.IsNullOrEmpty(displayName)) displayName = name;
         var options = await passkeys.MakeCreationOptionsAsync(
-            new PasskeyUserEntity { Id = user.Id, Name = name, DisplayName = string.IsNullOrEmpty(displayName) ? name : displayName },
-            context);
+            new PasskeyUserEntity { Id = user.Id, Name = name, DisplayName = displayName }, context);
         state.Keep(context, PasskeyState.Adding, options.AttestationState!);
         return TypedResults.Text(options.CreationOptionsJson, "application/json");
     }

@@ -30,8 +30,7 @@ internal sealed record Problem(int Status, string Code, string Title, string Det
 
     public static Problem WafRefused { get; } = new(502, ProblemCodes.WafRefused,
         "The authorization server refused",
-        "The authorization server (WAF) did not give the web service a token. "
-        + "An operator has to check the client registration of the WWSF.");
+        "The authorization server (WAF) refused to issue a token. An operator must check the client registration of the WWSF.");
 
     /// <summary>The user is logged in and has no subscription.</summary>
     public static Problem NoSubscription { get; } = new(403, ProblemCodes.NoSubscription,
@@ -47,8 +46,8 @@ internal sealed record Problem(int Status, string Code, string Title, string Det
         "Your network has as many guests as it may have. Try again in a minute, or log in with your own account.", retryAfter);
 
     public static Problem LeasesUnavailable { get; } = new(503, ProblemCodes.LeasesUnavailable,
-        "No guest line at the moment", "The web service cannot check which guest lines are free. Try again in a few seconds, or log in.",
-        RetrySoon);
+        "No guest line at the moment",
+        "The web service cannot check which guest lines are free. Try again in a few seconds, or log in.", RetrySoon);
 
     /// <summary>Too many wrong passwords, for existing and for unknown names.</summary>
     public static Problem LockedOut(TimeSpan retryAfter) => new(429, ProblemCodes.LockedOut,
@@ -86,16 +85,17 @@ internal sealed record Problem(int Status, string Code, string Title, string Det
     public static Problem OfStatus(int status) => status switch
     {
         404 => new(status, ProblemCodes.NotFound, "Not found", "There is nothing at this address."),
-        413 => new(status, ProblemCodes.RequestTooLarge, "Request too large", "The request is larger than this service accepts (16 KB)."),
-        < 500 => new(status, ProblemCodes.InvalidRequest, "Invalid request",
-        "The web service does not understand this request. Reload the page and try again."),
-        _ => new(status, ProblemCodes.InternalError, "Internal error",
-        "The web service (WWSF) failed. Try again. If it fails again, give the operator the trace id."),
+        413 => new(status, ProblemCodes.RequestTooLarge,
+            "Request too large", "The request is larger than this service accepts (16 KB)."),
+        < 500 => new(status, ProblemCodes.InvalidRequest,
+            "Invalid request", "The web service does not understand this request. Reload the page and try again."),
+        _ => new(status, ProblemCodes.InternalError,
+            "Internal error", "The web service (WWSF) failed. Try again. If it fails again, give the operator the trace id."),
     };
 
-    private static string InWords(TimeSpan wait) =>
-        wait <= TimeSpan.FromMinutes(1)
-            ? "in a minute" : string.Create(CultureInfo.InvariantCulture, $"in {Math.Ceiling(wait.TotalMinutes)} minutes");
+    private static string InWords(TimeSpan wait) => wait <= TimeSpan.FromMinutes(1)
+        ? "in a minute"
+        : string.Create(CultureInfo.InvariantCulture, $"in {Math.Ceiling(wait.TotalMinutes)} minutes");
 
     public Task ExecuteAsync(HttpContext httpContext)
     {
@@ -106,8 +106,7 @@ internal sealed record Problem(int Status, string Code, string Title, string Det
             var seconds = Math.Max(1, Math.Ceiling(wait.TotalSeconds));
             httpContext.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         }
-        return TypedResults.Problem(Detail, statusCode: Status, title: Title,
-            extensions: new Dictionary<string, object?> { ["code"] = Code })
-            .ExecuteAsync(httpContext);
+        var members = new Dictionary<string, object?> { ["code"] = Code };
+        return TypedResults.Problem(Detail, statusCode: Status, title: Title, extensions: members).ExecuteAsync(httpContext);
     }
 }

@@ -24,8 +24,8 @@ internal static class Limits
                 Problem.RateLimited(rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : TimeSpan.FromSeconds(1))
                     .ExecuteAsync(rejected.HttpContext));
             limiter.AddPolicy(Logins, context => PerMinute(CallerAddress.Of(context), settings.Limits.LoginsPerMinute));
-            limiter.AddPolicy(AnonymousSessions,
-                context => PerMinute(CallerAddress.Of(context), settings.Limits.AnonymousSessionsPerMinute));
+            limiter.AddPolicy(
+                AnonymousSessions, context => PerMinute(CallerAddress.Of(context), settings.Limits.AnonymousSessionsPerMinute));
             limiter.AddPolicy(ImsTokens, context => PerMinute(SessionOf(context), settings.Limits.ImsTokensPerMinute));
             limiter.AddPolicy(TurnTokens, context => PerMinute(SessionOf(context), settings.Limits.TurnTokensPerMinute));
         });

@@ -30,8 +30,8 @@ internal static class SessionCheck
     {
         var time = context.RequestServices.GetRequiredService<TimeProvider>();
         var start = time.GetTimestamp();
-        using var step = required.Step is { } number
-            ? WwsfTelemetry.StartStep(number, "check session") : WwsfTelemetry.Start("check session");
+        const string name = "check session";
+        using var step = required.Step is { } number ? WwsfTelemetry.StartStep(number, name) : WwsfTelemetry.Start(name);
         var result = await context.AuthenticateAsync(SessionCookie.Scheme);
         context.Features.Set(new SessionCheckTime(time.GetElapsedTime(start)));
         if (result.Succeeded)

@@ -90,9 +90,8 @@ internal static class SessionCookie
 
     private static async Task ValidateAsync(CookieValidatePrincipalContext context)
     {
-        if (context.Principal is not { } principal || WebSession.From(principal) is not { } session
-            || !await IsAliveAsync(session, context))
-            context.RejectPrincipal();
+        var session = context.Principal is { } principal ? WebSession.From(principal) : null;
+        if (session is null || !await IsAliveAsync(session, context)) context.RejectPrincipal();
     }
 
     private static async Task<bool> IsAliveAsync(WebSession session, CookieValidatePrincipalContext context)

@@ -22,8 +22,8 @@ internal sealed record LoginRequest(string? UserName, string? Password)
 /// <param name="Registered">Whether the session is registered with the IMS.</param>
 /// <param name="AntiforgeryToken">For the header <c>X-XSRF-TOKEN</c> of every POST and DELETE until the next such response.</param>
 /// <param name="ExternalLogin">The name of the provider behind <c>/api/session/external</c>, if there is one.</param>
-internal sealed record SessionAnswer(string? User, bool? Anonymous, string? Impu, bool Registered, string? AntiforgeryToken,
-    string? ExternalLogin)
+internal sealed record SessionAnswer(
+    string? User, bool? Anonymous, string? Impu, bool Registered, string? AntiforgeryToken, string? ExternalLogin)
 {
     public override string ToString() => nameof(SessionAnswer);
 }
@@ -75,8 +75,8 @@ internal static class SessionEndpoints
     }
 
     /// <summary>A guest who asks again keeps the session.</summary>
-    private static async Task<Ok<SessionAnswer>> ContinueAsGuestAsync(HttpContext context, IAntiforgery antiforgery,
-        SessionIdentities identities)
+    private static async Task<Ok<SessionAnswer>> ContinueAsGuestAsync(
+        HttpContext context, IAntiforgery antiforgery, SessionIdentities identities)
     {
         if (WebSession.From(context.User) is not { User: null }) await context.BeginSessionAsync(user: null);
         return await AnswerAsync(context, antiforgery, identities);

@@ -9,8 +9,8 @@ namespace WebRtcIms.Wwsf.Sessions;
 internal sealed class SessionIdentities(UserManager<User> users, IdentityPool pool, Registrations registrations)
 {
     /// <summary>The identity of the session, or the problem. A guest keeps it for <paramref name="duration"/> at least.</summary>
-    public async Task<(ImsIdentity? Identity, Problem? Problem)> AssignAsync(WebSession session, string? caller,
-        TimeSpan duration = default)
+    public async Task<(ImsIdentity? Identity, Problem? Problem)> AssignAsync(
+        WebSession session, string? caller, TimeSpan duration = default)
     {
         if (session.User is null) return await pool.LeaseAsync(session.Sid, caller, duration);
         return await OfUserAsync(session.User) is { } identity ? (identity, null) : (null, Problem.NoSubscription);

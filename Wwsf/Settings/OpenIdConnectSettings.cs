@@ -49,7 +49,6 @@ internal sealed class OpenIdConnectSettings
     }
 
     // An attacker on the path could log in as any user.
-    private static bool IsSafe(string authority) =>
-        Uri.TryCreate(authority, UriKind.Absolute, out var address)
-            && (address.Scheme == "https" || (address.Scheme == "http" && address.IsLoopback));
+    private static bool IsSafe(string authority) => Uri.TryCreate(authority, UriKind.Absolute, out var address)
+        && (address.Scheme == "https" || (address.Scheme == "http" && address.IsLoopback));
 }

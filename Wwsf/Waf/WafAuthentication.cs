@@ -26,8 +26,8 @@ internal sealed class WafAuthentication(WwsfSettings settings, TimeProvider time
 
         var form = request.Content!;
         var clientId = Uri.EscapeDataString(settings.Waf.ClientId);
-        var assertion =
-            $"&client_id={clientId}&client_assertion_type={Uri.EscapeDataString(AssertionType)}&client_assertion={CreateAssertion()}";
+        var type = Uri.EscapeDataString(AssertionType);
+        var assertion = $"&client_id={clientId}&client_assertion_type={type}&client_assertion={CreateAssertion()}";
         request.Content = new StringContent(
             await form.ReadAsStringAsync(cancellationToken) + assertion, new MediaTypeHeaderValue("application/x-www-form-urlencoded"));
         try
@@ -42,9 +42,11 @@ internal sealed class WafAuthentication(WwsfSettings settings, TimeProvider time
     }
 
     // RFC 6749 §2.3.1: both parts are form-encoded before they are joined.
-    private AuthenticationHeaderValue BasicCredentials(string secret) => new(
-        "Basic", Convert.ToBase64String(
-            Encoding.UTF8.GetBytes($"{Uri.EscapeDataString(settings.Waf.ClientId)}:{Uri.EscapeDataString(secret)}")));
+    private AuthenticationHeaderValue BasicCredentials(string secret)
+    {
+        var credentials = $"{Uri.EscapeDataString(settings.Waf.ClientId)}:{Uri.EscapeDataString(secret)}";
+        return new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(credentials)));
+    }
 
     private string CreateAssertion()
     {

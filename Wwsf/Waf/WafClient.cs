@@ -68,8 +68,8 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
         return answer;
     }
 
-    private async Task<WafAnswer<TToken>> SendAsync<TToken>(string kind, Dictionary<string, string> form,
-        CancellationToken cancellationToken)
+    private async Task<WafAnswer<TToken>> SendAsync<TToken>(
+        string kind, Dictionary<string, string> form, CancellationToken cancellationToken)
         where TToken : class, IWafToken
     {
         // The time limit of the resilience handler ends with the headers; this one also covers the body.

@@ -2,19 +2,19 @@ using System.Globalization;
 
 namespace WebRtcIms.Sip.Load;
 
-/// <summary>How much load there is.</summary>
+/// <summary>The amount of load.</summary>
 internal sealed record LoadOptions
 {
-    /// <summary>How often each server is started and measured.</summary>
+    /// <summary>Number of runs of each server.</summary>
     public int Servers { get; init; } = 3;
 
-    /// <summary>Pages that are connected.</summary>
+    /// <summary>Number of connected pages.</summary>
     public int Wics { get; init; } = 2000;
 
-    /// <summary>How often each page registers again, and calls.</summary>
+    /// <summary>Number of registrations and calls of each page.</summary>
     public int Rounds { get; init; } = 5;
 
-    /// <summary>Operations under way.</summary>
+    /// <summary>Number of concurrent operations.</summary>
     public int AtOnce { get; init; } = 16;
 
     /// <param name="args"><c>--servers 3 --wics 2000 --rounds 5 --at-once 16</c>.</param>

@@ -2,10 +2,10 @@ using System.Diagnostics;
 
 namespace WebRtcIms.Sip.Load;
 
-/// <summary>What one operation cost the server, and how many there were in a second.</summary>
+/// <summary>The cost of one operation for the server, and the rate of operations.</summary>
 /// <param name="PerSecond">With generator and server on the same cores.</param>
-/// <param name="CpuMicroseconds">Of the server, for each.</param>
-/// <param name="MedianMilliseconds">How long one took.</param>
+/// <param name="CpuMicroseconds">CPU time of the server per operation.</param>
+/// <param name="MedianMilliseconds">Duration of one operation.</param>
 internal sealed record LoadResult(double PerSecond, double CpuMicroseconds, double MedianMilliseconds);
 
 /// <param name="Connect">Connection, upgrade and first registration.</param>
@@ -24,7 +24,7 @@ internal static class LoadRun
         List<LoadWic> wics = [.. Enumerable.Range(1, WarmUp + options.Wics).Select(number => new LoadWic(server, number))];
         try
         {
-            // What is measured has been done some times before, as in a server that runs.
+            // Warm up first, so that the server is measured as one that has run for a while.
             await MeasureAsync(server, wics[..WarmUp], options.AtOnce, ConnectAsync);
             for (var i = 0; i < 3; i++) await RegisterAllAsync(server, wics[..WarmUp], options);
             for (var i = 0; i < 10; i++) await CallAllAsync(server, wics[..WarmUp], options);
@@ -71,7 +71,7 @@ internal static class LoadRun
             server, [.. Enumerable.Repeat(pairs, rounds).SelectMany(all => all)], options.AtOnce, pair => pair.Caller.CallAsync(pair.Callee));
     }
 
-    /// <summary>Each operation once, so many at a time.</summary>
+    /// <summary>Runs each operation once, with limited concurrency.</summary>
     private static async Task<LoadResult> MeasureAsync<T>(SipServerProcess server, IReadOnlyList<T> all, int atOnce, Func<T, Task<TimeSpan>> operation)
     {
         var durations = new double[all.Count];

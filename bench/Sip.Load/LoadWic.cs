@@ -6,8 +6,8 @@ using System.Threading.Channels;
 namespace WebRtcIms.Sip.Load;
 
 /// <summary>
-/// A page as far as the server can tell: a WebSocket, one registration, and calls with the header fields and the length of body that
-/// JsSIP sends. One request at a time; a message that was not expected is an error.
+/// Acts as a page: a WebSocket, one registration, and calls with the header fields and the body length of JsSIP. One request at a
+/// time. An unexpected message is an error.
 /// </summary>
 internal sealed class LoadWic(SipServerProcess server, int number) : IDisposable
 {
@@ -50,7 +50,7 @@ internal sealed class LoadWic(SipServerProcess server, int number) : IDisposable
     }
 
     /// <summary>Calls, is answered, and hangs up.</summary>
-    /// <returns>From INVITE to its 200.</returns>
+    /// <returns>The time from INVITE to its 200.</returns>
     public async Task<TimeSpan> CallAsync(LoadWic callee)
     {
         var sequence = ++_sequence;
@@ -106,7 +106,7 @@ internal sealed class LoadWic(SipServerProcess server, int number) : IDisposable
 
     private Task SendAsync(string message) => _socket.SendAsync(Encoding.UTF8.GetBytes(message), WebSocketMessageType.Text, true, Limit);
 
-    /// <summary>The next message that is no 100.</summary>
+    /// <summary>The next message that is not a 100.</summary>
     private async Task<string> ExpectAsync(string start)
     {
         while (true)
@@ -148,7 +148,7 @@ internal sealed class LoadWic(SipServerProcess server, int number) : IDisposable
         }
         catch (Exception error) when (error is WebSocketException or ObjectDisposedException or OperationCanceledException)
         {
-            // Over.
+            // The connection ended.
         }
         _received.Writer.TryComplete(new InvalidOperationException($"{_user} was disconnected"));
     }

@@ -2,7 +2,7 @@ using System.Globalization;
 using WebRtcIms.Sip.Load;
 
 // Runs kamailio and the eP-CSCF in turn (A B A B) under the same load, and prints the medians with the ratio of each round: figures
-// of a noisy machine mean something only beside those of a peer in the same minute.
+// of a noisy machine are comparable only with those of the same minute.
 var options = LoadOptions.Parse(args);
 List<LoadResults> theirs = [];
 List<LoadResults> ours = [];

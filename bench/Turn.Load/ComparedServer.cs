@@ -5,7 +5,7 @@ using System.Net.Sockets;
 
 namespace WebRtcIms.Turn.Load;
 
-/// <summary>A server in the comparison, started afresh for each scenario with a user <c>u</c> and a password <c>p</c>.</summary>
+/// <summary>A server in the comparison, started for each scenario with a user <c>u</c> and a password <c>p</c>.</summary>
 internal sealed class ComparedServer : IDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
@@ -30,7 +30,7 @@ internal sealed class ComparedServer : IDisposable
 
     public int ProcessId => _process.Id;
 
-    /// <summary>This project's server, as this build made it.</summary>
+    /// <summary>The server of this project from this build.</summary>
     public static ComparedServer Own(string transport, params (string Name, string Value)[] settings)
     {
         var port = FreePort();
@@ -53,7 +53,7 @@ internal sealed class ComparedServer : IDisposable
         return new ComparedServer(start, port);
     }
 
-    /// <summary>coturn with its defaults, apart from what a test on one machine needs.</summary>
+    /// <summary>coturn with its defaults, except for the needs of a test on one machine.</summary>
     public static ComparedServer Coturn()
     {
         var port = FreePort();

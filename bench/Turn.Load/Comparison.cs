@@ -6,12 +6,12 @@ namespace WebRtcIms.Turn.Load;
 
 /// <summary>
 /// Runs the same loads against coturn and this project's server in turn (A B A B), and prints the medians with the ratio of each
-/// round: figures of a noisy machine mean something only beside those of a peer in the same minute.
+/// round: figures of a noisy machine are comparable only with those of the same minute.
 /// </summary>
 internal sealed class Comparison
 {
     private static readonly JsonSerializerOptions Json = new() { WriteIndented = true };
-    /// <summary>Clients at a time, where many set up at once.</summary>
+    /// <summary>Number of clients that set up concurrently.</summary>
     private const int InFlight = 64;
 
     private static readonly Measure Cpu = new("CPU µs per datagram", measured => measured.Relay!.CpuMicroseconds);
@@ -61,7 +61,7 @@ internal sealed class Comparison
 
     public void Run()
     {
-        // Those that set up at the same time each hold a thread.
+        // Each concurrent set-up holds a thread.
         ThreadPool.SetMinThreads(InFlight, InFlight);
         Console.WriteLine("| load | measure | coturn | own | ratio of the medians | of the rounds |");
         Console.WriteLine("|---|---|---|---|---|---|");
@@ -77,7 +77,7 @@ internal sealed class Comparison
             Compare($"echo, N=100, 160 B, {paced.Rate}/s", ComparedServer.Coturn, () => ComparedServer.Own(_transport), paced, Echoing);
         if (_groups.Contains("idle"))
         {
-            // Many, and few before: what a server keeps of those that have ended is not counted twice.
+            // Many, after few: memory that a server keeps of ended allocations is not counted twice.
             var idle = new LoadOptions { Allocations = 9000, Packets = 1000, WarmUp = 1000 };
             Compare("idle, N=9000", ComparedServer.Coturn, () => ComparedServer.Own(_transport), idle, [Resident]);
         }
@@ -88,8 +88,8 @@ internal sealed class Comparison
     }
 
     /// <summary>
-    /// RFC 7635 tokens, each counted in Redis, against a password that coturn has in memory. Each server has made as many before as
-    /// it is at its best with: this one's code has been compiled for good, and coturn takes more time the more it has made.
+    /// RFC 7635 tokens, each counted in Redis, against a password that coturn has in memory. Each server has the warm-up that suits it
+    /// best. This server then runs optimized code; coturn needs more time the more allocations it has made.
     /// </summary>
     private void CompareTokens()
     {
@@ -108,7 +108,7 @@ internal sealed class Comparison
         }
     }
 
-    /// <summary>One worker stands in coturn's column.</summary>
+    /// <summary>The column of coturn shows one worker.</summary>
     private void CompareWorkers()
     {
         foreach (var (_, name, options) in Relays.Where(relay => relay.Group == "single"))
@@ -141,7 +141,7 @@ internal sealed class Comparison
         using var server = start();
         options = options with { Server = server.Endpoint, ProcessId = server.ProcessId };
 
-        // Allocations are measured in a server that has made some before, as a running one has. Those sockets stay open to the end:
+        // The server makes some allocations before the measurement. Their sockets stay open to the end:
         // coturn refuses an Allocate from the port of one that has just ended.
         using var warmUp = new LoadRun(options with { Allocations = options.Before, InFlight = InFlight });
         warmUp.SetUp();
@@ -186,6 +186,6 @@ internal sealed class Comparison
 
     private sealed record Measured(SetUpResult SetUp, RelayResult? Relay, EchoResult? Echo);
 
-    /// <summary>A column of figures; a ratio above 1 is always in this server's favour.</summary>
+    /// <summary>A column of figures. A ratio above 1 is always in favour of this server.</summary>
     private sealed record Measure(string Name, Func<Measured, double> Read, bool MoreIsBetter = false, bool IsCount = false);
 }

@@ -3,7 +3,7 @@ using System.Net;
 
 namespace WebRtcIms.Turn.Load;
 
-/// <summary>Which way the datagrams go.</summary>
+/// <summary>The direction of the datagrams.</summary>
 internal enum Direction
 {
     /// <summary>Clients to peer: ChannelData in, datagrams out.</summary>
@@ -12,7 +12,7 @@ internal enum Direction
     /// <summary>Peer to clients: datagrams in, ChannelData out.</summary>
     Down,
 
-    /// <summary>There and back again, so many a second; the time that it takes is measured.</summary>
+    /// <summary>There and back at a fixed rate; the round-trip time is measured.</summary>
     Echo,
 }
 
@@ -33,10 +33,10 @@ internal sealed record LoadOptions
     [System.Text.Json.Serialization.JsonIgnore]
     public string? Key { get; init; }
 
-    /// <summary>Whom the tokens are for.</summary>
+    /// <summary>The audience of the tokens.</summary>
     public string ServerName { get; init; } = "turn.webrtcims.local";
 
-    /// <summary>Datagrams a second of an echo.</summary>
+    /// <summary>Datagrams per second of an echo.</summary>
     public int Rate { get; init; } = 5000;
 
     /// <summary>The server's process, whose CPU time and memory are measured.</summary>
@@ -44,10 +44,10 @@ internal sealed record LoadOptions
 
     public int Allocations { get; init; } = 100;
 
-    /// <summary>Clients that set up their allocations at the same time.</summary>
+    /// <summary>Number of clients that set up concurrently.</summary>
     public int InFlight { get; init; } = 1;
 
-    /// <summary>Allocations that the server has made and lost before, in a comparison.</summary>
+    /// <summary>Number of allocations that the server made before a comparison.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
     public int Before { get; init; } = 1000;
 
@@ -56,7 +56,7 @@ internal sealed record LoadOptions
     /// <summary>Octets of payload.</summary>
     public int Size { get; init; } = 160;
 
-    /// <summary>Datagrams on their way at most.</summary>
+    /// <summary>The most datagrams in flight.</summary>
     public int Window { get; init; } = 256;
 
     /// <summary>Datagrams of one flow in a row.</summary>
@@ -66,7 +66,7 @@ internal sealed record LoadOptions
 
     public int WarmUp { get; init; } = 300_000;
 
-    /// <exception cref="FormatException">A name is unknown, a value is none, or the server's process is not named.</exception>
+    /// <exception cref="FormatException">A name is unknown, a value is invalid, or the process of the server is missing.</exception>
     public static LoadOptions Parse(string[] args)
     {
         var options = new LoadOptions();

@@ -9,8 +9,8 @@ using WebRtcIms.Turn.Transport.Linux;
 namespace WebRtcIms.Turn.Load;
 
 /// <summary>
-/// A closed loop: as many datagrams as the window allows are on their way; each that arrives lets another one go. Payload and
-/// order of every datagram are checked.
+/// A closed loop: the window limits the datagrams in flight, and each arrival sends another one. Payload and order of every datagram
+/// are checked.
 /// </summary>
 internal sealed unsafe partial class LoadRun : IDisposable
 {
@@ -44,7 +44,7 @@ internal sealed unsafe partial class LoadRun : IDisposable
         _lastSequence = new long[options.Allocations];
     }
 
-    /// <summary>Makes the allocations and returns what each cost the server.</summary>
+    /// <summary>Makes the allocations and returns the cost of each for the server.</summary>
     public SetUpResult SetUp()
     {
         var memory = ServerProcess.ResidentKilobytes(_options.ProcessId);
@@ -87,7 +87,7 @@ internal sealed unsafe partial class LoadRun : IDisposable
             if (arrived > 0) lastProgress = watch.Elapsed;
             else if (watch.Elapsed - lastProgress > Patience)
             {
-                // What has not come by now will not come.
+                // Later datagrams count as lost.
                 lost = sent - received;
                 lastProgress = watch.Elapsed;
             }
@@ -115,8 +115,8 @@ internal sealed unsafe partial class LoadRun : IDisposable
     private int PeerDescriptor => (int)_peer.SafeHandle.DangerousGetHandle();
 
     /// <summary>
-    /// Sends datagrams at even intervals, one client after the other; the peer sends each back, and the time until it is back is
-    /// measured, generator included.
+    /// Sends datagrams at even intervals, one client after the other. The peer sends each back. The round-trip time is measured,
+    /// generator included.
     /// </summary>
     public EchoResult Echo(int packets)
     {
@@ -174,7 +174,7 @@ internal sealed unsafe partial class LoadRun : IDisposable
         }
     }
 
-    /// <summary>Waits with the precision of a nanosecond, which the back ends have no use for.</summary>
+    /// <summary>Waits with the precision of a nanosecond, which the back ends do not need.</summary>
     [System.Runtime.InteropServices.LibraryImport("libc", EntryPoint = "epoll_pwait2", SetLastError = true)]
     private static partial int EpollWait(int epoll, byte* events, int maxEvents, WaitTime* timeout, void* signals);
 
@@ -223,7 +223,7 @@ internal sealed unsafe partial class LoadRun : IDisposable
 
     private void Flush(int descriptor)
     {
-        // The generator must not lose by itself: a full queue empties in a moment.
+        // The generator itself must not lose datagrams; a full queue empties soon.
         while (_departing.Count > 0 && _departing.Flush(descriptor) > 0) throw new InvalidOperationException("the generator's own socket is full; use a smaller window");
     }
 
@@ -270,11 +270,11 @@ internal sealed unsafe partial class LoadRun : IDisposable
     }
 }
 
-/// <summary>What setting up cost, per allocation (two Allocates and a ChannelBind).</summary>
+/// <summary>The cost of the set-up per allocation (two Allocates and a ChannelBind).</summary>
 internal sealed record SetUpResult(double CpuMicroseconds, double PerSecond, double ResidentKilobytes);
 
-/// <summary>What relaying cost, per datagram; and how many were lost, or came wrong or out of order.</summary>
+/// <summary>The cost of relaying per datagram, and the number of lost, wrong and reordered datagrams.</summary>
 internal sealed record RelayResult(double CpuMicroseconds, double PacketsPerSecond, long Lost, long Wrong);
 
-/// <summary>What an echo cost per relayed datagram, two for each echo; how long it took, in microseconds; and how many did not come back.</summary>
+/// <summary>The cost of an echo per relayed datagram (two for each echo), the round-trip time in microseconds, and the number of lost echoes.</summary>
 internal sealed record EchoResult(double CpuMicroseconds, double Median, double Percentile99, long Lost);

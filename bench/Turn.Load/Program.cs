@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 using WebRtcIms.Turn.Load;
 
 // Loads TURN servers: `compare` runs coturn and this project's server in turn, `telemetry` the services with and without telemetry;
-// otherwise one server that runs already is loaded, and what each allocation and each relayed datagram cost it is printed as JSON.
+// otherwise it loads one running server and prints the cost of each allocation and each relayed datagram as JSON.
 if (args is ["compare", ..])
 {
     new Comparison(args[1..]).Run();

@@ -11,7 +11,7 @@ using WebRtcIms.Turn.Client.Protocol;
 namespace WebRtcIms.Turn.Load;
 
 /// <summary>
-/// What telemetry costs: the same services once with spans and logs sent to a collector, once with none of it, both running
+/// The cost of telemetry: the same services once with spans and logs sent to a collector, once with none of it, both running
 /// all the time and loaded in turn (A B A B). For each call set-up (a TURN token from the WWSF and the WAF, an Allocate with it),
 /// and for each relayed datagram; and what FlowView takes to list what it keeps.
 /// </summary>
@@ -291,7 +291,7 @@ internal static class TelemetryCost
         }
     }
 
-    /// <summary>A collector that takes everything; its own CPU time is nobody's.</summary>
+    /// <summary>A collector that accepts everything. Its CPU time is not counted.</summary>
     private sealed class Sink : IDisposable
     {
         private readonly HttpListener _listener = new();

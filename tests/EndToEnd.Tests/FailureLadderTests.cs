@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -11,6 +10,7 @@ using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.EndToEnd.Tests.Setup;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Client.Protocol;
 
@@ -58,7 +58,7 @@ public sealed class FailureLadderTests(RunningSystem system)
     public async Task AllocateFromAnotherAddress_IsAReplayInTheTraceOfTheCall()
     {
         var (traceId, token) = await TokenOfACallAsync();
-        var transaction = new TransactionId(RandomNumberGenerator.GetBytes(TransactionId.Length));
+        var transaction = StunRequest.NewTransaction();
         Assert.Equal(StunError.None, await AllocateAsync(token, transaction));
         Assert.Equal(StunError.Unauthenticated, await AllocateAsync(token, transaction));
 
@@ -205,44 +205,12 @@ public sealed class FailureLadderTests(RunningSystem system)
         return (traceId, new StolenToken(Assert.Single(wic.Tokens)));
     }
 
-    /// <summary>One Allocate over UDP from a fresh port, under a transaction id of our choice, which TURN's clients never repeat.</summary>
+    /// <summary>One Allocate over UDP from a new port. The test chooses the transaction id, because Turn.Client never repeats one.</summary>
     private async Task<StunError> AllocateAsync(StolenToken token, TransactionId transaction)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(10));
-        using var socket = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
-        socket.Connect(TurnEndPoint);
-
-        await socket.SendAsync(Request(new TransactionId(RandomNumberGenerator.GetBytes(TransactionId.Length)), token, challenge: null), limit.Token);
-        var challenge = (await socket.ReceiveAsync(limit.Token)).Buffer;
-        await socket.SendAsync(Request(transaction, token, challenge), limit.Token);
-        return ErrorIn((await socket.ReceiveAsync(limit.Token)).Buffer);
-    }
-
-    private static byte[] Request(TransactionId transaction, StolenToken token, byte[]? challenge)
-    {
-        var buffer = new byte[700];
-        var writer = new StunMessageWriter(buffer, StunMethod.Allocate, StunClass.Request, transaction);
-        writer.WriteUInt32(StunAttributeType.RequestedTransport, 17u << 24);
-        if (challenge is not null)
-        {
-            StunMessageReader.TryRead(challenge, out var message);
-            message.TryGet(StunAttributeType.Realm, out var realm);
-            message.TryGet(StunAttributeType.Nonce, out var nonce);
-            writer.Write(StunAttributeType.Username, Encoding.UTF8.GetBytes(token.KeyId));
-            writer.Write(StunAttributeType.Realm, realm);
-            writer.Write(StunAttributeType.Nonce, nonce);
-            writer.Write(StunAttributeType.AccessToken, token.Octets);
-            writer.AddMessageIntegritySha256(token.MacKey);
-        }
-
-        return writer.Written.ToArray();
-    }
-
-    private static StunError ErrorIn(byte[] answer)
-    {
-        Assert.Equal(StunParseStatus.Ok, StunMessageReader.TryRead(answer, out var message));
-        return message.Class == StunClass.SuccessResponse ? StunError.None : message.ErrorCode;
+        await using var client = StunTestClient.Udp(TurnEndPoint);
+        var answer = await client.AllocateAsync(StunCredential.NativeToken(token.KeyId, token.Octets, token.MacKey), transaction: transaction);
+        return answer.Error;
     }
 
     private static async Task<StunError> ErrorOfAsync(Task<TurnAllocation> allocating)

@@ -260,6 +260,47 @@ public sealed class CallTests : IAsyncLifetime
         await _alice.ExpectAsync("SIP/2.0 603");
     }
 
+    [Theory]
+    [InlineData(486, 480, 486)]
+    [InlineData(486, 487, 486)]
+    [InlineData(486, 408, 486)]
+    [InlineData(486, 481, 486)]
+    [InlineData(404, 401, 401)]
+    [InlineData(404, 407, 407)]
+    [InlineData(404, 415, 415)]
+    [InlineData(404, 420, 420)]
+    [InlineData(404, 484, 484)]
+    [InlineData(500, 480, 480)]
+    [InlineData(302, 404, 302)]
+    [InlineData(404, 600, 600)]
+    [InlineData(503, 504, 504)]
+    [InlineData(503, 503, 500)]
+    [Requirement("RFC3261-16.7-6")]
+    public async Task TwoRefusals_TheBetterOneWins(int one, int other, int expected)
+    {
+        await using var second = await _app.RegisterAsync("bob");
+        await _alice.SendAsync(_alice.Request("MESSAGE", "sip:bob@ims.example"));
+        var (first, last) = (await _bob.ExpectAsync("MESSAGE"), await second.ExpectAsync("MESSAGE"));
+        await _bob.AnswerAsync(first, one, "Refused");
+        await second.AnswerAsync(last, other, "Refused");
+        await _alice.ExpectAsync($"SIP/2.0 {expected}");
+    }
+
+    [Theory]
+    [InlineData("BYE")]
+    [InlineData("INFO")]
+    [InlineData("INVITE")]
+    [InlineData("MESSAGE")]
+    [InlineData("NOTIFY")]
+    [InlineData("PRACK")]
+    [InlineData("PUBLISH")]
+    [InlineData("REFER")]
+    [InlineData("SUBSCRIBE")]
+    [InlineData("UPDATE")]
+    [Requirement("RFC3261-8.2.1")]
+    public async Task StandardMethodToTheDomainItself_Is405(string method) =>
+        Assert.Equal("SIP/2.0 405 Method Not Allowed", (await _alice.AskAsync(_alice.Request(method, "sip:ims.example"))).StartLine);
+
     [Fact]
     public async Task MessageOutsideOfACall_IsDelivered()
     {

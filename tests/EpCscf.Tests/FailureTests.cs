@@ -88,9 +88,5 @@ public sealed class FailureTests : IAsyncLifetime
         public ValueTask<IReadOnlySet<string>> OnlineAsync(IReadOnlyCollection<string> subscribers) => _inner.OnlineAsync(subscribers);
 
         public ValueTask<IReadOnlyList<Binding>> FindSessionAsync(string sessionId) => _inner.FindSessionAsync(sessionId);
-
-        public ValueTask RevokeAsync(string sessionId) => _inner.RevokeAsync(sessionId);
-
-        public ValueTask<bool> IsRevokedAsync(string sessionId) => _inner.IsRevokedAsync(sessionId);
     }
 }

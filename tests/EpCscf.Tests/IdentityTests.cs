@@ -1,3 +1,4 @@
+using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EpCscf.Tests;
@@ -115,11 +116,71 @@ public sealed class IdentityTests : IAsyncLifetime
         }
 
         await AssertRefusedAsync(mallory, route, 481);
-        await AssertRefusedAsync(_alice, route.Replace(route[5], route[5] == 'A' ? 'B' : 'A'), 481);
+        var (start, end) = (route.IndexOf(':') + 1, route.IndexOf('@'));
+        // Every part of the user part is under the tag: both names, and the tag itself.
+        for (var at = start; at < end; at++)
+            await AssertRefusedAsync(_alice, $"{route[..at]}{(route[at] is 'A' ? 'Q' : 'A')}{route[(at + 1)..]}", 481);
         await AssertRefusedAsync(_alice, "<sip:epcscf.ims.example;lr>", 481);
         await AssertRefusedAsync(_alice, "<sip:10.0.0.1;lr>", 481);
         await AssertRefusedAsync(_alice, $"{route}, <sip:10.0.0.1;lr>", 403);
         await _bob.AssertNothingAsync();
+    }
+
+    [Fact]
+    [Requirement("RFC5626-5.2")]
+    public async Task RouteWithAnotherSendersName_ReachesNobody()
+    {
+        await using var mallory = await _app.RegisterAsync("guest-1");
+        var invite = await InviteAsync();
+        await _bob.AnswerAsync(invite, 200, "OK");
+        var ok = await _alice.ExpectAsync("SIP/2.0 200");
+        var own = await RouteOfAsync(mallory, _bob);
+
+        // Mallory knows the names of both bindings: her own from a call of hers, and that of Alice's callee.
+        var route = ok["Record-Route"];
+        var start = route.IndexOf(':') + 1;
+        var (caller, callee) = (own[(own.IndexOf(':') + 1)..][..32], route[(start + 32)..(start + 64)]);
+        var forged = route[..start] + caller + callee + route[(start + 64)..];
+        var bye = mallory.InDialog("BYE", ok).Replace(route, forged, StringComparison.Ordinal);
+        Assert.StartsWith("SIP/2.0 481", (await mallory.AskAsync(bye)).StartLine);
+        await _bob.AssertNothingAsync();
+    }
+
+    [Fact]
+    [Requirement("RFC3261-18.1.2")]
+    public async Task ResponseWithAnotherSentBy_IsDropped()
+    {
+        var invite = await InviteAsync();
+        await _bob.SendAsync(_bob.Answer(invite, 200, "OK").Replace("WSS epcscf.ims.example", "WSS epcscf.other.example", StringComparison.Ordinal));
+        await _bob.AssertNothingAsync();
+        await _alice.AssertNothingAsync();
+        await _bob.AnswerAsync(invite, 486, "Busy Here");
+        await _alice.ExpectAsync("SIP/2.0 486");
+    }
+
+    public static TheoryData<string> NotForwarded =>
+    [
+        "Authorization", "Proxy-Authorization", "P-Asserted-Identity", "P-Preferred-Identity", "P-Associated-URI", "Path", "Service-Route",
+        "P-Access-Network-Info", "P-Asserted-Service", "P-Called-Party-ID", "P-Charging-Function-Addresses", "P-Charging-Vector",
+        "P-Preferred-Service", "P-Profile-Key", "P-Served-User", "P-User-Database", "P-Visited-Network-ID",
+    ];
+
+    [Fact]
+    public void EveryStrippedHeader_HasACase() =>
+        Assert.Equal(StrippedHeaders.Names.Order(StringComparer.Ordinal), NotForwarded.Select(row => row.Data).Order(StringComparer.Ordinal));
+
+    [Theory]
+    [MemberData(nameof(NotForwarded))]
+    [Requirement("TRAP-7")]
+    [Requirement("RFC3325-5")]
+    public async Task HeaderBetweenTrustedNodes_IsForwardedNeitherInRequestsNorInResponses(string name)
+    {
+        const string value = "<sip:secret@forged.example>";
+        await _alice.SendAsync(_alice.Request("MESSAGE", "sip:bob@ims.example", extra: $"{name}: {value}\r\n{name.ToUpperInvariant()}: {value}\r\n"));
+        var message = await _bob.ExpectAsync("MESSAGE");
+        Assert.DoesNotContain("forged.example", message.Text);
+        await _bob.AnswerAsync(message, 200, "OK", extra: $"{name}: {value}\r\n{name.ToLowerInvariant()}: {value}\r\n");
+        Assert.DoesNotContain("forged.example", (await _alice.ExpectAsync("SIP/2.0 200")).Text);
     }
 
     [Fact]
@@ -146,6 +207,18 @@ public sealed class IdentityTests : IAsyncLifetime
         await mallory.SendAsync(Wic.Following(request, "CANCEL"));
         await mallory.ExpectAsync("SIP/2.0 481");
         await _bob.AssertNothingAsync();
+    }
+
+    /// <summary>The Record-Route of a call between the two.</summary>
+    private static async Task<string> RouteOfAsync(Wic caller, Wic callee)
+    {
+        await caller.SendAsync(caller.Invite(callee.Impu));
+        await caller.ExpectAsync("SIP/2.0 100");
+        var invite = await callee.ExpectAsync("INVITE");
+        await callee.AnswerAsync(invite, 486, "Busy Here");
+        await callee.ExpectAsync("ACK");
+        await caller.ExpectAsync("SIP/2.0 486");
+        return invite["Record-Route"];
     }
 
     private async Task<Received> InviteAsync(string extra = "", string? from = null)

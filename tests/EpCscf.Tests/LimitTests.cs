@@ -9,6 +9,7 @@ namespace WebRtcIms.EpCscf.Tests;
 
 public sealed class LimitTests
 {
+    private readonly List<Wic> _pages = [];
     private readonly FakeTimeProvider _time = new(new(2026, 11, 23, 21, 0, 0, TimeSpan.Zero));
 
     [Fact]
@@ -42,6 +43,42 @@ public sealed class LimitTests
         await using var app = EpCscfApp.Start(settings: ("EpCscf:Limits:Connections", "1"));
         await using var first = await app.ConnectAsync();
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await RefusalAsync(app));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-70")]
+    public async Task ReservedPlace_CountsBeforeItsConnectionDoes()
+    {
+        await using var app = EpCscfApp.Start(settings: ("EpCscf:Limits:Connections", "1"));
+        var flows = app.Service<Connections.Flows>();
+        Assert.True(flows.TryReserve());
+        Assert.False(flows.TryReserve());
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await RefusalAsync(app));
+        flows.Release();
+        Assert.Null(await RefusalAsync(app));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-70")]
+    public async Task ManyConnectionsAtOnce_DoNotExceedTheLimit_AndEachEndGivesItsPlaceBack()
+    {
+        await using var app = EpCscfApp.Start(settings: ("EpCscf:Limits:Connections", "3"));
+        for (var round = 0; round < 3; round++)
+        {
+            var attempts = await Task.WhenAll(Enumerable.Range(0, 20).Select(async _ => await Record.ExceptionAsync(async () =>
+            {
+                var page = await app.ConnectAsync();
+                lock (_pages) _pages.Add(page);
+            })));
+            Assert.Equal((3, 17), (_pages.Count, attempts.Count(error => error is WebSocketException)));
+
+            // A request that is refused for another reason holds no place.
+            Assert.Equal(HttpStatusCode.BadRequest, await RefusalAsync(app, subprotocol: "chat"));
+            foreach (var page in _pages) await page.DisposeAsync();
+            _pages.Clear();
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+            while (!app.Service<Connections.Flows>().IsEmpty) await Task.Delay(5, limit.Token);
+        }
     }
 
     [Fact]

@@ -39,7 +39,7 @@ public sealed class RedisTests
         Assert.True(await store.RemoveAsync(binding));
         Assert.Empty(await store.FindSessionAsync("session-of-bob"));
 
-        await store.RevokeAsync("session-of-bob");
+        await app.Service<RevokedSessions>().AddAsync("session-of-bob");
         Assert.StartsWith("SIP/2.0 401", (await bob.RegisterAsync(app.Token("bob"))).StartLine);
     }
 

@@ -238,6 +238,70 @@ public sealed class RegistrationTests
         Assert.StartsWith("SIP/2.0 200", (await again.RegisterAsync(app.Token("alice", change: token => token with { SessionId = "another" }))).StartLine);
     }
 
+    [Fact]
+    public async Task SecondSessionEnds_TheFirstStaysRefused()
+    {
+        await using var app = EpCscfApp.Start(_time);
+        await using var alice = await app.ConnectAsync("alice");
+        await using var bob = await app.ConnectAsync("bob");
+        var registrar = app.Service<Registrar>();
+        await registrar.EndSessionAsync("session-of-alice");
+        await registrar.EndSessionAsync("session-of-bob");
+        Assert.StartsWith("SIP/2.0 401", (await alice.RegisterAsync(app.Token("alice"))).StartLine);
+        Assert.StartsWith("SIP/2.0 401", (await bob.RegisterAsync(app.Token("bob"))).StartLine);
+
+        // A second end extends the first one.
+        var revoked = app.Service<RevokedSessions>();
+        _time.Advance(RevokedSessions.Lifetime / 2);
+        await registrar.EndSessionAsync("session-of-bob");
+        _time.Advance(RevokedSessions.Lifetime / 2);
+        Assert.False(await revoked.ContainsAsync("session-of-alice"));
+        Assert.True(await revoked.ContainsAsync("session-of-bob"));
+    }
+
+    [Fact]
+    [Requirement("RFC5626-6")]
+    public async Task SecondContactOverTheSameConnection_ReplacesTheFirst()
+    {
+        await using var app = EpCscfApp.Start();
+        await using var alice = await app.RegisterAsync("alice");
+        await using var bob = await app.ConnectAsync("bob");
+        await bob.RegisterAsync(app.Token("bob"), contact: "<sip:first@x.invalid>");
+        var second = await bob.RegisterAsync(app.Token("bob"), contact: "<sip:second@x.invalid>");
+        Assert.StartsWith("<sip:second@x.invalid>", Assert.Single(second.All("Contact")));
+
+        await alice.SendAsync(alice.Request("MESSAGE", "sip:bob@ims.example"));
+        await bob.AnswerAsync(await bob.ExpectAsync("MESSAGE sip:second@x.invalid"), 200, "OK");
+        await alice.ExpectAsync("SIP/2.0 200");
+
+        var first = app.Service<BindingNames>().Binding("bob@ims.example", "sip:first@x.invalid", instance: null, regId: null);
+        Assert.Null(app.Service<Connections.Flows>().Find(first));
+
+        // Removing the contact that is gone does not touch the other.
+        Assert.Single((await bob.RegisterAsync(app.Token("bob"), expires: 0, contact: "<sip:first@x.invalid>")).All("Contact"));
+        Assert.StartsWith("SIP/2.0 404", (await bob.AskAsync(bob.Invite("sip:nobody@ims.example"))).StartLine);
+    }
+
+    [Fact]
+    public async Task SecondTokenKey_IsAcceptedAsWell_AndAnUnknownOneIsNot()
+    {
+        var key = Enumerable.Repeat((byte)7, 32).ToArray();
+        await using var app = EpCscfApp.Start(settings: [("EpCscf:TokenKeys:1:Kid", "r2"), ("EpCscf:TokenKeys:1:Key", Convert.ToBase64String(key))]);
+        await using var alice = await app.ConnectAsync("alice");
+        Assert.StartsWith("SIP/2.0 401", (await alice.RegisterAsync(app.Token("alice", key: new("r3", key)))).StartLine);
+        Assert.StartsWith("SIP/2.0 200", (await alice.RegisterAsync(app.Token("alice", key: new("r2", key)))).StartLine);
+    }
+
+    [Fact]
+    [Requirement("TS29.228-6.5.2.5")]
+    public async Task PoolIdentity_NeedsAWafAndAWwsfThatMayVouchForIt()
+    {
+        await using var app = EpCscfApp.Start();
+        await using var guest = await app.ConnectAsync("guest-1");
+        Assert.EndsWith("this WAF may not vouch for the subscription", (await guest.RegisterAsync(app.Token("guest-1", change: token => token with { Waf = "waf.other.example" }))).StartLine);
+        Assert.EndsWith("this WWSF may not vouch for the subscription", (await guest.RegisterAsync(app.Token("guest-1", change: token => token with { Wwsf = "other" }))).StartLine);
+    }
+
     private static int ExpiresIn(Received ok) =>
         int.Parse(ok["Contact"].Split(";expires=")[1], NumberStyles.None, CultureInfo.InvariantCulture);
 }

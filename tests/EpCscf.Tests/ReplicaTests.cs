@@ -1,8 +1,8 @@
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using StackExchange.Redis;
+using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
-using WebRtcIms.EpCscf.Replicas;
 using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.Tests.Common;
 
@@ -24,19 +24,19 @@ public sealed class ReplicaTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _redis = await RedisServer.StartAsync();
-        _here = EpCscfApp.StartReplica(_redis, _time);
-        _there = EpCscfApp.StartReplica(_redis, _time);
+        _here = await EpCscfApp.StartReplicaAsync(_redis, _time);
+        _there = await EpCscfApp.StartReplicaAsync(_redis, _time);
         _connection = await _redis.ConnectAsync();
         _keepingAlive = KeepAliveAsync();
         foreach (var app in new[] { _here, _there })
         {
             // Until both listen.
-            while (!await app.Service<RedisReplicas>().SendAsync(Self(_here), new(HandOverKind.Removed, Nobody))
-                || !await app.Service<RedisReplicas>().SendAsync(Self(_there), new(HandOverKind.Removed, Nobody)))
+            while (!await app.Service<HandOvers>().SendAsync(Self(_here), new(HandOverKind.Removed, Nobody))
+                || !await app.Service<HandOvers>().SendAsync(Self(_there), new(HandOverKind.Removed, Nobody)))
                 await Task.Delay(10, TestContext.Current.CancellationToken);
-            await app.Service<RedisReplicas>().AnnounceAsync();
+            await app.Service<Replicas>().AnnounceAsync();
         }
-        await _here.Service<RedisReplicas>().AnnounceAsync();
+        await _here.Service<Replicas>().AnnounceAsync();
 
         _alice = await _here.RegisterAsync("alice");
         _bob = await _there.RegisterAsync("bob");
@@ -248,7 +248,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         await AdvanceUntilAsync(_alice.ExpectAsync("SIP/2.0 480"));
 
         await AgeAsync(Self(_there));
-        await _here.Service<RedisReplicas>().AnnounceAsync();
+        await _here.Service<Replicas>().AnnounceAsync();
         Assert.StartsWith("SIP/2.0 480", (await _alice.AskAsync(_alice.Invite("sip:bob@ims.example"))).StartLine);
         var names = _here.Service<BindingNames>();
         Assert.Empty(await _here.Service<IBindingStore>().OnlineAsync([names.Subscriber("bob@ims.example")]));
@@ -338,12 +338,15 @@ public sealed class ReplicaTests : IAsyncLifetime
 
     private static BindingId Nobody => BindingId.FromOctets(new byte[BindingId.OctetLength]);
 
-    private static string Self(EpCscfApp app) => app.Service<IReplicas>().Self;
+    private static string Self(EpCscfApp app) => app.Service<Replicas>().Self;
 
     /// <summary>Ends what the replica has with Redis and with its pages, without a word to either.</summary>
     private async Task KillTheOtherReplicaAsync()
     {
         await _there.Service<IConnectionMultiplexer>().DisposeAsync();
+        // Until Redis has noticed, it counts a message to the replica as received.
+        var channel = RedisChannel.Literal($"ims:replica:{Self(_there)}");
+        while (await _connection.GetServers()[0].SubscriptionSubscriberCountAsync(channel) > 0) await Task.Delay(5, TestContext.Current.CancellationToken);
         _bob.Abort();
     }
 

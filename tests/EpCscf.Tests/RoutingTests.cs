@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;
-using WebRtcIms.EpCscf.WebSockets;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EpCscf.Tests;
@@ -53,6 +53,123 @@ public sealed class RoutingTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("RFC3261-16.6-11")]
+    public async Task CalleeThatSays100AndNoMore_Is408AfterTimerC()
+    {
+        await _alice.SendAsync(_alice.Invite("sip:bob@ims.example"));
+        await _alice.ExpectAsync("SIP/2.0 100");
+        var invite = await _bob.ExpectAsync("INVITE");
+        _time.Advance(TimeSpan.FromSeconds(20));
+        await _bob.AnswerAsync(invite, 100, "Trying");
+        await _bob.AssertNothingAsync();
+
+        // A 100 does not start timer C again (RFC 3261 §16.7 step 2).
+        _time.Advance(Branch.TimerC - TimeSpan.FromSeconds(20));
+        await _bob.AnswerAsync(await _bob.ExpectAsync("CANCEL"), 200, "OK");
+        await _bob.AnswerAsync(invite, 487, "Request Terminated");
+        Assert.Equal("SIP/2.0 408 No Answer", (await _alice.ExpectAsync("SIP/2.0")).StartLine);
+    }
+
+    [Fact]
+    [Requirement("RFC3261-16.8")]
+    public async Task CalleeThatIgnoresTheCancelOfTimerC_IsGivenUpWith408()
+    {
+        await RingAsync();
+        _time.Advance(Branch.TimerC);
+        await _bob.ExpectAsync("CANCEL");
+        _time.Advance(TimeSpan.FromSeconds(32));
+        Assert.Equal("SIP/2.0 408 No Answer", (await _alice.ExpectAsync("SIP/2.0")).StartLine);
+    }
+
+    [Fact]
+    [Requirement("RFC3261-16.8")]
+    public async Task TimerC_DoesNotEndACallThatWasAnswered()
+    {
+        var (_, invite) = await RingAsync();
+        await _bob.AnswerAsync(invite, 200, "OK");
+        await _alice.ExpectAsync("SIP/2.0 200");
+        _time.Advance(Branch.TimerC);
+        await _bob.AssertNothingAsync();
+        await _alice.AssertNothingAsync();
+    }
+
+    [Fact]
+    [Requirement("RFC3261-17.1.2")]
+    public async Task RequestWithoutAResponse_Is408AfterTimerF()
+    {
+        await _alice.SendAsync(_alice.Request("MESSAGE", "sip:bob@ims.example"));
+        await _bob.ExpectAsync("MESSAGE");
+        await _alice.AssertNothingAsync();
+        _time.Advance(TimeSpan.FromSeconds(32));
+        Assert.EndsWith("MESSAGE", (await _alice.ExpectAsync("SIP/2.0 408"))["CSeq"]);
+        Assert.Equal(0, _app.Service<ProxiedRequests>().Count);
+    }
+
+    [Fact]
+    [Requirement("RFC3261-9.1")]
+    public async Task CalleeThatSaysNothing_AndACancel_Is487AfterTimerB()
+    {
+        var request = _alice.Invite("sip:bob@ims.example");
+        await _alice.SendAsync(request);
+        await _alice.ExpectAsync("SIP/2.0 100");
+        await _bob.ExpectAsync("INVITE");
+        await _alice.SendAsync(Wic.Following(request, "CANCEL"));
+        await _alice.ExpectAsync("SIP/2.0 200");
+        _time.Advance(TimeSpan.FromSeconds(32));
+        await _alice.ExpectAsync("SIP/2.0 487");
+        await _bob.AssertNothingAsync();
+    }
+
+    [Fact]
+    [Requirement("RFC3261-9.2")]
+    public async Task SecondCancel_Is200_AndTheCalleeGetsOneCancel()
+    {
+        var (request, invite) = await RingAsync();
+        for (var i = 0; i < 2; i++)
+        {
+            await _alice.SendAsync(Wic.Following(request, "CANCEL"));
+            Assert.EndsWith("CANCEL", (await _alice.ExpectAsync("SIP/2.0 200"))["CSeq"]);
+        }
+        await _bob.ExpectAsync("CANCEL");
+        await _bob.AssertNothingAsync();
+        await _bob.AnswerAsync(invite, 487, "Request Terminated");
+        await _bob.ExpectAsync("ACK");
+        await _alice.ExpectAsync("SIP/2.0 487");
+    }
+
+    [Fact]
+    [Requirement("RFC3261-9.2")]
+    [Requirement("RFC3261-16.10")]
+    public async Task CancelOfAForkedCall_ReachesEveryDevice_AndTheCallerGetsOne487()
+    {
+        await using var second = await _app.RegisterAsync("bob");
+        var request = _alice.Invite("sip:bob@ims.example");
+        await _alice.SendAsync(request);
+        await _alice.ExpectAsync("SIP/2.0 100");
+        List<(Wic Device, Received Invite)> devices = [(_bob, await _bob.ExpectAsync("INVITE")), (second, await second.ExpectAsync("INVITE"))];
+        foreach (var (device, invite) in devices)
+        {
+            await device.AnswerAsync(invite, 180, "Ringing");
+            await _alice.ExpectAsync("SIP/2.0 180");
+        }
+
+        await _alice.SendAsync(Wic.Following(request, "CANCEL"));
+        await _alice.ExpectAsync("SIP/2.0 200");
+        foreach (var (device, invite) in devices)
+        {
+            var cancel = await device.ExpectAsync("CANCEL");
+            Assert.Equal((invite["Via"], invite["From"], invite["To"]), (cancel["Via"], cancel["From"], cancel["To"]));
+            Assert.False(cancel.Has("Reason"));
+            await device.AnswerAsync(cancel, 200, "OK");
+            await _alice.AssertNothingAsync();
+            await device.AnswerAsync(invite, 487, "Request Terminated");
+            await device.ExpectAsync("ACK");
+        }
+        await _alice.ExpectAsync("SIP/2.0 487");
+        await _alice.AssertNothingAsync();
+    }
+
+    [Fact]
     [Requirement("RFC3261-17.1.1.2")]
     public async Task CalleeThatSaysNothingAtAll_Is408AfterTimerB()
     {
@@ -80,7 +197,7 @@ public sealed class RoutingTests : IAsyncLifetime
     {
         var (_, invite) = await RingAsync();
         await _alice.LoseConnectionAsync();
-        _time.Advance(Registrar.Grace);
+        _time.Advance(ConnectionLifetimes.Grace);
         var cancel = await _bob.ExpectAsync("CANCEL");
         Assert.Equal(invite["Call-ID"], cancel["Call-ID"]);
     }
@@ -90,7 +207,7 @@ public sealed class RoutingTests : IAsyncLifetime
     {
         await RingAsync();
         await _bob.LoseConnectionAsync();
-        _time.Advance(Registrar.Grace);
+        _time.Advance(ConnectionLifetimes.Grace);
         await _alice.ExpectAsync("SIP/2.0 480");
         Assert.StartsWith("SIP/2.0 480", (await _alice.AskAsync(_alice.Invite("sip:bob@ims.example"))).StartLine);
     }

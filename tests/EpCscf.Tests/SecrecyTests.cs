@@ -25,7 +25,7 @@ public sealed class SecrecyTests
         await carol.RegisterAsync(app.Token("carol"));
         await app.DisposeAsync();
 
-        var spans = SpansOf(app, trace);
+        var spans = app.SpansOf(trace);
         Assert.NotEmpty(spans);
         var seen = app.Logs.Text + string.Join('\n', spans.Select(span =>
             $"{span.DisplayName} {span.StatusDescription} {string.Join(' ', span.TagObjects.Select(tag => $"{tag.Key}={tag.Value}"))}"));
@@ -48,7 +48,7 @@ public sealed class SecrecyTests
         await bob.AnswerAsync(invite, 486, "Busy Here");
         await alice.ExpectAsync("SIP/2.0 486");
 
-        var spans = SpansOf(app, trace);
+        var spans = app.SpansOf(trace);
         var server = Assert.Single(spans, span => span.Kind == ActivityKind.Server);
         var client = Assert.Single(spans, span => span.Kind == ActivityKind.Client && span.DisplayName.StartsWith("SIP", StringComparison.Ordinal));
         Assert.Equal(("SIP INVITE", page, 486), (server.DisplayName, server.ParentSpanId, server.GetTagItem("sip.status_code")));
@@ -62,10 +62,5 @@ public sealed class SecrecyTests
         await using var app = EpCscfApp.Start();
         await using var alice = await app.RegisterAsync("alice");
         Assert.StartsWith("SIP/2.0 200", (await alice.AskAsync(alice.Request("OPTIONS", "sip:ims.example", extra: "Traceparent: nonsense\r\n"))).StartLine);
-    }
-
-    private static List<Activity> SpansOf(EpCscfApp app, ActivityTraceId trace)
-    {
-        lock (app.Spans) return [.. app.Spans.Where(span => span.TraceId == trace)];
     }
 }

@@ -1,5 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using WebRtcIms.EpCscf.Core;
+using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EpCscf.Tests;
@@ -51,6 +53,32 @@ public sealed class SettingsTests
         settings.Subscribers.Add(new() { Impi = "guest-2@webrtcims.local", Impus = ["sip:guest-2@webrtcims.local"] });
         settings.Pools.Add(new() { Name = "guest", Size = 3 });
         Assert.Contains("'guest-2@webrtcims.local'", Assert.Throws<SettingsException>(() => new CoreModel(settings)).Message);
+    }
+
+    [Fact]
+    public void NameThatIsNotASetting_IsAProblem() => Assert.Contains(
+        "did you mean EpCscf:HomeDomain?", Assert.Throws<SettingsException>(() => Read(("EpCscf:HomeDomian", "ims.example"))).Message);
+
+    [Theory]
+    [InlineData("Connections")]
+    [InlineData("MessagesPerSecond")]
+    [InlineData("CallsPerMinute")]
+    [InlineData("Transactions")]
+    public void LimitBelowOne_IsNamed(string limit) => Assert.Contains(
+        $"EpCscf:Limits:{limit} must be 1 or more", Assert.Throws<SettingsException>(() => Read(($"EpCscf:Limits:{limit}", "0"))).Message);
+
+    [Fact]
+    public void FlowTokenKey_NamesBindings()
+    {
+        static BindingNames Names(byte key) => new(new() { FlowTokenKey = Convert.ToBase64String([.. Enumerable.Repeat(key, 32)]) });
+        static BindingId Id(BindingNames names) => names.Binding("alice@ims.example", "sip:a@x.invalid", "<urn:uuid:1>", "1");
+
+        Assert.Equal(Id(Names(1)), Id(Names(1)));
+        Assert.NotEqual(Id(Names(1)).Subscriber, Id(Names(2)).Subscriber);
+        Assert.NotEqual(Id(Names(1)).Device, Id(Names(2)).Device);
+        Assert.NotEqual(Names(1).Sign([1]), Names(2).Sign([1]));
+        Assert.NotEqual(Names(1).Session("s"), Names(2).Session("s"));
+        Assert.NotEqual(Id(new(new())), Id(new(new())));
     }
 
     private static EpCscfSettings Read(params (string Key, string Value)[] settings) => EpCscfSettings.Read(

@@ -22,7 +22,7 @@ public sealed class TransactionTests
         transaction.Respond(Answer(transaction, 486));
         Assert.Equal(TransactionState.Completed, transaction.State);
 
-        transaction.Take(Request("ACK"));
+        transaction.Handle(Request("ACK"));
         Assert.Equal(TransactionState.Terminated, transaction.State);
         Assert.Equal([180, 486], Codes());
     }
@@ -45,12 +45,12 @@ public sealed class TransactionTests
     public void InviteServer_RepeatedInvite_GetsTheLastAnswerAgain()
     {
         var transaction = InviteServer();
-        transaction.Take(Request("INVITE"));
+        transaction.Handle(Request("INVITE"));
         Assert.Empty(_sent);
         transaction.Respond(Answer(transaction, 180));
-        transaction.Take(Request("INVITE"));
+        transaction.Handle(Request("INVITE"));
         transaction.Respond(Answer(transaction, 486));
-        transaction.Take(Request("INVITE"));
+        transaction.Handle(Request("INVITE"));
         Assert.Equal([180, 180, 486, 486], Codes());
     }
 
@@ -64,7 +64,7 @@ public sealed class TransactionTests
         transaction.Respond(Answer(transaction, 200));
         transaction.Respond(Answer(transaction, 180));
         transaction.Respond(Answer(transaction, 486));
-        transaction.Take(Request("INVITE"));
+        transaction.Handle(Request("INVITE"));
         Assert.Equal([200, 200], Codes());
 
         _time.Advance(TimeSpan.FromSeconds(32));
@@ -77,10 +77,10 @@ public sealed class TransactionTests
     [Requirement("RFC3261-17.2.2")]
     public void NonInviteServer_IsOverWithItsAnswer()
     {
-        var transaction = new NonInviteServerTransaction(Request("OPTIONS"), Sent, _time, new Lock());
-        transaction.Take(Request("OPTIONS"));
+        var transaction = new NonInviteServerTransaction(Request("OPTIONS"), Sent, new RequestScope(_time));
+        transaction.Handle(Request("OPTIONS"));
         transaction.Respond(Answer(transaction, 183));
-        transaction.Take(Request("OPTIONS"));
+        transaction.Handle(Request("OPTIONS"));
         transaction.Respond(Answer(transaction, 200));
         Assert.Equal(TransactionState.Terminated, transaction.State);
         transaction.Respond(Answer(transaction, 500));
@@ -103,7 +103,7 @@ public sealed class TransactionTests
     public void InviteClient_Ringing_MayTakeLongerThanTimerB()
     {
         var transaction = InviteClient();
-        transaction.Take(Answer(transaction, 180));
+        transaction.Handle(Answer(transaction, 180));
         _time.Advance(TimeSpan.FromMinutes(5));
         Assert.Equal((TransactionState.Proceeding, false), (transaction.State, _user.TimedOut));
     }
@@ -113,7 +113,7 @@ public sealed class TransactionTests
     public void InviteClient_Refusal_IsAcknowledgedHopByHop()
     {
         var transaction = InviteClient();
-        transaction.Take(Answer(transaction, 603));
+        transaction.Handle(Answer(transaction, 603));
 
         var ack = Assert.IsType<SipRequest>(_user.Sent[^1]);
         Assert.Equal(("ACK", transaction.Request.Uri, "1 ACK"), (ack.Method, ack.Uri, ack.Headers.First(HeaderName.CSeq)));
@@ -128,14 +128,14 @@ public sealed class TransactionTests
     public void InviteClient_Every200OfTheNext32Seconds_IsPassedOn()
     {
         var transaction = InviteClient();
-        transaction.Take(Answer(transaction, 200));
-        transaction.Take(Answer(transaction, 200));
-        transaction.Take(Answer(transaction, 486));
+        transaction.Handle(Answer(transaction, 200));
+        transaction.Handle(Answer(transaction, 200));
+        transaction.Handle(Answer(transaction, 486));
         Assert.Equal([200, 200], _user.Codes);
         Assert.Single(_user.Sent);
 
         _time.Advance(TimeSpan.FromSeconds(32));
-        transaction.Take(Answer(transaction, 200));
+        transaction.Handle(Answer(transaction, 200));
         Assert.Equal((TransactionState.Terminated, 2, false), (transaction.State, _user.Codes.Count, _user.TimedOut));
     }
 
@@ -143,11 +143,53 @@ public sealed class TransactionTests
     [Requirement("RFC3261-17.1.2")]
     public void NonInviteClient_TimerFRunsAlsoAfterAProvisionalAnswer()
     {
-        var transaction = new NonInviteClientTransaction(Request("BYE"), _user, _time, new Lock());
+        var transaction = new NonInviteClientTransaction(Request("BYE"), _user, new RequestScope(_time));
         transaction.Start();
-        transaction.Take(Answer(transaction, 100));
+        transaction.Handle(Answer(transaction, 100));
         _time.Advance(TimeSpan.FromSeconds(32));
         Assert.Equal((TransactionState.Terminated, true), (transaction.State, _user.TimedOut));
+    }
+
+    [Fact]
+    [Requirement("RFC3261-17.1.2")]
+    public void NonInviteClient_NothingComes_TimerF()
+    {
+        var transaction = new NonInviteClientTransaction(Request("BYE"), _user, new RequestScope(_time));
+        transaction.Start();
+        _time.Advance(TimeSpan.FromSeconds(31.9));
+        Assert.Equal((TransactionState.Trying, false), (transaction.State, _user.TimedOut));
+        _time.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.Equal((TransactionState.Terminated, true), (transaction.State, _user.TimedOut));
+    }
+
+    [Theory]
+    [InlineData(100)]
+    [InlineData(180)]
+    [InlineData(200)]
+    [InlineData(486)]
+    [Requirement("RFC3261-17.1.1.2")]
+    public void InviteClient_TimerBRunsInCallingOnly(int code)
+    {
+        var transaction = InviteClient();
+        _time.Advance(TimeSpan.FromSeconds(31));
+        transaction.Handle(Answer(transaction, code));
+        _time.Advance(TimeSpan.FromMinutes(1));
+        Assert.False(_user.TimedOut);
+    }
+
+    [Fact]
+    public void Timer_ThatWaitsForTheGateWhenItIsStopped_DoesNotFire()
+    {
+        var time = new CapturedTimers();
+        var timer = new RequestTimer(new RequestScope(time));
+        List<string> fired = [];
+        timer.Start(TimeSpan.FromSeconds(1), () => fired.Add("first"));
+        timer.Start(TimeSpan.FromSeconds(1), () => fired.Add("second"));
+        time.FireAll();
+        Assert.Equal(["second"], fired);
+        timer.Stop();
+        time.FireAll();
+        Assert.Equal(["second"], fired);
     }
 
     [Fact]
@@ -177,7 +219,7 @@ public sealed class TransactionTests
         Assert.Null(table.Find("alice", Request("INVITE", host: "y.invalid")));
 
         transaction.Respond(Answer(transaction, 486));
-        transaction.Take(Request("ACK"));
+        transaction.Handle(Request("ACK"));
         Assert.Equal((0, null), (table.Count, table.Find("alice", Request("INVITE"))));
     }
 
@@ -186,18 +228,18 @@ public sealed class TransactionTests
     public void Table_TakesAnswersOnlyFromWhereTheRequestWent()
     {
         var table = new TransactionTable();
-        var transaction = new InviteClientTransaction(Request("INVITE"), _user, _time, new Lock());
+        var transaction = new InviteClientTransaction(Request("INVITE"), _user, new RequestScope(_time));
         table.Add(transaction);
 
         Assert.Same(transaction, table.Find("bob", Answer(transaction, 200)));
         Assert.Null(table.Find("mallory", Answer(transaction, 200)));
     }
 
-    private InviteServerTransaction InviteServer() => new(Request("INVITE"), Sent, _time, new Lock());
+    private InviteServerTransaction InviteServer() => new(Request("INVITE"), Sent, new RequestScope(_time));
 
     private InviteClientTransaction InviteClient()
     {
-        var transaction = new InviteClientTransaction(Request("INVITE"), _user, _time, new Lock());
+        var transaction = new InviteClientTransaction(Request("INVITE"), _user, new RequestScope(_time));
         transaction.Start();
         return transaction;
     }
@@ -216,9 +258,23 @@ public sealed class TransactionTests
         $"{method} sip:bob@ims.example SIP/2.0\r\nVia: SIP/2.0/WSS {host};branch={branch}\r\nTo: <sip:bob@ims.example>\r\n" +
         $"From: <sip:alice@ims.example>;tag=1\r\nCall-ID: c1\r\nCSeq: 1 {method}\r\n\r\n")).Message!;
 
+    /// <summary>Timers whose callbacks have started already when they are disposed.</summary>
+    private sealed class CapturedTimers : TimeProvider
+    {
+        private readonly List<Action> _callbacks = [];
+
+        public void FireAll() => _callbacks.ForEach(callback => callback());
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            _callbacks.Add(() => callback(state));
+            return System.CreateTimer(_ => { }, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+    }
+
     private sealed class User : IClientTransactionUser
     {
-        public string Place => "bob";
+        public string RemoteId => "bob";
 
         public bool IsReachable { get; set; } = true;
 

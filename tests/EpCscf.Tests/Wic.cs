@@ -208,7 +208,7 @@ internal sealed class Wic : IAsyncDisposable
     /// <summary>The same, and the server has noticed.</summary>
     public async Task LoseConnectionAsync()
     {
-        var flows = _app.Service<WebSockets.Flows>();
+        var flows = _app.Service<Connections.Flows>();
         var before = flows.Count;
         Abort();
         while (flows.Count == before) await Task.Delay(5, TestContext.Current.CancellationToken);

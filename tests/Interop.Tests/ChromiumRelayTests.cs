@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using WebRtcIms.Tests.Common;
 
@@ -76,6 +77,27 @@ public sealed class ChromiumRelayTests : IAsyncLifetime
         Assert.Equal(["back: there", "relay tls", "relay tls"], await RelayAsync($"turns:localhost:{_server!.TlsPort}?transport=tcp"));
         Assert.Equal(["back: there", "relay udp", "relay udp"], await RelayAsync($"turn:[::1]:{_server.Port}?transport=udp"));
         Assert.Equal(["back: there", "relay tcp", "relay tcp"], await RelayAsync($"turn:[::1]:{_server.Port}?transport=tcp"));
+    }
+
+    [Fact]
+    public async Task SamplePage_ConnectsThroughTheRelay_AndSaysWhyItCannot()
+    {
+        Assert.Matches("^Received \"echo of hello\" from relay candidate ", await RunSampleAsync(password: "p"));
+        Assert.Matches("^Failed: .*401", await RunSampleAsync(password: "wrong"));
+    }
+
+    private async Task<string> RunSampleAsync(string password)
+    {
+        var page = await _browser!.NewPageAsync();
+        await page.GotoAsync(new Uri(Repository.PathOf("samples", "browser-page", "index.html")).ToString());
+        await page.FillAsync("#servers", $$"""
+            { "ice_servers": [{ "urls": ["turn:127.0.0.1:{{_server!.Port}}?transport=udp"], "username": "u", "credential": "{{password}}" }] }
+            """);
+        await page.ClickAsync("#connect");
+        await Assertions.Expect(page.Locator("#result")).ToHaveTextAsync(new Regex("^(Received|Failed)"), new() { Timeout = 30_000 });
+        var result = await page.TextContentAsync("#result");
+        await page.CloseAsync();
+        return result!;
     }
 
     private async Task<string[]> RelayAsync(string uri)

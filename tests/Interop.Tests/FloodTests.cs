@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Client.Protocol;
 
@@ -15,8 +17,7 @@ public sealed class FloodTests
     private const int WarmUp = 100_000;
     private const int BytesPerMegabyte = 1 << 20;
 
-    // An Allocate with REQUESTED-TRANSPORT and nothing else.
-    private static readonly byte[] Allocate = Convert.FromHexString("000300082112a4420102030405060708090a0b0c0019000411000000");
+    private static readonly byte[] Allocate = StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 

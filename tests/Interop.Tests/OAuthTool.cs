@@ -23,7 +23,7 @@ internal static partial class OAuthTool
         return Convert.FromBase64String(token.Groups[1].Value);
     }
 
-    /// <summary>What coturn says about a token.</summary>
+    /// <summary>Output of coturn for a token.</summary>
     public static async Task<CommandResult> DecryptAsync(string kid, byte[] token, string serverName = CoturnKeys.ServerName)
     {
         var program = Tools.Require("turnutils_oauth", "coturn");

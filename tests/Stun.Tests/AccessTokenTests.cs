@@ -113,8 +113,7 @@ public sealed class AccessTokenTests
     [Requirement("ABUSE-38")]
     public void AuthenticTokenWithAnotherKeyLength_IsRefused(int octets, ushort keyLength)
     {
-        Assert.Equal(AccessTokenStatus.UnsupportedContent,
-            Decrypt(Block(octets, keyLength, TokenTimestamp.FromDateTimeOffset(Made).Raw, 600)));
+        Assert.Equal(AccessTokenStatus.UnsupportedContent, Decrypt(Block(octets, keyLength, TokenTimestamp.FromDateTimeOffset(Made).Raw, 600)));
     }
 
     [Theory]
@@ -194,8 +193,7 @@ public sealed class AccessTokenTests
         Assert.Null(ring.Find("old"u8, Made.AddTicks(1)));
         Assert.Same(next, ring.Find("next"u8, DateTimeOffset.MaxValue));
         Assert.Null(ring.Find("none"u8, Made));
-        Assert.Contains("'old'", Assert.Throws<ArgumentException>(() => new AccessTokenKeyRing([old, old])).Message,
-            StringComparison.Ordinal);
+        Assert.Contains("'old'", Assert.Throws<ArgumentException>(() => new AccessTokenKeyRing([old, old])).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -232,7 +230,7 @@ public sealed class AccessTokenTests
         return block;
     }
 
-    // Encrypts what the codec would not: an issuer that holds the key but makes mistakes.
+    // Encrypts content that the codec would not, as a faulty issuer with the key might.
     private static AccessTokenStatus Decrypt(byte[] block)
     {
         var secret = new byte[32];

@@ -6,7 +6,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Stun.Tests;
 
-/// <summary>No octets whatever make the readers throw, and good messages cost no heap memory.</summary>
+/// <summary>No input makes the readers throw, and valid messages use no heap memory.</summary>
 public sealed class AnyInputTests
 {
     private static readonly Gen<byte[]> Octets = Gen.Byte.Array[0, 300];
@@ -14,7 +14,7 @@ public sealed class AnyInputTests
     private static readonly byte[][] Originals =
         [Vectors.Request, Vectors.ResponseIPv4, Vectors.ResponseIPv6, Vectors.LongTermRequest, Vectors.Sha256Request];
 
-    // Random octets hardly get past the cookie; changed vectors do.
+    // Random octets rarely pass the check of the cookie; changed vectors do.
     private static readonly Gen<byte[]> ChangedVectors =
         Gen.Select(
             Gen.Int[0, Originals.Length - 1],
@@ -37,8 +37,7 @@ public sealed class AnyInputTests
         octets =>
         {
             var length = StreamFraming.FrameLength(octets);
-            if (ChannelData.TryRead(octets, out _, out var payload))
-                Assert.True(payload.Length <= octets.Length - ChannelData.HeaderLength);
+            if (ChannelData.TryRead(octets, out _, out var payload)) Assert.True(payload.Length <= octets.Length - ChannelData.HeaderLength);
             Assert.InRange(length, 0, StreamFraming.MaxFrameLength);
         },
         iter: 20_000);
@@ -68,10 +67,8 @@ public sealed class AnyInputTests
         void Once()
         {
             StunMessageReader.TryRead(Vectors.Request, out var message);
-            if (!message.VerifyMessageIntegrity(Vectors.ShortTermKey) || !message.FingerprintIsAbsentOrRight)
-                throw new InvalidOperationException();
-            if (key.TryDecrypt(token.AsSpan(0, length), "server"u8, out _) != AccessTokenStatus.Valid)
-                throw new InvalidOperationException();
+            if (!message.VerifyMessageIntegrity(Vectors.ShortTermKey) || !message.FingerprintIsAbsentOrRight) throw new InvalidOperationException();
+            if (key.TryDecrypt(token.AsSpan(0, length), "server"u8, out _) != AccessTokenStatus.Valid) throw new InvalidOperationException();
             var writer = new StunMessageWriter(reply, message.Method, StunClass.SuccessResponse, message.TransactionId);
             writer.WriteXorAddress(StunAttributeType.XorMappedAddress, new TransportAddress(InternetAddress.FromIPv4(0x7F000001), 1));
             writer.AddMessageIntegritySha256(Vectors.ShortTermKey);

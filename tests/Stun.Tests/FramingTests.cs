@@ -4,7 +4,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Stun.Tests;
 
-/// <summary>ChannelData, and the borders of messages in a stream.</summary>
+/// <summary>ChannelData, and the boundaries of messages in a stream.</summary>
 public sealed class FramingTests
 {
     [Theory]

@@ -3,6 +3,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Data.Sqlite;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Tests.Common;
 
@@ -16,13 +18,10 @@ public sealed class CoturnProcess : ServerProcess
 
     public int Port { get; private init; }
 
-    // A Binding request without attributes; coturn opens its UDP port after the TCP port.
-    private static readonly byte[] Binding = [0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
-
     /// <summary>Starts it and waits until it accepts connections and answers datagrams.</summary>
     public static Task<CoturnProcess> StartAsync(string realm, params string[] options) => StartAsync(realm, null, options);
 
-    /// <summary>One that takes tokens (RFC 7635), too, under a 32-octet key for A256GCM.</summary>
+    /// <summary>Starts a server that also accepts tokens (RFC 7635), under a 32-octet key for A256GCM.</summary>
     public static Task<CoturnProcess> StartWithTokensAsync(string realm, string serverName, string kid, byte[] key, params string[] options) =>
         StartAsync(realm, path => CreateKeysAsync(path, kid, key), [.. options, "--oauth", $"--server-name={serverName}"]);
 
@@ -54,6 +53,7 @@ public sealed class CoturnProcess : ServerProcess
         return server;
     }
 
+    // coturn opens its UDP port after the TCP port.
     private static async Task<bool> AnswersAsync(int port, CancellationToken cancel)
     {
         using var socket = new UdpClient(0, AddressFamily.InterNetwork);
@@ -62,7 +62,7 @@ public sealed class CoturnProcess : ServerProcess
         try
         {
             socket.Connect(IPAddress.Loopback, port);
-            await socket.SendAsync(Binding, patience.Token);
+            await socket.SendAsync(StunRequest.Plain(StunMethod.Binding), patience.Token);
             await socket.ReceiveAsync(patience.Token);
             return true;
         }

@@ -57,7 +57,7 @@ public sealed class RedisCluster : IAsyncDisposable
         var to = ((slot * Masters / Slots) + 1) % Masters;
         var id = await IdAsync(to);
 
-        // The new owner first: it then knows the slot before anybody is sent there.
+        // The new owner first: it then knows the slot before a client is redirected to it.
         foreach (var i in Enumerable.Range(0, Masters).OrderByDescending(i => i == to)) await RunAsync(i, "CLUSTER", "SETSLOT", slot, "NODE", id);
     }
 
@@ -70,7 +70,7 @@ public sealed class RedisCluster : IAsyncDisposable
         await UntilAsync(1, ["CLUSTER", "INFO"], "cluster_state:ok");
     }
 
-    /// <summary>What all nodes that live hold.</summary>
+    /// <summary>Counts the matching keys on all live nodes.</summary>
     public async Task<int> CountKeysAsync(string pattern)
     {
         var count = 0;

@@ -44,7 +44,7 @@ public sealed class RedisServer : IAsyncDisposable
         string[] arguments = ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", Path.GetTempPath(), .. options];
         _process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
 
-        // Its log is read, lest it wait for a full pipe.
+        // Read the log: a full pipe would block the server.
         _process.OutputDataReceived += (_, _) => { };
         _process.BeginOutputReadLine();
     }

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace WebRtcIms.Tests.Common;
 
-/// <summary>A server as a process of its own. What it says is kept; it ends with the test.</summary>
+/// <summary>A server as a process of its own. Its output is kept. It ends with the test.</summary>
 public abstract class ServerProcess : IAsyncDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
@@ -49,12 +49,12 @@ public abstract class ServerProcess : IAsyncDisposable
         using var limit = new CancellationTokenSource(Limit);
         await _process.WaitForExitAsync(limit.Token);
 
-        // Without a limit of its own this waits for the output, too.
+        // Without a timeout this also waits for the output.
         await _process.WaitForExitAsync(CancellationToken.None);
         return _process.ExitCode;
     }
 
-    /// <summary>Waits until this stands in its output.</summary>
+    /// <summary>Waits until the output contains the text.</summary>
     public async Task UntilItSaysAsync(string text)
     {
         using var limit = new CancellationTokenSource(Limit);

@@ -23,7 +23,7 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
     where TProgram : class
 {
     private readonly Dictionary<string, string> _settings = new() { ["environment"] = "Production" };
-    private readonly List<Action<IServiceCollection>> _replacements = [];
+    private readonly List<Action<IServiceCollection>> _changes = [];
     private readonly Lazy<DirectoryInfo> _folder = new(() => Directory.CreateTempSubdirectory("service-tests-"));
     private readonly ActivityListener _activities;
     private readonly MeterListener _meters = new();
@@ -50,10 +50,10 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
 
     public LogRecorder Logs { get; } = new();
 
-    /// <summary>Spans of the whole process, in which tests run side by side. Hold its lock to read it, or call <see cref="SpansOf"/>.</summary>
+    /// <summary>Spans of the whole process, in which tests run side by side. Lock it to read it, or call <see cref="SpansOf"/>.</summary>
     public Queue<Activity> Spans { get; } = new();
 
-    /// <summary>Sums of the service's whole-number measurements, such as <c>wwsf.sessions kind=user outcome=ok</c>. Hold its lock to read it.</summary>
+    /// <summary>Sums of whole-number measurements, such as <c>wwsf.sessions kind=user outcome=ok</c>. Lock it to read it.</summary>
     public Dictionary<string, long> Counts { get; } = [];
 
     /// <summary>For files of the service.</summary>
@@ -71,16 +71,21 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
 
     /// <summary>Replaces a service before the start.</summary>
     public TApp Replace<TService>(TService service)
-        where TService : class
+        where TService : class => WithServices(services => services.Replace(ServiceDescriptor.Singleton(service)));
+
+    /// <summary>Changes the registered services before the start.</summary>
+    public TApp WithServices(Action<IServiceCollection> change)
     {
-        _replacements.Add(services => services.Replace(ServiceDescriptor.Singleton(service)));
+        _changes.Add(change);
         return (TApp)this;
     }
 
     /// <summary>Collects every log record at its finest level, whatever the files of settings say.</summary>
     public TApp WithAllLogs()
     {
-        foreach (var category in (string[])["Default", "Microsoft.AspNetCore", "Microsoft.EntityFrameworkCore", "OpenIddict", "Polly", "System.Net.Http.HttpClient"])
+        string[] categories =
+            ["Default", "Microsoft.AspNetCore", "Microsoft.EntityFrameworkCore", "OpenIddict", "Polly", "System.Net.Http.HttpClient"];
+        foreach (var category in categories)
             With($"Logging:LogLevel:{category}", "Trace");
         return (TApp)this;
     }
@@ -109,7 +114,7 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
             services.ShareActivitySource();
             if (Time is not null) services.AddSingleton(Time);
             services.AddSingleton<IStartupFilter>(new BeforeRequests(this));
-            foreach (var replace in _replacements) replace(services);
+            foreach (var change in _changes) change(services);
         });
     }
 

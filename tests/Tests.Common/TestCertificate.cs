@@ -25,11 +25,11 @@ public sealed class TestCertificate : IDisposable
     /// <summary>Puts another certificate with another key into the files.</summary>
     public void Replace() => Write(Create());
 
-    /// <summary>Takes this certificate and no other.</summary>
+    /// <summary>Accepts only this certificate.</summary>
     public bool Trusts(X509Certificate? certificate) =>
         certificate is not null && certificate.GetCertHashString(HashAlgorithmName.SHA256) == Thumbprint;
 
-    /// <summary>What a client is given that trusts this certificate alone.</summary>
+    /// <summary>Client options that trust only this certificate.</summary>
     public SslClientAuthenticationOptions ClientOptions(params string[] protocols) => new()
     {
         TargetHost = "localhost",

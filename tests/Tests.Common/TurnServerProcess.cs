@@ -31,7 +31,7 @@ public sealed class TurnServerProcess : ServerProcess
         return server;
     }
 
-    /// <summary>Starts it and waits until it has ended by itself; the exit code, with all that it said.</summary>
+    /// <summary>Starts it and waits until it has ended by itself; the exit code, with all its output.</summary>
     public static async Task<(int ExitCode, string Output)> RunToEndAsync(params (string Name, string Value)[] settings)
     {
         await using var server = Launch(settings);

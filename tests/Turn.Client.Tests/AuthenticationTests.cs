@@ -7,7 +7,7 @@ using WebRtcIms.Turn.Client.Tests.Scripted;
 
 namespace WebRtcIms.Turn.Client.Tests;
 
-/// <summary>How challenges are answered, and what a credential puts into a request.</summary>
+/// <summary>The answers to challenges, and the attributes of a credential in a request.</summary>
 public sealed class AuthenticationTests
 {
     private static readonly TurnCredential Alice = TurnCredential.LongTerm(ScriptedServer.User, ScriptedServer.Password);
@@ -138,8 +138,7 @@ public sealed class AuthenticationTests
         await allocation.BindChannelAsync(new(System.Net.IPAddress.Parse("192.0.2.9"), 9), Cancel);
 
         var signed = server.Sent.Skip(1).ToList();
-        Assert.Equal([StunMethod.Allocate, StunMethod.Refresh, StunMethod.CreatePermission, StunMethod.ChannelBind],
-            signed.Select(sent => sent.Method));
+        Assert.Equal([StunMethod.Allocate, StunMethod.Refresh, StunMethod.CreatePermission, StunMethod.ChannelBind], signed.Select(sent => sent.Method));
         Assert.All(signed, sent =>
         {
             Assert.Equal("k1", sent.Text(StunAttributeType.Username));
@@ -166,7 +165,7 @@ public sealed class AuthenticationTests
     }
 
     [Fact]
-    public void Credential_SaysNothingOfItself()
+    public void Credential_DoesNotShowItselfAsText()
     {
         var token = TurnCredential.AccessToken("the-kid", [1, 2, 3], new byte[20]);
         var password = TurnCredential.LongTerm("the-user", "the-password");

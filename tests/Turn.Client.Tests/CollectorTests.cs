@@ -6,12 +6,10 @@ using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Client.Tests;
 
-/// <summary>
-/// The real TURN server with a collector that is not there, or takes what comes and never answers: nobody notices but the counters.
-/// </summary>
+/// <summary>The real TURN server with a collector that is absent or never answers: only the counters show it.</summary>
 public sealed partial class CollectorTests : IDisposable
 {
-    // Listening is enough to be connected to and sent to; nobody ever reads.
+    // A listening socket accepts connections and data, which are never read.
     private readonly TcpListener _silent = new(IPAddress.Loopback, 0);
 
     public void Dispose() => _silent.Dispose();
@@ -30,15 +28,12 @@ public sealed partial class CollectorTests : IDisposable
             ("Turn__StaticUsers__0__Name", "u"), ("Turn__StaticUsers__0__Password", "p"),
             ("ASPNETCORE_URLS", $"http://127.0.0.1:{management}"), ("Prometheus__Port", $"{management}"),
             ("FlowView__Endpoint", $"http://127.0.0.1:{port}"),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", $"http://127.0.0.1:{port}"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
-            ("OTEL_EXPORTER_OTLP_TIMEOUT", "500"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", $"http://127.0.0.1:{port}"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "500"),
             ("OTEL_BSP_MAX_QUEUE_SIZE", "16"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "8"), ("OTEL_BSP_SCHEDULE_DELAY", "100"));
 
         for (var i = 0; i < 60; i++)
         {
-            await using var client =
-                await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{server.Port}"),
-                cancellationToken: TestContext.Current.CancellationToken);
+            await using var client = await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{server.Port}"), cancellationToken: TestContext.Current.CancellationToken);
             await client.AllocateAsync(TurnCredential.LongTerm("u", "p"), cancellationToken: TestContext.Current.CancellationToken);
         }
 
@@ -52,7 +47,7 @@ public sealed partial class CollectorTests : IDisposable
             await Task.Delay(100, limit.Token);
         }
 
-        // And its end is not held up by more than the exporters' own limits.
+        // Only the limits of the exporters delay its end.
         Assert.Equal(0, await server.EndAsync("TERM"));
     }
 
@@ -70,20 +65,16 @@ public sealed partial class CollectorTests : IDisposable
             ("Turn__StaticUsers__0__Name", "u"), ("Turn__StaticUsers__0__Password", "p"),
             ("ASPNETCORE_URLS", $"http://127.0.0.1:{management}"), ("Prometheus__Port", $"{management}"),
             ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", ratio),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.Prefixes.Single()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
-            ("FlowView__Endpoint", $"{collector.Prefixes.Single()}flow/")))
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.Prefixes.Single()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), ("FlowView__Endpoint", $"{collector.Prefixes.Single()}flow/")))
         {
-            await using (
-                var client =
-                    await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{server.Port}"),
-                    cancellationToken: TestContext.Current.CancellationToken))
+            await using (var client = await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{server.Port}"), cancellationToken: TestContext.Current.CancellationToken))
                 await client.AllocateAsync(TurnCredential.LongTerm("u", "p"), cancellationToken: TestContext.Current.CancellationToken);
 
             using var http = new HttpClient();
             var metrics = await http.GetStringAsync($"http://127.0.0.1:{management}/metrics", TestContext.Current.CancellationToken);
             Assert.Contains("turn_allocation_duration_seconds_count", metrics, StringComparison.Ordinal);
 
-            // Whatever there is, is sent at the end.
+            // The rest is sent at the end.
             Assert.Equal(0, await server.EndAsync("TERM"));
         }
 
@@ -92,7 +83,7 @@ public sealed partial class CollectorTests : IDisposable
         Assert.Contains("/v1/metrics", paths);
         Assert.Equal(isSent, paths.Contains("/v1/traces"));
         Assert.Equal(isSent, paths.Contains("/flow/v1/traces"));
-        // FlowView has no use for metrics.
+        // FlowView does not use metrics.
         Assert.DoesNotContain("/flow/v1/metrics", paths);
     }
 
@@ -101,8 +92,7 @@ public sealed partial class CollectorTests : IDisposable
     [InlineData("half")]
     public async Task RatioThatIsNone_StopsTheStart(string ratio)
     {
-        var (exitCode, output) =
-            await TurnServerProcess.RunToEndAsync(("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", ratio));
+        var (exitCode, output) = await TurnServerProcess.RunToEndAsync(("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", ratio));
 
         Assert.NotEqual(0, exitCode);
         Assert.Contains("OTEL_TRACES_SAMPLER_ARG", output, StringComparison.Ordinal);

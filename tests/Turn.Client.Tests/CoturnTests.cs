@@ -78,7 +78,7 @@ public sealed class CoturnTests(Coturn coturn)
 
         Assert.True(await alice.RenewAsync(coturn.IssueToken().Native, Cancel) > TimeSpan.FromSeconds(500));
 
-        // coturn knows only the new session key now, and what follows is signed with it.
+        // coturn knows only the new session key now, and the next requests are signed with it.
         await Echo.ThroughAsync(alice, bob, inChannels: true, Cancel);
     }
 
@@ -88,8 +88,7 @@ public sealed class CoturnTests(Coturn coturn)
     {
         var server = await coturn.WithPasswordsAsync();
         await using var client = await ConnectAsync(server, "udp");
-        var error =
-            await Assert.ThrowsAsync<TurnException>(() => client.AllocateAsync(coturn.IssueToken().Native, cancellationToken: Cancel));
+        var error = await Assert.ThrowsAsync<TurnException>(() => client.AllocateAsync(coturn.IssueToken().Native, cancellationToken: Cancel));
         Assert.Contains("THIRD-PARTY-AUTHORIZATION", error.Message, StringComparison.Ordinal);
     }
 

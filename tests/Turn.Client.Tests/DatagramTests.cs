@@ -95,7 +95,7 @@ public sealed class DatagramTests
         await using var allocation = await server.AllocateAsync(Cancel, receiveQueueLength: 3);
         for (byte i = 0; i < 10; i++) server.SendData(TransportAddress.From(Bob), [i]);
 
-        // What is received in order was handled in order: after this answer all ten have been.
+        // Messages are handled in order: after this answer all ten have been handled.
         await allocation.RefreshAsync(cancellationToken: Cancel);
 
         for (byte i = 7; i < 10; i++) Assert.Equal([i], (await allocation.Received.ReadAsync(Cancel)).Data.ToArray());
@@ -135,7 +135,7 @@ public sealed class DatagramTests
         Assert.Equal(65507 - 3, Assert.Single(server.Sent).Octets.Length);
     }
 
-    /// <summary>Void, because of an attribute that a receiver must know (RFC 8489 §6.3.2).</summary>
+    /// <summary>Invalid, because of an unknown comprehension-required attribute (RFC 8489 §6.3.2).</summary>
     private static byte[] DataWithAnUnknownAttribute(in TransportAddress peer)
     {
         var indication = new StunMessageWriter(new byte[100], StunMethod.Data, StunClass.Indication, default);

@@ -7,7 +7,7 @@ using WebRtcIms.Turn.Client.Tests.Scripted;
 
 namespace WebRtcIms.Turn.Client.Tests;
 
-/// <summary>What an allocation does by itself: it renews what it has, and says when it is lost.</summary>
+/// <summary>The keep-alive of an allocation, and the notification of its loss.</summary>
 public sealed class KeepAliveTests
 {
     private static readonly IPEndPoint Bob = new(IPAddress.Parse("192.0.2.20"), 5000);
@@ -44,8 +44,7 @@ public sealed class KeepAliveTests
         var server = new ScriptedServer(_clock);
         await using var client = server.Connect();
         var options = new TurnAllocationOptions { Lifetime = TimeSpan.FromMinutes(30) };
-        await using var allocation =
-            await client.AllocateAsync(TurnCredential.LongTerm(ScriptedServer.User, ScriptedServer.Password), options, Cancel);
+        await using var allocation = await client.AllocateAsync(TurnCredential.LongTerm(ScriptedServer.User, ScriptedServer.Password), options, Cancel);
         server.Forget();
 
         _clock.Advance(TimeSpan.FromSeconds(540));
@@ -120,8 +119,7 @@ public sealed class KeepAliveTests
     {
         var server = new ScriptedServer(_clock) { OffersTokens = true, Key = new byte[20] };
         await using var client = server.Connect();
-        await using var allocation =
-            await client.AllocateAsync(TurnCredential.AccessToken("k1", [1], server.Key), cancellationToken: Cancel);
+        await using var allocation = await client.AllocateAsync(TurnCredential.AccessToken("k1", [1], server.Key), cancellationToken: Cancel);
         server.Key = [.. Enumerable.Repeat((byte)7, 20)];
         server.Lifetime = 40;
         Assert.Equal(TimeSpan.FromSeconds(40), await allocation.RenewAsync(TurnCredential.AccessToken("k2", [2], server.Key), Cancel));
@@ -233,7 +231,7 @@ public sealed class KeepAliveTests
         return seconds;
     }
 
-    /// <summary>The Refresh that the clock has just started, when its answer has arrived and the next one has its time.</summary>
+    /// <summary>The Refresh that the clock has just started, after its answer has arrived and the next Refresh is scheduled.</summary>
     private async Task<SentMessage> RefreshedAsync(ScriptedServer server)
     {
         while (true)

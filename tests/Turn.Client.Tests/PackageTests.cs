@@ -57,8 +57,7 @@ public sealed class PackageTests(OwnServer server) : IDisposable
         foreach (var file in Directory.GetFiles(Repository.PathOf("samples", "turn-client")))
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         await RunAsync("restore", copy, "--source", Feed, "--packages", Path.Combine(_folder.FullName, "packages"));
-        await RunAsync("build", copy, "--no-restore", "-o", Path.Combine(copy, "out"), "-warnaserror", "-nodeReuse:false",
-            "-p:UseSharedCompilation=false");
+        await RunAsync("build", copy, "--no-restore", "-o", Path.Combine(copy, "out"), "-warnaserror", "-p:UseSharedCompilation=false");
         return Path.Combine(copy, "out", "turn-client.dll");
     }
 

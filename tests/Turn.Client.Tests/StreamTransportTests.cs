@@ -5,7 +5,7 @@ using WebRtcIms.Turn.Client.Transport;
 
 namespace WebRtcIms.Turn.Client.Tests;
 
-/// <summary>Messages in a stream, however it is cut.</summary>
+/// <summary>Messages in a stream, in segments of any size.</summary>
 [Requirement("RFC8489-6.2.2")]
 public sealed class StreamTransportTests
 {

@@ -7,7 +7,7 @@ using WebRtcIms.Turn.Client.Tests.Scripted;
 
 namespace WebRtcIms.Turn.Client.Tests;
 
-/// <summary>Requests until they are answered: retransmission, and which answers count.</summary>
+/// <summary>Retransmission of requests, and the acceptance of answers.</summary>
 public sealed class TransactionTests
 {
     private readonly ObservedClock _clock = new();
@@ -175,7 +175,7 @@ public sealed class TransactionTests
             var noise = new byte[random.Next(1, 200)];
             random.NextBytes(noise);
 
-            // Every third looks like STUN, so that the attributes are read, too.
+            // Every third looks like STUN, so that the attributes are also read.
             if (i % 3 == 0 && noise.Length >= 20) MakeHeader(noise, random);
             server.Send(noise);
         }
@@ -200,7 +200,6 @@ public sealed class TransactionTests
     private static void MakeHeader(byte[] noise, Random random)
     {
         var length = (noise.Length - 20) & ~3;
-        new byte[] { (byte)random.Next(2), (byte)random.Next(256), (byte)(length >> 8), (byte)length, 0x21, 0x12, 0xA4, 0x42 }.CopyTo(noise,
-            0);
+        new byte[] { (byte)random.Next(2), (byte)random.Next(256), (byte)(length >> 8), (byte)length, 0x21, 0x12, 0xA4, 0x42 }.CopyTo(noise, 0);
     }
 }

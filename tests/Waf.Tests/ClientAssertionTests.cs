@@ -4,17 +4,18 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.Contracts;
 using WebRtcIms.Tests.Common;
+using static WebRtcIms.Waf.Tests.SignedAssertion;
 
 namespace WebRtcIms.Waf.Tests;
 
 /// <summary>A client that signs what it says (private_key_jwt, RFC 7523), its assertions made here from scratch.</summary>
-public sealed class ClientAssertionTests : IDisposable
+public sealed class ClientAssertionTests
 {
     private const string Issuer = "https://waf.example.org/";
     private const string Signer = "signer";
 
-    private readonly ECDsa _key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
     private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
 
     [Fact]
@@ -27,9 +28,7 @@ public sealed class ClientAssertionTests : IDisposable
         (await AskAsync(app, Sign(Claims()), Signer)).AssertOk();
     }
 
-    /// <summary>
-    /// Whatever an operator asks for: of everything, of the library, of the very class that traces what it has read, of one provider.
-    /// </summary>
+    /// <summary>Whatever an operator asks for: of everything, of the library, of the very class that traces what it has read, of one provider.</summary>
     [Theory]
     [InlineData("Logging:LogLevel:Default")]
     [InlineData("Logging:LogLevel:OpenIddict")]
@@ -50,9 +49,7 @@ public sealed class ClientAssertionTests : IDisposable
         var written = app.Logs.Records;
         Assert.Contains(written, text => text.StartsWith("Debug OpenIddict.Server", StringComparison.Ordinal));
         Assert.Contains(written, text => text.StartsWith("Trace ", StringComparison.Ordinal));
-        foreach (
-            var secret in (string[])[good, forged, expired, .. new[] { good, forged, expired }.Select(assertion => assertion.Split('.')[2]),
-            token.AccessToken, token.Key])
+        foreach (var secret in (string[])[good, forged, expired, .. new[] { good, forged, expired }.Select(assertion => assertion.Split('.')[2]), token.AccessToken, token.Key])
             Assert.DoesNotContain(written, text => text.Contains(secret, StringComparison.Ordinal));
     }
 
@@ -74,6 +71,35 @@ public sealed class ClientAssertionTests : IDisposable
         var next = Sign(Claims());
         (await AskAsync(second, next)).AssertOk();
         (await AskAsync(second, next)).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+    }
+
+    [Fact]
+    [Requirement("RFC7523-3-1")]
+    [Requirement("RFC7009-2.1-1")]
+    public async Task SignedAssertion_RevokesItsToken_AndOnlyItsOwn()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        using var app = App().With("ConnectionStrings:redis", redis.Address);
+        using var connection = await redis.ConnectAsync();
+        using var stranger = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var token = (await AskAsync(app, Sign(Claims()))).AssertOk().AccessToken;
+        var other = (await new TokenRequest().SendAsync(app)).AssertOk().AccessToken;
+        var forged = Encode("ES256", Claims(), octets => stranger.SignData(octets, HashAlgorithmName.SHA256));
+        var (wrongAudience, used) = (Claims(), Sign(Claims()));
+        wrongAudience["aud"] = "https://elsewhere.example.org/";
+
+        (await RevokeAsync(app, used, ("token", other))).AssertError(HttpStatusCode.BadRequest, "unauthorized_client");
+        foreach (var refused in (string[])[forged, used, Sign(wrongAudience), "a.b.c", "nonsense"]) AssertRefused(await RevokeAsync(app, refused, ("token", token)));
+        Assert.Equal(0, await connection.GetDatabase().SortedSetLengthAsync(TurnRevocations.Key));
+
+        (await RevokeAsync(app, Sign(Claims()), ("token", token))).AssertOk();
+        (await RevokeAsync(app, Sign(Claims()), ("all_tokens", "true"))).AssertOk();
+        (await RevokeAsync(app, Sign(Claims()), ("client_id", Signer), ("all_tokens", "true"))).AssertOk();
+
+        var revoked = await connection.GetDatabase().SortedSetRangeByRankAsync(TurnRevocations.Key);
+        Assert.Equal(2, revoked.Length);
+        Assert.Contains(revoked, name => name.StartsWith("token:k1:"));
+        Assert.Contains(TurnRevocations.OfClient(Signer), revoked.Select(name => name.ToString()));
     }
 
     [Theory]
@@ -116,7 +142,7 @@ public sealed class ClientAssertionTests : IDisposable
             Headers = { Host = "attacker.example.org" },
             Content = new FormUrlEncodedContent([
                 new("grant_type", "client_credentials"), new("scope", "stun"), new("aud", WafApp.TurnServer),
-                new("client_assertion_type", AssertionType), new("client_assertion", Sign(claims))]),
+                new("client_assertion_type", SignedAssertion.Type), new("client_assertion", Sign(claims))]),
         };
 
         using var answer = await client.SendAsync(request, TestContext.Current.CancellationToken);
@@ -139,7 +165,7 @@ public sealed class ClientAssertionTests : IDisposable
         {
             "none" => Encode("none", Claims(), _ => []),
             // The public key as a secret: the classic confusion of algorithms.
-            "HS256" => Encode("HS256", Claims(), octets => HMACSHA256.HashData(_key.ExportSubjectPublicKeyInfo(), octets)),
+            "HS256" => Encode("HS256", Claims(), octets => HMACSHA256.HashData(SignedAssertion.Key.ExportSubjectPublicKeyInfo(), octets)),
             "ES256" => Encode("ES256", Claims(), octets => other.SignData(octets, HashAlgorithmName.SHA256)),
             "changed" => Change(Sign(Claims())),
             _ => Encode("ES256", Claims(), Sign, "JWT"),
@@ -161,8 +187,7 @@ public sealed class ClientAssertionTests : IDisposable
     {
         using var app = App();
 
-        (await new TokenRequest().SendAsync(app, Signer, "some secret or other"))
-            .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+        (await new TokenRequest().SendAsync(app, Signer, "some secret or other")).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         (await new TokenRequest().SendAsync(app)).AssertOk();
     }
 
@@ -191,34 +216,20 @@ public sealed class ClientAssertionTests : IDisposable
     {
         using var app = App();
         using var client = app.CreateClient();
-        var document =
-            JsonElement.Parse(
-                await client.GetStringAsync(new Uri("/.well-known/oauth-authorization-server", UriKind.Relative),
-                TestContext.Current.CancellationToken));
+        var document = JsonElement.Parse(await client.GetStringAsync(new Uri("/.well-known/oauth-authorization-server", UriKind.Relative), TestContext.Current.CancellationToken));
 
         Assert.Equal(Issuer, document.GetProperty("issuer").GetString());
-        Assert.Contains("private_key_jwt",
-            document.GetProperty("token_endpoint_auth_methods_supported").EnumerateArray().Select(method => method.GetString()));
+        Assert.Contains("private_key_jwt", document.GetProperty("token_endpoint_auth_methods_supported").EnumerateArray().Select(method => method.GetString()));
     }
-
-    public void Dispose() => _key.Dispose();
-
-    private const string AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
     private WafApp App(string clientId = Signer)
     {
-        var parameters = _key.ExportParameters(includePrivateParameters: false);
-        var jwks = JsonSerializer.Serialize(new
-        {
-            keys = new[] { new { kty = "EC", crv = "P-256", kid = "s1", x = Base64Url.EncodeToString(parameters.Q.X),
-                y = Base64Url.EncodeToString(parameters.Q.Y) } },
-        });
         var number = clientId == Signer ? 2 : 0;
         return new WafApp { Time = _time }
             .With("Waf:Issuer", Issuer)
             .With($"Waf:Clients:{number}:ClientId", clientId)
             .With($"Waf:Clients:{number}:ClientSecret", "")
-            .With($"Waf:Clients:{number}:Jwks", jwks)
+            .With($"Waf:Clients:{number}:Jwks", SignedAssertion.PublicKeys)
             .With($"Waf:Clients:{number}:Audiences:0", WafApp.TurnServer);
     }
 
@@ -233,34 +244,23 @@ public sealed class ClientAssertionTests : IDisposable
         ["exp"] = _time.GetUtcNow().ToUnixTimeSeconds() + 60,
     };
 
-    private string Sign(Dictionary<string, object> claims) => Encode("ES256", claims, Sign);
-
-    private byte[] Sign(byte[] octets) => _key.SignData(octets, HashAlgorithmName.SHA256);
-
-    private static string Encode(string algorithm, Dictionary<string, object> claims, Func<byte[], byte[]> sign,
-        string type = "client-authentication+jwt")
-    {
-        var signed = $"{Part(new { alg = algorithm, typ = type, kid = "s1" })}.{Part(claims)}";
-        return $"{signed}.{Base64Url.EncodeToString(sign(Encoding.ASCII.GetBytes(signed)))}";
-
-        static string Part(object content) => Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(content));
-    }
-
     // Another signer's name under the same signature.
     private static string Change(string assertion)
     {
         var parts = assertion.Split('.');
-        var claims = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[1]))
-            .Replace("\"exp\":", "\"exp\":1", StringComparison.Ordinal);
+        var claims = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[1])).Replace("\"exp\":", "\"exp\":1", StringComparison.Ordinal);
         return $"{parts[0]}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims))}.{parts[2]}";
     }
 
     private static Task<TokenAnswer> AskAsync(WafApp app, string assertion, string? clientId = null)
     {
-        var request = new TokenRequest().And("client_assertion_type", AssertionType).And("client_assertion", assertion);
+        var request = new TokenRequest().And("client_assertion_type", SignedAssertion.Type).And("client_assertion", assertion);
         if (clientId is not null) request.And("client_id", clientId);
         return request.PostAsStrangerAsync(app);
     }
+
+    private static Task<TokenAnswer> RevokeAsync(WafApp app, string assertion, params (string Name, string Value)[] form) =>
+        TokenRequest.RevokeAsync(app, [.. form, ("client_assertion_type", SignedAssertion.Type), ("client_assertion", assertion)]);
 
     private static void AssertRefused(TokenAnswer answer) => answer.AssertError(HttpStatusCode.Unauthorized, "invalid_client");
 }

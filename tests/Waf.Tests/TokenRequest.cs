@@ -12,6 +12,7 @@ namespace WebRtcIms.Waf.Tests;
 internal sealed class TokenRequest
 {
     public const string Path = "/oauth2/token";
+    public const string RevocationPath = "/oauth2/revoke";
 
     private readonly List<KeyValuePair<string, string>> _parameters =
     [
@@ -62,11 +63,26 @@ internal sealed class TokenRequest
     public Task<TokenAnswer> PostAsStrangerAsync(WafApp app) =>
         SendAsync(app, new HttpRequestMessage(HttpMethod.Post, Path) { Content = new FormUrlEncodedContent(_parameters) });
 
+    /// <summary>Revokes a token, or all, with client_secret_basic (RFC 7009 §2.1).</summary>
+    public static Task<TokenAnswer> RevokeAsync(WafApp app, string client, string secret, params (string Name, string Value)[] form) =>
+        SendAsync(app, new HttpRequestMessage(HttpMethod.Post, RevocationPath)
+        {
+            Headers = { Authorization = Basic(client, secret) },
+            Content = Form(form),
+        });
+
+    /// <summary>Revokes a token, or all, with the credentials in the form, or with none.</summary>
+    public static Task<TokenAnswer> RevokeAsync(WafApp app, params (string Name, string Value)[] form) =>
+        SendAsync(app, new HttpRequestMessage(HttpMethod.Post, RevocationPath) { Content = Form(form) });
+
     /// <summary>Both parts are form-encoded before they are joined.</summary>
     public static AuthenticationHeaderValue Basic(string client, string secret) =>
         new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{WebUtility.UrlEncode(client)}:{WebUtility.UrlEncode(secret)}")));
 
     private static KeyValuePair<string, string?> Nullable(KeyValuePair<string, string> pair) => new(pair.Key, pair.Value);
+
+    private static FormUrlEncodedContent Form((string Name, string Value)[] form) =>
+        new(form.Select(parameter => KeyValuePair.Create(parameter.Name, parameter.Value)));
 
     private static async Task<TokenAnswer> SendAsync(WafApp app, HttpRequestMessage request)
     {
@@ -76,8 +92,7 @@ internal sealed class TokenRequest
         var body = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         return new TokenAnswer(
             response.StatusCode, body.Length == 0 ? default : JsonElement.Parse(body),
-            response.Headers.Concat(response.Content.Headers)
-            .ToDictionary(header => header.Key, header => string.Join(", ", header.Value)));
+            response.Headers.Concat(response.Content.Headers).ToDictionary(header => header.Key, header => string.Join(", ", header.Value)));
     }
 }
 

@@ -19,10 +19,7 @@ internal sealed class GatewayFactory : WebApplicationFactory<Program>
         _webRoot = webRoot;
         _epCscf = epCscf;
         if (certificate is null) UseKestrel(0);
-        else UseKestrel(
-            kestrel =>
-                kestrel.Listen(IPAddress.Loopback, 0,
-                listen => listen.UseHttps(X509Certificate2.CreateFromPemFile(certificate.CertificateFile, certificate.KeyFile))));
+        else UseKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(X509Certificate2.CreateFromPemFile(certificate.CertificateFile, certificate.KeyFile))));
     }
 
     /// <summary>Where FlowView is; with the WWSF when not given.</summary>

@@ -80,13 +80,14 @@ internal sealed class Authenticator : IDisposable
     private object Credential(object response)
     {
         var id = Base64Url.EncodeToString(_id);
-        return new { id, rawId = id, type = "public-key", authenticatorAttachment = "platform", clientExtensionResults = new { },
-            response };
+        return new { id, rawId = id, type = "public-key", clientExtensionResults = new { }, response };
     }
 
-    private static byte[] ClientData(string type, JsonElement options) =>
-        JsonSerializer.SerializeToUtf8Bytes(
-            new { type, challenge = options.GetProperty("challenge").GetString(), origin = Origin, crossOrigin = false });
+    private static byte[] ClientData(string type, JsonElement options)
+    {
+        var challenge = options.GetProperty("challenge").GetString();
+        return JsonSerializer.SerializeToUtf8Bytes(new { type, challenge, origin = Origin, crossOrigin = false });
+    }
 
     private byte[] AuthenticatorData(string rpId, byte[] credential)
     {

@@ -2,17 +2,17 @@ using System.Net;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>A page that leaves for the provider and comes back, without a user in front of it.</summary>
+/// <summary>A browser that goes to the provider and returns, without a user.</summary>
 internal sealed record Browser(Page Page)
 {
     public static async Task<Browser> OpenAsync(WwsfApp app) => new(await app.OpenPageAsync());
 
-    /// <summary>Where the browser is in the end: <c>/</c>, or <c>/?problem=</c> and a code.</summary>
+    /// <summary>The last address of the browser: <c>/</c>, or <c>/?problem=</c> and a code.</summary>
     public async Task<string> LogInAsync() => await ReturnAsync(await LetProviderAnswerAsync(await AskAsync()));
 
     public async Task<string> AskAsync() => (await Page.SendAsync(HttpMethod.Post, "/api/session/external")).Text("location")!;
 
-    /// <summary>At the provider, where the user is logged in already: the address that it sends the browser back to.</summary>
+    /// <summary>The address to which the provider sends the browser. The user is logged in at the provider.</summary>
     public static async Task<string> LetProviderAnswerAsync(string location)
     {
         using var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });

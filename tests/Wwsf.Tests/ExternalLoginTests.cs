@@ -8,9 +8,7 @@ using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>
-/// Scenario 2 with an account of another service: log-in at a real OpenID Connect provider, step by step as a browser makes it.
-/// </summary>
+/// <summary>Scenario 2 with an account of another service: login at a real OpenID Connect provider with the steps of a browser.</summary>
 public sealed class ExternalLoginTests
 {
     [Fact]
@@ -39,9 +37,9 @@ public sealed class ExternalLoginTests
     {
         await using var provider = await OpenIdProvider.StartAsync();
         using var app = Wwsf(provider);
-        foreach (
-            var (name, impu, expected) in new[] { ("carol", "carol", "sip:carol@webrtcims.local"),
-            ("carola", "Carola", "sip:carola@webrtcims.local"), ("carola", "", null) })
+        (string, string, string?)[] logins =
+            [("carol", "carol", "sip:carol@webrtcims.local"), ("carola", "Carola", "sip:carola@webrtcims.local"), ("carola", "", null)];
+        foreach (var (name, impu, expected) in logins)
         {
             provider.User["preferred_username"] = name;
             provider.User["impu"] = impu;
@@ -53,7 +51,7 @@ public sealed class ExternalLoginTests
         }
     }
 
-    /// <summary>The operator gives and takes identities where the provider is not asked for them.</summary>
+    /// <summary>Without a claim of the provider, the operator decides the identities.</summary>
     [Fact]
     public async Task UserWithoutSubscription_IsToldWhatToDoUntilTheOperatorGivesOne()
     {
@@ -67,9 +65,8 @@ public sealed class ExternalLoginTests
         Assert.Equal("no_subscription", refused.Code);
         Assert.Contains("Ask the operator", refused.Text("detail"));
 
-        await app.ChangeUserAsync("carol",
-            async (users, carol) =>
-                await users.AddClaimsAsync(carol, new Ims.ImsIdentity("c@webrtcims.local", "sip:c@webrtcims.local", "Carol").ToClaims()));
+        var identity = new Ims.ImsIdentity("c@webrtcims.local", "sip:c@webrtcims.local", "Carol");
+        await app.ChangeUserAsync("carol", (users, carol) => users.AddClaimsAsync(carol, identity.ToClaims()));
         Assert.Equal("/", await browser.LogInAsync());
         Assert.Equal("sip:c@webrtcims.local", (await browser.Page.ImsTokenAsync()).Text("impu"));
     }
@@ -107,7 +104,7 @@ public sealed class ExternalLoginTests
         var browser = await Browser.OpenAsync(app);
         Assert.Equal("/", await browser.LogInAsync());
 
-        // Guesses at a password that it does not have lock its name for passwords alone.
+        // Wrong passwords lock the name only for logins with a password.
         for (var i = 0; i < 6; i++) await (await app.OpenPageAsync()).LogInAsync("carol", "a guessed password");
         Assert.Equal("/", await browser.LogInAsync());
         await app.ChangeUserAsync("carol", (users, carol) => users.SetLockoutEndDateAsync(carol, DateTimeOffset.MaxValue));
@@ -217,9 +214,8 @@ public sealed class ExternalLoginTests
         await using var provider = await OpenIdProvider.StartAsync();
         using var app = Wwsf(provider);
         var page = await app.OpenPageAsync();
-        var answer =
-            await page.SendAsync(HttpMethod.Post, "/api/session/external", null, ("X-Forwarded-Host", "calls.example.com"),
-            ("X-Forwarded-Proto", "https"));
+        var answer = await page.SendAsync(
+            HttpMethod.Post, "/api/session/external", null, ("X-Forwarded-Host", "calls.example.com"), ("X-Forwarded-Proto", "https"));
 
         var query = HttpUtility.ParseQueryString(new Uri(answer.Text("location")!).Query);
         Assert.Equal("https://calls.example.com/api/session/external/callback", query["redirect_uri"]);
@@ -241,7 +237,7 @@ public sealed class ExternalLoginTests
         var guest = browser.Page.Cookies[Page.SessionCookie];
 
         var callback = await Browser.LetProviderAnswerAsync(await browser.AskAsync());
-        // As a browser does: a Strict cookie does not come along from another site.
+        // A browser does not send a Strict cookie when it comes from another site.
         browser.Page.Cookies.Remove(Page.SessionCookie);
         Assert.Equal("/", await browser.ReturnAsync(callback));
         browser.Page.Cookies[Page.SessionCookie] = guest;
@@ -288,8 +284,8 @@ public sealed class ExternalLoginTests
     public async Task ClaimAndScopeSettings_SayWhichClaimsCount()
     {
         await using var provider = await OpenIdProvider.StartAsync();
-        foreach (var (claim, value) in new[] { ("nick", "dora"), ("phone", "dora.d"), ("private", "dora.private"), ("label", "Dora D.") })
-            provider.User[claim] = value;
+        (string, string)[] claims = [("nick", "dora"), ("phone", "dora.d"), ("private", "dora.private"), ("label", "Dora D.")];
+        foreach (var (claim, value) in claims) provider.User[claim] = value;
         await using var waf = await ScriptedWaf.StartAsync();
         using var app = Wwsf(provider, waf)
             .With("Wwsf:OpenIdConnect:UserClaim", "nick").With("Wwsf:OpenIdConnect:ImpuClaim", "phone")
@@ -321,7 +317,7 @@ public sealed class ExternalLoginTests
         Assert.Null((await browser.Page.LoadAsync()).Text("user"));
     }
 
-    /// <summary>Otherwise whoever may no longer log in at the provider could go on here.</summary>
+    /// <summary>With a passkey here, a user that the provider no longer admits could still log in.</summary>
     [Fact]
     public async Task AccountOfTheProvider_GetsNoPasskeyHere()
     {

@@ -4,9 +4,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>
-/// The demo line is a guest with a session of its own. It is in a frame of the page that calls it, with the same cookie jar.
-/// </summary>
+/// <summary>The demo line is a guest with a session of its own, in a frame of the page that calls it, with the same cookie jar.</summary>
 public sealed class FrameSessionTests
 {
     private const string FrameCookie = "wwsf-session-frame";

@@ -102,8 +102,8 @@ public sealed class LimitTests
         var page = await app.OpenPageAsync();
         async Task<string> ReturnFromAsync(string address)
         {
-            var answer =
-                await page.SendAsync(new HttpMethod(method), "/api/session/external/callback" + query, null, ("X-Forwarded-For", address));
+            var answer = await page.SendAsync(
+                new HttpMethod(method), "/api/session/external/callback" + query, null, ("X-Forwarded-For", address));
             Assert.Equal(HttpStatusCode.Redirect, answer.Status);
             return answer.Headers["Location"];
         }

@@ -78,8 +78,8 @@ public sealed class LoginTests
     {
         using var app = new WwsfApp();
         var page = await app.OpenPageAsync();
-        var answer =
-            await page.SendAsync(HttpMethod.Post, "/api/session/login", new StringContent(body, Encoding.UTF8, "application/json"));
+        var content = new StringContent(body, Encoding.UTF8, "application/json");
+        var answer = await page.SendAsync(HttpMethod.Post, "/api/session/login", content);
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.Status);
         Assert.Equal("invalid_request", answer.Code);

@@ -13,7 +13,7 @@ using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>A real OpenID Connect provider (OpenIddict) on a port of loopback: one client, and a user who is logged in already.</summary>
+/// <summary>A real OpenID Connect provider (OpenIddict) on a loopback port, with one client and one user, who is logged in.</summary>
 public sealed class OpenIdProvider : IAsyncDisposable
 {
     public const string ClientId = "wwsf-at-provider";
@@ -23,14 +23,18 @@ public sealed class OpenIdProvider : IAsyncDisposable
 
     public string Address => _app!.Urls.Single();
 
-    /// <summary>What it tells about the user.</summary>
-    public Dictionary<string, string> User { get; } =
-        new() { [Claims.Subject] = "248289761001", [Claims.PreferredUsername] = "carol", [Claims.Name] = "Carol C." };
+    /// <summary>The claims of the user.</summary>
+    public Dictionary<string, string> User { get; } = new()
+    {
+        [Claims.Subject] = "248289761001",
+        [Claims.PreferredUsername] = "carol",
+        [Claims.Name] = "Carol C.",
+    };
 
     /// <summary>The user does not consent.</summary>
     public bool IsDenied { get; set; }
 
-    /// <summary>What its ID tokens say instead of its address.</summary>
+    /// <summary>Replaces the issuer in its ID tokens.</summary>
     public string? Issuer { get; set; }
 
     public static async Task<OpenIdProvider> StartAsync()

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -15,9 +16,7 @@ internal sealed class Page(HttpClient http, string api = "/api")
 
     public string AntiforgeryToken { get; set; } = "";
 
-    /// <summary>
-    /// Another page in a frame of this one, with its own API. The browser also sends the cookies of this page there, but none back.
-    /// </summary>
+    /// <summary>Another page in a frame of this one, with its own API. The browser also sends the cookies of this page there.</summary>
     public async Task<Page> OpenFrameAsync()
     {
         var frame = new Page(http, $"/api/demo/{Guid.NewGuid()}") { Cookies = new(Cookies) };
@@ -45,12 +44,16 @@ internal sealed class Page(HttpClient http, string api = "/api")
 
     public Task<Answer> TurnTokenAsync() => SendAsync(HttpMethod.Post, $"{Api}/turn-token");
 
+    /// <summary>A POST in the trace of the page.</summary>
+    public Task<Answer> TraceAsync(string path, ActivityTraceId trace) =>
+        SendAsync(HttpMethod.Post, path, null, ("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01"));
+
     public Task<Answer> ImsTokenAsync() => SendAsync(HttpMethod.Post, $"{Api}/ims-token");
 
     public async Task<Answer> SendAsync(HttpMethod method, string path, object? body = null, params (string Name, string Value)[] headers)
     {
-        using var request =
-            new HttpRequestMessage(method, path) { Content = body as HttpContent ?? (body is null ? null : JsonContent.Create(body)) };
+        var content = body as HttpContent ?? (body is null ? null : JsonContent.Create(body));
+        using var request = new HttpRequestMessage(method, path) { Content = content };
         if (Cookies.Count > 0) request.Headers.Add("Cookie", string.Join("; ", Cookies.Select(cookie => $"{cookie.Key}={cookie.Value}")));
         if (AntiforgeryToken.Length > 0) request.Headers.Add("X-XSRF-TOKEN", AntiforgeryToken);
         foreach (var (name, value) in headers) request.Headers.Add(name, value);
@@ -73,10 +76,12 @@ internal sealed class Page(HttpClient http, string api = "/api")
 }
 
 /// <summary>A complete response of the WWSF. A redirect has no JSON.</summary>
-internal sealed record Answer(HttpStatusCode Status, JsonElement Json, IReadOnlyDictionary<string, string> Headers,
-    IReadOnlyList<string> SetCookies)
+internal sealed record Answer(
+    HttpStatusCode Status, JsonElement Json, IReadOnlyDictionary<string, string> Headers, IReadOnlyList<string> SetCookies)
 {
     public string? Code => Text("code");
+
+    public IEnumerable<string> Members => Json.EnumerateObject().Select(member => member.Name);
 
     public string? Text(string member) => Json.TryGetProperty(member, out var value) ? value.GetString() : null;
 
@@ -86,7 +91,6 @@ internal sealed record Answer(HttpStatusCode Status, JsonElement Json, IReadOnly
         var headers = response.Headers.Concat(response.Content.Headers).Where(header => header.Key != "Set-Cookie")
             .ToDictionary(header => header.Key, header => string.Join(", ", header.Value));
         var cookies = response.Headers.TryGetValues("Set-Cookie", out var values) ? values.ToList() : [];
-        return new(response.StatusCode, body.Length > 0 ? JsonDocument.Parse(body).RootElement : JsonDocument.Parse("{}").RootElement,
-            headers, cookies);
+        return new(response.StatusCode, JsonElement.Parse(body.Length > 0 ? body : "{}"), headers, cookies);
     }
 }

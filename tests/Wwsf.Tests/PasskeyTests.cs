@@ -115,9 +115,8 @@ public sealed class PasskeyTests
         Assert.Equal("passkey_failed", (await Authenticator.SendAsync(page, "/api/session/passkey", authenticator.Get(request))).Code);
 
         request = await Authenticator.OptionsAsync(page, "/api/session/passkey/options");
-        var elsewhere =
-            await page.SendAsync(HttpMethod.Post, "/api/session/passkey", authenticator.Get(request),
-            ("Origin", "http://elsewhere.example"));
+        var elsewhere = await page.SendAsync(
+            HttpMethod.Post, "/api/session/passkey", authenticator.Get(request), ("Origin", "http://elsewhere.example"));
         Assert.Equal("passkey_failed", elsewhere.Code);
     }
 
@@ -154,8 +153,10 @@ public sealed class PasskeyTests
     [Theory]
     [InlineData("{}")]
     [InlineData("[]")]
-    [InlineData(
-        """{"id":"AAAA","rawId":"AAAA","type":"public-key","response":{"clientDataJSON":"e30","authenticatorData":"AAAA","signature":"AAAA"},"clientExtensionResults":{}}""")]
+    [InlineData("""
+        {"id":"AAAA","rawId":"AAAA","type":"public-key","clientExtensionResults":{},
+         "response":{"clientDataJSON":"e30","authenticatorData":"AAAA","signature":"AAAA"}}
+        """)]
     public async Task AnswerThatIsNone_RefusedWithASentence(string credential)
     {
         using var app = new WwsfApp();

@@ -37,7 +37,10 @@ internal sealed class PoolSystem : IAsyncDisposable
         system._settings["Wwsf:Pool:Quarantine"] = quarantine;
         system._settings["Wwsf:Limits:ImsTokensPerMinute"] = "100000";
         if (store == Store.Redis)
-            system._settings["ConnectionStrings:redis"] = (server ?? (system._server = await RedisServer.StartAsync())).Address;
+        {
+            server ??= system._server = await RedisServer.StartAsync();
+            system._settings["ConnectionStrings:redis"] = server.Address;
+        }
         system.App = system.NewReplica();
         return system;
     }

@@ -120,8 +120,7 @@ public sealed class PoolTests
         await using var system = await PoolSystem.StartAsync(store, size: 2, quarantine: "00:00:30");
         system.App.With("Wwsf:Pool:Name", "visitor").With("Wwsf:Pool:DisplayName", "Visitor")
             .With("Wwsf:Pool:PerAddress", "1").With("Wwsf:Pool:Lease", "00:05:00").With("Wwsf:HomeDomain", "ims.example.com");
-        system.Waf.Script = (context, _) =>
-            ScriptedWaf.Json(context, 200, ScriptedWaf.GoodRegistrationAnswer.Replace("600", "60", StringComparison.Ordinal));
+        system.Waf.Script = (context, _) => ScriptedWaf.Json(context, 200, ScriptedWaf.RegistrationAnswer(60));
         var pages = await system.GuestsAsync(4);
         var first = await FromAsync(pages[0], "192.0.2.7");
         Assert.Matches("^sip:visitor-[12]@ims.example.com$", first.Text("impu"));
@@ -189,9 +188,7 @@ public sealed class PoolTests
         var answer = await page.LogInAsync("alice", "alice-calls-bob");
 
         Assert.Equal("sip:alice@webrtcims.local", answer.Text("impu"));
-        Assert.Equal("DELETE",
-            Assert.Single(system.EpCscf.Requests, request => request.Sid == system.Waf.Requests[0].Form["sid"]
-            && request.Method == "DELETE").Method);
+        Assert.Single(system.EpCscf.Requests, request => request == ("DELETE", system.Waf.Requests[0].Form["sid"]));
         if (store == Store.Redis) Assert.Equal("quarantine", await system.Redis!.StringGetAsync("ims:lease:{guest}:1"));
     }
 
@@ -240,8 +237,7 @@ public sealed class PoolTests
     public async Task TokenLivesLongerThanTheLease_TheLeaseLastsUntilItExpires(Store store)
     {
         await using var system = await PoolSystem.StartAsync(store, size: 1);
-        system.Waf.Script = (context, _) =>
-            ScriptedWaf.Json(context, 200, ScriptedWaf.GoodRegistrationAnswer.Replace("600", "7200", StringComparison.Ordinal));
+        system.Waf.Script = (context, _) => ScriptedWaf.Json(context, 200, ScriptedWaf.RegistrationAnswer(7200));
         var pages = await system.GuestsAsync(2);
         await ImpuAsync(pages[0]);
         await pages[0].LoadAsync();
@@ -319,8 +315,7 @@ public sealed class PoolTests
         for (var i = 0; i < 40; i++) Assert.Equal("no_free_identity", (await pages[1].ImsTokenAsync()).Code);
 
         // Ten at once, then one a second.
-        Assert.InRange(system.App.Logs.Records.Count(record => record.Contains("identities of the pool", StringComparison.Ordinal)), 10,
-            39);
+        Assert.InRange(system.App.LogsWith("identities of the pool").Count(), 10, 39);
     }
 
     private static async Task<string> ImpuAsync(Page page)

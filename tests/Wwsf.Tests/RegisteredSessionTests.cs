@@ -42,9 +42,7 @@ public sealed class RegisteredSessionTests
 
         _time.Advance(TimeSpan.FromMinutes(61));
         var trace = ActivityTraceId.CreateRandom();
-        var answer =
-            await page.SendAsync(HttpMethod.Post, "/api/turn-token", null,
-            ("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01"));
+        var answer = await page.TraceAsync("/api/turn-token", trace);
         Assert.Equal(HttpStatusCode.OK, answer.Status);
         Assert.Equal(true, app.SpansOf(trace).Single(span => span.GetTagItem("ims.step") is 3).GetTagItem("wwsf.authentication.skipped"));
         Assert.Equal(HttpStatusCode.OK, (await page.ImsTokenAsync()).Status);
@@ -97,9 +95,11 @@ public sealed class RegisteredSessionTests
         await using var epCscf = await ScriptedEpCscf.StartAsync();
         epCscf.Trouble = async context =>
         {
-            if (how == "hangs") _time.Advance(TimeSpan.FromSeconds(1));
             if (how == "hangs")
+            {
+                _time.Advance(TimeSpan.FromSeconds(1));
                 await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
             context.Response.StatusCode = how == "fails" ? 500 : 200;
             await context.Response.WriteAsync(how == "talks nonsense" && context.Request.Method == "GET" ? "<html>" : "");
             return true;
@@ -113,8 +113,7 @@ public sealed class RegisteredSessionTests
         Assert.False(loaded.Json.GetProperty("registered").GetBoolean());
         Assert.Equal(HttpStatusCode.OK, signedOut.Status);
         Assert.DoesNotContain(Page.SessionCookie, page.Cookies.Keys);
-        Assert.Contains(app.Logs.Records,
-            record => record.StartsWith("Warning WebRtcIms.Wwsf.Ims.Registrations", StringComparison.Ordinal));
+        Assert.NotEmpty(app.LogsWith("Warning WebRtcIms.Wwsf.Ims.Registrations"));
     }
 
     private static async Task<Page> LoggedInAsync(WwsfApp app)

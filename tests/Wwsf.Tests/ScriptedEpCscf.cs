@@ -7,7 +7,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>What an eP-CSCF tells the WWSF: whether a session is registered. It knows the sessions that a test gives it.</summary>
+/// <summary>The session endpoint of an eP-CSCF. It knows the sessions that a test adds.</summary>
 internal sealed class ScriptedEpCscf : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -16,13 +16,13 @@ internal sealed class ScriptedEpCscf : IAsyncDisposable
 
     public string Address => _app.Urls.Single();
 
-    /// <summary>Sessions that are registered; a DELETE takes one out.</summary>
+    /// <summary>Registered sessions. DELETE removes one.</summary>
     public ConcurrentDictionary<string, bool> Registered { get; } = [];
 
-    /// <summary>Requests such as <c>DELETE</c> and the pseudonym.</summary>
+    /// <summary>The requests, such as <c>DELETE</c> and the pseudonym.</summary>
     public ConcurrentQueue<(string Method, string Sid)> Requests { get; } = [];
 
-    /// <summary>Takes the place of the answer; returns whether it did.</summary>
+    /// <summary>Replaces the response if it returns true.</summary>
     public Func<HttpContext, Task<bool>> Trouble { get; set; } = _ => Task.FromResult(false);
 
     public static async Task<ScriptedEpCscf> StartAsync()
@@ -52,7 +52,7 @@ internal sealed class ScriptedEpCscf : IAsyncDisposable
             return;
         }
 
-        await context.Response.WriteAsJsonAsync(
-            new { registered = Registered.ContainsKey(sid), expires_in = Registered.ContainsKey(sid) ? 412 : 0 });
+        var registered = Registered.ContainsKey(sid);
+        await context.Response.WriteAsJsonAsync(new { registered, expires_in = registered ? 412 : 0 });
     }
 }

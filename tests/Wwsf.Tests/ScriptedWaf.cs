@@ -7,7 +7,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>A server on a free loopback port that answers token requests as a test says, and keeps them.</summary>
+/// <summary>A server on a free loopback port that answers token requests with the script of a test, and records them.</summary>
 internal sealed class ScriptedWaf : IAsyncDisposable
 {
     public const string AccessToken = "AAy1JBYVLo16iq9gFdHyyknmx5T/Lq9YlbxgUdLcStOFS0H8xhHceHOL2f49qxp4uBpGuuLeLqk+RcAa5uP2EQ==";
@@ -16,11 +16,8 @@ internal sealed class ScriptedWaf : IAsyncDisposable
         {"access_token":"{{AccessToken}}","token_type":"pop","expires_in":600,"kid":"k1","key":"{{Key}}","alg":"HMAC-SHA-256-128"}
         """;
 
-    public const string RegistrationToken =
-        "eyJhbGciOiJkaXIi..48V1_ALb6US04U3b.5eym8TW_c8SuK0ltJ3rpYIzOeDQz7TALvtu6UG9oMo4vpzs9tX_EFShS8iB7j6ji.XFBoMYUZodetZdvTiFvSkQ";
-    public const string GoodRegistrationAnswer = $$"""
-        {"access_token":"{{RegistrationToken}}","token_type":"Bearer","expires_in":600,"scope":"ims.register"}
-        """;
+    public const string RegistrationToken = "eyJhbGciOiJkaXIi..48V1_ALb6US04U3b."
+        + "5eym8TW_c8SuK0ltJ3rpYIzOeDQz7TALvtu6UG9oMo4vpzs9tX_EFShS8iB7j6ji.XFBoMYUZodetZdvTiFvSkQ";
 
     private readonly WebApplication _app;
 
@@ -30,9 +27,9 @@ internal sealed class ScriptedWaf : IAsyncDisposable
 
     public List<TokenRequest> Requests { get; } = [];
 
-    /// <summary>Writes the answer to the request of this number, from 1.</summary>
+    /// <summary>Writes the response to the request with this number, from 1.</summary>
     public Func<HttpContext, int, Task> Script { get; set; } =
-        (context, _) => Json(context, 200, context.Request.Form["scope"] == "stun" ? GoodAnswer : GoodRegistrationAnswer);
+        (context, _) => Json(context, 200, context.Request.Form["scope"] == "stun" ? GoodAnswer : RegistrationAnswer(600));
 
     public static async Task<ScriptedWaf> StartAsync(Func<HttpContext, int, Task>? script = null, int port = 0)
     {
@@ -49,6 +46,10 @@ internal sealed class ScriptedWaf : IAsyncDisposable
         await app.StartAsync(TestContext.Current.CancellationToken);
         return waf;
     }
+
+    public static string RegistrationAnswer(int expiresIn) => $$"""
+        {"access_token":"{{RegistrationToken}}","token_type":"Bearer","expires_in":{{expiresIn}},"scope":"ims.register"}
+        """;
 
     public static Task Json(HttpContext context, int status, string json)
     {

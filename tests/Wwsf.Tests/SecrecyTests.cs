@@ -25,12 +25,12 @@ public sealed class SecrecyTests
         page.AntiforgeryToken = (await app.OpenPageAsync()).AntiforgeryToken;
         await page.TurnTokenAsync();
         page.AntiforgeryToken = token;
-        waf.Script = (context, _) =>
-            ScriptedWaf.Json(context, 401, $$"""{"error":"invalid_client","error_description":"{{WwsfApp.ClientSecret}}"}""");
+        const string refusal = $$"""{"error":"invalid_client","error_description":"{{WwsfApp.ClientSecret}}"}""";
+        waf.Script = (context, _) => ScriptedWaf.Json(context, 401, refusal);
         await page.TurnTokenAsync();
         await page.ImsTokenAsync();
-        waf.Script = (context, _) =>
-            ScriptedWaf.Json(context, 200, ScriptedWaf.GoodAnswer.Replace("pop", "bearer", StringComparison.Ordinal));
+        var unusable = ScriptedWaf.GoodAnswer.Replace("pop", "bearer", StringComparison.Ordinal);
+        waf.Script = (context, _) => ScriptedWaf.Json(context, 200, unusable);
         await page.TurnTokenAsync();
         waf.Script = (context, _) => ScriptedWaf.Json(context, 500, "{}");
         await page.TurnTokenAsync();
@@ -44,16 +44,14 @@ public sealed class SecrecyTests
         string[] secrets =
         [
             "alice", "bob", "mallory", "not-her-password", "not-his-password", "alice-calls-bob", userCookie, token,
-                ScriptedWaf.AccessToken,
-            ScriptedWaf.AccessToken[..40], ScriptedWaf.Key, ScriptedWaf.RegistrationToken, ScriptedWaf.RegistrationToken[..40],
+            ScriptedWaf.AccessToken, ScriptedWaf.AccessToken[..40], ScriptedWaf.Key,
+            ScriptedWaf.RegistrationToken, ScriptedWaf.RegistrationToken[..40],
             WwsfApp.ClientSecret, Uri.EscapeDataString(WwsfApp.ClientSecret), waf.Requests[0].Authorization,
         ];
         Secrets.AssertNone(written, secrets);
     }
 
-    /// <summary>
-    /// At the level Trace, ASP.NET Core logs complete addresses, and so the authorization code, which has been used already.
-    /// </summary>
+    /// <summary>At the level Trace, ASP.NET Core logs complete addresses, and so the authorization code after its use.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -14,8 +14,10 @@ internal static class Secrets
         foreach (var secret in secrets) Assert.DoesNotContain(texts, text => AppearsIn(text, secret));
     }
 
-    public static bool AppearsIn(string text, string secret) => secret.Length > ShortLength
-        ? text.Contains(secret, StringComparison.OrdinalIgnoreCase)
-        : Regex.IsMatch(text, $"(?<![A-Za-z0-9]){Regex.Escape(secret)}(?![A-Za-z0-9])",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
+    public static bool AppearsIn(string text, string secret)
+    {
+        if (secret.Length > ShortLength) return text.Contains(secret, StringComparison.OrdinalIgnoreCase);
+        var word = $"(?<![A-Za-z0-9]){Regex.Escape(secret)}(?![A-Za-z0-9])";
+        return Regex.IsMatch(text, word, RegexOptions.IgnoreCase | RegexOptions.CultureInvariant);
+    }
 }

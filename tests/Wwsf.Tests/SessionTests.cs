@@ -11,14 +11,13 @@ namespace WebRtcIms.Wwsf.Tests;
 public sealed class SessionTests
 {
     [Fact]
-    public async Task NobodyThere_SessionIsNullsAndATokenOnly()
+    public async Task NoSession_SessionIsNullsAndAToken()
     {
         using var app = new WwsfApp();
         var answer = await (await app.OpenPageAsync()).LoadAsync();
 
         Assert.Equal(HttpStatusCode.OK, answer.Status);
-        Assert.Equal(["user", "anonymous", "impu", "registered", "antiforgery_token", "external_login"],
-            answer.Json.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(["user", "anonymous", "impu", "registered", "antiforgery_token", "external_login"], answer.Members);
         Assert.Equal(JsonValueKind.Null, answer.Json.GetProperty("user").ValueKind);
         Assert.Equal(JsonValueKind.Null, answer.Json.GetProperty("anonymous").ValueKind);
         Assert.Equal(JsonValueKind.Null, answer.Json.GetProperty("impu").ValueKind);
@@ -79,8 +78,8 @@ public sealed class SessionTests
         using var app = new WwsfApp();
         var page = await app.OpenPageAsync(origin);
         page.Cookies.Clear();
-        (string, string)[] headers = forwardedProto is null
-            ? [] : [("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", forwardedProto)];
+        (string, string)[] headers =
+            forwardedProto is null ? [] : [("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", forwardedProto)];
         var loaded = await page.SendAsync(HttpMethod.Get, "/api/session", null, headers);
         var begun = await page.SendAsync(HttpMethod.Post, "/api/session/anonymous", null, headers);
 
@@ -109,7 +108,7 @@ public sealed class SessionTests
         time.Advance(TimeSpan.FromMinutes(59));
         Assert.Equal(HttpStatusCode.OK, (await page.TurnTokenAsync()).Status);
 
-        // Use did not make it longer.
+        // Use does not extend it.
         time.Advance(TimeSpan.FromMinutes(1.1));
         var answer = await page.TurnTokenAsync();
         Assert.Equal(HttpStatusCode.Unauthorized, answer.Status);
@@ -265,7 +264,7 @@ public sealed class SessionTests
         otherTab.AntiforgeryToken = page.AntiforgeryToken;
 
         var answers = await Task.WhenAll(page.SignOutAsync(), otherTab.SignOutAsync());
-        // The second may find the session gone, and its token with it.
+        // The second request may find the session ended, and its token invalid.
         Assert.All(answers, answer => Assert.True(answer.Status == HttpStatusCode.OK || answer.Code == "antiforgery"));
         Assert.Contains(answers, answer => answer.Status == HttpStatusCode.OK);
     }
@@ -297,9 +296,8 @@ public sealed class SessionTests
         var page = await app.OpenPageAsync();
         await page.ContinueAsGuestAsync();
         page.AntiforgeryToken = "";
-        var answer =
-            await page.SendAsync(new HttpMethod(method), path,
-            method == "POST" ? new { user_name = "alice", password = "alice-calls-bob" } : null);
+        var body = method == "POST" ? new { user_name = "alice", password = "alice-calls-bob" } : null;
+        var answer = await page.SendAsync(new HttpMethod(method), path, body);
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.Status);
         Assert.Equal("antiforgery", answer.Code);
@@ -314,11 +312,11 @@ public sealed class SessionTests
     {
         using var app = new WwsfApp();
         var page = await app.OpenPageAsync();
-        var nobodysToken = page.AntiforgeryToken;
+        var tokenWithoutSession = page.AntiforgeryToken;
         await page.ContinueAsGuestAsync();
         var guestsToken = page.AntiforgeryToken;
 
-        page.AntiforgeryToken = nobodysToken;
+        page.AntiforgeryToken = tokenWithoutSession;
         Assert.Equal("antiforgery", (await page.SignOutAsync()).Code);
         page.AntiforgeryToken = guestsToken;
         Assert.Equal(HttpStatusCode.OK, (await page.SignOutAsync()).Status);

@@ -13,6 +13,8 @@ namespace WebRtcIms.Wwsf.Tests;
 
 public sealed class SettingsTests
 {
+    private static readonly (string, string) ClientSecret = ("Wwsf:Waf:ClientSecret", "x");
+
     [Fact]
     public void EveryMistake_IsInOneMessageWithItsKey()
     {
@@ -64,12 +66,10 @@ public sealed class SettingsTests
     [InlineData("Limits:ImsTokensPerMinute", "1", "2147483647", "0", "2147483648")]
     public void Range_IsAcceptedAtBothEndsAndNotBeyond(string setting, string min, string max, string tooSmall, string tooLarge)
     {
-        foreach (var value in (string[])[min, max])
-            Assert.NotNull(Read("Development", ("Wwsf:Waf:ClientSecret", "x"), ("Wwsf:" + setting, value)));
+        foreach (var value in (string[])[min, max]) Assert.NotNull(Read("Development", ClientSecret, ("Wwsf:" + setting, value)));
         foreach (var value in (string[])[tooSmall, tooLarge])
         {
-            var error =
-                Assert.Throws<SettingsException>(() => Read("Development", ("Wwsf:Waf:ClientSecret", "x"), ("Wwsf:" + setting, value)));
+            var error = Assert.Throws<SettingsException>(() => Read("Development", ClientSecret, ("Wwsf:" + setting, value)));
             Assert.Contains($"\n  Wwsf:{setting} ", error.Message);
         }
     }
@@ -78,7 +78,8 @@ public sealed class SettingsTests
     public void Secrets_AreNeverInTheMessage()
     {
         var error = Assert.Throws<SettingsException>(() => Read(
-            "Development", ("Wwsf:Waf:ClientSecret", "hidden-1"), ("Wwsf:Waf:KeyFile", "/no/such/file"),
+            "Development",
+            ("Wwsf:Waf:ClientSecret", "hidden-1"), ("Wwsf:Waf:KeyFile", "/no/such/file"),
             ("Wwsf:OpenIdConnect:ClientSecret", "hidden-2"),
             ("ConnectionStrings:wwsf", "Host=db;Password=hidden-3"),
             ("ConnectionStrings:redis", "db:6379,password=hidden-4,timeout=soon")));
@@ -93,8 +94,7 @@ public sealed class SettingsTests
         {
             using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
             File.WriteAllText(file, key.ExportSubjectPublicKeyInfoPem());
-            var error =
-                Assert.Throws<SettingsException>(() => Read("Development", ("Wwsf:Waf:ClientSecret", "x"), ("Wwsf:Waf:KeyFile", file)));
+            var error = Assert.Throws<SettingsException>(() => Read("Development", ClientSecret, ("Wwsf:Waf:KeyFile", file)));
             foreach (var setting in (string[])["Wwsf:Waf:ClientSecret", "Wwsf:Waf:KeyFile", "Wwsf:Waf:Issuer"])
                 Assert.Contains($"\n  {setting} ", error.Message);
 
@@ -111,15 +111,14 @@ public sealed class SettingsTests
     [Fact]
     public void TurnUris_HaveADefaultInDevelopmentOnly()
     {
-        Assert.Equal(2, Read("Development", ("Wwsf:Waf:ClientSecret", "x")).TurnUris.Count);
-        Assert.Contains("Wwsf:TurnUris:0",
-            Assert.Throws<SettingsException>(() => Read("Production", ("Wwsf:Waf:ClientSecret", "x"))).Message);
+        Assert.Equal(2, Read("Development", ClientSecret).TurnUris.Count);
+        Assert.Contains("Wwsf:TurnUris:0", Assert.Throws<SettingsException>(() => Read("Production", ClientSecret)).Message);
     }
 
     [Fact]
     public void Database_LiesUnderTheContentRootByDefault()
     {
-        var store = Read("Development", ("Wwsf:Waf:ClientSecret", "x")).Store;
+        var store = Read("Development", ClientSecret).Store;
 
         Assert.Equal("Data Source=/srv/wwsf/.data/wwsf.db", store.ConnectionString);
         Assert.Equal("/srv/wwsf/.data", store.Directory);
@@ -131,20 +130,16 @@ public sealed class SettingsTests
         var file = Path.GetTempFileName();
         try
         {
-            var store =
-                Read("Development", ("Wwsf:Waf:ClientSecret", "x"), ("ConnectionStrings:wwsf", $"Data Source={file}/wwsf.db")).Store;
-            Assert.StartsWith("ConnectionStrings:wwsf",
-                Assert.Throws<ServiceDefaults.SettingsException>(() => store.CreateDirectory("keys")).Message);
+            var store = Read("Development", ClientSecret, ("ConnectionStrings:wwsf", $"Data Source={file}/wwsf.db")).Store;
+            Assert.StartsWith("ConnectionStrings:wwsf", Assert.Throws<SettingsException>(() => store.CreateDirectory("keys")).Message);
 
             await File.WriteAllTextAsync(file, new string('x', 5000), TestContext.Current.CancellationToken);
             // EF keeps the model of the first store in a process, so it must be that of the WWSF.
             await using var services = new ServiceCollection().AddDbContext<WwsfStore>(options => options.UseSqlite($"Data Source={file}"))
                 .Configure<IdentityOptions>(identity => identity.Stores.SchemaVersion = IdentitySchemaVersions.Version3)
                 .BuildServiceProvider();
-            var setup =
-                new StoreSetup(services.GetRequiredService<IServiceScopeFactory>(), Read("Development", ("Wwsf:Waf:ClientSecret", "x")));
-            var error =
-                await Assert.ThrowsAsync<ServiceDefaults.SettingsException>(() => setup.StartAsync(TestContext.Current.CancellationToken));
+            var setup = new StoreSetup(services.GetRequiredService<IServiceScopeFactory>(), Read("Development", ClientSecret));
+            var error = await Assert.ThrowsAsync<SettingsException>(() => setup.StartAsync(TestContext.Current.CancellationToken));
             Assert.StartsWith("ConnectionStrings:wwsf", error.Message);
         }
         finally
@@ -165,14 +160,17 @@ public sealed class SettingsTests
     [InlineData("DisplayName", " ", "is missing")]
     public void OpenIdConnect_IsCompleteAndSafe_OrAbsent(string field, string value, string problem)
     {
-        var complete =
-            new Dictionary<string, string> { ["Authority"] = "https://login.example.com", ["ClientId"] = "x", ["ClientSecret"] = "x",
-            [field] = value };
+        var complete = new Dictionary<string, string>
+        {
+            ["Authority"] = "https://login.example.com",
+            ["ClientId"] = "x",
+            ["ClientSecret"] = "x",
+            [field] = value,
+        };
         var error = Assert.Throws<SettingsException>(() => Read(
-            "Development",
-            [("Wwsf:Waf:ClientSecret", "x"), .. complete.Select(setting => ("Wwsf:OpenIdConnect:" + setting.Key, setting.Value))]));
+            "Development", [ClientSecret, .. complete.Select(setting => ("Wwsf:OpenIdConnect:" + setting.Key, setting.Value))]));
         Assert.Contains($"\n  Wwsf:OpenIdConnect:{field} {problem}", error.Message);
-        Assert.Null(Read("Development", ("Wwsf:Waf:ClientSecret", "x")).OpenIdConnect);
+        Assert.Null(Read("Development", ClientSecret).OpenIdConnect);
     }
 
     [Fact]
@@ -187,7 +185,6 @@ public sealed class SettingsTests
     }
 
     private static WwsfSettings Read(string environment, params (string Key, string Value)[] settings) => WwsfSettings.Read(
-        new ConfigurationBuilder()
-        .AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create<string, string?>(setting.Key, setting.Value))).Build(),
+        new ConfigurationBuilder().AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value)).Build(),
         new HostingEnvironment { EnvironmentName = environment, ContentRootPath = "/srv/wwsf" });
 }

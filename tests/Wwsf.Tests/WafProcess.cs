@@ -29,7 +29,7 @@ internal sealed class WafProcess : ServerProcess
         var address = $"http://127.0.0.1:{FreePorts.Tcp()}";
         var key = RandomNumberGenerator.GetBytes(32);
 
-        // In a directory of its own it finds no settings but these.
+        // A directory of its own, so that it has only these settings.
         var directory = Directory.CreateTempSubdirectory("wwsf-tests-waf-");
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Waf.dll")])
         {
@@ -53,12 +53,12 @@ internal sealed class WafProcess : ServerProcess
         return waf;
     }
 
-    /// <summary>What the TURN server finds in a token; it must be one.</summary>
+    /// <summary>Decrypts a valid token as the TURN server does.</summary>
     public AccessToken Decrypt(string token)
     {
         var key = new AccessTokenKey("k1", AccessTokenAlgorithm.A256Gcm, _longTermKey);
-        Assert.Equal(AccessTokenStatus.Valid,
-            key.TryDecrypt(Convert.FromBase64String(token), Encoding.UTF8.GetBytes(TurnServer), out var content));
+        var status = key.TryDecrypt(Convert.FromBase64String(token), Encoding.UTF8.GetBytes(TurnServer), out var content);
+        Assert.Equal(AccessTokenStatus.Valid, status);
         return content;
     }
 

@@ -7,9 +7,7 @@ using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>
-/// The WWSF in this process with a database of its own, a scripted WAF and eP-CSCF. Requests come from the gateway: this machine.
-/// </summary>
+/// <summary>The WWSF in this process with a database of its own, a scripted WAF and eP-CSCF. Requests come from this machine.</summary>
 internal sealed class WwsfApp : ServiceApp<WwsfApp, Program>
 {
     public const string ClientSecret = "s3cret+of/the client";
@@ -35,6 +33,9 @@ internal sealed class WwsfApp : ServiceApp<WwsfApp, Program>
     /// <summary>Uses a PostgreSQL database. The cookie keys are under the content root, so it is a temporary folder.</summary>
     public WwsfApp WithPostgres(string connectionString, WwsfApp? other = null) =>
         With("ConnectionStrings:wwsf", connectionString).With(WebHostDefaults.ContentRootKey, (other ?? this).Folder);
+
+    /// <summary>The log records with this text; each begins with its level and category.</summary>
+    public IEnumerable<string> LogsWith(string text) => Logs.Records.Where(record => record.Contains(text, StringComparison.Ordinal));
 
     /// <summary>Admits users of this provider.</summary>
     public WwsfApp With(OpenIdProvider provider) => With("Wwsf:OpenIdConnect:Authority", provider.Address)
@@ -68,8 +69,8 @@ internal sealed class WwsfApp : ServiceApp<WwsfApp, Program>
     public async Task AddUserAsync(string name, string password)
     {
         await using var scope = Services.CreateAsyncScope();
-        var result = await scope.ServiceProvider.GetRequiredService<UserManager<User>>()
-            .CreateAsync(new User { UserName = name }, password);
+        var users = scope.ServiceProvider.GetRequiredService<UserManager<User>>();
+        var result = await users.CreateAsync(new User { UserName = name }, password);
         Assert.True(result.Succeeded, result.ToString());
     }
 

@@ -1,4 +1,4 @@
-using WebRtcIms.EpCscf.Authorization;
+using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Sip;
 
 namespace WebRtcIms.Fuzz.Targets;

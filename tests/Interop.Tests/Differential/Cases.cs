@@ -1,7 +1,10 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Tests.Common.Stun;
+using static WebRtcIms.Tests.Common.Stun.StunRequest;
 
 namespace WebRtcIms.Interop.Tests.Differential;
 
@@ -13,11 +16,11 @@ internal static class Cases
 
     public static readonly byte[] LongTermKey = RandomNumberGenerator.GetBytes(32);
 
-    private const string Peer = "127.0.0.1:7000";
+    private const string PeerAddress = "127.0.0.1:7000";
 
     private static readonly AccessTokenKey Key = new(KeyId, AccessTokenAlgorithm.A256Gcm, LongTermKey);
 
-    public static IReadOnlyList<DifferentialCase> All { get; } =
+    public static IReadOnlyList<DifferentialCase> List { get; } =
     [
         // STUN (RFC 8489)
         new("RFC 8489 §5", "First two bits 10", client => client.Send(Changed(Binding(), 0, 0x80))),
@@ -35,25 +38,25 @@ internal static class Cases
         new("RFC 8489 §6.3.1", "Binding with an unknown required attribute", client => client.Plain(StunMethod.Binding, Unknown(0x7FFF))),
         new("RFC 8489 §6.3.1", "Binding with an unknown optional attribute", client => client.Plain(StunMethod.Binding, Unknown(0xFFFE))),
         new("RFC 8489 §14.7", "Binding with a wrong FINGERPRINT", client => client.Send(WrongFingerprint())),
-        new("RFC 8489 §9.2.4", "Allocate without integrity", client => client.Plain(StunMethod.Allocate, RawClient.Transport)),
-        new("RFC 8489 §9.2.4", "Allocate without integrity, unknown required attribute", client => client.Plain(StunMethod.Allocate, Both(RawClient.Transport, Unknown(0x7FFF)))),
+        new("RFC 8489 §9.2.4", "Allocate without integrity", client => client.Plain(StunMethod.Allocate, UdpTransport)),
+        new("RFC 8489 §9.2.4", "Allocate without integrity, unknown required attribute", client => client.Plain(StunMethod.Allocate, All(UdpTransport, Unknown(0x7FFF)))),
         new("RFC 8489 §6.3.1", "Signed Allocate with an unknown required attribute", client => client.Allocate(Unknown(0x7FFF))),
-        new("RFC 8489 §9.2.4", "Integrity without USERNAME", client => client.Allocate(null, Signature.Password() with { Username = null })),
-        new("RFC 8489 §9.2.4", "Integrity without REALM", client => client.Allocate(null, Signature.Password() with { Realm = null })),
-        new("RFC 8489 §9.2.4", "Integrity without NONCE", client => client.Allocate(null, Signature.Password() with { Nonce = [] })),
-        new("RFC 8489 §9.2.4", "Unknown user", client => client.Allocate(null, Signature.Password("nobody"))),
-        new("RFC 8489 §9.2.4", "Wrong password", client => client.Allocate(null, Signature.Password(password: "wrong"))),
-        new("RFC 8489 §9.2.4", "Nonce that was never given", client => client.Allocate(null, Signature.Password() with { Nonce = "0123456789abcdef"u8.ToArray() })),
-        new("RFC 8489 §9.2.4", "Wrong password and a nonce that was never given", client => client.Allocate(null, Signature.Password(password: "wrong") with { Nonce = "0123456789abcdef"u8.ToArray() })),
+        new("RFC 8489 §9.2.4", "Integrity without USERNAME", client => client.Allocate(null, Password() with { Username = null })),
+        new("RFC 8489 §9.2.4", "Integrity without REALM", client => client.Allocate(null, Password() with { Realm = [] })),
+        new("RFC 8489 §9.2.4", "Integrity without NONCE", client => client.Allocate(null, Password() with { Nonce = [] })),
+        new("RFC 8489 §9.2.4", "Unknown user", client => client.Allocate(null, Password("nobody"))),
+        new("RFC 8489 §9.2.4", "Wrong password", client => client.Allocate(null, Password(password: "wrong"))),
+        new("RFC 8489 §9.2.4", "Nonce that was never given", client => client.Allocate(null, Password() with { Nonce = "0123456789abcdef"u8.ToArray() })),
+        new("RFC 8489 §9.2.4", "Wrong password and a nonce that was never given", client => client.Allocate(null, Password(password: "wrong") with { Nonce = "0123456789abcdef"u8.ToArray() })),
         new("RFC 8489 §9.2.4", "PASSWORD-ALGORITHM without the list", client => client.Allocate(Value(StunAttributeType.PasswordAlgorithm, 0, 2, 0, 0)),
             "Debian's coturn is of before RFC 8489 and knows MD5 and SHA-1 alone."),
-        new("RFC 8489 §14.6", "MESSAGE-INTEGRITY-SHA256 with the MD5 key", client => client.Allocate(null, Signature.Password() with { IsSha256 = true }),
+        new("RFC 8489 §14.6", "MESSAGE-INTEGRITY-SHA256 with the MD5 key", client => client.Allocate(null, Password() with { IsSha256 = true }),
             "Debian's coturn is of before RFC 8489 and knows MD5 and SHA-1 alone."),
-        new("RFC 8489 §14.3", "USERNAME of 600 octets", client => client.Allocate(null, Signature.Password() with { Username = Encoding.ASCII.GetBytes(new string('u', 600)) }),
+        new("RFC 8489 §14.3", "USERNAME of 600 octets", client => client.Allocate(null, Password() with { Username = Encoding.ASCII.GetBytes(new string('u', 600)) }),
             "A user name has less than 509 octets (§14.3); coturn looks it up, in vain."),
-        new("RFC 8489 §14", "Two LIFETIMEs", client => client.Allocate(Both(Lifetime(1200), Lifetime(2400))),
+        new("RFC 8489 §14", "Two LIFETIMEs", client => client.Allocate(All(Lifetime(1200), Lifetime(2400))),
             "The first counts (§14); coturn takes the last."),
-        new("RFC 8489 §14.5", "LIFETIME behind MESSAGE-INTEGRITY", client => client.Allocate(null, Signature.Password() with { Behind = Lifetime(1200) }),
+        new("RFC 8489 §14.5", "LIFETIME behind MESSAGE-INTEGRITY", client => client.Allocate(null, Password() with { AfterIntegrity = Lifetime(1200) }),
             "What follows the integrity is ignored (§14.5); coturn acts on it, as anybody on the way may add it."),
 
         // TURN (RFC 8656)
@@ -72,8 +75,8 @@ internal static class Cases
         new("RFC 8656 §7.2", "EVEN-PORT, next port reserved", client => client.Allocate(Value(StunAttributeType.EvenPort, 0x80))),
         new("RFC 8656 §7.2", "RESERVATION-TOKEN that was never given", client => client.Allocate(Value(StunAttributeType.ReservationToken, 1, 2, 3, 4, 5, 6, 7, 8)),
             "508 is the code (§7.2, 5); TURN has no 404."),
-        new("RFC 8656 §7.2", "RESERVATION-TOKEN and EVEN-PORT", client => client.Allocate(Both(Value(StunAttributeType.ReservationToken, 1, 2, 3, 4, 5, 6, 7, 8), Value(StunAttributeType.EvenPort, 0)))),
-        new("RFC 8656 §7.2", "REQUESTED- and ADDITIONAL-ADDRESS-FAMILY", client => client.Allocate(Both(Family(StunAttributeType.RequestedAddressFamily, 1), Family(StunAttributeType.AdditionalAddressFamily, 2))),
+        new("RFC 8656 §7.2", "RESERVATION-TOKEN and EVEN-PORT", client => client.Allocate(All(Value(StunAttributeType.ReservationToken, 1, 2, 3, 4, 5, 6, 7, 8), Value(StunAttributeType.EvenPort, 0)))),
+        new("RFC 8656 §7.2", "REQUESTED- and ADDITIONAL-ADDRESS-FAMILY", client => client.Allocate(All(Family(StunAttributeType.RequestedAddressFamily, 1), Family(StunAttributeType.AdditionalAddressFamily, 2))),
             "They exclude each other (§7.2, 6); coturn takes one of them."),
         new("RFC 8656 §7.2", "REQUESTED-ADDRESS-FAMILY 7", client => client.Allocate(Family(StunAttributeType.RequestedAddressFamily, 7))),
         new("RFC 8656 §7.2", "IPv6, which the server does not relay", client => client.Allocate(Family(StunAttributeType.RequestedAddressFamily, 2))),
@@ -82,10 +85,10 @@ internal static class Cases
         new("RFC 8656 §7.2", "ADDITIONAL-ADDRESS-FAMILY IPv6, which the server does not relay", client => client.Allocate(Family(StunAttributeType.AdditionalAddressFamily, 2)),
             "ADDRESS-ERROR-CODE says what is missing (§7.2, 9); coturn leaves it out where a family is not configured."),
         new("RFC 8656 §5", "Refresh without an allocation", client => client.Signed(StunMethod.Refresh)),
-        new("RFC 8656 §5", "Refresh by another user", client => Then(client.Allocate(), client.Signed(StunMethod.Refresh, null, Signature.Password("u2")))),
+        new("RFC 8656 §5", "Refresh by another user", client => Then(client.Allocate(), client.Signed(StunMethod.Refresh, null, Password("u2")))),
         new("RFC 8656 §8.2", "Refresh, LIFETIME 0", client => Then(client.Allocate(), client.Signed(StunMethod.Refresh, Lifetime(0)))),
         new("RFC 8656 §8.2", "Refresh of a family that is not there", client => Then(client.Allocate(), client.Signed(StunMethod.Refresh, Family(StunAttributeType.RequestedAddressFamily, 2)))),
-        new("RFC 8656 §10.2", "CreatePermission", client => Then(client.Allocate(), client.Signed(StunMethod.CreatePermission, To(Peer)))),
+        new("RFC 8656 §10.2", "CreatePermission", client => Then(client.Allocate(), client.Signed(StunMethod.CreatePermission, To(PeerAddress)))),
         new("RFC 8656 §10.2", "CreatePermission without a peer", client => Then(client.Allocate(), client.Signed(StunMethod.CreatePermission))),
         new("RFC 8656 §10.2", "CreatePermission for an IPv6 peer", client => Then(client.Allocate(), client.Signed(StunMethod.CreatePermission, To("[2001:db8::9]:7000")))),
         new("RFC 8656 §10.2", "CreatePermission for 0.0.0.0", client => Then(client.Allocate(), client.Signed(StunMethod.CreatePermission, To("0.0.0.0:7000")))),
@@ -93,13 +96,13 @@ internal static class Cases
             "Local policy (§10.2): multicast is denied; coturn needs --no-multicast-peers for that."),
         new("RFC 8656 §10.2", "CreatePermission for 169.254.169.254", client => Then(client.Allocate(), client.Signed(StunMethod.CreatePermission, To("169.254.169.254:80"))),
             "Local policy (§10.2, §21.3.1): link-local addresses, the metadata service of clouds among them, are denied; coturn needs a deny list."),
-        new("RFC 8656 §12.2", "ChannelBind 0x4000", client => Then(client.Allocate(), Bind(client, 0x4000, Peer))),
-        new("RFC 8656 §12.2", "ChannelBind 0x3FFF", client => Then(client.Allocate(), Bind(client, 0x3FFF, Peer))),
-        new("RFC 8656 §12.2", "ChannelBind 0x5000", client => Then(client.Allocate(), Bind(client, 0x5000, Peer)),
+        new("RFC 8656 §12.2", "ChannelBind 0x4000", client => Then(client.Allocate(), Bind(client, 0x4000, PeerAddress))),
+        new("RFC 8656 §12.2", "ChannelBind 0x3FFF", client => Then(client.Allocate(), Bind(client, 0x3FFF, PeerAddress))),
+        new("RFC 8656 §12.2", "ChannelBind 0x5000", client => Then(client.Allocate(), Bind(client, 0x5000, PeerAddress)),
             "RFC 8656 §12 ends the range at 0x4FFF; coturn 4.6 keeps that of RFC 5766."),
-        new("RFC 8656 §12.2", "ChannelBind again", client => Then(client.Allocate(), Bind(client, 0x4000, Peer), Bind(client, 0x4000, Peer))),
-        new("RFC 8656 §12.2", "ChannelBind, another peer", client => Then(client.Allocate(), Bind(client, 0x4000, Peer), Bind(client, 0x4000, "127.0.0.1:7001"))),
-        new("RFC 8656 §12.2", "ChannelBind, another number", client => Then(client.Allocate(), Bind(client, 0x4000, Peer), Bind(client, 0x4001, Peer))),
+        new("RFC 8656 §12.2", "ChannelBind again", client => Then(client.Allocate(), Bind(client, 0x4000, PeerAddress), Bind(client, 0x4000, PeerAddress))),
+        new("RFC 8656 §12.2", "ChannelBind, another peer", client => Then(client.Allocate(), Bind(client, 0x4000, PeerAddress), Bind(client, 0x4000, "127.0.0.1:7001"))),
+        new("RFC 8656 §12.2", "ChannelBind, another number", client => Then(client.Allocate(), Bind(client, 0x4000, PeerAddress), Bind(client, 0x4001, PeerAddress))),
         new("RFC 8656 §12.2", "ChannelBind without a peer", client => Then(client.Allocate(), client.Signed(StunMethod.ChannelBind, Value(StunAttributeType.ChannelNumber, 0x40, 0, 0, 0)))),
         new("RFC 8656 §12.6", "ChannelData on a channel that is not bound", client => Then(client.Allocate(), client.Send([0x40, 0, 0, 1, 1, 0, 0, 0]))),
 
@@ -125,7 +128,7 @@ internal static class Cases
         new("RFC 7635 §9", "Allocate of a second client with the same token", SameToken),
     ];
 
-    private static byte[] Binding() => RawClient.Build(StunMethod.Binding);
+    private static byte[] Binding() => Plain(StunMethod.Binding);
 
     private static byte[] Changed(byte[] packet, int index, byte value)
     {
@@ -135,7 +138,7 @@ internal static class Cases
 
     private static byte[] WrongFingerprint()
     {
-        var packet = RawClient.Build(StunMethod.Binding, StunClass.Request, (ref StunMessageWriter request) => request.AddFingerprint());
+        var packet = Plain(StunMethod.Binding, (ref StunMessageWriter request) => request.AddFingerprint());
         packet[^1] ^= 1;
         return packet;
     }
@@ -150,49 +153,39 @@ internal static class Cases
 
     private static string Retransmission(RawClient client)
     {
-        var packet = client.BuildSigned(StunMethod.Allocate, RawClient.Transport);
+        var packet = client.BuildSigned(StunMethod.Allocate, UdpTransport);
         return Then(client.Send(packet), client.Send(packet));
     }
 
     private static string SameToken(RawClient client)
     {
         var token = Token();
-        using var other = client.Another();
-        return Then(client.Allocate(null, token), other.Allocate(null, token));
+        return Then(client.Allocate(null, token), client.Another().Allocate(null, token));
     }
 
     private static string Bind(RawClient client, ushort channel, string peer) => client.Signed(
-        StunMethod.ChannelBind, Both(Value(StunAttributeType.ChannelNumber, (byte)(channel >> 8), (byte)channel, 0, 0), To(peer)));
+        StunMethod.ChannelBind, All(Value(StunAttributeType.ChannelNumber, (byte)(channel >> 8), (byte)channel, 0, 0), To(peer)));
 
-    private static Attributes Unknown(ushort type) => Value((StunAttributeType)type, 1, 2, 3, 4);
+    private static WriteAttributes Unknown(ushort type) => Value((StunAttributeType)type, 1, 2, 3, 4);
 
-    private static Attributes Family(StunAttributeType type, byte family) => Value(type, family, 0, 0, 0);
+    private static WriteAttributes Family(StunAttributeType type, byte family) => Value(type, family, 0, 0, 0);
 
-    private static Attributes Value(StunAttributeType type, params byte[] value) => (ref StunMessageWriter request) => request.Write(type, value);
+    private static WriteAttributes To(string peer) => Peer(IPEndPoint.Parse(peer));
 
-    private static Attributes Lifetime(uint seconds) => (ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.Lifetime, seconds);
+    private static StunCredential Password(string user = "u", string password = "p") => StunCredential.Password(user, password);
 
-    private static Attributes To(string peer) => (ref StunMessageWriter request) =>
-        request.WriteXorAddress(StunAttributeType.XorPeerAddress, TransportAddress.From(System.Net.IPEndPoint.Parse(peer)));
-
-    private static Attributes Both(Attributes first, Attributes second) => (ref StunMessageWriter request) =>
-    {
-        first(ref request);
-        second(ref request);
-    };
-
-    private static Signature Token(byte[]? macKey = null, string serverName = ServerName, double age = 0, uint lifetime = 600)
+    private static StunCredential Token(byte[]? macKey = null, string serverName = ServerName, double age = 0, uint lifetime = 600)
     {
         macKey ??= [.. RandomNumberGenerator.GetBytes(16), 0, 0, 0, 0];
         var token = new byte[AccessToken.MaxEncodedLength];
         var made = TokenTimestamp.FromDateTimeOffset(TimeProvider.System.GetUtcNow().AddSeconds(-age));
         var length = Key.Encrypt(new AccessToken(macKey, made, lifetime), RandomNumberGenerator.GetBytes(12), Encoding.UTF8.GetBytes(serverName), token);
-        return new Signature(Encoding.UTF8.GetBytes(KeyId), macKey.Length == 32 ? SHA1.HashData(macKey) : macKey) { Token = token[..length] };
+        return StunCredential.NativeTokenWithSha1(KeyId, token[..length], macKey);
     }
 
-    private static Signature Truncated()
+    private static StunCredential Truncated()
     {
         var macKey = RandomNumberGenerator.GetBytes(20);
-        return Token(macKey) with { Key = macKey[..16] };
+        return StunCredential.NativeToken(KeyId, Token(macKey).Token!, macKey[..16]);
     }
 }

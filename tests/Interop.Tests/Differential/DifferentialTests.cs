@@ -27,9 +27,9 @@ public sealed class DifferentialTests
 
         List<string> unexplained = [];
         var document = new StringBuilder(Heading);
-        foreach (var (clause, name, run, why) in Cases.All)
+        foreach (var (clause, name, run, why) in Cases.List)
         {
-            var (here, there) = (Answer(turn.Port, run), Answer(coturn.Port, run));
+            var (here, there) = (await AnswerAsync(turn.Port, run), await AnswerAsync(coturn.Port, run));
             if (here == there != why is null) unexplained.Add($"{clause}, {name}: Turn says {here}, coturn {there}");
             document.Append(System.Globalization.CultureInfo.InvariantCulture, $"| {clause} | {name} | {here} | {(here == there ? "the same" : there)} | {why} |\n");
         }
@@ -52,9 +52,9 @@ public sealed class DifferentialTests
 
         """;
 
-    private static string Answer(int port, Func<RawClient, string> run)
+    private static async Task<string> AnswerAsync(int port, Func<RawClient, string> run)
     {
-        using var client = new RawClient(port);
+        await using var client = new RawClient(port);
         return run(client);
     }
 

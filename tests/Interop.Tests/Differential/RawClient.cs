@@ -1,152 +1,94 @@
 using System.Buffers.Binary;
 using System.Net;
-using System.Net.Sockets;
-using System.Security.Cryptography;
 using System.Text;
-using WebRtcIms.Stun.Integrity;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Interop.Tests.Differential;
 
-internal delegate void Attributes(ref StunMessageWriter request);
-
-/// <summary>How a request is signed: USERNAME, HMAC key, and what else stands before the integrity. Null fields are left out.</summary>
-internal sealed record Signature(byte[]? Username, byte[]? Key, string? Realm = RawClient.Realm)
-{
-    /// <summary>Instead of the nonce that the server gave; empty for no NONCE.</summary>
-    public byte[]? Nonce { get; init; }
-
-    public byte[]? Token { get; init; }
-
-    public bool IsSha256 { get; init; }
-
-    /// <summary>Written behind the integrity.</summary>
-    public Attributes? Behind { get; init; }
-
-    public static Signature Password(string user = "u", string password = "p")
-    {
-        var key = new byte[LongTermKey.Md5Length];
-        LongTermKey.ComputeMd5(Encoding.UTF8.GetBytes(user), Encoding.UTF8.GetBytes(RawClient.Realm), Encoding.UTF8.GetBytes(password), key);
-        return new Signature(Encoding.UTF8.GetBytes(user), key);
-    }
-}
-
-/// <summary>A UDP socket of its own towards one server, and packets as a test wants them.</summary>
-internal sealed class RawClient : IDisposable
+/// <summary>A client of one server over UDP, which describes the answer to each packet.</summary>
+internal sealed class RawClient : IAsyncDisposable
 {
     public const string Realm = "differential.example";
 
-    private static readonly byte[] UdpTransport = [17, 0, 0, 0];
-
-    private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 15_000 };
-    private readonly byte[] _buffer = new byte[2048];
+    private readonly StunTestClient _client;
     private readonly int _port;
-    private byte[]? _nonce;
+    private readonly List<RawClient> _others = [];
+    private StunChallenge? _challenge;
 
     public RawClient(int port)
     {
         _port = port;
+
         // Both servers keep the allocation of a client that is gone: one that got its port again would be answered 437.
-        _socket.Bind(new IPEndPoint(IPAddress.Loopback, FreePorts.Udp()));
-        _socket.Connect(IPAddress.Loopback, port);
+        _client = StunTestClient.Udp(new IPEndPoint(IPAddress.Loopback, port), FreePorts.Udp());
         Settle();
     }
 
-    /// <summary>Another client of the same server.</summary>
-    public RawClient Another() => new(_port);
-
-    public static byte[] NewTransaction() => RandomNumberGenerator.GetBytes(TransactionId.Length);
-
-    public static void Transport(ref StunMessageWriter request) => request.Write(StunAttributeType.RequestedTransport, UdpTransport);
+    /// <summary>Another client of the same server, which ends with this one.</summary>
+    public RawClient Another()
+    {
+        _others.Add(new RawClient(_port));
+        return _others[^1];
+    }
 
     /// <summary>
-    /// Sends octets; the answer to them, or "nothing" once the server has answered Binding requests that came behind.
+    /// Sends octets; the answer to them, or "nothing" if the server only answers Binding requests that follow.
     /// </summary>
     public string Send(byte[] packet) => Describe(Exchange(packet));
 
     /// <summary>A message without credentials.</summary>
-    public string Plain(StunMethod method, Attributes? attributes = null, StunClass @class = StunClass.Request) =>
-        Send(Build(method, @class, attributes));
+    public string Plain(StunMethod method, WriteAttributes? attributes = null, StunClass @class = StunClass.Request) =>
+        Send(StunRequest.Plain(method, attributes, @class));
 
-    /// <summary>A request with credentials: right ones, unless told otherwise.</summary>
-    public string Signed(StunMethod method, Attributes? attributes = null, Signature? signature = null) => Send(BuildSigned(method, attributes, signature));
+    /// <summary>A request with credentials: the password of the user, unless others are given.</summary>
+    public string Signed(StunMethod method, WriteAttributes? attributes = null, StunCredential? credential = null) =>
+        Send(BuildSigned(method, attributes, credential));
 
-    public string Allocate(Attributes? attributes = null, Signature? signature = null) =>
-        Signed(StunMethod.Allocate, (ref StunMessageWriter request) => With(ref request, Transport, attributes), signature);
+    public string Allocate(WriteAttributes? attributes = null, StunCredential? credential = null) =>
+        Signed(StunMethod.Allocate, StunRequest.All(StunRequest.UdpTransport, attributes), credential);
 
-    public byte[] BuildSigned(StunMethod method, Attributes? attributes = null, Signature? signature = null)
+    public byte[] BuildSigned(StunMethod method, WriteAttributes? attributes = null, StunCredential? credential = null) =>
+        StunRequest.Authenticated(method, attributes, credential ?? StunCredential.Password("u", "p"), _challenge ??= Challenge());
+
+    public async ValueTask DisposeAsync()
     {
-        signature ??= Signature.Password();
-        var nonce = signature.Nonce ?? (_nonce ??= Challenge());
-        return Build(method, StunClass.Request, (ref StunMessageWriter request) =>
-        {
-            attributes?.Invoke(ref request);
-            if (signature.Username is { } username) request.Write(StunAttributeType.Username, username);
-            if (signature.Realm is { } realm) request.Write(StunAttributeType.Realm, Encoding.UTF8.GetBytes(realm));
-            if (nonce.Length > 0) request.Write(StunAttributeType.Nonce, nonce);
-            if (signature.Token is { } token) request.Write(StunAttributeType.AccessToken, token);
-            if (signature.Key is { } key && signature.IsSha256) request.AddMessageIntegritySha256(key);
-            else if (signature.Key is not null) request.AddMessageIntegrity(signature.Key);
-            signature.Behind?.Invoke(ref request);
-        });
+        foreach (var other in _others) await other.DisposeAsync();
+        await _client.DisposeAsync();
     }
 
-    public static byte[] Build(StunMethod method, StunClass @class = StunClass.Request, Attributes? attributes = null)
+    private StunChallenge Challenge()
     {
-        var writer = new StunMessageWriter(new byte[2048], method, @class, new TransactionId(NewTransaction()));
-        attributes?.Invoke(ref writer);
-        return writer.Written.ToArray();
-    }
-
-    public void Dispose() => _socket.Dispose();
-
-    private static void With(ref StunMessageWriter request, Attributes first, Attributes? then)
-    {
-        first(ref request);
-        then?.Invoke(ref request);
-    }
-
-    private byte[] Challenge()
-    {
-        var answer = Exchange(Build(StunMethod.Allocate, StunClass.Request, Transport)) ?? throw new InvalidOperationException("no challenge came");
-        StunMessageReader.TryRead(answer, out var message);
-        message.TryGet(StunAttributeType.Nonce, out var nonce);
-        return nonce.ToArray();
+        var answer = Exchange(StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport));
+        Assert.NotNull(answer);
+        return new StunAnswer(answer).Challenge;
     }
 
     private byte[]? Exchange(byte[] packet)
     {
-        _socket.Send(packet);
+        _client.Send(packet);
         byte[]? answer = null;
 
-        // What is signed is always answered, and may be overtaken: coturn looks keys up, and Turn decides an Allocate, beside the
-        // packet path. All else is answered in order.
-        if (HasIntegrity(packet)) answer = Receive();
+        // A signed packet is always answered, and may be overtaken: coturn looks keys up, and Turn decides an Allocate, beside the
+        // packet path. All others are answered in order.
+        if (HasIntegrity(packet)) answer = _client.Receive();
         for (var round = 0; round < 2; round++)
         {
-            var binding = Build(StunMethod.Binding);
-            _socket.Send(binding);
-            for (var received = Receive(); !IsAnswerTo(binding, received); received = Receive()) answer ??= received;
+            var binding = StunRequest.Plain(StunMethod.Binding);
+            _client.Send(binding);
+            for (var received = _client.Receive(); !new StunAnswer(received).IsAnswerTo(binding); received = _client.Receive())
+                answer ??= received;
         }
 
         return answer;
     }
 
-    // The server knows the client from now on; what it does with a first packet is not what is compared.
-    private void Settle() => Exchange(Build(StunMethod.Binding));
-
-    private byte[] Receive()
-    {
-        var length = _socket.Receive(_buffer);
-        return _buffer[..length];
-    }
+    // After this the server knows the client. The handling of a first packet is not compared.
+    private void Settle() => Exchange(StunRequest.Plain(StunMethod.Binding));
 
     private static bool HasIntegrity(byte[] packet) =>
         StunMessageReader.TryRead(packet, out var message) == StunParseStatus.Ok && (message.HasMessageIntegrity || message.HasMessageIntegritySha256);
-
-    private static bool IsAnswerTo(byte[] request, byte[] answer) =>
-        answer.Length >= StunHeader.Length && answer.AsSpan(8, TransactionId.Length).SequenceEqual(request.AsSpan(8, TransactionId.Length));
 
     private static string Describe(byte[]? answer)
     {

@@ -3,20 +3,20 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace WebRtcIms.Turn.Client.Tests.Scripted;
 
-/// <summary>A clock that a test moves, and that tells which timers were set, so that it moves only when one is.</summary>
+/// <summary>A fake clock that reports which timers were set, so that a test advances it only after that.</summary>
 internal sealed class ObservedClock : FakeTimeProvider
 {
     private readonly Channel<TimeSpan> _timers = Channel.CreateUnbounded<TimeSpan>();
     private readonly Channel<TimeSpan> _changes = Channel.CreateUnbounded<TimeSpan>();
 
-    /// <summary>How long this clock has run.</summary>
+    /// <summary>The time since the start of this clock.</summary>
     public TimeSpan Elapsed => GetUtcNow() - Start;
 
-    /// <summary>For how long the next timer was set; one must be.</summary>
+    /// <summary>The due time of the next new timer. A test fails without one.</summary>
     public Task<TimeSpan> NextTimerAsync(CancellationToken cancel) =>
         _timers.Reader.ReadAsync(cancel).AsTask().WaitAsync(TimeSpan.FromSeconds(20), cancel);
 
-    /// <summary>For how long the next timer that was there already was set anew; one must be.</summary>
+    /// <summary>The due time of the next existing timer that is set again. A test fails without one.</summary>
     public Task<TimeSpan> NextChangeAsync(CancellationToken cancel) =>
         _changes.Reader.ReadAsync(cancel).AsTask().WaitAsync(TimeSpan.FromSeconds(20), cancel);
 

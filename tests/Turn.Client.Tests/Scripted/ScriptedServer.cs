@@ -8,7 +8,7 @@ using WebRtcIms.Turn.Client.Transport;
 
 namespace WebRtcIms.Turn.Client.Tests.Scripted;
 
-/// <summary>Answers a request, or not.</summary>
+/// <summary>Makes the answer to a request; null for none.</summary>
 internal delegate byte[]? Answer(in StunMessageReader request);
 
 /// <summary>
@@ -23,7 +23,7 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
     public static readonly TransportAddress Relayed = new(InternetAddress.Parse("192.0.2.1"), 50000);
     public static readonly TransportAddress Mapped = new(InternetAddress.Parse("198.51.100.7"), 40000);
 
-    // In real time: a client that does not do what a test waits for fails it.
+    // In real time: a client that does not act as the test expects fails it.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
     private readonly Channel<byte[]> _toClient = Channel.CreateUnbounded<byte[]>();
@@ -50,7 +50,7 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
 
     public byte[]? PasswordAlgorithms { get; set; }
 
-    /// <summary>What the client sent, in order, with the time.</summary>
+    /// <summary>The messages of the client, in order, with the time.</summary>
     public IReadOnlyList<SentMessage> Sent
     {
         get
@@ -81,13 +81,13 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
         }
     }
 
-    /// <summary>Answers the next request so; several scripts are used one after the other.</summary>
+    /// <summary>Scripts the answers to the next requests, in order.</summary>
     public void AnswerNext(params ReadOnlySpan<Answer> answers)
     {
         foreach (var answer in answers) _script.Enqueue(answer);
     }
 
-    /// <summary>Sends what nobody asked for.</summary>
+    /// <summary>Sends an unsolicited message.</summary>
     public void Send(byte[] message)
     {
         lock (_gate)
@@ -113,10 +113,9 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
     }
 
     /// <summary>The next message of the client; it must come.</summary>
-    public Task<SentMessage> NextAsync(CancellationToken cancel) =>
-        _fromClient.Reader.ReadAsync(cancel).AsTask().WaitAsync(Patience, cancel);
+    public Task<SentMessage> NextAsync(CancellationToken cancel) => _fromClient.Reader.ReadAsync(cancel).AsTask().WaitAsync(Patience, cancel);
 
-    /// <summary>Ends the connection as a server that stops does.</summary>
+    /// <summary>Ends the connection, as a stopping server does.</summary>
     public void Close() => _toClient.Writer.TryComplete(new IOException("the server closed it"));
 
     public ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancel)
@@ -131,7 +130,7 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
 
     public async ValueTask<int> ReceiveAsync(Memory<byte> buffer, CancellationToken cancel)
     {
-        // Who asks for the next message has handled the last one.
+        // A client that asks for the next message has handled the last one.
         lock (_gate)
         {
             if (_isHandling && --_unhandled == 0) _handled.TrySetResult();
@@ -157,7 +156,7 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Says nothing.</summary>
+    /// <summary>Sends no answer.</summary>
     public static byte[]? Silence(in StunMessageReader request) => null;
 
     public byte[] Challenge(in StunMessageReader request) => Challenge(request, StunError.Unauthenticated);
@@ -211,10 +210,8 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
         var response = new StunMessageWriter(new byte[2048], request.Method, StunClass.SuccessResponse, request.TransactionId);
         var isDeletion = request.TryGetUInt32(StunAttributeType.Lifetime, out var wanted) && wanted == 0;
         if (request.Method == StunMethod.Allocate) response.WriteXorAddress(StunAttributeType.XorRelayedAddress, Relayed);
-        if (request.Method is StunMethod.Allocate or StunMethod.Binding)
-            response.WriteXorAddress(StunAttributeType.XorMappedAddress, Mapped);
-        if (request.Method is StunMethod.Allocate or StunMethod.Refresh)
-            response.WriteUInt32(StunAttributeType.Lifetime, isDeletion ? 0 : Lifetime);
+        if (request.Method is StunMethod.Allocate or StunMethod.Binding) response.WriteXorAddress(StunAttributeType.XorMappedAddress, Mapped);
+        if (request.Method is StunMethod.Allocate or StunMethod.Refresh) response.WriteUInt32(StunAttributeType.Lifetime, isDeletion ? 0 : Lifetime);
         if (key is not null && request.Method != StunMethod.Binding) Sign(ref response, key);
         return response.Written.ToArray();
     }
@@ -226,7 +223,7 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
     }
 }
 
-/// <summary>What a client sent, and when.</summary>
+/// <summary>A message of the client, and its time.</summary>
 internal sealed record SentMessage(TimeSpan At, byte[] Octets)
 {
     public StunMessageReader Stun

@@ -11,8 +11,8 @@ using WebRtcIms.Turn.Client.Tests.Servers;
 namespace WebRtcIms.Turn.Client.Tests.Servers;
 
 /// <summary>
-/// Two of coturn, the reference that the client is measured against: one takes a password, over UDP, TCP and TLS; the other
-/// takes tokens too. Each starts with the first test that asks for it.
+/// Two instances of coturn, the reference for the client. One accepts a password over UDP, TCP and TLS. The other also accepts
+/// tokens. Each starts with the first test that needs it.
 /// </summary>
 public sealed class Coturn : IAsyncDisposable
 {
@@ -32,7 +32,7 @@ public sealed class Coturn : IAsyncDisposable
 
     public TurnUri Tls => TurnUri.Parse($"turns:127.0.0.1:{_tlsPort}");
 
-    /// <summary>Trusts the certificate of this server alone.</summary>
+    /// <summary>Trusts only the certificate of this server.</summary>
     public SslClientAuthenticationOptions TlsOptions => new()
     {
         CertificateChainPolicy = new X509ChainPolicy
@@ -55,12 +55,11 @@ public sealed class Coturn : IAsyncDisposable
     });
 
     internal Task<CoturnProcess> WithTokensAsync() => OnceAsync(
-        () => _tokens, started => _tokens = started, () =>
-            CoturnProcess.StartWithTokensAsync(Realm, Tokens.ServerName, KeyId, _key, "--no-tls", "--no-dtls"));
+        () => _tokens, started => _tokens = started, () => CoturnProcess.StartWithTokensAsync(Realm, Tokens.ServerName, KeyId, _key, "--no-tls", "--no-dtls"));
 
     /// <summary>
     /// A token for <see cref="WithTokensAsync"/>. coturn 4.6 keys its HMAC with the first 16 octets of mac_key, against
-    /// RFC 7635 §7; HMAC fills a short key up with zeros, so a mac_key with four zeros at the end means the same to both.
+    /// RFC 7635 §7; HMAC pads a short key with zeros, so a mac_key with four zeros at the end is the same key for both.
     /// </summary>
     internal IssuedToken IssueToken(uint lifetimeSeconds = 600) =>
         Tokens.Issue(KeyId, _key, [.. RandomNumberGenerator.GetBytes(16), 0, 0, 0, 0], lifetimeSeconds);

@@ -15,7 +15,7 @@ public sealed class OwnServer : IAsyncLifetime
     public const string User = "alice";
     public const string Password = "alice-calls-bob";
 
-    /// <summary>Whether this machine has ::1; a container with a kernel that knows IPv6 may still lack it.</summary>
+    /// <summary>Whether this machine has ::1; a container may lack it even if the kernel supports IPv6.</summary>
     public static bool HasIPv6 { get; } = CanBind(IPAddress.IPv6Loopback);
 
     private readonly byte[][] _keys = [RandomNumberGenerator.GetBytes(32), RandomNumberGenerator.GetBytes(32)];
@@ -35,8 +35,7 @@ public sealed class OwnServer : IAsyncLifetime
         ("Turn__Workers", "1"),
         ("Turn__StaticUsers__0__Name", User),
         ("Turn__StaticUsers__0__Password", Password),
-        .. _keys.SelectMany((key, i) =>
-            new[] { ($"Turn__Keys__{i}__Kid", KeyId(i)), ($"Turn__Keys__{i}__Key", Convert.ToBase64String(key)) }),
+        .. _keys.SelectMany((key, i) => new[] { ($"Turn__Keys__{i}__Kid", KeyId(i)), ($"Turn__Keys__{i}__Key", Convert.ToBase64String(key)) }),
     ]);
 
     public async ValueTask DisposeAsync()
@@ -45,9 +44,9 @@ public sealed class OwnServer : IAsyncLifetime
     }
 
     /// <summary>A token as the WAF would issue it for this server.</summary>
-    /// <param name="key">Under which of the two long-term keys.</param>
+    /// <param name="key">The index of the long-term key.</param>
     /// <param name="macKeyLength">20 or 32.</param>
-    /// <param name="lifetimeSeconds">How long it lives.</param>
+    /// <param name="lifetimeSeconds">The lifetime in seconds.</param>
     internal IssuedToken IssueToken(int key = 0, int macKeyLength = 32, uint lifetimeSeconds = 600) =>
         Tokens.Issue(KeyId(key), _keys[key], RandomNumberGenerator.GetBytes(macKeyLength), lifetimeSeconds);
 

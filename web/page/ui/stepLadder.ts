@@ -43,7 +43,7 @@ export class StepLadder {
     if (!row) return;
     row.item.dataset.state = state;
     row.state.textContent = ` (${texts.steps.states[state]}) `;
-    row.took.textContent = took !== undefined ? formats.duration(took) : state === 'done' ? '✓' : state === 'failed' ? texts.steps.states.failed : '';
+    row.took.textContent = took !== undefined ? formats.duration(took) : state === 'done' ? '✓' : state === 'failed' ? texts.steps.failed : '';
     row.took.title = took === undefined && state === 'done' ? texts.steps.notReported : '';
   }
 }

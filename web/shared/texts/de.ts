@@ -175,6 +175,7 @@ export const de: Texts = {
     7: { title: 'Der Browser übernimmt beide', text: 'RTCPeerConnection, nur über das Relay' },
     8: { title: 'TURN stellt das Relay bereit', text: 'Token entschlüsselt, Schlüssel nachgewiesen' },
     states: { pending: 'nicht begonnen', active: 'läuft', done: 'fertig', failed: 'fehlgeschlagen' },
+    failed: 'Fehler',
     notReported: 'Zeit nicht gemeldet',
   },
 

@@ -182,6 +182,8 @@ export const en = {
     7: { title: 'The browser takes both', text: 'RTCPeerConnection, relay only' },
     8: { title: 'TURN allocates the relay', text: 'Token decrypted, key proved' },
     states: { pending: 'not started', active: 'in progress', done: 'done', failed: 'failed' },
+    /** In the narrow column of the times. */
+    failed: 'failed',
     notReported: 'time not reported',
   },
 

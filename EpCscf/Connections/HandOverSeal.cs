@@ -3,14 +3,14 @@ using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.EpCscf.Registration;
 
-namespace WebRtcIms.EpCscf.Replicas;
+namespace WebRtcIms.EpCscf.Connections;
 
 /// <summary>
-/// Encrypts what replicas tell each other (AES-256-GCM): Redis and who else can reach it neither read SDP nor can they make, change,
-/// repeat or redirect a message. Each sender has a key of its own for its life, derived from the deployment's (HKDF, RFC 5869), and
-/// counts; the counter is the nonce, and a receiver takes rising ones only.
+/// Encrypts hand-overs (AES-256-GCM). Redis and its other clients cannot read SDP, and cannot forge, change, replay or redirect a message.
+/// Each sender has a key for its lifetime, derived from the key of the deployment (HKDF, RFC 5869), and a counter. The counter is the
+/// nonce, and a receiver accepts only rising counters.
 /// </summary>
-/// <remarks>Form: 8 octets sender, 8 octets counter, ciphertext, 16 octets tag. Inside: kind, binding (24 octets), octets.</remarks>
+/// <remarks>Format: 8 octets sender, 8 octets counter, ciphertext, 16 octets tag. Plaintext: kind, binding (24 octets), octets.</remarks>
 /// <param name="deploymentKey">32 octets that all replicas share.</param>
 /// <param name="self">This replica.</param>
 internal sealed class HandOverSeal(byte[] deploymentKey, string self) : IDisposable
@@ -26,10 +26,10 @@ internal sealed class HandOverSeal(byte[] deploymentKey, string self) : IDisposa
     private readonly Dictionary<string, Sender> _senders = [];
     private ulong _counter;
 
-    /// <summary>The sender that a message names, before it is believed.</summary>
+    /// <summary>The sender that a message names. It is not authenticated yet.</summary>
     public static string? SenderOf(ReadOnlySpan<byte> octets) => octets.Length < Overhead ? null : Convert.ToHexStringLower(octets[..IdLength]);
 
-    /// <summary>Not at the same time from two threads: what is sealed later must be sent later.</summary>
+    /// <summary>Call it from one thread at a time, and send in the same order.</summary>
     public byte[] Seal(string target, HandOver handOver)
     {
         var plain = new byte[1 + BindingId.OctetLength + handOver.Octets.Length];
@@ -45,7 +45,7 @@ internal sealed class HandOverSeal(byte[] deploymentKey, string self) : IDisposa
         return sealedOctets;
     }
 
-    /// <summary>Null for what no replica has sealed for us, or what has come before. From one thread at a time.</summary>
+    /// <summary>Null if no replica has sealed it for this one, or if it is a replay. Call it from one thread at a time.</summary>
     public HandOver? Open(ReadOnlySpan<byte> octets)
     {
         if (SenderOf(octets) is not { } name) return null;
@@ -67,7 +67,7 @@ internal sealed class HandOverSeal(byte[] deploymentKey, string self) : IDisposa
         return new((HandOverKind)plain[0], BindingId.FromOctets(plain.AsSpan(1)), plain.AsMemory(1 + BindingId.OctetLength));
     }
 
-    /// <summary>Keeps what is known of these senders only; messages of others must not be opened any more.</summary>
+    /// <summary>Forgets all other senders. Do not open their messages any more, because their counters are lost.</summary>
     public void Forget(IReadOnlySet<string> alive)
     {
         foreach (var name in _senders.Keys.Where(name => !alive.Contains(name)).ToList())

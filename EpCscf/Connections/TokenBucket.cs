@@ -1,16 +1,13 @@
-namespace WebRtcIms.EpCscf;
+namespace WebRtcIms.EpCscf.Connections;
 
-/// <summary>So many in a time, and as many at once as were not used up.</summary>
-/// <param name="capacity">At once.</param>
-/// <param name="perSecond">In the long run.</param>
-/// <param name="time">The clock.</param>
+/// <summary>Token bucket: <paramref name="perSecond"/> sustained, <paramref name="capacity"/> burst.</summary>
 internal sealed class TokenBucket(double capacity, double perSecond, TimeProvider time)
 {
     private readonly Lock _gate = new();
     private double _used;
     private long _last = time.GetTimestamp();
 
-    public bool TryTake()
+    public bool TryAcquire()
     {
         lock (_gate)
         {

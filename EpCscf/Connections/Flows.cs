@@ -1,18 +1,45 @@
 using System.Collections.Concurrent;
 using WebRtcIms.EpCscf.Registration;
 
-namespace WebRtcIms.EpCscf.WebSockets;
+namespace WebRtcIms.EpCscf.Connections;
 
 /// <summary>
-/// The connections of this process. A binding is looked up here each time something is sent to it: a page that reconnects in a
-/// call gets the rest of the call over its new connection.
+/// The connections of this process. Each message looks its binding up here. So if a page reconnects during a call, the rest of the call
+/// comes over its new connection.
 /// </summary>
-internal sealed class Flows(EpCscfTelemetry telemetry)
+internal sealed class Flows(EpCscfSettings settings, EpCscfTelemetry telemetry)
 {
     private readonly ConcurrentDictionary<string, Flow> _all = new();
     private readonly ConcurrentDictionary<BindingId, Flow> _byBinding = new();
+    private readonly Lock _gate = new();
+    private int _reserved;
 
     public int Count => _all.Count;
+
+    /// <summary>Whether there are neither connections nor reservations.</summary>
+    public bool IsEmpty
+    {
+        get
+        {
+            lock (_gate) return _reserved == 0;
+        }
+    }
+
+    /// <summary>Reserves one of the allowed connections, before the upgrade. Every reservation must be released.</summary>
+    public bool TryReserve()
+    {
+        lock (_gate)
+        {
+            if (_reserved >= settings.Limits.Connections) return false;
+            _reserved++;
+            return true;
+        }
+    }
+
+    public void Release()
+    {
+        lock (_gate) _reserved--;
+    }
 
     public void Add(Flow flow)
     {
@@ -27,16 +54,17 @@ internal sealed class Flows(EpCscfTelemetry telemetry)
         Unbind(flow);
     }
 
-    /// <summary>The flow is now the way to its binding; the one that was before is closed.</summary>
+    /// <summary>The flow now leads to the binding. The binding's former flow is closed.</summary>
     public void Bind(Flow flow, FlowRegistration registration)
     {
+        if (flow.Registration is { } former && former.Binding.Id != registration.Binding.Id) Unbind(flow);
         if (flow.Registration is null) telemetry.RegisteredChanged(1);
         flow.Registration = registration;
         if (_byBinding.TryGetValue(registration.Binding.Id, out var before) && before != flow) before.Close(CloseCode.Replaced, "connected again");
         _byBinding[registration.Binding.Id] = flow;
     }
 
-    /// <summary>The flow registers nobody any more.</summary>
+    /// <summary>The flow is not registered any more.</summary>
     public void Unbind(Flow flow)
     {
         if (flow.Registration is not { } registration) return;

@@ -1,11 +1,9 @@
-using WebRtcIms.EpCscf.Sip;
+namespace WebRtcIms.EpCscf.Sip;
 
-namespace WebRtcIms.EpCscf.Routing;
-
-/// <summary>Checks that need nothing but the request (RFC 3261 §16.3).</summary>
+/// <summary>Checks of the request itself (RFC 3261 §16.3).</summary>
 internal static class SipRequestChecks
 {
-    /// <summary>420 when a required extension is not among the known ones (§8.2.2.3, §16.3 step 5); null otherwise.</summary>
+    /// <summary>420 if a required extension is not known (§8.2.2.3, §16.3 step 5); otherwise null.</summary>
     public static SipResponse? Unsupported(this SipRequest request, string header, ReadOnlySpan<string> known)
     {
         List<string> unknown = [];

@@ -1,22 +1,20 @@
-using WebRtcIms.EpCscf.Registration;
-using WebRtcIms.EpCscf.Sip;
+using WebRtcIms.Contracts;
 using WebRtcIms.Contracts.RegistrationTokens;
+using WebRtcIms.EpCscf.Sip;
 
-namespace WebRtcIms.EpCscf.Authorization;
+namespace WebRtcIms.EpCscf.Registration;
 
-/// <summary>Checks the token of a request, and challenges a request that has none that is good (RFC 8898 §2.2, §2.3, §4).</summary>
-internal sealed class TokenAuthorization(RegistrationTokenValidator validator, EpCscfSettings settings, IBindingStore bindings, EpCscfTelemetry telemetry)
+/// <summary>Checks the token of a request, and challenges a request without a valid one (RFC 8898 §2.2, §2.3, §4).</summary>
+internal sealed class TokenAuthorization(RegistrationTokenValidator validator, EpCscfSettings settings, RevokedSessions revoked, EpCscfTelemetry telemetry)
 {
-    public const string Scope = Contracts.Scopes.ImsRegister;
-
-    /// <summary>The token of the request; null when there is none or a bad one.</summary>
+    /// <summary>The token of the request; null if it has no valid one.</summary>
     public ValueTask<RegistrationToken?> CheckAsync(SipRequest request) =>
         BearerCredentials.Find(request.Headers) is { } token ? CheckAsync(token) : ValueTask.FromResult<RegistrationToken?>(null);
 
     public async ValueTask<RegistrationToken?> CheckAsync(string encrypted)
     {
         var status = validator.Validate(encrypted, out var token);
-        var isRevoked = token is not null && await bindings.IsRevokedAsync(token.SessionId);
+        var isRevoked = token is not null && await revoked.ContainsAsync(token.SessionId);
         telemetry.TokenChecked(isRevoked ? "Revoked" : status.ToString());
         return isRevoked ? null : token;
     }
@@ -27,7 +25,7 @@ internal sealed class TokenAuthorization(RegistrationTokenValidator validator, E
         var response = request.Answer(401, "Unauthorized", SipRequest.NewTag());
         response.Headers.Add(
             HeaderName.WwwAuthenticate,
-            $"Bearer realm=\"{settings.HomeDomain}\", scope=\"{Scope}\", authz_server=\"{settings.AuthorizationServer}\"{error}");
+            $"Bearer realm=\"{settings.HomeDomain}\", scope=\"{Scopes.ImsRegister}\", authz_server=\"{settings.AuthorizationServer}\"{error}");
         return response;
     }
 }

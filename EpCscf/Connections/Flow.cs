@@ -2,13 +2,12 @@ using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Text.Unicode;
 using System.Threading.Channels;
-using WebRtcIms.EpCscf.Core;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Sip;
 
-namespace WebRtcIms.EpCscf.WebSockets;
+namespace WebRtcIms.EpCscf.Connections;
 
-/// <summary>Why we close a connection (RFC 6455 §7.4; 4000 and above are ours).</summary>
+/// <summary>Why this server closes a connection (RFC 6455 §7.4; codes from 4000 up are our own).</summary>
 internal static class CloseCode
 {
     public const WebSocketCloseStatus GoingAway = WebSocketCloseStatus.EndpointUnavailable;
@@ -19,27 +18,21 @@ internal static class CloseCode
     public const WebSocketCloseStatus SignedOut = (WebSocketCloseStatus)4403;
 }
 
-/// <summary>For whom a connection is registered.</summary>
-/// <param name="Binding">The binding, as last registered.</param>
-/// <param name="Subscriber">The subscription.</param>
-/// <param name="Impus">The identities that are registered; the first is the default one.</param>
-internal sealed record FlowRegistration(Binding Binding, Subscriber Subscriber, IReadOnlyList<string> Impus);
-
 /// <summary>
-/// A connection with a WIC (a flow of RFC 5626): reads messages one after the other, and sends without ever waiting. What a
-/// client does not take is bounded; a client that takes nothing is cut off.
+/// A connection with a WIC (a flow of RFC 5626). It reads one message after the other, and sends without waiting. The queue of a client
+/// that does not read is bounded; then the client is disconnected.
 /// </summary>
 internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvider time)
 {
     private const int MaxQueuedMessages = 512;
     private const int MaxQueuedOctets = 1024 * 1024;
 
-    // As often may a client be told that it sends too much before it is cut off.
+    // A client that goes on after so many refusals is disconnected.
     private const int MaxRefusals = 200;
 
-    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(2);
+    private readonly Channel<ReadOnlyMemory<byte>> _outgoing =
+        Channel.CreateBounded<ReadOnlyMemory<byte>>(new BoundedChannelOptions(MaxQueuedMessages) { SingleReader = true });
 
-    private readonly Channel<ReadOnlyMemory<byte>> _outgoing = Channel.CreateBounded<ReadOnlyMemory<byte>>(new BoundedChannelOptions(MaxQueuedMessages) { SingleReader = true });
     private readonly TokenBucket _rate = new(2 * settings.Limits.MessagesPerSecond, settings.Limits.MessagesPerSecond, time);
     private volatile CloseReason? _closeReason;
     private byte[] _incoming = new byte[4 * 1024];
@@ -48,25 +41,25 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
 
     public string Id { get; } = RandomNumberGenerator.GetHexString(24, lowercase: true);
 
-    /// <summary>Set by the registrar; may have expired.</summary>
+    /// <summary>Null before the first registration. It may have expired.</summary>
     public FlowRegistration? Registration { get; set; }
 
     public bool IsRegistered => Registration is { } registration && registration.Binding.ExpiresAt > time.GetUtcNow();
 
-    /// <summary>Who sends here, for telling transactions apart: the binding, which a reconnected page keeps.</summary>
-    public string Place => Registration?.Binding.Id.ToString() ?? Id;
+    /// <summary>Identifies the client in the keys of transactions: its binding, which it keeps when it reconnects.</summary>
+    public string RemoteId => Registration?.Binding.Id.ToString() ?? Id;
 
-    /// <summary>Whether this message is within the rate; a client that goes on beyond it is cut off.</summary>
-    public bool TakeRate()
+    /// <summary>Counts a message. False if it is beyond the rate; a client that goes on is disconnected.</summary>
+    public bool TryCountMessage()
     {
-        if (_rate.TryTake()) return true;
+        if (_rate.TryAcquire()) return true;
         if (++_refusals > MaxRefusals) Close(CloseCode.TooMuch, "too many messages");
         return false;
     }
 
     public bool Send(SipMessage message) => Send(SipWriter.Write(message));
 
-    /// <summary>Queues a message. False when the connection is over, or takes too little of what it is sent.</summary>
+    /// <summary>Queues a message. False if the connection is over, or the client reads too slowly.</summary>
     public bool Send(ReadOnlyMemory<byte> octets)
     {
         if (Interlocked.Add(ref _queuedOctets, octets.Length) <= MaxQueuedOctets && _outgoing.Writer.TryWrite(octets)) return true;
@@ -74,23 +67,23 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
         return false;
     }
 
-    /// <summary>Sends what is queued, says why, and ends the connection.</summary>
+    /// <summary>Sends the queue and the reason, then ends the connection.</summary>
     public void Close(WebSocketCloseStatus status, string reason)
     {
         _closeReason ??= new(status, reason);
         _outgoing.Writer.TryComplete();
     }
 
-    /// <summary>Until the connection ends, from which side ever.</summary>
-    /// <param name="onMessage">Called for each message; the next one waits until it is done.</param>
+    /// <summary>Runs until either side closes.</summary>
+    /// <param name="onMessage">Handles one message; the next one waits until it is done.</param>
     public async Task RunAsync(Func<ReadOnlyMemory<byte>, Task> onMessage)
     {
         var receiving = ReceiveAllAsync(onMessage);
         await SendAllAsync();
-        await SayGoodbyeAsync();
+        await CloseSocketAsync();
         try
         {
-            await receiving.WaitAsync(CloseTimeout, time);
+            await receiving.WaitAsync(ConnectionLifetimes.Close, time);
         }
         catch (TimeoutException)
         {
@@ -105,18 +98,18 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
         {
             while (await ReceiveAsync() is { } octets)
             {
-                // What comes after we said that it is over is not looked at.
-                if (_closeReason is null) await TakeAsync(octets, onMessage);
+                // Messages after our close are ignored.
+                if (_closeReason is null) await HandleAsync(octets, onMessage);
             }
         }
         catch (Exception error) when (error is WebSocketException or OperationCanceledException or IOException or ObjectDisposedException)
         {
-            // Gone without a word.
+            // The client has gone without a closing handshake.
         }
         _outgoing.Writer.TryComplete();
     }
 
-    /// <summary>The next message; null when there is none any more.</summary>
+    /// <summary>The next message; null if the client has closed.</summary>
     private async Task<ReadOnlyMemory<byte>?> ReceiveAsync()
     {
         var length = 0;
@@ -136,8 +129,8 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
         }
     }
 
-    // RFC 5626 §3.5.1: two line ends ask whether we are there, one is the answer to that.
-    private async Task TakeAsync(ReadOnlyMemory<byte> octets, Func<ReadOnlyMemory<byte>, Task> onMessage)
+    // RFC 5626 §3.5.1: two line ends are a keep-alive, one line end is the answer to it.
+    private async Task HandleAsync(ReadOnlyMemory<byte> octets, Func<ReadOnlyMemory<byte>, Task> onMessage)
     {
         if (octets.Span.ContainsAnyExcept("\r\n"u8))
         {
@@ -145,7 +138,7 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
             return;
         }
 
-        if (octets.Span.SequenceEqual("\r\n\r\n"u8) && TakeRate()) Send("\r\n"u8.ToArray());
+        if (octets.Span.SequenceEqual("\r\n\r\n"u8) && TryCountMessage()) Send("\r\n"u8.ToArray());
     }
 
     private async Task SendAllAsync()
@@ -155,9 +148,9 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
             await foreach (var octets in _outgoing.Reader.ReadAllAsync())
             {
                 Interlocked.Add(ref _queuedOctets, -octets.Length);
-                // A body need not be text (RFC 7118 §4.2).
+                // A body may be binary (RFC 7118 §4.2).
                 var type = Utf8.IsValid(octets.Span) ? WebSocketMessageType.Text : WebSocketMessageType.Binary;
-                using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20), time);
+                using var limit = new CancellationTokenSource(ConnectionLifetimes.Send, time);
                 await socket.SendAsync(octets, type, endOfMessage: true, limit.Token);
             }
         }
@@ -167,17 +160,17 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
         }
     }
 
-    private async Task SayGoodbyeAsync()
+    private async Task CloseSocketAsync()
     {
         var (status, reason) = _closeReason ?? new(WebSocketCloseStatus.NormalClosure, "");
-        using var limit = new CancellationTokenSource(CloseTimeout, time);
+        using var limit = new CancellationTokenSource(ConnectionLifetimes.Close, time);
         try
         {
             if (socket.State is WebSocketState.Open or WebSocketState.CloseReceived) await socket.CloseOutputAsync(status, reason, limit.Token);
         }
         catch (Exception error) when (error is WebSocketException or OperationCanceledException or IOException)
         {
-            // It need not hear it.
+            // The client has gone already.
         }
     }
 

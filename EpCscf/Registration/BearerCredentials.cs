@@ -1,6 +1,6 @@
 using WebRtcIms.EpCscf.Sip;
 
-namespace WebRtcIms.EpCscf.Authorization;
+namespace WebRtcIms.EpCscf.Registration;
 
 /// <summary>
 /// The Bearer token of a request. Two forms are in use: <c>Bearer access_token="..."</c> (TS 24.371 A.3.2) and
@@ -10,7 +10,7 @@ internal static class BearerCredentials
 {
     private const string Scheme = "Bearer";
 
-    /// <summary>The token; null when there is none of this scheme.</summary>
+    /// <summary>The token; null if there is none of this scheme.</summary>
     public static string? Find(SipHeaders headers)
     {
         foreach (var (name, value) in headers.Fields)

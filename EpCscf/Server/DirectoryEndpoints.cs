@@ -1,17 +1,20 @@
-using WebRtcIms.EpCscf.Authorization;
+using System.Text.Json;
 using WebRtcIms.EpCscf.Core;
+using WebRtcIms.EpCscf.Registration;
 
-namespace WebRtcIms.EpCscf.Registration;
+namespace WebRtcIms.EpCscf.Server;
 
-/// <summary>Somebody who can be called now.</summary>
+/// <summary>A subscriber that can be called now.</summary>
 internal sealed record OnlineUser(string Impu, string DisplayName);
 
 /// <summary>
-/// Who is online, for those who are themselves; and whether a session of the WWSF is registered, for the WWSF. Of somebody
-/// from a pool there is no more to tell than the number.
+/// <c>/directory</c> lists online subscribers to registered pages. <c>/sessions</c> tells the WWSF whether a session is registered, and
+/// ends it. A guest of a pool is shown only by its number.
 /// </summary>
-internal static class Directory
+internal static class DirectoryEndpoints
 {
+    private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
     public static void MapDirectory(this WebApplication app)
     {
         app.MapGet("/directory", ListAsync);
@@ -45,7 +48,7 @@ internal static class Directory
         return Results.Json(new
         {
             online = online.Where(name => name != self).Select(name => Describe(all[name])).OrderBy(user => user.DisplayName, StringComparer.OrdinalIgnoreCase),
-        }, JsonOptions);
+        }, SnakeCase);
     }
 
     private static async Task<IResult> FindSessionAsync(string sid, IBindingStore store, TimeProvider time)
@@ -54,9 +57,6 @@ internal static class Directory
         var seconds = bindings.Count == 0 ? 0 : (int)bindings.Max(binding => (binding.ExpiresAt - time.GetUtcNow()).TotalSeconds);
         return Results.Json(new { registered = bindings.Count > 0, expires_in = seconds });
     }
-
-    private static readonly System.Text.Json.JsonSerializerOptions JsonOptions =
-        new() { PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower };
 
     private static OnlineUser Describe(Subscriber subscriber) =>
         new(subscriber.Impus[0], subscriber.DisplayName.Length > 0 ? subscriber.DisplayName : subscriber.Impus[0]);

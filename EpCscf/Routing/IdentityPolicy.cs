@@ -1,0 +1,34 @@
+using WebRtcIms.EpCscf.Core;
+using WebRtcIms.EpCscf.Sip;
+
+namespace WebRtcIms.EpCscf.Routing;
+
+/// <summary>
+/// The identity of a sender (RFC 3325, RFC 3323, TS 24.229 §5.2.6.3). A WIC may only use an identity that it has registered. Its own
+/// P-Asserted-Identity is never trusted.
+/// </summary>
+internal static class IdentityPolicy
+{
+    private const string Anonymous = "sip:anonymous@anonymous.invalid";
+
+    /// <summary>The registered identity that a request is from; null if From names one that is not registered.</summary>
+    public static string? Originating(SipRequest request, IReadOnlyList<string> registered)
+    {
+        var from = request.From.Uri?.AddressOfRecord;
+        if (from is null || (from != Anonymous && !registered.Contains(from))) return null;
+        var preferred = request.Headers.Values(HeaderName.PPreferredIdentity).Select(value => NameAddress.Parse(value)?.Uri?.AddressOfRecord).FirstOrDefault();
+        if (preferred is not null && registered.Contains(preferred)) return preferred;
+        return from == Anonymous ? registered[0] : from;
+    }
+
+    /// <summary>Adds P-Asserted-Identity, unless the sender asks for privacy (RFC 3325 §9.1; RFC 3323 §4.2: header and user include it).</summary>
+    public static void Assert(SipHeaders headers, Subscriber subscriber, string impu)
+    {
+        if (WantsPrivacy(headers)) return;
+        headers.Add(HeaderName.PAssertedIdentity, subscriber.DisplayName.Length == 0 ? $"<{impu}>" : $"{HeaderText.Quote(subscriber.DisplayName)} <{impu}>");
+    }
+
+    private static bool WantsPrivacy(SipHeaders headers) => headers.Values(HeaderName.Privacy)
+        .SelectMany(value => value.Split(';', StringSplitOptions.TrimEntries))
+        .Any(value => value.ToLowerInvariant() is "id" or "header" or "user");
+}

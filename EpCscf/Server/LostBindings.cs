@@ -1,0 +1,91 @@
+using System.Text;
+using WebRtcIms.EpCscf.Connections;
+using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Routing;
+
+namespace WebRtcIms.EpCscf.Server;
+
+/// <summary>Ends what depends on a lost binding: its connection and its requests, here and at other replicas.</summary>
+internal sealed partial class LostBindings(
+    Registrar registrar, Flows flows, ProxiedRequests requests, Replicas replicas, HandOvers handOvers, TimeProvider time, ILogger<LostBindings> logger)
+{
+    /// <summary>The connection of a binding has ended. The binding follows, unless the page comes back within the grace time.</summary>
+    public void OnDisconnected(Binding binding) => _ = RemoveLaterAsync(binding);
+
+    /// <summary>A binding was lost at this replica.</summary>
+    public void Handle(Binding binding, BindingLoss loss)
+    {
+        switch (loss)
+        {
+            case BindingLoss.Replaced:
+                SendToOwner(binding, new(HandOverKind.Replaced, binding.Id, Encoding.ASCII.GetBytes(binding.FlowId)));
+                break;
+            case BindingLoss.Removed:
+                if (!Unbind(binding.Id)) SendToOwner(binding, new(HandOverKind.Removed, binding.Id));
+                break;
+            case BindingLoss.Disconnected:
+                requests.OnBindingLost(binding.Id);
+                handOvers.SendToOthers(new(HandOverKind.Lost, binding.Id));
+                break;
+            case BindingLoss.SignedOut:
+                SignOut(binding.Id);
+                handOvers.SendToOthers(new(HandOverKind.SignedOut, binding.Id));
+                break;
+        }
+    }
+
+    /// <summary>A binding was lost at another replica.</summary>
+    public void Handle(HandOver handOver)
+    {
+        switch (handOver.Kind)
+        {
+            case HandOverKind.Replaced:
+                if (flows.Find(handOver.Binding) is { } left && left.Id == Encoding.ASCII.GetString(handOver.Octets.Span))
+                    left.Close(CloseCode.Replaced, "connected again");
+                break;
+            case HandOverKind.Removed:
+                Unbind(handOver.Binding);
+                break;
+            case HandOverKind.Lost:
+                requests.OnBindingLost(handOver.Binding);
+                break;
+            case HandOverKind.SignedOut:
+                SignOut(handOver.Binding);
+                break;
+        }
+    }
+
+    private void SendToOwner(Binding binding, HandOver handOver)
+    {
+        if (binding.Replica != replicas.Self) _ = handOvers.SendAsync(binding.Replica, handOver);
+    }
+
+    private bool Unbind(BindingId binding)
+    {
+        if (flows.Find(binding) is not { } flow) return false;
+        flows.Unbind(flow);
+        return true;
+    }
+
+    private void SignOut(BindingId binding)
+    {
+        flows.Find(binding)?.Close(CloseCode.SignedOut, "signed out");
+        requests.OnBindingLost(binding);
+    }
+
+    private async Task RemoveLaterAsync(Binding binding)
+    {
+        try
+        {
+            await Task.Delay(ConnectionLifetimes.Grace, time);
+            if (flows.Find(binding.Id) is null) await registrar.RemoveLostAsync(binding);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            LogFailure(error);
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Error, "The binding of a lost connection could not be removed; it expires by itself")]
+    private partial void LogFailure(Exception error);
+}

@@ -1,0 +1,102 @@
+using StackExchange.Redis;
+using WebRtcIms.EpCscf.Connections;
+using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Routing;
+using WebRtcIms.EpCscf.Sip;
+using WebRtcIms.EpCscf.Transactions;
+using WebRtcIms.ServiceDefaults;
+
+namespace WebRtcIms.EpCscf.Server;
+
+/// <summary>
+/// This replica among the others. It announces itself, handles their hand-overs, and ends requests to pages of a replica that has died.
+/// </summary>
+internal sealed partial class ReplicaService(
+    Replicas replicas, HandOvers handOvers, LostBindings lostBindings, Flows flows, Delivery delivery, Cancellation cancellation, TransactionTable transactions,
+    ProxiedRequests requests, IBindingStore store, TimeProvider time, EpCscfTelemetry telemetry, ILogger<ReplicaService> logger) : BackgroundService
+{
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var isListening = false;
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    if (!isListening) await handOvers.ListenAsync(Handle);
+                    isListening = true;
+                    if (await replicas.AnnounceAsync() is { Count: > 0 } dead) _ = EndRequestsAsync(dead.Count, stoppingToken);
+                }
+                catch (Exception error) when (RedisAvailability.IsFailure(error))
+                {
+                    LogUnavailable(error.GetType().Name);
+                }
+
+                await Task.Delay(Interval, time, stoppingToken);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            await handOvers.LeaveAsync();
+        }
+    }
+
+    private void Handle(string sender, HandOver handOver)
+    {
+        switch (handOver.Kind)
+        {
+            case HandOverKind.Message:
+                delivery.SendFor(sender, handOver.Binding, handOver.Octets);
+                break;
+            case HandOverKind.ForwardedMessage:
+                flows.Find(handOver.Binding)?.Send(handOver.Octets);
+                break;
+            case HandOverKind.Response when SipParser.Parse(handOver.Octets.Span).Message is SipResponse response:
+                if (transactions.Find(handOver.Binding.ToString(), response) is { } client) client.Handle(response);
+                else telemetry.Dropped("stray_response");
+                break;
+            case HandOverKind.Undelivered when SipParser.Parse(handOver.Octets.Span).Message is SipRequest request:
+                transactions.FindSent(handOver.Binding.ToString(), request)?.OnUndelivered();
+                break;
+            case HandOverKind.Cancel when SipParser.Parse(handOver.Octets.Span).Message is SipRequest cancel:
+                cancellation.HandleFor(sender, handOver.Binding, cancel);
+                break;
+            case HandOverKind.Cancelled when SipParser.Parse(handOver.Octets.Span).Message is SipRequest cancel:
+                cancellation.Confirm(handOver.Binding, cancel);
+                break;
+            default:
+                lostBindings.Handle(handOver);
+                break;
+        }
+    }
+
+    /// <summary>
+    /// A dead replica does not answer, so requests to its pages end. They end one interval later: if only Redis was away, the replica has
+    /// announced itself again by then.
+    /// </summary>
+    private async Task EndRequestsAsync(int count, CancellationToken stopping)
+    {
+        try
+        {
+            await Task.Delay(Interval, time, stopping);
+            LogDead(count);
+            foreach (var binding in requests.PendingBindings())
+            {
+                if (flows.Find(binding) is null && await store.LocateAsync(binding) is null) requests.OnBindingLost(binding);
+            }
+        }
+        catch (Exception error) when (error is OperationCanceledException or RedisException or TimeoutException)
+        {
+            // The server stops, or timer C ends the requests.
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "{Count} replica(s) of the eP-CSCF have ended or do not answer any more")]
+    private partial void LogDead(int count);
+
+    [LoggerMessage(2, LogLevel.Debug, "Redis does not answer ({Error}); calls with pages of other replicas are not possible")]
+    private partial void LogUnavailable(string error);
+}

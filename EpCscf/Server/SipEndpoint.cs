@@ -1,0 +1,103 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Primitives;
+using WebRtcIms.EpCscf.Connections;
+using WebRtcIms.EpCscf.Registration;
+
+namespace WebRtcIms.EpCscf.Server;
+
+/// <summary>
+/// <c>/sip</c>: upgrades to WebSocket with the subprotocol <c>sip</c> (RFC 7118 §4) and passes messages to <see cref="SipServer"/>.
+/// The server pings, because browsers cannot send WebSocket pings and JsSIP has no keep-alive of its own.
+/// </summary>
+internal sealed partial class SipEndpoint(
+    Flows flows, SipServer server, LostBindings lostBindings, EpCscfSettings settings, TimeProvider time, ILogger<SipEndpoint> logger)
+{
+    private const string Subprotocol = "sip";
+
+    public async Task AcceptAsync(HttpContext context)
+    {
+        if (Refuse(context) is { } refusal)
+        {
+            await refusal.ExecuteAsync(context);
+            return;
+        }
+
+        // The place is reserved before the upgrade, so that simultaneous connections do not exceed the limit together.
+        if (!flows.TryReserve())
+        {
+            context.Response.Headers.RetryAfter = "10";
+            await Problem(StatusCodes.Status503ServiceUnavailable, "There are too many connections. Try again in a few seconds.").ExecuteAsync(context);
+            return;
+        }
+
+        try
+        {
+            await RunAsync(context.WebSockets);
+        }
+        finally
+        {
+            flows.Release();
+        }
+    }
+
+    private async Task RunAsync(WebSocketManager webSockets)
+    {
+        // The span of the upgrade request would last as long as the connection, and contain every call.
+        Activity.Current = null;
+        // No compression: it would mix the client's own text with tokens in one stream, and needs memory for each connection.
+        using var socket = await webSockets.AcceptWebSocketAsync(new WebSocketAcceptContext { SubProtocol = Subprotocol, DangerousEnableCompression = false });
+        var flow = new Flow(socket, settings, time);
+        flows.Add(flow);
+        var period = ConnectionLifetimes.UntilRegistered;
+        using var timeout = time.CreateTimer(_ => CloseUnregistered(flow, time.GetUtcNow()), null, period, period);
+        try
+        {
+            await flow.RunAsync(octets => HandleAsync(flow, octets));
+        }
+        finally
+        {
+            if (flow.Registration is { } registration) lostBindings.OnDisconnected(registration.Binding);
+            flows.Remove(flow);
+        }
+    }
+
+    // A message that fails must not end its connection, or another's call.
+    private async Task HandleAsync(Flow flow, ReadOnlyMemory<byte> octets)
+    {
+        try
+        {
+            await server.HandleAsync(flow, octets);
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            LogFailure(error);
+        }
+    }
+
+    private static void CloseUnregistered(Flow flow, DateTimeOffset now)
+    {
+        if (flow.Registration is not { } registration || registration.Binding.ExpiresAt + ConnectionLifetimes.AfterExpiry < now)
+            flow.Close(CloseCode.NotRegistered, "not registered");
+    }
+
+    private IResult? Refuse(HttpContext context) =>
+        !context.WebSockets.IsWebSocketRequest ? Problem(StatusCodes.Status426UpgradeRequired, "This is a SIP server; connect with WebSocket.")
+        : !context.WebSockets.WebSocketRequestedProtocols.Contains(Subprotocol) ? Problem(StatusCodes.Status400BadRequest, "The WebSocket subprotocol must be 'sip'.")
+        : !IsAllowedOrigin(context.Request) ? Problem(StatusCodes.Status403Forbidden, "Pages of this origin may not connect.")
+        : null;
+
+    private static IResult Problem(int statusCode, string text) => Results.Problem(text, statusCode: statusCode);
+
+    // A browser always names the page's origin, so a client without one is not a browser. The gateway names the host that the page asked for.
+    private bool IsAllowedOrigin(HttpRequest request)
+    {
+        var origin = request.Headers.Origin;
+        if (StringValues.IsNullOrEmpty(origin)) return true;
+        if (settings.AllowedOrigins.Count > 0) return settings.AllowedOrigins.Contains(origin.ToString(), StringComparer.OrdinalIgnoreCase);
+        var host = request.Headers["X-Forwarded-Host"].FirstOrDefault() ?? request.Host.Value;
+        return Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Authority.Equals(host, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [LoggerMessage(1, LogLevel.Error, "A SIP message could not be handled")]
+    private partial void LogFailure(Exception error);
+}

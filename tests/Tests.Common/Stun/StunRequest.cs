@@ -1,0 +1,70 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Tests.Common.Stun;
+
+/// <summary>Writes attributes of a message.</summary>
+public delegate void WriteAttributes(ref StunMessageWriter message);
+
+/// <summary>REALM and NONCE of a 401 or 438.</summary>
+public sealed record StunChallenge(byte[] Realm, byte[] Nonce);
+
+/// <summary>Builds the octets of requests and indications. Free of assertions, so that load generators can also use it.</summary>
+public static class StunRequest
+{
+    private const int MaxLength = 4096;
+
+    /// <summary>A message without credentials.</summary>
+    public static byte[] Plain(
+        StunMethod method, WriteAttributes? attributes = null, StunClass @class = StunClass.Request, TransactionId? transaction = null)
+    {
+        var message = new StunMessageWriter(new byte[MaxLength], method, @class, transaction ?? NewTransaction());
+        attributes?.Invoke(ref message);
+        return message.Written.ToArray();
+    }
+
+    /// <summary>A request with credentials after its other attributes.</summary>
+    public static byte[] Authenticated(
+        StunMethod method,
+        WriteAttributes? attributes,
+        StunCredential credential,
+        StunChallenge challenge,
+        TransactionId? transaction = null) =>
+        Plain(
+            method,
+            (ref StunMessageWriter request) =>
+            {
+                attributes?.Invoke(ref request);
+                credential.Sign(ref request, method, challenge);
+            },
+            StunClass.Request,
+            transaction);
+
+    public static TransactionId NewTransaction() => new(RandomNumberGenerator.GetBytes(TransactionId.Length));
+
+    /// <summary>REQUESTED-TRANSPORT for UDP.</summary>
+    public static void UdpTransport(ref StunMessageWriter request) => request.Write(StunAttributeType.RequestedTransport, [17, 0, 0, 0]);
+
+    public static WriteAttributes Lifetime(uint seconds) =>
+        (ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.Lifetime, seconds);
+
+    public static WriteAttributes Peer(IPEndPoint peer) =>
+        (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, TransportAddress.From(peer));
+
+    public static WriteAttributes Channel(ushort channel, IPEndPoint peer) => All(
+        (ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.ChannelNumber, (uint)channel << 16),
+        Peer(peer));
+
+    public static WriteAttributes Value(StunAttributeType type, params byte[] value) =>
+        (ref StunMessageWriter request) => request.Write(type, value);
+
+    public static WriteAttributes All(params WriteAttributes?[] writers) => (ref StunMessageWriter request) =>
+    {
+        foreach (var write in writers) write?.Invoke(ref request);
+    };
+
+    /// <summary>The octets of a text in UTF-8.</summary>
+    internal static byte[] Octets(string text) => Encoding.UTF8.GetBytes(text);
+}

@@ -1,0 +1,129 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using WebRtcIms.Stun.Framing;
+using WebRtcIms.Stun.Messages;
+
+namespace WebRtcIms.Tests.Common.Stun;
+
+/// <summary>
+/// A STUN and TURN client over UDP, TCP or TLS that sends any octets. Unlike <c>Turn.Client</c> it retransmits nothing and shows
+/// every answer. One call at a time.
+/// </summary>
+public sealed class StunTestClient : IAsyncDisposable
+{
+    private const int MaxDatagram = 65_536;
+
+    // A message that does not come fails the test.
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+
+    private readonly Socket _socket;
+    private readonly Stream? _stream;
+    private StunChallenge? _challenge;
+
+    private StunTestClient(Socket socket, Stream? stream)
+    {
+        _socket = socket;
+        _stream = stream;
+    }
+
+    public IPEndPoint LocalEndPoint => (IPEndPoint)_socket.LocalEndPoint!;
+
+    /// <summary>A client over UDP, on a free port of the address of the server or on the given port.</summary>
+    public static StunTestClient Udp(IPEndPoint server, int port = 0)
+    {
+        var socket = new Socket(server.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = (int)Limit.TotalMilliseconds };
+        socket.Bind(new IPEndPoint(server.Address, port));
+        socket.Connect(server);
+        return new StunTestClient(socket, stream: null);
+    }
+
+    /// <summary>A client over TCP, or over TLS if options are given.</summary>
+    public static async Task<StunTestClient> TcpAsync(IPEndPoint server, SslClientAuthenticationOptions? tls = null)
+    {
+        using var limit = Limited();
+        var socket = new Socket(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(server, limit.Token);
+        Stream stream = new NetworkStream(socket, ownsSocket: true);
+        if (tls is null) return new StunTestClient(socket, stream);
+        var secure = new SslStream(stream);
+        await secure.AuthenticateAsClientAsync(tls, limit.Token);
+        return new StunTestClient(socket, secure);
+    }
+
+    /// <summary>Sends a request, signed if there is a credential, and returns the answer. Gets a challenge first if needed.</summary>
+    public async Task<StunAnswer> RequestAsync(
+        StunMethod method, WriteAttributes? attributes = null, StunCredential? credential = null, TransactionId? transaction = null)
+    {
+        if (credential is null) return await ExchangeAsync(StunRequest.Plain(method, attributes, StunClass.Request, transaction));
+        _challenge ??= await ChallengeAsync();
+        return await ExchangeAsync(StunRequest.Authenticated(method, attributes, credential, _challenge, transaction));
+    }
+
+    public Task<StunAnswer> AllocateAsync(StunCredential credential, WriteAttributes? more = null, TransactionId? transaction = null) =>
+        RequestAsync(StunMethod.Allocate, StunRequest.All(StunRequest.UdpTransport, more), credential, transaction);
+
+    /// <summary>Gets the challenge of an Allocate without credentials.</summary>
+    public async Task<StunChallenge> ChallengeAsync() => (await RequestAsync(StunMethod.Allocate, StunRequest.UdpTransport)).Challenge;
+
+    /// <summary>Sends octets and returns the answer to their transaction; other messages are dropped.</summary>
+    public async Task<StunAnswer> ExchangeAsync(byte[] request)
+    {
+        await SendAsync(request);
+        while (true)
+        {
+            var answer = new StunAnswer(await ReceiveAsync());
+            if (answer.IsAnswerTo(request)) return answer;
+        }
+    }
+
+    public async Task SendAsync(byte[] octets)
+    {
+        using var limit = Limited();
+        if (_stream is null) await _socket.SendAsync(octets, limit.Token);
+        else await _stream.WriteAsync(octets, limit.Token);
+    }
+
+    /// <summary>The octets of the next STUN or ChannelData message.</summary>
+    public async Task<byte[]> ReceiveAsync()
+    {
+        using var limit = Limited();
+        if (_stream is not null) return await ReadFrameAsync(_stream, limit.Token);
+        var buffer = new byte[MaxDatagram];
+        return buffer[..await _socket.ReceiveAsync(buffer, limit.Token)];
+    }
+
+    /// <summary>Sends a datagram without a task.</summary>
+    public void Send(byte[] datagram) => _socket.Send(datagram);
+
+    /// <summary>Waits for the next datagram without a task.</summary>
+    public byte[] Receive()
+    {
+        var buffer = new byte[MaxDatagram];
+        return buffer[.._socket.Receive(buffer)];
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_stream is not null) await _stream.DisposeAsync();
+        _socket.Dispose();
+    }
+
+    private static async Task<byte[]> ReadFrameAsync(Stream stream, CancellationToken cancel)
+    {
+        var prefix = new byte[StreamFraming.PrefixLength];
+        await stream.ReadExactlyAsync(prefix, cancel);
+        var length = StreamFraming.FrameLength(prefix);
+        Assert.True(length > 0, "the server sent neither STUN nor ChannelData");
+        var rest = new byte[length - prefix.Length];
+        await stream.ReadExactlyAsync(rest, cancel);
+        return [.. prefix, .. rest];
+    }
+
+    private static CancellationTokenSource Limited()
+    {
+        var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(Limit);
+        return limit;
+    }
+}
