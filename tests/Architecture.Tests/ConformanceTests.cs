@@ -42,8 +42,10 @@ public sealed class ConformanceTests
         {
             Directory.CreateDirectory(Path.Combine(repository, "tests", "X.Tests"));
             Directory.CreateDirectory(Path.Combine(repository, "tests", "Conformance"));
-            File.WriteAllText(Path.Combine(repository, "tests", "Conformance", "requirements.csv"), "id;level;clause;text;note\nTURN-A1;M;RFC 8489;It is so.;\n");
-            File.WriteAllText(Path.Combine(repository, "tests", "X.Tests", "SomeTests.cs"), $"    [Requirement(\"{tag}\")]\n    [Fact]\n{declaration}\n");
+            var list = Path.Combine(repository, "tests", "Conformance", "requirements.csv");
+            File.WriteAllText(list, "id;level;clause;text;note\nTURN-A1;M;RFC 8489;It is so.;\n");
+            var test = Path.Combine(repository, "tests", "X.Tests", "SomeTests.cs");
+            File.WriteAllText(test, $"    [Requirement(\"{tag}\")]\n    [Fact]\n{declaration}\n");
             return Report.GenerateAll(repository);
         }
         finally

@@ -7,12 +7,19 @@ namespace WebRtcIms.Architecture.Tests;
 public sealed class EnginePurityTests
 {
     private static readonly string[] ForbiddenNamespaces =
-        ["System.Net.Sockets", "System.IO", "System.Threading.Tasks", "System.Threading.Channels", "System.Net.Http", "Microsoft", "StackExchange", "OpenTelemetry"];
+    [
+        "System.Net.Sockets", "System.IO", "System.Threading.Tasks", "System.Threading.Channels", "System.Net.Http",
+        "Microsoft", "StackExchange", "OpenTelemetry",
+    ];
 
-    private static readonly string[] ForbiddenTypes = ["System.TimeProvider", "System.Diagnostics.Stopwatch", "System.Threading.Timer", "System.Threading.Thread"];
+    private static readonly string[] ForbiddenTypes =
+        ["System.TimeProvider", "System.Diagnostics.Stopwatch", "System.Threading.Timer", "System.Threading.Thread"];
 
     private static readonly string[] ForbiddenMembers =
-        ["DateTime.Now", "DateTime.UtcNow", "DateTimeOffset.Now", "DateTimeOffset.UtcNow", "Environment.TickCount", "Environment.TickCount64", "Environment.GetEnvironmentVariable"];
+    [
+        "DateTime.Now", "DateTime.UtcNow", "DateTimeOffset.Now", "DateTimeOffset.UtcNow",
+        "Environment.TickCount", "Environment.TickCount64", "Environment.GetEnvironmentVariable",
+    ];
 
     [Fact]
     public void Engine_SeesNoSocketClockLoggerTaskOrConfiguration()

@@ -28,7 +28,8 @@ internal sealed class FolderDependencies
         }
     }
 
-    public IEnumerable<(string From, string To, string Example)> Edges => _edges.Select(edge => (edge.Key.From, edge.Key.To, edge.Value.First()));
+    public IEnumerable<(string From, string To, string Example)> Edges =>
+        _edges.Select(edge => (edge.Key.From, edge.Key.To, edge.Value.First()));
 
     /// <summary>One text per cycle of subfolders: their names, and the references between them, the cheapest to cut first.</summary>
     public IEnumerable<string> Cycles() =>
@@ -56,7 +57,8 @@ internal sealed class FolderDependencies
     // A partial type that also has a part in the folder that uses it makes no reference.
     private static string? FolderOf(SourceProject project, ISymbol symbol, string from)
     {
-        var folders = symbol.DeclaringSyntaxReferences.Select(reference => project.FolderOf(reference.SyntaxTree)).OfType<string>().ToList();
+        var declarations = symbol.DeclaringSyntaxReferences;
+        var folders = declarations.Select(declaration => project.FolderOf(declaration.SyntaxTree)).OfType<string>().ToList();
         return folders.Count == 0 ? null : folders.Contains(from) ? from : folders[0];
     }
 }

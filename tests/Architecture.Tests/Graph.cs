@@ -7,7 +7,8 @@ internal static class Graph
     public static IEnumerable<SortedSet<string>> Cycles(IReadOnlyCollection<(string From, string To)> edges)
     {
         var successors = edges.ToLookup(edge => edge.From, edge => edge.To);
-        var reachable = edges.SelectMany(edge => new[] { edge.From, edge.To }).Distinct().ToDictionary(node => node, node => Reach(node, successors));
+        var nodes = edges.Select(edge => edge.From).Concat(edges.Select(edge => edge.To)).Distinct();
+        var reachable = nodes.ToDictionary(node => node, node => Reach(node, successors));
         HashSet<string> seen = [];
         foreach (var (node, targets) in reachable.OrderBy(each => each.Key, StringComparer.Ordinal))
         {

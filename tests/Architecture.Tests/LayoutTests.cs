@@ -49,7 +49,8 @@ public sealed class LayoutTests
             from space in tree.GetRoot().DescendantNodes().OfType<BaseNamespaceDeclarationSyntax>()
             let actual = space.Name.ToString()
             // Extensions of the host and of the service collection live where their callers already look; the model is one namespace.
-            where actual != expected && actual != "WebRtcIms.AppHost" && !actual.StartsWith("Microsoft.Extensions.", StringComparison.Ordinal)
+            where actual != expected && actual != "WebRtcIms.AppHost"
+                && !actual.StartsWith("Microsoft.Extensions.", StringComparison.Ordinal)
             select $"{tree.FilePath}: {actual}, expected {expected}";
 
         Problems.None(wrong);
@@ -65,7 +66,8 @@ public sealed class LayoutTests
             where user >= 0 && used > user
             select $"{edge.From} uses {edge.To}: {edge.Example}";
 
-        Problems.None(EpCscfOrder.Where(folder => !Directory.Exists(Repository.PathOf($"EpCscf/{folder}"))).Select(folder => $"EpCscf/{folder} is missing").Concat(wrong));
+        var missing = EpCscfOrder.Where(folder => !Directory.Exists(Repository.PathOf($"EpCscf/{folder}")));
+        Problems.None(missing.Select(folder => $"EpCscf/{folder} is missing").Concat(wrong));
     }
 
     [Theory]
@@ -75,10 +77,11 @@ public sealed class LayoutTests
         List<string> problems = [];
         var program = Repository.Read($"{project}/Program.cs");
         if (program.TrimEnd().Split('\n').Length is var lines and > 25) problems.Add($"Program.cs has {lines} lines, 25 are allowed");
-        if (!program.Contains("ServiceHost.RunAsync(", StringComparison.Ordinal)) problems.Add("Program.cs does not call ServiceHost.RunAsync");
+        if (!program.Contains("ServiceHost.RunAsync(", StringComparison.Ordinal))
+            problems.Add("Program.cs does not call ServiceHost.RunAsync");
 
         var source = SourceProject.Load(project);
-        var types = source.Trees.SelectMany(tree => tree.GetRoot().DescendantNodes().OfType<TypeDeclarationSyntax>()).Select(type => type.Identifier.Text).ToHashSet();
+        var types = NodesOf<TypeDeclarationSyntax>(source).Select(type => type.Identifier.Text).ToHashSet();
         foreach (var part in HasTelemetry(source) ? new[] { "Settings", "Services", "Telemetry" } : ["Settings", "Services"])
             if (!types.Contains(project + part)) problems.Add($"there is no type {project}{part}");
         Problems.None(problems);
@@ -92,12 +95,16 @@ public sealed class LayoutTests
             from tree in SourceProject.Load(project).Trees
             where !tree.FilePath.StartsWith("Turn/Transport/Linux/", StringComparison.Ordinal)
             from node in tree.GetRoot().DescendantNodesAndTokens()
-            where node.RawKind == (int)SyntaxKind.UnsafeKeyword || (node.AsNode() is AttributeSyntax attribute && attribute.Name.ToString() is "DllImport" or "LibraryImport")
+            where node.RawKind == (int)SyntaxKind.UnsafeKeyword
+                || (node.AsNode() is AttributeSyntax attribute && attribute.Name.ToString() is "DllImport" or "LibraryImport")
             select $"{tree.FilePath}:{node.GetLocation()!.GetLineSpan().StartLinePosition.Line + 1}";
 
         Problems.None(wrong);
     }
 
     private static bool HasTelemetry(SourceProject source) =>
-        source.Trees.SelectMany(tree => tree.GetRoot().DescendantNodes().OfType<IdentifierNameSyntax>()).Any(name => name.Identifier.Text is "ActivitySource" or "Meter");
+        NodesOf<IdentifierNameSyntax>(source).Any(name => name.Identifier.Text is "ActivitySource" or "Meter");
+
+    private static IEnumerable<T> NodesOf<T>(SourceProject source) =>
+        source.Trees.SelectMany(tree => tree.GetRoot().DescendantNodes().OfType<T>());
 }

@@ -12,7 +12,7 @@ internal static class Products
         ["Turn.Client"] = ["Stun"],
         ["Contracts"] = ["Stun"],
         ["ServiceDefaults"] = ["Contracts"],
-        ["Stores"] = [],
+        ["Stores"] = ["ServiceDefaults"],
         ["Garnet"] = [],
         ["Turn"] = ["Stun", "Turn.Engine", "ServiceDefaults", "Contracts"],
         ["Waf"] = ["Stun", "ServiceDefaults", "Contracts", "Stores"],
@@ -25,7 +25,11 @@ internal static class Products
 
     /// <summary>The folders at the root of the repository that have a project.</summary>
     public static IReadOnlyList<string> All { get; } =
-        [.. Repository.Files.Where(file => file.EndsWith(".csproj", StringComparison.Ordinal) && file.Split('/') is [var folder, var name] && name == $"{folder}.csproj").Select(file => file.Split('/')[0])];
+    [
+        .. from file in Repository.Files
+           where file.Split('/') is [var folder, var name] && name == $"{folder}.csproj"
+           select file.Split('/')[0],
+    ];
 
     public static TheoryData<string> Each => [.. All];
 

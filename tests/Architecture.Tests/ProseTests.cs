@@ -17,7 +17,8 @@ public sealed partial class ProseTests
         (Alone(), "write \"only\""),
     ];
 
-    private static readonly string[] TextFiles = [".md", ".html", ".yml", ".ts", ".mjs", ".js", ".css", ".csproj", ".props", ".targets", ".csv", ".sh"];
+    private static readonly string[] TextFiles =
+        [".md", ".html", ".yml", ".ts", ".mjs", ".js", ".css", ".csproj", ".props", ".targets", ".csv", ".sh"];
 
     [Fact]
     public void Texts_ArePlainEnglish() => Problems.None(
@@ -57,14 +58,17 @@ public sealed partial class ProseTests
     [InlineData("Reachable by them alone.", true)]
     [InlineData("Each part runs alone.", false)]
     [InlineData("Leave that alone.", false)]
-    public void Pattern_FindsOnlyWhatItNames(string text, bool found) => Assert.Equal(found, Patterns.Any(rule => rule.Pattern.IsMatch(text)));
+    public void Pattern_FindsOnlyWhatItNames(string text, bool found) =>
+        Assert.Equal(found, Patterns.Any(rule => rule.Pattern.IsMatch(text)));
 
-    private static bool IsExempt(string file) => file.EndsWith("/ProseTests.cs", StringComparison.Ordinal) || file.Contains("/corpus/", StringComparison.Ordinal);
+    private static bool IsExempt(string file) =>
+        file.EndsWith("/ProseTests.cs", StringComparison.Ordinal) || file.Contains("/corpus/", StringComparison.Ordinal);
 
     private static IEnumerable<(int Line, string Text)> TextsOf(string file)
     {
-        if (file.EndsWith(".cs", StringComparison.Ordinal)) return TextsOfCode(CSharpSyntaxTree.ParseText(Repository.Read(file), path: file));
-        return TextFiles.Contains(Path.GetExtension(file)) ? Repository.Read(file).Split('\n').Select((text, index) => (index + 1, text)) : [];
+        var extension = Path.GetExtension(file);
+        if (extension == ".cs") return TextsOfCode(CSharpSyntaxTree.ParseText(Repository.Read(file), path: file));
+        return TextFiles.Contains(extension) ? Repository.Read(file).Split('\n').Select((text, index) => (index + 1, text)) : [];
     }
 
     // Comments and literals. Names of tests and code are not prose.
@@ -72,9 +76,9 @@ public sealed partial class ProseTests
     {
         foreach (var token in tree.GetRoot().DescendantTokens())
         {
-            foreach (var trivia in token.GetAllTrivia().Where(trivia => trivia.RawKind is not ((int)SyntaxKind.WhitespaceTrivia or (int)SyntaxKind.EndOfLineTrivia)))
+            foreach (var trivia in token.GetAllTrivia())
                 foreach (var line in Lines(trivia.GetLocation(), trivia.ToFullString())) yield return line;
-            if (token.Kind() is SyntaxKind.StringLiteralToken or SyntaxKind.InterpolatedStringTextToken or SyntaxKind.SingleLineRawStringLiteralToken or SyntaxKind.MultiLineRawStringLiteralToken)
+            if (IsText(token.Kind()))
                 foreach (var line in Lines(token.GetLocation(), token.Text)) yield return line;
         }
 
@@ -82,11 +86,15 @@ public sealed partial class ProseTests
             text.Split('\n').Select((each, index) => (location.GetLineSpan().StartLinePosition.Line + 1 + index, each));
     }
 
+    private static bool IsText(SyntaxKind kind) => kind
+        is SyntaxKind.StringLiteralToken or SyntaxKind.InterpolatedStringTextToken
+        or SyntaxKind.SingleLineRawStringLiteralToken or SyntaxKind.MultiLineRawStringLiteralToken;
+
     // Code, tables and pictures are not sentences; items of lists and headings end one.
     private static IEnumerable<string> SentencesOf(string markdown)
     {
         var text = CodeBlock().Replace(markdown, "\n\n");
-        text = string.Join('\n', text.Split('\n').Select(line => line.StartsWith('|') ? "\n" + line.Replace("|", "\n\n", StringComparison.Ordinal) : line));
+        text = TableRow().Replace(text, row => "\n" + row.Value.Replace("|", "\n\n", StringComparison.Ordinal));
         text = Link().Replace(text, "$1");
         return from paragraph in Paragraph().Split(text)
                from sentence in SentenceEnd().Split(paragraph.ReplaceLineEndings(" "))
@@ -111,12 +119,15 @@ public sealed partial class ProseTests
     [GeneratedRegex(@"```.*?```", RegexOptions.Singleline)]
     private static partial Regex CodeBlock();
 
+    [GeneratedRegex(@"^\|.*$", RegexOptions.Multiline)]
+    private static partial Regex TableRow();
+
     [GeneratedRegex(@"!?\[([^\]]*)\]\([^)]*\)")]
     private static partial Regex Link();
 
     [GeneratedRegex(@"\n\s*\n|\n(?=\s*(?:[-*#>]|\d+\.) )|\n(?=#)")]
     private static partial Regex Paragraph();
 
-    [GeneratedRegex(@"(?<=[.!?:;])\s+")]
+    [GeneratedRegex(@"(?<=[.!?:])\s+")]
     private static partial Regex SentenceEnd();
 }

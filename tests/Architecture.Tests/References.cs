@@ -10,11 +10,15 @@ internal static class References
     /// <summary>The types and members that a node names or creates. Where an overload cannot be told, all of them.</summary>
     public static IEnumerable<ISymbol> Of(SemanticModel model, SyntaxNode node)
     {
-        if (node is not (SimpleNameSyntax or BaseObjectCreationExpressionSyntax or ElementAccessExpressionSyntax or ConstructorInitializerSyntax)) return [];
+        if (!CanRefer(node)) return [];
         var info = model.GetSymbolInfo(node);
         var symbols = info.Symbol is { } symbol ? [symbol] : info.CandidateSymbols;
-        return symbols.Select(Original).Where(each => each is ITypeSymbol or IMethodSymbol or IPropertySymbol or IFieldSymbol or IEventSymbol);
+        return symbols.Select(Original)
+            .Where(each => each is ITypeSymbol or IMethodSymbol or IPropertySymbol or IFieldSymbol or IEventSymbol);
     }
+
+    private static bool CanRefer(SyntaxNode node) => node
+        is SimpleNameSyntax or BaseObjectCreationExpressionSyntax or ElementAccessExpressionSyntax or ConstructorInitializerSyntax;
 
     /// <summary>Type and member, such as <c>TurnEngine.HandleClient</c>.</summary>
     public static string Display(ISymbol symbol) => symbol switch

@@ -33,7 +33,11 @@ internal sealed class SourceProject
     private static readonly ConcurrentDictionary<string, Lazy<SourceProject>> Loaded = new();
 
     private static readonly MetadataReference[] Framework =
-        [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Select(path => MetadataReference.CreateFromFile(path))];
+    [
+        .. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!)
+            .Split(Path.PathSeparator)
+            .Select(path => MetadataReference.CreateFromFile(path)),
+    ];
 
     private readonly Dictionary<SyntaxTree, string> _folders = [];
 
@@ -41,17 +45,19 @@ internal sealed class SourceProject
     {
         Name = name;
         var options = new CSharpParseOptions(LanguageVersion.Preview);
-        foreach (var file in Repository.Files.Where(file => file.StartsWith($"{name}/", StringComparison.Ordinal) && file.EndsWith(".cs", StringComparison.Ordinal)))
+        foreach (var file in Repository.Files)
         {
+            if (!file.StartsWith($"{name}/", StringComparison.Ordinal) || Path.GetExtension(file) != ".cs") continue;
             var folder = Path.GetDirectoryName(file)![name.Length..].TrimStart('/', '\\').Replace('\\', '/');
             _folders.Add(CSharpSyntaxTree.ParseText(Repository.Read(file), options, file), folder);
         }
 
+        var projects = Repository.ReferencesOf(name).Where(Products.All.Contains);
         Compilation = CSharpCompilation.Create(
             $"WebRtcIms.{name}",
             [.. _folders.Keys, CSharpSyntaxTree.ParseText(ImplicitUsings, options)],
-            [.. Framework, .. Repository.ReferencesOf(name).Where(Products.All.Contains).Select(reference => Load(reference).Compilation.ToMetadataReference())],
-            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true, metadataImportOptions: MetadataImportOptions.All));
+            [.. Framework, .. projects.Select(project => Load(project).Compilation.ToMetadataReference())],
+            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true));
     }
 
     public string Name { get; }

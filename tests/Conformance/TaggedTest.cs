@@ -8,6 +8,9 @@ namespace WebRtcIms.Conformance;
 /// <param name="Name">The method, or the class when the tag is on the class.</param>
 internal sealed partial record TaggedTest(string Tag, string File, string Name)
 {
+    /// <summary>File and method, without folders.</summary>
+    public string DisplayName => $"{Path.GetFileNameWithoutExtension(File)}.{Name}";
+
     /// <exception cref="FormatException">A tag stands before nothing that is a test.</exception>
     public static IEnumerable<TaggedTest> FindAll(string repository) =>
         from folder in Directory.EnumerateDirectories(Path.Combine(repository, "tests"), "*.Tests")
@@ -26,7 +29,8 @@ internal sealed partial record TaggedTest(string Tag, string File, string Name)
             if (Tags().Match(line) is { Success: true } tag) tags.Add(tag.Groups[1].Value);
             if (Declaration().Match(line) is not { Success: true } declaration)
             {
-                if (tags.Count > 0 && !IsBetween(line)) throw new FormatException($"{path}: the tag {tags[0]} belongs to no test that can be found, but to '{line.Trim()}'");
+                if (tags.Count > 0 && !IsBetween(line))
+                    throw new FormatException($"{path}: the tag {tags[0]} belongs to no test that can be found, but to '{line.Trim()}'");
                 continue;
             }
 
@@ -37,7 +41,7 @@ internal sealed partial record TaggedTest(string Tag, string File, string Name)
         if (tags.Count > 0) throw new FormatException($"{path}: the tag {tags[0]} belongs to no test that can be found");
     }
 
-    // What may stand between a tag and its test: further attributes, whose arguments may take several lines, and remarks.
+    // Further attributes, whose arguments may take several lines, and remarks may stand between a tag and its test.
     private static bool IsBetween(string line) => !Member().IsMatch(line);
 
     [GeneratedRegex("""^\s*(?:public|internal|private|protected|static|sealed|async|void|class)\b""")]
@@ -46,6 +50,7 @@ internal sealed partial record TaggedTest(string Tag, string File, string Name)
     [GeneratedRegex("""^\s*\[Requirement\("([^"]+)"\)\]""")]
     private static partial Regex Tags();
 
-    [GeneratedRegex("""^\s*(?:public|internal) (?:(?:sealed|static|abstract|partial|override|async) )*(?:class|void|Task|ValueTask) (\w+)""")]
+    [GeneratedRegex(
+        """^\s*(?:public|internal) (?:(?:sealed|static|abstract|partial|override|async) )*(?:class|void|Task|ValueTask) (\w+)""")]
     private static partial Regex Declaration();
 }
