@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
-using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Peers;
 
 namespace WebRtcIms.Turn.Settings;
