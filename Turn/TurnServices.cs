@@ -24,13 +24,13 @@ namespace WebRtcIms.Turn;
 /// <summary>Builds the server from its settings.</summary>
 internal static class TurnServices
 {
-    /// <exception cref="StartupException">The settings have mistakes; the message lists them all.</exception>
+    /// <exception cref="SettingsException">The settings have mistakes; the message lists them all.</exception>
     public static TurnSettings ReadTurnSettings(this IConfiguration configuration)
     {
         var settings = Bind(configuration.GetSection("Turn"));
         settings.Keys = KeyReload.Read(configuration, out var keyProblem);
         List<string> problems = [.. keyProblem is null ? settings.Validate() : settings.Validate().Prepend(keyProblem)];
-        if (problems.Count > 0) throw new StartupException("The settings cannot be used:\n  " + string.Join("\n  ", problems));
+        if (problems.Count > 0) throw new SettingsException("The settings cannot be used:\n  " + string.Join("\n  ", problems));
         return settings;
     }
 
@@ -43,7 +43,7 @@ internal static class TurnServices
         }
         catch (InvalidOperationException error)
         {
-            throw new StartupException(error.Message);
+            throw new SettingsException(error.Message);
         }
     }
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Configuration;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Settings;
 
@@ -45,7 +46,7 @@ public sealed class SettingsTests
     [Requirement("ABUSE-84")]
     public void WrongValue_IsNamedWithWhatIsExpected(string setting, string value, string message)
     {
-        var error = Assert.Throws<StartupException>(() => Read(new Dictionary<string, string?>(Good) { [setting] = value }));
+        var error = Assert.Throws<SettingsException>(() => Read(new Dictionary<string, string?>(Good) { [setting] = value }));
 
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
     }
@@ -55,7 +56,7 @@ public sealed class SettingsTests
     public void SeveralMistakes_AreToldTogether_AndNoKeyIsShown()
     {
         var key = Convert.ToBase64String("a weak key"u8);
-        var error = Assert.Throws<StartupException>(() => Read(new Dictionary<string, string?>(Good)
+        var error = Assert.Throws<SettingsException>(() => Read(new Dictionary<string, string?>(Good)
         {
             ["Turn:Port"] = "0",
             ["Turn:Keys:1:Kid"] = "k1",
@@ -101,7 +102,7 @@ public sealed class SettingsTests
 
         static void AssertRefused(Dictionary<string, string?> settings, string sentence)
         {
-            var message = Assert.Throws<StartupException>(() => Read(settings)).Message;
+            var message = Assert.Throws<SettingsException>(() => Read(settings)).Message;
             Assert.Contains(sentence, message, StringComparison.Ordinal);
             Assert.DoesNotContain("BEGIN", message, StringComparison.Ordinal);
         }
@@ -115,14 +116,14 @@ public sealed class SettingsTests
     [Requirement("ABUSE-84")]
     public void ValueOfTheWrongKind_IsNamed(string setting, string value)
     {
-        var error = Assert.Throws<StartupException>(() => Read(new Dictionary<string, string?>(Good) { [setting] = value }));
+        var error = Assert.Throws<SettingsException>(() => Read(new Dictionary<string, string?>(Good) { [setting] = value }));
 
         Assert.Contains(setting, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void WithoutAnyCredential_TheServerDoesNotStart() =>
-        Assert.Contains("Turn:Keys is empty", Assert.Throws<StartupException>(() => Read([])).Message, StringComparison.Ordinal);
+        Assert.Contains("Turn:Keys is empty", Assert.Throws<SettingsException>(() => Read([])).Message, StringComparison.Ordinal);
 
     private static TurnSettings Read(Dictionary<string, string?> settings) =>
         new ConfigurationBuilder().AddInMemoryCollection(settings).Build().ReadTurnSettings();

@@ -52,7 +52,7 @@ internal sealed partial class DtlsService(
         }
         catch (SocketException error)
         {
-            throw StartupException.CannotBind(endpoint, error);
+            throw BindErrors.CannotBind(endpoint, error);
         }
     }
 

@@ -56,7 +56,7 @@ internal sealed partial class LinuxTransport(
         }
         catch (SocketException error)
         {
-            throw StartupException.CannotBind(endpoint, error);
+            throw BindErrors.CannotBind(endpoint, error);
         }
     }
 

@@ -49,7 +49,7 @@ internal sealed partial class PortableTransport(TurnSettings settings, IReadOnly
         }
         catch (SocketException error)
         {
-            throw StartupException.CannotBind(endpoint, error);
+            throw BindErrors.CannotBind(endpoint, error);
         }
     }
 

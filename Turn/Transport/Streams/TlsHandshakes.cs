@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Turn.Settings;
 
 namespace WebRtcIms.Turn.Transport.Streams;
@@ -26,7 +27,7 @@ internal sealed partial class TlsHandshakes(TurnSettings settings, TimeProvider 
     public override Task StartAsync(CancellationToken cancellationToken)
     {
         if (settings.TlsCertificate is null) return Task.CompletedTask;
-        if (!TlsCertificate.TryLoad(settings.TlsCertificate, settings.TlsKey!, out var certificate, out var problem)) throw new StartupException(problem!);
+        if (!TlsCertificate.TryLoad(settings.TlsCertificate, settings.TlsKey!, out var certificate, out var problem)) throw new SettingsException(problem!);
         Offer(certificate!);
         foreach (var address in settings.ListenAddresses()) LogListening(address.ToString(), settings.TlsPort, certificate!.Leaf.NotAfter.ToUniversalTime());
         return base.StartAsync(cancellationToken);

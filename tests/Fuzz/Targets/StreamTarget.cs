@@ -6,6 +6,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn;
 using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Fuzz.Targets;

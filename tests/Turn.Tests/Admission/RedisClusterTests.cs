@@ -4,7 +4,6 @@ using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Allocations;
-using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Tests.Engine;
 
 namespace WebRtcIms.Turn.Tests.Admission;

@@ -3,7 +3,6 @@ using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Allocations;
-using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Tests.Engine;
 

@@ -6,7 +6,6 @@ using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Engine.Allocations;
-using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Turn.Tests.Engine;

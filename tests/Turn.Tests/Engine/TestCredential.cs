@@ -2,7 +2,6 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.Integrity;
-using WebRtcIms.Turn.Engine.Authentication;
 
 namespace WebRtcIms.Turn.Tests.Engine;
 

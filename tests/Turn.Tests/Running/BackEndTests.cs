@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Transport.Linux.IoUring;
 using WebRtcIms.Turn.Transport.Linux.Native;
 

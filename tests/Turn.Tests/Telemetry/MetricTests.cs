@@ -2,7 +2,6 @@ using System.Diagnostics.Metrics;
 using StackExchange.Redis;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Settings;
