@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
-using WebRtcIms.Turn.Engine.Allocations;
 
 namespace WebRtcIms.Turn.Load;
 

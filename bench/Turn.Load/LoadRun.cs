@@ -4,7 +4,6 @@ using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Transport.Linux.Epoll;
 using WebRtcIms.Turn.Transport.Linux.Native;
 
