@@ -2,7 +2,6 @@ using CsCheck;
 using WebRtcIms.Fuzz.Targets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Engine.Authentication;
 
 namespace WebRtcIms.Fuzz.Tests;
 

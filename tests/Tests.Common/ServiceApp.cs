@@ -32,7 +32,7 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
     {
         _activities = new ActivityListener
         {
-            ShouldListenTo = _ => true,
+            ShouldListenTo = ListensTo,
             Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
             ActivityStopped = span =>
             {
@@ -125,6 +125,9 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
         _meters.Dispose();
         if (_folder.IsValueCreated && Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
     }
+
+    /// <summary>Whether spans of a source are collected. A collected source makes spans that others then have as parents.</summary>
+    protected virtual bool ListensTo(ActivitySource source) => true;
 
     private void CountMetricsOf(IMeterFactory factory)
     {
