@@ -1,6 +1,5 @@
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Authentication;
-using WebRtcIms.Turn.Engine.Mobility;
 using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Fuzz.Targets;
