@@ -57,7 +57,7 @@ internal static class EpCscfServices
     public static void MapEpCscf(this WebApplication app)
     {
         var services = app.Services;
-        services.GetRequiredService<Registrar>().BindingLost += services.GetRequiredService<LostBindings>().Handle;
+        services.GetRequiredService<Registrar>().BindingLost += services.GetRequiredService<LostBindings>().HandleAsync;
         app.Lifetime.ApplicationStopping.Register(services.GetRequiredService<Flows>().CloseAll);
         app.UseWebSockets(new() { KeepAliveInterval = ConnectionLifetimes.Ping, KeepAliveTimeout = ConnectionLifetimes.Ping });
         app.Map("/sip", services.GetRequiredService<SipEndpoint>().AcceptAsync);

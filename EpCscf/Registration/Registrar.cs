@@ -25,7 +25,7 @@ internal sealed partial class Registrar(
     private static readonly string[] Extensions = ["path", "outbound"];
 
     /// <summary>A binding does not lead to its connection any more. Requests and connections that depend on it must end.</summary>
-    public event Action<Binding, BindingLoss>? BindingLost;
+    public event Func<Binding, BindingLoss, Task>? BindingLost;
 
     /// <summary>Handles a REGISTER.</summary>
     /// <param name="flowId">The connection that it came over.</param>
@@ -58,7 +58,7 @@ internal sealed partial class Registrar(
     /// <summary>Removes the binding of a lost connection, unless the page has registered over another one meanwhile.</summary>
     public async Task RemoveLostAsync(Binding binding)
     {
-        if (await store.RemoveAsync(binding)) BindingLost?.Invoke(binding, BindingLoss.Disconnected);
+        if (await store.RemoveAsync(binding)) await NotifyAsync(binding, BindingLoss.Disconnected);
     }
 
     /// <summary>Ends all registrations of a session at the WWSF, and refuses its tokens from now on.</summary>
@@ -113,7 +113,7 @@ internal sealed partial class Registrar(
             id, contact.UriText, instance, regId, request.CallId, request.CSeq.Number, end < tokenEnd ? end : tokenEnd, flowId, replicas.Self, token.SessionId);
         if (former is not null) await store.RemoveAsync(former);
         await store.SaveAsync(updated);
-        if (known is not null && known.FlowId != flowId) BindingLost?.Invoke(known, BindingLoss.Replaced);
+        if (known is not null && known.FlowId != flowId) await NotifyAsync(known, BindingLoss.Replaced);
         var response = Accepted(request, subscriber, impus, others.Append(updated));
         // RFC 5626 §6: only if the client named a flow; other clients do not understand it.
         if (regId is not null && request.Headers.HasToken(HeaderName.Supported, "outbound")) response.Headers.Add(HeaderName.Require, "outbound");
@@ -123,8 +123,10 @@ internal sealed partial class Registrar(
     private async Task RemoveAsync(Binding binding, BindingLoss loss)
     {
         await store.RemoveAsync(binding);
-        BindingLost?.Invoke(binding, loss);
+        await NotifyAsync(binding, loss);
     }
+
+    private Task NotifyAsync(Binding binding, BindingLoss loss) => BindingLost?.Invoke(binding, loss) ?? Task.CompletedTask;
 
     private SipResponse Accepted(SipRequest request, Subscriber subscriber, List<string> impus, IEnumerable<Binding> bindings)
     {

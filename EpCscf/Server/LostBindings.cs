@@ -13,15 +13,15 @@ internal sealed partial class LostBindings(
     public void OnDisconnected(Binding binding) => _ = RemoveLaterAsync(binding);
 
     /// <summary>A binding was lost at this replica.</summary>
-    public void Handle(Binding binding, BindingLoss loss)
+    public async Task HandleAsync(Binding binding, BindingLoss loss)
     {
         switch (loss)
         {
             case BindingLoss.Replaced:
-                SendToOwner(binding, new(HandOverKind.Replaced, binding.Id, Encoding.ASCII.GetBytes(binding.FlowId)));
+                await SendToOwnerAsync(binding, new(HandOverKind.Replaced, binding.Id, Encoding.ASCII.GetBytes(binding.FlowId)));
                 break;
             case BindingLoss.Removed:
-                if (!Unbind(binding.Id)) SendToOwner(binding, new(HandOverKind.Removed, binding.Id));
+                if (!Unbind(binding.Id)) await SendToOwnerAsync(binding, new(HandOverKind.Removed, binding.Id));
                 break;
             case BindingLoss.Disconnected:
                 requests.OnBindingLost(binding.Id);
@@ -55,9 +55,9 @@ internal sealed partial class LostBindings(
         }
     }
 
-    private void SendToOwner(Binding binding, HandOver handOver)
+    private async Task SendToOwnerAsync(Binding binding, HandOver handOver)
     {
-        if (binding.Replica != replicas.Self) _ = handOvers.SendAsync(binding.Replica, handOver);
+        if (binding.Replica != replicas.Self) await handOvers.SendAsync(binding.Replica, handOver);
     }
 
     private bool Unbind(BindingId binding)
