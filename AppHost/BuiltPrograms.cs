@@ -13,11 +13,14 @@ internal static class BuiltPrograms
         where TProject : IProjectMetadata, new()
     {
         var project = new TProject().ProjectPath;
-        var library = typeof(BuiltPrograms).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(entry => entry.Key == project).Value!;
+        var library = typeof(BuiltPrograms).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .First(entry => entry.Key == project).Value!;
         return Path.ChangeExtension(library, OperatingSystem.IsWindows() ? ".exe" : null);
     }
 
-    /// <summary>Starts the service directly, except under <c>dotnet watch</c>, which has to build it again. A debugger takes precedence.</summary>
+    /// <summary>
+    /// Starts the service directly, except under <c>dotnet watch</c>, which has to build it again. A debugger takes precedence.
+    /// </summary>
     public static IResourceBuilder<ProjectResource> WithBuiltProgram<TProject>(this IResourceBuilder<ProjectResource> service)
         where TProject : IProjectMetadata, new()
     {

@@ -7,7 +7,9 @@ namespace WebRtcIms.AppHost;
 /// <summary>Ports that clients have to know: from a setting, or the usual one, or in tests a free one.</summary>
 internal static class Ports
 {
-    /// <summary>The setting <c>{resource}-port</c>, or <paramref name="usual"/>. With <c>DcpPublisher:RandomizePorts</c>, as in tests, a free port.</summary>
+    /// <summary>
+    /// The setting <c>{resource}-port</c>, or <paramref name="usual"/>. With <c>DcpPublisher:RandomizePorts</c>, as in tests, a free port.
+    /// </summary>
     /// <exception cref="DistributedApplicationException">The setting is not a port.</exception>
     public static int Port(this IDistributedApplicationBuilder builder, string resource, int usual, string address)
     {

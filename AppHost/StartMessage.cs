@@ -10,7 +10,8 @@ internal static class StartMessage
         gateway.OnResourceReady(async (_, ready, cancel) =>
         {
             var notifications = ready.Services.GetRequiredService<ResourceNotificationService>();
-            var others = ready.Services.GetRequiredService<DistributedApplicationModel>().GetProjectResources().Where(service => service != gateway.Resource);
+            var others = ready.Services.GetRequiredService<DistributedApplicationModel>().GetProjectResources()
+                .Where(service => service != gateway.Resource);
             foreach (var service in others) await notifications.WaitForResourceHealthyAsync(service.Name, cancel);
 
             var url = gateway.GetEndpoint("http").Url;

@@ -27,10 +27,12 @@ internal static class FlowViewExporter
             throw new InvalidOperationException($"FlowView:Endpoint must be an address such as http://localhost:4318, not '{setting}'.");
 
         builder.Logging.AddOpenTelemetry(logging => logging.AddProcessor(_ =>
-            new BatchLogRecordExportProcessor(new OtlpLogExporter(OptionsFor(endpoint, "v1/logs")), scheduledDelayMilliseconds: DelayMilliseconds)));
+            new BatchLogRecordExportProcessor(new OtlpLogExporter(OptionsFor(endpoint, "v1/logs")),
+                scheduledDelayMilliseconds: DelayMilliseconds)));
         builder.Services.AddOpenTelemetry()
             .WithTracing(tracing => tracing.AddProcessor(_ =>
-                new BatchActivityExportProcessor(new OtlpTraceExporter(OptionsFor(endpoint, "v1/traces")), scheduledDelayMilliseconds: DelayMilliseconds)));
+                new BatchActivityExportProcessor(new OtlpTraceExporter(OptionsFor(endpoint, "v1/traces")),
+                    scheduledDelayMilliseconds: DelayMilliseconds)));
     }
 
     private static OtlpExporterOptions OptionsFor(Uri endpoint, string path) => new()

@@ -12,6 +12,7 @@ internal static class HealthReportWriter
             status = report.Status.ToString(),
             checks = report.Entries.ToDictionary(
                 entry => entry.Key,
-                entry => (entry.Value.Description ?? entry.Value.Exception?.GetType().Name) is { } text ? $"{entry.Value.Status}: {text}" : entry.Value.Status.ToString()),
+                entry => (entry.Value.Description ?? entry.Value.Exception?.GetType().Name) is { } text
+                ? $"{entry.Value.Status}: {text}" : entry.Value.Status.ToString()),
         });
 }

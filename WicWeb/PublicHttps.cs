@@ -27,7 +27,8 @@ internal static class PublicHttps
         }
         catch (Exception error) when (error is CryptographicException or IOException or ArgumentException)
         {
-            throw SettingsException.Of([$"WicWeb:PublicCertificate must be a PFX file without a password, for WicWeb:PublicUrl; '{path}' is not: {error.Message}"]);
+            throw SettingsException.Of([$"WicWeb:PublicCertificate must be a PFX file without a password, for WicWeb:PublicUrl; "
+                    + $"'{path}' is not: {error.Message}"]);
         }
     }
 }

@@ -11,7 +11,9 @@ internal static class WafCommands
 {
     private const string ClientArgument = "client";
 
-    /// <summary>Adds "Revoke a client": the revocation request of the WAF with <c>all_tokens</c>, in the client's name (RFC 7009).</summary>
+    /// <summary>
+    /// Adds "Revoke a client": the revocation request of the WAF with <c>all_tokens</c>, in the client's name (RFC 7009).
+    /// </summary>
     public static IResourceBuilder<ProjectResource> WithRevokeClientCommand(this IResourceBuilder<ProjectResource> waf)
     {
         var clientIds = Clients(waf).Select(client => client.ClientId).ToList();
@@ -35,7 +37,8 @@ internal static class WafCommands
         });
     }
 
-    private static IEnumerable<OAuthClientAnnotation> Clients(IResourceBuilder<ProjectResource> waf) => waf.Resource.Annotations.OfType<OAuthClientAnnotation>();
+    private static IEnumerable<OAuthClientAnnotation> Clients(IResourceBuilder<ProjectResource> waf) =>
+        waf.Resource.Annotations.OfType<OAuthClientAnnotation>();
 
     private static async Task<ExecuteCommandResult> RevokeAsync(IResourceBuilder<ProjectResource> waf, ExecuteCommandContext context)
     {
@@ -45,13 +48,16 @@ internal static class WafCommands
         try
         {
             using var http = new HttpClient { BaseAddress = new Uri(waf.GetEndpoint("http").Url) };
-            var credentials = $"{Uri.EscapeDataString(client.ClientId)}:{Uri.EscapeDataString(await client.Secret.GetValueAsync(context.CancellationToken) ?? "")}";
-            http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(credentials)));
+            var secret = await client.Secret.GetValueAsync(context.CancellationToken) ?? "";
+            var credentials = $"{Uri.EscapeDataString(client.ClientId)}:{Uri.EscapeDataString(secret)}";
+            http.DefaultRequestHeaders.Authorization =
+                new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(credentials)));
             using var form = new FormUrlEncodedContent([KeyValuePair.Create("all_tokens", "true")]);
             using var answer = await http.PostAsync(new Uri("/oauth2/revoke", UriKind.Relative), form, context.CancellationToken);
             return answer.IsSuccessStatusCode
                 ? CommandResults.Success($"All tokens that {client.ClientId} got until now are revoked.")
-                : CommandResults.Failure($"The WAF answered {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync(context.CancellationToken)}");
+                : CommandResults.Failure(
+                    $"The WAF answered {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync(context.CancellationToken)}");
         }
         catch (HttpRequestException error)
         {

@@ -3,8 +3,11 @@ namespace WebRtcIms.AppHost;
 /// <summary>The SIP over WebSocket edge in the model.</summary>
 internal static class EpCscf
 {
-    /// <summary>Adds the eP-CSCF, with the parameter <c>epcscf-flow-token-key</c>. It accepts registration tokens of <paramref name="waf"/>.</summary>
-    public static IResourceBuilder<ProjectResource> AddEpCscf(this IDistributedApplicationBuilder builder, string name, IResourceBuilder<ProjectResource> waf)
+    /// <summary>
+    /// Adds the eP-CSCF, with the parameter <c>epcscf-flow-token-key</c>. It accepts registration tokens of <paramref name="waf"/>.
+    /// </summary>
+    public static IResourceBuilder<ProjectResource> AddEpCscf(this IDistributedApplicationBuilder builder, string name,
+        IResourceBuilder<ProjectResource> waf)
     {
         var flowTokenKey = builder.AddParameter("epcscf-flow-token-key", new RandomKey(), secret: true, persist: true)
             .WithDescription("Authenticates the eP-CSCF's route tokens: 32 bytes in base64.");

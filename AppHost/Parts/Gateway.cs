@@ -9,7 +9,8 @@ internal static class Gateway
     /// Adds the gateway: http on loopback, and https at <paramref name="publicAddress"/> on the setting <c>{name}-port</c> where there is
     /// one.
     /// </summary>
-    public static IResourceBuilder<ProjectResource> AddGateway(this IDistributedApplicationBuilder builder, string name, PublicAddress? publicAddress)
+    public static IResourceBuilder<ProjectResource> AddGateway(this IDistributedApplicationBuilder builder, string name,
+        PublicAddress? publicAddress)
     {
         var gateway = builder.AddService<Projects.WicWeb>(name)
             .WithExternalHttpEndpoints()

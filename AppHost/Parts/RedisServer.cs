@@ -4,9 +4,12 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace WebRtcIms.AppHost;
 
-/// <summary>Redis without Docker: Microsoft.Garnet as a process, with the endpoint and the connection string of Aspire's Redis container.</summary>
+/// <summary>
+/// Redis without Docker: Microsoft.Garnet as a process, with the endpoint and the connection string of Aspire's Redis container.
+/// </summary>
 internal sealed class GarnetResource(string name, ParameterResource password) :
-    ExecutableResource(name, BuiltPrograms.PathOf<Projects.Garnet>(), Path.GetDirectoryName(new Projects.Garnet().ProjectPath)!), IResourceWithConnectionString
+    ExecutableResource(name, BuiltPrograms.PathOf<Projects.Garnet>(), Path.GetDirectoryName(new Projects.Garnet().ProjectPath)!),
+        IResourceWithConnectionString
 {
     public const string EndpointName = "tcp";
 
@@ -54,7 +57,8 @@ internal static class RedisServer
         builder.Services.AddHealthChecks().AddRedis(_ => connectionString!, check);
 
         return builder.AddResource(garnet)
-            .WithEndpoint(scheme: "tcp", name: GarnetResource.EndpointName, env: "GARNET_PORT", isProxied: false, protocol: ProtocolType.Tcp)
+            .WithEndpoint(scheme: "tcp", name: GarnetResource.EndpointName, env: "GARNET_PORT", isProxied: false,
+                protocol: ProtocolType.Tcp)
             .WithEnvironment("GARNET_PASSWORD", password)
             .WithHealthCheck(check)
             .WithIconName("Database")

@@ -29,7 +29,8 @@ internal static class Stores
     private static IResourceBuilder<ProjectResource> WithPostgres(this IResourceBuilder<ProjectResource> service, string name)
     {
         var builder = service.ApplicationBuilder;
-        var server = builder.TryCreateResourceBuilder<PostgresServerResource>(Postgres, out var existing) ? existing : builder.AddPostgres(Postgres);
+        var server = builder.TryCreateResourceBuilder<PostgresServerResource>(Postgres, out var existing)
+            ? existing : builder.AddPostgres(Postgres);
         var database = server.AddDatabase($"{name}-store", databaseName: name);
         return service.WithReference(database, connectionName: name).WaitFor(database);
     }

@@ -26,23 +26,29 @@ internal static class TurnServer
     /// Adds the TURN server on <paramref name="publicAddress"/> or on loopback, with the parameters <c>turn-key</c>, <c>turn-key-id</c>,
     /// <c>turn-server-name</c> and <c>turn-realm</c>, and the setting <c>{name}-port</c>. It listens and relays on this address.
     /// </summary>
-    public static IResourceBuilder<ProjectResource> AddTurnServer(this IDistributedApplicationBuilder builder, string name, PublicAddress? publicAddress)
+    public static IResourceBuilder<ProjectResource> AddTurnServer(this IDistributedApplicationBuilder builder, string name,
+        PublicAddress? publicAddress)
     {
         var serverName = builder.AddParameter("turn-server-name", $"turn.{Ims.Domain}", publishValueAsDefault: true)
             .WithDescription("Name of the TURN server in tokens: their associated data and audience (RFC 7635).");
-        var realm = builder.AddParameter("turn-realm", Ims.Domain, publishValueAsDefault: true).WithDescription("REALM of the TURN server (RFC 8489 §14.9).");
-        var keyId = builder.AddParameter("turn-key-id", "k1", publishValueAsDefault: true).WithDescription("Key id (kid) of the long-term key.");
+        var realm = builder.AddParameter("turn-realm", Ims.Domain, publishValueAsDefault: true)
+            .WithDescription("REALM of the TURN server (RFC 8489 §14.9).");
+        var keyId = builder.AddParameter("turn-key-id", "k1", publishValueAsDefault: true)
+            .WithDescription("Key id (kid) of the long-term key.");
         var key = builder.AddParameter("turn-key", new RandomKey(), secret: true, persist: true)
             .WithDescription("Long-term key K of RFC 7635 between WAF and TURN server: 32 bytes in base64.");
         var host = publicAddress?.Ip ?? PublicAddress.Loopback;
         var address = builder.ExecutionContext.IsPublishMode
-            ? ReferenceExpression.Create($"{builder.AddParameter(PublicAddress.Parameter).WithDescription("Address where clients reach the TURN server.")}")
+            ? ReferenceExpression.Create(
+                $"{builder.AddParameter(PublicAddress.Parameter).WithDescription("Address where clients reach the TURN server.")}")
             : ReferenceExpression.Create($"{host}");
         var port = builder.Port(name, DefaultPort, host);
         var portText = port.ToString(CultureInfo.InvariantCulture);
 
         return builder.AddService<Projects.Turn>(name)
-            .WithAnnotation(new TurnServerAnnotation(serverName.Resource, keyId.Resource, key.Resource, ReferenceExpression.Create($"{address}:{portText}")))
+            .WithAnnotation(
+                new TurnServerAnnotation(serverName.Resource, keyId.Resource, key.Resource,
+                ReferenceExpression.Create($"{address}:{portText}")))
             .WithTurnEndpoint("udp", ProtocolType.Udp, port, host, environmentVariable: "Turn__Port")
             .WithTurnEndpoint("tcp", ProtocolType.Tcp, port, host, environmentVariable: null)
             .WithEnvironment("Turn__ServerName", serverName)
@@ -59,8 +65,10 @@ internal static class TurnServer
 
     // Not proxied: the server knows its clients by their addresses.
     private static IResourceBuilder<ProjectResource> WithTurnEndpoint(
-        this IResourceBuilder<ProjectResource> turn, string name, ProtocolType protocol, int port, string host, string? environmentVariable) =>
+        this IResourceBuilder<ProjectResource> turn, string name, ProtocolType protocol, int port, string host,
+        string? environmentVariable) =>
         turn.WithEndpoint(
-                port: port, targetPort: port, scheme: "turn", name: name, env: environmentVariable, isProxied: false, isExternal: true, protocol: protocol)
+                port: port, targetPort: port, scheme: "turn", name: name, env: environmentVariable, isProxied: false, isExternal: true,
+                protocol: protocol)
             .WithEndpoint(name, endpoint => endpoint.TargetHost = host);
 }

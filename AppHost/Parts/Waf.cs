@@ -27,7 +27,8 @@ internal static class Waf
     }
 
     /// <summary>Lets the WAF issue tokens for this TURN server.</summary>
-    public static IResourceBuilder<ProjectResource> WithTokensFor(this IResourceBuilder<ProjectResource> waf, IResourceBuilder<ProjectResource> turn)
+    public static IResourceBuilder<ProjectResource> WithTokensFor(this IResourceBuilder<ProjectResource> waf,
+        IResourceBuilder<ProjectResource> turn)
     {
         var server = turn.Get<TurnServerAnnotation>();
         return waf

@@ -7,11 +7,12 @@ internal static class Wwsf
     private static readonly string[] Users = ["guest-*", "alice", "bob"];
 
     /// <summary>
-    /// Adds the WWSF with a store of its own. It is an OAuth client of <paramref name="waf"/>, for tokens of <paramref name="turn"/> and for
-    /// registration, with the generated parameter <c>{name}-client-secret</c>.
+    /// Adds the WWSF with a store of its own. It is an OAuth client of <paramref name="waf"/>, for tokens of <paramref name="turn"/> and
+    /// for registration, with the generated parameter <c>{name}-client-secret</c>.
     /// </summary>
     public static IResourceBuilder<ProjectResource> AddWwsf(
-        this IDistributedApplicationBuilder builder, string name, IResourceBuilder<ProjectResource> waf, IResourceBuilder<ProjectResource> turn)
+        this IDistributedApplicationBuilder builder, string name, IResourceBuilder<ProjectResource> waf,
+        IResourceBuilder<ProjectResource> turn)
     {
         var server = turn.Get<TurnServerAnnotation>();
         var secret = builder.AddParameter(
@@ -32,7 +33,8 @@ internal static class Wwsf
     }
 
     private static void WithClient(
-        this IResourceBuilder<ProjectResource> waf, string clientId, IResourceBuilder<ParameterResource> secret, ParameterResource audience, IEnumerable<string> impus)
+        this IResourceBuilder<ProjectResource> waf, string clientId, IResourceBuilder<ParameterResource> secret, ParameterResource audience,
+        IEnumerable<string> impus)
     {
         const string client = "Waf__Clients__0__";
         waf.WithAnnotation(new OAuthClientAnnotation(clientId, secret.Resource))

@@ -43,14 +43,16 @@ internal enum CallOutcome
 /// <param name="Cause">The failed span that started last: outer spans fail because of it. Null when no span failed.</param>
 /// <param name="FailedStep">The step of the figure in which the cause lies; empty for none.</param>
 /// <param name="Steps">The steps of figure X.5.3.2-1 that the trace has.</param>
-/// <param name="SetUp">The caller's page from the click until media flows or the call fails. Null while it is not reported, and for other traces.</param>
+/// <param name="SetUp">The caller's page from the click until media flows or the call fails. Null while it is not reported, and for other
+/// traces.</param>
 internal sealed record Call(
     CallKind Kind, CallOutcome Outcome, IReadOnlyList<string> Who, Span? Cause, string FailedStep, IReadOnlyList<string> Steps, Span? SetUp)
 {
     private const string SetUpName = "set up call";
     private const string Invite = "SIP INVITE";
 
-    private static readonly HashSet<string> OfRegistration = ["register", "request registration token", "registration token issue", "SIP REGISTER"];
+    private static readonly HashSet<string> OfRegistration =
+        ["register", "request registration token", "registration token issue", "SIP REGISTER"];
 
     /// <summary>Decides by the names and attributes that docs/telemetry.md lists.</summary>
     public static Call Of(Trace trace)
@@ -77,7 +79,8 @@ internal sealed record Call(
             };
         }
 
-        if (spans.Any(span => OfRegistration.Contains(span.Name) || Path(span).EndsWith("/ims-token", StringComparison.Ordinal))) return CallKind.Registration;
+        if (spans.Any(span => OfRegistration.Contains(span.Name) || Path(span).EndsWith("/ims-token", StringComparison.Ordinal)))
+            return CallKind.Registration;
         if (spans.Any(span => Step(span) is "2" or "3" or "4" or "5" or "6" or "7" or "8")) return CallKind.RelayOnly;
         return spans.Any(IsSignalling) ? CallKind.Signalling : CallKind.Other;
     }
@@ -94,9 +97,12 @@ internal sealed record Call(
         switch (kind)
         {
             case CallKind.Echo or CallKind.Person or CallKind.DemoLine when setUp is not null:
-                return setUp.IsError || spans.LastOrDefault(span => span.Name == "renew credentials") is not { IsError: true } lost ? ResultOf(setUp) : ResultOf(lost);
+                return setUp.IsError
+                    || spans.LastOrDefault(span => span.Name == "renew credentials") is not { IsError: true } lost
+                    ? ResultOf(setUp) : ResultOf(lost);
             case CallKind.Echo or CallKind.Person or CallKind.DemoLine:
-                return !spans.Any(IsOfPage) && spans.FirstOrDefault(span => span.Name == Invite) is { } invite ? ResultOf(invite) : CallOutcome.InProgress;
+                return !spans.Any(IsOfPage)
+                    && spans.FirstOrDefault(span => span.Name == Invite) is { } invite ? ResultOf(invite) : CallOutcome.InProgress;
             case CallKind.RelayOnly when spans.FirstOrDefault(span => span.Name == "turn allocate" && Failed(span)) is { } refused:
                 return ResultOf(refused);
             // A tool's first request may have worked: the last step tells how far it came.
@@ -124,7 +130,8 @@ internal sealed record Call(
            select same.Key,
     ];
 
-    private static List<string> StepsIn(IReadOnlyList<Span> spans) => [.. spans.Select(Step).Where(step => step.Length > 0).Distinct().Order(StringComparer.Ordinal)];
+    private static List<string> StepsIn(IReadOnlyList<Span> spans) =>
+        [.. spans.Select(Step).Where(step => step.Length > 0).Distinct().Order(StringComparer.Ordinal)];
 
     private static bool Failed(Span span) => span.IsError || Status(span) >= 400;
 
@@ -132,7 +139,8 @@ internal sealed record Call(
     private static bool IsOutdone(Span span, Trace trace) =>
         Text(span, "sip.method").Length > 0
         && Upwards(span, trace).Any(above =>
-            above is { Kind: SpanKind.Client, Source.Service: "ep-cscf" } && trace.Find(above.ParentId) is { } call && Status(call) is >= 200 and < 300);
+            above is { Kind: SpanKind.Client, Source.Service: "ep-cscf" } && trace.Find(above.ParentId) is { } call
+                && Status(call) is >= 200 and < 300);
 
     /// <summary>The span and its ancestors, each once: a sender may have made a circle of them.</summary>
     private static IEnumerable<Span> Upwards(Span? span, Trace trace)
@@ -150,5 +158,6 @@ internal sealed record Call(
     private static long Status(Span span) =>
         Array.Find(span.Attributes, attribute => attribute.Key is "http.response.status_code" or "sip.status_code").Value as long? ?? 0;
 
-    private static string Text(Span span, string key) => AttributeText.Of(Array.Find(span.Attributes, attribute => attribute.Key == key).Value);
+    private static string Text(Span span, string key) =>
+        AttributeText.Of(Array.Find(span.Attributes, attribute => attribute.Key == key).Value);
 }

@@ -31,7 +31,8 @@ internal sealed record CallQuery(
         var call = trace.Derived(Call.Of);
         return (string.IsNullOrEmpty(Kind) ? Other is true || call.Kind != CallKind.Other : Kind == NameOf(call.Kind))
             && (string.IsNullOrEmpty(Outcome) || Outcome == NameOf(call.Outcome))
-            && (string.IsNullOrEmpty(Who) || Who == Json.TraceId(trace.Id) || call.Who.Any(person => person.Contains(Who, StringComparison.OrdinalIgnoreCase)))
+            && (string.IsNullOrEmpty(Who) || Who == Json.TraceId(trace.Id)
+            || call.Who.Any(person => person.Contains(Who, StringComparison.OrdinalIgnoreCase)))
             && !(Json.Milliseconds(trace.Duration) < MinMs)
             && !(Json.Milliseconds(trace.Duration) > MaxMs)
             && !(Json.Milliseconds(trace.Start) < From?.ToUnixTimeMilliseconds())
@@ -50,7 +51,8 @@ internal sealed record CallQuery(
         foreach (var attribute in attributes)
         {
             if (attribute.Key == keyAndValue[0]
-                && (keyAndValue.Length == 1 || string.Equals(AttributeText.Of(attribute.Value), keyAndValue[1], StringComparison.OrdinalIgnoreCase)))
+                && (keyAndValue.Length == 1
+                || string.Equals(AttributeText.Of(attribute.Value), keyAndValue[1], StringComparison.OrdinalIgnoreCase)))
                 return true;
         }
         return false;

@@ -47,7 +47,8 @@ internal sealed class LiveFeed(TimeProvider time)
         return ListenAsync(listener, cancellationToken);
     }
 
-    private async IAsyncEnumerable<SseItem<Change>> ListenAsync(Listener listener, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<SseItem<Change>> ListenAsync(Listener listener,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         try
         {
@@ -86,7 +87,8 @@ internal sealed class LiveFeed(TimeProvider time)
     {
         private HashSet<UInt128>? _traces = [];
 
-        public Channel<bool> Signal { get; } = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        public Channel<bool> Signal { get; } =
+            Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
         public void Add(IEnumerable<UInt128> traces)
         {

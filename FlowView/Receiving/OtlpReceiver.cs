@@ -52,7 +52,8 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, OtlpTransla
         var routes = app.MapGroup("/v1").RequireRateLimiting("otlp");
         routes.MapPost("/traces", request => receiver.ReceiveAsync(request, ExportTraceServiceRequest.Parser, receiver.Handle));
         routes.MapPost("/logs", request => receiver.ReceiveAsync(request, ExportLogsServiceRequest.Parser, receiver.Handle));
-        routes.MapPost("/metrics", request => receiver.ReceiveAsync(request, ExportMetricsServiceRequest.Parser, _ => new ExportMetricsServiceResponse()));
+        routes.MapPost("/metrics",
+            request => receiver.ReceiveAsync(request, ExportMetricsServiceRequest.Parser, _ => new ExportMetricsServiceResponse()));
     }
 
     private async Task ReceiveAsync<TRequest>(HttpContext context, MessageParser<TRequest> parser, Func<TRequest, IMessage> handle)
@@ -61,7 +62,8 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, OtlpTransla
         var type = MediaTypeOf(context.Request);
         if (type is null)
         {
-            await FailAsync(context.Response, Protobuf, StatusCodes.Status415UnsupportedMediaType, $"Content-Type must be {Protobuf} or {Json}.");
+            await FailAsync(context.Response, Protobuf, StatusCodes.Status415UnsupportedMediaType,
+                $"Content-Type must be {Protobuf} or {Json}.");
             return;
         }
 
@@ -96,7 +98,9 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, OtlpTransla
             answer.PartialSuccess = new ExportTracePartialSuccess
             {
                 RejectedSpans = invalid + refused,
-                ErrorMessage = invalid > 0 ? "A span needs a trace id of 16 octets and a span id of 8, not all zero." : "The trace is larger than a tenth of the store.",
+                ErrorMessage = invalid > 0
+                ? "A span needs a trace id of 16 octets and a span id of 8, not all zero."
+                : "The trace is larger than a tenth of the store.",
             };
         }
         return answer;

@@ -68,7 +68,8 @@ internal sealed class OtlpTranslation(TimeProvider time)
             source,
             scope,
             AttributesOf(span.Attributes),
-            [.. span.Events.Select(spanEvent => new SpanEvent(spanEvent.TimeUnixNano, _texts.Share(spanEvent.Name), AttributesOf(spanEvent.Attributes)))],
+            [.. span.Events.Select(
+                spanEvent => new SpanEvent(spanEvent.TimeUnixNano, _texts.Share(spanEvent.Name), AttributesOf(spanEvent.Attributes)))],
             [.. span.Links.Select(link => new SpanLink(TraceIdOf(link.TraceId), SpanIdOf(link.SpanId), AttributesOf(link.Attributes)))],
             span.Status?.Code == Status.Types.StatusCode.Error,
             span.Status?.Message ?? "");

@@ -15,7 +15,8 @@ internal readonly record struct RequestBody(byte[] Octets, int Status, string Pr
 
         var encoding = request.Headers.ContentEncoding.ToString();
         if (encoding is not ("" or "identity" or "gzip"))
-            return new RequestBody([], StatusCodes.Status415UnsupportedMediaType, $"Content-Encoding '{encoding}' is not supported; gzip is.");
+            return new RequestBody([], StatusCodes.Status415UnsupportedMediaType,
+                $"Content-Encoding '{encoding}' is not supported; gzip is.");
 
         try
         {
@@ -35,7 +36,8 @@ internal readonly record struct RequestBody(byte[] Octets, int Status, string Pr
         }
         catch (BadHttpRequestException error)
         {
-            return error.StatusCode == StatusCodes.Status413PayloadTooLarge ? TooLarge(limit) : new RequestBody([], error.StatusCode, error.Message);
+            return error.StatusCode == StatusCodes.Status413PayloadTooLarge
+                ? TooLarge(limit) : new RequestBody([], error.StatusCode, error.Message);
         }
     }
 

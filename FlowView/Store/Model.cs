@@ -45,7 +45,8 @@ internal sealed record SpanLink(UInt128 TraceId, ulong SpanId, Attribute[] Attri
 
 /// <summary><see cref="Severity"/> as in OTLP: 1-4 trace, 5-8 debug, 9-12 information, 13-16 warning, 17-20 error, 21-24 fatal.</summary>
 internal sealed record LogEntry(
-    long Sequence, ulong Time, int Severity, string Text, string Category, UInt128 TraceId, ulong SpanId, Source Source, Attribute[] Attributes)
+    long Sequence, ulong Time, int Severity, string Text, string Category, UInt128 TraceId, ulong SpanId, Source Source,
+    Attribute[] Attributes)
 {
     public int Size { get; } = 160 + SizeOf.Text(Text) + SizeOf.All(Attributes);
 }

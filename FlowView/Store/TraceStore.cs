@@ -65,7 +65,8 @@ internal sealed class TraceStore(FlowViewSettings settings)
         lock (_lock)
         {
             var matches = _traces.Values.Where(filter).ToList();
-            matches.Sort((one, other) => other.Start != one.Start ? other.Start.CompareTo(one.Start) : other.Arrival.CompareTo(one.Arrival));
+            matches.Sort((one, other) => other.Start != one.Start
+                ? other.Start.CompareTo(one.Start) : other.Arrival.CompareTo(one.Arrival));
             return ([.. matches.Take(limit).Select(select)], matches.Count);
         }
     }

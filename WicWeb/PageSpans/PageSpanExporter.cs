@@ -18,7 +18,8 @@ internal sealed class PageSpanExporter : BackgroundService
 {
     private const int QueueLength = 256;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(3);
-    private static readonly Resource Page = new() { Attributes = { new KeyValue { Key = "service.name", Value = new AnyValue { StringValue = "wic" } } } };
+    private static readonly Resource Page =
+        new() { Attributes = { new KeyValue { Key = "service.name", Value = new AnyValue { StringValue = "wic" } } } };
 
     private readonly Channel<byte[]>[] _queues;
     private readonly Target[] _targets;
@@ -30,7 +31,8 @@ internal sealed class PageSpanExporter : BackgroundService
         _targets = [.. TargetsOf(configuration)];
         // One that is slow does not hold up the other.
         _queues = [.. _targets.Select(_ => Channel.CreateBounded<byte[]>(QueueLength))];
-        _dropped = factory.Create("WebRtcIms.Wic").CreateCounter<long>("wic.spans.dropped", description: "Batches of pages' spans that did not reach a collector, by reason");
+        _dropped = factory.Create("WebRtcIms.Wic")
+            .CreateCounter<long>("wic.spans.dropped", description: "Batches of pages' spans that did not reach a collector, by reason");
     }
 
     /// <summary>Never waits.</summary>
@@ -39,7 +41,9 @@ internal sealed class PageSpanExporter : BackgroundService
         if (spans.Count == 0) return;
         var request = new ExportTraceServiceRequest
         {
-            ResourceSpans = { new ResourceSpans { Resource = Page, ScopeSpans = { new ScopeSpans { Scope = new InstrumentationScope { Name = "WebRtcIms.Wic" }, Spans = { spans } } } } },
+            ResourceSpans =
+                { new ResourceSpans { Resource = Page,
+                ScopeSpans = { new ScopeSpans { Scope = new InstrumentationScope { Name = "WebRtcIms.Wic" }, Spans = { spans } } } } },
         }.ToByteArray();
         foreach (var queue in _queues)
         {
@@ -79,7 +83,8 @@ internal sealed class PageSpanExporter : BackgroundService
 
     private static IEnumerable<Target> TargetsOf(IConfiguration configuration)
     {
-        if (configuration["FlowView:Endpoint"] is { Length: > 0 } flowView) yield return new(new Uri(new Uri(flowView), "v1/traces"), IsGrpc: false, "");
+        if (configuration["FlowView:Endpoint"] is { Length: > 0 } flowView)
+            yield return new(new Uri(new Uri(flowView), "v1/traces"), IsGrpc: false, "");
         if (configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is not { Length: > 0 } collector) yield break;
         // As in OpenTelemetry for .NET, gRPC unless something else is said.
         var isGrpc = configuration["OTEL_EXPORTER_OTLP_PROTOCOL"] is null or "" or "grpc";
@@ -91,7 +96,8 @@ internal sealed class PageSpanExporter : BackgroundService
     {
         public HttpRequestMessage Request(byte[] octets)
         {
-            var message = new HttpRequestMessage(HttpMethod.Post, Address) { Content = new ByteArrayContent(IsGrpc ? Framed(octets) : octets) };
+            var message =
+                new HttpRequestMessage(HttpMethod.Post, Address) { Content = new ByteArrayContent(IsGrpc ? Framed(octets) : octets) };
             message.Content.Headers.ContentType = new MediaTypeHeaderValue(IsGrpc ? "application/grpc" : "application/x-protobuf");
             if (IsGrpc)
             {
@@ -101,7 +107,8 @@ internal sealed class PageSpanExporter : BackgroundService
 
             foreach (var pair in Headers.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
             {
-                if (pair.Split('=', 2) is [var name, var value]) message.Headers.TryAddWithoutValidation(name, Uri.UnescapeDataString(value));
+                if (pair.Split('=', 2) is [var name, var value])
+                    message.Headers.TryAddWithoutValidation(name, Uri.UnescapeDataString(value));
             }
             return message;
         }

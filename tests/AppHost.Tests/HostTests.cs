@@ -49,13 +49,23 @@ public sealed class HostTests : IDisposable
         // A home of its own: the certificate of the test is not put among the user's.
         var home = new Dictionary<string, string> { ["HOME"] = _folder.FullName, ["DOTNET_CLI_HOME"] = _folder.FullName };
         await MakeDevelopmentCertificateAsync(home);
-        await using var host = HostProcess.Start(typeof(Projects.AppHost).Assembly, _folder, "https", home, $"--data-directory={_folder.FullName}");
+        await using var host =
+            HostProcess.Start(typeof(Projects.AppHost).Assembly, _folder, "https", home, $"--data-directory={_folder.FullName}");
         await host.UntilAsync("is up: open http://localhost:");
-        var dashboard = new Uri(host.Output.Split('\n').Select(line => line.Trim()).Single(line => line.StartsWith("Now listening on: https://", StringComparison.Ordinal))["Now listening on: ".Length..].Split(';')[0]);
+        var dashboard =
+            new Uri(host.Output.Split('\n').Select(line => line.Trim())
+            .Single(line => line.StartsWith("Now listening on: https://", StringComparison.Ordinal))["Now listening on: ".Length..].Split(
+                ';')[0]);
 
-        using var trusting = new HttpClientHandler { ServerCertificateCustomValidationCallback = HttpClientHandler.DangerousAcceptAnyServerCertificateValidator };
+        using var trusting =
+            new HttpClientHandler
+            {
+                ServerCertificateCustomValidationCallback =
+                HttpClientHandler.DangerousAcceptAnyServerCertificateValidator
+            };
         using var client = new HttpClient(trusting);
-        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync(new Uri(dashboard, "/login"), TestContext.Current.CancellationToken)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK,
+            (await client.GetAsync(new Uri(dashboard, "/login"), TestContext.Current.CancellationToken)).StatusCode);
     }
 
     [Theory]
@@ -63,13 +73,15 @@ public sealed class HostTests : IDisposable
     [InlineData(ProtocolType.Tcp)]
     public async Task PortInUse_IsOneSentenceThatNamesTheSetting(ProtocolType protocol)
     {
-        using var holder = new Socket(AddressFamily.InterNetwork, protocol == ProtocolType.Udp ? SocketType.Dgram : SocketType.Stream, protocol);
+        using var holder =
+            new Socket(AddressFamily.InterNetwork, protocol == ProtocolType.Udp ? SocketType.Dgram : SocketType.Stream, protocol);
         holder.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         if (protocol == ProtocolType.Tcp) holder.Listen();
         var port = ((IPEndPoint)holder.LocalEndPoint!).Port;
 
         await AssertRefusedAsync(
-            $"Port {port} ({protocol.ToString().ToUpperInvariant()}), on which turn is to listen, is in use. Stop the program that uses it, or choose "
+            $"Port {port} ({protocol.ToString().ToUpperInvariant()}), on which turn is to listen, is in use. Stop the program that uses "
+            + $"it, or choose "
             + "another port: turn-port (dotnet run --project AppHost -- --turn-port=<port>).",
             $"--turn-port={port.ToString(CultureInfo.InvariantCulture)}");
     }
@@ -128,7 +140,8 @@ public sealed class HostTests : IDisposable
 
     /// <summary>The processes of services that this test's host has started: the user secrets' folder is in their environment.</summary>
     private IReadOnlyList<int> ServiceProcesses() =>
-        [.. HostProcess.Family(_folder).Where(process => Processes.ProgramOf(process) is { } program && program.StartsWith("WebRtcIms.", StringComparison.Ordinal))];
+        [.. HostProcess.Family(_folder)
+            .Where(process => Processes.ProgramOf(process) is { } program && program.StartsWith("WebRtcIms.", StringComparison.Ordinal))];
 
     private static void SkipOnWindows() => Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are a matter of Unix");
 }

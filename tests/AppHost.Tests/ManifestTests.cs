@@ -27,7 +27,8 @@ public sealed class ManifestTests : IDisposable
             Assert.True(binding.GetProperty("external").GetBoolean());
         }
 
-        foreach (var parameter in new[] { "turn-key-id", "turn-server-name", "turn-realm", "public-address" }) Assert.Equal("parameter.v0", Type(resources, parameter));
+        foreach (var parameter in new[] { "turn-key-id", "turn-server-name", "turn-realm", "public-address" })
+            Assert.Equal("parameter.v0", Type(resources, parameter));
     }
 
     [Theory]
@@ -51,7 +52,8 @@ public sealed class ManifestTests : IDisposable
         var turn = resources.GetProperty("turn").GetProperty("env");
         var wwsf = resources.GetProperty("wwsf").GetProperty("env");
         Assert.Equal("{turn-key.value}", turn.GetProperty("Turn__Keys__0__Key").GetString());
-        Assert.Equal("{turn-key.value}", resources.GetProperty("waf").GetProperty("env").GetProperty("Waf__TurnServers__0__Key").GetString());
+        Assert.Equal("{turn-key.value}",
+            resources.GetProperty("waf").GetProperty("env").GetProperty("Waf__TurnServers__0__Key").GetString());
         Assert.Equal("turn:{public-address.value}:3478?transport=udp", wwsf.GetProperty("Wwsf__TurnUris__0").GetString());
         Assert.Equal("{wwsf-store.connectionString}", wwsf.GetProperty("ConnectionStrings__wwsf").GetString());
         Assert.DoesNotContain("localhost", resources.GetRawText(), StringComparison.Ordinal);
@@ -61,7 +63,8 @@ public sealed class ManifestTests : IDisposable
     private async Task<JsonElement> PublishAsync()
     {
         var path = Path.Combine(_folder.FullName, "manifest.json");
-        await using var host = HostProcess.Start(typeof(Projects.AppHost).Assembly, _folder, "--publisher", "manifest", "--output-path", path);
+        await using var host =
+            HostProcess.Start(typeof(Projects.AppHost).Assembly, _folder, "--publisher", "manifest", "--output-path", path);
 
         Assert.Equal(0, await host.UntilExitAsync());
         Assert.DoesNotContain("Exception", host.Output, StringComparison.Ordinal);

@@ -25,7 +25,8 @@ public sealed class ModelTests : IDisposable
         Assert.Equal(kind, redis.GetType().Name);
         foreach (var service in new[] { "turn", "waf", "ep-cscf", "wwsf" })
         {
-            var references = model.Resources.Single(resource => resource.Name == service).Annotations.OfType<ResourceRelationshipAnnotation>();
+            var references =
+                model.Resources.Single(resource => resource.Name == service).Annotations.OfType<ResourceRelationshipAnnotation>();
             Assert.Contains(references, reference => reference.Resource.Name == "redis" && reference.Type == "Reference");
         }
     }
@@ -34,25 +35,31 @@ public sealed class ModelTests : IDisposable
     public async Task Garnet_GivesTheConnectionStringAndPropertiesOfAspiresRedis()
     {
         var garnet = (IResourceWithConnectionString)(await ModelAsync()).Resources.Single(resource => resource.Name == "redis");
-        var redis = (IResourceWithConnectionString)(await ModelAsync("--redis=container")).Resources.Single(resource => resource.Name == "redis");
+        var redis =
+            (IResourceWithConnectionString)(await ModelAsync("--redis=container")).Resources.Single(resource => resource.Name == "redis");
 
         Assert.Equal(
-            redis.GetConnectionProperties().Select(property => property.Key).Order(), garnet.GetConnectionProperties().Select(property => property.Key).Order());
-        Assert.Equal("{redis.bindings.tcp.host}:{redis.bindings.tcp.port},password={redis-password.value}", garnet.ConnectionStringExpression.ValueExpression);
-        Assert.StartsWith(garnet.ConnectionStringExpression.ValueExpression, redis.ConnectionStringExpression.ValueExpression, StringComparison.Ordinal);
+            redis.GetConnectionProperties().Select(property => property.Key).Order(),
+            garnet.GetConnectionProperties().Select(property => property.Key).Order());
+        Assert.Equal("{redis.bindings.tcp.host}:{redis.bindings.tcp.port},password={redis-password.value}",
+            garnet.ConnectionStringExpression.ValueExpression);
+        Assert.StartsWith(garnet.ConnectionStringExpression.ValueExpression, redis.ConnectionStringExpression.ValueExpression,
+            StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("waf")]
     [InlineData("wwsf")]
     public async Task Store_IsASqliteFileInTheDataDirectory(string service) =>
-        Assert.Equal($"Data Source={Path.Combine(_folder.FullName, $"{service}.db")}", (await EnvironmentAsync(service))[$"ConnectionStrings__{service}"]);
+        Assert.Equal($"Data Source={Path.Combine(_folder.FullName, $"{service}.db")}",
+            (await EnvironmentAsync(service))[$"ConnectionStrings__{service}"]);
 
     [Theory]
     [InlineData("waf")]
     [InlineData("wwsf")]
     public async Task Store_IsThePostgresContainer_WhenAskedFor(string service) =>
-        Assert.Equal($"{{{service}-store.connectionString}}", (await EnvironmentAsync(service, "--stores=postgres"))[$"ConnectionStrings__{service}"]);
+        Assert.Equal($"{{{service}-store.connectionString}}",
+            (await EnvironmentAsync(service, "--stores=postgres"))[$"ConnectionStrings__{service}"]);
 
     [Theory]
     [InlineData("waf")]
@@ -70,10 +77,12 @@ public sealed class ModelTests : IDisposable
         var commands = (from resource in (await ModelAsync()).Resources
                         from command in resource.Annotations.OfType<ResourceCommandAnnotation>()
                         where !command.Name.StartsWith("resource-", StringComparison.Ordinal)
-                        select (Name: $"{resource.Name}/{command.Name}", command)).ToDictionary(entry => entry.Name, entry => entry.command);
+                        select (Name: $"{resource.Name}/{command.Name}", command))
+                            .ToDictionary(entry => entry.Name, entry => entry.command);
 
         Assert.Equal(
-            ["redis/flush", "turn/drain", "turn/resume", "turn/revoke-all-tokens", "turn/show-allocations", "waf/revoke-client", "wic-web/test-call"],
+            ["redis/flush", "turn/drain", "turn/resume", "turn/revoke-all-tokens", "turn/show-allocations", "waf/revoke-client",
+            "wic-web/test-call"],
             commands.Keys.Where(name => !name.EndsWith("/rebuild", StringComparison.Ordinal)).Order());
         foreach (var name in commands.Keys.Where(name => !name.EndsWith("/rebuild", StringComparison.Ordinal)))
         {
@@ -88,7 +97,8 @@ public sealed class ModelTests : IDisposable
     [Fact]
     public async Task EveryParameter_HasADescription()
     {
-        var parameters = (await ModelAsync()).Resources.OfType<ParameterResource>().Where(parameter => !parameter.Name.EndsWith("-password", StringComparison.Ordinal)).ToList();
+        var parameters = (await ModelAsync()).Resources.OfType<ParameterResource>()
+            .Where(parameter => !parameter.Name.EndsWith("-password", StringComparison.Ordinal)).ToList();
 
         Assert.NotEmpty(parameters);
         Assert.All(parameters, parameter => Assert.False(string.IsNullOrEmpty(parameter.Description), parameter.Name));
@@ -98,10 +108,12 @@ public sealed class ModelTests : IDisposable
     {
         var resource = (await ModelAsync(arguments)).Resources.OfType<ProjectResource>().Single(resource => resource.Name == service);
         var configuration = await ExecutionConfigurationBuilder.Create(resource).WithEnvironmentVariablesConfig().BuildAsync(
-            new DistributedApplicationExecutionContext(DistributedApplicationOperation.Publish), NullLogger.Instance, TestContext.Current.CancellationToken);
+            new DistributedApplicationExecutionContext(DistributedApplicationOperation.Publish), NullLogger.Instance,
+            TestContext.Current.CancellationToken);
         return configuration.EnvironmentVariables.ToDictionary();
     }
 
-    private Task<IDistributedApplicationTestingBuilder> ModelAsync(params string[] arguments) => DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>(
+    private Task<IDistributedApplicationTestingBuilder> ModelAsync(params string[] arguments) =>
+        DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>(
         [$"--data-directory={_folder.FullName}", .. arguments], TestContext.Current.CancellationToken);
 }

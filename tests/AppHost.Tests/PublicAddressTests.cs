@@ -34,7 +34,8 @@ public sealed class PublicAddressTests : IDisposable
         Assert.Equal(["turn/tcp", "turn/udp", "wic-web/public"], there.Keys.Order());
         Assert.All(there.Values, endpoint => Assert.True(endpoint.IsExternal));
         Assert.Equal(18443, there["wic-web/public"].Port);
-        Assert.All(endpoints.Values.Except(there.Values), endpoint => Assert.True(endpoint.TargetHost is "localhost" or "127.0.0.1", endpoint.TargetHost));
+        Assert.All(endpoints.Values.Except(there.Values),
+            endpoint => Assert.True(endpoint.TargetHost is "localhost" or "127.0.0.1", endpoint.TargetHost));
     }
 
     [Fact]
@@ -107,10 +108,12 @@ public sealed class PublicAddressTests : IDisposable
     }
 
     private static PublicAddress? Read(string value) => PublicAddress.Read(
-        new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create<string, string?>("Parameters:public-address", value)]).Build());
+        new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create<string, string?>("Parameters:public-address", value)])
+        .Build());
 
     private Task<IDistributedApplicationTestingBuilder> ModelAsync(params string[] arguments) =>
-        DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>([$"--data-directory={_folder.FullName}", .. arguments], TestContext.Current.CancellationToken);
+        DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>([$"--data-directory={_folder.FullName}", .. arguments],
+            TestContext.Current.CancellationToken);
 
     private static Dictionary<string, EndpointAnnotation> Endpoints(IDistributedApplicationTestingBuilder model) =>
         (from resource in model.Resources

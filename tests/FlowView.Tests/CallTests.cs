@@ -26,7 +26,8 @@ public sealed class CallTests
 
     [Fact]
     public void CallToAPersonThatFailedBeforeTheInvite_IsACallToAPerson() =>
-        Assert.Equal(CallKind.Person, Of(Page("request TURN token", 2, "person", error: "waf_unavailable"), SetUp("person", "waf_unavailable")).Kind);
+        Assert.Equal(CallKind.Person,
+            Of(Page("request TURN token", 2, "person", error: "waf_unavailable"), SetUp("person", "waf_unavailable")).Kind);
 
     [Fact]
     public void CallWithoutItsKind_IsDecidedByTheInvite()
@@ -36,13 +37,15 @@ public sealed class CallTests
     }
 
     [Fact]
-    public void InviteOfAnotherSipClient_IsACallToAPerson() => Assert.Equal((CallKind.Person, CallOutcome.Worked), Result(Sip("INVITE", 200)));
+    public void InviteOfAnotherSipClient_IsACallToAPerson() =>
+        Assert.Equal((CallKind.Person, CallOutcome.Worked), Result(Sip("INVITE", 200)));
 
     [Theory]
     [InlineData("wic", "register")]
     [InlineData("ep-cscf", "SIP REGISTER")]
     [InlineData("waf", "registration token issue")]
-    public void RegistrationAtAnyPart_IsARegistration(string service, string name) => Assert.Equal(CallKind.Registration, Of(Span(service, name)).Kind);
+    public void RegistrationAtAnyPart_IsARegistration(string service, string name) =>
+        Assert.Equal(CallKind.Registration, Of(Span(service, name)).Kind);
 
     [Fact]
     public void RequestForARegistrationTokenThatWasRefused_IsAFailedRegistration() =>
@@ -50,10 +53,12 @@ public sealed class CallTests
 
     [Fact]
     public void StepsWithoutACall_AreRelayOnly() =>
-        Assert.Equal((CallKind.RelayOnly, CallOutcome.Worked), Result(Http("wwsf", "POST", "/api/turn-token", 200), Span("waf", "token issue", ("ims.step", 5L)), Allocate()));
+        Assert.Equal((CallKind.RelayOnly, CallOutcome.Worked),
+            Result(Http("wwsf", "POST", "/api/turn-token", 200), Span("waf", "token issue", ("ims.step", 5L)), Allocate()));
 
     [Fact]
-    public void CheckBeforeACall_IsRelayOnly() => Assert.Equal(CallKind.RelayOnly, Of(Span("wic", "check connection"), Span("wwsf", "check session", ("ims.step", 3L))).Kind);
+    public void CheckBeforeACall_IsRelayOnly() =>
+        Assert.Equal(CallKind.RelayOnly, Of(Span("wic", "check connection"), Span("wwsf", "check session", ("ims.step", 3L))).Kind);
 
     [Theory]
     [InlineData("POST", "/api/session/login")]
@@ -62,7 +67,8 @@ public sealed class CallTests
     [InlineData("POST", "/api/passkeys")]
     [InlineData("GET", "/api/session/external/callback")]
     [InlineData("POST", "/oauth2/register")]
-    public void RequestThatChangesASession_IsSignalling(string method, string path) => Assert.Equal(CallKind.Signalling, Of(Http("wwsf", method, path, 200)).Kind);
+    public void RequestThatChangesASession_IsSignalling(string method, string path) =>
+        Assert.Equal(CallKind.Signalling, Of(Http("wwsf", method, path, 200)).Kind);
 
     [Fact]
     public void SipOutsideOfACall_IsSignalling() => Assert.Equal(CallKind.Signalling, Of(Sip("OPTIONS", 200)).Kind);
@@ -75,7 +81,8 @@ public sealed class CallTests
     public void PollOrFile_IsOther(string method, string path) => Assert.Equal(CallKind.Other, Of(Http("wic-web", method, path, 200)).Kind);
 
     [Fact]
-    public void RedisCommandByItself_IsOther() => Assert.Equal(CallKind.Other, Of(Span("ep-cscf", "HGET", ("db.system.name", "redis"))).Kind);
+    public void RedisCommandByItself_IsOther() =>
+        Assert.Equal(CallKind.Other, Of(Span("ep-cscf", "HGET", ("db.system.name", "redis"))).Kind);
 
     [Fact]
     public void SetUpThatEndedWell_Worked() => Assert.Equal(CallOutcome.Worked, Of([.. Steps("echo"), SetUp("echo")]).Outcome);
@@ -104,7 +111,8 @@ public sealed class CallTests
     public void RenewalThatFailedLast_FailsTheCall()
     {
         Assert.Equal(CallOutcome.Failed, Of(SetUp("echo"), Page("renew credentials", 0, "echo", "waf_unavailable")).Outcome);
-        Assert.Equal(CallOutcome.Worked, Of(SetUp("echo"), Page("renew credentials", 0, "echo", "waf_unavailable"), Page("renew credentials", 0, "echo")).Outcome);
+        Assert.Equal(CallOutcome.Worked,
+            Of(SetUp("echo"), Page("renew credentials", 0, "echo", "waf_unavailable"), Page("renew credentials", 0, "echo")).Outcome);
     }
 
     [Fact]
@@ -119,7 +127,8 @@ public sealed class CallTests
     [InlineData(486, CallOutcome.Failed)]
     [InlineData(487, CallOutcome.Cancelled)]
     [InlineData(200, CallOutcome.Worked)]
-    public void InviteOfAnotherSipClient_HasTheOutcomeOfItsAnswer(int status, object outcome) => Assert.Equal(outcome, Of(Sip("INVITE", status)).Outcome);
+    public void InviteOfAnotherSipClient_HasTheOutcomeOfItsAnswer(int status, object outcome) =>
+        Assert.Equal(outcome, Of(Sip("INVITE", status)).Outcome);
 
     [Theory]
     [InlineData(null, CallOutcome.Worked)]
@@ -135,10 +144,12 @@ public sealed class CallTests
     [Fact]
     public void TokenThatTheWafDidNotGive_FailsRelayOnly_AlthoughTheFirstRequestWorked() => Assert.Equal(
         (CallKind.RelayOnly, CallOutcome.Failed),
-        Result(Http("wwsf", "GET", "/api/session", 200), Span("wwsf", "check session", ("ims.step", 3L)), Span("wwsf", "request TURN token", ("ims.step", 4L)) with { IsError = true }));
+        Result(Http("wwsf", "GET", "/api/session", 200), Span("wwsf", "check session", ("ims.step", 3L)),
+        Span("wwsf", "request TURN token", ("ims.step", 4L)) with { IsError = true }));
 
     [Fact]
-    public void WrongPassword_FailsTheSignIn() => Assert.Equal((CallKind.Signalling, CallOutcome.Failed), Result(Http("wwsf", "POST", "/api/session/login", 401)));
+    public void WrongPassword_FailsTheSignIn() =>
+        Assert.Equal((CallKind.Signalling, CallOutcome.Failed), Result(Http("wwsf", "POST", "/api/session/login", 401)));
 
     [Fact]
     public void Cause_IsTheFailedSpanThatStartedLast_InTheStepAboveIt()
@@ -175,7 +186,8 @@ public sealed class CallTests
 
         Assert.Equal(["user 91bc", "guest 3f0a"], call.Who);
 
-        Span Check(string kind, string pseudonym) => Span("wwsf", "check session", ("ims.step", 3L), ("wwsf.session.kind", kind), ("enduser.pseudo.id", pseudonym));
+        Span Check(string kind, string pseudonym) =>
+            Span("wwsf", "check session", ("ims.step", 3L), ("wwsf.session.kind", kind), ("enduser.pseudo.id", pseudonym));
     }
 
     [Fact]
@@ -195,7 +207,8 @@ public sealed class CallTests
 
     private IEnumerable<Span> Steps(string kind) =>
     [
-        Page("click call", 1, kind), Page("request TURN token", 2, kind), Page("configure peer connection", 7, kind), Page("allocate relay", 8, kind),
+        Page("click call", 1, kind), Page("request TURN token", 2, kind), Page("configure peer connection", 7, kind),
+            Page("allocate relay", 8, kind),
     ];
 
     private Span Page(string name, int step, string kind, string? error = null)
@@ -207,7 +220,8 @@ public sealed class CallTests
         return Span("wic", name, [.. attributes]) with { Kind = SpanKind.Internal, IsError = error is not null };
     }
 
-    private Span Sip(string method, int status) => Span("ep-cscf", $"SIP {method}", ("sip.method", method), ("sip.status_code", (long)status));
+    private Span Sip(string method, int status) =>
+        Span("ep-cscf", $"SIP {method}", ("sip.method", method), ("sip.status_code", (long)status));
 
     private Span Http(string service, string method, string path, int status) =>
         Span(service, method, ("http.request.method", method), ("url.path", path), ("http.response.status_code", (long)status));

@@ -11,7 +11,8 @@ public sealed partial class MetricNameTests
     // Of the platform, not of this project.
     private static readonly string[] Known =
     [
-        "http.server.request.duration", "http.client.request.duration", "aspnetcore.rate_limiting.requests", "otel.sdk.processor.span.processed",
+        "http.server.request.duration", "http.client.request.duration", "aspnetcore.rate_limiting.requests",
+            "otel.sdk.processor.span.processed",
         "dotnet.process.cpu.time", "dotnet.process.memory.working_set",
     ];
 
@@ -30,14 +31,19 @@ public sealed partial class MetricNameTests
     [Fact]
     public void DocumentedMetrics_Exist()
     {
-        var documented = DocumentedName().Matches(File.ReadAllText(Path.Combine(Root, "docs/telemetry.md")).Split("## Metrics")[1].Split("**Prometheus**")[0])
-            .Select(match => match.Groups["name"].Value).Where(name => name.Contains('.', StringComparison.Ordinal) && !name.StartsWith("WebRtcIms", StringComparison.Ordinal)).ToList();
+        var documented = DocumentedName()
+            .Matches(File.ReadAllText(Path.Combine(Root, "docs/telemetry.md")).Split("## Metrics")[1].Split("**Prometheus**")[0])
+            .Select(match => match.Groups["name"].Value)
+                .Where(name => name.Contains('.', StringComparison.Ordinal) && !name.StartsWith("WebRtcIms", StringComparison.Ordinal))
+                .ToList();
 
         Assert.Superset(documented.Where(IsMetric).ToHashSet(), Measured);
         Assert.True(documented.Count(IsMetric) > 15, string.Join(' ', documented));
 
-        static bool IsMetric(string name) => Regex.IsMatch(name, "^(wic|waf|wwsf|epcscf|turn|db|http|redis|telemetry|otel|aspnetcore)\\.") && !IsAttribute(name);
-        static bool IsAttribute(string name) => name is "turn.mac_algorithm" or "turn.method" or "turn.error_code" or "turn.kid" or "db.operation.name"
+        static bool IsMetric(string name) =>
+            Regex.IsMatch(name, "^(wic|waf|wwsf|epcscf|turn|db|http|redis|telemetry|otel|aspnetcore)\\.") && !IsAttribute(name);
+        static bool IsAttribute(string name) =>
+            name is "turn.mac_algorithm" or "turn.method" or "turn.error_code" or "turn.kid" or "db.operation.name"
             || (name.StartsWith("aspnetcore.rate_limiting.", StringComparison.Ordinal) && !Known.Contains(name));
     }
 
@@ -73,14 +79,16 @@ public sealed partial class MetricNameTests
 
     private static void AssertExist(IEnumerable<string> expressions)
     {
-        var named = expressions.Select(expression => Filter().Replace(expression, "")).Select(expression => Grouping().Replace(expression, ""))
+        var named = expressions.Select(expression => Filter().Replace(expression, ""))
+            .Select(expression => Grouping().Replace(expression, ""))
             .SelectMany(expression => MetricName().Matches(expression)).Select(match => match.Value).ToHashSet();
         var existing = Measured.Select(name => name.Replace('.', '_')).ToHashSet();
         Assert.NotEmpty(named);
         Assert.All(named, name => Assert.True(existing.Contains(Suffix().Replace(name, "")), $"{name} is measured nowhere"));
     }
 
-    [GeneratedRegex("""Create(Counter|Histogram|UpDownCounter|Gauge|ObservableCounter|ObservableGauge|ObservableUpDownCounter)(<\w+>)?\(\s*"(?<name>[a-z0-9_.]+)""")]
+    [GeneratedRegex(
+        """Create(Counter|Histogram|UpDownCounter|Gauge|ObservableCounter|ObservableGauge|ObservableUpDownCounter)(<\w+>)?\(\s*"(?<name>[a-z0-9_.]+)""")]
     private static partial Regex Instrument();
 
     [GeneratedRegex("`(?<name>[a-zA-Z0-9_.]+)`")]

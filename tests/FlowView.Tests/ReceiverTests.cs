@@ -18,7 +18,8 @@ public sealed class ReceiverTests
         using var app = new FlowViewApp();
         using var client = app.Start();
 
-        using var answer = await client.SendAsync("/v1/traces", Samples.Of("waf", Samples.Span(1, 1, attributes: ("turn.kid", "k1"))), gzip);
+        using var answer =
+            await client.SendAsync("/v1/traces", Samples.Of("waf", Samples.Span(1, 1, attributes: ("turn.kid", "k1"))), gzip);
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal("application/x-protobuf", answer.Content.Headers.ContentType?.MediaType);
@@ -63,7 +64,8 @@ public sealed class ReceiverTests
         var shortId = Samples.Span(1, 3);
         shortId.SpanId = ByteString.CopyFrom(1, 2, 3);
 
-        using var answer = await client.SendAsync("/v1/traces", Samples.Of("waf", Samples.Span(1, 1), noTrace, shortId, Samples.Span(1, 0)));
+        using var answer =
+            await client.SendAsync("/v1/traces", Samples.Of("waf", Samples.Span(1, 1), noTrace, shortId, Samples.Span(1, 0)));
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         var partial = ExportTraceServiceResponse.Parser.ParseFrom(await Octets(answer)).PartialSuccess;
@@ -80,8 +82,10 @@ public sealed class ReceiverTests
         byte[] garbage = [0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0x01, 0x02];
 
         Assert.Equal(HttpStatusCode.BadRequest, await StatusOf(client.SendAsync(path, garbage)));
-        Assert.Equal(HttpStatusCode.BadRequest, await StatusOf(client.SendAsync(path, "{\"resourceSpans\":[[["u8.ToArray(), "application/json")));
-        Assert.Equal(HttpStatusCode.BadRequest, await StatusOf(client.SendAsync(path, [.. Enumerable.Repeat((byte)'[', 100_000)], "application/json")));
+        Assert.Equal(HttpStatusCode.BadRequest,
+            await StatusOf(client.SendAsync(path, "{\"resourceSpans\":[[["u8.ToArray(), "application/json")));
+        Assert.Equal(HttpStatusCode.BadRequest,
+            await StatusOf(client.SendAsync(path, [.. Enumerable.Repeat((byte)'[', 100_000)], "application/json")));
         Assert.Equal(HttpStatusCode.BadRequest, await StatusOf(SendAsGzip(client, path, garbage)));
 
         Assert.Equal("0", (await client.GetJsonAsync("/flow/api/usage")).Text("traces"));
@@ -129,9 +133,11 @@ public sealed class ReceiverTests
     {
         using var app = new FlowViewApp();
         using var client = app.Start();
-        using var content = new ByteArrayContent([1, 2, 3]) { Headers = { { "Content-Type", "application/x-protobuf" }, { "Content-Encoding", "br" } } };
+        using var content =
+            new ByteArrayContent([1, 2, 3]) { Headers = { { "Content-Type", "application/x-protobuf" }, { "Content-Encoding", "br" } } };
 
-        Assert.Equal(HttpStatusCode.UnsupportedMediaType, await StatusOf(client.PostAsync("/v1/traces", content, TestContext.Current.CancellationToken)));
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType,
+            await StatusOf(client.PostAsync("/v1/traces", content, TestContext.Current.CancellationToken)));
     }
 
     [Fact]
@@ -143,7 +149,9 @@ public sealed class ReceiverTests
         await socket.ConnectAsync("127.0.0.1", client.BaseAddress!.Port, TestContext.Current.CancellationToken);
         var stream = socket.GetStream();
         await stream.WriteAsync(
-            Encoding.ASCII.GetBytes($"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nContent-Length: {100 * 1024 * 1024}\r\n\r\n"),
+            Encoding.ASCII.GetBytes(
+                $"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nContent-Length: "
+                + $"{100 * 1024 * 1024}\r\n\r\n"),
             TestContext.Current.CancellationToken);
 
         using var reader = new StreamReader(stream);
@@ -168,7 +176,8 @@ public sealed class ReceiverTests
         var taken = 0L;
         try
         {
-            for (; taken < 100 * 1024 * 1024 && !answered.IsCompleted; taken += 0x10000) await stream.WriteAsync(chunk, TestContext.Current.CancellationToken);
+            for (; taken < 100 * 1024 * 1024 && !answered.IsCompleted; taken += 0x10000)
+                await stream.WriteAsync(chunk, TestContext.Current.CancellationToken);
         }
         catch (IOException)
         {
@@ -190,7 +199,8 @@ public sealed class ReceiverTests
         // The server refuses by the length and closes; who sent on would see that before the answer.
         client.DefaultRequestHeaders.ExpectContinue = true;
 
-        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, await StatusOf(client.SendAsync("/v1/traces", new byte[50 * 1024 * 1024], gzip: true)));
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge,
+            await StatusOf(client.SendAsync("/v1/traces", new byte[50 * 1024 * 1024], gzip: true)));
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, await StatusOf(client.SendAsync("/v1/traces", new byte[1024 * 1024 + 1])));
     }
 
@@ -199,7 +209,8 @@ public sealed class ReceiverTests
     {
         using var app = new FlowViewApp();
         using var client = app.Start();
-        const string request = """{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"00000000000000000000000000000001","spanId":"0000000000000001","name":"a\ud800b","attributes":[{"key":"n","value":{"doubleValue":"NaN"}}]}]}]}]}""";
+        const string request =
+            """{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"00000000000000000000000000000001","spanId":"0000000000000001","name":"a\ud800b","attributes":[{"key":"n","value":{"doubleValue":"NaN"}}]}]}]}]}""";
 
         using var answer = await client.SendAsync("/v1/traces", Encoding.UTF8.GetBytes(request), "application/json");
 
@@ -245,9 +256,11 @@ public sealed class ReceiverTests
 
     private static async Task<HttpResponseMessage> SendAsGzip(HttpClient client, string path, byte[] octets)
     {
-        using var content = new ByteArrayContent(octets) { Headers = { { "Content-Type", "application/x-protobuf" }, { "Content-Encoding", "gzip" } } };
+        using var content =
+            new ByteArrayContent(octets) { Headers = { { "Content-Type", "application/x-protobuf" }, { "Content-Encoding", "gzip" } } };
         return await client.PostAsync(path, content, TestContext.Current.CancellationToken);
     }
 
-    private static Task<byte[]> Octets(HttpResponseMessage answer) => answer.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
+    private static Task<byte[]> Octets(HttpResponseMessage answer) =>
+        answer.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken);
 }

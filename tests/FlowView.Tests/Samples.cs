@@ -13,7 +13,8 @@ internal static class Samples
     public static string TraceId(int number) => number.ToString("x32", CultureInfo.InvariantCulture);
 
     public static Span Span(
-        int trace, int span, string name = "work", int parent = 0, ulong atMs = 0, ulong tookMs = 10, string? error = null, params (string Key, object Value)[] attributes)
+        int trace, int span, string name = "work", int parent = 0, ulong atMs = 0, ulong tookMs = 10, string? error = null,
+        params (string Key, object Value)[] attributes)
     {
         var made = new Span
         {
@@ -79,7 +80,9 @@ internal static class Samples
         _ => throw new ArgumentException($"no sample for {value.GetType()}", nameof(value)),
     };
 
-    private static Resource Service(string name) => new() { Attributes = { Pair("service.name", name), Pair("service.instance.id", $"{name}-1"), Pair("team", "relay") } };
+    private static Resource Service(string name) =>
+        new() { Attributes = { Pair("service.name", name), Pair("service.instance.id", $"{name}-1"), Pair("team", "relay") } };
 
-    private static ByteString SpanId(int number) => ByteString.CopyFrom(Convert.FromHexString(number.ToString("x16", CultureInfo.InvariantCulture)));
+    private static ByteString SpanId(int number) =>
+        ByteString.CopyFrom(Convert.FromHexString(number.ToString("x16", CultureInfo.InvariantCulture)));
 }

@@ -27,8 +27,10 @@ public sealed partial class SenderTests
         using var meter = new Meter("WebRtcIms.SenderTests");
         ActivityTraceId traceId;
         var resource = ResourceBuilder.CreateEmpty().AddService("dotnet-sender", serviceInstanceId: "one");
-        using (var traces = Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource).AddSource(Source.Name).AddOtlpExporter(To(client, "v1/traces")).Build())
-        using (var metrics = Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource).AddMeter(meter.Name).AddOtlpExporter((exporter, _) => To(client, "v1/metrics")(exporter)).Build())
+        using (var traces = Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource).AddSource(Source.Name)
+            .AddOtlpExporter(To(client, "v1/traces")).Build())
+        using (var metrics = Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource).AddMeter(meter.Name)
+            .AddOtlpExporter((exporter, _) => To(client, "v1/metrics")(exporter)).Build())
         using (var logs = LoggerFactory.Create(logging => logging.AddOpenTelemetry(options => options
             .SetResourceBuilder(resource).AddOtlpExporter(To(client, "v1/logs")))))
         {
@@ -70,7 +72,8 @@ public sealed partial class SenderTests
         var order = Assert.Single(spans, span => span.Text("name") == "order");
         var charge = Assert.Single(spans, span => span.Text("name") == "charge");
         Assert.Equal(order.Text("id"), charge.Text("parent"));
-        Assert.Equal(("shop", "3", "true"), (order.Text("service"), order.Text("attributes", "order.items"), order.Text("attributes", "order.paid")));
+        Assert.Equal(("shop", "3", "true"),
+            (order.Text("service"), order.Text("attributes", "order.items"), order.Text("attributes", "order.paid")));
         Assert.Equal(JsonValueKind.Array, order.GetProperty("attributes").GetProperty("order.tags").ValueKind);
         Assert.Equal("card refused", charge.GetProperty("events")[0].Text("attributes", "exception.message"));
     }

@@ -85,7 +85,9 @@ public sealed class StoreTests
         for (var trace = 1; trace <= 10_000; trace++)
         {
             var number = trace;
-            store.Add([.. Enumerable.Range(1, 10).Select(span => Span(number, (ulong)span, error: number % 1000 == 0 && span == 1, text: $"value {number}"))]);
+            store.Add(
+                [.. Enumerable.Range(1, 10)
+                .Select(span => Span(number, (ulong)span, error: number % 1000 == 0 && span == 1, text: $"value {number}"))]);
         }
         Assert.Equal(100_000, store.Usage.Spans);
         Assert.Equal(0, store.Usage.EvictedSpans);
@@ -102,6 +104,7 @@ public sealed class StoreTests
     private static Source Source { get; } = new("waf", "waf-1", []);
 
     private static Span Span(int trace, ulong span, bool error = false, string text = "") => new(
-        (UInt128)trace, span, span == 1 ? 0UL : 1UL, "work", SpanKind.Internal, Samples.Start + (ulong)trace, Samples.Start + (ulong)trace + 1, Source, "",
+        (UInt128)trace, span, span == 1 ? 0UL : 1UL, "work", SpanKind.Internal, Samples.Start + (ulong)trace,
+        Samples.Start + (ulong)trace + 1, Source, "",
         [new("text", text)], [], [], error, "");
 }

@@ -113,7 +113,8 @@ public sealed class AccessTokenTests
     [Requirement("ABUSE-38")]
     public void AuthenticTokenWithAnotherKeyLength_IsRefused(int octets, ushort keyLength)
     {
-        Assert.Equal(AccessTokenStatus.UnsupportedContent, Decrypt(Block(octets, keyLength, TokenTimestamp.FromDateTimeOffset(Made).Raw, 600)));
+        Assert.Equal(AccessTokenStatus.UnsupportedContent,
+            Decrypt(Block(octets, keyLength, TokenTimestamp.FromDateTimeOffset(Made).Raw, 600)));
     }
 
     [Theory]
@@ -193,7 +194,8 @@ public sealed class AccessTokenTests
         Assert.Null(ring.Find("old"u8, Made.AddTicks(1)));
         Assert.Same(next, ring.Find("next"u8, DateTimeOffset.MaxValue));
         Assert.Null(ring.Find("none"u8, Made));
-        Assert.Contains("'old'", Assert.Throws<ArgumentException>(() => new AccessTokenKeyRing([old, old])).Message, StringComparison.Ordinal);
+        Assert.Contains("'old'", Assert.Throws<ArgumentException>(() => new AccessTokenKeyRing([old, old])).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]

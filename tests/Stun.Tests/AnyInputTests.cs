@@ -37,7 +37,8 @@ public sealed class AnyInputTests
         octets =>
         {
             var length = StreamFraming.FrameLength(octets);
-            if (ChannelData.TryRead(octets, out _, out var payload)) Assert.True(payload.Length <= octets.Length - ChannelData.HeaderLength);
+            if (ChannelData.TryRead(octets, out _, out var payload))
+                Assert.True(payload.Length <= octets.Length - ChannelData.HeaderLength);
             Assert.InRange(length, 0, StreamFraming.MaxFrameLength);
         },
         iter: 20_000);
@@ -67,8 +68,10 @@ public sealed class AnyInputTests
         void Once()
         {
             StunMessageReader.TryRead(Vectors.Request, out var message);
-            if (!message.VerifyMessageIntegrity(Vectors.ShortTermKey) || !message.FingerprintIsAbsentOrRight) throw new InvalidOperationException();
-            if (key.TryDecrypt(token.AsSpan(0, length), "server"u8, out _) != AccessTokenStatus.Valid) throw new InvalidOperationException();
+            if (!message.VerifyMessageIntegrity(Vectors.ShortTermKey) || !message.FingerprintIsAbsentOrRight)
+                throw new InvalidOperationException();
+            if (key.TryDecrypt(token.AsSpan(0, length), "server"u8, out _) != AccessTokenStatus.Valid)
+                throw new InvalidOperationException();
             var writer = new StunMessageWriter(reply, message.Method, StunClass.SuccessResponse, message.TransactionId);
             writer.WriteXorAddress(StunAttributeType.XorMappedAddress, new TransportAddress(InternetAddress.FromIPv4(0x7F000001), 1));
             writer.AddMessageIntegritySha256(Vectors.ShortTermKey);

@@ -190,7 +190,8 @@ public sealed class BoundaryTests
     {
         var token = new byte[BrowserUsername.MaxLength];
 
-        Assert.Equal(valid, BrowserUsername.TryParse(System.Text.Encoding.UTF8.GetBytes(name), token, out var keyIdLength, out var tokenLength));
+        Assert.Equal(valid,
+            BrowserUsername.TryParse(System.Text.Encoding.UTF8.GetBytes(name), token, out var keyIdLength, out var tokenLength));
         Assert.Equal(kid, keyIdLength);
         if (!valid) return;
         Assert.Equal(octets, tokenLength);

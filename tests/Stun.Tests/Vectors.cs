@@ -42,7 +42,9 @@ internal static class Vectors
 
     public static readonly byte[] Realm = Encoding.ASCII.GetBytes("example.org");
 
-    /// <summary>The password before preparation, with a soft hyphen and compatibility characters, prepares to this under SASLprep.</summary>
+    /// <summary>
+    /// The password before preparation, with a soft hyphen and compatibility characters, prepares to this under SASLprep.
+    /// </summary>
     public static readonly byte[] PreparedPassword = Encoding.ASCII.GetBytes("TheMatrIX");
 
     /// <summary>
@@ -68,7 +70,8 @@ internal static class Vectors
             "0f1e2d3c4b5a69788796a5b4", "fedcba98765432110123456789abcdefdeadbeef", 111411200032000, 1800,
             "000c0f1e2d3c4b5a69788796a5b4f42e15eb380a555c3f3ea5177a97150a2a5d5374dcd801415ec69615a7de812cfd03e5a835cf83e397726807fc4d954ea040"),
         new TokenVector(
-            "coturn, A256GCM, mac_key of 32 octets", "A256GCM", "3132333435363738393031323334353637383930313233343536373839303132", "blackdow.carleon.gov",
+            "coturn, A256GCM, mac_key of 32 octets", "A256GCM", "3132333435363738393031323334353637383930313233343536373839303132",
+            "blackdow.carleon.gov",
             "68346a336b326c326e346235", "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f", 268857822412800, 86400,
             "000c68346a336b326c326e346235e85a975f6826bf37966e7b31a9823a0c1391a46409a2a806f8e6a50d6f0680f6aa7d0afe0b5a22c09ec63c717774bc441166221c8a0e48a24f1b583ac201"),
     ];

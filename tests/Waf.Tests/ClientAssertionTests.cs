@@ -28,7 +28,9 @@ public sealed class ClientAssertionTests
         (await AskAsync(app, Sign(Claims()), Signer)).AssertOk();
     }
 
-    /// <summary>Whatever an operator asks for: of everything, of the library, of the very class that traces what it has read, of one provider.</summary>
+    /// <summary>
+    /// Whatever an operator asks for: of everything, of the library, of the very class that traces what it has read, of one provider.
+    /// </summary>
     [Theory]
     [InlineData("Logging:LogLevel:Default")]
     [InlineData("Logging:LogLevel:OpenIddict")]
@@ -49,7 +51,9 @@ public sealed class ClientAssertionTests
         var written = app.Logs.Records;
         Assert.Contains(written, text => text.StartsWith("Debug OpenIddict.Server", StringComparison.Ordinal));
         Assert.Contains(written, text => text.StartsWith("Trace ", StringComparison.Ordinal));
-        foreach (var secret in (string[])[good, forged, expired, .. new[] { good, forged, expired }.Select(assertion => assertion.Split('.')[2]), token.AccessToken, token.Key])
+        foreach (
+            var secret in (string[])[good, forged, expired, .. new[] { good, forged, expired }.Select(assertion => assertion.Split('.')[2]),
+            token.AccessToken, token.Key])
             Assert.DoesNotContain(written, text => text.Contains(secret, StringComparison.Ordinal));
     }
 
@@ -89,7 +93,8 @@ public sealed class ClientAssertionTests
         wrongAudience["aud"] = "https://elsewhere.example.org/";
 
         (await RevokeAsync(app, used, ("token", other))).AssertError(HttpStatusCode.BadRequest, "unauthorized_client");
-        foreach (var refused in (string[])[forged, used, Sign(wrongAudience), "a.b.c", "nonsense"]) AssertRefused(await RevokeAsync(app, refused, ("token", token)));
+        foreach (var refused in (string[])[forged, used, Sign(wrongAudience), "a.b.c", "nonsense"])
+            AssertRefused(await RevokeAsync(app, refused, ("token", token)));
         Assert.Equal(0, await connection.GetDatabase().SortedSetLengthAsync(TurnRevocations.Key));
 
         (await RevokeAsync(app, Sign(Claims()), ("token", token))).AssertOk();
@@ -187,7 +192,8 @@ public sealed class ClientAssertionTests
     {
         using var app = App();
 
-        (await new TokenRequest().SendAsync(app, Signer, "some secret or other")).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+        (await new TokenRequest().SendAsync(app, Signer, "some secret or other"))
+            .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         (await new TokenRequest().SendAsync(app)).AssertOk();
     }
 
@@ -216,10 +222,14 @@ public sealed class ClientAssertionTests
     {
         using var app = App();
         using var client = app.CreateClient();
-        var document = JsonElement.Parse(await client.GetStringAsync(new Uri("/.well-known/oauth-authorization-server", UriKind.Relative), TestContext.Current.CancellationToken));
+        var document =
+            JsonElement.Parse(
+                await client.GetStringAsync(new Uri("/.well-known/oauth-authorization-server", UriKind.Relative),
+                TestContext.Current.CancellationToken));
 
         Assert.Equal(Issuer, document.GetProperty("issuer").GetString());
-        Assert.Contains("private_key_jwt", document.GetProperty("token_endpoint_auth_methods_supported").EnumerateArray().Select(method => method.GetString()));
+        Assert.Contains("private_key_jwt",
+            document.GetProperty("token_endpoint_auth_methods_supported").EnumerateArray().Select(method => method.GetString()));
     }
 
     private WafApp App(string clientId = Signer)
@@ -248,7 +258,8 @@ public sealed class ClientAssertionTests
     private static string Change(string assertion)
     {
         var parts = assertion.Split('.');
-        var claims = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[1])).Replace("\"exp\":", "\"exp\":1", StringComparison.Ordinal);
+        var claims = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[1]))
+            .Replace("\"exp\":", "\"exp\":1", StringComparison.Ordinal);
         return $"{parts[0]}.{Base64Url.EncodeToString(Encoding.UTF8.GetBytes(claims))}.{parts[2]}";
     }
 

@@ -43,7 +43,8 @@ public sealed class ClientAuthenticationTests
     {
         using var app = new WafApp();
 
-        var answer = await new TokenRequest().And("client_id", WafApp.Client).And("client_password", WafApp.ClientSecret).PostAsStrangerAsync(app);
+        var answer = await new TokenRequest().And("client_id", WafApp.Client).And("client_password", WafApp.ClientSecret)
+            .PostAsStrangerAsync(app);
 
         Assert.Contains("'client_secret'", answer.AssertError(HttpStatusCode.BadRequest, "invalid_request").Description);
     }
@@ -54,7 +55,8 @@ public sealed class ClientAuthenticationTests
     {
         using var app = new WafApp();
 
-        (await new TokenRequest().And("client_secret", WafApp.ClientSecret).GetAsync(app)).AssertError(HttpStatusCode.BadRequest, "invalid_request");
+        (await new TokenRequest().And("client_secret", WafApp.ClientSecret).GetAsync(app))
+            .AssertError(HttpStatusCode.BadRequest, "invalid_request");
     }
 
     [Fact]
@@ -110,7 +112,8 @@ public sealed class ClientAuthenticationTests
         var assertion = Assertion(algorithm);
         for (var i = 0; i < 2; i++)
         {
-            var request = new TokenRequest().And("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer").And("client_assertion", assertion);
+            var request = new TokenRequest().And("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+                .And("client_assertion", assertion);
             if (namesTheClient) request.And("client_id", WafApp.Client);
             (await request.PostAsStrangerAsync(app)).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         }
@@ -157,7 +160,8 @@ public sealed class ClientAuthenticationTests
         using var app = new WafApp { Time = time };
         for (var i = 0; i < FailedAuthentications.PerMinute; i++)
         {
-            (await new TokenRequest().SendAsync(app, secret: $"a guess, number {i}")).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+            (await new TokenRequest().SendAsync(app, secret: $"a guess, number {i}"))
+                .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
             time.Advance(TimeSpan.FromSeconds(1));
         }
 
@@ -250,7 +254,8 @@ public sealed class ClientAuthenticationTests
         Assert.DoesNotContain(WafApp.ClientSecret, stored);
         Assert.DoesNotContain(WafApp.OtherSecret, stored);
         if (!OperatingSystem.IsWindows())
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(app.StoreDirectory));
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+                File.GetUnixFileMode(app.StoreDirectory));
     }
 
     [Fact]
@@ -277,7 +282,8 @@ public sealed class ClientAuthenticationTests
 
     [Theory]
     [MemberData(nameof(ChangedPermissions))]
-    public async Task PermissionChangedInTheConfiguration_HoldsAfterARestart_WithTheSameSecret(string setting, string value, string permission, bool granted)
+    public async Task PermissionChangedInTheConfiguration_HoldsAfterARestart_WithTheSameSecret(string setting, string value,
+        string permission, bool granted)
     {
         var client = setting.Contains(":0:", StringComparison.Ordinal) ? WafApp.Client : WafApp.OtherClient;
         using var before = new WafApp();
@@ -346,7 +352,8 @@ public sealed class ClientAuthenticationTests
             iat = now,
             exp = now + 60,
         });
-        var signature = algorithm == "none" ? [] : HMACSHA256.HashData(Encoding.UTF8.GetBytes(WafApp.ClientSecret), Encoding.ASCII.GetBytes(signed));
+        var signature = algorithm == "none"
+            ? [] : HMACSHA256.HashData(Encoding.UTF8.GetBytes(WafApp.ClientSecret), Encoding.ASCII.GetBytes(signed));
         return $"{signed}.{Base64Url.EncodeToString(signature)}";
 
         static string Part(object claims) => Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(claims));

@@ -57,12 +57,14 @@ public sealed class CoturnTests
         }
     }
 
-    private static async Task<(int Code, string Output)> DecodeAsync(string program, TokenAnswer answer, string turnServer, string algorithm)
+    private static async Task<(int Code, string Output)> DecodeAsync(string program, TokenAnswer answer, string turnServer,
+        string algorithm)
     {
         var index = answer.Kid == "k1" ? 0 : 1;
         using var process = Process.Start(new ProcessStartInfo(program,
         [
-            "-v", "-d", "--server-name", turnServer, "--auth-key-id", answer.Kid, "--auth-key", WafApp.GoodSettings()[$"Waf:TurnServers:{index}:Key"],
+            "-v", "-d", "--server-name", turnServer, "--auth-key-id", answer.Kid, "--auth-key",
+                WafApp.GoodSettings()[$"Waf:TurnServers:{index}:Key"],
             "--auth-key-timestamp", $"{Now.ToUnixTimeSeconds() - 60}", "--auth-key-lifetime", "86400", "--auth-key-as-rs-alg", algorithm,
             "--token", answer.AccessToken,
         ])

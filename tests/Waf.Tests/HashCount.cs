@@ -32,7 +32,8 @@ internal sealed class HashCount
         IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store)
         : OpenIddictApplicationManager<OpenIddictEntityFrameworkCoreApplication>(cache, logger, options, store)
     {
-        protected override ValueTask<bool> ValidateClientSecretAsync(string secret, string comparand, CancellationToken cancellationToken = default)
+        protected override ValueTask<bool> ValidateClientSecretAsync(string secret, string comparand,
+            CancellationToken cancellationToken = default)
         {
             Interlocked.Increment(ref count._count);
             return base.ValidateClientSecretAsync(secret, comparand, cancellationToken);

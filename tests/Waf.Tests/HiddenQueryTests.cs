@@ -21,7 +21,8 @@ public sealed class HiddenQueryTests
 
         Assert.Equal(("", TokenRequest.Path), probe.Seen);
         Assert.Contains(app.Logs.Records, record => record.Contains("Microsoft.AspNetCore.Server.Kestrel", StringComparison.Ordinal));
-        foreach (var secret in Secret.Spellings(WafApp.ClientSecret)) Assert.DoesNotContain(secret, app.Logs.Text, StringComparison.OrdinalIgnoreCase);
+        foreach (var secret in Secret.Spellings(WafApp.ClientSecret))
+            Assert.DoesNotContain(secret, app.Logs.Text, StringComparison.OrdinalIgnoreCase);
     }
 
     private sealed class Probe : IStartupFilter

@@ -22,7 +22,8 @@ public sealed class KeyEndpointTests
         using var second = new TestCertificate();
         var (https, http) = (FreePorts.Tcp(), FreePorts.Tcp());
         await using var process = await WafProcess.StartAsync(
-            https, http, waf, ("Waf:TurnServers:0:CertificateSha256", turn.Thumbprint), ("Waf:TurnServers:1:CertificateSha256", second.Thumbprint));
+            https, http, waf, ("Waf:TurnServers:0:CertificateSha256", turn.Thumbprint),
+            ("Waf:TurnServers:1:CertificateSha256", second.Thumbprint));
         var own = $"https://localhost:{https}{Path}?service=stun&name={WafApp.TurnServer}";
 
         var (status, answer, caching) = await GetAsync(waf, turn, own);
@@ -31,11 +32,14 @@ public sealed class KeyEndpointTests
         Assert.Equal(["enc", "exp", "k", "kid"], answer.EnumerateObject().Select(property => property.Name).Order(StringComparer.Ordinal));
         Assert.Equal(("k1", "A256GCM"), (answer.GetProperty("kid").GetString(), answer.GetProperty("enc").GetString()));
         Assert.Equal(
-            Convert.FromBase64String(WafApp.GoodSettings()["Waf:TurnServers:0:Key"]), Base64Url.DecodeFromChars(answer.GetProperty("k").GetString()));
+            Convert.FromBase64String(WafApp.GoodSettings()["Waf:TurnServers:0:Key"]),
+            Base64Url.DecodeFromChars(answer.GetProperty("k").GetString()));
         Assert.InRange(answer.GetProperty("exp").GetInt64() - TimeProvider.System.GetUtcNow().ToUnixTimeSeconds(), 86400 - 60, 86400);
 
-        Assert.Equal(HttpStatusCode.OK, (await GetAsync(waf, turn, own.Replace("service=stun", "service=turn", StringComparison.Ordinal))).Status);
-        Assert.Equal(HttpStatusCode.BadRequest, (await GetAsync(waf, turn, own.Replace("service=stun", "service=sip", StringComparison.Ordinal))).Status);
+        Assert.Equal(HttpStatusCode.OK,
+            (await GetAsync(waf, turn, own.Replace("service=stun", "service=turn", StringComparison.Ordinal))).Status);
+        Assert.Equal(HttpStatusCode.BadRequest,
+            (await GetAsync(waf, turn, own.Replace("service=stun", "service=sip", StringComparison.Ordinal))).Status);
         Assert.Equal(HttpStatusCode.BadRequest, (await GetAsync(waf, turn, own + "&name=" + WafApp.SecondTurnServer)).Status);
 
         // Another's key, a name that there is not, another's certificate, and none: one answer.
@@ -49,12 +53,14 @@ public sealed class KeyEndpointTests
             await GetAsync(waf, null, own),
         ];
         Assert.All(refusals, refusal => Assert.Equal(
-            (HttpStatusCode.Forbidden, refusals[0].Body.GetProperty("detail").GetString()), (refusal.Status, refusal.Body.GetProperty("detail").GetString())));
+            (HttpStatusCode.Forbidden, refusals[0].Body.GetProperty("detail").GetString()),
+            (refusal.Status, refusal.Body.GetProperty("detail").GetString())));
 
         // RFC 7635 §4.1.1: HTTPS MUST be used.
         var overHttp = await GetAsync(waf, turn, $"http://localhost:{http}{Path}?service=stun&name={WafApp.TurnServer}");
         Assert.Equal(
-            (HttpStatusCode.Forbidden, "Keys are only sent over https."), (overHttp.Status, overHttp.Body.GetProperty("detail").GetString()));
+            (HttpStatusCode.Forbidden, "Keys are only sent over https."),
+            (overHttp.Status, overHttp.Body.GetProperty("detail").GetString()));
 
         Assert.DoesNotContain(WafApp.GoodSettings()["Waf:TurnServers:0:Key"], process.Output);
         Assert.DoesNotContain(answer.GetProperty("k").GetString()!, process.Output);
@@ -66,12 +72,15 @@ public sealed class KeyEndpointTests
         using var app = new WafApp();
         using var client = app.CreateClient();
 
-        using var answer = await client.GetAsync(new Uri($"{Path}?service=stun&name={WafApp.TurnServer}", UriKind.Relative), TestContext.Current.CancellationToken);
+        using var answer =
+            await client.GetAsync(new Uri($"{Path}?service=stun&name={WafApp.TurnServer}", UriKind.Relative),
+            TestContext.Current.CancellationToken);
 
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
     }
 
-    private static async Task<(HttpStatusCode Status, JsonElement Body, string? Caching)> GetAsync(TestCertificate waf, TestCertificate? own, string address)
+    private static async Task<(HttpStatusCode Status, JsonElement Body, string? Caching)> GetAsync(TestCertificate waf,
+        TestCertificate? own, string address)
     {
         using var handler = new SocketsHttpHandler { SslOptions = waf.ClientOptions() };
         using var certificate = own is null ? null : X509Certificate2.CreateFromPemFile(own.CertificateFile, own.KeyFile);
@@ -79,7 +88,8 @@ public sealed class KeyEndpointTests
         handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate!;
         using var client = new HttpClient(handler);
         using var answer = await client.GetAsync(new Uri(address), TestContext.Current.CancellationToken);
-        return (answer.StatusCode, await answer.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken), answer.Headers.CacheControl?.ToString());
+        return (answer.StatusCode, await answer.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken),
+            answer.Headers.CacheControl?.ToString());
     }
 
     private sealed class WafProcess : IAsyncDisposable
@@ -93,12 +103,13 @@ public sealed class KeyEndpointTests
             settings["ConnectionStrings:waf"] = $"Data Source={_folder.FullName}/waf.db";
             _process = new Process
             {
-                StartInfo = new("dotnet", [typeof(Program).Assembly.Location, .. settings.Select(setting => $"--{setting.Key}={setting.Value}")])
-                {
-                    RedirectStandardOutput = true,
-                    RedirectStandardError = true,
-                    WorkingDirectory = System.IO.Path.GetTempPath(),
-                },
+                StartInfo =
+                    new("dotnet", [typeof(Program).Assembly.Location, .. settings.Select(setting => $"--{setting.Key}={setting.Value}")])
+                    {
+                        RedirectStandardOutput = true,
+                        RedirectStandardError = true,
+                        WorkingDirectory = System.IO.Path.GetTempPath(),
+                    },
             };
             _process.OutputDataReceived += (_, line) => Keep(line.Data);
             _process.ErrorDataReceived += (_, line) => Keep(line.Data);
@@ -116,7 +127,8 @@ public sealed class KeyEndpointTests
         }
 
         /// <summary>Returns when it answers over http.</summary>
-        public static async Task<WafProcess> StartAsync(int https, int http, TestCertificate certificate, params (string Key, string Value)[] changes)
+        public static async Task<WafProcess> StartAsync(int https, int http, TestCertificate certificate,
+            params (string Key, string Value)[] changes)
         {
             var settings = WafApp.GoodSettings();
             settings["urls"] = $"https://127.0.0.1:{https};http://127.0.0.1:{http}";

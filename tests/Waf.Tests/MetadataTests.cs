@@ -21,7 +21,8 @@ public sealed class MetadataTests
         Assert.Equal(["stun"], Texts(document, "scopes_supported"));
         Assert.Equal(["pop"], Texts(document, "token_types_supported"));
         Assert.Equal(["HMAC-SHA-256-128", "HMAC-SHA1"], Texts(document, "mac_algorithms_supported"));
-        Assert.Equal(["client_secret_basic", "client_secret_post"], Texts(document, "token_endpoint_auth_methods_supported").Order(StringComparer.Ordinal));
+        Assert.Equal(["client_secret_basic", "client_secret_post"],
+            Texts(document, "token_endpoint_auth_methods_supported").Order(StringComparer.Ordinal));
         Assert.DoesNotContain(document.EnumerateObject(), property =>
             property.Name.Contains("id_token", StringComparison.Ordinal) || property.Name is "claims_supported" or "prompt_values_supported"
                 or "authorization_endpoint" or "userinfo_endpoint" or "subject_types_supported");
@@ -35,7 +36,8 @@ public sealed class MetadataTests
         using var client = app.CreateClient();
         var document = await GetAsync(app);
 
-        foreach (var endpoint in document.EnumerateObject().Where(property => property.Name.EndsWith("_endpoint", StringComparison.Ordinal) || property.Name == "jwks_uri"))
+        foreach (var endpoint in document.EnumerateObject()
+            .Where(property => property.Name.EndsWith("_endpoint", StringComparison.Ordinal) || property.Name == "jwks_uri"))
         {
             using var answer = await client.PostAsync(new Uri(endpoint.Value.GetString()!), null, TestContext.Current.CancellationToken);
             Assert.NotEqual(HttpStatusCode.NotFound, answer.StatusCode);
@@ -49,5 +51,6 @@ public sealed class MetadataTests
             new Uri("/.well-known/oauth-authorization-server", UriKind.Relative), TestContext.Current.CancellationToken);
     }
 
-    private static string[] Texts(JsonElement document, string name) => [.. document.GetProperty(name).EnumerateArray().Select(text => text.GetString()!)];
+    private static string[] Texts(JsonElement document, string name) =>
+        [.. document.GetProperty(name).EnumerateArray().Select(text => text.GetString()!)];
 }

@@ -36,6 +36,7 @@ public sealed class PostgresTests
     {
         using var client = app.CreateClient();
         var answer = await client.GetAsync(new Uri("/health", UriKind.Relative), TestContext.Current.CancellationToken);
-        return (await answer.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken)).GetProperty("checks").GetProperty("store").GetString();
+        return (await answer.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken)).GetProperty("checks")
+            .GetProperty("store").GetString();
     }
 }

@@ -44,12 +44,16 @@ public sealed class SecrecyTests
 
         List<string> written = [.. app.Logs.Records];
         lock (app.Spans) written.AddRange(app.Spans.Select(Describe));
-        Assert.Contains(written, text => text.Contains("/oauth2/token", StringComparison.Ordinal) && text.Contains("Request starting", StringComparison.Ordinal));
-        Assert.Contains(written, text => text.Contains("OpenIddict.Server", StringComparison.Ordinal) && text.Contains(WafApp.TurnServer, StringComparison.Ordinal));
-        Assert.Contains(written, text => text.Contains("token issue", StringComparison.Ordinal) && text.Contains("ims.step=5", StringComparison.Ordinal));
+        Assert.Contains(written, text => text.Contains("/oauth2/token", StringComparison.Ordinal)
+            && text.Contains("Request starting", StringComparison.Ordinal));
+        Assert.Contains(written, text => text.Contains("OpenIddict.Server", StringComparison.Ordinal)
+            && text.Contains(WafApp.TurnServer, StringComparison.Ordinal));
+        Assert.Contains(written, text => text.Contains("token issue", StringComparison.Ordinal)
+            && text.Contains("ims.step=5", StringComparison.Ordinal));
         Assert.All(bad, answer => Assert.InRange((int)answer.Status, 400, 401));
         var secrets = good.SelectMany(answer =>
-                Secret.Spellings(Convert.FromBase64String(answer.AssertOk().AccessToken)).Concat(Secret.Spellings(Convert.FromBase64String(answer.Key))))
+                Secret.Spellings(Convert.FromBase64String(answer.AssertOk().AccessToken))
+                    .Concat(Secret.Spellings(Convert.FromBase64String(answer.Key))))
             .Concat(Secret.Spellings(WafApp.ClientSecret))
             .Concat(Secret.Spellings(WafApp.OtherSecret))
             .Concat(Secret.Spellings(WrongSecret))
@@ -76,7 +80,8 @@ public sealed class SecrecyTests
         }
 
         using var delete = await client.DeleteAsync(
-            new Uri($"{TokenRequest.Path}?client_password={Uri.EscapeDataString(WafApp.ClientSecret)}", UriKind.Relative), TestContext.Current.CancellationToken);
+            new Uri($"{TokenRequest.Path}?client_password={Uri.EscapeDataString(WafApp.ClientSecret)}", UriKind.Relative),
+            TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.BadRequest, delete.StatusCode);
     }
 

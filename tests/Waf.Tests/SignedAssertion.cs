@@ -19,7 +19,8 @@ internal static class SignedAssertion
 
     public static byte[] Sign(byte[] octets) => Key.SignData(octets, HashAlgorithmName.SHA256);
 
-    public static string Encode(string algorithm, Dictionary<string, object> claims, Func<byte[], byte[]> sign, string type = "client-authentication+jwt")
+    public static string Encode(string algorithm, Dictionary<string, object> claims, Func<byte[], byte[]> sign,
+        string type = "client-authentication+jwt")
     {
         var signed = $"{Part(new { alg = algorithm, typ = type, kid = "s1" })}.{Part(claims)}";
         return $"{signed}.{Base64Url.EncodeToString(sign(Encoding.ASCII.GetBytes(signed)))}";
@@ -29,6 +30,7 @@ internal static class SignedAssertion
 
     private static string Jwks(ECPoint point) => JsonSerializer.Serialize(new
     {
-        keys = new[] { new { kty = "EC", crv = "P-256", kid = "s1", x = Base64Url.EncodeToString(point.X), y = Base64Url.EncodeToString(point.Y) } },
+        keys = new[] { new { kty = "EC", crv = "P-256", kid = "s1", x = Base64Url.EncodeToString(point.X),
+            y = Base64Url.EncodeToString(point.Y) } },
     });
 }

@@ -92,7 +92,8 @@ internal sealed class TokenRequest
         var body = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         return new TokenAnswer(
             response.StatusCode, body.Length == 0 ? default : JsonElement.Parse(body),
-            response.Headers.Concat(response.Content.Headers).ToDictionary(header => header.Key, header => string.Join(", ", header.Value)));
+            response.Headers.Concat(response.Content.Headers)
+            .ToDictionary(header => header.Key, header => string.Join(", ", header.Value)));
     }
 }
 

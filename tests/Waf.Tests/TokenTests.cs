@@ -226,7 +226,8 @@ public sealed class TokenTests
         using var app = new WafApp();
 
         (await new TokenRequest().With("sid", new string('p', 128)).SendAsync(app)).AssertOk();
-        var answer = (await new TokenRequest().With("sid", new string('p', 129)).SendAsync(app)).AssertError(HttpStatusCode.BadRequest, "invalid_request");
+        var answer = (await new TokenRequest().With("sid", new string('p', 129)).SendAsync(app))
+            .AssertError(HttpStatusCode.BadRequest, "invalid_request");
         Assert.Contains("'sid'", answer.Description);
     }
 

@@ -46,7 +46,9 @@ internal sealed class BackendStub : IAsyncDisposable
         using var reader = new StreamReader(context.Request.Body);
         var body = await reader.ReadToEndAsync();
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-        Requests.Enqueue(new ReceivedRequest(context.Request.Method, target, body, context.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString())));
+        Requests.Enqueue(
+            new ReceivedRequest(context.Request.Method, target, body,
+            context.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString())));
         if (context.Request.Path == "/health") await context.Response.WriteAsync(Health);
         else await Answer(context);
     }

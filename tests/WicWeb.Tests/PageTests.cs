@@ -29,7 +29,9 @@ public sealed partial class PageTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.DoesNotContain("unsafe", policy, StringComparison.Ordinal);
         Assert.DoesNotContain("data:", policy, StringComparison.Ordinal);
-        foreach (var directive in (string[])["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "frame-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"])
+        foreach (
+            var directive in (string[])["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'",
+            "frame-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"])
             Assert.Contains(directive, policy.Split(';', StringSplitOptions.TrimEntries));
     }
 
@@ -88,7 +90,8 @@ public sealed partial class PageTests : IDisposable
     public async Task HashedAssets_AreKeptForEver_AndThePageIsAskedForAgain(string page)
     {
         using var index = await _client.GetAsync(page, Cancel);
-        var assets = AssetReference().Matches(await index.Content.ReadAsStringAsync(Cancel)).Select(match => match.Groups[1].Value).ToList();
+        var assets = AssetReference().Matches(await index.Content.ReadAsStringAsync(Cancel)).Select(match => match.Groups[1].Value)
+            .ToList();
 
         Assert.Equal("no-cache", index.Headers.CacheControl?.ToString());
         // A script of its own, what the two pages share, and the styles.

@@ -33,7 +33,8 @@ public sealed class ProxyTests : IAsyncLifetime
     [Fact]
     public async Task ApiRequest_ReachesTheBackendAsItCame()
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/session/login?x=1") { Content = JsonContent.Create(new { user_name = "alice" }) };
+        using var request =
+            new HttpRequestMessage(HttpMethod.Post, "/api/session/login?x=1") { Content = JsonContent.Create(new { user_name = "alice" }) };
         request.Headers.Add("X-XSRF-TOKEN", "token");
         request.Headers.Add("Cookie", "session=abc");
         using var response = await _client.SendAsync(request, Cancel);
@@ -157,7 +158,8 @@ public sealed class ProxyTests : IAsyncLifetime
     [InlineData(true)]
     public async Task LargeBody_IsRefusedWithAProblem(bool chunked)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/session/login") { Content = new ByteArrayContent(new byte[17 * 1024]) };
+        using var request =
+            new HttpRequestMessage(HttpMethod.Post, "/api/session/login") { Content = new ByteArrayContent(new byte[17 * 1024]) };
         request.Headers.TransferEncodingChunked = chunked;
         using var response = await _client.SendAsync(request, Cancel);
 

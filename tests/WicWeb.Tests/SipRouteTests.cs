@@ -35,7 +35,8 @@ public sealed class SipRouteTests
         using var socket = new ClientWebSocket();
         (socket.Options.HttpVersion, socket.Options.HttpVersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionExact);
 
-        await ExpectEchoAsync(socket, gateway.Address, new HttpMessageInvoker(new SocketsHttpHandler { SslOptions = certificate.ClientOptions() }));
+        await ExpectEchoAsync(socket, gateway.Address,
+            new HttpMessageInvoker(new SocketsHttpHandler { SslOptions = certificate.ClientOptions() }));
 
         Assert.True(epCscf.Requests.TryDequeue(out var upgrade));
         Assert.Equal(gateway.Address.Authority, upgrade.Headers["X-Forwarded-Host"]);
