@@ -4,6 +4,8 @@ using WebRtcIms.EpCscf.Core;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.EpCscf.Server;
+using WebRtcIms.EpCscf.Settings;
+using WebRtcIms.EpCscf.Telemetry;
 using WebRtcIms.EpCscf.Transactions;
 using WebRtcIms.ServiceDefaults;
 

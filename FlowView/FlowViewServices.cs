@@ -2,6 +2,7 @@ using OpenTelemetry.Instrumentation.AspNetCore;
 using WebRtcIms.FlowView.Pages;
 using WebRtcIms.FlowView.Query;
 using WebRtcIms.FlowView.Receiving;
+using WebRtcIms.FlowView.Settings;
 using WebRtcIms.FlowView.Store;
 
 namespace WebRtcIms.FlowView;

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Unicode;
 using System.Threading.Channels;
 using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Sip;
 
 namespace WebRtcIms.EpCscf.Connections;

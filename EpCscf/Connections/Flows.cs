@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Settings;
+using WebRtcIms.EpCscf.Telemetry;
 
 namespace WebRtcIms.EpCscf.Connections;
 

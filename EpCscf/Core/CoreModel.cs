@@ -1,5 +1,6 @@
 using System.Globalization;
 using WebRtcIms.Contracts.RegistrationTokens;
+using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Sip;
 using WebRtcIms.ServiceDefaults;
 

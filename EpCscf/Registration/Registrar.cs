@@ -1,6 +1,7 @@
 using System.Globalization;
 using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.EpCscf.Core;
+using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Sip;
 
 namespace WebRtcIms.EpCscf.Registration;

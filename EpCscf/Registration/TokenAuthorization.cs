@@ -1,6 +1,8 @@
 using WebRtcIms.Contracts;
 using WebRtcIms.Contracts.RegistrationTokens;
+using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Sip;
+using WebRtcIms.EpCscf.Telemetry;
 
 namespace WebRtcIms.EpCscf.Registration;
 

@@ -1,6 +1,7 @@
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Sip;
+using WebRtcIms.EpCscf.Telemetry;
 using WebRtcIms.EpCscf.Transactions;
 
 namespace WebRtcIms.EpCscf.Routing;

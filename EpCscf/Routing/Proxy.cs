@@ -5,7 +5,9 @@ using System.Text;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Core;
 using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Sip;
+using WebRtcIms.EpCscf.Telemetry;
 using WebRtcIms.EpCscf.Transactions;
 
 namespace WebRtcIms.EpCscf.Routing;

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Sip;
 
 namespace WebRtcIms.EpCscf.Routing;

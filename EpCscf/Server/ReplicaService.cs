@@ -3,6 +3,7 @@ using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.EpCscf.Sip;
+using WebRtcIms.EpCscf.Telemetry;
 using WebRtcIms.EpCscf.Transactions;
 using WebRtcIms.ServiceDefaults;
 

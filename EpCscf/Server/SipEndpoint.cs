@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Primitives;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Settings;
 
 namespace WebRtcIms.EpCscf.Server;
 

@@ -2,7 +2,9 @@ using System.Diagnostics;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;
+using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Sip;
+using WebRtcIms.EpCscf.Telemetry;
 using WebRtcIms.EpCscf.Transactions;
 
 namespace WebRtcIms.EpCscf.Server;

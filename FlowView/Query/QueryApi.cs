@@ -1,5 +1,6 @@
 using System.Globalization;
 using WebRtcIms.FlowView.Calls;
+using WebRtcIms.FlowView.Settings;
 using WebRtcIms.FlowView.Store;
 using Attribute = WebRtcIms.FlowView.Store.Attribute;
 

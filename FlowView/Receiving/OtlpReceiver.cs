@@ -2,6 +2,7 @@ using System.Threading.RateLimiting;
 using Google.Protobuf;
 using WebRtcIms.FlowView.Otlp;
 using WebRtcIms.FlowView.Query;
+using WebRtcIms.FlowView.Settings;
 using WebRtcIms.FlowView.Store;
 
 namespace WebRtcIms.FlowView.Receiving;

@@ -1,3 +1,5 @@
+using WebRtcIms.FlowView.Settings;
+
 namespace WebRtcIms.FlowView.Store;
 
 /// <summary>The latest log records, within a limit on their number and on their size.</summary>

@@ -1,3 +1,5 @@
+using WebRtcIms.FlowView.Settings;
+
 namespace WebRtcIms.FlowView.Store;
 
 /// <summary>

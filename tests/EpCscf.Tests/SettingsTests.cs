@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using WebRtcIms.EpCscf.Core;
 using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Tests.Common;
 

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Configuration;
+using WebRtcIms.FlowView.Settings;
 using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.FlowView.Tests;

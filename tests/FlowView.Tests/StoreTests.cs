@@ -1,4 +1,5 @@
 using WebRtcIms.FlowView.Query;
+using WebRtcIms.FlowView.Settings;
 using WebRtcIms.FlowView.Store;
 
 namespace WebRtcIms.FlowView.Tests;

@@ -1,7 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using WebRtcIms.ServiceDefaults;
 
-namespace WebRtcIms.FlowView;
+namespace WebRtcIms.FlowView.Settings;
 
 /// <summary>The section <c>FlowView</c> of the configuration: limits of the stores and of a request, and links to other viewers.</summary>
 internal sealed class FlowViewSettings

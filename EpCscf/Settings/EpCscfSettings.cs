@@ -1,7 +1,7 @@
 using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.ServiceDefaults;
 
-namespace WebRtcIms.EpCscf;
+namespace WebRtcIms.EpCscf.Settings;
 
 /// <summary>The section <c>EpCscf</c> of the configuration.</summary>
 internal sealed class EpCscfSettings

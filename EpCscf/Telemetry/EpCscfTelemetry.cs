@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 using WebRtcIms.EpCscf.Sip;
 using WebRtcIms.ServiceDefaults;
 
-namespace WebRtcIms.EpCscf;
+namespace WebRtcIms.EpCscf.Telemetry;
 
 /// <summary>
 /// Spans and metrics of the eP-CSCF. Each SIP transaction has a span, named by its method. The header field <c>Traceparent</c> (as in W3C

@@ -1,4 +1,4 @@
-namespace WebRtcIms.FlowView;
+namespace WebRtcIms.FlowView.Settings;
 
 /// <summary>Another page that shows the same trace, by its address with the placeholder <c>{trace_id}</c>.</summary>
 internal sealed class TraceViewer
