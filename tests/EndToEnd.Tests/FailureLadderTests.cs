@@ -51,7 +51,7 @@ public sealed class FailureLadderTests(RunningSystem system)
         await wic.CallAsync();
         await wic.ExpectAlertAsync("rejected the token");
 
-        await system.ExpectFailureAsync(await wic.TextAsync("trace-id"), "8", "WIC to TURN", "under a key that it does not have");
+        await system.ExpectFailureAsync(await wic.TextAsync("trace-id"), "8", "WIC to TURN", "under a key that the server does not have");
     }
 
     [Fact]
