@@ -267,9 +267,17 @@ internal sealed partial class EngineHost(
     private AllocationDecision BindRelays(PendingAllocation pending, AdmissionResult admitted)
     {
         if (admitted.Error != StunError.None) return new AllocationDecision(admitted.Error) { AlternateServer = admitted.AlternateServer };
-        var decision = pending.Reserved is { } reserved
-            ? AllocationDecision.Of(reserved)
-            : TransportOf(pending).Bind(pending.Relays);
+        AllocationDecision decision;
+        try
+        {
+            decision = pending.Reserved is { } reserved ? AllocationDecision.Of(reserved) : TransportOf(pending).Bind(pending.Relays);
+        }
+        catch
+        {
+            admitted.Lease?.Dispose();
+            throw;
+        }
+
         if (decision.Error != StunError.None) admitted.Lease?.Dispose();
         var trace = admitted.Activity is { Recorded: true } activity ? activity.Context : (ActivityContext?)null;
         var record = new AllocationRecord(admitted.Lease, pending.Proof.Credential.Token, trace, time.GetUtcNow()) { Grant = admitted.Grant };

@@ -61,6 +61,16 @@ public sealed class RedisCluster : IAsyncDisposable
         foreach (var i in Enumerable.Range(0, Masters).OrderByDescending(i => i == to)) await RunAsync(i, "CLUSTER", "SETSLOT", slot, "NODE", id);
     }
 
+    /// <summary>
+    /// Returns when the replica has everything that the first master has. Redis replicates asynchronously, and WAIT counts from the
+    /// last write of its own connection, so one is made. The key is in a slot of that master.
+    /// </summary>
+    public async Task UntilReplicatedAsync()
+    {
+        await RunAsync(0, "SET", "b", 1);
+        Assert.Equal(1, (int)await RunAsync(0, "WAIT", 1, 8000));
+    }
+
     /// <summary>Ends the first master, as a crash would; returns when its replica serves in its place.</summary>
     public async Task FailOverAsync()
     {

@@ -34,13 +34,23 @@ internal sealed class RelayBinder
     public AllocationDecision Bind(RelayRequest request, RelayOpener open)
     {
         Relay? ipv4 = null, ipv6 = null, reserved = null;
-        var bound = (!request.IPv4 || TryBind(_ipv4, request, open, out ipv4, out reserved))
-            && (!request.IPv6 || TryBind(_ipv6, request, open, out ipv6, out reserved));
-        if (bound) return new AllocationDecision(StunError.None, ipv4, ipv6, reserved);
-
-        ipv4?.Dispose();
-        reserved?.Dispose();
-        return new AllocationDecision(StunError.InsufficientCapacity);
+        var isBound = false;
+        try
+        {
+            isBound = (!request.IPv4 || TryBind(_ipv4, request, open, out ipv4, out reserved))
+                && (!request.IPv6 || TryBind(_ipv6, request, open, out ipv6, out reserved));
+            return isBound ? new AllocationDecision(StunError.None, ipv4, ipv6, reserved) : new AllocationDecision(StunError.InsufficientCapacity);
+        }
+        finally
+        {
+            // An exception also leaves nothing bound.
+            if (!isBound)
+            {
+                ipv4?.Dispose();
+                ipv6?.Dispose();
+                reserved?.Dispose();
+            }
+        }
     }
 
     private bool TryBind(Family? family, RelayRequest request, RelayOpener open, out Relay? relay, out Relay? next)
@@ -87,6 +97,11 @@ internal sealed class RelayBinder
         catch (SocketException)
         {
             return null;
+        }
+        catch
+        {
+            family.GiveBack(port);
+            throw;
         }
     }
 

@@ -82,7 +82,8 @@ public sealed class RedisClusterTests : IAsyncLifetime
             Assert.True((await AskAsync(here, accepted[^1])).IsAvailable);
         }
 
-        await _cluster!.FailOverAsync();
+        await _cluster!.UntilReplicatedAsync();
+        await _cluster.FailOverAsync();
 
         // Whoever allocates meanwhile is served with what the node knows.
         Assert.Equal(StunError.None, (await here.Admission.AdmitAsync(Pending())).Error);
