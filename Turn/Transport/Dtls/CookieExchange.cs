@@ -27,7 +27,8 @@ internal sealed class CookieExchange(TlsCrypto crypto, TimeProvider time)
         var hello = datagram.ToArray();
         try
         {
-            return _former.VerifyRequest(name, hello, 0, hello.Length, Nobody.Instance) ?? _current.VerifyRequest(name, hello, 0, hello.Length, sender);
+            return _former.VerifyRequest(name, hello, 0, hello.Length, Nobody.Instance) ?? _current.VerifyRequest(
+                name, hello, 0, hello.Length, sender);
         }
         catch (ArgumentException)
         {

@@ -47,7 +47,8 @@ internal sealed partial class DtlsListener : IDisposable
     private int _threads;
 
     /// <exception cref="System.Net.Sockets.SocketException">The address cannot be bound.</exception>
-    public DtlsListener(IPEndPoint endpoint, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, QuotaSettings quotas, TimeProvider time, ILogger logger)
+    public DtlsListener(
+        IPEndPoint endpoint, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, QuotaSettings quotas, TimeProvider time, ILogger logger)
     {
         _socket = new DatagramSocket(endpoint);
         _local = TransportAddress.From(endpoint);
@@ -107,7 +108,8 @@ internal sealed partial class DtlsListener : IDisposable
         // two has sealed what it says meanwhile, only their keys tell.
         handshake?.Offer(datagram);
         if (handshake is null && DtlsRecord.IsClientHello(datagram)) Verify(sender, datagram);
-        else if (session is not null && (handshake is null || record.Type == DtlsRecord.ApplicationData) && !session.Receive(datagram)) End(session);
+        else if (session is not null && (handshake is null || record.Type == DtlsRecord.ApplicationData) && !session.Receive(datagram))
+            End(session);
     }
 
     private void Verify(TransportAddress client, ReadOnlySpan<byte> datagram)

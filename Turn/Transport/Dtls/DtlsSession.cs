@@ -9,7 +9,8 @@ namespace WebRtcIms.Turn.Transport.Dtls;
 /// A client whose handshake has succeeded. It has no thread: records are opened by whoever receives the datagram, and closed by
 /// whoever sends.
 /// </summary>
-internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagrams, FiveTuple flow, EngineHost host, TimeProvider time) : ClientPath
+internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagrams, FiveTuple flow, EngineHost host, TimeProvider time)
+    : ClientPath
 {
     /// <summary>The most that a record carries (RFC 6347 §4.1.1): the library ends a session that would send more.</summary>
     private const int MaxMessage = 1 << 14;

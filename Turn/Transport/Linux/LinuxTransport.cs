@@ -13,7 +13,8 @@ namespace WebRtcIms.Turn.Transport.Linux;
 
 /// <summary>UDP on Linux: one worker for each server, on epoll or io_uring.</summary>
 internal sealed partial class LinuxTransport(
-    TurnSettings settings, IReadOnlyList<EngineHost> hosts, RelayBinder relays, TurnMetrics metrics, ILogger<LinuxTransport> logger) : IHostedService
+    TurnSettings settings, IReadOnlyList<EngineHost> hosts, RelayBinder relays, TurnMetrics metrics, ILogger<LinuxTransport> logger)
+        : IHostedService
 {
     private readonly List<LinuxWorker> _workers = [];
 

@@ -32,7 +32,8 @@ internal sealed class DatagramSocket : IDisposable
     private readonly AddressFamily _family;
 
     /// <param name="endpoint">Where to bind.</param>
-    /// <param name="sharesPort">Several sockets of this process bind the same address, and the kernel spreads clients over them (Linux).</param>
+    /// <param name="sharesPort">Several sockets of this process bind the same address, and the kernel spreads clients over them
+    /// (Linux).</param>
     /// <exception cref="SocketException">The address cannot be bound.</exception>
     public DatagramSocket(IPEndPoint endpoint, bool sharesPort = false)
     {
@@ -87,7 +88,8 @@ internal sealed class DatagramSocket : IDisposable
                     buffer.AsMemory(headroom, LargestDatagram), SocketFlags.None, sender).ConfigureAwait(false);
                 receiver(SocketAddresses.Read(sender), buffer.AsSpan(0, headroom + length + tailroom));
             }
-            catch (Exception error) when (error is ObjectDisposedException || error is SocketException { SocketErrorCode: SocketError.OperationAborted })
+            catch (Exception error) when (error is ObjectDisposedException
+                || error is SocketException { SocketErrorCode: SocketError.OperationAborted })
             {
                 return;
             }

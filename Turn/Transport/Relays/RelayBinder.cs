@@ -39,7 +39,8 @@ internal sealed class RelayBinder
         {
             isBound = (!request.IPv4 || TryBind(_ipv4, request, open, out ipv4, out reserved))
                 && (!request.IPv6 || TryBind(_ipv6, request, open, out ipv6, out reserved));
-            return isBound ? new AllocationDecision(StunError.None, ipv4, ipv6, reserved) : new AllocationDecision(StunError.InsufficientCapacity);
+            return isBound
+                ? new AllocationDecision(StunError.None, ipv4, ipv6, reserved) : new AllocationDecision(StunError.InsufficientCapacity);
         }
         finally
         {

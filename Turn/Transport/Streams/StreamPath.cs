@@ -78,7 +78,8 @@ internal sealed class StreamPath : ClientPath, IAsyncDisposable
                 await output.FlushAsync(_connection.ConnectionClosed);
             }
         }
-        catch (Exception error) when (error is ConnectionResetException or ConnectionAbortedException or OperationCanceledException or IOException)
+        catch (Exception error) when (error is ConnectionResetException or ConnectionAbortedException or OperationCanceledException
+            or IOException)
         {
             // The reading side notices the same and ends the allocation.
         }

@@ -27,9 +27,11 @@ internal sealed partial class TlsHandshakes(TurnSettings settings, TimeProvider 
     public override Task StartAsync(CancellationToken cancellationToken)
     {
         if (settings.TlsCertificate is null) return Task.CompletedTask;
-        if (!TlsCertificate.TryLoad(settings.TlsCertificate, settings.TlsKey!, out var certificate, out var problem)) throw new SettingsException(problem!);
+        if (!TlsCertificate.TryLoad(settings.TlsCertificate, settings.TlsKey!, out var certificate, out var problem))
+            throw new SettingsException(problem!);
         Offer(certificate!);
-        foreach (var address in settings.ListenAddresses()) LogListening(address.ToString(), settings.TlsPort, certificate!.Leaf.NotAfter.ToUniversalTime());
+        foreach (var address in settings.ListenAddresses())
+            LogListening(address.ToString(), settings.TlsPort, certificate!.Leaf.NotAfter.ToUniversalTime());
         return base.StartAsync(cancellationToken);
     }
 

@@ -39,7 +39,8 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
             await path.DisposeAsync();
             await ((PeerSocket)peer.Stream!).RelayAsync(peer, connection.Transport, Stopping(connection));
         }
-        catch (Exception error) when (error is ConnectionResetException or ConnectionAbortedException or OperationCanceledException or IOException)
+        catch (Exception error) when (error is ConnectionResetException or ConnectionAbortedException or OperationCanceledException
+            or IOException)
         {
             // The client is gone; how it went makes no difference.
         }

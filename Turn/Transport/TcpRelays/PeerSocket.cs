@@ -90,7 +90,9 @@ internal sealed class PeerSocket(Socket socket, EngineHost host, TimeProvider ti
     }
 
     // What is not read stops its sender by TCP's window: limits of traffic slow a stream, and lose nothing of it.
-    private Task PauseAsync(TimeSpan pause, CancellationToken end) => pause > TimeSpan.Zero ? Task.Delay(pause, time, end) : Task.CompletedTask;
+    private Task PauseAsync(TimeSpan pause, CancellationToken end) =>
+        pause > TimeSpan.Zero ? Task.Delay(pause, time, end) : Task.CompletedTask;
 
-    private static bool IsEnd(Exception error) => error is SocketException or IOException or OperationCanceledException or ObjectDisposedException;
+    private static bool IsEnd(Exception error) =>
+        error is SocketException or IOException or OperationCanceledException or ObjectDisposedException;
 }

@@ -53,7 +53,8 @@ internal sealed class TcpRelay : Relay
             {
                 var socket = await _listener.AcceptAsync(_closed.Token);
                 socket.NoDelay = true;
-                if (socket.RemoteEndPoint is IPEndPoint peer) _host.PeerConnected(allocation, TransportAddress.From(peer), new PeerSocket(socket, _host, _time));
+                if (socket.RemoteEndPoint is IPEndPoint peer)
+                    _host.PeerConnected(allocation, TransportAddress.From(peer), new PeerSocket(socket, _host, _time));
                 else socket.Dispose();
             }
             catch (Exception error) when (error is OperationCanceledException or ObjectDisposedException)

@@ -65,7 +65,8 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         }
     }
 
-    protected override Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) => new EpollRelay(bind, advertise, onClosed);
+    protected override Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) =>
+        new EpollRelay(bind, advertise, onClosed);
 
     public override void Start(Relay relay, Allocation allocation) => ((EpollRelay)relay).Start(allocation, this);
 

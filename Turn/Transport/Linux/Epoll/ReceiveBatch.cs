@@ -68,7 +68,8 @@ internal sealed unsafe class ReceiveBatch : IDisposable
     public int DatagramLength(int slot)
     {
         var length = Length(slot);
-        return UdpSegments.Read(_headers[slot].Control, _headers[slot].ControlLength) is > 0 and var merged ? Math.Min(merged, length) : length;
+        return UdpSegments.Read(_headers[slot].Control, _headers[slot].ControlLength) is > 0 and var merged
+            ? Math.Min(merged, length) : length;
     }
 
     /// <summary>The octets of a message that is one datagram.</summary>

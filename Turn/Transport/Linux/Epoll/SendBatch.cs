@@ -17,7 +17,8 @@ internal sealed unsafe class SendBatch : IDisposable
     private readonly byte* _names = (byte*)NativeMemory.AllocZeroed(Capacity * NativeAddress.Room);
     private readonly byte* _controls = (byte*)NativeMemory.AllocZeroed(Capacity * UdpSegments.ControlRoom);
     private readonly IoVector* _vectors = (IoVector*)NativeMemory.AllocZeroed(Capacity, (nuint)sizeof(IoVector));
-    private readonly MultiMessageHeader* _headers = (MultiMessageHeader*)NativeMemory.AllocZeroed(Capacity, (nuint)sizeof(MultiMessageHeader));
+    private readonly MultiMessageHeader* _headers =
+        (MultiMessageHeader*)NativeMemory.AllocZeroed(Capacity, (nuint)sizeof(MultiMessageHeader));
     private readonly TransportAddress[] _destinations = new TransportAddress[Capacity];
 
     /// <summary>Whether the kernel cuts; found out by trying.</summary>

@@ -9,7 +9,8 @@ namespace WebRtcIms.Turn.Transport.Linux.IoUring;
 /// A relay whose datagrams a worker has asked its ring for. The kernel keeps the socket as long as it serves that, so the worker
 /// alone closes it, once the kernel has let go.
 /// </summary>
-internal sealed class IoUringRelay(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) : LinuxRelay(bind, advertise, onClosed)
+internal sealed class IoUringRelay(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed)
+    : LinuxRelay(bind, advertise, onClosed)
 {
     private IoUringWorker? _worker;
 

@@ -63,7 +63,8 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         _listeners.AddRange(endpoints.Select(endpoint => new WorkerListener(endpoint)));
     }
 
-    protected override Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) => new IoUringRelay(bind, advertise, onClosed);
+    protected override Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) =>
+        new IoUringRelay(bind, advertise, onClosed);
 
     public override void Start(Relay relay, Allocation allocation) => ((IoUringRelay)relay).Start(allocation, this);
 
