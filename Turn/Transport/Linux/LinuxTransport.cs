@@ -48,7 +48,7 @@ internal sealed partial class LinuxTransport(
         return false;
     }
 
-    // SO_REUSEPORT would let a second server of the same user share the port in silence, and half the clients with it.
+    // With SO_REUSEPORT a second server of the same user would silently share the port and take half of the clients.
     private static void RefuseTakenPort(IPEndPoint endpoint)
     {
         try

@@ -13,7 +13,7 @@ internal delegate Relay RelayOpener(IPEndPoint bind, InternetAddress advertise, 
 /// <summary>Chooses free ports and binds the sockets of an allocation's relayed transport addresses.</summary>
 internal sealed class RelayBinder
 {
-    // Ports of the range that other programs hold; after this many in a row the range is as good as full.
+    // Other programs may hold ports of the range. After this many in a row the range counts as full.
     private const int MaxAttempts = 32;
 
     private readonly Lock _gate = new();
@@ -118,7 +118,7 @@ internal sealed class RelayBinder
     }
 
     /// <param name="Bind">The address of the relays' sockets.</param>
-    /// <param name="Advertise">What clients and peers are told.</param>
+    /// <param name="Advertise">The address that clients and peers get.</param>
     /// <param name="Ports">Those that are free.</param>
     /// <param name="GiveBack">Makes a port free again; one for all relays.</param>
     private sealed record Family(IPAddress Bind, InternetAddress Advertise, RelayPortRange Ports, Action<ushort> GiveBack);

@@ -35,7 +35,7 @@ internal sealed class EpollRelay(IPEndPoint bind, InternetAddress advertise, Act
         CloseDescriptor();
     }
 
-    // The worker hears of errors by itself.
+    // epoll reports errors by itself.
     protected override void OnRefused()
     {
     }

@@ -7,7 +7,7 @@ namespace WebRtcIms.Turn.Transport.Linux.IoUring;
 
 /// <summary>
 /// Whether this kernel has what the worker needs, and lets this process use it (a container's seccomp filter or
-/// kernel.io_uring_disabled may not): found out by sending one datagram to oneself as the worker does.
+/// kernel.io_uring_disabled may not): The probe sends one datagram to itself, as the worker does.
 /// </summary>
 internal static unsafe class IoUringProbe
 {

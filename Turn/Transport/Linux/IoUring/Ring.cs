@@ -4,12 +4,12 @@ using WebRtcIms.Turn.Transport.Linux.Native;
 namespace WebRtcIms.Turn.Transport.Linux.IoUring;
 
 /// <summary>
-/// The two queues of an io_uring, shared with the kernel: what is asked for goes into one, what came of it is read from the
-/// other, and one system call serves many of both (io_uring(7)).
+/// The two queues of an io_uring, shared with the kernel: requests go into one, their results come from the other, and one system call
+/// serves many of both (io_uring(7)).
 /// </summary>
 /// <remarks>
-/// Made by any thread and then used by the one that calls <see cref="Enable"/>: that lets the kernel do its part in that thread,
-/// when it enters the kernel anyhow, and nowhere else (IORING_SETUP_DEFER_TASKRUN, Linux 6.1).
+/// Any thread may create it. Afterwards only the thread that calls <see cref="Enable"/> uses it: the kernel does its work in this
+/// thread, when it enters the kernel (IORING_SETUP_DEFER_TASKRUN, Linux 6.1).
 /// </remarks>
 internal sealed unsafe class Ring : IDisposable
 {
@@ -103,13 +103,13 @@ internal sealed unsafe class Ring : IDisposable
         return ref submission;
     }
 
-    /// <summary>Submits all that is queued, and lets the kernel do what it has put off; waits for a completion if that is wanted.</summary>
+    /// <summary>Submits the queue and lets the kernel do its deferred work. Waits for a completion on request.</summary>
     public void Enter(bool wait)
     {
         Volatile.Write(ref *_submissionTail, _tail);
         var count = _tail - Volatile.Read(ref *_submissionHead);
 
-        // An error (interrupted; too many completions unread) leaves what was not submitted in the queue for the next time.
+        // After an error (interrupted; too many unread completions) the rest stays in the queue for the next call.
         _ = Libc.IoUringEnter(_descriptor, count, wait ? 1U : 0U, EnterGetEvents);
     }
 

@@ -5,8 +5,8 @@ using WebRtcIms.Turn.Transport.Linux.Native;
 namespace WebRtcIms.Turn.Transport.Linux.IoUring;
 
 /// <summary>
-/// Datagrams that leave by one submission, from whichever sockets. Neighbours of one size to one destination go as one message
-/// that the kernel cuts (UDP_SEGMENT). The kernel tells only what failed.
+/// Datagrams that leave by one submission, from any sockets. Neighbours of one size to one destination go as one message
+/// that the kernel cuts (UDP_SEGMENT). The kernel reports only failures.
 /// </summary>
 internal sealed unsafe class RingSendBatch : IDisposable
 {

@@ -5,7 +5,7 @@ using WebRtcIms.Turn.Engine;
 namespace WebRtcIms.Turn.Transport.Linux.Native;
 
 /// <summary>
-/// Reads what ICMP said about datagrams that a socket had sent (IP_RECVERR, ip(7)): the destination of each, and a struct
+/// Reads ICMP errors about datagrams that a socket has sent (IP_RECVERR, ip(7)): the destination of each, and a struct
 /// sock_extended_err.
 /// </summary>
 internal sealed unsafe class ErrorQueue : IDisposable
