@@ -15,12 +15,13 @@ public sealed class RedisCluster : IAsyncDisposable
     private readonly ConnectionMultiplexer[] _admins;
     private readonly DirectoryInfo _folder;
 
-    private RedisCluster(RedisServer[] nodes, ConnectionMultiplexer[] admins, DirectoryInfo folder) => (_nodes, _admins, _folder) = (nodes, admins, folder);
+    private RedisCluster(RedisServer[] nodes, ConnectionMultiplexer[] admins, DirectoryInfo folder) =>
+        (_nodes, _admins, _folder) = (nodes, admins, folder);
 
-    /// <summary>As <c>ConnectionStrings:redis</c> has it; the client learns of the other nodes from this one, the second.</summary>
+    /// <summary>The value for <c>ConnectionStrings:redis</c>: the second node. Clients discover the other nodes through it.</summary>
     public string Address => _nodes[1].Address;
 
-    /// <summary>Returns when the slots are served, and the replica has what its master has.</summary>
+    /// <summary>Returns when all slots are served and the replica is in sync with its master.</summary>
     public static async Task<RedisCluster> StartAsync()
     {
         var folder = Directory.CreateTempSubdirectory("redis-cluster-");
@@ -50,18 +51,19 @@ public sealed class RedisCluster : IAsyncDisposable
         return cluster;
     }
 
-    /// <summary>Gives the key's slot to the next master, where no client expects it: they are told MOVED. The slot must be empty.</summary>
+    /// <summary>Moves the key's slot to the next master. Clients do not expect it there and get MOVED. The slot must be empty.</summary>
     public async Task MoveSlotAsync(string key)
     {
         var slot = (int)await RunAsync(0, "CLUSTER", "KEYSLOT", key);
         var to = ((slot * Masters / Slots) + 1) % Masters;
         var id = await IdAsync(to);
 
-        // The new owner first: it then knows the slot before a client is redirected to it.
-        foreach (var i in Enumerable.Range(0, Masters).OrderByDescending(i => i == to)) await RunAsync(i, "CLUSTER", "SETSLOT", slot, "NODE", id);
+        // The new owner first, so that it serves the slot before a client is redirected to it.
+        foreach (var i in Enumerable.Range(0, Masters).OrderByDescending(i => i == to))
+            await RunAsync(i, "CLUSTER", "SETSLOT", slot, "NODE", id);
     }
 
-    /// <summary>Ends the first master, as a crash would; returns when its replica serves in its place.</summary>
+    /// <summary>Ends the first master, as a crash would. Returns when its replica has taken over.</summary>
     public async Task FailOverAsync()
     {
         await _nodes[0].StopAsync();
@@ -97,7 +99,7 @@ public sealed class RedisCluster : IAsyncDisposable
         {
             var answer = (string)(await RunAsync(node, command[0], [.. command[1..]]))!;
             if (answer.Contains(text, StringComparison.Ordinal)) return;
-            if (limit.IsCancellationRequested) Assert.Fail($"node {node} does not say '{text}' but: {answer}");
+            if (limit.IsCancellationRequested) Assert.Fail($"node {node} did not answer with '{text}' but with: {answer}");
             await Task.Delay(50);
         }
     }
