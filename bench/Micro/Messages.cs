@@ -5,7 +5,7 @@ using WebRtcIms.Stun.OAuth;
 
 namespace WebRtcIms.Micro;
 
-/// <summary>Codec, integrity and tokens: what every authenticated request costs.</summary>
+/// <summary>The cost of codec, integrity and tokens for each authenticated request.</summary>
 [MemoryDiagnoser]
 public class Messages
 {

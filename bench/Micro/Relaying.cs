@@ -13,7 +13,7 @@ using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Micro;
 
-/// <summary>What the engine does with each datagram of a server with many allocations, apart from the system calls.</summary>
+/// <summary>The cost of the engine for each datagram on a server with many allocations, without the system calls.</summary>
 [MemoryDiagnoser]
 public class Relaying
 {

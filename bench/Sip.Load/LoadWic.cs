@@ -6,8 +6,8 @@ using System.Threading.Channels;
 namespace WebRtcIms.Sip.Load;
 
 /// <summary>
-/// Acts as a page: a WebSocket, one registration, and calls with the header fields and the body length of JsSIP. One request at a
-/// time. An unexpected message is an error.
+/// Acts as a page: a WebSocket, one registration, and calls with the header fields and the body length of JsSIP. It sends one request
+/// at a time. An unexpected message is an error.
 /// </summary>
 internal sealed class LoadWic(SipServerProcess server, int number) : IDisposable
 {
@@ -49,7 +49,7 @@ internal sealed class LoadWic(SipServerProcess server, int number) : IDisposable
         await ExpectAsync("SIP/2.0 200");
     }
 
-    /// <summary>Calls, is answered, and hangs up.</summary>
+    /// <summary>Makes a call, and ends it after the answer.</summary>
     /// <returns>The time from INVITE to its 200.</returns>
     public async Task<TimeSpan> CallAsync(LoadWic callee)
     {

@@ -1,8 +1,8 @@
 using System.Globalization;
 using WebRtcIms.Sip.Load;
 
-// Runs kamailio and the eP-CSCF in turn (A B A B) under the same load, and prints the medians with the ratio of each round: figures
-// of a noisy machine are comparable only with those of the same minute.
+// Runs kamailio and the eP-CSCF in turn (A B A B) under the same load. Prints the medians and the ratio of each round, because on a
+// noisy machine only figures of the same minute are comparable.
 var options = LoadOptions.Parse(args);
 List<LoadResults> theirs = [];
 List<LoadResults> ours = [];

@@ -8,7 +8,7 @@ using WebRtcIms.Contracts.RegistrationTokens;
 
 namespace WebRtcIms.Sip.Load;
 
-/// <summary>A server in the comparison, with the form of its tokens and the resource use of its processes.</summary>
+/// <summary>A server of the comparison. It creates tokens in the format of the server, and measures CPU time and memory.</summary>
 internal sealed class SipServerProcess : IDisposable
 {
     private const string Secret = "bench-secret-of-kamailio";
@@ -39,7 +39,7 @@ internal sealed class SipServerProcess : IDisposable
     /// <summary>CPU time of all processes and threads so far, in microseconds.</summary>
     public double CpuMicroseconds => Processes().SelectMany(id => Directory.EnumerateDirectories($"/proc/{id}/task")).Sum(CpuOf) / 1000;
 
-    /// <summary>Memory in kB: proportional set size, so that memory that the processes of kamailio share counts once.</summary>
+    /// <summary>Memory in kB, as proportional set size: memory that the processes of kamailio share counts once.</summary>
     public long Kilobytes => Processes().Sum(id => File.ReadLines($"/proc/{id}/smaps_rollup")
         .Where(line => line.StartsWith("Pss:", StringComparison.Ordinal))
         .Sum(line => long.Parse(new string([.. line.Where(char.IsAsciiDigit)]), CultureInfo.InvariantCulture)));

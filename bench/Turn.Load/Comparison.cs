@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace WebRtcIms.Turn.Load;
 
 /// <summary>
-/// Runs the same loads against coturn and this project's server in turn (A B A B), and prints the medians with the ratio of each
-/// round: figures of a noisy machine are comparable only with those of the same minute.
+/// Runs the same loads against coturn and this project's server in turn (A B A B). Prints the medians and the ratio of each round,
+/// because on a noisy machine only figures of the same minute are comparable.
 /// </summary>
 internal sealed class Comparison
 {
@@ -77,7 +77,7 @@ internal sealed class Comparison
             Compare($"echo, N=100, 160 B, {paced.Rate}/s", ComparedServer.Coturn, () => ComparedServer.Own(_transport), paced, Echoing);
         if (_groups.Contains("idle"))
         {
-            // Many, after few: memory that a server keeps of ended allocations is not counted twice.
+            // Many allocations after a small warm-up: otherwise they would reuse memory that a server keeps from ended allocations.
             var idle = new LoadOptions { Allocations = 9000, Packets = 1000, WarmUp = 1000 };
             Compare("idle, N=9000", ComparedServer.Coturn, () => ComparedServer.Own(_transport), idle, [Resident]);
         }
@@ -88,8 +88,8 @@ internal sealed class Comparison
     }
 
     /// <summary>
-    /// RFC 7635 tokens, each counted in Redis, against a password that coturn has in memory. Each server has the warm-up that suits it
-    /// best. This server then runs optimized code; coturn needs more time the more allocations it has made.
+    /// Compares RFC 7635 tokens, each counted in Redis, with a password that coturn has in memory. The warm-up differs: this server gets
+    /// a long one, so that it runs optimized code. coturn gets a short one, because each allocation that it has made slows down the next.
     /// </summary>
     private void CompareTokens()
     {
@@ -108,7 +108,7 @@ internal sealed class Comparison
         }
     }
 
-    /// <summary>The column of coturn shows one worker.</summary>
+    /// <summary>The column of coturn shows this server with one worker.</summary>
     private void CompareWorkers()
     {
         foreach (var (_, name, options) in Relays.Where(relay => relay.Group == "single"))

@@ -3,7 +3,7 @@ using WebRtcIms.Stun.OAuth;
 
 namespace WebRtcIms.Turn.Load;
 
-/// <summary>A token as the authorization server makes it, and its session key.</summary>
+/// <summary>A token in the format of the authorization server, and its session key.</summary>
 internal sealed record LoadToken(byte[] Octets, byte[] MacKey)
 {
     private const uint LifetimeSeconds = 600;

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace WebRtcIms.Turn.Load;
 
-/// <summary>A redis-server that keeps nothing on disk.</summary>
+/// <summary>A redis-server that stores nothing on disk.</summary>
 internal sealed class RedisProcess : IDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
@@ -18,7 +18,7 @@ internal sealed class RedisProcess : IDisposable
         var started = Stopwatch.StartNew();
         while (!Accepts())
         {
-            if (started.Elapsed > StartLimit || _process.HasExited) throw new InvalidOperationException("redis-server does not start");
+            if (started.Elapsed > StartLimit || _process.HasExited) throw new InvalidOperationException("redis-server did not start");
             Thread.Sleep(20);
         }
     }

@@ -11,17 +11,17 @@ using WebRtcIms.Turn.Client.Protocol;
 namespace WebRtcIms.Turn.Load;
 
 /// <summary>
-/// The cost of telemetry: the same services once with spans and logs sent to a collector, once with none of it, both running
-/// all the time and loaded in turn (A B A B). For each call set-up (a TURN token from the WWSF and the WAF, an Allocate with it),
-/// and for each relayed datagram; and what FlowView takes to list what it keeps.
+/// Measures the cost of telemetry. The services run twice at the same time: one set exports spans and logs to a collector, the other
+/// exports nothing. They are loaded in turn (A B A B). The cost is CPU time for each call set-up (a TURN token from the WWSF and the
+/// WAF, and an Allocate with it) and for each relayed datagram. The time that a full FlowView needs to list traces is also measured.
 /// </summary>
 internal static class TelemetryCost
 {
-    // Code is compiled a second time, and better, when it has run often; before that the compiler's own time is what one measures.
+    // Tiered compilation optimizes code after many calls. Without a warm-up the compiler's own CPU time would be measured.
     private const int CallsOfWarmUp = 3000;
     private const int PacketsOfWarmUp = 200_000;
 
-    // Exporters send twice a second: what a block caused is sent before its end is read.
+    // Exporters send twice a second. After this time the spans of a block are sent, and their cost is part of the measurement.
     private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(800);
 
     /// <param name="args"><c>--rounds 6 --calls 500 --packets 200000</c>.</param>
@@ -54,25 +54,25 @@ internal static class TelemetryCost
         }
 
         var packets = Argument(args, "--packets", 200_000);
-        using var plain = ComparedServer.Own("Auto", none);
-        using var told = ComparedServer.Own("Auto", collector);
-        using var plainLoad = Load(plain);
-        using var toldLoad = Load(told);
+        using var silent = ComparedServer.Own("Auto", none);
+        using var exporting = ComparedServer.Own("Auto", collector);
+        using var silentLoad = Load(silent);
+        using var exportingLoad = Load(exporting);
         await Task.Delay(Settle);
         var spansBefore = sink.TraceOctets;
-        List<double> plains = [], tolds = [];
+        List<double> withoutSpans = [], withSpans = [];
         for (var round = 0; round < rounds; round++)
         {
-            plains.Add(plainLoad.Relay(packets).CpuMicroseconds);
-            tolds.Add(toldLoad.Relay(packets).CpuMicroseconds);
+            withoutSpans.Add(silentLoad.Relay(packets).CpuMicroseconds);
+            withSpans.Add(exportingLoad.Relay(packets).CpuMicroseconds);
         }
         await Task.Delay(Settle);
-        Print("CPU of TURN for a relayed datagram, µs", plains, tolds);
+        Print("CPU of TURN for a relayed datagram, µs", withoutSpans, withSpans);
         Console.WriteLine($"\nOctets of spans sent while {rounds * packets} datagrams were relayed: {sink.TraceOctets - spansBefore}\n");
         await MeasureListAsync();
     }
 
-    /// <summary>How long FlowView takes to list what it keeps, when it is full.</summary>
+    /// <summary>Measures the time that a full FlowView needs to list traces.</summary>
     private static async Task MeasureListAsync()
     {
         const int spansAtOnce = 1000, times = 30;
@@ -103,7 +103,7 @@ internal static class TelemetryCost
         Console.WriteLine($"\nResident memory of FlowView: {services.ResidentKilobytes() / 1024} MB\n{await client.GetStringAsync("/flow/api/usage")}");
     }
 
-    /// <summary>OTLP/JSON: ten spans to a trace, with a few attributes each.</summary>
+    /// <summary>OTLP/JSON with ten spans in each trace and three attributes in each span.</summary>
     private static string Spans(int first, int count) =>
         """{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"turn"}}]},"scopeSpans":[{"scope":{"name":"bench"},"spans":["""
         + string.Join(',', Enumerable.Range(first, count).Select(number => """{"traceId":"TRACE","spanId":"SPAN","name":"turn allocate","kind":2,"startTimeUnixNano":"START","endTimeUnixNano":"END","attributes":[{"key":"number","value":{"intValue":"NUMBER"}},{"key":"turn.kid","value":{"stringValue":"k1"}},{"key":"network.transport","value":{"stringValue":"udp"}}],"status":{"code":STATUS}}"""
@@ -160,7 +160,7 @@ internal static class TelemetryCost
             return ((IPEndPoint)listener.LocalEndpoint).Port;
         }
 
-        /// <summary>Starts a part of this system where its appsettings.json is.</summary>
+        /// <summary>Starts a part of this system in the folder of its appsettings.json.</summary>
         public void Start(string part, int port, params IEnumerable<(string Name, string Value)> settings)
         {
             var folder = Path.GetFullPath($"{part}/bin/Release/net10.0");
@@ -191,8 +191,7 @@ internal static class TelemetryCost
             }
         }
 
-        // Of the whole processes, in steps of 10 ms: threads of the pool end while this measures, and the sum over those that are
-        // there would shrink.
+        // CPU time of whole processes, in steps of 10 ms. A sum over the existing threads would shrink when a thread of the pool ends.
         public double CpuMicroseconds() => _processes.Sum(process =>
         {
             process.Refresh();
@@ -225,7 +224,7 @@ internal static class TelemetryCost
         }
     }
 
-    /// <summary>WAF, WWSF and TURN with a key of their own, and a page that asks them.</summary>
+    /// <summary>WAF, WWSF and TURN with their own key, and a client that acts as a page.</summary>
     private sealed class CallSystem : IAsyncDisposable
     {
         private const string ServerName = "turn.webrtcims.local";
@@ -253,8 +252,8 @@ internal static class TelemetryCost
                 ("services__waf__http__0", $"http://127.0.0.1:{waf}"), ("Wwsf__Waf__ClientSecret", secret),
                 ("Wwsf__TurnUris__0", $"turn:127.0.0.1:{system._turnPort}"), ("Wwsf__Limits__TurnTokensPerMinute", "1000000")]);
             system._page.BaseAddress = new Uri($"http://127.0.0.1:{wwsf}");
-            await system.TakeAsync(await system._page.GetAsync("/api/session"));
-            await system.TakeAsync(await system._page.PostAsync("/api/session/anonymous", null));
+            await system.UseSessionAsync(await system._page.GetAsync("/api/session"));
+            await system.UseSessionAsync(await system._page.PostAsync("/api/session/anonymous", null));
             return system;
         }
 
@@ -281,7 +280,7 @@ internal static class TelemetryCost
             return ValueTask.CompletedTask;
         }
 
-        private async Task TakeAsync(HttpResponseMessage answer)
+        private async Task UseSessionAsync(HttpResponseMessage answer)
         {
             answer.EnsureSuccessStatusCode();
             var session = await answer.Content.ReadFromJsonAsync<JsonElement>();
@@ -302,7 +301,7 @@ internal static class TelemetryCost
             Address = $"http://127.0.0.1:{Services.FreePort()}";
             _listener.Prefixes.Add(Address + "/");
             _listener.Start();
-            _ = TakeAsync();
+            _ = AcceptAsync();
         }
 
         public string Address { get; }
@@ -311,7 +310,7 @@ internal static class TelemetryCost
 
         public void Dispose() => _listener.Close();
 
-        private async Task TakeAsync()
+        private async Task AcceptAsync()
         {
             try
             {
@@ -327,7 +326,7 @@ internal static class TelemetryCost
             }
             catch (Exception error) when (error is HttpListenerException or ObjectDisposedException)
             {
-                // The run is over.
+                // The sink is disposed.
             }
         }
     }
