@@ -35,14 +35,14 @@ public sealed class SettingsTests
     [InlineData("Turn:Keys:0:Key", "AAAA", "Turn:Keys:0:Key must have 32 octets or more for A256GCM")]
     [InlineData("Turn:Keys:0:Key", "not base64!", "Turn:Keys:0:Key must be base64")]
     [InlineData("Turn:Keys:0:Algorithm", "A256CBC-HS512", "Turn:Keys:0:Algorithm must be A256GCM or A128GCM")]
-    [InlineData("Turn:ListenAddress", "localhost", "Turn:ListenAddress: 'localhost' is no IP address")]
-    [InlineData("Turn:PublicAddress", "1.2.3.4.5", "Turn:PublicAddress: '1.2.3.4.5' is no IP address")]
-    [InlineData("Turn:DeniedPeers:0", "10.0.0.0/33", "Turn:DeniedPeers: '10.0.0.0/33' is no range such as 10.1.0.0/16")]
-    [InlineData("Turn:AllowedPeers:0", "everything", "Turn:AllowedPeers: 'everything' is no range such as 10.1.0.0/16")]
+    [InlineData("Turn:ListenAddress", "localhost", "Turn:ListenAddress: 'localhost' is not an IP address")]
+    [InlineData("Turn:PublicAddress", "1.2.3.4.5", "Turn:PublicAddress: '1.2.3.4.5' is not an IP address")]
+    [InlineData("Turn:DeniedPeers:0", "10.0.0.0/33", "Turn:DeniedPeers: '10.0.0.0/33' is not a range such as 10.1.0.0/16")]
+    [InlineData("Turn:AllowedPeers:0", "everything", "Turn:AllowedPeers: 'everything' is not a range such as 10.1.0.0/16")]
     [InlineData("Turn:StaticUsers:0:Name", "alice", "Turn:StaticUsers:0 needs a Name and a Password")]
     [InlineData("Turn:Quotas:Total", "0", "Turn:Quotas:Total must be at least 1")]
-    [InlineData("Turn:Quotas:PacketsPerSecond", "-1", "Turn:Quotas:PacketsPerSecond must be 0 (no bound) or more")]
-    [InlineData("Turn:Quotas:BytesPerSecond", "-1", "Turn:Quotas:BytesPerSecond must be 0 (no bound) or more")]
+    [InlineData("Turn:Quotas:PacketsPerSecond", "-1", "Turn:Quotas:PacketsPerSecond must be 0 (no limit) or more")]
+    [InlineData("Turn:Quotas:BytesPerSecond", "-1", "Turn:Quotas:BytesPerSecond must be 0 (no limit) or more")]
     [Requirement("ABUSE-84")]
     public void WrongValue_IsNamedWithWhatIsExpected(string setting, string value, string message)
     {
@@ -90,8 +90,8 @@ public sealed class SettingsTests
         AssertRefused(WithTls(file + "x", key), $"Turn:TlsCertificate: '{file}x' cannot be read (FileNotFoundException)");
         AssertRefused(WithTls(file, key + "x"), $"Turn:TlsKey: '{key}x' cannot be read (FileNotFoundException)");
         AssertRefused(WithTls(file, other.KeyFile), $"Turn:TlsKey: '{other.KeyFile}' is not the key of the certificate in '{file}'");
-        AssertRefused(WithTls(file, file), $"Turn:TlsKey: '{file}' is no private key in PEM without a password");
-        AssertRefused(WithTls(key, key), $"Turn:TlsCertificate: '{key}' is no certificate in PEM");
+        AssertRefused(WithTls(file, file), $"Turn:TlsKey: '{file}' is not a private key in PEM without a password");
+        AssertRefused(WithTls(key, key), $"Turn:TlsCertificate: '{key}' is not a certificate in PEM");
         AssertRefused(WithTls(file, null), "Turn:TlsCertificate needs Turn:TlsKey");
         AssertRefused(WithTls(null, key), "Turn:TlsKey needs Turn:TlsCertificate");
         AssertRefused(new(WithTls(file, key)) { ["Turn:TlsPort"] = "3478" }, "Turn:TlsPort must differ from Turn:Port");
