@@ -121,6 +121,62 @@ public sealed class SettingsTests
         Assert.Contains(setting, error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("Turn:Prot", "Turn:Prot is not a setting; did you mean Turn:Port?")]
+    [InlineData("Turn:Quotas:PerTokn", "Turn:Quotas:PerTokn is not a setting; did you mean Turn:Quotas:PerToken?")]
+    [InlineData("Turn:SharedSecrt", "Turn:SharedSecrt is not a setting; did you mean Turn:SharedSecret?")]
+    [InlineData("Turn:StaticUsers:0:Pasword", "Turn:StaticUsers:0:Pasword is not a setting; did you mean Turn:StaticUsers:0:Password?")]
+    [InlineData("Turn:Keys:1:Kye", "Turn:Keys:1:Kye is not a setting; did you mean Turn:Keys:1:Key?")]
+    [InlineData("Turn:Keys:1", "Turn:Keys:1 must be a list")]
+    [InlineData("Turn:Keys:1:NotAfter", "Turn:Keys:1:NotAfter must be")]
+    [Requirement("ABUSE-84")]
+    public void UnknownName_IsReportedWithTheNearest_AndOtherProblems_WithoutSecrets(string setting, string message)
+    {
+        const string Secret = "a secret";
+        var value = setting.EndsWith("NotAfter", StringComparison.Ordinal) ? "tomorrow" : Secret;
+        var error = Assert.Throws<SettingsException>(() => Read(new(Good)
+        {
+            [setting] = value,
+            ["Turn:Port"] = "abc",
+            ["Turn:TlsPort"] = "0",
+            ["Turn:SharedSecret"] = Secret,
+            ["Turn:StaticUsers:0:Password"] = Secret,
+            ["Turn:Keys:2:Key"] = Secret,
+        }));
+
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.Contains("Turn:Port must be a whole number, not 'abc'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Turn:TlsPort must be from 1 to 65535", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Turn:SharedSecret must have 16 characters or more", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Turn:StaticUsers:0 needs a Name", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""[{"Kid":"k2","Key":"a secret"}]""", "Turn:KeysFile:0:Key must be base64")]
+    [InlineData("""[{"Kid":"k2","Kye":"a secret"}]""", "Turn:KeysFile:0:Kye is not a setting; did you mean Turn:KeysFile:0:Key?")]
+    [InlineData("""{"Kid":"k2","Key":"a secret"}""", "Turn:KeysFile:Kid is not an entry of a list, such as Turn:KeysFile:0")]
+    [InlineData("""["a secret"]""", "Turn:KeysFile:0 must be a list")]
+    [InlineData("\"a secret\"", "Turn:KeysFile must be a list")]
+    [InlineData("[\n{\"Key\":a secret}]", "Turn:KeysFile: line 2 is not part of a list")]
+    [Requirement("ABUSE-84")]
+    public async Task KeysFile_IsReadLikeTheKeys_WithoutSecrets(string content, string message)
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(path, content, TestContext.Current.CancellationToken);
+            var error = Assert.Throws<SettingsException>(() => Read(new(Good) { ["Turn:KeysFile"] = path }));
+
+            Assert.Contains(message, error.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     [Fact]
     public void WithoutAnyCredential_TheServerDoesNotStart() =>
         Assert.Contains("Turn:Keys is empty", Assert.Throws<SettingsException>(() => Read([])).Message, StringComparison.Ordinal);
