@@ -12,12 +12,15 @@ public sealed partial class TurnEngine
 {
     private const byte UdpProtocolNumber = 17;
 
-    /// <summary>The numbered checks of RFC 8656 §7.2, in its order.</summary>
+    /// <summary>
+    /// The checks of RFC 8656 §7.2, by the numbers of its list. Check 1, "The TURN server MUST require that the request be
+    /// authenticated", is in HandleRequest. Check 4, DONT-FRAGMENT, is in RefuseUnknownAttributes, which runs before check 2.
+    /// </summary>
     private Outcome HandleAllocate(
         in StunMessageReader request, in FiveTuple flow, ClientPath path, Allocation? allocation,
         in Proof proof, EngineTime time, Span<byte> reply)
     {
-        // 2. The 5-tuple is in use: an error, unless this is the request that made the allocation, come again.
+        // 2. "checks if the 5-tuple is currently in use": 437, unless this is a retransmission of the request that made the allocation.
         if (allocation is not null)
         {
             return allocation.CreatedBy == request.TransactionId
@@ -27,7 +30,7 @@ public sealed partial class TurnEngine
 
         if (EngineElsewhere(flow) is not null) return Refuse(request, StunError.AllocationMismatch, proof, reply);
 
-        // Its first answer is still being decided; it will come, and serve the retransmission, too.
+        // The first request is still being decided. Its answer also serves the retransmission.
         if (_pending.ContainsKey(flow)) return Outcome.Drop(DropReason.Busy);
 
         var error = CheckTicketOfAllocate(request, out var isMobile);
@@ -35,6 +38,7 @@ public sealed partial class TurnEngine
         error = ReadRelayRequest(request, flow, out var relays, out var reserved, out var refusedFamily, time);
         if (error != StunError.None) return Refuse(request, error, proof, reply);
 
+        // "the server MUST compute ... the initial time-to-expiry"; a token that has expired meanwhile leaves none.
         var lifetime = Lifetime(request, proof.Credential, time);
         if (lifetime == 0) return Refuse(request, StunError.Unauthenticated, proof, reply);
 
@@ -48,7 +52,7 @@ public sealed partial class TurnEngine
         return Outcome.Decide(pending);
     }
 
-    /// <summary>Ends what HandleAllocate began: makes the allocation, or refuses it.</summary>
+    /// <summary>Completes an Allocate: makes the allocation, or refuses it.</summary>
     /// <param name="pending">What <see cref="Outcome.Pending"/> gave.</param>
     /// <param name="decision">The relays, or why there are none.</param>
     /// <param name="time">Now.</param>
@@ -82,20 +86,22 @@ public sealed partial class TurnEngine
 
     // movedTo is the way back to a client that has come with its ticket from another 5-tuple (RFC 8016 §3.2.2).
     private Outcome HandleRefresh(
-        in StunMessageReader request, in FiveTuple flow, Allocation allocation, in Proof proof, EngineTime time, Span<byte> reply, ClientPath? movedTo = null)
+        in StunMessageReader request, in FiveTuple flow, Allocation allocation, in Proof proof, EngineTime time, Span<byte> reply,
+        ClientPath? movedTo = null)
     {
         // RFC 8656 §8.2: a family in a Refresh must be one that the allocation has; of two, only that one is meant.
         var family = StunAddressFamily.None;
         if (request.Has(StunAttributeType.RequestedAddressFamily))
         {
-            if (!TryReadFamily(request, StunAttributeType.RequestedAddressFamily, out family)) return Refuse(request, StunError.BadRequest, proof, reply);
+            if (!TryReadFamily(request, StunAttributeType.RequestedAddressFamily, out family))
+                return Refuse(request, StunError.BadRequest, proof, reply);
             if (allocation.RelayFor(family) is null) return Refuse(request, StunError.PeerAddressFamilyMismatch, proof, reply);
         }
 
         var wanted = request.TryGetUInt32(StunAttributeType.Lifetime, out var seconds) ? seconds : (uint?)null;
         var lifetime = wanted == 0 ? 0 : Lifetime(request, proof.Credential, time);
 
-        // The token has run out. LIFETIME 0 is still granted, so that a client can always tidy up.
+        // The token has expired. LIFETIME 0 is still granted, so that a client can always tidy up.
         if (lifetime == 0 && wanted != 0) return Challenge(request, flow, StunError.Unauthenticated, time, reply);
 
         if (lifetime == 0)
@@ -108,7 +114,8 @@ public sealed partial class TurnEngine
         allocation.Credential = proof.Credential;
         if (movedTo is not null) MoveTo(allocation, new ClientFlow(flow, movedTo));
         var ticket = allocation.Mobility is { } mobility ? NewTicket(mobility) : null;
-        if (movedTo is not null) allocation.Mobility!.LastMove = new Move(request.TransactionId, flow, time.Milliseconds, lifetime, ticket!);
+        if (movedTo is not null)
+            allocation.Mobility!.LastMove = new Move(request.TransactionId, flow, time.Milliseconds, lifetime, ticket!);
         return RefreshSuccess(request, lifetime, ticket, proof, reply);
     }
 
@@ -136,40 +143,45 @@ public sealed partial class TurnEngine
         else allocation.IPv6 = null;
     }
 
-    /// <summary>Checks 3 to 9 of RFC 8656 §7.2: which relays are wanted, and whether they can be had.</summary>
+    /// <summary>Checks 3 and 5 to 9 of RFC 8656 §7.2: which relays the client wants, and whether this server has them.</summary>
     private StunError ReadRelayRequest(
-        in StunMessageReader request, in FiveTuple flow, out RelayRequest relays, out Relay? reserved, out StunAddressFamily refusedFamily, EngineTime time)
+        in StunMessageReader request, in FiveTuple flow, out RelayRequest relays, out Relay? reserved,
+        out StunAddressFamily refusedFamily, EngineTime time)
     {
         relays = default;
         reserved = null;
         refusedFamily = StunAddressFamily.None;
 
-        // 3. REQUESTED-TRANSPORT.
+        // 3. REQUESTED-TRANSPORT: 400 if absent or malformed, 442 if not supported.
         if (!request.TryGet(StunAttributeType.RequestedTransport, out var transport) || transport.Length != 4) return StunError.BadRequest;
         if (transport[0] == TcpProtocolNumber) return ReadTcpRelayRequest(request, flow, out relays);
         if (transport[0] != UdpProtocolNumber) return StunError.UnsupportedTransportProtocol;
 
-        // 5. to 9. A reservation excludes the attributes that describe a relay; two families exclude each other's attribute.
-        var hasEvenPort = request.TryGet(StunAttributeType.EvenPort, out var evenPort);
+                var hasEvenPort = request.TryGet(StunAttributeType.EvenPort, out var evenPort);
         var hasFamily = request.Has(StunAttributeType.RequestedAddressFamily);
         var additional = settings.DraftAddressFamily && request.Has(StunAttributeType.AdditionalAddressFamilyDraft)
             ? StunAttributeType.AdditionalAddressFamilyDraft
             : StunAttributeType.AdditionalAddressFamily;
         var hasAdditional = request.Has(additional);
+        // 5. RESERVATION-TOKEN excludes the attributes that describe a relay: 400. An unknown or expired token is 508.
         if (request.TryGet(StunAttributeType.ReservationToken, out var token))
         {
             if (hasEvenPort || hasFamily || hasAdditional || token.Length != 8) return StunError.BadRequest;
-            reserved = reservations.Take(BinaryPrimitives.ReadUInt64BigEndian(token), time.Milliseconds);
+            reserved = reservations.TryAcquire(BinaryPrimitives.ReadUInt64BigEndian(token), time.Milliseconds);
             return reserved is null ? StunError.InsufficientCapacity : StunError.None;
         }
 
+        // 6. "both REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY": 400.
         if (hasFamily && hasAdditional) return StunError.BadRequest;
+        // 7. EVEN-PORT: whether the next higher port can be reserved is known only when the relays are bound (508).
         if (hasEvenPort && evenPort.Length != 1) return StunError.BadRequest;
         var reserveNext = hasEvenPort && (evenPort[0] & 0x80) != 0;
+        // 8. and 9. ADDITIONAL-ADDRESS-FAMILY.
         if (hasAdditional) return ReadBothFamilies(request, additional, hasEvenPort, reserveNext, out relays, out refusedFamily);
 
         var family = StunAddressFamily.IPv4;
-        if (hasFamily && !TryReadFamily(request, StunAttributeType.RequestedAddressFamily, out family)) return StunError.AddressFamilyNotSupported;
+        if (hasFamily && !TryReadFamily(request, StunAttributeType.RequestedAddressFamily, out family))
+            return StunError.AddressFamilyNotSupported;
         if (!Relays(family)) return StunError.AddressFamilyNotSupported;
         relays = new RelayRequest(family == StunAddressFamily.IPv4, family == StunAddressFamily.IPv6, hasEvenPort, reserveNext);
         return StunError.None;
@@ -177,7 +189,8 @@ public sealed partial class TurnEngine
 
     /// <summary>ADDITIONAL-ADDRESS-FAMILY asks for IPv6 beside IPv4; one of the two is better than none (RFC 8656 §7.2, 9).</summary>
     private StunError ReadBothFamilies(
-        in StunMessageReader request, StunAttributeType attribute, bool evenPort, bool reserveNext, out RelayRequest relays, out StunAddressFamily refused)
+        in StunMessageReader request, StunAttributeType attribute, bool evenPort, bool reserveNext, out RelayRequest relays,
+        out StunAddressFamily refused)
     {
         relays = new RelayRequest(settings.RelaysIPv4, settings.RelaysIPv6, evenPort, ReserveNext: false);
         refused = StunAddressFamily.None;

@@ -6,7 +6,7 @@ using WebRtcIms.Turn.Engine.Primitives;
 namespace WebRtcIms.Turn.Engine;
 
 /// <summary>
-/// TCP allocations (RFC 6062): Connect, ConnectionAttempt and ConnectionBind. What follows a ConnectionBind is no message any more;
+/// TCP allocations (RFC 6062): Connect, ConnectionAttempt and ConnectionBind. After a ConnectionBind the stream has no messages;
 /// the host carries those octets both ways.
 /// </summary>
 public sealed partial class TurnEngine
@@ -97,7 +97,7 @@ public sealed partial class TurnEngine
 
     /// <summary>
     /// A peer has connected to a relay: the client is told in a ConnectionAttempt, or the connection is closed at once where there
-    /// is no permission for the peer (RFC 6062 §5.3).
+    /// is not a permission for the peer (RFC 6062 §5.3).
     /// </summary>
     public Outcome HandlePeerConnection(Allocation allocation, in TransportAddress peer, PeerTransport stream, EngineTime time, Span<byte> reply)
     {
@@ -129,7 +129,7 @@ public sealed partial class TurnEngine
         var connection = request.TryGetUInt32(StunAttributeType.ConnectionId, out var id) ? unbound.Find(id) : null;
         var authentication = authenticator.Authenticate(request, flow, connection?.Allocation.Credential, time);
 
-        // The nonce of the control connection will do, too: it was issued to this client, and coturn's has no other.
+        // The nonce of the control connection is also accepted: it was issued to this client, and coturn's has no other.
         if (authentication.Error == StunError.StaleNonce && connection is not null)
             authentication = authenticator.Authenticate(request, connection.Allocation.FiveTuple, connection.Allocation.Credential, time);
         if (authentication.Error != StunError.None) return Challenge(request, flow, authentication.Error, time, reply);

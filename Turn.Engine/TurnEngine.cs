@@ -10,7 +10,7 @@ using WebRtcIms.Turn.Engine.Primitives;
 namespace WebRtcIms.Turn.Engine;
 
 /// <summary>
-/// The rules of RFC 8656, and nothing else: it is given octets, addresses and the time, and says what is to be sent where.
+/// The rules of RFC 8656, and nothing else: it is given octets, addresses and the time, and returns what to send where.
 /// It knows no socket, clock, cache or logger, so that every rule can be tested without one.
 /// </summary>
 /// <remarks>
@@ -191,7 +191,7 @@ public sealed partial class TurnEngine(
         var client = flow.Client;
         var isListener = client == flow.Server || (client.Port == flow.Server.Port && peerPolicy.IsOwn(client));
         if (client.Port == 0 || isListener || PeerPolicy.IsMulticast(client.Address)) return DropReason.SourceForbidden;
-        return _challenges.TryTake(client.Address, time) ? DropReason.None : DropReason.OverBudget;
+        return _challenges.TryAcquire(client.Address, time) ? DropReason.None : DropReason.OverBudget;
     }
 
     private Allocation? Find(in FiveTuple flow, EngineTime time)

@@ -24,28 +24,14 @@ namespace WebRtcIms.Turn;
 /// <summary>Builds the server from its settings.</summary>
 internal static class TurnServices
 {
-    /// <exception cref="SettingsException">The settings have mistakes; the message lists them all.</exception>
-    public static TurnSettings ReadTurnSettings(this IConfiguration configuration)
-    {
-        var settings = Bind(configuration.GetSection("Turn"));
-        settings.Keys = KeyReload.Read(configuration, out var keyProblem);
-        List<string> problems = [.. keyProblem is null ? settings.Validate() : settings.Validate().Prepend(keyProblem)];
-        if (problems.Count > 0) throw new SettingsException("The settings cannot be used:\n  " + string.Join("\n  ", problems));
-        return settings;
-    }
-
-    // The binder stops at the first value of a wrong kind, and names it; keys and passwords are text, which cannot be one.
-    private static TurnSettings Bind(IConfiguration section)
-    {
-        try
+    /// <exception cref="SettingsException">There are problems. The message lists them all, and has no secret.</exception>
+    public static TurnSettings ReadTurnSettings(this IConfiguration configuration) =>
+        SettingsReader.Read<TurnSettings>(configuration, "Turn", settings =>
         {
-            return section.Get<TurnSettings>() ?? new TurnSettings();
-        }
-        catch (InvalidOperationException error)
-        {
-            throw new SettingsException(error.Message);
-        }
-    }
+            List<string> problems = [];
+            settings.Keys = TurnKeySettings.ReadAll(configuration, problems);
+            return [.. problems, .. settings.Problems()];
+        });
 
     public static void AddTurn(this IHostApplicationBuilder builder, TurnSettings settings)
     {

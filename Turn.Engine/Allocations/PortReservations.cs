@@ -33,8 +33,8 @@ public sealed class PortReservations(Func<ulong>? newToken = null)
         }
     }
 
-    /// <summary>Takes a relay that is still reserved; a token serves once.</summary>
-    public Relay? Take(ulong token, long now)
+    /// <summary>Returns the reserved relay, or null if the token is unknown, used or expired. A token serves once.</summary>
+    public Relay? TryAcquire(ulong token, long now)
     {
         lock (_gate)
         {
@@ -58,6 +58,6 @@ public sealed class PortReservations(Func<ulong>? newToken = null)
         }
     }
 
-    // Whoever guesses a token takes the port away, so it comes from the system's generator.
+    // A guessed token takes the port away, so tokens come from the system's generator.
     private static ulong RandomToken() => BinaryPrimitives.ReadUInt64BigEndian(RandomNumberGenerator.GetBytes(8));
 }

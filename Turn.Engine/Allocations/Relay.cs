@@ -30,7 +30,7 @@ public abstract class Relay(TransportAddress bound, TransportAddress advertised)
 /// <param name="IPv4">An IPv4 address is wanted.</param>
 /// <param name="IPv6">An IPv6 address is wanted.</param>
 /// <param name="EvenPort">The port must be even (RFC 8656 §18.7).</param>
-/// <param name="ReserveNext">The next higher port is to be bound and kept, too.</param>
+/// <param name="ReserveNext">Bind the next higher port also, and reserve it.</param>
 public readonly record struct RelayRequest(bool IPv4, bool IPv6, bool EvenPort, bool ReserveNext)
 {
     /// <summary>The address is for TCP connections rather than datagrams (RFC 6062).</summary>

@@ -34,6 +34,6 @@ public sealed class UnboundConnections(Func<uint>? newId = null)
         lock (_gate) return _byId.Remove(connection.Id);
     }
 
-    // Whoever guesses an id still needs the allocation's credential; unguessable, it does not even tell what is there.
+    // A ConnectionBind also needs the credential of the allocation. A random id also hides which connections exist.
     private static uint RandomId() => BinaryPrimitives.ReadUInt32BigEndian(RandomNumberGenerator.GetBytes(4));
 }

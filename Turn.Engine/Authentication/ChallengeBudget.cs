@@ -21,7 +21,7 @@ internal sealed class ChallengeBudget(int perSecond, int seed)
     // The time up to which the answers so far are paid for, each with its share of a second. In the past, the bucket is empty.
     private readonly long[] _paidUntil = new long[Buckets];
 
-    public bool TryTake(InternetAddress source, EngineTime time)
+    public bool TryAcquire(InternetAddress source, EngineTime time)
     {
         if (perSecond == 0) return true;
         ref var paidUntil = ref _paidUntil[(uint)HashCode.Combine(seed, ClientNetwork.Of(source)) % Buckets];

@@ -20,7 +20,7 @@ internal readonly record struct AuthenticationResult(StunError Error, Proof Proo
 /// </summary>
 /// <remarks>
 /// One departure from the order: a nonce that this fleet never issued to the client is refused before the token is
-/// decrypted, so that made-up requests cost no AES. Whoever holds a right credential gets the same 438 in either order.
+/// decrypted, so that made-up requests cost no AES. A client with a right credential gets the same 438 in either order.
 /// </remarks>
 public sealed class RequestAuthenticator(
     AuthenticationSettings settings, AccessTokenKeyRing keys, NonceIssuer nonces, IRevocations? revocations = null)

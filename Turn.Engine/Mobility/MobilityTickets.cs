@@ -8,7 +8,7 @@ namespace WebRtcIms.Turn.Engine.Mobility;
 /// </summary>
 /// <remarks>
 /// Layout: 12 octets of nonce, 12 of ciphertext, 16 of tag. Appendix A's AES-CBC with HMAC is an example; GCM is one primitive
-/// for both halves, and the project's tokens are sealed with it, too. The key is derived from the fleet's, under a label of its
+/// for both halves, and also seals the tokens of this project. The key is derived from the fleet's, under a label of its
 /// own: every node knows a ticket of the others for genuine, and the allocation for another's (437), whereas garbage is 400.
 /// The nonces are random, and 2^32 tickets under one key are far more than a key's lifetime sees.
 /// </remarks>

@@ -7,8 +7,8 @@ namespace WebRtcIms.Turn.Engine.Peers;
 /// that reaches its own host or network lets strangers in (RFC 8656 §21.1.7, §21.3.1).
 /// </summary>
 /// <remarks>
-/// An IPv4 address written into an IPv6 one (mapped, compatible, 6to4, Teredo, NAT64, ISATAP) is checked as both: what it
-/// wraps must be allowed, too. Tunnelled forms are denied altogether (RFC 8656 §21.4).
+/// An IPv4 address written into an IPv6 one (mapped, compatible, 6to4, Teredo, NAT64, ISATAP) is checked as both: the
+/// IPv4 address must also be allowed. Tunnelled forms are denied altogether (RFC 8656 §21.4).
 /// Order: what the server itself listens on or depends on is denied whatever else is configured; then allowed ranges pass; then
 /// denied ones and the special-purpose ranges do not.
 /// </remarks>

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using StackExchange.Redis;
 using WebRtcIms.Contracts;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Authentication;
@@ -10,17 +11,17 @@ using WebRtcIms.Turn.Telemetry;
 
 namespace WebRtcIms.Turn.Admission;
 
-
 /// <summary>
 /// The lifetime and replay caches that all nodes share, in one round trip to Redis:
 /// <c>turn:grant:{kid}:{tid}</c> read, <c>turn:replay:{kid}:{tid}:{transaction}</c> set once,
 /// <c>turn:life:{kid}:{tid}</c> counted, <c>turn:revoked</c> asked. Keys hold no user name and no secret: kid and nonce of a
-/// token are public. A command has one key alone, for a cluster may have each elsewhere.
+/// token are public. Each command has one key, because a cluster may have each key on another node.
 /// </summary>
-internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetrics metrics, TimeProvider time, ILogger<TokenCache> logger)
+internal sealed class TokenCache(IConnectionMultiplexer redis, TurnMetrics metrics, TimeProvider time, ILogger<TokenCache> logger)
 {
-    // Tells the 5-tuple that the request came from first.
-    private const string FirstScript = "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) and ARGV[1] or redis.call('GET', KEYS[1])";
+    // Returns the 5-tuple that the request first came from.
+    private const string FirstScript =
+        "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) and ARGV[1] or redis.call('GET', KEYS[1])";
 
     private const string CountScript = """
         local live = redis.call('HINCRBY', KEYS[1], 'live', 1)
@@ -30,26 +31,27 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
         return { live, isFirst, redis.call('HLEN', KEYS[1]) - 2 }
         """;
 
-    // An allocation that was renewed with other tokens outlives what is counted under its first one, which must not come back.
+    // An allocation renewed with other tokens may outlive the count of its first token, which must not be created again.
     private const string DiscountScript = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'live', -1) end";
 
-    // By its hash, a script would have to be sent again to a server that has forgotten it, and a second question costs more than the text.
+    // Calling a script by its hash takes a second round trip to a server that has not loaded it. Sending the text costs less.
     private const CommandFlags AsText = CommandFlags.NoScriptCache;
 
     private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
 
-    private int _isOut;
+    private readonly RedisAvailability _availability = new(logger, "allocations continue with the caches of this node");
 
     public CircuitBreaker Breaker { get; } = new(time);
 
-    /// <summary>Counts an Allocate and tells what the fleet knows about its token.</summary>
+    /// <summary>Counts an Allocate and returns what the fleet knows about its token.</summary>
     public Task<TokenAnswer> RegisterAsync(TokenName token, PendingAllocation pending)
     {
         var seconds = pending.Proof.Credential.RemainingSeconds(time.GetUtcNow());
-        return AskAsync(asked => RegisterAsync(token, pending.TransactionId, pending.FiveTuple, seconds, asked), answer => Withdraw(token, answer));
+        return AskAsync(
+            asked => RegisterAsync(token, pending.TransactionId, pending.FiveTuple, seconds, asked), answer => Withdraw(token, answer));
     }
 
-    /// <summary>Tells what the fleet knows about a token that renews an allocation.</summary>
+    /// <summary>Returns what the fleet knows about a token that renews an allocation.</summary>
     public Task<TokenAnswer> ReadAsync(TokenName token) => AskAsync(asked => ReadAsync(token, asked), _ => { });
 
     /// <summary>An allocation under the token has ended, or was not made after all.</summary>
@@ -62,7 +64,7 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
         }
         catch (RedisException)
         {
-            // The key has a lifetime of its own: a count that is lost is forgotten with the token.
+            // The key expires with the token, so a lost decrement has no lasting effect.
         }
     }
 
@@ -79,7 +81,7 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
         }
         catch (RedisException)
         {
-            // It is not there; the first Allocate will say so.
+            // The first Allocate will report it.
         }
     }
 
@@ -94,17 +96,17 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
         {
             var answer = await asking.WaitAsync(Budget, time).ConfigureAwait(false);
             Breaker.Succeeded();
-            if (Interlocked.Exchange(ref _isOut, 0) == 1) LogBack();
+            _availability.Answered();
             metrics.RecordCache(time.GetElapsedTime(began), null);
             return answer;
         }
         catch (Exception error) when (IsExpected(error))
         {
-            // What one token's entry holds says nothing about Redis.
+            // A malformed entry of one token is not a failure of Redis.
             if (error is JsonException or FormatException) Breaker.Succeeded();
             else Breaker.Failed(isSlow: error is TimeoutException);
             if (error is TimeoutException) _ = WithdrawWhenAnsweredAsync(asking, withdraw);
-            if (Interlocked.Exchange(ref _isOut, 1) == 0) LogOut(Reason(error));
+            _availability.Failed(error);
             metrics.RecordCache(time.GetElapsedTime(began), error.GetType().Name);
             return new TokenAnswer(asked, time.GetUtcNow());
         }
@@ -112,11 +114,7 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
 
     private static bool IsExpected(Exception error) => error is RedisException or TimeoutException or JsonException or FormatException;
 
-    // READONLY, LOADING, OOM, NOAUTH: the first word of what Redis says is the reason; the rest may have a key in it.
-    private static string Reason(Exception error) =>
-        error is RedisServerException ? $"{error.GetType().Name}: {error.Message.Split(' ')[0]}" : error.GetType().Name;
-
-    // An Allocate that did not wait was not refused: whatever was counted for it in the end is taken back, for its end will not be.
+    // An Allocate that timed out was not counted here, and its end will not be. A late count must be withdrawn.
     private static async Task WithdrawWhenAnsweredAsync(Task<TokenAnswer> asking, Action<TokenAnswer> withdraw)
     {
         try
@@ -129,7 +127,8 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
         }
     }
 
-    private async Task<TokenAnswer> RegisterAsync(TokenName token, TransactionId transaction, FiveTuple fiveTuple, uint seconds, DateTimeOffset asked)
+    private async Task<TokenAnswer> RegisterAsync(
+        TokenName token, TransactionId transaction, FiveTuple fiveTuple, uint seconds, DateTimeOffset asked)
     {
         var flow = Hash(fiveTuple.ToString());
         var network = Hash(ClientNetwork.Of(fiveTuple.Client.Address).ToString());
@@ -155,7 +154,7 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
         }
         catch (Exception error) when (IsExpected(error))
         {
-            // A part was done, and what is counted would never be discounted.
+            // Partial success: without this the count would never be withdrawn.
             if (counting.IsCompletedSuccessfully) Withdraw(token, new TokenAnswer(asked, asked) { IsCounted = true });
             throw;
         }
@@ -172,7 +171,8 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
     private async Task<TokenAnswer> ReadAsync(IBatch batch, TokenName token, DateTimeOffset asked)
     {
         var grant = batch.StringGetAsync(Grant.Key(token.KeyId, token.TokenId));
-        var revoked = batch.SortedSetScoresAsync(TurnRevocations.Key, [TurnRevocations.OfKey(token.KeyId), TurnRevocations.OfToken(token.KeyId, token.TokenId)]);
+        var revoked = batch.SortedSetScoresAsync(
+            TurnRevocations.Key, [TurnRevocations.OfKey(token.KeyId), TurnRevocations.OfToken(token.KeyId, token.TokenId)]);
         await Task.WhenAll(grant, revoked).ConfigureAwait(false);
         var now = time.GetUtcNow();
         return new TokenAnswer(asked, now)
@@ -186,11 +186,6 @@ internal sealed partial class TokenCache(IConnectionMultiplexer redis, TurnMetri
     private static string LifeKey(TokenName token) => $"turn:life:{token.KeyId}:{token.TokenId}";
 
     /// <summary>A client's address is personal data, and the caches and lists need only to tell one from another.</summary>
-    public static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)).AsSpan(0, 12));
-
-    [LoggerMessage(1, LogLevel.Warning, "Redis does not answer ({Error}); allocations go on with the caches of this node")]
-    private partial void LogOut(string error);
-
-    [LoggerMessage(2, LogLevel.Information, "Redis answers again")]
-    private partial void LogBack();
+    public static string Hash(string text) =>
+        Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)).AsSpan(0, 12));
 }

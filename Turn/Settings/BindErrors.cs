@@ -8,5 +8,6 @@ namespace WebRtcIms.Turn.Settings;
 internal static class BindErrors
 {
     public static SettingsException CannotBind(IPEndPoint endpoint, SocketException error) =>
-        new($"UDP {endpoint} cannot be bound ({error.SocketErrorCode}): choose another with Turn:Port, Turn:TlsPort or Turn:ListenAddress.");
+        new($"UDP {endpoint} cannot be bound ({error.SocketErrorCode}): " +
+            "choose another with Turn:Port, Turn:TlsPort or Turn:ListenAddress.");
 }

@@ -1,11 +1,13 @@
+using System.ComponentModel.DataAnnotations;
 using System.Net;
 
 namespace WebRtcIms.Turn.Settings;
 
-/// <summary>What happens between SIGTERM and the end.</summary>
+/// <summary>How the server drains after SIGTERM.</summary>
 internal sealed class DrainSettings
 {
-    /// <summary>How long the allocations that are there may go on; by default not at all.</summary>
+    /// <summary>How long existing allocations may continue. The default is zero.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00", ErrorMessage = "{0} must be a time from {1} to {2}")]
     public TimeSpan Deadline { get; set; }
 
     /// <summary>
@@ -16,10 +18,10 @@ internal sealed class DrainSettings
 
     public IEnumerable<string> Problems()
     {
-        if (Deadline < TimeSpan.Zero || Deadline > TimeSpan.FromDays(1)) yield return "Turn:Drain:Deadline must be a time from 00:00:00 to 1.00:00:00";
         foreach (var text in Alternates().Where(text => !IPEndPoint.TryParse(text, out _)))
-            yield return $"Turn:Drain:AlternateServer: '{text}' is no address such as 192.0.2.7 or [2001:db8::7]:3478";
+            yield return $"Turn:Drain:AlternateServer: '{text}' is not an address such as 192.0.2.7 or [2001:db8::7]:3478";
     }
 
-    public string[] Alternates() => (AlternateServer ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    public string[] Alternates() =>
+        (AlternateServer ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 }

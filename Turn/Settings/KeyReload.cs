@@ -1,56 +1,29 @@
-using System.Text.Json;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Engine.Authentication;
 
 namespace WebRtcIms.Turn.Settings;
 
 /// <summary>
-/// Takes the long-term keys anew when <c>Turn:Keys</c> or the file of <c>Turn:KeysFile</c> has changed, so that keys roll over
-/// without a restart (RFC 7635 §4.1). Allocations keep the credential that they were made with. Keys that cannot be used are
-/// refused as a whole, and the ring stays as it is.
+/// Replaces the long-term keys when <c>Turn:Keys</c> or the file of <c>Turn:KeysFile</c> has changed, so that keys roll over
+/// without a restart (RFC 7635 §4.1). Allocations keep the credential that they were made with. If one key cannot be used, all the
+/// old keys stay.
 /// </summary>
 internal sealed partial class KeyReload(
     RequestAuthenticator authenticator, TurnSettings settings, IConfiguration configuration, TimeProvider time, ILogger<KeyReload> logger)
     : BackgroundService
 {
-    // Read, not watched: a mounted secret changes as another target of a link, which no watcher of the file reports.
+    // Polled: a mounted secret changes its link to another target, which a file watcher does not report.
     private static readonly TimeSpan ReadInterval = TimeSpan.FromSeconds(2);
-
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { AllowTrailingCommas = true, ReadCommentHandling = JsonCommentHandling.Skip };
 
     private IReadOnlyList<Held> _ring = settings.Keys.ConvertAll(key => new Held(key, time.GetUtcNow()));
     private string? _logged;
 
-    /// <summary>All keys that are configured now; <paramref name="problem"/> says what is wrong with the file or with a value.</summary>
-    public static List<TurnKeySettings> Read(IConfiguration configuration, out string? problem)
-    {
-        problem = null;
-        try
-        {
-            List<TurnKeySettings> keys = [.. configuration.GetSection("Turn:Keys").Get<List<TurnKeySettings>>() ?? []];
-            for (var i = 0; i < keys.Count; i++) keys[i].Setting = $"Turn:Keys:{i}";
-            if (configuration["Turn:KeysFile"] is { Length: > 0 } path) keys.AddRange(ReadFile(path));
-            return keys;
-        }
-        catch (Exception error) when (error is InvalidOperationException or IOException or UnauthorizedAccessException)
-        {
-            problem = error.Message;
-        }
-        catch (JsonException error)
-        {
-            // Its message could quote what stands there.
-            problem = $"Turn:KeysFile: line {error.LineNumber + 1} is not what a list such as [{{ \"Kid\": \"k1\", \"Key\": \"…\" }}] has there";
-        }
-
-        return [];
-    }
-
-    /// <summary>Takes the keys when they have changed and can be used.</summary>
+    /// <summary>Replaces the keys if they have changed and can be used.</summary>
     public void ReloadIfChanged()
     {
-        var keys = Read(configuration, out var problem);
-        problem ??= Problem(keys);
-        if (problem is not null)
+        List<string> problems = [];
+        var keys = TurnKeySettings.ReadAll(configuration, problems);
+        if ((problems.FirstOrDefault() ?? Problem(keys)) is { } problem)
         {
             if (_logged != problem) LogKept(problem);
             _logged = problem;
@@ -67,7 +40,8 @@ internal sealed partial class KeyReload(
 
     /// <summary>The keys of this node with their ages.</summary>
     public IEnumerable<KeyAge> Ages() =>
-        Volatile.Read(ref _ring).Select(held => new KeyAge(held.Key.Kid, time.GetUtcNow() - held.Since, held.Key.NotAfter - time.GetUtcNow()));
+        from held in Volatile.Read(ref _ring)
+        select new KeyAge(held.Key.Kid, time.GetUtcNow() - held.Since, held.Key.NotAfter - time.GetUtcNow());
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -82,29 +56,12 @@ internal sealed partial class KeyReload(
         }
     }
 
-    // What clients are told depends on whether there are tokens at all, and so does the key of the nonces.
+    // The challenges to clients and the key of the nonces depend on whether there are tokens at all.
     private string? Problem(List<TurnKeySettings> keys)
     {
-        if (keys.Count == 0 && settings.Keys.Count > 0) return "Turn:Keys is empty; without tokens the server must be started anew";
-        if (keys.Count > 0 && settings.Keys.Count == 0) return "Turn:Keys was empty at the start; to take tokens the server must be started anew";
-        return TurnKeySettings.Problems(keys).FirstOrDefault();
-    }
-
-    private static List<TurnKeySettings> ReadFile(string path)
-    {
-        string text;
-        try
-        {
-            text = File.ReadAllText(path);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new IOException($"Turn:KeysFile: '{path}' cannot be read ({error.GetType().Name})");
-        }
-
-        var keys = JsonSerializer.Deserialize<List<TurnKeySettings>>(text, Json) ?? [];
-        for (var i = 0; i < keys.Count; i++) keys[i].Setting = $"Turn:KeysFile, key {i}";
-        return keys;
+        if (keys.Count == 0 && settings.Keys.Count > 0) return "Turn:Keys is empty; to run without tokens, restart the server";
+        if (keys.Count > 0 && settings.Keys.Count == 0) return "Turn:Keys was empty at the start; to accept tokens, restart the server";
+        return null;
     }
 
     private sealed record Held(TurnKeySettings Key, DateTimeOffset Since);
@@ -116,5 +73,5 @@ internal sealed partial class KeyReload(
     private partial void LogKept(string problem);
 }
 
-/// <summary>How long this node has had a key, and what is left until its NotAfter.</summary>
+/// <summary>How long this node has had a key, and the time until its NotAfter.</summary>
 internal readonly record struct KeyAge(string Kid, TimeSpan Age, TimeSpan? Remaining);

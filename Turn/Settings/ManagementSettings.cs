@@ -1,12 +1,15 @@
 namespace WebRtcIms.Turn.Settings;
 
-/// <summary>Who may list and end allocations, and revoke.</summary>
+/// <summary>Access to the management interface, which lists and ends allocations and revokes tokens.</summary>
 internal sealed class ManagementSettings
 {
-    /// <summary>Also those who reach the management port from another machine. Whoever can do that can end every call.</summary>
+    /// <summary>Accept requests from other machines. They can end every call.</summary>
     public bool AllowRemote { get; set; }
 
-    /// <summary>ASPNETCORE_URLS; the ports of ASPNETCORE_HTTP_PORTS or HTTP_PORTS, as container images have it; or port 8083 of this machine.</summary>
+    /// <summary>
+    /// The first of: ASPNETCORE_URLS, the ports of ASPNETCORE_HTTP_PORTS or HTTP_PORTS as container images set them, and port 8083 of
+    /// this machine.
+    /// </summary>
     public static string[] Urls(IConfiguration configuration) =>
         configuration["urls"] is { Length: > 0 } urls ? Split(urls)
         : configuration["http_ports"] is { Length: > 0 } ports ? [.. Split(ports).Select(port => $"http://*:{port}")]

@@ -14,7 +14,7 @@ internal sealed record TlsCertificate(SslStreamCertificateContext Context, strin
 
     public X509Certificate2 Leaf => Context.TargetCertificate;
 
-    /// <summary>Loads both files; when they are of no use, one sentence says why and names the setting.</summary>
+    /// <summary>Loads both files. If they cannot be used, <paramref name="problem"/> names the setting and the reason.</summary>
     public static bool TryLoad(string certificatePath, string keyPath, out TlsCertificate? certificate, out string? problem)
     {
         certificate = null;
@@ -22,9 +22,10 @@ internal sealed record TlsCertificate(SslStreamCertificateContext Context, strin
         if (!TryRead(keyPath, KeySetting, out var keyPem, out problem)) return false;
 
         var chain = new X509Certificate2Collection();
-        if (!TryImport(chain, certificatePem)) problem = $"{CertificateSetting}: '{certificatePath}' is no certificate in PEM";
-        else if (!HasPrivateKey(keyPem)) problem = $"{KeySetting}: '{keyPath}' is no private key in PEM without a password";
-        else if (TryJoin(certificatePem, keyPem) is not { } leaf) problem = $"{KeySetting}: '{keyPath}' is not the key of the certificate in '{certificatePath}'";
+        if (!TryImport(chain, certificatePem)) problem = $"{CertificateSetting}: '{certificatePath}' is not a certificate in PEM";
+        else if (!HasPrivateKey(keyPem)) problem = $"{KeySetting}: '{keyPath}' is not a private key in PEM without a password";
+        else if (TryJoin(certificatePem, keyPem) is not { } leaf)
+            problem = $"{KeySetting}: '{keyPath}' is not the key of the certificate in '{certificatePath}'";
         else certificate = new TlsCertificate(ContextFor(leaf, chain), FingerprintOf(certificatePem, keyPem));
         return certificate is not null;
     }
@@ -65,7 +66,8 @@ internal sealed record TlsCertificate(SslStreamCertificateContext Context, strin
     }
 
     private static bool HasPrivateKey(ReadOnlySpan<char> pem) =>
-        PemEncoding.TryFind(pem, out var fields) && pem[fields.Label] is "PRIVATE KEY" or "RSA PRIVATE KEY" or "EC PRIVATE KEY" or "EC PARAMETERS";
+        PemEncoding.TryFind(pem, out var fields) && pem[fields.Label]
+            is "PRIVATE KEY" or "RSA PRIVATE KEY" or "EC PRIVATE KEY" or "EC PARAMETERS";
 
     private static X509Certificate2? TryJoin(string certificatePem, string keyPem)
     {
@@ -73,7 +75,7 @@ internal sealed record TlsCertificate(SslStreamCertificateContext Context, strin
         {
             var leaf = X509Certificate2.CreateFromPem(certificatePem, keyPem);
 
-            // Schannel takes no key that lives in memory alone.
+            // Schannel does not accept ephemeral keys.
             return OperatingSystem.IsWindows() ? X509CertificateLoader.LoadPkcs12(leaf.Export(X509ContentType.Pkcs12), null) : leaf;
         }
         catch (Exception error) when (error is CryptographicException or ArgumentException)

@@ -1,4 +1,6 @@
-using System.Text.Json.Serialization;
+using System.Text;
+using System.Text.Json;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.OAuth;
 
 namespace WebRtcIms.Turn.Settings;
@@ -6,9 +8,7 @@ namespace WebRtcIms.Turn.Settings;
 /// <summary>A long-term key K shared with the authorization server (RFC 7635 §4.1).</summary>
 internal sealed record TurnKeySettings
 {
-    /// <summary>Where it stands, for messages.</summary>
-    [JsonIgnore]
-    public string Setting { get; set; } = "Turn:Keys";
+    private const string FileSetting = "Turn:KeysFile";
 
     public string Kid { get; set; } = "";
 
@@ -19,32 +19,67 @@ internal sealed record TurnKeySettings
 
     public DateTimeOffset? NotAfter { get; set; }
 
-    /// <summary>Every mistake in a ring of keys.</summary>
-    public static IEnumerable<string> Problems(IReadOnlyList<TurnKeySettings> keys)
+    /// <summary>Reads <c>Turn:Keys</c> and the file of <c>Turn:KeysFile</c>, and adds each problem with its setting.</summary>
+    public static List<TurnKeySettings> ReadAll(IConfiguration configuration, List<string> problems)
     {
-        foreach (var key in keys)
-        {
-            if (key.Problem() is { } problem) yield return $"{key.Setting}:{problem}";
-        }
-
-        foreach (var kid in keys.GroupBy(key => key.Kid).Where(group => group.Count() > 1)) yield return $"Turn:Keys has the Kid '{kid.Key}' twice";
+        var keys = Read(configuration.GetSection("Turn:Keys"), problems);
+        if (configuration[FileSetting] is { Length: > 0 } path && ReadFile(path, problems) is { } file) keys.AddRange(Read(file, problems));
+        foreach (var kid in keys.GroupBy(key => key.Kid).Where(group => group.Count() > 1))
+            problems.Add($"Turn:Keys has the Kid '{kid.Key}' twice");
+        return keys;
     }
 
-    /// <summary>Never says what the key is.</summary>
+    /// <summary>Does not show the key.</summary>
     public override string ToString() => $"{Kid}: ***";
-
-    private string? Problem()
-    {
-        if (Kid.Length is 0 or > 128 || Kid.Contains('~', StringComparison.Ordinal)) return "Kid must have 1 to 128 characters and no '~'";
-        if (!AccessTokenAlgorithms.TryParse(Algorithm, out var algorithm)) return "Algorithm must be A256GCM or A128GCM";
-        var octets = new byte[Key.Length];
-        if (!Convert.TryFromBase64String(Key, octets, out var length)) return "Key must be base64";
-        return length < algorithm.KeyLength() ? $"Key must have {algorithm.KeyLength()} octets or more for {Algorithm}" : null;
-    }
 
     public AccessTokenKey ToKey()
     {
         _ = AccessTokenAlgorithms.TryParse(Algorithm, out var algorithm);
         return new AccessTokenKey(Kid, algorithm, Convert.FromBase64String(Key), NotAfter);
+    }
+
+    private static List<TurnKeySettings> Read(IConfigurationSection section, List<string> problems)
+    {
+        // A text where a key should be may be a secret, so no message quotes it.
+        foreach (var text in section.GetChildren().Append(section).Where(child => !string.IsNullOrEmpty(child.Value)))
+            problems.Add($"{text.Path} must be a list such as [{{ \"Kid\": \"k1\", \"Key\": \"…\" }}], or an entry of one");
+        var keys = SettingsReader.Read<List<TurnKeySettings>>(section, problems);
+        for (var i = 0; i < keys.Count; i++)
+        {
+            if (keys[i].Problem() is { } problem) problems.Add($"{section.Path}:{i}:{problem}");
+        }
+
+        return keys;
+    }
+
+    /// <summary>The list in the file, as the section <c>Turn:KeysFile</c>; null if it cannot be read.</summary>
+    private static IConfigurationSection? ReadFile(string path, List<string> problems)
+    {
+        try
+        {
+            var json = $"{{ \"Turn\": {{ \"KeysFile\": {File.ReadAllText(path)} }} }}";
+            using var stream = new MemoryStream(Encoding.UTF8.GetBytes(json));
+            return new ConfigurationBuilder().AddJsonStream(stream).Build().GetSection(FileSetting);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            problems.Add($"{FileSetting}: '{path}' cannot be read ({error.GetType().Name})");
+        }
+        catch (Exception error) when (error is JsonException or FormatException)
+        {
+            // The message of the exception could quote a key.
+            var line = (error as JsonException ?? error.InnerException as JsonException)?.LineNumber;
+            problems.Add($"{FileSetting}: line {line + 1} is not part of a list such as [{{ \"Kid\": \"k1\", \"Key\": \"…\" }}]");
+        }
+
+        return null;
+    }
+
+    private string? Problem()
+    {
+        if (Kid.Length is 0 or > 128 || Kid.Contains('~', StringComparison.Ordinal)) return "Kid must have 1 to 128 characters and no '~'";
+        if (!AccessTokenAlgorithms.TryParse(Algorithm, out var algorithm)) return "Algorithm must be A256GCM or A128GCM";
+        if (!Convert.TryFromBase64String(Key, new byte[Key.Length], out var length)) return "Key must be base64";
+        return length < algorithm.KeyLength() ? $"Key must have {algorithm.KeyLength()} octets or more for {Algorithm}" : null;
     }
 }

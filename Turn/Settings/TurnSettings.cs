@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
@@ -44,6 +45,8 @@ internal enum TransportMode
 /// <summary>The section <c>Turn</c> of the configuration.</summary>
 internal sealed class TurnSettings
 {
+    private const string Limits = "{0} must be from {1} to {2}";
+
     /// <summary>THIRD-PARTY-AUTHORIZATION, and the audience that the authorization server makes tokens for.</summary>
     public string ServerName { get; set; } = "turn.webrtcims.local";
 
@@ -69,12 +72,14 @@ internal sealed class TurnSettings
     public string ListenAddress { get; set; } = "127.0.0.1";
 
     /// <summary>For UDP and TCP.</summary>
+    [Range(1, 65535, ErrorMessage = Limits)]
     public int Port { get; set; } = 3478;
 
     /// <summary>For TLS over TCP and DTLS over UDP, once a certificate is given.</summary>
+    [Range(1, 65535, ErrorMessage = Limits)]
     public int TlsPort { get; set; } = 5349;
 
-    /// <summary>A PEM file with the server's certificate, then those that lead to its root; without it there is neither TLS nor DTLS.</summary>
+    /// <summary>A PEM file with the server's certificate and its chain. Without it the server has neither TLS nor DTLS.</summary>
     public string? TlsCertificate { get; set; }
 
     /// <summary>A PEM file with the certificate's private key, without a password.</summary>
@@ -98,6 +103,7 @@ internal sealed class TurnSettings
     public TransportMode Transport { get; set; }
 
     /// <summary>Threads that relay UDP, each with allocations of its own (Epoll, IoUring); by default one for each processor.</summary>
+    [Range(1, 256, ErrorMessage = Limits)]
     public int Workers { get; set; } = Environment.ProcessorCount;
 
     public QuotaSettings Quotas { get; set; } = new();
@@ -119,6 +125,7 @@ internal sealed class TurnSettings
     /// Unauthenticated answers over UDP (401, 438, Binding) for each client address and second, with ten seconds' worth at once;
     /// 0 for no bound. A call needs a few.
     /// </summary>
+    [Range(0, 1_000_000, ErrorMessage = Limits)]
     public int ChallengesPerSecond { get; set; } = 100;
 
     /// <summary>Whether a client may keep its allocation when its address changes (RFC 8016).</summary>
@@ -130,41 +137,47 @@ internal sealed class TurnSettings
 
     public ManagementSettings Management { get; set; } = new();
 
-    /// <summary>Every mistake, each with the key to change; empty when there is none.</summary>
-    public IEnumerable<string> Validate()
+    /// <summary>Problems that concern several settings, and those of addresses and ranges, each with the name of its setting.</summary>
+    public IEnumerable<string> Problems()
     {
         if (string.IsNullOrWhiteSpace(ServerName) || ServerName.Length > 255) yield return "Turn:ServerName must have 1 to 255 characters";
         if (string.IsNullOrWhiteSpace(Realm) || Realm.Length > 127) yield return "Turn:Realm must have 1 to 127 characters";
-        if (Workers is < 1 or > 256) yield return "Turn:Workers must be from 1 to 256";
-        if (Transport is TransportMode.Epoll or TransportMode.IoUring && !IsLinux) yield return $"Turn:Transport: {Transport} needs 64-bit Linux; use Auto or Portable";
-        if (Port is < 1 or > 65535) yield return "Turn:Port must be from 1 to 65535";
-        if (ChallengesPerSecond is < 0 or > 1_000_000) yield return "Turn:ChallengesPerSecond must be from 0 to 1000000";
+        if (Transport is TransportMode.Epoll or TransportMode.IoUring && !IsLinux)
+            yield return $"Turn:Transport: {Transport} needs 64-bit Linux; use Auto or Portable";
         if (RelayPorts.Min < 1024 || RelayPorts.Max > 65535 || RelayPorts.Min > RelayPorts.Max)
             yield return "Turn:RelayPorts:Min and Turn:RelayPorts:Max must be a range within 1024 to 65535";
         if (Keys.Count == 0 && StaticUsers.Count == 0 && SharedSecret is null)
-            yield return "Turn:Keys is empty: give at least one key as Turn:Keys:0:Kid and Turn:Keys:0:Key (or Turn:StaticUsers, or Turn:SharedSecret)";
-        if (SharedSecret is { Length: < 16 }) yield return "Turn:SharedSecret must have 16 characters or more";
+        {
+            yield return "Turn:Keys is empty: give at least one key as Turn:Keys:0:Kid and Turn:Keys:0:Key " +
+                "(or Turn:StaticUsers, or Turn:SharedSecret)";
+        }
 
-        foreach (var problem in TurnKeySettings.Problems(Keys)) yield return problem;
+        if (SharedSecret is { Length: < 16 }) yield return "Turn:SharedSecret must have 16 characters or more";
         for (var i = 0; i < StaticUsers.Count; i++)
         {
             if (StaticUsers[i].Name.Length == 0 || StaticUsers[i].Password.Length == 0)
                 yield return $"Turn:StaticUsers:{i} needs a Name and a Password";
         }
 
-        foreach (var text in Split(ListenAddress).Where(text => !IPAddress.TryParse(text, out _))) yield return $"Turn:ListenAddress: '{text}' is no IP address";
-        foreach (var text in Split(RelayAddress).Where(text => !IPAddress.TryParse(text, out _))) yield return $"Turn:RelayAddress: '{text}' is no IP address";
-        foreach (var text in Split(PublicAddress).Where(text => !IPAddress.TryParse(text, out _))) yield return $"Turn:PublicAddress: '{text}' is no IP address";
-        foreach (var text in AllowedPeers.Where(text => !AddressRange.TryParse(text, out _))) yield return $"Turn:AllowedPeers: '{text}' is no range such as 10.1.0.0/16";
-        foreach (var text in DeniedPeers.Where(text => !AddressRange.TryParse(text, out _))) yield return $"Turn:DeniedPeers: '{text}' is no range such as 10.1.0.0/16";
-        foreach (var problem in Quotas.Problems()) yield return problem;
+        (string, string?)[] addresses = [("ListenAddress", ListenAddress), ("RelayAddress", RelayAddress), ("PublicAddress", PublicAddress)];
+        foreach (var (name, list) in addresses)
+        {
+            foreach (var text in Split(list).Where(text => !IPAddress.TryParse(text, out _)))
+                yield return $"Turn:{name}: '{text}' is not an IP address";
+        }
+
+        foreach (var (name, ranges) in new[] { ("AllowedPeers", AllowedPeers), ("DeniedPeers", DeniedPeers) })
+        {
+            foreach (var text in ranges.Where(text => !AddressRange.TryParse(text, out _)))
+                yield return $"Turn:{name}: '{text}' is not a range such as 10.1.0.0/16";
+        }
+
         foreach (var problem in Drain.Problems()) yield return problem;
         if (TlsProblem() is { } tls) yield return tls;
     }
 
     private string? TlsProblem()
     {
-        if (TlsPort is < 1 or > 65535) return "Turn:TlsPort must be from 1 to 65535";
         if (TlsCertificate is null && TlsKey is null) return null;
         if (TlsPort == Port) return "Turn:TlsPort must differ from Turn:Port";
         if (string.IsNullOrWhiteSpace(TlsCertificate)) return "Turn:TlsKey needs Turn:TlsCertificate, the PEM file of its certificate";

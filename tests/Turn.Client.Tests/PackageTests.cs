@@ -24,6 +24,7 @@ public sealed class PackageTests(OwnServer server) : IDisposable
     {
         await PackAsync("Stun");
         await PackAsync("Turn.Client");
+        await PackAsync("Turn.Engine");
         Assert.All(Directory.GetFiles(Feed, "*.nupkg"), AssertIsComplete);
 
         var sample = await BuildSampleAsync();

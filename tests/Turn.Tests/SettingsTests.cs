@@ -35,14 +35,14 @@ public sealed class SettingsTests
     [InlineData("Turn:Keys:0:Key", "AAAA", "Turn:Keys:0:Key must have 32 octets or more for A256GCM")]
     [InlineData("Turn:Keys:0:Key", "not base64!", "Turn:Keys:0:Key must be base64")]
     [InlineData("Turn:Keys:0:Algorithm", "A256CBC-HS512", "Turn:Keys:0:Algorithm must be A256GCM or A128GCM")]
-    [InlineData("Turn:ListenAddress", "localhost", "Turn:ListenAddress: 'localhost' is no IP address")]
-    [InlineData("Turn:PublicAddress", "1.2.3.4.5", "Turn:PublicAddress: '1.2.3.4.5' is no IP address")]
-    [InlineData("Turn:DeniedPeers:0", "10.0.0.0/33", "Turn:DeniedPeers: '10.0.0.0/33' is no range such as 10.1.0.0/16")]
-    [InlineData("Turn:AllowedPeers:0", "everything", "Turn:AllowedPeers: 'everything' is no range such as 10.1.0.0/16")]
+    [InlineData("Turn:ListenAddress", "localhost", "Turn:ListenAddress: 'localhost' is not an IP address")]
+    [InlineData("Turn:PublicAddress", "1.2.3.4.5", "Turn:PublicAddress: '1.2.3.4.5' is not an IP address")]
+    [InlineData("Turn:DeniedPeers:0", "10.0.0.0/33", "Turn:DeniedPeers: '10.0.0.0/33' is not a range such as 10.1.0.0/16")]
+    [InlineData("Turn:AllowedPeers:0", "everything", "Turn:AllowedPeers: 'everything' is not a range such as 10.1.0.0/16")]
     [InlineData("Turn:StaticUsers:0:Name", "alice", "Turn:StaticUsers:0 needs a Name and a Password")]
     [InlineData("Turn:Quotas:Total", "0", "Turn:Quotas:Total must be at least 1")]
-    [InlineData("Turn:Quotas:PacketsPerSecond", "-1", "Turn:Quotas:PacketsPerSecond must be 0 (no bound) or more")]
-    [InlineData("Turn:Quotas:BytesPerSecond", "-1", "Turn:Quotas:BytesPerSecond must be 0 (no bound) or more")]
+    [InlineData("Turn:Quotas:PacketsPerSecond", "-1", "Turn:Quotas:PacketsPerSecond must be 0 (no limit) or more")]
+    [InlineData("Turn:Quotas:BytesPerSecond", "-1", "Turn:Quotas:BytesPerSecond must be 0 (no limit) or more")]
     [Requirement("ABUSE-84")]
     public void WrongValue_IsNamedWithWhatIsExpected(string setting, string value, string message)
     {
@@ -90,8 +90,8 @@ public sealed class SettingsTests
         AssertRefused(WithTls(file + "x", key), $"Turn:TlsCertificate: '{file}x' cannot be read (FileNotFoundException)");
         AssertRefused(WithTls(file, key + "x"), $"Turn:TlsKey: '{key}x' cannot be read (FileNotFoundException)");
         AssertRefused(WithTls(file, other.KeyFile), $"Turn:TlsKey: '{other.KeyFile}' is not the key of the certificate in '{file}'");
-        AssertRefused(WithTls(file, file), $"Turn:TlsKey: '{file}' is no private key in PEM without a password");
-        AssertRefused(WithTls(key, key), $"Turn:TlsCertificate: '{key}' is no certificate in PEM");
+        AssertRefused(WithTls(file, file), $"Turn:TlsKey: '{file}' is not a private key in PEM without a password");
+        AssertRefused(WithTls(key, key), $"Turn:TlsCertificate: '{key}' is not a certificate in PEM");
         AssertRefused(WithTls(file, null), "Turn:TlsCertificate needs Turn:TlsKey");
         AssertRefused(WithTls(null, key), "Turn:TlsKey needs Turn:TlsCertificate");
         AssertRefused(new(WithTls(file, key)) { ["Turn:TlsPort"] = "3478" }, "Turn:TlsPort must differ from Turn:Port");
@@ -119,6 +119,62 @@ public sealed class SettingsTests
         var error = Assert.Throws<SettingsException>(() => Read(new Dictionary<string, string?>(Good) { [setting] = value }));
 
         Assert.Contains(setting, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Turn:Prot", "Turn:Prot is not a setting; did you mean Turn:Port?")]
+    [InlineData("Turn:Quotas:PerTokn", "Turn:Quotas:PerTokn is not a setting; did you mean Turn:Quotas:PerToken?")]
+    [InlineData("Turn:SharedSecrt", "Turn:SharedSecrt is not a setting; did you mean Turn:SharedSecret?")]
+    [InlineData("Turn:StaticUsers:0:Pasword", "Turn:StaticUsers:0:Pasword is not a setting; did you mean Turn:StaticUsers:0:Password?")]
+    [InlineData("Turn:Keys:1:Kye", "Turn:Keys:1:Kye is not a setting; did you mean Turn:Keys:1:Key?")]
+    [InlineData("Turn:Keys:1", "Turn:Keys:1 must be a list")]
+    [InlineData("Turn:Keys:1:NotAfter", "Turn:Keys:1:NotAfter must be")]
+    [Requirement("ABUSE-84")]
+    public void UnknownName_IsReportedWithTheNearest_AndOtherProblems_WithoutSecrets(string setting, string message)
+    {
+        const string Secret = "a secret";
+        var value = setting.EndsWith("NotAfter", StringComparison.Ordinal) ? "tomorrow" : Secret;
+        var error = Assert.Throws<SettingsException>(() => Read(new(Good)
+        {
+            [setting] = value,
+            ["Turn:Port"] = "abc",
+            ["Turn:TlsPort"] = "0",
+            ["Turn:SharedSecret"] = Secret,
+            ["Turn:StaticUsers:0:Password"] = Secret,
+            ["Turn:Keys:2:Key"] = Secret,
+        }));
+
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.Contains("Turn:Port must be a whole number, not 'abc'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Turn:TlsPort must be from 1 to 65535", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Turn:SharedSecret must have 16 characters or more", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Turn:StaticUsers:0 needs a Name", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""[{"Kid":"k2","Key":"a secret"}]""", "Turn:KeysFile:0:Key must be base64")]
+    [InlineData("""[{"Kid":"k2","Kye":"a secret"}]""", "Turn:KeysFile:0:Kye is not a setting; did you mean Turn:KeysFile:0:Key?")]
+    [InlineData("""{"Kid":"k2","Key":"a secret"}""", "Turn:KeysFile:Kid is not an entry of a list, such as Turn:KeysFile:0")]
+    [InlineData("""["a secret"]""", "Turn:KeysFile:0 must be a list")]
+    [InlineData("\"a secret\"", "Turn:KeysFile must be a list")]
+    [InlineData("[\n{\"Key\":a secret}]", "Turn:KeysFile: line 2 is not part of a list")]
+    [Requirement("ABUSE-84")]
+    public async Task KeysFile_IsReadLikeTheKeys_WithoutSecrets(string content, string message)
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(path, content, TestContext.Current.CancellationToken);
+            var error = Assert.Throws<SettingsException>(() => Read(new(Good) { ["Turn:KeysFile"] = path }));
+
+            Assert.Contains(message, error.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
     }
 
     [Fact]

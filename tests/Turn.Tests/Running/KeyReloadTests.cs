@@ -77,8 +77,8 @@ public sealed class KeyReloadTests : IAsyncDisposable
 
     [Theory]
     [InlineData("not json", "Turn:KeysFile: line 1 is not")]
-    [InlineData("""[{"Kid":"k2","Key":"c2hvcnQ="}]""", "Turn:KeysFile, key 0:Key must have 32 octets or more")]
-    [InlineData("""[{"Kid":"k~","Key":"c2hvcnQ="}]""", "Turn:KeysFile, key 0:Kid must have")]
+    [InlineData("""[{"Kid":"k2","Key":"c2hvcnQ="}]""", "Turn:KeysFile:0:Key must have 32 octets or more")]
+    [InlineData("""[{"Kid":"k~","Key":"c2hvcnQ="}]""", "Turn:KeysFile:0:Kid must have")]
     [InlineData("[]", "Turn:Keys is empty")]
     [InlineData(null, "Turn:KeysFile: '")]
     [Requirement("ABUSE-48")]
