@@ -33,7 +33,7 @@ public sealed class FlowViewTests(RunningSystem system)
         Assert.Empty((await flowView.Page.RunAxe()).Violations);
         await flowView.KeepAsync("ladder-call");
 
-        // By keyboard: the first row is reached by Tab, Enter opens its span.
+        // By keyboard: Tab moves to the first row, Enter opens its span.
         await flowView.Page.Locator("svg.ladder .row").First.FocusAsync();
         await flowView.Page.Keyboard.PressAsync("ArrowDown");
         await flowView.Page.Keyboard.PressAsync("Enter");
@@ -52,7 +52,7 @@ public sealed class FlowViewTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task List_SaysWhoCalledWhomAndThatItWorked()
+    public async Task List_ShowsKindCallerAndOutcomeOfACall()
     {
         await using var wic = await OpenAsGuestAsync();
         var traceId = await CallTheEchoAsync(wic);
@@ -63,12 +63,12 @@ public sealed class FlowViewTests(RunningSystem system)
         await Assertions.Expect(row).ToContainTextAsync("guest ");
         await Assertions.Expect(row).ToContainTextAsync("Worked");
         await Assertions.Expect(row.GetByRole(AriaRole.Img)).ToHaveAttributeAsync("aria-label", "Steps 1, 2, 3, 4, 5, 6, 7, 8 of 8");
-        // Each entry is what was searched for.
+        // Each entry matches the search.
         Assert.All(await flowView.Page.Locator("td.what a").AllInnerTextsAsync(), name => Assert.Equal("Echo call", name));
     }
 
     [Fact]
-    public async Task List_SaysWhyACallFailed()
+    public async Task List_ShowsWhyACallFailed()
     {
         await using var wic = await OpenAsGuestAsync();
         await wic.WaitUntilOnlineAsync();
@@ -168,7 +168,7 @@ public sealed class FlowViewTests(RunningSystem system)
     {
         await using var wic = await OpenAsGuestAsync();
         var traceId = await CallTheEchoAsync(wic);
-        // The last span of a call is that of its last allocation: nothing comes after it.
+        // A span turn.allocation is the last one of its allocation. When all have arrived, the trace is complete.
         await system.WaitForSpansAsync(wic.Page, traceId, spans => spans.Count(span => span.Name == "turn.allocation") == spans.Count(span => span.Name == "turn allocate"));
         await wic.Page.CloseAsync();
         await using var flowView = await system.Chromium.OpenAsync(new Uri("about:blank"));
@@ -183,14 +183,14 @@ public sealed class FlowViewTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task Page_ShowsWhatJustHappenedWithTheSameLadder()
+    public async Task Page_ShowsItsLastCallWithTheSameLadder()
     {
         await using var wic = await OpenAsGuestAsync();
         await wic.CallAsync();
         await wic.WaitForMediaAsync();
         await wic.Page.Locator("[data-testid=what-happened] summary").ClickAsync();
 
-        // Opened in the call: what is still to come arrives by itself.
+        // The ladder is opened during the call. Later spans appear without a reload.
         await Assertions.Expect(wic.Page.Locator($"[data-testid=what-happened-ladder] {FlowViewPage.Step}[data-step='8']").First).ToBeAttachedAsync(new() { Timeout = 15_000 });
         Assert.Equal(["1", "2", "3", "4", "5", "6", "7", "8"], (await StepsAsync(wic.Page)).Distinct());
         await wic.HangUpAsync();
@@ -240,9 +240,10 @@ public sealed class FlowViewTests(RunningSystem system)
         }
     }
 
-    private static ILocator RowOf(IPage flowView, string traceId) => flowView.Locator("tr", new() { Has = flowView.Locator($"a[href='#/calls/{traceId}']") });
+    private static ILocator RowOf(IPage flowView, string traceId) =>
+        flowView.Locator("tr", new() { Has = flowView.Locator($"a[href='#/calls/{traceId}']") });
 
-    /// <summary>A call that worked, as far as FlowView shows one: its trace id.</summary>
+    /// <summary>Makes a successful call, waits until FlowView has its main spans, and returns the trace id.</summary>
     private async Task<string> CallTheEchoAsync(WicPage wic)
     {
         await wic.CallAsync();

@@ -5,7 +5,7 @@ using WebRtcIms.EndToEnd.Tests.Setup;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
-/// <summary>The browser chooses the language of every page, and the longer German texts fit on the smallest phone.</summary>
+/// <summary>Every page uses the language of the browser. The longer German texts fit on the smallest phone.</summary>
 [Collection(RunningSystem.Collection)]
 public sealed class LanguageTests(RunningSystem system)
 {

@@ -24,12 +24,12 @@ public sealed class TraceTests(RunningSystem system)
         await wic.WaitForMediaAsync();
         var traceId = await wic.TextAsync("trace-id");
 
-        // All of it is there while the call goes on.
+        // The spans arrive during the call.
         var trace = await system.Collector.WaitForAsync(
             traceId, spans => spans.Any(IsAllocate) && spans.Any(IsTokenRequestAtGateway) && spans.Any(span => span is { Service: "wic", Name: SetUp }), TimeSpan.FromSeconds(20));
         await wic.HangUpAsync();
 
-        // Page → gateway → WWSF → WAF → (through the grant) TURN → Redis: each a descendant of the one before.
+        // Page → gateway → WWSF → WAF → (through the grant) TURN → Redis: each descends from the one before.
         var gateway = Assert.Single(trace, IsTokenRequestAtGateway);
         var wwsf = Assert.Single(trace, span => span.Service == "wwsf" && span.Name.Contains("turn-token", StringComparison.Ordinal));
         var waf = Assert.Single(trace, span => span.Service == "waf" && span.Attributes.GetValueOrDefault("ims.step") == "5");
@@ -59,7 +59,7 @@ public sealed class TraceTests(RunningSystem system)
     [Requirement("TS33.203-X.5.3.2-1")]
     public async Task CallBetweenTwoPeople_IsOneTraceWithTheStepsOfBothPages()
     {
-        // It is the guest who is called: alice may have a place yet that another test has left, for as long as it could come back.
+        // The guest is the callee: alice may still have a binding of an earlier test, which the eP-CSCF keeps for a reconnect.
         await using var guest = await system.Chromium.OpenAsync(system.PageAddress);
         await guest.ContinueAsGuestAsync();
         var address = await guest.WaitUntilOnlineAsync();
@@ -80,13 +80,13 @@ public sealed class TraceTests(RunningSystem system)
         var byId = spans.ToDictionary(span => span.Id);
         var described = string.Join('\n', spans);
 
-        // No orphan: one root, the click, and every other span has its parent here.
+        // There is one root, the click. The parent of every other span is in the trace.
         var root = Assert.Single(spans, span => span.Parent.Length == 0);
         Assert.True(root.IsSetUp, described);
         Assert.All(spans.Where(span => span != root), span => Assert.True(byId.ContainsKey(span.Parent), $"orphan: {span} in\n{described}"));
         Assert.All(spans.Where(span => span.Step.Length > 0), span => Assert.False(span.Error, $"failed: {span}"));
 
-        // Both pages, each with all its steps; the callee's hangs under the INVITE that the eP-CSCF sent it.
+        // Both pages have all their steps. The span of the callee is a child of the INVITE that the eP-CSCF sent to it.
         var callee = Assert.Single(spans, span => span.IsSetUp && span != root);
         Assert.True(byId[callee.Parent].Is("ep-cscf") && byId[callee.Parent].Name == "SIP INVITE", described);
         Assert.All(spans.Where(span => span.Is("ep-cscf") && byId[span.Parent].Service == "wic"), span => Assert.True(byId[span.Parent].IsSetUp, described));
@@ -160,7 +160,7 @@ public sealed class TraceTests(RunningSystem system)
         await wic.ContinueAsGuestAsync();
         await wic.WaitUntilOnlineAsync();
 
-        // Another network: the page proves that it is registered, with the token that it has.
+        // After a change of network the page registers again with its token.
         await wic.Page.EvaluateAsync("() => dispatchEvent(new Event('online'))");
         while (sent.Count < 2) await Task.Delay(50, TestContext.Current.CancellationToken);
 
@@ -188,7 +188,7 @@ public sealed class TraceTests(RunningSystem system)
         await alice.Get("accept").WaitForAsync();
         var traceId = await guest.TextAsync("trace-id");
 
-        // It rings: the attempt ends with the page.
+        // The callee rings. The attempt ends when the caller leaves the page.
         await guest.Page.GotoAsync("about:blank");
 
         var trace = await system.Collector.WaitForAsync(traceId, spans => spans.Any(span => span is { Service: "wic", Name: SetUp }), TimeSpan.FromSeconds(20));

@@ -3,7 +3,7 @@ using System.Net;
 
 namespace WebRtcIms.EndToEnd.Tests.Setup;
 
-/// <summary>Where programs take connections and datagrams, as Linux shows it.</summary>
+/// <summary>The sockets on which programs accept connections and datagrams, read from /proc.</summary>
 internal static class OpenPorts
 {
     private const string Listening = "0A";
@@ -30,7 +30,7 @@ internal static class OpenPorts
     private static IPEndPoint EndPoint(string text)
     {
         var (address, port) = (Convert.FromHexString(text.Split(':')[0]), int.Parse(text.Split(':')[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture));
-        // Words in the processor's order.
+        // Each word is in host byte order.
         for (var word = 0; word < address.Length; word += 4) address.AsSpan(word, 4).Reverse();
         return new IPEndPoint(new IPAddress(address), port);
     }

@@ -2,7 +2,7 @@ using ZXing;
 
 namespace WebRtcIms.EndToEnd.Tests.Setup;
 
-/// <summary>A QR code that was printed with half blocks, seen as a camera sees it.</summary>
+/// <summary>Reads a QR code that was printed with half blocks, as a camera would.</summary>
 internal static class PrintedCode
 {
     private const int PixelsPerModule = 4;
@@ -18,6 +18,6 @@ internal static class PrintedCode
         return camera.Decode(new RGBLuminanceSource(pixels, width, height, RGBLuminanceSource.BitmapFormat.Gray8))?.Text;
     }
 
-    // A character is two modules, one above the other; what is printed is light.
+    // A character is two modules, one above the other. Printed blocks are light.
     private static bool[][] Modules(string line) => [[.. line.Select(block => block is '█' or '▀')], [.. line.Select(block => block is '█' or '▄')]];
 }
