@@ -8,8 +8,8 @@ namespace WebRtcIms.Turn.Engine.Authentication;
 /// forged. What exceeds the budget is dropped; a client that meant it sends again (RFC 8489 §6.2.1).
 /// </summary>
 /// <remarks>
-/// Ports do not count, for a flood has many of one address, and of an IPv6 address only the network does. The memory is fixed: addresses share buckets by a keyed hash, so that
-/// nobody can aim at another's. Not safe for several threads; each engine has one.
+/// Ports do not count, for a flood has many of one address, and of an IPv6 address only the network does. The memory is fixed: addresses
+/// share buckets by a keyed hash, so that nobody can aim at another's. Not safe for several threads; each engine has one.
 /// </remarks>
 /// <param name="perSecond">Answers for each address; ten seconds' worth may come at once. 0 for no bound.</param>
 /// <param name="seed">Random, so that buckets cannot be foreseen.</param>

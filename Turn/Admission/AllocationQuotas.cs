@@ -18,8 +18,8 @@ internal enum Quota
 }
 
 /// <summary>
-/// Live allocations of this node, counted in all, per client address (an IPv6 one with its whole /64), per token and per user (RFC 8656 §21.3.1). A place is
-/// taken before an allocation is made and given back exactly once.
+/// Live allocations of this node, counted in all, per client address (an IPv6 one with its whole /64), per token and per user (RFC 8656
+/// §21.3.1). A place is taken before an allocation is made and given back exactly once.
 /// </summary>
 internal sealed class AllocationQuotas(QuotaSettings settings)
 {

@@ -68,18 +68,21 @@ internal static class LoadRun
     {
         var pairs = Enumerable.Range(0, wics.Count / 2).Select(i => (Caller: wics[i], Callee: wics[i + (wics.Count / 2)])).ToList();
         return MeasureAsync(
-            server, [.. Enumerable.Repeat(pairs, rounds).SelectMany(all => all)], options.AtOnce, pair => pair.Caller.CallAsync(pair.Callee));
+            server, [.. Enumerable.Repeat(pairs, rounds).SelectMany(all => all)], options.AtOnce, pair =>
+                pair.Caller.CallAsync(pair.Callee));
     }
 
     /// <summary>Runs each operation once, with limited concurrency.</summary>
-    private static async Task<LoadResult> MeasureAsync<T>(SipServerProcess server, IReadOnlyList<T> all, int atOnce, Func<T, Task<TimeSpan>> operation)
+    private static async Task<LoadResult> MeasureAsync<T>(
+        SipServerProcess server, IReadOnlyList<T> all, int atOnce, Func<T, Task<TimeSpan>> operation)
     {
         var durations = new double[all.Count];
         var next = -1;
         var (cpu, start) = (server.CpuMicroseconds, Stopwatch.GetTimestamp());
         await Task.WhenAll(Enumerable.Range(0, atOnce).Select(_ => Task.Run(async () =>
         {
-            while (Interlocked.Increment(ref next) is var index && index < all.Count) durations[index] = (await operation(all[index])).TotalMilliseconds;
+            while (Interlocked.Increment(ref next) is var index && index < all.Count)
+                durations[index] = (await operation(all[index])).TotalMilliseconds;
         })));
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         Array.Sort(durations);

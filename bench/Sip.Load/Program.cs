@@ -30,7 +30,8 @@ void Print(string measure, Func<LoadResults, double> read)
     var ratios = theirs.Zip(ours, (their, our) => read(their) / read(our)).Order().ToList();
     var (their, our) = (Median(theirs.Select(read)), Median(ours.Select(read)));
     Console.WriteLine(string.Create(
-        CultureInfo.InvariantCulture, $"| {measure} | {their:0.##} | {our:0.##} | {their / our:0.00} | {ratios[0]:0.00} to {ratios[^1]:0.00} |"));
+        CultureInfo.InvariantCulture,
+        $"| {measure} | {their:0.##} | {our:0.##} | {their / our:0.00} | {ratios[0]:0.00} to {ratios[^1]:0.00} |"));
 }
 
 static double Median(IEnumerable<double> values)

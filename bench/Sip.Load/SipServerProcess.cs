@@ -19,7 +19,8 @@ internal sealed class SipServerProcess : IDisposable
     private readonly FileInfo? _configuration;
     private readonly RegistrationTokenKey? _key;
 
-    private SipServerProcess(string name, ProcessStartInfo start, int port, RegistrationTokenKey? key = null, FileInfo? configuration = null)
+    private SipServerProcess(
+        string name, ProcessStartInfo start, int port, RegistrationTokenKey? key = null, FileInfo? configuration = null)
     {
         (Name, _key, _configuration) = (name, key, configuration);
         Address = new Uri($"ws://127.0.0.1:{port}/sip");
@@ -75,8 +76,12 @@ internal sealed class SipServerProcess : IDisposable
         var port = FreePort();
         var configuration = new FileInfo(Path.GetTempFileName());
         var text = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "kamailio.cfg"));
-        File.WriteAllText(configuration.FullName, text.Replace("PORT", $"{port}", StringComparison.Ordinal).Replace("SECRET", Secret, StringComparison.Ordinal));
-        var start = new ProcessStartInfo("kamailio", ["-f", configuration.FullName, "-DD", "-E", "-m", "2048", "-M", "64", "-Y", Path.GetTempPath()]);
+        File.WriteAllText(
+            configuration.FullName,
+            text.Replace("PORT", $"{port}", StringComparison.Ordinal).Replace("SECRET", Secret, StringComparison.Ordinal));
+        var start =
+            new ProcessStartInfo(
+                "kamailio", ["-f", configuration.FullName, "-DD", "-E", "-m", "2048", "-M", "64", "-Y", Path.GetTempPath()]);
         return new SipServerProcess("kamailio", start, port, configuration: configuration);
     }
 

@@ -62,7 +62,8 @@ internal sealed class ComparedServer : IDisposable
             new ProcessStartInfo("turnserver",
             [
                 "-n", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", $"--listening-port={port}", "--no-tls", "--no-dtls", "--no-cli",
-                "--lt-cred-mech", "--user=u:p", "--realm=r", "--allow-loopback-peers", "--min-port=40000", "--max-port=59999", "--no-stdout-log",
+                "--lt-cred-mech", "--user=u:p", "--realm=r", "--allow-loopback-peers", "--min-port=40000", "--max-port=59999",
+                "--no-stdout-log",
                 $"--log-file={folder.FullName}/log", $"--pidfile={folder.FullName}/pid", $"--userdb={folder.FullName}/db",
             ]),
             port,

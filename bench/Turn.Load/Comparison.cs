@@ -101,7 +101,8 @@ internal sealed class Comparison
             Compare(
                 $"token with Redis (coturn: password), N=2000, {inFlight} at a time",
                 ComparedServer.Coturn,
-                () => ComparedServer.Own(_transport, ("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", key), ("ConnectionStrings__redis", redis.Address)),
+                () => ComparedServer.Own(
+                    _transport, ("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", key), ("ConnectionStrings__redis", redis.Address)),
                 options,
                 [SetUpCpu, SetUpSpeed],
                 options with { Kid = "k1", Key = key, Before = 10_000 });
@@ -123,7 +124,8 @@ internal sealed class Comparison
     }
 
     private void Compare(
-        string load, Func<ComparedServer> startTheirs, Func<ComparedServer> startOurs, LoadOptions options, Measure[] measures, LoadOptions? ourOptions = null)
+        string load, Func<ComparedServer> startTheirs, Func<ComparedServer> startOurs, LoadOptions options, Measure[] measures,
+        LoadOptions? ourOptions = null)
     {
         var theirs = new List<Measured>();
         var ours = new List<Measured>();
@@ -164,7 +166,8 @@ internal sealed class Comparison
         _results.Add(new { load, measure = measure.Name, theirs = their, ours = our });
         if (measure.IsCount)
         {
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {load} | {measure.Name} | {their.Sum()} | {our.Sum()} | | |"));
+            Console.WriteLine(
+                string.Create(CultureInfo.InvariantCulture, $"| {load} | {measure.Name} | {their.Sum()} | {our.Sum()} | | |"));
             return;
         }
 
@@ -172,7 +175,8 @@ internal sealed class Comparison
         var ratios = their.Zip(our, Ratio).Order().ToList();
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"| {load} | {measure.Name} | {Median(their):0.##} | {Median(our):0.##} | {Ratio(Median(their), Median(our)):0.00} | {ratios[0]:0.00} to {ratios[^1]:0.00} |"));
+            $"| {load} | {measure.Name} | {Median(their):0.##} | {Median(our):0.##} | {Ratio(Median(their), Median(our)):0.00} | " +
+            $"{ratios[0]:0.00} to {ratios[^1]:0.00} |"));
     }
 
     private static double Median(IEnumerable<double> values)

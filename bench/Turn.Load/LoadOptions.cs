@@ -95,9 +95,11 @@ internal sealed record LoadOptions
             };
         }
 
-        return options.ProcessId != 0 ? options : throw new FormatException("--pid is missing: the server's process, whose CPU time and memory are measured");
+        return options.ProcessId != 0
+            ? options : throw new FormatException("--pid is missing: the server's process, whose CPU time and memory are measured");
     }
 
     private static int Number(string option, string text) =>
-        int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : throw new FormatException($"{option} must be a whole number, not {text}");
+        int.TryParse(text, CultureInfo.InvariantCulture, out var number)
+            ? number : throw new FormatException($"{option} must be a whole number, not {text}");
 }

@@ -148,10 +148,12 @@ internal sealed unsafe partial class LoadRun : IDisposable
 
         times.Sort();
         return new EchoResult(
-            (ServerProcess.CpuMicroseconds(_options.ProcessId) - cpu) / (2.0 * packets), Percentile(times, 0.5), Percentile(times, 0.99), packets - times.Count);
+            (ServerProcess.CpuMicroseconds(_options.ProcessId) - cpu) / (2.0 * packets), Percentile(times, 0.5), Percentile(times, 0.99),
+            packets - times.Count);
     }
 
-    private static double Percentile(List<double> sorted, double share) => sorted.Count == 0 ? 0 : sorted[(int)(share * (sorted.Count - 1))];
+    private static double Percentile(List<double> sorted, double share) =>
+        sorted.Count == 0 ? 0 : sorted[(int)(share * (sorted.Count - 1))];
 
     private void TurnAround(long ticks, List<double> times)
     {
@@ -225,7 +227,8 @@ internal sealed unsafe partial class LoadRun : IDisposable
     private void Flush(int descriptor)
     {
         // The generator must not drop datagrams. A full socket queue empties within a moment.
-        while (_departing.Count > 0 && _departing.Flush(descriptor) > 0) throw new InvalidOperationException("the generator's own socket is full; use a smaller window");
+        while (_departing.Count > 0 && _departing.Flush(descriptor) > 0)
+            throw new InvalidOperationException("the generator's own socket is full; use a smaller window");
     }
 
     private int Receive()
@@ -267,7 +270,8 @@ internal sealed unsafe partial class LoadRun : IDisposable
         var epollEvent = stackalloc byte[Libc.EpollEventLength];
         *(uint*)epollEvent = Libc.EpollIn;
         *(ulong*)(epollEvent + Libc.EpollDataOffset) = (uint)flow;
-        if (Libc.EpollControl(_epoll, Libc.EpollControlAdd, descriptor, epollEvent) < 0) throw new InvalidOperationException("epoll_ctl failed");
+        if (Libc.EpollControl(_epoll, Libc.EpollControlAdd, descriptor, epollEvent) < 0)
+            throw new InvalidOperationException("epoll_ctl failed");
     }
 }
 

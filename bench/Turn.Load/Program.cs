@@ -42,9 +42,10 @@ else
 }
 
 run.TearDown();
-Console.WriteLine(JsonSerializer.Serialize(new { options = options with { Password = "***" }, set_up = setUp, relay }, new JsonSerializerOptions
-{
-    PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-    Converters = { new JsonStringEnumConverter() },
-}));
+Console.WriteLine(
+    JsonSerializer.Serialize(new { options = options with { Password = "***" }, set_up = setUp, relay }, new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter() },
+    }));
 return 0;

@@ -14,7 +14,8 @@ internal sealed class RedisProcess : IDisposable
     public RedisProcess()
     {
         _process = Process.Start(new ProcessStartInfo(
-            "redis-server", ["--port", _port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--logfile", "/dev/null"]))!;
+            "redis-server",
+            ["--port", _port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--logfile", "/dev/null"]))!;
         var started = Stopwatch.StartNew();
         while (!Accepts())
         {

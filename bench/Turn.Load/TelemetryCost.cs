@@ -37,7 +37,9 @@ internal static class TelemetryCost
         using (var redis = new Services())
         {
             var port = Services.FreePort();
-            redis.Start(new ProcessStartInfo("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]), port);
+            redis.Start(
+                new ProcessStartInfo("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]),
+                port);
             using var off = new Services();
             using var on = new Services();
             await using var withNone = await CallSystem.StartAsync(off, port, none);
@@ -98,9 +100,11 @@ internal static class TelemetryCost
                 _ = await client.GetByteArrayAsync("/flow/api/traces" + query);
                 took.Add(watch.Elapsed.TotalMilliseconds);
             }
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| `GET /flow/api/traces{query}` | {Median(took):0} | {took.Max():0} |"));
+            Console.WriteLine(
+                string.Create(CultureInfo.InvariantCulture, $"| `GET /flow/api/traces{query}` | {Median(took):0} | {took.Max():0} |"));
         }
-        Console.WriteLine($"\nResident memory of FlowView: {services.ResidentKilobytes() / 1024} MB\n{await client.GetStringAsync("/flow/api/usage")}");
+        Console.WriteLine(
+            $"\nResident memory of FlowView: {services.ResidentKilobytes() / 1024} MB\n{await client.GetStringAsync("/flow/api/usage")}");
     }
 
     /// <summary>OTLP/JSON with ten spans in each trace and three attributes in each span.</summary>
@@ -136,7 +140,8 @@ internal static class TelemetryCost
         var ratios = off.Zip(on, (one, other) => other / one).Order().ToList();
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"| {what} | {off.Average():0.00} | {on.Average():0.00} | {on.Sum() / off.Sum():0.000} | {Median(ratios):0.000} | {ratios[0]:0.000} to {ratios[^1]:0.000} |"));
+            $"| {what} | {off.Average():0.00} | {on.Average():0.00} | {on.Sum() / off.Sum():0.000} | {Median(ratios):0.000} | " +
+            $"{ratios[0]:0.000} to {ratios[^1]:0.000} |"));
     }
 
     private static double Median(List<double> values)
@@ -146,7 +151,8 @@ internal static class TelemetryCost
     }
 
     private static int Argument(string[] args, string name, int fallback) =>
-        Array.IndexOf(args, name) is >= 0 and var index && index + 1 < args.Length ? int.Parse(args[index + 1], CultureInfo.InvariantCulture) : fallback;
+        Array.IndexOf(args, name) is >= 0 and var index && index + 1 < args.Length
+            ? int.Parse(args[index + 1], CultureInfo.InvariantCulture) : fallback;
 
     /// <summary>Processes of this run, which end with it.</summary>
     private sealed class Services : IDisposable
@@ -164,7 +170,8 @@ internal static class TelemetryCost
         public void Start(string part, int port, params IEnumerable<(string Name, string Value)> settings)
         {
             var folder = Path.GetFullPath($"{part}/bin/Release/net10.0");
-            Start(new ProcessStartInfo("dotnet", [Path.Combine(folder, $"WebRtcIms.{part}.dll")]) { WorkingDirectory = folder }, port, settings);
+            Start(new ProcessStartInfo("dotnet", [Path.Combine(folder, $"WebRtcIms.{part}.dll")]) { WorkingDirectory = folder }, port,
+                settings);
         }
 
         /// <summary>Starts a program and waits until it listens.</summary>
@@ -182,7 +189,8 @@ internal static class TelemetryCost
             for (var watch = Stopwatch.StartNew(); !Accepts(port); Thread.Sleep(50))
             {
                 if (process.HasExited || watch.Elapsed > TimeSpan.FromSeconds(60))
-                    throw new InvalidOperationException($"{start.FileName} {string.Join(' ', start.ArgumentList)} did not start:\n{string.Join('\n', output)}");
+                    throw new InvalidOperationException(
+                        $"{start.FileName} {string.Join(' ', start.ArgumentList)} did not start:\n{string.Join('\n', output)}");
             }
 
             void Keep(string? line)
@@ -230,25 +238,32 @@ internal static class TelemetryCost
         private const string ServerName = "turn.webrtcims.local";
 
         private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("telemetry-cost-");
-        private readonly HttpClient _page = new(new SocketsHttpHandler { CookieContainer = new CookieContainer(), ActivityHeadersPropagator = null });
+        private readonly HttpClient _page =
+            new(new SocketsHttpHandler { CookieContainer = new CookieContainer(), ActivityHeadersPropagator = null });
         private readonly int _turnPort = Services.FreePort();
 
         public static async Task<CallSystem> StartAsync(Services services, int redis, (string, string)[] telemetry)
         {
             var system = new CallSystem();
             var (waf, wwsf, management) = (Services.FreePort(), Services.FreePort(), Services.FreePort());
-            var (key, secret) = (Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), Convert.ToHexString(RandomNumberGenerator.GetBytes(32)));
-            (string, string)[] common = [.. telemetry, ("ASPNETCORE_ENVIRONMENT", "Development"), ("ConnectionStrings__redis", $"127.0.0.1:{redis}")];
+            var (key, secret) =
+                (Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), Convert.ToHexString(RandomNumberGenerator.GetBytes(32)));
+            (string, string)[] common =
+                [.. telemetry, ("ASPNETCORE_ENVIRONMENT", "Development"), ("ConnectionStrings__redis", $"127.0.0.1:{redis}")];
             services.Start("Waf", waf, [.. common,
                 ("ASPNETCORE_URLS", $"http://127.0.0.1:{waf}"), ("ConnectionStrings__waf", $"Data Source={system._folder.FullName}/waf.db"),
                 ("Waf__TurnServers__0__Name", ServerName), ("Waf__TurnServers__0__Kid", "k1"), ("Waf__TurnServers__0__Key", key),
-                ("Waf__Clients__0__ClientId", "wwsf"), ("Waf__Clients__0__ClientSecret", secret), ("Waf__Clients__0__Audiences__0", ServerName),
+                ("Waf__Clients__0__ClientId", "wwsf"), ("Waf__Clients__0__ClientSecret", secret),
+                ("Waf__Clients__0__Audiences__0", ServerName),
                 ("Waf__TokenRequestsPerMinute", "1000000")]);
             services.Start("Turn", management, [.. common,
-                ("ASPNETCORE_URLS", $"http://127.0.0.1:{management}"), ("Turn__Port", $"{system._turnPort}"), ("Turn__PeerPolicy", "AllowLoopback"),
-                ("Turn__ServerName", ServerName), ("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", key), ("Turn__ChallengesPerSecond", "0")]);
+                ("ASPNETCORE_URLS", $"http://127.0.0.1:{management}"), ("Turn__Port", $"{system._turnPort}"),
+                ("Turn__PeerPolicy", "AllowLoopback"),
+                ("Turn__ServerName", ServerName), ("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", key),
+                ("Turn__ChallengesPerSecond", "0")]);
             services.Start("Wwsf", wwsf, [.. common,
-                ("ASPNETCORE_URLS", $"http://127.0.0.1:{wwsf}"), ("ConnectionStrings__wwsf", $"Data Source={system._folder.FullName}/wwsf.db"),
+                ("ASPNETCORE_URLS", $"http://127.0.0.1:{wwsf}"),
+                ("ConnectionStrings__wwsf", $"Data Source={system._folder.FullName}/wwsf.db"),
                 ("services__waf__http__0", $"http://127.0.0.1:{waf}"), ("Wwsf__Waf__ClientSecret", secret),
                 ("Wwsf__TurnUris__0", $"turn:127.0.0.1:{system._turnPort}"), ("Wwsf__Limits__TurnTokensPerMinute", "1000000")]);
             system._page.BaseAddress = new Uri($"http://127.0.0.1:{wwsf}");
@@ -262,12 +277,15 @@ internal static class TelemetryCost
             for (var i = 0; i < calls; i++)
             {
                 using var request = new HttpRequestMessage(HttpMethod.Post, "/api/turn-token");
-                request.Headers.Add("traceparent", $"00-{RandomNumberGenerator.GetHexString(32, lowercase: true)}-{RandomNumberGenerator.GetHexString(16, lowercase: true)}-01");
+                request.Headers.Add(
+                    "traceparent",
+                    $"00-{RandomNumberGenerator.GetHexString(32, lowercase: true)}-{RandomNumberGenerator.GetHexString(16, lowercase: true)}-01");
                 using var answer = await _page.SendAsync(request);
                 answer.EnsureSuccessStatusCode();
                 var token = await answer.Content.ReadFromJsonAsync<JsonElement>();
                 var credential = TurnCredential.AccessToken(
-                    token.GetProperty("kid").GetString()!, token.GetProperty("access_token").GetBytesFromBase64(), token.GetProperty("key").GetBytesFromBase64());
+                    token.GetProperty("kid").GetString()!, token.GetProperty("access_token").GetBytesFromBase64(), token.GetProperty("key")
+                        .GetBytesFromBase64());
                 await using var client = await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{_turnPort}"));
                 await client.AllocateAsync(credential);
             }

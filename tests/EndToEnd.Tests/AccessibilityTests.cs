@@ -26,7 +26,13 @@ public sealed class AccessibilityTests(RunningSystem system)
     [MemberData(nameof(Looks))]
     public async Task EveryState_HasNothingThatAxeFinds(string look, ColorScheme scheme, int width)
     {
-        var options = () => new BrowserNewContextOptions { ColorScheme = scheme, ReducedMotion = ReducedMotion.Reduce, ViewportSize = new() { Width = width, Height = 900 } };
+        var options = () =>
+            new BrowserNewContextOptions
+            {
+                ColorScheme = scheme,
+                ReducedMotion = ReducedMotion.Reduce,
+                ViewportSize = new() { Width = width, Height = 900 }
+            };
         await using var guest = await system.Chromium.OpenAsync(system.PageAddress, options());
         await guest.Get("guest").WaitForAsync();
         await ExpectNothingAsync(guest, look, "entry");
@@ -72,6 +78,8 @@ public sealed class AccessibilityTests(RunningSystem system)
         var result = await wic.Page.RunAxe(new AxeRunOptions { RunOnly = new RunOnlyOptions { Type = "tag", Values = [.. Rules] } });
         Assert.True(
             result.Violations.Length == 0,
-            string.Join('\n', result.Violations.Select(found => $"{found.Id}: {found.Help} at {string.Join(", ", found.Nodes.Select(node => node.Html))}")));
+            string.Join(
+                '\n', result.Violations.Select(found =>
+                    $"{found.Id}: {found.Help} at {string.Join(", ", found.Nodes.Select(node => node.Html))}")));
     }
 }

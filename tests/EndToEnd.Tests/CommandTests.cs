@@ -21,7 +21,8 @@ public sealed class CommandTests(RunningSystem system)
         Assert.Matches(@"^The test call worked in [0-9.]+ ms\.$", result.Message);
         string[] steps =
         [
-            "Anonymous session", "TURN token", "Allocate (caller)", "Allocate (callee)", "Permission", "Channel", "Echo through both relays, 20 times",
+            "Anonymous session", "TURN token", "Allocate (caller)", "Allocate (callee)", "Permission", "Channel",
+            "Echo through both relays, 20 times",
         ];
         foreach (var step in steps)
             Assert.Matches($@"\| {System.Text.RegularExpressions.Regex.Escape(step)} \| [0-9]+\.[0-9] ms \|", result.Data!.Value);
@@ -51,7 +52,8 @@ public sealed class CommandTests(RunningSystem system)
             Assert.Matches("^Draining: [0-9]+ allocations go on, new ones are refused\\.$", drained.Message);
             var refused = await ExecuteAsync("wic-web", "test-call");
             Assert.StartsWith(
-                "The test call failed at \"Allocate (caller)\": The TURN server refused Allocate: 508", refused.Message, StringComparison.Ordinal);
+                "The test call failed at \"Allocate (caller)\": The TURN server refused Allocate: 508", refused.Message,
+                StringComparison.Ordinal);
         }
         finally
         {

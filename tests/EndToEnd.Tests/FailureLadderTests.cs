@@ -16,7 +16,9 @@ using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
-/// <summary>Causes each failure of a call in the running system. FlowView's ladder must cross the failed arrow and show the reason.</summary>
+/// <summary>
+/// Causes each failure of a call in the running system. FlowView's ladder must cross the failed arrow and show the reason.
+/// </summary>
 [Collection(RunningSystem.Collection)]
 public sealed class FailureLadderTests(RunningSystem system)
 {
@@ -45,7 +47,8 @@ public sealed class FailureLadderTests(RunningSystem system)
         await using var wic = await OpenAsGuestAsync();
         await ReplaceTokenAsync(wic, answer =>
         {
-            foreach (var server in answer["ice_servers"]!.AsArray()) server!["username"] = Regex.Replace((string)server["username"]!, "^[^~]+~", "k9~");
+            foreach (var server in answer["ice_servers"]!.AsArray())
+                server!["username"] = Regex.Replace((string)server["username"]!, "^[^~]+~", "k9~");
         });
 
         await wic.CallAsync();
@@ -75,8 +78,11 @@ public sealed class FailureLadderTests(RunningSystem system)
         {
             while (error == StunError.None && clients.Count < 50)
             {
-                clients.Add(await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{TurnEndPoint.Port}"), cancellationToken: TestContext.Current.CancellationToken));
-                error = await ErrorOfAsync(clients[^1].AllocateAsync(token.Credential, cancellationToken: TestContext.Current.CancellationToken));
+                clients.Add(
+                    await TurnClient.ConnectAsync(
+                        TurnUri.Parse($"turn:127.0.0.1:{TurnEndPoint.Port}"), cancellationToken: TestContext.Current.CancellationToken));
+                error = await ErrorOfAsync(
+                    clients[^1].AllocateAsync(token.Credential, cancellationToken: TestContext.Current.CancellationToken));
             }
         }
         finally
@@ -104,7 +110,9 @@ public sealed class FailureLadderTests(RunningSystem system)
     [Fact]
     public async Task NoGuestIdentityLeft_FailsTheRequestForARegistrationToken()
     {
-        await using var redis = await ConnectionMultiplexer.ConnectAsync((await system.App.GetConnectionStringAsync("redis", TestContext.Current.CancellationToken))!);
+        await using var redis =
+            await ConnectionMultiplexer.ConnectAsync(
+                (await system.App.GetConnectionStringAsync("redis", TestContext.Current.CancellationToken))!);
         var database = redis.GetDatabase();
         var taken = new List<RedisKey>();
         try
@@ -121,7 +129,8 @@ public sealed class FailureLadderTests(RunningSystem system)
             {
                 // The page retries automatically. On a busy machine the first answer may instead report that Redis was too slow.
                 if (answer.Status != 503 || !answer.Url.EndsWith("/api/ims-token", StringComparison.Ordinal)) return;
-                if ((await answer.TextAsync()).Contains("no_free_identity", StringComparison.Ordinal)) refused.TrySetResult(answer.Request.Headers["traceparent"].Split('-')[1]);
+                if ((await answer.TextAsync()).Contains("no_free_identity", StringComparison.Ordinal))
+                    refused.TrySetResult(answer.Request.Headers["traceparent"].Split('-')[1]);
             };
             await wic.ContinueAsGuestAsync();
 
@@ -174,7 +183,8 @@ public sealed class FailureLadderTests(RunningSystem system)
     }
 
     /// <summary>Changes the token that the WAF has made before the page gets it.</summary>
-    private static Task<IAsyncDisposable> ReplaceTokenAsync(WicPage wic, Action<JsonNode> change) => wic.Page.RouteAsync("**/api/turn-token", async route =>
+    private static Task<IAsyncDisposable> ReplaceTokenAsync(WicPage wic, Action<JsonNode> change) =>
+        wic.Page.RouteAsync("**/api/turn-token", async route =>
     {
         var answer = await route.FetchAsync();
         var json = JsonNode.Parse(await answer.TextAsync())!;
@@ -189,7 +199,8 @@ public sealed class FailureLadderTests(RunningSystem system)
         using var key = new AccessTokenKey("k1", AccessTokenAlgorithm.A256Gcm, Convert.FromBase64String(system.SecretParameters[0]));
         var octets = new byte[AccessToken.MaxEncodedLength];
         var length = key.Encrypt(
-            new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(made), lifetimeSeconds), RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength),
+            new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(made), lifetimeSeconds),
+            RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength),
             Encoding.UTF8.GetBytes(ServerName), octets);
         return ($"k1~{System.Buffers.Text.Base64Url.EncodeToString(octets.AsSpan(0, length))}", Convert.ToBase64String(macKey));
     }
@@ -205,11 +216,14 @@ public sealed class FailureLadderTests(RunningSystem system)
         return (traceId, new StolenToken(Assert.Single(wic.Tokens)));
     }
 
-    /// <summary>Sends one Allocate over UDP from a new port. The test chooses the transaction id, because Turn.Client never repeats one.</summary>
+    /// <summary>
+    /// Sends one Allocate over UDP from a new port. The test chooses the transaction id, because Turn.Client never repeats one.
+    /// </summary>
     private async Task<StunError> AllocateAsync(StolenToken token, TransactionId transaction)
     {
         await using var client = StunTestClient.Udp(TurnEndPoint);
-        var answer = await client.AllocateAsync(StunCredential.NativeToken(token.KeyId, token.Octets, token.MacKey), transaction: transaction);
+        var answer =
+            await client.AllocateAsync(StunCredential.NativeToken(token.KeyId, token.Octets, token.MacKey), transaction: transaction);
         return answer.Error;
     }
 

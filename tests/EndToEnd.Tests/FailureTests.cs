@@ -27,7 +27,8 @@ public sealed class FailureTests(RunningSystem system)
         foreach (var cookie in await context.CookiesAsync())
         {
             if (!cookie.HttpOnly) continue;
-            await context.AddCookiesAsync([new() { Name = cookie.Name, Value = "expired", Domain = cookie.Domain, Path = cookie.Path, HttpOnly = true }]);
+            await context.AddCookiesAsync(
+                [new() { Name = cookie.Name, Value = "expired", Domain = cookie.Domain, Path = cookie.Path, HttpOnly = true }]);
         }
 
         await wic.CallAsync();

@@ -75,7 +75,8 @@ public sealed class FlowViewTests(RunningSystem system)
         await wic.DialAsync("nobody");
         await wic.ExpectAlertAsync("Nobody has this address");
         var traceId = await wic.TextAsync("trace-id");
-        await system.WaitForSpansAsync(wic.Page, traceId, spans => spans.Any(span => span.IsSetUp) && spans.Any(span => span.Name == "SIP INVITE"));
+        await system.WaitForSpansAsync(wic.Page, traceId, spans =>
+            spans.Any(span => span.IsSetUp) && spans.Any(span => span.Name == "SIP INVITE"));
         await using var flowView = await system.OpenCallsAsync("outcome=failed&kind=person");
 
         await Assertions.Expect(RowOf(flowView.Page, traceId)).ToContainTextAsync("404 nobody is registered");
@@ -91,7 +92,8 @@ public sealed class FlowViewTests(RunningSystem system)
         await wic.WaitForMediaAsync();
         var traceId = await wic.TextAsync("trace-id");
         await wic.HangUpAsync();
-        await system.WaitForSpansAsync(wic.Page, traceId, spans => spans.Any(span => span.IsSetUp && span.Parent.Length == 0) && spans.Count(span => span.Is("wwsf", "3")) == 2);
+        await system.WaitForSpansAsync(wic.Page, traceId, spans =>
+            spans.Any(span => span.IsSetUp && span.Parent.Length == 0) && spans.Count(span => span.Is("wwsf", "3")) == 2);
         await using var flowView = await system.OpenCallsAsync("kind=demo_line");
 
         await Assertions.Expect(RowOf(flowView.Page, traceId)).ToContainTextAsync("Call to the demo line");
@@ -105,7 +107,8 @@ public sealed class FlowViewTests(RunningSystem system)
         await wic.WaitUntilOnlineAsync();
         await using var flowView = await system.OpenCallsAsync("");
         var poll = flowView.Page.Locator("td.what").GetByText("GET /api/directory").First;
-        await Assertions.Expect(flowView.Page.Locator("td.what").GetByText("Registration").First).ToBeVisibleAsync(new() { Timeout = 20_000 });
+        await Assertions.Expect(flowView.Page.Locator("td.what").GetByText("Registration").First)
+            .ToBeVisibleAsync(new() { Timeout = 20_000 });
         Assert.Equal(0, await poll.CountAsync());
 
         await flowView.Page.GetByLabel("Other traces").CheckAsync();
@@ -138,12 +141,17 @@ public sealed class FlowViewTests(RunningSystem system)
     [Fact]
     public async Task Address_KeepsTheSearch()
     {
-        await using var flowView = await system.OpenCallsAsync("who=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true");
+        await using var flowView =
+            await system.OpenCallsAsync(
+                "who=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true");
 
         await Assertions.Expect(flowView.Page.GetByLabel("Outcome")).ToHaveValueAsync("failed");
         await Assertions.Expect(flowView.Page.GetByLabel("Kind")).ToHaveValueAsync("person");
         await Assertions.Expect(flowView.Page.GetByLabel("Other traces")).ToBeCheckedAsync();
-        await Assertions.Expect(flowView.Page).ToHaveURLAsync(new Regex("who=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true$"));
+        await Assertions.Expect(flowView.Page)
+            .ToHaveURLAsync(
+                new Regex(
+                    "who=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true$"));
         await flowView.Page.GetByLabel("Outcome").SelectOptionAsync("worked");
         await Assertions.Expect(flowView.Page).ToHaveURLAsync(new Regex("outcome=worked&kind=person"));
     }
@@ -169,11 +177,13 @@ public sealed class FlowViewTests(RunningSystem system)
         await using var wic = await OpenAsGuestAsync();
         var traceId = await CallTheEchoAsync(wic);
         // A span turn.allocation is the last one of its allocation. When all have arrived, the trace is complete.
-        await system.WaitForSpansAsync(wic.Page, traceId, spans => spans.Count(span => span.Name == "turn.allocation") == spans.Count(span => span.Name == "turn allocate"));
+        await system.WaitForSpansAsync(wic.Page, traceId, spans =>
+            spans.Count(span => span.Name == "turn.allocation") == spans.Count(span => span.Name == "turn allocate"));
         await wic.Page.CloseAsync();
         await using var flowView = await system.Chromium.OpenAsync(new Uri("about:blank"));
         var loads = 0;
-        flowView.Page.Request += (_, request) => loads += request.Url.EndsWith($"/flow/api/traces/{traceId}", StringComparison.Ordinal) ? 1 : 0;
+        flowView.Page.Request += (_, request) =>
+            loads += request.Url.EndsWith($"/flow/api/traces/{traceId}", StringComparison.Ordinal) ? 1 : 0;
 
         await flowView.Page.GotoAsync(new Uri(system.PageAddress, $"flow/#/calls/{traceId}").ToString());
         await flowView.Page.Locator("svg.ladder").WaitForAsync();
@@ -191,7 +201,8 @@ public sealed class FlowViewTests(RunningSystem system)
         await wic.Page.Locator("[data-testid=what-happened] summary").ClickAsync();
 
         // The ladder is opened during the call. Later spans appear without a reload.
-        await Assertions.Expect(wic.Page.Locator($"[data-testid=what-happened-ladder] {FlowViewPage.Step}[data-step='8']").First).ToBeAttachedAsync(new() { Timeout = 15_000 });
+        await Assertions.Expect(wic.Page.Locator($"[data-testid=what-happened-ladder] {FlowViewPage.Step}[data-step='8']").First)
+            .ToBeAttachedAsync(new() { Timeout = 15_000 });
         Assert.Equal(["1", "2", "3", "4", "5", "6", "7", "8"], (await StepsAsync(wic.Page)).Distinct());
         await wic.HangUpAsync();
         await wic.KeepAsync("wic-what-happened");
@@ -223,7 +234,9 @@ public sealed class FlowViewTests(RunningSystem system)
     {
         await flowView.Page.ScreenshotAsync(new() { Path = Path.Combine(AppContext.BaseDirectory, "screenshots", $"{name}.png") });
         Assert.Empty((await flowView.Page.RunAxe()).Violations);
-        Assert.False(await flowView.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth > innerWidth"), "The page scrolls sideways.");
+        Assert.False(
+            await flowView.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth > innerWidth"),
+                "The page scrolls sideways.");
         Assert.Empty(await flowView.Page.EvaluateAsync<string[]>(
             "() => [...document.querySelectorAll('body *')].filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && parseFloat(getComputedStyle(e).fontSize) < 12).map(e => e.textContent)"));
     }
@@ -250,7 +263,8 @@ public sealed class FlowViewTests(RunningSystem system)
         await wic.WaitForMediaAsync();
         var traceId = await wic.TextAsync("trace-id");
         await wic.HangUpAsync();
-        await system.WaitForSpansAsync(wic.Page, traceId, spans => spans.Any(span => span.IsSetUp) && spans.Any(span => span.Is("turn", "8")) && spans.Any(span => span.Is("wwsf", "6")));
+        await system.WaitForSpansAsync(wic.Page, traceId, spans =>
+            spans.Any(span => span.IsSetUp) && spans.Any(span => span.Is("turn", "8")) && spans.Any(span => span.Is("wwsf", "6")));
         return traceId;
     }
 

@@ -182,7 +182,8 @@ public sealed class PersonCallTests(RunningSystem system)
         {
             var answer = await route.FetchAsync();
             var token = JsonNode.Parse(await answer.TextAsync())!;
-            token["ice_servers"]![0]!["urls"]!.AsArray().Add($"turn:127.0.0.1:{((IPEndPoint)silent.Client.LocalEndPoint!).Port}?transport=udp");
+            token["ice_servers"]![0]!["urls"]!.AsArray()
+                .Add($"turn:127.0.0.1:{((IPEndPoint)silent.Client.LocalEndPoint!).Port}?transport=udp");
             await route.FulfillAsync(new() { Response = answer, Body = token.ToJsonString() });
         });
 

@@ -36,7 +36,8 @@ public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost sta
         await using var desk = await chromium.OpenAsync(new Uri(Loopback().Match(host.Output).Groups[1].Value));
         await desk.LogInAsync(DemoUser.Name, DemoUser.Password);
         await desk.WaitUntilOnlineAsync();
-        await using var phone = await chromium.OpenAsync(page, new() { ViewportSize = new() { Width = 390, Height = 844 }, IsMobile = true, HasTouch = true });
+        await using var phone =
+            await chromium.OpenAsync(page, new() { ViewportSize = new() { Width = 390, Height = 844 }, IsMobile = true, HasTouch = true });
         await phone.ContinueAsGuestAsync();
         await phone.WaitUntilOnlineAsync();
         await phone.DialAsync(DemoUser.Name);
@@ -136,7 +137,8 @@ public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost sta
 
         public async ValueTask InitializeAsync()
         {
-            _host = await StartAsync(Folder, $"--Parameters:public-address={Address}", string.Create(CultureInfo.InvariantCulture, $"--turn-port={TurnPort}"));
+            _host = await StartAsync(
+                Folder, $"--Parameters:public-address={Address}", string.Create(CultureInfo.InvariantCulture, $"--turn-port={TurnPort}"));
             await _host.UntilAsync("SHA-256 fingerprint: ");
         }
 

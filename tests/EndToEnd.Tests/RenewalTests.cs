@@ -39,7 +39,8 @@ public sealed class RenewalTests(ShortTokenSystem system, ITestOutputHelper outp
         await guest.ExpectInCallAsync();
         await alice.ExpectInCallAsync();
         await Assertions.Expect(guest.Get("call-timer")).ToContainTextAsync(
-            new System.Text.RegularExpressions.Regex($"^({(int)Minutes}|{(int)Minutes + 1}):"), new() { Timeout = (float)(Minutes + 1) * 60_000 });
+            new System.Text.RegularExpressions.Regex($"^({(int)Minutes}|{(int)Minutes + 1}):"),
+            new() { Timeout = (float)(Minutes + 1) * 60_000 });
 
         foreach (var wic in new[] { alice, guest })
         {
@@ -50,7 +51,8 @@ public sealed class RenewalTests(ShortTokenSystem system, ITestOutputHelper outp
         var renewals = await guest.NumberAsync("renewals");
         var directions = sound.Directions(seconds: Minutes * 60 - 5);
         foreach (var direction in directions)
-            output.WriteLine($"{direction.Packets} packets, {renewals} renewals; longest interruptions: {string.Join("; ", direction.Longest.Take(5))}");
+            output.WriteLine(
+                $"{direction.Packets} packets, {renewals} renewals; longest interruptions: {string.Join("; ", direction.Longest.Take(5))}");
 
         // A token of 60 s is renewed after 47 to 48 s.
         Assert.True(renewals >= (int)(Minutes * 60 / 50), $"{renewals} renewals in {Minutes} minutes");

@@ -26,7 +26,9 @@ public sealed class PostgresServer : ServerProcess
         await RunAsync(initialize);
 
         string[] settings = [$"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"];
-        var server = new PostgresServer(Command("postgres", ["-D", cluster, .. settings.SelectMany(setting => new[] { "-c", setting })]), folder, port);
+        var server =
+            new PostgresServer(
+                Command("postgres", ["-D", cluster, .. settings.SelectMany(setting => new[] { "-c", setting })]), folder, port);
         await server.UntilUpAsync(_ => Task.FromResult(server.Output.Contains("ready to accept connections", StringComparison.Ordinal)));
         return server;
     }

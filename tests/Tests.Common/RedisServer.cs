@@ -41,7 +41,8 @@ public sealed class RedisServer : IAsyncDisposable
     public void Launch(params string[] options)
     {
         var program = Tools.Require("redis-server", "redis-server");
-        string[] arguments = ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", Path.GetTempPath(), .. options];
+        string[] arguments =
+            ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", Path.GetTempPath(), .. options];
         _process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
 
         // Drain the log: a full pipe would block the server.

@@ -27,7 +27,8 @@ public sealed class TurnServerProcess : ServerProcess
     {
         var server = Launch(settings);
         var hasTls = settings.Any(setting => setting.Name == "Turn__TlsCertificate");
-        await server.UntilUpAsync(async cancel => await AcceptsAsync(server.Port, cancel) && (!hasTls || await AcceptsAsync(server.TlsPort, cancel)));
+        await server.UntilUpAsync(async cancel =>
+            await AcceptsAsync(server.Port, cancel) && (!hasTls || await AcceptsAsync(server.TlsPort, cancel)));
         return server;
     }
 
@@ -47,7 +48,8 @@ public sealed class TurnServerProcess : ServerProcess
         start.Environment["Turn__PeerPolicy"] = "AllowLoopback";
         start.Environment["ASPNETCORE_URLS"] = $"http://127.0.0.1:{managementPort}";
         foreach (var (name, value) in settings) start.Environment[name] = value;
-        if (start.Environment["Turn__Port"] is { } chosen && int.TryParse(chosen, CultureInfo.InvariantCulture, out var given)) port = given;
+        if (start.Environment["Turn__Port"] is { } chosen && int.TryParse(chosen, CultureInfo.InvariantCulture, out var given))
+            port = given;
         return new TurnServerProcess(start) { Port = port, TlsPort = tlsPort, ManagementPort = managementPort };
     }
 }

@@ -11,7 +11,8 @@ public sealed class Chromium : IAsyncDisposable
     private static readonly string[] Features =
     [
         "WebUIOmniboxPopup", "WebUIOmniboxAimPopup",
-        "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync", "BlockOriginHeaderModificationOnRedirect",
+        "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync",
+        "BlockOriginHeaderModificationOnRedirect",
         "DestroyProfileOnBrowserClose", "DialMediaRouteProvider", "GlobalMediaControls", "HttpsUpgrades", "LensOverlay", "MediaRouter",
         "NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding", "ThirdPartyStoragePartitioning", "Translate",
     ];
@@ -37,11 +38,14 @@ public sealed class Chromium : IAsyncDisposable
     {
         var path = Tools.Require("chromium", "chromium");
         var playwright = await Playwright.CreateAsync();
-        var browser = await playwright.Chromium.LaunchAsync(new() { ExecutablePath = path, Headless = true, Args = [.. Arguments, .. more] });
+        var browser =
+            await playwright.Chromium.LaunchAsync(new() { ExecutablePath = path, Headless = true, Args = [.. Arguments, .. more] });
         return new Chromium(playwright, browser);
     }
 
-    /// <summary>Opens the page in a new browser context, as a user with its own cookies. The script runs before those of the page.</summary>
+    /// <summary>
+    /// Opens the page in a new browser context, as a user with its own cookies. The script runs before those of the page.
+    /// </summary>
     public async Task<WicPage> OpenAsync(Uri address, BrowserNewContextOptions? options = null, string? script = null)
     {
         options ??= new();

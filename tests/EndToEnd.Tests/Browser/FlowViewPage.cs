@@ -17,7 +17,9 @@ internal static class FlowViewPage
     public static Task<WicPage> OpenCallsAsync(this RunningSystem system, string search) =>
         system.Chromium.OpenAsync(new Uri(system.PageAddress, $"flow/#/calls?{search}"));
 
-    /// <summary>Opens the ladder of a trace and waits until it is shown. Spans arrive with a delay, and the page then updates itself.</summary>
+    /// <summary>
+    /// Opens the ladder of a trace and waits until it is shown. Spans arrive with a delay, and the page then updates itself.
+    /// </summary>
     public static async Task<WicPage> OpenTraceAsync(this RunningSystem system, string traceId)
     {
         var page = await system.Chromium.OpenAsync(
@@ -75,6 +77,8 @@ internal sealed record ShownSpan(string Id, string Parent, string Service, strin
     public bool Is(string service, string? step = null) => Service == service && (step is null || Step == step);
 
     public static ShownSpan Read(JsonElement span) => new(
-        span.GetProperty("id").GetString()!, span.GetProperty("parent").GetString()!, span.GetProperty("service").GetString()!, span.GetProperty("name").GetString()!,
-        span.GetProperty("attributes").TryGetProperty("ims.step", out var step) ? step.ToString() : "", span.GetProperty("error").GetBoolean());
+        span.GetProperty("id").GetString()!, span.GetProperty("parent").GetString()!, span.GetProperty("service")
+            .GetString()!, span.GetProperty("name").GetString()!,
+        span.GetProperty("attributes").TryGetProperty("ims.step", out var step) ? step.ToString() : "", span.GetProperty("error")
+            .GetBoolean());
 }

@@ -84,10 +84,13 @@ public sealed class WicPage : IAsyncDisposable
     /// <summary>Waits until media arrives: the count of received packets rises twice.</summary>
     public async Task WaitForMediaAsync()
     {
-        await Assertions.Expect(Get("packets-received")).Not.ToHaveTextAsync(new System.Text.RegularExpressions.Regex(@"^\D*0?\D*$"), new() { Timeout = 20_000 });
+        await Assertions.Expect(Get("packets-received")).Not.ToHaveTextAsync(
+            new System.Text.RegularExpressions.Regex(@"^\D*0?\D*$"), new() { Timeout = 20_000 });
         var first = await TextAsync("packets-received");
         await Assertions.Expect(Get("packets-received")).Not.ToHaveTextAsync(first, new() { Timeout = 10_000 });
-        Assert.True(await NumberAsync("packets-received") > long.Parse(new string([.. first.Where(char.IsAsciiDigit)]), CultureInfo.InvariantCulture));
+        Assert.True(
+            await NumberAsync("packets-received") > long.Parse(
+                new string([.. first.Where(char.IsAsciiDigit)]), CultureInfo.InvariantCulture));
     }
 
     /// <summary>Expects media both ways: the counts of sent and received packets rise each second.</summary>

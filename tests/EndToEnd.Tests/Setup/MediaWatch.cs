@@ -38,7 +38,9 @@ internal sealed class MediaWatch
         lock (_gate)
         {
             return [.. _streams.Values
-                .Where(stream => stream.Received.Count > 1 && Stopwatch.GetElapsedTime(stream.Received[0].At, stream.Received[^1].At).TotalSeconds >= seconds)
+                .Where(stream =>
+                    stream.Received.Count > 1
+                        && Stopwatch.GetElapsedTime(stream.Received[0].At, stream.Received[^1].At).TotalSeconds >= seconds)
                 .Select(stream => new Direction(stream.Received.Count, Interruptions(stream)))];
         }
     }
@@ -58,7 +60,9 @@ internal sealed class MediaWatch
             var missing = steps > 1 ? (double)(int)(after.Timestamp - before.Timestamp) / OpusClock * (steps - 1) / steps : 0;
             var silent = Stopwatch.GetElapsedTime(before.At, after.At).TotalSeconds;
             var late = silent > 0.1 ? silent - LongestPause(stream.Sent, before.At, after.At) : 0;
-            found.Add(new(Stopwatch.GetElapsedTime(first, after.At), TimeSpan.FromSeconds(Math.Max(missing, late)), TimeSpan.FromSeconds(silent)));
+            found.Add(
+                new(Stopwatch.GetElapsedTime(first, after.At), TimeSpan.FromSeconds(Math.Max(missing, late)),
+                    TimeSpan.FromSeconds(silent)));
         }
         return [.. found.OrderByDescending(interruption => interruption.Lasted).Take(10)];
     }
@@ -84,7 +88,8 @@ internal sealed class MediaWatch
 
         for (var at = 20; at + 4 <= datagram.Length;)
         {
-            var (type, size) = (BinaryPrimitives.ReadUInt16BigEndian(datagram[at..]), BinaryPrimitives.ReadUInt16BigEndian(datagram[(at + 2)..]));
+            var (type, size) =
+                (BinaryPrimitives.ReadUInt16BigEndian(datagram[at..]), BinaryPrimitives.ReadUInt16BigEndian(datagram[(at + 2)..]));
             if (at + 4 + size > datagram.Length) return [];
             if (type == DataAttribute) return datagram.Slice(at + 4, size);
             at += 4 + ((size + 3) & ~3);
@@ -105,5 +110,6 @@ internal sealed record Direction(int Packets, IReadOnlyList<Interruption> Longes
 /// <param name="Silent">Time from one arrival to the next, for any reason.</param>
 internal readonly record struct Interruption(TimeSpan At, TimeSpan Lasted, TimeSpan Silent)
 {
-    public override string ToString() => $"{Lasted.TotalMilliseconds:0} ms at {At.TotalSeconds:0.0} s (nothing arrived for {Silent.TotalMilliseconds:0} ms)";
+    public override string ToString() =>
+        $"{Lasted.TotalMilliseconds:0} ms at {At.TotalSeconds:0.0} s (nothing arrived for {Silent.TotalMilliseconds:0} ms)";
 }

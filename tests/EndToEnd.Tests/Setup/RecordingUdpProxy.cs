@@ -24,7 +24,9 @@ public sealed class RecordingUdpProxy : IDisposable
 
     public ConcurrentQueue<byte[]> Datagrams { get; } = [];
 
-    /// <summary>Raised for each datagram before it is forwarded, on several threads. The flag is true for datagrams of the server.</summary>
+    /// <summary>
+    /// Raised for each datagram before it is forwarded, on several threads. The flag is true for datagrams of the server.
+    /// </summary>
     public event Action<byte[], bool>? Passing;
 
     public void Dispose()
@@ -35,7 +37,8 @@ public sealed class RecordingUdpProxy : IDisposable
 
     private async Task RunAsync()
     {
-        await ForwardAsync(_front, isFromServer: false, received => _clients.GetOrAdd(received.RemoteEndPoint, Connect).Send(received.Buffer));
+        await ForwardAsync(_front, isFromServer: false, received =>
+            _clients.GetOrAdd(received.RemoteEndPoint, Connect).Send(received.Buffer));
     }
 
     private UdpClient Connect(IPEndPoint client)

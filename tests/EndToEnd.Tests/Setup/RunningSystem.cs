@@ -75,9 +75,11 @@ public class RunningSystem : IAsyncLifetime
                 $"--Parameters:wwsf-client-secret={SecretParameters[1]}",
             ]);
         builder.CreateResourceBuilder<ProjectResource>("wwsf")
-            .WithEnvironment("Wwsf__TurnUris__0", string.Create(CultureInfo.InvariantCulture, $"turn:127.0.0.1:{UdpProxy.Port}?transport=udp"));
+            .WithEnvironment(
+                "Wwsf__TurnUris__0", string.Create(CultureInfo.InvariantCulture, $"turn:127.0.0.1:{UdpProxy.Port}?transport=udp"));
         builder.CreateResourceBuilder<ProjectResource>("flow-view")
-            .WithEnvironment("FlowView__TraceUrl", "http://localhost:15080/traces/detail/{trace_id} https://jaeger.example/trace/{trace_id}");
+            .WithEnvironment(
+                "FlowView__TraceUrl", "http://localhost:15080/traces/detail/{trace_id} https://jaeger.example/trace/{trace_id}");
         ExportToCollector(builder);
         AddProvider(builder);
         Change(builder);

@@ -4,7 +4,8 @@ namespace WebRtcIms.EndToEnd.Tests.Telemetry;
 
 /// <summary>A span from OTLP. Ids are in lower-case hexadecimal; the parent of a root is empty.</summary>
 public sealed record SpanRecord(
-    string Service, string Source, string Name, string TraceId, string SpanId, string ParentSpanId, IReadOnlyDictionary<string, string> Attributes)
+    string Service, string Source, string Name, string TraceId, string SpanId, string ParentSpanId, IReadOnlyDictionary<string,
+    string> Attributes)
 {
     public override string ToString() => $"{Service,-8} {SpanId} < {ParentSpanId,-16} {Source} '{Name}'";
 }

@@ -40,10 +40,10 @@ internal static class StreamTarget
         var (toServer, toClient) = (new Pipe(options), new Pipe(options));
         var connection =
             new DefaultConnectionContext("fuzz", new Ends(toServer.Reader, toClient.Writer), new Ends(toClient.Reader, toServer.Writer))
-        {
-            RemoteEndPoint = new IPEndPoint(IPAddress.Loopback, 40000),
-            LocalEndPoint = new IPEndPoint(IPAddress.Loopback, 3478),
-        };
+            {
+                RemoteEndPoint = new IPEndPoint(IPAddress.Loopback, 40000),
+                LocalEndPoint = new IPEndPoint(IPAddress.Loopback, 3478),
+            };
 
         var serving = handler.OnConnectedAsync(connection);
         for (var at = 0; at < stream.Length; at += piece)

@@ -28,7 +28,8 @@ internal sealed class TestNode
         Revocations = new Revocations(Clock);
         Admission = new AllocationAdmission(
             Quotas, new ReplayCache(), Revocations,
-            new Drain(Settings, Quotas, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), Clock, NullLogger<Drain>.Instance),
+            new Drain(
+                Settings, Quotas, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), Clock, NullLogger<Drain>.Instance),
             Metrics, Settings, Clock, _tokens);
     }
 

@@ -184,7 +184,8 @@ public sealed class HostGivesBackTests
         var (first, second) = (new HostWorld(withRedis: false, mobile: mobile), new HostWorld(withRedis: false, mobile: mobile, number: 1));
         first.Host.Workers = second.Host.Workers = [first.Host, second.Host];
         var client = first.Bench.NewClient(transport: ClientTransport.Tcp);
-        var ticket = (await first.AllocateAsync(client, TestClient.Asking(StunAttributeType.MobilityTicket))).Value(StunAttributeType.MobilityTicket);
+        var ticket = (await first.AllocateAsync(client, TestClient.Asking(StunAttributeType.MobilityTicket)))
+            .Value(StunAttributeType.MobilityTicket);
         var allocation = first.Host.Allocations()[0].Allocation;
 
         // The Refresh has been handed over to the worker with the allocation, then the old stream ends.
@@ -199,7 +200,9 @@ public sealed class HostGivesBackTests
 
         Assert.Same(ClientPath.Closed, allocation.Path);
         Assert.Equal(1, first.Host.AllocationCount);
-        Assert.Equal(StunError.None, (await first.AskAsync(first.Bench.NewClient(transport: ClientTransport.Tcp), StunMethod.Refresh, With(ticket))).Error);
+        Assert.Equal(
+            StunError.None,
+            (await first.AskAsync(first.Bench.NewClient(transport: ClientTransport.Tcp), StunMethod.Refresh, With(ticket))).Error);
         Assert.NotSame(ClientPath.Closed, allocation.Path);
     }
 
@@ -208,7 +211,8 @@ public sealed class HostGivesBackTests
         switch (ending)
         {
             case Ending.Deleted:
-                await world.AskAsync(client, StunMethod.Refresh, (ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.Lifetime, 0));
+                await world.AskAsync(client, StunMethod.Refresh, (ref StunMessageWriter request) =>
+                    request.WriteUInt32(StunAttributeType.Lifetime, 0));
                 break;
             case Ending.Expired:
                 world.Advance(599);
@@ -244,7 +248,8 @@ public sealed class HostGivesBackTests
         }
     }
 
-    private static Attributes With(byte[] ticket) => (ref StunMessageWriter request) => request.Write(StunAttributeType.MobilityTicket, ticket);
+    private static Attributes With(byte[] ticket) => (ref StunMessageWriter request) =>
+        request.Write(StunAttributeType.MobilityTicket, ticket);
 
     private static string? Owner(HostWorld world) => world.Host.Allocations()[0].Record.Grant?.ClientId;
 
@@ -254,6 +259,7 @@ public sealed class HostGivesBackTests
         var now = world.Clock.GetUtcNow();
         world.Node.Revocations.Add(TurnRevocations.OfClient(clientId), now + TokenLimits.LongestLifetime);
         return world.Host.End(
-            (allocation, record) => world.Node.Revocations.Cover(allocation.Credential, now, record.Grant?.ClientId), AllocationEnd.Revoked);
+            (allocation, record) =>
+                world.Node.Revocations.Cover(allocation.Credential, now, record.Grant?.ClientId), AllocationEnd.Revoked);
     }
 }

@@ -15,7 +15,9 @@ using WebRtcIms.Turn.Transport.Relays;
 
 namespace WebRtcIms.Turn.Tests.Hosting;
 
-/// <summary>The engine's host with real quotas and real port ranges, on a clock that the test moves; no socket and no Redis server.</summary>
+/// <summary>
+/// The engine's host with real quotas and real port ranges, on a clock that the test moves; no socket and no Redis server.
+/// </summary>
 internal sealed class HostWorld : IRelayTransport
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
