@@ -10,6 +10,7 @@ using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Engine.Mobility;
 using WebRtcIms.Turn.Engine.Peers;
 using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Management;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Transport.Dtls;
@@ -32,6 +33,27 @@ internal static class TurnServices
             settings.Keys = TurnKeySettings.ReadAll(configuration, problems);
             return [.. problems, .. settings.Problems()];
         });
+
+    /// <exception cref="SettingsException">There are problems with the settings.</exception>
+    public static void AddTurn(this WebApplicationBuilder builder)
+    {
+        var settings = builder.Configuration.ReadTurnSettings();
+        builder.AddTurn(settings);
+
+        // Kestrel takes its endpoints either from ASPNETCORE_URLS or from code. Those of TURN are in code, so management is also.
+        var managementUrls = ManagementSettings.Urls(builder.Configuration);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            foreach (var url in managementUrls) ManagementEndpoint.Listen(kestrel, url);
+            kestrel.ListenForTurn(settings);
+        });
+    }
+
+    public static void UseTurn(this WebApplication app)
+    {
+        app.Services.ObserveTurn();
+        app.MapManagement();
+    }
 
     public static void AddTurn(this IHostApplicationBuilder builder, TurnSettings settings)
     {

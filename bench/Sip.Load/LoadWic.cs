@@ -90,8 +90,8 @@ internal sealed class LoadWic(SipServerProcess server, int number) : IDisposable
         var contact = Value(ok, "Contact");
         var target = contact[(contact.IndexOf('<', StringComparison.Ordinal) + 1)..contact.IndexOf('>', StringComparison.Ordinal)];
         var routes = string.Concat(Lines(ok, "Record-Route").Select(line => $"Route:{line["Record-Route:".Length..]}\r\n"));
-        return $"{method} {target} SIP/2.0\r\nVia: SIP/2.0/WS {_host};branch=z9hG4bK{method}{number}x{sequence}\r\nMax-Forwards: 69\r\n{routes}" +
-            $"To: {Value(ok, "To")}\r\nFrom: {from}\r\nCall-ID: {callId}\r\nCSeq: {sequence} {method}\r\n" +
+        return $"{method} {target} SIP/2.0\r\nVia: SIP/2.0/WS {_host};branch=z9hG4bK{method}{number}x{sequence}\r\n" +
+            $"Max-Forwards: 69\r\n{routes}To: {Value(ok, "To")}\r\nFrom: {from}\r\nCall-ID: {callId}\r\nCSeq: {sequence} {method}\r\n" +
             $"Authorization: Bearer access_token=\"{_token}\"\r\nSupported: outbound\r\nContent-Length: 0\r\n\r\n";
     }
 

@@ -279,7 +279,8 @@ internal static class TelemetryCost
                 using var request = new HttpRequestMessage(HttpMethod.Post, "/api/turn-token");
                 request.Headers.Add(
                     "traceparent",
-                    $"00-{RandomNumberGenerator.GetHexString(32, lowercase: true)}-{RandomNumberGenerator.GetHexString(16, lowercase: true)}-01");
+                    $"00-{RandomNumberGenerator.GetHexString(32, lowercase: true)}-" +
+                    $"{RandomNumberGenerator.GetHexString(16, lowercase: true)}-01");
                 using var answer = await _page.SendAsync(request);
                 answer.EnsureSuccessStatusCode();
                 var token = await answer.Content.ReadFromJsonAsync<JsonElement>();

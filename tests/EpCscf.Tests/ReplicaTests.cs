@@ -181,7 +181,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         await _alice.ExpectAsync("SIP/2.0 100");
         var invite = await _bob.ExpectAsync("INVITE");
 
-        // Somebody else at Bob's replica has seen the branch.
+        // Another client at Bob's replica has seen the branch.
         await using var guest = await _there.RegisterAsync("guest-1");
         await guest.AnswerAsync(invite, 200, "OK");
         await guest.AssertNothingAsync();

@@ -204,7 +204,8 @@ internal static class TortureMessages
     private static string Request(string requestLine, string to, string from, params string[] more)
     {
         var method = requestLine.Split(' ')[0];
-        return $"{requestLine}\r\n{Via}{to}\r\n{from}\r\nMax-Forwards: 70\r\nCall-ID: torture.{method.Length}@example.com\r\nCSeq: 1 {method}\r\n" +
+        return $"{requestLine}\r\n{Via}{to}\r\n{from}\r\nMax-Forwards: 70\r\n" +
+            $"Call-ID: torture.{method.Length}@example.com\r\nCSeq: 1 {method}\r\n" +
             string.Concat(more.Select(line => line + "\r\n")) + "Content-Length: 0\r\n\r\n";
     }
 }

@@ -167,7 +167,8 @@ internal sealed class Wic : IAsyncDisposable
     {
         var request = new Received(invite);
         var uri = request.StartLine.Split(' ')[1];
-        return $"{method} {uri} SIP/2.0\r\nVia: {request["Via"]}\r\nMax-Forwards: 69\r\nTo: {to ?? request["To"]}\r\nFrom: {request["From"]}\r\n" +
+        return $"{method} {uri} SIP/2.0\r\nVia: {request["Via"]}\r\nMax-Forwards: 69\r\n" +
+            $"To: {to ?? request["To"]}\r\nFrom: {request["From"]}\r\n" +
             $"Call-ID: {request["Call-ID"]}\r\nCSeq: {request["CSeq"].Split(' ')[0]} {method}\r\nContent-Length: 0\r\n\r\n";
     }
 

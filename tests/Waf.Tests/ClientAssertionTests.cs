@@ -29,7 +29,7 @@ public sealed class ClientAssertionTests
     }
 
     /// <summary>
-    /// Whatever an operator asks for: of everything, of the library, of the very class that traces what it has read, of one provider.
+    /// At each level that an operator can choose: all categories, the library, the class that traces what it has read, one provider.
     /// </summary>
     [Theory]
     [InlineData("Logging:LogLevel:Default")]

@@ -73,7 +73,7 @@ public sealed class ClientAuthenticationTests
             await new TokenRequest().PostAsync(app, "nobody", "not-the-secret-of-it"),
             await new TokenRequest().GetAsync(app, WafApp.Client, "not-the-secret-of-it"),
             await new TokenRequest().GetAsync(app, "nobody", "not-the-secret-of-it"),
-            // Somebody else's secret.
+            // The secret of another client.
             await new TokenRequest().SendAsync(app, WafApp.Client, WafApp.OtherSecret),
         ];
 
@@ -165,7 +165,7 @@ public sealed class ClientAuthenticationTests
             time.Advance(TimeSpan.FromSeconds(1));
         }
 
-        // The right secret, too: the answer must not tell that the guess was right.
+        // Also the right secret: the response must not show that the guess was right.
         var answer = (await new TokenRequest().SendAsync(app)).AssertError(HttpStatusCode.TooManyRequests, "temporarily_unavailable");
         Assert.Equal("50", answer.Headers["Retry-After"]);
 

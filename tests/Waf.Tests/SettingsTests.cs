@@ -51,7 +51,7 @@ public sealed class SettingsTests
             "ConnectionStrings:waf", "ConnectionStrings:redis",
         ];
         foreach (var key in keys) Assert.Single(error.Message.Split('\n'), line => line.StartsWith($"  {key} ", StringComparison.Ordinal));
-        // A client for the server whose name is wrong is a mistake, too.
+        // A client for the server with the wrong name is also a problem.
         Assert.Equal(keys.Length + 2, error.Message.Split('\n').Length);
         Assert.Contains($"'{WafApp.TurnServer}'", error.Message);
         Assert.DoesNotContain(ShortKey, error.Message);

@@ -148,7 +148,7 @@ public sealed class ProxyTests : IAsyncLifetime
         var answer = await RawHttp.GetAsync(_gateway.Address, target, Cancel);
 
         Assert.DoesNotContain(BackendStub.Health, answer, StringComparison.Ordinal);
-        // Whatever is forwarded is under /api for any reading of the path.
+        // Every forwarded path is under /api, however a server reads it.
         Assert.All(_backend.Requests, request => Assert.DoesNotContain("..", Decode(Decode(request.Target)), StringComparison.Ordinal));
         Assert.All(_backend.Requests, request => Assert.StartsWith("/api/", request.Target, StringComparison.Ordinal));
     }

@@ -4,7 +4,7 @@ namespace WebRtcIms.Fuzz.Targets;
 
 /// <summary>
 /// A token as it comes, which must not decrypt; then the same octets as the content of a token that does, so that the fields
-/// behind the encryption are reached, too; then a token made of the octets, which must come back.
+/// behind the encryption are also reached; then a token made of the octets, which must come back.
 /// </summary>
 internal static class AccessTokenTarget
 {

@@ -26,7 +26,7 @@ internal static class Cases
         new("RFC 8489 §5", "First two bits 10", client => client.Send(Changed(Binding(), 0, 0x80))),
         new("RFC 8489 §5", "Another magic cookie", client => client.Send(Changed(Binding(), 4, 0xFF)),
             "coturn answers RFC 3489 clients, which had no cookie; RFC 8489 has done away with them (§17)."),
-        new("RFC 8489 §5", "Length that is no multiple of four", client => client.Send(Changed([.. Binding(), 0, 0], 3, 2))),
+        new("RFC 8489 §5", "Length that is not a multiple of four", client => client.Send(Changed([.. Binding(), 0, 0], 3, 2))),
         new("RFC 8489 §5", "Length beyond the datagram", client => client.Send(Changed(Binding(), 3, 4))),
         new("RFC 8489 §5", "Octets behind the message", client => client.Send([.. Binding(), 0, 0, 0, 0])),
         new("RFC 8489 §6.3.4", "Binding success response", client => client.Plain(StunMethod.Binding, null, StunClass.SuccessResponse)),

@@ -45,9 +45,9 @@ public sealed class DifferentialTests
     private const string Heading = """
         # The same packets to coturn and to Turn
 
-        Made by `DifferentialTests` in `tests/Interop.Tests`, which sends each of these to Debian's coturn 4.6.1 and to this server, both with
-        the same users and keys, and fails when a difference has no reason or this table is not what happens. Where several requests
-        are needed, the answer is that to the last. "nothing": the server is silent, and answers the next request.
+        `DifferentialTests` in `tests/Interop.Tests` writes this table. It sends each packet to Debian's coturn 4.6.1 and to this server, with
+        the same users and keys. It fails if a difference has no reason, or if this table is out of date. Where several requests are
+        needed, the answer is that to the last. "nothing": the server is silent, and answers the next request.
 
         | Clause | What is sent | Turn answers | coturn answers | Why they differ |
         |---|---|---|---|---|

@@ -86,7 +86,7 @@ public sealed class RedisClusterTests : IAsyncLifetime
         await _cluster!.UntilReplicatedAsync();
         await _cluster.FailOverAsync();
 
-        // Whoever allocates meanwhile is served with what the node knows.
+        // Clients that allocate meanwhile are served with the caches of the node.
         Assert.Equal(StunError.None, (await here.Admission.AdmitAsync(Pending())).Error);
         foreach (var pending in accepted)
         {

@@ -117,7 +117,7 @@ public sealed class RedisFailureTests : IAsyncLifetime
         Assert.Equal(BreakerState.Closed, node.Tokens.Breaker.State);
     }
 
-    // Connections that are there stay authenticated, so they are closed; this one's own, too.
+    // Open connections stay authenticated, so all are closed, also that of the test.
     private async Task ChangePasswordAsync(string password)
     {
         using var admin =

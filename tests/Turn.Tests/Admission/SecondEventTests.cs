@@ -103,7 +103,7 @@ public sealed class SecondEventTests
         Assert.True(SpinWait.SpinUntil(() => _redis.Counted == 0, TimeSpan.FromSeconds(20)));
     }
 
-    private TestNode NewNode() => new(_bench, _redis.Connection, clock: _clock);
+    private TestNode NewNode() => new(_bench, _redis.Connection, time: _clock);
 
     private PendingAllocation NewPending()
     {

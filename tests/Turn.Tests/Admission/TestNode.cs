@@ -17,10 +17,10 @@ internal sealed class TestNode
 
     public TestNode(
         EngineBench bench, IConnectionMultiplexer? redis, QuotaSettings? quotas = null,
-        CacheUnavailablePolicy policy = CacheUnavailablePolicy.AllowLocal, TimeProvider? clock = null)
+        CacheUnavailablePolicy policy = CacheUnavailablePolicy.AllowLocal, TimeProvider? time = null)
     {
         Settings = new TurnSettings { Quotas = quotas ?? new QuotaSettings(), OnCacheUnavailable = policy };
-        Clock = clock ?? new ShiftedClock(bench.Time.Utc - TimeProvider.System.GetUtcNow());
+        Clock = time ?? new ShiftedClock(bench.Time.Utc - TimeProvider.System.GetUtcNow());
         Quotas = new AllocationQuotas(Settings.Quotas);
         Meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
         Metrics = new TurnMetrics(Meters);

@@ -29,7 +29,7 @@ internal sealed class HostWorld : IRelayTransport
     {
         Bench = new EngineBench(mobile: mobile, number: number);
         Clock = new FakeTimeProvider(Bench.Time.Utc);
-        Node = new TestNode(Bench, withRedis ? Redis.Connection : null, quotas, clock: Clock);
+        Node = new TestNode(Bench, withRedis ? Redis.Connection : null, quotas, time: Clock);
         Node.Settings.ListenAddress = "127.0.0.1,::1";
         Node.Settings.RelayPorts = new RelayPortSettings { Min = 50_000, Max = 50_000 + ports - 1 };
         _binder = new RelayBinder(Node.Settings, new Random(1));

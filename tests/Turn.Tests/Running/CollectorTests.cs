@@ -6,7 +6,7 @@ using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
-/// <summary>A telemetry collector that is no help: calls notice nothing.</summary>
+/// <summary>A telemetry collector that fails does not affect calls.</summary>
 public sealed class CollectorTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(25);

@@ -29,7 +29,7 @@ internal sealed class DtlsClient : DatagramTransport, IDisposable
 
     public void Handshake(string protocol = "stun.turn") => _session = new DtlsClientProtocol().Connect(new Client(this, protocol), this);
 
-    public void Say(byte[] message) => _session!.Send(message, 0, message.Length);
+    public void Send(byte[] message) => _session!.Send(message, 0, message.Length);
 
     /// <summary>What the server says within a time; null when it says nothing.</summary>
     public byte[]? Hear(int milliseconds = 10_000)
@@ -41,7 +41,7 @@ internal sealed class DtlsClient : DatagramTransport, IDisposable
 
     public Answer Allocate()
     {
-        Say(TestClient.Plain(StunMethod.Allocate, TestClient.Transport));
+        Send(TestClient.Plain(StunMethod.Allocate, TestClient.Transport));
         _signer.Nonce = Answer.Read(Hear()).Value(StunAttributeType.Nonce);
         return Request(StunMethod.Allocate, TestClient.Transport);
     }
@@ -49,7 +49,7 @@ internal sealed class DtlsClient : DatagramTransport, IDisposable
     /// <summary>A request after the first Allocate.</summary>
     public Answer Request(StunMethod method, Attributes attributes)
     {
-        Say(_signer.Build(method, attributes));
+        Send(_signer.Build(method, attributes));
         return Answer.Read(Hear());
     }
 

@@ -84,7 +84,7 @@ public sealed class DtlsTests : IAsyncLifetime
 
         var relay = client.Allocate().Address(StunAttributeType.XorRelayedAddress).ToIPEndPoint();
         Assert.True(client.Request(StunMethod.CreatePermission, toPeer).IsSuccess);
-        client.Say(TestClient.Plain(
+        client.Send(TestClient.Plain(
             StunMethod.Send,
             (ref StunMessageWriter message) =>
             {
@@ -110,7 +110,7 @@ public sealed class DtlsTests : IAsyncLifetime
     {
         using var client = Connected();
         var request = TestClient.Plain(StunMethod.Binding);
-        client.Say(request);
+        client.Send(request);
         var record = client.Sent[^1];
         Assert.NotNull(client.Hear());
 
@@ -131,7 +131,7 @@ public sealed class DtlsTests : IAsyncLifetime
         byte[]? answer = null;
         for (var i = 0; i < 20 && answer is null; i++)
         {
-            client.Say(request);
+            client.Send(request);
             answer = client.Hear(1000);
         }
 
@@ -147,7 +147,7 @@ public sealed class DtlsTests : IAsyncLifetime
         var relay = client.Allocate().Address(StunAttributeType.XorRelayedAddress).ToIPEndPoint();
 
         client.Handshake();
-        client.Say(TestClient.Plain(StunMethod.Binding));
+        client.Send(TestClient.Plain(StunMethod.Binding));
         Assert.NotNull(client.Hear());
         await UntilFreeAsync(relay);
 
@@ -164,7 +164,7 @@ public sealed class DtlsTests : IAsyncLifetime
         using var after = Connected();
         Assert.Equal(_certificate.Thumbprint, Convert.ToHexString(SHA256.HashData(after.Certificate)));
         Assert.NotEqual(after.Certificate, before.Certificate);
-        before.Say(TestClient.Plain(StunMethod.Binding));
+        before.Send(TestClient.Plain(StunMethod.Binding));
         Assert.NotNull(before.Hear());
     }
 
@@ -194,7 +194,7 @@ public sealed class DtlsTests : IAsyncLifetime
             }
 
             using var client = Connected();
-            client.Say(TestClient.Plain(StunMethod.Binding));
+            client.Send(TestClient.Plain(StunMethod.Binding));
             Assert.NotNull(client.Hear());
         }
         finally

@@ -136,7 +136,7 @@ public sealed class StreamTests : IAsyncLifetime
         }
         catch (IOException)
         {
-            // A reset is an end, too.
+            // A reset is also an end.
             return 0;
         }
     }

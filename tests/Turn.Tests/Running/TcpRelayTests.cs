@@ -237,7 +237,7 @@ public sealed class TcpRelayTests : IAsyncLifetime
         }
         catch (IOException)
         {
-            // A reset is an end, too.
+            // A reset is also an end.
         }
     }
 

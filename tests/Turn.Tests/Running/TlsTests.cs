@@ -106,7 +106,7 @@ public sealed class TlsTests : IAsyncLifetime
 
     [Theory]
     [InlineData("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")]
-    [InlineData("\u0000\u0001\u0000\u0000!\u0012?B, which is no TLS")]
+    [InlineData("\u0000\u0001\u0000\u0000!\u0012?B, which is not TLS")]
     [Requirement("ABUSE-25")]
     public async Task WhatIsNoTls_IsClosed_AndOthersAreServed(string text)
     {
@@ -236,7 +236,7 @@ public sealed class TlsTests : IAsyncLifetime
         }
         catch (IOException)
         {
-            // A reset is an end, too.
+            // A reset is also an end.
         }
     }
 

@@ -6,7 +6,7 @@ using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
-/// <summary>A long-term key that a running server has, too; makes tokens as the authorization server does.</summary>
+/// <summary>A long-term key that a running server also has. It makes tokens as the authorization server does.</summary>
 internal sealed class TokenKey(string kid)
 {
     private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);

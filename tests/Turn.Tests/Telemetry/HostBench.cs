@@ -50,7 +50,7 @@ internal sealed class HostBench
 
         public override void Send(in TransportAddress client, ReadOnlySpan<byte> message)
         {
-            // Relayed ChannelData is no answer.
+            // Relayed ChannelData is not an answer.
             if (message[0] < 0x40) Answers.Enqueue(Answer.Read(message));
         }
     }

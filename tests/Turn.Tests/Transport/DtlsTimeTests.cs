@@ -54,7 +54,7 @@ public sealed class DtlsTimeTests : IAsyncLifetime
 
         _bench.Clock.Advance(TimeSpan.FromSeconds(59));
         _bench.Sweep();
-        client.Say(TestClient.Plain(StunMethod.Binding));
+        client.Send(TestClient.Plain(StunMethod.Binding));
         Assert.NotNull(client.Hear());
         _bench.Clock.Advance(TimeSpan.FromSeconds(61));
         _bench.Sweep();
@@ -72,7 +72,7 @@ public sealed class DtlsTimeTests : IAsyncLifetime
 
         _bench.Clock.Advance(TimeSpan.FromSeconds(300));
         _bench.Sweep();
-        client.Say(TestClient.Plain(StunMethod.Binding));
+        client.Send(TestClient.Plain(StunMethod.Binding));
 
         Assert.NotNull(client.Hear());
     }
@@ -89,7 +89,7 @@ public sealed class DtlsTimeTests : IAsyncLifetime
         await third.SendAsync(hello, _bench.Address, TestContext.Current.CancellationToken);
 
         // The server takes one datagram after the other: with this answer the one before has been refused.
-        second.Say(TestClient.Plain(StunMethod.Binding));
+        second.Send(TestClient.Plain(StunMethod.Binding));
         Assert.NotNull(second.Hear());
         Assert.Equal(0, third.Available);
 

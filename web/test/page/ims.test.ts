@@ -47,7 +47,7 @@ test('an ICE restart is known by its new name', () =>
 
 // --- How calls end
 
-test('whoever hangs up, that is no problem', () => {
+test('a hang-up of either side is not a problem', () => {
   assert.equal(problemOfEnd('Terminated', undefined), undefined);
   assert.equal(problemOfEnd('Canceled', undefined), undefined);
 });
@@ -57,7 +57,7 @@ test('every refusal has its reason', () =>
 test('an answer without a text of its own is told by its number', () => assert.equal(problemOfAnswer(513).detail, 'SIP 513'));
 test('the browser\'s own problem tells more than the code that was answered for it', () =>
   assert.equal(problemOfEnd('WebRTC Error', 500, new Problem('turn_401'))!.code, 'turn_401'));
-test('a lost connection is no answer of anybody', () => assert.equal(problemOfEnd('Connection Error', undefined)!.code, 'ims_unavailable'));
+test('a lost connection is not an answer', () => assert.equal(problemOfEnd('Connection Error', undefined)!.code, 'ims_unavailable'));
 
 test('only a refusal of the identity ends the tries to register', () => {
   assert.deepEqual([undefined, 401, 403, 500, 503].map(status => registrationProblem(status).isFinal), [false, false, true, false, false]);
