@@ -76,7 +76,10 @@ public readonly record struct Outcome(OutcomeKind Kind)
         new(OutcomeKind.Reply) { Length = length, Method = method, Error = error };
 
     public static Outcome ToPeer(Allocation allocation, Relay relay, in TransportAddress peer, int offset, int length, bool dontFragment) =>
-        new(OutcomeKind.ToPeer) { Allocation = allocation, Relay = relay, Peer = peer, Offset = offset, Length = length, DontFragment = dontFragment };
+        new(OutcomeKind.ToPeer)
+        {
+            Allocation = allocation, Relay = relay, Peer = peer, Offset = offset, Length = length, DontFragment = dontFragment,
+        };
 
     public static Outcome ToClient(Allocation allocation, int offset, int length) =>
         new(OutcomeKind.ToClient) { Allocation = allocation, Offset = offset, Length = length };
@@ -85,7 +88,8 @@ public readonly record struct Outcome(OutcomeKind Kind)
 
     public static Outcome Connect(PeerConnection connection) => new(OutcomeKind.Connect) { Connection = connection };
 
-    public static Outcome Bind(PeerConnection connection, in Outcome reply) => reply with { Kind = OutcomeKind.Bind, Connection = connection };
+    public static Outcome Bind(PeerConnection connection, in Outcome reply) =>
+        reply with { Kind = OutcomeKind.Bind, Connection = connection };
 
     public static Outcome Decide(PendingAllocation pending) => new(OutcomeKind.Decide) { Pending = pending };
 }

@@ -54,7 +54,8 @@ public sealed partial class TurnEngine
         request.TryGet(StunAttributeType.MobilityTicket, out var ticket);
         ulong id = 0;
         uint move = 0;
-        var isGenuine = _mobile.Tickets is { } tickets && authenticator.HasNonceOfOurs(request, flow, time) && tickets.TryOpen(ticket, out id, out move);
+        var isGenuine = _mobile.Tickets is { } tickets
+            && authenticator.HasNonceOfOurs(request, flow, time) && tickets.TryOpen(ticket, out id, out move);
         if (isGenuine && here is null && _pending.ContainsKey(flow)) return Outcome.Drop(DropReason.Busy);
         if (isGenuine && here is null && _mobile.EngineOf(id) is { } engine && engine != number) return Outcome.HandOver(engine);
 
@@ -63,7 +64,8 @@ public sealed partial class TurnEngine
         if (authentication.Error != StunError.None)
         {
             // The allocation is known and the client is not its owner. With a token it may be one whose token has run out.
-            var isStranger = allocation is not null && authentication.Error == StunError.Unauthenticated && !request.Has(StunAttributeType.AccessToken);
+            var isStranger =
+                allocation is not null && authentication.Error == StunError.Unauthenticated && !request.Has(StunAttributeType.AccessToken);
             return Challenge(request, flow, isStranger ? StunError.WrongCredentials : authentication.Error, time, reply);
         }
 
@@ -83,11 +85,13 @@ public sealed partial class TurnEngine
         // A used ticket is void, one that comes from where the client is already moves nothing, and TCP allocations are for streams.
         if (move != mobility.Moves || isThere) return Refuse(request, StunError.BadRequest, proof, reply);
         if (allocation.PeerConnections is not null && !flow.IsStream) return Refuse(request, StunError.BadRequest, proof, reply);
-        if ((here ?? allocation) != allocation || EngineElsewhere(flow) is not null) return Refuse(request, StunError.AllocationMismatch, proof, reply);
+        if ((here ?? allocation) != allocation || EngineElsewhere(flow) is not null)
+            return Refuse(request, StunError.AllocationMismatch, proof, reply);
         return HandleRefresh(request, flow, allocation, proof, time, reply, path) with { Allocation = allocation };
     }
 
-    private static bool IsRetransmission(MobilityState mobility, uint move, TransactionId transaction, in FiveTuple flow, EngineTime time) =>
+    private static bool IsRetransmission(
+        MobilityState mobility, uint move, TransactionId transaction, in FiveTuple flow, EngineTime time) =>
         move + 1 == mobility.Moves
         && mobility.LastMove is { } last
         && last.TransactionId == transaction

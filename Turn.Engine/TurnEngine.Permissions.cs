@@ -27,7 +27,8 @@ public sealed partial class TurnEngine
         }
 
         if (!any) return Refuse(request, StunError.BadRequest, proof, reply);
-        if (allocation.PermissionCount + fresh > settings.MaxPermissions) return Refuse(request, StunError.InsufficientCapacity, proof, reply);
+        if (allocation.PermissionCount + fresh > settings.MaxPermissions)
+            return Refuse(request, StunError.InsufficientCapacity, proof, reply);
 
         foreach (var attribute in request)
         {
@@ -54,8 +55,10 @@ public sealed partial class TurnEngine
         var ofNumber = allocation.Channel(number);
         var ofPeer = allocation.ChannelTo(peer);
         var now = time.Milliseconds;
-        if (ofNumber is not null && ofNumber.Peer != peer && ofNumber.HoldsItsNumber(now)) return Refuse(request, StunError.BadRequest, proof, reply);
-        if (ofPeer is not null && ofPeer.Number != number && ofPeer.HoldsItsNumber(now)) return Refuse(request, StunError.BadRequest, proof, reply);
+        if (ofNumber is not null && ofNumber.Peer != peer && ofNumber.HoldsItsNumber(now))
+            return Refuse(request, StunError.BadRequest, proof, reply);
+        if (ofPeer is not null && ofPeer.Number != number && ofPeer.HoldsItsNumber(now))
+            return Refuse(request, StunError.BadRequest, proof, reply);
 
         var isFull = ofNumber is null && allocation.ChannelCount >= settings.MaxChannels;
         var isFullOfPermissions = !allocation.KnowsPermission(peer.Address) && allocation.PermissionCount >= settings.MaxPermissions;

@@ -35,11 +35,13 @@ public sealed partial class TurnEngine
 
         var length = buffer.Length - Headroom - Tailroom;
         var channel = allocation.ChannelTo(peer);
-        if (!(channel?.Permission.IsLive(now) ?? allocation.HasPermission(peer.Address, now))) return Drop(allocation, DropReason.NoPermission);
+        if (!(channel?.Permission.IsLive(now) ?? allocation.HasPermission(peer.Address, now)))
+            return Drop(allocation, DropReason.NoPermission);
 
         // What does not fit the length field of a Data indication would be taken for another message in the client's stream.
         if (length > MaxDataLength) return Drop(allocation, DropReason.Malformed);
-        if (settings.Traffic.Any && !allocation.ToClient.TryTake(length, settings.Traffic, now)) return Drop(allocation, DropReason.OverLimit);
+        if (settings.Traffic.Any && !allocation.ToClient.TryAcquire(length, settings.Traffic, now))
+            return Drop(allocation, DropReason.OverLimit);
 
         allocation.Totals.PacketsToClient++;
         allocation.Totals.BytesToClient += length;
@@ -109,14 +111,16 @@ public sealed partial class TurnEngine
         return ToPeer(allocation, flow, peer, offset, payload.Length, dontFragment, time);
     }
 
-    private Outcome ToPeer(Allocation allocation, in FiveTuple flow, in TransportAddress peer, int offset, int length, bool dontFragment, EngineTime time)
+    private Outcome ToPeer(
+        Allocation allocation, in FiveTuple flow, in TransportAddress peer, int offset, int length, bool dontFragment, EngineTime time)
     {
         if (allocation.RelayFor(peer.Address.Family) is not { } relay || peer.Port == 0) return Drop(allocation, DropReason.PeerForbidden);
 
         // Datagrams do not leave from an address for TCP connections.
         if (allocation.PeerConnections is not null) return Drop(allocation, DropReason.UnexpectedMessage);
         if (allocation.Mobility is { Next: { } next } mobility && next.FiveTuple == flow) Arrive(allocation, mobility);
-        if (settings.Traffic.Any && !allocation.ToPeers.TryTake(length, settings.Traffic, time.Milliseconds)) return Drop(allocation, DropReason.OverLimit);
+        if (settings.Traffic.Any && !allocation.ToPeers.TryAcquire(length, settings.Traffic, time.Milliseconds))
+            return Drop(allocation, DropReason.OverLimit);
 
         allocation.Totals.PacketsToPeers++;
         allocation.Totals.BytesToPeers += length;

@@ -25,13 +25,18 @@ public sealed partial class TurnEngine
         if (!settings.TcpRelays) return StunError.UnsupportedTransportProtocol;
         if (!flow.IsStream) return StunError.BadRequest;
         if (request.Has(StunAttributeType.DontFragment) || request.Has(StunAttributeType.EvenPort)) return StunError.BadRequest;
-        if (request.Has(StunAttributeType.ReservationToken) || request.Has(StunAttributeType.AdditionalAddressFamily)) return StunError.BadRequest;
+        if (request.Has(StunAttributeType.ReservationToken) || request.Has(StunAttributeType.AdditionalAddressFamily))
+            return StunError.BadRequest;
 
         var family = StunAddressFamily.IPv4;
         var hasFamily = request.Has(StunAttributeType.RequestedAddressFamily);
-        if (hasFamily && !TryReadFamily(request, StunAttributeType.RequestedAddressFamily, out family)) return StunError.AddressFamilyNotSupported;
+        if (hasFamily && !TryReadFamily(request, StunAttributeType.RequestedAddressFamily, out family))
+            return StunError.AddressFamilyNotSupported;
         if (!Relays(family)) return StunError.AddressFamilyNotSupported;
-        relays = new RelayRequest(family == StunAddressFamily.IPv4, family == StunAddressFamily.IPv6, EvenPort: false, ReserveNext: false) { IsTcp = true };
+        relays = new RelayRequest(family == StunAddressFamily.IPv4, family == StunAddressFamily.IPv6, EvenPort: false, ReserveNext: false)
+        {
+            IsTcp = true,
+        };
         return StunError.None;
     }
 
@@ -99,7 +104,8 @@ public sealed partial class TurnEngine
     /// A peer has connected to a relay: the client is told in a ConnectionAttempt, or the connection is closed at once where there
     /// is not a permission for the peer (RFC 6062 §5.3).
     /// </summary>
-    public Outcome HandlePeerConnection(Allocation allocation, in TransportAddress peer, PeerTransport stream, EngineTime time, Span<byte> reply)
+    public Outcome HandlePeerConnection(
+        Allocation allocation, in TransportAddress peer, PeerTransport stream, EngineTime time, Span<byte> reply)
     {
         var connections = allocation.PeerConnections!;
         var isLive = time.Milliseconds < allocation.ExpiresAt && _allocations.GetValueOrDefault(allocation.FiveTuple) == allocation;
@@ -142,7 +148,7 @@ public sealed partial class TurnEngine
         // Between two sweeps it may be there still although its time is over.
         if (connection is null || !connection.IsLive(time.Milliseconds)) return Refuse(request, StunError.BadRequest, proof, reply);
         if (!MayUse(connection.Allocation, proof, request.Method)) return Refuse(request, StunError.WrongCredentials, proof, reply);
-        if (!unbound.TryTake(connection)) return Refuse(request, StunError.BadRequest, proof, reply);
+        if (!unbound.TryAcquire(connection)) return Refuse(request, StunError.BadRequest, proof, reply);
         return Outcome.Bind(connection, Succeed(request, proof, reply));
     }
 
@@ -172,7 +178,7 @@ public sealed partial class TurnEngine
     {
         foreach (var connection in _waitingForBind)
         {
-            if (now >= connection.ExpiresAt && unbound.TryTake(connection)) PeerConnectionClosed(connection);
+            if (now >= connection.ExpiresAt && unbound.TryAcquire(connection)) PeerConnectionClosed(connection);
         }
 
         _waitingForBind.RemoveAll(connection => now >= connection.ExpiresAt);
@@ -188,7 +194,7 @@ public sealed partial class TurnEngine
 
     private void Close(PeerConnection connection)
     {
-        unbound.TryTake(connection);
+        unbound.TryAcquire(connection);
         if (connection.Stream is { } stream) PeerTransportsToClose.Add(stream);
     }
 }

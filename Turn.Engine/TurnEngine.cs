@@ -149,7 +149,8 @@ public sealed partial class TurnEngine(
             return HandleRefreshWithTicket(request, flow, path, allocation, time, reply);
 
         // An Allocate is answered here, as it would be there: the 5-tuple is in use.
-        if (allocation is null && request.Method != StunMethod.Allocate && EngineElsewhere(flow) is { } engine) return Outcome.HandOver(engine);
+        if (allocation is null && request.Method != StunMethod.Allocate && EngineElsewhere(flow) is { } engine)
+            return Outcome.HandOver(engine);
         var authentication = authenticator.Authenticate(request, flow, allocation?.Credential, time);
         if (authentication.Error != StunError.None) return Challenge(request, flow, authentication.Error, time, reply);
 
@@ -202,7 +203,9 @@ public sealed partial class TurnEngine(
         return null;
     }
 
-    /// <summary>Ends an allocation at once; nothing happens when it has ended already, also where another one has its 5-tuple now.</summary>
+    /// <summary>
+    /// Ends an allocation at once; nothing happens when it has ended already, also where another one has its 5-tuple now.
+    /// </summary>
     public void End(Allocation allocation, AllocationEnd reason)
     {
         if (_allocations.GetValueOrDefault(allocation.FiveTuple) != allocation) return;

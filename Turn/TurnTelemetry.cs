@@ -29,30 +29,34 @@ internal static class TurnTelemetry
     {
         metrics.Meter.CreateObservableGauge(
             "turn.quota.use", () => quotas.Use().Select(use => new Measurement<double>(use.Use, Tag("quota", use.Quota.ToString()))),
-            description: "How much of a quota is used, by whoever uses the most of it: 1 is all");
+            description: "Highest use of a quota; 1 is all of it");
         metrics.Meter.CreateObservableCounter(
-            "turn.quota.refusals", () => Enum.GetValues<Quota>().Select(quota => new Measurement<long>(quotas.Refusals(quota), Tag("quota", quota.ToString()))),
+            "turn.quota.refusals", () => Enum.GetValues<Quota>()
+                .Select(quota => new Measurement<long>(quotas.Refusals(quota), Tag("quota", quota.ToString()))),
             description: "Allocates refused, by the quota that was used up");
     }
 
     public static void ObserveBreaker(this TurnMetrics metrics, CircuitBreaker breaker) => metrics.Meter.CreateObservableGauge(
-        "turn.cache.breaker", () => (int)breaker.State, description: "Whether Redis is asked: 0 yes, 1 one Allocate tries, 2 not for now");
+        "turn.cache.breaker", () => (int)breaker.State, description: "Whether Redis is asked: 0 yes, 1 one Allocate tries, 2 no");
 
-    public static void ObserveClockSkew(this TurnMetrics metrics, RequestAuthenticator authenticator) => metrics.Meter.CreateObservableCounter<long>(
+    public static void ObserveClockSkew(this TurnMetrics metrics, RequestAuthenticator authenticator) =>
+        metrics.Meter.CreateObservableCounter<long>(
         "turn.clock_skew_suspected",
-        () => [new(authenticator.SkewSuspected.Ahead, Tag("token", "ahead")), new(authenticator.SkewSuspected.Behind, Tag("token", "behind"))],
+        () => [new(authenticator.SkewSuspected.Ahead, Tag("token", "ahead")),
+            new(authenticator.SkewSuspected.Behind, Tag("token", "behind"))],
         description: "Authentic tokens from the future (ahead), or ended within the last minute (behind)");
 
-    public static void ObserveUnknownKeys(this TurnMetrics metrics, RequestAuthenticator authenticator) => metrics.Meter.CreateObservableCounter(
+    public static void ObserveUnknownKeys(this TurnMetrics metrics, RequestAuthenticator authenticator) =>
+        metrics.Meter.CreateObservableCounter(
         "turn.unknown_keys", () => authenticator.UnknownKeys, description: "Requests with a kid that this node does not have");
 
     public static void ObserveKeys(this TurnMetrics metrics, Func<IEnumerable<KeyAge>> keys)
     {
         metrics.Meter.CreateObservableGauge(
-            "turn.key.age", () => keys().Select(key => Of(key.Age, key.Kid)), "s", "For how long this node has had a long-term key, by kid");
+            "turn.key.age", () => keys().Select(key => Of(key.Age, key.Kid)), "s", "Time since this node got a long-term key, by kid");
         metrics.Meter.CreateObservableGauge(
             "turn.key.remaining", () => keys().Where(key => key.Remaining is not null).Select(key => Of(key.Remaining!.Value, key.Kid)), "s",
-            "Until a long-term key dies (NotAfter), by kid; negative afterwards");
+            "Time until the NotAfter of a long-term key, by kid; negative afterwards");
 
         static Measurement<double> Of(TimeSpan time, string kid) => new(time.TotalSeconds, Tag("turn.kid", kid));
     }

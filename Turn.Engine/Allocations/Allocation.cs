@@ -113,7 +113,8 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
         // A channel refers to its permission, which CreatePermission may bring back to life.
         foreach (var permission in _permissions.Values)
         {
-            if (!permission.IsLive(now) && _channels.Values.All(binding => binding.Permission != permission)) _permissions.Remove(permission.Peer);
+            if (!permission.IsLive(now) && _channels.Values.All(binding => binding.Permission != permission))
+                _permissions.Remove(permission.Peer);
         }
     }
 }

@@ -113,7 +113,9 @@ public sealed class Credential
         return new Credential(username.ToArray(), md5, md5, sha256) { EndsAt = DateTimeOffset.FromUnixTimeSeconds(ends) };
     }
 
-    /// <summary>Seconds that may still be granted: what is left of the token or of the ephemeral name, or no bound for a static user.</summary>
+    /// <summary>
+    /// Seconds that may still be granted: what is left of the token or of the ephemeral name, or no bound for a static user.
+    /// </summary>
     public uint RemainingSeconds(DateTimeOffset now)
     {
         if (Token is not null) return Content.RemainingSeconds(now);

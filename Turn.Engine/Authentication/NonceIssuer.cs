@@ -73,7 +73,8 @@ public sealed class NonceIssuer(byte[] key, SecurityFeatures features, Random ra
     {
         if (nonce.Length != Length || !nonce.StartsWith(_cookie)) return NonceStatus.Forged;
         Span<byte> octets = stackalloc byte[StampLength + TagLength];
-        if (Base64Url.DecodeFromUtf8(nonce[_cookie.Length..], octets, out _, out var length) != OperationStatus.Done || length != octets.Length)
+        if (Base64Url.DecodeFromUtf8(nonce[_cookie.Length..], octets, out _, out var length) != OperationStatus.Done
+            || length != octets.Length)
             return NonceStatus.Forged;
 
         Span<byte> expected = stackalloc byte[TagLength];

@@ -40,7 +40,8 @@ public sealed class RequestAuthenticator(
 
     private const int MaxShownKeyId = 32;
 
-    private static readonly SearchValues<byte> KeyIdCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+/="u8);
+    private static readonly SearchValues<byte> KeyIdCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+/="u8);
 
     private AccessTokenKeyRing _keys = keys;
     private long _ahead;
@@ -78,8 +79,10 @@ public sealed class RequestAuthenticator(
         if (!request.HasMessageIntegrity && !request.HasMessageIntegritySha256) return new(StunError.Unauthenticated);
 
         if (!TryReadUsername(request, out var username)) return new(StunError.BadRequest);
-        if (!request.TryGet(StunAttributeType.Realm, out var realm) || realm.Length is 0 or > MaxRealmOrNonce) return new(StunError.BadRequest);
-        if (!request.TryGet(StunAttributeType.Nonce, out var nonce) || nonce.Length is 0 or > MaxRealmOrNonce) return new(StunError.BadRequest);
+        if (!request.TryGet(StunAttributeType.Realm, out var realm) || realm.Length is 0 or > MaxRealmOrNonce)
+            return new(StunError.BadRequest);
+        if (!request.TryGet(StunAttributeType.Nonce, out var nonce) || nonce.Length is 0 or > MaxRealmOrNonce)
+            return new(StunError.BadRequest);
         if (!Utf8.IsValid(realm)) return new(StunError.BadRequest);
 
         var nonceStatus = nonces.Check(nonce, flow, time);
@@ -113,7 +116,8 @@ public sealed class RequestAuthenticator(
     /// <summary>USERNAME, or the name that USERHASH stands for: nobody's, when the hash is nobody's (RFC 8489 §9.2.4).</summary>
     private bool TryReadUsername(in StunMessageReader request, out ReadOnlySpan<byte> username)
     {
-        if (request.TryGet(StunAttributeType.Username, out username)) return username.Length is > 0 and <= MaxUsername && Utf8.IsValid(username);
+        if (request.TryGet(StunAttributeType.Username, out username))
+            return username.Length is > 0 and <= MaxUsername && Utf8.IsValid(username);
         if (!request.TryGet(StunAttributeType.UserHash, out var hash) || hash.Length != SHA256.HashSizeInBytes) return false;
         for (var i = 0; i < _userHashes.Length; i++)
         {
@@ -155,7 +159,8 @@ public sealed class RequestAuthenticator(
             if (user.Username.SequenceEqual(username)) return user;
         }
 
-        if (settings.SharedSecret is not { } secret || Credential.FromSharedSecret(username, secret, _realm) is not { } ephemeral) return null;
+        if (settings.SharedSecret is not { } secret || Credential.FromSharedSecret(username, secret, _realm) is not { } ephemeral)
+            return null;
         return ephemeral.RemainingSeconds(time.Utc) > 0 ? ephemeral : null;
     }
 

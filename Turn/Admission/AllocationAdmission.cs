@@ -22,7 +22,8 @@ internal readonly record struct AdmissionResult(StunError Error, AllocationQuota
 /// and in the fleet. Waits for the shared caches no longer than their budget.
 /// </summary>
 internal sealed class AllocationAdmission(
-    AllocationQuotas quotas, ReplayCache replays, Revocations revocations, Drain drain, TurnMetrics metrics, TurnSettings settings, TimeProvider time, TokenCache? tokens = null)
+    AllocationQuotas quotas, ReplayCache replays, Revocations revocations, Drain drain, TurnMetrics metrics,
+    TurnSettings settings, TimeProvider time, TokenCache? tokens = null)
 {
     public async ValueTask<AdmissionResult> AdmitAsync(PendingAllocation pending)
     {
@@ -57,13 +58,14 @@ internal sealed class AllocationAdmission(
         if (lease is not null && answer.IsCounted) lease.OnReturned = () => tokens.Withdraw(token, answer);
         if (lease is null) tokens.Withdraw(token, answer);
         if (lease is null || !IsWithinFleetQuota(answer)) return Refuse(StunError.AllocationQuotaReached, "quota", lease, activity);
-        if (answer.Grant?.Pseudonym is { } user && !lease.TryTakeFor(user)) return Refuse(StunError.AllocationQuotaReached, "quota", lease, activity);
+        if (answer.Grant?.Pseudonym is { } user && !lease.TryTakeFor(user))
+            return Refuse(StunError.AllocationQuotaReached, "quota", lease, activity);
         return new AdmissionResult(StunError.None, lease, activity) { Grant = answer.Grant };
     }
 
     /// <summary>
-    /// A Refresh came with another token. It has been answered, for this node's copy of the revocations has nothing against it;
-    /// here Redis itself is asked. False when the allocation must end.
+    /// Checks in Redis a Refresh with another token, which was answered from this node's copy of the revocations. False when the
+    /// allocation must end.
     /// </summary>
     public async Task<(bool MayGoOn, TokenAnswer? Answer)> CheckRenewalAsync(Credential credential)
     {
@@ -106,10 +108,12 @@ internal sealed class AllocationAdmission(
     {
         var activity = AllocationSpans.StartAllocate(pending, null, started);
         var lease = quotas.TryTake(pending.FiveTuple.Client.Address, token);
-        return lease is null ? Refuse(StunError.AllocationQuotaReached, "quota", null, activity) : new AdmissionResult(StunError.None, lease, activity);
+        return lease is null
+            ? Refuse(StunError.AllocationQuotaReached, "quota", null, activity)
+            : new AdmissionResult(StunError.None, lease, activity);
     }
 
-    // The reason is for the span; the client is told the code alone.
+    // The reason is for the span. The client gets only the code.
     private static AdmissionResult Refuse(StunError error, string reason, AllocationQuotas.Lease? lease, Activity? activity)
     {
         activity?.SetTag("error.type", reason);

@@ -18,8 +18,8 @@ internal enum Quota
 }
 
 /// <summary>
-/// Live allocations of this node, counted in all, per client address (an IPv6 one with its whole /64), per token and per user (RFC 8656 §21.3.1). A place is
-/// taken before an allocation is made and given back exactly once.
+/// Live allocations of this node, in total, per client address (an IPv6 address counts with its /64), per token and per user
+/// (RFC 8656 §21.3.1). A lease is acquired before an allocation is made, and returned exactly once.
 /// </summary>
 internal sealed class AllocationQuotas(QuotaSettings settings)
 {
@@ -38,7 +38,7 @@ internal sealed class AllocationQuotas(QuotaSettings settings)
 
     public void CountRefusal(Quota quota) => Interlocked.Increment(ref _refusals[(int)quota]);
 
-    /// <summary>How much of each quota of this node is used, from 0 to 1, by whoever uses the most.</summary>
+    /// <summary>The highest use of each quota of this node, from 0 to 1.</summary>
     public IEnumerable<(Quota Quota, double Use)> Use()
     {
         lock (_gate)

@@ -10,7 +10,8 @@ namespace WebRtcIms.Turn.Admission;
 /// <param name="token">The token that it was made or last renewed with; null for users of the configuration.</param>
 /// <param name="trace">The span of the Allocate; null when that one is not recorded.</param>
 /// <param name="since">When it was made.</param>
-internal sealed class AllocationRecord(AllocationQuotas.Lease? lease, TokenName? token, ActivityContext? trace, DateTimeOffset since) : IDisposable
+internal sealed class AllocationRecord(AllocationQuotas.Lease? lease, TokenName? token, ActivityContext? trace, DateTimeOffset since)
+    : IDisposable
 {
     /// <summary>What operators call it by.</summary>
     public string Id { get; } = RandomNumberGenerator.GetHexString(16, lowercase: true);

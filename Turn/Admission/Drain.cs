@@ -11,9 +11,10 @@ namespace WebRtcIms.Turn.Admission;
 /// SIGQUIT) drains it for good: the process stops when the last allocation has ended, or at the deadline. The second stops it at once.
 /// </summary>
 internal sealed partial class Drain(
-    TurnSettings settings, AllocationQuotas allocations, IHostApplicationLifetime application, TimeProvider time, ILogger<Drain> logger) : IHostLifetime, IDisposable
+    TurnSettings settings, AllocationQuotas allocations, IHostApplicationLifetime application, TimeProvider time,
+    ILogger<Drain> logger) : IHostLifetime, IDisposable
 {
-    private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(200);
 
     private readonly CancellationTokenSource _atOnce = new();
     private readonly List<PosixSignalRegistration> _signals = [];
@@ -39,14 +40,17 @@ internal sealed partial class Drain(
     /// <summary>ALTERNATE-SERVER for a client, of the family that it came by (RFC 8489 §14.15); null when there is none.</summary>
     public TransportAddress? AlternateFor(in FiveTuple client)
     {
-        var family = client.Client.Address.Family == StunAddressFamily.IPv6 ? System.Net.Sockets.AddressFamily.InterNetworkV6 : System.Net.Sockets.AddressFamily.InterNetwork;
+        var family = client.Client.Address.Family == StunAddressFamily.IPv6
+            ? System.Net.Sockets.AddressFamily.InterNetworkV6
+            : System.Net.Sockets.AddressFamily.InterNetwork;
         if (Array.Find(_alternates, endpoint => endpoint.AddressFamily == family) is not { } alternate) return null;
         return TransportAddress.From(alternate.Port == 0 ? new IPEndPoint(alternate.Address, client.Server.Port) : alternate);
     }
 
     public Task WaitForStartAsync(CancellationToken cancellationToken)
     {
-        foreach (var signal in new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGQUIT }) _signals.Add(PosixSignalRegistration.Create(signal, OnSignal));
+        foreach (var signal in new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGQUIT })
+            _signals.Add(PosixSignalRegistration.Create(signal, OnSignal));
         return Task.CompletedTask;
     }
 
@@ -75,7 +79,8 @@ internal sealed partial class Drain(
         if (live > 0 && settings.Drain.Deadline > TimeSpan.Zero) LogDraining(live, settings.Drain.Deadline);
         try
         {
-            while (allocations.Total > 0 && time.GetElapsedTime(began) < settings.Drain.Deadline) await Task.Delay(LookInterval, time, _atOnce.Token);
+            while (allocations.Total > 0 && time.GetElapsedTime(began) < settings.Drain.Deadline)
+                await Task.Delay(PollInterval, time, _atOnce.Token);
         }
         catch (OperationCanceledException)
         {
@@ -85,6 +90,7 @@ internal sealed partial class Drain(
         application.StopApplication();
     }
 
-    [LoggerMessage(1, LogLevel.Information, "TURN takes no new clients and stops when its {Allocations} allocations have ended, in {Deadline} at the latest")]
+    [LoggerMessage(
+        1, LogLevel.Information, "TURN takes no new clients and stops when its {Allocations} allocations have ended, in {Deadline} at the latest")]
     private partial void LogDraining(int allocations, TimeSpan deadline);
 }

@@ -36,9 +36,11 @@ internal sealed class Revocations(TimeProvider time) : IRevocations
     public bool Cover(Credential credential, DateTimeOffset now, string? clientId)
     {
         if (credential.Token is not { } token || _until.IsEmpty) return false;
-        if (IsLive(TurnRevocations.OfKey(token.KeyId), now, out _) || IsLive(TurnRevocations.OfToken(token.KeyId, token.TokenId), now, out _)) return true;
+        if (IsLive(TurnRevocations.OfKey(token.KeyId), now, out _)
+            || IsLive(TurnRevocations.OfToken(token.KeyId, token.TokenId), now, out _)) return true;
 
-        return WasIssuedBefore(TurnRevocations.All, credential, now) || (clientId is not null && WasIssuedBefore(TurnRevocations.OfClient(clientId), credential, now));
+        return WasIssuedBefore(TurnRevocations.All, credential, now)
+            || (clientId is not null && WasIssuedBefore(TurnRevocations.OfClient(clientId), credential, now));
     }
 
     // Tokens that were made after the revocation are good.

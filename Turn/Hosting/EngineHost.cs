@@ -48,12 +48,13 @@ internal sealed partial class EngineHost(
     public Lock.Scope EnterGate() => _gate.EnterScope();
 
     /// <summary>Handles one datagram, or one message of a stream, from a client.</summary>
-    /// <returns>The connection with a peer that the client's stream carries from now on (RFC 6062 §5.4); null for all other messages.</returns>
+    /// <returns>The peer connection that the client's stream carries from now on (RFC 6062 §5.4), or null.</returns>
     public PeerConnection? Receive(ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path)
     {
         lock (_gate)
         {
-            if (TryRoute(packet, flow, path, Now, out var outcome)) outcome.Relay!.Send(outcome.Peer, packet.Slice(outcome.Offset, outcome.Length));
+            if (TryRoute(packet, flow, path, Now, out var outcome))
+                outcome.Relay!.Send(outcome.Peer, packet.Slice(outcome.Offset, outcome.Length));
             return outcome.Kind == OutcomeKind.Bind ? outcome.Connection : null;
         }
     }
@@ -220,7 +221,8 @@ internal sealed partial class EngineHost(
 
     /// <summary>Handles the packets that other workers hand over, until the process ends.</summary>
     public Task ReceiveHandedOverAsync(CancellationToken stopping) => HandOver.ReceiveAsync(
-        (ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path) => _ = Receive(packet, flow, Transport.PathFor(flow, path)), stopping);
+        (ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path) =>
+            _ = Receive(packet, flow, Transport.PathFor(flow, path)), stopping);
 
     /// <summary>Ends what has expired.</summary>
     public void Sweep()
@@ -272,7 +274,8 @@ internal sealed partial class EngineHost(
             : TransportOf(pending).Bind(pending.Relays);
         if (decision.Error != StunError.None) admitted.Lease?.Dispose();
         var trace = admitted.Activity is { Recorded: true } activity ? activity.Context : (ActivityContext?)null;
-        var record = new AllocationRecord(admitted.Lease, pending.Proof.Credential.Token, trace, time.GetUtcNow()) { Grant = admitted.Grant };
+        var record =
+            new AllocationRecord(admitted.Lease, pending.Proof.Credential.Token, trace, time.GetUtcNow()) { Grant = admitted.Grant };
         return decision with { Lease = record };
     }
 
@@ -310,7 +313,8 @@ internal sealed partial class EngineHost(
         // The Allocate itself, come again, has a span already.
         if (outcome.Method == StunMethod.Allocate) return;
         var token = outcome.Allocation!.Credential.Token;
-        if (outcome.Method == StunMethod.Refresh && token is not null && token != record.Token) _ = RenewedAsync(outcome.Allocation, record, time.Utc);
+        if (outcome.Method == StunMethod.Refresh && token is not null && token != record.Token)
+            _ = RenewedAsync(outcome.Allocation, record, time.Utc);
         else AllocationSpans.StartRequest(record.Trace, outcome.Method, outcome.Error, time.Utc)?.Dispose();
     }
 
@@ -322,7 +326,8 @@ internal sealed partial class EngineHost(
             record.Token = credential.Token;
             var (mayGoOn, answer) = await admission.CheckRenewalAsync(credential).ConfigureAwait(false);
             record.Grant = answer?.Grant ?? record.Grant;
-            using (var activity = AllocationSpans.StartRenewal(record.Trace, credential.Token!, answer?.Grant?.Traceparent, started)) answer?.Record(activity);
+            using (var activity = AllocationSpans.StartRenewal(record.Trace, credential.Token!, answer?.Grant?.Traceparent, started))
+                answer?.Record(activity);
             if (mayGoOn) return;
             lock (_gate)
             {

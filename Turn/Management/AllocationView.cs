@@ -4,9 +4,12 @@ using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Turn.Management;
 
-/// <summary>An allocation as operators see it: no secret, no user name, and addresses of people only as hashes that tell one from another.</summary>
+/// <summary>
+/// An allocation as operators see it: no secret, no user name, and addresses of people only as hashes that tell one from another.
+/// </summary>
 internal sealed record AllocationView(
-    string Id, string? Kid, string? User, string Client, string Transport, IReadOnlyList<string> Relayed, long LifetimeSeconds, DateTimeOffset Since,
+    string Id, string? Kid, string? User, string Client, string Transport, IReadOnlyList<string> Relayed, long LifetimeSeconds,
+    DateTimeOffset Since,
     int Permissions, int Channels, long PacketsToPeers, long BytesToPeers, long PacketsToClient, long BytesToClient, long Drops)
 {
     public static AllocationView Of(Allocation allocation, AllocationRecord record, EngineTime now) => new(

@@ -35,7 +35,8 @@ internal static partial class ManagementEndpoint
             return host.Allocations().Select(live => AllocationView.Of(live.Allocation, live.Record, now));
         }));
         operators.MapDelete("/allocations/{id}", (string id, IReadOnlyList<EngineHost> hosts) =>
-            hosts.Sum(host => host.End((_, record) => record.Id == id, AllocationEnd.Disconnected)) > 0 ? Results.NoContent() : Results.NotFound());
+            hosts.Sum(host => host.End((_, record) => record.Id == id, AllocationEnd.Disconnected)) > 0
+                ? Results.NoContent() : Results.NotFound());
         operators.MapPost("/revocations", RevokeAsync);
         operators.MapPost("/drain", (Drain drain, AllocationQuotas live) =>
         {
@@ -54,10 +55,12 @@ internal static partial class ManagementEndpoint
     private static async Task<IResult> RevokeAsync(RevocationRequest request, RevocationFeed feed, TimeProvider time)
     {
         if (request.Named() is not { } named)
-            return Results.Problem("Give 'kid', or 'kid' and 'token_id', or 'client_id', or 'all': true.", statusCode: StatusCodes.Status400BadRequest);
+            return Results.Problem(
+                "Give 'kid', or 'kid' and 'token_id', or 'client_id', or 'all': true.", statusCode: StatusCodes.Status400BadRequest);
         return await feed.RevokeAsync(named.Name, time.GetUtcNow() + named.Retention)
             ? Results.NoContent()
-            : Results.Problem("It is revoked at this node alone: Redis does not answer. Try again.", statusCode: StatusCodes.Status503ServiceUnavailable);
+            : Results.Problem(
+                "Revoked only at this node: Redis does not answer. Try again.", statusCode: StatusCodes.Status503ServiceUnavailable);
     }
 
     /// <summary>
@@ -71,7 +74,8 @@ internal static partial class ManagementEndpoint
         var settings = http.RequestServices.GetRequiredService<TurnSettings>();
         if (!settings.Management.AllowRemote)
         {
-            var isLocal = http.Connection is { LocalIpAddress: { } local, RemoteIpAddress: { } remote } && IPAddress.IsLoopback(local) && IPAddress.IsLoopback(remote);
+            var isLocal = http.Connection is { LocalIpAddress: { } local, RemoteIpAddress: { } remote }
+                && IPAddress.IsLoopback(local) && IPAddress.IsLoopback(remote);
             if (!isLocal) return Results.NotFound();
             if (!IsLoopbackName(http.Request.Host.Host)) return Refuse("The Host must be localhost or a loopback address.");
         }
@@ -84,7 +88,8 @@ internal static partial class ManagementEndpoint
     }
 
     private static bool IsLoopbackName(string host) =>
-        string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+        string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
 
     [LoggerMessage(1, LogLevel.Information, "Management listens on {Urls}")]
     private static partial void LogListening(ILogger logger, string urls);

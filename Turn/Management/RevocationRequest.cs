@@ -2,7 +2,9 @@ using WebRtcIms.Contracts;
 
 namespace WebRtcIms.Turn.Management;
 
-/// <summary>What is to be revoked: a key, a token, all tokens that a client has got so far, or all tokens that were issued so far.</summary>
+/// <summary>
+/// What is to be revoked: a key, a token, all tokens that a client has got so far, or all tokens that were issued so far.
+/// </summary>
 internal sealed record RevocationRequest(string? Kid, string? TokenId, string? ClientId, bool All = false)
 {
     /// <summary>Null when the request says nothing, or more than one thing.</summary>

@@ -159,7 +159,8 @@ internal sealed class TurnSettings
                 yield return $"Turn:StaticUsers:{i} needs a Name and a Password";
         }
 
-        (string, string?)[] addresses = [("ListenAddress", ListenAddress), ("RelayAddress", RelayAddress), ("PublicAddress", PublicAddress)];
+        (string, string?)[] addresses =
+            [("ListenAddress", ListenAddress), ("RelayAddress", RelayAddress), ("PublicAddress", PublicAddress)];
         foreach (var (name, list) in addresses)
         {
             foreach (var text in Split(list).Where(text => !IPAddress.TryParse(text, out _)))

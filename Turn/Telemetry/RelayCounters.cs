@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 
 namespace WebRtcIms.Turn.Telemetry;
 
-/// <summary>Packets and octets of one direction: a counter for each server, for workers share nothing, and added up only when read.</summary>
+/// <summary>
+/// Packets and octets of one direction: a counter for each server, for workers share nothing, and added up only when read.
+/// </summary>
 internal sealed class RelayCounters
 {
     private readonly ConcurrentBag<RelayCounter> _counters = [];
