@@ -78,7 +78,12 @@ public readonly record struct Outcome(OutcomeKind Kind)
     public static Outcome ToPeer(Allocation allocation, Relay relay, in TransportAddress peer, int offset, int length, bool dontFragment) =>
         new(OutcomeKind.ToPeer)
         {
-            Allocation = allocation, Relay = relay, Peer = peer, Offset = offset, Length = length, DontFragment = dontFragment,
+            Allocation = allocation,
+            Relay = relay,
+            Peer = peer,
+            Offset = offset,
+            Length = length,
+            DontFragment = dontFragment,
         };
 
     public static Outcome ToClient(Allocation allocation, int offset, int length) =>

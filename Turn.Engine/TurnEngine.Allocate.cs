@@ -157,7 +157,7 @@ public sealed partial class TurnEngine
         if (transport[0] == TcpProtocolNumber) return ReadTcpRelayRequest(request, flow, out relays);
         if (transport[0] != UdpProtocolNumber) return StunError.UnsupportedTransportProtocol;
 
-                var hasEvenPort = request.TryGet(StunAttributeType.EvenPort, out var evenPort);
+        var hasEvenPort = request.TryGet(StunAttributeType.EvenPort, out var evenPort);
         var hasFamily = request.Has(StunAttributeType.RequestedAddressFamily);
         var additional = settings.DraftAddressFamily && request.Has(StunAttributeType.AdditionalAddressFamilyDraft)
             ? StunAttributeType.AdditionalAddressFamilyDraft
