@@ -8,4 +8,10 @@ public static class Scopes
 
     /// <summary>An IMS registration token (RFC 8898).</summary>
     public const string ImsRegister = "ims.register";
+
+    /// <summary>Every scope. The WAF registers them, and permits them to its clients.</summary>
+    public static IReadOnlyList<string> All { get; } = [Stun, ImsRegister];
+
+    /// <summary>The scopes of a server or client that does or does not deal with registration tokens.</summary>
+    public static IEnumerable<string> Of(bool registers) => All.Where(scope => registers || scope != ImsRegister);
 }

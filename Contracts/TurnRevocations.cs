@@ -13,8 +13,8 @@ public static class TurnRevocations
     public const string Key = "turn:revoked";
 
     /// <summary>
-    /// The name of all tokens, whichever client got them. This revocation, and that of a client, concerns the tokens made before it: clients
-    /// go on with new ones. So it is kept for <see cref="TokenLimits.LongestLifetime"/>.
+    /// The name of all tokens, whichever client got them. This revocation, and that of a client, concerns the tokens made before it:
+    /// clients go on with new ones. So it is kept for <see cref="TokenLimits.LongestLifetime"/>.
     /// </summary>
     public const string All = "all";
 

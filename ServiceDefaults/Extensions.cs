@@ -58,7 +58,8 @@ public static class Extensions
         app.MapHealthChecks(HealthPath, new HealthCheckOptions { ResponseWriter = HealthReportWriter.WriteAsync });
         app.MapHealthChecks(AlivePath, new HealthCheckOptions { Predicate = check => check.Tags.Contains("live") });
         if (app.Configuration.GetValue<int?>(PrometheusPort) is { } port)
-            app.UseOpenTelemetryPrometheusScrapingEndpoint(context => context.Connection.LocalPort == port && context.Request.Path == MetricsPath);
+            app.UseOpenTelemetryPrometheusScrapingEndpoint(context =>
+                context.Connection.LocalPort == port && context.Request.Path == MetricsPath);
         return app;
     }
 
@@ -83,9 +84,11 @@ public static class Extensions
                 .AddAspNetCoreInstrumentation(options => options.Filter = IsNotAProbe)
                 .AddHttpClientInstrumentation()
                 .AddProcessor(new QueryRedactionProcessor()));
-        if (Sampling.Of(builder.Configuration) is { } sampler) builder.Services.ConfigureOpenTelemetryTracerProvider(tracing => tracing.SetSampler(sampler));
+        if (Sampling.Of(builder.Configuration) is { } sampler)
+            builder.Services.ConfigureOpenTelemetryTracerProvider(tracing => tracing.SetSampler(sampler));
 
-        if (builder.Configuration[PrometheusPort] is not null) builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddPrometheusExporter());
+        if (builder.Configuration[PrometheusPort] is not null)
+            builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddPrometheusExporter());
         if (!string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
             builder.Services.AddOpenTelemetry().UseOtlpExporter();
         builder.ExportToFlowView();

@@ -16,7 +16,11 @@ public sealed class RedisCommand : IDisposable
 
     private static readonly Histogram<double> Duration = Meter.CreateHistogram<double>(
         "db.client.operation.duration", "s", "Redis commands, by operation and failure",
-        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1] });
+        advice: new InstrumentAdvice<double>
+        {
+            HistogramBucketBoundaries =
+            [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]
+        });
 
     private readonly string _command;
     private readonly Activity? _activity;
@@ -34,7 +38,10 @@ public sealed class RedisCommand : IDisposable
     /// <summary>Starts a command, such as <c>SET</c>, as a child of the current span.</summary>
     public static RedisCommand Start(string command) => new(command, Source.StartActivity(command, ActivityKind.Client));
 
-    /// <summary>Records a finished command as a child of <paramref name="parent"/>. The text of a failure must be a constant, because it is a metric's tag.</summary>
+    /// <summary>
+    /// Records a finished command as a child of <paramref name="parent"/>. The text of a failure must be a constant, because it is a
+    /// metric's tag.
+    /// </summary>
     public static void Record(string command, Activity? parent, DateTimeOffset began, DateTimeOffset ended, string? failure)
     {
         // Without a parent, the span would start a trace of its own.

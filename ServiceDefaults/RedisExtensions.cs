@@ -25,7 +25,8 @@ public static class RedisExtensions
     {
         if (string.IsNullOrWhiteSpace(builder.Configuration.GetConnectionString(ConnectionName))) return false;
 
-        // Our RedisCommand makes the spans: Aspire's come up to 10 s late and never say that a command failed (docs/adr/0002-redis-spans.md).
+        // Our RedisCommand makes the spans: Aspire's come up to 10 s late and never say that a command failed
+        // (docs/adr/0002-redis-spans.md).
         builder.AddRedisClient(ConnectionName, settings => settings.DisableTracing = true, FailFast);
         builder.Services.AddHostedService<RedisGauge>();
         builder.Services.PostConfigure<HealthCheckServiceOptions>(health =>

@@ -37,7 +37,8 @@ public static class ServiceHost
         }
         catch (IOException error) when (error.InnerException is AddressInUseException)
         {
-            await Console.Error.WriteLineAsync($"{name} cannot start. {error.Message} Choose another port with {ports}.").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync($"{name} cannot start. {error.Message} Choose another port with {ports}.")
+                .ConfigureAwait(false);
         }
 
         return 1;

@@ -14,7 +14,8 @@ namespace WebRtcIms.ServiceDefaults;
 /// </summary>
 public static class SettingsReader
 {
-    private static readonly MethodInfo ParseMethod = typeof(SettingsReader).GetMethod(nameof(Parse), BindingFlags.NonPublic | BindingFlags.Static)!;
+    private static readonly MethodInfo ParseMethod = typeof(SettingsReader)
+        .GetMethod(nameof(Parse), BindingFlags.NonPublic | BindingFlags.Static)!;
 
     /// <summary>Reads a section.</summary>
     /// <param name="configuration">The whole configuration.</param>
@@ -30,7 +31,10 @@ public static class SettingsReader
         return problems.Count == 0 ? settings : throw SettingsException.Of(problems.Distinct());
     }
 
-    /// <summary>Reads a section, or a list, and adds what is wrong with it to <paramref name="problems"/>. A value that cannot be used keeps its default.</summary>
+    /// <summary>
+    /// Reads a section, or a list, and adds what is wrong with it to <paramref name="problems"/>. A value that cannot be used keeps its
+    /// default.
+    /// </summary>
     public static T Read<T>(IConfigurationSection section, List<string> problems)
         where T : class, new()
     {
@@ -53,7 +57,8 @@ public static class SettingsReader
 
         foreach (var property in properties)
         {
-            foreach (var rule in property.GetCustomAttributes<ValidationAttribute>().Where(rule => !rule.IsValid(property.GetValue(settings))))
+            foreach (var rule in property.GetCustomAttributes<ValidationAttribute>().Where(rule =>
+                !rule.IsValid(property.GetValue(settings))))
                 problems.Add(rule.FormatErrorMessage($"{section.Path}:{property.Name}"));
         }
     }
@@ -63,7 +68,8 @@ public static class SettingsReader
         var type = list.GetType().GetGenericArguments()[0];
         foreach (var child in section.GetChildren())
         {
-            if (!int.TryParse(child.Key, CultureInfo.InvariantCulture, out _)) problems.Add($"{child.Path} is not an entry of a list, such as {section.Path}:0");
+            if (!int.TryParse(child.Key, CultureInfo.InvariantCulture, out _))
+                problems.Add($"{child.Path} is not an entry of a list, such as {section.Path}:0");
             else if (TryConvert(type, null, child, problems, out var value)) list.Add(value);
         }
     }
@@ -93,7 +99,8 @@ public static class SettingsReader
     }
 
     private static bool IsScalar(Type type) => type == typeof(string) || type == typeof(Redacted<string>) || type.IsEnum
-        || Array.Exists(type.GetInterfaces(), contract => contract.IsGenericType && contract.GetGenericTypeDefinition() == typeof(IParsable<>));
+        || Array.Exists(type.GetInterfaces(), contract =>
+            contract.IsGenericType && contract.GetGenericTypeDefinition() == typeof(IParsable<>));
 
     private static bool TryParse(Type type, string text, string path, List<string> problems, out object? value)
     {
@@ -101,7 +108,8 @@ public static class SettingsReader
         {
             _ when type == typeof(string) => text,
             _ when type == typeof(Redacted<string>) => new Redacted<string>(text),
-            { IsEnum: true } => Enum.GetNames(type).Contains(text, StringComparer.OrdinalIgnoreCase) ? Enum.Parse(type, text, ignoreCase: true) : null,
+            { IsEnum: true } =>
+                Enum.GetNames(type).Contains(text, StringComparer.OrdinalIgnoreCase) ? Enum.Parse(type, text, ignoreCase: true) : null,
             _ => ParseMethod.MakeGenericMethod(type).Invoke(null, [text]),
         };
         if (value is null) problems.Add($"{path} must be {Kind(type)}, not '{text}'");
@@ -139,7 +147,8 @@ public static class SettingsReader
             {
                 var changed = rows[i - 1, j - 1] + (one[i - 1] == other[j - 1] ? 0 : 1);
                 rows[i, j] = Math.Min(changed, Math.Min(rows[i - 1, j], rows[i, j - 1]) + 1);
-                if (i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1]) rows[i, j] = Math.Min(rows[i, j], rows[i - 2, j - 2] + 1);
+                if (i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1])
+                    rows[i, j] = Math.Min(rows[i, j], rows[i - 2, j - 2] + 1);
             }
         }
 

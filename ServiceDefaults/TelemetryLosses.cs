@@ -10,19 +10,24 @@ namespace WebRtcIms.ServiceDefaults;
 /// </summary>
 internal sealed class TelemetryLosses : EventListener, IHostedService
 {
-    /// <summary>OpenTelemetry's measurements of itself: <c>otel.sdk.processor.span.processed</c>, with <c>error.type</c> for a full queue.</summary>
+    /// <summary>
+    /// OpenTelemetry's measurements of itself: <c>otel.sdk.processor.span.processed</c>, with <c>error.type</c> for a full queue.
+    /// </summary>
     public const string SdkMeter = "otel.sdk.experimental";
 
     private const string Exporter = "OpenTelemetry-Exporter-OpenTelemetryProtocol";
 
     // The exporter's own events for a failed batch. Some of them are not errors in its view.
     private static readonly HashSet<string?> Failures =
-        ["FailedToReachCollector", "HttpRequestFailed", "RequestTimedOut", "ExportFailure", "ExportMethodException", "BatchDroppedDueToSerializationFailure"];
+        ["FailedToReachCollector", "HttpRequestFailed", "RequestTimedOut", "ExportFailure", "ExportMethodException",
+            "BatchDroppedDueToSerializationFailure"];
 
     private readonly Counter<long>? _failures;
 
     public TelemetryLosses(IMeterFactory factory) =>
-        _failures = factory.Create("WebRtcIms.Telemetry").CreateCounter<long>("telemetry.export.failures", description: "Batches of spans, metrics or logs that a collector did not accept");
+        _failures = factory.Create("WebRtcIms.Telemetry")
+            .CreateCounter<long>(
+                "telemetry.export.failures", description: "Batches of spans, metrics or logs that a collector did not accept");
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

@@ -83,7 +83,7 @@ public readonly record struct Outcome(OutcomeKind Kind)
             Peer = peer,
             Offset = offset,
             Length = length,
-            DontFragment = dontFragment,
+            DontFragment = dontFragment
         };
 
     public static Outcome ToClient(Allocation allocation, int offset, int length) =>

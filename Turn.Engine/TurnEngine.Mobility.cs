@@ -54,8 +54,8 @@ public sealed partial class TurnEngine
         request.TryGet(StunAttributeType.MobilityTicket, out var ticket);
         ulong id = 0;
         uint move = 0;
-        var isGenuine = _mobile.Tickets is { } tickets
-            && authenticator.HasNonceOfOurs(request, flow, time) && tickets.TryOpen(ticket, out id, out move);
+        var isGenuine = _mobile.Tickets is { } tickets && authenticator.HasNonceOfOurs(request, flow, time)
+            && tickets.TryOpen(ticket, out id, out move);
         if (isGenuine && here is null && _pending.ContainsKey(flow)) return Outcome.Drop(DropReason.Busy);
         if (isGenuine && here is null && _mobile.EngineOf(id) is { } engine && engine != number) return Outcome.HandOver(engine);
 
@@ -64,8 +64,8 @@ public sealed partial class TurnEngine
         if (authentication.Error != StunError.None)
         {
             // The allocation is known and the client is not its owner. With a token it may be one whose token has run out.
-            var isStranger =
-                allocation is not null && authentication.Error == StunError.Unauthenticated && !request.Has(StunAttributeType.AccessToken);
+            var isStranger = allocation is not null && authentication.Error == StunError.Unauthenticated
+                && !request.Has(StunAttributeType.AccessToken);
             return Challenge(request, flow, isStranger ? StunError.WrongCredentials : authentication.Error, time, reply);
         }
 

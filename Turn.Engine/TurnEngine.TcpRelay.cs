@@ -33,10 +33,10 @@ public sealed partial class TurnEngine
         if (hasFamily && !TryReadFamily(request, StunAttributeType.RequestedAddressFamily, out family))
             return StunError.AddressFamilyNotSupported;
         if (!Relays(family)) return StunError.AddressFamilyNotSupported;
-        relays = new RelayRequest(family == StunAddressFamily.IPv4, family == StunAddressFamily.IPv6, EvenPort: false, ReserveNext: false)
-        {
-            IsTcp = true,
-        };
+        relays =
+            new RelayRequest(
+                family == StunAddressFamily.IPv4, family == StunAddressFamily.IPv6, EvenPort: false, ReserveNext: false)
+            { IsTcp = true };
         return StunError.None;
     }
 

@@ -48,8 +48,8 @@ internal static class TurnServices
             settings.SharedSecret is { } secret ? Encoding.UTF8.GetBytes(secret) : null);
         services.AddSingleton(authentication);
         services.AddSingleton(provider => new NonceIssuer(
-            FleetKey(settings, "webrtcims turn nonce"),
-            authentication.Features(tokens: keys.Count > 0), provider.GetRequiredService<Random>()));
+            FleetKey(settings, "webrtcims turn nonce"), authentication.Features(tokens: keys.Count > 0),
+            provider.GetRequiredService<Random>()));
         services.AddSingleton<RequestAuthenticator>();
         services.AddSingleton<KeyReload>();
         services.AddHostedService(provider => provider.GetRequiredService<KeyReload>());
@@ -67,8 +67,8 @@ internal static class TurnServices
         });
         services.AddSingleton<RelayBinder>();
         services.AddSingleton(new PortReservations());
-        services.AddSingleton(new MobileAllocations(
-            settings.Mobility ? new MobilityTickets(FleetKey(settings, "webrtcims turn ticket")) : null));
+        services.AddSingleton(
+            new MobileAllocations(settings.Mobility ? new MobilityTickets(FleetKey(settings, "webrtcims turn ticket")) : null));
         services.AddSingleton(new UnboundConnections());
         services.AddSingleton<TurnMetrics>();
         services.AddSingleton<ReplayCache>();
@@ -88,8 +88,8 @@ internal static class TurnServices
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(2));
         services.AddSingleton<IReadOnlyList<EngineHost>>(provider =>
         {
-            var hosts = Enumerable.Range(0, settings.UsesWorkers ? settings.Workers : 1)
-                .Select(number => ActivatorUtilities.CreateInstance<EngineHost>(
+            var hosts = Enumerable.Range(0, settings.UsesWorkers ? settings.Workers : 1).Select(number =>
+                ActivatorUtilities.CreateInstance<EngineHost>(
                 provider, ActivatorUtilities.CreateInstance<TurnEngine>(provider, number))).ToList();
             foreach (var host in hosts)
             {
@@ -122,8 +122,8 @@ internal static class TurnServices
     /// </summary>
     private static byte[] FleetKey(TurnSettings settings, string purpose) => settings.Keys.Count == 0
         ? RandomNumberGenerator.GetBytes(32)
-        : HKDF.DeriveKey(HashAlgorithmName.SHA256, Convert.FromBase64String(settings.Keys[0].Key), 32,
-            info: Encoding.ASCII.GetBytes(purpose));
+        : HKDF.DeriveKey(
+            HashAlgorithmName.SHA256, Convert.FromBase64String(settings.Keys[0].Key), 32, info: Encoding.ASCII.GetBytes(purpose));
 
     private static PeerPolicy PeerPolicyFrom(TurnSettings settings, IConfiguration configuration)
     {

@@ -31,8 +31,8 @@ internal static class TurnTelemetry
             "turn.quota.use", () => quotas.Use().Select(use => new Measurement<double>(use.Use, Tag("quota", use.Quota.ToString()))),
             description: "Highest use of a quota; 1 is all of it");
         metrics.Meter.CreateObservableCounter(
-            "turn.quota.refusals", () => Enum.GetValues<Quota>()
-                .Select(quota => new Measurement<long>(quotas.Refusals(quota), Tag("quota", quota.ToString()))),
+            "turn.quota.refusals", () =>
+                Enum.GetValues<Quota>().Select(quota => new Measurement<long>(quotas.Refusals(quota), Tag("quota", quota.ToString()))),
             description: "Allocates refused, by the quota that was used up");
     }
 
@@ -53,10 +53,12 @@ internal static class TurnTelemetry
     public static void ObserveKeys(this TurnMetrics metrics, Func<IEnumerable<KeyAge>> keys)
     {
         metrics.Meter.CreateObservableGauge(
-            "turn.key.age", () => keys().Select(key => Of(key.Age, key.Kid)), "s", "Time since this node got a long-term key, by kid");
+            "turn.key.age", () =>
+                keys().Select(key => Of(key.Age, key.Kid)), "s", "For how long this node has had a long-term key, by kid");
         metrics.Meter.CreateObservableGauge(
-            "turn.key.remaining", () => keys().Where(key => key.Remaining is not null).Select(key => Of(key.Remaining!.Value, key.Kid)), "s",
-            "Time until the NotAfter of a long-term key, by kid; negative afterwards");
+            "turn.key.remaining", () =>
+                keys().Where(key => key.Remaining is not null).Select(key => Of(key.Remaining!.Value, key.Kid)), "s",
+            "Until a long-term key dies (NotAfter), by kid; negative afterwards");
 
         static Measurement<double> Of(TimeSpan time, string kid) => new(time.TotalSeconds, Tag("turn.kid", kid));
     }

@@ -83,7 +83,7 @@ internal static class AuthorizationServer
         server.SetTokenEndpointUris("oauth2/token")
             .SetConfigurationEndpointUris(".well-known/oauth-authorization-server")
             .AllowClientCredentialsFlow()
-            .RegisterScopes(Contracts.Scopes.Stun)
+            .RegisterScopes([.. Contracts.Scopes.Of(registers: settings.ImsRegistration is not null)])
             .DisableTokenStorage()
             // Our tokens are encrypted with the TURN servers' keys. OpenIddict requires keys of its own, which sign nothing here.
             .AddEncryptionKey(new SymmetricSecurityKey(RandomNumberGenerator.GetBytes(32)))
@@ -98,7 +98,7 @@ internal static class AuthorizationServer
         server.Add([DescribeServer.Descriptor]);
         if (settings.Clients.Exists(client => client.Jwks is not null)) server.Add(ClientThatSigns);
         else server.Configure(options => options.ClientAuthenticationMethods.Remove(ClientAuthenticationMethods.PrivateKeyJwt));
-        if (settings.ImsRegistration is not null) server.RegisterScopes(Contracts.Scopes.ImsRegister).Add(RegistrationToken);
+        if (settings.ImsRegistration is not null) server.Add(RegistrationToken);
         if (hasRedis) server.SetRevocationEndpointUris("oauth2/revoke").Add(Revocation);
     }
 

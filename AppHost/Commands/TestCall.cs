@@ -31,12 +31,14 @@ internal sealed class TestCall : IDisposable
     }
 
     public static IResourceBuilder<ProjectResource> AddTo(IResourceBuilder<ProjectResource> gateway) =>
-        gateway.WithCommand("test-call", "Place a test call", context => PlaceAsync(gateway.GetEndpoint("http").Url, context.CancellationToken), new CommandOptions
-        {
-            Description = "Places a test call: anonymous session, token, Allocate, permission, channel and an echo through the relay, with the time of each step.",
-            IconName = "CallConnecting",
-            IsHighlighted = true,
-        });
+        gateway.WithCommand("test-call", "Place a test call", context =>
+            PlaceAsync(gateway.GetEndpoint("http").Url, context.CancellationToken), new CommandOptions
+            {
+                Description =
+                "Places a test call: anonymous session, token, Allocate, permission, channel and an echo through the relay, with the time of each step.",
+                IconName = "CallConnecting",
+                IsHighlighted = true,
+            });
 
     public void Dispose() => _gateway.Dispose();
 
@@ -49,12 +51,14 @@ internal sealed class TestCall : IDisposable
         {
             await call.PlaceAsync(limit.Token);
             var total = call._steps.Aggregate(TimeSpan.Zero, (sum, step) => sum + step.Duration);
-            return CommandResults.Success($"The test call worked in {Milliseconds(total)}.", call.Report(), CommandResultFormat.Markdown, displayImmediately: true);
+            return CommandResults.Success(
+                $"The test call worked in {Milliseconds(total)}.", call.Report(), CommandResultFormat.Markdown, displayImmediately: true);
         }
         catch (Exception error) when (error is HttpRequestException or TurnException or JsonException or OperationCanceledException)
         {
             var reason = error is OperationCanceledException ? $"no answer within {Limit.TotalSeconds:0} s" : error.Message;
-            return CommandResults.Failure($"The test call failed at \"{call._step}\": {reason}", call.Report(), CommandResultFormat.Markdown);
+            return CommandResults.Failure(
+                $"The test call failed at \"{call._step}\": {reason}", call.Report(), CommandResultFormat.Markdown);
         }
     }
 
@@ -97,11 +101,13 @@ internal sealed class TestCall : IDisposable
     {
         var answer = await ReadAsync(await PostAsync("/api/turn-token", cancel), cancel);
         var credential = TurnCredential.AccessToken(
-            answer.GetProperty("kid").GetString()!, answer.GetProperty("access_token").GetBytesFromBase64(), answer.GetProperty("key").GetBytesFromBase64());
+            answer.GetProperty("kid").GetString()!, answer.GetProperty("access_token").GetBytesFromBase64(), answer.GetProperty("key")
+                .GetBytesFromBase64());
         return (TurnUri.Parse(answer.GetProperty("uris")[0].GetString()!), credential);
     }
 
-    private Task<HttpResponseMessage> PostAsync(string path, CancellationToken cancel) => _gateway.PostAsync(new Uri(path, UriKind.Relative), null, cancel);
+    private Task<HttpResponseMessage> PostAsync(string path, CancellationToken cancel) =>
+        _gateway.PostAsync(new Uri(path, UriKind.Relative), null, cancel);
 
     // The services' problem details are sentences for people.
     private static async Task<JsonElement> ReadAsync(HttpResponseMessage answer, CancellationToken cancel)
@@ -109,7 +115,9 @@ internal sealed class TestCall : IDisposable
         using (answer)
         {
             if (answer.IsSuccessStatusCode) return await answer.Content.ReadFromJsonAsync<JsonElement>(cancel);
-            throw new HttpRequestException($"{answer.RequestMessage!.RequestUri!.AbsolutePath} answered {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync(cancel)}");
+            throw new HttpRequestException(
+                $"{answer.RequestMessage!.RequestUri!.AbsolutePath} answered {(int)answer.StatusCode}: " +
+                $"{await answer.Content.ReadAsStringAsync(cancel)}");
         }
     }
 
@@ -149,5 +157,6 @@ internal sealed class TestCall : IDisposable
         return report.ToString();
     }
 
-    private static string Milliseconds(TimeSpan duration) => string.Create(CultureInfo.InvariantCulture, $"{duration.TotalMilliseconds:0.0} ms");
+    private static string Milliseconds(TimeSpan duration) =>
+        string.Create(CultureInfo.InvariantCulture, $"{duration.TotalMilliseconds:0.0} ms");
 }

@@ -15,7 +15,8 @@ internal static class TurnCommands
             Description = "Sends new clients elsewhere. Allocations that exist go on.",
             ConfirmationMessage = "New calls are refused until you resume. Drain this TURN server?",
             IconName = "ArrowExit",
-            GetCommandResult = answer => Result(answer, body => $"Draining: {body.GetProperty("allocations")} allocations go on, new ones are refused."),
+            GetCommandResult = answer =>
+                Result(answer, body => $"Draining: {body.GetProperty("allocations")} allocations go on, new ones are refused."),
         })
         .WithHttpCommand("/drain", "Resume", "http", "resume", new HttpCommandOptions
         {
@@ -45,10 +46,12 @@ internal static class TurnCommands
             GetCommandResult = answer => Result(answer, Summary, Table),
         });
 
-    private static async Task<ExecuteCommandResult> Result(HttpCommandResultContext answer, Func<JsonElement, string> message, Func<JsonElement, string>? table = null)
+    private static async Task<ExecuteCommandResult> Result(
+        HttpCommandResultContext answer, Func<JsonElement, string> message, Func<JsonElement, string>? table = null)
     {
         var text = await answer.Response.Content.ReadAsStringAsync(answer.CancellationToken);
-        if (!answer.Response.IsSuccessStatusCode) return CommandResults.Failure($"The TURN server answered {(int)answer.Response.StatusCode}: {text}");
+        if (!answer.Response.IsSuccessStatusCode)
+            return CommandResults.Failure($"The TURN server answered {(int)answer.Response.StatusCode}: {text}");
         var body = text.Length == 0 ? default : JsonSerializer.Deserialize<JsonElement>(text);
         return table is null
             ? CommandResults.Success(message(body))
@@ -65,15 +68,18 @@ internal static class TurnCommands
     private static string Table(JsonElement allocations)
     {
         if (allocations.GetArrayLength() == 0) return "There are no allocations.";
-        var table = new StringBuilder("| Relay | Transport | User | Left | To peers | To client | Dropped |\n|---|---|---|--:|--:|--:|--:|\n");
+        var table =
+            new StringBuilder("| Relay | Transport | User | Left | To peers | To client | Dropped |\n|---|---|---|--:|--:|--:|--:|\n");
         foreach (var allocation in allocations.EnumerateArray())
         {
             table.Append(
                 CultureInfo.InvariantCulture,
-                $"| {string.Join(", ", allocation.GetProperty("relayed").EnumerateArray())} | {allocation.GetProperty("transport")} | {allocation.GetProperty("user")} ");
+                $"| {string.Join(", ", allocation.GetProperty("relayed").EnumerateArray())} | {allocation.GetProperty("transport")} | " +
+                $"{allocation.GetProperty("user")} ");
             table.Append(
                 CultureInfo.InvariantCulture,
-                $"| {allocation.GetProperty("lifetime_seconds")} s | {allocation.GetProperty("packets_to_peers")} | {allocation.GetProperty("packets_to_client")} | {allocation.GetProperty("drops")} |\n");
+                $"| {allocation.GetProperty("lifetime_seconds")} s | {allocation.GetProperty("packets_to_peers")} | " +
+                $"{allocation.GetProperty("packets_to_client")} | {allocation.GetProperty("drops")} |\n");
         }
 
         return table.ToString();

@@ -17,7 +17,9 @@ internal sealed record DevelopmentCertificate(string Path, string Fingerprint)
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(365);
     private static readonly TimeSpan Reserve = TimeSpan.FromDays(30);
 
-    /// <summary>The certificate in the folder for this address or name. A new one is made if there is none, or if it expires soon.</summary>
+    /// <summary>
+    /// The certificate in the folder for this address or name. A new one is made if there is none, or if it expires soon.
+    /// </summary>
     public static DevelopmentCertificate For(string host, string folder, TimeProvider time)
     {
         var path = System.IO.Path.Combine(folder, host + ".pfx");

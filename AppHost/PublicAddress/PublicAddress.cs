@@ -21,9 +21,11 @@ internal sealed record PublicAddress(string Host, string Ip)
     public static PublicAddress? Read(IConfiguration configuration)
     {
         if (configuration[$"Parameters:{Parameter}"]?.Trim() is not { Length: > 0 } text) return null;
-        if (AddressesOf(text).FirstOrDefault(IsOfThisMachine) is { } ip) return new(IPAddress.TryParse(text, out _) ? $"{ip}" : text, $"{ip}");
+        if (AddressesOf(text).FirstOrDefault(IsOfThisMachine) is { } ip)
+            return new(IPAddress.TryParse(text, out _) ? $"{ip}" : text, $"{ip}");
         throw new DistributedApplicationException(
-            $"public-address must be an IPv4 address of this machine ({string.Join(", ", OwnAddresses())}) or a name for one; it is '{text}'.");
+            $"public-address must be an IPv4 address of this machine ({string.Join(", ", OwnAddresses())}) or a name for one; it is " +
+            $"'{text}'.");
     }
 
     private static IEnumerable<IPAddress> AddressesOf(string text)

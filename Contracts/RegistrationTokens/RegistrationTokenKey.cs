@@ -11,7 +11,9 @@ namespace WebRtcIms.Contracts.RegistrationTokens;
 /// with direct encryption and AES-256-GCM (RFC 7518 §4.5, §5.3). RFC 8898 §5 asks for encrypted tokens; GCM authenticates
 /// them as well, so that nobody without the key can make one. Safe for use by several threads.
 /// </summary>
-/// <remarks>Written over <see cref="AesGcm"/>: Microsoft.IdentityModel does not encrypt with A256GCM, and decrypts it on Windows only.</remarks>
+/// <remarks>
+/// Written over <see cref="AesGcm"/>: Microsoft.IdentityModel does not encrypt with A256GCM, and decrypts it on Windows only.
+/// </remarks>
 public sealed class RegistrationTokenKey : IDisposable
 {
     public const int KeyLength = 32;
@@ -91,7 +93,8 @@ internal sealed record JoseHeader(
     [property: JsonPropertyName("typ")] string? Type,
     [property: JsonPropertyName("kid")] string Kid,
     [property: JsonPropertyName("zip"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Compression = null,
-    [property: JsonPropertyName("crit"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Critical = null);
+    [property: JsonPropertyName("crit"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Critical =
+        null);
 
 /// <summary>The parts of a JWE with direct encryption: <c>header..nonce.ciphertext.tag</c>.</summary>
 internal sealed record CompactJwe(string EncodedHeader, JoseHeader Header, byte[] Nonce, byte[] Ciphertext, byte[] Tag)
@@ -105,7 +108,8 @@ internal sealed record CompactJwe(string EncodedHeader, JoseHeader Header, byte[
         {
             var parsed = JsonSerializer.Deserialize<JoseHeader>(Base64Url.DecodeFromChars(header));
             if (parsed is not { Algorithm: "dir", Encryption: "A256GCM", Kid.Length: > 0, Compression: null, Critical: null }) return null;
-            return new(header, parsed, Base64Url.DecodeFromChars(nonce), Base64Url.DecodeFromChars(ciphertext), Base64Url.DecodeFromChars(tag));
+            return new(
+                header, parsed, Base64Url.DecodeFromChars(nonce), Base64Url.DecodeFromChars(ciphertext), Base64Url.DecodeFromChars(tag));
         }
         catch (Exception error) when (error is FormatException or JsonException)
         {

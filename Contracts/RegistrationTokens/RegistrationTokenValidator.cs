@@ -7,7 +7,8 @@ namespace WebRtcIms.Contracts.RegistrationTokens;
 /// <param name="issuer">The WAF whose tokens are taken.</param>
 /// <param name="audience">Who we are, such as <c>sip:webrtcims.local</c>.</param>
 /// <param name="time">The clock.</param>
-public sealed class RegistrationTokenValidator(IEnumerable<RegistrationTokenKey> keys, string issuer, string audience, TimeProvider time) : IDisposable
+public sealed class RegistrationTokenValidator(IEnumerable<RegistrationTokenKey> keys, string issuer, string audience, TimeProvider time)
+    : IDisposable
 {
     /// <summary>By how much the clocks of WAF and eP-CSCF may differ.</summary>
     public static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(5);

@@ -49,7 +49,8 @@ internal sealed class Delivery(Flows flows, IBindingStore store, Replicas replic
         }
     }
 
-    private async Task<bool> SendAsync(BindingId id, string? replica, ReadOnlyMemory<byte> octets, HandOverKind kind, ClientTransaction? transaction)
+    private async Task<bool> SendAsync(
+        BindingId id, string? replica, ReadOnlyMemory<byte> octets, HandOverKind kind, ClientTransaction? transaction)
     {
         if (replica is not null && await handOvers.SendAsync(replica, new(kind, id, octets))) return true;
         if (Interlocked.Increment(ref _waiting) > MaxWaiting)

@@ -167,7 +167,8 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
         using var limit = new CancellationTokenSource(ConnectionLifetimes.Close, time);
         try
         {
-            if (socket.State is WebSocketState.Open or WebSocketState.CloseReceived) await socket.CloseOutputAsync(status, reason, limit.Token);
+            if (socket.State is WebSocketState.Open or WebSocketState.CloseReceived)
+                await socket.CloseOutputAsync(status, reason, limit.Token);
         }
         catch (Exception error) when (error is WebSocketException or OperationCanceledException or IOException)
         {

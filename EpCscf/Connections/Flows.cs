@@ -62,7 +62,8 @@ internal sealed class Flows(EpCscfSettings settings, EpCscfTelemetry telemetry)
         if (flow.Registration is { } former && former.Binding.Id != registration.Binding.Id) Unbind(flow);
         if (flow.Registration is null) telemetry.RegisteredChanged(1);
         flow.Registration = registration;
-        if (_byBinding.TryGetValue(registration.Binding.Id, out var before) && before != flow) before.Close(CloseCode.Replaced, "connected again");
+        if (_byBinding.TryGetValue(registration.Binding.Id, out var before) && before != flow)
+            before.Close(CloseCode.Replaced, "connected again");
         _byBinding[registration.Binding.Id] = flow;
     }
 

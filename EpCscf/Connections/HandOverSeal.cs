@@ -27,7 +27,8 @@ internal sealed class HandOverSeal(byte[] deploymentKey, string self) : IDisposa
     private ulong _counter;
 
     /// <summary>The sender that a message names. It is not authenticated yet.</summary>
-    public static string? SenderOf(ReadOnlySpan<byte> octets) => octets.Length < Overhead ? null : Convert.ToHexStringLower(octets[..IdLength]);
+    public static string? SenderOf(ReadOnlySpan<byte> octets) =>
+        octets.Length < Overhead ? null : Convert.ToHexStringLower(octets[..IdLength]);
 
     /// <summary>Call it from one thread at a time, and send in the same order.</summary>
     public byte[] Seal(string target, HandOver handOver)
@@ -55,7 +56,8 @@ internal sealed class HandOverSeal(byte[] deploymentKey, string self) : IDisposa
         var plain = new byte[octets.Length - IdLength - CounterLength - TagLength];
         try
         {
-            sender.Cipher.Decrypt(Nonce(counter), octets[(IdLength + CounterLength)..^TagLength], octets[^TagLength..], plain, Encoding.ASCII.GetBytes(self));
+            sender.Cipher.Decrypt(
+                Nonce(counter), octets[(IdLength + CounterLength)..^TagLength], octets[^TagLength..], plain, Encoding.ASCII.GetBytes(self));
         }
         catch (AuthenticationTagMismatchException)
         {
@@ -84,7 +86,8 @@ internal sealed class HandOverSeal(byte[] deploymentKey, string self) : IDisposa
     }
 
     private static AesGcm Cipher(byte[] key, string sender) =>
-        new(HKDF.DeriveKey(HashAlgorithmName.SHA256, key, 32, Convert.FromHexString(sender), "WebRtcIms eP-CSCF hand-over"u8.ToArray()), TagLength);
+        new(HKDF.DeriveKey(HashAlgorithmName.SHA256, key, 32, Convert.FromHexString(sender), "WebRtcIms eP-CSCF hand-over"u8.ToArray()),
+            TagLength);
 
     private static byte[] Nonce(ulong counter)
     {

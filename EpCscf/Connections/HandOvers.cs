@@ -10,7 +10,8 @@ namespace WebRtcIms.EpCscf.Connections;
 /// Sends hand-overs to other replicas, and receives theirs, over the Redis channels <c>ims:replica:{id}</c>. A replica that has ended is
 /// noticed at once, because its channel has no subscriber. Without Redis there are no other replicas.
 /// </summary>
-internal sealed class HandOvers(Replicas replicas, EpCscfSettings settings, EpCscfTelemetry telemetry, IConnectionMultiplexer? redis = null) : IDisposable
+internal sealed class HandOvers(
+    Replicas replicas, EpCscfSettings settings, EpCscfTelemetry telemetry, IConnectionMultiplexer? redis = null) : IDisposable
 {
     private const int MaxPending = 10_000;
 

@@ -48,7 +48,8 @@ internal sealed class CoreModel
         foreach (var subscriber in settings.Subscribers)
         {
             Add(new(
-                subscriber.Impi, [.. subscriber.Impus.Select(impu => SipUri.Parse(impu)!.AddressOfRecord)], subscriber.DisplayName, subscriber.AllowedWafs,
+                subscriber.Impi, [.. subscriber.Impus.Select(impu => SipUri.Parse(impu)!.AddressOfRecord)], subscriber.DisplayName,
+                subscriber.AllowedWafs,
                 subscriber.AllowedWwsfs));
         }
 

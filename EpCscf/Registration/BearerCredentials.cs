@@ -16,7 +16,8 @@ internal static class BearerCredentials
         foreach (var (name, value) in headers.Fields)
         {
             if (name != HeaderName.Authorization) continue;
-            if (value.Length <= Scheme.Length || !value.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) || value[Scheme.Length] is not (' ' or '\t')) continue;
+            if (value.Length <= Scheme.Length || !value.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+                || value[Scheme.Length] is not (' ' or '\t')) continue;
             return Token(value[Scheme.Length..].Trim());
         }
         return null;

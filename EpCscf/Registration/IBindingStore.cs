@@ -14,7 +14,9 @@ internal interface IBindingStore
 
     ValueTask SaveAsync(Binding binding);
 
-    /// <summary>Removes the binding unless it has been registered over another connection since. False if there was nothing to remove.</summary>
+    /// <summary>
+    /// Removes the binding unless it has been registered over another connection since. False if there was nothing to remove.
+    /// </summary>
     ValueTask<bool> RemoveAsync(Binding binding);
 
     /// <summary>Those of the given subscribers that can be reached, by their names.</summary>

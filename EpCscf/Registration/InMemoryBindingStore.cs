@@ -11,7 +11,8 @@ internal sealed class InMemoryBindingStore(TimeProvider time) : IBindingStore
         lock (_gate) return ValueTask.FromResult<IReadOnlyList<Binding>>([.. Live(subscriber)]);
     }
 
-    public async ValueTask<string?> LocateAsync(BindingId id) => (await FindAsync(id.Subscriber)).FirstOrDefault(binding => binding.Id == id)?.Replica;
+    public async ValueTask<string?> LocateAsync(BindingId id) =>
+        (await FindAsync(id.Subscriber)).FirstOrDefault(binding => binding.Id == id)?.Replica;
 
     public ValueTask SaveAsync(Binding binding)
     {
@@ -38,13 +39,15 @@ internal sealed class InMemoryBindingStore(TimeProvider time) : IBindingStore
 
     public ValueTask<IReadOnlySet<string>> OnlineAsync(IReadOnlyCollection<string> subscribers)
     {
-        lock (_gate) return ValueTask.FromResult<IReadOnlySet<string>>(subscribers.Where(subscriber => Live(subscriber).Count > 0).ToHashSet());
+        lock (_gate)
+            return ValueTask.FromResult<IReadOnlySet<string>>(subscribers.Where(subscriber => Live(subscriber).Count > 0).ToHashSet());
     }
 
     public ValueTask<IReadOnlyList<Binding>> FindSessionAsync(string sessionId)
     {
         lock (_gate)
-            return ValueTask.FromResult<IReadOnlyList<Binding>>([.. _bindings.Keys.ToList().SelectMany(Live).Where(binding => binding.SessionId == sessionId)]);
+            return ValueTask.FromResult<IReadOnlyList<Binding>>(
+                [.. _bindings.Keys.ToList().SelectMany(Live).Where(binding => binding.SessionId == sessionId)]);
     }
 
     private List<Binding> Live(string subscriber)

@@ -33,7 +33,8 @@ internal sealed partial class Registrar(
     /// <param name="present">What the connection is registered for.</param>
     /// <param name="request">The REGISTER.</param>
     /// <returns>The final response, and the new registration of the connection unless it stays as it is.</returns>
-    public async Task<(SipResponse Response, FlowRegistration? Registration)> RegisterAsync(string flowId, FlowRegistration? present, SipRequest request)
+    public async Task<(SipResponse Response, FlowRegistration? Registration)> RegisterAsync(
+        string flowId, FlowRegistration? present, SipRequest request)
     {
         if (request.SipUri?.Host != settings.HomeDomain) return Refuse(request, 404, "Not Found: this is the registrar of another domain");
         if (request.Unsupported(HeaderName.Require, Extensions) is { } unsupported) return (unsupported, null);
@@ -84,12 +85,14 @@ internal sealed partial class Registrar(
             return Accept([]);
         }
 
-        if (contacts is not [var only] || NameAddress.Parse(only) is not { Uri: not null } contact || contact.UriText.Length > MaxContactLength)
+        if (contacts is not [var only] || NameAddress.Parse(only) is not { Uri: not null } contact
+            || contact.UriText.Length > MaxContactLength)
             return Refuse(request, 400, "Bad Request: send one Contact with a SIP URI");
         // RFC 5626 §6: a reg-id without an instance means nothing.
         var instance = contact.Parameters["+sip.instance"];
         var regId = instance is null ? null : contact.Parameters["reg-id"];
-        if (instance?.Length > MaxContactLength || regId?.Length > 10) return Refuse(request, 400, "Bad Request: +sip.instance or reg-id is too long");
+        if (instance?.Length > MaxContactLength || regId?.Length > 10)
+            return Refuse(request, 400, "Bad Request: +sip.instance or reg-id is too long");
 
         var id = names.Binding(subscriber.Impi, contact.UriText, instance, regId);
         var known = current.FirstOrDefault(binding => binding.Id == id);
@@ -102,8 +105,10 @@ internal sealed partial class Registrar(
             return Accept(current.Where(binding => binding.Id != id));
         }
 
-        if (seconds < MinExpires) return Refuse(request, 423, "Interval Too Brief", (HeaderName.MinExpires, MinExpires.ToString(CultureInfo.InvariantCulture)));
-        if (known is null && current.Count >= MaxBindings) return Refuse(request, 503, "Service Unavailable: too many registrations", (HeaderName.RetryAfter, "10"));
+        if (seconds < MinExpires)
+            return Refuse(request, 423, "Interval Too Brief", (HeaderName.MinExpires, MinExpires.ToString(CultureInfo.InvariantCulture)));
+        if (known is null && current.Count >= MaxBindings)
+            return Refuse(request, 503, "Service Unavailable: too many registrations", (HeaderName.RetryAfter, "10"));
 
         // A connection has one binding: another Contact over it replaces the former one.
         var former = present?.Binding.Id is { } formerId && formerId != id ? present.Binding : null;
@@ -111,13 +116,15 @@ internal sealed partial class Registrar(
         var tokenEnd = DateTimeOffset.FromUnixTimeSeconds(token.ExpiresAt);
         var end = time.GetUtcNow().AddSeconds(Math.Min(seconds, MaxExpires));
         var updated = new Binding(
-            id, contact.UriText, instance, regId, request.CallId, request.CSeq.Number, end < tokenEnd ? end : tokenEnd, flowId, replicas.Self, token.SessionId);
+            id, contact.UriText, instance, regId, request.CallId, request.CSeq.Number, end < tokenEnd
+                ? end : tokenEnd, flowId, replicas.Self, token.SessionId);
         if (former is not null) await store.RemoveAsync(former);
         await store.SaveAsync(updated);
         if (known is not null && known.FlowId != flowId) await NotifyAsync(known, BindingLoss.Replaced);
         var response = Accepted(request, subscriber, impus, others.Append(updated));
         // RFC 5626 §6: only if the client named a flow; other clients do not understand it.
-        if (regId is not null && request.Headers.HasToken(HeaderName.Supported, "outbound")) response.Headers.Add(HeaderName.Require, "outbound");
+        if (regId is not null && request.Headers.HasToken(HeaderName.Supported, "outbound"))
+            response.Headers.Add(HeaderName.Require, "outbound");
         return (response, new(updated, subscriber, impus));
     }
 
@@ -143,7 +150,9 @@ internal sealed partial class Registrar(
     private static string Describe(Binding binding, DateTimeOffset now)
     {
         var seconds = Math.Max(1, (int)(binding.ExpiresAt - now).TotalSeconds);
-        var device = (binding.Instance is null ? "" : $";+sip.instance={HeaderText.Quote(binding.Instance)}") + (binding.RegId is null ? "" : $";reg-id={binding.RegId}");
+        var device =
+            (binding.Instance is null ? "" : $";+sip.instance={HeaderText.Quote(binding.Instance)}") + (binding.RegId is null
+                ? "" : $";reg-id={binding.RegId}");
         return string.Create(CultureInfo.InvariantCulture, $"<{binding.Contact}>{device};expires={seconds}");
     }
 
@@ -153,7 +162,8 @@ internal sealed partial class Registrar(
     private static int? Expires(SipRequest request, NameAddress contact)
     {
         if ((contact.Parameters["expires"] ?? request.Headers.First(HeaderName.Expires)) is not { } text) return DefaultExpires;
-        return uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? (int)Math.Min(seconds, MaxExpires) : null;
+        return uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            ? (int)Math.Min(seconds, MaxExpires) : null;
     }
 
     private static (SipResponse Response, FlowRegistration? Registration) Refuse(

@@ -60,7 +60,8 @@ internal sealed class Replicas(IConnectionMultiplexer? redis = null)
 
     private async Task RefreshAsync(IConnectionMultiplexer redis, string announced)
     {
-        var names = (RedisValue[]?)await redis.GetDatabase().ScriptEvaluateAsync(AliveScript, [Key], [announced, (long)Lifetime.TotalMilliseconds]);
+        var names = (RedisValue[]?)await redis.GetDatabase()
+            .ScriptEvaluateAsync(AliveScript, [Key], [announced, (long)Lifetime.TotalMilliseconds]);
         _alive = names!.Select(name => name.ToString()).ToHashSet();
     }
 }

@@ -7,7 +7,8 @@ using WebRtcIms.EpCscf.Telemetry;
 namespace WebRtcIms.EpCscf.Registration;
 
 /// <summary>Checks the token of a request, and challenges a request without a valid one (RFC 8898 §2.2, §2.3, §4).</summary>
-internal sealed class TokenAuthorization(RegistrationTokenValidator validator, EpCscfSettings settings, RevokedSessions revoked, EpCscfTelemetry telemetry)
+internal sealed class TokenAuthorization(
+    RegistrationTokenValidator validator, EpCscfSettings settings, RevokedSessions revoked, EpCscfTelemetry telemetry)
 {
     /// <summary>The token of the request; null if it has no valid one.</summary>
     public ValueTask<RegistrationToken?> CheckAsync(SipRequest request) =>
@@ -27,7 +28,8 @@ internal sealed class TokenAuthorization(RegistrationTokenValidator validator, E
         var response = request.Answer(401, "Unauthorized", SipRequest.NewTag());
         response.Headers.Add(
             HeaderName.WwwAuthenticate,
-            $"Bearer realm=\"{settings.HomeDomain}\", scope=\"{Scopes.ImsRegister}\", authz_server=\"{settings.AuthorizationServer}\"{error}");
+            $"Bearer realm=\"{settings.HomeDomain}\", scope=\"{Scopes.ImsRegister}\", " +
+            $"authz_server=\"{settings.AuthorizationServer}\"{error}");
         return response;
     }
 }

@@ -22,7 +22,8 @@ internal sealed record BranchServices(Delivery Delivery, TransactionTable Transa
 /// <param name="owner">Is notified of responses.</param>
 /// <param name="services">The services that all branches share.</param>
 /// <param name="scope">The scope of the request, with the span of this branch.</param>
-internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, BranchServices services, RequestScope scope) : IClientTransactionUser
+internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, BranchServices services, RequestScope scope)
+    : IClientTransactionUser
 {
     /// <summary>How long a phone may ring (§16.6 step 11: more than three minutes).</summary>
     public static readonly TimeSpan TimerC = TimeSpan.FromSeconds(190);
@@ -46,7 +47,8 @@ internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, B
 
     public void Start()
     {
-        _transaction = IsInvite ? new InviteClientTransaction(_request, this, scope) : new NonInviteClientTransaction(_request, this, scope);
+        _transaction = IsInvite
+            ? new InviteClientTransaction(_request, this, scope) : new NonInviteClientTransaction(_request, this, scope);
         services.Transactions.Add(_transaction);
         if (IsInvite) StartTimerC();
         _transaction.Start();

@@ -22,7 +22,8 @@ internal sealed class Cancellation(TransactionTable transactions, ProxiedRequest
             server.Respond(cancel.Answer(200, "OK", SipRequest.NewTag()));
             requests.Find(invite)?.Cancel();
         }
-        else if (flow.Registration is { } registration && handOvers.SendToOthers(new(HandOverKind.Cancel, registration.Binding.Id, SipWriter.Write(cancel))))
+        else if (flow.Registration is { } registration
+            && handOvers.SendToOthers(new(HandOverKind.Cancel, registration.Binding.Id, SipWriter.Write(cancel))))
         {
             _ = GiveUpLaterAsync(server);
         }

@@ -16,16 +16,20 @@ internal static class IdentityPolicy
     {
         var from = request.From.Uri?.AddressOfRecord;
         if (from is null || (from != Anonymous && !registered.Contains(from))) return null;
-        var preferred = request.Headers.Values(HeaderName.PPreferredIdentity).Select(value => NameAddress.Parse(value)?.Uri?.AddressOfRecord).FirstOrDefault();
+        var preferred = request.Headers.Values(HeaderName.PPreferredIdentity)
+            .Select(value => NameAddress.Parse(value)?.Uri?.AddressOfRecord).FirstOrDefault();
         if (preferred is not null && registered.Contains(preferred)) return preferred;
         return from == Anonymous ? registered[0] : from;
     }
 
-    /// <summary>Adds P-Asserted-Identity, unless the sender asks for privacy (RFC 3325 §9.1; RFC 3323 §4.2: header and user include it).</summary>
+    /// <summary>
+    /// Adds P-Asserted-Identity, unless the sender asks for privacy (RFC 3325 §9.1; RFC 3323 §4.2: header and user include it).
+    /// </summary>
     public static void Assert(SipHeaders headers, Subscriber subscriber, string impu)
     {
         if (WantsPrivacy(headers)) return;
-        headers.Add(HeaderName.PAssertedIdentity, subscriber.DisplayName.Length == 0 ? $"<{impu}>" : $"{HeaderText.Quote(subscriber.DisplayName)} <{impu}>");
+        headers.Add(HeaderName.PAssertedIdentity, subscriber.DisplayName.Length == 0
+            ? $"<{impu}>" : $"{HeaderText.Quote(subscriber.DisplayName)} <{impu}>");
     }
 
     private static bool WantsPrivacy(SipHeaders headers) => headers.Values(HeaderName.Privacy)

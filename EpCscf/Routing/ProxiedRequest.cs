@@ -93,7 +93,9 @@ internal sealed class ProxiedRequest(ServerTransaction server, BindingId sender,
         }
     }
 
-    /// <summary>§16.7 step 6: a 6xx if there is one, otherwise the lowest class. In 4xx, one that the caller can act on comes first.</summary>
+    /// <summary>
+    /// §16.7 step 6: a 6xx if there is one, otherwise the lowest class. In 4xx, one that the caller can act on comes first.
+    /// </summary>
     private SipResponse Best()
     {
         var best = _branches.Select(branch => branch.Final!).MinBy(final => final.StatusCode switch

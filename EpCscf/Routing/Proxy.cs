@@ -53,7 +53,8 @@ internal sealed class Proxy(
     }
 
     /// <summary>The replica that made a branch.</summary>
-    public static string? ReplicaOf(string? branch) => branch?.Length > Via.MagicCookie.Length + 16 ? branch.Substring(Via.MagicCookie.Length, 16) : null;
+    public static string? ReplicaOf(string? branch) =>
+        branch?.Length > Via.MagicCookie.Length + 16 ? branch.Substring(Via.MagicCookie.Length, 16) : null;
 
     /// <summary>The checks of §16.3, which do not depend on the sender.</summary>
     private SipResponse? Refuse(SipRequest request)
@@ -70,7 +71,8 @@ internal sealed class Proxy(
 
         if (flow.Registration is not { } registration) return (Refused(403, "Forbidden: not registered"), null);
         // A call whose token could not be renewed can still be ended.
-        if (!flow.IsRegistered && request.Method is not (Method.Bye or Method.Ack)) return (Refused(403, "Forbidden: the registration has expired"), null);
+        if (!flow.IsRegistered && request.Method is not (Method.Bye or Method.Ack))
+            return (Refused(403, "Forbidden: the registration has expired"), null);
         var route = request.Headers.Values(HeaderName.Route).FirstOrDefault();
         if (NameAddress.Parse(route)?.Uri is not { } uri || routes.Peer(uri, registration.Binding.Id) is not { } peer)
             return (Refused(481, "Call/Transaction Does Not Exist"), null);
@@ -88,7 +90,8 @@ internal sealed class Proxy(
         if (BearerCredentials.Find(request.Headers) is not null && await authorization.CheckAsync(request) is null)
             return (authorization.Challenge(request), null);
         var registration = flow.Registration!;
-        if (IdentityPolicy.Originating(request, registration.Impus) is not { } identity) return (Refused(403, "Forbidden: From is not your identity"), null);
+        if (IdentityPolicy.Originating(request, registration.Impus) is not { } identity)
+            return (Refused(403, "Forbidden: From is not your identity"), null);
         if (!Calls(registration).TryAcquire())
         {
             var busy = Refused(503, "Service Unavailable: too many calls");
@@ -97,7 +100,8 @@ internal sealed class Proxy(
         }
 
         var target = request.SipUri!;
-        if (target.Host != settings.HomeDomain || core.FindByImpu(target.AddressOfRecord) is not { } callee) return (Refused(404, "Not Found"), null);
+        if (target.Host != settings.HomeDomain || core.FindByImpu(target.AddressOfRecord) is not { } callee)
+            return (Refused(404, "Not Found"), null);
         var bindings = await store.FindAsync(names.Subscriber(callee.Impi));
         var sender = registration.Binding.Id;
         List<ForwardedRequest> copies = [];
@@ -138,12 +142,14 @@ internal sealed class Proxy(
     private static string LoopMark(SipRequest request)
     {
         var text = string.Join(
-            '\n', request.Uri, request.From.Tag, request.To.Tag, request.CallId, request.CSeq.Number, string.Join(',', request.Headers.Values(HeaderName.Route)));
+            '\n', request.Uri, request.From.Tag, request.To.Tag, request.CallId, request.CSeq.Number,
+            string.Join(',', request.Headers.Values(HeaderName.Route)));
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
     }
 
     private TokenBucket Calls(FlowRegistration registration) => _calls.GetOrAdd(
-        registration.Binding.Id.Subscriber, _ => new TokenBucket(settings.Limits.CallsPerMinute, settings.Limits.CallsPerMinute / 60.0, time));
+        registration.Binding.Id.Subscriber, _ =>
+            new TokenBucket(settings.Limits.CallsPerMinute, settings.Limits.CallsPerMinute / 60.0, time));
 
     private sealed record Forwarding(BindingId Sender, Subscriber? Callee, IReadOnlyList<ForwardedRequest> Requests);
 }

@@ -32,7 +32,8 @@ internal sealed class RouteTokens(BindingNames names, EpCscfSettings settings)
         Span<byte> octets = stackalloc byte[Length];
         if (route.User.Length != Base64Url.GetEncodedLength(Length)) return null;
         if (Base64Url.DecodeFromChars(route.User, octets, out _, out var length) != OperationStatus.Done || length != Length) return null;
-        if (!CryptographicOperations.FixedTimeEquals(names.Sign(octets[..^TagLength]).AsSpan(0, TagLength), octets[^TagLength..])) return null;
+        if (!CryptographicOperations.FixedTimeEquals(names.Sign(octets[..^TagLength]).AsSpan(0, TagLength), octets[^TagLength..]))
+            return null;
         var (caller, callee) = (BindingId.FromOctets(octets), BindingId.FromOctets(octets[BindingId.OctetLength..]));
         if (sender == caller) return callee;
         return sender == callee ? caller : null;

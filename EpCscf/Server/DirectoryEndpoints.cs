@@ -31,7 +31,8 @@ internal static class DirectoryEndpoints
     {
         const string scheme = "Bearer ";
         var header = context.Request.Headers.Authorization.ToString();
-        var token = header.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) ? await authorization.CheckAsync(header[scheme.Length..].Trim()) : null;
+        var token = header.StartsWith(scheme, StringComparison.OrdinalIgnoreCase)
+            ? await authorization.CheckAsync(header[scheme.Length..].Trim()) : null;
         if (token is null)
         {
             context.Response.Headers.WWWAuthenticate = "Bearer";
@@ -47,7 +48,8 @@ internal static class DirectoryEndpoints
         context.Response.Headers.CacheControl = "no-store";
         return Results.Json(new
         {
-            online = online.Where(name => name != self).Select(name => Describe(all[name])).OrderBy(user => user.DisplayName, StringComparer.OrdinalIgnoreCase),
+            online = online.Where(name => name != self).Select(name => Describe(all[name]))
+                .OrderBy(user => user.DisplayName, StringComparer.OrdinalIgnoreCase),
         }, SnakeCase);
     }
 

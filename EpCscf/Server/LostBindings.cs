@@ -7,7 +7,8 @@ namespace WebRtcIms.EpCscf.Server;
 
 /// <summary>Ends what depends on a lost binding: its connection and its requests, here and at other replicas.</summary>
 internal sealed partial class LostBindings(
-    Registrar registrar, Flows flows, ProxiedRequests requests, Replicas replicas, HandOvers handOvers, TimeProvider time, ILogger<LostBindings> logger)
+    Registrar registrar, Flows flows, ProxiedRequests requests, Replicas replicas, HandOvers handOvers, TimeProvider time,
+    ILogger<LostBindings> logger)
 {
     /// <summary>The connection of a binding has ended. The binding follows, unless the page comes back within the grace time.</summary>
     public void OnDisconnected(Binding binding) => _ = RemoveLaterAsync(binding);

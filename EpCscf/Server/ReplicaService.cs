@@ -13,8 +13,10 @@ namespace WebRtcIms.EpCscf.Server;
 /// This replica among the others. It announces itself, handles their hand-overs, and ends requests to pages of a replica that has died.
 /// </summary>
 internal sealed partial class ReplicaService(
-    Replicas replicas, HandOvers handOvers, LostBindings lostBindings, Flows flows, Delivery delivery, Cancellation cancellation, TransactionTable transactions,
-    ProxiedRequests requests, IBindingStore store, TimeProvider time, EpCscfTelemetry telemetry, ILogger<ReplicaService> logger) : BackgroundService
+    Replicas replicas, HandOvers handOvers, LostBindings lostBindings, Flows flows, Delivery delivery, Cancellation cancellation,
+    TransactionTable transactions,
+    ProxiedRequests requests, IBindingStore store, TimeProvider time, EpCscfTelemetry telemetry, ILogger<ReplicaService> logger)
+        : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
 

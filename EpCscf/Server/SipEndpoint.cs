@@ -27,7 +27,8 @@ internal sealed partial class SipEndpoint(
         if (!flows.TryReserve())
         {
             context.Response.Headers.RetryAfter = "10";
-            await Problem(StatusCodes.Status503ServiceUnavailable, "There are too many connections. Try again in a few seconds.").ExecuteAsync(context);
+            await Problem(StatusCodes.Status503ServiceUnavailable, "There are too many connections. Try again in a few seconds.")
+                .ExecuteAsync(context);
             return;
         }
 
@@ -46,7 +47,9 @@ internal sealed partial class SipEndpoint(
         // The span of the upgrade request would last as long as the connection, and contain every call.
         Activity.Current = null;
         // No compression: it would mix the client's own text with tokens in one stream, and needs memory for each connection.
-        using var socket = await webSockets.AcceptWebSocketAsync(new WebSocketAcceptContext { SubProtocol = Subprotocol, DangerousEnableCompression = false });
+        using var socket =
+            await webSockets.AcceptWebSocketAsync(
+                new WebSocketAcceptContext { SubProtocol = Subprotocol, DangerousEnableCompression = false });
         var flow = new Flow(socket, settings, time);
         flows.Add(flow);
         var period = ConnectionLifetimes.UntilRegistered;
@@ -82,14 +85,17 @@ internal sealed partial class SipEndpoint(
     }
 
     private IResult? Refuse(HttpContext context) =>
-        !context.WebSockets.IsWebSocketRequest ? Problem(StatusCodes.Status426UpgradeRequired, "This is a SIP server; connect with WebSocket.")
-        : !context.WebSockets.WebSocketRequestedProtocols.Contains(Subprotocol) ? Problem(StatusCodes.Status400BadRequest, "The WebSocket subprotocol must be 'sip'.")
+        !context.WebSockets.IsWebSocketRequest
+            ? Problem(StatusCodes.Status426UpgradeRequired, "This is a SIP server; connect with WebSocket.")
+        : !context.WebSockets.WebSocketRequestedProtocols.Contains(Subprotocol)
+        ? Problem(StatusCodes.Status400BadRequest, "The WebSocket subprotocol must be 'sip'.")
         : !IsAllowedOrigin(context.Request) ? Problem(StatusCodes.Status403Forbidden, "Pages of this origin may not connect.")
         : null;
 
     private static IResult Problem(int statusCode, string text) => Results.Problem(text, statusCode: statusCode);
 
-    // A browser always names the page's origin, so a client without one is not a browser. The gateway names the host that the page asked for.
+    // A browser always names the page's origin, so a client without one is not a browser. The gateway names the host that the page asked
+    // for.
     private bool IsAllowedOrigin(HttpRequest request)
     {
         var origin = request.Headers.Origin;

@@ -11,7 +11,8 @@ namespace WebRtcIms.EpCscf.Server;
 
 /// <summary>Passes each message of a connection to its transaction, the registrar or the proxy.</summary>
 internal sealed class SipServer(
-    Registrar registrar, Proxy proxy, Cancellation cancellation, ProxiedRequests requests, TransactionTable transactions, Flows flows, Delivery delivery,
+    Registrar registrar, Proxy proxy, Cancellation cancellation, ProxiedRequests requests, TransactionTable transactions, Flows flows,
+    Delivery delivery,
     Replicas replicas, HandOvers handOvers, EpCscfSettings settings, TimeProvider time, EpCscfTelemetry telemetry)
 {
     private const string OwnMethods = "REGISTER, OPTIONS";
@@ -151,7 +152,8 @@ internal sealed class SipServer(
     /// <summary>Handles requests to the domain itself, not to a user of it.</summary>
     private SipResponse? RespondAsDomain(SipRequest request)
     {
-        if (request.IsInDialog || request.SipUri is not { User.Length: 0 } uri || (uri.Host != settings.HomeDomain && uri.Host != settings.Host)) return null;
+        if (request.IsInDialog || request.SipUri is not { User.Length: 0 } uri
+            || (uri.Host != settings.HomeDomain && uri.Host != settings.Host)) return null;
         var response = request.Method == Method.Options ? request.Answer(200, "OK", SipRequest.NewTag())
             : Method.IsStandard(request.Method) ? request.Answer(405, "Method Not Allowed", SipRequest.NewTag())
             : request.Answer(501, "Not Implemented", SipRequest.NewTag());

@@ -38,17 +38,21 @@ internal sealed class EpCscfSettings
 
     private IEnumerable<string> Validate(bool isShared)
     {
-        if (Uri.CheckHostName(HomeDomain) != UriHostNameType.Dns) yield return $"EpCscf:HomeDomain must be a domain name, not '{HomeDomain}'";
+        if (Uri.CheckHostName(HomeDomain) != UriHostNameType.Dns)
+            yield return $"EpCscf:HomeDomain must be a domain name, not '{HomeDomain}'";
         if (Waf.Length == 0) yield return "EpCscf:Waf is missing";
         if (!Uri.TryCreate(AuthorizationServer, UriKind.Absolute, out var server) || server.Scheme != Uri.UriSchemeHttps)
             yield return "EpCscf:AuthorizationServer must be an https URI (RFC 8898 §4)";
-        if (TokenKeys.Count == 0) yield return "EpCscf:TokenKeys is empty: give at least EpCscf:TokenKeys:0:Kid and :Key, the same as the WAF has";
+        if (TokenKeys.Count == 0)
+            yield return "EpCscf:TokenKeys is empty: give at least EpCscf:TokenKeys:0:Kid and :Key, the same as the WAF has";
         for (var i = 0; i < TokenKeys.Count; i++)
         {
-            if (RegistrationTokenKey.Problem(TokenKeys[i].Kid, TokenKeys[i].Key) is { } problem) yield return $"EpCscf:TokenKeys:{i}:{problem}";
+            if (RegistrationTokenKey.Problem(TokenKeys[i].Kid, TokenKeys[i].Key) is { } problem)
+                yield return $"EpCscf:TokenKeys:{i}:{problem}";
         }
 
-        foreach (var kid in TokenKeys.GroupBy(key => key.Kid).Where(group => group.Count() > 1)) yield return $"EpCscf:TokenKeys has the Kid '{kid.Key}' twice";
+        foreach (var kid in TokenKeys.GroupBy(key => key.Kid).Where(group => group.Count() > 1))
+            yield return $"EpCscf:TokenKeys has the Kid '{kid.Key}' twice";
         if (FlowTokenKey is not null && !IsKey(FlowTokenKey)) yield return "EpCscf:FlowTokenKey must be base64 of 32 octets";
         if (FlowTokenKey is null && isShared) yield return "EpCscf:FlowTokenKey is missing: with Redis, all replicas need the same one";
         if (Subscribers.Count + Pools.Count == 0) yield return "EpCscf:Subscribers and EpCscf:Pools are empty: no user could register";
@@ -62,7 +66,8 @@ internal sealed class EpCscfSettings
             foreach (var problem in Pools[i].Problems()) yield return $"EpCscf:Pools:{i}:{problem}";
         }
 
-        foreach (var (name, value) in Limits.All().Where(limit => limit.Value < 1)) yield return $"EpCscf:Limits:{name} must be 1 or more, not {value}";
+        foreach (var (name, value) in Limits.All().Where(limit => limit.Value < 1))
+            yield return $"EpCscf:Limits:{name} must be 1 or more, not {value}";
     }
 
     private static bool IsKey(string text) => Convert.TryFromBase64String(text, new byte[text.Length], out var length) && length == 32;
@@ -76,7 +81,9 @@ internal sealed class TokenKeySettings
     public string Key { get; set; } = "";
 }
 
-/// <summary>A subscription with its own identities (scenario 2), and the WAFs and WWSFs that may vouch for it (TS 29.228 §6.5.2.5).</summary>
+/// <summary>
+/// A subscription with its own identities (scenario 2), and the WAFs and WWSFs that may vouch for it (TS 29.228 §6.5.2.5).
+/// </summary>
 internal sealed class SubscriberSettings
 {
     public string Impi { get; set; } = "";
@@ -93,7 +100,8 @@ internal sealed class SubscriberSettings
     {
         if (Impi.Length == 0) yield return "Impi is missing";
         if (Impus.Count == 0) yield return "Impus is empty";
-        foreach (var impu in Impus.Where(impu => Sip.SipUri.Parse(impu) is null)) yield return $"Impus has '{impu}', which is not a SIP URI";
+        foreach (var impu in Impus.Where(impu => Sip.SipUri.Parse(impu) is null))
+            yield return $"Impus has '{impu}', which is not a SIP URI";
         if (AllowedWafs.Count == 0) yield return "AllowedWafs is empty";
         if (AllowedWwsfs.Count == 0) yield return "AllowedWwsfs is empty";
     }
@@ -133,5 +141,6 @@ internal sealed class LimitSettings
     public int Transactions { get; set; } = 20_000;
 
     public IEnumerable<(string Name, int Value)> All() =>
-        [(nameof(Connections), Connections), (nameof(MessagesPerSecond), MessagesPerSecond), (nameof(CallsPerMinute), CallsPerMinute), (nameof(Transactions), Transactions)];
+        [(nameof(Connections), Connections), (nameof(MessagesPerSecond), MessagesPerSecond), (nameof(CallsPerMinute), CallsPerMinute),
+            (nameof(Transactions), Transactions)];
 }

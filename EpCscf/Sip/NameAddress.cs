@@ -1,6 +1,8 @@
 namespace WebRtcIms.EpCscf.Sip;
 
-/// <summary>The value of From, To, Contact, Route and the like: <c>"Alice" &lt;sip:alice@example.com&gt;;tag=1928</c> (RFC 3261 §20.10).</summary>
+/// <summary>
+/// The value of From, To, Contact, Route and the like: <c>"Alice" &lt;sip:alice@example.com&gt;;tag=1928</c> (RFC 3261 §20.10).
+/// </summary>
 internal sealed record NameAddress(string? DisplayName, string UriText, SipParameters Parameters)
 {
     /// <summary>Replaces an address that could not be read.</summary>

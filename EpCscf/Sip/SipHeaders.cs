@@ -39,15 +39,19 @@ internal static class HeaderName
     // Compact forms (RFC 3261 §7.3.3, RFC 3515, RFC 3892, RFC 6665, RFC 4028, RFC 8224, RFC 3841).
     private static readonly string[] Compact =
     [
-        "a=Accept-Contact", "b=Referred-By", "c=Content-Type", "d=Request-Disposition", "e=Content-Encoding", "f=From", "i=Call-ID", "j=Reject-Contact",
-        "k=Supported", "l=Content-Length", "m=Contact", "o=Event", "r=Refer-To", "s=Subject", "t=To", "u=Allow-Events", "v=Via", "x=Session-Expires",
+        "a=Accept-Contact", "b=Referred-By", "c=Content-Type", "d=Request-Disposition", "e=Content-Encoding", "f=From", "i=Call-ID",
+        "j=Reject-Contact",
+        "k=Supported", "l=Content-Length", "m=Contact", "o=Event", "r=Refer-To", "s=Subject", "t=To", "u=Allow-Events", "v=Via",
+        "x=Session-Expires",
         "y=Identity",
     ];
 
     private static readonly string[] Known =
     [
-        Accept, Allow, Authorization, CallId, Contact, ContentLength, ContentType, CSeq, Date, Expires, From, MaxForwards, MinExpires, Path, Privacy,
-        ProxyAuthorization, ProxyRequire, PAssertedIdentity, PAssociatedUri, PPreferredIdentity, Reason, RecordRoute, Require, RetryAfter, Route,
+        Accept, Allow, Authorization, CallId, Contact, ContentLength, ContentType, CSeq, Date, Expires, From, MaxForwards, MinExpires,
+        Path, Privacy,
+        ProxyAuthorization, ProxyRequire, PAssertedIdentity, PAssociatedUri, PPreferredIdentity, Reason, RecordRoute, Require, RetryAfter,
+        Route,
         ServiceRoute, Supported, To, Traceparent, Unsupported, Via, WwwAuthenticate,
     ];
 
@@ -85,7 +89,8 @@ internal sealed class SipHeaders
     public string? First(string name) => IndexOf(name) is >= 0 and var index ? _fields[index].Value : null;
 
     /// <summary>Every value of that name, also those that share a line.</summary>
-    public IEnumerable<string> Values(string name) => _fields.Where(field => Is(field.Name, name)).SelectMany(field => HeaderText.Split(field.Value));
+    public IEnumerable<string> Values(string name) =>
+        _fields.Where(field => Is(field.Name, name)).SelectMany(field => HeaderText.Split(field.Value));
 
     /// <summary>Whether an option tag or another token is among the values.</summary>
     public bool HasToken(string name, string token) => Values(name).Contains(token, StringComparer.OrdinalIgnoreCase);

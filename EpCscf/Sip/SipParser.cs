@@ -21,7 +21,8 @@ internal static class SipParser
 
     private static readonly string[] Once =
     [
-        HeaderName.From, HeaderName.To, HeaderName.CallId, HeaderName.CSeq, HeaderName.MaxForwards, HeaderName.ContentLength, HeaderName.Expires,
+        HeaderName.From, HeaderName.To, HeaderName.CallId, HeaderName.CSeq, HeaderName.MaxForwards, HeaderName.ContentLength,
+        HeaderName.Expires,
     ];
 
     public static ParsedMessage Parse(ReadOnlySpan<byte> octets)
@@ -55,7 +56,8 @@ internal static class SipParser
         else if (common.CSeq.Method != parts[0]) error ??= "CSeq has another method";
         error ??= Problem(headers);
         var maxForwards = 70;
-        if (headers.First(HeaderName.MaxForwards) is { } text && !TryNumber(text, 255, out maxForwards)) error ??= "Max-Forwards must be a number from 0 to 255";
+        if (headers.First(HeaderName.MaxForwards) is { } text && !TryNumber(text, 255, out maxForwards))
+            error ??= "Max-Forwards must be a number from 0 to 255";
         if (!TryBody(headers, octets, out var body)) error ??= "Content-Length is wrong";
         if (error is not null) return Bad(parts[0], headers, 400, error);
 
@@ -79,7 +81,8 @@ internal static class SipParser
         // An ACK has no response (§17.1.1.3), and a response needs Via and CSeq to be matched.
         if (method == Method.Ack || !headers.Has(HeaderName.Via) || !headers.Has(HeaderName.CSeq)) return new(null, error);
         var copied = new SipHeaders();
-        foreach (var name in (string[])[HeaderName.Via, HeaderName.From, HeaderName.To, HeaderName.CallId, HeaderName.CSeq]) copied.CopyFrom(headers, name);
+        foreach (var name in (string[])[HeaderName.Via, HeaderName.From, HeaderName.To, HeaderName.CallId, HeaderName.CSeq])
+            copied.CopyFrom(headers, name);
         return new(null, error, new SipResponse
         {
             StatusCode = statusCode,
@@ -168,7 +171,8 @@ internal static class SipParser
         var callId = headers.First(HeaderName.CallId);
         var cseq = CSeq.Parse(headers.First(HeaderName.CSeq));
         if (from is null || to is null || string.IsNullOrEmpty(callId) || cseq is null) return null;
-        return headers.Values(HeaderName.Via).FirstOrDefault() is { } via && Via.Parse(via) is not null ? new(from, to, callId, cseq) : null;
+        return headers.Values(HeaderName.Via).FirstOrDefault() is { } via && Via.Parse(via) is not null
+            ? new(from, to, callId, cseq) : null;
     }
 
     private static string? Problem(SipHeaders headers)
@@ -196,7 +200,8 @@ internal static class SipParser
             if (contact != "*" && NameAddress.Parse(contact) is null) return "Contact is wrong";
         }
 
-        return headers.First(HeaderName.Expires) is { } expires && !TryNumber(expires, uint.MaxValue, out _) ? "Expires must be a number of seconds" : null;
+        return headers.First(HeaderName.Expires) is { } expires && !TryNumber(expires, uint.MaxValue, out _)
+            ? "Expires must be a number of seconds" : null;
     }
 
     // §18.3 for message-oriented transports: octets beyond Content-Length are ignored. RFC 7118 §5 allows it to be absent.

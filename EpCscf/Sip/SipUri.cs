@@ -73,7 +73,8 @@ internal sealed class SipUri
         if (host.Length == 0 || !host.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or '[' or ']' or ':')) return false;
         if (end == text.Length) return true;
         if (text[end] != ':') return false;
-        if (!int.TryParse(text.AsSpan(end + 1).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var number) || number > ushort.MaxValue) return false;
+        if (!int.TryParse(text.AsSpan(end + 1).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            || number > ushort.MaxValue) return false;
         port = number;
         return true;
     }
@@ -91,7 +92,9 @@ internal sealed class SipUri
                 octets.AddRange(Encoding.UTF8.GetBytes(text, i, 1));
                 continue;
             }
-            if (i + 2 >= text.Length || !byte.TryParse(text.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var octet)) return null;
+            if (i + 2 >= text.Length
+                || !byte.TryParse(
+                    text.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var octet)) return null;
             octets.Add(octet);
             i += 2;
         }

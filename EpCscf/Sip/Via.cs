@@ -4,7 +4,8 @@ namespace WebRtcIms.EpCscf.Sip;
 
 /// <summary>A value of Via (RFC 3261 §20.42): the way back for the response.</summary>
 /// <param name="Transport">Such as <c>WSS</c>.</param>
-/// <param name="SentBy">Host and port as written. Browsers invent a host under <c>.invalid</c>, which is never resolved (RFC 7118 §5).</param>
+/// <param name="SentBy">Host and port as written. Browsers invent a host under <c>.invalid</c>, which is never resolved (RFC 7118
+/// §5).</param>
 /// <param name="Parameters">Among them the branch.</param>
 internal sealed record Via(string Transport, string SentBy, SipParameters Parameters)
 {
@@ -38,7 +39,8 @@ internal sealed record CSeq(uint Number, string Method)
         var parts = (text ?? "").Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
         if (parts is not [var number, var method] || !HeaderText.IsToken(method)) return null;
         // §8.1.1.5: less than 2^31.
-        return uint.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value <= int.MaxValue ? new(value, method) : null;
+        return uint.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value <= int.MaxValue
+            ? new(value, method) : null;
     }
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Number} {Method}");

@@ -13,7 +13,8 @@ internal sealed class EpCscfTelemetry
 {
     private static readonly ActivitySource Source = ServiceTelemetry.Source("EpCscf");
 
-    private static readonly InstrumentAdvice<double> Seconds = new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] };
+    private static readonly InstrumentAdvice<double> Seconds =
+        new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] };
 
     private readonly Counter<long> _requests;
     private readonly Counter<long> _dropped;
@@ -26,13 +27,16 @@ internal sealed class EpCscfTelemetry
     public EpCscfTelemetry(IMeterFactory factory)
     {
         var meter = factory.Create("WebRtcIms.EpCscf");
-        _requests = meter.CreateCounter<long>("epcscf.requests", description: "SIP requests from WICs, by method and status of the final response");
+        _requests =
+            meter.CreateCounter<long>("epcscf.requests", description: "SIP requests from WICs, by method and status of the final response");
         _dropped = meter.CreateCounter<long>("epcscf.dropped", description: "Messages that could not be used or matched, by reason");
         _tokens = meter.CreateCounter<long>("epcscf.tokens", description: "Registration tokens checked, by result");
         _duration = meter.CreateHistogram<double>(
-            "epcscf.request.duration", "s", "From a request to its final answer, by method and status; of an INVITE with the time that people take", advice: Seconds);
+            "epcscf.request.duration", "s",
+            "From a request to its final answer, by method and status; of an INVITE with the time that people take", advice: Seconds);
         _setUp = meter.CreateHistogram<double>(
-            "epcscf.call.setup.duration", "s", "From an INVITE to the first sign of the callee: ringing, or a final answer", advice: Seconds);
+            "epcscf.call.setup.duration", "s", "From an INVITE to the first sign of the callee: ringing, or a final answer",
+            advice: Seconds);
         _connections = meter.CreateUpDownCounter<long>("epcscf.connections", description: "WebSocket connections");
         _registered = meter.CreateUpDownCounter<long>("epcscf.registered", description: "Registered connections");
     }
@@ -82,7 +86,8 @@ internal sealed class EpCscfTelemetry
 
     public void RegisteredChanged(int difference) => _registered.Add(difference);
 
-    private static TagList TagsOf(string method, int statusCode) => new() { { "sip.method", Known(method) }, { "sip.status_code", statusCode } };
+    private static TagList TagsOf(string method, int statusCode) =>
+        new() { { "sip.method", Known(method) }, { "sip.status_code", statusCode } };
 
     private static void Within(Activity? span, Action measure)
     {

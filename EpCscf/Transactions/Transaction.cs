@@ -51,7 +51,8 @@ internal abstract class Transaction(SipRequest request, RequestScope scope)
 /// <param name="request">The request.</param>
 /// <param name="send">Sends to the client that the request came from; false if that is not possible.</param>
 /// <param name="scope">The scope of the request.</param>
-internal abstract class ServerTransaction(SipRequest request, Func<SipResponse, bool> send, RequestScope scope) : Transaction(request, scope)
+internal abstract class ServerTransaction(SipRequest request, Func<SipResponse, bool> send, RequestScope scope)
+    : Transaction(request, scope)
 {
     private SipResponse? _last;
 

@@ -47,7 +47,8 @@ internal sealed class TransactionTable
     private static ServerKey KeyOf(string sender, SipRequest request)
     {
         var via = request.TopVia;
-        var isUnique = via.Branch?.StartsWith(Via.MagicCookie, StringComparison.OrdinalIgnoreCase) == true && via.Branch.Length > Via.MagicCookie.Length;
+        var isUnique = via.Branch?.StartsWith(Via.MagicCookie, StringComparison.OrdinalIgnoreCase) == true
+            && via.Branch.Length > Via.MagicCookie.Length;
         var branch = isUnique ? via.Branch! : $"{request.CallId} {request.CSeq.Number}";
         return new(sender, branch, via.SentBy, request.Method == Method.Ack ? Method.Invite : request.Method);
     }

@@ -33,7 +33,8 @@ internal static class QueryApi
 
     private static IResult ShowCall(string id, TraceStore traces, LogStore logs, FlowViewSettings settings)
     {
-        if (!TryParse(id, out var traceId) || traces.Find(traceId, trace => new { Call = CallSummary.Of(trace), Spans = trace.InOrder() }) is not { } found)
+        if (!TryParse(id, out var traceId)
+            || traces.Find(traceId, trace => new { Call = CallSummary.Of(trace), Spans = trace.InOrder() }) is not { } found)
         {
             return Problem(
                 "trace_not_found", StatusCodes.Status404NotFound, "No such trace",
@@ -87,21 +88,25 @@ internal static class QueryApi
 
 /// <summary>A call in a list.</summary>
 internal sealed record CallSummary(
-    string Id, CallKind Kind, CallOutcome Outcome, string Name, IReadOnlyList<string> Who, SpanDetails? Cause, string FailedStep, double Start, double Duration, double? SetUp,
+    string Id, CallKind Kind, CallOutcome Outcome, string Name, IReadOnlyList<string> Who, SpanDetails? Cause, string FailedStep,
+    double Start, double Duration, double? SetUp,
     int Spans, IReadOnlyList<string> Steps)
 {
     public static CallSummary Of(Trace trace)
     {
         var call = trace.Derived(Call.Of);
         return new CallSummary(
-            Json.TraceId(trace.Id), call.Kind, call.Outcome, NameOf(trace.Root), call.Who, call.Cause is { } cause ? SpanDetails.Of(cause) : null, call.FailedStep,
-            Json.Milliseconds(trace.Start), Json.Milliseconds(trace.Duration), call.SetUp is { IsError: false } setUp ? Json.Milliseconds(setUp.End - setUp.Start) : null,
+            Json.TraceId(trace.Id), call.Kind, call.Outcome, NameOf(trace.Root), call.Who, call.Cause is { } cause
+                ? SpanDetails.Of(cause) : null, call.FailedStep,
+            Json.Milliseconds(trace.Start), Json.Milliseconds(trace.Duration), call.SetUp is { IsError: false } setUp
+                ? Json.Milliseconds(setUp.End - setUp.Start) : null,
             trace.Count, call.Steps);
     }
 
     // "POST" or a route's pattern says less than the path.
     private static string NameOf(Span span) =>
-        (Find(span, "http.request.method"), Find(span, "url.path")) is ({ Length: > 0 } method, { Length: > 0 } path) ? $"{method} {path}" : span.Name;
+        (Find(span, "http.request.method"), Find(span, "url.path")) is ({ Length: > 0 } method, { Length: > 0 } path)
+            ? $"{method} {path}" : span.Name;
 
     private static string Find(Span span, string key) =>
         AttributeText.Of(Array.Find(span.Attributes, attribute => attribute.Key == key).Value);
@@ -122,8 +127,10 @@ internal sealed record SpanDetails(
 }
 
 /// <summary>A log record of a trace; <c>span</c> is empty if it was written outside of any.</summary>
-internal sealed record LogDetails(double Time, int Severity, string Text, string Category, string Service, string Span, Attribute[] Attributes)
+internal sealed record LogDetails(
+    double Time, int Severity, string Text, string Category, string Service, string Span, Attribute[] Attributes)
 {
     public static LogDetails Of(LogEntry entry) => new(
-        Json.Milliseconds(entry.Time), entry.Severity, entry.Text, entry.Category, entry.Source.Service, Json.SpanId(entry.SpanId), entry.Attributes);
+        Json.Milliseconds(entry.Time), entry.Severity, entry.Text, entry.Category, entry.Source.Service, Json.SpanId(entry.SpanId),
+        entry.Attributes);
 }

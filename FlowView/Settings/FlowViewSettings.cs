@@ -28,7 +28,9 @@ internal sealed class FlowViewSettings
     /// <summary>Addresses of the same trace in other viewers, separated by spaces or semicolons.</summary>
     public string TraceUrl { get; init; } = "";
 
-    /// <summary>FlowView's address for the services that send spans. FlowView itself ignores it, in an environment that all share.</summary>
+    /// <summary>
+    /// FlowView's address for the services that send spans. FlowView itself ignores it, in an environment that all share.
+    /// </summary>
     public string Endpoint { get; init; } = "";
 
     /// <summary>Other pages that show the same trace.</summary>

@@ -8,8 +8,8 @@ namespace WebRtcIms.Turn.Engine.Authentication;
 /// forged. Packets beyond the budget are dropped; a real client retransmits (RFC 8489 §6.2.1).
 /// </summary>
 /// <remarks>
-/// Buckets are per address without the port, because a flood has many ports, and per /64 of IPv6. The memory is fixed: addresses share
-/// buckets by a keyed hash, so that a sender cannot choose the bucket of another. Not thread-safe; each engine has one.
+/// Ports do not count, for a flood has many of one address, and of an IPv6 address only the network does. The memory is fixed: addresses
+/// share buckets by a keyed hash, so that nobody can aim at another's. Not safe for several threads; each engine has one.
 /// </remarks>
 /// <param name="perSecond">Answers per second and address, with a burst of ten seconds. 0 means no limit.</param>
 /// <param name="seed">Random, so that buckets cannot be predicted.</param>

@@ -22,8 +22,8 @@ internal readonly record struct AdmissionResult(StunError Error, AllocationQuota
 /// and in the fleet. Waits for the shared caches no longer than their budget.
 /// </summary>
 internal sealed class AllocationAdmission(
-    AllocationQuotas quotas, ReplayCache replays, Revocations revocations, Drain drain, TurnMetrics metrics,
-    TurnSettings settings, TimeProvider time, TokenCache? tokens = null)
+    AllocationQuotas quotas, ReplayCache replays, Revocations revocations, Drain drain, TurnMetrics metrics, TurnSettings settings,
+    TimeProvider time, TokenCache? tokens = null)
 {
     public async ValueTask<AdmissionResult> AdmitAsync(PendingAllocation pending)
     {
@@ -109,8 +109,7 @@ internal sealed class AllocationAdmission(
         var activity = AllocationSpans.StartAllocate(pending, null, started);
         var lease = quotas.TryTake(pending.FiveTuple.Client.Address, token);
         return lease is null
-            ? Refuse(StunError.AllocationQuotaReached, "quota", null, activity)
-            : new AdmissionResult(StunError.None, lease, activity);
+            ? Refuse(StunError.AllocationQuotaReached, "quota", null, activity) : new AdmissionResult(StunError.None, lease, activity);
     }
 
     // The reason is for the span. The client gets only the code.

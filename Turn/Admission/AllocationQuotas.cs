@@ -18,8 +18,8 @@ internal enum Quota
 }
 
 /// <summary>
-/// Live allocations of this node, in total, per client address (an IPv6 address counts with its /64), per token and per user
-/// (RFC 8656 §21.3.1). A lease is acquired before an allocation is made, and returned exactly once.
+/// Live allocations of this node, counted in all, per client address (an IPv6 one with its whole /64), per token and per user (RFC 8656
+/// §21.3.1). A place is taken before an allocation is made and given back exactly once.
 /// </summary>
 internal sealed class AllocationQuotas(QuotaSettings settings)
 {

@@ -11,8 +11,8 @@ namespace WebRtcIms.Turn.Admission;
 /// SIGQUIT) drains it for good: the process stops when the last allocation has ended, or at the deadline. The second stops it at once.
 /// </summary>
 internal sealed partial class Drain(
-    TurnSettings settings, AllocationQuotas allocations, IHostApplicationLifetime application, TimeProvider time,
-    ILogger<Drain> logger) : IHostLifetime, IDisposable
+    TurnSettings settings, AllocationQuotas allocations, IHostApplicationLifetime application, TimeProvider time, ILogger<Drain> logger)
+        : IHostLifetime, IDisposable
 {
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(200);
 
@@ -41,8 +41,7 @@ internal sealed partial class Drain(
     public TransportAddress? AlternateFor(in FiveTuple client)
     {
         var family = client.Client.Address.Family == StunAddressFamily.IPv6
-            ? System.Net.Sockets.AddressFamily.InterNetworkV6
-            : System.Net.Sockets.AddressFamily.InterNetwork;
+            ? System.Net.Sockets.AddressFamily.InterNetworkV6 : System.Net.Sockets.AddressFamily.InterNetwork;
         if (Array.Find(_alternates, endpoint => endpoint.AddressFamily == family) is not { } alternate) return null;
         return TransportAddress.From(alternate.Port == 0 ? new IPEndPoint(alternate.Address, client.Server.Port) : alternate);
     }
@@ -80,7 +79,7 @@ internal sealed partial class Drain(
         try
         {
             while (allocations.Total > 0 && time.GetElapsedTime(began) < settings.Drain.Deadline)
-                await Task.Delay(PollInterval, time, _atOnce.Token);
+                await Task.Delay(LookInterval, time, _atOnce.Token);
         }
         catch (OperationCanceledException)
         {
@@ -91,6 +90,7 @@ internal sealed partial class Drain(
     }
 
     [LoggerMessage(
-        1, LogLevel.Information, "TURN takes no new clients and stops when its {Allocations} allocations have ended, in {Deadline} at the latest")]
+        1, LogLevel.Information,
+        "TURN takes no new clients and stops when its {Allocations} allocations have ended, in {Deadline} at the latest")]
     private partial void LogDraining(int allocations, TimeSpan deadline);
 }

@@ -60,8 +60,8 @@ internal sealed partial class RevocationFeed(
     {
         try
         {
-            var revoked =
-                await redis!.GetDatabase().SortedSetRangeByScoreWithScoresAsync(TurnRevocations.Key, time.GetUtcNow().ToUnixTimeSeconds());
+            var revoked = await redis!.GetDatabase()
+                .SortedSetRangeByScoreWithScoresAsync(TurnRevocations.Key, time.GetUtcNow().ToUnixTimeSeconds());
             foreach (var entry in revoked) Apply((string)entry.Element!, DateTimeOffset.FromUnixTimeSeconds((long)entry.Score));
         }
         catch (Exception error) when (error is RedisException or TimeoutException or ArgumentOutOfRangeException)

@@ -42,13 +42,13 @@ internal sealed partial class EngineHost(
     public IReadOnlyList<EngineHost> Workers { get; set; } = [];
 
     /// <summary>
-    /// Holds off everybody else for a whole batch. Relays are closed under the gate alone, so their descriptors stay valid
-    /// while it is held.
+    /// Enters the gate for a whole batch. Relays are only closed under the gate, so their descriptors stay valid while it is held.
     /// </summary>
     public Lock.Scope EnterGate() => _gate.EnterScope();
 
     /// <summary>Handles one datagram, or one message of a stream, from a client.</summary>
-    /// <returns>The peer connection that the client's stream carries from now on (RFC 6062 §5.4), or null.</returns>
+    /// <returns>The connection with a peer that the client's stream carries from now on (RFC 6062 §5.4); null for all other
+    /// messages.</returns>
     public PeerConnection? Receive(ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path)
     {
         lock (_gate)
@@ -60,8 +60,8 @@ internal sealed partial class EngineHost(
     }
 
     /// <summary>
-    /// Takes a packet from a client. True when a part of it is to be sent to a peer, as the outcome says; all else has been
-    /// done. The gate is held.
+    /// Handles a packet from a client. True if a part of it must be sent to a peer, as the outcome says; everything else is done. The
+    /// gate is held.
     /// </summary>
     public bool TryRoute(ReadOnlySpan<byte> packet, in FiveTuple flow, ClientPath path, EngineTime time, out Outcome outcome)
     {
@@ -105,7 +105,7 @@ internal sealed partial class EngineHost(
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
-            // One packet must not end the service of all others.
+            // One bad packet must not stop the service of all others.
             Failed(error);
             return false;
         }
@@ -120,7 +120,7 @@ internal sealed partial class EngineHost(
         {
             if (!TryRouteFromPeer(allocation, peer, buffer, Now, out outcome)) return;
 
-            // A mobile client's way may change behind the gate.
+            // The path of a mobile client may change outside the gate.
             client = allocation.Client;
         }
 
@@ -128,8 +128,8 @@ internal sealed partial class EngineHost(
     }
 
     /// <summary>
-    /// Takes a datagram from a peer, with the engine's room around it. True when a part of the buffer is to be sent to the
-    /// allocation's client, as the outcome says. The gate is held.
+    /// Handles a datagram from a peer, with the engine's room around it. True if a part of the buffer must be sent to the allocation's
+    /// client, as the outcome says. The gate is held.
     /// </summary>
     public bool TryRouteFromPeer(Allocation allocation, in TransportAddress peer, Span<byte> buffer, EngineTime time, out Outcome outcome)
     {
@@ -253,7 +253,7 @@ internal sealed partial class EngineHost(
             var admitted = await admission.AdmitAsync(pending).ConfigureAwait(false);
             using var activity = admitted.Activity;
 
-            // What is measured from here on has this span as its exemplar.
+            // Measurements from here on have this span as their exemplar.
             if (activity is not null) Activity.Current = activity;
             var decision = BindRelays(pending, admitted);
             Answer(pending, decision, activity);
@@ -269,9 +269,17 @@ internal sealed partial class EngineHost(
     private AllocationDecision BindRelays(PendingAllocation pending, AdmissionResult admitted)
     {
         if (admitted.Error != StunError.None) return new AllocationDecision(admitted.Error) { AlternateServer = admitted.AlternateServer };
-        var decision = pending.Reserved is { } reserved
-            ? AllocationDecision.Of(reserved)
-            : TransportOf(pending).Bind(pending.Relays);
+        AllocationDecision decision;
+        try
+        {
+            decision = pending.Reserved is { } reserved ? AllocationDecision.Of(reserved) : TransportOf(pending).Bind(pending.Relays);
+        }
+        catch
+        {
+            admitted.Lease?.Dispose();
+            throw;
+        }
+
         if (decision.Error != StunError.None) admitted.Lease?.Dispose();
         var trace = admitted.Activity is { Recorded: true } activity ? activity.Context : (ActivityContext?)null;
         var record =
@@ -310,7 +318,7 @@ internal sealed partial class EngineHost(
     /// <summary>A request on an allocation has been answered: its span is made, and a renewal looked into.</summary>
     private void Answered(in Outcome outcome, AllocationRecord record, EngineTime time)
     {
-        // The Allocate itself, come again, has a span already.
+        // A retransmitted Allocate already has a span.
         if (outcome.Method == StunMethod.Allocate) return;
         var token = outcome.Allocation!.Credential.Token;
         if (outcome.Method == StunMethod.Refresh && token is not null && token != record.Token)

@@ -40,7 +40,8 @@ internal sealed partial class EngineHostService(
         LogUnknownKey(keyId, authenticator.UnknownKeys);
     }
 
-    [LoggerMessage(1, LogLevel.Warning,
+    [LoggerMessage(
+        1, LogLevel.Warning,
         "A token came under the key {Kid}, which this node does not have; {Requests} such requests so far. " +
         "If the WAF makes tokens under it, add it to Turn:Keys")]
     private partial void LogUnknownKey(string kid, long requests);

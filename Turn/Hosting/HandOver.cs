@@ -5,10 +5,10 @@ using WebRtcIms.Turn.Engine.Primitives;
 namespace WebRtcIms.Turn.Hosting;
 
 /// <summary>
-/// Packets that reached one worker and belong to another, because their client has moved (RFC 8016). They are copied into a
-/// queue with an end and taken from it in order by one task, so no worker ever waits for the gate of another.
+/// Packets that reached one worker and belong to another, because their client has moved (RFC 8016). They are copied into a bounded
+/// queue, and one task handles them in order. So no worker waits for the gate of another.
 /// </summary>
-/// <param name="onDropped">Called for each packet that found the queue full.</param>
+/// <param name="onDropped">Called for each packet that is dropped because the queue is full.</param>
 internal sealed class HandOver(Action onDropped)
 {
     private const int MaxQueued = 1024;

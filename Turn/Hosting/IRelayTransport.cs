@@ -13,8 +13,8 @@ internal interface IRelayTransport
     void Start(Relay relay, Allocation allocation);
 
     /// <summary>
-    /// The way back to a client whose packet another worker has handed over: by a socket of this transport's own when the
-    /// given path is a socket that only the other one may use.
+    /// The path back to a client whose packet another worker has handed over: a socket of this transport, if only the other worker may
+    /// use the given one.
     /// </summary>
     ClientPath PathFor(in FiveTuple flow, ClientPath path);
 }

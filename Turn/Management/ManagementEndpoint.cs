@@ -60,7 +60,7 @@ internal static partial class ManagementEndpoint
         return await feed.RevokeAsync(named.Name, time.GetUtcNow() + named.Retention)
             ? Results.NoContent()
             : Results.Problem(
-                "Revoked only at this node: Redis does not answer. Try again.", statusCode: StatusCodes.Status503ServiceUnavailable);
+                "It is revoked at this node alone: Redis does not answer. Try again.", statusCode: StatusCodes.Status503ServiceUnavailable);
     }
 
     /// <summary>
@@ -74,8 +74,8 @@ internal static partial class ManagementEndpoint
         var settings = http.RequestServices.GetRequiredService<TurnSettings>();
         if (!settings.Management.AllowRemote)
         {
-            var isLocal = http.Connection is { LocalIpAddress: { } local, RemoteIpAddress: { } remote }
-                && IPAddress.IsLoopback(local) && IPAddress.IsLoopback(remote);
+            var isLocal = http.Connection is { LocalIpAddress: { } local, RemoteIpAddress: { } remote } && IPAddress.IsLoopback(local)
+                && IPAddress.IsLoopback(remote);
             if (!isLocal) return Results.NotFound();
             if (!IsLoopbackName(http.Request.Host.Host)) return Refuse("The Host must be localhost or a loopback address.");
         }
@@ -89,7 +89,7 @@ internal static partial class ManagementEndpoint
 
     private static bool IsLoopbackName(string host) =>
         string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase)
-        || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+            || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
 
     [LoggerMessage(1, LogLevel.Information, "Management listens on {Urls}")]
     private static partial void LogListening(ILogger logger, string urls);

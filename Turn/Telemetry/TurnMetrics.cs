@@ -29,10 +29,10 @@ internal sealed class TurnMetrics
     // A flood of packets that are dropped, or of first requests, must not make garbage either.
     private static readonly string[] ReasonNames = Enum.GetNames<DropReason>();
     private static readonly double[] Seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
-    private static readonly Dictionary<StunMethod, string> MethodNames = Enum.GetValues<StunMethod>().ToDictionary(method =>
-        method, method => method.ToString());
-    private static readonly Dictionary<StunError, object> ErrorCodes = Enum.GetValues<StunError>().ToDictionary(error =>
-        error, error => (object)(int)error);
+    private static readonly Dictionary<StunMethod,
+        string> MethodNames = Enum.GetValues<StunMethod>().ToDictionary(method => method, method => method.ToString());
+    private static readonly Dictionary<StunError,
+        object> ErrorCodes = Enum.GetValues<StunError>().ToDictionary(error => error, error => (object)(int)error);
 
     private readonly Counter<long> _requests;
     private readonly Counter<long> _drops;
@@ -67,8 +67,8 @@ internal sealed class TurnMetrics
     public RelayCounters ToClients { get; } = new();
 
     public void CountRequest(StunMethod method, StunError error) => _requests.Add(
-        1, new KeyValuePair<string, object?>("turn.method", MethodNames[method]),
-        new KeyValuePair<string, object?>("turn.error_code", ErrorCodes[error]));
+        1, new KeyValuePair<string, object?>("turn.method", MethodNames[method]), new KeyValuePair<string,
+        object?>("turn.error_code", ErrorCodes[error]));
 
     public void RecordAllocation(TimeSpan duration, StunError error) =>
         _allocationDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("turn.error_code", (int)error));

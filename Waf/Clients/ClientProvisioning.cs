@@ -57,10 +57,10 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyL
                 Permissions.Endpoints.Token,
                 Permissions.Endpoints.Revocation,
                 Permissions.GrantTypes.ClientCredentials,
-                Permissions.Prefixes.Scope + Contracts.Scopes.Stun,
             },
         };
-        if (client.Impus.Count > 0) descriptor.Permissions.Add(Permissions.Prefixes.Scope + Contracts.Scopes.ImsRegister);
+        foreach (var scope in Contracts.Scopes.Of(registers: client.Impus.Count > 0))
+            descriptor.Permissions.Add(Permissions.Prefixes.Scope + scope);
         foreach (var audience in client.Audiences) descriptor.Permissions.Add(Permissions.Prefixes.Audience + audience);
         return descriptor;
     }

@@ -12,7 +12,8 @@ internal sealed class ClientSettings
     public string ClientSecret { get; set; } = "";
 
     /// <summary>
-    /// Instead of a secret: the client's public keys as a JWK Set (RFC 7517 §5). The client signs assertions (private_key_jwt, RFC 7523 §2.2).
+    /// Instead of a secret: the client's public keys as a JWK Set (RFC 7517 §5). The client signs assertions (private_key_jwt, RFC 7523
+    /// §2.2).
     /// </summary>
     public string? Jwks { get; set; }
 
@@ -41,7 +42,8 @@ internal sealed class ClientSettings
         try
         {
             var set = new JsonWebKeySet(jwks);
-            return set.Keys.Count > 0 && set.Keys.All(key => key is { Kty: "EC" or "RSA", HasPrivateKey: false } && key.Use is null or "sig")
+            return set.Keys.Count > 0
+                && set.Keys.All(key => key is { Kty: "EC" or "RSA", HasPrivateKey: false } && key.Use is null or "sig")
                 ? set
                 : null;
         }

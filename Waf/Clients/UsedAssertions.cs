@@ -7,8 +7,8 @@ using WebRtcIms.ServiceDefaults;
 namespace WebRtcIms.Waf.Clients;
 
 /// <summary>
-/// Remembers used assertions until they expire: here, and for all replicas in Redis (<c>waf:assertion:</c> and a hash). While Redis does not
-/// answer within its budget, each replica only knows its own.
+/// Remembers used assertions until they expire: here, and for all replicas in Redis (<c>waf:assertion:</c> and a hash). While Redis does
+/// not answer within its budget, each replica only knows its own.
 /// </summary>
 internal sealed class UsedAssertions(TimeProvider time, IConnectionMultiplexer? redis = null)
 {

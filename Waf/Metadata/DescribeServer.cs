@@ -17,7 +17,7 @@ internal sealed class DescribeServer : IOpenIddictServerHandler<HandleConfigurat
 
     public ValueTask HandleAsync(HandleConfigurationRequestContext context)
     {
-        context.Scopes.IntersectWith([Contracts.Scopes.Stun, Contracts.Scopes.ImsRegister]);
+        context.Scopes.IntersectWith(Contracts.Scopes.All);
         context.SubjectTypes.Clear();
         context.Claims.Clear();
         context.IdTokenSigningAlgorithms.Clear();

@@ -33,7 +33,8 @@ internal static class BackendProblems
             FlowViewRoutes.ClusterId => WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "flow_view_unavailable",
                 "FlowView is not available", "FlowView does not answer at the moment. Calls work without it."),
             "ep-cscf" => WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "ep_cscf_unavailable",
-                "The call service is not available", "The call service (eP-CSCF) does not answer at the moment. Try again in a few seconds."),
+                "The call service is not available",
+                "The call service (eP-CSCF) does not answer at the moment. Try again in a few seconds."),
             _ => WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "wwsf_unavailable",
                 "The web service is not available", "The web service (WWSF) does not answer at the moment. Try again in a few seconds."),
         };

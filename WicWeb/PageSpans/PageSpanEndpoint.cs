@@ -19,14 +19,17 @@ internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration
     private const double NanosecondsPerSecond = 1e9;
     private const string MeterName = "WebRtcIms.Wic";
 
-    private static readonly InstrumentAdvice<double> Seconds = new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] };
+    private static readonly InstrumentAdvice<double> Seconds =
+        new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] };
 
     private readonly Sampler? _sampler = Sampling.Of(configuration);
     private readonly Histogram<double> _steps = factory.Create(MeterName).CreateHistogram<double>(
-        "wic.step.duration", "s", "What the page's own steps of the figure take, by step and outcome, as the page sees it", advice: Seconds);
+        "wic.step.duration", "s", "What the page's own steps of the figure take, by step and outcome, as the page sees it",
+        advice: Seconds);
 
     private readonly Histogram<double> _setUp = factory.Create(MeterName).CreateHistogram<double>(
-        "wic.call.setup.duration", "s", "From the click until media flows, or until it is clear that it will not, as the page sees it", advice: Seconds);
+        "wic.call.setup.duration", "s", "From the click until media flows, or until it is clear that it will not, as the page sees it",
+        advice: Seconds);
 
     public static void AddTo(WebApplicationBuilder builder)
     {
@@ -51,7 +54,9 @@ internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration
     private async Task<IResult> ReceiveAsync(HttpContext context)
     {
         if (!context.Request.HasJsonContentType())
-            return Results.Problem("A page's spans come as OTLP in JSON: Content-Type must be application/json.", statusCode: StatusCodes.Status415UnsupportedMediaType);
+            return Results.Problem(
+                "A page's spans come as OTLP in JSON: Content-Type must be application/json.",
+                statusCode: StatusCodes.Status415UnsupportedMediaType);
         // Kestrel enforces this limit only while it reads the body.
         if (context.Request.ContentLength > context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize)
             return Results.StatusCode(StatusCodes.Status413PayloadTooLarge);
@@ -69,7 +74,8 @@ internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration
         if (step is null && span.Name != PageSpanReader.SetUp) return;
 
         // The measurement's exemplar links to the page's trace.
-        using var activity = new Activity(span.Name).SetParentId(TraceIdOf(span), ActivitySpanId.CreateFromBytes(span.SpanId.Span), ActivityTraceFlags.Recorded).Start();
+        using var activity = new Activity(span.Name)
+            .SetParentId(TraceIdOf(span), ActivitySpanId.CreateFromBytes(span.SpanId.Span), ActivityTraceFlags.Recorded).Start();
         var took = (span.EndTimeUnixNano - span.StartTimeUnixNano) / NanosecondsPerSecond;
         var outcome = new KeyValuePair<string, object?>("outcome", PageSpanReader.OutcomeOf(span));
         if (step is { } number) _steps.Record(took, new KeyValuePair<string, object?>(ServiceTelemetry.ImsStep, number), outcome);
@@ -77,7 +83,10 @@ internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration
     }
 
     private bool IsSampled(Span span) =>
-        _sampler is null || _sampler.ShouldSample(new SamplingParameters(default, TraceIdOf(span), span.Name, ActivityKind.Internal)).Decision == SamplingDecision.RecordAndSample;
+        _sampler is null
+            || _sampler.ShouldSample(
+                new SamplingParameters(
+                    default, TraceIdOf(span), span.Name, ActivityKind.Internal)).Decision == SamplingDecision.RecordAndSample;
 
     private static ActivityTraceId TraceIdOf(Span span) => ActivityTraceId.CreateFromBytes(span.TraceId.Span);
 }

@@ -32,7 +32,8 @@ internal static partial class PageSpanReader
     {
         try
         {
-            var spans = Parser.Parse<ExportTraceServiceRequest>(json).ResourceSpans.SelectMany(ofResource => ofResource.ScopeSpans).SelectMany(ofScope => ofScope.Spans).Take(MaxSpans + 1).ToList();
+            var spans = Parser.Parse<ExportTraceServiceRequest>(json).ResourceSpans.SelectMany(ofResource => ofResource.ScopeSpans)
+                .SelectMany(ofScope => ofScope.Spans).Take(MaxSpans + 1).ToList();
             var read = spans.Select(Read).OfType<Span>().ToList();
             return spans.Count <= MaxSpans && read.Count == spans.Count ? read : null;
         }
@@ -46,7 +47,8 @@ internal static partial class PageSpanReader
     public static int? StepOf(Span span) => int.TryParse(Find(span, StepKey), CultureInfo.InvariantCulture, out var step) ? step : null;
 
     /// <summary>The result: <c>ok</c>, <c>failed</c>, or <c>cancelled</c> after a hang-up.</summary>
-    public static string OutcomeOf(Span span) => span.Status.Code != Status.Types.StatusCode.Error ? "ok" : Find(span, ErrorKey) == "cancelled" ? "cancelled" : "failed";
+    public static string OutcomeOf(Span span) =>
+        span.Status.Code != Status.Types.StatusCode.Error ? "ok" : Find(span, ErrorKey) == "cancelled" ? "cancelled" : "failed";
 
     private static Span? Read(Span span)
     {
@@ -62,11 +64,19 @@ internal static partial class PageSpanReader
             Kind = span.Kind == Span.Types.SpanKind.Client ? Span.Types.SpanKind.Client : Span.Types.SpanKind.Internal,
             StartTimeUnixNano = span.StartTimeUnixNano,
             EndTimeUnixNano = span.EndTimeUnixNano,
-            Status = new Status { Code = span.Status?.Code == Status.Types.StatusCode.Error ? Status.Types.StatusCode.Error : Status.Types.StatusCode.Unset },
+            Status =
+                new Status
+                {
+                    Code = span.Status?.Code == Status.Types.StatusCode.Error
+                    ? Status.Types.StatusCode.Error : Status.Types.StatusCode.Unset
+                },
         };
-        if (StepOf(span) is { } step and >= 1 and <= 8) read.Attributes.Add(new KeyValue { Key = StepKey, Value = new AnyValue { IntValue = step } });
-        if (Find(span, ErrorKey) is { } code && Code().IsMatch(code)) read.Attributes.Add(new KeyValue { Key = ErrorKey, Value = new AnyValue { StringValue = code } });
-        if (Find(span, KindKey) is "echo" or "person" or "demo_line") read.Attributes.Add(new KeyValue { Key = KindKey, Value = new AnyValue { StringValue = Find(span, KindKey) } });
+        if (StepOf(span) is { } step and >= 1 and <= 8)
+            read.Attributes.Add(new KeyValue { Key = StepKey, Value = new AnyValue { IntValue = step } });
+        if (Find(span, ErrorKey) is { } code && Code().IsMatch(code))
+            read.Attributes.Add(new KeyValue { Key = ErrorKey, Value = new AnyValue { StringValue = code } });
+        if (Find(span, KindKey) is "echo" or "person" or "demo_line")
+            read.Attributes.Add(new KeyValue { Key = KindKey, Value = new AnyValue { StringValue = Find(span, KindKey) } });
         return read;
     }
 
@@ -81,7 +91,8 @@ internal static partial class PageSpanReader
     private static ByteString? IdOf(ByteString octets, int length)
     {
         var hex = octets.ToBase64();
-        return hex.Length == 2 * length && hex.All(char.IsAsciiHexDigit) && hex.Any(digit => digit != '0') ? ByteString.CopyFrom(Convert.FromHexString(hex)) : null;
+        return hex.Length == 2 * length && hex.All(char.IsAsciiHexDigit) && hex.Any(digit => digit != '0')
+            ? ByteString.CopyFrom(Convert.FromHexString(hex)) : null;
     }
 
     [GeneratedRegex("^[a-z0-9_]{1,40}$")]

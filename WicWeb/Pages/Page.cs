@@ -15,7 +15,8 @@ internal static class Page
         if (!File.Exists(Path.Combine(folder, "index.html")))
         {
             throw new InvalidOperationException(
-                $"The page is not in '{folder}'. Build the WicWeb project (it runs npm), and start in its folder or set ASPNETCORE_CONTENTROOT to it.");
+                $"The page is not in '{folder}'. Build the WicWeb project (it runs npm), and start in its folder or set " +
+                $"ASPNETCORE_CONTENTROOT to it.");
         }
     }
 

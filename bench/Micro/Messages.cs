@@ -5,7 +5,7 @@ using WebRtcIms.Stun.OAuth;
 
 namespace WebRtcIms.Micro;
 
-/// <summary>Codec, integrity and tokens: what every authenticated request costs.</summary>
+/// <summary>The cost of codec, integrity and tokens for each authenticated request.</summary>
 [MemoryDiagnoser]
 public class Messages
 {
@@ -24,7 +24,8 @@ public class Messages
         _sha256 = Request(sha256: true);
         var octets = new byte[AccessToken.MaxEncodedLength];
         var token = new AccessToken(Key, TokenTimestamp.FromDateTimeOffset(TimeProvider.System.GetUtcNow()), 600);
-        _token = octets[..TokenKey.Encrypt(token, RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength), "turn.example.org"u8, octets)];
+        _token =
+            octets[..TokenKey.Encrypt(token, RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength), "turn.example.org"u8, octets)];
     }
 
     [Benchmark]
@@ -40,10 +41,12 @@ public class Messages
     public int WriteWithSha256() => Write(_buffer, sha256: true);
 
     [Benchmark]
-    public bool VerifySha1() => StunMessageReader.TryRead(_sha1, out var message) == StunParseStatus.Ok && message.VerifyMessageIntegrity(Key);
+    public bool VerifySha1() =>
+        StunMessageReader.TryRead(_sha1, out var message) == StunParseStatus.Ok && message.VerifyMessageIntegrity(Key);
 
     [Benchmark]
-    public bool VerifySha256() => StunMessageReader.TryRead(_sha256, out var message) == StunParseStatus.Ok && message.VerifyMessageIntegritySha256(Key);
+    public bool VerifySha256() =>
+        StunMessageReader.TryRead(_sha256, out var message) == StunParseStatus.Ok && message.VerifyMessageIntegritySha256(Key);
 
     [Benchmark]
     public bool DecryptToken() => TokenKey.TryDecrypt(_token, "turn.example.org"u8, out _) == AccessTokenStatus.Valid;

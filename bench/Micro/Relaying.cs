@@ -13,7 +13,7 @@ using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Micro;
 
-/// <summary>What the engine does with each datagram of a server with many allocations, apart from the system calls.</summary>
+/// <summary>The cost of the engine for each datagram on a server with many allocations, without the system calls.</summary>
 [MemoryDiagnoser]
 public class Relaying
 {
@@ -41,7 +41,9 @@ public class Relaying
     public void SetUp()
     {
         var random = new Random(1);
-        var authentication = new AuthenticationSettings("turn.example.org", Realm, BrowserProfile: true, [Credential.FromStaticUser("alice", "secret", Realm)]);
+        var authentication =
+            new AuthenticationSettings(
+                "turn.example.org", Realm, BrowserProfile: true, [Credential.FromStaticUser("alice", "secret", Realm)]);
         var nonces = new NonceIssuer(new byte[32], authentication.Features(tokens: false), random);
         _engine = new TurnEngine(
             new EngineSettings(),
@@ -78,15 +80,19 @@ public class Relaying
     {
         var nonce = new byte[NonceIssuer.Length];
         nonces.Issue(flow, Time, nonce);
-        var outcome = Handle(StunMethod.Allocate, flow, nonce, (ref StunMessageWriter writer) => writer.Write(StunAttributeType.RequestedTransport, [17, 0, 0, 0]));
-        var allocation = _engine.Complete(outcome.Pending!, new AllocationDecision(StunError.None, new NoRelay()), Time, _reply).Allocation!;
+        var outcome = Handle(StunMethod.Allocate, flow, nonce, (ref StunMessageWriter writer) =>
+            writer.Write(StunAttributeType.RequestedTransport, [17, 0, 0, 0]));
+        var allocation =
+            _engine.Complete(outcome.Pending!, new AllocationDecision(StunError.None, new NoRelay()), Time, _reply).Allocation!;
         var bound = Handle(StunMethod.ChannelBind, flow, nonce, (ref StunMessageWriter writer) =>
         {
             writer.Write(StunAttributeType.ChannelNumber, [Channel >> 8, Channel & 0xFF, 0, 0]);
             writer.WriteXorAddress(StunAttributeType.XorPeerAddress, ChannelPeer);
         });
-        var permitted = Handle(StunMethod.CreatePermission, flow, nonce, (ref StunMessageWriter writer) => writer.WriteXorAddress(StunAttributeType.XorPeerAddress, OtherPeer));
-        return (bound.Error, permitted.Error) == (StunError.None, StunError.None) ? allocation : throw new InvalidOperationException($"{bound.Error} {permitted.Error}");
+        var permitted = Handle(StunMethod.CreatePermission, flow, nonce, (ref StunMessageWriter writer) =>
+            writer.WriteXorAddress(StunAttributeType.XorPeerAddress, OtherPeer));
+        return (bound.Error, permitted.Error) == (StunError.None, StunError.None)
+            ? allocation : throw new InvalidOperationException($"{bound.Error} {permitted.Error}");
     }
 
     private Outcome Handle(StunMethod method, FiveTuple flow, byte[] nonce, Writing write)
@@ -106,13 +112,15 @@ public class Relaying
 
     private static byte[] Message(StunMethod method, StunClass @class, Writing write)
     {
-        var writer = new StunMessageWriter(new byte[1024], method, @class, new TransactionId(RandomNumberGenerator.GetBytes(TransactionId.Length)));
+        var writer =
+            new StunMessageWriter(new byte[1024], method, @class, new TransactionId(RandomNumberGenerator.GetBytes(TransactionId.Length)));
         write(ref writer);
         return writer.Written.ToArray();
     }
 
     private static FiveTuple Flow(int number) => new(
-        ClientTransport.Udp, new TransportAddress(InternetAddress.Parse("198.51.100.7"), (ushort)(10_000 + number)), Address("192.0.2.1:3478"));
+        ClientTransport.Udp, new TransportAddress(InternetAddress.Parse("198.51.100.7"), (ushort)(10_000 + number)),
+        Address("192.0.2.1:3478"));
 
     private static TransportAddress Address(string endpoint) => TransportAddress.From(IPEndPoint.Parse(endpoint));
 

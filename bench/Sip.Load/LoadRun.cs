@@ -2,15 +2,15 @@ using System.Diagnostics;
 
 namespace WebRtcIms.Sip.Load;
 
-/// <summary>The cost of one operation for the server, and the rate of operations.</summary>
-/// <param name="PerSecond">With generator and server on the same cores.</param>
+/// <summary>The CPU cost, rate and duration of an operation.</summary>
+/// <param name="PerSecond">Rate of operations. Generator and server share the cores.</param>
 /// <param name="CpuMicroseconds">CPU time of the server per operation.</param>
-/// <param name="MedianMilliseconds">Duration of one operation.</param>
+/// <param name="MedianMilliseconds">Median duration of one operation.</param>
 internal sealed record LoadResult(double PerSecond, double CpuMicroseconds, double MedianMilliseconds);
 
 /// <param name="Connect">Connection, upgrade and first registration.</param>
-/// <param name="KilobytesPerWic">Memory of the server for each registered WIC that is connected and silent.</param>
-/// <param name="Register">Registration again over the same connection.</param>
+/// <param name="KilobytesPerWic">Memory of the server for each registered WIC that is connected and idle.</param>
+/// <param name="Register">Another registration over the same connection.</param>
 /// <param name="Call">INVITE, 180, 200, ACK, BYE, 200.</param>
 internal sealed record LoadResults(LoadResult Connect, double KilobytesPerWic, LoadResult Register, LoadResult Call);
 
@@ -24,7 +24,7 @@ internal static class LoadRun
         List<LoadWic> wics = [.. Enumerable.Range(1, WarmUp + options.Wics).Select(number => new LoadWic(server, number))];
         try
         {
-            // Warm up first, so that the server is measured as one that has run for a while.
+            // The measurement starts after a warm-up, because a new server runs code that is not yet optimized.
             await MeasureAsync(server, wics[..WarmUp], options.AtOnce, ConnectAsync);
             for (var i = 0; i < 3; i++) await RegisterAllAsync(server, wics[..WarmUp], options);
             for (var i = 0; i < 10; i++) await CallAllAsync(server, wics[..WarmUp], options);
@@ -63,23 +63,26 @@ internal static class LoadRun
             return Stopwatch.GetElapsedTime(start);
         });
 
-    // The first half calls the second.
+    // The first half of the pages calls the second half.
     private static Task<LoadResult> CallAllAsync(SipServerProcess server, List<LoadWic> wics, LoadOptions options, int rounds = 1)
     {
         var pairs = Enumerable.Range(0, wics.Count / 2).Select(i => (Caller: wics[i], Callee: wics[i + (wics.Count / 2)])).ToList();
         return MeasureAsync(
-            server, [.. Enumerable.Repeat(pairs, rounds).SelectMany(all => all)], options.AtOnce, pair => pair.Caller.CallAsync(pair.Callee));
+            server, [.. Enumerable.Repeat(pairs, rounds).SelectMany(all => all)], options.AtOnce, pair =>
+                pair.Caller.CallAsync(pair.Callee));
     }
 
     /// <summary>Runs each operation once, with limited concurrency.</summary>
-    private static async Task<LoadResult> MeasureAsync<T>(SipServerProcess server, IReadOnlyList<T> all, int atOnce, Func<T, Task<TimeSpan>> operation)
+    private static async Task<LoadResult> MeasureAsync<T>(
+        SipServerProcess server, IReadOnlyList<T> all, int atOnce, Func<T, Task<TimeSpan>> operation)
     {
         var durations = new double[all.Count];
         var next = -1;
         var (cpu, start) = (server.CpuMicroseconds, Stopwatch.GetTimestamp());
         await Task.WhenAll(Enumerable.Range(0, atOnce).Select(_ => Task.Run(async () =>
         {
-            while (Interlocked.Increment(ref next) is var index && index < all.Count) durations[index] = (await operation(all[index])).TotalMilliseconds;
+            while (Interlocked.Increment(ref next) is var index && index < all.Count)
+                durations[index] = (await operation(all[index])).TotalMilliseconds;
         })));
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         Array.Sort(durations);

@@ -6,8 +6,8 @@ using System.Threading.Channels;
 namespace WebRtcIms.Sip.Load;
 
 /// <summary>
-/// Acts as a page: a WebSocket, one registration, and calls with the header fields and the body length of JsSIP. One request at a
-/// time. An unexpected message is an error.
+/// Acts as a page: a WebSocket, one registration, and calls with the header fields and the body length of JsSIP. It sends one request
+/// at a time. An unexpected message is an error.
 /// </summary>
 internal sealed class LoadWic(SipServerProcess server, int number) : IDisposable
 {
@@ -41,7 +41,8 @@ internal sealed class LoadWic(SipServerProcess server, int number) : IDisposable
     {
         var sequence = ++_sequence;
         await SendAsync(
-            $"REGISTER sip:{SipServerProcess.Domain} SIP/2.0\r\nVia: SIP/2.0/WS {_host};branch=z9hG4bKr{number}x{sequence}\r\nMax-Forwards: 69\r\n" +
+            $"REGISTER sip:{SipServerProcess.Domain} SIP/2.0\r\nVia: SIP/2.0/WS " +
+            $"{_host};branch=z9hG4bKr{number}x{sequence}\r\nMax-Forwards: 69\r\n" +
             $"To: <{Impu}>\r\nFrom: <{Impu}>;tag=f{number}\r\nCall-ID: reg-{number}\r\nCSeq: {sequence} REGISTER\r\n" +
             $"Authorization: Bearer access_token=\"{_token}\"\r\n" +
             $"Contact: <{Contact}>;+sip.ice;reg-id=1;+sip.instance=\"<urn:uuid:00000000-0000-0000-0000-{number:d12}>\";expires=600\r\n" +
@@ -49,7 +50,7 @@ internal sealed class LoadWic(SipServerProcess server, int number) : IDisposable
         await ExpectAsync("SIP/2.0 200");
     }
 
-    /// <summary>Calls, is answered, and hangs up.</summary>
+    /// <summary>Makes a call, and ends it after the answer.</summary>
     /// <returns>The time from INVITE to its 200.</returns>
     public async Task<TimeSpan> CallAsync(LoadWic callee)
     {
@@ -60,7 +61,8 @@ internal sealed class LoadWic(SipServerProcess server, int number) : IDisposable
             $"INVITE {callee.Impu} SIP/2.0\r\nVia: SIP/2.0/WS {_host};branch=z9hG4bKi{number}x{sequence}\r\nMax-Forwards: 69\r\n" +
             $"To: <{callee.Impu}>\r\nFrom: {from}\r\nCall-ID: {callId}\r\nCSeq: {sequence} INVITE\r\n" +
             $"Authorization: Bearer access_token=\"{_token}\"\r\nContact: <{Contact};ob>\r\nContent-Type: application/sdp\r\n" +
-            $"Allow: INVITE,ACK,CANCEL,BYE,UPDATE,MESSAGE,OPTIONS,REFER,INFO,NOTIFY\r\nSupported: ice,replaces,outbound\r\nContent-Length: {Sdp.Length}\r\n\r\n{Sdp}");
+            $"Allow: INVITE,ACK,CANCEL,BYE,UPDATE,MESSAGE,OPTIONS,REFER,INFO,NOTIFY\r\nSupported: " +
+            $"ice,replaces,outbound\r\nContent-Length: {Sdp.Length}\r\n\r\n{Sdp}");
         var invite = await callee.ExpectAsync("INVITE");
         await callee.AnswerAsync(invite, "180 Ringing", "");
         await ExpectAsync("SIP/2.0 180");
@@ -100,7 +102,8 @@ internal sealed class LoadWic(SipServerProcess server, int number) : IDisposable
         var copied = string.Concat(Lines(request, "Record-Route").Concat(Lines(request, "Via")).Select(line => line + "\r\n"));
         var content = body.Length == 0 ? "" : "Content-Type: application/sdp\r\n";
         return SendAsync(
-            $"SIP/2.0 {status}\r\n{copied}To: {to}\r\nFrom: {Value(request, "From")}\r\nCall-ID: {Value(request, "Call-ID")}\r\nCSeq: {Value(request, "CSeq")}\r\n" +
+            $"SIP/2.0 {status}\r\n{copied}To: {to}\r\nFrom: {Value(request, "From")}\r\nCall-ID: {Value(request, "Call-ID")}\r\nCSeq: " +
+            $"{Value(request, "CSeq")}\r\n" +
             $"Contact: <{Contact};ob>\r\nSupported: ice,replaces,outbound\r\n{content}Content-Length: {body.Length}\r\n\r\n{body}");
     }
 

@@ -1,8 +1,8 @@
 using System.Globalization;
 using WebRtcIms.Sip.Load;
 
-// Runs kamailio and the eP-CSCF in turn (A B A B) under the same load, and prints the medians with the ratio of each round: figures
-// of a noisy machine are comparable only with those of the same minute.
+// Runs kamailio and the eP-CSCF in turn (A B A B) under the same load. Prints the medians and the ratio of each round, because on a
+// noisy machine only figures of the same minute are comparable.
 var options = LoadOptions.Parse(args);
 List<LoadResults> theirs = [];
 List<LoadResults> ours = [];
@@ -30,7 +30,8 @@ void Print(string measure, Func<LoadResults, double> read)
     var ratios = theirs.Zip(ours, (their, our) => read(their) / read(our)).Order().ToList();
     var (their, our) = (Median(theirs.Select(read)), Median(ours.Select(read)));
     Console.WriteLine(string.Create(
-        CultureInfo.InvariantCulture, $"| {measure} | {their:0.##} | {our:0.##} | {their / our:0.00} | {ratios[0]:0.00} to {ratios[^1]:0.00} |"));
+        CultureInfo.InvariantCulture,
+        $"| {measure} | {their:0.##} | {our:0.##} | {their / our:0.00} | {ratios[0]:0.00} to {ratios[^1]:0.00} |"));
 }
 
 static double Median(IEnumerable<double> values)

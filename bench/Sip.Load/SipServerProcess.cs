@@ -8,7 +8,7 @@ using WebRtcIms.Contracts.RegistrationTokens;
 
 namespace WebRtcIms.Sip.Load;
 
-/// <summary>A server in the comparison, with the form of its tokens and the resource use of its processes.</summary>
+/// <summary>A server of the comparison. It creates tokens in the format of the server, and measures CPU time and memory.</summary>
 internal sealed class SipServerProcess : IDisposable
 {
     private const string Secret = "bench-secret-of-kamailio";
@@ -19,7 +19,8 @@ internal sealed class SipServerProcess : IDisposable
     private readonly FileInfo? _configuration;
     private readonly RegistrationTokenKey? _key;
 
-    private SipServerProcess(string name, ProcessStartInfo start, int port, RegistrationTokenKey? key = null, FileInfo? configuration = null)
+    private SipServerProcess(
+        string name, ProcessStartInfo start, int port, RegistrationTokenKey? key = null, FileInfo? configuration = null)
     {
         (Name, _key, _configuration) = (name, key, configuration);
         Address = new Uri($"ws://127.0.0.1:{port}/sip");
@@ -39,7 +40,7 @@ internal sealed class SipServerProcess : IDisposable
     /// <summary>CPU time of all processes and threads so far, in microseconds.</summary>
     public double CpuMicroseconds => Processes().SelectMany(id => Directory.EnumerateDirectories($"/proc/{id}/task")).Sum(CpuOf) / 1000;
 
-    /// <summary>Memory in kB: proportional set size, so that memory that the processes of kamailio share counts once.</summary>
+    /// <summary>Memory in kB, as proportional set size: memory that the processes of kamailio share counts once.</summary>
     public long Kilobytes => Processes().Sum(id => File.ReadLines($"/proc/{id}/smaps_rollup")
         .Where(line => line.StartsWith("Pss:", StringComparison.Ordinal))
         .Sum(line => long.Parse(new string([.. line.Where(char.IsAsciiDigit)]), CultureInfo.InvariantCulture)));
@@ -75,8 +76,12 @@ internal sealed class SipServerProcess : IDisposable
         var port = FreePort();
         var configuration = new FileInfo(Path.GetTempFileName());
         var text = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "kamailio.cfg"));
-        File.WriteAllText(configuration.FullName, text.Replace("PORT", $"{port}", StringComparison.Ordinal).Replace("SECRET", Secret, StringComparison.Ordinal));
-        var start = new ProcessStartInfo("kamailio", ["-f", configuration.FullName, "-DD", "-E", "-m", "2048", "-M", "64", "-Y", Path.GetTempPath()]);
+        File.WriteAllText(
+            configuration.FullName,
+            text.Replace("PORT", $"{port}", StringComparison.Ordinal).Replace("SECRET", Secret, StringComparison.Ordinal));
+        var start =
+            new ProcessStartInfo(
+                "kamailio", ["-f", configuration.FullName, "-DD", "-E", "-m", "2048", "-M", "64", "-Y", Path.GetTempPath()]);
         return new SipServerProcess("kamailio", start, port, configuration: configuration);
     }
 

@@ -5,7 +5,7 @@ using System.Net.Sockets;
 
 namespace WebRtcIms.Turn.Load;
 
-/// <summary>A server in the comparison, started for each scenario with a user <c>u</c> and a password <c>p</c>.</summary>
+/// <summary>A server of the comparison, started for each scenario with the user <c>u</c> and the password <c>p</c>.</summary>
 internal sealed class ComparedServer : IDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
@@ -53,7 +53,7 @@ internal sealed class ComparedServer : IDisposable
         return new ComparedServer(start, port);
     }
 
-    /// <summary>coturn with its defaults, except for the needs of a test on one machine.</summary>
+    /// <summary>coturn with its defaults, except for options that a test on one machine needs.</summary>
     public static ComparedServer Coturn()
     {
         var port = FreePort();
@@ -62,7 +62,8 @@ internal sealed class ComparedServer : IDisposable
             new ProcessStartInfo("turnserver",
             [
                 "-n", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", $"--listening-port={port}", "--no-tls", "--no-dtls", "--no-cli",
-                "--lt-cred-mech", "--user=u:p", "--realm=r", "--allow-loopback-peers", "--min-port=40000", "--max-port=59999", "--no-stdout-log",
+                "--lt-cred-mech", "--user=u:p", "--realm=r", "--allow-loopback-peers", "--min-port=40000", "--max-port=59999",
+                "--no-stdout-log",
                 $"--log-file={folder.FullName}/log", $"--pidfile={folder.FullName}/pid", $"--userdb={folder.FullName}/db",
             ]),
             port,

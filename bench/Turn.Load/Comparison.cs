@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace WebRtcIms.Turn.Load;
 
 /// <summary>
-/// Runs the same loads against coturn and this project's server in turn (A B A B), and prints the medians with the ratio of each
-/// round: figures of a noisy machine are comparable only with those of the same minute.
+/// Runs the same loads against coturn and this project's server in turn (A B A B). Prints the medians and the ratio of each round,
+/// because on a noisy machine only figures of the same minute are comparable.
 /// </summary>
 internal sealed class Comparison
 {
@@ -77,7 +77,7 @@ internal sealed class Comparison
             Compare($"echo, N=100, 160 B, {paced.Rate}/s", ComparedServer.Coturn, () => ComparedServer.Own(_transport), paced, Echoing);
         if (_groups.Contains("idle"))
         {
-            // Many, after few: memory that a server keeps of ended allocations is not counted twice.
+            // Many allocations after a small warm-up: otherwise they would reuse memory that a server keeps from ended allocations.
             var idle = new LoadOptions { Allocations = 9000, Packets = 1000, WarmUp = 1000 };
             Compare("idle, N=9000", ComparedServer.Coturn, () => ComparedServer.Own(_transport), idle, [Resident]);
         }
@@ -88,8 +88,8 @@ internal sealed class Comparison
     }
 
     /// <summary>
-    /// RFC 7635 tokens, each counted in Redis, against a password that coturn has in memory. Each server has the warm-up that suits it
-    /// best. This server then runs optimized code; coturn needs more time the more allocations it has made.
+    /// Compares RFC 7635 tokens, each counted in Redis, with a password that coturn has in memory. The warm-up differs: this server gets
+    /// a long one, so that it runs optimized code. coturn gets a short one, because each allocation that it has made slows down the next.
     /// </summary>
     private void CompareTokens()
     {
@@ -101,14 +101,15 @@ internal sealed class Comparison
             Compare(
                 $"token with Redis (coturn: password), N=2000, {inFlight} at a time",
                 ComparedServer.Coturn,
-                () => ComparedServer.Own(_transport, ("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", key), ("ConnectionStrings__redis", redis.Address)),
+                () => ComparedServer.Own(
+                    _transport, ("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", key), ("ConnectionStrings__redis", redis.Address)),
                 options,
                 [SetUpCpu, SetUpSpeed],
                 options with { Kid = "k1", Key = key, Before = 10_000 });
         }
     }
 
-    /// <summary>The column of coturn shows one worker.</summary>
+    /// <summary>The column of coturn shows this server with one worker.</summary>
     private void CompareWorkers()
     {
         foreach (var (_, name, options) in Relays.Where(relay => relay.Group == "single"))
@@ -123,7 +124,8 @@ internal sealed class Comparison
     }
 
     private void Compare(
-        string load, Func<ComparedServer> startTheirs, Func<ComparedServer> startOurs, LoadOptions options, Measure[] measures, LoadOptions? ourOptions = null)
+        string load, Func<ComparedServer> startTheirs, Func<ComparedServer> startOurs, LoadOptions options, Measure[] measures,
+        LoadOptions? ourOptions = null)
     {
         var theirs = new List<Measured>();
         var ours = new List<Measured>();
@@ -164,7 +166,8 @@ internal sealed class Comparison
         _results.Add(new { load, measure = measure.Name, theirs = their, ours = our });
         if (measure.IsCount)
         {
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {load} | {measure.Name} | {their.Sum()} | {our.Sum()} | | |"));
+            Console.WriteLine(
+                string.Create(CultureInfo.InvariantCulture, $"| {load} | {measure.Name} | {their.Sum()} | {our.Sum()} | | |"));
             return;
         }
 
@@ -172,7 +175,8 @@ internal sealed class Comparison
         var ratios = their.Zip(our, Ratio).Order().ToList();
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"| {load} | {measure.Name} | {Median(their):0.##} | {Median(our):0.##} | {Ratio(Median(their), Median(our)):0.00} | {ratios[0]:0.00} to {ratios[^1]:0.00} |"));
+            $"| {load} | {measure.Name} | {Median(their):0.##} | {Median(our):0.##} | {Ratio(Median(their), Median(our)):0.00} | " +
+            $"{ratios[0]:0.00} to {ratios[^1]:0.00} |"));
     }
 
     private static double Median(IEnumerable<double> values)

@@ -5,7 +5,7 @@ using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Turn.Load;
 
-/// <summary>One allocation with one channel to the peer, on a socket of its own.</summary>
+/// <summary>One allocation with one channel to the peer, on its own socket.</summary>
 internal sealed class LoadClient : IDisposable
 {
     public const ushort Channel = 0x4000;
@@ -53,7 +53,7 @@ internal sealed class LoadClient : IDisposable
 
     public void Dispose() => _socket.Dispose();
 
-    /// <summary>Sends a request, signed once there is a challenge, until an answer comes.</summary>
+    /// <summary>Sends a request until an answer arrives. Signs it if there is a challenge.</summary>
     private StunMessageReader Request(StunMethod method, WriteAttributes attributes)
     {
         var request = _challenge is null
@@ -70,7 +70,7 @@ internal sealed class LoadClient : IDisposable
             }
             catch (SocketException error) when (error.SocketErrorCode is SocketError.TimedOut or SocketError.WouldBlock)
             {
-                // Retransmit.
+                // No answer in time: retransmit.
             }
         }
 

@@ -12,7 +12,7 @@ internal enum Direction
     /// <summary>Peer to clients: datagrams in, ChannelData out.</summary>
     Down,
 
-    /// <summary>There and back at a fixed rate; the round-trip time is measured.</summary>
+    /// <summary>Clients to peer and back at a fixed rate; the round-trip time is measured.</summary>
     Echo,
 }
 
@@ -26,7 +26,7 @@ internal sealed record LoadOptions
 
     public string Password { get; init; } = "p";
 
-    /// <summary>With a key, every client has a token of its own under it (RFC 7635), in place of user and password.</summary>
+    /// <summary>With a key, each client uses its own token under this key (RFC 7635) instead of user and password.</summary>
     public string? Kid { get; init; }
 
     /// <summary>K in base64.</summary>
@@ -56,10 +56,10 @@ internal sealed record LoadOptions
     /// <summary>Octets of payload.</summary>
     public int Size { get; init; } = 160;
 
-    /// <summary>The most datagrams in flight.</summary>
+    /// <summary>Maximum number of datagrams in flight.</summary>
     public int Window { get; init; } = 256;
 
-    /// <summary>Datagrams of one flow in a row.</summary>
+    /// <summary>Consecutive datagrams of one flow.</summary>
     public int Burst { get; init; } = 1;
 
     public int Packets { get; init; } = 200_000;
@@ -95,9 +95,11 @@ internal sealed record LoadOptions
             };
         }
 
-        return options.ProcessId != 0 ? options : throw new FormatException("--pid is missing: the server's process, whose CPU time and memory are measured");
+        return options.ProcessId != 0
+            ? options : throw new FormatException("--pid is missing: the server's process, whose CPU time and memory are measured");
     }
 
     private static int Number(string option, string text) =>
-        int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : throw new FormatException($"{option} must be a whole number, not {text}");
+        int.TryParse(text, CultureInfo.InvariantCulture, out var number)
+            ? number : throw new FormatException($"{option} must be a whole number, not {text}");
 }

@@ -10,8 +10,8 @@ using WebRtcIms.Turn.Transport.Linux.Native;
 namespace WebRtcIms.Turn.Load;
 
 /// <summary>
-/// A closed loop: the window limits the datagrams in flight, and each arrival sends another one. Payload and order of every datagram
-/// are checked.
+/// Loads a server in a closed loop: the window limits the datagrams in flight, and each arrival triggers another send. Payload and
+/// order of every datagram are checked.
 /// </summary>
 internal sealed unsafe partial class LoadRun : IDisposable
 {
@@ -45,7 +45,7 @@ internal sealed unsafe partial class LoadRun : IDisposable
         _lastSequence = new long[options.Allocations];
     }
 
-    /// <summary>Makes the allocations and returns the cost of each for the server.</summary>
+    /// <summary>Makes the allocations and returns the cost of each one to the server.</summary>
     public SetUpResult SetUp()
     {
         var memory = ServerProcess.ResidentKilobytes(_options.ProcessId);
@@ -116,8 +116,8 @@ internal sealed unsafe partial class LoadRun : IDisposable
     private int PeerDescriptor => (int)_peer.SafeHandle.DangerousGetHandle();
 
     /// <summary>
-    /// Sends datagrams at even intervals, one client after the other. The peer sends each back. The round-trip time is measured,
-    /// generator included.
+    /// Sends datagrams at even intervals, one client after the other. The peer sends each back. The measured round-trip time includes
+    /// the generator.
     /// </summary>
     public EchoResult Echo(int packets)
     {
@@ -148,10 +148,12 @@ internal sealed unsafe partial class LoadRun : IDisposable
 
         times.Sort();
         return new EchoResult(
-            (ServerProcess.CpuMicroseconds(_options.ProcessId) - cpu) / (2.0 * packets), Percentile(times, 0.5), Percentile(times, 0.99), packets - times.Count);
+            (ServerProcess.CpuMicroseconds(_options.ProcessId) - cpu) / (2.0 * packets), Percentile(times, 0.5), Percentile(times, 0.99),
+            packets - times.Count);
     }
 
-    private static double Percentile(List<double> sorted, double share) => sorted.Count == 0 ? 0 : sorted[(int)(share * (sorted.Count - 1))];
+    private static double Percentile(List<double> sorted, double share) =>
+        sorted.Count == 0 ? 0 : sorted[(int)(share * (sorted.Count - 1))];
 
     private void TurnAround(long ticks, List<double> times)
     {
@@ -175,7 +177,7 @@ internal sealed unsafe partial class LoadRun : IDisposable
         }
     }
 
-    /// <summary>Waits with the precision of a nanosecond, which the back ends do not need.</summary>
+    /// <summary>Waits with a precision of one nanosecond. The back ends of the server do not need this call.</summary>
     [System.Runtime.InteropServices.LibraryImport("libc", EntryPoint = "epoll_pwait2", SetLastError = true)]
     private static partial int EpollWait(int epoll, byte* events, int maxEvents, WaitTime* timeout, void* signals);
 
@@ -205,7 +207,7 @@ internal sealed unsafe partial class LoadRun : IDisposable
         return count;
     }
 
-    /// <summary>Datagrams of one flow in a row.</summary>
+    /// <summary>Sends consecutive datagrams of one flow.</summary>
     private void SendBurst(int slot, int count)
     {
         var up = _options.Direction == Direction.Up;
@@ -224,8 +226,9 @@ internal sealed unsafe partial class LoadRun : IDisposable
 
     private void Flush(int descriptor)
     {
-        // The generator itself must not lose datagrams; a full queue empties soon.
-        while (_departing.Count > 0 && _departing.Flush(descriptor) > 0) throw new InvalidOperationException("the generator's own socket is full; use a smaller window");
+        // The generator must not drop datagrams. A full socket queue empties within a moment.
+        while (_departing.Count > 0 && _departing.Flush(descriptor) > 0)
+            throw new InvalidOperationException("the generator's own socket is full; use a smaller window");
     }
 
     private int Receive()
@@ -267,15 +270,18 @@ internal sealed unsafe partial class LoadRun : IDisposable
         var epollEvent = stackalloc byte[Libc.EpollEventLength];
         *(uint*)epollEvent = Libc.EpollIn;
         *(ulong*)(epollEvent + Libc.EpollDataOffset) = (uint)flow;
-        if (Libc.EpollControl(_epoll, Libc.EpollControlAdd, descriptor, epollEvent) < 0) throw new InvalidOperationException("epoll_ctl failed");
+        if (Libc.EpollControl(_epoll, Libc.EpollControlAdd, descriptor, epollEvent) < 0)
+            throw new InvalidOperationException("epoll_ctl failed");
     }
 }
 
-/// <summary>The cost of the set-up per allocation (two Allocates and a ChannelBind).</summary>
+/// <summary>The cost of each set-up: two Allocates and a ChannelBind.</summary>
 internal sealed record SetUpResult(double CpuMicroseconds, double PerSecond, double ResidentKilobytes);
 
-/// <summary>The cost of relaying per datagram, and the number of lost, wrong and reordered datagrams.</summary>
+/// <summary>The cost of each relayed datagram, and the number of lost datagrams and of wrong or reordered ones.</summary>
 internal sealed record RelayResult(double CpuMicroseconds, double PacketsPerSecond, long Lost, long Wrong);
 
-/// <summary>The cost of an echo per relayed datagram (two for each echo), the round-trip time in microseconds, and the number of lost echoes.</summary>
+/// <summary>
+/// The cost of each relayed datagram (an echo has two), the round-trip time in microseconds, and the number of lost echoes.
+/// </summary>
 internal sealed record EchoResult(double CpuMicroseconds, double Median, double Percentile99, long Lost);

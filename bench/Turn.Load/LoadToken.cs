@@ -3,7 +3,7 @@ using WebRtcIms.Stun.OAuth;
 
 namespace WebRtcIms.Turn.Load;
 
-/// <summary>A token as the authorization server makes it, and its session key.</summary>
+/// <summary>A token in the format of the authorization server, and its session key.</summary>
 internal sealed record LoadToken(byte[] Octets, byte[] MacKey)
 {
     private const uint LifetimeSeconds = 600;
@@ -16,7 +16,10 @@ internal sealed record LoadToken(byte[] Octets, byte[] MacKey)
         var macKey = RandomNumberGenerator.GetBytes(AccessToken.Sha256MacKeyLength);
         var octets = new byte[AccessToken.MaxEncodedLength];
         var token = new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(TimeProvider.System.GetUtcNow()), LifetimeSeconds);
-        var length = key.Encrypt(token, RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength), System.Text.Encoding.UTF8.GetBytes(options.ServerName), octets);
+        var length =
+            key.Encrypt(
+                token, RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength), System.Text.Encoding.UTF8.GetBytes(options.ServerName),
+                octets);
         return new LoadToken(octets[..length], macKey);
     }
 }

@@ -2,8 +2,8 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using WebRtcIms.Turn.Load;
 
-// Loads TURN servers: `compare` runs coturn and this project's server in turn, `telemetry` the services with and without telemetry;
-// otherwise it loads one running server and prints the cost of each allocation and each relayed datagram as JSON.
+// Loads TURN servers. `compare` runs coturn and this project's server in turn. `telemetry` runs the services with and without telemetry.
+// Without a command it loads a running server and prints the cost of each allocation and each relayed datagram as JSON.
 if (args is ["compare", ..])
 {
     new Comparison(args[1..]).Run();
@@ -42,9 +42,10 @@ else
 }
 
 run.TearDown();
-Console.WriteLine(JsonSerializer.Serialize(new { options = options with { Password = "***" }, set_up = setUp, relay }, new JsonSerializerOptions
-{
-    PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-    Converters = { new JsonStringEnumConverter() },
-}));
+Console.WriteLine(
+    JsonSerializer.Serialize(new { options = options with { Password = "***" }, set_up = setUp, relay }, new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter() },
+    }));
 return 0;

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace WebRtcIms.Turn.Load;
 
-/// <summary>A redis-server that keeps nothing on disk.</summary>
+/// <summary>A redis-server that stores nothing on disk.</summary>
 internal sealed class RedisProcess : IDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
@@ -14,11 +14,12 @@ internal sealed class RedisProcess : IDisposable
     public RedisProcess()
     {
         _process = Process.Start(new ProcessStartInfo(
-            "redis-server", ["--port", _port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--logfile", "/dev/null"]))!;
+            "redis-server",
+            ["--port", _port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--logfile", "/dev/null"]))!;
         var started = Stopwatch.StartNew();
         while (!Accepts())
         {
-            if (started.Elapsed > StartLimit || _process.HasExited) throw new InvalidOperationException("redis-server does not start");
+            if (started.Elapsed > StartLimit || _process.HasExited) throw new InvalidOperationException("redis-server did not start");
             Thread.Sleep(20);
         }
     }

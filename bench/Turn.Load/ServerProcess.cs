@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace WebRtcIms.Turn.Load;
 
-/// <summary>The resource use of the process of the server.</summary>
+/// <summary>CPU time and memory of the server process.</summary>
 internal static class ServerProcess
 {
     /// <summary>CPU time of all its threads, in microseconds (from /proc/PID/task/TID/schedstat, which counts nanoseconds).</summary>

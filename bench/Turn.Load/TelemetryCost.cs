@@ -11,17 +11,17 @@ using WebRtcIms.Turn.Client.Protocol;
 namespace WebRtcIms.Turn.Load;
 
 /// <summary>
-/// The cost of telemetry: the same services once with spans and logs sent to a collector, once with none of it, both running
-/// all the time and loaded in turn (A B A B). For each call set-up (a TURN token from the WWSF and the WAF, an Allocate with it),
-/// and for each relayed datagram; and what FlowView takes to list what it keeps.
+/// Measures the cost of telemetry. The services run twice at the same time: one set exports spans and logs to a collector, the other
+/// exports nothing. They are loaded in turn (A B A B). The cost is CPU time for each call set-up (a TURN token from the WWSF and the
+/// WAF, and an Allocate with it) and for each relayed datagram. The time that a full FlowView needs to list traces is also measured.
 /// </summary>
 internal static class TelemetryCost
 {
-    // Code is compiled a second time, and better, when it has run often; before that the compiler's own time is what one measures.
+    // Tiered compilation optimizes code after many calls. Without a warm-up the compiler's own CPU time would be measured.
     private const int CallsOfWarmUp = 3000;
     private const int PacketsOfWarmUp = 200_000;
 
-    // Exporters send twice a second: what a block caused is sent before its end is read.
+    // Exporters send twice a second. After this time the spans of a block are sent, and their cost is part of the measurement.
     private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(800);
 
     /// <param name="args"><c>--rounds 6 --calls 500 --packets 200000</c>.</param>
@@ -37,7 +37,9 @@ internal static class TelemetryCost
         using (var redis = new Services())
         {
             var port = Services.FreePort();
-            redis.Start(new ProcessStartInfo("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]), port);
+            redis.Start(
+                new ProcessStartInfo("redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]),
+                port);
             using var off = new Services();
             using var on = new Services();
             await using var withNone = await CallSystem.StartAsync(off, port, none);
@@ -54,25 +56,25 @@ internal static class TelemetryCost
         }
 
         var packets = Argument(args, "--packets", 200_000);
-        using var plain = ComparedServer.Own("Auto", none);
-        using var told = ComparedServer.Own("Auto", collector);
-        using var plainLoad = Load(plain);
-        using var toldLoad = Load(told);
+        using var silent = ComparedServer.Own("Auto", none);
+        using var exporting = ComparedServer.Own("Auto", collector);
+        using var silentLoad = Load(silent);
+        using var exportingLoad = Load(exporting);
         await Task.Delay(Settle);
         var spansBefore = sink.TraceOctets;
-        List<double> plains = [], tolds = [];
+        List<double> withoutSpans = [], withSpans = [];
         for (var round = 0; round < rounds; round++)
         {
-            plains.Add(plainLoad.Relay(packets).CpuMicroseconds);
-            tolds.Add(toldLoad.Relay(packets).CpuMicroseconds);
+            withoutSpans.Add(silentLoad.Relay(packets).CpuMicroseconds);
+            withSpans.Add(exportingLoad.Relay(packets).CpuMicroseconds);
         }
         await Task.Delay(Settle);
-        Print("CPU of TURN for a relayed datagram, µs", plains, tolds);
+        Print("CPU of TURN for a relayed datagram, µs", withoutSpans, withSpans);
         Console.WriteLine($"\nOctets of spans sent while {rounds * packets} datagrams were relayed: {sink.TraceOctets - spansBefore}\n");
         await MeasureListAsync();
     }
 
-    /// <summary>How long FlowView takes to list what it keeps, when it is full.</summary>
+    /// <summary>Measures the time that a full FlowView needs to list traces.</summary>
     private static async Task MeasureListAsync()
     {
         const int spansAtOnce = 1000, times = 30;
@@ -98,12 +100,14 @@ internal static class TelemetryCost
                 _ = await client.GetByteArrayAsync("/flow/api/traces" + query);
                 took.Add(watch.Elapsed.TotalMilliseconds);
             }
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| `GET /flow/api/traces{query}` | {Median(took):0} | {took.Max():0} |"));
+            Console.WriteLine(
+                string.Create(CultureInfo.InvariantCulture, $"| `GET /flow/api/traces{query}` | {Median(took):0} | {took.Max():0} |"));
         }
-        Console.WriteLine($"\nResident memory of FlowView: {services.ResidentKilobytes() / 1024} MB\n{await client.GetStringAsync("/flow/api/usage")}");
+        Console.WriteLine(
+            $"\nResident memory of FlowView: {services.ResidentKilobytes() / 1024} MB\n{await client.GetStringAsync("/flow/api/usage")}");
     }
 
-    /// <summary>OTLP/JSON: ten spans to a trace, with a few attributes each.</summary>
+    /// <summary>OTLP/JSON with ten spans in each trace and three attributes in each span.</summary>
     private static string Spans(int first, int count) =>
         """{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"turn"}}]},"scopeSpans":[{"scope":{"name":"bench"},"spans":["""
         + string.Join(',', Enumerable.Range(first, count).Select(number => """{"traceId":"TRACE","spanId":"SPAN","name":"turn allocate","kind":2,"startTimeUnixNano":"START","endTimeUnixNano":"END","attributes":[{"key":"number","value":{"intValue":"NUMBER"}},{"key":"turn.kid","value":{"stringValue":"k1"}},{"key":"network.transport","value":{"stringValue":"udp"}}],"status":{"code":STATUS}}"""
@@ -136,7 +140,8 @@ internal static class TelemetryCost
         var ratios = off.Zip(on, (one, other) => other / one).Order().ToList();
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"| {what} | {off.Average():0.00} | {on.Average():0.00} | {on.Sum() / off.Sum():0.000} | {Median(ratios):0.000} | {ratios[0]:0.000} to {ratios[^1]:0.000} |"));
+            $"| {what} | {off.Average():0.00} | {on.Average():0.00} | {on.Sum() / off.Sum():0.000} | {Median(ratios):0.000} | " +
+            $"{ratios[0]:0.000} to {ratios[^1]:0.000} |"));
     }
 
     private static double Median(List<double> values)
@@ -146,7 +151,8 @@ internal static class TelemetryCost
     }
 
     private static int Argument(string[] args, string name, int fallback) =>
-        Array.IndexOf(args, name) is >= 0 and var index && index + 1 < args.Length ? int.Parse(args[index + 1], CultureInfo.InvariantCulture) : fallback;
+        Array.IndexOf(args, name) is >= 0 and var index && index + 1 < args.Length
+            ? int.Parse(args[index + 1], CultureInfo.InvariantCulture) : fallback;
 
     /// <summary>Processes of this run, which end with it.</summary>
     private sealed class Services : IDisposable
@@ -160,11 +166,12 @@ internal static class TelemetryCost
             return ((IPEndPoint)listener.LocalEndpoint).Port;
         }
 
-        /// <summary>Starts a part of this system where its appsettings.json is.</summary>
+        /// <summary>Starts a part of this system in the folder of its appsettings.json.</summary>
         public void Start(string part, int port, params IEnumerable<(string Name, string Value)> settings)
         {
             var folder = Path.GetFullPath($"{part}/bin/Release/net10.0");
-            Start(new ProcessStartInfo("dotnet", [Path.Combine(folder, $"WebRtcIms.{part}.dll")]) { WorkingDirectory = folder }, port, settings);
+            Start(new ProcessStartInfo("dotnet", [Path.Combine(folder, $"WebRtcIms.{part}.dll")]) { WorkingDirectory = folder }, port,
+                settings);
         }
 
         /// <summary>Starts a program and waits until it listens.</summary>
@@ -182,7 +189,8 @@ internal static class TelemetryCost
             for (var watch = Stopwatch.StartNew(); !Accepts(port); Thread.Sleep(50))
             {
                 if (process.HasExited || watch.Elapsed > TimeSpan.FromSeconds(60))
-                    throw new InvalidOperationException($"{start.FileName} {string.Join(' ', start.ArgumentList)} did not start:\n{string.Join('\n', output)}");
+                    throw new InvalidOperationException(
+                        $"{start.FileName} {string.Join(' ', start.ArgumentList)} did not start:\n{string.Join('\n', output)}");
             }
 
             void Keep(string? line)
@@ -191,8 +199,7 @@ internal static class TelemetryCost
             }
         }
 
-        // Of the whole processes, in steps of 10 ms: threads of the pool end while this measures, and the sum over those that are
-        // there would shrink.
+        // CPU time of whole processes, in steps of 10 ms. A sum over the existing threads would shrink when a thread of the pool ends.
         public double CpuMicroseconds() => _processes.Sum(process =>
         {
             process.Refresh();
@@ -225,36 +232,43 @@ internal static class TelemetryCost
         }
     }
 
-    /// <summary>WAF, WWSF and TURN with a key of their own, and a page that asks them.</summary>
+    /// <summary>WAF, WWSF and TURN with their own key, and a client that acts as a page.</summary>
     private sealed class CallSystem : IAsyncDisposable
     {
         private const string ServerName = "turn.webrtcims.local";
 
         private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("telemetry-cost-");
-        private readonly HttpClient _page = new(new SocketsHttpHandler { CookieContainer = new CookieContainer(), ActivityHeadersPropagator = null });
+        private readonly HttpClient _page =
+            new(new SocketsHttpHandler { CookieContainer = new CookieContainer(), ActivityHeadersPropagator = null });
         private readonly int _turnPort = Services.FreePort();
 
         public static async Task<CallSystem> StartAsync(Services services, int redis, (string, string)[] telemetry)
         {
             var system = new CallSystem();
             var (waf, wwsf, management) = (Services.FreePort(), Services.FreePort(), Services.FreePort());
-            var (key, secret) = (Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), Convert.ToHexString(RandomNumberGenerator.GetBytes(32)));
-            (string, string)[] common = [.. telemetry, ("ASPNETCORE_ENVIRONMENT", "Development"), ("ConnectionStrings__redis", $"127.0.0.1:{redis}")];
+            var (key, secret) =
+                (Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), Convert.ToHexString(RandomNumberGenerator.GetBytes(32)));
+            (string, string)[] common =
+                [.. telemetry, ("ASPNETCORE_ENVIRONMENT", "Development"), ("ConnectionStrings__redis", $"127.0.0.1:{redis}")];
             services.Start("Waf", waf, [.. common,
                 ("ASPNETCORE_URLS", $"http://127.0.0.1:{waf}"), ("ConnectionStrings__waf", $"Data Source={system._folder.FullName}/waf.db"),
                 ("Waf__TurnServers__0__Name", ServerName), ("Waf__TurnServers__0__Kid", "k1"), ("Waf__TurnServers__0__Key", key),
-                ("Waf__Clients__0__ClientId", "wwsf"), ("Waf__Clients__0__ClientSecret", secret), ("Waf__Clients__0__Audiences__0", ServerName),
+                ("Waf__Clients__0__ClientId", "wwsf"), ("Waf__Clients__0__ClientSecret", secret),
+                ("Waf__Clients__0__Audiences__0", ServerName),
                 ("Waf__TokenRequestsPerMinute", "1000000")]);
             services.Start("Turn", management, [.. common,
-                ("ASPNETCORE_URLS", $"http://127.0.0.1:{management}"), ("Turn__Port", $"{system._turnPort}"), ("Turn__PeerPolicy", "AllowLoopback"),
-                ("Turn__ServerName", ServerName), ("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", key), ("Turn__ChallengesPerSecond", "0")]);
+                ("ASPNETCORE_URLS", $"http://127.0.0.1:{management}"), ("Turn__Port", $"{system._turnPort}"),
+                ("Turn__PeerPolicy", "AllowLoopback"),
+                ("Turn__ServerName", ServerName), ("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", key),
+                ("Turn__ChallengesPerSecond", "0")]);
             services.Start("Wwsf", wwsf, [.. common,
-                ("ASPNETCORE_URLS", $"http://127.0.0.1:{wwsf}"), ("ConnectionStrings__wwsf", $"Data Source={system._folder.FullName}/wwsf.db"),
+                ("ASPNETCORE_URLS", $"http://127.0.0.1:{wwsf}"),
+                ("ConnectionStrings__wwsf", $"Data Source={system._folder.FullName}/wwsf.db"),
                 ("services__waf__http__0", $"http://127.0.0.1:{waf}"), ("Wwsf__Waf__ClientSecret", secret),
                 ("Wwsf__TurnUris__0", $"turn:127.0.0.1:{system._turnPort}"), ("Wwsf__Limits__TurnTokensPerMinute", "1000000")]);
             system._page.BaseAddress = new Uri($"http://127.0.0.1:{wwsf}");
-            await system.TakeAsync(await system._page.GetAsync("/api/session"));
-            await system.TakeAsync(await system._page.PostAsync("/api/session/anonymous", null));
+            await system.UseSessionAsync(await system._page.GetAsync("/api/session"));
+            await system.UseSessionAsync(await system._page.PostAsync("/api/session/anonymous", null));
             return system;
         }
 
@@ -263,12 +277,15 @@ internal static class TelemetryCost
             for (var i = 0; i < calls; i++)
             {
                 using var request = new HttpRequestMessage(HttpMethod.Post, "/api/turn-token");
-                request.Headers.Add("traceparent", $"00-{RandomNumberGenerator.GetHexString(32, lowercase: true)}-{RandomNumberGenerator.GetHexString(16, lowercase: true)}-01");
+                request.Headers.Add(
+                    "traceparent",
+                    $"00-{RandomNumberGenerator.GetHexString(32, lowercase: true)}-{RandomNumberGenerator.GetHexString(16, lowercase: true)}-01");
                 using var answer = await _page.SendAsync(request);
                 answer.EnsureSuccessStatusCode();
                 var token = await answer.Content.ReadFromJsonAsync<JsonElement>();
                 var credential = TurnCredential.AccessToken(
-                    token.GetProperty("kid").GetString()!, token.GetProperty("access_token").GetBytesFromBase64(), token.GetProperty("key").GetBytesFromBase64());
+                    token.GetProperty("kid").GetString()!, token.GetProperty("access_token").GetBytesFromBase64(), token.GetProperty("key")
+                        .GetBytesFromBase64());
                 await using var client = await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{_turnPort}"));
                 await client.AllocateAsync(credential);
             }
@@ -281,7 +298,7 @@ internal static class TelemetryCost
             return ValueTask.CompletedTask;
         }
 
-        private async Task TakeAsync(HttpResponseMessage answer)
+        private async Task UseSessionAsync(HttpResponseMessage answer)
         {
             answer.EnsureSuccessStatusCode();
             var session = await answer.Content.ReadFromJsonAsync<JsonElement>();
@@ -302,7 +319,7 @@ internal static class TelemetryCost
             Address = $"http://127.0.0.1:{Services.FreePort()}";
             _listener.Prefixes.Add(Address + "/");
             _listener.Start();
-            _ = TakeAsync();
+            _ = AcceptAsync();
         }
 
         public string Address { get; }
@@ -311,7 +328,7 @@ internal static class TelemetryCost
 
         public void Dispose() => _listener.Close();
 
-        private async Task TakeAsync()
+        private async Task AcceptAsync()
         {
             try
             {
@@ -327,7 +344,7 @@ internal static class TelemetryCost
             }
             catch (Exception error) when (error is HttpListenerException or ObjectDisposedException)
             {
-                // The run is over.
+                // The sink is disposed.
             }
         }
     }

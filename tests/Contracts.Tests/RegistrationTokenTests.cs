@@ -66,7 +66,8 @@ public sealed class RegistrationTokenTests : IDisposable
 
         Assert.Equal("""{"alg":"dir","enc":"A256GCM","typ":"JWT","kid":"r1"}""", Encoding.UTF8.GetString(Base64Url.DecodeFromChars(parts[0])));
         Assert.Equal("", parts[1]);
-        var (nonce, ciphertext, tag) = (Base64Url.DecodeFromChars(parts[2]), Base64Url.DecodeFromChars(parts[3]), Base64Url.DecodeFromChars(parts[4]));
+        var (nonce, ciphertext, tag) =
+            (Base64Url.DecodeFromChars(parts[2]), Base64Url.DecodeFromChars(parts[3]), Base64Url.DecodeFromChars(parts[4]));
         var plaintext = new byte[ciphertext.Length];
         using var cipher = new AesGcm(KeyOctets, tag.Length);
         cipher.Decrypt(nonce, ciphertext, tag, plaintext, Encoding.ASCII.GetBytes(parts[0]));
@@ -130,7 +131,9 @@ public sealed class RegistrationTokenTests : IDisposable
 
     [Fact]
     public void TokenLongerThanAnyWeMake_IsMalformed() =>
-        Assert.Equal(RegistrationTokenStatus.Malformed, _validator.Validate(_key.Encrypt(Token() with { SessionId = new string('s', 5000) }), out _));
+        Assert.Equal(
+            RegistrationTokenStatus.Malformed,
+            _validator.Validate(_key.Encrypt(Token() with { SessionId = new string('s', 5000) }), out _));
 
     [Fact]
     public void TokenWithoutIdentity_IsMalformed() =>
@@ -139,8 +142,10 @@ public sealed class RegistrationTokenTests : IDisposable
     [Fact]
     public void IssuerAndAudience_MustBeOurs()
     {
-        Assert.Equal(RegistrationTokenStatus.WrongIssuer, _validator.Validate(_key.Encrypt(Token() with { Issuer = "waf.example.org" }), out _));
-        Assert.Equal(RegistrationTokenStatus.WrongAudience, _validator.Validate(_key.Encrypt(Token() with { Audience = "sip:example.org" }), out _));
+        Assert.Equal(
+            RegistrationTokenStatus.WrongIssuer, _validator.Validate(_key.Encrypt(Token() with { Issuer = "waf.example.org" }), out _));
+        Assert.Equal(
+            RegistrationTokenStatus.WrongAudience, _validator.Validate(_key.Encrypt(Token() with { Audience = "sip:example.org" }), out _));
     }
 
     [Fact]
@@ -154,8 +159,12 @@ public sealed class RegistrationTokenTests : IDisposable
         Assert.Equal(RegistrationTokenStatus.Expired, _validator.Validate(encrypted, out _));
 
         var now = _time.GetUtcNow().ToUnixTimeSeconds();
-        Assert.Equal(RegistrationTokenStatus.Valid, _validator.Validate(_key.Encrypt(Token() with { IssuedAt = now + 5, ExpiresAt = now + 600 }), out _));
-        Assert.Equal(RegistrationTokenStatus.NotYetValid, _validator.Validate(_key.Encrypt(Token() with { IssuedAt = now + 6, ExpiresAt = now + 600 }), out _));
+        Assert.Equal(
+            RegistrationTokenStatus.Valid,
+            _validator.Validate(_key.Encrypt(Token() with { IssuedAt = now + 5, ExpiresAt = now + 600 }), out _));
+        Assert.Equal(
+            RegistrationTokenStatus.NotYetValid,
+            _validator.Validate(_key.Encrypt(Token() with { IssuedAt = now + 6, ExpiresAt = now + 600 }), out _));
     }
 
     [Fact]

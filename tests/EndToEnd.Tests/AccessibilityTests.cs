@@ -6,7 +6,10 @@ using WebRtcIms.EndToEnd.Tests.Setup;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
-/// <summary>WCAG 2.2 AA as far as axe can tell, in each state of the page; a picture of each is kept beside the tests, or in the folder <c>SCREENSHOTS</c>.</summary>
+/// <summary>
+/// Checks WCAG 2.2 AA with axe in each state of the page. A screenshot of each state goes to the output folder of the tests, or to the
+/// folder <c>SCREENSHOTS</c>.
+/// </summary>
 [Collection(RunningSystem.Collection)]
 public sealed class AccessibilityTests(RunningSystem system)
 {
@@ -23,7 +26,13 @@ public sealed class AccessibilityTests(RunningSystem system)
     [MemberData(nameof(Looks))]
     public async Task EveryState_HasNothingThatAxeFinds(string look, ColorScheme scheme, int width)
     {
-        var options = () => new BrowserNewContextOptions { ColorScheme = scheme, ReducedMotion = ReducedMotion.Reduce, ViewportSize = new() { Width = width, Height = 900 } };
+        var options = () =>
+            new BrowserNewContextOptions
+            {
+                ColorScheme = scheme,
+                ReducedMotion = ReducedMotion.Reduce,
+                ViewportSize = new() { Width = width, Height = 900 }
+            };
         await using var guest = await system.Chromium.OpenAsync(system.PageAddress, options());
         await guest.Get("guest").WaitForAsync();
         await ExpectNothingAsync(guest, look, "entry");
@@ -64,11 +73,13 @@ public sealed class AccessibilityTests(RunningSystem system)
     private static async Task ExpectNothingAsync(WicPage wic, string look, string state)
     {
         var folder = Path.GetFullPath(Environment.GetEnvironmentVariable("SCREENSHOTS") ?? "screenshots", AppContext.BaseDirectory);
-        // A picture of a phone shows what fits on one.
+        // The screenshot of a phone shows only its viewport.
         await wic.Page.ScreenshotAsync(new() { Path = Path.Combine(folder, $"{look}-{state}.png"), FullPage = look != "phone" });
         var result = await wic.Page.RunAxe(new AxeRunOptions { RunOnly = new RunOnlyOptions { Type = "tag", Values = [.. Rules] } });
         Assert.True(
             result.Violations.Length == 0,
-            string.Join('\n', result.Violations.Select(found => $"{found.Id}: {found.Help} at {string.Join(", ", found.Nodes.Select(node => node.Html))}")));
+            string.Join(
+                '\n', result.Violations.Select(found =>
+                    $"{found.Id}: {found.Help} at {string.Join(", ", found.Nodes.Select(node => node.Html))}")));
     }
 }

@@ -3,7 +3,7 @@ using WebRtcIms.EndToEnd.Tests.Setup;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
-/// <summary>A person opens the page and calls: media flows through the TURN server and nowhere else.</summary>
+/// <summary>A user opens the page and makes a call. Media flows only through the TURN server.</summary>
 [Collection(RunningSystem.Collection)]
 public sealed class CallTests(RunningSystem system)
 {

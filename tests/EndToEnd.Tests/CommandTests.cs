@@ -6,20 +6,25 @@ using WebRtcIms.EndToEnd.Tests.Setup;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
-/// <summary>The commands of Aspire's dashboard, as the dashboard and the <c>aspire</c> command line call them.</summary>
+/// <summary>The commands of Aspire's dashboard, called as by the dashboard and the <c>aspire</c> command line.</summary>
 [Collection(RunningSystem.Collection)]
 public sealed class CommandTests(RunningSystem system)
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task TestCall_TellsTheTimeOfEachStep_AndLeavesATraceForTheLadder()
+    public async Task TestCall_ShowsTheTimeOfEachStep_AndLeavesATraceForTheLadder()
     {
         var result = await ExecuteAsync("wic-web", "test-call");
 
         Assert.True(result.Success, result.Message);
         Assert.Matches(@"^The test call worked in [0-9.]+ ms\.$", result.Message);
-        foreach (var step in new[] { "Anonymous session", "TURN token", "Allocate (caller)", "Allocate (callee)", "Permission", "Channel", "Echo through both relays, 20 times" })
+        string[] steps =
+        [
+            "Anonymous session", "TURN token", "Allocate (caller)", "Allocate (callee)", "Permission", "Channel",
+            "Echo through both relays, 20 times",
+        ];
+        foreach (var step in steps)
             Assert.Matches($@"\| {System.Text.RegularExpressions.Regex.Escape(step)} \| [0-9]+\.[0-9] ms \|", result.Data!.Value);
         Assert.Matches("Trace `[0-9a-f]{32}`", result.Data!.Value);
     }
@@ -46,7 +51,9 @@ public sealed class CommandTests(RunningSystem system)
             Assert.True(drained.Success, drained.Message);
             Assert.Matches("^Draining: [0-9]+ allocations go on, new ones are refused\\.$", drained.Message);
             var refused = await ExecuteAsync("wic-web", "test-call");
-            Assert.StartsWith("The test call failed at \"Allocate (caller)\": The TURN server refused Allocate: 508", refused.Message, StringComparison.Ordinal);
+            Assert.StartsWith(
+                "The test call failed at \"Allocate (caller)\": The TURN server refused Allocate: 508", refused.Message,
+                StringComparison.Ordinal);
         }
         finally
         {
@@ -103,7 +110,7 @@ public sealed class CommandTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task Flush_SaysThatRedisIsAway()
+    public async Task FlushWithoutRedis_FailsWithAMessage()
     {
         await using (await system.WithoutAsync("redis"))
         {
@@ -115,10 +122,12 @@ public sealed class CommandTests(RunningSystem system)
         }
     }
 
-    private Task<ExecuteCommandResult> ExecuteAsync(string resource, string command) => system.App.ResourceCommands.ExecuteCommandAsync(resource, command, Cancel);
+    private Task<ExecuteCommandResult> ExecuteAsync(string resource, string command) =>
+        system.App.ResourceCommands.ExecuteCommandAsync(resource, command, Cancel);
 
     private static InteractionInputCollection Client(string id) =>
         new([new InteractionInput { Name = "client", InputType = InputType.Choice, Value = id, Options = [KeyValuePair.Create(id, id)] }]);
 
-    private async Task<ConnectionMultiplexer> ConnectAsync() => await ConnectionMultiplexer.ConnectAsync((await system.App.GetConnectionStringAsync("redis", Cancel))!);
+    private async Task<ConnectionMultiplexer> ConnectAsync() =>
+        await ConnectionMultiplexer.ConnectAsync((await system.App.GetConnectionStringAsync("redis", Cancel))!);
 }

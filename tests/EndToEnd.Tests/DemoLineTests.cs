@@ -8,7 +8,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
-/// <summary>One person alone: the demo line is another page in a frame, a guest of its own, and answers by itself.</summary>
+/// <summary>Calls of a single user to the demo line: a second page in a frame, which is its own guest and answers automatically.</summary>
 [Collection(RunningSystem.Collection)]
 public sealed class DemoLineTests(RunningSystem system)
 {
@@ -49,7 +49,7 @@ public sealed class DemoLineTests(RunningSystem system)
         await wic.ExpectIdleAsync();
         await Assertions.Expect(wic.Get("demo-frame")).ToHaveCountAsync(0);
         await ExpectGivenBackAsync(impu);
-        // Who is online is asked every four seconds.
+        // The page polls the list of online users every four seconds.
         await Assertions.Expect(wic.Get(impu)).ToHaveCountAsync(0, new() { Timeout = 10_000 });
         Assert.Equal(own, await wic.WaitUntilOnlineAsync());
     }
@@ -111,16 +111,17 @@ public sealed class DemoLineTests(RunningSystem system)
         return wic;
     }
 
-    private static Task<string> ImpuAsync(WicPage wic) => wic.Page.FrameLocator("[data-testid=demo-frame]").GetByTestId("demo-impu").InnerTextAsync();
+    private static Task<string> ImpuAsync(WicPage wic) =>
+        wic.Page.FrameLocator("[data-testid=demo-frame]").GetByTestId("demo-impu").InnerTextAsync();
 
-    /// <summary>The WWSF puts a lease into quarantine only when the eP-CSCF has ended the session's registrations.</summary>
+    /// <summary>Waits for the quarantine of a lease. It begins only after the eP-CSCF has ended the session's registrations.</summary>
     private async Task ExpectGivenBackAsync(string impu)
     {
         var number = Regex.Match(impu, @"\d+").Value;
         await using var redis = await ConnectionMultiplexer.ConnectAsync((await system.App.GetConnectionStringAsync("redis"))!);
         for (var tries = 0; await redis.GetDatabase().StringGetAsync($"ims:lease:{{guest}}:{number}") != "quarantine"; tries++)
         {
-            Assert.True(tries < 100, "the lease was not given back within ten seconds");
+            Assert.True(tries < 100, "the lease was not returned within ten seconds");
             await Task.Delay(100, TestContext.Current.CancellationToken);
         }
     }

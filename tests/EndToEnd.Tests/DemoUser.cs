@@ -1,6 +1,6 @@
 namespace WebRtcIms.EndToEnd.Tests;
 
-/// <summary>One of the two users that the WWSF seeds in Development; Wwsf/README.md names them.</summary>
+/// <summary>One of the two users that the WWSF seeds in Development; See Wwsf/README.md.</summary>
 internal static class DemoUser
 {
     public const string Name = "alice";

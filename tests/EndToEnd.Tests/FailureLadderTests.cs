@@ -16,7 +16,9 @@ using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
-/// <summary>What stops a call, made to happen in the running system: FlowView's ladder crosses the arrow that failed, and says why.</summary>
+/// <summary>
+/// Causes each failure of a call in the running system. FlowView's ladder must cross the failed arrow and show the reason.
+/// </summary>
 [Collection(RunningSystem.Collection)]
 public sealed class FailureLadderTests(RunningSystem system)
 {
@@ -45,13 +47,14 @@ public sealed class FailureLadderTests(RunningSystem system)
         await using var wic = await OpenAsGuestAsync();
         await ReplaceTokenAsync(wic, answer =>
         {
-            foreach (var server in answer["ice_servers"]!.AsArray()) server!["username"] = Regex.Replace((string)server["username"]!, "^[^~]+~", "k9~");
+            foreach (var server in answer["ice_servers"]!.AsArray())
+                server!["username"] = Regex.Replace((string)server["username"]!, "^[^~]+~", "k9~");
         });
 
         await wic.CallAsync();
         await wic.ExpectAlertAsync("rejected the token");
 
-        await system.ExpectFailureAsync(await wic.TextAsync("trace-id"), "8", "WIC to TURN", "under a key that it does not have");
+        await system.ExpectFailureAsync(await wic.TextAsync("trace-id"), "8", "WIC to TURN", "under a key that the server does not have");
     }
 
     [Fact]
@@ -75,8 +78,11 @@ public sealed class FailureLadderTests(RunningSystem system)
         {
             while (error == StunError.None && clients.Count < 50)
             {
-                clients.Add(await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{TurnEndPoint.Port}"), cancellationToken: TestContext.Current.CancellationToken));
-                error = await ErrorOfAsync(clients[^1].AllocateAsync(token.Credential, cancellationToken: TestContext.Current.CancellationToken));
+                clients.Add(
+                    await TurnClient.ConnectAsync(
+                        TurnUri.Parse($"turn:127.0.0.1:{TurnEndPoint.Port}"), cancellationToken: TestContext.Current.CancellationToken));
+                error = await ErrorOfAsync(
+                    clients[^1].AllocateAsync(token.Credential, cancellationToken: TestContext.Current.CancellationToken));
             }
         }
         finally
@@ -104,7 +110,9 @@ public sealed class FailureLadderTests(RunningSystem system)
     [Fact]
     public async Task NoGuestIdentityLeft_FailsTheRequestForARegistrationToken()
     {
-        await using var redis = await ConnectionMultiplexer.ConnectAsync((await system.App.GetConnectionStringAsync("redis", TestContext.Current.CancellationToken))!);
+        await using var redis =
+            await ConnectionMultiplexer.ConnectAsync(
+                (await system.App.GetConnectionStringAsync("redis", TestContext.Current.CancellationToken))!);
         var database = redis.GetDatabase();
         var taken = new List<RedisKey>();
         try
@@ -119,9 +127,10 @@ public sealed class FailureLadderTests(RunningSystem system)
             var refused = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
             wic.Page.Response += async (_, answer) =>
             {
-                // The page asks again by itself; on a busy machine Redis may have been too slow for the first one.
+                // The page retries automatically. On a busy machine the first answer may instead report that Redis was too slow.
                 if (answer.Status != 503 || !answer.Url.EndsWith("/api/ims-token", StringComparison.Ordinal)) return;
-                if ((await answer.TextAsync()).Contains("no_free_identity", StringComparison.Ordinal)) refused.TrySetResult(answer.Request.Headers["traceparent"].Split('-')[1]);
+                if ((await answer.TextAsync()).Contains("no_free_identity", StringComparison.Ordinal))
+                    refused.TrySetResult(answer.Request.Headers["traceparent"].Split('-')[1]);
             };
             await wic.ContinueAsGuestAsync();
 
@@ -134,7 +143,7 @@ public sealed class FailureLadderTests(RunningSystem system)
         }
     }
 
-    /// <summary>Aspire's proxy still accepts connections for the stopped WAF, so that requests wait in vain.</summary>
+    /// <summary>Aspire's proxy still accepts connections for the stopped WAF, so that requests time out.</summary>
     [Fact]
     public async Task WafDown_FailsStep4()
     {
@@ -173,8 +182,9 @@ public sealed class FailureLadderTests(RunningSystem system)
         return wic;
     }
 
-    /// <summary>The page gets another token than the one that the WAF has made.</summary>
-    private static Task<IAsyncDisposable> ReplaceTokenAsync(WicPage wic, Action<JsonNode> change) => wic.Page.RouteAsync("**/api/turn-token", async route =>
+    /// <summary>Changes the token that the WAF has made before the page gets it.</summary>
+    private static Task<IAsyncDisposable> ReplaceTokenAsync(WicPage wic, Action<JsonNode> change) =>
+        wic.Page.RouteAsync("**/api/turn-token", async route =>
     {
         var answer = await route.FetchAsync();
         var json = JsonNode.Parse(await answer.TextAsync())!;
@@ -182,19 +192,20 @@ public sealed class FailureLadderTests(RunningSystem system)
         await route.FulfillAsync(new() { Response = answer, Body = json.ToJsonString() });
     });
 
-    /// <summary>What the WAF would have made at that time: the test knows its key.</summary>
+    /// <summary>Creates a token as the WAF would at that time. The test has its key.</summary>
     private (string UserName, string Password) TokenOf(DateTimeOffset made, uint lifetimeSeconds)
     {
         var macKey = RandomNumberGenerator.GetBytes(AccessToken.Sha256MacKeyLength);
         using var key = new AccessTokenKey("k1", AccessTokenAlgorithm.A256Gcm, Convert.FromBase64String(system.SecretParameters[0]));
         var octets = new byte[AccessToken.MaxEncodedLength];
         var length = key.Encrypt(
-            new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(made), lifetimeSeconds), RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength),
+            new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(made), lifetimeSeconds),
+            RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength),
             Encoding.UTF8.GetBytes(ServerName), octets);
         return ($"k1~{System.Buffers.Text.Base64Url.EncodeToString(octets.AsSpan(0, length))}", Convert.ToBase64String(macKey));
     }
 
-    /// <summary>A call that worked, and the token that it was made with, in the hands of somebody else.</summary>
+    /// <summary>Makes a successful call and returns its token, which the test then uses as another client.</summary>
     private async Task<(string TraceId, StolenToken Token)> TokenOfACallAsync()
     {
         await using var wic = await OpenAsGuestAsync();
@@ -205,11 +216,14 @@ public sealed class FailureLadderTests(RunningSystem system)
         return (traceId, new StolenToken(Assert.Single(wic.Tokens)));
     }
 
-    /// <summary>One Allocate over UDP from a new port. The test chooses the transaction id, because Turn.Client never repeats one.</summary>
+    /// <summary>
+    /// Sends one Allocate over UDP from a new port. The test chooses the transaction id, because Turn.Client never repeats one.
+    /// </summary>
     private async Task<StunError> AllocateAsync(StolenToken token, TransactionId transaction)
     {
         await using var client = StunTestClient.Udp(TurnEndPoint);
-        var answer = await client.AllocateAsync(StunCredential.NativeToken(token.KeyId, token.Octets, token.MacKey), transaction: transaction);
+        var answer =
+            await client.AllocateAsync(StunCredential.NativeToken(token.KeyId, token.Octets, token.MacKey), transaction: transaction);
         return answer.Error;
     }
 

@@ -4,12 +4,12 @@ using WebRtcIms.EndToEnd.Tests.Setup;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
-/// <summary>What goes wrong is said in a sentence, and mends itself when the part is back: no reload is needed.</summary>
+/// <summary>The page explains each failure in a sentence, and recovers without a reload when the failed part is back.</summary>
 [Collection(RunningSystem.Collection)]
 public sealed class FailureTests(RunningSystem system)
 {
     [Fact]
-    public async Task WrongPassword_PageSaysSoAndTakesTheRightOne()
+    public async Task WrongPassword_IsShownAndTheRightOneIsAccepted()
     {
         await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
         await wic.LogInAsync(DemoUser.Name, "not the password");
@@ -27,7 +27,8 @@ public sealed class FailureTests(RunningSystem system)
         foreach (var cookie in await context.CookiesAsync())
         {
             if (!cookie.HttpOnly) continue;
-            await context.AddCookiesAsync([new() { Name = cookie.Name, Value = "expired", Domain = cookie.Domain, Path = cookie.Path, HttpOnly = true }]);
+            await context.AddCookiesAsync(
+                [new() { Name = cookie.Name, Value = "expired", Domain = cookie.Domain, Path = cookie.Path, HttpOnly = true }]);
         }
 
         await wic.CallAsync();
@@ -38,7 +39,7 @@ public sealed class FailureTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task WafDown_PageSaysSoAndRecovers()
+    public async Task WafDown_PageShowsItAndRecovers()
     {
         await using var wic = await OpenAsGuestAsync();
         await using (await system.WithoutAsync("waf"))
@@ -51,7 +52,7 @@ public sealed class FailureTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task TurnDown_PageSaysSoAndRecovers()
+    public async Task TurnDown_PageShowsItAndRecovers()
     {
         await using var wic = await OpenAsGuestAsync();
         await using (await system.WithoutAsync("turn"))
@@ -64,7 +65,7 @@ public sealed class FailureTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task WwsfDown_PageSaysSoAndRecovers()
+    public async Task WwsfDown_PageShowsItAndRecovers()
     {
         await using var wic = await OpenAsGuestAsync();
         await using (await system.WithoutAsync("wwsf"))
@@ -77,7 +78,7 @@ public sealed class FailureTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task RedisDown_CallsWorkOnAndHealthSaysDegraded()
+    public async Task RedisDown_CallsStillWorkAndHealthIsDegraded()
     {
         await using var wic = await OpenAsGuestAsync();
         await using (await system.WithoutAsync("redis"))

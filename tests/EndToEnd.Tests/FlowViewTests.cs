@@ -33,7 +33,7 @@ public sealed class FlowViewTests(RunningSystem system)
         Assert.Empty((await flowView.Page.RunAxe()).Violations);
         await flowView.KeepAsync("ladder-call");
 
-        // By keyboard: the first row is reached by Tab, Enter opens its span.
+        // By keyboard: Tab moves to the first row, Enter opens its span.
         await flowView.Page.Locator("svg.ladder .row").First.FocusAsync();
         await flowView.Page.Keyboard.PressAsync("ArrowDown");
         await flowView.Page.Keyboard.PressAsync("Enter");
@@ -52,7 +52,7 @@ public sealed class FlowViewTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task List_SaysWhoCalledWhomAndThatItWorked()
+    public async Task List_ShowsKindCallerAndOutcomeOfACall()
     {
         await using var wic = await OpenAsGuestAsync();
         var traceId = await CallTheEchoAsync(wic);
@@ -63,19 +63,20 @@ public sealed class FlowViewTests(RunningSystem system)
         await Assertions.Expect(row).ToContainTextAsync("guest ");
         await Assertions.Expect(row).ToContainTextAsync("Worked");
         await Assertions.Expect(row.GetByRole(AriaRole.Img)).ToHaveAttributeAsync("aria-label", "Steps 1, 2, 3, 4, 5, 6, 7, 8 of 8");
-        // Each entry is what was searched for.
+        // Each entry matches the search.
         Assert.All(await flowView.Page.Locator("td.what a").AllInnerTextsAsync(), name => Assert.Equal("Echo call", name));
     }
 
     [Fact]
-    public async Task List_SaysWhyACallFailed()
+    public async Task List_ShowsWhyACallFailed()
     {
         await using var wic = await OpenAsGuestAsync();
         await wic.WaitUntilOnlineAsync();
         await wic.DialAsync("nobody");
         await wic.ExpectAlertAsync("Nobody has this address");
         var traceId = await wic.TextAsync("trace-id");
-        await system.WaitForSpansAsync(wic.Page, traceId, spans => spans.Any(span => span.IsSetUp) && spans.Any(span => span.Name == "SIP INVITE"));
+        await system.WaitForSpansAsync(wic.Page, traceId, spans =>
+            spans.Any(span => span.IsSetUp) && spans.Any(span => span.Name == "SIP INVITE"));
         await using var flowView = await system.OpenCallsAsync("outcome=failed&kind=person");
 
         await Assertions.Expect(RowOf(flowView.Page, traceId)).ToContainTextAsync("404 nobody is registered");
@@ -91,7 +92,8 @@ public sealed class FlowViewTests(RunningSystem system)
         await wic.WaitForMediaAsync();
         var traceId = await wic.TextAsync("trace-id");
         await wic.HangUpAsync();
-        await system.WaitForSpansAsync(wic.Page, traceId, spans => spans.Any(span => span.IsSetUp && span.Parent.Length == 0) && spans.Count(span => span.Is("wwsf", "3")) == 2);
+        await system.WaitForSpansAsync(wic.Page, traceId, spans =>
+            spans.Any(span => span.IsSetUp && span.Parent.Length == 0) && spans.Count(span => span.Is("wwsf", "3")) == 2);
         await using var flowView = await system.OpenCallsAsync("kind=demo_line");
 
         await Assertions.Expect(RowOf(flowView.Page, traceId)).ToContainTextAsync("Call to the demo line");
@@ -105,7 +107,8 @@ public sealed class FlowViewTests(RunningSystem system)
         await wic.WaitUntilOnlineAsync();
         await using var flowView = await system.OpenCallsAsync("");
         var poll = flowView.Page.Locator("td.what").GetByText("GET /api/directory").First;
-        await Assertions.Expect(flowView.Page.Locator("td.what").GetByText("Registration").First).ToBeVisibleAsync(new() { Timeout = 20_000 });
+        await Assertions.Expect(flowView.Page.Locator("td.what").GetByText("Registration").First)
+            .ToBeVisibleAsync(new() { Timeout = 20_000 });
         Assert.Equal(0, await poll.CountAsync());
 
         await flowView.Page.GetByLabel("Other traces").CheckAsync();
@@ -138,12 +141,17 @@ public sealed class FlowViewTests(RunningSystem system)
     [Fact]
     public async Task Address_KeepsTheSearch()
     {
-        await using var flowView = await system.OpenCallsAsync("who=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true");
+        await using var flowView =
+            await system.OpenCallsAsync(
+                "who=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true");
 
         await Assertions.Expect(flowView.Page.GetByLabel("Outcome")).ToHaveValueAsync("failed");
         await Assertions.Expect(flowView.Page.GetByLabel("Kind")).ToHaveValueAsync("person");
         await Assertions.Expect(flowView.Page.GetByLabel("Other traces")).ToBeCheckedAsync();
-        await Assertions.Expect(flowView.Page).ToHaveURLAsync(new Regex("who=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true$"));
+        await Assertions.Expect(flowView.Page)
+            .ToHaveURLAsync(
+                new Regex(
+                    "who=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true$"));
         await flowView.Page.GetByLabel("Outcome").SelectOptionAsync("worked");
         await Assertions.Expect(flowView.Page).ToHaveURLAsync(new Regex("outcome=worked&kind=person"));
     }
@@ -168,12 +176,14 @@ public sealed class FlowViewTests(RunningSystem system)
     {
         await using var wic = await OpenAsGuestAsync();
         var traceId = await CallTheEchoAsync(wic);
-        // The last span of a call is that of its last allocation: nothing comes after it.
-        await system.WaitForSpansAsync(wic.Page, traceId, spans => spans.Count(span => span.Name == "turn.allocation") == spans.Count(span => span.Name == "turn allocate"));
+        // A span turn.allocation is the last one of its allocation. When all have arrived, the trace is complete.
+        await system.WaitForSpansAsync(wic.Page, traceId, spans =>
+            spans.Count(span => span.Name == "turn.allocation") == spans.Count(span => span.Name == "turn allocate"));
         await wic.Page.CloseAsync();
         await using var flowView = await system.Chromium.OpenAsync(new Uri("about:blank"));
         var loads = 0;
-        flowView.Page.Request += (_, request) => loads += request.Url.EndsWith($"/flow/api/traces/{traceId}", StringComparison.Ordinal) ? 1 : 0;
+        flowView.Page.Request += (_, request) =>
+            loads += request.Url.EndsWith($"/flow/api/traces/{traceId}", StringComparison.Ordinal) ? 1 : 0;
 
         await flowView.Page.GotoAsync(new Uri(system.PageAddress, $"flow/#/calls/{traceId}").ToString());
         await flowView.Page.Locator("svg.ladder").WaitForAsync();
@@ -183,15 +193,16 @@ public sealed class FlowViewTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task Page_ShowsWhatJustHappenedWithTheSameLadder()
+    public async Task Page_ShowsItsLastCallWithTheSameLadder()
     {
         await using var wic = await OpenAsGuestAsync();
         await wic.CallAsync();
         await wic.WaitForMediaAsync();
         await wic.Page.Locator("[data-testid=what-happened] summary").ClickAsync();
 
-        // Opened in the call: what is still to come arrives by itself.
-        await Assertions.Expect(wic.Page.Locator($"[data-testid=what-happened-ladder] {FlowViewPage.Step}[data-step='8']").First).ToBeAttachedAsync(new() { Timeout = 15_000 });
+        // The ladder is opened during the call. Later spans appear without a reload.
+        await Assertions.Expect(wic.Page.Locator($"[data-testid=what-happened-ladder] {FlowViewPage.Step}[data-step='8']").First)
+            .ToBeAttachedAsync(new() { Timeout = 15_000 });
         Assert.Equal(["1", "2", "3", "4", "5", "6", "7", "8"], (await StepsAsync(wic.Page)).Distinct());
         await wic.HangUpAsync();
         await wic.KeepAsync("wic-what-happened");
@@ -223,7 +234,9 @@ public sealed class FlowViewTests(RunningSystem system)
     {
         await flowView.Page.ScreenshotAsync(new() { Path = Path.Combine(AppContext.BaseDirectory, "screenshots", $"{name}.png") });
         Assert.Empty((await flowView.Page.RunAxe()).Violations);
-        Assert.False(await flowView.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth > innerWidth"), "The page scrolls sideways.");
+        Assert.False(
+            await flowView.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth > innerWidth"),
+                "The page scrolls sideways.");
         Assert.Empty(await flowView.Page.EvaluateAsync<string[]>(
             "() => [...document.querySelectorAll('body *')].filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && parseFloat(getComputedStyle(e).fontSize) < 12).map(e => e.textContent)"));
     }
@@ -240,16 +253,18 @@ public sealed class FlowViewTests(RunningSystem system)
         }
     }
 
-    private static ILocator RowOf(IPage flowView, string traceId) => flowView.Locator("tr", new() { Has = flowView.Locator($"a[href='#/calls/{traceId}']") });
+    private static ILocator RowOf(IPage flowView, string traceId) =>
+        flowView.Locator("tr", new() { Has = flowView.Locator($"a[href='#/calls/{traceId}']") });
 
-    /// <summary>A call that worked, as far as FlowView shows one: its trace id.</summary>
+    /// <summary>Makes a successful call, waits until FlowView has its main spans, and returns the trace id.</summary>
     private async Task<string> CallTheEchoAsync(WicPage wic)
     {
         await wic.CallAsync();
         await wic.WaitForMediaAsync();
         var traceId = await wic.TextAsync("trace-id");
         await wic.HangUpAsync();
-        await system.WaitForSpansAsync(wic.Page, traceId, spans => spans.Any(span => span.IsSetUp) && spans.Any(span => span.Is("turn", "8")) && spans.Any(span => span.Is("wwsf", "6")));
+        await system.WaitForSpansAsync(wic.Page, traceId, spans =>
+            spans.Any(span => span.IsSetUp) && spans.Any(span => span.Is("turn", "8")) && spans.Any(span => span.Is("wwsf", "6")));
         return traceId;
     }
 

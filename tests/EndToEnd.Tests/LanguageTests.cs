@@ -5,7 +5,7 @@ using WebRtcIms.EndToEnd.Tests.Setup;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
-/// <summary>The browser chooses the language of every page, and the longer German texts fit on the smallest phone.</summary>
+/// <summary>Every page uses the language of the browser. The longer German texts fit on the smallest phone.</summary>
 [Collection(RunningSystem.Collection)]
 public sealed class LanguageTests(RunningSystem system)
 {
@@ -31,7 +31,8 @@ public sealed class LanguageTests(RunningSystem system)
         await wic.Get("demo-line").ClickAsync();
         await wic.ExpectInCallAsync();
         await wic.ExpectTextAsync("status", "Im Gespräch, über TURN · Demo-Anschluss");
-        await Assertions.Expect(wic.Page.FrameLocator("[data-testid=demo-frame]").GetByTestId("demo-status")).ToHaveTextAsync("Im Gespräch, über TURN");
+        await Assertions.Expect(wic.Page.FrameLocator("[data-testid=demo-frame]").GetByTestId("demo-status"))
+            .ToHaveTextAsync("Im Gespräch, über TURN");
         await wic.WaitForMediaAsync();
         await ExpectGermanAsync(wic, "in-call");
         var traceId = await wic.TextAsync("trace-id");
@@ -41,7 +42,8 @@ public sealed class LanguageTests(RunningSystem system)
         await Assertions.Expect(flowView.Page.Locator("td.what").First).ToContainTextAsync("Anruf beim Demo-Anschluss");
         await ExpectGermanAsync(flowView, "calls");
         await flowView.Page.GotoAsync(new Uri(system.PageAddress, $"flow/#/calls/{traceId}").ToString());
-        await Assertions.Expect(flowView.Page.Locator(FlowViewPage.Step).First).ToHaveAttributeAsync("aria-label", new System.Text.RegularExpressions.Regex("^Schritt "));
+        await Assertions.Expect(flowView.Page.Locator(FlowViewPage.Step).First)
+            .ToHaveAttributeAsync("aria-label", new System.Text.RegularExpressions.Regex("^Schritt "));
         await ExpectGermanAsync(flowView, "call");
         await flowView.Page.GotoAsync(new Uri(system.PageAddress, "flow/#/calls/0").ToString());
         await flowView.ExpectTextAsync("problem", "Der Trace ist nicht hier.");
@@ -49,9 +51,12 @@ public sealed class LanguageTests(RunningSystem system)
 
     private static async Task ExpectGermanAsync(WicPage page, string state)
     {
-        await page.Page.ScreenshotAsync(new() { Path = Path.Combine(AppContext.BaseDirectory, "screenshots", $"german-{state}.png"), FullPage = true });
+        await page.Page.ScreenshotAsync(
+            new() { Path = Path.Combine(AppContext.BaseDirectory, "screenshots", $"german-{state}.png"), FullPage = true });
         Assert.Equal("de", await page.Page.EvaluateAsync<string>("() => document.documentElement.lang"));
-        Assert.False(await page.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth > innerWidth"), $"{state}: the page scrolls sideways.");
+        Assert.False(
+            await page.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth > innerWidth"),
+                $"{state}: the page scrolls sideways.");
         Assert.Empty((await page.Page.RunAxe()).Violations);
     }
 }

@@ -3,7 +3,7 @@ using WebRtcIms.EndToEnd.Tests.Setup;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
-/// <summary>Ways to log in beside a password (scenario 2).</summary>
+/// <summary>Log-in without a password, and its limits (scenario 2).</summary>
 [Collection(RunningSystem.Collection)]
 public sealed class LoginTests(RunningSystem system)
 {
@@ -28,7 +28,7 @@ public sealed class LoginTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task PasskeyThatNobodyAdded_PageSaysWhatToDo()
+    public async Task UnknownPasskey_PageShowsWhatToDo()
     {
         await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
         await AddAuthenticatorAsync(wic.Page);
@@ -39,7 +39,7 @@ public sealed class LoginTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task FiveWrongPasswords_PageSaysThatTheNameIsLocked()
+    public async Task FiveWrongPasswords_PageShowsThatTheNameIsLocked()
     {
         await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
         for (var i = 0; i < 5; i++)
@@ -54,7 +54,7 @@ public sealed class LoginTests(RunningSystem system)
         await wic.ExpectAlertAsync("this name is locked");
     }
 
-    /// <summary>The provider's site (127.0.0.1) is another than the page's (localhost), as it is anywhere.</summary>
+    /// <summary>As in production, the provider's site (127.0.0.1) differs from the page's (localhost).</summary>
     [Fact]
     public async Task LogInAtTheProvider_BackOnThePageOnlineAndCallable()
     {
@@ -78,7 +78,7 @@ public sealed class LoginTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task CancelledAtTheProvider_PageSaysSoAndOtherWaysAreThere()
+    public async Task CancelledAtTheProvider_IsShownAndOtherWaysAreOffered()
     {
         system.Provider.IsDenied = true;
         try
@@ -96,7 +96,7 @@ public sealed class LoginTests(RunningSystem system)
         }
     }
 
-    /// <summary>What a phone or a laptop has built in, with a user who always says yes.</summary>
+    /// <summary>Adds a platform authenticator, as phones and laptops have, with a user who always consents.</summary>
     private static async Task AddAuthenticatorAsync(IPage page)
     {
         var chromium = await page.Context.NewCDPSessionAsync(page);

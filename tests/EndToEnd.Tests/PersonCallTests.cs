@@ -11,8 +11,8 @@ using WebRtcIms.Tests.Common;
 namespace WebRtcIms.EndToEnd.Tests;
 
 /// <summary>
-/// Two people with browsers of their own call each other: registered with the IMS, signalling through the eP-CSCF, media
-/// through the TURN server on both sides.
+/// Two users call each other, each with its own browser context. Both are registered with the IMS. Signalling goes through the eP-CSCF,
+/// and media through the TURN server on both sides.
 /// </summary>
 [Collection(RunningSystem.Collection)]
 public sealed class PersonCallTests(RunningSystem system)
@@ -87,7 +87,7 @@ public sealed class PersonCallTests(RunningSystem system)
 
     [Fact]
     [Requirement("RFC4733-2.5")]
-    public async Task MutedCallerPressesKeys_TheOtherSideHearsTheTones()
+    public async Task MutedCallerPressesKeys_TheOtherSideReceivesTheTones()
     {
         await using var guest = await OpenGuestAsync();
         await using var alice = await OpenAliceAsync();
@@ -114,7 +114,7 @@ public sealed class PersonCallTests(RunningSystem system)
 
     [Fact]
     [Requirement("RFC3261-21.4.18")]
-    public async Task CalleeDeclines_CallerHearsBusy()
+    public async Task CalleeDeclines_CallerIsShownBusy()
     {
         await using var guest = await OpenGuestAsync();
         await using var alice = await OpenAliceAsync();
@@ -146,7 +146,7 @@ public sealed class PersonCallTests(RunningSystem system)
     [InlineData("nobody", "Nobody has this address")]
     [InlineData("bob", "Not online")]
     [InlineData("not an address", "That is not an address")]
-    public async Task CalleeCannotBeReached_PageSaysWhy(string address, string text)
+    public async Task CalleeCannotBeReached_PageShowsWhy(string address, string text)
     {
         await using var guest = await OpenGuestAsync();
         await guest.DialAsync(address);
@@ -171,7 +171,7 @@ public sealed class PersonCallTests(RunningSystem system)
         await guest.ExpectIdleAsync();
     }
 
-    /// <summary>Without a cap, Chromium would go on asking the silent server for 40 s before the INVITE could leave.</summary>
+    /// <summary>Without a limit, Chromium would retransmit to the silent server for 40 s before the INVITE could be sent.</summary>
     [Fact]
     public async Task SilentTurnServer_DelaysTheCallByAMoment()
     {
@@ -182,14 +182,15 @@ public sealed class PersonCallTests(RunningSystem system)
         {
             var answer = await route.FetchAsync();
             var token = JsonNode.Parse(await answer.TextAsync())!;
-            token["ice_servers"]![0]!["urls"]!.AsArray().Add($"turn:127.0.0.1:{((IPEndPoint)silent.Client.LocalEndPoint!).Port}?transport=udp");
+            token["ice_servers"]![0]!["urls"]!.AsArray()
+                .Add($"turn:127.0.0.1:{((IPEndPoint)silent.Client.LocalEndPoint!).Port}?transport=udp");
             await route.FulfillAsync(new() { Response = answer, Body = token.ToJsonString() });
         });
 
         var clicked = Stopwatch.GetTimestamp();
         await CallAsync(guest, alice);
         Assert.True(Stopwatch.GetElapsedTime(clicked) < TimeSpan.FromSeconds(20), $"the call took {Stopwatch.GetElapsedTime(clicked)}");
-        Assert.True(silent.Available > 0, "the browser never asked the silent server");
+        Assert.True(silent.Available > 0, "the browser sent nothing to the silent server");
         await ExpectRelayedMediaAsync(guest, alice);
         await guest.HangUpAsync();
         await alice.ExpectIdleAsync();

@@ -12,7 +12,7 @@ using WebRtcIms.Tests.Common;
 namespace WebRtcIms.EndToEnd.Tests;
 
 /// <summary>
-/// The system as a program of its own, and a phone in the room: 127.0.0.2 stands for the address at which other machines reach this one.
+/// The system in its own process, and a phone in the same network. 127.0.0.2 represents the address that other machines use.
 /// </summary>
 [Collection(RunningSystem.Collection)]
 public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost started) : IClassFixture<PublicAddressTests.PublicHost>
@@ -27,7 +27,7 @@ public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost sta
         Assert.Equal(Address, page.Host);
         Assert.Equal($"{page.GetLeftPart(UriPartial.Authority)}", PrintedCode.Read(host.Output.Split('\n')));
 
-        // The warning is for a person to judge; here the certificate is trusted by what was printed beside the code.
+        // The browser warns about the certificate. The test trusts it by the fingerprint that is printed next to the code.
         using var certificate = await CertificateAtAsync(page, Fingerprint().Match(host.Output).Groups[1].Value);
         Assert.True(certificate.MatchesHostname(Address));
         var pin = Convert.ToBase64String(SHA256.HashData(certificate.PublicKey.ExportSubjectPublicKeyInfo()));
@@ -36,7 +36,8 @@ public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost sta
         await using var desk = await chromium.OpenAsync(new Uri(Loopback().Match(host.Output).Groups[1].Value));
         await desk.LogInAsync(DemoUser.Name, DemoUser.Password);
         await desk.WaitUntilOnlineAsync();
-        await using var phone = await chromium.OpenAsync(page, new() { ViewportSize = new() { Width = 390, Height = 844 }, IsMobile = true, HasTouch = true });
+        await using var phone =
+            await chromium.OpenAsync(page, new() { ViewportSize = new() { Width = 390, Height = 844 }, IsMobile = true, HasTouch = true });
         await phone.ContinueAsGuestAsync();
         await phone.WaitUntilOnlineAsync();
         await phone.DialAsync(DemoUser.Name);
@@ -63,32 +64,35 @@ public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost sta
     [Fact]
     public async Task OnlyTheGatewayAndTheRelay_ArePublic()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "asks Linux who listens where");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "reads the listening sockets from /proc");
         var host = started.Host;
         var page = new Uri(Invitation().Match(host.Output).Groups[1].Value);
         var turn = started.TurnPort;
 
         Assert.Equal(
             [("tcp", page.Port), ("tcp", turn), ("udp", turn)],
-            from port in OpenPorts.Of(HostProcess.Family(started.Folder)) where !IsAtHome(port.At) orderby port.Protocol, port.At.Port != page.Port select (port.Protocol, port.At.Port));
+            from port in OpenPorts.Of(HostProcess.Family(started.Folder))
+            where !IsLoopback(port.At)
+            orderby port.Protocol, port.At.Port != page.Port
+            select (port.Protocol, port.At.Port));
     }
 
     [Fact]
     public async Task WithoutIt_NothingIsPublic()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "asks Linux who listens where");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "reads the listening sockets from /proc");
         var folder = Directory.CreateTempSubdirectory("webrtcims-");
         await using (var host = await StartAsync(folder))
         {
             var ports = OpenPorts.Of(HostProcess.Family(folder));
             Assert.Contains(ports, port => port.Protocol == "udp");
-            Assert.All(ports, port => Assert.True(IsAtHome(port.At), $"{port}"));
+            Assert.All(ports, port => Assert.True(IsLoopback(port.At), $"{port}"));
             Assert.DoesNotMatch(Invitation(), host.Output);
         }
         folder.Delete(recursive: true);
     }
 
-    private static bool IsAtHome(IPEndPoint at) => at.Address.Equals(IPAddress.Loopback) || at.Address.Equals(IPAddress.IPv6Loopback);
+    private static bool IsLoopback(IPEndPoint at) => at.Address.Equals(IPAddress.Loopback) || at.Address.Equals(IPAddress.IPv6Loopback);
 
     private static async Task<HostProcess> StartAsync(DirectoryInfo folder, params string[] arguments)
     {
@@ -119,12 +123,12 @@ public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost sta
     [GeneratedRegex(@"is up: open (http://localhost:\d+)")]
     private static partial Regex Loopback();
 
-    /// <summary>The system with the parameter, for all tests of this class.</summary>
+    /// <summary>The system with a public address, shared by all tests of this class.</summary>
     public sealed class PublicHost : IAsyncLifetime
     {
         private HostProcess? _host;
 
-        /// <summary>Of its data and its user secrets.</summary>
+        /// <summary>The folder for its data and its user secrets.</summary>
         public DirectoryInfo Folder { get; } = Directory.CreateTempSubdirectory("webrtcims-");
 
         public int TurnPort { get; } = FreePorts.TcpAndUdp();
@@ -133,7 +137,8 @@ public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost sta
 
         public async ValueTask InitializeAsync()
         {
-            _host = await StartAsync(Folder, $"--Parameters:public-address={Address}", string.Create(CultureInfo.InvariantCulture, $"--turn-port={TurnPort}"));
+            _host = await StartAsync(
+                Folder, $"--Parameters:public-address={Address}", string.Create(CultureInfo.InvariantCulture, $"--turn-port={TurnPort}"));
             await _host.UntilAsync("SHA-256 fingerprint: ");
         }
 

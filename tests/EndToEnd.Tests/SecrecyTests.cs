@@ -7,7 +7,7 @@ using WebRtcIms.Tests.Common;
 namespace WebRtcIms.EndToEnd.Tests;
 
 /// <summary>
-/// What the run leaves behind is searched: consoles, telemetry of every kind, Redis keys, and the datagrams to and from TURN.
+/// Searches the output of a call for secrets: consoles, telemetry of every kind, Redis keys, and the datagrams to and from TURN.
 /// </summary>
 [Collection(RunningSystem.Collection)]
 public sealed class SecrecyTests(RunningSystem system)
@@ -38,7 +38,7 @@ public sealed class SecrecyTests(RunningSystem system)
         ];
         Assert.All(secrets, secret => Assert.True(secret.Length >= 8));
 
-        // The search itself must work: what is no secret is found where it belongs.
+        // The search must work: texts that are not secret are found where they belong.
         var consoles = string.Join('\n', system.Console);
         var telemetry = system.Collector.Payloads.Select(Encoding.Latin1.GetString).ToList();
         var datagrams = system.UdpProxy.Datagrams.Skip(datagramsBefore).Select(Encoding.Latin1.GetString).ToList();

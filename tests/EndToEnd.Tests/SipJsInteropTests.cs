@@ -4,7 +4,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
-/// <summary>The page (JsSIP) and a softphone on SIP.js call each other: two SIP libraries that share no code, media through TURN.</summary>
+/// <summary>The page (JsSIP) and a softphone on SIP.js call each other. The SIP libraries share no code. Media goes through TURN.</summary>
 [Collection(RunningSystem.Collection)]
 public sealed class SipJsInteropTests(RunningSystem system)
 {
@@ -31,7 +31,7 @@ public sealed class SipJsInteropTests(RunningSystem system)
         await peer.ExpectDirectionAsync("recvonly");
         await alice.Get("hold").ClickAsync();
         await alice.ExpectTextAsync("status", "In call");
-        // The page says so before its re-INVITE has arrived; one of the peer's own at this moment would cross it.
+        // The page shows the state before its re-INVITE has arrived. A re-INVITE of the peer would now collide with it.
         await peer.ExpectDirectionAsync("sendrecv");
         await peer.ExpectRelayedMediaAsync();
 
@@ -41,7 +41,7 @@ public sealed class SipJsInteropTests(RunningSystem system)
         await alice.ExpectTextAsync("status", "In call");
         await peer.ExpectRelayedMediaAsync();
 
-        // Both silent, so that nothing but the keys is heard.
+        // Both sides are muted, so that only the tones of the keys are received.
         await alice.Get("mute").ClickAsync();
         await peer.MuteAsync(true);
         await Sound.ListenAsync(peer.Page);

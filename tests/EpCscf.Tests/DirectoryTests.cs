@@ -43,7 +43,9 @@ public sealed class DirectoryTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync("/directory", token: null)).Status);
         Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync("/directory", "nonsense")).Status);
         Assert.Equal(HttpStatusCode.Forbidden, (await GetAsync("/directory", _app.Token("alice"))).Status);
-        Assert.Equal(HttpStatusCode.Forbidden, (await GetAsync("/directory", _app.Token("bob", change: token => token with { SessionId = "another" }))).Status);
+        Assert.Equal(
+            HttpStatusCode.Forbidden,
+            (await GetAsync("/directory", _app.Token("bob", change: token => token with { SessionId = "another" }))).Status);
     }
 
     [Fact]
@@ -55,7 +57,8 @@ public sealed class DirectoryTests : IAsyncLifetime
         Assert.True(body.GetProperty("registered").GetBoolean());
         Assert.InRange(body.GetProperty("expires_in").GetInt32(), 590, 600);
 
-        using var deleted = await _client.DeleteAsync(new Uri("/sessions/session-of-alice", UriKind.Relative), TestContext.Current.CancellationToken);
+        using var deleted =
+            await _client.DeleteAsync(new Uri("/sessions/session-of-alice", UriKind.Relative), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
         Assert.False((await GetAsync("/sessions/session-of-alice")).Body.GetProperty("registered").GetBoolean());
         Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync("/directory", alice.Token)).Status);

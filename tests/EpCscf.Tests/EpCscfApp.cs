@@ -7,7 +7,9 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EpCscf.Tests;
 
-/// <summary>The eP-CSCF on a free loopback port, with Alice (two identities), Bob, Carol (of another WWSF) and a pool of three guests.</summary>
+/// <summary>
+/// The eP-CSCF on a free loopback port, with Alice (two identities), Bob, Carol (of another WWSF) and a pool of three guests.
+/// </summary>
 public sealed class EpCscfApp : ServiceApp<EpCscfApp, Program>
 {
     public const string Domain = "ims.example";
@@ -20,14 +22,16 @@ public sealed class EpCscfApp : ServiceApp<EpCscfApp, Program>
 
     public EpCscfApp()
     {
-        WithAllLogs().With("EpCscf:HomeDomain", Domain).With("EpCscf:Waf", Waf).With("EpCscf:AuthorizationServer", "https://waf.ims.example/oauth2/token")
+        WithAllLogs().With("EpCscf:HomeDomain", Domain).With("EpCscf:Waf", Waf)
+            .With("EpCscf:AuthorizationServer", "https://waf.ims.example/oauth2/token")
             .With("EpCscf:TokenKeys:0:Kid", "r1").With("EpCscf:TokenKeys:0:Key", Convert.ToBase64String(Key))
             .With("EpCscf:FlowTokenKey", Convert.ToBase64String(new byte[32]));
         Subscriber(0, "alice", "Alice", "sip:alice@ims.example", "sip:sales@ims.example");
         Subscriber(1, "bob", "Bob", "sip:bob@ims.example");
         Subscriber(2, "carol", "Carol", "sip:carol@ims.example");
         With("EpCscf:Subscribers:2:AllowedWwsfs:0", "another-wwsf");
-        foreach (var (key, value) in ((string, string)[])[("Name", "guest"), ("Size", "3"), ("DisplayName", "Guest"), ("AllowedWafs:0", Waf), ("AllowedWwsfs:0", "wwsf")])
+        foreach (var (key, value) in ((string, string)[])[("Name", "guest"), ("Size", "3"), ("DisplayName", "Guest"),
+            ("AllowedWafs:0", Waf), ("AllowedWwsfs:0", "wwsf")])
             With($"EpCscf:Pools:0:{key}", value);
     }
 
@@ -45,13 +49,16 @@ public sealed class EpCscfApp : ServiceApp<EpCscfApp, Program>
     /// <summary>One of several that share a Redis, which it waits for as long as a busy machine needs.</summary>
     public static async Task<EpCscfApp> StartReplicaAsync(RedisServer redis, FakeTimeProvider time)
     {
-        var connection = await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions { EndPoints = { redis.Address }, AsyncTimeout = 10_000, SyncTimeout = 10_000 });
+        var connection =
+            await ConnectionMultiplexer.ConnectAsync(
+                new ConfigurationOptions { EndPoints = { redis.Address }, AsyncTimeout = 10_000, SyncTimeout = 10_000 });
         var app = new EpCscfApp { Time = time, _redis = connection };
         return app.With("ConnectionStrings:redis", redis.Address).Replace<IConnectionMultiplexer>(connection).Listen();
     }
 
     /// <summary>A token of the WAF.</summary>
-    public string Token(string user, TimeSpan? lifetime = null, Func<RegistrationToken, RegistrationToken>? change = null, RegistrationTokenKey? key = null)
+    public string Token(
+        string user, TimeSpan? lifetime = null, Func<RegistrationToken, RegistrationToken>? change = null, RegistrationTokenKey? key = null)
     {
         var now = (Time ?? TimeProvider.System).GetUtcNow().ToUnixTimeSeconds();
         var token = new RegistrationToken

@@ -37,7 +37,9 @@ public sealed class IdentityTests : IAsyncLifetime
     [Requirement("RFC3325-5")]
     public async Task AssertedIdentityOfAWic_IsNeverBelieved()
     {
-        var invite = await InviteAsync("P-Asserted-Identity: <sip:boss@ims.example>\r\nP-Asserted-Identity: <tel:+4900>\r\nP-Visited-Network-ID: x\r\nP-Charging-Vector: icid-value=1\r\n");
+        var invite =
+            await InviteAsync(
+                "P-Asserted-Identity: <sip:boss@ims.example>\r\nP-Asserted-Identity: <tel:+4900>\r\nP-Visited-Network-ID: x\r\nP-Charging-Vector: icid-value=1\r\n");
         Assert.Equal(["\"Alice\" <sip:alice@ims.example>"], invite.All("P-Asserted-Identity"));
         Assert.False(invite.Has("P-Visited-Network-ID") || invite.Has("P-Charging-Vector"));
 
@@ -151,7 +153,8 @@ public sealed class IdentityTests : IAsyncLifetime
     public async Task ResponseWithAnotherSentBy_IsDropped()
     {
         var invite = await InviteAsync();
-        await _bob.SendAsync(_bob.Answer(invite, 200, "OK").Replace("WSS epcscf.ims.example", "WSS epcscf.other.example", StringComparison.Ordinal));
+        await _bob.SendAsync(
+            _bob.Answer(invite, 200, "OK").Replace("WSS epcscf.ims.example", "WSS epcscf.other.example", StringComparison.Ordinal));
         await _bob.AssertNothingAsync();
         await _alice.AssertNothingAsync();
         await _bob.AnswerAsync(invite, 486, "Busy Here");
@@ -167,7 +170,8 @@ public sealed class IdentityTests : IAsyncLifetime
 
     [Fact]
     public void EveryStrippedHeader_HasACase() =>
-        Assert.Equal(StrippedHeaders.Names.Order(StringComparer.Ordinal), NotForwarded.Select(row => row.Data).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            StrippedHeaders.Names.Order(StringComparer.Ordinal), NotForwarded.Select(row => row.Data).Order(StringComparer.Ordinal));
 
     [Theory]
     [MemberData(nameof(NotForwarded))]
@@ -176,7 +180,8 @@ public sealed class IdentityTests : IAsyncLifetime
     public async Task HeaderBetweenTrustedNodes_IsForwardedNeitherInRequestsNorInResponses(string name)
     {
         const string value = "<sip:secret@forged.example>";
-        await _alice.SendAsync(_alice.Request("MESSAGE", "sip:bob@ims.example", extra: $"{name}: {value}\r\n{name.ToUpperInvariant()}: {value}\r\n"));
+        await _alice.SendAsync(
+            _alice.Request("MESSAGE", "sip:bob@ims.example", extra: $"{name}: {value}\r\n{name.ToUpperInvariant()}: {value}\r\n"));
         var message = await _bob.ExpectAsync("MESSAGE");
         Assert.DoesNotContain("forged.example", message.Text);
         await _bob.AnswerAsync(message, 200, "OK", extra: $"{name}: {value}\r\n{name.ToLowerInvariant()}: {value}\r\n");

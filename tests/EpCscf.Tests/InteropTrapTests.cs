@@ -185,7 +185,9 @@ public sealed class InteropTrapTests
         await using var stranger = await app.ConnectAsync("alice");
         await using var bob = await app.RegisterAsync("bob");
         Assert.StartsWith("SIP/2.0 403", (await stranger.AskAsync(stranger.Invite("sip:bob@ims.example"))).StartLine);
-        Assert.StartsWith("SIP/2.0 403", (await stranger.AskAsync(stranger.Invite("sip:bob@ims.example", $"Authorization: Bearer {app.Token("alice")}\r\n"))).StartLine);
+        Assert.StartsWith(
+            "SIP/2.0 403",
+            (await stranger.AskAsync(stranger.Invite("sip:bob@ims.example", $"Authorization: Bearer {app.Token("alice")}\r\n"))).StartLine);
         await bob.AssertNothingAsync();
     }
 
@@ -293,8 +295,10 @@ public sealed class InteropTrapTests
         await using var app = EpCscfApp.Start();
         await using var alice = await app.ConnectAsync("alice");
         var ok = await alice.AskAsync(
-            $"REGISTER sip:ims.example SIP/2.0\r\nAuthorization: bearer {app.Token("alice")}\r\nSupported: outbound, path, gruu\r\nCSeq: 1 REGISTER\r\n" +
-            $"Contact: <{alice.Contact}>;reg-id=1;+sip.instance=\"<{alice.Instance}>\"\r\nCall-ID: c1\r\nFrom: <{alice.Impu}>;tag=1\r\nTo: <{alice.Impu}>\r\n" +
+            $"REGISTER sip:ims.example SIP/2.0\r\nAuthorization: bearer {app.Token("alice")}\r\nSupported: outbound, path, " +
+            $"gruu\r\nCSeq: 1 REGISTER\r\n" +
+            $"Contact: <{alice.Contact}>;reg-id=1;+sip.instance=\"<{alice.Instance}>\"\r\nCall-ID: c1\r\nFrom: " +
+            $"<{alice.Impu}>;tag=1\r\nTo: <{alice.Impu}>\r\n" +
             $"Via: SIP/2.0/WS {alice.Host};branch=z9hG4bK1\r\n\r\n");
         Assert.Equal(("SIP/2.0 200 OK", "outbound"), (ok.StartLine, ok["Require"]));
     }
@@ -320,7 +324,9 @@ public sealed class InteropTrapTests
         await using var app = EpCscfApp.Start();
         await using var alice = await app.RegisterAsync("alice");
         await using var bob = await app.RegisterAsync("bob");
-        var body = "v=0\r\n" + string.Concat(Enumerable.Range(0, 300).Select(i => $"a=candidate:{i} 1 udp 2122262783 2001:db8::{i:x} 40000 typ host\r\n"));
+        var body =
+            "v=0\r\n" + string.Concat(
+                Enumerable.Range(0, 300).Select(i => $"a=candidate:{i} 1 udp 2122262783 2001:db8::{i:x} 40000 typ host\r\n"));
         Assert.True(body.Length > 16 * 1024);
         await alice.SendAsync(alice.Request("INVITE", "sip:bob@ims.example", extra: $"Contact: <{alice.Contact}>\r\n", body: body));
         Assert.Equal(body, (await bob.ExpectAsync("INVITE")).Body);

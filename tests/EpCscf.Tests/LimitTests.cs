@@ -115,7 +115,8 @@ public sealed class LimitTests
         await using var alice = await app.RegisterAsync("alice");
         var octets = Encoding.UTF8.GetBytes(alice.Request("OPTIONS", "sip:ims.example", extra: "Subject: grüße\r\n"));
         for (var i = 0; i < octets.Length; i++)
-            await alice.Socket.SendAsync(octets.AsMemory(i, 1), WebSocketMessageType.Binary, i == octets.Length - 1, TestContext.Current.CancellationToken);
+            await alice.Socket.SendAsync(
+                octets.AsMemory(i, 1), WebSocketMessageType.Binary, i == octets.Length - 1, TestContext.Current.CancellationToken);
         await alice.ExpectAsync("SIP/2.0 200");
     }
 
@@ -126,7 +127,8 @@ public sealed class LimitTests
         await using var alice = await app.RegisterAsync("alice");
         await using var bob = await app.RegisterAsync("bob");
 
-        for (var i = 0; i < 9; i++) Assert.StartsWith("SIP/2.0 200", (await alice.AskAsync(alice.Request("OPTIONS", "sip:ims.example"))).StartLine);
+        for (var i = 0; i < 9; i++)
+            Assert.StartsWith("SIP/2.0 200", (await alice.AskAsync(alice.Request("OPTIONS", "sip:ims.example"))).StartLine);
         var refusal = await alice.AskAsync(alice.Request("OPTIONS", "sip:ims.example"));
         Assert.StartsWith("SIP/2.0 503", refusal.StartLine);
         Assert.Equal("5", refusal["Retry-After"]);
@@ -214,10 +216,12 @@ public sealed class LimitTests
     {
         await using var app = EpCscfApp.Start();
         await using var alice = await app.RegisterAsync("alice");
-        foreach (var garbage in (string[])["", "x", "\r\n\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "SIP/2.0 200 OK\r\n\r\n", "\0\0\0\0"]) await alice.SendAsync(garbage);
+        foreach (var garbage in (string[])["", "x", "\r\n\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "SIP/2.0 200 OK\r\n\r\n",
+            "\0\0\0\0"]) await alice.SendAsync(garbage);
         await alice.SendAsync([0xff, 0xfe, 0xfd], WebSocketMessageType.Binary);
         await alice.AssertNothingAsync();
-        await alice.SendAsync(alice.Request("OPTIONS", "sip:ims.example").Replace("Max-Forwards: 69", "Max-Forwards: many", StringComparison.Ordinal));
+        await alice.SendAsync(
+            alice.Request("OPTIONS", "sip:ims.example").Replace("Max-Forwards: 69", "Max-Forwards: many", StringComparison.Ordinal));
         await alice.ExpectAsync("SIP/2.0 400");
     }
 
@@ -234,7 +238,8 @@ public sealed class LimitTests
         await again.AssertNothingAsync();
     }
 
-    private static Task<HttpStatusCode?> RefusalAsync(EpCscfApp app, params (string Name, string Value)[] headers) => RefusalAsync(app, "sip", headers);
+    private static Task<HttpStatusCode?> RefusalAsync(EpCscfApp app, params (string Name, string Value)[] headers) =>
+        RefusalAsync(app, "sip", headers);
 
     private static async Task<HttpStatusCode?> RefusalAsync(EpCscfApp app, string subprotocol, params (string Name, string Value)[] headers)
     {
@@ -244,7 +249,8 @@ public sealed class LimitTests
         foreach (var (name, value) in headers) socket.Options.SetRequestHeader(name, value);
         try
         {
-            await socket.ConnectAsync(new UriBuilder(app.Address) { Scheme = "ws", Path = "/sip" }.Uri, TestContext.Current.CancellationToken);
+            await socket.ConnectAsync(
+                new UriBuilder(app.Address) { Scheme = "ws", Path = "/sip" }.Uri, TestContext.Current.CancellationToken);
             return null;
         }
         catch (WebSocketException)

@@ -7,7 +7,8 @@ namespace WebRtcIms.EpCscf.Tests;
 public sealed class ParserTests
 {
     private static readonly string Minimal = Lines(
-        "OPTIONS sip:bob@ims.example SIP/2.0", "Via: SIP/2.0/WSS x.invalid;branch=z9hG4bK1", "To: <sip:bob@ims.example>", "From: <sip:alice@ims.example>;tag=1",
+        "OPTIONS sip:bob@ims.example SIP/2.0", "Via: SIP/2.0/WSS x.invalid;branch=z9hG4bK1", "To: <sip:bob@ims.example>",
+        "From: <sip:alice@ims.example>;tag=1",
         "Call-ID: c1", "CSeq: 1 OPTIONS");
 
     [Fact]
@@ -24,7 +25,8 @@ public sealed class ParserTests
     [Requirement("RFC3261-7.3.3")]
     public void CompactForms_AreReadAsTheLongOnes()
     {
-        var request = Request("MESSAGE sip:b@ims.example SIP/2.0\r\nv: SIP/2.0/WSS x.invalid;branch=z9hG4bK1\r\nt: <sip:b@ims.example>\r\n" +
+        var request =
+            Request("MESSAGE sip:b@ims.example SIP/2.0\r\nv: SIP/2.0/WSS x.invalid;branch=z9hG4bK1\r\nt: <sip:b@ims.example>\r\n" +
             "f: <sip:a@ims.example>;tag=1\r\ni: c1\r\nCSEQ: 1 MESSAGE\r\nm: <sip:a@x.invalid>\r\nk: path\r\nl: 2\r\n\r\nhi");
 
         Assert.Equal("c1", request.CallId);
@@ -54,7 +56,10 @@ public sealed class ParserTests
     [InlineData("OPTIONS tel:1\rX:y SIP/2.0")]
     [InlineData("SIP/2.0 200 OK\nContact: <sip:mallory@x.invalid>")]
     public void LoneLineEndInTheStartLine_IsNotForwarded(string startLine) =>
-        Assert.Null(SipParser.Parse(Encoding.UTF8.GetBytes(Minimal.Replace("OPTIONS sip:bob@ims.example SIP/2.0", startLine, StringComparison.Ordinal))).Message);
+        Assert.Null(
+            SipParser.Parse(
+                Encoding.UTF8.GetBytes(
+                    Minimal.Replace("OPTIONS sip:bob@ims.example SIP/2.0", startLine, StringComparison.Ordinal))).Message);
 
     [Fact]
     [Requirement("RFC3261-7.3.1")]
@@ -64,7 +69,9 @@ public sealed class ParserTests
         Assert.Equal("a b c", request.Headers.First("Subject"));
 
         var folded = $"Subject: {new string('a', 8000)}{string.Concat(Enumerable.Repeat("\r\n \r\n b", 5000))}";
-        Assert.Null(SipParser.Parse(Encoding.UTF8.GetBytes(Minimal.Replace("Call-ID: c1", $"{folded}\r\nCall-ID: c1", StringComparison.Ordinal))).Message);
+        Assert.Null(
+            SipParser.Parse(
+                Encoding.UTF8.GetBytes(Minimal.Replace("Call-ID: c1", $"{folded}\r\nCall-ID: c1", StringComparison.Ordinal))).Message);
     }
 
     [Theory]
@@ -93,7 +100,8 @@ public sealed class ParserTests
     [Fact]
     public void BrokenAck_IsNotAnswered()
     {
-        var parsed = Parse(Minimal.Replace("OPTIONS", "ACK", StringComparison.Ordinal).Replace("From: ", "From: <", StringComparison.Ordinal));
+        var parsed =
+            Parse(Minimal.Replace("OPTIONS", "ACK", StringComparison.Ordinal).Replace("From: ", "From: <", StringComparison.Ordinal));
         Assert.Equal((null, null), (parsed.Message, parsed.Answer));
     }
 
@@ -102,7 +110,8 @@ public sealed class ParserTests
     {
         Assert.Equal(400, Parse(WithHeader($"X: {new string('x', SipParser.MaxHeaderLength)}")).Answer?.StatusCode);
         Assert.NotNull(Parse(WithHeader($"X: {new string('x', SipParser.MaxHeaderLength - 10)}")).Message);
-        Assert.Equal("Too many header fields", Parse(WithHeader(string.Join("\r\n", Enumerable.Repeat("X: x", SipParser.MaxHeaders)))).Error);
+        Assert.Equal(
+            "Too many header fields", Parse(WithHeader(string.Join("\r\n", Enumerable.Repeat("X: x", SipParser.MaxHeaders)))).Error);
         Assert.Equal("too long", Parse(Minimal + new string('x', SipParser.MaxMessageLength)).Error);
     }
 
@@ -130,7 +139,10 @@ public sealed class ParserTests
         {
             var octets = new byte[random.Next(300)];
             random.NextBytes(octets);
-            Assert.Null(SipParser.Parse([.. Encoding.UTF8.GetBytes(Minimal[..random.Next(Minimal.Length)]), .. octets, .. "\r\n\r\n"u8]).Message as SipResponse);
+            Assert.Null(
+                SipParser.Parse(
+                    [.. Encoding.UTF8.GetBytes(Minimal[..random.Next(Minimal.Length)]), .. octets,
+                        .. "\r\n\r\n"u8]).Message as SipResponse);
         }
     }
 
@@ -149,7 +161,8 @@ public sealed class ParserTests
     [InlineData("sip:j%C3%BCrgen@ims.example", "sip:j%C3%BCrgen@ims.example")]
     [InlineData("sip:ims.example", "sip:ims.example")]
     [Requirement("RFC3261-10.3-5")]
-    public void AddressOfRecord_IsWrittenInOneWay(string uri, string addressOfRecord) => Assert.Equal(addressOfRecord, SipUri.Parse(uri)?.AddressOfRecord);
+    public void AddressOfRecord_IsWrittenInOneWay(string uri, string addressOfRecord) =>
+        Assert.Equal(addressOfRecord, SipUri.Parse(uri)?.AddressOfRecord);
 
     [Theory]
     [InlineData("sip:")]

@@ -33,7 +33,9 @@ public sealed class RedisTests
         var store = app.Service<IBindingStore>();
         var names = app.Service<BindingNames>();
         Assert.IsType<RedisBindingStore>(store);
-        Assert.Equal([names.Subscriber("bob@ims.example")], await store.OnlineAsync([names.Subscriber("bob@ims.example"), names.Subscriber("guest-1@ims.example")]));
+        Assert.Equal(
+            [names.Subscriber("bob@ims.example")],
+            await store.OnlineAsync([names.Subscriber("bob@ims.example"), names.Subscriber("guest-1@ims.example")]));
         var binding = Assert.Single(await store.FindSessionAsync("session-of-bob"));
         Assert.False(await store.RemoveAsync(binding with { FlowId = "an older connection" }));
         Assert.True(await store.RemoveAsync(binding));

@@ -50,7 +50,8 @@ public sealed class RegistrationTests
 
         Assert.Equal("SIP/2.0 401 Unauthorized", challenge.StartLine);
         Assert.Equal(
-            "Bearer realm=\"ims.example\", scope=\"ims.register\", authz_server=\"https://waf.ims.example/oauth2/token\"", challenge["WWW-Authenticate"]);
+            "Bearer realm=\"ims.example\", scope=\"ims.register\", authz_server=\"https://waf.ims.example/oauth2/token\"",
+            challenge["WWW-Authenticate"]);
     }
 
     [Fact]
@@ -62,7 +63,8 @@ public sealed class RegistrationTests
         var good = app.Token("alice");
         string[] bad =
         [
-            "nonsense", good[..^4], app.Token("alice", TimeSpan.FromSeconds(-1)), app.Token("alice", change: token => token with { Audience = "sip:other.example" }),
+            "nonsense", good[..^4], app.Token("alice", TimeSpan.FromSeconds(-1)),
+            app.Token("alice", change: token => token with { Audience = "sip:other.example" }),
             app.Token("alice", change: token => token with { Issuer = "waf.other.example" }),
             app.Token("alice", change: token => token with { IssuedAt = token.IssuedAt + 60 }), "",
         ];
@@ -85,13 +87,23 @@ public sealed class RegistrationTests
 
         await using var alice = await app.ConnectAsync("alice");
         Assert.StartsWith("SIP/2.0 403", (await alice.RegisterAsync(app.Token("bob"))).StartLine);
-        Assert.StartsWith("SIP/2.0 403", (await alice.RegisterAsync(app.Token("alice", change: token => token with { Impi = "nobody@ims.example" }))).StartLine);
-        Assert.StartsWith("SIP/2.0 403", (await alice.RegisterAsync(app.Token("alice", change: token => token with { Impi = "bob@ims.example" }))).StartLine);
-        Assert.StartsWith("SIP/2.0 403", (await alice.RegisterAsync(app.Token("alice", change: token => token with { Waf = "waf.other.example" }))).StartLine);
+        Assert.StartsWith(
+            "SIP/2.0 403",
+            (await alice.RegisterAsync(app.Token("alice", change: token => token with { Impi = "nobody@ims.example" }))).StartLine);
+        Assert.StartsWith(
+            "SIP/2.0 403",
+            (await alice.RegisterAsync(app.Token("alice", change: token => token with { Impi = "bob@ims.example" }))).StartLine);
+        Assert.StartsWith(
+            "SIP/2.0 403",
+            (await alice.RegisterAsync(app.Token("alice", change: token => token with { Waf = "waf.other.example" }))).StartLine);
 
         await using var carol = await app.ConnectAsync("carol");
-        Assert.Equal("SIP/2.0 403 Forbidden: this WWSF may not vouch for the subscription", (await carol.RegisterAsync(app.Token("carol"))).StartLine);
-        Assert.StartsWith("SIP/2.0 200", (await carol.RegisterAsync(app.Token("carol", change: token => token with { Wwsf = "another-wwsf" }))).StartLine);
+        Assert.Equal(
+            "SIP/2.0 403 Forbidden: this WWSF may not vouch for the subscription",
+            (await carol.RegisterAsync(app.Token("carol"))).StartLine);
+        Assert.StartsWith(
+            "SIP/2.0 200",
+            (await carol.RegisterAsync(app.Token("carol", change: token => token with { Wwsf = "another-wwsf" }))).StartLine);
         Assert.StartsWith("SIP/2.0 403", (await alice.AskAsync(alice.Invite("sip:carol@ims.example"))).StartLine);
     }
 
@@ -166,10 +178,13 @@ public sealed class RegistrationTests
         await using var app = EpCscfApp.Start();
         await using var alice = await app.ConnectAsync("alice");
         var register = alice.Request(
-            "REGISTER", "sip:ims.example", alice.Impu, $"Contact: <{alice.Contact}>\r\nAuthorization: Bearer {app.Token("alice")}\r\n", callId: "reg", cseq: 5);
+            "REGISTER", "sip:ims.example", alice.Impu, $"Contact: <{alice.Contact}>\r\nAuthorization: Bearer {app.Token("alice")}\r\n",
+            callId: "reg", cseq: 5);
 
         Assert.StartsWith("SIP/2.0 200", (await alice.AskAsync(register)).StartLine);
-        Assert.StartsWith("SIP/2.0 500", (await alice.AskAsync(register.Replace("branch=z9hG4bK", "branch=z9hG4bKx", StringComparison.Ordinal))).StartLine);
+        Assert.StartsWith(
+            "SIP/2.0 500",
+            (await alice.AskAsync(register.Replace("branch=z9hG4bK", "branch=z9hG4bKx", StringComparison.Ordinal))).StartLine);
     }
 
     [Theory]
@@ -191,8 +206,10 @@ public sealed class RegistrationTests
         await using var alice = await app.ConnectAsync("alice");
         var authorization = $"Contact: <{alice.Contact}>\r\nAuthorization: Bearer {app.Token("alice")}\r\n";
 
-        Assert.StartsWith("SIP/2.0 404", (await alice.AskAsync(alice.Request("REGISTER", "sip:other.example", alice.Impu, authorization))).StartLine);
-        var extension = await alice.AskAsync(alice.Request("REGISTER", "sip:ims.example", alice.Impu, $"Require: path, gruu\r\n{authorization}"));
+        Assert.StartsWith(
+            "SIP/2.0 404", (await alice.AskAsync(alice.Request("REGISTER", "sip:other.example", alice.Impu, authorization))).StartLine);
+        var extension =
+            await alice.AskAsync(alice.Request("REGISTER", "sip:ims.example", alice.Impu, $"Require: path, gruu\r\n{authorization}"));
         Assert.Equal(("SIP/2.0 420 Bad Extension", "gruu"), (extension.StartLine, extension["Unsupported"]));
         Assert.StartsWith("SIP/2.0 403", (await alice.AskAsync(alice.Request(
             "REGISTER", "sip:ims.example", alice.Impu, authorization, from: "<sip:bob@ims.example>"))).StartLine);
@@ -203,7 +220,10 @@ public sealed class RegistrationTests
     {
         await using var app = EpCscfApp.Start();
         await using var alice = await app.RegisterAsync("alice");
-        var asBob = alice.Request("REGISTER", "sip:ims.example", "sip:bob@ims.example", $"Contact: <{alice.Contact}>\r\nAuthorization: Bearer {app.Token("bob")}\r\n", from: "<sip:bob@ims.example>");
+        var asBob =
+            alice.Request(
+                "REGISTER", "sip:ims.example", "sip:bob@ims.example",
+                $"Contact: <{alice.Contact}>\r\nAuthorization: Bearer {app.Token("bob")}\r\n", from: "<sip:bob@ims.example>");
         Assert.StartsWith("SIP/2.0 403", (await alice.AskAsync(asBob)).StartLine);
     }
 
@@ -235,7 +255,9 @@ public sealed class RegistrationTests
         Assert.StartsWith("SIP/2.0 480", (await bob.AskAsync(bob.Invite("sip:alice@ims.example"))).StartLine);
         await using var again = await app.ConnectAsync("alice");
         Assert.StartsWith("SIP/2.0 401", (await again.RegisterAsync(app.Token("alice"))).StartLine);
-        Assert.StartsWith("SIP/2.0 200", (await again.RegisterAsync(app.Token("alice", change: token => token with { SessionId = "another" }))).StartLine);
+        Assert.StartsWith(
+            "SIP/2.0 200",
+            (await again.RegisterAsync(app.Token("alice", change: token => token with { SessionId = "another" }))).StartLine);
     }
 
     [Fact]
@@ -286,7 +308,8 @@ public sealed class RegistrationTests
     public async Task SecondTokenKey_IsAcceptedAsWell_AndAnUnknownOneIsNot()
     {
         var key = Enumerable.Repeat((byte)7, 32).ToArray();
-        await using var app = EpCscfApp.Start(settings: [("EpCscf:TokenKeys:1:Kid", "r2"), ("EpCscf:TokenKeys:1:Key", Convert.ToBase64String(key))]);
+        await using var app =
+            EpCscfApp.Start(settings: [("EpCscf:TokenKeys:1:Kid", "r2"), ("EpCscf:TokenKeys:1:Key", Convert.ToBase64String(key))]);
         await using var alice = await app.ConnectAsync("alice");
         Assert.StartsWith("SIP/2.0 401", (await alice.RegisterAsync(app.Token("alice", key: new("r3", key)))).StartLine);
         Assert.StartsWith("SIP/2.0 200", (await alice.RegisterAsync(app.Token("alice", key: new("r2", key)))).StartLine);
@@ -298,8 +321,12 @@ public sealed class RegistrationTests
     {
         await using var app = EpCscfApp.Start();
         await using var guest = await app.ConnectAsync("guest-1");
-        Assert.EndsWith("this WAF may not vouch for the subscription", (await guest.RegisterAsync(app.Token("guest-1", change: token => token with { Waf = "waf.other.example" }))).StartLine);
-        Assert.EndsWith("this WWSF may not vouch for the subscription", (await guest.RegisterAsync(app.Token("guest-1", change: token => token with { Wwsf = "other" }))).StartLine);
+        Assert.EndsWith(
+            "this WAF may not vouch for the subscription",
+            (await guest.RegisterAsync(app.Token("guest-1", change: token => token with { Waf = "waf.other.example" }))).StartLine);
+        Assert.EndsWith(
+            "this WWSF may not vouch for the subscription",
+            (await guest.RegisterAsync(app.Token("guest-1", change: token => token with { Wwsf = "other" }))).StartLine);
     }
 
     private static int ExpiresIn(Received ok) =>

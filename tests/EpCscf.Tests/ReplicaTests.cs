@@ -297,7 +297,8 @@ public sealed class ReplicaTests : IAsyncLifetime
         Assert.StartsWith("SIP/2.0 200", (await second.RegisterAsync(_here.Token("bob"), expires: 0, contact: "*")).StartLine);
 
         var answer = await _bob.AskAsync(_bob.Invite("sip:alice@ims.example"));
-        while (!answer.StartLine.StartsWith("SIP/2.0 403", StringComparison.Ordinal)) answer = await _bob.AskAsync(_bob.Request("OPTIONS", "sip:alice@ims.example"));
+        while (!answer.StartLine.StartsWith("SIP/2.0 403", StringComparison.Ordinal))
+            answer = await _bob.AskAsync(_bob.Request("OPTIONS", "sip:alice@ims.example"));
     }
 
     [Fact]
@@ -323,13 +324,15 @@ public sealed class ReplicaTests : IAsyncLifetime
 
         byte[] first;
         lock (seen) first = seen[0];
-        foreach (var secret in new[] { "hello", "MESSAGE", "sip:", "bob" }) Assert.Equal(-1, first.AsSpan().IndexOf(Encoding.UTF8.GetBytes(secret)));
+        foreach (var secret in new[] { "hello", "MESSAGE", "sip:", "bob" })
+            Assert.Equal(-1, first.AsSpan().IndexOf(Encoding.UTF8.GetBytes(secret)));
         var changed = first.ToArray();
         changed[^1] ^= 1;
         using var stranger = new HandOverSeal(new byte[32].Select(_ => (byte)9).ToArray(), Self(_here));
         var id = _there.Service<BindingNames>().Binding("bob@ims.example", _bob.Contact, $"<{_bob.Instance}>", "1");
         byte[][] forged = [first, changed, [], new byte[8], stranger.Seal(Self(_there), new(HandOverKind.SignedOut, id))];
-        foreach (var message in forged) await connection.GetSubscriber().PublishAsync(RedisChannel.Literal($"ims:replica:{Self(_there)}"), message);
+        foreach (var message in forged)
+            await connection.GetSubscriber().PublishAsync(RedisChannel.Literal($"ims:replica:{Self(_there)}"), message);
 
         // A later one of ours still arrives, and nothing before it.
         await _alice.SendAsync(_alice.Request("OPTIONS", "sip:bob@ims.example"));
@@ -346,7 +349,8 @@ public sealed class ReplicaTests : IAsyncLifetime
         await _there.Service<IConnectionMultiplexer>().DisposeAsync();
         // Until Redis has noticed, it counts a message to the replica as received.
         var channel = RedisChannel.Literal($"ims:replica:{Self(_there)}");
-        while (await _connection.GetServers()[0].SubscriptionSubscriberCountAsync(channel) > 0) await Task.Delay(5, TestContext.Current.CancellationToken);
+        while (await _connection.GetServers()[0].SubscriptionSubscriberCountAsync(channel) > 0)
+            await Task.Delay(5, TestContext.Current.CancellationToken);
         _bob.Abort();
     }
 
@@ -354,7 +358,8 @@ public sealed class ReplicaTests : IAsyncLifetime
     private async Task AgeAsync(string replica)
     {
         _alive = [Self(_here)];
-        while (await _connection.GetDatabase().SortedSetRemoveAsync("ims:replicas", replica)) await Task.Delay(300, TestContext.Current.CancellationToken);
+        while (await _connection.GetDatabase().SortedSetRemoveAsync("ims:replicas", replica))
+            await Task.Delay(300, TestContext.Current.CancellationToken);
     }
 
     /// <summary>The replicas' clock stands still but Redis' does not: says for them that they are alive.</summary>

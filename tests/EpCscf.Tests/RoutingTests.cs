@@ -146,7 +146,8 @@ public sealed class RoutingTests : IAsyncLifetime
         var request = _alice.Invite("sip:bob@ims.example");
         await _alice.SendAsync(request);
         await _alice.ExpectAsync("SIP/2.0 100");
-        List<(Wic Device, Received Invite)> devices = [(_bob, await _bob.ExpectAsync("INVITE")), (second, await second.ExpectAsync("INVITE"))];
+        List<(Wic Device, Received Invite)> devices =
+            [(_bob, await _bob.ExpectAsync("INVITE")), (second, await second.ExpectAsync("INVITE"))];
         foreach (var (device, invite) in devices)
         {
             await device.AnswerAsync(invite, 180, "Ringing");
@@ -216,7 +217,8 @@ public sealed class RoutingTests : IAsyncLifetime
     [Requirement("RFC3261-16.3-3")]
     public async Task NoHopsLeft_Is483()
     {
-        Assert.StartsWith("SIP/2.0 483", (await _alice.AskAsync(_alice.Request("OPTIONS", "sip:bob@ims.example", maxForwards: 0))).StartLine);
+        Assert.StartsWith(
+            "SIP/2.0 483", (await _alice.AskAsync(_alice.Request("OPTIONS", "sip:bob@ims.example", maxForwards: 0))).StartLine);
         await _bob.AssertNothingAsync();
     }
 
@@ -228,7 +230,10 @@ public sealed class RoutingTests : IAsyncLifetime
         var message = await _bob.ExpectAsync("MESSAGE");
         var ours = message.All("Via")[0];
 
-        string Again(string uri) => _alice.Request("MESSAGE", uri, "sip:bob@ims.example", callId: "loop", cseq: int.Parse(message["CSeq"].Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture))
+        string Again(string uri) =>
+            _alice.Request(
+                "MESSAGE", uri, "sip:bob@ims.example", callId: "loop",
+                cseq: int.Parse(message["CSeq"].Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture))
             .Replace("Max-Forwards", $"Via: {ours}\r\nMax-Forwards", StringComparison.Ordinal);
         Assert.StartsWith("SIP/2.0 482", (await _alice.AskAsync(Again("sip:bob@ims.example"))).StartLine);
         await _alice.SendAsync(Again("sip:bob@ims.example;x=1"));
@@ -253,9 +258,12 @@ public sealed class RoutingTests : IAsyncLifetime
     [Fact]
     public async Task ServiceRoute_MayBeUsed_AnyOtherRouteNot()
     {
-        await _alice.SendAsync(_alice.Request("OPTIONS", "sip:bob@ims.example", extra: "Route: <sip:orig@epcscf.ims.example;transport=ws;lr>\r\n"));
+        await _alice.SendAsync(
+            _alice.Request("OPTIONS", "sip:bob@ims.example", extra: "Route: <sip:orig@epcscf.ims.example;transport=ws;lr>\r\n"));
         Assert.False((await _bob.ExpectAsync("OPTIONS")).Has("Route"));
-        Assert.StartsWith("SIP/2.0 403", (await _alice.AskAsync(_alice.Request("OPTIONS", "sip:bob@ims.example", extra: "Route: <sip:10.0.0.1;lr>\r\n"))).StartLine);
+        Assert.StartsWith(
+            "SIP/2.0 403",
+            (await _alice.AskAsync(_alice.Request("OPTIONS", "sip:bob@ims.example", extra: "Route: <sip:10.0.0.1;lr>\r\n"))).StartLine);
     }
 
     [Fact]

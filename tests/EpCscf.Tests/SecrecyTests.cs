@@ -29,7 +29,8 @@ public sealed class SecrecyTests
         Assert.NotEmpty(spans);
         var seen = app.Logs.Text + string.Join('\n', spans.Select(span =>
             $"{span.DisplayName} {span.StatusDescription} {string.Join(' ', span.TagObjects.Select(tag => $"{tag.Key}={tag.Value}"))}"));
-        foreach (var secret in (string[])[alice.Token!, bob.Token!, carol.Token!, "sip:alice@", "sip:bob@", "sip:carol@", "body of the message", "session-of-"])
+        foreach (var secret in (string[])[alice.Token!, bob.Token!, carol.Token!, "sip:alice@", "sip:bob@", "sip:carol@",
+            "body of the message", "session-of-"])
             Assert.DoesNotContain(secret, seen);
         Assert.Contains("refused a registration: WwsfNotAllowed", app.Logs.Text);
     }
@@ -50,7 +51,8 @@ public sealed class SecrecyTests
 
         var spans = app.SpansOf(trace);
         var server = Assert.Single(spans, span => span.Kind == ActivityKind.Server);
-        var client = Assert.Single(spans, span => span.Kind == ActivityKind.Client && span.DisplayName.StartsWith("SIP", StringComparison.Ordinal));
+        var client = Assert.Single(spans, span =>
+            span.Kind == ActivityKind.Client && span.DisplayName.StartsWith("SIP", StringComparison.Ordinal));
         Assert.Equal(("SIP INVITE", page, 486), (server.DisplayName, server.ParentSpanId, server.GetTagItem("sip.status_code")));
         Assert.Equal((server.SpanId, 486), (client.ParentSpanId, client.GetTagItem("sip.status_code")));
         Assert.Equal($"00-{trace}-{client.SpanId}-01", Assert.Single(invite.All("Traceparent")));
@@ -61,6 +63,8 @@ public sealed class SecrecyTests
     {
         await using var app = EpCscfApp.Start();
         await using var alice = await app.RegisterAsync("alice");
-        Assert.StartsWith("SIP/2.0 200", (await alice.AskAsync(alice.Request("OPTIONS", "sip:ims.example", extra: "Traceparent: nonsense\r\n"))).StartLine);
+        Assert.StartsWith(
+            "SIP/2.0 200",
+            (await alice.AskAsync(alice.Request("OPTIONS", "sip:ims.example", extra: "Traceparent: nonsense\r\n"))).StartLine);
     }
 }

@@ -17,15 +17,19 @@ public sealed class SettingsTests
     {
         var error = Assert.Throws<SettingsException>(() => Read(
             ("EpCscf:HomeDomain", "no domain"), ("EpCscf:Waf", ""), ("EpCscf:AuthorizationServer", "http://waf.example"),
-            ("EpCscf:TokenKeys:0:Kid", "r1"), ("EpCscf:TokenKeys:0:Key", ShortKey), ("EpCscf:TokenKeys:1:Kid", "r1"), ("EpCscf:TokenKeys:1:Key", "not base64"),
-            ("EpCscf:FlowTokenKey", ShortKey), ("EpCscf:Subscribers:0:Impus:0", "alice"), ("EpCscf:Pools:0:Name", "guest-"), ("EpCscf:Pools:0:Size", "0"),
+            ("EpCscf:TokenKeys:0:Kid", "r1"), ("EpCscf:TokenKeys:0:Key", ShortKey), ("EpCscf:TokenKeys:1:Kid", "r1"),
+            ("EpCscf:TokenKeys:1:Key", "not base64"),
+            ("EpCscf:FlowTokenKey", ShortKey), ("EpCscf:Subscribers:0:Impus:0", "alice"), ("EpCscf:Pools:0:Name", "guest-"),
+            ("EpCscf:Pools:0:Size", "0"),
             ("EpCscf:Limits:Connections", "0")));
 
         foreach (var key in (string[])
         [
-            "EpCscf:HomeDomain", "EpCscf:Waf", "EpCscf:AuthorizationServer", "EpCscf:TokenKeys:0:Key", "EpCscf:TokenKeys:1:Key", "EpCscf:TokenKeys has",
+            "EpCscf:HomeDomain", "EpCscf:Waf", "EpCscf:AuthorizationServer", "EpCscf:TokenKeys:0:Key", "EpCscf:TokenKeys:1:Key",
+            "EpCscf:TokenKeys has",
             "EpCscf:FlowTokenKey", "EpCscf:Subscribers:0:Impi", "EpCscf:Subscribers:0:Impus", "EpCscf:Subscribers:0:AllowedWafs",
-            "EpCscf:Subscribers:0:AllowedWwsfs", "EpCscf:Pools:0:Name", "EpCscf:Pools:0:Size", "EpCscf:Pools:0:AllowedWafs", "EpCscf:Pools:0:AllowedWwsfs",
+            "EpCscf:Subscribers:0:AllowedWwsfs", "EpCscf:Pools:0:Name", "EpCscf:Pools:0:Size", "EpCscf:Pools:0:AllowedWafs",
+            "EpCscf:Pools:0:AllowedWwsfs",
             "EpCscf:Limits:Connections",
         ])
         {
@@ -40,7 +44,8 @@ public sealed class SettingsTests
         var error = Assert.Throws<SettingsException>(() => Read());
         Assert.Contains("EpCscf:TokenKeys is empty", error.Message);
         Assert.Contains("EpCscf:Subscribers and EpCscf:Pools are empty", error.Message);
-        Assert.Contains("EpCscf:Limits:Connections", Assert.Throws<SettingsException>(() => Read(("EpCscf:Limits:Connections", "many"))).Message);
+        Assert.Contains(
+            "EpCscf:Limits:Connections", Assert.Throws<SettingsException>(() => Read(("EpCscf:Limits:Connections", "many"))).Message);
     }
 
     [Fact]
@@ -83,5 +88,6 @@ public sealed class SettingsTests
     }
 
     private static EpCscfSettings Read(params (string Key, string Value)[] settings) => EpCscfSettings.Read(
-        new ConfigurationBuilder().AddInMemoryCollection(settings.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value))).Build());
+        new ConfigurationBuilder().AddInMemoryCollection(settings.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value)))
+            .Build());
 }

@@ -81,7 +81,8 @@ public sealed class TortureTests
     [Fact]
     public void EveryMessageOfTheRfc_IsAcceptedOrRefused()
     {
-        var known = TortureMessages.Valid.Select(row => row.Data.Item1).Concat(TortureMessages.Invalid.Select(row => row.Data.Item1)).Select(name => name.Split(' ')[0]);
+        var known = TortureMessages.Valid.Select(row => row.Data.Item1).Concat(TortureMessages.Invalid.Select(row => row.Data.Item1))
+            .Select(name => name.Split(' ')[0]);
         Assert.Equal(TortureMessages.All.Order(StringComparer.Ordinal), known.Order(StringComparer.Ordinal));
     }
 
@@ -95,7 +96,9 @@ public sealed class TortureTests
         var messages = TortureMessages.Valid.ToDictionary(row => row.Data.Item1, row => row.Data.Item2);
 
         var badExtension = await wic.AskAsync(TortureMessages.UnknownExtensions);
-        Assert.Equal(("SIP/2.0 420 Bad Extension", "noProxiesSupportThis, norDoAnyProxiesSupportThis"), (badExtension.StartLine, badExtension["Unsupported"]));
+        Assert.Equal(
+            ("SIP/2.0 420 Bad Extension", "noProxiesSupportThis, norDoAnyProxiesSupportThis"),
+            (badExtension.StartLine, badExtension["Unsupported"]));
         Assert.StartsWith("SIP/2.0 483", (await wic.AskAsync(TortureMessages.NoHopsLeft)).StartLine);
         Assert.StartsWith("SIP/2.0 416", (await wic.AskAsync(messages["3.3.2 unkscm"])).StartLine);
         Assert.StartsWith("SIP/2.0 416", (await wic.AskAsync(messages["3.3.3 novelsc"])).StartLine);
@@ -116,7 +119,9 @@ public sealed class TortureTests
         await using var app = EpCscfApp.Start();
         await using var wic = await app.ConnectAsync();
         var first = await wic.AskAsync(TortureMessages.BranchWithNothingBehindTheCookie);
-        var second = await wic.AskAsync(TortureMessages.BranchWithNothingBehindTheCookie.Replace("badbranch.", "another.", StringComparison.Ordinal));
+        var second =
+            await wic.AskAsync(
+                TortureMessages.BranchWithNothingBehindTheCookie.Replace("badbranch.", "another.", StringComparison.Ordinal));
         Assert.Equal(("SIP/2.0 200 OK", "SIP/2.0 200 OK"), (first.StartLine, second.StartLine));
         Assert.StartsWith("another.", second["Call-ID"]);
     }

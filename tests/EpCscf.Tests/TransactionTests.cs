@@ -252,9 +252,11 @@ public sealed class TransactionTests
 
     private List<int> Codes() => [.. _sent.Select(message => ((SipResponse)message).StatusCode)];
 
-    private static SipResponse Answer(Transaction transaction, int code) => transaction.Request.Answer(code, "Reason", code > 100 ? "t" : null);
+    private static SipResponse Answer(Transaction transaction, int code) =>
+        transaction.Request.Answer(code, "Reason", code > 100 ? "t" : null);
 
-    private static SipRequest Request(string method, string branch = "z9hG4bK1", string host = "x.invalid") => (SipRequest)SipParser.Parse(Encoding.UTF8.GetBytes(
+    private static SipRequest Request(string method, string branch = "z9hG4bK1", string host = "x.invalid") =>
+        (SipRequest)SipParser.Parse(Encoding.UTF8.GetBytes(
         $"{method} sip:bob@ims.example SIP/2.0\r\nVia: SIP/2.0/WSS {host};branch={branch}\r\nTo: <sip:bob@ims.example>\r\n" +
         $"From: <sip:alice@ims.example>;tag=1\r\nCall-ID: c1\r\nCSeq: 1 {method}\r\n\r\n")).Message!;
 

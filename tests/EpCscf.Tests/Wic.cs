@@ -19,7 +19,8 @@ internal sealed class Received(string text)
     public string this[string name] => All(name).FirstOrDefault() ?? throw new KeyNotFoundException($"No {name} in:\n{Text}");
 
     public string[] All(string name) =>
-        [.. _lines.Skip(1).Where(line => line.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)).Select(line => line[(name.Length + 1)..].Trim())];
+        [.. _lines.Skip(1).Where(line => line.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)).Select(line =>
+            line[(name.Length + 1)..].Trim())];
 
     public bool Has(string name) => All(name).Length > 0;
 
@@ -69,7 +70,8 @@ internal sealed class Wic : IAsyncDisposable
 
     public Task Closed => _receiving;
 
-    public static async Task<Wic> ConnectAsync(EpCscfApp app, string user, string? instance = null, Action<ClientWebSocketOptions>? options = null)
+    public static async Task<Wic> ConnectAsync(
+        EpCscfApp app, string user, string? instance = null, Action<ClientWebSocketOptions>? options = null)
     {
         var socket = new ClientWebSocket();
         socket.Options.AddSubProtocol("sip");
@@ -103,20 +105,25 @@ internal sealed class Wic : IAsyncDisposable
 
     /// <summary>A request outside of a dialogue.</summary>
     public string Request(
-        string method, string uri, string? to = null, string extra = "", string body = "", string? callId = null, string? from = null, string? branch = null,
+        string method, string uri, string? to = null, string extra = "", string body = "", string? callId = null, string? from = null,
+        string? branch = null,
         string fromTag = "a1", int? cseq = null, int maxForwards = 69, string? toTag = null)
     {
         var number = cseq ?? ++_cseq;
         var content = body.Length == 0 ? "" : "Content-Type: application/sdp\r\n";
         var fromValue = from ?? $"\"{User}\" <{Impu}>";
         return string.Create(CultureInfo.InvariantCulture,
-            $"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/WSS {Host};branch={branch ?? "z9hG4bK" + Random(8)}\r\nMax-Forwards: {maxForwards}\r\n" +
-            $"To: <{to ?? uri}>{(toTag is null ? "" : $";tag={toTag}")}\r\nFrom: {fromValue};tag={fromTag}\r\nCall-ID: {callId ?? Random(16)}\r\n" +
+            $"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/WSS {Host};branch={branch ?? "z9hG4bK" + Random(8)}\r\nMax-Forwards: " +
+            $"{maxForwards}\r\n" +
+            $"To: <{to ?? uri}>{(toTag is null ? "" : $";tag={toTag}")}\r\nFrom: {fromValue};tag={fromTag}\r\nCall-ID: " +
+            $"{callId ?? Random(16)}\r\n" +
             $"CSeq: {number} {method}\r\n{Extra}{extra}{content}Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}");
     }
 
-    public string Invite(string to, string extra = "", string? from = null, string? callId = null, string? branch = null, string? uri = null) => Request(
-        "INVITE", uri ?? to, to, $"Contact: <{Contact};ob>\r\nSupported: ice,replaces,outbound\r\n{extra}", "v=0\r\no=- 1 1 IN IP6 ::1\r\ns=-\r\n", callId, from, branch);
+    public string Invite(
+        string to, string extra = "", string? from = null, string? callId = null, string? branch = null, string? uri = null) => Request(
+        "INVITE", uri ?? to, to, $"Contact: <{Contact};ob>\r\nSupported: ice,replaces,outbound\r\n{extra}",
+        "v=0\r\no=- 1 1 IN IP6 ::1\r\ns=-\r\n", callId, from, branch);
 
     /// <summary>The answer to a request, as a UAS makes it: Via, From, To, Call-ID, CSeq and Record-Route copied.</summary>
     public string Answer(Received request, int code, string reason, string tag = "b1", string extra = "", string body = "")
@@ -137,7 +144,9 @@ internal sealed class Wic : IAsyncDisposable
     public Task AnswerAsync(Received request, int code, string reason, string tag = "b1", string extra = "", string body = "") =>
         SendAsync(Answer(request, code, reason, tag, extra, body));
 
-    /// <summary>A request in the dialogue that this page began with <paramref name="ok"/>, or took with <paramref name="invite"/>.</summary>
+    /// <summary>
+    /// A request in the dialogue that this page began with <paramref name="ok"/>, or took with <paramref name="invite"/>.
+    /// </summary>
     public string InDialog(string method, Received? ok = null, Received? invite = null, string extra = "", int? cseq = null)
     {
         var message = ok ?? invite!;
@@ -149,7 +158,8 @@ internal sealed class Wic : IAsyncDisposable
         var routes = string.Concat(message.All("Record-Route").Select(route => $"Route: {route}\r\n"));
         return string.Create(CultureInfo.InvariantCulture,
             $"{method} {target} SIP/2.0\r\nVia: SIP/2.0/WSS {Host};branch=z9hG4bK{Random(8)}\r\nMax-Forwards: 69\r\n{routes}" +
-            $"To: {remote}\r\nFrom: {local}\r\nCall-ID: {message["Call-ID"]}\r\nCSeq: {number} {method}\r\n{Extra}{extra}Content-Length: 0\r\n\r\n");
+            $"To: {remote}\r\nFrom: {local}\r\nCall-ID: {message["Call-ID"]}\r\nCSeq: {number} " +
+            $"{method}\r\n{Extra}{extra}Content-Length: 0\r\n\r\n");
     }
 
     /// <summary>The ACK or CANCEL that belongs to an INVITE of ours: same branch.</summary>

@@ -43,7 +43,8 @@ public sealed class SearchTests : IDisposable
     {
         await SendAsync("wic", Samples.Span(1, 1, "set up call", attributes: ("ims.call.kind", "echo")));
         await SendAsync("wwsf", Check(1, "3f0a"));
-        await SendAsync("wic", Samples.Span(2, 1, "set up call", atMs: 1000, tookMs: 100, error: "", attributes: ("ims.call.kind", "demo_line")));
+        await SendAsync(
+            "wic", Samples.Span(2, 1, "set up call", atMs: 1000, tookMs: 100, error: "", attributes: ("ims.call.kind", "demo_line")));
         await SendAsync("ep-cscf", Samples.Span(3, 1, "SIP REGISTER", atMs: 2000, tookMs: 200));
         await SendAsync("wwsf", Check(4, "91bc", atMs: 3000));
         await SendAsync("wic-web", Samples.Span(5, 1, "GET", atMs: 4000));
@@ -53,7 +54,8 @@ public sealed class SearchTests : IDisposable
         Assert.Equal(expected.Select(Samples.TraceId), found.GetProperty("traces").EnumerateArray().Select(trace => trace.Text("id")));
 
         static Otlp.Span Check(int trace, string pseudonym, ulong atMs = 0) => Samples.Span(
-            trace, 2, "check session", atMs: atMs, attributes: [("ims.step", 3), ("wwsf.session.kind", "anonymous"), ("enduser.pseudo.id", pseudonym)]);
+            trace, 2, "check session", atMs: atMs,
+            attributes: [("ims.step", 3), ("wwsf.session.kind", "anonymous"), ("enduser.pseudo.id", pseudonym)]);
     }
 
     [Theory]
@@ -69,9 +71,11 @@ public sealed class SearchTests : IDisposable
     [Fact]
     public async Task Summary_HasKindPeopleOutcomeCauseAndSteps()
     {
-        await SendAsync("waf", Samples.Span(1, 2, "token issue", parent: 1, atMs: 5, tookMs: 5, error: "no key", attributes: ("ims.step", 5)));
+        await SendAsync(
+            "waf", Samples.Span(1, 2, "token issue", parent: 1, atMs: 5, tookMs: 5, error: "no key", attributes: ("ims.step", 5)));
         await SendAsync("wwsf", Samples.Span(1, 1, "POST", parent: 99, tookMs: 20, error: "", attributes:
-            [("http.request.method", "POST"), ("url.path", "/api/turn-token"), ("ims.step", 3), ("wwsf.session.kind", "user"), ("enduser.pseudo.id", "91bc")]));
+            [("http.request.method", "POST"), ("url.path", "/api/turn-token"), ("ims.step", 3), ("wwsf.session.kind", "user"),
+                ("enduser.pseudo.id", "91bc")]));
 
         var call = (await _client.GetJsonAsync("/flow/api/traces")).GetProperty("traces")[0];
 
@@ -92,16 +96,19 @@ public sealed class SearchTests : IDisposable
         Assert.Equal("worked", await OutcomeAsync());
         Assert.Equal(10, (await _client.GetJsonAsync("/flow/api/traces")).GetProperty("traces")[0].GetProperty("set_up").GetDouble(), 3);
 
-        async Task<string> OutcomeAsync() => (await _client.GetJsonAsync("/flow/api/traces?kind=person")).GetProperty("traces")[0].Text("outcome");
+        async Task<string> OutcomeAsync() =>
+            (await _client.GetJsonAsync("/flow/api/traces?kind=person")).GetProperty("traces")[0].Text("outcome");
     }
 
     [Fact]
     public async Task Call_HasItsSpansItsLogRecordsInOrderAndLinksToOtherViewers()
     {
-        using var app = new FlowViewApp().With("FlowView:TraceUrl", "http://localhost:15080/traces/detail/{trace_id} https://jaeger.example/trace/{trace_id}");
+        using var app = new FlowViewApp()
+            .With("FlowView:TraceUrl", "http://localhost:15080/traces/detail/{trace_id} https://jaeger.example/trace/{trace_id}");
         using var client = app.Start();
         await client.SendAsync("/v1/traces", Samples.Of("turn", Samples.Span(1, 1)));
-        foreach (var (text, trace) in new[] { ("first", 1), ("of another trace", 2), ("second", 1) }) await client.SendAsync("/v1/logs", Samples.Log("turn", text, trace));
+        foreach (var (text, trace) in new[] { ("first", 1), ("of another trace", 2), ("second", 1) })
+            await client.SendAsync("/v1/logs", Samples.Log("turn", text, trace));
 
         var call = await client.GetJsonAsync($"/flow/api/traces/{Samples.TraceId(1)}");
 
@@ -122,7 +129,8 @@ public sealed class SearchTests : IDisposable
         using var answer = await _client.GetAsync($"/flow/api/traces/{id}", TestContext.Current.CancellationToken);
 
         Assert.Equal(404, (int)answer.StatusCode);
-        Assert.Contains("not here", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains(
+            "not here", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -137,9 +145,11 @@ public sealed class SearchTests : IDisposable
         while (await reader.ReadLineAsync(TestContext.Current.CancellationToken) is not "event: change")
         {
         }
-        var change = JsonDocument.Parse((await reader.ReadLineAsync(TestContext.Current.CancellationToken))!["data: ".Length..]).RootElement;
+        var change =
+            JsonDocument.Parse((await reader.ReadLineAsync(TestContext.Current.CancellationToken))!["data: ".Length..]).RootElement;
         Assert.Equal([Samples.TraceId(1)], change.GetProperty("traces").EnumerateArray().Select(trace => trace.GetString()!));
     }
 
-    private Task<HttpResponseMessage> SendAsync(string service, Otlp.Span span) => _client.SendAsync("/v1/traces", Samples.Of(service, span));
+    private Task<HttpResponseMessage> SendAsync(string service, Otlp.Span span) =>
+        _client.SendAsync("/v1/traces", Samples.Of(service, span));
 }

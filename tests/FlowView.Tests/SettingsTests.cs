@@ -42,7 +42,9 @@ public sealed class SettingsTests
     {
         var error = Assert.Throws<SettingsException>(() => Read($"https://good.example/{{trace_id}} {template}"));
 
-        Assert.EndsWith($"FlowView:TraceUrl must be http or https addresses that contain {{trace_id}}, not '{template}'", error.Message, StringComparison.Ordinal);
+        Assert.EndsWith(
+            $"FlowView:TraceUrl must be http or https addresses that contain {{trace_id}}, not " +
+            $"'{template}'", error.Message, StringComparison.Ordinal);
         Assert.Equal(2, error.Message.Split('\n').Length);
     }
 
@@ -56,6 +58,7 @@ public sealed class SettingsTests
 
     private static FlowViewSettings Read(string? traceUrl, params (string Key, string Value)[] more) => FlowViewSettings.Read(
         new ConfigurationBuilder()
-            .AddInMemoryCollection([new("FlowView:TraceUrl", traceUrl), .. more.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value))])
+            .AddInMemoryCollection(
+                [new("FlowView:TraceUrl", traceUrl), .. more.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value))])
             .Build());
 }

@@ -7,9 +7,11 @@ switch (args)
 {
     case ["instrument", var directory]:
         foreach (var (assembly, prefix) in (ReadOnlySpan<(string, string)>)
-            [("WebRtcIms.Stun", ""), ("WebRtcIms.Turn", ""), ("WebRtcIms.EpCscf", ""), ("BouncyCastle.Cryptography", "Org.BouncyCastle.Tls.")])
+            [("WebRtcIms.Stun", ""), ("WebRtcIms.Turn", ""), ("WebRtcIms.EpCscf", ""),
+                ("BouncyCastle.Cryptography", "Org.BouncyCastle.Tls.")])
         {
-            var types = Fuzzer.Instrument(Path.Combine(directory, $"{assembly}.dll"), type => type.StartsWith(prefix, StringComparison.Ordinal), Options.Value);
+            var types = Fuzzer.Instrument(Path.Combine(directory, $"{assembly}.dll"), type =>
+                type.StartsWith(prefix, StringComparison.Ordinal), Options.Value);
             Console.WriteLine($"{assembly}: {types.Count()} types");
         }
 

@@ -51,13 +51,15 @@ public sealed class ChromiumRelayTests : IAsyncLifetime
     {
         var path = Tools.Require("chromium", "chromium");
         _server = await TurnServerProcess.StartAsync(
-            [("Turn__ListenAddress", "127.0.0.1,::1"), ("Turn__StaticUsers__0__Name", "u"), ("Turn__StaticUsers__0__Password", "p"), .. _certificate.Settings]);
+            [("Turn__ListenAddress", "127.0.0.1,::1"), ("Turn__StaticUsers__0__Name", "u"), ("Turn__StaticUsers__0__Password", "p"),
+                .. _certificate.Settings]);
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new()
         {
             ExecutablePath = path,
             Headless = true,
-            Args = ["--no-sandbox", "--disable-gpu", "--allow-loopback-in-peer-connection", $"--ignore-certificate-errors-spki-list={PublicKeyHash()}"],
+            Args = ["--no-sandbox", "--disable-gpu", "--allow-loopback-in-peer-connection",
+                $"--ignore-certificate-errors-spki-list={PublicKeyHash()}"],
         });
     }
 
@@ -103,7 +105,8 @@ public sealed class ChromiumRelayTests : IAsyncLifetime
     private async Task<string[]> RelayAsync(string uri)
     {
         var page = await _browser!.NewPageAsync();
-        var relayed = await page.EvaluateAsync<string[]>(Script, uri).WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+        var relayed = await page.EvaluateAsync<string[]>(Script, uri)
+            .WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
         await page.CloseAsync();
         return relayed;
     }

@@ -10,7 +10,9 @@ using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Interop.Tests;
 
-/// <summary>First requests without credentials from a hundred thousand addresses: the server keeps nothing, and serves its clients.</summary>
+/// <summary>
+/// First requests without credentials from a hundred thousand addresses: the server keeps nothing, and serves its clients.
+/// </summary>
 public sealed class FloodTests
 {
     private const int Sources = 100_000;
@@ -27,7 +29,8 @@ public sealed class FloodTests
     public async Task HundredThousandStrangers_LeaveNothing_AndClientsAreServedMeanwhile()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "only Linux lets a socket be bound to each address of 127.0.0.0/8");
-        await using var server = await TurnServerProcess.StartAsync(("Turn__StaticUsers__0__Name", "u"), ("Turn__StaticUsers__0__Password", "p"));
+        await using var server =
+            await TurnServerProcess.StartAsync(("Turn__StaticUsers__0__Name", "u"), ("Turn__StaticUsers__0__Password", "p"));
         await using var first = await ConnectAsync(server);
         await using var second = await ConnectAsync(server);
         var (here, there) = (await AllocateAsync(first), await AllocateAsync(second));
@@ -40,7 +43,8 @@ public sealed class FloodTests
         var served = await ServeDuringAsync(Task.Run(() => Flood(server.Port, WarmUp, Sources), Cancel), server, here, there);
 
         var grown = ResidentBytes(server.Id) - before;
-        TestContext.Current.TestOutputHelper?.WriteLine($"{Sources} strangers, {served} datagrams relayed meanwhile, resident memory grew by {grown / 1024} KiB");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{Sources} strangers, {served} datagrams relayed meanwhile, resident memory grew by {grown / 1024} KiB");
         Assert.True(grown < 5 * BytesPerMegabyte, $"resident memory grew by {grown / 1024} KiB");
     }
 

@@ -29,8 +29,10 @@ internal static partial class OAuthTool
         var program = Tools.Require("turnutils_oauth", "coturn");
         return await Command.RunAsync(program,
         [
-            "-v", "-d", "--server-name", serverName, "--auth-key-id", kid, "--auth-key", CoturnKeys.Base64(kid), "--auth-key-timestamp", "1",
-            "--auth-key-lifetime", "1", "--auth-key-as-rs-alg", kid == "union" ? "A128GCM" : "A256GCM", "--token", Convert.ToBase64String(token),
+            "-v", "-d", "--server-name", serverName, "--auth-key-id", kid, "--auth-key", CoturnKeys.Base64(kid), "--auth-key-timestamp",
+            "1",
+            "--auth-key-lifetime", "1", "--auth-key-as-rs-alg", kid == "union"
+                ? "A128GCM" : "A256GCM", "--token", Convert.ToBase64String(token),
         ]);
     }
 

@@ -68,7 +68,8 @@ public sealed class TokenAcceptanceTests(TurnServers servers)
             var errors = new Dictionary<string, StunError>();
             foreach (var (name, (kid, token)) in tokens) errors[name] = await AllocateAsync(transport, path, kid, token);
 
-            Assert.Equal(tokens.Keys.Select(name => $"{name}: {StunError.Unauthenticated}"), errors.Select(error => $"{error.Key}: {error.Value}"));
+            Assert.Equal(
+                tokens.Keys.Select(name => $"{name}: {StunError.Unauthenticated}"), errors.Select(error => $"{error.Key}: {error.Value}"));
             Assert.Equal(StunError.None, await AllocateAsync(transport, path, "north", good));
         }
     }

@@ -44,7 +44,8 @@ public sealed class TokenInteropTests
 
         Assert.Contains("-=Valid token!=-", read.Output, StringComparison.Ordinal);
         Assert.Contains($"mac key: {Encoding.Latin1.GetString(MacKey(macKeyLength))}\n", read.Output, StringComparison.Ordinal);
-        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"unixtime: {timestamp >> 16} "), read.Output, StringComparison.Ordinal);
+        Assert.Contains(
+            string.Create(CultureInfo.InvariantCulture, $"unixtime: {timestamp >> 16} "), read.Output, StringComparison.Ordinal);
         Assert.Contains("token integrity check failed", foreign.Output, StringComparison.Ordinal);
     }
 
@@ -55,7 +56,8 @@ public sealed class TokenInteropTests
         var token = new byte[AccessToken.MaxEncodedLength];
         using var key = CoturnKeys.Key(kid);
         var length = key.Encrypt(
-            new AccessToken(MacKey(macKeyLength), new TokenTimestamp(timestamp), lifetime), Convert.FromHexString(nonce), ServerName, token);
+            new AccessToken(MacKey(macKeyLength), new TokenTimestamp(timestamp), lifetime), Convert.FromHexString(nonce), ServerName,
+            token);
         return token[..length];
     }
 }

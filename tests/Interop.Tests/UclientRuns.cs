@@ -19,7 +19,8 @@ public abstract class UclientRuns(TurnServers servers) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _peer = Process.Start(new ProcessStartInfo(
-            Tools.Require("turnutils_peer", "coturn"), ["-L", "127.0.0.1", "-L", "::1", "-p", _peerPort.ToString(CultureInfo.InvariantCulture)])
+            Tools.Require("turnutils_peer", "coturn"),
+            ["-L", "127.0.0.1", "-L", "::1", "-p", _peerPort.ToString(CultureInfo.InvariantCulture)])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -58,7 +59,8 @@ public abstract class UclientRuns(TurnServers servers) : IAsyncLifetime
         Assert.False(server.HasExited);
     }
 
-    private protected Task<CommandResult> UclientAsync(TurnServerProcess server, string[] options, params (string, string)[] environment) => Command.RunAsync(
+    private protected Task<CommandResult> UclientAsync(
+        TurnServerProcess server, string[] options, params (string, string)[] environment) => Command.RunAsync(
         Tools.Require("turnutils_uclient", "coturn"),
         [
             "-v", "-n", "5", "-L", "127.0.0.1", "-e", "127.0.0.1", "-r", _peerPort.ToString(CultureInfo.InvariantCulture),

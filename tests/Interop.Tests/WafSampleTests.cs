@@ -39,7 +39,8 @@ public sealed class WafSampleTests
 
     private static Task<CommandResult> RunAsync(Waf waf, string secret) =>
         Command.RunAsync(
-            "sh", [Repository.PathOf("samples", "waf-client.sh"), waf.Address, "sample", TurnServer], limit: null, ("CLIENT_SECRET", secret));
+            "sh", [Repository.PathOf("samples", "waf-client.sh"), waf.Address, "sample", TurnServer], limit: null,
+            ("CLIENT_SECRET", secret));
 
     private static string Part(CommandResult result, string name) =>
         Regex.Match(result.Output, $@"^{name}: +(\S+)", RegexOptions.Multiline).Groups[1].Value;

@@ -11,7 +11,8 @@ public sealed class SettingsReaderTests
     {
         var settings = Read(
             ("Part:Port", "3479"), ("Part:Name", "x"), ("Part:IsOn", "false"), ("Part:Mode", "fast"), ("Part:Lifetime", "00:00:30"),
-            ("Part:Proxies:0", "10.1.0.0/16"), ("Part:Secret", "s3cret"), ("Part:Users:0:Name", "alice"), ("Part:Users:1:Name", "bob"), ("Part:Quotas:Total", "7"),
+            ("Part:Proxies:0", "10.1.0.0/16"), ("Part:Secret", "s3cret"), ("Part:Users:0:Name", "alice"), ("Part:Users:1:Name", "bob"),
+            ("Part:Quotas:Total", "7"),
             ("Part:Limit", "2"));
 
         Assert.Equal((3479, "x", false, Mode.Fast), (settings.Port, settings.Name, settings.IsOn, settings.Mode));
@@ -28,7 +29,8 @@ public sealed class SettingsReaderTests
     {
         var settings = Read();
 
-        Assert.Equal((3478, true, Mode.Auto, 10, 5), (settings.Port, settings.IsOn, settings.Mode, settings.Quotas.Total, settings.Quotas.PerUser));
+        Assert.Equal(
+            (3478, true, Mode.Auto, 10, 5), (settings.Port, settings.IsOn, settings.Mode, settings.Quotas.Total, settings.Quotas.PerUser));
         Assert.Null(settings.Limit);
         Assert.Null(settings.Secret);
     }
@@ -72,13 +74,16 @@ public sealed class SettingsReaderTests
     }
 
     [Fact]
-    public void NumberOfAnEnumeration_IsNotAName() => Assert.Contains("Part:Mode must be", Refused(("Part:Mode", "1")), StringComparison.Ordinal);
+    public void NumberOfAnEnumeration_IsNotAName() =>
+        Assert.Contains("Part:Mode must be", Refused(("Part:Mode", "1")), StringComparison.Ordinal);
 
     [Fact]
-    public void ValueOutsideItsRange_IsNamed() => Assert.Contains("Part:Port must be from 1 to 65535", Refused(("Part:Port", "70000")), StringComparison.Ordinal);
+    public void ValueOutsideItsRange_IsNamed() =>
+        Assert.Contains("Part:Port must be from 1 to 65535", Refused(("Part:Port", "70000")), StringComparison.Ordinal);
 
     [Fact]
-    public void NameInAList_IsNotAnEntry() => Assert.Contains("Part:Users:first is not an entry of a list", Refused(("Part:Users:first", "x")), StringComparison.Ordinal);
+    public void NameInAList_IsNotAnEntry() =>
+        Assert.Contains("Part:Users:first is not an entry of a list", Refused(("Part:Users:first", "x")), StringComparison.Ordinal);
 
     private static Settings Read(params (string, string)[] values) =>
         SettingsReader.Read<Settings>(Configuration(values), "Part");

@@ -283,7 +283,8 @@ public sealed class StunMessageTests
     [Requirement("RFC8489-14.8")]
     [Requirement("TURN-A34")]
     public void EveryErrorCode_HasAReasonPhrase() =>
-        Assert.All(Enum.GetValues<StunError>().Where(error => error != StunError.None), error => Assert.False(error.ReasonPhrase().IsEmpty));
+        Assert.All(Enum.GetValues<StunError>().Where(error => error != StunError.None), error =>
+            Assert.False(error.ReasonPhrase().IsEmpty));
 
     [Fact]
     [Requirement("RFC8489-14.13")]

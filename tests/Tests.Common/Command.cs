@@ -31,7 +31,7 @@ public static class Command
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
-            Assert.Fail($"{program} did not end in time:\n{await output}{await errors}");
+            Assert.Fail($"{program} did not end within the limit:\n{await output}{await errors}");
         }
 
         return new CommandResult(process.ExitCode, await output + await errors);

@@ -8,7 +8,7 @@ using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Tests.Common;
 
-/// <summary>Debian's coturn on a free port of the loopback address, with credentials of the long-term kind.</summary>
+/// <summary>Debian's coturn on a free port of the loopback address, with long-term credentials.</summary>
 public sealed class CoturnProcess : ServerProcess
 {
     private readonly DirectoryInfo _folder;
@@ -18,11 +18,12 @@ public sealed class CoturnProcess : ServerProcess
 
     public int Port { get; private init; }
 
-    /// <summary>Starts it and waits until it accepts connections and answers datagrams.</summary>
+    /// <summary>Starts coturn and waits until it accepts connections and answers datagrams.</summary>
     public static Task<CoturnProcess> StartAsync(string realm, params string[] options) => StartAsync(realm, null, options);
 
     /// <summary>Starts a server that also accepts tokens (RFC 7635), under a 32-octet key for A256GCM.</summary>
-    public static Task<CoturnProcess> StartWithTokensAsync(string realm, string serverName, string kid, byte[] key, params string[] options) =>
+    public static Task<CoturnProcess> StartWithTokensAsync(
+        string realm, string serverName, string kid, byte[] key, params string[] options) =>
         StartAsync(realm, path => CreateKeysAsync(path, kid, key), [.. options, "--oauth", $"--server-name={serverName}"]);
 
     public override async ValueTask DisposeAsync()

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace WebRtcIms.Tests.Common;
 
 /// <summary>
-/// Programs that end by SIGINT. A shell starts its background jobs with SIGINT and SIGQUIT ignored, and all their children inherit that: the
-/// tests then send signals in vain. GNU <c>env</c> gives a program the defaults back.
+/// Starts programs that must react to SIGINT. A shell starts its background jobs with SIGINT and SIGQUIT ignored, and all their children
+/// inherit that. A program that a test starts would then ignore these signals. GNU <c>env</c> restores the default actions.
 /// </summary>
 public static class Foreground
 {

@@ -4,12 +4,13 @@ using System.Text.Json;
 
 namespace WebRtcIms.Tests.Common;
 
-/// <summary>An application host as a program of its own, as people start theirs; with random ports and user secrets of its own.</summary>
+/// <summary>An application host in its own process, as users start it, with random ports and its own user secrets.</summary>
 public sealed class HostProcess : IAsyncDisposable
 {
-    // Configuration and framework, such as Debug/net10.0, as the tests were built.
+    // Configuration and framework of the build, such as Debug/net10.0.
     private static readonly string OutputFolder = string.Join(
-        Path.DirectorySeparatorChar, AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar)[^2..]);
+        Path.DirectorySeparatorChar,
+        AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar)[^2..]);
 
     private readonly Process _process;
     private readonly List<string> _lines = [];
@@ -33,13 +34,15 @@ public sealed class HostProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts it as its launch profile <c>http</c> says.</summary>
-    public static HostProcess Start(Assembly host, DirectoryInfo secrets, params string[] arguments) => Start(host, secrets, "http", [], arguments);
+    /// <summary>Starts the host with its launch profile <c>http</c>.</summary>
+    public static HostProcess Start(Assembly host, DirectoryInfo secrets, params string[] arguments) =>
+        Start(host, secrets, "http", [], arguments);
 
-    /// <summary>Starts it as one of its launch profiles says, with these environment variables besides.</summary>
-    public static HostProcess Start(Assembly host, DirectoryInfo secrets, string profile, Dictionary<string, string> environment, params string[] arguments)
+    /// <summary>Starts the host with a launch profile and additional environment variables.</summary>
+    public static HostProcess Start(
+        Assembly host, DirectoryInfo secrets, string profile, Dictionary<string, string> environment, params string[] arguments)
     {
-        // From its own folder: beside the tests are the assemblies of the tests.
+        // From the output folder of the host: the folder of the tests holds the assemblies of the tests.
         var program = Path.Combine(ProjectOf(host), "bin", OutputFolder, Path.GetFileName(host.Location));
         var start = Foreground.Of("dotnet", ["exec", program, "--DcpPublisher:RandomizePorts=true", .. arguments]);
         start.RedirectStandardOutput = start.RedirectStandardError = true;
@@ -48,7 +51,8 @@ public sealed class HostProcess : IAsyncDisposable
         return new HostProcess(Process.Start(start)!);
     }
 
-    private static string ProjectOf(Assembly host) => host.GetCustomAttributes<AssemblyMetadataAttribute>().Single(entry => entry.Key == "apphostprojectpath").Value!;
+    private static string ProjectOf(Assembly host) =>
+        host.GetCustomAttributes<AssemblyMetadataAttribute>().Single(entry => entry.Key == "apphostprojectpath").Value!;
 
     private static IEnumerable<KeyValuePair<string, string>> LaunchProfile(Assembly host, string name)
     {
@@ -60,8 +64,8 @@ public sealed class HostProcess : IAsyncDisposable
     }
 
     /// <summary>
-    /// The processes of a host with these user secrets: itself, the orchestrator, and all that it has started. The orchestrator is not a
-    /// child of the host, but the environment is passed on.
+    /// The processes of a host with these user secrets: the host, the orchestrator, and all processes that it has started. The
+    /// orchestrator is not a child of the host, but it inherits the environment.
     /// </summary>
     public static IReadOnlyList<int> Family(DirectoryInfo secrets) => Processes.WithEnvironment($"APPDATA={secrets.FullName}");
 
@@ -77,7 +81,7 @@ public sealed class HostProcess : IAsyncDisposable
                 more = _more.Task;
             }
 
-            if (_output.IsCompleted) Assert.Fail($"The host ended without saying '{text}':\n{Output}");
+            if (_output.IsCompleted) Assert.Fail($"The host ended without the output '{text}':\n{Output}");
             await Task.WhenAny(more, _output).WaitAsync(limit);
         }
     }

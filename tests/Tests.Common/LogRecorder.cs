@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace WebRtcIms.Tests.Common;
 
-/// <summary>Keeps what was logged, message and all its parts.</summary>
+/// <summary>Records log entries: the message and all its parameters.</summary>
 public sealed class LogRecorder : ILoggerProvider
 {
     private readonly List<string> _records = [];
@@ -15,7 +15,7 @@ public sealed class LogRecorder : ILoggerProvider
         }
     }
 
-    /// <summary>All records, a line or more for each.</summary>
+    /// <summary>All records, each on one or more lines.</summary>
     public string Text => string.Join('\n', Records);
 
     public ILogger CreateLogger(string categoryName) => new Recorder(this, categoryName);
@@ -36,9 +36,12 @@ public sealed class LogRecorder : ILoggerProvider
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
-            var parts = state is IEnumerable<KeyValuePair<string, object?>> pairs ? string.Join(' ', pairs.Select(pair => $"{pair.Key}={pair.Value}")) : "";
+            var parts = state is IEnumerable<KeyValuePair<string, object?>> pairs
+                ? string.Join(' ', pairs.Select(pair => $"{pair.Key}={pair.Value}"))
+                : "";
             log.Add($"{logLevel} {category} {formatter(state, exception)} {parts} {exception}");
         }
     }

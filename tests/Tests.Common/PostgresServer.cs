@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace WebRtcIms.Tests.Common;
 
-/// <summary>A real PostgreSQL on a free port of this machine, with an empty cluster of its own.</summary>
+/// <summary>A real PostgreSQL server on a free port of this machine, with its own empty cluster.</summary>
 public sealed class PostgresServer : ServerProcess
 {
     private readonly DirectoryInfo _folder;
@@ -12,10 +12,11 @@ public sealed class PostgresServer : ServerProcess
     private PostgresServer(ProcessStartInfo start, DirectoryInfo folder, int port)
         : base(start) => (_folder, _port) = (folder, port);
 
-    /// <summary>As <c>ConnectionStrings</c> has it; the database is made by the service that uses it.</summary>
-    public string ConnectionString(string database) => string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={_port};Username=postgres;Database={database}");
+    /// <summary>The value for <c>ConnectionStrings</c>. The service that uses the database creates it.</summary>
+    public string ConnectionString(string database) =>
+        string.Create(CultureInfo.InvariantCulture, $"Host=127.0.0.1;Port={_port};Username=postgres;Database={database}");
 
-    /// <summary>Returns when it answers.</summary>
+    /// <summary>Returns when the server answers.</summary>
     public static async Task<PostgresServer> StartAsync()
     {
         var (folder, port) = (Directory.CreateTempSubdirectory("postgres-tests-"), FreePorts.Tcp());
@@ -25,7 +26,9 @@ public sealed class PostgresServer : ServerProcess
         await RunAsync(initialize);
 
         string[] settings = [$"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"];
-        var server = new PostgresServer(Command("postgres", ["-D", cluster, .. settings.SelectMany(setting => new[] { "-c", setting })]), folder, port);
+        var server =
+            new PostgresServer(
+                Command("postgres", ["-D", cluster, .. settings.SelectMany(setting => new[] { "-c", setting })]), folder, port);
         await server.UntilUpAsync(_ => Task.FromResult(server.Output.Contains("ready to accept connections", StringComparison.Ordinal)));
         return server;
     }
@@ -36,10 +39,12 @@ public sealed class PostgresServer : ServerProcess
         _folder.Delete(recursive: true);
     }
 
-    // PostgreSQL does not run as root. Debian keeps its programs apart from the PATH.
+    // PostgreSQL does not run as root. Debian keeps its programs outside the PATH.
     private static ProcessStartInfo Command(string program, string[] arguments)
     {
-        var folder = Directory.Exists("/usr/lib/postgresql") ? Directory.GetDirectories("/usr/lib/postgresql").Order(StringComparer.Ordinal).LastOrDefault() : null;
+        var folder = Directory.Exists("/usr/lib/postgresql")
+            ? Directory.GetDirectories("/usr/lib/postgresql").Order(StringComparer.Ordinal).LastOrDefault()
+            : null;
         var path = folder is null ? Tools.Require(program, "postgresql") : Path.Combine(folder, "bin", program);
         if (!File.Exists(path)) path = Tools.Require(program, "postgresql");
         var start = Environment.UserName == "root"

@@ -3,12 +3,12 @@ using System.Text;
 
 namespace WebRtcIms.Tests.Common;
 
-/// <summary>Processes of this machine, as Linux shows them.</summary>
+/// <summary>The processes of this machine, read from /proc.</summary>
 public static class Processes
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
-    /// <summary>The processes that have this variable in their environment.</summary>
+    /// <summary>The processes whose environment contains this variable.</summary>
     public static IReadOnlyList<int> WithEnvironment(string variable)
     {
         List<int> found = [];
@@ -50,7 +50,7 @@ public static class Processes
             return false;
         }
 
-        // A process that has ended and that its parent has not collected yet: init of a container may never do so.
+        // Z is a zombie: it has ended, and its parent has not collected it. The init process of a container may never do so.
         return !Read($"/proc/{id}/stat").Split(')')[^1].StartsWith(" Z", StringComparison.Ordinal);
     }
 
@@ -58,7 +58,7 @@ public static class Processes
     public static string? ProgramOf(int id) =>
         Path.GetFileName(Read($"/proc/{id}/cmdline").Split('\0', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault());
 
-    // A process may end while it is looked at.
+    // A process may end while its files are read.
     private static string Read(string file)
     {
         try

@@ -15,7 +15,8 @@ public sealed class RedisCluster : IAsyncDisposable
     private readonly ConnectionMultiplexer[] _admins;
     private readonly DirectoryInfo _folder;
 
-    private RedisCluster(RedisServer[] nodes, ConnectionMultiplexer[] admins, DirectoryInfo folder) => (_nodes, _admins, _folder) = (nodes, admins, folder);
+    private RedisCluster(RedisServer[] nodes, ConnectionMultiplexer[] admins, DirectoryInfo folder) =>
+        (_nodes, _admins, _folder) = (nodes, admins, folder);
 
     /// <summary>As <c>ConnectionStrings:redis</c> has it; the client learns of the other nodes from this one, the second.</summary>
     public string Address => _nodes[1].Address;
@@ -29,9 +30,11 @@ public sealed class RedisCluster : IAsyncDisposable
         for (var i = 0; i < nodes.Length; i++)
         {
             nodes[i] = await RedisServer.StartAsync(
-                "--cluster-enabled", "yes", "--cluster-config-file", $"{folder.FullName}/{i}.conf", "--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0");
+                "--cluster-enabled", "yes", "--cluster-config-file", $"{folder.FullName}/{i}.conf", "--cluster-node-timeout", "1000",
+                "--repl-diskless-sync-delay", "0");
 
-            admins[i] = await ConnectionMultiplexer.ConnectAsync($"{nodes[i].Address},allowAdmin=true,abortConnect=false,asyncTimeout=10000");
+            admins[i] =
+                await ConnectionMultiplexer.ConnectAsync($"{nodes[i].Address},allowAdmin=true,abortConnect=false,asyncTimeout=10000");
         }
 
         var cluster = new RedisCluster(nodes, admins, folder);
@@ -58,7 +61,18 @@ public sealed class RedisCluster : IAsyncDisposable
         var id = await IdAsync(to);
 
         // The new owner first: it then knows the slot before a client is redirected to it.
-        foreach (var i in Enumerable.Range(0, Masters).OrderByDescending(i => i == to)) await RunAsync(i, "CLUSTER", "SETSLOT", slot, "NODE", id);
+        foreach (var i in Enumerable.Range(0, Masters).OrderByDescending(i => i == to))
+            await RunAsync(i, "CLUSTER", "SETSLOT", slot, "NODE", id);
+    }
+
+    /// <summary>
+    /// Returns when the replica has everything that the first master has. Redis replicates asynchronously, and WAIT counts from the
+    /// last write of its own connection, so one is made. The key is in a slot of that master.
+    /// </summary>
+    public async Task UntilReplicatedAsync()
+    {
+        await RunAsync(0, "SET", "b", 1);
+        Assert.Equal(1, (int)await RunAsync(0, "WAIT", 1, 8000));
     }
 
     /// <summary>Ends the first master, as a crash would; returns when its replica serves in its place.</summary>
@@ -88,7 +102,8 @@ public sealed class RedisCluster : IAsyncDisposable
     private async Task<string> IdAsync(int node) => ((string)(await RunAsync(node, "CLUSTER", "MYID"))!).Trim();
 
     private Task<RedisResult> RunAsync(int node, string command, params object[] arguments) =>
-        _admins[node].GetServer(_nodes[node].Address).ExecuteAsync(command, [.. arguments.Select(argument => Convert.ToString(argument, CultureInfo.InvariantCulture)!)]);
+        _admins[node].GetServer(_nodes[node].Address)
+            .ExecuteAsync(command, [.. arguments.Select(argument => Convert.ToString(argument, CultureInfo.InvariantCulture)!)]);
 
     private async Task UntilAsync(int node, string[] command, string text)
     {

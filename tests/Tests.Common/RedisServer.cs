@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace WebRtcIms.Tests.Common;
 
-/// <summary>A real redis-server on a free port of this machine; it keeps nothing on disk.</summary>
+/// <summary>A real redis-server on a free port of this machine. It stores nothing on disk.</summary>
 public sealed class RedisServer : IAsyncDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
@@ -14,10 +14,10 @@ public sealed class RedisServer : IAsyncDisposable
 
     private RedisServer(int port) => _port = port;
 
-    /// <summary>As <c>ConnectionStrings:redis</c> has it.</summary>
+    /// <summary>The value for <c>ConnectionStrings:redis</c>.</summary>
     public string Address => $"127.0.0.1:{_port}";
 
-    /// <summary>Returns when it answers.</summary>
+    /// <summary>Returns when the server answers.</summary>
     public static async Task<RedisServer> StartAsync(params string[] options)
     {
         var server = new RedisServer(FreePorts.Tcp());
@@ -25,7 +25,7 @@ public sealed class RedisServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Starts it again at the same address, empty.</summary>
+    /// <summary>Restarts the server at the same address, without data.</summary>
     public async Task RestartAsync(params string[] options)
     {
         Launch(options);
@@ -37,19 +37,20 @@ public sealed class RedisServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts it again at the same address, with options of its own, and does not wait until it answers.</summary>
+    /// <summary>Starts the server at the same address with these options, and does not wait until it answers.</summary>
     public void Launch(params string[] options)
     {
         var program = Tools.Require("redis-server", "redis-server");
-        string[] arguments = ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", Path.GetTempPath(), .. options];
+        string[] arguments =
+            ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", Path.GetTempPath(), .. options];
         _process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
 
-        // Read the log: a full pipe would block the server.
+        // Drain the log: a full pipe would block the server.
         _process.OutputDataReceived += (_, _) => { };
         _process.BeginOutputReadLine();
     }
 
-    /// <summary>A connection of the test's own, which comes back after a restart.</summary>
+    /// <summary>A connection for the test, which reconnects after a restart.</summary>
     public async Task<ConnectionMultiplexer> ConnectAsync() => await ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions
     {
         EndPoints = { Address },
@@ -61,7 +62,7 @@ public sealed class RedisServer : IAsyncDisposable
         ReconnectRetryPolicy = new LinearRetry(200),
     });
 
-    /// <summary>It keeps its connections and answers nothing.</summary>
+    /// <summary>Suspends the server. It keeps its connections and stops answering.</summary>
     public void Hang() => Signal("STOP");
 
     public void GoOn() => Signal("CONT");

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 
 namespace WebRtcIms.Tests.Common;
 
-/// <summary>A server as a process of its own. Its output is kept. It ends with the test.</summary>
+/// <summary>A server in its own process. Its output is kept. It ends with the test.</summary>
 public abstract class ServerProcess : IAsyncDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
@@ -12,7 +12,6 @@ public abstract class ServerProcess : IAsyncDisposable
     private readonly ConcurrentQueue<string> _output = [];
     private readonly Process _process;
 
-    /// <summary>Starts it.</summary>
     protected ServerProcess(ProcessStartInfo start)
     {
         start.RedirectStandardOutput = start.RedirectStandardError = true;
@@ -30,7 +29,7 @@ public abstract class ServerProcess : IAsyncDisposable
 
     public string Output => string.Join('\n', _output);
 
-    /// <summary>Sends a signal such as TERM and waits for the end; the exit code.</summary>
+    /// <summary>Sends a signal such as TERM, waits until the process has ended, and returns the exit code.</summary>
     public async Task<int> EndAsync(string signal)
     {
         await SignalAsync(signal);
@@ -43,7 +42,7 @@ public abstract class ServerProcess : IAsyncDisposable
         await kill.WaitForExitAsync();
     }
 
-    /// <summary>Waits for the end; the exit code.</summary>
+    /// <summary>Waits until the process has ended and returns the exit code.</summary>
     public async Task<int> UntilExitAsync()
     {
         using var limit = new CancellationTokenSource(Limit);
@@ -60,7 +59,7 @@ public abstract class ServerProcess : IAsyncDisposable
         using var limit = new CancellationTokenSource(Limit);
         while (!$"{Output}\n".Contains(text, StringComparison.Ordinal))
         {
-            if (HasExited || limit.IsCancellationRequested) Assert.Fail($"It did not say '{text}' but:\n{Output}");
+            if (HasExited || limit.IsCancellationRequested) Assert.Fail($"The output does not contain '{text}':\n{Output}");
             await Task.Delay(20);
         }
     }
@@ -73,7 +72,7 @@ public abstract class ServerProcess : IAsyncDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Waits until it is up. One that ends, or is not up in half a minute, fails the test and is disposed.</summary>
+    /// <summary>Waits until the server is up. If it ends, or is not up within 30 seconds, it is disposed and the test fails.</summary>
     protected async Task UntilUpAsync(Func<CancellationToken, Task<bool>> isUp)
     {
         try

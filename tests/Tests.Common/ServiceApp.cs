@@ -13,8 +13,8 @@ using Microsoft.Extensions.Logging;
 namespace WebRtcIms.Tests.Common;
 
 /// <summary>
-/// A service in this process, with settings of its own, a folder that ends with it, and everything that it logs, traces and counts.
-/// Requests arrive in memory, or over a port of this machine after <see cref="Listen"/>.
+/// A service in this process, with its own settings and a temporary folder. Its log entries, spans and measurements are recorded.
+/// Requests arrive in memory, or through a port of this machine after <see cref="Listen"/>.
 /// </summary>
 /// <typeparam name="TApp">The derived class, which the methods for set-up return.</typeparam>
 /// <typeparam name="TProgram">The program of the service.</typeparam>
@@ -42,7 +42,7 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
         ActivitySource.AddActivityListener(_activities);
     }
 
-    /// <summary>The address that requests come from; null leaves the connection's own.</summary>
+    /// <summary>The source address of requests; null keeps the address of the connection.</summary>
     public IPAddress? RemoteAddress { get; set; }
 
     /// <summary>Replaces the clock of the service.</summary>
@@ -50,13 +50,13 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
 
     public LogRecorder Logs { get; } = new();
 
-    /// <summary>Spans of the whole process, in which tests run side by side. Lock it to read it, or call <see cref="SpansOf"/>.</summary>
+    /// <summary>Spans of the whole process, in which tests run in parallel. Lock it to read it, or call <see cref="SpansOf"/>.</summary>
     public Queue<Activity> Spans { get; } = new();
 
     /// <summary>Sums of whole-number measurements, such as <c>wwsf.sessions kind=user outcome=ok</c>. Lock it to read it.</summary>
     public Dictionary<string, long> Counts { get; } = [];
 
-    /// <summary>For files of the service.</summary>
+    /// <summary>The folder for files of the service.</summary>
     public string Folder => _folder.Value.FullName;
 
     /// <summary>The address of the server after <see cref="Listen"/>.</summary>
@@ -80,7 +80,7 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
         return (TApp)this;
     }
 
-    /// <summary>Collects every log record at its finest level, whatever the files of settings say.</summary>
+    /// <summary>Collects log records of every level, regardless of the settings files.</summary>
     public TApp WithAllLogs()
     {
         string[] categories =
@@ -90,7 +90,7 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
         return (TApp)this;
     }
 
-    /// <summary>Starts the service on Kestrel: on a free loopback port, or as <paramref name="kestrel"/> says.</summary>
+    /// <summary>Starts the service on Kestrel: on a free loopback port, or as <paramref name="kestrel"/> configures it.</summary>
     public TApp Listen(Action<KestrelServerOptions>? kestrel = null)
     {
         // Not UseKestrel(0): that sets the port of a server which the program may have started by then.

@@ -5,7 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace WebRtcIms.Tests.Common;
 
-/// <summary>A self-signed certificate for 127.0.0.1 and localhost, with its key, as PEM files in a folder that ends with the test.</summary>
+/// <summary>A self-signed certificate for 127.0.0.1 and localhost, with its key, as PEM files in a temporary folder.</summary>
 public sealed class TestCertificate : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("certificate-");
@@ -16,13 +16,13 @@ public sealed class TestCertificate : IDisposable
 
     public string KeyFile => Path.Combine(_folder.FullName, "key.pem");
 
-    /// <summary>SHA-256 of the certificate that the files hold.</summary>
+    /// <summary>SHA-256 hash of the certificate in the files.</summary>
     public string Thumbprint { get; private set; } = "";
 
-    /// <summary>As environment variables of a server.</summary>
+    /// <summary>Environment variables for a server.</summary>
     public (string Name, string Value)[] Settings => [("Turn__TlsCertificate", CertificateFile), ("Turn__TlsKey", KeyFile)];
 
-    /// <summary>Puts another certificate with another key into the files.</summary>
+    /// <summary>Writes another certificate with another key to the files.</summary>
     public void Replace() => Write(Create());
 
     /// <summary>Accepts only this certificate.</summary>

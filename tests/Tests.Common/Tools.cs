@@ -1,11 +1,11 @@
 namespace WebRtcIms.Tests.Common;
 
-/// <summary>Programs that some tests need and that this project does not bring along: coturn's tools, Chromium, redis-server.</summary>
+/// <summary>Programs that some tests need and that this repository does not contain: coturn's tools, Chromium, redis-server.</summary>
 public static class Tools
 {
     /// <summary>
-    /// The program's path. Where it is missing the test is skipped with the reason; where CI is set it fails, because a
-    /// pipeline that silently tests less proves nothing.
+    /// Returns the path of the program. If it is missing, the test is skipped with the reason. If CI is set, the test fails instead,
+    /// because a pipeline must not silently skip tests.
     /// </summary>
     public static string Require(string program, string package)
     {

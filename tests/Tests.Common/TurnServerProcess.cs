@@ -4,8 +4,8 @@ using System.Globalization;
 namespace WebRtcIms.Tests.Common;
 
 /// <summary>
-/// This project's TURN server on free ports of the loopback address. The test project refers to <c>Turn</c>, so that
-/// <c>WebRtcIms.Turn.dll</c> stands beside the tests.
+/// This project's TURN server on free ports of the loopback address. The test project references <c>Turn</c>, so that
+/// <c>WebRtcIms.Turn.dll</c> is in the output folder of the tests.
 /// </summary>
 public sealed class TurnServerProcess : ServerProcess
 {
@@ -16,22 +16,23 @@ public sealed class TurnServerProcess : ServerProcess
 
     public int Port { get; private init; }
 
-    /// <summary>For TLS and DTLS, when the settings give a certificate.</summary>
+    /// <summary>The port for TLS and DTLS, if the settings name a certificate.</summary>
     public int TlsPort { get; private init; }
 
     public int ManagementPort { get; private init; }
 
-    /// <summary>Starts it and waits until it accepts connections.</summary>
+    /// <summary>Starts the server and waits until it accepts connections.</summary>
     /// <param name="settings">Environment variables, such as <c>Turn__Realm</c>.</param>
     public static async Task<TurnServerProcess> StartAsync(params (string Name, string Value)[] settings)
     {
         var server = Launch(settings);
         var hasTls = settings.Any(setting => setting.Name == "Turn__TlsCertificate");
-        await server.UntilUpAsync(async cancel => await AcceptsAsync(server.Port, cancel) && (!hasTls || await AcceptsAsync(server.TlsPort, cancel)));
+        await server.UntilUpAsync(async cancel =>
+            await AcceptsAsync(server.Port, cancel) && (!hasTls || await AcceptsAsync(server.TlsPort, cancel)));
         return server;
     }
 
-    /// <summary>Starts it and waits until it has ended by itself; the exit code, with all its output.</summary>
+    /// <summary>Starts the server, waits until it has ended by itself, and returns the exit code and all output.</summary>
     public static async Task<(int ExitCode, string Output)> RunToEndAsync(params (string Name, string Value)[] settings)
     {
         await using var server = Launch(settings);
@@ -47,7 +48,8 @@ public sealed class TurnServerProcess : ServerProcess
         start.Environment["Turn__PeerPolicy"] = "AllowLoopback";
         start.Environment["ASPNETCORE_URLS"] = $"http://127.0.0.1:{managementPort}";
         foreach (var (name, value) in settings) start.Environment[name] = value;
-        if (start.Environment["Turn__Port"] is { } chosen && int.TryParse(chosen, CultureInfo.InvariantCulture, out var given)) port = given;
+        if (start.Environment["Turn__Port"] is { } chosen && int.TryParse(chosen, CultureInfo.InvariantCulture, out var given))
+            port = given;
         return new TurnServerProcess(start) { Port = port, TlsPort = tlsPort, ManagementPort = managementPort };
     }
 }

@@ -138,7 +138,9 @@ public sealed class AuthenticationTests
         await allocation.BindChannelAsync(new(System.Net.IPAddress.Parse("192.0.2.9"), 9), Cancel);
 
         var signed = server.Sent.Skip(1).ToList();
-        Assert.Equal([StunMethod.Allocate, StunMethod.Refresh, StunMethod.CreatePermission, StunMethod.ChannelBind], signed.Select(sent => sent.Method));
+        Assert.Equal(
+            [StunMethod.Allocate, StunMethod.Refresh, StunMethod.CreatePermission, StunMethod.ChannelBind],
+            signed.Select(sent => sent.Method));
         Assert.All(signed, sent =>
         {
             Assert.Equal("k1", sent.Text(StunAttributeType.Username));

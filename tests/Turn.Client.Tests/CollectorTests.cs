@@ -28,12 +28,15 @@ public sealed partial class CollectorTests : IDisposable
             ("Turn__StaticUsers__0__Name", "u"), ("Turn__StaticUsers__0__Password", "p"),
             ("ASPNETCORE_URLS", $"http://127.0.0.1:{management}"), ("Prometheus__Port", $"{management}"),
             ("FlowView__Endpoint", $"http://127.0.0.1:{port}"),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", $"http://127.0.0.1:{port}"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "500"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", $"http://127.0.0.1:{port}"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "500"),
             ("OTEL_BSP_MAX_QUEUE_SIZE", "16"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "8"), ("OTEL_BSP_SCHEDULE_DELAY", "100"));
 
         for (var i = 0; i < 60; i++)
         {
-            await using var client = await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{server.Port}"), cancellationToken: TestContext.Current.CancellationToken);
+            await using var client =
+                await TurnClient.ConnectAsync(
+                    TurnUri.Parse($"turn:127.0.0.1:{server.Port}"), cancellationToken: TestContext.Current.CancellationToken);
             await client.AllocateAsync(TurnCredential.LongTerm("u", "p"), cancellationToken: TestContext.Current.CancellationToken);
         }
 
@@ -65,9 +68,12 @@ public sealed partial class CollectorTests : IDisposable
             ("Turn__StaticUsers__0__Name", "u"), ("Turn__StaticUsers__0__Password", "p"),
             ("ASPNETCORE_URLS", $"http://127.0.0.1:{management}"), ("Prometheus__Port", $"{management}"),
             ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", ratio),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.Prefixes.Single()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), ("FlowView__Endpoint", $"{collector.Prefixes.Single()}flow/")))
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.Prefixes.Single()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+            ("FlowView__Endpoint", $"{collector.Prefixes.Single()}flow/")))
         {
-            await using (var client = await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{server.Port}"), cancellationToken: TestContext.Current.CancellationToken))
+            await using (var client =
+                await TurnClient.ConnectAsync(
+                    TurnUri.Parse($"turn:127.0.0.1:{server.Port}"), cancellationToken: TestContext.Current.CancellationToken))
                 await client.AllocateAsync(TurnCredential.LongTerm("u", "p"), cancellationToken: TestContext.Current.CancellationToken);
 
             using var http = new HttpClient();
@@ -92,7 +98,8 @@ public sealed partial class CollectorTests : IDisposable
     [InlineData("half")]
     public async Task RatioThatIsNone_StopsTheStart(string ratio)
     {
-        var (exitCode, output) = await TurnServerProcess.RunToEndAsync(("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", ratio));
+        var (exitCode, output) =
+            await TurnServerProcess.RunToEndAsync(("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", ratio));
 
         Assert.NotEqual(0, exitCode);
         Assert.Contains("OTEL_TRACES_SAMPLER_ARG", output, StringComparison.Ordinal);

@@ -88,7 +88,8 @@ public sealed class CoturnTests(Coturn coturn)
     {
         var server = await coturn.WithPasswordsAsync();
         await using var client = await ConnectAsync(server, "udp");
-        var error = await Assert.ThrowsAsync<TurnException>(() => client.AllocateAsync(coturn.IssueToken().Native, cancellationToken: Cancel));
+        var error = await Assert.ThrowsAsync<TurnException>(() =>
+            client.AllocateAsync(coturn.IssueToken().Native, cancellationToken: Cancel));
         Assert.Contains("THIRD-PARTY-AUTHORIZATION", error.Message, StringComparison.Ordinal);
     }
 

@@ -44,7 +44,8 @@ public sealed class KeepAliveTests
         var server = new ScriptedServer(_clock);
         await using var client = server.Connect();
         var options = new TurnAllocationOptions { Lifetime = TimeSpan.FromMinutes(30) };
-        await using var allocation = await client.AllocateAsync(TurnCredential.LongTerm(ScriptedServer.User, ScriptedServer.Password), options, Cancel);
+        await using var allocation =
+            await client.AllocateAsync(TurnCredential.LongTerm(ScriptedServer.User, ScriptedServer.Password), options, Cancel);
         server.Forget();
 
         _clock.Advance(TimeSpan.FromSeconds(540));
@@ -119,7 +120,8 @@ public sealed class KeepAliveTests
     {
         var server = new ScriptedServer(_clock) { OffersTokens = true, Key = new byte[20] };
         await using var client = server.Connect();
-        await using var allocation = await client.AllocateAsync(TurnCredential.AccessToken("k1", [1], server.Key), cancellationToken: Cancel);
+        await using var allocation =
+            await client.AllocateAsync(TurnCredential.AccessToken("k1", [1], server.Key), cancellationToken: Cancel);
         server.Key = [.. Enumerable.Repeat((byte)7, 20)];
         server.Lifetime = 40;
         Assert.Equal(TimeSpan.FromSeconds(40), await allocation.RenewAsync(TurnCredential.AccessToken("k2", [2], server.Key), Cancel));

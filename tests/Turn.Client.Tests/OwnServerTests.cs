@@ -43,7 +43,8 @@ public sealed class OwnServerTests(OwnServer server)
     public async Task Password_Allocates(string transport)
     {
         await using var client = await ConnectAsync(transport);
-        await using var allocation = await client.AllocateAsync(TurnCredential.LongTerm(OwnServer.User, OwnServer.Password), cancellationToken: Cancel);
+        await using var allocation =
+            await client.AllocateAsync(TurnCredential.LongTerm(OwnServer.User, OwnServer.Password), cancellationToken: Cancel);
         Assert.Equal(IPAddress.Loopback, allocation.RelayedAddress.Address);
         Assert.Equal(TimeSpan.FromSeconds(600), allocation.Lifetime);
     }
@@ -108,7 +109,8 @@ public sealed class OwnServerTests(OwnServer server)
     public async Task Renewal_ReplacesTokenAndKeyId()
     {
         await using var client = await ConnectAsync("udp");
-        await using var allocation = await client.AllocateAsync(server.IssueToken(key: 0, lifetimeSeconds: 60).Native, cancellationToken: Cancel);
+        await using var allocation =
+            await client.AllocateAsync(server.IssueToken(key: 0, lifetimeSeconds: 60).Native, cancellationToken: Cancel);
         Assert.True(allocation.Lifetime <= TimeSpan.FromSeconds(60));
 
         var granted = await allocation.RenewAsync(server.IssueToken(key: 1, macKeyLength: 20).Native, Cancel);
@@ -176,7 +178,8 @@ public sealed class OwnServerTests(OwnServer server)
     {
         await using var client = await ConnectAsync("udp");
         await using var allocation = await client.AllocateAsync(server.IssueToken().Native, cancellationToken: Cancel);
-        var error = await Assert.ThrowsAsync<TurnException>(() => client.AllocateAsync(server.IssueToken().Native, cancellationToken: Cancel));
+        var error = await Assert.ThrowsAsync<TurnException>(() =>
+            client.AllocateAsync(server.IssueToken().Native, cancellationToken: Cancel));
         Assert.Equal(StunError.AllocationMismatch, error.Code);
     }
 

@@ -200,6 +200,7 @@ public sealed class TransactionTests
     private static void MakeHeader(byte[] noise, Random random)
     {
         var length = (noise.Length - 20) & ~3;
-        new byte[] { (byte)random.Next(2), (byte)random.Next(256), (byte)(length >> 8), (byte)length, 0x21, 0x12, 0xA4, 0x42 }.CopyTo(noise, 0);
+        new byte[] { (byte)random.Next(2), (byte)random.Next(256), (byte)(length >> 8), (byte)length, 0x21, 0x12, 0xA4, 0x42 }.CopyTo(
+            noise, 0);
     }
 }

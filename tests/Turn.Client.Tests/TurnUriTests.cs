@@ -75,7 +75,8 @@ public sealed class TurnUriTests
     public async Task Dtls_IsRefusedWithAnExplanation()
     {
         var error = await Assert.ThrowsAsync<NotSupportedException>(
-            () => TurnClient.ConnectAsync(TurnUri.Parse("turns:127.0.0.1?transport=udp"), cancellationToken: TestContext.Current.CancellationToken));
+            () => TurnClient.ConnectAsync(
+                TurnUri.Parse("turns:127.0.0.1?transport=udp"), cancellationToken: TestContext.Current.CancellationToken));
         Assert.Contains("DTLS", error.Message, StringComparison.Ordinal);
     }
 }

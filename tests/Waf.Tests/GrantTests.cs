@@ -30,7 +30,9 @@ public sealed class GrantTests
         var grant = JsonElement.Parse((string)(await database.StringGetAsync(key))!);
         var timeToLive = await database.KeyTimeToLiveAsync(key);
 
-        Assert.Equal(["client_id", "exp", "pseudonym", "traceparent"], grant.EnumerateObject().Select(property => property.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["client_id", "exp", "pseudonym", "traceparent"], grant.EnumerateObject().Select(property => property.Name)
+                .Order(StringComparer.Ordinal));
         Assert.Equal(WafApp.Client, grant.GetProperty("client_id").GetString());
         Assert.Equal("pseudonym-1", grant.GetProperty("pseudonym").GetString());
         Assert.InRange(timeToLive!.Value, TimeSpan.FromSeconds(595), TimeSpan.FromSeconds(600));
@@ -88,7 +90,8 @@ public sealed class GrantTests
         var secrets = answers.SelectMany(answer => Secret.Spellings(Convert.FromBase64String(answer.AccessToken))
                 .Concat(Secret.Spellings(Convert.FromBase64String(answer.Key))))
             .Concat(Secret.Spellings(WafApp.ClientSecret))
-            .Concat(WafApp.GoodSettings().Where(setting => setting.Key.EndsWith(":Key", StringComparison.Ordinal)).Select(setting => setting.Value));
+            .Concat(WafApp.GoodSettings().Where(setting => setting.Key.EndsWith(":Key", StringComparison.Ordinal)).Select(setting =>
+                setting.Value));
         foreach (var secret in secrets) Assert.DoesNotContain(content, text => text.Contains(secret, StringComparison.OrdinalIgnoreCase));
     }
 
@@ -170,6 +173,7 @@ public sealed class GrantTests
         using var client = app.CreateClient();
         using var answer = await client.GetAsync(new Uri("/health", UriKind.Relative), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        return (await answer.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken)).GetProperty("status").GetString();
+        return (await answer.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken)).GetProperty("status")
+            .GetString();
     }
 }

@@ -138,7 +138,8 @@ public sealed class RegistrationTokenTests
         var answer = (await Request().SendAsync(app)).AssertOk();
 
         Assert.DoesNotContain(answer.AccessToken, string.Join('\n', app.Logs.Records));
-        Assert.DoesNotContain("guest-7", string.Join('\n', app.Spans.ToArray().SelectMany(span => span.TagObjects).Select(tag => $"{tag.Key}={tag.Value}")));
+        Assert.DoesNotContain(
+            "guest-7", string.Join('\n', app.Spans.ToArray().SelectMany(span => span.TagObjects).Select(tag => $"{tag.Key}={tag.Value}")));
     }
 
     [Fact]
@@ -147,8 +148,11 @@ public sealed class RegistrationTokenTests
     {
         using var app = App();
         using var client = app.CreateClient();
-        var document = await client.GetFromJsonAsync<JsonElement>("/.well-known/oauth-authorization-server", TestContext.Current.CancellationToken);
-        Assert.Equal(["ims.register", "stun"], document.GetProperty("scopes_supported").EnumerateArray().Select(scope => scope.GetString()).Order(StringComparer.Ordinal));
+        var document =
+            await client.GetFromJsonAsync<JsonElement>("/.well-known/oauth-authorization-server", TestContext.Current.CancellationToken);
+        Assert.Equal(
+            ["ims.register", "stun"], document.GetProperty("scopes_supported").EnumerateArray().Select(scope => scope.GetString())
+                .Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -158,9 +162,11 @@ public sealed class RegistrationTokenTests
         var turnKey = WafApp.GoodSettings()["Waf:TurnServers:0:Key"];
         var error = Assert.Throws<SettingsException>(() => Read(
             ("Waf:ImsRegistration:Domain", ""), ("Waf:ImsRegistration:Kid", "r1"), ("Waf:ImsRegistration:Key", turnKey),
-            ("Waf:ImsRegistration:TokenLifetime", "soon"), ("Waf:Clients:0:Impus:0", "guest-*"), ("Waf:Clients:0:Impus:1", "sip:*@*.example")));
+            ("Waf:ImsRegistration:TokenLifetime", "soon"), ("Waf:Clients:0:Impus:0", "guest-*"),
+            ("Waf:Clients:0:Impus:1", "sip:*@*.example")));
 
-        foreach (var key in (string[])["Waf:ImsRegistration:Domain", "Waf:ImsRegistration:Identity", "Waf:ImsRegistration:Key", "Waf:ImsRegistration:TokenLifetime"])
+        foreach (var key in (string[])["Waf:ImsRegistration:Domain", "Waf:ImsRegistration:Identity", "Waf:ImsRegistration:Key",
+            "Waf:ImsRegistration:TokenLifetime"])
             Assert.Single(error.Message.Split('\n'), line => line.StartsWith($"  {key} ", StringComparison.Ordinal));
         Assert.Equal(2, error.Message.Split('\n').Count(line => line.StartsWith("  Waf:Clients:0:Impus ", StringComparison.Ordinal)));
         Assert.DoesNotContain(turnKey, error.Message);
@@ -173,7 +179,8 @@ public sealed class RegistrationTokenTests
     {
         var settings = WafApp.GoodSettings();
         foreach (var (key, value) in changes) settings[key] = value;
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value))).Build();
+        var configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection(settings.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value))).Build();
         return WafSettings.Read(configuration, new HostingEnvironment { ContentRootPath = "/srv/waf" });
     }
 

@@ -96,14 +96,16 @@ public sealed class RevocationTests : IAsyncLifetime
         await AssertErrorAsync(await RevokeAsync(("token", "a"), ("token", "b")), HttpStatusCode.BadRequest, "invalid_request");
         await AssertErrorAsync(await RevokeAsync(("token", "a.b.c.d.e")), HttpStatusCode.BadRequest, "unsupported_token_type");
         using var client = App.CreateClient();
-        await AssertErrorAsync(await client.PostAsJsonAsync(Path, new { token = "a" }, Cancel), HttpStatusCode.BadRequest, "invalid_request");
+        await AssertErrorAsync(
+            await client.PostAsJsonAsync(Path, new { token = "a" }, Cancel), HttpStatusCode.BadRequest, "invalid_request");
     }
 
     [Fact]
     [Requirement("ABUSE-85")]
     public async Task WrongSecret_Is401_Then429()
     {
-        using var app = new WafApp { Time = new FakeTimeProvider(TimeProvider.System.GetUtcNow()) }.With("ConnectionStrings:redis", _redis!.Address);
+        using var app =
+            new WafApp { Time = new FakeTimeProvider(TimeProvider.System.GetUtcNow()) }.With("ConnectionStrings:redis", _redis!.Address);
         using var client = app.CreateClient();
         for (var i = 0; i < 10; i++)
         {
@@ -111,7 +113,8 @@ public sealed class RevocationTests : IAsyncLifetime
             await AssertErrorAsync(refused, HttpStatusCode.Unauthorized, "invalid_client");
         }
 
-        await AssertErrorAsync(await SendAsync(client, "nobody", "a guess of the secret", ("token", "a")), HttpStatusCode.Unauthorized, "invalid_client");
+        await AssertErrorAsync(
+            await SendAsync(client, "nobody", "a guess of the secret", ("token", "a")), HttpStatusCode.Unauthorized, "invalid_client");
         var answer = await SendAsync(client, WafApp.Client, WafApp.ClientSecret, ("token", "a"));
         await AssertErrorAsync(answer, HttpStatusCode.TooManyRequests, "temporarily_unavailable");
         Assert.NotNull(answer.Headers.RetryAfter);
@@ -121,11 +124,14 @@ public sealed class RevocationTests : IAsyncLifetime
     [Requirement("ABUSE-85")]
     public async Task FailuresAtBothEndpoints_AreCountedTogether()
     {
-        using var app = new WafApp { Time = new FakeTimeProvider(TimeProvider.System.GetUtcNow()) }.With("ConnectionStrings:redis", _redis!.Address);
+        using var app =
+            new WafApp { Time = new FakeTimeProvider(TimeProvider.System.GetUtcNow()) }.With("ConnectionStrings:redis", _redis!.Address);
         for (var i = 0; i < 5; i++)
         {
-            (await new TokenRequest().SendAsync(app, secret: "a guess of the secret")).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
-            (await TokenRequest.RevokeAsync(app, WafApp.Client, "a guess of the secret", ("token", "a"))).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+            (await new TokenRequest().SendAsync(app, secret: "a guess of the secret"))
+                .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+            (await TokenRequest.RevokeAsync(app, WafApp.Client, "a guess of the secret", ("token", "a")))
+                .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         }
 
         TokenAnswer[] answers =
@@ -141,16 +147,19 @@ public sealed class RevocationTests : IAsyncLifetime
     [Requirement("RFC7009-2.1-1")]
     public async Task Client_IsAuthenticatedAsAtTheTokenEndpoint()
     {
-        (await TokenRequest.RevokeAsync(App, ("client_id", WafApp.Client), ("client_secret", WafApp.ClientSecret), ("all_tokens", "true"))).AssertOk();
+        (await TokenRequest.RevokeAsync(App, ("client_id", WafApp.Client), ("client_secret", WafApp.ClientSecret), ("all_tokens", "true")))
+            .AssertOk();
 
         TokenAnswer[] refused =
         [
             await TokenRequest.RevokeAsync(App, ("all_tokens", "true")),
             await TokenRequest.RevokeAsync(App, ("client_id", WafApp.Client), ("all_tokens", "true")),
-            await TokenRequest.RevokeAsync(App, ("client_id", WafApp.Client), ("client_secret", WafApp.OtherSecret), ("all_tokens", "true")),
+            await TokenRequest.RevokeAsync(
+                App, ("client_id", WafApp.Client), ("client_secret", WafApp.OtherSecret), ("all_tokens", "true")),
             await TokenRequest.RevokeAsync(App, "nobody", WafApp.ClientSecret, ("all_tokens", "true")),
         ];
-        foreach (var answer in refused) Assert.StartsWith("Basic ", answer.AssertError(HttpStatusCode.Unauthorized, "invalid_client").Headers["WWW-Authenticate"]);
+        foreach (var answer in refused)
+            Assert.StartsWith("Basic ", answer.AssertError(HttpStatusCode.Unauthorized, "invalid_client").Headers["WWW-Authenticate"]);
         Assert.Equal(1, await _connection!.GetDatabase().SortedSetLengthAsync(TurnRevocations.Key));
     }
 
@@ -169,7 +178,8 @@ public sealed class RevocationTests : IAsyncLifetime
     public async Task Endpoint_IsInTheMetadata_WhereThereIsRedis()
     {
         using var client = App.CreateClient();
-        var document = await client.GetFromJsonAsync<JsonElement>(new Uri("/.well-known/oauth-authorization-server", UriKind.Relative), Cancel);
+        var document =
+            await client.GetFromJsonAsync<JsonElement>(new Uri("/.well-known/oauth-authorization-server", UriKind.Relative), Cancel);
         Assert.Equal("http://localhost/oauth2/revoke", document.GetProperty("revocation_endpoint").GetString());
 
         using var alone = new WafApp();
@@ -181,7 +191,8 @@ public sealed class RevocationTests : IAsyncLifetime
 
     private static Uri Path => new("/oauth2/revoke", UriKind.Relative);
 
-    private Task<HttpResponseMessage> RevokeAsync(params (string Name, string Value)[] form) => RevokeAsync(WafApp.Client, WafApp.ClientSecret, form);
+    private Task<HttpResponseMessage> RevokeAsync(params (string Name, string Value)[] form) =>
+        RevokeAsync(WafApp.Client, WafApp.ClientSecret, form);
 
     private async Task<HttpResponseMessage> RevokeAsync(string clientId, string secret, params (string Name, string Value)[] form)
     {
@@ -189,7 +200,8 @@ public sealed class RevocationTests : IAsyncLifetime
         return await SendAsync(client, clientId, secret, form);
     }
 
-    private static async Task<HttpResponseMessage> SendAsync(HttpClient client, string clientId, string secret, params (string Name, string Value)[] form)
+    private static async Task<HttpResponseMessage> SendAsync(
+        HttpClient client, string clientId, string secret, params (string Name, string Value)[] form)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, Path)
         {

@@ -41,9 +41,12 @@ public sealed class SettingsTests
 
         string[] keys =
         [
-            "Waf:TurnServers:0:Name", "Waf:TurnServers:0:Kid", "Waf:TurnServers:0:Key", "Waf:TurnServers:0:TokenLifetime", "Waf:TurnServers:1:Algorithm",
-            "Waf:TurnServers:1:TokenLifetime", "Waf:TurnServers:2:Kid", "Waf:TurnServers:2:Key", "Waf:TurnServers has", "Waf:Clients:0:ClientSecret",
-            "Waf:Clients:1:ClientId", "Waf:Clients:1:Audiences", "Waf:Clients:2:Audiences", "Waf:Clients has", "Waf:Clients:3:Jwks", "Waf:Issuer",
+            "Waf:TurnServers:0:Name", "Waf:TurnServers:0:Kid", "Waf:TurnServers:0:Key", "Waf:TurnServers:0:TokenLifetime",
+            "Waf:TurnServers:1:Algorithm",
+            "Waf:TurnServers:1:TokenLifetime", "Waf:TurnServers:2:Kid", "Waf:TurnServers:2:Key", "Waf:TurnServers has",
+            "Waf:Clients:0:ClientSecret",
+            "Waf:Clients:1:ClientId", "Waf:Clients:1:Audiences", "Waf:Clients:2:Audiences", "Waf:Clients has", "Waf:Clients:3:Jwks",
+            "Waf:Issuer",
             "Waf:TurnServers:1:CertificateSha256", "Waf:AllowGetTokenRequests", "Waf:TokenRequestsPerMinute",
             "ConnectionStrings:waf", "ConnectionStrings:redis",
         ];
@@ -59,7 +62,8 @@ public sealed class SettingsTests
     [Fact]
     public void NoSettings_SaysWhatIsNeeded()
     {
-        var error = Assert.Throws<SettingsException>(() => WafSettings.Read(new ConfigurationBuilder().Build(), new HostingEnvironment { ContentRootPath = "/srv/waf" }));
+        var error = Assert.Throws<SettingsException>(() =>
+            WafSettings.Read(new ConfigurationBuilder().Build(), new HostingEnvironment { ContentRootPath = "/srv/waf" }));
 
         Assert.Contains("Waf:TurnServers:0:Name", error.Message);
         Assert.Contains("Waf:Clients:0:ClientId", error.Message);
@@ -86,7 +90,8 @@ public sealed class SettingsTests
     [Fact]
     public void UnknownSetting_IsRefused()
     {
-        var error = Assert.Throws<SettingsException>(() => Read(("Waf:TurnServers:0:Kdi", "k1"), ("Waf:Isuer", "https://waf.example.org/")));
+        var error = Assert.Throws<SettingsException>(() =>
+            Read(("Waf:TurnServers:0:Kdi", "k1"), ("Waf:Isuer", "https://waf.example.org/")));
 
         Assert.Contains("Waf:TurnServers:0:Kdi is not a setting; did you mean Waf:TurnServers:0:Kid?", error.Message);
         Assert.Contains("Waf:Isuer is not a setting; did you mean Waf:Issuer?", error.Message);
@@ -118,7 +123,9 @@ public sealed class SettingsTests
         var file = Path.GetTempFileName();
         try
         {
-            Assert.StartsWith("WAF cannot start. ConnectionStrings:waf", (await RunAsync(("ConnectionStrings:waf", $"Data Source={file}/waf.db"))).Output);
+            Assert.StartsWith(
+                "WAF cannot start. ConnectionStrings:waf",
+                (await RunAsync(("ConnectionStrings:waf", $"Data Source={file}/waf.db"))).Output);
 
             await File.WriteAllTextAsync(file, new string('x', 5000), TestContext.Current.CancellationToken);
             var (code, output) = await RunAsync(("ConnectionStrings:waf", $"Data Source={file}"));
@@ -139,7 +146,9 @@ public sealed class SettingsTests
         var folder = Directory.CreateTempSubdirectory("waf-tests-");
         try
         {
-            var (code, output) = await RunAsync(("urls", $"http://{listener.LocalEndpoint}"), ("ConnectionStrings:waf", $"Data Source={folder.FullName}/waf.db"));
+            var (code, output) =
+                await RunAsync(
+                    ("urls", $"http://{listener.LocalEndpoint}"), ("ConnectionStrings:waf", $"Data Source={folder.FullName}/waf.db"));
 
             Assert.Equal(1, code);
             Assert.Contains("ASPNETCORE_URLS", output);
@@ -152,7 +161,9 @@ public sealed class SettingsTests
     }
 
     private static WafSettings Read(params (string Key, string Value)[] changes) =>
-        WafSettings.Read(new ConfigurationBuilder().AddInMemoryCollection(Settings(changes)!).Build(), new HostingEnvironment { ContentRootPath = "/srv/waf" });
+        WafSettings.Read(
+            new ConfigurationBuilder().AddInMemoryCollection(Settings(changes)!)
+                .Build(), new HostingEnvironment { ContentRootPath = "/srv/waf" });
 
     private static Dictionary<string, string> Settings((string Key, string Value)[] changes)
     {

@@ -64,7 +64,8 @@ public sealed class WafApp : ServiceApp<WafApp, Program>
     {
         var key = KeyRing().Find(Encoding.UTF8.GetBytes(kid), DateTimeOffset.UnixEpoch);
         Assert.NotNull(key);
-        Assert.Equal(AccessTokenStatus.Valid, key.TryDecrypt(Convert.FromBase64String(token), Encoding.UTF8.GetBytes(turnServer), out var content));
+        Assert.Equal(
+            AccessTokenStatus.Valid, key.TryDecrypt(Convert.FromBase64String(token), Encoding.UTF8.GetBytes(turnServer), out var content));
         return content;
     }
 }

@@ -33,7 +33,9 @@ public sealed class PageSpanTests : IAsyncLifetime
     [Fact]
     public async Task Spans_GoToFlowViewAndToTheCollectorOfTheEnvironment_AsThePages()
     {
-        await using var gateway = Gateway(("OTEL_EXPORTER_OTLP_ENDPOINT", _collector.Address), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"), ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%20b"));
+        await using var gateway =
+            Gateway(("OTEL_EXPORTER_OTLP_ENDPOINT", _collector.Address), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+                ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%20b"));
         using var client = gateway.CreateClient();
 
         Assert.Equal(HttpStatusCode.OK, await SendAsync(client, Request(service: "waf")));
@@ -122,7 +124,10 @@ public sealed class PageSpanTests : IAsyncLifetime
         using var answer = await client.PostAsync("/v1/traces", content, Cancel);
 
         Assert.Equal(HttpStatusCode.UnsupportedMediaType, answer.StatusCode);
-        Assert.Contains("OTLP in JSON", JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Cancel)).RootElement.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Contains(
+            "OTLP in JSON",
+            JsonDocument.Parse(await answer.Content.ReadAsStringAsync(Cancel)).RootElement.GetProperty("detail").GetString(),
+            StringComparison.Ordinal);
         Assert.Empty(OfPages(_flowView));
     }
 
@@ -131,7 +136,8 @@ public sealed class PageSpanTests : IAsyncLifetime
     {
         await using var gateway = Gateway();
         using var client = gateway.CreateClient();
-        using var steps = new MetricCollector<double>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.step.duration");
+        using var steps =
+            new MetricCollector<double>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.step.duration");
 
         await SendAsync(client, Request());
 
@@ -149,7 +155,8 @@ public sealed class PageSpanTests : IAsyncLifetime
     {
         await using var gateway = Gateway();
         using var client = gateway.CreateClient();
-        using var setUps = new MetricCollector<double>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.call.setup.duration");
+        using var setUps =
+            new MetricCollector<double>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.call.setup.duration");
 
         await SendAsync(client, Request(("name", "\"set up call\""), ("status", status), ("attributes", $$$"""[{"key":"error.type","value":{"stringValue":"{{{error}}}"}}]""")));
 
@@ -176,9 +183,11 @@ public sealed class PageSpanTests : IAsyncLifetime
     {
         using var release = new CancellationTokenSource();
         _collector.Answer = _ => Task.Delay(Timeout.Infinite, release.Token);
-        await using var gateway = Gateway(("OTEL_EXPORTER_OTLP_ENDPOINT", _collector.Address), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"));
+        await using var gateway =
+            Gateway(("OTEL_EXPORTER_OTLP_ENDPOINT", _collector.Address), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"));
         using var client = gateway.CreateClient();
-        using var dropped = new MetricCollector<long>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.spans.dropped");
+        using var dropped =
+            new MetricCollector<long>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.spans.dropped");
 
         Assert.Equal(HttpStatusCode.OK, await SendAsync(client, Request()));
         await ReceivedAsync(_flowView);
@@ -204,7 +213,11 @@ public sealed class PageSpanTests : IAsyncLifetime
     {
         await using var gateway = Gateway();
         using var client = gateway.CreateClient();
-        using var message = new HttpRequestMessage(HttpMethod.Post, "/v1/traces") { Content = new StringContent(new string(' ', 17 * 1024), Encoding.UTF8, "application/json") };
+        using var message =
+            new HttpRequestMessage(
+                HttpMethod.Post,
+                "/v1/traces")
+            { Content = new StringContent(new string(' ', 17 * 1024), Encoding.UTF8, "application/json") };
         message.Headers.TransferEncodingChunked = true;
         using var answer = await client.SendAsync(message, Cancel);
 
@@ -251,10 +264,12 @@ public sealed class PageSpanTests : IAsyncLifetime
 
     /// <summary>What came of pages. The gateway's own telemetry goes there, too, when its time has come.</summary>
     private static IEnumerable<ReceivedRequest> OfPages(BackendStub target) =>
-        target.Requests.Where(request => request.Target == "/v1/traces" && !request.Body.Contains("telemetry.sdk", StringComparison.Ordinal));
+        target.Requests.Where(request =>
+            request.Target == "/v1/traces" && !request.Body.Contains("telemetry.sdk", StringComparison.Ordinal));
 
     /// <summary>One failed step 8 of 250 ms.</summary>
-    private static string Request(string service = "wic", string field = "", string value = "") => Request(service, field.Length > 0 ? [(field, value)] : []);
+    private static string Request(string service = "wic", string field = "", string value = "") =>
+        Request(service, field.Length > 0 ? [(field, value)] : []);
 
     private static string Request(params (string Field, string Value)[] changes) => Request("wic", changes);
 

@@ -5,8 +5,8 @@ using WebRtcIms.Stun.Messages;
 namespace WebRtcIms.Turn.Transport.Dtls;
 
 /// <summary>
-/// Whether a ClientHello comes from the address that it says. A cookie is made from both, and nothing is kept (RFC 6347 §4.2.1). It
-/// is forgotten within a minute, so that nobody collects cookies of addresses that he will not have for long.
+/// Checks that a ClientHello comes from its source address, by a cookie made from both and without state (RFC 6347 §4.2.1). A cookie
+/// expires within a minute, so that an attacker cannot collect cookies of addresses that it has for a short time only.
 /// </summary>
 /// <remarks>For one thread at a time.</remarks>
 internal sealed class CookieExchange(TlsCrypto crypto, TimeProvider time)
@@ -17,7 +17,7 @@ internal sealed class CookieExchange(TlsCrypto crypto, TimeProvider time)
     private DtlsVerifier _current = new(crypto);
     private long _since = time.GetTimestamp();
 
-    /// <summary>What the handshake begins with; null when the client was sent a cookie, or what it sent is no ClientHello.</summary>
+    /// <summary>The request with which the handshake starts; null if the client was sent a cookie, or did not send a ClientHello.</summary>
     public DtlsRequest? Verify(in TransportAddress client, ReadOnlySpan<byte> datagram, DatagramSender sender)
     {
         ChangeSecret();
@@ -27,11 +27,12 @@ internal sealed class CookieExchange(TlsCrypto crypto, TimeProvider time)
         var hello = datagram.ToArray();
         try
         {
-            return _former.VerifyRequest(name, hello, 0, hello.Length, Nobody.Instance) ?? _current.VerifyRequest(name, hello, 0, hello.Length, sender);
+            return _former.VerifyRequest(name, hello, 0, hello.Length, NoSender.Instance) ?? _current.VerifyRequest(
+                name, hello, 0, hello.Length, sender);
         }
         catch (ArgumentException)
         {
-            // The library takes a version that is reserved for a mistake of its caller.
+            // The library treats a reserved version as a mistake of its caller.
             return null;
         }
     }
@@ -43,14 +44,14 @@ internal sealed class CookieExchange(TlsCrypto crypto, TimeProvider time)
         _former = age < 2 * SecretLifetime ? _current : new DtlsVerifier(crypto);
         _current = new DtlsVerifier(crypto);
 
-        // Whenever somebody asks: from when it was due, or the former secret would serve for longer than it may.
+        // The time counts from the due moment. Otherwise, without requests, the former secret would stay valid for too long.
         _since = age < 2 * SecretLifetime ? _since + (long)(SecretLifetime.TotalSeconds * time.TimestampFrequency) : time.GetTimestamp();
     }
 
     /// <summary>The cookie that is sent is that of the current secret.</summary>
-    private sealed class Nobody : DatagramSender
+    private sealed class NoSender : DatagramSender
     {
-        public static readonly Nobody Instance = new();
+        public static readonly NoSender Instance = new();
 
         public int GetSendLimit() => 1200;
 

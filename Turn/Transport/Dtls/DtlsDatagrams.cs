@@ -5,12 +5,12 @@ using WebRtcIms.Turn.Transport.Portable;
 namespace WebRtcIms.Turn.Transport.Dtls;
 
 /// <summary>
-/// The datagrams between the server and one client. During the handshake they wait in a short queue for the thread that does it;
-/// afterwards each is handed over by whoever received it, and no thread waits.
+/// The datagrams between the server and one client. During the handshake they wait in a short queue for its thread. Afterwards the
+/// receiving thread hands over each one, and no thread waits.
 /// </summary>
 internal sealed class DtlsDatagrams(DatagramSocket socket, TransportAddress client) : DatagramTransport
 {
-    // Fits every path that IPv6 has; a certificate chain is sent in several datagrams.
+    // This fits every IPv6 path. A certificate chain is sent in several datagrams.
     private const int SendLimit = 1200;
 
     // Without a certificate of its own a client sends four messages, the longest of them its ClientHello.
@@ -40,7 +40,7 @@ internal sealed class DtlsDatagrams(DatagramSocket socket, TransportAddress clie
         }
     }
 
-    /// <summary>What came while the handshake ended.</summary>
+    /// <summary>Datagrams that arrived while the handshake ended.</summary>
     public bool TryTake(out byte[]? datagram)
     {
         lock (_waiting) return _waiting.TryDequeue(out datagram);
@@ -49,7 +49,7 @@ internal sealed class DtlsDatagrams(DatagramSocket socket, TransportAddress clie
     /// <summary>What the next <c>Receive</c> gets.</summary>
     public void Set(byte[] record) => _current = record;
 
-    // The library makes a buffer of about this size for each record, less what it takes for the cipher's own.
+    // The library allocates a buffer of about this size for each record, less the overhead of the cipher.
     public int GetReceiveLimit() => IsEstablished ? (_current?.Length ?? 0) + MaxOverhead : LargestOfHandshake;
 
     public int GetSendLimit() => SendLimit;
@@ -82,8 +82,8 @@ internal sealed class DtlsDatagrams(DatagramSocket socket, TransportAddress clie
         }
     }
 
-    // When a record yields nothing the library asks for another one until its time is over, and the least that it takes is a
-    // millisecond. A corrupt record is the one way to have it return at once, and costs the session nothing.
+    // If a record yields nothing, the library waits for another one until its timeout, which is one millisecond at least. Only a
+    // corrupt record makes it return at once, and a corrupt record does not harm the session.
     private int TakeCurrent(Span<byte> buffer)
     {
         var record = _current;

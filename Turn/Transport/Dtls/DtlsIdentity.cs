@@ -13,7 +13,8 @@ namespace WebRtcIms.Turn.Transport.Dtls;
 /// The server's side of one DTLS 1.2 handshake (RFC 7350): the certificate that TLS has, ALPN <c>stun.turn</c>, suites with forward
 /// secrecy and AEAD.
 /// </summary>
-internal sealed class DtlsIdentity(BcTlsCrypto crypto, SslStreamCertificateContext certificate, TimeSpan handshakeLimit) : DefaultTlsServer(crypto)
+internal sealed class DtlsIdentity(BcTlsCrypto crypto, SslStreamCertificateContext certificate, TimeSpan handshakeLimit)
+    : DefaultTlsServer(crypto)
 {
     private readonly BcTlsCrypto _crypto = crypto;
 
@@ -45,7 +46,8 @@ internal sealed class DtlsIdentity(BcTlsCrypto crypto, SslStreamCertificateConte
         return new DefaultTlsCredentialedSigner(
             new TlsCryptoParameters(m_context),
             new Signer(certificate.TargetCertificate),
-            new Certificate([.. chain.Select(link => (Org.BouncyCastle.Tls.Crypto.TlsCertificate)new BcTlsCertificate(_crypto, link.RawData))]),
+            new Certificate(
+                [.. chain.Select(link => (Org.BouncyCastle.Tls.Crypto.TlsCertificate)new BcTlsCertificate(_crypto, link.RawData))]),
             SignatureAndHashAlgorithm.GetInstance(HashAlgorithm.sha256, algorithm));
     }
 

@@ -13,22 +13,22 @@ using WebRtcIms.Turn.Transport.Streams;
 namespace WebRtcIms.Turn.Transport.Dtls;
 
 /// <summary>
-/// DTLS on one UDP address (RFC 7350). A ClientHello is answered with a cookie, and nothing is kept until it comes back from the
-/// address that it was sent to (§4.6). Only then a handshake begins, on a thread of its own, for the library waits within it; there
-/// are few such threads, and the oldest handshake gives way to a new one, that of the same client first.
+/// DTLS on one UDP address (RFC 7350). The response to a ClientHello is a cookie, and there is no state until the cookie comes back
+/// from the address that it was sent to (§4.6). Only then a handshake starts. It has a thread of its own, because the library blocks in it.
+/// The number of threads is bounded: a new handshake evicts the oldest one, that of the same client first.
 /// </summary>
 internal sealed partial class DtlsListener : IDisposable
 {
     private const int MaxHandshakes = 64;
     private const int MaxHandshakesOfOne = 8;
 
-    // Those that have given way end in a moment. Until then nobody else begins, and is heard when he asks again.
+    // Evicted handshakes end within a moment. Until then no other one starts; its client retransmits.
     private const int MaxThreads = 2 * MaxHandshakes;
     private const int StackSize = 256 * 1024;
 
     private static readonly TimeSpan HandshakeLimit = TimeSpan.FromSeconds(10);
 
-    // A session without an allocation serves nobody.
+    // A session without an allocation is of no use.
     private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(60);
 
     private readonly Lock _gate = new();
@@ -47,7 +47,8 @@ internal sealed partial class DtlsListener : IDisposable
     private int _threads;
 
     /// <exception cref="System.Net.Sockets.SocketException">The address cannot be bound.</exception>
-    public DtlsListener(IPEndPoint endpoint, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, QuotaSettings quotas, TimeProvider time, ILogger logger)
+    public DtlsListener(
+        IPEndPoint endpoint, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, QuotaSettings quotas, TimeProvider time, ILogger logger)
     {
         _socket = new DatagramSocket(endpoint);
         _local = TransportAddress.From(endpoint);
@@ -80,7 +81,7 @@ internal sealed partial class DtlsListener : IDisposable
 
     private void Receive(in TransportAddress sender, Span<byte> datagram)
     {
-        // Nobody can be answered at port 0, and an answer to ourselves would come back for ever.
+        // A response cannot be sent to port 0, and a response to our own address would loop for ever.
         if (sender.Port == 0 || sender == _local || !DtlsRecord.TryRead(datagram, out var record)) return;
         try
         {
@@ -88,7 +89,7 @@ internal sealed partial class DtlsListener : IDisposable
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
-            // One datagram must not end the service of all others.
+            // One bad datagram must not stop the service of all others.
             LogDatagramFailed(error);
         }
     }
@@ -103,11 +104,12 @@ internal sealed partial class DtlsListener : IDisposable
             _sessions.TryGetValue(sender, out session);
         }
 
-        // A client that comes again from the same port has its old session until the new one stands (RFC 6347 §4.2.8). Which of the
-        // two has sealed what it says meanwhile, only their keys tell.
+        // A client that connects again from the same port keeps its old session until the new one is established (RFC 6347 §4.2.8).
+        // Until then, only the keys show which of the two a record belongs to.
         handshake?.Offer(datagram);
         if (handshake is null && DtlsRecord.IsClientHello(datagram)) Verify(sender, datagram);
-        else if (session is not null && (handshake is null || record.Type == DtlsRecord.ApplicationData) && !session.Receive(datagram)) End(session);
+        else if (session is not null && (handshake is null || record.Type == DtlsRecord.ApplicationData) && !session.Receive(datagram))
+            End(session);
     }
 
     private void Verify(TransportAddress client, ReadOnlySpan<byte> datagram)
@@ -150,7 +152,7 @@ internal sealed partial class DtlsListener : IDisposable
         }
         catch (IOException)
         {
-            // The client's fault, or it has been given up.
+            // The client made a mistake, or the handshake was evicted.
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
@@ -172,13 +174,13 @@ internal sealed partial class DtlsListener : IDisposable
         var host = _hosts[(int)((uint)flow.GetHashCode() % _hosts.Count)];
         var session = new DtlsSession(transport, datagrams, flow, host, _time);
 
-        // Its client has lost what it had, and its keys: it could not even read that its session ends.
+        // Its client has lost its state and its keys, so it could not read a close_notify.
         while (!TryAdd(session, datagrams, out var former))
         {
             if (TryRemove(former)) former.Forget();
         }
 
-        // What came while the handshake ended.
+        // Datagrams that arrived while the handshake ended.
         while (datagrams.TryTake(out var datagram))
         {
             if (!session.Receive(datagram)) End(session);
@@ -195,7 +197,7 @@ internal sealed partial class DtlsListener : IDisposable
             var network = ClientNetwork.Of(client.Address);
             _sessionsOf[network] = _sessionsOf.GetValueOrDefault(network) + 1;
 
-            // Another handshake of the client may have begun since.
+            // Another handshake of the client may have started meanwhile.
             if (_handshakes.GetValueOrDefault(client) == datagrams) _handshakes.Remove(client);
             return true;
         }

@@ -31,5 +31,6 @@ internal readonly record struct DtlsRecord(byte Type, ushort Epoch, long Number,
 
     /// <summary>Whether somebody asks for a new session.</summary>
     public static bool IsClientHello(ReadOnlySpan<byte> datagram) =>
-        TryRead(datagram, out var record) && record is { Type: Handshake, Epoch: 0, Length: > HeaderLength } && datagram[HeaderLength] == ClientHello;
+        TryRead(datagram, out var record) && record is { Type: Handshake, Epoch: 0, Length: > HeaderLength }
+            && datagram[HeaderLength] == ClientHello;
 }

@@ -8,7 +8,8 @@ namespace WebRtcIms.Turn.Transport.Dtls;
 
 /// <summary>DTLS on every listening address, at the TLS port, where there is a certificate.</summary>
 internal sealed partial class DtlsService(
-    TurnSettings settings, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, TimeProvider time, ILogger<DtlsService> logger) : BackgroundService
+    TurnSettings settings, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, TimeProvider time, ILogger<DtlsService> logger)
+        : BackgroundService
 {
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(5);
 

@@ -6,10 +6,11 @@ using WebRtcIms.Turn.Hosting;
 namespace WebRtcIms.Turn.Transport.Dtls;
 
 /// <summary>
-/// A client whose handshake has succeeded. It has no thread: records are opened by whoever receives the datagram, and closed by
-/// whoever sends.
+/// A client whose handshake has succeeded. It has no thread: the receiving thread decrypts records, and the sending thread encrypts
+/// them.
 /// </summary>
-internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagrams, FiveTuple flow, EngineHost host, TimeProvider time) : ClientPath
+internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagrams, FiveTuple flow, EngineHost host, TimeProvider time)
+    : ClientPath
 {
     /// <summary>The most that a record carries (RFC 6347 §4.1.1): the library ends a session that would send more.</summary>
     private const int MaxMessage = 1 << 14;
@@ -17,11 +18,11 @@ internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagra
     [ThreadStatic]
     private static byte[]? _buffer;
 
-    // The library sends in the clear while it repeats the end of a handshake, so it is never in two calls at a time. Nothing else is
-    // waited for under this lock: those who send hold the server's gate.
+    // The library sends in the clear while it repeats the end of a handshake, so two calls must not run at once. This lock covers
+    // nothing else, because senders hold the server's gate.
     private readonly Lock _library = new();
 
-    // One datagram after the other.
+    // One datagram at a time.
     private readonly Lock _receiving = new();
 
     public FiveTuple Flow { get; } = flow;
@@ -62,7 +63,7 @@ internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagra
         }
         catch (IOException)
         {
-            // It has ended meanwhile: lost, as a datagram may be.
+            // The session has ended meanwhile. The datagram is lost, as on any network.
         }
     }
 
@@ -75,7 +76,7 @@ internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagra
         }
         catch (IOException)
         {
-            // It need not be told.
+            // The client needs no notification.
         }
 
         Host.StreamClosed(Flow);
@@ -101,7 +102,7 @@ internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagra
         }
         catch (IOException)
         {
-            // A fatal alert of the client, or a record that only it can have made and that is wrong.
+            // A fatal alert of the client, or an authentic but wrong record.
             datagrams.Close();
             return -1;
         }

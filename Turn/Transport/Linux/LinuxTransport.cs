@@ -13,7 +13,8 @@ namespace WebRtcIms.Turn.Transport.Linux;
 
 /// <summary>UDP on Linux: one worker for each server, on epoll or io_uring.</summary>
 internal sealed partial class LinuxTransport(
-    TurnSettings settings, IReadOnlyList<EngineHost> hosts, RelayBinder relays, TurnMetrics metrics, ILogger<LinuxTransport> logger) : IHostedService
+    TurnSettings settings, IReadOnlyList<EngineHost> hosts, RelayBinder relays, TurnMetrics metrics, ILogger<LinuxTransport> logger)
+        : IHostedService
 {
     private readonly List<LinuxWorker> _workers = [];
 
@@ -47,7 +48,7 @@ internal sealed partial class LinuxTransport(
         return false;
     }
 
-    // SO_REUSEPORT would let a second server of the same user share the port in silence, and half the clients with it.
+    // With SO_REUSEPORT a second server of the same user would silently share the port and take half of the clients.
     private static void RefuseTakenPort(IPEndPoint endpoint)
     {
         try

@@ -16,7 +16,7 @@ internal sealed class DatagramSocket : IDisposable
     // SIO_UDP_CONNRESET: Windows otherwise reports an ICMP error for an earlier datagram as an error of the next receive.
     private const int UdpConnectionReset = -1744830452;
 
-    // SOL_SOCKET and SO_REUSEPORT, which .NET has no name for.
+    // SOL_SOCKET and SO_REUSEPORT. .NET has no names for them.
     private const int LinuxLevelSocket = 1;
     private const int LinuxReusePort = 15;
 
@@ -32,7 +32,8 @@ internal sealed class DatagramSocket : IDisposable
     private readonly AddressFamily _family;
 
     /// <param name="endpoint">Where to bind.</param>
-    /// <param name="sharesPort">Several sockets of this process bind the same address, and the kernel spreads clients over them (Linux).</param>
+    /// <param name="sharesPort">Several sockets of this process bind the same address, and the kernel spreads clients over them
+    /// (Linux).</param>
     /// <exception cref="SocketException">The address cannot be bound.</exception>
     public DatagramSocket(IPEndPoint endpoint, bool sharesPort = false)
     {
@@ -40,7 +41,7 @@ internal sealed class DatagramSocket : IDisposable
         _socket = new Socket(_family, SocketType.Dgram, ProtocolType.Udp);
         try
         {
-            // What a full buffer does not take is lost; the server's gate may be held.
+            // A datagram that does not fit the buffer is lost. Waiting is not possible, because the server's gate may be held.
             _socket.Blocking = false;
             _socket.ReceiveBufferSize = BufferSize;
             _socket.SendBufferSize = BufferSize;
@@ -87,13 +88,14 @@ internal sealed class DatagramSocket : IDisposable
                     buffer.AsMemory(headroom, LargestDatagram), SocketFlags.None, sender).ConfigureAwait(false);
                 receiver(SocketAddresses.Read(sender), buffer.AsSpan(0, headroom + length + tailroom));
             }
-            catch (Exception error) when (error is ObjectDisposedException || error is SocketException { SocketErrorCode: SocketError.OperationAborted })
+            catch (Exception error) when (error is ObjectDisposedException
+                || error is SocketException { SocketErrorCode: SocketError.OperationAborted })
             {
                 return;
             }
             catch (SocketException)
             {
-                // An ICMP error about a datagram sent earlier; the socket is as good as before.
+                // An ICMP error about an earlier datagram. The socket still works.
             }
         }
     }
@@ -115,8 +117,8 @@ internal sealed class DatagramSocket : IDisposable
     }
 
     /// <summary>
-    /// The same with DF set in the IPv4 header. Systems have an option of the socket for it and none of the single datagram, so it
-    /// costs two more calls, and a datagram that another thread sends meanwhile may have DF, too.
+    /// The same with DF set in the IPv4 header. Systems have an option of the socket for it, not of a single datagram. So it costs two
+    /// more calls, and a datagram that another thread sends meanwhile may also have DF.
     /// </summary>
     public bool SendUnfragmented(in TransportAddress destination, ReadOnlySpan<byte> payload)
     {

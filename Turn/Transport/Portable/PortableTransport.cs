@@ -9,7 +9,9 @@ using WebRtcIms.Turn.Transport.Relays;
 namespace WebRtcIms.Turn.Transport.Portable;
 
 /// <summary>UDP on the socket API alone, for every system: correct first. All runs on the first server.</summary>
-internal sealed partial class PortableTransport(TurnSettings settings, IReadOnlyList<EngineHost> hosts, RelayBinder relays, ILogger<PortableTransport> logger) : IHostedService, IRelayTransport
+internal sealed partial class PortableTransport(
+    TurnSettings settings, IReadOnlyList<EngineHost> hosts, RelayBinder relays, ILogger<PortableTransport> logger)
+        : IHostedService, IRelayTransport
 {
     private readonly List<UdpListener> _listeners = [];
     private readonly EngineHost _host = hosts[0];

@@ -28,7 +28,7 @@ internal sealed class UdpListener : ClientPath, IDisposable
 
     private void Receive(in TransportAddress sender, Span<byte> datagram)
     {
-        // Nobody can be answered at port 0, and an answer to ourselves would come back for ever.
+        // A response cannot be sent to port 0, and a response to our own address would loop for ever.
         if (sender.Port == 0 || sender == _local) return;
         _host.Receive(datagram, new FiveTuple(ClientTransport.Udp, sender, _local), this);
     }

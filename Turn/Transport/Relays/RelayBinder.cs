@@ -13,7 +13,7 @@ internal delegate Relay RelayOpener(IPEndPoint bind, InternetAddress advertise, 
 /// <summary>Chooses free ports and binds the sockets of an allocation's relayed transport addresses.</summary>
 internal sealed class RelayBinder
 {
-    // Ports of the range that other programs hold; after this many in a row the range is as good as full.
+    // Other programs may hold ports of the range. After this many in a row the range counts as full.
     private const int MaxAttempts = 32;
 
     private readonly Lock _gate = new();
@@ -34,13 +34,24 @@ internal sealed class RelayBinder
     public AllocationDecision Bind(RelayRequest request, RelayOpener open)
     {
         Relay? ipv4 = null, ipv6 = null, reserved = null;
-        var bound = (!request.IPv4 || TryBind(_ipv4, request, open, out ipv4, out reserved))
-            && (!request.IPv6 || TryBind(_ipv6, request, open, out ipv6, out reserved));
-        if (bound) return new AllocationDecision(StunError.None, ipv4, ipv6, reserved);
-
-        ipv4?.Dispose();
-        reserved?.Dispose();
-        return new AllocationDecision(StunError.InsufficientCapacity);
+        var isBound = false;
+        try
+        {
+            isBound = (!request.IPv4 || TryBind(_ipv4, request, open, out ipv4, out reserved))
+                && (!request.IPv6 || TryBind(_ipv6, request, open, out ipv6, out reserved));
+            return isBound
+                ? new AllocationDecision(StunError.None, ipv4, ipv6, reserved) : new AllocationDecision(StunError.InsufficientCapacity);
+        }
+        finally
+        {
+            // An exception also leaves nothing bound.
+            if (!isBound)
+            {
+                ipv4?.Dispose();
+                ipv6?.Dispose();
+                reserved?.Dispose();
+            }
+        }
     }
 
     private bool TryBind(Family? family, RelayRequest request, RelayOpener open, out Relay? relay, out Relay? next)
@@ -88,6 +99,11 @@ internal sealed class RelayBinder
         {
             return null;
         }
+        catch
+        {
+            family.GiveBack(port);
+            throw;
+        }
     }
 
     private Family? FamilyOf(TurnSettings settings, AddressFamily family, Random random)
@@ -102,7 +118,7 @@ internal sealed class RelayBinder
     }
 
     /// <param name="Bind">The address of the relays' sockets.</param>
-    /// <param name="Advertise">What clients and peers are told.</param>
+    /// <param name="Advertise">The address that clients and peers get.</param>
     /// <param name="Ports">Those that are free.</param>
     /// <param name="GiveBack">Makes a port free again; one for all relays.</param>
     private sealed record Family(IPAddress Bind, InternetAddress Advertise, RelayPortRange Ports, Action<ushort> GiveBack);

@@ -1,7 +1,7 @@
 namespace WebRtcIms.Turn.Transport.Relays;
 
 /// <summary>
-/// The free ports of a range, taken at random in constant time however full the range is (RFC 8656 §7.2, RFC 6056).
+/// The free ports of a range. A random one is found in constant time, also in a nearly full range (RFC 8656 §7.2, RFC 6056).
 /// Not safe for several threads.
 /// </summary>
 internal sealed class RelayPortRange
@@ -10,7 +10,7 @@ internal sealed class RelayPortRange
     private readonly PortSet _free;
     private readonly PortSet _even;
 
-    // Even ports whose next higher one is free, too.
+    // Even ports whose next higher port is also free.
     private readonly PortSet _pairs;
 
     public RelayPortRange(int min, int max, Random random)

@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Connections.Features;
 namespace WebRtcIms.Turn.Transport.Streams;
 
 /// <summary>
-/// TLS handshakes that have begun and not ended. Whoever opens connections and never finishes a handshake finds that his oldest
-/// ones are closed; he takes neither memory without end nor the place of those who come after him.
+/// TLS handshakes in progress. If a client opens connections and never finishes a handshake, its oldest ones are closed. So it cannot
+/// use unbounded memory, or block other clients.
 /// </summary>
 internal sealed class HalfOpenHandshakes(int most)
 {
@@ -36,7 +36,7 @@ internal sealed class HalfOpenHandshakes(int most)
         connection.Items[Place] = Add(connection, out var evicted);
         evicted?.Abort(new ConnectionAbortedException("too many TLS handshakes at a time"));
 
-        // A process that stops does not wait for a client that says nothing.
+        // A stopping process does not wait for a silent client.
         var lifetime = connection.Features.Get<IConnectionLifetimeNotificationFeature>();
         using var stopping = lifetime?.ConnectionClosedRequested.Register(() => AbortIfHalfOpen(connection));
         try

@@ -25,7 +25,7 @@ internal static class StreamEndpoints
         var handshakes = listen.ApplicationServices.GetRequiredService<TlsHandshakes>();
         var halfOpen = listen.ApplicationServices.GetRequiredService<HalfOpenHandshakes>();
 
-        // Not HTTP at all; the other values would have Kestrel think of QUIC.
+        // The protocol is not HTTP. Other values would make Kestrel expect QUIC.
         listen.Protocols = HttpProtocols.Http1;
         listen.Use(next => connection => halfOpen.BeginAsync(connection, next));
         listen.UseHttps(new TlsHandshakeCallbackOptions

@@ -8,15 +8,15 @@ using WebRtcIms.Turn.Telemetry;
 namespace WebRtcIms.Turn.Transport.Streams;
 
 /// <summary>
-/// The way back over a client's stream. A client that reads too slowly loses the oldest messages, each as a whole, as it would
-/// over UDP; nobody waits for it and its queue has an end.
+/// The way back over a client's stream. A client that reads too slowly loses the oldest messages, each as a whole, as over UDP. Its
+/// queue is bounded, and no sender waits for it.
 /// </summary>
 internal sealed class StreamPath : ClientPath, IAsyncDisposable
 {
     /// <summary>Octets that wait for one client at most: what a UDP socket's buffer holds, several of the longest messages.</summary>
     public const int MaxQueuedOctets = 256 * 1024;
 
-    // What is given to the stream is out of the queue's reach, so it is given little at a time.
+    // The queue cannot drop what the stream already has, so the stream gets little at a time.
     private const int FlushOctets = 16 * 1024;
 
     private readonly Channel<ArraySegment<byte>> _queue = Channel.CreateUnbounded<ArraySegment<byte>>();
@@ -78,7 +78,8 @@ internal sealed class StreamPath : ClientPath, IAsyncDisposable
                 await output.FlushAsync(_connection.ConnectionClosed);
             }
         }
-        catch (Exception error) when (error is ConnectionResetException or ConnectionAbortedException or OperationCanceledException or IOException)
+        catch (Exception error) when (error is ConnectionResetException or ConnectionAbortedException or OperationCanceledException
+            or IOException)
         {
             // The reading side notices the same and ends the allocation.
         }

@@ -7,8 +7,8 @@ using WebRtcIms.Turn.Settings;
 namespace WebRtcIms.Turn.Transport.Streams;
 
 /// <summary>
-/// What new TLS connections are offered: TLS 1.2 and 1.3 with ALPN <c>stun.turn</c> (RFC 7443), under the certificate that the
-/// files hold now. Connections that exist are not touched when it changes.
+/// The options of new TLS connections: TLS 1.2 and 1.3 with ALPN <c>stun.turn</c> (RFC 7443), and the certificate that the files have
+/// now. A change does not affect existing connections.
 /// </summary>
 internal sealed partial class TlsHandshakes(TurnSettings settings, TimeProvider time, ILogger<TlsHandshakes> logger) : BackgroundService
 {
@@ -27,9 +27,11 @@ internal sealed partial class TlsHandshakes(TurnSettings settings, TimeProvider 
     public override Task StartAsync(CancellationToken cancellationToken)
     {
         if (settings.TlsCertificate is null) return Task.CompletedTask;
-        if (!TlsCertificate.TryLoad(settings.TlsCertificate, settings.TlsKey!, out var certificate, out var problem)) throw new SettingsException(problem!);
+        if (!TlsCertificate.TryLoad(settings.TlsCertificate, settings.TlsKey!, out var certificate, out var problem))
+            throw new SettingsException(problem!);
         Offer(certificate!);
-        foreach (var address in settings.ListenAddresses()) LogListening(address.ToString(), settings.TlsPort, certificate!.Leaf.NotAfter.ToUniversalTime());
+        foreach (var address in settings.ListenAddresses())
+            LogListening(address.ToString(), settings.TlsPort, certificate!.Leaf.NotAfter.ToUniversalTime());
         return base.StartAsync(cancellationToken);
     }
 

@@ -13,16 +13,15 @@ using WebRtcIms.Turn.Transport.TcpRelays;
 namespace WebRtcIms.Turn.Transport.Streams;
 
 /// <summary>
-/// The server's TCP side, on Kestrel: takes messages out of the stream and gives them to the server. An allocation ends
+/// The server's TCP side, on Kestrel: it reads messages from the stream and hands them to the host. An allocation ends
 /// with its stream (RFC 8656 §5).
 /// </summary>
 internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, TurnMetrics metrics, TimeProvider time) : ConnectionHandler
 {
-    // From a message's first octet to its last: a client that stops in the middle, or sends it drop by drop, holds memory for
-    // nobody's benefit.
+    // The time from a message's first octet to its last. A client that stops in the middle, or sends very slowly, only holds memory.
     private static readonly TimeSpan FrameTimeout = TimeSpan.FromSeconds(30);
 
-    // A stream without an allocation serves nobody.
+    // A stream without an allocation is of no use.
     private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(60);
 
     public override async Task OnConnectedAsync(ConnectionContext connection)
@@ -35,13 +34,14 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
         {
             if (await ReadAsync(connection, host, flow, path) is not { } peer) return;
 
-            // The answer to the ConnectionBind goes before the first of the peer's octets.
+            // The response to the ConnectionBind comes before the first octet of the peer.
             await path.DisposeAsync();
             await ((PeerSocket)peer.Stream!).RelayAsync(peer, connection.Transport, Stopping(connection));
         }
-        catch (Exception error) when (error is ConnectionResetException or ConnectionAbortedException or OperationCanceledException or IOException)
+        catch (Exception error) when (error is ConnectionResetException or ConnectionAbortedException or OperationCanceledException
+            or IOException)
         {
-            // The client is gone; how it went makes no difference.
+            // The client is gone. The reason does not matter.
         }
         finally
         {
@@ -118,7 +118,7 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
         return boundTo;
     }
 
-    // Kestrel stops, and would wait for the client until the host's patience ends.
+    // Kestrel stops, and would wait for the client until the host's shutdown timeout.
     private static CancellationToken Stopping(ConnectionContext connection) =>
         connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
 

@@ -6,13 +6,13 @@ using WebRtcIms.Turn.Hosting;
 namespace WebRtcIms.Turn.Transport.TcpRelays;
 
 /// <summary>
-/// The connection with a peer. Until it is bound nothing is read from it: what the peer sends waits in the kernel, and TCP's window
-/// stops the peer when that is full (RFC 6062 §5.2). Afterwards each side is read no faster than the other takes it,
-/// and than the limits of traffic allow.
+/// The connection with a peer. Nothing is read from it before it is bound: the peer's data waits in the kernel, and TCP's window stops
+/// the peer when the buffer is full (RFC 6062 §5.2). Afterwards each side is read only as fast as the other side accepts data, and
+/// within the traffic limits.
 /// </summary>
 internal sealed class PeerSocket(Socket socket, EngineHost host, TimeProvider time) : PeerTransport
 {
-    // A client that has ended its half may still be answered by the peer, but not for ever.
+    // After a client has closed its half, the peer may still send, but not for ever.
     private static readonly TimeSpan HalfClosedTime = TimeSpan.FromSeconds(30);
 
     private readonly CancellationTokenSource _closed = new();
@@ -38,7 +38,7 @@ internal sealed class PeerSocket(Socket socket, EngineHost host, TimeProvider ti
 
     public override void Dispose()
     {
-        // Not here: the server's gate is held, and what waits for this must not come back through it.
+        // Not synchronously: the gate is held, and continuations of this cancellation would need it.
         _ = _closed.CancelAsync();
         socket.Dispose();
     }
@@ -64,7 +64,7 @@ internal sealed class PeerSocket(Socket socket, EngineHost host, TimeProvider ti
         }
         catch (Exception error) when (IsEnd(error))
         {
-            // Either side is gone, which ends the other one.
+            // One side is gone, so the other one is closed.
             await _closed.CancelAsync();
         }
     }
@@ -89,8 +89,10 @@ internal sealed class PeerSocket(Socket socket, EngineHost host, TimeProvider ti
         }
     }
 
-    // What is not read stops its sender by TCP's window: limits of traffic slow a stream, and lose nothing of it.
-    private Task PauseAsync(TimeSpan pause, CancellationToken end) => pause > TimeSpan.Zero ? Task.Delay(pause, time, end) : Task.CompletedTask;
+    // Unread data stops its sender by TCP's window. So the traffic limits slow a stream down, and lose nothing.
+    private Task PauseAsync(TimeSpan pause, CancellationToken end) =>
+        pause > TimeSpan.Zero ? Task.Delay(pause, time, end) : Task.CompletedTask;
 
-    private static bool IsEnd(Exception error) => error is SocketException or IOException or OperationCanceledException or ObjectDisposedException;
+    private static bool IsEnd(Exception error) =>
+        error is SocketException or IOException or OperationCanceledException or ObjectDisposedException;
 }

@@ -14,7 +14,7 @@ internal sealed class TcpRelay : Relay
     // RFC 6062 §5.2 wants 30 seconds at least.
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(30);
 
-    // The process is out of descriptors: others are given time to close theirs.
+    // The process is out of descriptors. The pause gives other connections time to close.
     private static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(100);
 
     private const int Backlog = 16;
@@ -53,7 +53,8 @@ internal sealed class TcpRelay : Relay
             {
                 var socket = await _listener.AcceptAsync(_closed.Token);
                 socket.NoDelay = true;
-                if (socket.RemoteEndPoint is IPEndPoint peer) _host.PeerConnected(allocation, TransportAddress.From(peer), new PeerSocket(socket, _host, _time));
+                if (socket.RemoteEndPoint is IPEndPoint peer)
+                    _host.PeerConnected(allocation, TransportAddress.From(peer), new PeerSocket(socket, _host, _time));
                 else socket.Dispose();
             }
             catch (Exception error) when (error is OperationCanceledException or ObjectDisposedException)
@@ -62,7 +63,7 @@ internal sealed class TcpRelay : Relay
             }
             catch (SocketException)
             {
-                // The peer has gone before it was taken, or the process is out of descriptors.
+                // The peer has gone before it was accepted, or the process is out of descriptors.
                 await Task.Delay(AcceptPause, _time, _closed.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -101,13 +102,13 @@ internal sealed class TcpRelay : Relay
     {
         if (_closed.IsCancellationRequested) return;
 
-        // Not here: the server's gate is held, and what waits for this must not come back through it.
+        // Not synchronously: the gate is held, and continuations of this cancellation would need it.
         _ = _closed.CancelAsync();
         _listener.Dispose();
         _onClosed(Bound.Port);
     }
 
-    // Listening and connecting at one address: each socket has to say beforehand that it shares.
+    // Several sockets listen and connect at one address, so each needs SO_REUSEADDR before it is bound.
     private Socket NewSocket()
     {
         var socket = new Socket(Bound.ToIPEndPoint().AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -115,7 +116,7 @@ internal sealed class TcpRelay : Relay
         return socket;
     }
 
-    // A socket that shares would also share with another program of the same user, and take half of its connections.
+    // With SO_REUSEADDR, another program of the same user could share the port and take half of its connections.
     private static void RefuseTakenPort(IPEndPoint endpoint)
     {
         using var probe = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);

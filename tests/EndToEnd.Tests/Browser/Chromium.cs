@@ -3,15 +3,16 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EndToEnd.Tests.Browser;
 
-/// <summary>A headless Chromium with a made-up microphone and camera, which may reach loopback addresses.</summary>
+/// <summary>A headless Chromium with a fake microphone and camera, which may connect to loopback addresses.</summary>
 public sealed class Chromium : IAsyncDisposable
 {
-    // The first two are pages of the address bar that nobody sees here: a process of its own for each window, with a second of the
-    // processor. The rest are what Playwright switches off and this list, being the later one, would switch on again.
+    // The first two are pages of the address bar. Each window starts a process for them, which costs a second of CPU time. Playwright
+    // disables the others; they are repeated here because this list replaces that of Playwright.
     private static readonly string[] Features =
     [
         "WebUIOmniboxPopup", "WebUIOmniboxAimPopup",
-        "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync", "BlockOriginHeaderModificationOnRedirect",
+        "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync",
+        "BlockOriginHeaderModificationOnRedirect",
         "DestroyProfileOnBrowserClose", "DialMediaRouteProvider", "GlobalMediaControls", "HttpsUpgrades", "LensOverlay", "MediaRouter",
         "NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding", "ThirdPartyStoragePartitioning", "Translate",
     ];
@@ -37,11 +38,14 @@ public sealed class Chromium : IAsyncDisposable
     {
         var path = Tools.Require("chromium", "chromium");
         var playwright = await Playwright.CreateAsync();
-        var browser = await playwright.Chromium.LaunchAsync(new() { ExecutablePath = path, Headless = true, Args = [.. Arguments, .. more] });
+        var browser =
+            await playwright.Chromium.LaunchAsync(new() { ExecutablePath = path, Headless = true, Args = [.. Arguments, .. more] });
         return new Chromium(playwright, browser);
     }
 
-    /// <summary>A person with cookies of their own who has opened the page; a script may run before those of the page.</summary>
+    /// <summary>
+    /// Opens the page in a new browser context, as a user with its own cookies. The script runs before those of the page.
+    /// </summary>
     public async Task<WicPage> OpenAsync(Uri address, BrowserNewContextOptions? options = null, string? script = null)
     {
         options ??= new();

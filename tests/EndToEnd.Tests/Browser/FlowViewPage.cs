@@ -8,64 +8,77 @@ namespace WebRtcIms.EndToEnd.Tests.Browser;
 /// <summary>FlowView's pages, reached through the gateway.</summary>
 internal static class FlowViewPage
 {
-    /// <summary>A step of the figure, in the ladder.</summary>
+    /// <summary>Selects a row of the ladder that is a step of the call flow.</summary>
     public const string Step = "svg.ladder .row[data-step]:not([data-step=''])";
 
     private static readonly TimeSpan Arrival = TimeSpan.FromSeconds(20);
 
-    /// <summary>The list of calls that fit a search.</summary>
-    public static Task<WicPage> OpenCallsAsync(this RunningSystem system, string search) => system.Chromium.OpenAsync(new Uri(system.PageAddress, $"flow/#/calls?{search}"));
+    /// <summary>Opens the list of calls that match a search.</summary>
+    public static Task<WicPage> OpenCallsAsync(this RunningSystem system, string search) =>
+        system.Chromium.OpenAsync(new Uri(system.PageAddress, $"flow/#/calls?{search}"));
 
-    /// <summary>Spans take a moment to arrive. The page shows them by itself then.</summary>
+    /// <summary>
+    /// Opens the ladder of a trace and waits until it is shown. Spans arrive with a delay, and the page then updates itself.
+    /// </summary>
     public static async Task<WicPage> OpenTraceAsync(this RunningSystem system, string traceId)
     {
-        var page = await system.Chromium.OpenAsync(new Uri(system.PageAddress, $"flow/#/calls/{traceId}"), new() { ReducedMotion = ReducedMotion.Reduce, ViewportSize = new() { Width = 1600, Height = 1100 } });
+        var page = await system.Chromium.OpenAsync(
+            new Uri(system.PageAddress, $"flow/#/calls/{traceId}"),
+            new() { ReducedMotion = ReducedMotion.Reduce, ViewportSize = new() { Width = 1600, Height = 1100 } });
         await page.Page.Locator("svg.ladder").WaitForAsync(new() { Timeout = (float)Arrival.TotalMilliseconds });
         return page;
     }
 
-    /// <summary>Waits until FlowView has the spans of a trace that a test is about, asked through the gateway as a page would.</summary>
-    public static async Task<List<ShownSpan>> WaitForSpansAsync(this RunningSystem system, IPage page, string traceId, Func<List<ShownSpan>, bool> condition)
+    /// <summary>Polls FlowView through the gateway, as the page does, until the spans of a trace fulfil a condition.</summary>
+    public static async Task<List<ShownSpan>> WaitForSpansAsync(
+        this RunningSystem system, IPage page, string traceId, Func<List<ShownSpan>, bool> condition)
     {
         using var limit = new CancellationTokenSource(Arrival);
         while (true)
         {
             var answer = await page.APIRequest.GetAsync(new Uri(system.PageAddress, $"flow/api/traces/{traceId}").ToString());
-            var spans = answer.Ok ? (await answer.JsonAsync())!.Value.GetProperty("spans").EnumerateArray().Select(ShownSpan.Read).ToList() : [];
+            var spans = answer.Ok
+                ? (await answer.JsonAsync())!.Value.GetProperty("spans").EnumerateArray().Select(ShownSpan.Read).ToList()
+                : [];
             if (condition(spans)) return spans;
             Assert.False(limit.IsCancellationRequested, $"The trace {traceId} has:\n{string.Join('\n', spans)}");
             await Task.Delay(200, CancellationToken.None);
         }
     }
 
-    /// <summary>The ladder of a trace has one crossed arrow, from whom to whom, and says why.</summary>
+    /// <summary>Expects one crossed arrow in the ladder of a trace, between the given parts and with the given reason.</summary>
     public static async Task ExpectFailureAsync(this RunningSystem system, string traceId, string step, string arrow, string reason)
     {
         await using var flowView = await system.OpenTraceAsync(traceId);
         var cause = flowView.Page.Locator("svg.ladder .row.cause");
-        await Assertions.Expect(cause).ToHaveAttributeAsync("aria-label", new Regex($"{Regex.Escape(arrow)}.*failed: .*{Regex.Escape(reason)}"), new() { Timeout = 15_000 });
+        await Assertions.Expect(cause).ToHaveAttributeAsync(
+            "aria-label", new Regex($"{Regex.Escape(arrow)}.*failed: .*{Regex.Escape(reason)}"), new() { Timeout = 15_000 });
         await Assertions.Expect(cause).ToHaveAttributeAsync("data-step", step);
         await flowView.ExpectTextAsync("cause", reason);
         await flowView.KeepAsync($"ladder-{reason.Split(' ')[0]}-{step}");
     }
 
-    /// <summary>A picture beside the tests, for people to look at; a ladder at its whole length.</summary>
+    /// <summary>Saves a screenshot for review in the output folder of the tests. A ladder is shown in full length.</summary>
     public static async Task KeepAsync(this WicPage page, string name)
     {
-        await page.Page.EvaluateAsync("() => { for (const scroll of document.querySelectorAll('.ladder-scroll')) scroll.style.maxHeight = 'none'; }");
-        await page.Page.ScreenshotAsync(new() { Path = Path.Combine(AppContext.BaseDirectory, "screenshots", $"{Regex.Replace(name, "[^a-zA-Z0-9-]", "-")}.png"), FullPage = true });
+        await page.Page.EvaluateAsync(
+            "() => { for (const scroll of document.querySelectorAll('.ladder-scroll')) scroll.style.maxHeight = 'none'; }");
+        var path = Path.Combine(AppContext.BaseDirectory, "screenshots", $"{Regex.Replace(name, "[^a-zA-Z0-9-]", "-")}.png");
+        await page.Page.ScreenshotAsync(new() { Path = path, FullPage = true });
     }
 }
 
-/// <summary>A span as FlowView has it.</summary>
+/// <summary>A span in the answer of FlowView.</summary>
 internal sealed record ShownSpan(string Id, string Parent, string Service, string Name, string Step, bool Error)
 {
-    /// <summary>A page's own span of a call.</summary>
+    /// <summary>Whether this is the span of a page for the set-up of a call.</summary>
     public bool IsSetUp => this is { Service: "wic", Name: "set up call" };
 
     public bool Is(string service, string? step = null) => Service == service && (step is null || Step == step);
 
     public static ShownSpan Read(JsonElement span) => new(
-        span.GetProperty("id").GetString()!, span.GetProperty("parent").GetString()!, span.GetProperty("service").GetString()!, span.GetProperty("name").GetString()!,
-        span.GetProperty("attributes").TryGetProperty("ims.step", out var step) ? step.ToString() : "", span.GetProperty("error").GetBoolean());
+        span.GetProperty("id").GetString()!, span.GetProperty("parent").GetString()!, span.GetProperty("service")
+            .GetString()!, span.GetProperty("name").GetString()!,
+        span.GetProperty("attributes").TryGetProperty("ims.step", out var step) ? step.ToString() : "", span.GetProperty("error")
+            .GetBoolean());
 }

@@ -4,8 +4,8 @@ using WebRtcIms.EndToEnd.Tests.Setup;
 namespace WebRtcIms.EndToEnd.Tests.Browser;
 
 /// <summary>
-/// A softphone that is not the project's page: SIP.js in a Chromium context of its own, served from the tests' directory under the
-/// page's origin. It registers as a guest and does what the test says.
+/// A softphone that is independent of the project's page: SIP.js in its own Chromium context, served from the output folder of the tests
+/// under the origin of the page. It registers as a guest and is controlled by the test.
 /// </summary>
 public sealed class SipJsPeer : IAsyncDisposable
 {
@@ -20,10 +20,10 @@ public sealed class SipJsPeer : IAsyncDisposable
     /// <summary>Its public user identity.</summary>
     public string Impu { get; private set; } = "";
 
-    /// <summary>Opens it and registers.</summary>
+    /// <summary>Opens the softphone and registers.</summary>
     public static async Task<SipJsPeer> GoOnlineAsync(RunningSystem system)
     {
-        // The document itself comes from the gateway: Chromium lets one from elsewhere open no WebSocket to this machine.
+        // The document comes from the gateway: Chromium does not let other documents open a WebSocket to this machine.
         var peer = new SipJsPeer(await system.Chromium.OpenAsync(new Uri(system.PageAddress, "/api/session"), new() { BypassCSP = true }));
         await peer.Page.RouteAsync("**/peer/**", route => route.FulfillAsync(new() { Path = FileOf(route.Request.Url) }));
         await peer.Page.SetContentAsync(await File.ReadAllTextAsync(Path.Combine(Root, "index.html")));
@@ -34,7 +34,7 @@ public sealed class SipJsPeer : IAsyncDisposable
 
     public Task CallAsync(string impu) => Page.EvaluateAsync("impu => { void window.peer.call(impu); }", impu);
 
-    /// <summary>Waits until it rings; who calls, as the network says.</summary>
+    /// <summary>Waits for an incoming call and returns the caller that the network asserts.</summary>
     public Task<string> ExpectCallAsync() => Page.EvaluateAsync<string>("() => window.peer.ringing()");
 
     public Task AcceptAsync() => Page.EvaluateAsync("() => window.peer.accept()");
@@ -51,16 +51,16 @@ public sealed class SipJsPeer : IAsyncDisposable
 
     public Task SendTonesAsync(string keys) => Page.EvaluateAsync("keys => { window.peer.tones(keys); }", keys);
 
-    /// <summary>Waits for the refusal of its call.</summary>
+    /// <summary>Waits until its call is refused and returns the status code.</summary>
     public Task<int> ExpectRefusalAsync() => Page.EvaluateAsync<int>("() => window.peer.refused()");
 
     public Task ExpectEndedAsync() => Page.EvaluateAsync("() => window.peer.ended()");
 
-    /// <summary>Waits until its media is negotiated that way.</summary>
+    /// <summary>Waits until its media is negotiated with this direction.</summary>
     public Task ExpectDirectionAsync(string direction) =>
         Page.WaitForFunctionAsync("direction => window.peer.direction() === direction", direction, new() { Timeout = 10_000 });
 
-    /// <summary>Waits until packets come and go, both ends over a relay.</summary>
+    /// <summary>Waits until packets flow both ways between relay candidates.</summary>
     public async Task ExpectRelayedMediaAsync()
     {
         await Page.EvaluateAsync("() => window.peer.established()");
@@ -83,7 +83,7 @@ public sealed class SipJsPeer : IAsyncDisposable
     {
         var path = new Uri(url).AbsolutePath["/peer/".Length..];
         var file = Path.GetFullPath(path.StartsWith("sip.js/", StringComparison.Ordinal) ? Path.Combine("node_modules", path) : path, Root);
-        Assert.True(File.Exists(file), $"{file} is not there");
+        Assert.True(File.Exists(file), $"{file} does not exist");
         return file;
     }
 }

@@ -2,7 +2,7 @@ using Microsoft.Playwright;
 
 namespace WebRtcIms.EndToEnd.Tests.Browser;
 
-/// <summary>What a page hears from the far end: strength of a frequency in the received sound, in decibels.</summary>
+/// <summary>Measures frequencies in the sound that a page receives from the far end, in decibels.</summary>
 internal static class Sound
 {
     public static Task ListenAsync(IPage page) => page.EvaluateAsync(
@@ -15,7 +15,7 @@ internal static class Sound
         }
         """);
 
-    /// <summary>Waits until a frequency stands out of those around it.</summary>
+    /// <summary>Waits until a frequency is stronger than those around it.</summary>
     public static Task WaitForToneAsync(IPage page, int frequency) => page.WaitForFunctionAsync(
         """
         frequency => {
@@ -27,7 +27,7 @@ internal static class Sound
         """,
         frequency, new() { Timeout = 10_000, PollingInterval = 20 });
 
-    /// <summary>Waits until both frequencies of a key (ITU-T Q.23) stand out of everything between them.</summary>
+    /// <summary>Waits until both frequencies of a key (ITU-T Q.23) are stronger than all frequencies between them.</summary>
     public static Task WaitForKeyAsync(IPage page, int row, int column) => page.WaitForFunctionAsync(
         """
         ([row, column]) => {

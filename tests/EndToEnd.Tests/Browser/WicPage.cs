@@ -4,7 +4,7 @@ using Microsoft.Playwright;
 
 namespace WebRtcIms.EndToEnd.Tests.Browser;
 
-/// <summary>The page, in the words of the person who uses it.</summary>
+/// <summary>The page, with a method for each action of a user.</summary>
 public sealed class WicPage : IAsyncDisposable
 {
     private readonly List<JsonElement> _tokens = [];
@@ -17,7 +17,7 @@ public sealed class WicPage : IAsyncDisposable
 
     public IPage Page { get; }
 
-    /// <summary>What POST /api/turn-token answered so far: the secrets that must turn up nowhere else.</summary>
+    /// <summary>The answers of POST /api/turn-token so far. Their secrets must not appear anywhere else.</summary>
     public IReadOnlyList<JsonElement> Tokens => _tokens;
 
     public Task ContinueAsGuestAsync() => Click("guest");
@@ -44,7 +44,7 @@ public sealed class WicPage : IAsyncDisposable
 
     public async Task<string> TextAsync(string testId) => (await Get(testId).InnerTextAsync()).Trim();
 
-    /// <summary>Waits until the page is registered with the IMS; its public user identity.</summary>
+    /// <summary>Waits until the page is registered with the IMS and returns its public user identity.</summary>
     public async Task<string> WaitUntilOnlineAsync()
     {
         await ExpectTextAsync("online-state", "Online");
@@ -58,7 +58,7 @@ public sealed class WicPage : IAsyncDisposable
         await Click("call");
     }
 
-    /// <summary>Waits for a call and takes it.</summary>
+    /// <summary>Waits for a call and accepts it.</summary>
     public async Task AcceptAsync(string caller)
     {
         await ExpectTextAsync("caller", caller);
@@ -68,7 +68,8 @@ public sealed class WicPage : IAsyncDisposable
     public Task ExpectTextAsync(string testId, string part, int seconds = 15) =>
         Assertions.Expect(Get(testId)).ToContainTextAsync(part, new() { Timeout = seconds * 1000 });
 
-    public Task ExpectInCallAsync() => Assertions.Expect(Page.Locator("#stage")).ToHaveAttributeAsync("data-phase", "inCall", new() { Timeout = 20_000 });
+    public Task ExpectInCallAsync() =>
+        Assertions.Expect(Page.Locator("#stage")).ToHaveAttributeAsync("data-phase", "inCall", new() { Timeout = 20_000 });
 
     public Task ExpectIdleAsync() =>
         Assertions.Expect(Page.Locator("#stage")).ToHaveAttributeAsync("data-phase", "ended", new() { Timeout = 10_000 });
@@ -80,16 +81,19 @@ public sealed class WicPage : IAsyncDisposable
         return digits.Length == 0 ? 0 : long.Parse(digits, CultureInfo.InvariantCulture);
     }
 
-    /// <summary>Waits until media has come through: the count of received packets rises twice.</summary>
+    /// <summary>Waits until media arrives: the count of received packets rises twice.</summary>
     public async Task WaitForMediaAsync()
     {
-        await Assertions.Expect(Get("packets-received")).Not.ToHaveTextAsync(new System.Text.RegularExpressions.Regex(@"^\D*0?\D*$"), new() { Timeout = 20_000 });
+        await Assertions.Expect(Get("packets-received")).Not.ToHaveTextAsync(
+            new System.Text.RegularExpressions.Regex(@"^\D*0?\D*$"), new() { Timeout = 20_000 });
         var first = await TextAsync("packets-received");
         await Assertions.Expect(Get("packets-received")).Not.ToHaveTextAsync(first, new() { Timeout = 10_000 });
-        Assert.True(await NumberAsync("packets-received") > long.Parse(new string([.. first.Where(char.IsAsciiDigit)]), CultureInfo.InvariantCulture));
+        Assert.True(
+            await NumberAsync("packets-received") > long.Parse(
+                new string([.. first.Where(char.IsAsciiDigit)]), CultureInfo.InvariantCulture));
     }
 
-    /// <summary>Media goes both ways: packets are sent and received, and more of them each second.</summary>
+    /// <summary>Expects media both ways: the counts of sent and received packets rise each second.</summary>
     public async Task ExpectRisingMediaAsync()
     {
         var (sent, received) = (await NumberAsync("packets-sent"), await NumberAsync("packets-received"));

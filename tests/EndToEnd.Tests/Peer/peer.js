@@ -1,4 +1,4 @@
-// A softphone on SIP.js with as little around it as can be; the test presses its keys through window.peer.
+// A minimal softphone on SIP.js. The test controls it through window.peer.
 import { Inviter, Registerer, RegistererState, SessionState, UserAgent } from './sip.js/lib/index.js';
 
 let agent;
@@ -86,7 +86,7 @@ window.peer = {
   },
 
   async hold(isHeld) {
-    // Until the ACK of the other side's re-INVITE has come, SIP.js refuses to send its own (RFC 3261 §14.1).
+    // SIP.js does not send a re-INVITE before the ACK of the other side's re-INVITE has arrived (RFC 3261 §14.1).
     await until(() => !session.dialog.reinviteUserAgentServer, 'acknowledged');
     await session.invite({ sessionDescriptionHandlerOptions: { hold: isHeld } });
     await until(() => connection().signalingState === 'stable' && connection().getTransceivers()[0].currentDirection === (isHeld ? 'sendonly' : 'sendrecv'), isHeld ? 'held' : 'resumed');
@@ -99,7 +99,7 @@ window.peer = {
     return lastRefusal;
   },
 
-  /** Candidate types of the pair in use, and how many packets came and went. */
+  /** Candidate types of the pair in use, and the counts of received and sent packets. */
   async figures() {
     const figures = { local: '', remote: '', received: 0, sent: 0 };
     const report = await connection().getStats();

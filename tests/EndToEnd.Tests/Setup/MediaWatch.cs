@@ -4,8 +4,8 @@ using System.Diagnostics;
 namespace WebRtcIms.EndToEnd.Tests.Setup;
 
 /// <summary>
-/// Reads the RTP headers of relayed sound as it passes between browsers and TURN server (SRTP leaves them in the clear), and
-/// tells for how long a listener got nothing.
+/// Reads the RTP headers of relayed sound between browsers and TURN server, which SRTP does not encrypt. Measures for how long a
+/// listener received no sound.
 /// </summary>
 internal sealed class MediaWatch
 {
@@ -17,11 +17,11 @@ internal sealed class MediaWatch
     private readonly Lock _gate = new();
     private readonly Dictionary<uint, Stream> _streams = [];
 
-    public void See(byte[] datagram, bool isFromServer)
+    public void Record(byte[] datagram, bool isFromServer)
     {
         var now = Stopwatch.GetTimestamp();
         var rtp = Relayed(datagram);
-        // Version 2; 72 to 76 of the payload type's 7 bits are RTCP (RFC 5761 §4).
+        // Only RTP of version 2: payload types from 64 to 95 are RTCP (RFC 5761 §4).
         if (rtp.Length < 12 || rtp[0] >> 6 != 2 || (rtp[1] & 0x7F) is >= 64 and < 96) return;
         var packet = new Packet(now, BinaryPrimitives.ReadUInt16BigEndian(rtp[2..]), BinaryPrimitives.ReadUInt32BigEndian(rtp[4..]));
         var source = BinaryPrimitives.ReadUInt32BigEndian(rtp[8..]);
@@ -38,14 +38,16 @@ internal sealed class MediaWatch
         lock (_gate)
         {
             return [.. _streams.Values
-                .Where(stream => stream.Received.Count > 1 && Stopwatch.GetElapsedTime(stream.Received[0].At, stream.Received[^1].At).TotalSeconds >= seconds)
+                .Where(stream =>
+                    stream.Received.Count > 1
+                        && Stopwatch.GetElapsedTime(stream.Received[0].At, stream.Received[^1].At).TotalSeconds >= seconds)
                 .Select(stream => new Direction(stream.Received.Count, Interruptions(stream)))];
         }
     }
 
     /// <summary>
-    /// Between one packet that arrived and the next: the sound that never came, by the sender's own clock; or the time in which
-    /// nothing arrived although the sender sent. A sender that the machine did not let run for a moment is no interruption.
+    /// The interruption between each received packet and the next: the duration of lost sound by the sender's timestamps, or the time
+    /// without arrivals although the sender sent. A sender that got no CPU time for a moment does not count as an interruption.
     /// </summary>
     private static List<Interruption> Interruptions(Stream stream)
     {
@@ -58,7 +60,9 @@ internal sealed class MediaWatch
             var missing = steps > 1 ? (double)(int)(after.Timestamp - before.Timestamp) / OpusClock * (steps - 1) / steps : 0;
             var silent = Stopwatch.GetElapsedTime(before.At, after.At).TotalSeconds;
             var late = silent > 0.1 ? silent - LongestPause(stream.Sent, before.At, after.At) : 0;
-            found.Add(new(Stopwatch.GetElapsedTime(first, after.At), TimeSpan.FromSeconds(Math.Max(missing, late)), TimeSpan.FromSeconds(silent)));
+            found.Add(
+                new(Stopwatch.GetElapsedTime(first, after.At), TimeSpan.FromSeconds(Math.Max(missing, late)),
+                    TimeSpan.FromSeconds(silent)));
         }
         return [.. found.OrderByDescending(interruption => interruption.Lasted).Take(10)];
     }
@@ -74,7 +78,7 @@ internal sealed class MediaWatch
         return Stopwatch.GetElapsedTime(0, Math.Max(longest, to - last)).TotalSeconds;
     }
 
-    /// <summary>What a relay carries: ChannelData (RFC 8656 §12.4), or the DATA of an indication (§11).</summary>
+    /// <summary>The relayed payload: that of ChannelData (RFC 8656 §12.4), or DATA of an indication (§11).</summary>
     private static ReadOnlySpan<byte> Relayed(ReadOnlySpan<byte> datagram)
     {
         if (datagram.Length < 4) return [];
@@ -84,7 +88,8 @@ internal sealed class MediaWatch
 
         for (var at = 20; at + 4 <= datagram.Length;)
         {
-            var (type, size) = (BinaryPrimitives.ReadUInt16BigEndian(datagram[at..]), BinaryPrimitives.ReadUInt16BigEndian(datagram[(at + 2)..]));
+            var (type, size) =
+                (BinaryPrimitives.ReadUInt16BigEndian(datagram[at..]), BinaryPrimitives.ReadUInt16BigEndian(datagram[(at + 2)..]));
             if (at + 4 + size > datagram.Length) return [];
             if (type == DataAttribute) return datagram.Slice(at + 4, size);
             at += 4 + ((size + 3) & ~3);
@@ -97,13 +102,14 @@ internal sealed class MediaWatch
     private sealed record Stream(List<Packet> Sent, List<Packet> Received);
 }
 
-/// <summary>Sound one way: how many packets arrived, and the longest interruptions.</summary>
+/// <summary>Sound in one direction: the number of received packets, and the longest interruptions.</summary>
 internal sealed record Direction(int Packets, IReadOnlyList<Interruption> Longest);
 
-/// <param name="At">Since the first packet.</param>
-/// <param name="Lasted">How long sound was missing or held up on its way.</param>
-/// <param name="Silent">From one arrival to the next, whatever the reason.</param>
+/// <param name="At">Time since the first packet.</param>
+/// <param name="Lasted">Duration of lost or delayed sound.</param>
+/// <param name="Silent">Time from one arrival to the next, for any reason.</param>
 internal readonly record struct Interruption(TimeSpan At, TimeSpan Lasted, TimeSpan Silent)
 {
-    public override string ToString() => $"{Lasted.TotalMilliseconds:0} ms at {At.TotalSeconds:0.0} s (nothing arrived for {Silent.TotalMilliseconds:0} ms)";
+    public override string ToString() =>
+        $"{Lasted.TotalMilliseconds:0} ms at {At.TotalSeconds:0.0} s (nothing arrived for {Silent.TotalMilliseconds:0} ms)";
 }

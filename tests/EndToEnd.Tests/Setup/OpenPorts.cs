@@ -3,7 +3,7 @@ using System.Net;
 
 namespace WebRtcIms.EndToEnd.Tests.Setup;
 
-/// <summary>Where programs take connections and datagrams, as Linux shows it.</summary>
+/// <summary>The sockets on which programs accept connections and datagrams, read from /proc.</summary>
 internal static class OpenPorts
 {
     private const string Listening = "0A";
@@ -23,14 +23,17 @@ internal static class OpenPorts
         foreach (var line in File.ReadLines($"/proc/net/{table}").Skip(1))
         {
             var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (fields[3] == (protocol == "tcp" ? Listening : Unconnected) && sockets.Contains($"socket:[{fields[9]}]")) yield return (protocol, EndPoint(fields[1]));
+            if (fields[3] == (protocol == "tcp" ? Listening : Unconnected) && sockets.Contains($"socket:[{fields[9]}]"))
+                yield return (protocol, EndPoint(fields[1]));
         }
     }
 
     private static IPEndPoint EndPoint(string text)
     {
-        var (address, port) = (Convert.FromHexString(text.Split(':')[0]), int.Parse(text.Split(':')[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture));
-        // Words in the processor's order.
+        var (address, port) =
+            (Convert.FromHexString(text.Split(':')[0]),
+                int.Parse(text.Split(':')[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+        // Each word is in host byte order.
         for (var word = 0; word < address.Length; word += 4) address.AsSpan(word, 4).Reverse();
         return new IPEndPoint(new IPAddress(address), port);
     }

@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace WebRtcIms.EndToEnd.Tests.Setup;
 
 /// <summary>
-/// Stands between a browser and the TURN server and keeps every datagram of both directions, so that a test can search what
-/// really went over the wire.
+/// A proxy between a browser and the TURN server. It keeps every datagram of both directions, so that a test can search the actual
+/// traffic.
 /// </summary>
 public sealed class RecordingUdpProxy : IDisposable
 {
@@ -24,7 +24,9 @@ public sealed class RecordingUdpProxy : IDisposable
 
     public ConcurrentQueue<byte[]> Datagrams { get; } = [];
 
-    /// <summary>Told of each datagram before it goes on, from several threads; true: from the server.</summary>
+    /// <summary>
+    /// Raised for each datagram before it is forwarded, on several threads. The flag is true for datagrams of the server.
+    /// </summary>
     public event Action<byte[], bool>? Passing;
 
     public void Dispose()
@@ -35,7 +37,8 @@ public sealed class RecordingUdpProxy : IDisposable
 
     private async Task RunAsync()
     {
-        await ForwardAsync(_front, isFromServer: false, received => _clients.GetOrAdd(received.RemoteEndPoint, Connect).Send(received.Buffer));
+        await ForwardAsync(_front, isFromServer: false, received =>
+            _clients.GetOrAdd(received.RemoteEndPoint, Connect).Send(received.Buffer));
     }
 
     private UdpClient Connect(IPEndPoint client)
@@ -63,7 +66,7 @@ public sealed class RecordingUdpProxy : IDisposable
             }
             catch (SocketException)
             {
-                // The server is down for the moment; the browser sends again.
+                // The server is down. The browser retransmits.
             }
         }
     }

@@ -19,12 +19,12 @@ using WebRtcIms.Wwsf.Tests;
 namespace WebRtcIms.EndToEnd.Tests.Setup;
 
 /// <summary>
-/// The whole system as <c>dotnet run --project AppHost</c> starts it, on random ports, with a collector for its telemetry
-/// and a real Chromium. One for all tests of this assembly.
+/// The whole system as <c>dotnet run --project AppHost</c> starts it, on random ports, with a telemetry collector and a real Chromium.
+/// All tests of this assembly share it.
 /// </summary>
 public class RunningSystem : IAsyncLifetime
 {
-    /// <summary>Tests that stop a part must not run beside others, so all are of one collection.</summary>
+    /// <summary>Tests that stop a part must not run in parallel with others, so all belong to one collection.</summary>
     public const string Collection = "running system";
 
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
@@ -40,17 +40,17 @@ public class RunningSystem : IAsyncLifetime
 
     public OtlpCollector Collector => _collector ?? throw new InvalidOperationException("not started");
 
-    /// <summary>Where users may log in besides; its carol is a subscriber.</summary>
+    /// <summary>Another log-in provider. Its user carol is a subscriber.</summary>
     public OpenIdProvider Provider => _provider ?? throw new InvalidOperationException("not started");
 
     public Chromium Chromium => _chromium ?? throw new InvalidOperationException("not started");
 
     private static IReadOnlyList<string> Services { get; } = ["waf", "wwsf", "turn", "ep-cscf", "wic-web", "flow-view"];
 
-    /// <summary>All that the resources printed so far.</summary>
+    /// <summary>The output of all resources so far.</summary>
     public IReadOnlyCollection<string> Console => _console;
 
-    /// <summary>K, and the secret of the OAuth client: given to the system so that a test knows what to search for.</summary>
+    /// <summary>K and the secret of the OAuth client. The test passes them to the system, so that it can search for them.</summary>
     public IReadOnlyList<string> SecretParameters { get; } =
         [Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32))];
 
@@ -75,9 +75,11 @@ public class RunningSystem : IAsyncLifetime
                 $"--Parameters:wwsf-client-secret={SecretParameters[1]}",
             ]);
         builder.CreateResourceBuilder<ProjectResource>("wwsf")
-            .WithEnvironment("Wwsf__TurnUris__0", string.Create(CultureInfo.InvariantCulture, $"turn:127.0.0.1:{UdpProxy.Port}?transport=udp"));
+            .WithEnvironment(
+                "Wwsf__TurnUris__0", string.Create(CultureInfo.InvariantCulture, $"turn:127.0.0.1:{UdpProxy.Port}?transport=udp"));
         builder.CreateResourceBuilder<ProjectResource>("flow-view")
-            .WithEnvironment("FlowView__TraceUrl", "http://localhost:15080/traces/detail/{trace_id} https://jaeger.example/trace/{trace_id}");
+            .WithEnvironment(
+                "FlowView__TraceUrl", "http://localhost:15080/traces/detail/{trace_id} https://jaeger.example/trace/{trace_id}");
         ExportToCollector(builder);
         AddProvider(builder);
         Change(builder);
@@ -101,21 +103,21 @@ public class RunningSystem : IAsyncLifetime
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Stops a resource for the time of a test, as its failure would.</summary>
+    /// <summary>Stops a resource until the result is disposed, to simulate its failure.</summary>
     public async Task<IAsyncDisposable> WithoutAsync(string resource)
     {
         await App.ResourceCommands.ExecuteCommandAsync(resource, KnownResourceCommands.StopCommand);
-        // The command returns before the orchestrator has seen the end of the process; a start before that is lost now and then.
+        // The command returns before the orchestrator has noticed the end of the process. An earlier start is sometimes lost.
         using var limit = new CancellationTokenSource(StartLimit);
         await App.ResourceNotifications.WaitForResourceAsync(resource, KnownResourceStates.TerminalStates, limit.Token);
         return new Restart(this, resource);
     }
 
-    /// <summary>What a resource printed last.</summary>
+    /// <summary>The latest output of a resource.</summary>
     public async Task<IReadOnlyList<LogLine>> LinesOfAsync(string resource) =>
         await App.Services.GetRequiredService<ResourceLoggerService>().GetAllAsync(ResourceOf(resource)).FirstAsync();
 
-    /// <summary>Waits until a resource is healthy; if it does not get there, the failure has what the resource printed.</summary>
+    /// <summary>Waits until a resource is healthy. Otherwise the test fails with the output of the resource.</summary>
     public async Task UntilHealthyAsync(string resource, CancellationToken cancellationToken)
     {
         try
@@ -125,13 +127,14 @@ public class RunningSystem : IAsyncLifetime
         catch (Exception error) when (error is DistributedApplicationException or OperationCanceledException)
         {
             var state = App.ResourceNotifications.TryGetCurrentState(resource, out var now) ? now.Snapshot : null;
-            // The orchestrator passes on what a process printed a moment after its end.
+            // The orchestrator forwards the output of a process with a delay.
             await Task.Delay(TimeSpan.FromSeconds(2), CancellationToken.None);
-            Assert.Fail($"{error.Message} State {state?.State?.Text}, exit code {state?.ExitCode}.\n{string.Join('\n', (await LinesOfAsync(resource)).Select(line => line.Content))}");
+            var lines = (await LinesOfAsync(resource)).Select(line => line.Content);
+            Assert.Fail($"{error.Message} State {state?.State?.Text}, exit code {state?.ExitCode}.\n{string.Join('\n', lines)}");
         }
     }
 
-    /// <summary>What a service says of itself: Healthy, Degraded or Unhealthy.</summary>
+    /// <summary>The health that a service reports: Healthy, Degraded or Unhealthy.</summary>
     public async Task<string?> HealthOfAsync(string service)
     {
         using var client = App.CreateHttpClient(service, "http");
@@ -139,12 +142,12 @@ public class RunningSystem : IAsyncLifetime
         return health.GetProperty("status").GetString();
     }
 
-    /// <summary>What is different from the system that <c>dotnet run</c> starts.</summary>
+    /// <summary>Changes the system that <c>dotnet run</c> would start.</summary>
     protected virtual void Change(IDistributedApplicationTestingBuilder builder)
     {
     }
 
-    // Instead of to Aspire's dashboard, which tests run without.
+    // Tests run without Aspire's dashboard, which is the default destination.
     private void ExportToCollector(IDistributedApplicationTestingBuilder builder)
     {
         foreach (var service in Services)
@@ -155,7 +158,7 @@ public class RunningSystem : IAsyncLifetime
         }
     }
 
-    // As an operator would: the WWSF is told of the provider, WAF and core of the subscriber.
+    // Settings that an operator would make: the provider for the WWSF, the subscriber for WAF and core.
     private void AddProvider(IDistributedApplicationTestingBuilder builder)
     {
         builder.CreateResourceBuilder<ProjectResource>("wwsf")
@@ -173,7 +176,7 @@ public class RunningSystem : IAsyncLifetime
             .WithEnvironment("EpCscf__Subscribers__2__AllowedWwsfs__0", "wwsf");
     }
 
-    // The names by which the orchestrator keeps their output are known once it has started them; what they printed before comes, too.
+    // The orchestrator knows the logs of resources only after it has started them. Earlier output is also delivered.
     private void WatchConsole()
     {
         var logs = App.Services.GetRequiredService<ResourceLoggerService>();
@@ -189,7 +192,8 @@ public class RunningSystem : IAsyncLifetime
         }
     }
 
-    private IResource ResourceOf(string name) => App.Services.GetRequiredService<DistributedApplicationModel>().Resources.Single(resource => resource.Name == name);
+    private IResource ResourceOf(string name) =>
+        App.Services.GetRequiredService<DistributedApplicationModel>().Resources.Single(resource => resource.Name == name);
 
     private sealed class Restart(RunningSystem system, string resource) : IAsyncDisposable
     {
@@ -199,7 +203,7 @@ public class RunningSystem : IAsyncLifetime
             using var limit = new CancellationTokenSource(StartLimit);
             await system.UntilHealthyAsync(resource, limit.Token);
 
-            // Those that did without it find it a moment later; the next test must not see that they look for it.
+            // Services that ran without the resource recover a moment later. The next test must not see them before.
             foreach (var service in new[] { "waf", "wwsf", "turn", "ep-cscf" })
             {
                 while (await system.HealthOfAsync(service) != "Healthy") await Task.Delay(200, limit.Token);

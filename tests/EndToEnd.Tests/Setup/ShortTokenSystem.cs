@@ -4,7 +4,7 @@ using Aspire.Hosting.Testing;
 
 namespace WebRtcIms.EndToEnd.Tests.Setup;
 
-/// <summary>A system of its own, beside the one of the other tests, whose tokens live for one minute: those for TURN and those for the IMS.</summary>
+/// <summary>A second system, in which tokens for TURN and tokens for the IMS live for one minute.</summary>
 public sealed class ShortTokenSystem : RunningSystem
 {
     public const string Lifetime = "00:01:00";

@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace WebRtcIms.EndToEnd.Tests.Telemetry;
 
 /// <summary>
-/// Stands for any OpenTelemetry collector: takes OTLP over http/protobuf on a loopback port, keeps the spans, and keeps all
-/// that came as octets, so that a test can search it for what must not be there.
+/// An OpenTelemetry collector for tests. It accepts OTLP over http/protobuf on a loopback port and keeps the spans. It also keeps the
+/// octets of all requests, so that a test can search them for secrets.
 /// </summary>
 public sealed class OtlpCollector : IAsyncDisposable
 {
@@ -36,8 +36,9 @@ public sealed class OtlpCollector : IAsyncDisposable
         return collector;
     }
 
-    /// <summary>Waits until the spans fulfil a condition; what stands there at the end is the failure's text.</summary>
-    public async Task<IReadOnlyList<SpanRecord>> WaitForAsync(string traceId, Func<IReadOnlyList<SpanRecord>, bool> condition, TimeSpan timeout)
+    /// <summary>Waits until the spans of a trace fulfil a condition. Otherwise the test fails and shows them.</summary>
+    public async Task<IReadOnlyList<SpanRecord>> WaitForAsync(
+        string traceId, Func<IReadOnlyList<SpanRecord>, bool> condition, TimeSpan timeout)
     {
         using var limit = new CancellationTokenSource(timeout);
         while (true)
@@ -53,7 +54,9 @@ public sealed class OtlpCollector : IAsyncDisposable
 
     private async Task<IResult> ReceiveAsync(string signal, HttpRequest request)
     {
-        await using var body = request.Headers.ContentEncoding == "gzip" ? new GZipStream(request.Body, CompressionMode.Decompress) : request.Body;
+        await using var body = request.Headers.ContentEncoding == "gzip"
+            ? new GZipStream(request.Body, CompressionMode.Decompress)
+            : request.Body;
         using var octets = new MemoryStream();
         await body.CopyToAsync(octets);
         _payloads.Enqueue(octets.ToArray());

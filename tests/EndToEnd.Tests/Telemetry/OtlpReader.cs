@@ -2,16 +2,15 @@ using Google.Protobuf;
 
 namespace WebRtcIms.EndToEnd.Tests.Telemetry;
 
-/// <summary>A span as it came over OTLP; ids in lower-case hexadecimal, the parent empty for a root.</summary>
+/// <summary>A span from OTLP. Ids are in lower-case hexadecimal; the parent of a root is empty.</summary>
 public sealed record SpanRecord(
-    string Service, string Source, string Name, string TraceId, string SpanId, string ParentSpanId, IReadOnlyDictionary<string, string> Attributes)
+    string Service, string Source, string Name, string TraceId, string SpanId, string ParentSpanId, IReadOnlyDictionary<string,
+    string> Attributes)
 {
     public override string ToString() => $"{Service,-8} {SpanId} < {ParentSpanId,-16} {Source} '{Name}'";
 }
 
-/// <summary>
-/// Reads the fields that the tests need out of an ExportTraceServiceRequest, by their numbers in the OTLP protocol.
-/// </summary>
+/// <summary>Reads the fields that the tests need from an ExportTraceServiceRequest, by their numbers in the OTLP protocol.</summary>
 internal static class OtlpReader
 {
     public static IEnumerable<SpanRecord> ReadSpans(byte[] request)
@@ -59,7 +58,7 @@ internal static class OtlpReader
 
     private static string Text(byte[] octets) => System.Text.Encoding.UTF8.GetString(octets);
 
-    /// <summary>The length-delimited fields with a number.</summary>
+    /// <summary>The length-delimited fields with this number.</summary>
     private static List<byte[]> Messages(byte[] message, int field)
     {
         var found = new List<byte[]>();

@@ -18,7 +18,8 @@ internal static class AccessTokenTarget
     {
         AccessTokenKey.TryGetNonce(octets, out var nonce);
         FindingException.ThrowUnless(nonce.Length is 0 or 12, "a nonce has twelve octets");
-        FindingException.ThrowUnless(Key.TryDecrypt(octets, "turn.example.org"u8, out _) != AccessTokenStatus.Valid, "nobody guesses a token");
+        FindingException.ThrowUnless(
+            Key.TryDecrypt(octets, "turn.example.org"u8, out _) != AccessTokenStatus.Valid, "nobody guesses a token");
         ReadContent(octets);
         MakeToken(octets);
     }
@@ -28,7 +29,8 @@ internal static class AccessTokenTarget
         if (content.Length > 4096) return;
         var token = new byte[2 + 12 + content.Length + TagLength];
         token[1] = 12;
-        Aes.Encrypt(token.AsSpan(2, 12), content, token.AsSpan(14, content.Length), token.AsSpan(14 + content.Length), "turn.example.org"u8);
+        Aes.Encrypt(
+            token.AsSpan(2, 12), content, token.AsSpan(14, content.Length), token.AsSpan(14 + content.Length), "turn.example.org"u8);
         if (Key.TryDecrypt(token, "turn.example.org"u8, out var read) != AccessTokenStatus.Valid) return;
         FindingException.ThrowUnless(content.Length == 2 + read.MacKey.Length + 8 + 4, "a valid token has nothing more than its fields");
         FindingException.ThrowUnless(content.Slice(2, read.MacKey.Length).SequenceEqual(read.MacKey), "mac_key is what stands there");
@@ -39,7 +41,9 @@ internal static class AccessTokenTarget
     {
         var script = new Script(octets);
         var macKey = new byte[(script.Byte() & 1) == 0 ? AccessToken.Sha1MacKeyLength : AccessToken.Sha256MacKeyLength];
-        var timestamp = new TokenTimestamp(((ulong)script.UInt16() << 48) | ((ulong)script.UInt16() << 32) | ((ulong)script.UInt16() << 16) | script.UInt16());
+        var timestamp =
+            new TokenTimestamp(
+                ((ulong)script.UInt16() << 48) | ((ulong)script.UInt16() << 32) | ((ulong)script.UInt16() << 16) | script.UInt16());
         var lifetime = ((uint)script.UInt16() << 16) | script.UInt16();
         script.Take(macKey.Length).CopyTo(macKey);
         var made = new AccessToken(macKey, timestamp, lifetime);
@@ -55,13 +59,16 @@ internal static class AccessTokenTarget
         Remaining(read);
         if (octets.IsEmpty) return;
         token[octets[^1] % length] ^= 0x40;
-        FindingException.ThrowUnless(Key.TryDecrypt(token.AsSpan(0, length), "turn.example.org"u8, out _) != AccessTokenStatus.Valid, "a changed token is refused");
+        FindingException.ThrowUnless(
+            Key.TryDecrypt(token.AsSpan(0, length), "turn.example.org"u8, out _) != AccessTokenStatus.Valid, "a changed token is refused");
     }
 
     private static void Remaining(in AccessToken token)
     {
         var bound = (long)token.LifetimeSeconds + (long)AccessToken.ClockDelta.TotalSeconds;
-        foreach (var now in (DateTimeOffset[])[DateTimeOffset.MinValue, DateTimeOffset.UnixEpoch, new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero), DateTimeOffset.MaxValue])
-            FindingException.ThrowUnless(token.RemainingSeconds(now) <= bound, "no token lives longer than its lifetime and the clocks' difference");
+        foreach (var now in (DateTimeOffset[])[DateTimeOffset.MinValue, DateTimeOffset.UnixEpoch, new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero),
+            DateTimeOffset.MaxValue])
+            FindingException.ThrowUnless(
+                token.RemainingSeconds(now) <= bound, "no token lives longer than its lifetime and the clocks' difference");
     }
 }

@@ -35,13 +35,15 @@ internal sealed class ClientCredential
 
     public static AuthenticationSettings Settings { get; } = new(
         ServerName, Realm, BrowserProfile: true,
-        [Credential.FromStaticUser("alice", "secret", Realm), Credential.FromStaticUser("bob", "secret", Realm)], Encoding.UTF8.GetBytes(Secret));
+        [Credential.FromStaticUser("alice", "secret", Realm), Credential.FromStaticUser("bob", "secret", Realm)],
+        Encoding.UTF8.GetBytes(Secret));
 
     public static AccessTokenKeyRing Keys { get; } = new([K1, K2]);
 
     public static IReadOnlyList<ClientCredential> All { get; } =
     [
-        Password("alice"u8.ToArray(), "secret"u8), Password("bob"u8.ToArray(), "secret"u8), Token(K1, 20, 600), Token(K2, 32, 3600), Browser(),
+        Password("alice"u8.ToArray(), "secret"u8), Password("bob"u8.ToArray(), "secret"u8), Token(K1, 20, 600), Token(K2, 32, 3600),
+        Browser(),
         Ephemeral(), new("mallory"u8.ToArray(), new byte[20]),
     ];
 
@@ -72,13 +74,16 @@ internal sealed class ClientCredential
     private static ClientCredential Browser()
     {
         var (macKey, token) = NewToken(K1, 20, 900);
-        return Password(Encoding.ASCII.GetBytes($"k1~{System.Buffers.Text.Base64Url.EncodeToString(token)}"), Encoding.ASCII.GetBytes(Convert.ToBase64String(macKey)));
+        return Password(
+            Encoding.ASCII.GetBytes($"k1~{System.Buffers.Text.Base64Url.EncodeToString(token)}"),
+            Encoding.ASCII.GetBytes(Convert.ToBase64String(macKey)));
     }
 
     private static ClientCredential Ephemeral()
     {
         var username = Encoding.ASCII.GetBytes($"{Start.AddMinutes(20).ToUnixTimeSeconds()}:carol");
-        return Password(username, Encoding.ASCII.GetBytes(Convert.ToBase64String(HMACSHA1.HashData(Encoding.ASCII.GetBytes(Secret), username))));
+        return Password(
+            username, Encoding.ASCII.GetBytes(Convert.ToBase64String(HMACSHA1.HashData(Encoding.ASCII.GetBytes(Secret), username))));
     }
 
     private static (byte[] MacKey, byte[] Token) NewToken(AccessTokenKey key, int macKeyLength, uint lifetime)
@@ -89,7 +94,10 @@ internal sealed class ClientCredential
         var nonce = new byte[12];
         nonce[0] = (byte)macKeyLength;
         nonce[1] = (byte)lifetime;
-        var length = key.Encrypt(new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(Start), lifetime), nonce, Encoding.ASCII.GetBytes(ServerName), token);
+        var length =
+            key.Encrypt(
+                new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(Start), lifetime), nonce, Encoding.ASCII.GetBytes(ServerName),
+                token);
         return (macKey, token[..length]);
     }
 }

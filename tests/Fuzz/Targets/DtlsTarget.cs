@@ -106,16 +106,19 @@ internal sealed class DtlsWorld
         Check(sender.Sent is null, "who has shown a cookie is sent none");
         var cookie = CookieOf(hello[SessionIdAt..]).ToArray();
         Check(
-            _given.Exists(given => given.Client == client && given.Cookie.AsSpan().SequenceEqual(cookie) && _clock.Now - given.At < TimeSpan.FromSeconds(60)),
+            _given.Exists(given =>
+                given.Client == client && given.Cookie.AsSpan().SequenceEqual(cookie) && _clock.Now - given.At < TimeSpan.FromSeconds(60)),
             "a handshake begins with a cookie that this address was given within a minute");
     }
 
     private void CheckAnswer(TransportAddress client, ReadOnlySpan<byte> hello, byte[] answer)
     {
         Check(DtlsRecord.TryRead(answer, out var record) && record.Length == answer.Length, "the answer is one record");
-        Check(record is { Type: DtlsRecord.Handshake, Epoch: 0 } && answer[DtlsRecord.HeaderLength] == HelloVerifyRequest, "it is a HelloVerifyRequest");
+        Check(record is { Type: DtlsRecord.Handshake, Epoch: 0 }
+            && answer[DtlsRecord.HeaderLength] == HelloVerifyRequest, "it is a HelloVerifyRequest");
         Check(!DtlsRecord.IsClientHello(answer), "two servers do not answer each other");
-        Check(FrameOverhead + answer.Length <= 3 * (FrameOverhead + hello.Length), "an answer to a stranger is at most three times as long on the wire");
+        Check(FrameOverhead + answer.Length <= 3 * (FrameOverhead + hello.Length),
+            "an answer to a stranger is at most three times as long on the wire");
         _given.Add(new Given(client, CookieOf(answer.AsSpan(DtlsRecord.HeaderLength + 12 + 1), hasSessionId: false).ToArray(), _clock.Now));
     }
 
@@ -129,11 +132,14 @@ internal sealed class DtlsWorld
     private static byte[] WriteHello(byte[] cookie)
     {
         byte[] extensions = [0, 10, 0, 4, 0, 2, 0, 23, 0, 11, 0, 2, 1, 0, 0, 13, 0, 4, 0, 2, 4, 1, 0xFF, 1, 0, 1, 0];
-        byte[] body = [0xFE, 0xFD, .. new byte[32], 0, (byte)cookie.Length, .. cookie, 0, 2, 0xC0, 0x2F, 1, 0, 0, (byte)extensions.Length, .. extensions];
+        byte[] body =
+            [0xFE, 0xFD, .. new byte[32], 0, (byte)cookie.Length, .. cookie, 0, 2, 0xC0, 0x2F, 1, 0, 0, (byte)extensions.Length,
+                .. extensions];
         var number = (byte)(cookie.Length > 0 ? 1 : 0);
         byte[] length = [0, (byte)(body.Length >> 8), (byte)body.Length];
         byte[] message = [1, .. length, 0, number, 0, 0, 0, .. length, .. body];
-        return [DtlsRecord.Handshake, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, number, (byte)(message.Length >> 8), (byte)message.Length, .. message];
+        return [DtlsRecord.Handshake, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, number, (byte)(message.Length >> 8), (byte)message.Length,
+            .. message];
     }
 
     private static void Check(bool holds, string what) => FindingException.ThrowUnless(holds, what);

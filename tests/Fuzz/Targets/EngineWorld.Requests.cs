@@ -60,7 +60,8 @@ internal sealed partial class EngineWorld
     {
         var nonceOf = FlowOf(flow);
         if ((options & 1) != 0 && _offers.Count > 0) nonceOf = _offers[connection % _offers.Count].Connection.Allocation.FiveTuple;
-        Receive(Sign(nonceOf, StunMethod.ConnectionBind, credential, [(StunAttributeType.ConnectionId, [connection])], options), FlowOf(flow));
+        Receive(Sign(nonceOf, StunMethod.ConnectionBind, credential, [(StunAttributeType.ConnectionId, [connection])], options),
+            FlowOf(flow));
     }
 
     public void Indication(byte flow, ref Script script)
@@ -78,13 +79,15 @@ internal sealed partial class EngineWorld
         Receive(packet, FlowOf(flow));
     }
 
-    private void Send(byte flow, StunMethod method, byte credential, List<(StunAttributeType Type, byte[] Value)> attributes, byte options = 0) =>
+    private void Send(
+        byte flow, StunMethod method, byte credential, List<(StunAttributeType Type, byte[] Value)> attributes, byte options = 0) =>
         Receive(Sign(FlowOf(flow), method, credential, attributes, options), FlowOf(flow));
 
     private readonly byte[] _nonce = new byte[NonceIssuer.Length];
 
     private ReadOnlySpan<byte> Sign(
-        in FiveTuple nonceOf, StunMethod method, byte credentialIndex, List<(StunAttributeType Type, byte[] Value)> attributes, byte options)
+        in FiveTuple nonceOf, StunMethod method, byte credentialIndex, List<(StunAttributeType Type, byte[] Value)> attributes,
+        byte options)
     {
         var credential = ClientCredential.All[credentialIndex % ClientCredential.All.Count];
         _nonces.Issue(nonceOf, (options & StaleNonce) != 0 ? _time with { Utc = _time.Utc.AddHours(-2) } : _time, _nonce);
@@ -92,7 +95,8 @@ internal sealed partial class EngineWorld
         _random.NextBytes(transaction);
 
         var writer = new StunMessageWriter(_packet, method, StunClass.Request, new TransactionId(transaction));
-        if (method == StunMethod.Allocate && (options & WithoutTransport) == 0) writer.Write(StunAttributeType.RequestedTransport, [17, 0, 0, 0]);
+        if (method == StunMethod.Allocate && (options & WithoutTransport) == 0)
+            writer.Write(StunAttributeType.RequestedTransport, [17, 0, 0, 0]);
         WriteAttributes(ref writer, attributes);
         credential.Sign(ref writer, _nonce, withToken: method is StunMethod.Allocate or StunMethod.Refresh);
         if ((options & MoreBehindIntegrity) != 0) WriteAttributes(ref writer, attributes);
@@ -114,7 +118,8 @@ internal sealed partial class EngineWorld
     private static List<(StunAttributeType Type, byte[] Value)> ReadAttributes(ref Script script)
     {
         List<(StunAttributeType, byte[])> attributes = [];
-        for (var count = script.Byte() & 0x0F; count > 0; count--) attributes.Add(((StunAttributeType)script.UInt16(), script.Take(script.Byte()).ToArray()));
+        for (var count = script.Byte() & 0x0F; count > 0; count--)
+            attributes.Add(((StunAttributeType)script.UInt16(), script.Take(script.Byte()).ToArray()));
         return attributes;
     }
 

@@ -46,7 +46,8 @@ internal sealed partial class EngineWorld
             return;
         }
 
-        Check(outcome.Kind == OutcomeKind.ToClient && _live.Contains(allocation), "a peer's connection is its client's affair, or nobody's");
+        Check(outcome.Kind == OutcomeKind.ToClient
+            && _live.Contains(allocation), "a peer's connection is its client's affair, or nobody's");
         Check(_time.Milliseconds < allocation.ExpiresAt && IsPermitted(allocation, peer.Address), "no peer connects without a permission");
         var attempt = Read(_reply.AsSpan(outcome.Offset, outcome.Length));
         Check(attempt is { Method: StunMethod.ConnectionAttempt, Class: StunClass.Indication }, "it is a ConnectionAttempt");
@@ -64,7 +65,8 @@ internal sealed partial class EngineWorld
         if (outcome.Kind == OutcomeKind.Drop) return;
 
         var reply = Read(_reply.AsSpan(0, outcome.Length));
-        Check(reply.Method == StunMethod.Connect && reply.TransactionId == connection.Request!.TransactionId, "the answer is the Connect's");
+        Check(reply.Method == StunMethod.Connect
+            && reply.TransactionId == connection.Request!.TransactionId, "the answer is the Connect's");
         Check(reply.Class == (succeeds ? StunClass.SuccessResponse : StunClass.ErrorResponse), "the answer is what came of it");
         if (succeeds) Offer(reply, connection);
     }
@@ -87,7 +89,8 @@ internal sealed partial class EngineWorld
         var (allocation, peer) = (connection.Allocation, connection.Peer);
         Check(IsWayOf(allocation, flow), "it is the client's own, live allocation");
         Check(peer.Port != 0 && peer != OwnAddress && Policy.Allows(peer.Address), "the peer may be connected to");
-        Check(allocation.RelayFor(peer.Address.Family) is { } relay && relay.Bound != peer, "the relay is of the peer's family, and not the peer");
+        Check(allocation.RelayFor(peer.Address.Family) is { } relay
+            && relay.Bound != peer, "the relay is of the peer's family, and not the peer");
         _connecting.Add(connection);
     }
 
@@ -102,7 +105,8 @@ internal sealed partial class EngineWorld
         Check(_everBound.Add(connection), "a connection is bound once");
         Check(_live.Contains(connection.Allocation) && _time.Milliseconds < connection.Allocation.ExpiresAt, "its allocation lives");
         Check(_time.Milliseconds < offer.Until && connection.Stream is CountedStream { Closed: 0 }, "it still waited to be bound");
-        Check(request.TryGet(StunAttributeType.Username, out var name) && name.SequenceEqual(connection.Allocation.Credential.Username), "the client is the allocation's");
+        Check(request.TryGet(StunAttributeType.Username, out var name)
+            && name.SequenceEqual(connection.Allocation.Credential.Username), "the client is the allocation's");
         Check(flow.IsStream && !_live.Exists(allocation => IsAt(allocation, used)), "the stream carries nothing else");
         _bound.Add(flow, connection);
     }
@@ -128,12 +132,14 @@ internal sealed partial class EngineWorld
     private void CheckConnections()
     {
         var ofLive = _live.SelectMany(allocation => allocation.PeerConnections?.Values.ToList() ?? []).ToList();
-        Check(_streams.Count(stream => stream.Closed == 0) == ofLive.Count(connection => connection.Stream is not null), "connections with peers are those of the live allocations");
+        Check(_streams.Count(stream => stream.Closed == 0) == ofLive.Count(connection => connection.Stream is not null),
+            "connections with peers are those of the live allocations");
         Check(_streams.TrueForAll(stream => stream.Closed <= 1), "no connection with a peer is closed twice");
         foreach (var allocation in _live.Where(allocation => allocation.PeerConnections is not null))
         {
             Check(allocation.PeerConnections!.Count <= MaxPeerConnections, "connections with peers are bounded");
-            Check(allocation.FiveTuple.IsStream && allocation.Mobility?.Next?.FiveTuple.IsStream is null or true, "a TCP allocation is controlled by a stream");
+            Check(allocation.FiveTuple.IsStream && allocation.Mobility?.Next?.FiveTuple.IsStream is null
+                or true, "a TCP allocation is controlled by a stream");
         }
 
         foreach (var (id, connection, _) in _offers)

@@ -93,7 +93,9 @@ internal sealed partial class EngineWorld : IDisposable
             MaxPeerConnections = MaxPeerConnections,
             ChallengesPerSecond = 2,
         };
-        _engines = [.. Enumerable.Range(0, 2).Select(number => new TurnEngine(settings, authenticator, Policy, _reservations, _unbound, _random, _mobile, number))];
+        _engines =
+            [.. Enumerable.Range(0, 2).Select(number =>
+                new TurnEngine(settings, authenticator, Policy, _reservations, _unbound, _random, _mobile, number))];
     }
 
     public void Dispose() => _nonces.Dispose();
@@ -124,7 +126,8 @@ internal sealed partial class EngineWorld : IDisposable
         TidyUp();
         if (outcome.Kind != OutcomeKind.ToClient) return;
         Check(IsPermitted(allocation, peer.Address), "nothing is said about a peer without a permission");
-        Check(StunMessageReader.TryRead(_reply.AsSpan(outcome.Offset, outcome.Length), out var message) == StunParseStatus.Ok, "an indication can be read");
+        Check(StunMessageReader.TryRead(_reply.AsSpan(outcome.Offset, outcome.Length), out var message) == StunParseStatus.Ok,
+            "an indication can be read");
         Check(message is { Method: StunMethod.Data, Class: StunClass.Indication }, "it is a Data indication");
     }
 
@@ -135,11 +138,13 @@ internal sealed partial class EngineWorld : IDisposable
         foreach (var engine in _engines) engine.Sweep(_time);
         TidyUp();
         foreach (var allocation in _live) Check(_time.Milliseconds < allocation.ExpiresAt, "nothing outlives its time");
-        Check(_offers.TrueForAll(offer => _time.Milliseconds < offer.Until || _unbound.Find(offer.Id) is null), "no connection waits longer than it may");
+        Check(_offers.TrueForAll(offer => _time.Milliseconds < offer.Until || _unbound.Find(offer.Id) is null),
+            "no connection waits longer than it may");
     }
 
     /// <summary>Time goes on between two sweeps.</summary>
-    public void Wait(long milliseconds) => _time = new EngineTime(_time.Milliseconds + milliseconds, _time.Utc.AddMilliseconds(milliseconds));
+    public void Wait(long milliseconds) =>
+        _time = new EngineTime(_time.Milliseconds + milliseconds, _time.Utc.AddMilliseconds(milliseconds));
 
     /// <summary>A stream ends, or a DTLS session.</summary>
     public void CloseStream(byte flow)
@@ -149,8 +154,10 @@ internal sealed partial class EngineWorld : IDisposable
         EndData(closed);
         CloseAtEngines(closed);
         _abandoned.UnionWith(_held.Where(pending => pending.FiveTuple == closed));
-        Check(!_live.Exists(allocation => allocation.FiveTuple == closed && allocation.Mobility is null), "an allocation ends with its stream");
-        Check(!_live.Exists(allocation => allocation.FiveTuple == closed && allocation.Path != ClientPath.Closed), "a mobile one is not at a stream that has ended");
+        Check(!_live.Exists(allocation => allocation.FiveTuple == closed && allocation.Mobility is null),
+            "an allocation ends with its stream");
+        Check(!_live.Exists(allocation => allocation.FiveTuple == closed && allocation.Path != ClientPath.Closed),
+            "a mobile one is not at a stream that has ended");
         Check(!_live.Exists(allocation => allocation.Mobility?.Next?.FiveTuple == closed), "nor on its way to one");
     }
 
@@ -186,7 +193,8 @@ internal sealed partial class EngineWorld : IDisposable
     public void CheckWhatIsHeld()
     {
         var reservedByHeld = _held.Count(pending => pending.Reserved is not null);
-        var held = _live.Sum(allocation => (allocation.IPv4 is null ? 0 : 1) + (allocation.IPv6 is null ? 0 : 1)) + _reservations.Count + reservedByHeld;
+        var held = _live.Sum(allocation =>
+            (allocation.IPv4 is null ? 0 : 1) + (allocation.IPv6 is null ? 0 : 1)) + _reservations.Count + reservedByHeld;
         Check(_relays.Count(relay => relay.Closed == 0) == held, "ports in use are the live relays");
         Check(_relays.TrueForAll(relay => relay.Closed <= 1), "no relay is closed twice");
         Check(_leases.Count(lease => lease.Returned == 0) == _live.Count, "quota in use is that of the live allocations");
@@ -197,7 +205,8 @@ internal sealed partial class EngineWorld : IDisposable
             Check(allocation.IPv4 is null or { Bound.Address.Family: StunAddressFamily.IPv4 }, "the IPv4 relay is one");
             Check(allocation.IPv6 is null or { Bound.Address.Family: StunAddressFamily.IPv6 }, "the IPv6 relay is one");
             Check(allocation.IPv4 is not null || allocation.IPv6 is not null, "an allocation has a relay");
-            Check(allocation.PermissionCount <= MaxPermissions && allocation.ChannelCount <= MaxChannels, "permissions and channels are bounded");
+            Check(allocation.PermissionCount <= MaxPermissions
+                && allocation.ChannelCount <= MaxChannels, "permissions and channels are bounded");
         }
 
         CheckWays();
@@ -267,7 +276,8 @@ internal sealed partial class EngineWorld : IDisposable
         Check(outcome.Engine != number, "no engine hands over to itself");
         outcome = _engines[outcome.Engine].HandleClient(packet, flow, NoPath.Instance, _time, _reply);
         TidyUp();
-        Check(outcome.Kind is not (OutcomeKind.HandOver or OutcomeKind.Decide or OutcomeKind.Bind), "what is handed over stays there, and makes nothing new");
+        Check(outcome.Kind is not (OutcomeKind.HandOver or OutcomeKind.Decide or OutcomeKind.Bind),
+            "what is handed over stays there, and makes nothing new");
         return outcome;
     }
 
@@ -298,7 +308,8 @@ internal sealed partial class EngineWorld : IDisposable
         var reply = Read(_reply.AsSpan(0, outcome.Length));
         Check(reply.TransactionId == pending.TransactionId, "the answer is the request's");
         Check(reply.HasMessageIntegrity || reply.HasMessageIntegritySha256, "the answer is signed");
-        Check((reply.Class == StunClass.ErrorResponse ? reply.ErrorCode : StunError.None) == decision.Error, "the answer is what was decided");
+        Check((reply.Class == StunClass.ErrorResponse ? reply.ErrorCode : StunError.None) == decision.Error,
+            "the answer is what was decided");
         var hasAlternate = reply.TryGet(StunAttributeType.AlternateServer, out var alternate);
         Check(hasAlternate == (decision.Error == StunError.TryAlternate), "who is sent elsewhere is told where");
         if (hasAlternate) Check(alternate[1] == (byte)pending.FiveTuple.Client.Address.Family, "and that is of the family that he came by");
@@ -363,16 +374,20 @@ internal sealed partial class EngineWorld : IDisposable
         var reply = Read(_reply.AsSpan(0, outcome.Length));
         var request = Read(packet);
         Check(request.Class == StunClass.Request, "only requests are answered");
-        Check(reply.Class is StunClass.SuccessResponse or StunClass.ErrorResponse && reply.Method == request.Method, "the answer is of the request's method");
+        Check(reply.Class is StunClass.SuccessResponse or StunClass.ErrorResponse
+            && reply.Method == request.Method, "the answer is of the request's method");
         Check(reply.TransactionId == request.TransactionId, "the answer is the request's");
         if (!flow.IsStream && !request.HasMessageIntegrity && !request.HasMessageIntegritySha256)
-            Check(FrameOverhead + reply.Octets.Length <= 3 * (FrameOverhead + packet.Length), "an answer to a stranger is at most three times as long on the wire");
-        Check(reply.FingerprintIsAbsentOrRight && reply.HasFingerprint == request.HasFingerprint, "FINGERPRINT is answered with FINGERPRINT");
+            Check(FrameOverhead + reply.Octets.Length <= 3 * (FrameOverhead + packet.Length),
+                "an answer to a stranger is at most three times as long on the wire");
+        Check(reply.FingerprintIsAbsentOrRight
+            && reply.HasFingerprint == request.HasFingerprint, "FINGERPRINT is answered with FINGERPRINT");
         if (reply.Class == StunClass.ErrorResponse || request.Method == StunMethod.Binding) return;
 
         Check(request.HasMessageIntegrity || request.HasMessageIntegritySha256, "nothing but Binding succeeds without integrity");
         Check(reply.HasMessageIntegrity || reply.HasMessageIntegritySha256, "a success is signed");
-        if (request.Method == StunMethod.Refresh && request.TryGet(StunAttributeType.MobilityTicket, out var ticket)) CheckMove(reply, ticket, flow, outcome);
+        if (request.Method == StunMethod.Refresh && request.TryGet(StunAttributeType.MobilityTicket, out var ticket))
+            CheckMove(reply, ticket, flow, outcome);
         else if (request.Method == StunMethod.Refresh) KeepTicket(reply, outcome.Allocation!);
         else if (request.Method is StunMethod.CreatePermission or StunMethod.ChannelBind) Permit(request, flow, outcome.Allocation!);
     }
@@ -403,7 +418,8 @@ internal sealed partial class EngineWorld : IDisposable
         if (lifetime == 0) return;
         Check(_live.Contains(owner!), "what moves lives");
         var mobility = owner!.Mobility!;
-        Check(flow == (mobility.Next ?? owner.Client).FiveTuple && owner.Path != ClientPath.Closed, "a client that has moved is there, and can be reached");
+        Check(flow == (mobility.Next ?? owner.Client).FiveTuple
+            && owner.Path != ClientPath.Closed, "a client that has moved is there, and can be reached");
         var book = _books[owner];
         Check(mobility.Moves == book.Moves || outcome.Allocation == owner, "who moves is told to the host: the token may be another one");
         book.Moves = mobility.Moves;
@@ -421,7 +437,8 @@ internal sealed partial class EngineWorld : IDisposable
 
     private void CheckToPeer(ReadOnlySpan<byte> packet, in FiveTuple flow, in Outcome outcome)
     {
-        Check(outcome.Offset >= 0 && outcome.Length >= 0 && outcome.Offset + outcome.Length <= packet.Length, "what is sent lies within the packet");
+        Check(outcome.Offset >= 0 && outcome.Length >= 0
+            && outcome.Offset + outcome.Length <= packet.Length, "what is sent lies within the packet");
         Check(IsWayOf(outcome.Allocation!, flow) && outcome.Allocation!.FiveTuple == flow, "it is the client's own, live allocation");
         Check(IsPermitted(outcome.Allocation!, outcome.Peer.Address), "nothing is relayed without a permission");
         Check(outcome.Relay!.Bound.Address.Family == outcome.Peer.Address.Family, "the relay is of the peer's family");
@@ -430,7 +447,8 @@ internal sealed partial class EngineWorld : IDisposable
 
     private static void CheckToClient(Allocation allocation, in TransportAddress peer, ReadOnlySpan<byte> message, int length)
     {
-        if (allocation.FiveTuple.IsStream) Check(StreamFraming.FrameLength(message) == message.Length, "a message in a stream is as long as it says");
+        if (allocation.FiveTuple.IsStream)
+            Check(StreamFraming.FrameLength(message) == message.Length, "a message in a stream is as long as it says");
         ReadOnlySpan<byte> payload;
         if (Stun.Framing.ChannelData.IsChannelData(message[0]))
         {
@@ -440,7 +458,8 @@ internal sealed partial class EngineWorld : IDisposable
         else
         {
             var indication = Read(message);
-            Check(indication.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var from) && from == peer, "the indication names the peer");
+            Check(indication.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var from)
+                && from == peer, "the indication names the peer");
             Check(indication.TryGet(StunAttributeType.Data, out payload), "the indication has data");
         }
 
@@ -450,7 +469,8 @@ internal sealed partial class EngineWorld : IDisposable
     /// <summary>A 5-tuple has one allocation, whichever engine has it, and the engines' common table knows those that have moved.</summary>
     private void CheckWays()
     {
-        var ways = _live.SelectMany(allocation => allocation.Mobility?.Next is { } next ? [allocation.FiveTuple, next.FiveTuple] : (FiveTuple[])[allocation.FiveTuple]).ToList();
+        var ways = _live.SelectMany(allocation =>
+            allocation.Mobility?.Next is { } next ? [allocation.FiveTuple, next.FiveTuple] : (FiveTuple[])[allocation.FiveTuple]).ToList();
         Check(ways.Distinct().Count() == ways.Count, "a 5-tuple has one allocation");
         var mobile = _live.Where(allocation => allocation.Mobility is not null).ToList();
         Check(_mobile.Count == mobile.Count, "mobile allocations are those that live");
@@ -459,16 +479,20 @@ internal sealed partial class EngineWorld : IDisposable
         {
             var book = _books[allocation];
             Check(allocation.FiveTuple == book.Origin || _mobile.EngineOf(allocation.FiveTuple) == book.Engine, "who has moved is found");
-            Check(allocation.Mobility!.Next is not { } next || _mobile.EngineOf(next.FiveTuple) == book.Engine, "who is about to move is found");
+            Check(allocation.Mobility!.Next is not { } next
+                || _mobile.EngineOf(next.FiveTuple) == book.Engine, "who is about to move is found");
         }
     }
 
-    private bool IsPermitted(Allocation allocation, InternetAddress peer) => _books[allocation].Permitted.TryGetValue(peer, out var until) && _time.Milliseconds < until;
+    private bool IsPermitted(Allocation allocation, InternetAddress peer) =>
+        _books[allocation].Permitted.TryGetValue(peer, out var until) && _time.Milliseconds < until;
 
     /// <summary>Whether a live allocation's client is there now, and has proved it.</summary>
-    private bool IsWayOf(Allocation allocation, in FiveTuple flow) => _live.Contains(allocation) && IsAt(allocation, flow) && _books[allocation].Ways.Contains(flow);
+    private bool IsWayOf(Allocation allocation, in FiveTuple flow) =>
+        _live.Contains(allocation) && IsAt(allocation, flow) && _books[allocation].Ways.Contains(flow);
 
-    private static bool IsAt(Allocation allocation, in FiveTuple flow) => allocation.FiveTuple == flow || allocation.Mobility?.Next?.FiveTuple == flow;
+    private static bool IsAt(Allocation allocation, in FiveTuple flow) =>
+        allocation.FiveTuple == flow || allocation.Mobility?.Next?.FiveTuple == flow;
 
     private TurnEngine EngineOf(Allocation allocation) => _engines[_books[allocation].Engine];
 
@@ -486,7 +510,8 @@ internal sealed partial class EngineWorld : IDisposable
 
     private static void Check(bool holds, string what) => FindingException.ThrowUnless(holds, what);
 
-    private static FiveTuple Flow(ClientTransport transport, string client, string server) => new(transport, Address(client), Address(server));
+    private static FiveTuple Flow(ClientTransport transport, string client, string server) =>
+        new(transport, Address(client), Address(server));
 
     private static TransportAddress Address(string endpoint) => TransportAddress.From(IPEndPoint.Parse(endpoint));
 

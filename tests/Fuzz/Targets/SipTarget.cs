@@ -40,7 +40,8 @@ internal static class SipTarget
         {
             foreach (var value in message.Headers.Values(name))
             {
-                if (NameAddress.Parse(value) is { } address) _ = (address.Uri?.AddressOfRecord, address.Parameters["expires"], address.Parameters["+sip.instance"]);
+                if (NameAddress.Parse(value) is { } address)
+                    _ = (address.Uri?.AddressOfRecord, address.Parameters["expires"], address.Parameters["+sip.instance"]);
                 _ = Via.Parse(value)?.Branch;
             }
         }
@@ -67,7 +68,8 @@ internal static class SipTarget
         var message = again.Message;
         FindingException.ThrowUnless(message.Body.Span.SequenceEqual(original.Body.Span), "the body is the same");
         FindingException.ThrowUnless(message.CallId == original.CallId && message.CSeq == original.CSeq, "the dialogue is the same");
-        FindingException.ThrowUnless(message.From.UriText == original.From.UriText && message.To.Tag == original.To.Tag, "who calls whom is the same");
+        FindingException.ThrowUnless(message.From.UriText == original.From.UriText
+            && message.To.Tag == original.To.Tag, "who calls whom is the same");
         FindingException.ThrowUnless(Others(message).SequenceEqual(Others(original)), "the header fields are the same");
         var isSame = (message, original) switch
         {

@@ -33,13 +33,17 @@ internal static class StreamTarget
     private static ReadOnlySpan<(StunMessageType Type, int Length)> Exchange(byte[] stream, int piece)
     {
         var handler = ActivatorUtilities.CreateInstance<TurnConnectionHandler>(Services.Value);
-        var options = new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, useSynchronizationContext: false);
+        var options =
+            new PipeOptions(
+                readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0,
+                useSynchronizationContext: false);
         var (toServer, toClient) = (new Pipe(options), new Pipe(options));
-        var connection = new DefaultConnectionContext("fuzz", new Ends(toServer.Reader, toClient.Writer), new Ends(toClient.Reader, toServer.Writer))
-        {
-            RemoteEndPoint = new IPEndPoint(IPAddress.Loopback, 40000),
-            LocalEndPoint = new IPEndPoint(IPAddress.Loopback, 3478),
-        };
+        var connection =
+            new DefaultConnectionContext("fuzz", new Ends(toServer.Reader, toClient.Writer), new Ends(toClient.Reader, toServer.Writer))
+            {
+                RemoteEndPoint = new IPEndPoint(IPAddress.Loopback, 40000),
+                LocalEndPoint = new IPEndPoint(IPAddress.Loopback, 3478),
+            };
 
         var serving = handler.OnConnectedAsync(connection);
         for (var at = 0; at < stream.Length; at += piece)
@@ -60,7 +64,8 @@ internal static class StreamTarget
             FindingException.ThrowUnless(octets.Length >= StreamFraming.PrefixLength, "the server sends whole messages");
             var length = StreamFraming.FrameLength(octets);
             FindingException.ThrowUnless(length > 0 && length <= octets.Length, "the server's messages can be taken apart");
-            FindingException.ThrowUnless(StunMessageReader.TryRead(octets[..length], out var message) == StunParseStatus.Ok, "the server's messages can be read");
+            FindingException.ThrowUnless(
+                StunMessageReader.TryRead(octets[..length], out var message) == StunParseStatus.Ok, "the server's messages can be read");
             messages.Add((message.Type, length));
             octets = octets[length..];
         }

@@ -29,7 +29,8 @@ internal static class StunMessageTarget
         {
             FindingException.ThrowUnless(attributes.MoveNext(), "no attribute is lost");
             FindingException.ThrowUnless(
-                attributes.Current.Type == attribute.Type && attributes.Current.Value.SequenceEqual(attribute.Value), "no attribute is changed");
+                attributes.Current.Type == attribute.Type
+                    && attributes.Current.Value.SequenceEqual(attribute.Value), "no attribute is changed");
         }
 
         FindingException.ThrowUnless(!attributes.MoveNext(), "no attribute is added");
@@ -47,7 +48,8 @@ internal static class StunMessageTarget
                 var written = new StunMessageWriter(rewritten, message.Method, message.Class, message.TransactionId);
                 written.WriteXorAddress(attribute.Type, address);
                 StunMessageReader.TryRead(written.Written, out var reread);
-                FindingException.ThrowUnless(reread.TryGetXorAddress(attribute.Type, out var same) && same == address, "an address stays the same");
+                FindingException.ThrowUnless(reread.TryGetXorAddress(attribute.Type, out var same)
+                    && same == address, "an address stays the same");
             }
 
             message.TryGetUInt32(attribute.Type, out _);

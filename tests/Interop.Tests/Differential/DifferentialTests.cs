@@ -31,7 +31,9 @@ public sealed class DifferentialTests
         {
             var (here, there) = (await AnswerAsync(turn.Port, run), await AnswerAsync(coturn.Port, run));
             if (here == there != why is null) unexplained.Add($"{clause}, {name}: Turn says {here}, coturn {there}");
-            document.Append(System.Globalization.CultureInfo.InvariantCulture, $"| {clause} | {name} | {here} | {(here == there ? "the same" : there)} | {why} |\n");
+            document.Append(
+                System.Globalization.CultureInfo.InvariantCulture,
+                $"| {clause} | {name} | {here} | {(here == there ? "the same" : there)} | {why} |\n");
         }
 
         if (Environment.GetEnvironmentVariable("WRITE_DIFFERENTIAL") is { Length: > 0 } path)

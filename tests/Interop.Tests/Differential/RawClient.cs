@@ -88,7 +88,8 @@ internal sealed class RawClient : IAsyncDisposable
     private void Settle() => Exchange(StunRequest.Plain(StunMethod.Binding));
 
     private static bool HasIntegrity(byte[] packet) =>
-        StunMessageReader.TryRead(packet, out var message) == StunParseStatus.Ok && (message.HasMessageIntegrity || message.HasMessageIntegritySha256);
+        StunMessageReader.TryRead(packet, out var message) == StunParseStatus.Ok
+            && (message.HasMessageIntegrity || message.HasMessageIntegritySha256);
 
     private static string Describe(byte[]? answer)
     {
@@ -98,14 +99,16 @@ internal sealed class RawClient : IAsyncDisposable
         return "success"
             + (message.TryGetUInt32(StunAttributeType.Lifetime, out var lifetime) ? $", LIFETIME {lifetime}" : "")
             + (message.Has(StunAttributeType.ReservationToken) ? ", RESERVATION-TOKEN" : "")
-            + (message.TryGet(StunAttributeType.AddressErrorCode, out var error) ? $", ADDRESS-ERROR-CODE {error[0]} {((error[2] & 7) * 100) + error[3]}" : "");
+            + (message.TryGet(StunAttributeType.AddressErrorCode, out var error)
+                ? $", ADDRESS-ERROR-CODE {error[0]} {((error[2] & 7) * 100) + error[3]}" : "");
     }
 
     private static string Unknown(in StunMessageReader message)
     {
         if (!message.TryGet(StunAttributeType.UnknownAttributes, out var types)) return "";
         var text = new StringBuilder();
-        for (; types.Length >= 2; types = types[2..]) text.Append(System.Globalization.CultureInfo.InvariantCulture, $" {BinaryPrimitives.ReadUInt16BigEndian(types):X4}");
+        for (; types.Length >= 2; types = types[2..])
+            text.Append(System.Globalization.CultureInfo.InvariantCulture, $" {BinaryPrimitives.ReadUInt16BigEndian(types):X4}");
         return text.ToString();
     }
 }

@@ -3,7 +3,7 @@ using WebRtcIms.Stun.Messages;
 
 namespace WebRtcIms.Tests.Common.Stun;
 
-/// <summary>A message of the server, as a value that outlives its buffer.</summary>
+/// <summary>A copy of a message of the server.</summary>
 public sealed class StunAnswer(byte[] octets)
 {
     public byte[] Octets => octets;

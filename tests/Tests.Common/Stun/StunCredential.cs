@@ -20,10 +20,10 @@ public sealed record StunCredential
     /// <summary>USERNAME; absent if null.</summary>
     public byte[]? Username { get; init; }
 
-    /// <summary>REALM: that of the challenge if null, absent if empty.</summary>
+    /// <summary>REALM: from the challenge if null, absent if empty.</summary>
     public byte[]? Realm { get; init; }
 
-    /// <summary>NONCE: that of the challenge if null, absent if empty.</summary>
+    /// <summary>NONCE: from the challenge if null, absent if empty.</summary>
     public byte[]? Nonce { get; init; }
 
     /// <summary>ACCESS-TOKEN of Allocate and Refresh (RFC 7635 §9); absent if null.</summary>
@@ -62,7 +62,7 @@ public sealed record StunCredential
     public static StunCredential NativeToken(string kid, byte[] token, byte[] macKey) =>
         new(kid, _ => macKey) { Token = token, IsSha256 = macKey.Length == 32 };
 
-    /// <summary>The same with MESSAGE-INTEGRITY, which needs the SHA-1 hash of a 256-bit mac_key (RFC 7635 Appendix B).</summary>
+    /// <summary>A token with MESSAGE-INTEGRITY, which needs the SHA-1 hash of a 256-bit mac_key (RFC 7635 Appendix B).</summary>
     public static StunCredential NativeTokenWithSha1(string kid, byte[] token, byte[] macKey) =>
         NativeToken(kid, token, macKey.Length == 32 ? SHA1.HashData(macKey) : macKey);
 
@@ -90,7 +90,7 @@ public sealed record StunCredential
         AfterIntegrity?.Invoke(ref request);
     }
 
-    /// <summary>Whether the integrity of an answer is of the same kind and valid.</summary>
+    /// <summary>Whether an answer has the same integrity attribute and a valid HMAC.</summary>
     public bool Verifies(in StunMessageReader answer, StunChallenge challenge) => IsSha256
         ? answer.VerifyMessageIntegritySha256(KeyFor(challenge))
         : answer.VerifyMessageIntegrity(KeyFor(challenge));

@@ -11,7 +11,7 @@ public delegate void WriteAttributes(ref StunMessageWriter message);
 /// <summary>REALM and NONCE of a 401 or 438.</summary>
 public sealed record StunChallenge(byte[] Realm, byte[] Nonce);
 
-/// <summary>Builds the octets of requests and indications. Free of assertions, so that load generators can also use it.</summary>
+/// <summary>Builds the octets of requests and indications. It contains no assertions, because load generators also use it.</summary>
 public static class StunRequest
 {
     private const int MaxLength = 4096;
@@ -65,6 +65,5 @@ public static class StunRequest
         foreach (var write in writers) write?.Invoke(ref request);
     };
 
-    /// <summary>The octets of a text in UTF-8.</summary>
     internal static byte[] Octets(string text) => Encoding.UTF8.GetBytes(text);
 }

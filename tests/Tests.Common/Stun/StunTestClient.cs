@@ -7,14 +7,14 @@ using WebRtcIms.Stun.Messages;
 namespace WebRtcIms.Tests.Common.Stun;
 
 /// <summary>
-/// A STUN and TURN client over UDP, TCP or TLS that sends any octets. Unlike <c>Turn.Client</c> it retransmits nothing and shows
-/// every answer. One call at a time.
+/// A STUN and TURN client over UDP, TCP or TLS that sends any octets. Unlike <c>Turn.Client</c> it does not retransmit, and it returns
+/// every answer. It supports one call at a time.
 /// </summary>
 public sealed class StunTestClient : IAsyncDisposable
 {
     private const int MaxDatagram = 65_536;
 
-    // A message that does not come fails the test.
+    // If no message arrives within this time, the test fails.
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     private readonly Socket _socket;
@@ -29,7 +29,7 @@ public sealed class StunTestClient : IAsyncDisposable
 
     public IPEndPoint LocalEndPoint => (IPEndPoint)_socket.LocalEndPoint!;
 
-    /// <summary>A client over UDP, on a free port of the address of the server or on the given port.</summary>
+    /// <summary>A client over UDP, bound to the address of the server, on a free port or the given one.</summary>
     public static StunTestClient Udp(IPEndPoint server, int port = 0)
     {
         var socket = new Socket(server.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = (int)Limit.TotalMilliseconds };
@@ -93,10 +93,10 @@ public sealed class StunTestClient : IAsyncDisposable
         return buffer[..await _socket.ReceiveAsync(buffer, limit.Token)];
     }
 
-    /// <summary>Sends a datagram without a task.</summary>
+    /// <summary>Sends a datagram synchronously.</summary>
     public void Send(byte[] datagram) => _socket.Send(datagram);
 
-    /// <summary>Waits for the next datagram without a task.</summary>
+    /// <summary>Waits for the next datagram synchronously.</summary>
     public byte[] Receive()
     {
         var buffer = new byte[MaxDatagram];

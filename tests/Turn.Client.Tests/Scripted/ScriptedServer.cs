@@ -113,7 +113,8 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
     }
 
     /// <summary>The next message of the client; it must come.</summary>
-    public Task<SentMessage> NextAsync(CancellationToken cancel) => _fromClient.Reader.ReadAsync(cancel).AsTask().WaitAsync(Patience, cancel);
+    public Task<SentMessage> NextAsync(CancellationToken cancel) =>
+        _fromClient.Reader.ReadAsync(cancel).AsTask().WaitAsync(Patience, cancel);
 
     /// <summary>Ends the connection, as a stopping server does.</summary>
     public void Close() => _toClient.Writer.TryComplete(new IOException("the server closed it"));
@@ -210,8 +211,10 @@ internal sealed class ScriptedServer(ObservedClock clock, bool isReliable = fals
         var response = new StunMessageWriter(new byte[2048], request.Method, StunClass.SuccessResponse, request.TransactionId);
         var isDeletion = request.TryGetUInt32(StunAttributeType.Lifetime, out var wanted) && wanted == 0;
         if (request.Method == StunMethod.Allocate) response.WriteXorAddress(StunAttributeType.XorRelayedAddress, Relayed);
-        if (request.Method is StunMethod.Allocate or StunMethod.Binding) response.WriteXorAddress(StunAttributeType.XorMappedAddress, Mapped);
-        if (request.Method is StunMethod.Allocate or StunMethod.Refresh) response.WriteUInt32(StunAttributeType.Lifetime, isDeletion ? 0 : Lifetime);
+        if (request.Method is StunMethod.Allocate or StunMethod.Binding)
+            response.WriteXorAddress(StunAttributeType.XorMappedAddress, Mapped);
+        if (request.Method is StunMethod.Allocate or StunMethod.Refresh)
+            response.WriteUInt32(StunAttributeType.Lifetime, isDeletion ? 0 : Lifetime);
         if (key is not null && request.Method != StunMethod.Binding) Sign(ref response, key);
         return response.Written.ToArray();
     }

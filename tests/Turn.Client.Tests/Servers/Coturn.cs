@@ -55,7 +55,8 @@ public sealed class Coturn : IAsyncDisposable
     });
 
     internal Task<CoturnProcess> WithTokensAsync() => OnceAsync(
-        () => _tokens, started => _tokens = started, () => CoturnProcess.StartWithTokensAsync(Realm, Tokens.ServerName, KeyId, _key, "--no-tls", "--no-dtls"));
+        () => _tokens, started => _tokens = started, () =>
+            CoturnProcess.StartWithTokensAsync(Realm, Tokens.ServerName, KeyId, _key, "--no-tls", "--no-dtls"));
 
     /// <summary>
     /// A token for <see cref="WithTokensAsync"/>. coturn 4.6 keys its HMAC with the first 16 octets of mac_key, against

@@ -35,7 +35,8 @@ public sealed class OwnServer : IAsyncLifetime
         ("Turn__Workers", "1"),
         ("Turn__StaticUsers__0__Name", User),
         ("Turn__StaticUsers__0__Password", Password),
-        .. _keys.SelectMany((key, i) => new[] { ($"Turn__Keys__{i}__Kid", KeyId(i)), ($"Turn__Keys__{i}__Key", Convert.ToBase64String(key)) }),
+        .. _keys.SelectMany((key, i) =>
+            new[] { ($"Turn__Keys__{i}__Kid", KeyId(i)), ($"Turn__Keys__{i}__Key", Convert.ToBase64String(key)) }),
     ]);
 
     public async ValueTask DisposeAsync()

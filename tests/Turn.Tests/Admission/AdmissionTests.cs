@@ -140,7 +140,8 @@ public sealed class AdmissionTests : IAsyncLifetime
         var content = string.Join('\n', await DumpAsync(server));
         Assert.Contains("turn:life:k1:", content, StringComparison.Ordinal);
         Assert.DoesNotContain("198.51.100.7", content, StringComparison.Ordinal);
-        foreach (var form in new[] { Convert.ToBase64String(token.MacKey), Convert.ToHexString(token.MacKey), Convert.ToBase64String(token.Octets) })
+        foreach (var form in new[] { Convert.ToBase64String(token.MacKey), Convert.ToHexString(token.MacKey),
+            Convert.ToBase64String(token.Octets) })
             Assert.DoesNotContain(form, content, StringComparison.OrdinalIgnoreCase);
     }
 

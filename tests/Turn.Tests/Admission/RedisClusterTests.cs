@@ -61,7 +61,8 @@ public sealed class RedisClusterTests : IAsyncLifetime
         {
             var pending = Pending();
             var token = pending.Proof.Credential.Token!;
-            foreach (var key in new[] { $"turn:grant:{token.KeyId}:{token.TokenId}", $"turn:life:{token.KeyId}:{token.TokenId}", $"turn:replay:{token.KeyId}:{token.TokenId}:{pending.TransactionId}" })
+            foreach (var key in new[] { $"turn:grant:{token.KeyId}:{token.TokenId}", $"turn:life:{token.KeyId}:{token.TokenId}",
+                $"turn:replay:{token.KeyId}:{token.TokenId}:{pending.TransactionId}" })
                 await _cluster!.MoveSlotAsync(key);
 
             Assert.Equal(StunError.None, (await here.Admission.AdmitAsync(pending)).Error);
@@ -82,7 +83,8 @@ public sealed class RedisClusterTests : IAsyncLifetime
             Assert.True((await AskAsync(here, accepted[^1])).IsAvailable);
         }
 
-        await _cluster!.FailOverAsync();
+        await _cluster!.UntilReplicatedAsync();
+        await _cluster.FailOverAsync();
 
         // Whoever allocates meanwhile is served with what the node knows.
         Assert.Equal(StunError.None, (await here.Admission.AdmitAsync(Pending())).Error);
@@ -108,15 +110,19 @@ public sealed class RedisClusterTests : IAsyncLifetime
         var pending = Pending();
         var token = pending.Proof.Credential.Token!;
 
-        await TurnRevocations.WriteAsync(_connection!.GetDatabase(), TurnRevocations.OfToken(token.KeyId, token.TokenId), until, _bench.Time.Utc);
+        await TurnRevocations.WriteAsync(
+            _connection!.GetDatabase(), TurnRevocations.OfToken(token.KeyId, token.TokenId), until, _bench.Time.Utc);
 
-        Assert.Equal(TurnRevocations.Message(TurnRevocations.OfToken(token.KeyId, token.TokenId), until), await heard.Task.WaitAsync(Limit, TestContext.Current.CancellationToken));
+        Assert.Equal(
+            TurnRevocations.Message(TurnRevocations.OfToken(token.KeyId, token.TokenId), until),
+            await heard.Task.WaitAsync(Limit, TestContext.Current.CancellationToken));
         Assert.Equal(StunError.Unauthenticated, (await Node().Admission.AdmitAsync(pending)).Error);
     }
 
     private TestNode Node() => new(_bench, _connection!);
 
-    private static Task<TokenAnswer> AskAsync(TestNode node, PendingAllocation pending) => node.Tokens.RegisterAsync(pending.Proof.Credential.Token!, pending);
+    private static Task<TokenAnswer> AskAsync(TestNode node, PendingAllocation pending) =>
+        node.Tokens.RegisterAsync(pending.Proof.Credential.Token!, pending);
 
     private PendingAllocation Pending()
     {

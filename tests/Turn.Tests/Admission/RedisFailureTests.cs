@@ -52,7 +52,8 @@ public sealed class RedisFailureTests : IAsyncLifetime
     [InlineData(true)]
     [Requirement("ABUSE-76")]
     public async Task Full_IsAsOneThatIsDown(bool deny) =>
-        await AssertSurvivesAsync(deny, () => RunAsync("CONFIG", "SET", "maxmemory", "1"), () => RunAsync("CONFIG", "SET", "maxmemory", "0"));
+        await AssertSurvivesAsync(deny, () => RunAsync("CONFIG", "SET", "maxmemory", "1"), () =>
+            RunAsync("CONFIG", "SET", "maxmemory", "0"));
 
     [Fact]
     [Requirement("ABUSE-75")]
@@ -119,7 +120,9 @@ public sealed class RedisFailureTests : IAsyncLifetime
     // Connections that are there stay authenticated, so they are closed; this one's own, too.
     private async Task ChangePasswordAsync(string password)
     {
-        using var admin = await ConnectionMultiplexer.ConnectAsync($"{_redis!.Address},allowAdmin=true{(password.Length == 0 ? ",password=another" : "")}");
+        using var admin =
+            await ConnectionMultiplexer.ConnectAsync(
+                $"{_redis!.Address},allowAdmin=true{(password.Length == 0 ? ",password=another" : "")}");
         var server = admin.GetServer(_redis.Address);
         await server.ExecuteAsync("CONFIG", "SET", "requirepass", password);
         await server.ExecuteAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");

@@ -17,17 +17,19 @@ internal sealed class TestNode
 
     public TestNode(
         EngineBench bench, IConnectionMultiplexer? redis, QuotaSettings? quotas = null,
-        CacheUnavailablePolicy policy = CacheUnavailablePolicy.AllowLocal)
+        CacheUnavailablePolicy policy = CacheUnavailablePolicy.AllowLocal, TimeProvider? clock = null)
     {
         Settings = new TurnSettings { Quotas = quotas ?? new QuotaSettings(), OnCacheUnavailable = policy };
-        Clock = new ShiftedClock(bench.Time.Utc - TimeProvider.System.GetUtcNow());
+        Clock = clock ?? new ShiftedClock(bench.Time.Utc - TimeProvider.System.GetUtcNow());
         Quotas = new AllocationQuotas(Settings.Quotas);
         Meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
         Metrics = new TurnMetrics(Meters);
         _tokens = redis is null ? null : new TokenCache(redis, Metrics, Clock, NullLogger<TokenCache>.Instance);
+        Revocations = new Revocations(Clock);
         Admission = new AllocationAdmission(
-            Quotas, new ReplayCache(), new Revocations(Clock),
-            new Drain(Settings, Quotas, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), Clock, NullLogger<Drain>.Instance),
+            Quotas, new ReplayCache(), Revocations,
+            new Drain(
+                Settings, Quotas, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), Clock, NullLogger<Drain>.Instance),
             Metrics, Settings, Clock, _tokens);
     }
 
@@ -36,6 +38,8 @@ internal sealed class TestNode
     public TimeProvider Clock { get; }
 
     public AllocationQuotas Quotas { get; }
+
+    public Revocations Revocations { get; }
 
     public IMeterFactory Meters { get; }
 

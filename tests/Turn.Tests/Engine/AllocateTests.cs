@@ -35,7 +35,9 @@ public sealed class AllocateTests
     [Requirement("ABUSE-56")]
     [Requirement("TURN-B17")]
     public void Lifetime_IsBetweenDefaultAndMaximum(uint wanted, uint granted) =>
-        Assert.Equal(granted, _bench.NewClient().Allocate(Asking(StunAttributeType.Lifetime, BitConverter.GetBytes(wanted).Reverse().ToArray())).Lifetime);
+        Assert.Equal(
+            granted,
+            _bench.NewClient().Allocate(Asking(StunAttributeType.Lifetime, BitConverter.GetBytes(wanted).Reverse().ToArray())).Lifetime);
 
     [Fact]
     [Requirement("RFC8656-7.2-2")]

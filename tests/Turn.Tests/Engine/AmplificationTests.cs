@@ -35,7 +35,8 @@ public sealed class AmplificationTests
     {
         var client = _bench.NewClient();
 
-        Assert.Equal(Software, TestClient.Answered(_bench.Send(TestClient.Plain(StunMethod.Binding), client.Flow)).Text(StunAttributeType.Software));
+        Assert.Equal(
+            Software, TestClient.Answered(_bench.Send(TestClient.Plain(StunMethod.Binding), client.Flow)).Text(StunAttributeType.Software));
         Assert.Equal(Software, client.Challenge().Text(StunAttributeType.Software));
         Assert.Equal(Software, client.Allocate().Text(StunAttributeType.Software));
         Assert.Equal(Software, client.CreatePermission("127.0.0.1:1").Text(StunAttributeType.Software));

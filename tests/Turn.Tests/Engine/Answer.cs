@@ -23,7 +23,8 @@ internal sealed class Answer
 
     public bool IsSuccess => Message.Class == StunClass.SuccessResponse;
 
-    public uint Lifetime => Message.TryGetUInt32(StunAttributeType.Lifetime, out var lifetime) ? lifetime : throw new InvalidOperationException("no LIFETIME");
+    public uint Lifetime =>
+        Message.TryGetUInt32(StunAttributeType.Lifetime, out var lifetime) ? lifetime : throw new InvalidOperationException("no LIFETIME");
 
     public bool HasIntegrity => Message.HasMessageIntegrity || Message.HasMessageIntegritySha256;
 

@@ -140,7 +140,8 @@ public sealed class AnswerTests
             case StunError.UnknownAttribute: return client.TryAllocate(TestClient.Asking((StunAttributeType)0x7FFF))!;
             case StunError.AllocationMismatch: return client.Refresh();
             case StunError.UnsupportedTransportProtocol:
-                return client.TryAllocate((ref StunMessageWriter request) => request.Write(StunAttributeType.RequestedTransport, [99, 0, 0, 0]))!;
+                return client.TryAllocate((ref StunMessageWriter request) =>
+                    request.Write(StunAttributeType.RequestedTransport, [99, 0, 0, 0]))!;
             case StunError.AddressFamilyNotSupported:
                 return client.TryAllocate(TestClient.Asking(StunAttributeType.RequestedAddressFamily, 3, 0, 0, 0))!;
             case StunError.StaleNonce:

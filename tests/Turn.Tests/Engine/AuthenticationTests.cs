@@ -102,7 +102,8 @@ public sealed class AuthenticationTests
         {
             var answer = _bench.NewClient(credential).TryAllocate()!;
             Assert.Equal(StunError.Unauthenticated, answer.Error);
-            Assert.True(answer.Has(StunAttributeType.Nonce) && answer.Has(StunAttributeType.Realm) && answer.Has(StunAttributeType.PasswordAlgorithms));
+            Assert.True(answer.Has(StunAttributeType.Nonce) && answer.Has(StunAttributeType.Realm)
+                && answer.Has(StunAttributeType.PasswordAlgorithms));
             Assert.False(answer.HasIntegrity);
         }
     }
@@ -203,7 +204,8 @@ public sealed class AuthenticationTests
         foreach (var answer in new[] { success, error })
         {
             Assert.True(client.Verifies(answer));
-            Assert.False(answer.Has(StunAttributeType.Username) || answer.Has(StunAttributeType.Realm) || answer.Has(StunAttributeType.Nonce));
+            Assert.False(answer.Has(StunAttributeType.Username) || answer.Has(StunAttributeType.Realm)
+                || answer.Has(StunAttributeType.Nonce));
         }
     }
 
@@ -340,7 +342,8 @@ public sealed class AuthenticationTests
         var right = TestCredential.Password(username, EphemeralPassword("shared by all servers", username));
         var wrong = TestCredential.Password(username, EphemeralPassword("shared by nobody else", username));
 
-        Assert.Equal(StunError.Unauthenticated, new EngineBench(sharedSecret: "shared by all servers").NewClient(wrong).TryAllocate()!.Error);
+        Assert.Equal(
+            StunError.Unauthenticated, new EngineBench(sharedSecret: "shared by all servers").NewClient(wrong).TryAllocate()!.Error);
         Assert.Equal(StunError.Unauthenticated, _bench.NewClient(right).TryAllocate()!.Error);
     }
 

@@ -17,7 +17,8 @@ public sealed class ChallengeBudgetTests
     {
         var client = _bench.NewClient();
         client.Allocate();
-        var challenged = Enumerable.Range(0, 1000).Count(_ => _bench.Send(TestClient.Plain(StunMethod.Allocate), _bench.NewFlow()) is not null);
+        var challenged = Enumerable.Range(0, 1000).Count(_ =>
+            _bench.Send(TestClient.Plain(StunMethod.Allocate), _bench.NewFlow()) is not null);
         Assert.InRange(challenged, 90, 100);
         Assert.Equal(DropReason.OverBudget, _bench.LastDrop);
         Assert.Null(_bench.Send(TestClient.Plain(StunMethod.Binding), _bench.NewFlow()));

@@ -33,10 +33,13 @@ internal sealed class EngineBench
     private readonly HashSet<Allocation> _live = [];
     private ushort _nextClientPort = 40000;
 
-    public EngineBench(EngineSettings? settings = null, bool tokens = true, bool browserProfile = true, bool staticUsers = true, Random? random = null, string? sharedSecret = null, MobileAllocations? mobile = null, int number = 0)
+    public EngineBench(
+        EngineSettings? settings = null, bool tokens = true, bool browserProfile = true, bool staticUsers = true, Random? random = null,
+        string? sharedSecret = null, MobileAllocations? mobile = null, int number = 0)
     {
         random ??= new Random(1);
-        var users = staticUsers ? new[] { Credential.FromStaticUser("alice", "secret", Realm), Credential.FromStaticUser("bob", "secret", Realm) } : [];
+        var users = staticUsers
+            ? new[] { Credential.FromStaticUser("alice", "secret", Realm), Credential.FromStaticUser("bob", "secret", Realm) } : [];
         var ring = new AccessTokenKeyRing(tokens ? _keys : []);
         var authentication = new AuthenticationSettings(
             ServerName, Realm, browserProfile, users, sharedSecret is null ? null : Encoding.UTF8.GetBytes(sharedSecret));
@@ -45,7 +48,9 @@ internal sealed class EngineBench
         Engine = new TurnEngine(
             settings ?? new EngineSettings { RelaysIPv6 = true },
             Authenticator,
-            new PeerPolicy([AddressRange.Parse("203.0.113.0/24"), AddressRange.Parse("2001:db8::/32")], [], new HashSet<TransportAddress> { OwnAddress, OwnListener }),
+            new PeerPolicy(
+                [AddressRange.Parse("203.0.113.0/24"), AddressRange.Parse("2001:db8::/32")], [],
+                new HashSet<TransportAddress> { OwnAddress, OwnListener }),
             Reservations,
             new UnboundConnections(),
             random,
@@ -86,7 +91,8 @@ internal sealed class EngineBench
 
     /// <summary>A token as the authorization server makes it.</summary>
     public TestToken NewToken(
-        string kid = "k1", int macKeyLength = 20, uint lifetime = 600, double age = 0, string serverName = ServerName, TokenTimestamp? timestamp = null)
+        string kid = "k1", int macKeyLength = 20, uint lifetime = 600, double age = 0, string serverName = ServerName,
+        TokenTimestamp? timestamp = null)
     {
         var key = _keys.FirstOrDefault(key => key.KeyId == kid) ?? _keys[0];
         var macKey = RandomNumberGenerator.GetBytes(macKeyLength);
@@ -184,7 +190,8 @@ internal sealed class EngineBench
     public void CloseWhatEnded()
     {
         foreach (var relay in Engine.RelaysToClose) relay.Dispose();
-        foreach (var allocation in Engine.Ended) Assert.True(_live.Remove(allocation), "an allocation has ended twice, and its quota with it");
+        foreach (var allocation in Engine.Ended)
+            Assert.True(_live.Remove(allocation), "an allocation has ended twice, and its quota with it");
         Engine.RelaysToClose.Clear();
         foreach (var stream in Engine.PeerTransportsToClose) stream.Dispose();
         Engine.PeerTransportsToClose.Clear();

@@ -47,13 +47,15 @@ public sealed class InvariantTests
         {
             var mobile = new MobileAllocations(new MobilityTickets(new byte[32]));
             var bench = new EngineBench(mobile: mobile);
-            var clients = Enumerable.Range(0, Clients).Select(i => bench.NewClient(transport: i == 0 ? ClientTransport.Tcp : ClientTransport.Udp)).ToList();
+            var clients = Enumerable.Range(0, Clients)
+                .Select(i => bench.NewClient(transport: i == 0 ? ClientTransport.Tcp : ClientTransport.Udp)).ToList();
             var permitted = new long[Clients];
             var reservation = new byte[8];
             var tickets = new byte[Clients][];
             foreach (var (act, index, octets) in history)
             {
-                if (act == Act.AllocateMobile && clients[index].TryAllocate(TestClient.Asking(StunAttributeType.MobilityTicket)) is { IsSuccess: true } answer)
+                if (act == Act.AllocateMobile
+                    && clients[index].TryAllocate(TestClient.Asking(StunAttributeType.MobilityTicket)) is { IsSuccess: true } answer)
                     (tickets[index], permitted[index]) = (answer.Value(StunAttributeType.MobilityTicket), 0);
                 else if (act == Act.Move) Move(bench, clients, index, tickets);
                 else Apply(bench, clients[index], index, act, octets, permitted, ref reservation);

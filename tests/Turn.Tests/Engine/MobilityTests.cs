@@ -451,9 +451,11 @@ public sealed class MobilityTests
 
     private TestClient Elsewhere(TestClient client) => new(_bench, _bench.NewFlow(), client.Credential);
 
-    private static Answer Move(TestClient client, byte[] ticket) => TestClient.Answered(client.Request(StunMethod.Refresh, JustTicket(ticket)));
+    private static Answer Move(TestClient client, byte[] ticket) =>
+        TestClient.Answered(client.Request(StunMethod.Refresh, JustTicket(ticket)));
 
-    private static Attributes JustTicket(byte[] ticket) => (ref StunMessageWriter request) => request.Write(StunAttributeType.MobilityTicket, ticket);
+    private static Attributes JustTicket(byte[] ticket) => (ref StunMessageWriter request) =>
+        request.Write(StunAttributeType.MobilityTicket, ticket);
 
     private static Attributes Ticket(byte[] ticket) => (ref StunMessageWriter request) =>
     {

@@ -20,7 +20,8 @@ public sealed class NonceTests
         var nonce = Issue(new NonceIssuer(Key, SecurityFeatures.PasswordAlgorithms, new Random(1)));
 
         Assert.Equal(NonceStatus.Valid, new NonceIssuer(Key, SecurityFeatures.PasswordAlgorithms, new Random(2)).Check(nonce, Flow, Time));
-        Assert.Equal(NonceStatus.Forged, new NonceIssuer(new byte[32], SecurityFeatures.PasswordAlgorithms, new Random(2)).Check(nonce, Flow, Time));
+        Assert.Equal(
+            NonceStatus.Forged, new NonceIssuer(new byte[32], SecurityFeatures.PasswordAlgorithms, new Random(2)).Check(nonce, Flow, Time));
     }
 
     [Fact]
@@ -41,7 +42,8 @@ public sealed class NonceTests
     [InlineData(SecurityFeatures.PasswordAlgorithms | SecurityFeatures.UsernameAnonymity, "wAAA")]
     [Requirement("RFC8489-9.2")]
     internal void Cookie_SaysTheFeatures(SecurityFeatures features, string bits) =>
-        Assert.StartsWith("obMatJos2" + bits, Encoding.ASCII.GetString(Issue(new NonceIssuer(Key, features, new Random(1)))), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "obMatJos2" + bits, Encoding.ASCII.GetString(Issue(new NonceIssuer(Key, features, new Random(1)))), StringComparison.Ordinal);
 
     [Fact]
     [Requirement("ABUSE-32")]

@@ -88,7 +88,8 @@ public sealed class PeerPolicyTests
     public void Order_IsAllowedThenDenied()
     {
         var policy = new PeerPolicy(
-            [AddressRange.Parse("10.0.0.0/8")], [AddressRange.Parse("8.0.0.0/8"), AddressRange.Parse("10.1.0.0/16")], new HashSet<TransportAddress>());
+            [AddressRange.Parse("10.0.0.0/8")], [AddressRange.Parse("8.0.0.0/8"), AddressRange.Parse("10.1.0.0/16")],
+            new HashSet<TransportAddress>());
 
         Assert.True(policy.Allows(InternetAddress.Parse("10.1.0.1")));
         Assert.False(policy.Allows(InternetAddress.Parse("8.8.8.8")));

@@ -87,7 +87,9 @@ public sealed class PermissionTests
         var client = bench.NewClient();
         client.Allocate();
 
-        Assert.Equal(StunError.InsufficientCapacity, client.CreatePermission("203.0.113.1:1", "203.0.113.2:1", "203.0.113.3:1", "203.0.113.4:1").Error);
+        Assert.Equal(
+            StunError.InsufficientCapacity,
+            client.CreatePermission("203.0.113.1:1", "203.0.113.2:1", "203.0.113.3:1", "203.0.113.4:1").Error);
         Assert.Equal(0, client.Allocation.PermissionCount);
         Assert.True(client.ChannelBind(0x4000, "203.0.113.1:1").IsSuccess);
         Assert.True(client.ChannelBind(0x4001, "203.0.113.1:2").IsSuccess);
@@ -257,7 +259,8 @@ public sealed class PermissionTests
         Assert.Equal(DropReason.NoAllocation, _bench.NewClient().Send(Peer, [1]).DropReason);
         _client.CreatePermission(Peer);
         Assert.Equal(DropReason.PeerForbidden, _client.Send("203.0.113.9:0", [1]).DropReason);
-        Assert.Equal(DropReason.Malformed, _bench.Route(TestClient.Plain(StunMethod.Send, null, StunClass.Indication), _client.Flow).DropReason);
+        Assert.Equal(
+            DropReason.Malformed, _bench.Route(TestClient.Plain(StunMethod.Send, null, StunClass.Indication), _client.Flow).DropReason);
         Assert.Equal(
             DropReason.UnknownAttributeInIndication,
             _client.Send(Peer, [1], (ref StunMessageWriter more) => more.Write((StunAttributeType)0x7FFF, [])).DropReason);
@@ -311,7 +314,8 @@ public sealed class PermissionTests
     {
         _client.ChannelBind(0x4000, Peer);
         var reply = new byte[TurnEngine.ReplyBufferLength];
-        var outcome = _bench.Engine.HandleIcmp(_client.Allocation, TestClient.Peer(peer), new IcmpError(type, code, mtu), _bench.Time, reply);
+        var outcome =
+            _bench.Engine.HandleIcmp(_client.Allocation, TestClient.Peer(peer), new IcmpError(type, code, mtu), _bench.Time, reply);
         Assert.Equal(value is null ? OutcomeKind.Drop : OutcomeKind.ToClient, outcome.Kind);
         if (value is null) return;
 

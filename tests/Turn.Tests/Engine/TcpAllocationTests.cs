@@ -66,7 +66,8 @@ public sealed class TcpAllocationTests
 
         Assert.Equal(expected, answer!.Error);
         if (expected != StunError.None) return;
-        Assert.Equal(family == 2 ? StunAddressFamily.IPv6 : StunAddressFamily.IPv4, answer.Address(StunAttributeType.XorRelayedAddress).Address.Family);
+        Assert.Equal(family == 2
+            ? StunAddressFamily.IPv6 : StunAddressFamily.IPv4, answer.Address(StunAttributeType.XorRelayedAddress).Address.Family);
         Assert.False(answer.Has(StunAttributeType.ReservationToken));
     }
 
@@ -286,8 +287,10 @@ public sealed class TcpAllocationTests
         Connect(client, Peer);
         var id = Id(Complete(new FakePeerStream()));
 
-        Assert.Equal(StunError.WrongCredentials, Bind(_bench.NewClient(TestCredential.Password("bob", "secret"), ClientTransport.Tcp), id)!.Error);
-        Assert.Equal(StunError.Unauthenticated, Bind(_bench.NewClient(TestCredential.Password("alice", "wrong"), ClientTransport.Tcp), id)!.Error);
+        Assert.Equal(
+            StunError.WrongCredentials, Bind(_bench.NewClient(TestCredential.Password("bob", "secret"), ClientTransport.Tcp), id)!.Error);
+        Assert.Equal(
+            StunError.Unauthenticated, Bind(_bench.NewClient(TestCredential.Password("alice", "wrong"), ClientTransport.Tcp), id)!.Error);
         Assert.True(Bind(NewClient(), id)!.IsSuccess);
     }
 
@@ -367,7 +370,9 @@ public sealed class TcpAllocationTests
     {
         var (bench, client, ticket) = Mobile();
 
-        Assert.Equal(StunError.BadRequest, Move(new TestClient(bench, bench.NewFlow(Enum.Parse<ClientTransport>(transport)), client.Credential), ticket).Error);
+        Assert.Equal(
+            StunError.BadRequest,
+            Move(new TestClient(bench, bench.NewFlow(Enum.Parse<ClientTransport>(transport)), client.Credential), ticket).Error);
         Assert.Equal(client.Flow, client.Allocation.FiveTuple);
     }
 
@@ -449,7 +454,8 @@ public sealed class TcpAllocationTests
 
     private static (EngineBench Bench, TestClient Client, byte[] Ticket) Mobile()
     {
-        var bench = new EngineBench(new EngineSettings { TcpRelays = true }, mobile: new MobileAllocations(new MobilityTickets(new byte[32])));
+        var bench =
+            new EngineBench(new EngineSettings { TcpRelays = true }, mobile: new MobileAllocations(new MobilityTickets(new byte[32])));
         var client = bench.NewClient(transport: ClientTransport.Tcp);
         var answer = client.Allocate((ref StunMessageWriter request) =>
         {

@@ -11,13 +11,15 @@ namespace WebRtcIms.Turn.Tests.Engine;
 /// <param name="IsSha256">MESSAGE-INTEGRITY-SHA256 rather than MESSAGE-INTEGRITY.</param>
 /// <param name="Token">ACCESS-TOKEN, or none.</param>
 /// <param name="PasswordAlgorithm">PASSWORD-ALGORITHM to name, or 0 to name none.</param>
-internal sealed record TestCredential(string Username, byte[] Key, bool IsSha256 = false, byte[]? Token = null, ushort PasswordAlgorithm = 0)
+internal sealed record TestCredential(
+    string Username, byte[] Key, bool IsSha256 = false, byte[]? Token = null, ushort PasswordAlgorithm = 0)
 {
     /// <summary>RFC 8489 §9.2.2 with MD5.</summary>
     public static TestCredential Password(string user, string password)
     {
         var key = new byte[16];
-        LongTermKey.ComputeMd5(Encoding.UTF8.GetBytes(user), Encoding.UTF8.GetBytes(EngineBench.Realm), Encoding.UTF8.GetBytes(password), key);
+        LongTermKey.ComputeMd5(
+            Encoding.UTF8.GetBytes(user), Encoding.UTF8.GetBytes(EngineBench.Realm), Encoding.UTF8.GetBytes(password), key);
         return new TestCredential(user, key);
     }
 

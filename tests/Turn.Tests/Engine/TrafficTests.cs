@@ -105,7 +105,8 @@ public sealed class TrafficTests
 
         var hops = 0;
         var (sender, receiver, source, other) = (one, two, first, second);
-        while (hops < 10_000 && sender.SendOnChannel(0x4000, [7]).Kind == OutcomeKind.ToPeer && bench.FromPeer(receiver, source.ToString(), [7]) is not null)
+        while (hops < 10_000 && sender.SendOnChannel(0x4000, [7]).Kind == OutcomeKind.ToPeer
+            && bench.FromPeer(receiver, source.ToString(), [7]) is not null)
         {
             (sender, receiver, source, other) = (receiver, sender, other, source);
             hops++;

@@ -23,7 +23,8 @@ public sealed class EngineHostTests
         {
             InstrumentPublished = (instrument, self) =>
             {
-                if (instrument.Meter.Scope == node.Meters && instrument.Name == "turn.relay.drops") self.EnableMeasurementEvents(instrument);
+                if (instrument.Meter.Scope == node.Meters && instrument.Name == "turn.relay.drops")
+                    self.EnableMeasurementEvents(instrument);
             },
         };
         listener.SetMeasurementEventCallback<long>((_, _, tags, _) => drops.Add((string?)tags[0].Value));

@@ -72,7 +72,8 @@ public sealed class BackEndTests
             }
         }
 
-        static void CutInto(Socket socket, int size) => socket.SetRawSocketOption(Libc.LevelUdp, Libc.UdpSegment, BitConverter.GetBytes(size));
+        static void CutInto(Socket socket, int size) =>
+            socket.SetRawSocketOption(Libc.LevelUdp, Libc.UdpSegment, BitConverter.GetBytes(size));
     }
 
     /// <summary>They come together, so the relay may be gone before what was to leave by it is sent.</summary>
@@ -134,7 +135,9 @@ public sealed class BackEndTests
         if (problem is not null) Assert.Contains(problem, server.Output, StringComparison.Ordinal);
     }
 
-    /// <summary>A count of the whole process, so a little is allowed for what else runs there: an object per datagram would be more.</summary>
+    /// <summary>
+    /// A count of the whole process, so a little is allowed for what else runs there: an object per datagram would be more.
+    /// </summary>
     [Theory]
     [InlineData("Epoll")]
     [InlineData("IoUring")]

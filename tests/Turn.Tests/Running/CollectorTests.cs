@@ -40,7 +40,8 @@ public sealed class CollectorTests
 
         await using (var traffic = new Traffic(allocations))
         {
-            for (var i = 0; i < 150; i++) await Task.WhenAll(allocations.Select(allocation => allocation.RefreshAsync(cancellationToken: Cancel)));
+            for (var i = 0; i < 150; i++)
+                await Task.WhenAll(allocations.Select(allocation => allocation.RefreshAsync(cancellationToken: Cancel)));
             await traffic.AssertEachRelaysAsync();
         }
 

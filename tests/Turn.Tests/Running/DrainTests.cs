@@ -9,7 +9,8 @@ namespace WebRtcIms.Turn.Tests.Running;
 /// <summary>The end of the process, from the first signal on.</summary>
 public sealed class DrainTests : IAsyncDisposable
 {
-    private static readonly (string, string)[] User = [("Turn__StaticUsers__0__Name", "u"), ("Turn__StaticUsers__0__Password", "p"), ("Turn__Workers", "1")];
+    private static readonly (string, string)[] User =
+        [("Turn__StaticUsers__0__Name", "u"), ("Turn__StaticUsers__0__Password", "p"), ("Turn__Workers", "1")];
 
     private readonly HttpClient _http = new();
     private TurnServerProcess? _server;
@@ -27,7 +28,8 @@ public sealed class DrainTests : IAsyncDisposable
     [InlineData("192.0.2.7,[2001:db8::7]:3478", "tcp", "192.0.2.7", 0)]
     [Requirement("TURN-A35")]
     [Requirement("ABUSE-79")]
-    public async Task Term_SendsNewClientsElsewhere_ServesTheOthers_AndEndsWithTheLast(string alternate, string transport, string address, int port)
+    public async Task Term_SendsNewClientsElsewhere_ServesTheOthers_AndEndsWithTheLast(
+        string alternate, string transport, string address, int port)
     {
         await StartAsync(("Turn__Drain__Deadline", "00:05:00"), ("Turn__Drain__AlternateServer", alternate));
         var client = await ConnectAsync();
@@ -103,7 +105,8 @@ public sealed class DrainTests : IAsyncDisposable
         Assert.True(TimeProvider.System.GetElapsedTime(began) < TimeSpan.FromSeconds(15), _server.Output);
     }
 
-    private async Task StartAsync(params (string, string)[] settings) => _server = await TurnServerProcess.StartAsync([.. User, .. settings]);
+    private async Task StartAsync(params (string, string)[] settings) =>
+        _server = await TurnServerProcess.StartAsync([.. User, .. settings]);
 
     private async Task<TurnClient> ConnectAsync(string query = "") =>
         await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{_server!.Port}{query}"), cancellationToken: Cancel);

@@ -18,7 +18,8 @@ public sealed class DtlsTests : IAsyncLifetime
 
     private IPEndPoint Address => new(IPAddress.Loopback, _server!.TlsPort);
 
-    public async ValueTask InitializeAsync() => _server = await TurnServerProcess.StartAsync([.. StreamClient.Settings, .. _certificate.Settings]);
+    public async ValueTask InitializeAsync() =>
+        _server = await TurnServerProcess.StartAsync([.. StreamClient.Settings, .. _certificate.Settings]);
 
     public async ValueTask DisposeAsync()
     {
@@ -65,7 +66,8 @@ public sealed class DtlsTests : IAsyncLifetime
         Assert.True(verify.Length < hello.Length);
         var withCookie = DtlsHello.Write(verify[28..]);
         Assert.Equal(DtlsHello.HelloVerifyRequest, DtlsHello.TypeOf(await DtlsHello.AskAsync(second, Address, withCookie)));
-        Assert.Equal(DtlsHello.HelloVerifyRequest, DtlsHello.TypeOf(await DtlsHello.AskAsync(second, Address, DtlsHello.Write(new byte[32]))));
+        Assert.Equal(
+            DtlsHello.HelloVerifyRequest, DtlsHello.TypeOf(await DtlsHello.AskAsync(second, Address, DtlsHello.Write(new byte[32]))));
         Assert.Equal(DtlsHello.ServerHello, DtlsHello.TypeOf(await DtlsHello.AskAsync(first, Address, withCookie)));
     }
 
@@ -187,7 +189,8 @@ public sealed class DtlsTests : IAsyncLifetime
                 var socket = DtlsHello.Bound();
                 halfOpen.Add(socket);
                 var verify = await DtlsHello.AskAsync(socket, Address, DtlsHello.Write([]));
-                Assert.Equal(DtlsHello.ServerHello, DtlsHello.TypeOf(await DtlsHello.AskAsync(socket, Address, DtlsHello.Write(verify[28..]))));
+                Assert.Equal(
+                    DtlsHello.ServerHello, DtlsHello.TypeOf(await DtlsHello.AskAsync(socket, Address, DtlsHello.Write(verify[28..]))));
             }
 
             using var client = Connected();

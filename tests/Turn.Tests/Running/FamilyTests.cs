@@ -22,10 +22,13 @@ public sealed class FamilyTests
             RawClient.Settings(("Turn__Transport", transport), ("Turn__ListenAddress", "127.0.0.1,::1")));
         foreach (var client in new[] { IPAddress.Loopback, IPAddress.IPv6Loopback })
         {
-            await RelayBothWaysAsync(server, client, TestClient.Asking(StunAttributeType.RequestedAddressFamily, 1, 0, 0, 0), IPAddress.Loopback);
-            await RelayBothWaysAsync(server, client, TestClient.Asking(StunAttributeType.RequestedAddressFamily, 2, 0, 0, 0), IPAddress.IPv6Loopback);
             await RelayBothWaysAsync(
-                server, client, TestClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0), IPAddress.Loopback, IPAddress.IPv6Loopback);
+                server, client, TestClient.Asking(StunAttributeType.RequestedAddressFamily, 1, 0, 0, 0), IPAddress.Loopback);
+            await RelayBothWaysAsync(
+                server, client, TestClient.Asking(StunAttributeType.RequestedAddressFamily, 2, 0, 0, 0), IPAddress.IPv6Loopback);
+            await RelayBothWaysAsync(
+                server, client, TestClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0), IPAddress.Loopback,
+                IPAddress.IPv6Loopback);
         }
     }
 
@@ -114,7 +117,10 @@ public sealed class FamilyTests
     {
         try
         {
-            var wire = new Socket(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Udp) { ReceiveBufferSize = 1 << 20, ReceiveTimeout = 20_000 };
+            var wire =
+                new Socket(
+                    AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Udp)
+                { ReceiveBufferSize = 1 << 20, ReceiveTimeout = 20_000 };
             wire.Bind(new IPEndPoint(IPAddress.Loopback, 0));
             return wire;
         }

@@ -120,7 +120,8 @@ public sealed class KeyReloadTests : IAsyncDisposable
         await _server!.UntilItSaysAsync(said);
     }
 
-    private async Task<TurnClient> ConnectAsync() => await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{_server!.Port}"), cancellationToken: Cancel);
+    private async Task<TurnClient> ConnectAsync() =>
+        await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{_server!.Port}"), cancellationToken: Cancel);
 
     private async Task<StunError> TryAllocateAsync(TestCredentials token)
     {

@@ -46,12 +46,14 @@ public sealed class ManagementTests : IAsyncLifetime
         Assert.Equal(2, list.GetArrayLength());
         var listed = list.EnumerateArray().Single(entry => entry.GetProperty("kid").GetString() == "k1");
         Assert.Equal("tcp", listed.GetProperty("transport").GetString());
-        Assert.Equal([allocation.RelayedAddress.ToString()], listed.GetProperty("relayed").EnumerateArray().Select(address => address.GetString()));
+        Assert.Equal(
+            [allocation.RelayedAddress.ToString()], listed.GetProperty("relayed").EnumerateArray().Select(address => address.GetString()));
         Assert.InRange(listed.GetProperty("lifetime_seconds").GetInt64(), 1, 600);
         Assert.Equal(1, listed.GetProperty("permissions").GetInt32());
         Assert.True(listed.GetProperty("packets_to_peers").GetInt64() > 0);
         Assert.True(listed.GetProperty("bytes_to_client").GetInt64() > 0);
-        foreach (var secret in new[] { token.TokenId, Convert.ToBase64String(token.MacKey), Convert.ToBase64String(token.Token), allocation.MappedAddress.ToString() })
+        foreach (var secret in new[] { token.TokenId, Convert.ToBase64String(token.MacKey), Convert.ToBase64String(token.Token),
+            allocation.MappedAddress.ToString() })
             Assert.DoesNotContain(secret, text, StringComparison.Ordinal);
     }
 
@@ -67,7 +69,9 @@ public sealed class ManagementTests : IAsyncLifetime
 
         Assert.Equal(HttpStatusCode.NoContent, (await _http.DeleteAsync(Url($"/allocations/{id}"), Cancel)).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await _http.DeleteAsync(Url($"/allocations/{id}"), Cancel)).StatusCode);
-        Assert.Equal(StunError.AllocationMismatch, (await Assert.ThrowsAsync<TurnException>(() => ended.RefreshAsync(cancellationToken: Cancel))).Code);
+        Assert.Equal(
+            StunError.AllocationMismatch,
+            (await Assert.ThrowsAsync<TurnException>(() => ended.RefreshAsync(cancellationToken: Cancel))).Code);
         await goesOn.RefreshAsync(cancellationToken: Cancel);
     }
 
@@ -81,12 +85,15 @@ public sealed class ManagementTests : IAsyncLifetime
         var goesOn = await two.AllocateAsync(_other.Issue().Native, cancellationToken: Cancel);
 
         Assert.Equal(HttpStatusCode.NoContent, (await _http.PostAsJsonAsync(Url("/revocations"), new { kid = "k1" }, Cancel)).StatusCode);
-        Assert.Equal(StunError.Unauthenticated, (await Assert.ThrowsAsync<TurnException>(() => ended.RefreshAsync(cancellationToken: Cancel))).Code);
+        Assert.Equal(
+            StunError.Unauthenticated, (await Assert.ThrowsAsync<TurnException>(() => ended.RefreshAsync(cancellationToken: Cancel))).Code);
         await using var three = await ConnectAsync();
         var refused = await Assert.ThrowsAsync<TurnException>(() => three.AllocateAsync(_key.Issue().Native, cancellationToken: Cancel));
         Assert.Equal(StunError.Unauthenticated, refused.Code);
         await goesOn.RefreshAsync(cancellationToken: Cancel);
-        Assert.Equal(StunError.Unauthenticated, (await Assert.ThrowsAsync<TurnException>(() => goesOn.RenewAsync(_key.Issue().Native, Cancel))).Code);
+        Assert.Equal(
+            StunError.Unauthenticated,
+            (await Assert.ThrowsAsync<TurnException>(() => goesOn.RenewAsync(_key.Issue().Native, Cancel))).Code);
     }
 
     [Fact]
@@ -101,9 +108,13 @@ public sealed class ManagementTests : IAsyncLifetime
 
         Assert.Equal(HttpStatusCode.NoContent, (await _http.PostAsJsonAsync(Url("/revocations"), new { all = true }, Cancel)).StatusCode);
         foreach (var allocation in new[] { ended, alsoEnded })
-            Assert.Equal(StunError.Unauthenticated, (await Assert.ThrowsAsync<TurnException>(() => allocation.RefreshAsync(cancellationToken: Cancel))).Code);
+            Assert.Equal(
+                StunError.Unauthenticated,
+                (await Assert.ThrowsAsync<TurnException>(() => allocation.RefreshAsync(cancellationToken: Cancel))).Code);
         await using var three = await ConnectAsync();
-        Assert.Equal(StunError.Unauthenticated, (await Assert.ThrowsAsync<TurnException>(() => three.AllocateAsync(before.Native, cancellationToken: Cancel))).Code);
+        Assert.Equal(
+            StunError.Unauthenticated,
+            (await Assert.ThrowsAsync<TurnException>(() => three.AllocateAsync(before.Native, cancellationToken: Cancel))).Code);
         await three.AllocateAsync(_key.Issue().Native, cancellationToken: Cancel);
     }
 
@@ -177,15 +188,19 @@ public sealed class ManagementTests : IAsyncLifetime
     public async Task OtherAddresses_ShowHealthAndReadinessAlone_UnlessTheSettingSaysOtherwise(bool allow)
     {
         var address = NetworkInterface.GetAllNetworkInterfaces().SelectMany(network => network.GetIPProperties().UnicastAddresses)
-            .Select(unicast => unicast.Address).FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
+            .Select(unicast => unicast.Address).FirstOrDefault(address =>
+                address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
         if (address is null) Assert.Skip("this machine has the loopback address alone");
         var port = FreePorts.Tcp();
         await using var server = await TurnServerProcess.StartAsync(
             [.. _key.Settings(), ("ASPNETCORE_URLS", $"http://{address}:{port}"), ("Turn__Management__AllowRemote", $"{allow}")]);
 
         Assert.Equal(HttpStatusCode.OK, (await _http.GetAsync(new Uri($"http://{address}:{port}/ready"), Cancel)).StatusCode);
-        Assert.Equal(allow ? HttpStatusCode.OK : HttpStatusCode.NotFound, (await _http.GetAsync(new Uri($"http://{address}:{port}/allocations"), Cancel)).StatusCode);
-        Assert.Equal(HttpStatusCode.NotFound, (await _http.DeleteAsync(new Uri($"http://{address}:{port}/allocations/0"), Cancel)).StatusCode);
+        Assert.Equal(allow
+            ? HttpStatusCode.OK
+            : HttpStatusCode.NotFound, (await _http.GetAsync(new Uri($"http://{address}:{port}/allocations"), Cancel)).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.NotFound, (await _http.DeleteAsync(new Uri($"http://{address}:{port}/allocations/0"), Cancel)).StatusCode);
     }
 
     private Uri Url(string path) => new($"http://127.0.0.1:{_server!.ManagementPort}{path}");

@@ -11,7 +11,8 @@ public sealed class ProcessTests
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private static readonly (string, string)[] Key = [("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", Convert.ToBase64String(new byte[32]))];
+    private static readonly (string, string)[] Key =
+        [("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", Convert.ToBase64String(new byte[32]))];
 
     [Theory]
     [InlineData("Epoll", "UDP (2 epoll workers)")]
@@ -20,7 +21,8 @@ public sealed class ProcessTests
     {
         await using var server = await TurnServerProcess.StartAsync([.. Key, ("Turn__Transport", transport), ("Turn__Workers", "2")]);
         using var http = new HttpClient();
-        var health = await http.GetAsync(new Uri($"http://127.0.0.1:{server.ManagementPort}/health"), TestContext.Current.CancellationToken);
+        var health =
+            await http.GetAsync(new Uri($"http://127.0.0.1:{server.ManagementPort}/health"), TestContext.Current.CancellationToken);
 
         Assert.Equal(HttpStatusCode.OK, health.StatusCode);
         Assert.Contains($"TURN listens on 127.0.0.1:{server.Port}, {said}", server.Output, StringComparison.Ordinal);

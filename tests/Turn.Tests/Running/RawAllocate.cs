@@ -34,7 +34,9 @@ internal static class RawAllocate
 
     private static byte[] Signed(string user, byte[] realm, byte[] nonce, byte[] key)
     {
-        var request = new StunMessageWriter(new byte[1024], StunMethod.Allocate, StunClass.Request, new TransactionId(RandomNumberGenerator.GetBytes(12)));
+        var request =
+            new StunMessageWriter(
+                new byte[1024], StunMethod.Allocate, StunClass.Request, new TransactionId(RandomNumberGenerator.GetBytes(12)));
         TestClient.Transport(ref request);
         request.Write(StunAttributeType.Username, Encoding.UTF8.GetBytes(user));
         request.Write(StunAttributeType.Realm, realm);
@@ -58,7 +60,8 @@ internal sealed record RawAnswer(Answer Answer, bool IsSigned)
     public StunError Error => Answer.Error;
 
     /// <summary>ALTERNATE-SERVER, coded as MAPPED-ADDRESS (RFC 8489 §14.15).</summary>
-    public IPEndPoint? AlternateServer => Answer.Has(StunAttributeType.AlternateServer) && Answer.Value(StunAttributeType.AlternateServer) is [0, 1, _, _, _, _, _, _] value
+    public IPEndPoint? AlternateServer =>
+        Answer.Has(StunAttributeType.AlternateServer) && Answer.Value(StunAttributeType.AlternateServer) is [0, 1, _, _, _, _, _, _] value
         ? new IPEndPoint(new IPAddress(value.AsSpan(4)), BinaryPrimitives.ReadUInt16BigEndian(value.AsSpan(2)))
         : null;
 }

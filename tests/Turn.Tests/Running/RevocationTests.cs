@@ -56,7 +56,8 @@ public sealed class RevocationTests : IAsyncLifetime
         await goesOn.RefreshAsync(cancellationToken: Cancel);
 
         // Not as a renewal either.
-        Assert.Equal(StunError.Unauthenticated, (await Assert.ThrowsAsync<TurnException>(() => goesOn.RenewAsync(revoked.Native, Cancel))).Code);
+        Assert.Equal(
+            StunError.Unauthenticated, (await Assert.ThrowsAsync<TurnException>(() => goesOn.RenewAsync(revoked.Native, Cancel))).Code);
         await goesOn.RefreshAsync(cancellationToken: Cancel);
     }
 
@@ -83,7 +84,8 @@ public sealed class RevocationTests : IAsyncLifetime
         var token = _key.Issue();
         var ending = await AllocateAsync(1, token.Native);
         using var http = new HttpClient();
-        var answer = await http.PostAsJsonAsync(new Uri($"http://127.0.0.1:{_nodes[0].ManagementPort}/revocations"), new { kid = "k1" }, Cancel);
+        var answer =
+            await http.PostAsJsonAsync(new Uri($"http://127.0.0.1:{_nodes[0].ManagementPort}/revocations"), new { kid = "k1" }, Cancel);
         Assert.True(answer.IsSuccessStatusCode);
 
         await AssertEndedAsync(ending, StunError.Unauthenticated);
@@ -100,7 +102,8 @@ public sealed class RevocationTests : IAsyncLifetime
         var allocation = await AllocateAsync(0, first.Native);
 
         // Written, and not published: Redis alone knows.
-        await Database.SortedSetAddAsync(TurnRevocations.Key, TurnRevocations.OfToken(next.Kid, next.TokenId), Now.AddMinutes(10).ToUnixTimeSeconds());
+        await Database.SortedSetAddAsync(
+            TurnRevocations.Key, TurnRevocations.OfToken(next.Kid, next.TokenId), Now.AddMinutes(10).ToUnixTimeSeconds());
         try
         {
             await allocation.RenewAsync(next.Native, Cancel);
@@ -128,7 +131,8 @@ public sealed class RevocationTests : IAsyncLifetime
         {
             try
             {
-                return await Database.SortedSetAddAsync(TurnRevocations.Key, TurnRevocations.OfToken(token.Kid, token.TokenId), Now.AddMinutes(10).ToUnixTimeSeconds());
+                return await Database.SortedSetAddAsync(
+                    TurnRevocations.Key, TurnRevocations.OfToken(token.Kid, token.TokenId), Now.AddMinutes(10).ToUnixTimeSeconds());
             }
             catch (Exception error) when (error is RedisException or TimeoutException)
             {
@@ -169,7 +173,8 @@ public sealed class RevocationTests : IAsyncLifetime
     {
         var token = _key.Issue(age: age);
         await Database.StringSetAsync(
-            $"turn:grant:{token.Kid}:{token.TokenId}", JsonSerializer.Serialize(new { client_id = clientId, pseudonym = "u-1" }), TimeSpan.FromMinutes(10));
+            $"turn:grant:{token.Kid}:{token.TokenId}", JsonSerializer.Serialize(new { client_id = clientId, pseudonym = "u-1" }),
+            TimeSpan.FromMinutes(10));
         return token;
     }
 
@@ -212,7 +217,8 @@ public sealed class RevocationTests : IAsyncLifetime
     private async Task<List<JsonElement>> AllocationsAsync(int node)
     {
         using var http = new HttpClient();
-        return [.. JsonElement.Parse(await http.GetStringAsync(new Uri($"http://127.0.0.1:{_nodes[node].ManagementPort}/allocations"), Cancel)).EnumerateArray()];
+        return [.. JsonElement.Parse(
+            await http.GetStringAsync(new Uri($"http://127.0.0.1:{_nodes[node].ManagementPort}/allocations"), Cancel)).EnumerateArray()];
     }
 
     private static async Task AssertEndedAsync(TurnAllocation allocation, StunError error)

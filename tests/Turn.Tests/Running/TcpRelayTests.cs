@@ -93,7 +93,8 @@ public sealed class TcpRelayTests : IAsyncLifetime
     {
         // A read is one packet, and takes a buffer of the pipe at most: 4096 octets.
         var octets = limit.EndsWith("BytesPerSecond", StringComparison.Ordinal) ? 500_000 : 75 * 4096;
-        var atLeast = limit.EndsWith("BytesPerSecond", StringComparison.Ordinal) ? (500_000 - 200_000 - 4096) / 200_000.0 : (75.0 - 25 - 1) / 25;
+        var atLeast = limit.EndsWith("BytesPerSecond", StringComparison.Ordinal)
+            ? (500_000 - 200_000 - 4096) / 200_000.0 : (75.0 - 25 - 1) / 25;
         await _server!.DisposeAsync();
         _server = await TurnServerProcess.StartAsync([.. StreamClient.Settings, ("Turn__TcpRelays", "true"), (limit, value)]);
         var (control, _) = await AllocateAsync();
@@ -162,7 +163,9 @@ public sealed class TcpRelayTests : IAsyncLifetime
         using var ours = data;
         using var theirs = peer;
 
-        if (byRefresh) await control.RequestAsync(StunMethod.Refresh, (ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.Lifetime, 0));
+        if (byRefresh)
+            await control.RequestAsync(StunMethod.Refresh, (ref StunMessageWriter request) =>
+                request.WriteUInt32(StunAttributeType.Lifetime, 0));
         else control.Dispose();
         await AssertEndsAsync(data.Stream);
         await AssertEndsAsync(peer.GetStream());

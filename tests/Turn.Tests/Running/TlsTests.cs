@@ -87,7 +87,8 @@ public sealed class TlsTests : IAsyncLifetime
     public async Task ClientOverTurns_RelaysBothWays()
     {
         await using var client = await TurnClient.ConnectAsync(
-            TurnUri.Parse($"turns:127.0.0.1:{Server.TlsPort}"), new TurnClientOptions { Tls = _certificate.ClientOptions("stun.turn") }, Cancel);
+            TurnUri.Parse($"turns:127.0.0.1:{Server.TlsPort}"), new TurnClientOptions { Tls = _certificate.ClientOptions("stun.turn") },
+            Cancel);
         await using var allocation = await client.AllocateAsync(TurnCredential.LongTerm("u", "p"), cancellationToken: Cancel);
         using var peer = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
         var peerAddress = (IPEndPoint)peer.Client.LocalEndPoint!;

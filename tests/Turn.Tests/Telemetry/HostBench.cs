@@ -57,7 +57,8 @@ internal sealed class HostBench
 
     private sealed class FakeTransport(RelayBinder relays) : IRelayTransport
     {
-        public AllocationDecision Bind(RelayRequest request) => relays.Bind(request, (bind, _, _) => new FakeRelay(TransportAddress.From(bind)));
+        public AllocationDecision Bind(RelayRequest request) =>
+            relays.Bind(request, (bind, _, _) => new FakeRelay(TransportAddress.From(bind)));
 
         public void Start(Relay relay, Allocation allocation)
         {

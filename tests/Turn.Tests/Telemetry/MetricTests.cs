@@ -108,7 +108,9 @@ public sealed class MetricTests : IAsyncLifetime
 
         public double Sum(string name, string tags)
         {
-            lock (_all) return _all.Where(measurement => measurement.Name == name && measurement.Tags == tags).Sum(measurement => measurement.Value);
+            lock (_all)
+                return _all.Where(measurement => measurement.Name == name && measurement.Tags == tags).Sum(measurement =>
+                    measurement.Value);
         }
 
         /// <summary>What an observable instrument says now.</summary>

@@ -63,7 +63,8 @@ public sealed class SpanTests : IAsyncLifetime
 
         client.Credential = next.Native;
         Assert.Equal(StunError.None, (await host.AskAsync(client, StunMethod.Refresh)).Error);
-        await host.AskAsync(client, StunMethod.Refresh, (ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.Lifetime, 0));
+        await host.AskAsync(client, StunMethod.Refresh, (ref StunMessageWriter request) =>
+            request.WriteUInt32(StunAttributeType.Lifetime, 0));
 
         await UntilAsync(() => Spans(trace).Count == 8);
         var spans = Spans(trace);
@@ -71,9 +72,12 @@ public sealed class SpanTests : IAsyncLifetime
         Assert.Equal("b7ad6b7169203331", allocate.ParentSpanId.ToHexString());
         Assert.All(spans.Where(span => span != allocate), span => Assert.Equal(allocate.SpanId, span.ParentSpanId));
         Assert.Equal(
-            ["turn allocate", "turn channel-bind", "turn channel-bind", "turn create-permission", "turn refresh", "turn refresh", "turn refresh", "turn.allocation"],
+            ["turn allocate", "turn channel-bind", "turn channel-bind", "turn create-permission", "turn refresh", "turn refresh",
+                "turn refresh", "turn.allocation"],
             spans.Select(span => span.DisplayName).Order(StringComparer.Ordinal));
-        Assert.Equal([0, 400], spans.Where(span => span.DisplayName == "turn channel-bind").Select(span => (int)span.GetTagItem("turn.error_code")!).Order());
+        Assert.Equal(
+            [0, 400], spans.Where(span => span.DisplayName == "turn channel-bind").Select(span => (int)span.GetTagItem("turn.error_code")!)
+                .Order());
 
         var renewal = spans.Single(span => span.GetTagItem("turn.renewal") is true);
         Assert.Equal("k2", renewal.GetTagItem("turn.kid"));
@@ -92,7 +96,8 @@ public sealed class SpanTests : IAsyncLifetime
         Assert.True(life.Duration >= renewal.StartTimeUtc - life.StartTimeUtc);
 
         var told = string.Join('\n', spans.SelectMany(span => span.TagObjects).Select(tag => $"{tag.Key}={tag.Value}"));
-        foreach (var secret in new[] { token, next }.SelectMany(token => new[] { Convert.ToBase64String(token.MacKey), Convert.ToBase64String(token.Octets), "198.51.100.7", "203.0.113.9" }))
+        foreach (var secret in new[] { token, next }.SelectMany(token =>
+            new[] { Convert.ToBase64String(token.MacKey), Convert.ToBase64String(token.Octets), "198.51.100.7", "203.0.113.9" }))
             Assert.DoesNotContain(secret, told, StringComparison.Ordinal);
     }
 
@@ -141,7 +146,8 @@ public sealed class SpanTests : IAsyncLifetime
         {
             InstrumentPublished = (instrument, listener) =>
             {
-                if (instrument.Meter.Scope == host.Node.Meters && instrument.Name == "turn.allocation.duration") listener.EnableMeasurementEvents(instrument);
+                if (instrument.Meter.Scope == host.Node.Meters && instrument.Name == "turn.allocation.duration")
+                    listener.EnableMeasurementEvents(instrument);
             },
         };
         meters.SetMeasurementEventCallback<double>((instrument, _, _, _) =>
@@ -176,7 +182,8 @@ public sealed class SpanTests : IAsyncLifetime
             host.Server.ReceiveFromPeer(allocation, TestClient.Peer(peer), new byte[TurnEngine.Headroom + 100 + TurnEngine.Tailroom]);
     }
 
-    private static void WritePeer(ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, TestClient.Peer(Peer));
+    private static void WritePeer(ref StunMessageWriter request) =>
+        request.WriteXorAddress(StunAttributeType.XorPeerAddress, TestClient.Peer(Peer));
 
     private static void WriteChannel(ref StunMessageWriter request)
     {
@@ -190,7 +197,8 @@ public sealed class SpanTests : IAsyncLifetime
     {
         var trace = ActivityTraceId.CreateRandom().ToHexString();
         var id = System.Buffers.Text.Base64Url.EncodeToString(token.Octets.AsSpan(2, 12));
-        var grant = JsonSerializer.Serialize(new { client_id = "wwsf", pseudonym = "u-1", traceparent = $"00-{trace}-b7ad6b7169203331-{flags}" });
+        var grant =
+            JsonSerializer.Serialize(new { client_id = "wwsf", pseudonym = "u-1", traceparent = $"00-{trace}-b7ad6b7169203331-{flags}" });
         await _connection!.GetDatabase().StringSetAsync($"turn:grant:{token.Kid}:{id}", grant, TimeSpan.FromMinutes(1));
         return trace;
     }

@@ -41,7 +41,9 @@ public sealed class DtlsTimeTests : IAsyncLifetime
 
         _bench.Clock.Advance(TimeSpan.FromSeconds(11));
 
-        Assert.Equal(DtlsHello.HelloVerifyRequest, DtlsHello.TypeOf(await DtlsHello.AskAsync(socket, _bench.Address, DtlsHello.Write(verify[28..]))));
+        Assert.Equal(
+            DtlsHello.HelloVerifyRequest,
+            DtlsHello.TypeOf(await DtlsHello.AskAsync(socket, _bench.Address, DtlsHello.Write(verify[28..]))));
     }
 
     [Fact]

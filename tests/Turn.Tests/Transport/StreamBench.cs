@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Transport.Streams;
@@ -46,6 +47,8 @@ internal sealed class StreamBench : IAsyncDisposable
     public ConnectionContext Connection { get; }
 
     public TurnMetrics Metrics => _host.Services.GetRequiredService<TurnMetrics>();
+
+    public IReadOnlyList<EngineHost> Hosts => _host.Services.GetRequiredService<IReadOnlyList<EngineHost>>();
 
     /// <summary>Serves the stream; ends with it.</summary>
     public Task ServeAsync() => ActivatorUtilities.CreateInstance<TurnConnectionHandler>(_host.Services).OnConnectedAsync(Connection);

@@ -6,7 +6,8 @@ using WebRtcIms.Turn.Transport.Linux.Workers;
 namespace WebRtcIms.Turn.Transport.Linux.Epoll;
 
 /// <summary>A relay whose socket a worker waits for together with all its others.</summary>
-internal sealed class EpollRelay(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) : LinuxRelay(bind, advertise, onClosed)
+internal sealed class EpollRelay(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed)
+    : LinuxRelay(bind, advertise, onClosed)
 {
     private EpollWorker? _worker;
     private int _slot;
@@ -34,7 +35,7 @@ internal sealed class EpollRelay(IPEndPoint bind, InternetAddress advertise, Act
         CloseDescriptor();
     }
 
-    // The worker hears of errors by itself.
+    // epoll reports errors by itself.
     protected override void OnRefused()
     {
     }

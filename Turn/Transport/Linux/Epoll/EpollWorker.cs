@@ -12,13 +12,12 @@ using WebRtcIms.Turn.Transport.Relays;
 namespace WebRtcIms.Turn.Transport.Linux.Epoll;
 
 /// <summary>
-/// A worker on epoll: it waits for all its sockets at once, takes what is there in batches, lets the engine decide, and sends in
-/// batches.
+/// A worker on epoll. It waits for all its sockets at once, receives in batches, lets the engine decide, and sends in batches.
 /// </summary>
 /// <remarks>
-/// Towards peers a batch is sorted by relay, for each relay is a socket. Towards clients all relays' datagrams leave by the
-/// listener, so they are collected over all ready relays first. The two directions have buffers of their own, and a buffer is
-/// not used again before its batch has been sent. What the kernel put together (UDP_GRO: bursts of one sender, such as the frames
+/// Towards peers a batch is sorted by relay, because each relay is a socket. Towards clients the datagrams of all relays leave by the
+/// listener, so they are collected over all ready relays first. Each direction has its own buffers, and a buffer is reused only after
+/// its batch was sent. What the kernel put together (UDP_GRO: bursts of one sender, such as the frames
 /// of a video) is one message to receive and again single datagrams to the engine.
 /// </remarks>
 internal sealed unsafe class EpollWorker : LinuxWorker
@@ -26,7 +25,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
     private const int MaxEvents = 256;
     private const int PollMilliseconds = 250;
 
-    // A relay that is flooded must not keep the others waiting; epoll reports it again at the next turn.
+    // A flooded relay must not delay the others. epoll reports it again in the next iteration.
     private const int MaxPerRelay = 32;
 
     private const ulong ListenerMark = 1UL << 32;
@@ -65,7 +64,8 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         }
     }
 
-    protected override Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) => new EpollRelay(bind, advertise, onClosed);
+    protected override Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) =>
+        new EpollRelay(bind, advertise, onClosed);
 
     public override void Start(Relay relay, Allocation allocation) => ((EpollRelay)relay).Start(allocation, this);
 
@@ -91,7 +91,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
 
     protected override WorkerListener ListenerAt(TransportAddress address) => _listeners.Find(listener => listener.Local == address)!;
 
-    // It looks at every end of its wait.
+    // The worker checks for a stop after each wait.
     protected override void Wake()
     {
     }
@@ -144,7 +144,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
 
     private void ReceiveFromClients(EpollListener listener, EngineTime time)
     {
-        // Once per turn: the socket is reported again while there is more, and the relays have their turn in between.
+        // Once per iteration: epoll reports the socket again while it has more, and the relays are handled in between.
         var count = _fromClients.Receive(listener.Descriptor, 0, ReceiveBatch.Capacity);
         for (var slot = 0; slot < count; slot++)
         {

@@ -7,7 +7,7 @@ namespace WebRtcIms.Turn.Transport.Linux.Epoll;
 
 /// <summary>
 /// Buffers for many messages, each with the engine's room before and behind it, and the headers with which one recvmmsg
-/// fills them. Outside the garbage collector's heap, so that nothing need be pinned.
+/// fills them. They lie outside the garbage collector's heap, so that nothing has to be pinned.
 /// </summary>
 /// <remarks>A message is a datagram, or several of one sender and one size that the kernel put together (UDP_GRO).</remarks>
 internal sealed unsafe class ReceiveBatch : IDisposable
@@ -20,8 +20,8 @@ internal sealed unsafe class ReceiveBatch : IDisposable
 
     private const int MaxMessage = ushort.MaxValue;
 
-    // Not a power of two, nor near one: the beginnings of all messages would share the few lines of the processor's caches that
-    // belong to one address modulo their size. Pages that no long message has reached cost nothing.
+    // Not near a power of two: otherwise the starts of all messages would compete for the same few cache lines. Pages that no long
+    // message has reached cost nothing.
     private const int Stride = ((TurnEngine.Headroom + MaxMessage + TurnEngine.Tailroom + 63) / 64 + 11) * 64;
 
     private readonly byte* _buffers = Allocate<byte>(Capacity * Stride);
@@ -68,7 +68,8 @@ internal sealed unsafe class ReceiveBatch : IDisposable
     public int DatagramLength(int slot)
     {
         var length = Length(slot);
-        return UdpSegments.Read(_headers[slot].Control, _headers[slot].ControlLength) is > 0 and var merged ? Math.Min(merged, length) : length;
+        return UdpSegments.Read(_headers[slot].Control, _headers[slot].ControlLength) is > 0 and var merged
+            ? Math.Min(merged, length) : length;
     }
 
     /// <summary>The octets of a message that is one datagram.</summary>

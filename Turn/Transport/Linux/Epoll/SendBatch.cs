@@ -6,8 +6,7 @@ namespace WebRtcIms.Turn.Transport.Linux.Epoll;
 
 /// <summary>
 /// Datagrams that wait to leave one socket by one sendmmsg. Neighbours of one size to one destination go as one message that
-/// the kernel cuts (UDP_SEGMENT). The octets stay where they were received: whoever adds them leaves them alone until
-/// <see cref="Flush"/>.
+/// the kernel cuts (UDP_SEGMENT). The octets stay where they were received. They must not change until <see cref="Flush"/>.
 /// </summary>
 internal sealed unsafe class SendBatch : IDisposable
 {
@@ -17,7 +16,8 @@ internal sealed unsafe class SendBatch : IDisposable
     private readonly byte* _names = (byte*)NativeMemory.AllocZeroed(Capacity * NativeAddress.Room);
     private readonly byte* _controls = (byte*)NativeMemory.AllocZeroed(Capacity * UdpSegments.ControlRoom);
     private readonly IoVector* _vectors = (IoVector*)NativeMemory.AllocZeroed(Capacity, (nuint)sizeof(IoVector));
-    private readonly MultiMessageHeader* _headers = (MultiMessageHeader*)NativeMemory.AllocZeroed(Capacity, (nuint)sizeof(MultiMessageHeader));
+    private readonly MultiMessageHeader* _headers =
+        (MultiMessageHeader*)NativeMemory.AllocZeroed(Capacity, (nuint)sizeof(MultiMessageHeader));
     private readonly TransportAddress[] _destinations = new TransportAddress[Capacity];
 
     /// <summary>Whether the kernel cuts; found out by trying.</summary>
@@ -57,14 +57,14 @@ internal sealed unsafe class SendBatch : IDisposable
                 return lost + SendSingly(descriptor, sent);
             }
 
-            // What ICMP said about an earlier datagram is reported by one call, which then sends nothing.
+            // One call reports an ICMP error about an earlier datagram, and then sends nothing.
             if (Libc.LastError != Libc.Again && !isSecondTry)
             {
                 isSecondTry = true;
                 continue;
             }
 
-            // The error belongs to this one datagram; the others still have a chance.
+            // The error concerns only this datagram. The others are still sent.
             lost += (int)_headers[sent].VectorCount;
             isSecondTry = false;
             sent++;

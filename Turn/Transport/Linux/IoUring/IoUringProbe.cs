@@ -7,7 +7,7 @@ namespace WebRtcIms.Turn.Transport.Linux.IoUring;
 
 /// <summary>
 /// Whether this kernel has what the worker needs, and lets this process use it (a container's seccomp filter or
-/// kernel.io_uring_disabled may not): found out by sending one datagram to oneself as the worker does.
+/// kernel.io_uring_disabled may not): The probe sends one datagram to itself, as the worker does.
 /// </summary>
 internal static unsafe class IoUringProbe
 {
@@ -67,9 +67,12 @@ internal static unsafe class IoUringProbe
         {
             ring.Enter(wait: false);
             if (!ring.TryTake(out var completion)) continue;
-            if (completion.Result < 0) return $"{(completion.UserData == Sent ? "a send" : "a receive")} failed with error {-completion.Result}";
-            var isOurs = completion is { UserData: Received, HasBuffer: true, HasMore: true } && buffers.Sender(completion.Buffer) == socket.Local
-                && new ReadOnlySpan<byte>(buffers.Payload(completion.Buffer), buffers.Length(completion.Buffer)).SequenceEqual(new ReadOnlySpan<byte>(payload, 3));
+            if (completion.Result < 0)
+                return $"{(completion.UserData == Sent ? "a send" : "a receive")} failed with error {-completion.Result}";
+            var isOurs = completion is { UserData: Received, HasBuffer: true, HasMore: true }
+                && buffers.Sender(completion.Buffer) == socket.Local
+                && new ReadOnlySpan<byte>(buffers.Payload(completion.Buffer), buffers.Length(completion.Buffer))
+                .SequenceEqual(new ReadOnlySpan<byte>(payload, 3));
             return isOurs ? null : "it received something else than what was sent";
         }
 

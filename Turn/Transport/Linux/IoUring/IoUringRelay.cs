@@ -6,10 +6,11 @@ using WebRtcIms.Turn.Transport.Linux.Workers;
 namespace WebRtcIms.Turn.Transport.Linux.IoUring;
 
 /// <summary>
-/// A relay whose datagrams a worker has asked its ring for. The kernel keeps the socket as long as it serves that, so the worker
-/// alone closes it, once the kernel has let go.
+/// A relay whose datagrams a worker has asked its ring for. The kernel keeps the socket while it serves this request, so only the
+/// worker closes it, after the kernel has released it.
 /// </summary>
-internal sealed class IoUringRelay(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) : LinuxRelay(bind, advertise, onClosed)
+internal sealed class IoUringRelay(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed)
+    : LinuxRelay(bind, advertise, onClosed)
 {
     private IoUringWorker? _worker;
 
@@ -36,6 +37,6 @@ internal sealed class IoUringRelay(IPEndPoint bind, InternetAddress advertise, A
     /// <summary>Nothing in the kernel holds the socket any more.</summary>
     public void Close() => CloseDescriptor();
 
-    // A ring does not tell by itself that there are errors, as epoll does.
+    // A ring does not report errors by itself, as epoll does.
     protected override void OnRefused() => _worker?.ExpectErrors(this);
 }

@@ -13,19 +13,19 @@ using WebRtcIms.Turn.Transport.Relays;
 namespace WebRtcIms.Turn.Transport.Linux.IoUring;
 
 /// <summary>
-/// A worker on io_uring: the kernel fills buffers by itself as datagrams arrive, for all sockets, and one system call sends what
-/// the turn before has decided, from whichever sockets, and waits for more.
+/// A worker on io_uring. The kernel fills buffers as datagrams arrive, for all sockets. One system call sends the datagrams of the last
+/// iteration, from all sockets, and waits for more.
 /// </summary>
 /// <remarks>
-/// A socket is closed by this thread alone, so descriptors in the ring are always those that were meant; and only after the kernel
-/// has given it up, so that its port is free. What other threads want stands in lists under the server's gate.
+/// Only this thread closes a socket, so that descriptors in the ring are always valid. It does so after the kernel has released the
+/// socket, so that its port is free. Requests of other threads wait in lists under the server's gate.
 /// </remarks>
 internal sealed unsafe class IoUringWorker : LinuxWorker
 {
     private const uint Submissions = 1024;
     private const uint Completions = 4096;
 
-    // A completion's user data: what it is about, and which one.
+    // The user data of a completion: its kind and its index.
     private const ulong FromClients = 1UL << 32;
     private const ulong FromPeers = 2UL << 32;
     private const ulong Sent = 3UL << 32;
@@ -63,7 +63,8 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         _listeners.AddRange(endpoints.Select(endpoint => new WorkerListener(endpoint)));
     }
 
-    protected override Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) => new IoUringRelay(bind, advertise, onClosed);
+    protected override Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) =>
+        new IoUringRelay(bind, advertise, onClosed);
 
     public override void Start(Relay relay, Allocation allocation) => ((IoUringRelay)relay).Start(allocation, this);
 
@@ -215,7 +216,7 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
             return;
         }
 
-        // An error of the socket is what ICMP said about a datagram sent earlier.
+        // An error of the socket is an ICMP error about an earlier datagram.
         if (completion.Result < 0) ReceiveErrors(relay);
         _peers.Receive(_ring, relay.Descriptor, completion.UserData);
     }
@@ -233,8 +234,8 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     }
 
     /// <summary>
-    /// The kernel did not take a datagram, or a run of them. What ICMP said about an earlier one is reported by one call, which then
-    /// sends nothing; and a path may not take UDP_SEGMENT.
+    /// The kernel did not accept a datagram, or a run of them. One call reports an ICMP error about an earlier datagram and then sends
+    /// nothing. A path may also not support UDP_SEGMENT.
     /// </summary>
     private void SendAgain(int index, int result)
     {
@@ -243,7 +244,7 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         var slot = _sent.RelayOf(index);
         var relay = slot >= 0 ? _relays[slot] : null;
 
-        // No room, or the relay has ended since, and its descriptor's number may be another socket's.
+        // There is no room, or the relay has ended meanwhile and another socket may have its descriptor.
         if (error == Libc.Again || (slot >= 0 && relay is not { IsClosing: false }))
         {
             _metrics.CountDrops(DropReason.NotSent, _sent.RunOf(index));

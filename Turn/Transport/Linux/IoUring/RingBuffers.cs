@@ -6,8 +6,8 @@ using WebRtcIms.Turn.Transport.Linux.Native;
 namespace WebRtcIms.Turn.Transport.Linux.IoUring;
 
 /// <summary>
-/// Buffers that the kernel takes one by one as datagrams arrive, and that are given back in the turn after the one in which
-/// what they held was sent: until then a send that failed can be tried again.
+/// Buffers that the kernel takes one by one as datagrams arrive, They are returned one iteration after their content was sent, because
+/// until then a failed send can be retried.
 /// </summary>
 /// <remarks>
 /// A buffer is laid out by the kernel: struct io_uring_recvmsg_out, room for the sender's address, the payload. The first two are

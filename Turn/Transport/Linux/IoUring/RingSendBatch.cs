@@ -5,8 +5,8 @@ using WebRtcIms.Turn.Transport.Linux.Native;
 namespace WebRtcIms.Turn.Transport.Linux.IoUring;
 
 /// <summary>
-/// Datagrams that leave by one submission, from whichever sockets. Neighbours of one size to one destination go as one message
-/// that the kernel cuts (UDP_SEGMENT). The kernel tells only what failed.
+/// Datagrams that leave by one submission, from any sockets. Neighbours of one size to one destination go as one message
+/// that the kernel cuts (UDP_SEGMENT). The kernel reports only failures.
 /// </summary>
 internal sealed unsafe class RingSendBatch : IDisposable
 {
@@ -17,7 +17,8 @@ internal sealed unsafe class RingSendBatch : IDisposable
     private readonly byte* _names = (byte*)NativeMemory.AllocZeroed(Capacity * NativeAddress.Room);
     private readonly byte* _controls = (byte*)NativeMemory.AllocZeroed(Capacity * UdpSegments.ControlRoom);
     private readonly IoVector* _vectors = (IoVector*)NativeMemory.AllocZeroed(Capacity, (nuint)sizeof(IoVector));
-    private readonly MultiMessageHeader* _headers = (MultiMessageHeader*)NativeMemory.AllocZeroed(Capacity, (nuint)sizeof(MultiMessageHeader));
+    private readonly MultiMessageHeader* _headers =
+        (MultiMessageHeader*)NativeMemory.AllocZeroed(Capacity, (nuint)sizeof(MultiMessageHeader));
     private int _count;
 
     /// <param name="descriptor">The socket.</param>
@@ -89,7 +90,8 @@ internal sealed unsafe class RingSendBatch : IDisposable
         var nameLength = NativeAddress.Write(_datagrams[index].Destination, name);
         for (var i = index; i < index + _datagrams[index].Run; i++)
         {
-            if (Libc.SendTo(_datagrams[index].Descriptor, _vectors[i].Start, _vectors[i].Length, MessageFlags, name, nameLength) < 0) lost++;
+            if (Libc.SendTo(_datagrams[index].Descriptor, _vectors[i].Start, _vectors[i].Length, MessageFlags, name, nameLength) < 0)
+                lost++;
         }
 
         return lost;

@@ -5,7 +5,7 @@ using WebRtcIms.Turn.Engine;
 namespace WebRtcIms.Turn.Transport.Linux.Native;
 
 /// <summary>
-/// Reads what ICMP said about datagrams that a socket had sent (IP_RECVERR, ip(7)): the destination of each, and a struct
+/// Reads ICMP errors about datagrams that a socket has sent (IP_RECVERR, ip(7)): the destination of each, and a struct
 /// sock_extended_err.
 /// </summary>
 internal sealed unsafe class ErrorQueue : IDisposable
@@ -51,7 +51,8 @@ internal sealed unsafe class ErrorQueue : IDisposable
                 var extended = _control + offset + ControlHeader;
 
                 // A datagram with DF that is longer than the path takes, as the kernel knows from an earlier "fragmentation needed".
-                if (extended[4] == OriginLocal && *(uint*)extended == Libc.MessageTooLong) error = new IcmpError(3, 4, *(uint*)(extended + 8));
+                if (extended[4] == OriginLocal && *(uint*)extended == Libc.MessageTooLong)
+                    error = new IcmpError(3, 4, *(uint*)(extended + 8));
                 if (extended[4] is OriginIcmp or OriginIcmpv6) error = new IcmpError(extended[5], extended[6], *(uint*)(extended + 8));
             }
 

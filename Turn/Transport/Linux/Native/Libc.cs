@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using WebRtcIms.Turn.Transport.Linux.IoUring;
 
 namespace WebRtcIms.Turn.Transport.Linux.Native;
 
@@ -92,7 +91,8 @@ internal static unsafe partial class Libc
     public static partial nint Write(int descriptor, void* start, nuint length);
 
     // The C library has no names for io_uring's calls; their numbers are the same on all 64-bit systems.
-    public static nint IoUringSetup(uint entries, RingParameters* parameters) => SystemCall(425, (nint)entries, (nint)parameters, 0, 0, 0, 0);
+    public static nint IoUringSetup(uint entries, RingParameters* parameters) =>
+        SystemCall(425, (nint)entries, (nint)parameters, 0, 0, 0, 0);
 
     public static nint IoUringEnter(int ring, uint submit, uint complete, uint flags) =>
         SystemCall(426, ring, (nint)submit, (nint)complete, (nint)flags, 0, 0);

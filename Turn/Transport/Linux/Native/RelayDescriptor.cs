@@ -19,7 +19,7 @@ internal static unsafe class RelayDescriptor
             Set(descriptor, Libc.LevelSocket, Libc.ReceiveBuffer, DatagramSocket.BufferSize);
             Set(descriptor, Libc.LevelSocket, Libc.SendBuffer, DatagramSocket.BufferSize);
 
-            // The errors of an unconnected socket are heard only where they are asked for.
+            // An unconnected socket reports errors only on request.
             if (isIPv6) Set(descriptor, Libc.LevelIPv6, Libc.ReceiveErrorsIPv6, 1);
             else Set(descriptor, Libc.LevelIPv4, Libc.ReceiveErrorsIPv4, 1);
 

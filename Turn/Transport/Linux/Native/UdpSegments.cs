@@ -1,8 +1,8 @@
 namespace WebRtcIms.Turn.Transport.Linux.Native;
 
 /// <summary>
-/// How many datagrams can go as one message that the kernel cuts (UDP_SEGMENT, udp(7)): equal in size but for the last, which
-/// may be shorter. And the other way round: a message that the kernel put together of such datagrams (UDP_GRO).
+/// How many datagrams can go as one message that the kernel cuts (UDP_SEGMENT, udp(7)): equal in size, except that the last may be
+/// shorter. In the other direction, the kernel merges such datagrams into one message (UDP_GRO).
 /// </summary>
 internal unsafe struct UdpSegments
 {

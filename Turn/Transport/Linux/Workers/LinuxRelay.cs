@@ -7,9 +7,9 @@ using WebRtcIms.Turn.Transport.Linux.Native;
 namespace WebRtcIms.Turn.Transport.Linux.Workers;
 
 /// <summary>
-/// A relay on a bare descriptor: there are as many as allocations, and an object of .NET's socket class for each would take a
-/// quarter of an allocation's memory. All its members are called with the server's gate held, so nobody sends by a descriptor
-/// whose number is another socket's already.
+/// A relay on a bare descriptor. There are as many as allocations, and a .NET socket object for each would take a quarter of an
+/// allocation's memory. All members are called with the server's gate held, so a descriptor is never used after another socket has got
+/// its number.
 /// </summary>
 internal abstract unsafe class LinuxRelay : Relay
 {
@@ -31,12 +31,12 @@ internal abstract unsafe class LinuxRelay : Relay
     {
         if (TrySend(peer, payload)) return;
 
-        // What ICMP said about an earlier datagram makes one call fail, and is not this datagram's fault.
+        // An ICMP error about an earlier datagram makes one call fail. It does not concern this datagram.
         TrySend(peer, payload);
         OnRefused();
     }
 
-    // The kernel has an option of the socket for DF and none of the single datagram.
+    // The kernel has DF as an option of the socket, not of a single datagram.
     public sealed override void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload)
     {
         RelayDescriptor.ForbidFragments(Descriptor, true);

@@ -1,0 +1,48 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Tests.Engine;
+
+namespace WebRtcIms.Turn.Tests.Hosting;
+
+/// <summary>Turn:ChallengesPerSecond reaches the engines that the server builds.</summary>
+public sealed class ChallengeSettingTests
+{
+    [Theory]
+    [InlineData("1", 10)]
+    [InlineData("0", 50)]
+    [Requirement("ABUSE-30")]
+    public void FiftyRequestsOfOneAddress_GetTheAnswersOfTenSeconds(string perSecond, int answers)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new());
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["Turn:StaticUsers:0:Name"] = "u",
+            ["Turn:StaticUsers:0:Password"] = "p",
+            ["Turn:ChallengesPerSecond"] = perSecond,
+        });
+        builder.AddTurn(builder.Configuration.ReadTurnSettings());
+        builder.Services.AddLogging();
+        builder.Services.AddMetrics();
+        builder.Services.AddSingleton<TimeProvider>(new Microsoft.Extensions.Time.Testing.FakeTimeProvider());
+        using var app = builder.Build();
+        var host = app.Services.GetRequiredService<IReadOnlyList<EngineHost>>()[0];
+        var bench = new EngineBench();
+        var path = new Counter();
+
+        for (var i = 0; i < 50; i++) host.Receive(TestClient.Plain(StunMethod.Binding), bench.NewFlow(), path);
+
+        Assert.Equal(answers, path.Sent);
+    }
+
+    private sealed class Counter : ClientPath
+    {
+        public int Sent { get; private set; }
+
+        public override void Send(in TransportAddress client, ReadOnlySpan<byte> message) => Sent++;
+    }
+}

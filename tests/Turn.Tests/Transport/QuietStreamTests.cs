@@ -1,0 +1,77 @@
+using System.Buffers;
+using System.Text;
+using WebRtcIms.Stun.Integrity;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Tests.Engine;
+
+namespace WebRtcIms.Turn.Tests.Transport;
+
+/// <summary>A stream whose client has an allocation and says nothing.</summary>
+public sealed class QuietStreamTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    [Requirement("ABUSE-23")]
+    [Requirement("RFC8656-5")]
+    public async Task ClientThatSaysNothing_AndHasAnAllocation_IsKept_UntilTheAllocationEnds()
+    {
+        await using var bench = new StreamBench();
+        foreach (var host in bench.Hosts) host.Transport = new FakeTransport();
+        var serving = bench.ServeAsync();
+        var challenge = await AskAsync(bench, TestClient.Plain(StunMethod.Allocate, TestClient.Transport));
+        var allocated = await AskAsync(bench, Allocate(challenge));
+        Assert.Equal(StunError.None, allocated.Error);
+
+        for (var minute = 0; minute < 5; minute++)
+        {
+            bench.Clock.Advance(TimeSpan.FromSeconds(61));
+            Assert.False(serving.IsCompleted);
+        }
+
+        Assert.True((await AskAsync(bench, TestClient.Plain(StunMethod.Binding))).IsSuccess);
+        foreach (var host in bench.Hosts) host.EndAll();
+        for (var minute = 0; minute < 2; minute++) bench.Clock.Advance(TimeSpan.FromSeconds(61));
+        await serving.WaitAsync(Patience, Cancel);
+    }
+
+    private static byte[] Allocate(Answer challenge)
+    {
+        var realm = challenge.Value(StunAttributeType.Realm);
+        var key = new byte[LongTermKey.Md5Length];
+        LongTermKey.ComputeMd5("u"u8, realm, "p"u8, key);
+        var request = new StunMessageWriter(new byte[512], StunMethod.Allocate, StunClass.Request, TestClient.NewTransaction());
+        TestClient.Transport(ref request);
+        request.Write(StunAttributeType.Username, Encoding.UTF8.GetBytes("u"));
+        request.Write(StunAttributeType.Realm, realm);
+        request.Write(StunAttributeType.Nonce, challenge.Value(StunAttributeType.Nonce));
+        request.AddMessageIntegrity(key);
+        return request.Written.ToArray();
+    }
+
+    private static async Task<Answer> AskAsync(StreamBench bench, byte[] request)
+    {
+        await bench.Client.Output.WriteAsync(request, Cancel);
+        var read = await bench.Client.Input.ReadAsync(Cancel);
+        var answer = Answer.Read(read.Buffer.ToArray());
+        bench.Client.Input.AdvanceTo(read.Buffer.End);
+        return answer;
+    }
+
+    private sealed class FakeTransport : IRelayTransport
+    {
+        public AllocationDecision Bind(RelayRequest request) => new(StunError.None, new FakeRelay(TestClient.Peer("127.0.0.1:50000")));
+
+        public void Start(Relay relay, Allocation allocation)
+        {
+        }
+
+        public ClientPath PathFor(in FiveTuple flow, ClientPath path) => path;
+    }
+}

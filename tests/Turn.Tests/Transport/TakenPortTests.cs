@@ -1,0 +1,40 @@
+using System.Net;
+using System.Net.Sockets;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Transport.Relays;
+using WebRtcIms.Turn.Transport.TcpRelays;
+
+namespace WebRtcIms.Turn.Tests.Transport;
+
+/// <summary>A relay port that another program has is not shared with it.</summary>
+public sealed class TakenPortTests
+{
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Requirement("RFC6062-5.1")]
+    public void PortOfAProgramThatShares_IsNotTakenForATcpRelay(bool shares)
+    {
+        using var other = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        if (shares) other.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        other.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        other.Listen();
+        var port = ((IPEndPoint)other.LocalEndPoint!).Port;
+        var binder = new RelayBinder(new TurnSettings { RelayPorts = new RelayPortSettings { Min = port, Max = port } }, new Random(1));
+
+        Assert.Equal(StunError.InsufficientCapacity, Bind(binder).Error);
+
+        other.Dispose();
+        var decision = Bind(binder);
+        Assert.Equal((StunError.None, port), (decision.Error, decision.IPv4!.Bound.Port));
+        decision.IPv4.Dispose();
+    }
+
+    // The host is needed only once a peer connects.
+    private static AllocationDecision Bind(RelayBinder binder) => binder.Bind(
+        new RelayRequest(IPv4: true, IPv6: false, EvenPort: false, ReserveNext: false) { IsTcp = true },
+        (bind, advertise, onClosed) => new TcpRelay(bind, advertise, onClosed, host: null!, TimeProvider.System));
+}
