@@ -79,7 +79,7 @@ internal sealed partial class Drain(
         try
         {
             while (allocations.Total > 0 && time.GetElapsedTime(began) < settings.Drain.Deadline)
-                await Task.Delay(LookInterval, time, _atOnce.Token);
+                await Task.Delay(PollInterval, time, _atOnce.Token);
         }
         catch (OperationCanceledException)
         {
