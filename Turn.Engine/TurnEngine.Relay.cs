@@ -40,7 +40,7 @@ public sealed partial class TurnEngine
 
         // What does not fit the length field of a Data indication would be taken for another message in the client's stream.
         if (length > MaxDataLength) return Drop(allocation, DropReason.Malformed);
-        if (settings.Traffic.Any && !allocation.ToClient.TryTake(length, settings.Traffic, now))
+        if (settings.Traffic.Any && !allocation.ToClient.TryAcquire(length, settings.Traffic, now))
             return Drop(allocation, DropReason.OverLimit);
 
         allocation.Totals.PacketsToClient++;
@@ -119,7 +119,7 @@ public sealed partial class TurnEngine
         // Datagrams do not leave from an address for TCP connections.
         if (allocation.PeerConnections is not null) return Drop(allocation, DropReason.UnexpectedMessage);
         if (allocation.Mobility is { Next: { } next } mobility && next.FiveTuple == flow) Arrive(allocation, mobility);
-        if (settings.Traffic.Any && !allocation.ToPeers.TryTake(length, settings.Traffic, time.Milliseconds))
+        if (settings.Traffic.Any && !allocation.ToPeers.TryAcquire(length, settings.Traffic, time.Milliseconds))
             return Drop(allocation, DropReason.OverLimit);
 
         allocation.Totals.PacketsToPeers++;

@@ -148,7 +148,7 @@ public sealed partial class TurnEngine
         // Between two sweeps it may be there still although its time is over.
         if (connection is null || !connection.IsLive(time.Milliseconds)) return Refuse(request, StunError.BadRequest, proof, reply);
         if (!MayUse(connection.Allocation, proof, request.Method)) return Refuse(request, StunError.WrongCredentials, proof, reply);
-        if (!unbound.TryTake(connection)) return Refuse(request, StunError.BadRequest, proof, reply);
+        if (!unbound.TryAcquire(connection)) return Refuse(request, StunError.BadRequest, proof, reply);
         return Outcome.Bind(connection, Succeed(request, proof, reply));
     }
 
@@ -178,7 +178,7 @@ public sealed partial class TurnEngine
     {
         foreach (var connection in _waitingForBind)
         {
-            if (now >= connection.ExpiresAt && unbound.TryTake(connection)) PeerConnectionClosed(connection);
+            if (now >= connection.ExpiresAt && unbound.TryAcquire(connection)) PeerConnectionClosed(connection);
         }
 
         _waitingForBind.RemoveAll(connection => now >= connection.ExpiresAt);
@@ -194,7 +194,7 @@ public sealed partial class TurnEngine
 
     private void Close(PeerConnection connection)
     {
-        unbound.TryTake(connection);
+        unbound.TryAcquire(connection);
         if (connection.Stream is { } stream) PeerTransportsToClose.Add(stream);
     }
 }

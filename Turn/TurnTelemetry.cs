@@ -29,7 +29,7 @@ internal static class TurnTelemetry
     {
         metrics.Meter.CreateObservableGauge(
             "turn.quota.use", () => quotas.Use().Select(use => new Measurement<double>(use.Use, Tag("quota", use.Quota.ToString()))),
-            description: "How much of a quota is used, by whoever uses the most of it: 1 is all");
+            description: "Highest use of a quota; 1 is all of it");
         metrics.Meter.CreateObservableCounter(
             "turn.quota.refusals", () =>
                 Enum.GetValues<Quota>().Select(quota => new Measurement<long>(quotas.Refusals(quota), Tag("quota", quota.ToString()))),
@@ -37,7 +37,7 @@ internal static class TurnTelemetry
     }
 
     public static void ObserveBreaker(this TurnMetrics metrics, CircuitBreaker breaker) => metrics.Meter.CreateObservableGauge(
-        "turn.cache.breaker", () => (int)breaker.State, description: "Whether Redis is asked: 0 yes, 1 one Allocate tries, 2 not for now");
+        "turn.cache.breaker", () => (int)breaker.State, description: "Whether Redis is asked: 0 yes, 1 one Allocate tries, 2 no");
 
     public static void ObserveClockSkew(this TurnMetrics metrics, RequestAuthenticator authenticator) =>
         metrics.Meter.CreateObservableCounter<long>(

@@ -20,7 +20,7 @@ internal sealed class TrafficMeter
     private long _packetsPaidUntil;
     private long _bytesPaidUntil;
 
-    public bool TryTake(int bytes, TrafficLimits limits, long milliseconds)
+    public bool TryAcquire(int bytes, TrafficLimits limits, long milliseconds)
     {
         var now = milliseconds * 1_000_000;
         if (limits.PacketsPerSecond > 0 && _packetsPaidUntil - now >= Second) return false;

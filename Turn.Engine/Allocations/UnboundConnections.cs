@@ -29,7 +29,7 @@ public sealed class UnboundConnections(Func<uint>? newId = null)
     }
 
     /// <summary>For the one who binds the connection, or gives it up: false when somebody else has.</summary>
-    public bool TryTake(PeerConnection connection)
+    public bool TryAcquire(PeerConnection connection)
     {
         lock (_gate) return _byId.Remove(connection.Id);
     }

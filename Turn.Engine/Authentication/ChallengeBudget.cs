@@ -5,20 +5,20 @@ namespace WebRtcIms.Turn.Engine.Authentication;
 
 /// <summary>
 /// How many unauthenticated answers over UDP an address gets: a challenge is longer than the request for it, and a source may be
-/// forged. What exceeds the budget is dropped; a client that meant it sends again (RFC 8489 §6.2.1).
+/// forged. Packets beyond the budget are dropped; a real client retransmits (RFC 8489 §6.2.1).
 /// </summary>
 /// <remarks>
 /// Ports do not count, for a flood has many of one address, and of an IPv6 address only the network does. The memory is fixed: addresses
 /// share buckets by a keyed hash, so that nobody can aim at another's. Not safe for several threads; each engine has one.
 /// </remarks>
-/// <param name="perSecond">Answers for each address; ten seconds' worth may come at once. 0 for no bound.</param>
-/// <param name="seed">Random, so that buckets cannot be foreseen.</param>
+/// <param name="perSecond">Answers per second and address, with a burst of ten seconds. 0 means no limit.</param>
+/// <param name="seed">Random, so that buckets cannot be predicted.</param>
 internal sealed class ChallengeBudget(int perSecond, int seed)
 {
     private const int Buckets = 1 << 14;
     private const long BurstMicroseconds = 10_000_000;
 
-    // The time up to which the answers so far are paid for, each with its share of a second. In the past, the bucket is empty.
+    // In microseconds: when the bucket is full again. Each answer moves it by 1/perSecond s.
     private readonly long[] _paidUntil = new long[Buckets];
 
     public bool TryAcquire(InternetAddress source, EngineTime time)

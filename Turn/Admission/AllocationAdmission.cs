@@ -64,8 +64,8 @@ internal sealed class AllocationAdmission(
     }
 
     /// <summary>
-    /// A Refresh came with another token. It has been answered, for this node's copy of the revocations has nothing against it;
-    /// here Redis itself is asked. False when the allocation must end.
+    /// Checks in Redis a Refresh with another token, which was answered from this node's copy of the revocations. False when the
+    /// allocation must end.
     /// </summary>
     public async Task<(bool MayGoOn, TokenAnswer? Answer)> CheckRenewalAsync(Credential credential)
     {
@@ -112,7 +112,7 @@ internal sealed class AllocationAdmission(
             ? Refuse(StunError.AllocationQuotaReached, "quota", null, activity) : new AdmissionResult(StunError.None, lease, activity);
     }
 
-    // The reason is for the span; the client is told the code alone.
+    // The reason is for the span. The client gets only the code.
     private static AdmissionResult Refuse(StunError error, string reason, AllocationQuotas.Lease? lease, Activity? activity)
     {
         activity?.SetTag("error.type", reason);

@@ -38,7 +38,7 @@ internal sealed class AllocationQuotas(QuotaSettings settings)
 
     public void CountRefusal(Quota quota) => Interlocked.Increment(ref _refusals[(int)quota]);
 
-    /// <summary>How much of each quota of this node is used, from 0 to 1, by whoever uses the most.</summary>
+    /// <summary>The highest use of each quota of this node, from 0 to 1.</summary>
     public IEnumerable<(Quota Quota, double Use)> Use()
     {
         lock (_gate)

@@ -14,7 +14,7 @@ internal sealed partial class Drain(
     TurnSettings settings, AllocationQuotas allocations, IHostApplicationLifetime application, TimeProvider time, ILogger<Drain> logger)
         : IHostLifetime, IDisposable
 {
-    private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(200);
 
     private readonly CancellationTokenSource _atOnce = new();
     private readonly List<PosixSignalRegistration> _signals = [];
@@ -79,7 +79,7 @@ internal sealed partial class Drain(
         try
         {
             while (allocations.Total > 0 && time.GetElapsedTime(began) < settings.Drain.Deadline)
-                await Task.Delay(LookInterval, time, _atOnce.Token);
+                await Task.Delay(PollInterval, time, _atOnce.Token);
         }
         catch (OperationCanceledException)
         {
