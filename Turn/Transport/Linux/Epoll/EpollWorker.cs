@@ -150,7 +150,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         {
             var sender = _fromClients.Sender(slot);
             var length = _fromClients.DatagramLength(slot);
-            if (length > ReceiveBatch.MaxDatagram || sender.Port == 0) continue;
+            if (length > LinuxWorker.MaxDatagram || sender.Port == 0) continue;
             var flow = new FiveTuple(ClientTransport.Udp, sender, listener.Local);
             var start = _fromClients.Payload(slot);
             var left = _fromClients.Length(slot);
@@ -213,7 +213,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         for (var slot = filled; slot < filled + count; slot++)
         {
             var length = _fromPeers.DatagramLength(slot);
-            if (length > ReceiveBatch.MaxDatagram) continue;
+            if (length > LinuxWorker.MaxDatagram) continue;
             var sender = _fromPeers.Sender(slot);
             var start = _fromPeers.Payload(slot);
             var left = _fromPeers.Length(slot);

@@ -15,9 +15,6 @@ internal sealed unsafe class ReceiveBatch : IDisposable
     /// <summary>Messages at most.</summary>
     public const int Capacity = 64;
 
-    /// <summary>Whatever an interface of today delivers, jumbo frames included; what is longer is dropped as malformed.</summary>
-    public const int MaxDatagram = 9216;
-
     private const int MaxMessage = ushort.MaxValue;
 
     // Not a power of two, nor near one: the beginnings of all messages would share the few lines of the processor's caches that

@@ -1,10 +1,9 @@
 using System.Runtime.InteropServices;
-using WebRtcIms.Turn.Transport.Linux.IoUring;
 
 namespace WebRtcIms.Turn.Transport.Linux.Native;
 
 /// <summary>
-/// The system calls that .NET's sockets do not offer: many datagrams in one call, and one wait for many sockets.
+/// System calls that .NET's sockets do not offer: batches of datagrams in one call, and one wait for many sockets.
 /// Structures are laid out as the 64-bit kernel has them (recvmmsg(2), sendmmsg(2), epoll(7), udp(7)).
 /// </summary>
 internal static unsafe partial class Libc
@@ -45,7 +44,7 @@ internal static unsafe partial class Libc
     public const int Invalid = 22;
     public const int MessageTooLong = 90;
 
-    /// <summary>epoll_event is packed on x86-64 alone, so its data stands at 4 there and at 8 elsewhere.</summary>
+    /// <summary>epoll_event is packed only on x86-64: its data is at offset 4 there and at offset 8 elsewhere.</summary>
     public static readonly int EpollEventLength = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
 
     public static readonly int EpollDataOffset = EpollEventLength - 8;
@@ -91,7 +90,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     public static partial nint Write(int descriptor, void* start, nuint length);
 
-    // The C library has no names for io_uring's calls; their numbers are the same on all 64-bit systems.
+    // The C library does not wrap io_uring's calls. Their numbers are the same on all 64-bit systems.
     public static nint IoUringSetup(uint entries, RingParameters* parameters) => SystemCall(425, (nint)entries, (nint)parameters, 0, 0, 0, 0);
 
     public static nint IoUringEnter(int ring, uint submit, uint complete, uint flags) =>
