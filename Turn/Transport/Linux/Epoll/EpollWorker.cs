@@ -115,12 +115,12 @@ internal sealed unsafe class EpollWorker : LinuxWorker
             {
                 var count = Libc.EpollWait(_epoll, events, MaxEvents, PollMilliseconds);
                 if (count <= 0) continue;
-                using (_host.EnterGate()) Turn(events, count);
+                using (_host.EnterGate()) RunOnce(events, count);
             }
         }
     }
 
-    private void Turn(byte* events, int count)
+    private void RunOnce(byte* events, int count)
     {
         var time = _host.Now;
         var filled = 0;
@@ -248,7 +248,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
 
     private void ReceiveErrors(EpollRelay relay)
     {
-        for (var i = 0; i < MaxPerRelay && _errors.TryTake(relay.Descriptor, out var peer, out var error); i++)
+        for (var i = 0; i < MaxPerRelay && _errors.TryRead(relay.Descriptor, out var peer, out var error); i++)
             _host.ReceiveIcmp(relay.Allocation!, peer, error);
     }
 
