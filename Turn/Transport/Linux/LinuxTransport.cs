@@ -64,6 +64,6 @@ internal sealed partial class LinuxTransport(
     [LoggerMessage(1, LogLevel.Information, "TURN listens on {Endpoint}, UDP ({Workers} {Kind} workers) and TCP")]
     private partial void LogListening(IPEndPoint endpoint, int workers, string kind);
 
-    [LoggerMessage(2, LogLevel.Warning, "io_uring cannot be used here ({Problem}); the server goes on with epoll")]
+    [LoggerMessage(2, LogLevel.Warning, "io_uring is not available ({Problem}); falling back to epoll")]
     private partial void LogNoIoUring(string problem);
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using WebRtcIms.Turn.Engine;
+using WebRtcIms.Turn.Transport.Linux.Workers;
 
 namespace WebRtcIms.Turn.Transport.Linux.Epoll;
 
@@ -7,7 +8,7 @@ namespace WebRtcIms.Turn.Transport.Linux.Epoll;
 internal sealed unsafe class DatagramsApart : IDisposable
 {
     private const int Capacity = SendBatch.Capacity;
-    private const int Stride = ((TurnEngine.Headroom + ReceiveBatch.MaxDatagram + TurnEngine.Tailroom + 63) / 64) * 64;
+    private const int Stride = ((TurnEngine.Headroom + LinuxWorker.MaxDatagram + TurnEngine.Tailroom + 63) / 64) * 64;
 
     private readonly byte* _buffers = (byte*)NativeMemory.AlignedAlloc(Capacity * Stride, 64);
     private int _count;
@@ -18,7 +19,7 @@ internal sealed unsafe class DatagramsApart : IDisposable
     public byte* Copy(byte* start, int length)
     {
         var copy = _buffers + (_count++ * Stride) + TurnEngine.Headroom;
-        Buffer.MemoryCopy(start, copy, ReceiveBatch.MaxDatagram, length);
+        Buffer.MemoryCopy(start, copy, LinuxWorker.MaxDatagram, length);
         return copy;
     }
 

@@ -115,12 +115,12 @@ internal sealed unsafe class EpollWorker : LinuxWorker
             {
                 var count = Libc.EpollWait(_epoll, events, MaxEvents, PollMilliseconds);
                 if (count <= 0) continue;
-                using (_host.EnterGate()) Turn(events, count);
+                using (_host.EnterGate()) RunOnce(events, count);
             }
         }
     }
 
-    private void Turn(byte* events, int count)
+    private void RunOnce(byte* events, int count)
     {
         var time = _host.Now;
         var filled = 0;
@@ -150,7 +150,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         {
             var sender = _fromClients.Sender(slot);
             var length = _fromClients.DatagramLength(slot);
-            if (length > ReceiveBatch.MaxDatagram || sender.Port == 0) continue;
+            if (length > LinuxWorker.MaxDatagram || sender.Port == 0) continue;
             var flow = new FiveTuple(ClientTransport.Udp, sender, listener.Local);
             var start = _fromClients.Payload(slot);
             var left = _fromClients.Length(slot);
@@ -213,7 +213,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         for (var slot = filled; slot < filled + count; slot++)
         {
             var length = _fromPeers.DatagramLength(slot);
-            if (length > ReceiveBatch.MaxDatagram) continue;
+            if (length > LinuxWorker.MaxDatagram) continue;
             var sender = _fromPeers.Sender(slot);
             var start = _fromPeers.Payload(slot);
             var left = _fromPeers.Length(slot);
@@ -248,7 +248,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
 
     private void ReceiveErrors(EpollRelay relay)
     {
-        for (var i = 0; i < MaxPerRelay && _errors.TryTake(relay.Descriptor, out var peer, out var error); i++)
+        for (var i = 0; i < MaxPerRelay && _errors.TryRead(relay.Descriptor, out var peer, out var error); i++)
             _host.ReceiveIcmp(relay.Allocation!, peer, error);
     }
 

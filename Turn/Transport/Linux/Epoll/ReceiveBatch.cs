@@ -15,9 +15,6 @@ internal sealed unsafe class ReceiveBatch : IDisposable
     /// <summary>Messages at most.</summary>
     public const int Capacity = 64;
 
-    /// <summary>Whatever an interface of today delivers, jumbo frames included; what is longer is dropped as malformed.</summary>
-    public const int MaxDatagram = 9216;
-
     private const int MaxMessage = ushort.MaxValue;
 
     // Not near a power of two: otherwise the starts of all messages would compete for the same few cache lines. Pages that no long

@@ -66,14 +66,14 @@ internal static unsafe class IoUringProbe
         while (watch.Elapsed < Limit)
         {
             ring.Enter(wait: false);
-            if (!ring.TryTake(out var completion)) continue;
+            if (!ring.TryRead(out var completion)) continue;
             if (completion.Result < 0)
                 return $"{(completion.UserData == Sent ? "a send" : "a receive")} failed with error {-completion.Result}";
             var isOurs = completion is { UserData: Received, HasBuffer: true, HasMore: true }
                 && buffers.Sender(completion.Buffer) == socket.Local
                 && new ReadOnlySpan<byte>(buffers.Payload(completion.Buffer), buffers.Length(completion.Buffer))
                 .SequenceEqual(new ReadOnlySpan<byte>(payload, 3));
-            return isOurs ? null : "it received something else than what was sent";
+            return isOurs ? null : "the datagram that arrived differs from the one that was sent";
         }
 
         return "nothing arrived";

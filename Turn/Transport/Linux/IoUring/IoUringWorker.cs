@@ -105,7 +105,7 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         while (!IsStopping)
         {
             _ring.Enter(wait: true);
-            using (_host.EnterGate()) Turn();
+            using (_host.EnterGate()) RunOnce();
             _clients.EndTurn();
             _peers.EndTurn();
             _sent.Clear();
@@ -148,10 +148,10 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         if (!IsWorkerThread) Wake();
     }
 
-    private void Turn()
+    private void RunOnce()
     {
         var time = _host.Now;
-        while (_ring.TryTake(out var completion))
+        while (_ring.TryRead(out var completion))
         {
             var number = (int)(uint)completion.UserData;
             switch (completion.UserData & ~(ulong)uint.MaxValue)
@@ -258,7 +258,7 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
 
     private void ReceiveErrors(IoUringRelay relay)
     {
-        while (_errors.TryTake(relay.Descriptor, out var peer, out var error)) _host.ReceiveIcmp(relay.Allocation!, peer, error);
+        while (_errors.TryRead(relay.Descriptor, out var peer, out var error)) _host.ReceiveIcmp(relay.Allocation!, peer, error);
     }
 
     private void Cancel(IoUringRelay relay)

@@ -113,7 +113,7 @@ internal sealed unsafe class Ring : IDisposable
         _ = Libc.IoUringEnter(_descriptor, count, wait ? 1U : 0U, EnterGetEvents);
     }
 
-    public bool TryTake(out RingCompletion completion)
+    public bool TryRead(out RingCompletion completion)
     {
         completion = default;
         var head = *_completionHead;

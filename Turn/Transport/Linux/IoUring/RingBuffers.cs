@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Transport.Linux.Native;
+using WebRtcIms.Turn.Transport.Linux.Workers;
 
 namespace WebRtcIms.Turn.Transport.Linux.IoUring;
 
@@ -19,9 +20,8 @@ internal sealed unsafe class RingBuffers : IDisposable
     public const int Capacity = 256;
 
     private const int HeaderLength = 16;
-    private const int MaxDatagram = 9216;
     private const int PayloadOffset = HeaderLength + NativeAddress.Room;
-    private const int ReceivedLength = PayloadOffset + MaxDatagram;
+    private const int ReceivedLength = PayloadOffset + LinuxWorker.MaxDatagram;
     private const int Stride = ((ReceivedLength + TurnEngine.Tailroom + 63) / 64) * 64;
     private const int EntryLength = 16;
     private const int TailOffset = 14;

@@ -23,8 +23,8 @@ internal sealed unsafe class ErrorQueue : IDisposable
     private readonly IoVector* _vector = (IoVector*)NativeMemory.AllocZeroed((nuint)sizeof(IoVector));
     private readonly MultiMessageHeader* _header = (MultiMessageHeader*)NativeMemory.AllocZeroed((nuint)sizeof(MultiMessageHeader));
 
-    /// <summary>Takes the next error; false when there is none. One that is not of ICMP has type 0, which no client is told.</summary>
-    public bool TryTake(int descriptor, out TransportAddress destination, out IcmpError error)
+    /// <summary>Reads the next error; false when there is none. An error that is not from ICMP has type 0, and no client is notified of it.</summary>
+    public bool TryRead(int descriptor, out TransportAddress destination, out IcmpError error)
     {
         destination = default;
         error = default;

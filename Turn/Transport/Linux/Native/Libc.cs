@@ -90,7 +90,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     public static partial nint Write(int descriptor, void* start, nuint length);
 
-    // The C library has no names for io_uring's calls; their numbers are the same on all 64-bit systems.
+    // The C library does not wrap io_uring's calls. Their numbers are the same on all 64-bit systems.
     public static nint IoUringSetup(uint entries, RingParameters* parameters) =>
         SystemCall(425, (nint)entries, (nint)parameters, 0, 0, 0, 0);
 

@@ -10,6 +10,9 @@ namespace WebRtcIms.Turn.Transport.Linux.Workers;
 /// <summary>A thread with sockets, allocations and buffers of its own, which shares nothing with the other workers.</summary>
 internal abstract class LinuxWorker : IRelayTransport, IDisposable
 {
+    /// <summary>The longest datagram that is relayed: a jumbo frame. A longer one is dropped.</summary>
+    public const int MaxDatagram = 9216;
+
     private readonly RelayBinder _relays;
     private readonly Thread _thread;
     private volatile bool _isStopping;
