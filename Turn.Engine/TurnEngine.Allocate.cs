@@ -13,14 +13,14 @@ public sealed partial class TurnEngine
     private const byte UdpProtocolNumber = 17;
 
     /// <summary>
-    /// The checks of RFC 8656 §7.2, by the numbers of its list. Check 1, "The TURN server MUST require that the request be
-    /// authenticated", is in HandleRequest. Check 4, DONT-FRAGMENT, is in RefuseUnknownAttributes, which runs before check 2.
+    /// The checks of RFC 8656 §7.2, by the numbers of its list. Check 1, authentication, is in HandleRequest. Check 4, DONT-FRAGMENT,
+    /// is in RefuseUnknownAttributes, which runs before check 2. The host makes checks 10 (quota, 486) and 11 (300) when it decides.
     /// </summary>
     private Outcome HandleAllocate(
         in StunMessageReader request, in FiveTuple flow, ClientPath path, Allocation? allocation,
         in Proof proof, EngineTime time, Span<byte> reply)
     {
-        // 2. "checks if the 5-tuple is currently in use": 437, unless this is a retransmission of the request that made the allocation.
+        // 2. The 5-tuple is in use: 437, unless this is a retransmission of the request that made the allocation.
         if (allocation is not null)
         {
             return allocation.CreatedBy == request.TransactionId
@@ -38,7 +38,7 @@ public sealed partial class TurnEngine
         error = ReadRelayRequest(request, flow, out var relays, out var reserved, out var refusedFamily, time);
         if (error != StunError.None) return Refuse(request, error, proof, reply);
 
-        // "the server MUST compute ... the initial time-to-expiry"; a token that has expired meanwhile leaves none.
+        // A token that has expired meanwhile leaves no lifetime (RFC 7635 §9).
         var lifetime = Lifetime(request, proof.Credential, time);
         if (lifetime == 0) return Refuse(request, StunError.Unauthenticated, proof, reply);
 
@@ -171,14 +171,15 @@ public sealed partial class TurnEngine
             return reserved is null ? StunError.InsufficientCapacity : StunError.None;
         }
 
-        // 6. "both REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY": 400.
+        // 6. REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY exclude each other: 400.
         if (hasFamily && hasAdditional) return StunError.BadRequest;
-        // 7. EVEN-PORT: whether the next higher port can be reserved is known only when the relays are bound (508).
+        // 8. EVEN-PORT. Whether the ports can be had is known only when the host binds the relays (508).
         if (hasEvenPort && evenPort.Length != 1) return StunError.BadRequest;
         var reserveNext = hasEvenPort && (evenPort[0] & 0x80) != 0;
-        // 8. and 9. ADDITIONAL-ADDRESS-FAMILY.
+        // 8. with its R bit, ADDITIONAL-ADDRESS-FAMILY is a 400. 9. ADDITIONAL-ADDRESS-FAMILY must be IPv6 (400).
         if (hasAdditional) return ReadBothFamilies(request, additional, hasEvenPort, reserveNext, out relays, out refusedFamily);
 
+        // 7. REQUESTED-ADDRESS-FAMILY, or IPv4 without it: 440 if this server has no relays of the family.
         var family = StunAddressFamily.IPv4;
         if (hasFamily && !TryReadFamily(request, StunAttributeType.RequestedAddressFamily, out family))
             return StunError.AddressFamilyNotSupported;

@@ -75,4 +75,17 @@ public sealed class IsolatedRuleTests
         Assert.Null(_bench.Complete(Assert.Single(_bench.Waiting)));
         Assert.Equal([0, 1], _bench.Relays.Select(relay => relay.Closed));
     }
+
+    [Fact]
+    public void RefusedAllocateWithAReservation_ClosesTheReservedPort()
+    {
+        var first = _bench.NewClient();
+        var token = first.Allocate(TestClient.Asking(StunAttributeType.EvenPort, 0x80)).Value(StunAttributeType.ReservationToken);
+        _bench.Decision = StunError.AllocationQuotaReached;
+
+        Assert.Equal(
+            StunError.AllocationQuotaReached,
+            _bench.NewClient().TryAllocate(TestClient.Asking(StunAttributeType.ReservationToken, token))!.Error);
+        Assert.Equal([0, 1], _bench.Relays.Select(relay => relay.Closed));
+    }
 }

@@ -57,8 +57,11 @@ public sealed class QuietStreamTests
 
     private static async Task<Answer> AskAsync(StreamBench bench, byte[] request)
     {
-        await bench.Client.Output.WriteAsync(request, Cancel);
-        var read = await bench.Client.Input.ReadAsync(Cancel);
+        // A server that has given the stream up does not answer.
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        limit.CancelAfter(Patience);
+        await bench.Client.Output.WriteAsync(request, limit.Token);
+        var read = await bench.Client.Input.ReadAsync(limit.Token);
         var answer = Answer.Read(read.Buffer.ToArray());
         bench.Client.Input.AdvanceTo(read.Buffer.End);
         return answer;

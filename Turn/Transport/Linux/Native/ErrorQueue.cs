@@ -23,7 +23,9 @@ internal sealed unsafe class ErrorQueue : IDisposable
     private readonly IoVector* _vector = (IoVector*)NativeMemory.AllocZeroed((nuint)sizeof(IoVector));
     private readonly MultiMessageHeader* _header = (MultiMessageHeader*)NativeMemory.AllocZeroed((nuint)sizeof(MultiMessageHeader));
 
-    /// <summary>Reads the next error; false when there is none. An error that is not from ICMP has type 0, and no client is notified of it.</summary>
+    /// <summary>
+    /// Reads the next error; false when there is none. An error that is not from ICMP has type 0, and no client is notified of it.
+    /// </summary>
     public bool TryRead(int descriptor, out TransportAddress destination, out IcmpError error)
     {
         destination = default;
