@@ -45,8 +45,8 @@ public sealed class DifferentialTests
     private const string Heading = """
         # The same packets to coturn and to Turn
 
-        `DifferentialTests` in `tests/Interop.Tests` writes this table. It sends each packet to Debian's coturn 4.6.1 and to this server, with
-        the same users and keys. It fails if a difference has no reason, or if this table is out of date. Where several requests are
+        `DifferentialTests` in `tests/Interop.Tests` writes this table. It sends each packet to Debian's coturn 4.6.1 and to this server,
+        with the same users and keys. It fails if a difference has no reason, or if this table is out of date. Where several requests are
         needed, the answer is that to the last. "nothing": the server is silent, and answers the next request.
 
         | Clause | What is sent | Turn answers | coturn answers | Why they differ |
