@@ -9,7 +9,7 @@ namespace WebRtcIms.Turn.Engine.Authentication;
 /// </summary>
 /// <remarks>
 /// Ports do not count, for a flood has many of one address, and of an IPv6 address only the network does. The memory is fixed: addresses
-/// share buckets by a keyed hash, so that nobody can aim at another's. Not safe for several threads; each engine has one.
+/// share buckets by a keyed hash, so that a sender cannot aim at the bucket of another. Not safe for several threads; each engine has one.
 /// </remarks>
 /// <param name="perSecond">Answers per second and address, with a burst of ten seconds. 0 means no limit.</param>
 /// <param name="seed">Random, so that buckets cannot be predicted.</param>
