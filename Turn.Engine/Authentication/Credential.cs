@@ -10,7 +10,10 @@ namespace WebRtcIms.Turn.Engine.Authentication;
 /// <summary>PASSWORD-ALGORITHM numbers (RFC 8489 §18.5.1).</summary>
 public enum PasswordAlgorithm : ushort
 {
+    /// <summary>MD5 of <c>username:realm:password</c> (RFC 8489 §18.5.1.1).</summary>
     Md5 = 1,
+
+    /// <summary>SHA-256 of <c>username:realm:password</c> (RFC 8489 §18.5.1.2).</summary>
     Sha256 = 2,
 }
 
@@ -46,6 +49,7 @@ public sealed class Credential
     /// <summary>When an ephemeral user name ends; null for every other credential.</summary>
     private DateTimeOffset? EndsAt { get; init; }
 
+    /// <summary>USERNAME in UTF-8: the kid, the user name of the browser profile, or the name of a user.</summary>
     public ReadOnlySpan<byte> Username => _username;
 
     /// <summary>
