@@ -41,8 +41,8 @@ public sealed class Credential
     /// <summary>Which token this is; null for a static user.</summary>
     public TokenName? Token { get; private init; }
 
-    /// <summary>When the token was made; 1900 when there is none.</summary>
-    public DateTimeOffset IssuedAt => Content.Timestamp.IsDefined ? Content.Timestamp.ToDateTimeOffset() : default;
+    /// <summary>When the token was made; 1970 when there is none.</summary>
+    public DateTimeOffset IssuedAt => Content.Timestamp.ToDateTimeOffset();
 
     private AccessToken Content { get; init; }
 

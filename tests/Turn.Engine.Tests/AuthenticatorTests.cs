@@ -111,7 +111,7 @@ public sealed class AuthenticatorTests
         withPassword.Allocate();
 
         Assert.Equal(_fixture.Time.Utc.AddSeconds(-10), withToken.Allocation.Credential.IssuedAt);
-        Assert.Equal(default, withPassword.Allocation.Credential.IssuedAt);
+        Assert.Equal(DateTimeOffset.UnixEpoch, withPassword.Allocation.Credential.IssuedAt);
     }
 
     /// <summary>USERHASH names a user only where the server knows all users beforehand (RFC 8489 §9.2).</summary>

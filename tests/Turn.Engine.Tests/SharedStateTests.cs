@@ -9,7 +9,7 @@ namespace WebRtcIms.Turn.Engine.Tests;
 /// <summary>What the engines of a server share: reserved ports and connections that wait for their ConnectionBind.</summary>
 public sealed class SharedStateTests
 {
-    private readonly FakeRelay _relay = new(EngineClient.Peer("192.0.2.1:50001"));
+    private static readonly FakeRelay Reserved = new(EngineClient.Peer("192.0.2.1:50001"));
 
     [Fact]
     [Requirement("RFC8656-18.10")]
@@ -17,8 +17,8 @@ public sealed class SharedStateTests
     {
         var reservations = new PortReservations(Sequence<ulong>(0, 7, 7, 0, 8));
 
-        Assert.Equal(7u, reservations.Add(_relay, expiresAt: 100));
-        Assert.Equal(8u, reservations.Add(_relay, expiresAt: 100));
+        Assert.Equal(7u, reservations.Add(Reserved, expiresAt: 100));
+        Assert.Equal(8u, reservations.Add(Reserved, expiresAt: 100));
         Assert.Equal(2, reservations.Count);
     }
 
@@ -27,9 +27,9 @@ public sealed class SharedStateTests
     public void Reservation_ServesOnceAndInTime_AlsoBetweenTwoSweeps()
     {
         var reservations = new PortReservations(Sequence<ulong>(7, 8));
-        var (first, second) = (reservations.Add(_relay, expiresAt: 100), reservations.Add(_relay, expiresAt: 100));
+        var (first, second) = (reservations.Add(Reserved, expiresAt: 100), reservations.Add(Reserved, expiresAt: 100));
 
-        Assert.Same(_relay, reservations.TryAcquire(first, now: 99));
+        Assert.Same(Reserved, reservations.TryAcquire(first, now: 99));
         Assert.Null(reservations.TryAcquire(first, now: 99));
         Assert.Null(reservations.TryAcquire(second, now: 100));
         Assert.Null(reservations.TryAcquire(9, now: 0));
@@ -37,7 +37,7 @@ public sealed class SharedStateTests
         // The expired relay is not lost: the next sweep closes it.
         List<Relay> relaysToClose = [];
         reservations.Sweep(now: 100, relaysToClose);
-        Assert.Same(_relay, Assert.Single(relaysToClose));
+        Assert.Same(Reserved, Assert.Single(relaysToClose));
         Assert.Equal(0, reservations.Count);
     }
 
@@ -47,7 +47,7 @@ public sealed class SharedStateTests
     {
         var reservations = new PortReservations();
 
-        Assert.Equal(100, Enumerable.Range(0, 100).Select(_ => reservations.Add(_relay, expiresAt: 100)).Distinct().Count());
+        Assert.Equal(100, Enumerable.Range(0, 100).Select(_ => reservations.Add(Reserved, expiresAt: 100)).Distinct().Count());
     }
 
     [Fact]
