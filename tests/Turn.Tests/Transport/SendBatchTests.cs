@@ -85,7 +85,8 @@ public sealed unsafe class SendBatchTests : IDisposable
     }
 
     [Fact]
-    public void RunWithoutRoomInTheSocketsBuffer_IsLost()
+    [Requirement("RFC8656-11.3")]
+    public void RunWithoutRoomInTheSocketsBuffer_IsLost_AndARunThatCannotBeCutIsTheLast()
     {
         Assert.SkipUnless(IoUringProbe.Run() is null, "no io_uring");
         using var batch = new RingSender(_octets);
@@ -94,8 +95,11 @@ public sealed unsafe class SendBatchTests : IDisposable
 
         Assert.Equal(3, batch.SendAgain(Libc.Again));
         Assert.Equal(0, _peer.Available);
+        Assert.Equal(3, batch.FirstRun);
         Assert.Equal(0, batch.SendAgain(Libc.Invalid));
         foreach (var length in new[] { 100, 100, 50 }) AssertArrives(length);
+        Assert.Equal(0, batch.Send(_relay.Descriptor, [(Peer, 100), (Peer, 100), (Peer, 50)]));
+        Assert.Equal(1, batch.FirstRun);
     }
 
     private ISender NewBatch(string backEnd)
@@ -154,6 +158,8 @@ public sealed unsafe class SendBatchTests : IDisposable
             while (_ring.TryRead(out var completion)) lost += _batch.SendAgain((int)completion.UserData, -completion.Result);
             return lost;
         }
+
+        public int FirstRun => _batch.RunOf(0);
 
         /// <summary>As if the kernel had refused the first message.</summary>
         public int SendAgain(int error) => _batch.SendAgain(0, error);
