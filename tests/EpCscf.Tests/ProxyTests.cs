@@ -61,6 +61,7 @@ public sealed class ProxyTests : IAsyncLifetime
         Assert.Equal(
             "SIP/2.0 403 Forbidden: not registered", (await stranger.AskAsync(stranger.Request("BYE", _bob.Impu, toTag: "b1"))).StartLine);
         await _bob.AssertNothingAsync();
+        AssertNoFailure();
     }
 
     [Fact]
@@ -139,6 +140,44 @@ public sealed class ProxyTests : IAsyncLifetime
         await _alice.ExpectAsync("SIP/2.0 600 Busy Everywhere");
     }
 
+    [Fact]
+    [Requirement("RFC3261-16.7")]
+    public async Task ForkedRequest_StaysUntilEveryBranchHasEnded()
+    {
+        await using var second = await _app.RegisterAsync("bob");
+        await _alice.SendAsync(_alice.Invite(_bob.Impu));
+        await _alice.ExpectAsync("SIP/2.0 100");
+        var pending = await second.ExpectAsync("INVITE");
+        await second.AnswerAsync(pending, 180, "Ringing");
+        await _alice.ExpectAsync("SIP/2.0 180");
+        await _bob.AnswerAsync(await _bob.ExpectAsync("INVITE"), 200, "OK");
+        await _alice.ExpectAsync("SIP/2.0 200");
+        await second.ExpectAsync("CANCEL");
+        await _bob.AssertNothingAsync();
+        Assert.Equal(1, _app.Service<ProxiedRequests>().Count);
+
+        await second.AnswerAsync(pending, 487, "Request Terminated");
+        await second.ExpectAsync("ACK");
+        await second.AssertNothingAsync();
+        Assert.Equal(0, _app.Service<ProxiedRequests>().Count);
+        await _alice.AssertNothingAsync();
+    }
+
+    [Fact]
+    [Requirement("RFC3261-16.7-6")]
+    public async Task FirstRefusalOfTwo_WaitsForTheOther()
+    {
+        await using var second = await _app.RegisterAsync("bob");
+        await _alice.SendAsync(_alice.Request("MESSAGE", _bob.Impu));
+        await _bob.AnswerAsync(await _bob.ExpectAsync("MESSAGE"), 486, "Busy Here");
+        await _bob.AssertNothingAsync();
+        await _alice.AssertNothingAsync();
+        AssertNoFailure();
+
+        await second.AnswerAsync(await second.ExpectAsync("MESSAGE"), 404, "Not Found");
+        await _alice.ExpectAsync("SIP/2.0 404");
+    }
+
     [Theory]
     [InlineData(404, 380, 380)]
     [InlineData(486, 404, 404)]
@@ -212,6 +251,14 @@ public sealed class ProxyTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("RFC3325-5")]
+    public async Task AnonymousCallerWithoutPrivacy_IsNamedByTheDefaultIdentity()
+    {
+        await _alice.SendAsync(_alice.Request("MESSAGE", _bob.Impu, from: "<sip:anonymous@anonymous.invalid>"));
+        Assert.Equal(["\"Alice\" <sip:alice@ims.example>"], (await _bob.ExpectAsync("MESSAGE")).All("P-Asserted-Identity"));
+    }
+
+    [Fact]
     public async Task RefusedCall_TellsWhenToTryAgain_AndTheBudgetRefillsOncePerSecond()
     {
         for (var i = 0; i < 60; i++)
@@ -236,6 +283,10 @@ public sealed class ProxyTests : IAsyncLifetime
         await _bob.AnswerAsync(await _bob.ExpectAsync("BYE"), 200, "OK");
         Assert.False((await _alice.ExpectAsync("SIP/2.0 200")).Has("P-Asserted-Identity"));
     }
+
+    /// <summary>A message that causes an exception is logged, and may be answered all the same.</summary>
+    private void AssertNoFailure() =>
+        Assert.DoesNotContain(_app.Logs.Records, record => record.Contains("could not be handled", StringComparison.Ordinal));
 
     /// <summary>The 200 of a call that was answered, before its ACK.</summary>
     private async Task<Received> CallAsync(Wic callee)
