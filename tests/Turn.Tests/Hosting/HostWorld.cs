@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Mobility;
 using WebRtcIms.Turn.Engine.Primitives;
@@ -25,9 +26,11 @@ internal sealed class HostWorld : IRelayTransport
     private readonly RecordingPath _path = new();
     private readonly RelayBinder _binder;
 
-    public HostWorld(int ports = 4, QuotaSettings? quotas = null, bool withRedis = true, MobileAllocations? mobile = null, int number = 0)
+    public HostWorld(
+        int ports = 4, QuotaSettings? quotas = null, bool withRedis = true, MobileAllocations? mobile = null, int number = 0,
+        EngineSettings? settings = null)
     {
-        Bench = new EngineBench(mobile: mobile, number: number);
+        Bench = new EngineBench(settings, mobile: mobile, number: number);
         Clock = new FakeTimeProvider(Bench.Time.Utc);
         Node = new TestNode(Bench, withRedis ? Redis.Connection : null, quotas, time: Clock);
         Node.Settings.ListenAddress = "127.0.0.1,::1";
