@@ -65,6 +65,21 @@ public sealed class ProxyTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("RFC3261-16.12")]
+    public async Task RefusalsInADialog_SayWhy()
+    {
+        var ok = await CallAsync(_bob);
+        var beyond = _alice.InDialog("BYE", ok).Replace("lr>", "lr>, <sip:10.0.0.1;lr>", StringComparison.Ordinal);
+        Assert.Equal("SIP/2.0 403 Forbidden: no route beyond this server", (await _alice.AskAsync(beyond)).StartLine);
+
+        _time.Advance(TimeSpan.FromMinutes(11));
+        var refused = await _alice.AskAsync(_alice.InDialog("INFO", ok));
+        Assert.Equal("SIP/2.0 403 Forbidden: the registration has expired", refused.StartLine);
+        await _alice.SendAsync(_alice.InDialog("BYE", ok));
+        await _bob.ExpectAsync("BYE");
+    }
+
+    [Fact]
     [Requirement("RFC3261-16.3-4")]
     public async Task Loop_Is482WithItsPhrase()
     {
