@@ -257,7 +257,6 @@ public sealed class ProxyTests : IAsyncLifetime
     [InlineData("ID", false)]
     [InlineData("critical", true)]
     [InlineData("none", true)]
-    [Requirement("RFC3323-4.2")]
     [Requirement("RFC3325-9.1")]
     public async Task Privacy_HidesTheIdentity_IfItIncludesIt(string privacy, bool isNamed)
     {
