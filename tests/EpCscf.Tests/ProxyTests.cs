@@ -50,7 +50,8 @@ public sealed class ProxyTests : IAsyncLifetime
         await AssertAnswerAsync("483 Too Many Hops", _alice.Request("OPTIONS", _bob.Impu, maxForwards: 0));
         await AssertAnswerAsync("404 Not Found", _alice.Request("OPTIONS", "sip:bob@elsewhere.example"));
         await AssertAnswerAsync("480 Temporarily Unavailable", _alice.Request("OPTIONS", "sip:guest-1@ims.example"));
-        await AssertAnswerAsync("403 Forbidden: From is not your identity", _alice.Request("OPTIONS", _bob.Impu, from: "<sip:x@y.example>"));
+        await AssertAnswerAsync(
+            "403 Forbidden: From is not your identity", _alice.Request("OPTIONS", _bob.Impu, from: "<sip:x@y.example>"));
         await AssertAnswerAsync(
             "403 Forbidden: no route beyond this server", _alice.Request("OPTIONS", _bob.Impu, extra: "Route: <sip:10.0.0.1;lr>\r\n"));
         await AssertAnswerAsync("481 Call/Transaction Does Not Exist", _alice.Request("BYE", _bob.Impu, toTag: "b1"));
