@@ -85,7 +85,8 @@ public sealed class AdmissionDecisionTests : IDisposable
 
         Assert.Equal(1, measurements.Sum("turn.cache.lookups", "cache=FleetReplay result=hit"));
         Assert.Equal(1, measurements.Sum("turn.cache.lookups", "cache=NodeReplay result=miss"));
-        Assert.Empty(measurements.Of("turn.cache.lookups").Where(lookup => lookup.Tags.Contains("Revocation", StringComparison.Ordinal)));
+        Assert.DoesNotContain(
+            measurements.Of("turn.cache.lookups"), lookup => lookup.Tags.Contains("Revocation", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -209,7 +209,7 @@ public sealed class RevocationFeedTests : IAsyncDisposable
             var batch = Stub.Create<IBatch>((method, arguments) => method switch
             {
                 nameof(IBatch.Execute) => null,
-                nameof(IBatch.SortedSetAddAsync) => Failing(() => Revoked.TryAdd((string)(RedisValue)arguments[1]!, (double)arguments[2]!)),
+                nameof(IBatch.SortedSetAddAsync) => Failing(() => Revoked.TryAdd(arguments[1]!.ToString()!, (double)arguments[2]!)),
                 nameof(IBatch.SortedSetRemoveRangeByScoreAsync) => Failing(() => 0L),
                 nameof(IBatch.KeyExpireAsync) => Failing(() => true),
                 _ => throw new NotSupportedException(method),
@@ -217,7 +217,7 @@ public sealed class RevocationFeedTests : IAsyncDisposable
             var database = Stub.Create<IDatabase>((method, arguments) => method switch
             {
                 nameof(IDatabase.CreateBatch) => batch,
-                nameof(IDatabase.PublishAsync) => Failing(() => Add((string)(RedisValue)arguments[1]!)),
+                nameof(IDatabase.PublishAsync) => Failing(() => Add(arguments[1]!.ToString()!)),
                 nameof(IDatabase.SortedSetRangeByScoreWithScoresAsync) => ReadAsync((double)arguments[1]!),
                 _ => throw new NotSupportedException(method),
             });

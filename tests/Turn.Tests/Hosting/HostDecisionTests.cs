@@ -5,7 +5,6 @@ using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Allocations;
-using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 
@@ -14,8 +13,6 @@ namespace WebRtcIms.Turn.Tests.Hosting;
 /// <summary>The slow part of an Allocate and of a renewal: the decision, the relays, the answer, the spans and the measurements.</summary>
 public sealed class HostDecisionTests : IDisposable
 {
-    private const string Traceparent = "00-{0}-b7ad6b7169203331-01";
-
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     private readonly RecordedHost _host = new(withRedis: true);
@@ -287,7 +284,7 @@ public sealed class HostDecisionTests : IDisposable
     }
 
     private static string GrantOf(string clientId, string trace) =>
-        $$"""{"client_id":"{{clientId}}","traceparent":"{{string.Format(System.Globalization.CultureInfo.InvariantCulture, Traceparent, trace)}}"}""";
+        $$"""{"client_id":"{{clientId}}","traceparent":"00-{{trace}}-b7ad6b7169203331-01"}""";
 
     /// <summary>The spans of this test, in the order of their ends.</summary>
     private List<Activity> Spans()
