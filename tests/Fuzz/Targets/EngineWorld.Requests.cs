@@ -1,4 +1,5 @@
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Engine.Primitives;
 

@@ -1,8 +1,9 @@
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Engine;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 
-namespace WebRtcIms.Turn.Tests.Engine;
+namespace WebRtcIms.Turn.Engine.Tests;
 
 /// <summary>How long answers to strangers are, whose address may be somebody else's.</summary>
 public sealed class AmplificationTests
@@ -12,7 +13,7 @@ public sealed class AmplificationTests
 
     private const string Software = "A TURN server's name";
 
-    private readonly EngineBench _bench = new(new EngineSettings { Software = Software });
+    private readonly EngineFixture _fixture = new(new EngineSettings { Software = Software });
 
     [Theory]
     [InlineData(StunMethod.Binding)]
@@ -22,8 +23,8 @@ public sealed class AmplificationTests
     [Requirement("TURN-A37")]
     public void AnswerToTheShortestRequest_IsAtMostThreeTimesAsLong(StunMethod method)
     {
-        var request = TestClient.Plain(method);
-        var answer = TestClient.Answered(_bench.Send(request, _bench.NewFlow()));
+        var request = StunRequest.Plain(method);
+        var answer = EngineClient.Answered(_fixture.Send(request, _fixture.NewFlow()));
 
         Assert.Equal(StunHeader.Length, request.Length);
         Assert.InRange(FrameOverhead + answer.Octets.Length, 0, 3 * (FrameOverhead + request.Length));
@@ -33,13 +34,15 @@ public sealed class AmplificationTests
     [Requirement("TURN-A36")]
     public void Answers_SaySoftware_WhereTheyMay()
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
 
         Assert.Equal(
-            Software, TestClient.Answered(_bench.Send(TestClient.Plain(StunMethod.Binding), client.Flow)).Text(StunAttributeType.Software));
+            Software,
+            EngineClient.Answered(_fixture.Send(StunRequest.Plain(StunMethod.Binding), client.Flow)).Text(StunAttributeType.Software));
         Assert.Equal(Software, client.Challenge().Text(StunAttributeType.Software));
         Assert.Equal(Software, client.Allocate().Text(StunAttributeType.Software));
         Assert.Equal(Software, client.CreatePermission("127.0.0.1:1").Text(StunAttributeType.Software));
-        Assert.False(TestClient.Answered(_bench.Send(TestClient.Plain(StunMethod.Refresh), client.Flow)).Has(StunAttributeType.Software));
+        Assert.False(
+            EngineClient.Answered(_fixture.Send(StunRequest.Plain(StunMethod.Refresh), client.Flow)).Has(StunAttributeType.Software));
     }
 }

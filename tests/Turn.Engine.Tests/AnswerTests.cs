@@ -2,10 +2,12 @@ using System.Net;
 using System.Text;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Engine.Primitives;
 
-namespace WebRtcIms.Turn.Tests.Engine;
+namespace WebRtcIms.Turn.Engine.Tests;
 
 /// <summary>What holds for the answers to all requests.</summary>
 public sealed class AnswerTests
@@ -13,16 +15,16 @@ public sealed class AnswerTests
     private const string Peer = "203.0.113.9:7000";
     private const int HeadersOfIPv4AndUdp = 28;
 
-    private readonly EngineBench _bench = new();
+    private readonly EngineFixture _fixture = new();
 
     [Fact]
     [Requirement("TURN-A36")]
     public void EveryAnswer_SaysTheSoftware()
     {
-        var client = _bench.NewClient();
-        Answer[] answers =
+        var client = _fixture.NewClient();
+        StunAnswer[] answers =
         [
-            _bench.Send(TestClient.Plain(StunMethod.Binding), client.Flow)!,
+            _fixture.Send(StunRequest.Plain(StunMethod.Binding), client.Flow)!,
             client.Challenge(),
             client.Request(StunMethod.Refresh)!,
             client.Allocate(),
@@ -41,11 +43,11 @@ public sealed class AnswerTests
     [Requirement("TURN-A37")]
     public void AnswersToStrangers_AreNotMuchLongerThanTheirRequests()
     {
-        var flow = _bench.NewFlow();
-        var allocate = TestClient.Plain(StunMethod.Allocate, TestClient.Transport);
-        var challenge = _bench.Send(allocate, flow)!;
-        var binding = TestClient.Plain(StunMethod.Binding);
-        var mapped = _bench.Send(binding, flow)!;
+        var flow = _fixture.NewFlow();
+        var allocate = StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport);
+        var challenge = _fixture.Send(allocate, flow)!;
+        var binding = StunRequest.Plain(StunMethod.Binding);
+        var mapped = _fixture.Send(binding, flow)!;
 
         // As the victim's line sees them, with the headers of IPv4 and UDP.
         Assert.InRange(OnTheWire(challenge.Octets), 1, 3.6 * OnTheWire(allocate));
@@ -59,19 +61,19 @@ public sealed class AnswerTests
     [Requirement("ABUSE-8")]
     public void PaddingThatIsNotZero_IsIgnored()
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         client.Nonce = client.Challenge().Value(StunAttributeType.Nonce);
         var octets = new byte[512];
-        var request = new StunMessageWriter(octets, StunMethod.Allocate, StunClass.Request, TestClient.NewTransaction());
-        TestClient.Transport(ref request);
+        var request = new StunMessageWriter(octets, StunMethod.Allocate, StunClass.Request, StunRequest.NewTransaction());
+        StunRequest.UdpTransport(ref request);
         request.Write(StunAttributeType.Username, "alice"u8);
         octets.AsSpan(request.Length - 3, 3).Fill(0xFF);
-        request.Write(StunAttributeType.Realm, Encoding.UTF8.GetBytes(EngineBench.Realm));
+        request.Write(StunAttributeType.Realm, Encoding.UTF8.GetBytes(EngineFixture.Realm));
         octets.AsSpan(request.Length - 1, 1).Fill(0x20);
         request.Write(StunAttributeType.Nonce, client.Nonce);
         client.Sign(ref request);
 
-        Assert.True(_bench.Send(request.Written.ToArray(), client.Flow)!.IsSuccess);
+        Assert.True(_fixture.Send(request.Written.ToArray(), client.Flow)!.IsSuccess);
     }
 
     [Theory]
@@ -84,12 +86,13 @@ public sealed class AnswerTests
     [Requirement("ABUSE-19")]
     public void SourceThatCannotBeAnswered_GetsNothing(string source)
     {
-        var flow = _bench.NewFlow() with { Client = TransportAddress.From(IPEndPoint.Parse(source)) };
+        var flow = _fixture.NewFlow() with { Client = TransportAddress.From(IPEndPoint.Parse(source)) };
 
-        foreach (var packet in new[] { TestClient.Plain(StunMethod.Binding), TestClient.Plain(StunMethod.Allocate, TestClient.Transport) })
+        byte[][] packets = [StunRequest.Plain(StunMethod.Binding), StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport)];
+        foreach (var packet in packets)
         {
-            Assert.Null(_bench.Send(packet, flow));
-            Assert.Equal(DropReason.SourceForbidden, _bench.LastDrop);
+            Assert.Null(_fixture.Send(packet, flow));
+            Assert.Equal(DropReason.SourceForbidden, _fixture.LastDrop);
         }
     }
 
@@ -97,9 +100,9 @@ public sealed class AnswerTests
     [Requirement("ABUSE-19")]
     public void SourceWithThePortOfWhatTheServerDependsOn_IsAnswered()
     {
-        var flow = _bench.NewFlow() with { Client = EngineBench.OwnAddress };
+        var flow = _fixture.NewFlow() with { Client = EngineFixture.OwnAddress };
 
-        Assert.True(_bench.Send(TestClient.Plain(StunMethod.Binding), flow)!.IsSuccess);
+        Assert.True(_fixture.Send(StunRequest.Plain(StunMethod.Binding), flow)!.IsSuccess);
     }
 
     /// <summary>Each error code of RFC 8489 and RFC 8656 that an engine gives, from a request that calls for it.</summary>
@@ -129,26 +132,26 @@ public sealed class AnswerTests
         Assert.Equal(Encoding.UTF8.GetString(error.ReasonPhrase()), Encoding.UTF8.GetString(answer.Message.ReasonPhrase));
     }
 
-    private Answer Provoke(StunError error)
+    private StunAnswer Provoke(StunError error)
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         switch (error)
         {
             case StunError.Unauthenticated: return client.Challenge();
             case StunError.BadRequest: return client.TryAllocate((ref StunMessageWriter _) => { })!;
-            case StunError.MobilityForbidden: return client.TryAllocate(TestClient.Asking(StunAttributeType.MobilityTicket))!;
-            case StunError.UnknownAttribute: return client.TryAllocate(TestClient.Asking((StunAttributeType)0x7FFF))!;
+            case StunError.MobilityForbidden: return client.TryAllocate(EngineClient.Asking(StunAttributeType.MobilityTicket))!;
+            case StunError.UnknownAttribute: return client.TryAllocate(EngineClient.Asking((StunAttributeType)0x7FFF))!;
             case StunError.AllocationMismatch: return client.Refresh();
             case StunError.UnsupportedTransportProtocol:
                 return client.TryAllocate((ref StunMessageWriter request) =>
                     request.Write(StunAttributeType.RequestedTransport, [99, 0, 0, 0]))!;
             case StunError.AddressFamilyNotSupported:
-                return client.TryAllocate(TestClient.Asking(StunAttributeType.RequestedAddressFamily, 3, 0, 0, 0))!;
+                return client.TryAllocate(EngineClient.Asking(StunAttributeType.RequestedAddressFamily, 3, 0, 0, 0))!;
             case StunError.StaleNonce:
                 client.Nonce = Encoding.ASCII.GetBytes(new string('x', NonceIssuer.Length));
                 return client.TryAllocate()!;
             case StunError.AllocationQuotaReached or StunError.ServerError or StunError.InsufficientCapacity:
-                _bench.Decision = error;
+                _fixture.Decision = error;
                 return client.TryAllocate()!;
             default: break;
         }
@@ -157,7 +160,7 @@ public sealed class AnswerTests
         if (error == StunError.Forbidden) return client.CreatePermission("127.0.0.1:1");
         if (error == StunError.PeerAddressFamilyMismatch) return client.CreatePermission("[2001:db8::9]:1");
         Assert.Equal(StunError.WrongCredentials, error);
-        client.Credential = TestCredential.Password("bob", "secret");
+        client.Credential = StunCredential.Password("bob", "secret");
         return client.CreatePermission(Peer);
     }
 }

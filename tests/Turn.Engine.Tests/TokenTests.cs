@@ -1,13 +1,15 @@
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 
-namespace WebRtcIms.Turn.Tests.Engine;
+namespace WebRtcIms.Turn.Engine.Tests;
 
 /// <summary>Third-party authorization (RFC 7635), in its own form and in the one that browsers can send.</summary>
 public sealed class TokenTests
 {
-    private readonly EngineBench _bench = new();
+    private readonly EngineFixture _fixture = new();
 
     [Theory]
     [InlineData("k1", 20)]
@@ -21,7 +23,7 @@ public sealed class TokenTests
     [Requirement("TURN-G10")]
     public void Token_IsTaken_AndAnswersAreSignedWithItsKey(string kid, int macKeyLength)
     {
-        var client = _bench.NewClient(_bench.NewToken(kid, macKeyLength).Native);
+        var client = _fixture.NewClient(_fixture.NewToken(kid, macKeyLength).Native);
 
         Assert.True(client.Verifies(client.Allocate()));
         Assert.True(client.Verifies(client.CreatePermission("203.0.113.9:1")));
@@ -34,7 +36,7 @@ public sealed class TokenTests
     [Requirement("TURN-G10")]
     public void MacKeyOf256Bits_ServesMessageIntegrityByItsSha1()
     {
-        var client = _bench.NewClient(_bench.NewToken(macKeyLength: 32).NativeWithSha1);
+        var client = _fixture.NewClient(_fixture.NewToken(macKeyLength: 32).NativeWithSha1);
 
         Assert.True(client.Verifies(client.Allocate()));
     }
@@ -42,14 +44,14 @@ public sealed class TokenTests
     [Fact]
     [Requirement("ABUSE-44")]
     public void MacKeyOf256Bits_DoesNotServeMessageIntegrityAsItIs() =>
-        Assert.Equal(StunError.Unauthenticated, Error(_bench.NewToken(macKeyLength: 32).Native with { IsSha256 = false }));
+        Assert.Equal(StunError.Unauthenticated, Error(_fixture.NewToken(macKeyLength: 32).Native with { IsSha256 = false }));
 
     [Theory]
     [InlineData(20)]
     [InlineData(32)]
     public void TokenInTheUserName_IsTaken_AsBrowsersMustSendIt(int macKeyLength)
     {
-        var client = _bench.NewClient(_bench.NewToken(macKeyLength: macKeyLength).Browser);
+        var client = _fixture.NewClient(_fixture.NewToken(macKeyLength: macKeyLength).Browser);
 
         Assert.True(client.Verifies(client.Allocate()));
         Assert.True(client.Verifies(client.CreatePermission("203.0.113.9:1")));
@@ -63,15 +65,15 @@ public sealed class TokenTests
     [InlineData("k1~~")]
     [Requirement("ABUSE-7")]
     public void UserNameThatOnlyLooksLikeAToken_IsUnauthenticated(string username) =>
-        Assert.Equal(StunError.Unauthenticated, Error(TestCredential.Password(username, "secret")));
+        Assert.Equal(StunError.Unauthenticated, Error(StunCredential.Password(username, "secret")));
 
     [Fact]
     public void BrowserProfile_CanBeSwitchedOff()
     {
-        var bench = new EngineBench(browserProfile: false);
+        var fixture = new EngineFixture(browserProfile: false);
 
-        Assert.Equal(StunError.Unauthenticated, bench.NewClient(bench.NewToken().Browser).TryAllocate()!.Error);
-        bench.NewClient(bench.NewToken().Native).Allocate();
+        Assert.Equal(StunError.Unauthenticated, fixture.NewClient(fixture.NewToken().Browser).TryAllocate()!.Error);
+        fixture.NewClient(fixture.NewToken().Native).Allocate();
     }
 
     [Fact]
@@ -80,8 +82,8 @@ public sealed class TokenTests
     [Requirement("TURN-G2")]
     public void AnyFlippedBitOfTheToken_IsUnauthenticated()
     {
-        var token = _bench.NewToken();
-        var client = _bench.NewClient();
+        var token = _fixture.NewToken();
+        var client = _fixture.NewClient();
         for (var bit = 0; bit < token.Octets.Length * 8; bit++)
         {
             var changed = token.Octets.ToArray();
@@ -99,7 +101,7 @@ public sealed class TokenTests
     [Requirement("ABUSE-35")]
     public void TruncatedToken_IsUnauthenticated(int length)
     {
-        var token = _bench.NewToken();
+        var token = _fixture.NewToken();
 
         Assert.Equal(StunError.Unauthenticated, Error((token with { Octets = token.Octets[..length] }).Native));
         Assert.Equal(StunError.Unauthenticated, Error((token with { Octets = token.Octets[..length] }).Browser));
@@ -114,7 +116,7 @@ public sealed class TokenTests
     [Requirement("ABUSE-36")]
     public void AnotherNonceLength_IsUnauthenticated(byte high, byte low)
     {
-        var token = _bench.NewToken();
+        var token = _fixture.NewToken();
         (token.Octets[0], token.Octets[1]) = (high, low);
 
         Assert.Equal(StunError.Unauthenticated, Error(token.Native));
@@ -127,17 +129,17 @@ public sealed class TokenTests
     [Requirement("TURN-G2")]
     public void UnknownKidAndForeignServerName_GetTheSameAnswerAsABadToken()
     {
-        var bad = _bench.NewToken();
+        var bad = _fixture.NewToken();
         bad.Octets[^1] ^= 1;
-        TestCredential[] credentials =
+        StunCredential[] credentials =
         [
             bad.Native,
-            _bench.NewToken(serverName: "turn2.example.org").Native,
-            (_bench.NewToken() with { Kid = "k9" }).Native,
-            (_bench.NewToken("k1") with { Kid = "k2" }).Native,
+            _fixture.NewToken(serverName: "turn2.example.org").Native,
+            (_fixture.NewToken() with { Kid = "k9" }).Native,
+            (_fixture.NewToken("k1") with { Kid = "k2" }).Native,
         ];
 
-        var answers = credentials.Select(credential => _bench.NewClient(credential).TryAllocate()!).ToList();
+        var answers = credentials.Select(credential => _fixture.NewClient(credential).TryAllocate()!).ToList();
         Assert.All(answers, answer => Assert.Equal(StunError.Unauthenticated, answer.Error));
         Assert.Single(answers.Select(answer => answer.Octets.Length).Distinct());
     }
@@ -147,9 +149,9 @@ public sealed class TokenTests
     [Requirement("TURN-G2")]
     public void KidWithoutToken_IsUnauthenticated()
     {
-        var client = _bench.NewClient(_bench.NewToken().Native);
+        var client = _fixture.NewClient(_fixture.NewToken().Native);
 
-        Assert.Equal(StunError.Unauthenticated, client.Request(StunMethod.Allocate, TestClient.Transport, withToken: false)!.Error);
+        Assert.Equal(StunError.Unauthenticated, client.Request(StunMethod.Allocate, StunRequest.UdpTransport, withToken: false)!.Error);
     }
 
     [Fact]
@@ -157,11 +159,11 @@ public sealed class TokenTests
     [Requirement("TURN-G3")]
     public void WrongSessionKey_IsUnauthenticated()
     {
-        var token = _bench.NewToken();
+        var token = _fixture.NewToken();
 
         Assert.Equal(StunError.Unauthenticated, Error((token with { MacKey = new byte[20] }).Native));
         Assert.Equal(StunError.Unauthenticated, Error((token with { MacKey = new byte[20] }).Browser));
-        Assert.Equal(StunError.Unauthenticated, Error(token.Native with { Key = token.MacKey[..16] }));
+        Assert.Equal(StunError.Unauthenticated, Error((token with { MacKey = token.MacKey[..16] }).Native));
     }
 
     [Theory]
@@ -178,7 +180,7 @@ public sealed class TokenTests
     [Requirement("ABUSE-50")]
     [Requirement("TURN-G9")]
     public void Token_IsTakenOnlyWithinItsTime(double age, uint lifetime, StunError error) =>
-        Assert.Equal(error, Error(_bench.NewToken(age: age, lifetime: lifetime).Native));
+        Assert.Equal(error, Error(_fixture.NewToken(age: age, lifetime: lifetime).Native));
 
     [Theory]
     [InlineData(64000UL)]
@@ -186,9 +188,9 @@ public sealed class TokenTests
     [Requirement("RFC7635-6.2")]
     public void UndefinedFraction_IsUnauthenticated(ulong fraction)
     {
-        var seconds = (ulong)_bench.Time.Utc.ToUnixTimeSeconds();
+        var seconds = (ulong)_fixture.Time.Utc.ToUnixTimeSeconds();
 
-        Assert.Equal(StunError.Unauthenticated, Error(_bench.NewToken(timestamp: new TokenTimestamp((seconds << 16) | fraction)).Native));
+        Assert.Equal(StunError.Unauthenticated, Error(_fixture.NewToken(timestamp: new TokenTimestamp((seconds << 16) | fraction)).Native));
     }
 
     [Theory]
@@ -203,10 +205,10 @@ public sealed class TokenTests
     [Requirement("TURN-G5")]
     public void Lifetime_IsNeverLongerThanTheTokens(uint tokenLifetime, double age, uint? wanted, uint granted)
     {
-        var client = _bench.NewClient(_bench.NewToken(lifetime: tokenLifetime, age: age).Native);
+        var client = _fixture.NewClient(_fixture.NewToken(lifetime: tokenLifetime, age: age).Native);
         var answer = client.Allocate((ref StunMessageWriter request) =>
         {
-            TestClient.Transport(ref request);
+            StunRequest.UdpTransport(ref request);
             if (wanted is { } lifetime) request.WriteUInt32(StunAttributeType.Lifetime, lifetime);
         });
 
@@ -219,11 +221,11 @@ public sealed class TokenTests
     [Requirement("TURN-G6")]
     public void OneToken_MakesSeveralAllocations()
     {
-        var token = _bench.NewToken().Native;
-        _bench.NewClient(token).Allocate();
-        _bench.NewClient(token).Allocate();
+        var token = _fixture.NewToken().Native;
+        _fixture.NewClient(token).Allocate();
+        _fixture.NewClient(token).Allocate();
 
-        Assert.Equal(2, _bench.Engine.AllocationCount);
+        Assert.Equal(2, _fixture.Engine.AllocationCount);
     }
 
     [Theory]
@@ -235,8 +237,9 @@ public sealed class TokenTests
     [Requirement("TURN-G7")]
     public void RefreshWithAnotherToken_Renews_AndTheOldKeyIsDead(bool browser)
     {
-        var (first, second) = (_bench.NewToken("k1", lifetime: 60), _bench.NewToken("k2", macKeyLength: browser ? 20 : 32, lifetime: 600));
-        var client = _bench.NewClient(browser ? first.Browser : first.Native);
+        var first = _fixture.NewToken("k1", lifetime: 60);
+        var second = _fixture.NewToken("k2", macKeyLength: browser ? 20 : 32, lifetime: 600);
+        var client = _fixture.NewClient(browser ? first.Browser : first.Native);
         Assert.Equal(60u, client.Allocate().Lifetime);
         var old = client.Credential;
 
@@ -249,7 +252,7 @@ public sealed class TokenTests
         client.Credential = old;
         var refused = client.CreatePermission("203.0.113.9:1").Error;
         Assert.Contains(refused, new[] { StunError.Unauthenticated, StunError.WrongCredentials });
-        _bench.Advance(599);
+        _fixture.Advance(599);
         client.Credential = browser ? second.Browser : second.Native;
         Assert.True(client.CreatePermission("203.0.113.9:1").IsSuccess);
     }
@@ -258,9 +261,9 @@ public sealed class TokenTests
     [Requirement("RFC7635-9")]
     public void AnotherTokenBeforeItsRefresh_MayNotUseTheAllocation()
     {
-        var client = _bench.NewClient(_bench.NewToken().Browser);
+        var client = _fixture.NewClient(_fixture.NewToken().Browser);
         client.Allocate();
-        client.Credential = _bench.NewToken().Browser;
+        client.Credential = _fixture.NewToken().Browser;
 
         Assert.Equal(StunError.WrongCredentials, client.CreatePermission("203.0.113.9:1").Error);
     }
@@ -270,14 +273,14 @@ public sealed class TokenTests
     [Requirement("TURN-B3")]
     public void TokenAndPassword_DoNotTakeOverFromEachOther()
     {
-        var client = _bench.NewClient(_bench.NewToken().Native);
+        var client = _fixture.NewClient(_fixture.NewToken().Native);
         client.Allocate();
-        client.Credential = TestCredential.Password("alice", "secret");
+        client.Credential = StunCredential.Password("alice", "secret");
         Assert.Equal(StunError.WrongCredentials, client.Refresh().Error);
 
-        var other = _bench.NewClient();
+        var other = _fixture.NewClient();
         other.Allocate();
-        other.Credential = _bench.NewToken().Native;
+        other.Credential = _fixture.NewToken().Native;
         Assert.Equal(StunError.WrongCredentials, other.Refresh().Error);
     }
 
@@ -286,19 +289,19 @@ public sealed class TokenTests
     [Requirement("TURN-G5")]
     public void RefreshNearTheTokensEnd_GrantsOnlyWhatIsLeft_AndNothingAfterIt()
     {
-        var client = _bench.NewClient(_bench.NewToken(lifetime: 60).Native);
+        var client = _fixture.NewClient(_fixture.NewToken(lifetime: 60).Native);
         client.Allocate();
-        _bench.Advance(40);
+        _fixture.Advance(40);
         Assert.Equal(25u, client.Refresh(600).Lifetime);
-        _bench.Advance(24.9);
+        _fixture.Advance(24.9);
         Assert.Equal(StunError.None, client.Refresh(0).Error);
-        Assert.Equal(0, _bench.Engine.AllocationCount);
+        Assert.Equal(0, _fixture.Engine.AllocationCount);
 
-        var late = _bench.NewClient(_bench.NewToken(lifetime: 60).Native);
+        var late = _fixture.NewClient(_fixture.NewToken(lifetime: 60).Native);
         late.Allocate();
-        _bench.Advance(59.9);
+        _fixture.Advance(59.9);
         Assert.Equal(StunError.None, late.Refresh().Error);
-        _bench.Advance(5.2);
+        _fixture.Advance(5.2);
         Assert.Equal(StunError.Unauthenticated, late.Refresh().Error);
     }
 
@@ -306,7 +309,7 @@ public sealed class TokenTests
     [Requirement("RFC7635-9")]
     public void RefreshWithoutToken_UsesTheAllocationsKey()
     {
-        var client = _bench.NewClient(_bench.NewToken().Native);
+        var client = _fixture.NewClient(_fixture.NewToken().Native);
         client.Allocate();
 
         Assert.True(client.Verifies(client.Refresh(withToken: false)));
@@ -316,16 +319,16 @@ public sealed class TokenTests
     [Requirement("RFC7635-9")]
     public void TokenWhereItDoesNotBelong_IsIgnored()
     {
-        var client = _bench.NewClient(_bench.NewToken().Native);
+        var client = _fixture.NewClient(_fixture.NewToken().Native);
         client.Allocate();
         var answer = client.Request(StunMethod.CreatePermission, (ref StunMessageWriter request) =>
         {
-            request.WriteXorAddress(StunAttributeType.XorPeerAddress, TestClient.Peer("203.0.113.9:1"));
+            request.WriteXorAddress(StunAttributeType.XorPeerAddress, EngineClient.Peer("203.0.113.9:1"));
             request.Write(StunAttributeType.AccessToken, new byte[10]);
         })!;
 
         Assert.True(answer.IsSuccess);
     }
 
-    private StunError Error(TestCredential credential) => _bench.NewClient(credential).TryAllocate()!.Error;
+    private StunError Error(StunCredential credential) => _fixture.NewClient(credential).TryAllocate()!.Error;
 }

@@ -1,24 +1,25 @@
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Engine;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Primitives;
 
-namespace WebRtcIms.Turn.Tests.Engine;
+namespace WebRtcIms.Turn.Engine.Tests;
 
 /// <summary>Permissions (RFC 8656 §9, §10) and channels (§12), their timers, and what passes under them.</summary>
 public sealed class PermissionTests
 {
     private const string Peer = "203.0.113.9:7000";
-    private readonly EngineBench _bench = new();
-    private readonly TestClient _client;
+    private readonly EngineFixture _fixture = new();
+    private readonly EngineClient _client;
 
     public PermissionTests()
     {
-        _client = _bench.NewClient();
+        _client = _fixture.NewClient();
         _client.Allocate((ref StunMessageWriter request) =>
         {
-            TestClient.Transport(ref request);
+            StunRequest.UdpTransport(ref request);
             request.WriteUInt32(StunAttributeType.Lifetime, 3600);
         });
     }
@@ -30,16 +31,16 @@ public sealed class PermissionTests
     public void Permission_IsForTheAddressWithAnyPort_AndLives300Seconds()
     {
         _client.CreatePermission(Peer);
-        Assert.NotNull(_bench.FromPeer(_client, Peer, [1]));
-        Assert.NotNull(_bench.FromPeer(_client, "203.0.113.9:9999", [1]));
-        Assert.Null(_bench.FromPeer(_client, "203.0.113.10:7000", [1]));
-        Assert.Equal(DropReason.NoPermission, _bench.LastDrop);
+        Assert.NotNull(_fixture.FromPeer(_client, Peer, [1]));
+        Assert.NotNull(_fixture.FromPeer(_client, "203.0.113.9:9999", [1]));
+        Assert.Null(_fixture.FromPeer(_client, "203.0.113.10:7000", [1]));
+        Assert.Equal(DropReason.NoPermission, _fixture.LastDrop);
 
-        _bench.Advance(299.999);
+        _fixture.Advance(299.999);
         Assert.Equal(OutcomeKind.ToPeer, _client.Send(Peer, [1]).Kind);
-        _bench.Advance(0.001);
+        _fixture.Advance(0.001);
         Assert.Equal(DropReason.NoPermission, _client.Send(Peer, [1]).DropReason);
-        Assert.Null(_bench.FromPeer(_client, Peer, [1]));
+        Assert.Null(_fixture.FromPeer(_client, Peer, [1]));
     }
 
     [Fact]
@@ -48,18 +49,18 @@ public sealed class PermissionTests
     public void OnlyCreatePermissionAndChannelBind_StartItAnew()
     {
         _client.CreatePermission(Peer);
-        _bench.Advance(200);
+        _fixture.Advance(200);
         _client.Send(Peer, [1]);
-        _bench.FromPeer(_client, Peer, [1]);
-        _bench.Advance(101);
+        _fixture.FromPeer(_client, Peer, [1]);
+        _fixture.Advance(101);
         Assert.Equal(DropReason.NoPermission, _client.Send(Peer, [1]).DropReason);
 
         _client.CreatePermission(Peer);
-        _bench.Advance(200);
+        _fixture.Advance(200);
         _client.CreatePermission(Peer);
-        _bench.Advance(200);
+        _fixture.Advance(200);
         _client.ChannelBind(0x4000, Peer);
-        _bench.Advance(200);
+        _fixture.Advance(200);
         Assert.Equal(OutcomeKind.ToPeer, _client.Send(Peer, [1]).Kind);
     }
 
@@ -83,8 +84,8 @@ public sealed class PermissionTests
     [Requirement("TURN-B23")]
     public void PermissionsAndChannels_AreBounded()
     {
-        var bench = new EngineBench(new EngineSettings { MaxPermissions = 3, MaxChannels = 2 });
-        var client = bench.NewClient();
+        var fixture = new EngineFixture(new EngineSettings { MaxPermissions = 3, MaxChannels = 2 });
+        var client = fixture.NewClient();
         client.Allocate();
 
         Assert.Equal(
@@ -115,8 +116,8 @@ public sealed class PermissionTests
     [InlineData(0x8000, StunError.BadRequest)]
     public void Rfc5766Channels_WidenTheRange(ushort channel, StunError error)
     {
-        var bench = new EngineBench(new EngineSettings { Rfc5766Channels = true });
-        var client = bench.NewClient();
+        var fixture = new EngineFixture(new EngineSettings { Rfc5766Channels = true });
+        var client = fixture.NewClient();
         client.Allocate();
 
         Assert.Equal(error, client.ChannelBind(channel, Peer).Error);
@@ -145,16 +146,16 @@ public sealed class PermissionTests
         Assert.Equal(StunError.BadRequest, _client.ChannelBind(0x4001, Peer).Error);
         Assert.True(_client.ChannelBind(0x4001, "203.0.113.9:7001").IsSuccess);
 
-        _bench.Advance(899.999);
-        _bench.Sweep();
+        _fixture.Advance(899.999);
+        _fixture.Sweep();
         Assert.Equal(StunError.BadRequest, _client.ChannelBind(0x4000, "203.0.113.10:1").Error);
         Assert.Equal(StunError.BadRequest, _client.ChannelBind(0x4002, Peer).Error);
-        _bench.Advance(0.001);
+        _fixture.Advance(0.001);
         Assert.True(_client.ChannelBind(0x4002, Peer).IsSuccess);
-        _bench.Sweep();
-        Assert.Equal([0x40, 0x02], _bench.FromPeer(_client, Peer, [1])![..2]);
+        _fixture.Sweep();
+        Assert.Equal([0x40, 0x02], _fixture.FromPeer(_client, Peer, [1])![..2]);
         Assert.True(_client.ChannelBind(0x4000, "203.0.113.10:1").IsSuccess);
-        Assert.Equal([0x40, 0x00], _bench.FromPeer(_client, "203.0.113.10:1", [1])![..2]);
+        Assert.Equal([0x40, 0x00], _fixture.FromPeer(_client, "203.0.113.10:1", [1])![..2]);
     }
 
     [Fact]
@@ -164,18 +165,18 @@ public sealed class PermissionTests
     public void Channel_Lives600Seconds_AndDataDoesNotRenewIt()
     {
         _client.ChannelBind(0x4000, Peer);
-        _bench.Advance(299);
+        _fixture.Advance(299);
         _client.CreatePermission(Peer);
         _client.SendOnChannel(0x4000, [1]);
-        _bench.Advance(299);
+        _fixture.Advance(299);
         _client.CreatePermission(Peer);
-        _bench.Advance(1.999);
+        _fixture.Advance(1.999);
         Assert.Equal(OutcomeKind.ToPeer, _client.SendOnChannel(0x4000, [1]).Kind);
-        Assert.Equal(0x40, _bench.FromPeer(_client, Peer, [1])![0]);
-        _bench.Advance(0.001);
+        Assert.Equal(0x40, _fixture.FromPeer(_client, Peer, [1])![0]);
+        _fixture.Advance(0.001);
 
         Assert.Equal(DropReason.UnboundChannel, _client.SendOnChannel(0x4000, [1]).DropReason);
-        Assert.Equal(StunMethod.Data, Answer.Read(_bench.FromPeer(_client, Peer, [1])).Message.Method);
+        Assert.Equal(StunMethod.Data, new StunAnswer(_fixture.FromPeer(_client, Peer, [1])!).Message.Method);
     }
 
     [Fact]
@@ -183,14 +184,14 @@ public sealed class PermissionTests
     public void PermissionThatIsGivenAgain_RevivesTheChannelThatOutlivedIt()
     {
         _client.ChannelBind(0x4000, Peer);
-        _bench.Advance(301);
-        _bench.Sweep();
+        _fixture.Advance(301);
+        _fixture.Sweep();
         Assert.Equal(DropReason.NoPermission, _client.SendOnChannel(0x4000, [1]).DropReason);
-        Assert.Null(_bench.FromPeer(_client, Peer, [1]));
+        Assert.Null(_fixture.FromPeer(_client, Peer, [1]));
         _client.CreatePermission(Peer);
 
         Assert.Equal(OutcomeKind.ToPeer, _client.SendOnChannel(0x4000, [1]).Kind);
-        Assert.Equal(0x40, _bench.FromPeer(_client, Peer, [1])![0]);
+        Assert.Equal(0x40, _fixture.FromPeer(_client, Peer, [1])![0]);
     }
 
     [Fact]
@@ -198,7 +199,7 @@ public sealed class PermissionTests
     [Requirement("RFC8656-21.1.7")]
     public void ServersOwnAddresses_AreNotReached_ThoughTheirRangeIsAllowed()
     {
-        var own = EngineBench.OwnAddress.ToString();
+        var own = EngineFixture.OwnAddress.ToString();
 
         Assert.Equal(StunError.Forbidden, _client.ChannelBind(0x4000, own).Error);
         _client.CreatePermission(own);
@@ -218,12 +219,12 @@ public sealed class PermissionTests
         var payload = Enumerable.Range(0, length).Select(i => (byte)i).ToArray();
         _client.CreatePermission(Peer);
         var outcome = _client.Send(Peer, payload);
-        var data = Answer.Read(_bench.FromPeer(_client, Peer, payload));
+        var data = new StunAnswer(_fixture.FromPeer(_client, Peer, payload)!);
 
         Assert.Equal((OutcomeKind.ToPeer, length), (outcome.Kind, outcome.Length));
-        Assert.Equal(TestClient.Peer(Peer), outcome.Peer);
+        Assert.Equal(EngineClient.Peer(Peer), outcome.Peer);
         Assert.Equal((StunMethod.Data, StunClass.Indication), (data.Message.Method, data.Message.Class));
-        Assert.Equal(TestClient.Peer(Peer), data.Address(StunAttributeType.XorPeerAddress));
+        Assert.Equal(EngineClient.Peer(Peer), data.Address(StunAttributeType.XorPeerAddress));
         Assert.Equal(payload, data.Value(StunAttributeType.Data));
     }
 
@@ -236,10 +237,10 @@ public sealed class PermissionTests
     [Requirement("RFC8656-12.5")]
     internal void ChannelDataToTheClient_IsPaddedWithZeroOnStreamsAlone(ClientTransport transport, int length, int total)
     {
-        var client = _bench.NewClient(transport: transport);
+        var client = _fixture.NewClient(transport: transport);
         client.Allocate();
         client.ChannelBind(0x4123, Peer);
-        var message = _bench.FromPeer(client, Peer, Enumerable.Repeat((byte)7, length).ToArray())!;
+        var message = _fixture.FromPeer(client, Peer, Enumerable.Repeat((byte)7, length).ToArray())!;
 
         Assert.Equal(total, message.Length);
         Assert.True(ChannelData.TryRead(message, out var channel, out var payload));
@@ -256,11 +257,11 @@ public sealed class PermissionTests
     public void Send_WithoutPermissionAllocationOrAnAttribute_IsDropped()
     {
         Assert.Equal(DropReason.NoPermission, _client.Send(Peer, [1]).DropReason);
-        Assert.Equal(DropReason.NoAllocation, _bench.NewClient().Send(Peer, [1]).DropReason);
+        Assert.Equal(DropReason.NoAllocation, _fixture.NewClient().Send(Peer, [1]).DropReason);
         _client.CreatePermission(Peer);
         Assert.Equal(DropReason.PeerForbidden, _client.Send("203.0.113.9:0", [1]).DropReason);
         Assert.Equal(
-            DropReason.Malformed, _bench.Route(TestClient.Plain(StunMethod.Send, null, StunClass.Indication), _client.Flow).DropReason);
+            DropReason.Malformed, _fixture.Route(StunRequest.Plain(StunMethod.Send, null, StunClass.Indication), _client.Flow).DropReason);
         Assert.Equal(
             DropReason.UnknownAttributeInIndication,
             _client.Send(Peer, [1], (ref StunMessageWriter more) => more.Write((StunAttributeType)0x7FFF, [])).DropReason);
@@ -276,10 +277,10 @@ public sealed class PermissionTests
         _client.ChannelBind(0x4000, Peer);
 
         Assert.Equal(DropReason.UnboundChannel, _client.SendOnChannel(0x4001, [1]).DropReason);
-        Assert.Equal(DropReason.Malformed, _bench.Route([0x40, 0, 0, 9, 1], _client.Flow).DropReason);
-        Assert.Equal(DropReason.Malformed, _bench.Route([0x40, 0, 0], _client.Flow).DropReason);
-        Assert.Equal(DropReason.NoAllocation, _bench.NewClient().SendOnChannel(0x4000, [1]).DropReason);
-        var padded = _bench.Route([0x40, 0, 0, 1, 9, 0, 0, 0], _client.Flow);
+        Assert.Equal(DropReason.Malformed, _fixture.Route([0x40, 0, 0, 9, 1], _client.Flow).DropReason);
+        Assert.Equal(DropReason.Malformed, _fixture.Route([0x40, 0, 0], _client.Flow).DropReason);
+        Assert.Equal(DropReason.NoAllocation, _fixture.NewClient().SendOnChannel(0x4000, [1]).DropReason);
+        var padded = _fixture.Route([0x40, 0, 0, 1, 9, 0, 0, 0], _client.Flow);
         Assert.Equal((OutcomeKind.ToPeer, 1), (padded.Kind, padded.Length));
         Assert.Equal(OutcomeKind.ToPeer, _client.SendOnChannel(0x4000, []).Kind);
     }
@@ -296,8 +297,8 @@ public sealed class PermissionTests
     [Requirement("TURN-B30")]
     public void Garbage_IsDropped(string octets)
     {
-        Assert.Null(_bench.Send(Convert.FromHexString(octets), _client.Flow));
-        Assert.Equal(DropReason.Malformed, _bench.LastDrop);
+        Assert.Null(_fixture.Send(Convert.FromHexString(octets), _client.Flow));
+        Assert.Equal(DropReason.Malformed, _fixture.LastDrop);
     }
 
     [Theory]
@@ -315,13 +316,13 @@ public sealed class PermissionTests
         _client.ChannelBind(0x4000, Peer);
         var reply = new byte[TurnEngine.ReplyBufferLength];
         var outcome =
-            _bench.Engine.HandleIcmp(_client.Allocation, TestClient.Peer(peer), new IcmpError(type, code, mtu), _bench.Time, reply);
+            _fixture.Engine.HandleIcmp(_client.Allocation, EngineClient.Peer(peer), new IcmpError(type, code, mtu), _fixture.Time, reply);
         Assert.Equal(value is null ? OutcomeKind.Drop : OutcomeKind.ToClient, outcome.Kind);
         if (value is null) return;
 
-        var indication = Answer.Read(reply.AsSpan(outcome.Offset, outcome.Length));
+        var indication = new StunAnswer(reply.AsSpan(outcome.Offset, outcome.Length).ToArray());
         Assert.Equal((StunMethod.Data, StunClass.Indication), (indication.Message.Method, indication.Message.Class));
-        Assert.Equal(TestClient.Peer(peer), indication.Address(StunAttributeType.XorPeerAddress));
+        Assert.Equal(EngineClient.Peer(peer), indication.Address(StunAttributeType.XorPeerAddress));
         Assert.Equal(value, Convert.ToHexString(indication.Value(StunAttributeType.Icmp)));
         Assert.False(indication.Has(StunAttributeType.Data));
     }
@@ -341,16 +342,16 @@ public sealed class PermissionTests
     [Requirement("RFC8656-11.3")]
     public void DatagramThatNoDataIndicationHolds_IsDropped_AndTheStreamStaysWhole()
     {
-        var client = _bench.NewClient(transport: ClientTransport.Tcp);
+        var client = _fixture.NewClient(transport: ClientTransport.Tcp);
         client.Allocate((ref StunMessageWriter request) =>
         {
-            TestClient.Transport(ref request);
+            StunRequest.UdpTransport(ref request);
             request.Write(StunAttributeType.RequestedAddressFamily, [2, 0, 0, 0]);
         });
         client.CreatePermission("[2001:db8::9]:7000");
 
-        Assert.Null(_bench.FromPeer(client, "[2001:db8::9]:7000", new byte[65505]));
-        var longest = _bench.FromPeer(client, "[2001:db8::9]:7000", new byte[65504]);
+        Assert.Null(_fixture.FromPeer(client, "[2001:db8::9]:7000", new byte[65505]));
+        var longest = _fixture.FromPeer(client, "[2001:db8::9]:7000", new byte[65504]);
         Assert.Equal(longest!.Length, StreamFraming.FrameLength(longest));
     }
 
@@ -363,25 +364,25 @@ public sealed class PermissionTests
         _client.ChannelBind(0x4000, Peer);
         _client.CreatePermission("203.0.113.10:1");
         var up = new byte[] { 0x40, 0, 0, 4, 1, 2, 3, 4 };
-        var send = TestClient.Plain(
+        var send = StunRequest.Plain(
             StunMethod.Send,
             (ref StunMessageWriter message) =>
             {
-                message.WriteXorAddress(StunAttributeType.XorPeerAddress, TestClient.Peer("203.0.113.10:1"));
+                message.WriteXorAddress(StunAttributeType.XorPeerAddress, EngineClient.Peer("203.0.113.10:1"));
                 message.Write(StunAttributeType.Data, new byte[100]);
             },
             StunClass.Indication);
         var down = new byte[TurnEngine.Headroom + 100 + TurnEngine.Tailroom];
-        var (channelPeer, otherPeer) = (TestClient.Peer(Peer), TestClient.Peer("203.0.113.10:1"));
+        var (channelPeer, otherPeer) = (EngineClient.Peer(Peer), EngineClient.Peer("203.0.113.10:1"));
         var reply = new byte[TurnEngine.ReplyBufferLength];
 
         int Once()
         {
             var relayed = 0;
-            if (_bench.Engine.HandleClient(up, _client.Flow, _bench.Path, _bench.Time, reply).Kind == OutcomeKind.ToPeer) relayed++;
-            if (_bench.Engine.HandleClient(send, _client.Flow, _bench.Path, _bench.Time, reply).Kind == OutcomeKind.ToPeer) relayed++;
-            if (_bench.Engine.HandlePeer(_client.Allocation, channelPeer, down, _bench.Time).Kind == OutcomeKind.ToClient) relayed++;
-            if (_bench.Engine.HandlePeer(_client.Allocation, otherPeer, down, _bench.Time).Kind == OutcomeKind.ToClient) relayed++;
+            if (_fixture.Engine.HandleClient(up, _client.Flow, _fixture.Path, _fixture.Time, reply).Kind == OutcomeKind.ToPeer) relayed++;
+            if (_fixture.Engine.HandleClient(send, _client.Flow, _fixture.Path, _fixture.Time, reply).Kind == OutcomeKind.ToPeer) relayed++;
+            if (_fixture.Engine.HandlePeer(_client.Allocation, channelPeer, down, _fixture.Time).Kind == OutcomeKind.ToClient) relayed++;
+            if (_fixture.Engine.HandlePeer(_client.Allocation, otherPeer, down, _fixture.Time).Kind == OutcomeKind.ToClient) relayed++;
             return relayed;
         }
 

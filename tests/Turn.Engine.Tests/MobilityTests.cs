@@ -1,11 +1,12 @@
 using System.Security.Cryptography;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Engine;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Mobility;
 using WebRtcIms.Turn.Engine.Primitives;
 
-namespace WebRtcIms.Turn.Tests.Engine;
+namespace WebRtcIms.Turn.Engine.Tests;
 
 /// <summary>Clients that change their address and keep their allocation (RFC 8016).</summary>
 public sealed class MobilityTests
@@ -15,32 +16,32 @@ public sealed class MobilityTests
     private static readonly byte[] TicketKey = RandomNumberGenerator.GetBytes(32);
 
     private readonly MobileAllocations _mobile = new(new MobilityTickets(TicketKey));
-    private readonly EngineBench _bench;
+    private readonly EngineFixture _fixture;
 
-    public MobilityTests() => _bench = new EngineBench(mobile: _mobile);
+    public MobilityTests() => _fixture = new EngineFixture(mobile: _mobile);
 
     [Fact]
     [Requirement("TURN-D1")]
     public void Allocate_WithAnEmptyTicket_GetsATicket_WithoutOneNone()
     {
-        var answer = _bench.NewClient().Allocate(Ticket([]));
+        var answer = _fixture.NewClient().Allocate(Ticket([]));
 
         Assert.Equal(MobilityTickets.Length, answer.Value(StunAttributeType.MobilityTicket).Length);
-        Assert.False(_bench.NewClient().Allocate().Has(StunAttributeType.MobilityTicket));
+        Assert.False(_fixture.NewClient().Allocate().Has(StunAttributeType.MobilityTicket));
     }
 
     [Fact]
     [Requirement("TURN-D1")]
     public void Allocate_WithAFilledTicket_IsABadRequest() =>
-        Assert.Equal(StunError.BadRequest, _bench.NewClient().TryAllocate(Ticket(new byte[MobilityTickets.Length]))!.Error);
+        Assert.Equal(StunError.BadRequest, _fixture.NewClient().TryAllocate(Ticket(new byte[MobilityTickets.Length]))!.Error);
 
     [Fact]
     [Requirement("TURN-D1")]
     [Requirement("TURN-D2")]
     public void WhereMobilityIsForbidden_BothRequestsGet405()
     {
-        var bench = new EngineBench();
-        var client = bench.NewClient();
+        var fixture = new EngineFixture();
+        var client = fixture.NewClient();
 
         Assert.Equal(StunError.MobilityForbidden, client.TryAllocate(Ticket([]))!.Error);
         client.Allocate();
@@ -62,8 +63,8 @@ public sealed class MobilityTests
         Assert.Equal(600u, answer.Lifetime);
         Assert.True(moved.Verifies(answer));
         Assert.NotEqual(ticket, answer.Value(StunAttributeType.MobilityTicket));
-        Assert.Single(_bench.Relays);
-        Assert.Equal(1, _bench.Engine.AllocationCount);
+        Assert.Single(_fixture.Relays);
+        Assert.Equal(1, _fixture.Engine.AllocationCount);
         Assert.Equal(OutcomeKind.ToPeer, moved.Send(Peer, [1]).Kind);
     }
 
@@ -79,15 +80,15 @@ public sealed class MobilityTests
         // Requests by the new way are answered, and do not end the old one.
         Assert.True(moved.CreatePermission(Peer).IsSuccess);
         Assert.Equal(OutcomeKind.ToPeer, client.SendOnChannel(0x4000, [1]).Kind);
-        Assert.NotNull(_bench.FromPeer(client, Peer, [2]));
+        Assert.NotNull(_fixture.FromPeer(client, Peer, [2]));
         Assert.Equal(client.Flow, client.Allocation.FiveTuple);
 
         Assert.Equal(OutcomeKind.ToPeer, moved.SendOnChannel(0x4000, [3]).Kind);
         Assert.Equal(moved.Flow, client.Allocation.FiveTuple);
         Assert.Equal(OutcomeKind.Drop, client.SendOnChannel(0x4000, [4]).Kind);
-        Assert.Equal(DropReason.NoAllocation, _bench.LastDrop);
+        Assert.Equal(DropReason.NoAllocation, _fixture.LastDrop);
         Assert.Equal(StunError.AllocationMismatch, client.CreatePermission(Peer).Error);
-        Assert.Equal(1, _bench.Engine.AllocationCount);
+        Assert.Equal(1, _fixture.Engine.AllocationCount);
     }
 
     [Fact]
@@ -112,14 +113,14 @@ public sealed class MobilityTests
         var moved = Elsewhere(client);
         moved.Nonce = moved.Challenge().Value(StunAttributeType.Nonce);
         var request = moved.Build(StunMethod.Refresh, JustTicket(ticket));
-        var first = _bench.Send(request, moved.Flow)!;
-        _bench.Advance(29.9);
+        var first = _fixture.Send(request, moved.Flow)!;
+        _fixture.Advance(29.9);
 
-        Assert.Equal(first.Octets, _bench.Send(request, moved.Flow)!.Octets);
+        Assert.Equal(first.Octets, _fixture.Send(request, moved.Flow)!.Octets);
         Assert.Equal(StunError.BadRequest, Move(moved, ticket).Error);
         Assert.Equal(StunError.BadRequest, Move(Elsewhere(client), ticket).Error);
-        _bench.Advance(0.2);
-        Assert.Equal(StunError.BadRequest, _bench.Send(request, moved.Flow)!.Error);
+        _fixture.Advance(0.2);
+        Assert.Equal(StunError.BadRequest, _fixture.Send(request, moved.Flow)!.Error);
     }
 
     [Fact]
@@ -211,10 +212,10 @@ public sealed class MobilityTests
     public void TicketOfAnAllocationThatHasEnded_OrOfAnotherNode_IsAMismatch()
     {
         var (client, ticket) = NewMobileClient();
-        var foreign = new EngineBench(mobile: new MobileAllocations(new MobilityTickets(TicketKey)));
-        Assert.Equal(StunError.AllocationMismatch, Move(new TestClient(foreign, client.Flow, client.Credential), ticket).Error);
+        var foreign = new EngineFixture(mobile: new MobileAllocations(new MobilityTickets(TicketKey)));
+        Assert.Equal(StunError.AllocationMismatch, Move(new EngineClient(foreign, client.Flow, client.Credential), ticket).Error);
 
-        _bench.Advance(601);
+        _fixture.Advance(601);
         Assert.Equal(StunError.AllocationMismatch, Move(Elsewhere(client), ticket).Error);
         Assert.Equal(0, _mobile.Count);
     }
@@ -227,7 +228,7 @@ public sealed class MobilityTests
     public void SomeoneElse_GetsWrongCredentials_AndMovesNothing(string user, string password)
     {
         var (client, ticket) = NewMobileClient();
-        var thief = new TestClient(_bench, _bench.NewFlow(), TestCredential.Password(user, password));
+        var thief = new EngineClient(_fixture, _fixture.NewFlow(), StunCredential.Password(user, password));
 
         Assert.Equal(StunError.WrongCredentials, Move(thief, ticket).Error);
         Assert.True(Move(Elsewhere(client), ticket).IsSuccess);
@@ -253,10 +254,10 @@ public sealed class MobilityTests
     [Requirement("RFC7635-9")]
     public void ClientWithTokens_MayMoveAndRenewAtOnce()
     {
-        var client = _bench.NewClient(_bench.NewToken().Native);
+        var client = _fixture.NewClient(_fixture.NewToken().Native);
         var ticket = client.Allocate(Ticket([])).Value(StunAttributeType.MobilityTicket);
         client.CreatePermission(Peer);
-        var moved = new TestClient(_bench, _bench.NewFlow(), _bench.NewToken("k2", lifetime: 300).Native);
+        var moved = new EngineClient(_fixture, _fixture.NewFlow(), _fixture.NewToken("k2", lifetime: 300).Native);
 
         Assert.Equal(300u, Move(moved, ticket).Lifetime);
         Assert.True(moved.CreatePermission(Peer).IsSuccess);
@@ -272,7 +273,7 @@ public sealed class MobilityTests
         moved.Allocate();
 
         Assert.Equal(StunError.AllocationMismatch, Move(moved, ticket).Error);
-        Assert.Equal(2, _bench.Engine.AllocationCount);
+        Assert.Equal(2, _fixture.Engine.AllocationCount);
     }
 
     [Fact]
@@ -296,31 +297,31 @@ public sealed class MobilityTests
     [Requirement("TURN-D3")]
     public void StreamOfAMobileClient_MayEnd_AndTheClientComesBackWithItsTicket()
     {
-        var client = _bench.NewClient(transport: ClientTransport.Tcp);
+        var client = _fixture.NewClient(transport: ClientTransport.Tcp);
         var ticket = client.Allocate(Ticket([])).Value(StunAttributeType.MobilityTicket);
         client.CreatePermission(Peer);
-        _bench.Engine.StreamClosed(client.Flow);
-        Assert.Equal(1, _bench.Engine.AllocationCount);
+        _fixture.Engine.StreamClosed(client.Flow);
+        Assert.Equal(1, _fixture.Engine.AllocationCount);
 
         // The old way is gone, so there is nothing to wait for.
         var moved = Elsewhere(client);
         Assert.True(Move(moved, ticket).IsSuccess);
         Assert.Equal(moved.Flow, client.Allocation.FiveTuple);
-        Assert.NotNull(_bench.FromPeer(client, Peer, [1]));
+        Assert.NotNull(_fixture.FromPeer(client, Peer, [1]));
     }
 
     [Fact]
     [Requirement("TURN-D3")]
     public void StreamThatEndsAfterTheMove_HandsOverToTheNewFiveTuple()
     {
-        var client = _bench.NewClient(transport: ClientTransport.Tls);
+        var client = _fixture.NewClient(transport: ClientTransport.Tls);
         var ticket = client.Allocate(Ticket([])).Value(StunAttributeType.MobilityTicket);
         var moved = Elsewhere(client);
         Move(moved, ticket);
-        _bench.Engine.StreamClosed(client.Flow);
+        _fixture.Engine.StreamClosed(client.Flow);
 
         Assert.Equal(moved.Flow, client.Allocation.FiveTuple);
-        Assert.Equal(0, _bench.Relays[0].Closed);
+        Assert.Equal(0, _fixture.Relays[0].Closed);
     }
 
     [Fact]
@@ -329,11 +330,11 @@ public sealed class MobilityTests
     {
         var (client, ticket) = NewMobileClient();
         Move(Elsewhere(client), ticket);
-        _bench.Advance(601);
-        _bench.Engine.Sweep(_bench.Time);
+        _fixture.Advance(601);
+        _fixture.Engine.Sweep(_fixture.Time);
 
-        Assert.Single(_bench.Engine.Ended);
-        _bench.CloseWhatEnded();
+        Assert.Single(_fixture.Engine.Ended);
+        _fixture.CloseWhatEnded();
         AssertNothingIsLeft();
     }
 
@@ -341,11 +342,11 @@ public sealed class MobilityTests
     [Requirement("TURN-D3")]
     public void PacketsThatReachAnotherWorker_AreHandedOverToTheAllocationsOwn()
     {
-        var other = new EngineBench(mobile: _mobile, number: 1);
+        var other = new EngineFixture(mobile: _mobile, number: 1);
         var (client, ticket) = NewMobileClient();
         var moved = Elsewhere(client);
         moved.Nonce = moved.Challenge().Value(StunAttributeType.Nonce);
-        var there = new TestClient(other, moved.Flow, client.Credential) { Nonce = moved.Nonce };
+        var there = new EngineClient(other, moved.Flow, client.Credential) { Nonce = moved.Nonce };
 
         AssertHandedOver(other.Route(there.Build(StunMethod.Refresh, JustTicket(ticket)), moved.Flow));
         Assert.True(Move(moved, ticket).IsSuccess);
@@ -367,21 +368,21 @@ public sealed class MobilityTests
     [Requirement("ABUSE-49")]
     public void RefreshWithTheTicket_IsToldToTheHost_WhoLooksIntoTheRenewal()
     {
-        var client = _bench.NewClient(_bench.NewToken().Native);
+        var client = _fixture.NewClient(_fixture.NewToken().Native);
         var ticket = client.Allocate(Ticket([])).Value(StunAttributeType.MobilityTicket);
-        var moved = new TestClient(_bench, _bench.NewFlow(), _bench.NewToken("k2").Native);
+        var moved = new EngineClient(_fixture, _fixture.NewFlow(), _fixture.NewToken("k2").Native);
         moved.Nonce = moved.Challenge().Value(StunAttributeType.Nonce);
 
-        Assert.Same(client.Allocation, _bench.Route(moved.Build(StunMethod.Refresh, JustTicket(ticket)), moved.Flow).Allocation);
+        Assert.Same(client.Allocation, _fixture.Route(moved.Build(StunMethod.Refresh, JustTicket(ticket)), moved.Flow).Allocation);
     }
 
     [Fact]
     [Requirement("TURN-D3")]
     public void StreamThatComesBackFromTheSamePort_IsReachedAgain()
     {
-        var client = _bench.NewClient(transport: ClientTransport.Tcp);
+        var client = _fixture.NewClient(transport: ClientTransport.Tcp);
         var ticket = client.Allocate(Ticket([])).Value(StunAttributeType.MobilityTicket);
-        _bench.Engine.StreamClosed(client.Flow);
+        _fixture.Engine.StreamClosed(client.Flow);
         Assert.Same(ClientPath.Closed, client.Allocation.Path);
 
         var answer = Move(client, ticket);
@@ -394,12 +395,12 @@ public sealed class MobilityTests
     [Requirement("TURN-D2")]
     public void FiveTupleThatAnotherWorkersClientHasMovedTo_TakesNoOther()
     {
-        var other = new EngineBench(mobile: _mobile, number: 1);
+        var other = new EngineFixture(mobile: _mobile, number: 1);
         var theirs = other.NewClient();
         var theirTicket = theirs.Allocate(Ticket([])).Value(StunAttributeType.MobilityTicket);
         var (client, ticket) = NewMobileClient();
         var moved = Elsewhere(client);
-        Assert.True(Move(new TestClient(other, moved.Flow, client.Credential), theirTicket).IsSuccess);
+        Assert.True(Move(new EngineClient(other, moved.Flow, client.Credential), theirTicket).IsSuccess);
 
         Assert.Equal(StunError.AllocationMismatch, Move(moved, ticket).Error);
         Assert.Equal(1, _mobile.FlowCount);
@@ -409,9 +410,9 @@ public sealed class MobilityTests
     [Requirement("TURN-D2")]
     public void FiveTupleWhoseAllocateIsBeingDecided_TakesNoOtherWorkersClient()
     {
-        var other = new EngineBench(mobile: _mobile, number: 1) { Waiting = [] };
+        var other = new EngineFixture(mobile: _mobile, number: 1) { Waiting = [] };
         var (client, ticket) = NewMobileClient();
-        var there = new TestClient(other, _bench.NewFlow(), client.Credential);
+        var there = new EngineClient(other, _fixture.NewFlow(), client.Credential);
         there.TryAllocate();
         var outcome = other.Route(there.Build(StunMethod.Refresh, JustTicket(ticket)), there.Flow);
 
@@ -422,9 +423,9 @@ public sealed class MobilityTests
     [Requirement("TURN-D4")]
     public void MadeUpTicket_WithoutOurNonce_IsNotOpenedNorHandedOver()
     {
-        var other = new EngineBench(mobile: _mobile, number: 1);
+        var other = new EngineFixture(mobile: _mobile, number: 1);
         var (client, ticket) = NewMobileClient();
-        var stranger = new TestClient(other, _bench.NewFlow(), client.Credential) { Nonce = client.Nonce };
+        var stranger = new EngineClient(other, _fixture.NewFlow(), client.Credential) { Nonce = client.Nonce };
 
         Assert.Equal(StunError.StaleNonce, Move(stranger, ticket).Error);
     }
@@ -437,29 +438,29 @@ public sealed class MobilityTests
 
     private void AssertNothingIsLeft()
     {
-        Assert.Equal((0, 0, 0), (_bench.Engine.AllocationCount, _mobile.Count, _mobile.FlowCount));
-        Assert.All(_bench.Relays, relay => Assert.Equal(1, relay.Closed));
+        Assert.Equal((0, 0, 0), (_fixture.Engine.AllocationCount, _mobile.Count, _mobile.FlowCount));
+        Assert.All(_fixture.Relays, relay => Assert.Equal(1, relay.Closed));
     }
 
-    private (TestClient Client, byte[] Ticket) NewMobileClient()
+    private (EngineClient Client, byte[] Ticket) NewMobileClient()
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         var ticket = client.Allocate(Ticket([])).Value(StunAttributeType.MobilityTicket);
         Assert.True(client.CreatePermission(Peer).IsSuccess);
         return (client, ticket);
     }
 
-    private TestClient Elsewhere(TestClient client) => new(_bench, _bench.NewFlow(), client.Credential);
+    private EngineClient Elsewhere(EngineClient client) => new(_fixture, _fixture.NewFlow(), client.Credential);
 
-    private static Answer Move(TestClient client, byte[] ticket) =>
-        TestClient.Answered(client.Request(StunMethod.Refresh, JustTicket(ticket)));
+    private static StunAnswer Move(EngineClient client, byte[] ticket) =>
+        EngineClient.Answered(client.Request(StunMethod.Refresh, JustTicket(ticket)));
 
-    private static Attributes JustTicket(byte[] ticket) => (ref StunMessageWriter request) =>
+    private static WriteAttributes JustTicket(byte[] ticket) => (ref StunMessageWriter request) =>
         request.Write(StunAttributeType.MobilityTicket, ticket);
 
-    private static Attributes Ticket(byte[] ticket) => (ref StunMessageWriter request) =>
+    private static WriteAttributes Ticket(byte[] ticket) => (ref StunMessageWriter request) =>
     {
-        TestClient.Transport(ref request);
+        StunRequest.UdpTransport(ref request);
         request.Write(StunAttributeType.MobilityTicket, ticket);
     };
 }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Authentication;
@@ -10,18 +11,18 @@ using WebRtcIms.Turn.Engine.Mobility;
 using WebRtcIms.Turn.Engine.Peers;
 using WebRtcIms.Turn.Engine.Primitives;
 
-namespace WebRtcIms.Turn.Tests.Engine;
+namespace WebRtcIms.Tests.Common.Engine;
 
-/// <summary>The engine with a clock that the test moves, relays that are no sockets, and an admission that says yes.</summary>
-internal sealed class EngineBench
+/// <summary>An engine with fake relays, a time that the test moves, and an admission that accepts all.</summary>
+public sealed class EngineFixture
 {
     public const string ServerName = "turn.example.org";
     public const string Realm = "example.org";
 
-    /// <summary>Something that no client may be relayed to although its range is allowed.</summary>
+    /// <summary>An address of the server itself. It is denied although its range is allowed.</summary>
     public static readonly TransportAddress OwnAddress = TransportAddress.From(IPEndPoint.Parse("203.0.113.1:6379"));
 
-    /// <summary>Another of the server's listeners, on the port of the one that the clients of this bench use.</summary>
+    /// <summary>Another listener of the server, on the port that the clients of the fixture use.</summary>
     private static readonly TransportAddress OwnListener = TransportAddress.From(IPEndPoint.Parse("203.0.113.1:3478"));
 
     private readonly AccessTokenKey[] _keys =
@@ -33,7 +34,7 @@ internal sealed class EngineBench
     private readonly HashSet<Allocation> _live = [];
     private ushort _nextClientPort = 40000;
 
-    public EngineBench(
+    public EngineFixture(
         EngineSettings? settings = null, bool tokens = true, bool browserProfile = true, bool staticUsers = true, Random? random = null,
         string? sharedSecret = null, MobileAllocations? mobile = null, int number = 0)
     {
@@ -68,10 +69,10 @@ internal sealed class EngineBench
 
     public EngineTime Time { get; private set; } = new(1_000_000, new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
 
-    /// <summary>What the next Allocates are decided to; success unless a test says otherwise.</summary>
+    /// <summary>The decision on the next Allocates; success by default.</summary>
     public StunError Decision { get; set; }
 
-    /// <summary>When set, Allocates wait here instead of being decided at once.</summary>
+    /// <summary>If set, Allocates wait here and are not decided.</summary>
     public List<PendingAllocation>? Waiting { get; set; }
 
     public List<FakeRelay> Relays { get; } = [];
@@ -86,10 +87,10 @@ internal sealed class EngineBench
         new TransportAddress(InternetAddress.Parse("198.51.100.7"), _nextClientPort++),
         TransportAddress.From(IPEndPoint.Parse("192.0.2.1:3478")));
 
-    public TestClient NewClient(TestCredential? credential = null, ClientTransport transport = ClientTransport.Udp) =>
-        new(this, NewFlow(transport), credential ?? TestCredential.Password("alice", "secret"));
+    public EngineClient NewClient(StunCredential? credential = null, ClientTransport transport = ClientTransport.Udp) =>
+        new(this, NewFlow(transport), credential ?? StunCredential.Password("alice", "secret"));
 
-    /// <summary>A token as the authorization server makes it.</summary>
+    /// <summary>A token of the same form as the authorization server's.</summary>
     public TestToken NewToken(
         string kid = "k1", int macKeyLength = 20, uint lifetime = 600, double age = 0, string serverName = ServerName,
         TokenTimestamp? timestamp = null)
@@ -103,8 +104,8 @@ internal sealed class EngineBench
         return new TestToken(kid, octets[..length], macKey);
     }
 
-    /// <summary>Gives the engine a packet of a client and returns its answer; null when there is none.</summary>
-    public Answer? Send(byte[] packet, FiveTuple flow)
+    /// <summary>Sends a packet of a client to the engine and returns the answer, or null.</summary>
+    public StunAnswer? Send(byte[] packet, FiveTuple flow)
     {
         var reply = new byte[TurnEngine.ReplyBufferLength];
         var outcome = Engine.HandleClient(packet, flow, Path, Time, reply);
@@ -122,40 +123,40 @@ internal sealed class EngineBench
 
         CloseWhatEnded();
         Connection = outcome.Connection;
-        return outcome.Kind is OutcomeKind.Reply or OutcomeKind.Bind ? Answer.Read(reply.AsSpan(0, outcome.Length)) : null;
+        return outcome.Kind is OutcomeKind.Reply or OutcomeKind.Bind ? new StunAnswer(reply.AsSpan(0, outcome.Length).ToArray()) : null;
     }
 
-    /// <summary>What the last packet wants opened, or was bound to.</summary>
+    /// <summary>The connection that the last packet opens or was bound to.</summary>
     public PeerConnection? Connection { get; private set; }
 
-    /// <summary>The answer to the Connect that the last packet was; null when nobody waits for it any more.</summary>
-    public Answer? CompleteConnect(PeerConnection connection, PeerTransport? stream)
+    /// <summary>Completes a Connect and returns the answer; null if the client no longer waits.</summary>
+    public StunAnswer? CompleteConnect(PeerConnection connection, PeerTransport? stream)
     {
         var reply = new byte[TurnEngine.ReplyBufferLength];
         var outcome = Engine.CompleteConnect(connection, stream, Time, reply);
         CloseWhatEnded();
-        return outcome.Kind == OutcomeKind.Reply ? Answer.Read(reply.AsSpan(0, outcome.Length)) : null;
+        return outcome.Kind == OutcomeKind.Reply ? new StunAnswer(reply.AsSpan(0, outcome.Length).ToArray()) : null;
     }
 
-    /// <summary>What a client is told of a peer that connects to its relay; null when it is told nothing.</summary>
-    public Answer? PeerConnects(TestClient client, string peer, PeerTransport stream)
+    /// <summary>Connects a peer to the relay of a client and returns the indication to the client, or null.</summary>
+    public StunAnswer? PeerConnects(EngineClient client, string peer, PeerTransport stream)
     {
         var message = new byte[TurnEngine.ReplyBufferLength];
-        var outcome = Engine.HandlePeerConnection(client.Allocation, TestClient.Peer(peer), stream, Time, message);
+        var outcome = Engine.HandlePeerConnection(client.Allocation, EngineClient.Peer(peer), stream, Time, message);
         CloseWhatEnded();
-        return outcome.Kind == OutcomeKind.ToClient ? Answer.Read(message.AsSpan(outcome.Offset, outcome.Length)) : null;
+        return outcome.Kind == OutcomeKind.ToClient ? new StunAnswer(message.AsSpan(outcome.Offset, outcome.Length).ToArray()) : null;
     }
 
-    /// <summary>The answer to an Allocate that was waiting.</summary>
-    public Answer? Complete(PendingAllocation pending)
+    /// <summary>Decides a waiting Allocate and returns the answer, or null.</summary>
+    public StunAnswer? Complete(PendingAllocation pending)
     {
         var reply = new byte[TurnEngine.ReplyBufferLength];
         var outcome = Decide(pending, reply);
         CloseWhatEnded();
-        return outcome.Kind == OutcomeKind.Reply ? Answer.Read(reply.AsSpan(0, outcome.Length)) : null;
+        return outcome.Kind == OutcomeKind.Reply ? new StunAnswer(reply.AsSpan(0, outcome.Length).ToArray()) : null;
     }
 
-    /// <summary>What the engine wants done with a packet of a client, when it is to be relayed.</summary>
+    /// <summary>Sends a packet of a client to the engine and returns the outcome.</summary>
     public Outcome Route(byte[] packet, FiveTuple flow)
     {
         var outcome = Engine.HandleClient(packet, flow, Path, Time, new byte[TurnEngine.ReplyBufferLength]);
@@ -163,8 +164,8 @@ internal sealed class EngineBench
         return outcome;
     }
 
-    /// <summary>What a client gets of a datagram that a peer sent to its relay; null when it gets nothing.</summary>
-    public byte[]? FromPeer(TestClient client, string peer, byte[] payload)
+    /// <summary>Sends a datagram of a peer to the relay of a client and returns the message to the client, or null.</summary>
+    public byte[]? FromPeer(EngineClient client, string peer, byte[] payload)
     {
         var buffer = new byte[TurnEngine.Headroom + payload.Length + TurnEngine.Tailroom];
         Array.Fill(buffer, (byte)0xEE);
@@ -219,36 +220,5 @@ internal sealed class EngineBench
         var relay = new FakeRelay(new TransportAddress(InternetAddress.Parse(address), (ushort)(50000 + Relays.Count)));
         Relays.Add(relay);
         return relay;
-    }
-}
-
-/// <summary>A relay without a socket.</summary>
-internal sealed class FakeRelay(TransportAddress address) : Relay(address, address)
-{
-    public int Closed { get; private set; }
-
-    public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload)
-    {
-    }
-
-    public override void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload)
-    {
-    }
-
-    public override void Dispose() => Closed++;
-}
-
-/// <summary>A connection with a peer without a socket.</summary>
-internal sealed class FakePeerStream : PeerTransport
-{
-    public bool IsClosed { get; private set; }
-
-    public override void Dispose() => IsClosed = true;
-}
-
-internal sealed class FakePath : ClientPath
-{
-    public override void Send(in TransportAddress client, ReadOnlySpan<byte> message)
-    {
     }
 }

@@ -13,11 +13,11 @@ using WebRtcIms.Turn.Transport.Streams;
 namespace WebRtcIms.Turn.Tests.Transport;
 
 /// <summary>The server's side of one stream without a socket, with a clock that the test moves.</summary>
-internal sealed class StreamBench : IAsyncDisposable
+internal sealed class StreamFixture : IAsyncDisposable
 {
     private readonly IHost _host;
 
-    public StreamBench()
+    public StreamFixture()
     {
         var builder = Host.CreateEmptyApplicationBuilder(new());
         builder.AddTurn(new TurnSettings { StaticUsers = [new StaticUserSettings { Name = "u", Password = "p" }] });

@@ -1,22 +1,23 @@
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Engine;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
 
-namespace WebRtcIms.Turn.Tests.Engine;
+namespace WebRtcIms.Turn.Engine.Tests;
 
 /// <summary>Allocate (RFC 8656 §7) and Refresh (§8).</summary>
 public sealed class AllocateTests
 {
-    private readonly EngineBench _bench = new();
+    private readonly EngineFixture _fixture = new();
 
     [Fact]
     [Requirement("RFC8656-7.2")]
     [Requirement("TURN-B18")]
     public void Success_SaysRelayLifetimeAndMappedAddress()
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         var answer = client.Allocate();
 
         Assert.Equal("192.0.2.1:50000", answer.Address(StunAttributeType.XorRelayedAddress).ToString());
@@ -37,7 +38,7 @@ public sealed class AllocateTests
     public void Lifetime_IsBetweenDefaultAndMaximum(uint wanted, uint granted) =>
         Assert.Equal(
             granted,
-            _bench.NewClient().Allocate(Asking(StunAttributeType.Lifetime, BitConverter.GetBytes(wanted).Reverse().ToArray())).Lifetime);
+            _fixture.NewClient().Allocate(Asking(StunAttributeType.Lifetime, BitConverter.GetBytes(wanted).Reverse().ToArray())).Lifetime);
 
     [Fact]
     [Requirement("RFC8656-7.2-2")]
@@ -47,15 +48,15 @@ public sealed class AllocateTests
     [Requirement("TURN-B7")]
     public void SecondAllocate_IsAMismatch_ButARetransmissionGetsTheSameAnswer()
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         client.Nonce = client.Challenge().Value(StunAttributeType.Nonce);
-        var request = client.Build(StunMethod.Allocate, TestClient.Transport);
-        var first = _bench.Send(request, client.Flow)!;
-        _bench.Advance(1);
-        var second = _bench.Send(request, client.Flow)!;
+        var request = client.Build(StunMethod.Allocate, StunRequest.UdpTransport);
+        var first = _fixture.Send(request, client.Flow)!;
+        _fixture.Advance(1);
+        var second = _fixture.Send(request, client.Flow)!;
 
         Assert.Equal(first.Octets, second.Octets);
-        Assert.Single(_bench.Relays);
+        Assert.Single(_fixture.Relays);
         Assert.Equal(StunError.AllocationMismatch, client.TryAllocate()!.Error);
     }
 
@@ -64,28 +65,28 @@ public sealed class AllocateTests
     [Requirement("TURN-A14")]
     public void RetransmissionWhileTheFirstIsBeingDecided_WaitsForItsAnswer()
     {
-        _bench.Waiting = [];
-        var client = _bench.NewClient();
+        _fixture.Waiting = [];
+        var client = _fixture.NewClient();
         client.Nonce = client.Challenge().Value(StunAttributeType.Nonce);
-        var request = client.Build(StunMethod.Allocate, TestClient.Transport);
+        var request = client.Build(StunMethod.Allocate, StunRequest.UdpTransport);
 
-        Assert.Null(_bench.Send(request, client.Flow));
-        Assert.Null(_bench.Send(request, client.Flow));
-        Assert.Equal(DropReason.Busy, _bench.LastDrop);
-        Assert.True(_bench.Complete(Assert.Single(_bench.Waiting))!.IsSuccess);
+        Assert.Null(_fixture.Send(request, client.Flow));
+        Assert.Null(_fixture.Send(request, client.Flow));
+        Assert.Equal(DropReason.Busy, _fixture.LastDrop);
+        Assert.True(_fixture.Complete(Assert.Single(_fixture.Waiting))!.IsSuccess);
     }
 
     [Fact]
     public void StreamThatClosesWhileDeciding_LeavesNothing()
     {
-        _bench.Waiting = [];
-        var client = _bench.NewClient(transport: ClientTransport.Tcp);
+        _fixture.Waiting = [];
+        var client = _fixture.NewClient(transport: ClientTransport.Tcp);
         client.TryAllocate();
-        _bench.Engine.StreamClosed(client.Flow);
+        _fixture.Engine.StreamClosed(client.Flow);
 
-        Assert.Null(_bench.Complete(Assert.Single(_bench.Waiting)));
-        Assert.Equal(0, _bench.Engine.AllocationCount);
-        Assert.All(_bench.Relays, relay => Assert.Equal(1, relay.Closed));
+        Assert.Null(_fixture.Complete(Assert.Single(_fixture.Waiting)));
+        Assert.Equal(0, _fixture.Engine.AllocationCount);
+        Assert.All(_fixture.Relays, relay => Assert.Equal(1, relay.Closed));
     }
 
     [Theory]
@@ -97,13 +98,13 @@ public sealed class AllocateTests
     [Requirement("TURN-B15")]
     public void RefusedDecision_IsSaidAndSigned_AndTheClientMayTryAgain(StunError decision)
     {
-        _bench.Decision = decision;
-        var client = _bench.NewClient();
+        _fixture.Decision = decision;
+        var client = _fixture.NewClient();
         var answer = client.TryAllocate()!;
 
         Assert.Equal(decision, answer.Error);
         Assert.True(client.Verifies(answer));
-        _bench.Decision = StunError.None;
+        _fixture.Decision = StunError.None;
         client.Allocate();
     }
 
@@ -118,7 +119,7 @@ public sealed class AllocateTests
     [Requirement("TURN-B8")]
     public void OtherTransports_AreRefused(string transport, StunError error)
     {
-        var answer = _bench.NewClient().Request(
+        var answer = _fixture.NewClient().Request(
             StunMethod.Allocate,
             (ref StunMessageWriter request) =>
             {
@@ -133,7 +134,7 @@ public sealed class AllocateTests
     [Requirement("TURN-B12")]
     public void RequestedFamily_IsGiven()
     {
-        var answer = _bench.NewClient().Allocate(Asking(StunAttributeType.RequestedAddressFamily, [2, 0, 0, 0]));
+        var answer = _fixture.NewClient().Allocate(Asking(StunAttributeType.RequestedAddressFamily, [2, 0, 0, 0]));
 
         Assert.Equal(StunAddressFamily.IPv6, answer.Address(StunAttributeType.XorRelayedAddress).Address.Family);
     }
@@ -149,9 +150,9 @@ public sealed class AllocateTests
     [Requirement("TURN-B12")]
     public void FamilyThatCannotBe_IsRefused(StunAttributeType type, string value, StunError error)
     {
-        var bench = new EngineBench(new EngineSettings { RelaysIPv6 = false });
+        var fixture = new EngineFixture(new EngineSettings { RelaysIPv6 = false });
 
-        Assert.Equal(error, bench.NewClient().TryAllocate(Asking(type, Convert.FromHexString(value)))!.Error);
+        Assert.Equal(error, fixture.NewClient().TryAllocate(Asking(type, Convert.FromHexString(value)))!.Error);
     }
 
     [Fact]
@@ -159,8 +160,8 @@ public sealed class AllocateTests
     [Requirement("TURN-B14")]
     public void AdditionalFamily_GivesBoth_OrOneAndTheReason()
     {
-        var both = _bench.NewClient().Allocate(Asking(StunAttributeType.AdditionalAddressFamily, [2, 0, 0, 0]));
-        var one = new EngineBench(new EngineSettings { RelaysIPv6 = false }).NewClient()
+        var both = _fixture.NewClient().Allocate(Asking(StunAttributeType.AdditionalAddressFamily, [2, 0, 0, 0]));
+        var one = new EngineFixture(new EngineSettings { RelaysIPv6 = false }).NewClient()
             .Allocate(Asking(StunAttributeType.AdditionalAddressFamily, [2, 0, 0, 0]));
 
         Assert.Equal(
@@ -176,8 +177,8 @@ public sealed class AllocateTests
     [Requirement("TURN-B14")]
     public void AdditionalFamilyUnderTheDraftsNumber_IsTakenWhereTheSwitchSaysSo(bool isAccepted, int relays)
     {
-        var bench = new EngineBench(new EngineSettings { RelaysIPv6 = true, DraftAddressFamily = isAccepted });
-        var answer = bench.NewClient().Allocate(Asking((StunAttributeType)0x8032, [2, 0, 0, 0]));
+        var fixture = new EngineFixture(new EngineSettings { RelaysIPv6 = true, DraftAddressFamily = isAccepted });
+        var answer = fixture.NewClient().Allocate(Asking((StunAttributeType)0x8032, [2, 0, 0, 0]));
 
         Assert.Equal(relays, answer.Addresses(StunAttributeType.XorRelayedAddress).Count);
     }
@@ -195,9 +196,9 @@ public sealed class AllocateTests
     [Requirement("TURN-B11")]
     public void AttributesThatExcludeEachOther_AreABadRequest(bool evenPort, bool reservation, bool family, bool additional)
     {
-        var answer = _bench.NewClient().TryAllocate((ref StunMessageWriter request) =>
+        var answer = _fixture.NewClient().TryAllocate((ref StunMessageWriter request) =>
         {
-            TestClient.Transport(ref request);
+            StunRequest.UdpTransport(ref request);
             if (evenPort) request.Write(StunAttributeType.EvenPort, [0x80]);
             if (reservation) request.Write(StunAttributeType.ReservationToken, new byte[8]);
             if (family) request.Write(StunAttributeType.RequestedAddressFamily, [1, 0, 0, 0]);
@@ -212,14 +213,14 @@ public sealed class AllocateTests
     [Requirement("TURN-B13")]
     public void EvenPortWithReservation_KeepsTheNextPortForWhoeverBringsTheToken()
     {
-        var token = _bench.NewClient().Allocate(Asking(StunAttributeType.EvenPort, [0x80])).Value(StunAttributeType.ReservationToken);
-        Assert.Equal(1, _bench.Reservations.Count);
-        var other = _bench.NewClient().Allocate(Asking(StunAttributeType.ReservationToken, token));
+        var token = _fixture.NewClient().Allocate(Asking(StunAttributeType.EvenPort, [0x80])).Value(StunAttributeType.ReservationToken);
+        Assert.Equal(1, _fixture.Reservations.Count);
+        var other = _fixture.NewClient().Allocate(Asking(StunAttributeType.ReservationToken, token));
 
-        Assert.Equal(_bench.Relays[1].Bound, other.Address(StunAttributeType.XorRelayedAddress));
-        Assert.Equal(0, _bench.Reservations.Count);
+        Assert.Equal(_fixture.Relays[1].Bound, other.Address(StunAttributeType.XorRelayedAddress));
+        Assert.Equal(0, _fixture.Reservations.Count);
         Assert.Equal(
-            StunError.InsufficientCapacity, _bench.NewClient().TryAllocate(Asking(StunAttributeType.ReservationToken, token))!.Error);
+            StunError.InsufficientCapacity, _fixture.NewClient().TryAllocate(Asking(StunAttributeType.ReservationToken, token))!.Error);
     }
 
     [Fact]
@@ -228,16 +229,16 @@ public sealed class AllocateTests
     [Requirement("TURN-B13")]
     public void Reservation_EndsAfterThirtySeconds_AndGivesItsPortBack()
     {
-        var token = _bench.NewClient().Allocate(Asking(StunAttributeType.EvenPort, [0x80])).Value(StunAttributeType.ReservationToken);
-        _bench.Advance(29.9);
-        _bench.Sweep();
-        Assert.Equal(0, _bench.Relays[1].Closed);
-        _bench.Advance(0.1);
-        _bench.Sweep();
+        var token = _fixture.NewClient().Allocate(Asking(StunAttributeType.EvenPort, [0x80])).Value(StunAttributeType.ReservationToken);
+        _fixture.Advance(29.9);
+        _fixture.Sweep();
+        Assert.Equal(0, _fixture.Relays[1].Closed);
+        _fixture.Advance(0.1);
+        _fixture.Sweep();
 
-        Assert.Equal(1, _bench.Relays[1].Closed);
+        Assert.Equal(1, _fixture.Relays[1].Closed);
         Assert.Equal(
-            StunError.InsufficientCapacity, _bench.NewClient().TryAllocate(Asking(StunAttributeType.ReservationToken, token))!.Error);
+            StunError.InsufficientCapacity, _fixture.NewClient().TryAllocate(Asking(StunAttributeType.ReservationToken, token))!.Error);
     }
 
     [Fact]
@@ -246,11 +247,11 @@ public sealed class AllocateTests
     [Requirement("TURN-B19")]
     public void RefreshWithZero_Deletes_AndItsRepetitionIsAMismatch()
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         client.Allocate();
 
         Assert.Equal(0u, client.Refresh(0).Lifetime);
-        Assert.Equal(1, Assert.Single(_bench.Relays).Closed);
+        Assert.Equal(1, Assert.Single(_fixture.Relays).Closed);
         Assert.Equal(StunError.AllocationMismatch, client.Refresh(0).Error);
     }
 
@@ -258,20 +259,20 @@ public sealed class AllocateTests
     [Requirement("ABUSE-55")]
     public void AllocationThatHasEnded_EndsNoOther_ThoughThatHasItsFiveTuple()
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         client.Allocate();
         var former = client.Allocation;
         client.Refresh(0);
         client.Allocate();
 
         // A renewal that Redis knows to be revoked ends its allocation a moment after it was answered.
-        _bench.Engine.End(former, AllocationEnd.Revoked);
-        _bench.CloseWhatEnded();
+        _fixture.Engine.End(former, AllocationEnd.Revoked);
+        _fixture.CloseWhatEnded();
 
-        Assert.Equal(1, _bench.Engine.AllocationCount);
-        Assert.Equal(1, _bench.Relays[0].Closed);
+        Assert.Equal(1, _fixture.Engine.AllocationCount);
+        Assert.Equal(1, _fixture.Relays[0].Closed);
         Assert.Equal(0u, client.Refresh(0).Lifetime);
-        Assert.Equal(1, _bench.Relays[1].Closed);
+        Assert.Equal(1, _fixture.Relays[1].Closed);
     }
 
     [Fact]
@@ -279,14 +280,14 @@ public sealed class AllocateTests
     [Requirement("TURN-B19")]
     public void Refresh_StartsTheLifetimeAnew()
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         client.Allocate();
-        _bench.Advance(599);
+        _fixture.Advance(599);
         Assert.Equal(600u, client.Refresh(600).Lifetime);
-        _bench.Advance(599);
-        _bench.Sweep();
+        _fixture.Advance(599);
+        _fixture.Sweep();
 
-        Assert.Equal(1, _bench.Engine.AllocationCount);
+        Assert.Equal(1, _fixture.Engine.AllocationCount);
     }
 
     [Fact]
@@ -294,7 +295,7 @@ public sealed class AllocateTests
     [Requirement("TURN-B20")]
     public void RefreshOfOneFamily_LeavesTheOtherAlone()
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         client.Allocate(Asking(StunAttributeType.AdditionalAddressFamily, [2, 0, 0, 0]));
         var answer = client.Request(StunMethod.Refresh, (ref StunMessageWriter request) =>
         {
@@ -303,7 +304,7 @@ public sealed class AllocateTests
         })!;
 
         Assert.True(answer.IsSuccess);
-        Assert.Equal([1, 0], _bench.Relays.Select(relay => relay.Closed));
+        Assert.Equal([1, 0], _fixture.Relays.Select(relay => relay.Closed));
         Assert.Equal(StunError.PeerAddressFamilyMismatch, client.CreatePermission("203.0.113.9:1").Error);
         Assert.True(client.CreatePermission("[2001:db8::9]:1").IsSuccess);
     }
@@ -313,7 +314,7 @@ public sealed class AllocateTests
     [Requirement("TURN-B20")]
     public void RefreshOfAFamilyThatIsNotThere_IsAMismatch()
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         client.Allocate();
         var answer = client.Request(
             StunMethod.Refresh,
@@ -327,15 +328,15 @@ public sealed class AllocateTests
     [Requirement("TURN-B21")]
     public void Expiry_EndsTheAllocationToTheMillisecond()
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         client.Allocate();
         client.CreatePermission("203.0.113.9:1");
-        _bench.Advance(299.999);
-        Assert.NotNull(_bench.FromPeer(client, "203.0.113.9:1", [1]));
-        _bench.Advance(300.001);
+        _fixture.Advance(299.999);
+        Assert.NotNull(_fixture.FromPeer(client, "203.0.113.9:1", [1]));
+        _fixture.Advance(300.001);
 
         Assert.Equal(StunError.AllocationMismatch, client.CreatePermission("203.0.113.9:1").Error);
-        Assert.Equal(1, Assert.Single(_bench.Relays).Closed);
+        Assert.Equal(1, Assert.Single(_fixture.Relays).Closed);
     }
 
     [Fact]
@@ -343,13 +344,13 @@ public sealed class AllocateTests
     [Requirement("ABUSE-28")]
     public void ClosedStream_EndsItsAllocation()
     {
-        var client = _bench.NewClient(transport: ClientTransport.Tcp);
+        var client = _fixture.NewClient(transport: ClientTransport.Tcp);
         client.Allocate();
-        _bench.Engine.StreamClosed(client.Flow);
-        _bench.CloseWhatEnded();
+        _fixture.Engine.StreamClosed(client.Flow);
+        _fixture.CloseWhatEnded();
 
-        Assert.Equal(0, _bench.Engine.AllocationCount);
-        Assert.Equal(1, Assert.Single(_bench.Relays).Closed);
+        Assert.Equal(0, _fixture.Engine.AllocationCount);
+        Assert.Equal(1, Assert.Single(_fixture.Relays).Closed);
     }
 
     [Theory]
@@ -359,15 +360,15 @@ public sealed class AllocateTests
     [Requirement("RFC8656-5")]
     [Requirement("TURN-B2")]
     public void RequestsWithoutAnAllocation_AreAMismatch(StunMethod method) =>
-        Assert.Equal(StunError.AllocationMismatch, _bench.NewClient().Request(method)!.Error);
+        Assert.Equal(StunError.AllocationMismatch, _fixture.NewClient().Request(method)!.Error);
 
     [Fact]
     [Requirement("RFC8489-12")]
     [Requirement("TURN-A11")]
     public void Binding_NeedsNoCredentials()
     {
-        var flow = _bench.NewFlow();
-        var answer = _bench.Send(TestClient.Plain(StunMethod.Binding), flow)!;
+        var flow = _fixture.NewFlow();
+        var answer = _fixture.Send(StunRequest.Plain(StunMethod.Binding), flow)!;
 
         Assert.True(answer.IsSuccess);
         Assert.Equal(flow.Client, answer.Address(StunAttributeType.XorMappedAddress));
@@ -386,39 +387,39 @@ public sealed class AllocateTests
     [Requirement("TURN-A10")]
     public void MessagesThatAServerDoesNotExpect_AreDroppedInSilence(StunMethod method, StunClass @class)
     {
-        Assert.Null(_bench.Send(TestClient.Plain(method, null, @class), _bench.NewFlow()));
-        Assert.Equal(DropReason.UnexpectedMessage, _bench.LastDrop);
+        Assert.Null(_fixture.Send(StunRequest.Plain(method, null, @class), _fixture.NewFlow()));
+        Assert.Equal(DropReason.UnexpectedMessage, _fixture.LastDrop);
     }
 
     [Fact]
     public void StreamFromTheSamePort_GetsAnAllocationOfItsOwn()
     {
-        _bench.Waiting = [];
-        var first = _bench.NewClient(transport: ClientTransport.Tcp);
+        _fixture.Waiting = [];
+        var first = _fixture.NewClient(transport: ClientTransport.Tcp);
         first.TryAllocate();
-        _bench.Engine.StreamClosed(first.Flow);
-        var second = new TestClient(_bench, first.Flow, TestCredential.Password("bob", "secret"));
+        _fixture.Engine.StreamClosed(first.Flow);
+        var second = new EngineClient(_fixture, first.Flow, StunCredential.Password("bob", "secret"));
         second.TryAllocate();
 
-        Assert.Null(_bench.Complete(_bench.Waiting[0]));
-        Assert.True(_bench.Complete(_bench.Waiting[1])!.IsSuccess);
-        Assert.Equal("bob"u8.ToArray(), _bench.LastAllocation!.Credential.Username.ToArray());
+        Assert.Null(_fixture.Complete(_fixture.Waiting[0]));
+        Assert.True(_fixture.Complete(_fixture.Waiting[1])!.IsSuccess);
+        Assert.Equal("bob"u8.ToArray(), _fixture.LastAllocation!.Credential.Username.ToArray());
     }
 
     [Fact]
     [Requirement("RFC8656-7.2")]
     public void ReservedIPv6Port_IsAnIPv6Relay()
     {
-        var answer = _bench.NewClient().Allocate((ref StunMessageWriter request) =>
+        var answer = _fixture.NewClient().Allocate((ref StunMessageWriter request) =>
         {
-            TestClient.Transport(ref request);
+            StunRequest.UdpTransport(ref request);
             request.Write(StunAttributeType.RequestedAddressFamily, [2, 0, 0, 0]);
             request.Write(StunAttributeType.EvenPort, [0x80]);
         });
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         client.Allocate((ref StunMessageWriter request) =>
         {
-            TestClient.Transport(ref request);
+            StunRequest.UdpTransport(ref request);
             request.Write(StunAttributeType.ReservationToken, answer.Value(StunAttributeType.ReservationToken));
         });
 
@@ -429,18 +430,18 @@ public sealed class AllocateTests
     [Fact]
     public void EndAll_ClosesEveryRelayOnce()
     {
-        _bench.NewClient().Allocate(Asking(StunAttributeType.EvenPort, [0x80]));
-        _bench.NewClient().Allocate(Asking(StunAttributeType.AdditionalAddressFamily, [2, 0, 0, 0]));
-        _bench.Engine.EndAll();
-        _bench.CloseWhatEnded();
+        _fixture.NewClient().Allocate(Asking(StunAttributeType.EvenPort, [0x80]));
+        _fixture.NewClient().Allocate(Asking(StunAttributeType.AdditionalAddressFamily, [2, 0, 0, 0]));
+        _fixture.Engine.EndAll();
+        _fixture.CloseWhatEnded();
 
-        Assert.All(_bench.Relays, relay => Assert.Equal(1, relay.Closed));
-        Assert.Equal(4, _bench.Relays.Count);
+        Assert.All(_fixture.Relays, relay => Assert.Equal(1, relay.Closed));
+        Assert.Equal(4, _fixture.Relays.Count);
     }
 
-    private static Attributes Asking(StunAttributeType type, byte[] value) => (ref StunMessageWriter request) =>
+    private static WriteAttributes Asking(StunAttributeType type, byte[] value) => (ref StunMessageWriter request) =>
     {
-        TestClient.Transport(ref request);
+        StunRequest.UdpTransport(ref request);
         request.Write(type, value);
     };
 }

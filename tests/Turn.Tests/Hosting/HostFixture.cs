@@ -4,13 +4,14 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Mobility;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Tests.Admission;
-using WebRtcIms.Turn.Tests.Engine;
 using WebRtcIms.Turn.Transport.Relays;
 
 namespace WebRtcIms.Turn.Tests.Hosting;
@@ -18,26 +19,26 @@ namespace WebRtcIms.Turn.Tests.Hosting;
 /// <summary>
 /// The engine's host with real quotas and real port ranges, on a clock that the test moves; no socket and no Redis server.
 /// </summary>
-internal sealed class HostWorld : IRelayTransport
+internal sealed class HostFixture : IRelayTransport
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     private readonly RecordingPath _path = new();
     private readonly RelayBinder _binder;
 
-    public HostWorld(int ports = 4, QuotaSettings? quotas = null, bool withRedis = true, MobileAllocations? mobile = null, int number = 0)
+    public HostFixture(int ports = 4, QuotaSettings? quotas = null, bool withRedis = true, MobileAllocations? mobile = null, int number = 0)
     {
-        Bench = new EngineBench(mobile: mobile, number: number);
-        Clock = new FakeTimeProvider(Bench.Time.Utc);
-        Node = new TestNode(Bench, withRedis ? Redis.Connection : null, quotas, time: Clock);
+        Engine = new EngineFixture(mobile: mobile, number: number);
+        Clock = new FakeTimeProvider(Engine.Time.Utc);
+        Node = new TestNode(Engine, withRedis ? Redis.Connection : null, quotas, time: Clock);
         Node.Settings.ListenAddress = "127.0.0.1,::1";
         Node.Settings.RelayPorts = new RelayPortSettings { Min = 50_000, Max = 50_000 + ports - 1 };
         _binder = new RelayBinder(Node.Settings, new Random(1));
-        Host = new EngineHost(Bench.Engine, Node.Admission, Node.Metrics, Clock, NullLogger<EngineHost>.Instance) { Transport = this };
+        Host = new EngineHost(Engine.Engine, Node.Admission, Node.Metrics, Clock, NullLogger<EngineHost>.Instance) { Transport = this };
         Host.Workers = [Host];
     }
 
-    public EngineBench Bench { get; }
+    public EngineFixture Engine { get; }
 
     public FakeTimeProvider Clock { get; }
 
@@ -55,37 +56,37 @@ internal sealed class HostWorld : IRelayTransport
 
     public ClientPath Path => _path;
 
-    /// <summary>Moves the clocks of the host and of the bench that makes its tokens.</summary>
+    /// <summary>Moves the clocks of the host and of the fixture that makes its tokens.</summary>
     public void Advance(double seconds)
     {
         Clock.Advance(TimeSpan.FromSeconds(seconds));
-        Bench.Advance(seconds);
+        Engine.Advance(seconds);
     }
 
     /// <summary>Sends a request; its answer comes later, or never.</summary>
-    public void Send(TestClient client, StunMethod method, Attributes? attributes = null)
+    public void Send(EngineClient client, StunMethod method, WriteAttributes? attributes = null)
     {
         if (client.Nonce.Length == 0) client.Nonce = client.Challenge().Value(StunAttributeType.Nonce);
         Host.Receive(client.Build(method, attributes), client.Flow, _path);
     }
 
-    public Answer? TryNextAnswer() => _path.Answers.TryDequeue(out var answer) ? answer : null;
+    public StunAnswer? TryNextAnswer() => _path.Answers.TryDequeue(out var answer) ? answer : null;
 
-    public async Task<Answer> AskAsync(TestClient client, StunMethod method, Attributes? attributes = null)
+    public async Task<StunAnswer> AskAsync(EngineClient client, StunMethod method, WriteAttributes? attributes = null)
     {
         Send(client, method, attributes);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(Limit);
-        Answer? answer;
+        StunAnswer? answer;
         while ((answer = TryNextAnswer()) is null) await Task.Delay(1, limit.Token);
         return answer;
     }
 
-    public Task<Answer> AllocateAsync(TestClient client, Attributes? attributes = null) =>
-        AskAsync(client, StunMethod.Allocate, attributes ?? TestClient.Transport);
+    public Task<StunAnswer> AllocateAsync(EngineClient client, WriteAttributes? attributes = null) =>
+        AskAsync(client, StunMethod.Allocate, attributes ?? StunRequest.UdpTransport);
 
     /// <summary>A client with a token of its own.</summary>
-    public TestClient NewClient(ClientTransport transport = ClientTransport.Udp) => Bench.NewClient(Bench.NewToken().Native, transport);
+    public EngineClient NewClient(ClientTransport transport = ClientTransport.Udp) => Engine.NewClient(Engine.NewToken().Native, transport);
 
     /// <summary>Nothing is taken: no place in a quota, no relay, no allocation, nothing that the fleet counts.</summary>
     public async Task AssertAllIsGivenBackAsync(int live = 0)
@@ -129,9 +130,10 @@ internal sealed class HostWorld : IRelayTransport
 
     private sealed class RecordingPath : ClientPath
     {
-        public ConcurrentQueue<Answer> Answers { get; } = new();
+        public ConcurrentQueue<StunAnswer> Answers { get; } = new();
 
-        public override void Send(in TransportAddress client, ReadOnlySpan<byte> message) => Answers.Enqueue(Answer.Read(message));
+        public override void Send(in TransportAddress client, ReadOnlySpan<byte> message) =>
+            Answers.Enqueue(new StunAnswer(message.ToArray()));
     }
 
     private sealed class PortRelay(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed)

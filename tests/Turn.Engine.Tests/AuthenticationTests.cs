@@ -2,14 +2,16 @@ using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Primitives;
 
-namespace WebRtcIms.Turn.Tests.Engine;
+namespace WebRtcIms.Turn.Engine.Tests;
 
 /// <summary>Who sent a request: the order of RFC 8489 §9.2.4.</summary>
 public sealed class AuthenticationTests
 {
-    private readonly EngineBench _bench = new();
+    private readonly EngineFixture _fixture = new();
 
     [Fact]
     [Requirement("RFC8489-9.2.4-1")]
@@ -20,15 +22,15 @@ public sealed class AuthenticationTests
     [Requirement("TURN-G1")]
     public void WithoutIntegrity_IsChallenged()
     {
-        var answer = _bench.NewClient().Challenge();
+        var answer = _fixture.NewClient().Challenge();
 
         Assert.Equal(StunError.Unauthenticated, answer.Error);
-        Assert.Equal(EngineBench.Realm, answer.Text(StunAttributeType.Realm));
-        Assert.Equal(EngineBench.ServerName, answer.Text(StunAttributeType.ThirdPartyAuthorization));
+        Assert.Equal(EngineFixture.Realm, answer.Text(StunAttributeType.Realm));
+        Assert.Equal(EngineFixture.ServerName, answer.Text(StunAttributeType.ThirdPartyAuthorization));
         Assert.StartsWith("obMatJos2gAAA", answer.Text(StunAttributeType.Nonce), StringComparison.Ordinal);
         Assert.Equal("0002000000010000", Convert.ToHexString(answer.Value(StunAttributeType.PasswordAlgorithms)));
         Assert.False(answer.HasIntegrity || answer.Has(StunAttributeType.Username));
-        Assert.Equal(0, _bench.Engine.AllocationCount);
+        Assert.Equal(0, _fixture.Engine.AllocationCount);
     }
 
     [Fact]
@@ -36,7 +38,7 @@ public sealed class AuthenticationTests
     [Requirement("TURN-A24")]
     public void WhereOnlyTokensAreTaken_NoPasswordAlgorithmsAreOffered()
     {
-        var answer = new EngineBench(browserProfile: false, staticUsers: false).NewClient().Challenge();
+        var answer = new EngineFixture(browserProfile: false, staticUsers: false).NewClient().Challenge();
 
         Assert.StartsWith("obMatJos2AAAA", answer.Text(StunAttributeType.Nonce), StringComparison.Ordinal);
         Assert.False(answer.Has(StunAttributeType.PasswordAlgorithms));
@@ -47,11 +49,11 @@ public sealed class AuthenticationTests
     [Requirement("TURN-G8")]
     public void WhereNoTokensAreTaken_TheAttributeIsUnknown_AndNoServerIsNamed()
     {
-        var bench = new EngineBench(tokens: false);
-        var client = bench.NewClient();
+        var fixture = new EngineFixture(tokens: false);
+        var client = fixture.NewClient();
         var answer = client.Request(StunMethod.Allocate, (ref StunMessageWriter request) =>
         {
-            TestClient.Transport(ref request);
+            StunRequest.UdpTransport(ref request);
             request.Write(StunAttributeType.AccessToken, new byte[64]);
         })!;
 
@@ -98,9 +100,9 @@ public sealed class AuthenticationTests
     [Requirement("TURN-A28")]
     public void UnknownUserAndWrongPassword_GetTheSameAnswer()
     {
-        foreach (var credential in new[] { TestCredential.Password("nobody", "secret"), TestCredential.Password("alice", "wrong") })
+        foreach (var credential in new[] { StunCredential.Password("nobody", "secret"), StunCredential.Password("alice", "wrong") })
         {
-            var answer = _bench.NewClient(credential).TryAllocate()!;
+            var answer = _fixture.NewClient(credential).TryAllocate()!;
             Assert.Equal(StunError.Unauthenticated, answer.Error);
             Assert.True(answer.Has(StunAttributeType.Nonce) && answer.Has(StunAttributeType.Realm)
                 && answer.Has(StunAttributeType.PasswordAlgorithms));
@@ -118,7 +120,7 @@ public sealed class AuthenticationTests
     [Requirement("TURN-A29")]
     public void ForgedNonce_IsStale_AndTheAnswerBringsAGoodOne(char character)
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         client.Nonce = Encoding.ASCII.GetBytes("obMatJos2gAAA" + new string(character, 27));
         var answer = client.TryAllocate()!;
 
@@ -133,8 +135,8 @@ public sealed class AuthenticationTests
     [Requirement("TURN-A29")]
     public void NonceOfAnotherClient_IsStale()
     {
-        var client = _bench.NewClient();
-        client.Nonce = _bench.NewClient().Challenge().Value(StunAttributeType.Nonce);
+        var client = _fixture.NewClient();
+        client.Nonce = _fixture.NewClient().Challenge().Value(StunAttributeType.Nonce);
 
         Assert.Equal(StunError.StaleNonce, client.TryAllocate()!.Error);
     }
@@ -146,11 +148,11 @@ public sealed class AuthenticationTests
     [Requirement("TURN-B4")]
     public void Nonce_LivesForAnHour()
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         client.Nonce = client.Challenge().Value(StunAttributeType.Nonce);
-        _bench.Advance(3599);
+        _fixture.Advance(3599);
         client.Allocate();
-        _bench.Advance(1);
+        _fixture.Advance(1);
 
         Assert.Equal(StunError.StaleNonce, client.Refresh().Error);
     }
@@ -160,7 +162,7 @@ public sealed class AuthenticationTests
     [Requirement("TURN-A30")]
     public void TwoClients_NeverGetOneNonce()
     {
-        var nonces = Enumerable.Range(0, 100).Select(_ => _bench.NewClient().Challenge().Text(StunAttributeType.Nonce));
+        var nonces = Enumerable.Range(0, 100).Select(_ => _fixture.NewClient().Challenge().Text(StunAttributeType.Nonce));
 
         Assert.Equal(100, nonces.Distinct().Count());
     }
@@ -185,7 +187,7 @@ public sealed class AuthenticationTests
     [Requirement("TURN-A23")]
     public void Sha256Credential_IsTakenAndAnsweredInKind()
     {
-        var client = _bench.NewClient(TestCredential.PasswordSha256("alice", "secret"));
+        var client = _fixture.NewClient(StunCredential.PasswordSha256("alice", "secret"));
         var answer = client.Allocate();
 
         Assert.True(client.Verifies(answer));
@@ -197,7 +199,7 @@ public sealed class AuthenticationTests
     [Requirement("TURN-A31")]
     public void AuthenticatedAnswers_CarryIntegrityButNoUserNameRealmOrNonce()
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         var success = client.Allocate();
         var error = client.ChannelBind(0x3FFF, "203.0.113.9:1");
 
@@ -215,9 +217,9 @@ public sealed class AuthenticationTests
     [Requirement("TURN-B3")]
     public void AnotherUser_MayNotUseTheAllocation()
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         client.Allocate();
-        client.Credential = TestCredential.Password("bob", "secret");
+        client.Credential = StunCredential.Password("bob", "secret");
 
         Assert.Equal(StunError.WrongCredentials, client.Refresh().Error);
         Assert.Equal(StunError.WrongCredentials, client.CreatePermission("203.0.113.9:1").Error);
@@ -231,19 +233,19 @@ public sealed class AuthenticationTests
     [Requirement("TURN-A7")]
     public void UnknownRequiredAttributes_AreListedOnce_AfterAuthentication_AndBounded()
     {
-        Attributes unknown = (ref StunMessageWriter request) =>
+        WriteAttributes unknown = (ref StunMessageWriter request) =>
         {
-            TestClient.Transport(ref request);
+            StunRequest.UdpTransport(ref request);
             request.Write((StunAttributeType)0x7FFF, []);
             request.Write((StunAttributeType)0x7FFF, []);
             for (ushort type = 0x7000; type < 0x7000 + 200; type++) request.Write((StunAttributeType)type, []);
             request.Write((StunAttributeType)0x9000, []);
         };
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         var answer = client.Request(StunMethod.Allocate, unknown)!;
         var list = answer.Value(StunAttributeType.UnknownAttributes);
 
-        Assert.Equal(StunError.Unauthenticated, _bench.Send(TestClient.Plain(StunMethod.Allocate, unknown), _bench.NewFlow())!.Error);
+        Assert.Equal(StunError.Unauthenticated, _fixture.Send(StunRequest.Plain(StunMethod.Allocate, unknown), _fixture.NewFlow())!.Error);
         Assert.Equal(StunError.UnknownAttribute, answer.Error);
         Assert.Equal("7FFF7000", Convert.ToHexString(list.AsSpan(0, 4)));
         Assert.Equal(32, list.Length);
@@ -256,12 +258,12 @@ public sealed class AuthenticationTests
     [Requirement("TURN-A9")]
     public void OptionalAndUnexpectedAttributes_AreIgnored()
     {
-        var answer = _bench.NewClient().Allocate((ref StunMessageWriter request) =>
+        var answer = _fixture.NewClient().Allocate((ref StunMessageWriter request) =>
         {
-            TestClient.Transport(ref request);
+            StunRequest.UdpTransport(ref request);
             request.Write((StunAttributeType)0xC001, [1, 2, 3]);
             request.Write(StunAttributeType.Data, [1]);
-            request.WriteXorAddress(StunAttributeType.XorMappedAddress, TestClient.Peer("203.0.113.9:1"));
+            request.WriteXorAddress(StunAttributeType.XorMappedAddress, EngineClient.Peer("203.0.113.9:1"));
         });
 
         Assert.True(answer.IsSuccess);
@@ -273,17 +275,17 @@ public sealed class AuthenticationTests
     [Requirement("TURN-A19")]
     public void LifetimeBehindIntegrity_IsNotActedOn()
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         client.Allocate();
-        var request = new StunMessageWriter(new byte[512], StunMethod.Refresh, StunClass.Request, TestClient.NewTransaction());
+        var request = new StunMessageWriter(new byte[512], StunMethod.Refresh, StunClass.Request, StunRequest.NewTransaction());
         request.Write(StunAttributeType.Username, "alice"u8);
-        request.Write(StunAttributeType.Realm, Encoding.UTF8.GetBytes(EngineBench.Realm));
+        request.Write(StunAttributeType.Realm, Encoding.UTF8.GetBytes(EngineFixture.Realm));
         request.Write(StunAttributeType.Nonce, client.Nonce);
         client.Sign(ref request);
         request.WriteUInt32(StunAttributeType.Lifetime, 0);
 
-        Assert.Equal(600u, _bench.Send(request.Written.ToArray(), client.Flow)!.Lifetime);
-        Assert.Equal(1, _bench.Engine.AllocationCount);
+        Assert.Equal(600u, _fixture.Send(request.Written.ToArray(), client.Flow)!.Lifetime);
+        Assert.Equal(1, _fixture.Engine.AllocationCount);
     }
 
     [Fact]
@@ -291,15 +293,15 @@ public sealed class AuthenticationTests
     [Requirement("TURN-A18")]
     public void FingerprintIsAnsweredWithFingerprint_AndAWrongOneIsDropped()
     {
-        var request = new StunMessageWriter(new byte[64], StunMethod.Binding, StunClass.Request, TestClient.NewTransaction());
+        var request = new StunMessageWriter(new byte[64], StunMethod.Binding, StunClass.Request, StunRequest.NewTransaction());
         request.AddFingerprint();
         var octets = request.Written.ToArray();
-        var answer = _bench.Send(octets, _bench.NewFlow())!;
+        var answer = _fixture.Send(octets, _fixture.NewFlow())!;
         octets[^1] ^= 1;
 
         Assert.True(answer.Message.HasFingerprint && answer.Message.FingerprintIsAbsentOrRight);
-        Assert.Null(_bench.Send(octets, _bench.NewFlow()));
-        Assert.Equal(DropReason.WrongFingerprint, _bench.LastDrop);
+        Assert.Null(_fixture.Send(octets, _fixture.NewFlow()));
+        Assert.Equal(DropReason.WrongFingerprint, _fixture.LastDrop);
     }
 
     [Fact]
@@ -308,13 +310,13 @@ public sealed class AuthenticationTests
     [Requirement("TURN-A32")]
     public void UserHash_StandsForTheUserName()
     {
-        var bench = new EngineBench(tokens: false, browserProfile: false);
-        Assert.StartsWith("obMatJos2wAAA", bench.NewClient().Challenge().Text(StunAttributeType.Nonce), StringComparison.Ordinal);
+        var fixture = new EngineFixture(tokens: false, browserProfile: false);
+        Assert.StartsWith("obMatJos2wAAA", fixture.NewClient().Challenge().Text(StunAttributeType.Nonce), StringComparison.Ordinal);
 
-        Assert.Equal(StunError.None, WithUserHash(bench, SHA256.HashData(Encoding.UTF8.GetBytes($"alice:{EngineBench.Realm}"))));
-        Assert.Equal(StunError.Unauthenticated, WithUserHash(bench, SHA256.HashData("mallory"u8)));
-        Assert.Equal(StunError.BadRequest, WithUserHash(bench, new byte[31]));
-        Assert.Equal(StunError.None, WithUserHash(_bench, SHA256.HashData(Encoding.UTF8.GetBytes($"alice:{EngineBench.Realm}"))));
+        Assert.Equal(StunError.None, WithUserHash(fixture, SHA256.HashData(Encoding.UTF8.GetBytes($"alice:{EngineFixture.Realm}"))));
+        Assert.Equal(StunError.Unauthenticated, WithUserHash(fixture, SHA256.HashData("mallory"u8)));
+        Assert.Equal(StunError.BadRequest, WithUserHash(fixture, new byte[31]));
+        Assert.Equal(StunError.None, WithUserHash(_fixture, SHA256.HashData(Encoding.UTF8.GetBytes($"alice:{EngineFixture.Realm}"))));
     }
 
     [Theory]
@@ -326,9 +328,9 @@ public sealed class AuthenticationTests
     [InlineData(60, "carol", StunError.Unauthenticated, 0u)]
     public void EphemeralUser_IsTakenUntilItsTime(int secondsLeft, string name, StunError error, uint lifetime)
     {
-        var bench = new EngineBench(sharedSecret: "shared by all servers");
-        var username = $"{bench.Time.Utc.ToUnixTimeSeconds() + secondsLeft}{name}";
-        var client = bench.NewClient(TestCredential.Password(username, EphemeralPassword("shared by all servers", username)));
+        var fixture = new EngineFixture(sharedSecret: "shared by all servers");
+        var username = $"{fixture.Time.Utc.ToUnixTimeSeconds() + secondsLeft}{name}";
+        var client = fixture.NewClient(StunCredential.Ephemeral(username, "shared by all servers"));
         var answer = client.TryAllocate()!;
 
         Assert.Equal(error, answer.Error);
@@ -338,40 +340,37 @@ public sealed class AuthenticationTests
     [Fact]
     public void EphemeralUser_NeedsTheSecret_AndTheSecretMustBeConfigured()
     {
-        var username = $"{_bench.Time.Utc.ToUnixTimeSeconds() + 60}:carol";
-        var right = TestCredential.Password(username, EphemeralPassword("shared by all servers", username));
-        var wrong = TestCredential.Password(username, EphemeralPassword("shared by nobody else", username));
+        var username = $"{_fixture.Time.Utc.ToUnixTimeSeconds() + 60}:carol";
+        var right = StunCredential.Ephemeral(username, "shared by all servers");
+        var wrong = StunCredential.Ephemeral(username, "shared by nobody else");
 
         Assert.Equal(
-            StunError.Unauthenticated, new EngineBench(sharedSecret: "shared by all servers").NewClient(wrong).TryAllocate()!.Error);
-        Assert.Equal(StunError.Unauthenticated, _bench.NewClient(right).TryAllocate()!.Error);
+            StunError.Unauthenticated, new EngineFixture(sharedSecret: "shared by all servers").NewClient(wrong).TryAllocate()!.Error);
+        Assert.Equal(StunError.Unauthenticated, _fixture.NewClient(right).TryAllocate()!.Error);
     }
 
-    private static string EphemeralPassword(string secret, string username) =>
-        Convert.ToBase64String(HMACSHA1.HashData(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes(username)));
-
-    private static StunError WithUserHash(EngineBench bench, byte[] hash)
+    private static StunError WithUserHash(EngineFixture fixture, byte[] hash)
     {
-        var client = bench.NewClient();
-        var request = new StunMessageWriter(new byte[512], StunMethod.Allocate, StunClass.Request, TestClient.NewTransaction());
-        TestClient.Transport(ref request);
+        var client = fixture.NewClient();
+        var request = new StunMessageWriter(new byte[512], StunMethod.Allocate, StunClass.Request, StunRequest.NewTransaction());
+        StunRequest.UdpTransport(ref request);
         request.Write(StunAttributeType.UserHash, hash);
-        request.Write(StunAttributeType.Realm, Encoding.UTF8.GetBytes(EngineBench.Realm));
+        request.Write(StunAttributeType.Realm, Encoding.UTF8.GetBytes(EngineFixture.Realm));
         request.Write(StunAttributeType.Nonce, client.Challenge().Value(StunAttributeType.Nonce));
         client.Sign(ref request);
-        return TestClient.Answered(bench.Send(request.Written.ToArray(), client.Flow)).Error;
+        return EngineClient.Answered(fixture.Send(request.Written.ToArray(), client.Flow)).Error;
     }
 
-    private Answer SendWithout(StunAttributeType type, byte[]? instead = null)
+    private StunAnswer SendWithout(StunAttributeType type, byte[]? instead = null)
     {
-        var client = _bench.NewClient();
+        var client = _fixture.NewClient();
         var nonce = client.Challenge().Value(StunAttributeType.Nonce);
-        var request = new StunMessageWriter(new byte[2048], StunMethod.Allocate, StunClass.Request, TestClient.NewTransaction());
-        TestClient.Transport(ref request);
+        var request = new StunMessageWriter(new byte[2048], StunMethod.Allocate, StunClass.Request, StunRequest.NewTransaction());
+        StunRequest.UdpTransport(ref request);
         foreach (var (attribute, value) in new[]
         {
             (StunAttributeType.Username, "alice"u8.ToArray()),
-            (StunAttributeType.Realm, Encoding.UTF8.GetBytes(EngineBench.Realm)),
+            (StunAttributeType.Realm, Encoding.UTF8.GetBytes(EngineFixture.Realm)),
             (StunAttributeType.Nonce, nonce),
         })
         {
@@ -380,13 +379,13 @@ public sealed class AuthenticationTests
         }
 
         client.Sign(ref request);
-        return TestClient.Answered(_bench.Send(request.Written.ToArray(), client.Flow));
+        return EngineClient.Answered(_fixture.Send(request.Written.ToArray(), client.Flow));
     }
 
     private StunError WithAlgorithms(byte[]? list, byte[]? choice) =>
-        _bench.NewClient().Request(StunMethod.Allocate, (ref StunMessageWriter request) =>
+        _fixture.NewClient().Request(StunMethod.Allocate, (ref StunMessageWriter request) =>
         {
-            TestClient.Transport(ref request);
+            StunRequest.UdpTransport(ref request);
             if (list is not null) request.Write(StunAttributeType.PasswordAlgorithms, list);
             if (choice is not null) request.Write(StunAttributeType.PasswordAlgorithm, choice);
         })!.Error;

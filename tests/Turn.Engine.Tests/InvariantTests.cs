@@ -1,12 +1,13 @@
 using CsCheck;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Engine;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Mobility;
 using WebRtcIms.Turn.Engine.Primitives;
 
-namespace WebRtcIms.Turn.Tests.Engine;
+namespace WebRtcIms.Turn.Engine.Tests;
 
 /// <summary>What holds after any sequence of messages, expiries and closed streams.</summary>
 public sealed class InvariantTests
@@ -46,32 +47,32 @@ public sealed class InvariantTests
         history =>
         {
             var mobile = new MobileAllocations(new MobilityTickets(new byte[32]));
-            var bench = new EngineBench(mobile: mobile);
+            var fixture = new EngineFixture(mobile: mobile);
             var clients = Enumerable.Range(0, Clients)
-                .Select(i => bench.NewClient(transport: i == 0 ? ClientTransport.Tcp : ClientTransport.Udp)).ToList();
+                .Select(i => fixture.NewClient(transport: i == 0 ? ClientTransport.Tcp : ClientTransport.Udp)).ToList();
             var permitted = new long[Clients];
             var reservation = new byte[8];
             var tickets = new byte[Clients][];
             foreach (var (act, index, octets) in history)
             {
                 if (act == Act.AllocateMobile
-                    && clients[index].TryAllocate(TestClient.Asking(StunAttributeType.MobilityTicket)) is { IsSuccess: true } answer)
+                    && clients[index].TryAllocate(EngineClient.Asking(StunAttributeType.MobilityTicket)) is { IsSuccess: true } answer)
                     (tickets[index], permitted[index]) = (answer.Value(StunAttributeType.MobilityTicket), 0);
-                else if (act == Act.Move) Move(bench, clients, index, tickets);
-                else Apply(bench, clients[index], index, act, octets, permitted, ref reservation);
-                bench.Sweep();
-                AssertRelaysMatchAllocations(bench, clients);
+                else if (act == Act.Move) Move(fixture, clients, index, tickets);
+                else Apply(fixture, clients[index], index, act, octets, permitted, ref reservation);
+                fixture.Sweep();
+                AssertRelaysMatchAllocations(fixture, clients);
             }
 
-            bench.Engine.EndAll();
-            bench.CloseWhatEnded();
-            Assert.All(bench.Relays, relay => Assert.Equal(1, relay.Closed));
+            fixture.Engine.EndAll();
+            fixture.CloseWhatEnded();
+            Assert.All(fixture.Relays, relay => Assert.Equal(1, relay.Closed));
             Assert.Equal((0, 0), (mobile.Count, mobile.FlowCount));
         },
         iter: 3000);
 
     private static void Apply(
-        EngineBench bench, TestClient client, int index, Act act, byte[] octets, long[] permitted, ref byte[] reservation)
+        EngineFixture fixture, EngineClient client, int index, Act act, byte[] octets, long[] permitted, ref byte[] reservation)
     {
         const string Peer = "203.0.113.9:7000";
         var wanted = reservation;
@@ -88,39 +89,39 @@ public sealed class InvariantTests
             case Act.Send: Relayed(client.Send(Peer, octets)); break;
             case Act.Channel: Relayed(client.SendOnChannel(0x4000, octets)); break;
             case Act.Close when client.Flow.IsStream:
-                bench.Engine.StreamClosed(client.Flow);
+                fixture.Engine.StreamClosed(client.Flow);
                 break;
-            case Act.Wait: bench.Advance(50); break;
-            case Act.LongWait: bench.Advance(290); break;
-            case Act.Garbage: bench.Route(octets, client.Flow); break;
+            case Act.Wait: fixture.Advance(50); break;
+            case Act.LongWait: fixture.Advance(290); break;
+            case Act.Garbage: fixture.Route(octets, client.Flow); break;
             default: break;
         }
 
-        if (bench.LastAllocation?.ReservationToken is { } token and not 0)
+        if (fixture.LastAllocation?.ReservationToken is { } token and not 0)
         {
             reservation = BitConverter.GetBytes(token);
             Array.Reverse(reservation);
         }
 
-        void Allocated(Answer? answer)
+        void Allocated(StunAnswer? answer)
         {
             if (answer?.IsSuccess == true) permitted[index] = 0;
         }
 
-        void Permitted(Answer answer)
+        void Permitted(StunAnswer answer)
         {
-            if (answer.IsSuccess) permitted[index] = bench.Time.After(Permission.Lifetime);
+            if (answer.IsSuccess) permitted[index] = fixture.Time.After(Permission.Lifetime);
         }
 
         void Relayed(Outcome outcome)
         {
-            if (outcome.Kind == OutcomeKind.ToPeer) Assert.True(bench.Time.Milliseconds < permitted[index]);
+            if (outcome.Kind == OutcomeKind.ToPeer) Assert.True(fixture.Time.Milliseconds < permitted[index]);
         }
     }
 
-    private static void Move(EngineBench bench, List<TestClient> clients, int index, byte[][] tickets)
+    private static void Move(EngineFixture fixture, List<EngineClient> clients, int index, byte[][] tickets)
     {
-        var moved = new TestClient(bench, bench.NewFlow(), clients[index].Credential);
+        var moved = new EngineClient(fixture, fixture.NewFlow(), clients[index].Credential);
         var answer = moved.Request(
             StunMethod.Refresh, (ref StunMessageWriter request) => request.Write(StunAttributeType.MobilityTicket, tickets[index] ?? []));
         if (answer?.IsSuccess != true) return;
@@ -128,18 +129,18 @@ public sealed class InvariantTests
         clients[index] = moved;
     }
 
-    private static void AssertRelaysMatchAllocations(EngineBench bench, List<TestClient> clients)
+    private static void AssertRelaysMatchAllocations(EngineFixture fixture, List<EngineClient> clients)
     {
-        var open = bench.Relays.Count(relay => relay.Closed == 0);
-        var held = bench.Reservations.Count + bench.RelaysInUse;
+        var open = fixture.Relays.Count(relay => relay.Closed == 0);
+        var held = fixture.Reservations.Count + fixture.RelaysInUse;
         Assert.Equal(held, open);
-        Assert.All(bench.Relays, relay => Assert.InRange(relay.Closed, 0, 1));
-        Assert.InRange(bench.Engine.AllocationCount, 0, clients.Count);
+        Assert.All(fixture.Relays, relay => Assert.InRange(relay.Closed, 0, 1));
+        Assert.InRange(fixture.Engine.AllocationCount, 0, clients.Count);
     }
 
-    private static Attributes With(StunAttributeType type, byte[] value) => (ref StunMessageWriter request) =>
+    private static WriteAttributes With(StunAttributeType type, byte[] value) => (ref StunMessageWriter request) =>
     {
-        TestClient.Transport(ref request);
+        StunRequest.UdpTransport(ref request);
         request.Write(type, value);
     };
 }

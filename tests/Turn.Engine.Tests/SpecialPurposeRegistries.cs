@@ -1,4 +1,4 @@
-namespace WebRtcIms.Turn.Tests.Engine;
+namespace WebRtcIms.Turn.Engine.Tests;
 
 /// <summary>
 /// The ranges of IANA's special-purpose address registries (RFC 6890, as of 2025), and the ranges that other registries keep from

@@ -1,8 +1,9 @@
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Turn.Engine.Peers;
 
-namespace WebRtcIms.Turn.Tests.Engine;
+namespace WebRtcIms.Turn.Engine.Tests;
 
 /// <summary>Which peers may be relayed to (RFC 8656 §21.1.7, §21.3.1, §21.4).</summary>
 public sealed class PeerPolicyTests
@@ -107,9 +108,9 @@ public sealed class PeerPolicyTests
     [Requirement("TURN-B34")]
     public void OwnAddresses_AreKnownInEveryForm(string peer, bool own)
     {
-        var policy = new PeerPolicy([], [], new HashSet<TransportAddress> { TestClient.Peer("127.0.0.1:3478") });
+        var policy = new PeerPolicy([], [], new HashSet<TransportAddress> { EngineClient.Peer("127.0.0.1:3478") });
 
-        Assert.Equal(own, policy.IsOwn(TestClient.Peer(peer)));
+        Assert.Equal(own, policy.IsOwn(EngineClient.Peer(peer)));
     }
 
     [Theory]

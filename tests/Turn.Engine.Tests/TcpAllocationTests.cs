@@ -1,17 +1,18 @@
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Engine;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Mobility;
 using WebRtcIms.Turn.Engine.Primitives;
 
-namespace WebRtcIms.Turn.Tests.Engine;
+namespace WebRtcIms.Turn.Engine.Tests;
 
 /// <summary>TCP allocations: RFC 6062 §5.</summary>
 public sealed class TcpAllocationTests
 {
     private const string Peer = "203.0.113.9:7000";
 
-    private readonly EngineBench _bench = new(new EngineSettings { RelaysIPv6 = true, TcpRelays = true, MaxPeerConnections = 4 });
+    private readonly EngineFixture _fixture = new(new EngineSettings { RelaysIPv6 = true, TcpRelays = true, MaxPeerConnections = 4 });
 
     [Theory]
     [InlineData(nameof(ClientTransport.Tcp), true, StunError.None)]
@@ -24,8 +25,8 @@ public sealed class TcpAllocationTests
     [Requirement("TURN-C1")]
     public void TcpRelay_IsForStreamsAlone_AndOffByDefault(string transport, bool isOn, StunError expected)
     {
-        var bench = new EngineBench(isOn ? new EngineSettings { TcpRelays = true } : null);
-        var answer = bench.NewClient(transport: Enum.Parse<ClientTransport>(transport)).TryAllocate(TcpTransport);
+        var fixture = new EngineFixture(isOn ? new EngineSettings { TcpRelays = true } : null);
+        var answer = fixture.NewClient(transport: Enum.Parse<ClientTransport>(transport)).TryAllocate(StunRequest.TcpTransport);
 
         Assert.Equal(expected, answer!.Error);
         Assert.True(answer.HasIntegrity);
@@ -42,7 +43,7 @@ public sealed class TcpAllocationTests
     {
         var answer = NewClient().TryAllocate((ref StunMessageWriter request) =>
         {
-            TcpTransport(ref request);
+            StunRequest.TcpTransport(ref request);
             request.Write(type, Convert.FromHexString(value));
         });
 
@@ -60,7 +61,7 @@ public sealed class TcpAllocationTests
     {
         var answer = NewClient().TryAllocate((ref StunMessageWriter request) =>
         {
-            TcpTransport(ref request);
+            StunRequest.TcpTransport(ref request);
             if (family != 0) request.Write(StunAttributeType.RequestedAddressFamily, [family, 0, 0, 0]);
         });
 
@@ -78,9 +79,9 @@ public sealed class TcpAllocationTests
     {
         var client = Allocated();
         Assert.Null(Connect(client, Peer));
-        var first = Complete(new FakePeerStream());
+        var first = Complete(new FakePeerTransport());
         Assert.Null(Connect(client, "203.0.113.9:7001"));
-        var second = Complete(new FakePeerStream());
+        var second = Complete(new FakePeerTransport());
 
         Assert.True(client.Verifies(first));
         Assert.NotEqual(0u, Id(first));
@@ -113,7 +114,7 @@ public sealed class TcpAllocationTests
         var client = Allocated();
 
         Assert.Equal(expected, Connect(client, peer)!.Error);
-        Assert.Null(_bench.Connection);
+        Assert.Null(_fixture.Connection);
     }
 
     [Fact]
@@ -133,13 +134,13 @@ public sealed class TcpAllocationTests
     {
         var client = Allocated();
         Assert.Null(Connect(client, Peer));
-        var connection = _bench.Connection!;
+        var connection = _fixture.Connection!;
         Assert.Equal(StunError.ConnectionAlreadyExists, Connect(client, Peer)!.Error);
 
-        _bench.CompleteConnect(connection, new FakePeerStream());
+        _fixture.CompleteConnect(connection, new FakePeerTransport());
         Assert.Equal(StunError.ConnectionAlreadyExists, Connect(client, Peer)!.Error);
 
-        _bench.Engine.PeerConnectionClosed(connection);
+        _fixture.Engine.PeerConnectionClosed(connection);
         Assert.Null(Connect(client, Peer));
     }
 
@@ -150,7 +151,7 @@ public sealed class TcpAllocationTests
     {
         var client = Allocated();
         Assert.Null(Connect(client, Peer));
-        var answer = _bench.CompleteConnect(_bench.Connection!, null)!;
+        var answer = _fixture.CompleteConnect(_fixture.Connection!, null)!;
 
         Assert.Equal(StunError.ConnectionTimeoutOrFailure, answer.Error);
         Assert.True(client.Verifies(answer));
@@ -166,8 +167,8 @@ public sealed class TcpAllocationTests
         for (var port = 1; port <= 4; port++) Assert.Null(Connect(client, $"203.0.113.9:{port}"));
 
         Assert.Equal(StunError.InsufficientCapacity, Connect(client, Peer)!.Error);
-        var stream = new FakePeerStream();
-        Assert.Null(_bench.PeerConnects(client, Peer, stream));
+        var stream = new FakePeerTransport();
+        Assert.Null(_fixture.PeerConnects(client, Peer, stream));
         Assert.True(stream.IsClosed);
     }
 
@@ -178,16 +179,16 @@ public sealed class TcpAllocationTests
     {
         var client = Allocated();
         client.CreatePermission("203.0.113.9");
-        var (opened, accepted) = (new FakePeerStream(), new FakePeerStream());
+        var (opened, accepted) = (new FakePeerTransport(), new FakePeerTransport());
         Connect(client, Peer);
         var id = Id(Complete(opened));
-        _bench.PeerConnects(client, "203.0.113.9:8000", accepted);
+        _fixture.PeerConnects(client, "203.0.113.9:8000", accepted);
 
-        _bench.Advance(29.9);
-        _bench.Sweep();
+        _fixture.Advance(29.9);
+        _fixture.Sweep();
         Assert.False(opened.IsClosed || accepted.IsClosed);
-        _bench.Advance(0.1);
-        _bench.Sweep();
+        _fixture.Advance(0.1);
+        _fixture.Sweep();
         Assert.True(opened.IsClosed && accepted.IsClosed);
         Assert.Equal(StunError.BadRequest, Bind(NewClient(), id)!.Error);
         Assert.Null(Connect(client, Peer));
@@ -200,9 +201,9 @@ public sealed class TcpAllocationTests
     {
         var client = Allocated();
         client.CreatePermission("203.0.113.10");
-        var stream = new FakePeerStream();
+        var stream = new FakePeerTransport();
 
-        Assert.Null(_bench.PeerConnects(client, Peer, stream));
+        Assert.Null(_fixture.PeerConnects(client, Peer, stream));
         Assert.True(stream.IsClosed);
     }
 
@@ -213,15 +214,15 @@ public sealed class TcpAllocationTests
     {
         var client = Allocated();
         client.CreatePermission("203.0.113.9");
-        var attempt = _bench.PeerConnects(client, Peer, new FakePeerStream())!;
+        var attempt = _fixture.PeerConnects(client, Peer, new FakePeerTransport())!;
 
         Assert.Equal((StunMethod.ConnectionAttempt, StunClass.Indication), (attempt.Message.Method, attempt.Message.Class));
         Assert.Equal(Peer, attempt.Address(StunAttributeType.XorPeerAddress).ToString());
         Assert.True(Bind(NewClient(), Id(attempt))!.IsSuccess);
 
-        _bench.Advance(300);
-        var late = new FakePeerStream();
-        Assert.Null(_bench.PeerConnects(client, "203.0.113.9:8000", late));
+        _fixture.Advance(300);
+        var late = new FakePeerTransport();
+        Assert.Null(_fixture.PeerConnects(client, "203.0.113.9:8000", late));
         Assert.True(late.IsClosed);
     }
 
@@ -231,7 +232,7 @@ public sealed class TcpAllocationTests
     public void ConnectionBind_TakesAConnectionOnce_AndItLivesOn()
     {
         var client = Allocated();
-        var stream = new FakePeerStream();
+        var stream = new FakePeerTransport();
         Connect(client, Peer);
         var id = Id(Complete(stream));
         var data = NewClient();
@@ -239,10 +240,10 @@ public sealed class TcpAllocationTests
 
         Assert.True(answer.IsSuccess);
         Assert.True(data.Verifies(answer));
-        Assert.Same(stream, _bench.Connection!.Stream);
+        Assert.Same(stream, _fixture.Connection!.Stream);
         Assert.Equal(StunError.BadRequest, Bind(NewClient(), id)!.Error);
-        _bench.Advance(60);
-        _bench.Sweep();
+        _fixture.Advance(60);
+        _fixture.Sweep();
         Assert.False(stream.IsClosed);
     }
 
@@ -253,7 +254,7 @@ public sealed class TcpAllocationTests
     {
         var client = Allocated();
         Connect(client, Peer);
-        var id = Id(Complete(new FakePeerStream()));
+        var id = Id(Complete(new FakePeerTransport()));
         var (data, stranger) = (NewClient(), NewClient());
 
         data.Nonce = stranger.Challenge().Value(StunAttributeType.Nonce);
@@ -269,9 +270,9 @@ public sealed class TcpAllocationTests
     {
         var client = Allocated();
         Connect(client, Peer);
-        var id = Id(Complete(new FakePeerStream()));
+        var id = Id(Complete(new FakePeerTransport()));
 
-        Assert.Equal(StunError.BadRequest, Bind(_bench.NewClient(), id)!.Error);
+        Assert.Equal(StunError.BadRequest, Bind(_fixture.NewClient(), id)!.Error);
         Assert.Equal(StunError.BadRequest, Bind(client, id)!.Error);
         Assert.Equal(StunError.BadRequest, Bind(NewClient(), id + 1)!.Error);
         Assert.Equal(StunError.BadRequest, NewClient().Request(StunMethod.ConnectionBind)!.Error);
@@ -285,12 +286,12 @@ public sealed class TcpAllocationTests
     {
         var client = Allocated();
         Connect(client, Peer);
-        var id = Id(Complete(new FakePeerStream()));
+        var id = Id(Complete(new FakePeerTransport()));
 
         Assert.Equal(
-            StunError.WrongCredentials, Bind(_bench.NewClient(TestCredential.Password("bob", "secret"), ClientTransport.Tcp), id)!.Error);
+            StunError.WrongCredentials, Bind(_fixture.NewClient(StunCredential.Password("bob", "secret"), ClientTransport.Tcp), id)!.Error);
         Assert.Equal(
-            StunError.Unauthenticated, Bind(_bench.NewClient(TestCredential.Password("alice", "wrong"), ClientTransport.Tcp), id)!.Error);
+            StunError.Unauthenticated, Bind(_fixture.NewClient(StunCredential.Password("alice", "wrong"), ClientTransport.Tcp), id)!.Error);
         Assert.True(Bind(NewClient(), id)!.IsSuccess);
     }
 
@@ -300,14 +301,14 @@ public sealed class TcpAllocationTests
     [Requirement("TURN-C6")]
     public void ConnectionBind_UnderAToken_IsProvedWithItsSessionKey()
     {
-        var token = _bench.NewToken();
-        var client = _bench.NewClient(token.Native, ClientTransport.Tcp);
-        client.Allocate(TcpTransport);
+        var token = _fixture.NewToken();
+        var client = _fixture.NewClient(token.Native, ClientTransport.Tcp);
+        client.Allocate(StunRequest.TcpTransport);
         Connect(client, Peer);
-        var id = Id(Complete(new FakePeerStream()));
+        var id = Id(Complete(new FakePeerTransport()));
 
-        Assert.Equal(StunError.Unauthenticated, Bind(_bench.NewClient(_bench.NewToken().Native, ClientTransport.Tcp), id)!.Error);
-        Assert.True(Bind(_bench.NewClient(token.Native, ClientTransport.Tcp), id)!.IsSuccess);
+        Assert.Equal(StunError.Unauthenticated, Bind(_fixture.NewClient(_fixture.NewToken().Native, ClientTransport.Tcp), id)!.Error);
+        Assert.True(Bind(_fixture.NewClient(token.Native, ClientTransport.Tcp), id)!.IsSuccess);
     }
 
     [Fact]
@@ -318,14 +319,14 @@ public sealed class TcpAllocationTests
     {
         var client = Allocated();
         Connect(client, Peer);
-        var late = Id(Complete(new FakePeerStream()));
-        _bench.Advance(30);
+        var late = Id(Complete(new FakePeerTransport()));
+        _fixture.Advance(30);
         Assert.Equal(StunError.BadRequest, Bind(NewClient(), late)!.Error);
 
-        _bench.Advance(560);
+        _fixture.Advance(560);
         Connect(client, "203.0.113.9:7001");
-        var ofEnded = Id(Complete(new FakePeerStream()));
-        _bench.Advance(10);
+        var ofEnded = Id(Complete(new FakePeerTransport()));
+        _fixture.Advance(10);
         Assert.Equal(StunError.BadRequest, Bind(NewClient(), ofEnded)!.Error);
     }
 
@@ -335,16 +336,16 @@ public sealed class TcpAllocationTests
     public void ConnectionBind_FromWhereAnotherWorkersClientHasMoved_IsABadRequest()
     {
         var mobile = new MobileAllocations(new MobilityTickets(new byte[32]));
-        var bench = new EngineBench(new EngineSettings { TcpRelays = true }, mobile: mobile);
-        var client = bench.NewClient(transport: ClientTransport.Tcp);
-        client.Allocate(TcpTransport);
+        var fixture = new EngineFixture(new EngineSettings { TcpRelays = true }, mobile: mobile);
+        var client = fixture.NewClient(transport: ClientTransport.Tcp);
+        client.Allocate(StunRequest.TcpTransport);
         Connect(client, Peer);
-        var id = Id(TestClient.Answered(bench.CompleteConnect(bench.Connection!, new FakePeerStream())));
-        var taken = bench.NewFlow(ClientTransport.Tcp);
+        var id = Id(EngineClient.Answered(fixture.CompleteConnect(fixture.Connection!, new FakePeerTransport())));
+        var taken = fixture.NewFlow(ClientTransport.Tcp);
         mobile.Add(taken, engine: 1);
 
-        Assert.Equal(StunError.BadRequest, Bind(new TestClient(bench, taken, client.Credential), id)!.Error);
-        Assert.True(Bind(bench.NewClient(transport: ClientTransport.Tcp), id)!.IsSuccess);
+        Assert.Equal(StunError.BadRequest, Bind(new EngineClient(fixture, taken, client.Credential), id)!.Error);
+        Assert.True(Bind(fixture.NewClient(transport: ClientTransport.Tcp), id)!.IsSuccess);
     }
 
     [Fact]
@@ -352,13 +353,13 @@ public sealed class TcpAllocationTests
     [Requirement("TURN-C3")]
     public void MobileClient_IsAtItsNewStreamAtOnce_ForNoDataCouldComeByIt()
     {
-        var (bench, client, ticket) = Mobile();
-        var moved = new TestClient(bench, bench.NewFlow(ClientTransport.Tls), client.Credential);
+        var (fixture, client, ticket) = Mobile();
+        var moved = new EngineClient(fixture, fixture.NewFlow(ClientTransport.Tls), client.Credential);
 
         Assert.True(Move(moved, ticket).IsSuccess);
         Assert.Equal(moved.Flow, client.Allocation.FiveTuple);
         Assert.Null(Connect(moved, Peer));
-        Assert.True(TestClient.Answered(bench.CompleteConnect(bench.Connection!, new FakePeerStream())).IsSuccess);
+        Assert.True(EngineClient.Answered(fixture.CompleteConnect(fixture.Connection!, new FakePeerTransport())).IsSuccess);
     }
 
     [Theory]
@@ -368,11 +369,11 @@ public sealed class TcpAllocationTests
     [Requirement("TURN-D2")]
     public void MobileClient_MovesToStreamsAlone(string transport)
     {
-        var (bench, client, ticket) = Mobile();
+        var (fixture, client, ticket) = Mobile();
 
         Assert.Equal(
             StunError.BadRequest,
-            Move(new TestClient(bench, bench.NewFlow(Enum.Parse<ClientTransport>(transport)), client.Credential), ticket).Error);
+            Move(new EngineClient(fixture, fixture.NewFlow(Enum.Parse<ClientTransport>(transport)), client.Credential), ticket).Error);
         Assert.Equal(client.Flow, client.Allocation.FiveTuple);
     }
 
@@ -381,31 +382,31 @@ public sealed class TcpAllocationTests
     [Requirement("TURN-C7")]
     public void AllocationsEnd_ClosesAllItsConnections_BoundOrNot()
     {
-        Action<TestClient>[] ends =
+        Action<EngineClient>[] ends =
         [
             client => client.Refresh(0),
-            client => _bench.Engine.StreamClosed(client.Flow),
+            client => _fixture.Engine.StreamClosed(client.Flow),
             _ =>
             {
-                _bench.Advance(601);
-                _bench.Sweep();
+                _fixture.Advance(601);
+                _fixture.Sweep();
             },
         ];
         foreach (var end in ends)
         {
             var client = Allocated();
-            var (bound, unbound, late) = (new FakePeerStream(), new FakePeerStream(), new FakePeerStream());
+            var (bound, unbound, late) = (new FakePeerTransport(), new FakePeerTransport(), new FakePeerTransport());
             Connect(client, Peer);
             Bind(NewClient(), Id(Complete(bound)));
             Connect(client, "203.0.113.9:7001");
             var id = Id(Complete(unbound));
             Connect(client, "203.0.113.9:7002");
-            var connecting = _bench.Connection!;
+            var connecting = _fixture.Connection!;
 
             end(client);
-            _bench.CloseWhatEnded();
+            _fixture.CloseWhatEnded();
             Assert.True(bound.IsClosed && unbound.IsClosed);
-            Assert.Null(_bench.CompleteConnect(connecting, late));
+            Assert.Null(_fixture.CompleteConnect(connecting, late));
             Assert.True(late.IsClosed);
             Assert.Equal(StunError.BadRequest, Bind(NewClient(), id)!.Error);
         }
@@ -425,57 +426,55 @@ public sealed class TcpAllocationTests
     [Fact]
     public void WhereTcpRelaysAreOff_TheirMethodsAreUnknown()
     {
-        var bench = new EngineBench();
-        var client = bench.NewClient(transport: ClientTransport.Tcp);
+        var fixture = new EngineFixture();
+        var client = fixture.NewClient(transport: ClientTransport.Tcp);
         client.Allocate();
 
         Assert.Null(client.Request(StunMethod.Connect));
         Assert.Null(client.Request(StunMethod.ConnectionBind));
-        Assert.Equal(DropReason.UnexpectedMessage, bench.LastDrop);
+        Assert.Equal(DropReason.UnexpectedMessage, fixture.LastDrop);
     }
 
-    internal static void TcpTransport(ref StunMessageWriter request) => request.Write(StunAttributeType.RequestedTransport, [6, 0, 0, 0]);
-
-    private static uint Id(Answer answer)
+    private static uint Id(StunAnswer answer)
     {
         Assert.True(answer.Message.TryGetUInt32(StunAttributeType.ConnectionId, out var id));
         return id;
     }
 
-    private static Answer? Connect(TestClient client, string? peer) => client.Request(
+    private static StunAnswer? Connect(EngineClient client, string? peer) => client.Request(
         StunMethod.Connect,
         (ref StunMessageWriter request) =>
         {
-            if (peer is not null) request.WriteXorAddress(StunAttributeType.XorPeerAddress, TestClient.Peer(peer));
+            if (peer is not null) request.WriteXorAddress(StunAttributeType.XorPeerAddress, EngineClient.Peer(peer));
         });
 
-    private static Answer? Bind(TestClient client, uint id) => client.Request(
+    private static StunAnswer? Bind(EngineClient client, uint id) => client.Request(
         StunMethod.ConnectionBind, (ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.ConnectionId, id));
 
-    private static (EngineBench Bench, TestClient Client, byte[] Ticket) Mobile()
+    private static (EngineFixture Fixture, EngineClient Client, byte[] Ticket) Mobile()
     {
-        var bench =
-            new EngineBench(new EngineSettings { TcpRelays = true }, mobile: new MobileAllocations(new MobilityTickets(new byte[32])));
-        var client = bench.NewClient(transport: ClientTransport.Tcp);
+        var fixture =
+            new EngineFixture(new EngineSettings { TcpRelays = true }, mobile: new MobileAllocations(new MobilityTickets(new byte[32])));
+        var client = fixture.NewClient(transport: ClientTransport.Tcp);
         var answer = client.Allocate((ref StunMessageWriter request) =>
         {
-            TcpTransport(ref request);
+            StunRequest.TcpTransport(ref request);
             request.Write(StunAttributeType.MobilityTicket, []);
         });
-        return (bench, client, answer.Value(StunAttributeType.MobilityTicket));
+        return (fixture, client, answer.Value(StunAttributeType.MobilityTicket));
     }
 
-    private static Answer Move(TestClient client, byte[] ticket) => TestClient.Answered(client.Request(
+    private static StunAnswer Move(EngineClient client, byte[] ticket) => EngineClient.Answered(client.Request(
         StunMethod.Refresh, (ref StunMessageWriter request) => request.Write(StunAttributeType.MobilityTicket, ticket)));
 
-    private Answer Complete(FakePeerStream stream) => TestClient.Answered(_bench.CompleteConnect(_bench.Connection!, stream));
+    private StunAnswer Complete(FakePeerTransport stream) => EngineClient.Answered(_fixture.CompleteConnect(_fixture.Connection!, stream));
 
-    private TestClient NewClient() => _bench.NewClient(transport: ClientTransport.Tcp);
+    private EngineClient NewClient() => _fixture.NewClient(transport: ClientTransport.Tcp);
 
-    private TestClient Allocated()
+    private EngineClient Allocated()
     {
         var client = NewClient();
-        client.Allocate(TcpTransport);
+        client.Allocate(StunRequest.TcpTransport);
         return client;
     }
 }

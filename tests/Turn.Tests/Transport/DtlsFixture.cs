@@ -5,9 +5,9 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
-using WebRtcIms.Turn.Tests.Engine;
 using WebRtcIms.Turn.Transport.Dtls;
 using WebRtcIms.Turn.Transport.Portable;
 using WebRtcIms.Turn.Transport.Streams;
@@ -15,7 +15,7 @@ using WebRtcIms.Turn.Transport.Streams;
 namespace WebRtcIms.Turn.Tests.Transport;
 
 /// <summary>A listener for DTLS with a clock that the test moves.</summary>
-internal sealed class DtlsBench : IAsyncLifetime
+internal sealed class DtlsFixture : IAsyncLifetime
 {
     private readonly TestCertificate _certificate = new();
     private readonly IHost _host;
@@ -23,13 +23,13 @@ internal sealed class DtlsBench : IAsyncLifetime
     private readonly PortableTransport _transport;
     private DtlsListener? _listener;
 
-    public DtlsBench()
+    public DtlsFixture()
     {
         var builder = Host.CreateEmptyApplicationBuilder(new());
         var settings = new TurnSettings
         {
             Port = FreePorts.TcpAndUdp(),
-            Realm = EngineBench.Realm,
+            Realm = EngineFixture.Realm,
             Transport = TransportMode.Portable,
             TlsCertificate = _certificate.CertificateFile,
             TlsKey = _certificate.KeyFile,

@@ -1,17 +1,18 @@
 using System.Text;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Engine.Primitives;
 
-namespace WebRtcIms.Turn.Tests.Engine;
+namespace WebRtcIms.Turn.Engine.Tests;
 
 /// <summary>Nonces that a server recognises without remembering them.</summary>
 public sealed class NonceTests
 {
     private static readonly byte[] Key = [.. Enumerable.Range(0, 32).Select(i => (byte)i)];
     private static readonly EngineTime Time = new(0, new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
-    private static readonly FiveTuple Flow = new EngineBench().NewFlow();
+    private static readonly FiveTuple Flow = new EngineFixture().NewFlow();
 
     [Fact]
     [Requirement("ABUSE-81")]

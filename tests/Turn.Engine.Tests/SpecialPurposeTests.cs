@@ -2,7 +2,7 @@ using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Engine.Peers;
 
-namespace WebRtcIms.Turn.Tests.Engine;
+namespace WebRtcIms.Turn.Engine.Tests;
 
 /// <summary>One case for each range of the registries, with addresses that no other range and no inner address refuses.</summary>
 public sealed class SpecialPurposeTests
