@@ -1,11 +1,17 @@
-// Tests each mutant in a process of its own: node each.mjs report.json test-executable lines xunit-options...
+// Tests each mutant in a process of its own: node each.mjs report.json test-executable before xunit-options...
 // Stryker's own runner keeps one process for all mutants and runs all tests for each, which takes hours for a web project.
-// `lines` is "all" or a list such as Branch.cs,Proxy.cs. Writes the results into the report.
+// `before` is the report of an earlier run, whose killed mutants are not tested again, or "none". Writes the results into the report.
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const [reportFile, executable, only, ...options] = process.argv.slice(2);
+const [reportFile, executable, before, ...options] = process.argv.slice(2);
 const report = JSON.parse(readFileSync(reportFile, 'utf8'));
+
+// A mutant keeps its place and its text as long as its file stays the same. Its number depends on other files.
+const keyOf = (name, file, mutant) => JSON.stringify([name.replace(/^.*\/(?=\w+\/\w+\.cs$)/, ''), file.source, mutant.location, mutant.replacement]);
+const earlier = new Map();
+for (const [name, file] of Object.entries(before === 'none' ? {} : JSON.parse(readFileSync(before, 'utf8')).files))
+  for (const mutant of file.mutants) if (mutant.status === 'Killed' || mutant.status === 'Timeout') earlier.set(keyOf(name, file, mutant), mutant);
 
 /** Runs the tests under one mutant, until the first failure. */
 function run(mutant, limit) {
@@ -42,16 +48,16 @@ const number = /Total: (\d+)/.exec(clean.output)?.[1];
 console.error(`${number} tests in ${clean.seconds.toFixed(1)} s without a mutant`);
 
 for (const [name, file] of Object.entries(report.files)) {
-  const isSelected = only === 'all' || only.split(',').some((end) => name.endsWith(`/${end}`));
-  for (const mutant of isSelected ? file.mutants : []) {
+  for (const mutant of file.mutants) {
     // Stryker leaves out mutants that do not compile or that a filter excludes.
     if (mutant.status === 'Ignored' || mutant.status === 'CompileError') continue;
-    const { status, test, seconds } = await run(mutant.id, limit);
+    const known = earlier.get(keyOf(name, file, mutant));
+    const { status, test, seconds = 0 } = known ? { status: known.status, test: known.statusReason } : await run(mutant.id, limit);
     mutant.status = status;
     mutant.statusReason = test;
-    console.error(`${name.split('/').at(-1)}:${mutant.location.start.line} #${mutant.id} ${status} ${test ?? ''} ${seconds.toFixed(1)} s`);
+    if (!known)
+      console.error(`${name.split('/').at(-1)}:${mutant.location.start.line} #${mutant.id} ${status} ${test ?? ''} ${seconds.toFixed(1)} s`);
   }
-  if (!isSelected) delete report.files[name];
 }
 
 writeFileSync(reportFile, JSON.stringify(report));
