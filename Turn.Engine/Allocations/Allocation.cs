@@ -135,6 +135,9 @@ public enum AllocationEnd : byte
     /// <summary>By an operator.</summary>
     Disconnected,
     ServerStopped,
+
+    /// <summary>Its relays could not be started, so its client never got it.</summary>
+    Failed,
 }
 
 /// <summary>What an allocation has relayed.</summary>
