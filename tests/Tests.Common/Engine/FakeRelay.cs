@@ -4,9 +4,14 @@ using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Tests.Common.Engine;
 
-/// <summary>A relay without a socket.</summary>
-public sealed class FakeRelay(TransportAddress address) : Relay(address, address)
+/// <summary>A relay without a socket. It drops datagrams and counts how often it is closed.</summary>
+public sealed class FakeRelay(TransportAddress bound, TransportAddress advertised, Action? onClosed = null) : Relay(bound, advertised)
 {
+    public FakeRelay(TransportAddress address)
+        : this(address, address)
+    {
+    }
+
     public int Closed { get; private set; }
 
     public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload)
@@ -17,18 +22,23 @@ public sealed class FakeRelay(TransportAddress address) : Relay(address, address
     {
     }
 
+    public override void Dispose()
+    {
+        if (Closed++ == 0) onClosed?.Invoke();
+    }
+}
+
+/// <summary>A connection to a peer without a socket.</summary>
+public sealed class FakePeerTransport : PeerTransport
+{
+    public int Closed { get; private set; }
+
+    public bool IsClosed => Closed > 0;
+
     public override void Dispose() => Closed++;
 }
 
-/// <summary>A connection with a peer without a socket.</summary>
-public sealed class FakePeerTransport : PeerTransport
-{
-    public bool IsClosed { get; private set; }
-
-    public override void Dispose() => IsClosed = true;
-}
-
-/// <summary>The way to a client, which drops everything.</summary>
+/// <summary>The path to a client, which drops everything.</summary>
 public sealed class FakePath : ClientPath
 {
     public override void Send(in TransportAddress client, ReadOnlySpan<byte> message)

@@ -42,7 +42,7 @@ public sealed class HostGivesBackTests
     public async Task AllocationThatEnds_GivesAllBack_AndItsPortServesAgain(Ending ending, bool hasReserved)
     {
         var world = new HostFixture(ports: hasReserved ? 2 : 1);
-        WriteAttributes ask = hasReserved ? EngineClient.Asking(StunAttributeType.EvenPort, 0x80) : StunRequest.UdpTransport;
+        WriteAttributes ask = hasReserved ? StunRequest.UdpWith(StunAttributeType.EvenPort, 0x80) : StunRequest.UdpTransport;
         var client = world.NewClient(ClientTransport.Tcp);
         Assert.Equal(StunError.None, (await world.AllocateAsync(client, ask)).Error);
         Assert.Equal((1, hasReserved ? 2 : 1), (world.Node.Quotas.Total, world.Bound));
@@ -83,7 +83,7 @@ public sealed class HostGivesBackTests
         world.Send(
             client,
             StunMethod.Allocate,
-            hasReserved ? EngineClient.Asking(StunAttributeType.EvenPort, 0x80) : StunRequest.UdpTransport);
+            hasReserved ? StunRequest.UdpWith(StunAttributeType.EvenPort, 0x80) : StunRequest.UdpTransport);
 
         world.Host.StreamClosed(client.Flow);
         answering.SetResult();
@@ -102,7 +102,7 @@ public sealed class HostGivesBackTests
         {
             BindFails = isExpected ? new System.Net.Sockets.SocketException(98) : new InvalidOperationException("broken on purpose"),
         };
-        var both = EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0);
+        var both = StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0);
 
         var refused = await world.AllocateAsync(world.NewClient(), both);
 
@@ -189,7 +189,7 @@ public sealed class HostGivesBackTests
         var second = new HostFixture(withRedis: false, mobile: mobile, number: 1);
         first.Host.Workers = second.Host.Workers = [first.Host, second.Host];
         var client = first.Engine.NewClient(transport: ClientTransport.Tcp);
-        var ticket = (await first.AllocateAsync(client, EngineClient.Asking(StunAttributeType.MobilityTicket)))
+        var ticket = (await first.AllocateAsync(client, StunRequest.UdpWith(StunAttributeType.MobilityTicket)))
             .Value(StunAttributeType.MobilityTicket);
         var allocation = first.Host.Allocations()[0].Allocation;
 
@@ -253,8 +253,7 @@ public sealed class HostGivesBackTests
         }
     }
 
-    private static WriteAttributes With(byte[] ticket) => (ref StunMessageWriter request) =>
-        request.Write(StunAttributeType.MobilityTicket, ticket);
+    private static WriteAttributes With(byte[] ticket) => StunRequest.Value(StunAttributeType.MobilityTicket, ticket);
 
     private static string? Owner(HostFixture world) => world.Host.Allocations()[0].Record.Grant?.ClientId;
 

@@ -19,7 +19,7 @@ public sealed class DtlsTests : IAsyncLifetime
     private IPEndPoint Address => new(IPAddress.Loopback, _server!.TlsPort);
 
     public async ValueTask InitializeAsync() =>
-        _server = await TurnServerProcess.StartAsync([.. StreamClient.Settings, .. _certificate.Settings]);
+        _server = await TurnServerProcess.StartAsync(Alice.Settings(_certificate.Settings));
 
     public async ValueTask DisposeAsync()
     {
@@ -79,19 +79,11 @@ public sealed class DtlsTests : IAsyncLifetime
     {
         using var client = Connected();
         using var peer = DtlsHello.Bound();
-        var peerAddress = TransportAddress.From((IPEndPoint)peer.Client.LocalEndPoint!);
-        WriteAttributes toPeer = (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, peerAddress);
+        var peerAddress = (IPEndPoint)peer.Client.LocalEndPoint!;
 
         var relay = client.Allocate().Address(StunAttributeType.XorRelayedAddress).ToIPEndPoint();
-        Assert.True(client.Request(StunMethod.CreatePermission, toPeer).IsSuccess);
-        client.Send(StunRequest.Plain(
-            StunMethod.Send,
-            (ref StunMessageWriter message) =>
-            {
-                toPeer(ref message);
-                message.Write(StunAttributeType.Data, [1, 2, 3]);
-            },
-            StunClass.Indication));
+        Assert.True(client.Request(StunMethod.CreatePermission, StunRequest.Peer(peerAddress)).IsSuccess);
+        client.Send(StunRequest.SendIndication(peerAddress, [1, 2, 3]));
         Assert.Equal([1, 2, 3], (await peer.ReceiveAsync(Cancel)).Buffer);
 
         // No record carries the first of these, and it must not cost the session.
