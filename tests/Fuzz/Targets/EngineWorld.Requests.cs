@@ -123,7 +123,7 @@ internal sealed partial class EngineWorld
     {
         List<(StunAttributeType, byte[])> attributes = [];
         for (var count = script.Byte() & 0x0F; count > 0; count--)
-            attributes.Add(((StunAttributeType)script.UInt16(), script.Take(script.Byte()).ToArray()));
+            attributes.Add(((StunAttributeType)script.UInt16(), script.Read(script.Byte()).ToArray()));
         return attributes;
     }
 

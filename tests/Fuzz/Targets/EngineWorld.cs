@@ -288,7 +288,7 @@ internal sealed partial class EngineWorld : IDisposable
     {
         var decision = refusal != StunError.None ? new AllocationDecision(refusal)
             : _isDraining ? new AllocationDecision(StunError.TryAlternate) { AlternateServer = Elsewhere.AlternateFor(pending.FiveTuple) }
-            : TakeLease(pending) is { } lease ? Bind(pending, lease)
+            : TryLease(pending) is { } lease ? Bind(pending, lease)
             : new AllocationDecision(StunError.AllocationQuotaReached);
         var number = NumberAt(pending.FiveTuple);
         var outcome = _engines[number].Complete(pending, decision, _time, _reply);
@@ -318,7 +318,7 @@ internal sealed partial class EngineWorld : IDisposable
         if (outcome.Allocation is { } allocation) KeepTicket(reply, allocation);
     }
 
-    private CountedLease? TakeLease(PendingAllocation pending)
+    private CountedLease? TryLease(PendingAllocation pending)
     {
         if (_quotas.TryTake(pending.FiveTuple.Client.Address, pending.Proof.Credential.Token) is not { } taken) return null;
         var lease = new CountedLease(taken);

@@ -4,7 +4,7 @@ using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Tests.Common.Engine;
 
-/// <summary>A relay without a socket. It drops datagrams and counts how often it is closed.</summary>
+/// <summary>A relay without a socket. It records datagrams and counts how often it is closed.</summary>
 public sealed class FakeRelay(TransportAddress bound, TransportAddress advertised, Action? onClosed = null) : Relay(bound, advertised)
 {
     public FakeRelay(TransportAddress address)
@@ -14,13 +14,13 @@ public sealed class FakeRelay(TransportAddress bound, TransportAddress advertise
 
     public int Closed { get; private set; }
 
-    public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload)
-    {
-    }
+    public List<(string Peer, string Payload, bool IsUnfragmented)> Sent { get; } = [];
 
-    public override void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload)
-    {
-    }
+    public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload) =>
+        Sent.Add((peer.ToString(), Convert.ToHexString(payload), false));
+
+    public override void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload) =>
+        Sent.Add((peer.ToString(), Convert.ToHexString(payload), true));
 
     public override void Dispose()
     {

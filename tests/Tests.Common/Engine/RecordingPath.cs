@@ -5,8 +5,9 @@ using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Tests.Common.Engine;
 
-/// <summary>The path to a client, which keeps the messages until a test reads them.</summary>
-public sealed class RecordingPath : ClientPath
+/// <summary>The path to clients, which keeps the messages.</summary>
+/// <param name="events">Gets <c>send</c> for each message.</param>
+public sealed class RecordingPath(List<string>? events = null) : ClientPath
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
@@ -18,10 +19,16 @@ public sealed class RecordingPath : ClientPath
     /// <summary>The number of messages that no test has read.</summary>
     public int Count => _messages.Reader.Count;
 
+    /// <summary>All messages and their receivers.</summary>
+    public List<(TransportAddress Client, byte[] Octets)> Sent { get; } = [];
+
     public override void Send(in TransportAddress client, ReadOnlySpan<byte> message)
     {
         if (IsBroken) throw new InvalidOperationException("broken on purpose");
-        _messages.Writer.TryWrite(message.ToArray());
+        var octets = message.ToArray();
+        events?.Add("send");
+        lock (Sent) Sent.Add((client, octets));
+        _messages.Writer.TryWrite(octets);
     }
 
     public StunAnswer? TryRead() => _messages.Reader.TryRead(out var message) ? new StunAnswer(message) : null;

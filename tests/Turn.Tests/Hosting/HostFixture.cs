@@ -20,7 +20,6 @@ namespace WebRtcIms.Turn.Tests.Hosting;
 internal sealed class HostFixture
 {
     private readonly RecordingPath _path = new();
-    private readonly FakeTransport _transport;
 
     public HostFixture(
         int ports = 4, QuotaSettings? quotas = null, bool withRedis = true, MobileAllocations? mobile = null, int number = 0,
@@ -33,10 +32,10 @@ internal sealed class HostFixture
             : new TestNode(Engine, redis, quotas);
         Node.Settings.ListenAddress = "127.0.0.1,::1";
         Node.Settings.RelayPorts = new RelayPortSettings { Min = 50_000, Max = 50_000 + ports - 1 };
-        _transport = new FakeTransport(Node.Settings);
+        Transport = new FakeTransport(Node.Settings);
         Host = new EngineHost(Engine.Engine, Node.Admission, Node.Metrics, Node.Clock, NullLogger<EngineHost>.Instance)
         {
-            Transport = _transport,
+            Transport = Transport,
         };
         Host.Workers = [Host];
     }
@@ -51,13 +50,15 @@ internal sealed class HostFixture
 
     public EngineHost Host { get; }
 
+    public FakeTransport Transport { get; }
+
     /// <inheritdoc cref="FakeTransport.Bound"/>
-    public int Bound => _transport.Bound;
+    public int Bound => Transport.Bound;
 
     /// <inheritdoc cref="FakeTransport.BindFails"/>
     public Exception? BindFails
     {
-        set => _transport.BindFails = value;
+        set => Transport.BindFails = value;
     }
 
     public ClientPath Path => _path;

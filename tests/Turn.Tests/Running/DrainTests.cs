@@ -41,7 +41,7 @@ public sealed class DrainTests : IAsyncDisposable
         var traffic = new Traffic([allocation]);
         Assert.Equal(HttpStatusCode.OK, await ReadyAsync());
         await _server!.SignalAsync("TERM");
-        await _server.UntilItSaysAsync("takes no new clients and stops when its 1 allocations have ended");
+        await _server.WaitForOutputAsync("takes no new clients and stops when its 1 allocations have ended");
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await ReadyAsync());
         Assert.Equal(HttpStatusCode.OK, (await _http.GetAsync(Url("/health"), Cancel)).StatusCode);
@@ -58,7 +58,7 @@ public sealed class DrainTests : IAsyncDisposable
         await traffic.AssertEachRelaysAsync();
         await traffic.DisposeAsync();
         await client.DisposeAsync();
-        Assert.Equal(0, await _server.UntilExitAsync());
+        Assert.Equal(0, await _server.WaitForExitAsync());
     }
 
     [Fact]
@@ -70,13 +70,13 @@ public sealed class DrainTests : IAsyncDisposable
         await using var client = await ConnectAsync();
         var allocation = await AllocateAsync(client);
         await _server!.SignalAsync("TERM");
-        await _server.UntilItSaysAsync("takes no new clients");
+        await _server.WaitForOutputAsync("takes no new clients");
 
         var (_, answer) = await AllocateOnTheWireAsync("udp");
         Assert.Equal(StunError.InsufficientCapacity, answer.Error);
         Assert.Null(AlternateServer(answer));
         await allocation.RefreshAsync(cancellationToken: Cancel);
-        Assert.Equal(0, await _server.UntilExitAsync());
+        Assert.Equal(0, await _server.WaitForExitAsync());
     }
 
     [Theory]
@@ -89,7 +89,7 @@ public sealed class DrainTests : IAsyncDisposable
         await using var client = await ConnectAsync();
         await AllocateAsync(client);
         await _server!.SignalAsync(signal);
-        await _server.UntilItSaysAsync("takes no new clients");
+        await _server.WaitForOutputAsync("takes no new clients");
         Assert.False(_server.HasExited);
 
         Assert.Equal(0, await _server.EndAsync(signal));

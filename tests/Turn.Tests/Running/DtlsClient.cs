@@ -31,8 +31,8 @@ internal sealed class DtlsClient : DatagramTransport, IDisposable
 
     public void Send(byte[] message) => _session!.Send(message, 0, message.Length);
 
-    /// <summary>What the server says within a time; null when it says nothing.</summary>
-    public byte[]? Hear(int milliseconds = 10_000)
+    /// <summary>The next message that arrives within a time; null if none does.</summary>
+    public byte[]? TryReceive(int milliseconds = 10_000)
     {
         var buffer = new byte[2048];
         var length = _session!.Receive(buffer, 0, buffer.Length, milliseconds);
@@ -42,7 +42,7 @@ internal sealed class DtlsClient : DatagramTransport, IDisposable
     public StunAnswer Allocate()
     {
         Send(StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport));
-        _challenge = new StunAnswer(Hear()!).Challenge;
+        _challenge = new StunAnswer(TryReceive()!).Challenge;
         return Request(StunMethod.Allocate, StunRequest.UdpTransport);
     }
 
@@ -50,7 +50,7 @@ internal sealed class DtlsClient : DatagramTransport, IDisposable
     public StunAnswer Request(StunMethod method, WriteAttributes attributes)
     {
         Send(StunRequest.Authenticated(method, attributes, Alice.Credential, _challenge!));
-        return new StunAnswer(Hear()!);
+        return new StunAnswer(TryReceive()!);
     }
 
     public void End() => _session!.Close();

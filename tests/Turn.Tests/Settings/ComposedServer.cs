@@ -25,7 +25,7 @@ namespace WebRtcIms.Turn.Tests.Settings;
 /// </summary>
 internal sealed class ComposedServer : IAsyncDisposable
 {
-    private readonly EngineFixture _fixture = new();
+    private readonly EngineFixture _engine = new();
     private readonly RecordingPath _path = new();
     private readonly IHost _host;
     private readonly IHostedService _transport;
@@ -78,7 +78,7 @@ internal sealed class ComposedServer : IAsyncDisposable
         where T : notnull => _host.Services.GetRequiredService<T>();
 
     public EngineClient NewClient(StunCredential? credential = null, ClientTransport transport = ClientTransport.Udp) =>
-        _fixture.NewClient(credential, transport);
+        _engine.NewClient(credential, transport);
 
     public EngineClient NewClient(TestCredentials token) =>
         NewClient(StunCredential.NativeToken(token.Kid, token.Token, token.MacKey));

@@ -395,12 +395,12 @@ public sealed class SettingEffectTests
         await using var client = Alice.Udp(IPAddress.Loopback, server.Port);
         Assert.True((await client.RequestAsync(StunMethod.Allocate, StunRequest.UdpTransport)).IsSuccess);
         await server.SignalAsync("TERM");
-        await server.UntilItSaysAsync("its 1 allocations have ended, in 00:20:00 at the latest");
+        await server.WaitForOutputAsync("its 1 allocations have ended, in 00:20:00 at the latest");
 
         // It waits for the last allocation, and not for the time.
         Assert.True((await client.RequestAsync(StunMethod.Refresh, (ref StunMessageWriter request) =>
             request.WriteUInt32(StunAttributeType.Lifetime, 0))).IsSuccess);
-        Assert.Equal(0, await server.UntilExitAsync());
+        Assert.Equal(0, await server.WaitForExitAsync());
     }
 
     private static async Task AlternateServerAsync()

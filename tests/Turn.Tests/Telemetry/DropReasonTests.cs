@@ -18,7 +18,7 @@ public sealed class DropReasonTests
 {
     private const string Peer = "203.0.113.9:7000";
 
-    private readonly HostFixture _world = new(settings: new EngineSettings
+    private readonly HostFixture _fixture = new(settings: new EngineSettings
     {
         RelaysIPv6 = true,
         ChallengesPerSecond = 1,
@@ -37,7 +37,7 @@ public sealed class DropReasonTests
             return;
         }
 
-        using var drops = new Drops(_world.Node.Metrics);
+        using var drops = new Drops(_fixture.Node.Metrics);
         await CauseAsync(reason);
 
         Assert.Equal([(reason.ToString(), 1)], drops.Counted);
@@ -45,7 +45,7 @@ public sealed class DropReasonTests
 
     private async Task CauseAsync(DropReason reason)
     {
-        var client = _world.NewClient();
+        var client = _fixture.NewClient();
         switch (reason)
         {
             case DropReason.Malformed:
@@ -62,21 +62,21 @@ public sealed class DropReasonTests
                 break;
             case DropReason.Busy:
                 var answering = new TaskCompletionSource();
-                _world.Redis.Answering = answering.Task;
-                _world.Send(client, StunMethod.Allocate, StunRequest.UdpTransport);
-                _world.Send(client, StunMethod.Allocate, StunRequest.UdpTransport);
+                _fixture.Redis.Answering = answering.Task;
+                _fixture.Send(client, StunMethod.Allocate, StunRequest.UdpTransport);
+                _fixture.Send(client, StunMethod.Allocate, StunRequest.UdpTransport);
                 answering.SetResult();
                 break;
             case DropReason.OverBudget:
                 for (var i = 0; i < 11; i++) Receive(client, StunRequest.Plain(StunMethod.Binding));
                 break;
             case DropReason.SourceForbidden:
-                _world.Host.Receive(
+                _fixture.Host.Receive(
                     StunRequest.Plain(StunMethod.Binding),
-                    client.Flow with { Client = client.Flow.Client with { Port = 0 } }, _world.Path);
+                    client.Flow with { Client = client.Flow.Client with { Port = 0 } }, _fixture.Path);
                 break;
             case DropReason.Failed:
-                _world.Host.Receive(StunRequest.Plain(StunMethod.Binding), client.Flow, new RecordingPath { IsBroken = true });
+                _fixture.Host.Receive(StunRequest.Plain(StunMethod.Binding), client.Flow, new RecordingPath { IsBroken = true });
                 break;
             default:
                 await CauseWithAllocationAsync(client, reason);
@@ -86,7 +86,7 @@ public sealed class DropReasonTests
 
     private async Task CauseWithAllocationAsync(EngineClient client, DropReason reason)
     {
-        Assert.Equal(StunError.None, (await _world.AllocateAsync(client)).Error);
+        Assert.Equal(StunError.None, (await _fixture.AllocateAsync(client)).Error);
         switch (reason)
         {
             case DropReason.NoPermission:
@@ -136,13 +136,13 @@ public sealed class DropReasonTests
         return octets[..message.Length];
     }
 
-    private void Receive(EngineClient client, byte[] packet) => _world.Host.Receive(packet, client.Flow, _world.Path);
+    private void Receive(EngineClient client, byte[] packet) => _fixture.Host.Receive(packet, client.Flow, _fixture.Path);
 
     private void Send(EngineClient client, string peer, WriteAttributes? more = null) =>
         Receive(client, StunRequest.SendIndication(IPEndPoint.Parse(peer), [1, 2, 3], more));
 
     private async Task PermitAsync(EngineClient client, string peer) => Assert.Equal(
-        StunError.None, (await _world.AskAsync(client, StunMethod.CreatePermission, StunRequest.Peer(IPEndPoint.Parse(peer)))).Error);
+        StunError.None, (await _fixture.AskAsync(client, StunMethod.CreatePermission, StunRequest.Peer(IPEndPoint.Parse(peer)))).Error);
 
     /// <summary>What the counter of drops has counted, by reason.</summary>
     private sealed class Drops : IDisposable
