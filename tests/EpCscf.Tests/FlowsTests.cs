@@ -15,7 +15,9 @@ public sealed class FlowsTests : IDisposable
     // Only a product with the fault uses less than this time.
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(200);
 
-    private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().AddSingleton<EpCscfTelemetry>().BuildServiceProvider();
+    private readonly ServiceProvider _services =
+        new ServiceCollection().AddMetrics().AddSingleton<EpCscfTelemetry>().BuildServiceProvider();
+
     private readonly WebSocket _socket = WebSocket.CreateFromStream(Stream.Null, new WebSocketCreationOptions());
     private readonly EpCscfSettings _settings = new();
     private readonly MeterListener _meters = new();

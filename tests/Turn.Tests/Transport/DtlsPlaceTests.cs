@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Tests.Running;
 
 namespace WebRtcIms.Turn.Tests.Transport;
@@ -13,11 +13,11 @@ public sealed class DtlsPlaceTests : IAsyncLifetime
 {
     private const int MoreThanThereAreThreads = 140;
 
-    private readonly DtlsBench _bench = new();
+    private readonly DtlsFixture _fixture = new();
 
-    public ValueTask InitializeAsync() => _bench.InitializeAsync();
+    public ValueTask InitializeAsync() => _fixture.InitializeAsync();
 
-    public ValueTask DisposeAsync() => _bench.DisposeAsync();
+    public ValueTask DisposeAsync() => _fixture.DisposeAsync();
 
     [Fact]
     [Requirement("ABUSE-26")]
@@ -38,7 +38,7 @@ public sealed class DtlsPlaceTests : IAsyncLifetime
     {
         for (var i = 0; i < MoreThanThereAreThreads; i++)
         {
-            using var client = new DtlsClient(_bench.Address);
+            using var client = new DtlsClient(_fixture.Address);
             Assert.ThrowsAny<IOException>(() => client.Handshake("h2"));
         }
 
@@ -52,30 +52,30 @@ public sealed class DtlsPlaceTests : IAsyncLifetime
         // One address has two sessions here. A client that comes again has one, and its end frees one place.
         for (var i = 0; i < MoreThanThereAreThreads; i++)
         {
-            using var client = new DtlsClient(_bench.Address);
+            using var client = new DtlsClient(_fixture.Address);
             client.Handshake();
             if (i % 10 == 0) client.Handshake();
             client.End();
         }
 
-        using var first = new DtlsClient(_bench.Address);
+        using var first = new DtlsClient(_fixture.Address);
         first.Handshake();
         AssertServes();
     }
 
     private async Task BeginAsync(UdpClient socket)
     {
-        var verify = await DtlsHello.AskAsync(socket, _bench.Address, DtlsHello.Write([]));
+        var verify = await DtlsHello.AskAsync(socket, _fixture.Address, DtlsHello.Write([]));
         Assert.Equal(
             DtlsHello.ServerHello,
-            DtlsHello.TypeOf(await DtlsHello.AskAsync(socket, _bench.Address, DtlsHello.Write(verify[28..]))));
+            DtlsHello.TypeOf(await DtlsHello.AskAsync(socket, _fixture.Address, DtlsHello.Write(verify[28..]))));
     }
 
     private void AssertServes()
     {
-        using var client = new DtlsClient(_bench.Address);
+        using var client = new DtlsClient(_fixture.Address);
         client.Handshake();
-        client.Send(TestClient.Plain(StunMethod.Binding));
+        client.Send(StunRequest.Plain(StunMethod.Binding));
         Assert.NotNull(client.Hear());
     }
 }
