@@ -20,7 +20,7 @@ public sealed class HalfOpenHandshakeTests : IDisposable
         var connection = Begin();
         Assert.Equal(1, _handshakes.Count);
         var serving = new TaskCompletionSource();
-        var served = _handshakes.EndAsync(connection.Connection, _ => serving.Task);
+        var served = _handshakes.EndAsync(connection, _ => serving.Task);
 
         Assert.Equal(0, _handshakes.Count);
         serving.SetResult();
@@ -75,12 +75,12 @@ public sealed class HalfOpenHandshakeTests : IDisposable
     public async Task HandshakeThatHasSucceeded_IsNotEvicted_AndNotAbortedByTheStop()
     {
         var first = Begin();
-        await _handshakes.EndAsync(first.Connection, _ => Task.CompletedTask);
+        await _handshakes.EndAsync(first, _ => Task.CompletedTask);
         Begin();
         Begin();
 
         Assert.False(first.IsAborted);
-        first.Stop();
+        first.RequestClose();
         Assert.False(first.IsAborted);
     }
 
@@ -89,7 +89,7 @@ public sealed class HalfOpenHandshakeTests : IDisposable
     public async Task StopOfTheServer_AbortsAHandshake_AndFreesItsPlace()
     {
         var connection = Begin();
-        connection.Stop();
+        connection.RequestClose();
 
         Assert.True(connection.IsAborted);
         Assert.Equal(0, _handshakes.Count);
@@ -100,25 +100,21 @@ public sealed class HalfOpenHandshakeTests : IDisposable
 
     private Handshake Begin()
     {
-        var handshake = new Handshake($"{_begun.Count}");
+        var handshake = new Handshake();
         _begun.Add(handshake);
-        handshake.Running = _handshakes.BeginAsync(handshake.Connection, _ => handshake.Ending.Task);
+        handshake.Running = _handshakes.BeginAsync(handshake, _ => handshake.Ending.Task);
         return handshake;
     }
 
-    private sealed class Handshake : IConnectionLifetimeNotificationFeature, IConnectionLifetimeFeature, IDisposable
+    private sealed class Handshake : DefaultConnectionContext, IConnectionLifetimeNotificationFeature, IDisposable
     {
         private readonly CancellationTokenSource _stopping = new();
 
-        public Handshake(string id)
+        public Handshake()
         {
-            Connection = new DefaultConnectionContext(id);
-            Connection.Features.Set<IConnectionLifetimeNotificationFeature>(this);
-            Connection.Features.Set<IConnectionLifetimeFeature>(this);
+            Features.Set<IConnectionLifetimeNotificationFeature>(this);
             ConnectionClosedRequested = _stopping.Token;
         }
-
-        public DefaultConnectionContext Connection { get; }
 
         public TaskCompletionSource Ending { get; } = new();
 
@@ -128,13 +124,9 @@ public sealed class HalfOpenHandshakeTests : IDisposable
 
         public CancellationToken ConnectionClosedRequested { get; set; }
 
-        public CancellationToken ConnectionClosed { get; set; }
-
-        public void Stop() => _stopping.Cancel();
-
         public void RequestClose() => _stopping.Cancel();
 
-        public void Abort() => IsAborted = true;
+        public override void Abort(ConnectionAbortedException abortReason) => IsAborted = true;
 
         public void Dispose() => _stopping.Dispose();
     }
