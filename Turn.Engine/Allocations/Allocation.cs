@@ -152,6 +152,9 @@ public enum AllocationEnd : byte
 
     /// <summary>The server stops.</summary>
     ServerStopped,
+
+    /// <summary>Its relays could not be started, so its client never got it.</summary>
+    Failed,
 }
 
 /// <summary>What an allocation has relayed.</summary>

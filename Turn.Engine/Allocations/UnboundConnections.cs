@@ -29,7 +29,7 @@ public sealed class UnboundConnections(Func<uint>? newId = null)
         lock (_gate) return _byId.GetValueOrDefault(id);
     }
 
-    /// <summary>For the one who binds the connection, or gives it up: false when somebody else has.</summary>
+    /// <summary>Takes the connection to bind it or to close it. False when it has been taken already.</summary>
     public bool TryAcquire(PeerConnection connection)
     {
         lock (_gate) return _byId.Remove(connection.Id);

@@ -100,7 +100,7 @@ public sealed class Credential
 
     /// <summary>
     /// The ephemeral credential that many deployments use: the user name begins with the time at which it ends, in seconds since
-    /// 1970, and the password is base64 of its HMAC-SHA-1 under a secret shared with whoever made it. Null when the time is
+    /// 1970, and the password is base64 of its HMAC-SHA-1 under a secret shared with the issuer. Null when the time is
     /// missing.
     /// </summary>
     internal static Credential? FromSharedSecret(ReadOnlySpan<byte> username, byte[] secret, ReadOnlySpan<byte> realm)

@@ -113,7 +113,7 @@ public sealed class RequestAuthenticator(
         if (AcceptsTokens) response.Write(StunAttributeType.ThirdPartyAuthorization, _serverName);
     }
 
-    /// <summary>USERNAME, or the name that USERHASH stands for: nobody's, when the hash is nobody's (RFC 8489 §9.2.4).</summary>
+    /// <summary>Reads USERNAME, or finds the user of USERHASH (RFC 8489 §9.2.4). An unknown hash gives a name that no user has.</summary>
     private bool TryReadUsername(in StunMessageReader request, out ReadOnlySpan<byte> username)
     {
         if (request.TryGet(StunAttributeType.Username, out username))

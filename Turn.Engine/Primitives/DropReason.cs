@@ -39,7 +39,7 @@ public enum DropReason : byte
     /// <summary>The allocation has relayed as much as it may (Turn:Quotas:PacketsPerSecond, BytesPerSecond).</summary>
     OverLimit,
 
-    /// <summary>An answer would go to the server itself, to many, or to nobody.</summary>
+    /// <summary>The source address is the server itself, a multicast address, or not an address of a host.</summary>
     SourceForbidden,
 
     /// <summary>An exception: a bug, which the log has.</summary>

@@ -1,5 +1,4 @@
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Engine.Primitives;
 

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Tests.Common.Stun;
+using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Mobility;
 using WebRtcIms.Turn.Engine.Primitives;
@@ -26,9 +27,11 @@ internal sealed class HostFixture : IRelayTransport
     private readonly RecordingPath _path = new();
     private readonly RelayBinder _binder;
 
-    public HostFixture(int ports = 4, QuotaSettings? quotas = null, bool withRedis = true, MobileAllocations? mobile = null, int number = 0)
+    public HostFixture(
+        int ports = 4, QuotaSettings? quotas = null, bool withRedis = true, MobileAllocations? mobile = null, int number = 0,
+        EngineSettings? settings = null)
     {
-        Engine = new EngineFixture(mobile: mobile, number: number);
+        Engine = new EngineFixture(settings, mobile: mobile, number: number);
         Clock = new FakeTimeProvider(Engine.Time.Utc);
         Node = new TestNode(Engine, withRedis ? Redis.Connection : null, quotas, time: Clock);
         Node.Settings.ListenAddress = "127.0.0.1,::1";

@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using StackExchange.Redis;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
@@ -86,47 +85,5 @@ public sealed class MetricTests : IAsyncLifetime
         Assert.Equal(error, answer!.Error);
         Assert.Equal(ahead, measurements.Read("turn.clock_skew_suspected", "token=ahead"));
         Assert.Equal(behind, measurements.Read("turn.clock_skew_suspected", "token=behind"));
-    }
-
-    /// <summary>Everything that the instruments of one factory say.</summary>
-    private sealed class Measurements : IDisposable
-    {
-        private readonly MeterListener _listener = new();
-        private readonly List<(string Name, string Tags, double Value)> _all = [];
-
-        public Measurements(IMeterFactory factory)
-        {
-            _listener.InstrumentPublished = (instrument, listener) =>
-            {
-                if (instrument.Meter.Scope == factory) listener.EnableMeasurementEvents(instrument);
-            };
-            _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Add(instrument, value, tags));
-            _listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Add(instrument, value, tags));
-            _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Add(instrument, value, tags));
-            _listener.Start();
-        }
-
-        public double Sum(string name, string tags)
-        {
-            lock (_all)
-                return _all.Where(measurement => measurement.Name == name && measurement.Tags == tags).Sum(measurement =>
-                    measurement.Value);
-        }
-
-        /// <summary>What an observable instrument says now.</summary>
-        public double Read(string name, string tags)
-        {
-            lock (_all) _all.RemoveAll(measurement => measurement.Name == name);
-            _listener.RecordObservableInstruments();
-            return Sum(name, tags);
-        }
-
-        public void Dispose() => _listener.Dispose();
-
-        private void Add(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
-        {
-            var text = string.Join(' ', tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}"));
-            lock (_all) _all.Add((instrument.Name, text, value));
-        }
     }
 }

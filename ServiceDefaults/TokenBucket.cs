@@ -1,7 +1,7 @@
-namespace WebRtcIms.EpCscf.Connections;
+namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>Token bucket: <paramref name="perSecond"/> sustained, <paramref name="capacity"/> burst.</summary>
-internal sealed class TokenBucket(double capacity, double perSecond, TimeProvider time)
+public sealed class TokenBucket(double capacity, double perSecond, TimeProvider time)
 {
     private readonly Lock _gate = new();
     private double _used;
