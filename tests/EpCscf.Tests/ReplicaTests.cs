@@ -281,6 +281,22 @@ public sealed class ReplicaTests : IAsyncLifetime
         await _alice.ExpectAsync("SIP/2.0 200");
     }
 
+    [Fact]
+    [Requirement("RFC3261-9.1")]
+    public async Task CancelWhileACalleeOfThisReplicaHasLostItsConnection_Is487AtOnce()
+    {
+        await using var guest = await _here.RegisterAsync("guest-1");
+        await guest.LoseConnectionAsync();
+        var request = _alice.Invite(guest.Impu);
+        await _alice.SendAsync(request);
+        await _alice.ExpectAsync("SIP/2.0 100");
+        await _alice.AssertNothingAsync();
+
+        await _alice.SendAsync(Wic.Following(request, "CANCEL"));
+        await _alice.ExpectAsync("SIP/2.0 200");
+        await _alice.ExpectAsync("SIP/2.0 487");
+    }
+
     [Theory]
     [InlineData("INVITE")]
     [InlineData("MESSAGE")]
