@@ -1,8 +1,3 @@
-using System.Diagnostics.Metrics;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
@@ -31,7 +26,7 @@ public static class RedisExtensions
         // Our RedisCommand makes the spans: Aspire's come up to 10 s late and never say that a command failed
         // (docs/adr/0002-redis-spans.md).
         builder.AddRedisClient(ConnectionName, settings => settings.DisableTracing = true, FailFast);
-        builder.Services.AddHostedService<RedisGauge>();
+        builder.Services.AddActivatedSingleton<RedisGauge>();
         builder.Services.PostConfigure<HealthCheckServiceOptions>(health =>
         {
             var check = health.Registrations.Single(check => check.Name == AspireHealthCheck);
@@ -55,12 +50,8 @@ public static class RedisExtensions
 }
 
 /// <summary>The metric <c>redis.connected</c>.</summary>
-internal sealed class RedisGauge : IHostedService
+internal sealed class RedisGauge
 {
     public RedisGauge(IConnectionMultiplexer redis, IMeterFactory meters) => meters.Create(RedisCommand.MeterName).CreateObservableGauge(
         "redis.connected", () => redis.IsConnected ? 1 : 0, description: "1 while Redis is connected, 0 while commands fail at once");
-
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

@@ -67,8 +67,10 @@ public sealed partial class TurnEngine(
     /// <summary>Allocations that have ended; the host gives back their leases and clears the list.</summary>
     public List<Allocation> Ended { get; } = [];
 
+    /// <summary>Allocations, with the expired ones that no sweep has removed yet.</summary>
     public int AllocationCount => _allocations.Count;
 
+    /// <summary>The allocations. A live view: <see cref="End"/> changes it.</summary>
     public IReadOnlyCollection<Allocation> Allocations => _allocations.Values;
 
     /// <summary>Handles one packet, or one message of a stream, from a client.</summary>

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Telemetry;

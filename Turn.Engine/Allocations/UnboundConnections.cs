@@ -23,6 +23,7 @@ public sealed class UnboundConnections(Func<uint>? newId = null)
         }
     }
 
+    /// <summary>The connection with this CONNECTION-ID (RFC 6062 §6.2.1); null when it is unknown or already bound.</summary>
     public PeerConnection? Find(uint id)
     {
         lock (_gate) return _byId.GetValueOrDefault(id);

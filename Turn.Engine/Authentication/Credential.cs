@@ -10,7 +10,10 @@ namespace WebRtcIms.Turn.Engine.Authentication;
 /// <summary>PASSWORD-ALGORITHM numbers (RFC 8489 §18.5.1).</summary>
 public enum PasswordAlgorithm : ushort
 {
+    /// <summary>MD5 of <c>username:realm:password</c> (RFC 8489 §18.5.1.1).</summary>
     Md5 = 1,
+
+    /// <summary>SHA-256 of <c>username:realm:password</c> (RFC 8489 §18.5.1.2).</summary>
     Sha256 = 2,
 }
 
@@ -38,14 +41,15 @@ public sealed class Credential
     /// <summary>Which token this is; null for a static user.</summary>
     public TokenName? Token { get; private init; }
 
-    /// <summary>When the token was made; 1900 when there is none.</summary>
-    public DateTimeOffset IssuedAt => Content.Timestamp.IsDefined ? Content.Timestamp.ToDateTimeOffset() : default;
+    /// <summary>When the token was made; 1970 when there is none.</summary>
+    public DateTimeOffset IssuedAt => Content.Timestamp.ToDateTimeOffset();
 
     private AccessToken Content { get; init; }
 
     /// <summary>When an ephemeral user name ends; null for every other credential.</summary>
     private DateTimeOffset? EndsAt { get; init; }
 
+    /// <summary>USERNAME in UTF-8: the kid, the user name of the browser profile, or the name of a user.</summary>
     public ReadOnlySpan<byte> Username => _username;
 
     /// <summary>

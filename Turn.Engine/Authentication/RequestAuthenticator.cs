@@ -139,8 +139,7 @@ public sealed class RequestAuthenticator(
         var hasList = request.TryGet(StunAttributeType.PasswordAlgorithms, out var list);
         var hasChoice = request.TryGet(StunAttributeType.PasswordAlgorithm, out var choice);
         if (!hasList && !hasChoice) return true;
-        if (!hasList || !hasChoice || !list.SequenceEqual(OfferedAlgorithms)) return false;
-        if (choice is not [0, 1 or 2, 0, 0]) return false;
+        if (!list.SequenceEqual(OfferedAlgorithms) || choice is not [0, 1 or 2, 0, 0]) return false;
         algorithm = (PasswordAlgorithm)choice[1];
         return true;
     }

@@ -61,7 +61,7 @@ internal sealed partial class Drain(
         _atOnce.Dispose();
     }
 
-    private void OnSignal(PosixSignalContext context)
+    internal void OnSignal(PosixSignalContext context)
     {
         var count = Interlocked.Increment(ref _signalCount);
         if (count == 1) _ = DrainAsync();

@@ -1,5 +1,4 @@
 using WebRtcIms.Contracts;
-using Yarp.ReverseProxy.Forwarder;
 
 namespace WebRtcIms.WicWeb.Forwarding;
 

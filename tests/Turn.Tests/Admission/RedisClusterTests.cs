@@ -2,9 +2,9 @@ using StackExchange.Redis;
 using WebRtcIms.Contracts;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Allocations;
-using WebRtcIms.Turn.Tests.Engine;
 
 namespace WebRtcIms.Turn.Tests.Admission;
 
@@ -13,7 +13,7 @@ public sealed class RedisClusterTests : IAsyncLifetime
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(40);
 
-    private readonly EngineBench _bench = new() { Waiting = [] };
+    private readonly EngineFixture _fixture = new() { Waiting = [] };
     private RedisCluster? _cluster;
     private ConnectionMultiplexer? _connection;
 
@@ -43,7 +43,7 @@ public sealed class RedisClusterTests : IAsyncLifetime
         {
             var pending = Pending();
             Assert.True((await AskAsync(here, pending)).IsAvailable);
-            var again = await AskAsync(there, pending with { FiveTuple = _bench.NewFlow() });
+            var again = await AskAsync(there, pending with { FiveTuple = _fixture.NewFlow() });
             Assert.Equal((true, true, true), (again.IsAvailable, again.IsReplay, again.IsKnown));
         }
 
@@ -65,7 +65,7 @@ public sealed class RedisClusterTests : IAsyncLifetime
             foreach (var key in KeysOf(pending).DistinctBy(SlotOf)) await _cluster!.MoveSlotAsync(key);
 
             Assert.Equal(StunError.None, (await here.Admission.AdmitAsync(pending)).Error);
-            var replayed = await AskAsync(there, pending with { FiveTuple = _bench.NewFlow() });
+            var replayed = await AskAsync(there, pending with { FiveTuple = _fixture.NewFlow() });
             Assert.Equal((true, true), (replayed.IsAvailable, replayed.IsReplay));
         }
     }
@@ -91,7 +91,7 @@ public sealed class RedisClusterTests : IAsyncLifetime
         {
             await UntilAsync(async () =>
             {
-                var answer = await AskAsync(there, pending with { FiveTuple = _bench.NewFlow() });
+                var answer = await AskAsync(there, pending with { FiveTuple = _fixture.NewFlow() });
                 if (answer.IsAvailable) Assert.True(answer.IsReplay);
                 return answer.IsAvailable;
             });
@@ -105,12 +105,12 @@ public sealed class RedisClusterTests : IAsyncLifetime
         using var other = await ConnectionMultiplexer.ConnectAsync(_cluster!.Address);
         var heard = new TaskCompletionSource<string>();
         await other.GetSubscriber().SubscribeAsync(TurnRevocations.Channel, (_, message) => heard.TrySetResult(message!));
-        var until = _bench.Time.Utc.AddMinutes(10);
+        var until = _fixture.Time.Utc.AddMinutes(10);
         var pending = Pending();
         var token = pending.Proof.Credential.Token!;
 
         await TurnRevocations.WriteAsync(
-            _connection!.GetDatabase(), TurnRevocations.OfToken(token.KeyId, token.TokenId), until, _bench.Time.Utc);
+            _connection!.GetDatabase(), TurnRevocations.OfToken(token.KeyId, token.TokenId), until, _fixture.Time.Utc);
 
         Assert.Equal(
             TurnRevocations.Message(TurnRevocations.OfToken(token.KeyId, token.TokenId), until),
@@ -118,15 +118,15 @@ public sealed class RedisClusterTests : IAsyncLifetime
         Assert.Equal(StunError.Unauthenticated, (await Node().Admission.AdmitAsync(pending)).Error);
     }
 
-    private TestNode Node() => new(_bench, _connection!);
+    private TestNode Node() => new(_fixture, _connection!);
 
     private static Task<TokenAnswer> AskAsync(TestNode node, PendingAllocation pending) =>
         node.Tokens.RegisterAsync(pending.Proof.Credential.Token!, pending);
 
     private PendingAllocation Pending()
     {
-        _bench.NewClient(_bench.NewToken().Native).TryAllocate();
-        return _bench.Waiting![^1];
+        _fixture.NewClient(_fixture.NewToken().Native).TryAllocate();
+        return _fixture.Waiting![^1];
     }
 
     /// <summary>

@@ -3,10 +3,10 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
+using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Telemetry;
-using WebRtcIms.Turn.Tests.Engine;
 
 namespace WebRtcIms.Turn.Tests.Admission;
 
@@ -16,11 +16,11 @@ internal sealed class TestNode
     private readonly TokenCache? _tokens;
 
     public TestNode(
-        EngineBench bench, IConnectionMultiplexer? redis, QuotaSettings? quotas = null,
+        EngineFixture fixture, IConnectionMultiplexer? redis, QuotaSettings? quotas = null,
         CacheUnavailablePolicy policy = CacheUnavailablePolicy.AllowLocal, TimeProvider? time = null)
     {
         Settings = new TurnSettings { Quotas = quotas ?? new QuotaSettings(), OnCacheUnavailable = policy };
-        Clock = time ?? new ShiftedClock(bench.Time.Utc - TimeProvider.System.GetUtcNow());
+        Clock = time ?? new ShiftedClock(fixture.Time.Utc - TimeProvider.System.GetUtcNow());
         Quotas = new AllocationQuotas(Settings.Quotas);
         Meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
         Metrics = new TurnMetrics(Meters);
@@ -49,7 +49,7 @@ internal sealed class TestNode
 
     public AllocationAdmission Admission { get; }
 
-    // Tokens are made on the bench's day. A timer never fires: on a busy machine the budget of 250 ms for Redis would otherwise end
+    // The fixture makes tokens on its own day. A timer never fires: on a busy machine the budget of 250 ms for Redis would otherwise end
     // while a real Redis answers. Tests of the budget have a clock of their own.
     private sealed class ShiftedClock(TimeSpan shift) : TimeProvider
     {

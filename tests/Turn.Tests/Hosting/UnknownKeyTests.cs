@@ -3,7 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Hosting;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Engine;
 
 namespace WebRtcIms.Turn.Tests.Hosting;
 
@@ -13,11 +13,11 @@ public sealed class UnknownKeyTests
     [Fact]
     public void UnknownKeys_AreNamedOnceAMinute()
     {
-        var bench = new EngineBench();
+        var fixture = new EngineFixture();
         var time = new FakeTimeProvider();
         using var log = new LogRecorder();
         using var logging = LoggerFactory.Create(builder => builder.AddProvider(log));
-        using var service = new EngineHostService([], bench.Authenticator, time, logging.CreateLogger<EngineHostService>());
+        using var service = new EngineHostService([], fixture.Authenticator, time, logging.CreateLogger<EngineHostService>());
 
         service.LogUnknownKeys();
         Assert.Empty(log.Records);
@@ -43,7 +43,7 @@ public sealed class UnknownKeyTests
 
         void Come(string kid)
         {
-            var answer = bench.NewClient(bench.NewToken(kid).Native).TryAllocate();
+            var answer = fixture.NewClient(fixture.NewToken(kid).Native).TryAllocate();
             Assert.Equal(kid == "k1" ? StunError.None : StunError.Unauthenticated, answer!.Error);
         }
     }

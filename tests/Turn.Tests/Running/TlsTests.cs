@@ -6,9 +6,9 @@ using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Client.Protocol;
-using WebRtcIms.Turn.Tests.Engine;
 using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Tests.Running;
@@ -225,7 +225,7 @@ public sealed class TlsTests : IAsyncLifetime
 
     private static async Task AssertAnswersAsync(SslStream tls)
     {
-        var request = TestClient.Plain(StunMethod.Binding);
+        var request = StunRequest.Plain(StunMethod.Binding);
         await tls.WriteAsync(request, Cancel);
         var header = new byte[StunHeader.Length];
         await tls.ReadExactlyAsync(header, Cancel);
@@ -236,7 +236,7 @@ public sealed class TlsTests : IAsyncLifetime
     private async Task AssertAnswersOverUdpAsync()
     {
         using var socket = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
-        var request = TestClient.Plain(StunMethod.Binding);
+        var request = StunRequest.Plain(StunMethod.Binding);
         await socket.SendAsync(request, new IPEndPoint(IPAddress.Loopback, Server.Port), Cancel);
         Assert.Equal(request[8..20], (await socket.ReceiveAsync(Cancel)).Buffer[8..20]);
     }

@@ -11,7 +11,8 @@ using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Tests.Admission;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Tests.Running;
 using WebRtcIms.Turn.Transport.Linux;
 using WebRtcIms.Turn.Transport.Portable;
@@ -24,7 +25,7 @@ namespace WebRtcIms.Turn.Tests.Settings;
 /// </summary>
 internal sealed class ComposedServer : IAsyncDisposable
 {
-    private readonly EngineBench _bench = new();
+    private readonly EngineFixture _engine = new();
     private readonly RecordingPath _path = new();
     private readonly IHost _host;
     private readonly IHostedService _transport;
@@ -34,7 +35,7 @@ internal sealed class ComposedServer : IAsyncDisposable
         var builder = Host.CreateEmptyApplicationBuilder(new());
         Dictionary<string, string?> values = new()
         {
-            ["Turn:Realm"] = EngineBench.Realm,
+            ["Turn:Realm"] = EngineFixture.Realm,
             ["Turn:StaticUsers:0:Name"] = "alice",
             ["Turn:StaticUsers:0:Password"] = "secret",
             ["Turn:Transport"] = "Portable",
@@ -76,42 +77,42 @@ internal sealed class ComposedServer : IAsyncDisposable
     public T Get<T>()
         where T : notnull => _host.Services.GetRequiredService<T>();
 
-    public TestClient NewClient(TestCredential? credential = null, ClientTransport transport = ClientTransport.Udp) =>
-        _bench.NewClient(credential, transport);
+    public EngineClient NewClient(StunCredential? credential = null, ClientTransport transport = ClientTransport.Udp) =>
+        _engine.NewClient(credential, transport);
 
-    public TestClient NewClient(TestCredentials token) =>
-        NewClient(new TestCredential(token.Kid, token.MacKey, IsSha256: true, token.Token));
+    public EngineClient NewClient(TestCredentials token) =>
+        NewClient(StunCredential.NativeToken(token.Kid, token.Token, token.MacKey));
 
-    public Task<Answer> ChallengeAsync(TestClient client) =>
-        ExchangeAsync(TestClient.Plain(StunMethod.Allocate, TestClient.Transport), client.Flow);
+    public Task<StunAnswer> ChallengeAsync(EngineClient client) =>
+        ExchangeAsync(StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport), client.Flow);
 
     /// <summary>An authenticated request; fetches a nonce first when there is none.</summary>
-    public async Task<Answer> RequestAsync(TestClient client, StunMethod method, Attributes? attributes = null)
+    public async Task<StunAnswer> RequestAsync(EngineClient client, StunMethod method, WriteAttributes? attributes = null)
     {
         if (client.Nonce.Length == 0) client.Nonce = (await ChallengeAsync(client)).Value(StunAttributeType.Nonce);
         return await ExchangeAsync(client.Build(method, attributes), client.Flow);
     }
 
-    public Task<Answer> AllocateAsync(TestClient client, Attributes? attributes = null) =>
-        RequestAsync(client, StunMethod.Allocate, attributes ?? TestClient.Transport);
+    public Task<StunAnswer> AllocateAsync(EngineClient client, WriteAttributes? attributes = null) =>
+        RequestAsync(client, StunMethod.Allocate, attributes ?? StunRequest.UdpTransport);
 
-    public async Task<StunError> AllocateErrorAsync(TestClient client, Attributes? attributes = null) =>
+    public async Task<StunError> AllocateErrorAsync(EngineClient client, WriteAttributes? attributes = null) =>
         (await AllocateAsync(client, attributes)).Error;
 
     /// <summary>The error of CreatePermission for a peer, from a client that has an allocation.</summary>
-    public async Task<StunError> PermitAsync(TestClient client, string peer) => (await RequestAsync(
+    public async Task<StunError> PermitAsync(EngineClient client, string peer) => (await RequestAsync(
         client,
         StunMethod.CreatePermission,
-        (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, TestClient.Peer(peer)))).Error;
+        (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, EngineClient.Peer(peer)))).Error;
 
     /// <summary>The error of ChannelBind, from a client that has an allocation.</summary>
-    public async Task<StunError> BindAsync(TestClient client, ushort channel, string peer) => (await RequestAsync(
+    public async Task<StunError> BindAsync(EngineClient client, ushort channel, string peer) => (await RequestAsync(
         client,
         StunMethod.ChannelBind,
         (ref StunMessageWriter request) =>
         {
             request.WriteUInt32(StunAttributeType.ChannelNumber, (uint)channel << 16);
-            request.WriteXorAddress(StunAttributeType.XorPeerAddress, TestClient.Peer(peer));
+            request.WriteXorAddress(StunAttributeType.XorPeerAddress, EngineClient.Peer(peer));
         })).Error;
 
     /// <summary>Gives the server a packet that has no answer.</summary>
@@ -124,12 +125,12 @@ internal sealed class ComposedServer : IAsyncDisposable
         _host.Dispose();
     }
 
-    private async Task<Answer> ExchangeAsync(byte[] request, FiveTuple flow)
+    private async Task<StunAnswer> ExchangeAsync(byte[] request, FiveTuple flow)
     {
         Receive(request, flow);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromSeconds(20));
-        return Answer.Read(await _path.Sent.Reader.ReadAsync(limit.Token));
+        return new StunAnswer(await _path.Sent.Reader.ReadAsync(limit.Token));
     }
 
     private sealed class RecordingPath : ClientPath

@@ -12,7 +12,8 @@ using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Tests.Admission;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Tests.Running;
 using WebRtcIms.Turn.Transport.Linux.IoUring;
 
@@ -144,11 +145,11 @@ public sealed class SettingEffectTests
         await using var server =
             await ComposedServer.StartAsync(("Turn:StaticUsers:0:Name", "dave"), ("Turn:StaticUsers:0:Password", "known"));
 
-        Assert.Equal(StunError.None, await server.AllocateErrorAsync(server.NewClient(TestCredential.Password("dave", "known"))));
+        Assert.Equal(StunError.None, await server.AllocateErrorAsync(server.NewClient(StunCredential.Password("dave", "known"))));
         Assert.Equal(
-            StunError.Unauthenticated, await server.AllocateErrorAsync(server.NewClient(TestCredential.Password("dave", "other"))));
+            StunError.Unauthenticated, await server.AllocateErrorAsync(server.NewClient(StunCredential.Password("dave", "other"))));
         Assert.Equal(
-            StunError.Unauthenticated, await server.AllocateErrorAsync(server.NewClient(TestCredential.Password("alice", "secret"))));
+            StunError.Unauthenticated, await server.AllocateErrorAsync(server.NewClient(StunCredential.Password("alice", "secret"))));
     }
 
     private static async Task SharedSecretAsync()
@@ -158,7 +159,7 @@ public sealed class SettingEffectTests
         var username = $"{server.Time.GetUtcNow().AddMinutes(1).ToUnixTimeSeconds()}:carol";
         var password = Convert.ToBase64String(HMACSHA1.HashData(Encoding.UTF8.GetBytes(Secret), Encoding.UTF8.GetBytes(username)));
 
-        Assert.Equal(StunError.None, await server.AllocateErrorAsync(server.NewClient(TestCredential.Password(username, password))));
+        Assert.Equal(StunError.None, await server.AllocateErrorAsync(server.NewClient(StunCredential.Password(username, password))));
     }
 
     private static async Task BrowserProfileAsync()
@@ -179,7 +180,7 @@ public sealed class SettingEffectTests
         foreach (var address in new[] { "127.0.0.1", "127.0.0.2" })
         {
             using var client = new RawClient(IPAddress.Parse(address), server.Port);
-            Assert.True((await client.RequestAsync(StunMethod.Allocate, TestClient.Transport)).IsSuccess);
+            Assert.True((await client.RequestAsync(StunMethod.Allocate, StunRequest.UdpTransport)).IsSuccess);
             using var stream = new TcpClient();
             await stream.ConnectAsync(address, server.Port, Cancel);
         }
@@ -242,7 +243,7 @@ public sealed class SettingEffectTests
         {
             await using var server = await ComposedServer.StartAsync(("Turn:PeerPolicy", mode), ("Turn:ListenAddress", "127.0.0.1,::1"));
             var client = server.NewClient();
-            await server.AllocateAsync(client, TestClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0));
+            await server.AllocateAsync(client, EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0));
 
             Assert.Equal(error, await server.PermitAsync(client, LoopbackPeer));
             Assert.Equal(error, await server.PermitAsync(client, "127.255.255.255:9"));
@@ -336,7 +337,7 @@ public sealed class SettingEffectTests
         {
             await using var server = await ComposedServer.StartAsync(
                 ("Turn:DraftAddressFamily", $"{isEnabled}"), ("Turn:ListenAddress", "127.0.0.1,::1"));
-            var both = TestClient.Asking(StunAttributeType.AdditionalAddressFamilyDraft, 2, 0, 0, 0);
+            var both = EngineClient.Asking(StunAttributeType.AdditionalAddressFamilyDraft, 2, 0, 0, 0);
             var relayed = (await server.AllocateAsync(server.NewClient(), both)).Addresses(StunAttributeType.XorRelayedAddress);
 
             Assert.Equal(isEnabled ? 2 : 1, relayed.Count);
@@ -360,7 +361,7 @@ public sealed class SettingEffectTests
     {
         await using var server = await ComposedServer.StartAsync(("Turn:ChallengesPerSecond", "1"));
         var client = server.NewClient();
-        for (var i = 0; i < 50; i++) server.Receive(TestClient.Plain(StunMethod.Binding), client.Flow);
+        for (var i = 0; i < 50; i++) server.Receive(StunRequest.Plain(StunMethod.Binding), client.Flow);
 
         Assert.Equal(10, server.Unread);
     }
@@ -370,7 +371,7 @@ public sealed class SettingEffectTests
         foreach (var isEnabled in new[] { true, false })
         {
             await using var server = await ComposedServer.StartAsync(("Turn:Mobility", $"{isEnabled}"));
-            var answer = await server.AllocateAsync(server.NewClient(), TestClient.Asking(StunAttributeType.MobilityTicket));
+            var answer = await server.AllocateAsync(server.NewClient(), EngineClient.Asking(StunAttributeType.MobilityTicket));
 
             Assert.Equal(isEnabled ? StunError.None : StunError.MobilityForbidden, answer.Error);
             Assert.Equal(isEnabled, answer.Has(StunAttributeType.MobilityTicket));
@@ -392,7 +393,7 @@ public sealed class SettingEffectTests
     {
         await using var server = await TurnServerProcess.StartAsync(RawClient.Settings(("Turn__Drain__Deadline", "00:20:00")));
         using var client = new RawClient(IPAddress.Loopback, server.Port);
-        Assert.True((await client.RequestAsync(StunMethod.Allocate, TestClient.Transport)).IsSuccess);
+        Assert.True((await client.RequestAsync(StunMethod.Allocate, StunRequest.UdpTransport)).IsSuccess);
         await server.SignalAsync("TERM");
         await server.UntilItSaysAsync("its 1 allocations have ended, in 00:20:00 at the latest");
 
@@ -427,12 +428,12 @@ public sealed class SettingEffectTests
         }
     }
 
-    private static void SendTo(ComposedServer server, TestClient client, string peer) => server.Receive(
-        TestClient.Plain(
+    private static void SendTo(ComposedServer server, EngineClient client, string peer) => server.Receive(
+        StunRequest.Plain(
             StunMethod.Send,
             (ref StunMessageWriter message) =>
             {
-                message.WriteXorAddress(StunAttributeType.XorPeerAddress, TestClient.Peer(peer));
+                message.WriteXorAddress(StunAttributeType.XorPeerAddress, EngineClient.Peer(peer));
                 message.Write(StunAttributeType.Data, new byte[100]);
             },
             StunClass.Indication),

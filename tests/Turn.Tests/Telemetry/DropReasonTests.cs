@@ -4,7 +4,8 @@ using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Telemetry;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Tests.Hosting;
 using WebRtcIms.Turn.Tests.Transport;
 using WebRtcIms.Turn.Transport.Streams;
@@ -16,7 +17,7 @@ public sealed class DropReasonTests
 {
     private const string Peer = "203.0.113.9:7000";
 
-    private readonly HostWorld _world = new(settings: new EngineSettings
+    private readonly HostFixture _fixture = new(settings: new EngineSettings
     {
         RelaysIPv6 = true,
         ChallengesPerSecond = 1,
@@ -35,7 +36,7 @@ public sealed class DropReasonTests
             return;
         }
 
-        using var drops = new Drops(_world.Node.Metrics);
+        using var drops = new Drops(_fixture.Node.Metrics);
         await CauseAsync(reason);
 
         Assert.Equal([(reason.ToString(), 1)], drops.Counted);
@@ -43,7 +44,7 @@ public sealed class DropReasonTests
 
     private async Task CauseAsync(DropReason reason)
     {
-        var client = _world.NewClient();
+        var client = _fixture.NewClient();
         switch (reason)
         {
             case DropReason.Malformed:
@@ -53,28 +54,28 @@ public sealed class DropReasonTests
                 Receive(client, WithWrongFingerprint());
                 break;
             case DropReason.UnexpectedMessage:
-                Receive(client, TestClient.Plain(StunMethod.Data));
+                Receive(client, StunRequest.Plain(StunMethod.Data));
                 break;
             case DropReason.NoAllocation:
                 Send(client, Peer);
                 break;
             case DropReason.Busy:
                 var answering = new TaskCompletionSource();
-                _world.Redis.Answering = answering.Task;
-                _world.Send(client, StunMethod.Allocate, TestClient.Transport);
-                _world.Send(client, StunMethod.Allocate, TestClient.Transport);
+                _fixture.Redis.Answering = answering.Task;
+                _fixture.Send(client, StunMethod.Allocate, StunRequest.UdpTransport);
+                _fixture.Send(client, StunMethod.Allocate, StunRequest.UdpTransport);
                 answering.SetResult();
                 break;
             case DropReason.OverBudget:
-                for (var i = 0; i < 11; i++) Receive(client, TestClient.Plain(StunMethod.Binding));
+                for (var i = 0; i < 11; i++) Receive(client, StunRequest.Plain(StunMethod.Binding));
                 break;
             case DropReason.SourceForbidden:
-                _world.Host.Receive(
-                    TestClient.Plain(StunMethod.Binding),
-                    client.Flow with { Client = client.Flow.Client with { Port = 0 } }, _world.Path);
+                _fixture.Host.Receive(
+                    StunRequest.Plain(StunMethod.Binding),
+                    client.Flow with { Client = client.Flow.Client with { Port = 0 } }, _fixture.Path);
                 break;
             case DropReason.Failed:
-                _world.Host.Receive(TestClient.Plain(StunMethod.Binding), client.Flow, new BrokenPath());
+                _fixture.Host.Receive(StunRequest.Plain(StunMethod.Binding), client.Flow, new BrokenPath());
                 break;
             default:
                 await CauseWithAllocationAsync(client, reason);
@@ -82,9 +83,9 @@ public sealed class DropReasonTests
         }
     }
 
-    private async Task CauseWithAllocationAsync(TestClient client, DropReason reason)
+    private async Task CauseWithAllocationAsync(EngineClient client, DropReason reason)
     {
-        Assert.Equal(StunError.None, (await _world.AllocateAsync(client)).Error);
+        Assert.Equal(StunError.None, (await _fixture.AllocateAsync(client)).Error);
         switch (reason)
         {
             case DropReason.NoPermission:
@@ -113,43 +114,43 @@ public sealed class DropReasonTests
 
     private static async Task AssertSlowStreamIsCountedAsync()
     {
-        await using var bench = new StreamBench();
-        using var drops = new Drops(bench.Metrics);
-        var path = new StreamPath(bench.Connection, bench.Metrics);
+        await using var fixture = new StreamFixture();
+        using var drops = new Drops(fixture.Metrics);
+        var path = new StreamPath(fixture.Connection, fixture.Metrics);
 
         // The stream itself takes some messages, so the first ones are not counted as waiting.
         while (drops.Counted.Count == 0) path.Send(default, new byte[60_000]);
 
         Assert.Equal([(nameof(DropReason.NotSent), 1)], drops.Counted);
-        await bench.Client.Input.CompleteAsync();
+        await fixture.Client.Input.CompleteAsync();
         await path.DisposeAsync();
     }
 
     private static byte[] WithWrongFingerprint()
     {
         var octets = new byte[100];
-        var message = new StunMessageWriter(octets, StunMethod.Binding, StunClass.Request, TestClient.NewTransaction());
+        var message = new StunMessageWriter(octets, StunMethod.Binding, StunClass.Request, StunRequest.NewTransaction());
         message.AddFingerprint();
         octets[message.Length - 1] ^= 1;
         return octets[..message.Length];
     }
 
-    private void Receive(TestClient client, byte[] packet) => _world.Host.Receive(packet, client.Flow, _world.Path);
+    private void Receive(EngineClient client, byte[] packet) => _fixture.Host.Receive(packet, client.Flow, _fixture.Path);
 
-    private void Send(TestClient client, string peer, Attributes? more = null) => Receive(client, TestClient.Plain(
+    private void Send(EngineClient client, string peer, WriteAttributes? more = null) => Receive(client, StunRequest.Plain(
         StunMethod.Send,
         (ref StunMessageWriter message) =>
         {
-            message.WriteXorAddress(StunAttributeType.XorPeerAddress, TestClient.Peer(peer));
+            message.WriteXorAddress(StunAttributeType.XorPeerAddress, EngineClient.Peer(peer));
             message.Write(StunAttributeType.Data, [1, 2, 3]);
             more?.Invoke(ref message);
         },
         StunClass.Indication));
 
-    private async Task PermitAsync(TestClient client, string peer) => Assert.Equal(StunError.None, (await _world.AskAsync(
+    private async Task PermitAsync(EngineClient client, string peer) => Assert.Equal(StunError.None, (await _fixture.AskAsync(
         client,
         StunMethod.CreatePermission,
-        (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, TestClient.Peer(peer)))).Error);
+        (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, EngineClient.Peer(peer)))).Error);
 
     /// <summary>What the counter of drops has counted, by reason.</summary>
     private sealed class Drops : IDisposable
