@@ -111,7 +111,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         await _alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
 
         await again.SendAsync(Wic.Following(request, "CANCEL"));
-        var cancelled = await again.ExpectAsync("SIP/2.0 200");
+        var cancelled = await again.ExpectAsync("SIP/2.0 200 OK");
         Assert.EndsWith("CANCEL", cancelled["CSeq"]);
         var cancel = await _bob.ExpectAsync("CANCEL");
         Assert.Equal(invite["Via"], cancel["Via"]);
