@@ -66,7 +66,6 @@ internal sealed class Flows(EpCscfSettings settings, EpCscfTelemetry telemetry)
         _byBinding[registration.Binding.Id] = flow;
     }
 
-    /// <summary>The flow is not registered any more.</summary>
     public void Unbind(Flow flow)
     {
         if (flow.Registration is not { } registration) return;
