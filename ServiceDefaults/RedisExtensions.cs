@@ -12,6 +12,9 @@ public static class RedisExtensions
     private const string ConnectionName = "redis";
     private const string AspireHealthCheck = "StackExchange.Redis";
 
+    // In milliseconds. The connection string may have another: asyncTimeout and syncTimeout.
+    private const int CommandTimeout = 250;
+
     /// <summary>
     /// Registers <see cref="IConnectionMultiplexer"/> when <c>ConnectionStrings:redis</c> is set. Returns false when it is not: the service
     /// then keeps its state in memory and logs that it does.
@@ -38,8 +41,9 @@ public static class RedisExtensions
         options.LoggerFactory = NullLoggerFactory.Instance;
         options.BacklogPolicy = BacklogPolicy.FailFast;
         options.ConnectTimeout = 1000;
-        options.AsyncTimeout = 250;
-        options.SyncTimeout = 250;
+        var defaults = new ConfigurationOptions();
+        if (options.AsyncTimeout == defaults.AsyncTimeout) options.AsyncTimeout = CommandTimeout;
+        if (options.SyncTimeout == defaults.SyncTimeout) options.SyncTimeout = CommandTimeout;
         options.ReconnectRetryPolicy = new LinearRetry(500);
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(500);
     }

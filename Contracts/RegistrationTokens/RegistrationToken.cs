@@ -3,13 +3,13 @@ using System.Text.Json.Serialization;
 namespace WebRtcIms.Contracts.RegistrationTokens;
 
 /// <summary>
-/// The content of an IMS registration token: the WAF lets the WIC of a WWSF session register these identities
+/// What an IMS registration token says: the WAF lets a WIC, known to a WWSF by a session, register these identities
 /// (3GPP TS 33.203 Annex X.3 and X.4; claims <c>3gpp-waf</c> and <c>3gpp-wwsf</c> of TS 24.229 §7.13).
-/// It is formatted as <c>***</c>, because the identities may be those of a person.
+/// Its text is <c>***</c>, because the identities may be those of a person.
 /// </summary>
 public sealed record RegistrationToken
 {
-    /// <summary>The WAF that issued it.</summary>
+    /// <summary>The WAF that made it.</summary>
     [JsonPropertyName("iss")]
     public required string Issuer { get; init; }
 
@@ -37,11 +37,11 @@ public sealed record RegistrationToken
     [JsonPropertyName("iat")]
     public required long IssuedAt { get; init; }
 
-    /// <summary>Seconds since 1970.</summary>
+    /// <summary>Seconds since 1970. The token is not valid from then on.</summary>
     [JsonPropertyName("exp")]
     public required long ExpiresAt { get; init; }
 
-    /// <summary>Random.</summary>
+    /// <summary>The random id of this token.</summary>
     [JsonPropertyName("jti")]
     public required string TokenId { get; init; }
 
@@ -52,15 +52,15 @@ public sealed record RegistrationToken
     public override string ToString() => "***";
 }
 
-/// <summary>The result of a check. Only <see cref="Valid"/> accepts the token.</summary>
+/// <summary>The result of a check. Every value but <see cref="Valid"/> refuses the token.</summary>
 public enum RegistrationTokenStatus
 {
     Valid,
 
-    /// <summary>Not a JWE of the WAF's form.</summary>
+    /// <summary>The text is not a JWE as the WAF writes it.</summary>
     Malformed,
 
-    /// <summary>Encrypted with an unknown key.</summary>
+    /// <summary>Encrypted with a key that is not known here.</summary>
     UnknownKey,
 
     /// <summary>The authentication tag is wrong: the token was changed, or made without the key.</summary>
@@ -70,7 +70,7 @@ public enum RegistrationTokenStatus
 
     WrongAudience,
 
-    /// <summary>Issued in the future, beyond the tolerance of clocks.</summary>
+    /// <summary>The time of issue is in the future by more than the clock tolerance.</summary>
     NotYetValid,
 
     Expired,

@@ -1,21 +1,21 @@
 namespace WebRtcIms.Contracts.RegistrationTokens;
 
 /// <summary>
-/// Checks tokens. It knows several keys at a time, so that keys can be rotated without a gap.
+/// Checks the tokens that clients present. It knows several keys at a time, so that keys roll over without a gap.
 /// </summary>
-/// <param name="keys">The keys, by their kid.</param>
-/// <param name="issuer">The WAF whose tokens are accepted.</param>
-/// <param name="audience">The audience, such as <c>sip:webrtcims.local</c>.</param>
-/// <param name="time">The time source.</param>
+/// <param name="keys">The keys, each with a different kid.</param>
+/// <param name="issuer">The WAF whose tokens are valid here.</param>
+/// <param name="audience">The audience of tokens for this server, such as <c>sip:webrtcims.local</c>.</param>
+/// <param name="time">The time.</param>
 public sealed class RegistrationTokenValidator(IEnumerable<RegistrationTokenKey> keys, string issuer, string audience, TimeProvider time)
     : IDisposable
 {
-    /// <summary>The permitted difference between the clocks of WAF and eP-CSCF.</summary>
+    /// <summary>The largest difference between the clocks of WAF and eP-CSCF.</summary>
     public static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<string, RegistrationTokenKey> _keys = keys.ToDictionary(key => key.Kid);
 
-    /// <summary>The token if it is <see cref="RegistrationTokenStatus.Valid"/>; null otherwise.</summary>
+    /// <summary>Decrypts and checks a token. The token is null unless the result is <see cref="RegistrationTokenStatus.Valid"/>.</summary>
     public RegistrationTokenStatus Validate(string encrypted, out RegistrationToken? token)
     {
         token = null;
