@@ -83,7 +83,8 @@ internal sealed class InProcessServer : IAsyncDisposable
         var answer = await client.AllocateAsync(StunCredential.Password("alice", "secret"));
         Assert.True(answer.IsSuccess);
         var host = _app.Services.GetRequiredService<IReadOnlyList<EngineHost>>().Single();
-        return host.Allocations().Single(each => each.Allocation.FiveTuple.Client == TransportAddress.From(client.LocalEndPoint)).Allocation;
+        return host.Allocations().Single(
+            each => each.Allocation.FiveTuple.Client == TransportAddress.From(client.LocalEndPoint)).Allocation;
     }
 
     public long Drops(string reason)
