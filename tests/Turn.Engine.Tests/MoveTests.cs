@@ -190,7 +190,7 @@ public sealed class MoveTests
         StunCredential? credential = null, ClientTransport transport = ClientTransport.Udp)
     {
         var client = _fixture.NewClient(credential, transport);
-        var ticket = client.Allocate(EngineClient.Asking(StunAttributeType.MobilityTicket)).Value(StunAttributeType.MobilityTicket);
+        var ticket = client.Allocate(StunRequest.UdpWith(StunAttributeType.MobilityTicket)).Value(StunAttributeType.MobilityTicket);
         Assert.True(client.CreatePermission(Peer).IsSuccess);
         return (client, ticket);
     }
