@@ -75,14 +75,14 @@ public sealed class FloodTests
         do
         {
             await ExchangeAsync(here, there);
-            if (served++ % 50 == 0) await ComeAndGoAsync(server);
+            if (served++ % 50 == 0) await AllocateAndLeaveAsync(server);
         }
         while (!flood.IsCompleted);
         await flood;
         return served;
     }
 
-    private static async Task ComeAndGoAsync(TurnServerProcess server)
+    private static async Task AllocateAndLeaveAsync(TurnServerProcess server)
     {
         await using var newcomer = await ConnectAsync(server);
         await AllocateAsync(newcomer);
