@@ -238,19 +238,25 @@ public sealed class AdmissionDecisionTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Span_IsOfTheTracesGrant_AndHasTheRoundTripAsItsChild(bool isAway)
+    public async Task Span_IsOfTheTraceOfTheGrant_AndHasTheRoundTripAsItsChild(bool isAway)
     {
         var node = NewNode();
         _redis.Grant = $$"""{"client_id":"wwsf","traceparent":"{{Traceparent}}"}""";
         if (isAway) node.Tokens.Breaker.Failed(isSlow: true);
 
-        var span = (await node.Admission.AdmitAsync(NewPending())).Activity!;
+        var began = _clock.GetUtcNow();
+        var answering = new TaskCompletionSource();
+        _redis.Answering = answering.Task;
+        var admitting = node.Admission.AdmitAsync(NewPending()).AsTask();
+        _clock.Advance(TimeSpan.FromMilliseconds(100));
+        answering.SetResult();
+        var span = (await admitting.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken)).Activity!;
 
         Assert.Equal(isAway, span.TraceId.ToHexString() != "0af7651916cd43dd8448eb211c80319c");
-        Assert.Equal(_clock.GetUtcNow(), span.StartTimeUtc);
+        Assert.Equal(began, span.StartTimeUtc);
         var child = Assert.Single(Children(span));
-        Assert.Equal("BATCH", child.DisplayName);
-        Assert.Equal((_clock.GetUtcNow().UtcDateTime, TimeSpan.Zero), (child.StartTimeUtc, child.Duration));
+        Assert.Equal(("BATCH", began.UtcDateTime), (child.DisplayName, child.StartTimeUtc));
+        Assert.Equal(isAway ? TimeSpan.FromTicks(1) : TimeSpan.FromMilliseconds(100), child.Duration);
         Assert.Equal(isAway ? ActivityStatusCode.Error : ActivityStatusCode.Unset, child.Status);
         Assert.Equal(isAway ? "Redis did not answer in time" : null, child.StatusDescription);
     }

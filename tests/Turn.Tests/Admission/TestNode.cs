@@ -17,20 +17,23 @@ internal sealed class TestNode
 
     public TestNode(
         EngineFixture fixture, IConnectionMultiplexer? redis, QuotaSettings? quotas = null,
-        CacheUnavailablePolicy policy = CacheUnavailablePolicy.AllowLocal, TimeProvider? time = null)
+        CacheUnavailablePolicy policy = CacheUnavailablePolicy.AllowLocal, TimeProvider? time = null, string? alternate = null)
     {
-        Settings = new TurnSettings { Quotas = quotas ?? new QuotaSettings(), OnCacheUnavailable = policy };
+        Settings = new TurnSettings
+        {
+            Quotas = quotas ?? new QuotaSettings(),
+            OnCacheUnavailable = policy,
+            Drain = { AlternateServer = alternate },
+        };
         Clock = time ?? new ShiftedClock(fixture.Time.Utc - TimeProvider.System.GetUtcNow());
         Quotas = new AllocationQuotas(Settings.Quotas);
         Meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
         Metrics = new TurnMetrics(Meters);
         _tokens = redis is null ? null : new TokenCache(redis, Metrics, Clock, NullLogger<TokenCache>.Instance);
         Revocations = new Revocations(Clock);
-        Admission = new AllocationAdmission(
-            Quotas, new ReplayCache(), Revocations,
-            new Drain(
-                Settings, Quotas, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), Clock, NullLogger<Drain>.Instance),
-            Metrics, Settings, Clock, _tokens);
+        Drain = new Drain(
+            Settings, Quotas, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), Clock, NullLogger<Drain>.Instance);
+        Admission = new AllocationAdmission(Quotas, new ReplayCache(), Revocations, Drain, Metrics, Settings, Clock, _tokens);
     }
 
     public TurnSettings Settings { get; }
@@ -40,6 +43,8 @@ internal sealed class TestNode
     public AllocationQuotas Quotas { get; }
 
     public Revocations Revocations { get; }
+
+    public Drain Drain { get; }
 
     public IMeterFactory Meters { get; }
 

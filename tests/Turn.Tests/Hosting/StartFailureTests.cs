@@ -1,9 +1,9 @@
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
-using WebRtcIms.Turn.Tests.Engine;
 
 namespace WebRtcIms.Turn.Tests.Hosting;
 
@@ -25,26 +25,26 @@ public sealed class StartFailureTests
     [Requirement("ABUSE-57")]
     public async Task AllocateWhoseRelayCannotBeStarted_IsRefused_AndGivesAllBack(Wish wish, ClientTransport way)
     {
-        var world = new HostWorld(ports: wish == Wish.ReservedPort ? 2 : 1);
-        var transport = new FailingTransport(world, works: wish == Wish.BothFamilies ? 1 : 0);
-        world.Host.Transport = transport;
-        Attributes ask = wish switch
+        var fixture = new HostFixture(ports: wish == Wish.ReservedPort ? 2 : 1);
+        var transport = new FailingTransport(fixture.Transport, works: wish == Wish.BothFamilies ? 1 : 0);
+        fixture.Host.Transport = transport;
+        WriteAttributes ask = wish switch
         {
-            Wish.BothFamilies => TestClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0),
-            Wish.ReservedPort => TestClient.Asking(StunAttributeType.EvenPort, 0x80),
-            _ => TestClient.Transport,
+            Wish.BothFamilies => StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0),
+            Wish.ReservedPort => StunRequest.UdpWith(StunAttributeType.EvenPort, 0x80),
+            _ => StunRequest.UdpTransport,
         };
-        var client = world.NewClient(way);
+        var client = fixture.NewClient(way);
 
-        Assert.Equal(StunError.ServerError, (await world.AllocateAsync(client, ask)).Error);
-        await world.AssertAllIsGivenBackAsync();
-        Assert.False(world.Host.Knows(client.Flow));
+        Assert.Equal(StunError.ServerError, (await fixture.AllocateAsync(client, ask)).Error);
+        await fixture.AssertAllIsGivenBackAsync();
+        Assert.False(fixture.Host.Knows(client.Flow));
 
         // The same 5-tuple and the same ports serve again.
         transport.Works = int.MaxValue;
-        client.Credential = world.Bench.NewToken().Native;
-        Assert.Equal(StunError.None, (await world.AllocateAsync(client, ask)).Error);
-        Assert.Equal(1, world.Node.Quotas.Total);
+        client.Credential = fixture.Engine.NewToken().Native;
+        Assert.Equal(StunError.None, (await fixture.AllocateAsync(client, ask)).Error);
+        Assert.Equal(1, fixture.Node.Quotas.Total);
     }
 
     /// <summary>Starts so many relays and no more.</summary>

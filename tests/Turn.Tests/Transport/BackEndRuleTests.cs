@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Tests.Running;
 
 namespace WebRtcIms.Turn.Tests.Transport;
@@ -44,7 +44,7 @@ public sealed class BackEndRuleTests
         await using var server = await InProcessServer.StartAsync(transport);
         var listener = (await server.AllocateAsync()).Path;
 
-        listener.Send(TransportAddress.From(server.Address), TestClient.Plain(StunMethod.Binding));
+        listener.Send(TransportAddress.From(server.Address), StunRequest.Plain(StunMethod.Binding));
 
         server.AssertDrops("SourceForbidden", 1);
     }
