@@ -22,7 +22,7 @@ public sealed class HostDecisionTests : IDisposable
     {
         _listener = new ActivityListener
         {
-            ShouldListenTo = source => source.Name == "WebRtcIms.Turn",
+            ShouldListenTo = source => source.Name is "WebRtcIms.Turn" or "WebRtcIms.Redis",
             Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
             ActivityStopped = span =>
             {
@@ -134,6 +134,22 @@ public sealed class HostDecisionTests : IDisposable
     }
 
     [Fact]
+    [Requirement("ABUSE-57")]
+    [Requirement("ABUSE-83")]
+    public void RelayThatCannotReceive_RefusesTheAllocate_AndIsLogged_AndAllIsGivenBack()
+    {
+        _host.Datagrams.StartFails = new InvalidOperationException("broken on purpose");
+
+        var answer = _host.Ask(_host.NewClient(hasToken: true), StunMethod.Allocate, StunRequest.UdpTransport)!;
+
+        Assert.NotEqual(StunError.None, answer.Error);
+        Assert.Contains("broken on purpose", Assert.Single(_host.Log.Records), StringComparison.Ordinal);
+        Assert.Equal((0, 0, 0), (_host.Host.AllocationCount, _host.Node.Quotas.Total, _host.Redis.Counted));
+        Assert.Equal(1, Assert.Single(_host.Datagrams.Relays).Closed);
+        Assert.Equal(answer.Error, (StunError)(int)Spans()[^1].GetTagItem("turn.error_code")!);
+    }
+
+    [Fact]
     public void RetransmittedAllocate_HasNoSpanOfItsOwn_AndARefreshHasOne()
     {
         var client = _host.NewClient(hasToken: true);
@@ -169,6 +185,7 @@ public sealed class HostDecisionTests : IDisposable
         Assert.Equal(
             ("turn refresh", true, "k2"), (renewal.DisplayName, renewal.GetTagItem("turn.renewal"), renewal.GetTagItem("turn.kid")));
         Assert.Equal(next, Assert.Single(renewal.Links).Context.TraceId.ToHexString());
+        lock (_spans) Assert.Single(_spans, span => span.DisplayName == "BATCH" && span.ParentSpanId == renewal.SpanId);
 
         // The same token again is not a renewal.
         _host.Ask(client, StunMethod.Refresh);
@@ -288,6 +305,6 @@ public sealed class HostDecisionTests : IDisposable
     /// <summary>The spans of this test, in the order of their ends.</summary>
     private List<Activity> Spans()
     {
-        lock (_spans) return [.. _spans.Where(span => span.TraceId.ToHexString() == _trace)];
+        lock (_spans) return [.. _spans.Where(span => span.TraceId.ToHexString() == _trace && span.Source.Name == "WebRtcIms.Turn")];
     }
 }

@@ -188,6 +188,18 @@ public sealed class HostRelayTests : IDisposable
     }
 
     [Fact]
+    [Requirement("ABUSE-19")]
+    public void SenderThatCannotBeAnswered_IsCounted()
+    {
+        var server = _host.NewClient().Flow.Server;
+        Assert.True(_host.Host.MayAnswer(EngineClient.Peer("198.51.100.7:40000"), server));
+        Assert.Equal(0, _host.Drops(DropReason.SourceForbidden));
+
+        Assert.False(_host.Host.MayAnswer(EngineClient.Peer("198.51.100.7:0"), server));
+        Assert.Equal(1, _host.Drops(DropReason.SourceForbidden));
+    }
+
+    [Fact]
     public void Flow_IsKnownWhileItHasAnAllocation()
     {
         var client = _host.Allocated();
