@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
@@ -281,11 +282,12 @@ public sealed class HostDecisionTests : IDisposable
     }
 
     [Fact]
-    public async Task Service_EndsExpiredAllocations_WithoutARequest()
+    public async Task Service_EndsExpiredAllocations_WithoutARequest_AndLogsUnknownKeys()
     {
         _host.Allocated(hasToken: true);
+        _host.Ask(_host.Engine.NewClient(_host.Engine.NewToken("k9").Native), StunMethod.Allocate, StunRequest.UdpTransport);
         using var service = new EngineHostService(
-            [_host.Host], _host.Engine.Authenticator, _host.Clock, NullLogger<EngineHostService>.Instance);
+            [_host.Host], _host.Engine.Authenticator, _host.Clock, new LoggerFactory([_host.Log]).CreateLogger<EngineHostService>());
         var commands = _host.Redis.Commands.Count;
         await service.StartAsync(TestContext.Current.CancellationToken);
         using var limit = new CancellationTokenSource(Limit);
@@ -296,6 +298,7 @@ public sealed class HostDecisionTests : IDisposable
         }
 
         Assert.Equal("Expired", Spans()[^1].GetTagItem("turn.allocation.end"));
+        Assert.True(SpinWait.SpinUntil(() => _host.Log.Text.Contains("under the key k9", StringComparison.Ordinal), Limit));
         await service.StopAsync(TestContext.Current.CancellationToken);
     }
 
