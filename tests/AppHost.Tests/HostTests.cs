@@ -7,7 +7,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.AppHost.Tests;
 
-/// <summary>The application host as a program: what it prints, how it ends, and that nothing outlives it.</summary>
+/// <summary>Runs the application host as a program: its output, its exit codes, and that no process outlives it.</summary>
 [Collection(RunningHosts.Collection)]
 public sealed class HostTests : IDisposable
 {

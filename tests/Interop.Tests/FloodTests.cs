@@ -37,7 +37,7 @@ public sealed class FloodTests
         await here.CreatePermissionAsync(there.RelayedAddress.Address, Cancel);
         await there.CreatePermissionAsync(here.RelayedAddress.Address, Cancel);
 
-        // The first flood compiles code and fills buffers. Only what the second one adds belongs to the strangers.
+        // The first flood compiles code and fills buffers. So only the growth during the second flood counts.
         await ServeDuringAsync(Task.Run(() => Flood(server.Port, first: 0, WarmUp), Cancel), server, here, there);
         var before = ResidentBytes(server.Id);
         var served = await ServeDuringAsync(Task.Run(() => Flood(server.Port, WarmUp, Sources), Cancel), server, here, there);

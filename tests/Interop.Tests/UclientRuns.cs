@@ -34,7 +34,7 @@ public abstract partial class UclientRuns(TurnServers servers) : IAsyncLifetime
         _peer.BeginOutputReadLine();
         _peer.BeginErrorReadLine();
 
-        // The client sends RTP to the one and RTCP to the other; the peer says nothing when it could not have one of them.
+        // The client sends RTP to one port and RTCP to the other. The peer reports nothing if it could not bind one of them.
         await WaitForEchoAsync(_peerPort);
         await WaitForEchoAsync(_peerPort + 1);
     }
