@@ -22,6 +22,14 @@ internal sealed class HalfOpenHandshakes(int most)
     {
     }
 
+    public int Count
+    {
+        get
+        {
+            lock (_gate) return _oldestFirst.Count;
+        }
+    }
+
     /// <summary>Before the handshake: takes a place, the oldest one's when all are taken.</summary>
     public async Task BeginAsync(ConnectionContext connection, ConnectionDelegate handshake)
     {
