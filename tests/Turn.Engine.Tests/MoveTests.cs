@@ -181,7 +181,8 @@ public sealed class MoveTests
     {
         var tickets = new MobilityTickets(new byte[32]);
 
-        Assert.False(tickets.TryOpen(new MobilityTickets([.. Enumerable.Repeat((byte)1, 32)]).Seal(5, 7), out var allocation, out var move));
+        var foreign = new MobilityTickets([.. Enumerable.Repeat((byte)1, 32)]).Seal(5, 7);
+        Assert.False(tickets.TryOpen(foreign, out var allocation, out var move));
         Assert.Equal((0ul, 0u), (allocation, move));
         Assert.False(tickets.TryOpen(Encoding.ASCII.GetBytes("short"), out _, out _));
     }
@@ -190,7 +191,7 @@ public sealed class MoveTests
         StunCredential? credential = null, ClientTransport transport = ClientTransport.Udp)
     {
         var client = _fixture.NewClient(credential, transport);
-        var ticket = client.Allocate(EngineClient.Asking(StunAttributeType.MobilityTicket)).Value(StunAttributeType.MobilityTicket);
+        var ticket = client.Allocate(StunRequest.UdpWith(StunAttributeType.MobilityTicket)).Value(StunAttributeType.MobilityTicket);
         Assert.True(client.CreatePermission(Peer).IsSuccess);
         return (client, ticket);
     }
@@ -200,7 +201,9 @@ public sealed class MoveTests
 
     private static StunAnswer Move(EngineClient client, byte[] ticket, bool withToken = true, uint? lifetime = null) =>
         EngineClient.Answered(client.Request(
-            StunMethod.Refresh, StunRequest.All(Ticket(ticket), lifetime is { } seconds ? StunRequest.Lifetime(seconds) : null), withToken));
+            StunMethod.Refresh,
+            StunRequest.All(Ticket(ticket), lifetime is { } seconds ? StunRequest.Lifetime(seconds) : null),
+            withToken));
 
     private static WriteAttributes Ticket(byte[] ticket) => StunRequest.Value(StunAttributeType.MobilityTicket, ticket);
 }

@@ -172,7 +172,8 @@ public sealed class PeerConnectionTests
 
     private static void TcpTransport(ref StunMessageWriter request) => request.Write(StunAttributeType.RequestedTransport, [6, 0, 0, 0]);
 
-    private static WriteAttributes Id(uint id) => (ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.ConnectionId, id);
+    private static WriteAttributes Id(uint id) =>
+        (ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.ConnectionId, id);
 
     private static StunAnswer? Connect(EngineClient client, string peer) =>
         client.Request(StunMethod.Connect, StunRequest.Peer(EngineClient.Peer(peer).ToIPEndPoint()));

@@ -123,7 +123,8 @@ internal sealed partial class EngineWorld
 
     private void EndDataOfClosedStreams()
     {
-        foreach (var flow in _bound.Where(bound => bound.Value.Stream is FakePeerTransport { Closed: > 0 }).Select(bound => bound.Key).ToList())
+        var ended = _bound.Where(bound => bound.Value.Stream is FakePeerTransport { Closed: > 0 }).Select(bound => bound.Key);
+        foreach (var flow in ended.ToList())
         {
             EndData(flow);
             CloseAtEngines(flow);

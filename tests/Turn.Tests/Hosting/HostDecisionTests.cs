@@ -166,7 +166,8 @@ public sealed class HostDecisionTests : IDisposable
         var record = _host.Host.Allocations().Single().Record;
         Assert.Equal(("k2", "other"), (record.Token!.KeyId, record.Grant!.ClientId));
         var renewal = Spans()[1];
-        Assert.Equal(("turn refresh", true, "k2"), (renewal.DisplayName, renewal.GetTagItem("turn.renewal"), renewal.GetTagItem("turn.kid")));
+        Assert.Equal(
+            ("turn refresh", true, "k2"), (renewal.DisplayName, renewal.GetTagItem("turn.renewal"), renewal.GetTagItem("turn.kid")));
         Assert.Equal(next, Assert.Single(renewal.Links).Context.TraceId.ToHexString());
 
         // The same token again is not a renewal.

@@ -92,7 +92,8 @@ internal sealed class RecordedHost : IDisposable
         Engine.NewClient(hasToken ? Engine.NewToken().Native : null, transport);
 
     /// <summary>A client with an allocation and a permission for <see cref="Peer"/>.</summary>
-    public EngineClient Allocated(WriteAttributes? attributes = null, ClientTransport transport = ClientTransport.Udp, bool hasToken = false)
+    public EngineClient Allocated(
+        WriteAttributes? attributes = null, ClientTransport transport = ClientTransport.Udp, bool hasToken = false)
     {
         var client = NewClient(transport, hasToken);
         Assert.Equal(StunError.None, Ask(client, StunMethod.Allocate, attributes ?? StunRequest.UdpTransport)!.Error);

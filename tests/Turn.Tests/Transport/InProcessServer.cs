@@ -73,7 +73,7 @@ internal sealed class InProcessServer : IAsyncDisposable
         var answer = await client.AllocateAsync(StunCredential.Password("alice", "secret"));
         Assert.True(answer.IsSuccess);
         var host = _app.Services.GetRequiredService<IReadOnlyList<EngineHost>>().Single();
-        return host.Allocations().Single(each => each.Allocation.FiveTuple.Client == TransportAddress.From(client.LocalEndPoint)).Allocation;
+        return host.Allocations().Single(it => it.Allocation.FiveTuple.Client == TransportAddress.From(client.LocalEndPoint)).Allocation;
     }
 
     public double Drops(string reason) => _measurements.Sum("turn.relay.drops", $"reason={reason}");
