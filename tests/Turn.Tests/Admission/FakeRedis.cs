@@ -9,6 +9,7 @@ internal sealed class FakeRedis
 {
     private readonly IDatabase _database;
     private readonly IBatch _batch;
+    private TaskCompletionSource _executed = new();
 
     public FakeRedis()
     {
@@ -52,14 +53,15 @@ internal sealed class FakeRedis
 
     private object? AnswerDatabase(string method, object?[] arguments) => method switch
     {
-        nameof(IDatabase.CreateBatch) => _batch,
-        nameof(IDatabase.ScriptEvaluate) => Discount(((RedisKey[])arguments[1]!)[0]),
+        nameof(IDatabase.CreateBatch) => CreateBatch(),
+        nameof(IDatabase.ScriptEvaluate) when ((CommandFlags)arguments[3]!).HasFlag(CommandFlags.FireAndForget) =>
+            Discount(((RedisKey[])arguments[1]!)[0]),
         _ => throw new NotSupportedException(method),
     };
 
     private object? AnswerBatch(string method, object?[] arguments) => method switch
     {
-        nameof(IBatch.Execute) => null,
+        nameof(IBatch.Execute) => Execute(),
         nameof(IBatch.StringGetAsync) => AnswerAsync($"GET {arguments[0]}", (RedisValue)Grant),
         nameof(IBatch.SortedSetScoresAsync) => AnswerAsync(
             $"ZMSCORE {arguments[0]} {string.Join(' ', (RedisValue[])arguments[1]!)}",
@@ -78,6 +80,18 @@ internal sealed class FakeRedis
         return AnswerAsync(command, RedisResult.Create([(RedisValue)LiveAllocations, IsKnown ? 0 : 1, ClientAddresses]));
     }
 
+    private IBatch CreateBatch()
+    {
+        _executed = new TaskCompletionSource();
+        return _batch;
+    }
+
+    private object? Execute()
+    {
+        _executed.SetResult();
+        return null;
+    }
+
     private RedisResult Discount(RedisKey key)
     {
         Commands.Add($"DISCOUNT {key}");
@@ -93,6 +107,7 @@ internal sealed class FakeRedis
     {
         Commands.Add(command);
         var failure = FailureOf(command);
+        await _executed.Task;
         await Answering;
         return failure is null ? answer : throw failure;
     }

@@ -131,6 +131,12 @@ public sealed class TokenCacheTests : IDisposable
         Assert.Equal(BreakerState.Closed, _cache.Breaker.State);
         Assert.Equal(0, _redis.Counted);
         Assert.Equal(4, _redis.Commands.Count(command => command.StartsWith("DISCOUNT turn:life:k1:", StringComparison.Ordinal)));
+
+        // The answer to a probe closes the breaker.
+        _cache.Breaker.Failed(isSlow: true);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        await RegisterAsync();
+        Assert.Equal(BreakerState.Closed, _cache.Breaker.State);
     }
 
     [Fact]
