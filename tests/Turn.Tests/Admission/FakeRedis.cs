@@ -9,7 +9,6 @@ internal sealed class FakeRedis
 {
     private readonly IDatabase _database;
     private readonly IBatch _batch;
-    private TaskCompletionSource _executed = new();
 
     public FakeRedis()
     {
@@ -48,12 +47,15 @@ internal sealed class FakeRedis
     /// <summary>The failure of the commands whose name or key contains the text, until it is removed.</summary>
     public Dictionary<string, Exception> Failures { get; } = [];
 
+    /// <summary>The number of batches that were executed. A real batch sends nothing before.</summary>
+    public int Executed { get; private set; }
+
     /// <summary>All commands: the name, the key, and the other arguments.</summary>
     public List<string> Commands { get; } = [];
 
     private object? AnswerDatabase(string method, object?[] arguments) => method switch
     {
-        nameof(IDatabase.CreateBatch) => CreateBatch(),
+        nameof(IDatabase.CreateBatch) => _batch,
         nameof(IDatabase.ScriptEvaluate) when ((CommandFlags)arguments[3]!).HasFlag(CommandFlags.FireAndForget) =>
             Discount(((RedisKey[])arguments[1]!)[0]),
         _ => throw new NotSupportedException(method),
@@ -80,15 +82,9 @@ internal sealed class FakeRedis
         return AnswerAsync(command, RedisResult.Create([(RedisValue)LiveAllocations, IsKnown ? 0 : 1, ClientAddresses]));
     }
 
-    private IBatch CreateBatch()
-    {
-        _executed = new TaskCompletionSource();
-        return _batch;
-    }
-
     private object? Execute()
     {
-        _executed.SetResult();
+        Executed++;
         return null;
     }
 
@@ -107,7 +103,6 @@ internal sealed class FakeRedis
     {
         Commands.Add(command);
         var failure = FailureOf(command);
-        await _executed.Task;
         await Answering;
         return failure is null ? answer : throw failure;
     }
