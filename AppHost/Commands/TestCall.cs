@@ -1,9 +1,5 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Net;
 using System.Net.Http.Json;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Client.Protocol;
@@ -101,8 +97,8 @@ internal sealed class TestCall : IDisposable
     {
         var answer = await ReadAsync(await PostAsync("/api/turn-token", cancel), cancel);
         var credential = TurnCredential.AccessToken(
-            answer.GetProperty("kid").GetString()!, answer.GetProperty("access_token").GetBytesFromBase64(), answer.GetProperty("key")
-                .GetBytesFromBase64());
+            answer.GetProperty("kid").GetString()!, answer.GetProperty("access_token").GetBytesFromBase64(),
+            answer.GetProperty("key").GetBytesFromBase64());
         return (TurnUri.Parse(answer.GetProperty("uris")[0].GetString()!), credential);
     }
 

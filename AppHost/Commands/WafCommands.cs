@@ -1,12 +1,10 @@
 using System.Net.Http.Headers;
-using System.Text;
 
 namespace WebRtcIms.AppHost;
 
 /// <summary>An OAuth client that the model gives to the WAF.</summary>
 internal sealed record OAuthClientAnnotation(string ClientId, ParameterResource Secret) : IResourceAnnotation;
 
-/// <summary>Commands of the dashboard on the WAF.</summary>
 internal static class WafCommands
 {
     private const string ClientArgument = "client";

@@ -1,8 +1,5 @@
-using Microsoft.Extensions.Configuration;
-
 namespace WebRtcIms.AppHost;
 
-/// <summary>The databases of WAF and WWSF.</summary>
 internal static class Stores
 {
     private const string Postgres = "postgres";

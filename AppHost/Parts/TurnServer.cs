@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Net.Sockets;
-
 namespace WebRtcIms.AppHost;
 
 /// <summary>What the WAF and the WWSF have to know about the TURN server.</summary>
@@ -17,7 +14,6 @@ internal sealed record TurnServerAnnotation(
     public ReferenceExpression Uri(string transport) => ReferenceExpression.Create($"turn:{Authority}?transport={transport}");
 }
 
-/// <summary>The TURN server in the model.</summary>
 internal static class TurnServer
 {
     private const int DefaultPort = 3478;

@@ -3,8 +3,6 @@ using System.Diagnostics.Metrics;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http.Features;
 using OpenTelemetry.Trace;
-using WebRtcIms.FlowView.Otlp;
-using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.WicWeb.PageSpans;
 
@@ -82,11 +80,11 @@ internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration
         else _setUp.Record(took, outcome);
     }
 
-    private bool IsSampled(Span span) =>
-        _sampler is null
-            || _sampler.ShouldSample(
-                new SamplingParameters(
-                    default, TraceIdOf(span), span.Name, ActivityKind.Internal)).Decision == SamplingDecision.RecordAndSample;
+    private bool IsSampled(Span span)
+    {
+        var parameters = new SamplingParameters(default, TraceIdOf(span), span.Name, ActivityKind.Internal);
+        return _sampler is null || _sampler.ShouldSample(parameters).Decision == SamplingDecision.RecordAndSample;
+    }
 
     private static ActivityTraceId TraceIdOf(Span span) => ActivityTraceId.CreateFromBytes(span.TraceId.Span);
 }

@@ -5,7 +5,6 @@ using System.Net.Http.Headers;
 using System.Threading.Channels;
 using Google.Protobuf;
 using OpenTelemetry;
-using WebRtcIms.FlowView.Otlp;
 
 namespace WebRtcIms.WicWeb.PageSpans;
 
@@ -20,6 +19,8 @@ internal sealed class PageSpanExporter : BackgroundService
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(3);
     private static readonly Resource Page =
         new() { Attributes = { new KeyValue { Key = "service.name", Value = new AnyValue { StringValue = "wic" } } } };
+
+    private static readonly InstrumentationScope Scope = new() { Name = "WebRtcIms.Wic" };
 
     private readonly Channel<byte[]>[] _queues;
     private readonly Target[] _targets;
@@ -41,9 +42,7 @@ internal sealed class PageSpanExporter : BackgroundService
         if (spans.Count == 0) return;
         var request = new ExportTraceServiceRequest
         {
-            ResourceSpans =
-                { new ResourceSpans { Resource = Page,
-                ScopeSpans = { new ScopeSpans { Scope = new InstrumentationScope { Name = "WebRtcIms.Wic" }, Spans = { spans } } } } },
+            ResourceSpans = { new ResourceSpans { Resource = Page, ScopeSpans = { new ScopeSpans { Scope = Scope, Spans = { spans } } } } },
         }.ToByteArray();
         foreach (var queue in _queues)
         {
@@ -62,7 +61,7 @@ internal sealed class PageSpanExporter : BackgroundService
 
     private async Task SendAsync(Target target, ChannelReader<byte[]> queue, CancellationToken stopping)
     {
-        // Sending telemetry is none.
+        // Do not trace our own exports.
         using var _ = SuppressInstrumentationScope.Begin();
         await foreach (var request in queue.ReadAllAsync(stopping))
         {

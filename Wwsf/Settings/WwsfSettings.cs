@@ -1,8 +1,5 @@
-using System.ComponentModel.DataAnnotations;
 using System.Net;
-using System.Text.RegularExpressions;
 using StackExchange.Redis;
-using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stores;
 
 namespace WebRtcIms.Wwsf.Settings;
@@ -49,7 +46,6 @@ internal sealed partial class WwsfSettings
     public static WwsfSettings Read(IConfiguration configuration, IHostEnvironment environment) =>
         SettingsReader.Read<WwsfSettings>(configuration, Section, settings => settings.Complete(configuration, environment));
 
-    /// <summary>The networks of <see cref="KnownProxies"/>.</summary>
     public IEnumerable<IPNetwork> KnownNetworks() => KnownProxies.Select(text => ParseNetwork(text)!.Value);
 
     // Sets the values that depend on other settings, and returns the problems of these.

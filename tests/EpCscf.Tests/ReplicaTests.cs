@@ -111,7 +111,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         await _alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
 
         await again.SendAsync(Wic.Following(request, "CANCEL"));
-        var cancelled = await again.ExpectAsync("SIP/2.0 200");
+        var cancelled = await again.ExpectAsync("SIP/2.0 200 OK");
         Assert.EndsWith("CANCEL", cancelled["CSeq"]);
         var cancel = await _bob.ExpectAsync("CANCEL");
         Assert.Equal(invite["Via"], cancel["Via"]);
@@ -279,6 +279,43 @@ public sealed class ReplicaTests : IAsyncLifetime
         Assert.Equal(invite["Call-ID"], bye["Call-ID"]);
         await again.AnswerAsync(bye, 200, "OK");
         await _alice.ExpectAsync("SIP/2.0 200");
+    }
+
+    [Fact]
+    [Requirement("RFC3261-9.1")]
+    public async Task CancelWhileACalleeOfThisReplicaHasLostItsConnection_Is487AtOnce()
+    {
+        await using var guest = await _here.RegisterAsync("guest-1");
+        await guest.LoseConnectionAsync();
+        var request = _alice.Invite(guest.Impu);
+        await _alice.SendAsync(request);
+        await _alice.ExpectAsync("SIP/2.0 100");
+        await _alice.AssertNothingAsync();
+
+        await _alice.SendAsync(Wic.Following(request, "CANCEL"));
+        await _alice.ExpectAsync("SIP/2.0 200");
+        await _alice.ExpectAsync("SIP/2.0 487");
+    }
+
+    [Theory]
+    [InlineData("INVITE")]
+    [InlineData("MESSAGE")]
+    [Requirement("RFC3261-17.1")]
+    public async Task RequestHandedOverToAReplicaThatDiesAtThatMoment_IsAnsweredByTheTimerOfItsTransaction(string method)
+    {
+        await KillTheOtherReplicaAsync();
+        // Redis delivers to this subscription, so the request counts as sent.
+        var swallowed = new TaskCompletionSource();
+        await _connection.GetSubscriber().SubscribeAsync(
+            RedisChannel.Literal($"ims:replica:{Self(_there)}"), (_, _) => swallowed.TrySetResult());
+        await _alice.SendAsync(_alice.Request(method, "sip:bob@ims.example"));
+        if (method == "INVITE") await _alice.ExpectAsync("SIP/2.0 100");
+        await swallowed.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await _alice.AssertNothingAsync();
+
+        _time.Advance(Transactions.Transaction.Timeout);
+        Assert.EndsWith(method, (await _alice.ExpectAsync("SIP/2.0 408"))["CSeq"]);
+        Assert.Equal(0, _here.Service<ProxiedRequests>().Count);
     }
 
     [Fact]

@@ -2,10 +2,10 @@ using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging.Abstractions;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Tests.Admission;
-using WebRtcIms.Turn.Tests.Engine;
 
 namespace WebRtcIms.Turn.Tests.Hosting;
 
@@ -16,8 +16,8 @@ public sealed class EngineHostTests
     [Requirement("ABUSE-83")]
     public void ExceptionInOnePacket_IsCounted_AndTheNextIsHandled()
     {
-        var bench = new EngineBench();
-        var node = new TestNode(bench, redis: null);
+        var fixture = new EngineFixture();
+        var node = new TestNode(fixture, redis: null);
         List<string?> drops = [];
         using var listener = new MeterListener
         {
@@ -31,29 +31,16 @@ public sealed class EngineHostTests
         listener.Start();
 
         var server = new EngineHost(
-            bench.Engine, node.Admission, node.Metrics, TimeProvider.System, NullLogger<EngineHost>.Instance);
-        var path = new BrokenPath();
-        var request = TestClient.Plain(StunMethod.Binding);
+            fixture.Engine, node.Admission, node.Metrics, TimeProvider.System, NullLogger<EngineHost>.Instance);
+        var path = new RecordingPath { IsBroken = true };
+        var request = StunRequest.Plain(StunMethod.Binding);
 
-        server.Receive(request, bench.NewFlow(), path);
+        server.Receive(request, fixture.NewFlow(), path);
         Assert.Equal(["Failed"], drops);
         path.IsBroken = false;
-        server.Receive(request, bench.NewFlow(), path);
+        server.Receive(request, fixture.NewFlow(), path);
 
-        Assert.Equal(1, path.Sent);
+        Assert.Equal(1, path.Count);
         Assert.Single(drops);
-    }
-
-    private sealed class BrokenPath : ClientPath
-    {
-        public bool IsBroken { get; set; } = true;
-
-        public int Sent { get; private set; }
-
-        public override void Send(in TransportAddress client, ReadOnlySpan<byte> message)
-        {
-            if (IsBroken) throw new InvalidOperationException("broken on purpose");
-            Sent++;
-        }
     }
 }

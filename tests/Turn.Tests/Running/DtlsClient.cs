@@ -4,7 +4,7 @@ using Org.BouncyCastle.Security;
 using Org.BouncyCastle.Tls;
 using Org.BouncyCastle.Tls.Crypto.Impl.BC;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
@@ -13,7 +13,7 @@ internal sealed class DtlsClient : DatagramTransport, IDisposable
 {
     private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
 
-    private readonly TestClient _signer = new(new EngineBench(), default, TestCredential.Password("alice", "secret"));
+    private StunChallenge? _challenge;
     private DtlsTransport? _session;
 
     public DtlsClient(IPEndPoint server) => _socket.Connect(server);
@@ -31,26 +31,26 @@ internal sealed class DtlsClient : DatagramTransport, IDisposable
 
     public void Send(byte[] message) => _session!.Send(message, 0, message.Length);
 
-    /// <summary>What the server says within a time; null when it says nothing.</summary>
-    public byte[]? Hear(int milliseconds = 10_000)
+    /// <summary>The next message that arrives within a time; null if none does.</summary>
+    public byte[]? TryReceive(int milliseconds = 10_000)
     {
         var buffer = new byte[2048];
         var length = _session!.Receive(buffer, 0, buffer.Length, milliseconds);
         return length < 0 ? null : buffer[..length];
     }
 
-    public Answer Allocate()
+    public StunAnswer Allocate()
     {
-        Send(TestClient.Plain(StunMethod.Allocate, TestClient.Transport));
-        _signer.Nonce = Answer.Read(Hear()).Value(StunAttributeType.Nonce);
-        return Request(StunMethod.Allocate, TestClient.Transport);
+        Send(StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport));
+        _challenge = new StunAnswer(TryReceive()!).Challenge;
+        return Request(StunMethod.Allocate, StunRequest.UdpTransport);
     }
 
     /// <summary>A request after the first Allocate.</summary>
-    public Answer Request(StunMethod method, Attributes attributes)
+    public StunAnswer Request(StunMethod method, WriteAttributes attributes)
     {
-        Send(_signer.Build(method, attributes));
-        return Answer.Read(Hear());
+        Send(StunRequest.Authenticated(method, attributes, Alice.Credential, _challenge!));
+        return new StunAnswer(TryReceive()!);
     }
 
     public void End() => _session!.Close();
