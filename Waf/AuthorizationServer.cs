@@ -4,6 +4,7 @@ using OpenIddict.Server;
 using OpenIddict.Server.AspNetCore;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.ImsRegistration;
+using WebRtcIms.Waf.Introspection;
 using WebRtcIms.Waf.Metadata;
 using WebRtcIms.Waf.OAuth;
 using WebRtcIms.Waf.Revocation;
@@ -31,6 +32,13 @@ internal static class AuthorizationServer
         OpenIddictServerHandlers.Revocation.ValidateAuthorizedParty.Descriptor,
         OpenIddictServerHandlers.Revocation.AttachPrincipal.Descriptor,
         OpenIddictServerHandlers.Revocation.RevokeToken.Descriptor,
+        OpenIddictServerAspNetCoreHandlers.ExtractGetOrPostRequest<ExtractIntrospectionRequestContext>.Descriptor,
+        OpenIddictServerAspNetCoreHandlers.ProcessJsonResponse<ApplyIntrospectionResponseContext>.Descriptor,
+        OpenIddictServerHandlers.Introspection.ValidateTokenType.Descriptor,
+        OpenIddictServerHandlers.Introspection.ValidateAuthorizedParty.Descriptor,
+        OpenIddictServerHandlers.Introspection.AttachPrincipal.Descriptor,
+        OpenIddictServerHandlers.Introspection.AttachMetadataClaims.Descriptor,
+        OpenIddictServerHandlers.Introspection.AttachApplicationClaims.Descriptor,
     ];
 
     private static readonly OpenIddictServerHandlerDescriptor[] Client =
@@ -39,6 +47,7 @@ internal static class AuthorizationServer
         ClientHandlers.HashForUnknown.Descriptor,
         ClientHandlers.CountFailure<ApplyTokenResponseContext>.Descriptor,
         ClientHandlers.CountFailure<ApplyRevocationResponseContext>.Descriptor,
+        ClientHandlers.CountFailure<ApplyIntrospectionResponseContext>.Descriptor,
     ];
 
     private static readonly OpenIddictServerHandlerDescriptor[] ClientThatSigns =
@@ -47,6 +56,7 @@ internal static class AuthorizationServer
         AssertionHandlers.AcceptOnce.Descriptor,
         AssertionHandlers.RenameError<ApplyTokenResponseContext>.Descriptor,
         AssertionHandlers.RenameError<ApplyRevocationResponseContext>.Descriptor,
+        AssertionHandlers.RenameError<ApplyIntrospectionResponseContext>.Descriptor,
     ];
 
     private static readonly OpenIddictServerHandlerDescriptor[] Token =
@@ -66,16 +76,27 @@ internal static class AuthorizationServer
         RegistrationHandlers.ValidateRequest.Descriptor,
         RegistrationHandlers.IssueToken.Descriptor,
         RegistrationHandlers.AddResponseFields.Descriptor,
+        IntrospectionHandlers.DescribeRegistrationToken.Descriptor,
     ];
 
     private static readonly OpenIddictServerHandlerDescriptor[] Revocation =
     [
         ExtractForm<ExtractRevocationRequestContext>.Descriptor,
-        RevocationHandlers.IgnoreToken.Descriptor,
         RevocationHandlers.RevokeTokens.Descriptor,
         CountRejection<ApplyRevocationResponseContext>.Descriptor,
         RetryLater.Attach<ApplyRevocationResponseContext>.Descriptor,
         WriteResponse<ApplyRevocationResponseContext>.Descriptor,
+    ];
+
+    private static readonly OpenIddictServerHandlerDescriptor[] Introspection =
+    [
+        ExtractForm<ExtractIntrospectionRequestContext>.Descriptor,
+        IntrospectionHandlers.DescribeToken.Descriptor,
+        IntrospectionHandlers.RejectOther.Descriptor,
+        OpenIddictServerAspNetCoreHandlers.AttachCacheControlHeader<ApplyIntrospectionResponseContext>.Descriptor,
+        CountRejection<ApplyIntrospectionResponseContext>.Descriptor,
+        RetryLater.Attach<ApplyIntrospectionResponseContext>.Descriptor,
+        WriteResponse<ApplyIntrospectionResponseContext>.Descriptor,
     ];
 
     public static void Configure(OpenIddictServerBuilder server, WafSettings settings, bool hasRedis)
@@ -99,7 +120,10 @@ internal static class AuthorizationServer
         if (settings.Clients.Exists(client => client.Jwks is not null)) server.Add(ClientThatSigns);
         else server.Configure(options => options.ClientAuthenticationMethods.Remove(ClientAuthenticationMethods.PrivateKeyJwt));
         if (settings.ImsRegistration is not null) server.Add(RegistrationToken);
-        if (hasRedis) server.SetRevocationEndpointUris("oauth2/revoke").Add(Revocation);
+        if (!hasRedis) return;
+        server.SetRevocationEndpointUris("oauth2/revoke").Add(Revocation);
+        server.SetIntrospectionEndpointUris("oauth2/introspect").Add(Introspection);
+        server.Add([IgnoreToken.Descriptor]);
     }
 
     private static void Add(this OpenIddictServerBuilder server, OpenIddictServerHandlerDescriptor[] handlers)

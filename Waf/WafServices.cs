@@ -35,6 +35,9 @@ internal static class WafServices
         {
             services.AddSingleton(registration);
             services.AddSingleton(_ => new RegistrationTokenKey(registration.Kid, Convert.FromBase64String(registration.Key)));
+            services.AddSingleton(provider => new RegistrationTokenValidator(
+                [provider.GetRequiredService<RegistrationTokenKey>()], registration.Identity, registration.Audience,
+                provider.GetRequiredService<TimeProvider>()));
         }
 
         services.AddSingleton<IReadOnlyList<ClientSettings>>(settings.Clients);

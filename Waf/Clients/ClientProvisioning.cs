@@ -56,6 +56,7 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyL
             {
                 Permissions.Endpoints.Token,
                 Permissions.Endpoints.Revocation,
+                Permissions.Endpoints.Introspection,
                 Permissions.GrantTypes.ClientCredentials,
             },
         };

@@ -71,7 +71,7 @@ internal static class RegistrationHandlers
             context.Token = key.Encrypt(new RegistrationToken
             {
                 Issuer = settings.Identity,
-                Audience = $"sip:{settings.Domain}",
+                Audience = settings.Audience,
                 Impi = (string)request["impi"]!,
                 Impus = Impus(request),
                 Waf = settings.Identity,

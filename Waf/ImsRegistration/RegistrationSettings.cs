@@ -20,6 +20,9 @@ internal sealed class RegistrationSettings
 
     public TimeSpan TokenLifetime { get; set; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>The audience of the tokens: the home domain.</summary>
+    public string Audience => $"sip:{Domain}";
+
     public IEnumerable<string> Problems(List<TurnServerSettings> turnServers)
     {
         if (Domain.Length == 0) yield return "Domain is missing";

@@ -18,26 +18,6 @@ internal static class RevocationHandlers
 {
     private const string AllTokens = "all_tokens";
 
-    /// <summary>
-    /// Keeps OpenIddict from validating the parameter 'token': it does not know our tokens, and 'all_tokens' comes without one.
-    /// </summary>
-    internal sealed class IgnoreToken : IOpenIddictServerHandler<ProcessAuthenticationContext>
-    {
-        public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
-            .CreateBuilder<ProcessAuthenticationContext>()
-            .UseSingletonHandler<IgnoreToken>()
-            .SetOrder(OpenIddictServerHandlers.EvaluateValidatedTokens.Descriptor.Order + 1)
-            .Build();
-
-        public ValueTask HandleAsync(ProcessAuthenticationContext context)
-        {
-            if (context.EndpointType != OpenIddictServerEndpointType.Revocation) return ValueTask.CompletedTask;
-            context.ExtractGenericToken = context.RequireGenericToken = false;
-            context.ValidateGenericToken = context.RejectGenericToken = false;
-            return ValueTask.CompletedTask;
-        }
-    }
-
     internal sealed class RevokeTokens(TokenIssuer issuer, IConnectionMultiplexer redis, WafTelemetry telemetry, TimeProvider time)
         : IOpenIddictServerHandler<HandleRevocationRequestContext>
     {

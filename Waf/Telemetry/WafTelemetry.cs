@@ -28,7 +28,7 @@ internal sealed class WafTelemetry
                 HistogramBucketBoundaries = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5],
             });
         _rejected = meter.CreateCounter<long>(
-            "waf.token.requests.rejected", description: "Token and revocation requests rejected, by OAuth error");
+            "waf.token.requests.rejected", description: "Requests of clients rejected, by OAuth error");
         _revoked = meter.CreateCounter<long>(
             "waf.revocations", description: "Revocations sent to the TURN servers, of a token or of all tokens of a client");
     }

@@ -11,8 +11,8 @@ internal sealed record IssuedToken(string AccessToken, string Kid, string Key, s
     public override string ToString() => "***";
 }
 
-/// <summary>The name of a token in the caches, and its end.</summary>
-internal sealed record TokenIdentity(string Kid, string TokenId, DateTimeOffset ExpiresAt);
+/// <summary>A token that this server issued: its name in the caches, its audience, and its times.</summary>
+internal sealed record TokenIdentity(string Kid, string TokenId, string Audience, DateTimeOffset IssuedAt, DateTimeOffset ExpiresAt);
 
 /// <summary>HMAC algorithms that a client may ask for, and the mac_key that each needs (RFC 7635 Appendix B).</summary>
 internal static class MacAlgorithm
@@ -57,8 +57,9 @@ internal sealed class TokenIssuer(IReadOnlyList<TurnServerSettings> turnServers,
             if (key.TryDecrypt(octets.AsSpan(0, length), Encoding.UTF8.GetBytes(name), out var token) != AccessTokenStatus.Valid) continue;
 
             // TURN servers accept a token a little longer, because clocks differ.
-            var end = token.Timestamp.ToDateTimeOffset().AddSeconds(token.LifetimeSeconds) + AccessToken.ClockDelta;
-            return new TokenIdentity(server.Kid, Base64Url.EncodeToString(nonce), end);
+            var issued = token.Timestamp.ToDateTimeOffset();
+            var end = issued.AddSeconds(token.LifetimeSeconds) + AccessToken.ClockDelta;
+            return new TokenIdentity(server.Kid, Base64Url.EncodeToString(nonce), name, issued, end);
         }
 
         return null;

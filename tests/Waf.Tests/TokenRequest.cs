@@ -13,6 +13,7 @@ internal sealed class TokenRequest
 {
     public const string Path = "/oauth2/token";
     public const string RevocationPath = "/oauth2/revoke";
+    public const string IntrospectionPath = "/oauth2/introspect";
 
     private readonly List<KeyValuePair<string, string>> _parameters =
     [
@@ -74,6 +75,15 @@ internal sealed class TokenRequest
     /// <summary>Revokes a token, or all, with the credentials in the form, or with none.</summary>
     public static Task<TokenAnswer> RevokeAsync(WafApp app, params (string Name, string Value)[] form) =>
         SendAsync(app, new HttpRequestMessage(HttpMethod.Post, RevocationPath) { Content = Form(form) });
+
+    /// <summary>Asks about a token with client_secret_basic (RFC 7662 §2.1), or as a stranger.</summary>
+    public static Task<TokenAnswer> IntrospectAsync(
+        WafApp app, string? client, string? secret, params (string Name, string Value)[] form) =>
+        SendAsync(app, new HttpRequestMessage(HttpMethod.Post, IntrospectionPath)
+        {
+            Headers = { Authorization = client is null ? null : Basic(client, secret!) },
+            Content = Form(form),
+        });
 
     /// <summary>Both parts are form-encoded before they are joined.</summary>
     public static AuthenticationHeaderValue Basic(string client, string secret) =>

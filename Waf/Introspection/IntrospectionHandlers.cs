@@ -1,0 +1,139 @@
+using OpenIddict.Abstractions;
+using OpenIddict.Server;
+using StackExchange.Redis;
+using WebRtcIms.Contracts;
+using WebRtcIms.Contracts.RegistrationTokens;
+using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Waf.OAuth;
+using WebRtcIms.Waf.Tokens;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+using static OpenIddict.Server.OpenIddictServerEvents;
+
+namespace WebRtcIms.Waf.Introspection;
+
+/// <summary>
+/// Token introspection (RFC 7662) of both kinds of tokens. A client may only ask about its own tokens: every other token is "not active",
+/// as an expired one is (§2.2), so that the response shows nothing about it. The endpoint exists where there is Redis: the token itself
+/// does not say which client it is for, nor that it is revoked.
+/// </summary>
+internal static class IntrospectionHandlers
+{
+    /// <summary>Describes a TURN token that is alive.</summary>
+    internal sealed class DescribeToken(TokenIssuer issuer, IConnectionMultiplexer redis, TimeProvider time)
+        : IOpenIddictServerHandler<HandleIntrospectionRequestContext>
+    {
+        private static readonly TimeSpan RedisWait = TimeSpan.FromSeconds(2);
+
+        public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
+            .CreateBuilder<HandleIntrospectionRequestContext>()
+            .UseSingletonHandler<DescribeToken>()
+            .SetOrder(OpenIddictServerHandlers.Introspection.AttachPrincipal.Descriptor.Order)
+            .Build();
+
+        public async ValueTask HandleAsync(HandleIntrospectionRequestContext context)
+        {
+            if (IsRegistrationToken(context.Request)) return;
+            try
+            {
+                await DescribeAsync(context, context.Request.ClientId!);
+            }
+            catch (Exception error) when (RedisAvailability.IsFailure(error))
+            {
+                // Without Redis the WAF does not know whether the token is revoked. RFC 7662 §2.2: it must not be reported as active.
+                new RetryLater(StatusCodes.Status503ServiceUnavailable, RedisWait)
+                    .Reject(context, "The revocations cannot be read now. Try again.");
+            }
+        }
+
+        private async Task DescribeAsync(HandleIntrospectionRequestContext context, string clientId)
+        {
+            if (issuer.Identify(context.Request.Token!) is not { } token || token.ExpiresAt <= time.GetUtcNow()
+                || !await IsOfAsync(token, clientId) || await IsRevokedAsync(token, clientId))
+            {
+                context.Reject(Errors.InvalidToken);
+                return;
+            }
+
+            context.ClientId = clientId;
+            context.Subject = clientId;
+            context.TokenType = "pop";
+            context.TokenId = token.TokenId;
+            context.Scopes.Add(Contracts.Scopes.Stun);
+            context.Audiences.Add(token.Audience);
+            context.IssuedAt = token.IssuedAt;
+            context.ExpiresAt = token.ExpiresAt;
+            context.Claims["kid"] = token.Kid;
+        }
+
+        // The token does not name its client. Its grant does, as long as Redis has it.
+        private async Task<bool> IsOfAsync(TokenIdentity token, string clientId) =>
+            await GrantStore.FindClientIdAsync(redis.GetDatabase(), token) == clientId;
+
+        private async Task<bool> IsRevokedAsync(TokenIdentity token, string clientId)
+        {
+            RedisValue[] names =
+            [
+                TurnRevocations.OfToken(token.Kid, token.TokenId), TurnRevocations.OfKey(token.Kid), TurnRevocations.OfClient(clientId),
+                TurnRevocations.All,
+            ];
+            var ends = await redis.GetDatabase().SortedSetScoresAsync(TurnRevocations.Key, names);
+            return IsAlive(ends[0]) || IsAlive(ends[1]) || IsOlder(ends[2]) || IsOlder(ends[3]);
+
+            bool IsAlive(double? end) => end > time.GetUtcNow().ToUnixTimeSeconds();
+            bool IsOlder(double? end) =>
+                IsAlive(end) && token.IssuedAt.ToUnixTimeSeconds() <= end - TokenLimits.LongestLifetime.TotalSeconds;
+        }
+    }
+
+    /// <summary>Describes a registration token that is alive.</summary>
+    internal sealed class DescribeRegistrationToken(RegistrationTokenValidator validator)
+        : IOpenIddictServerHandler<HandleIntrospectionRequestContext>
+    {
+        public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
+            .CreateBuilder<HandleIntrospectionRequestContext>()
+            .UseSingletonHandler<DescribeRegistrationToken>()
+            .SetOrder(DescribeToken.Descriptor.Order + 1)
+            .Build();
+
+        public ValueTask HandleAsync(HandleIntrospectionRequestContext context)
+        {
+            if (!IsRegistrationToken(context.Request)) return ValueTask.CompletedTask;
+            _ = validator.Validate(context.Request.Token!, out var token);
+            if (token is null || token.Wwsf != context.Request.ClientId)
+            {
+                context.Reject(Errors.InvalidToken);
+                return ValueTask.CompletedTask;
+            }
+
+            context.ClientId = token.Wwsf;
+            context.Subject = token.Impi;
+            context.TokenType = TokenTypes.Bearer;
+            context.TokenId = token.TokenId;
+            context.Scopes.Add(Contracts.Scopes.ImsRegister);
+            context.Audiences.Add(token.Audience);
+            context.IssuedAt = DateTimeOffset.FromUnixTimeSeconds(token.IssuedAt);
+            context.ExpiresAt = DateTimeOffset.FromUnixTimeSeconds(token.ExpiresAt);
+            context.Claims["impu"] = new OpenIddictParameter([.. token.Impus.Select(impu => (string?)impu)]);
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    /// <summary>Reports each unknown token as not active, also when this server issues no registration tokens.</summary>
+    internal sealed class RejectOther : IOpenIddictServerHandler<HandleIntrospectionRequestContext>
+    {
+        public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
+            .CreateBuilder<HandleIntrospectionRequestContext>()
+            .UseSingletonHandler<RejectOther>()
+            .SetOrder(DescribeRegistrationToken.Descriptor.Order + 1)
+            .Build();
+
+        public ValueTask HandleAsync(HandleIntrospectionRequestContext context)
+        {
+            if (!context.IsRejected && context.TokenId is null) context.Reject(Errors.InvalidToken);
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    /// <summary>A registration token is a JWT: it has dots, which base64 does not have.</summary>
+    private static bool IsRegistrationToken(OpenIddictRequest request) => request.Token!.Contains('.', StringComparison.Ordinal);
+}
