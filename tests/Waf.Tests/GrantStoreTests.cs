@@ -63,7 +63,7 @@ public sealed class GrantStoreTests
     public async Task ValueThatIsNotAGrant_NamesNoClient(string? value) => Assert.Null(await FindAsync(value));
 
     private static Task<string?> FindAsync(RedisValue value) => GrantStore.FindClientIdAsync(
-        FakeRedis.Create<IDatabase>(_ => Task.FromResult(value)), new TokenIdentity("k1", "tid", DateTimeOffset.UnixEpoch));
+        FakeRedis.Create<IDatabase>(_ => Task.FromResult(value)), new TokenIdentity("k1", "tid", "turn.example.org", default, default));
 
     private IConnectionMultiplexer Redis()
     {

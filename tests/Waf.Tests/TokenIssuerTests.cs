@@ -27,7 +27,8 @@ public sealed class TokenIssuerTests : IDisposable
 
         var identity = _issuer.Identify(token.AccessToken);
 
-        Assert.Equal(new TokenIdentity(kid, token.TokenId, Now.AddSeconds(seconds) + AccessToken.ClockDelta), identity);
+        Assert.Equal(
+            new TokenIdentity(kid, token.TokenId, audience, Now, Now.AddSeconds(seconds) + AccessToken.ClockDelta), identity);
     }
 
     [Fact]
