@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Server.Kestrel.Https;
-using Microsoft.EntityFrameworkCore;
 using StackExchange.Redis;
 using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.ServiceDefaults;
@@ -7,6 +6,7 @@ using WebRtcIms.Stores;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Keys;
 using WebRtcIms.Waf.OAuth;
+using WebRtcIms.Waf.Stores;
 using WebRtcIms.Waf.Telemetry;
 using WebRtcIms.Waf.Tokens;
 
@@ -42,10 +42,10 @@ internal static class WafServices
         services.AddWithOptionalRedis<UsedAssertions>();
         settings.Store.CreateDirectory();
         services.AddSingleton(settings.Store);
-        builder.AddStore<ClientStore>(settings.Store, options => options.UseOpenIddict());
+        builder.AddStore<WafDatabase>(settings.Store);
         services.AddHostedService<ClientProvisioning>();
         services.AddOpenIddict()
-            .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<ClientStore>())
+            .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<WafDatabase>())
             .AddServer(server => AuthorizationServer.Configure(server, settings, hasRedis));
 
         if (settings.TurnServers.Exists(server => server.Thumbprint is not null)) builder.WebHost.AllowClientCertificates();

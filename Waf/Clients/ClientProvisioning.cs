@@ -1,5 +1,6 @@
 using OpenIddict.Abstractions;
 using WebRtcIms.Stores;
+using WebRtcIms.Waf.Stores;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace WebRtcIms.Waf.Clients;
@@ -14,9 +15,9 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyL
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
-        var store = scope.ServiceProvider.GetRequiredService<ClientStore>();
+        var store = scope.ServiceProvider.GetRequiredService<WafDatabase>();
         var applications = scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>();
-        await store.CreateTablesAsync(settings, cancellationToken);
+        await store.MigrateAsync(settings, cancellationToken);
         foreach (var client in clients) await ProvisionAsync(applications, client, cancellationToken);
     }
 
