@@ -1,8 +1,8 @@
 namespace WebRtcIms.Contracts;
 
 /// <summary>
-/// The member <c>code</c> of the problem details that the page gets from the WWSF, and <c>/?problem=</c> after a login at a provider.
-/// The page has a text for each code in each language.
+/// The member <c>code</c> of the problem details that the page gets from the WWSF or the gateway, and <c>/?problem=</c> after a login at a
+/// provider. The page has a text for each code in each language.
 /// </summary>
 public static class ProblemCodes
 {
@@ -19,6 +19,10 @@ public static class ProblemCodes
 
     public const string WafRefused = "waf_refused";
     public const string WafUnavailable = "waf_unavailable";
+
+    public const string WwsfUnavailable = "wwsf_unavailable";
+    public const string EpCscfUnavailable = "ep_cscf_unavailable";
+    public const string FlowViewUnavailable = "flow_view_unavailable";
 
     public const string NoSubscription = "no_subscription";
     public const string NoFreeIdentity = "no_free_identity";

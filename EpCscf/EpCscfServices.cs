@@ -1,4 +1,3 @@
-using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Core;
 using WebRtcIms.EpCscf.Registration;
@@ -7,7 +6,6 @@ using WebRtcIms.EpCscf.Server;
 using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Telemetry;
 using WebRtcIms.EpCscf.Transactions;
-using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf;
 
@@ -17,7 +15,6 @@ internal static class EpCscfServices
     public static void AddEpCscf(this WebApplicationBuilder builder)
     {
         var settings = EpCscfSettings.Read(builder.Configuration);
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         var services = builder.Services;
         services.AddProblemDetails();
         services.AddSingleton(settings);

@@ -13,11 +13,7 @@ internal static class FlowViewServices
     public static void AddFlowView(this WebApplicationBuilder builder)
     {
         var settings = FlowViewSettings.Read(builder.Configuration);
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = settings.RequestOctets;
-        });
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = settings.RequestOctets);
         // A span for each batch of spans that arrives would fill the view with itself.
         builder.Services.PostConfigure<AspNetCoreTraceInstrumentationOptions>(options => options.Filter = _ => false);
         builder.Services.AddSingleton(settings);

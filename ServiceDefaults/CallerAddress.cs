@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using Microsoft.AspNetCore.Http;
 
 namespace WebRtcIms.ServiceDefaults;
 

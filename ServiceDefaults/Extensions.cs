@@ -1,14 +1,6 @@
-using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Logging;
-using OpenTelemetry;
 using OpenTelemetry.Metrics;
-using OpenTelemetry.Trace;
 using WebRtcIms.ServiceDefaults;
 
 namespace Microsoft.Extensions.Hosting;
@@ -35,7 +27,7 @@ public static class Extensions
         // The report of /health names what is degraded. A log record with a stack trace for each probe adds nothing.
         builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Error);
         builder.Logging.AddSampler<LogRateLimit>();
-        builder.Services.AddHostedService<TelemetryLosses>();
+        builder.Services.AddActivatedSingleton<TelemetryLosses>();
         builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), ["live"]);
         builder.Services.AddServiceDiscovery();
         builder.Services.ConfigureHttpClientDefaults(http =>

@@ -1,6 +1,3 @@
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
-
 namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>Writes a health report as <c>{"status":"Degraded","checks":{"redis":"Degraded: no connection"}}</c>.</summary>

@@ -1,6 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics.Metrics;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace WebRtcIms.ServiceDefaults;
@@ -12,9 +10,8 @@ namespace WebRtcIms.ServiceDefaults;
 internal sealed class LogRateLimit(TimeProvider time, IMeterFactory factory) : LoggingSampler
 {
     private const int AtOnce = 10;
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    private readonly ConcurrentDictionary<(string Category, int Id, LogLevel Level), Bucket> _buckets = new();
+    private readonly ConcurrentDictionary<(string Category, int Id, LogLevel Level), TokenBucket> _buckets = new();
 
     private readonly Counter<long> _suppressed = factory.Create("WebRtcIms.Telemetry")
         .CreateCounter<long>("telemetry.logs.suppressed", description: "Log records left out because the same event had come too often");
@@ -23,29 +20,9 @@ internal sealed class LogRateLimit(TimeProvider time, IMeterFactory factory) : L
     {
         // Debug and trace records are off unless an operator asks for all of them.
         if (logEntry.LogLevel < LogLevel.Information) return true;
-        var bucket = _buckets.GetOrAdd((logEntry.Category, logEntry.EventId.Id, logEntry.LogLevel), _ => new Bucket());
-        if (bucket.TryTake(time)) return true;
+        var bucket = _buckets.GetOrAdd((logEntry.Category, logEntry.EventId.Id, logEntry.LogLevel), _ => new(AtOnce, perSecond: 1, time));
+        if (bucket.TryAcquire()) return true;
         _suppressed.Add(1, new KeyValuePair<string, object?>("category", logEntry.Category));
         return false;
-    }
-
-    private sealed class Bucket
-    {
-        private readonly Lock _gate = new();
-        private double _tokens = AtOnce;
-        private long _at;
-
-        public bool TryTake(TimeProvider time)
-        {
-            lock (_gate)
-            {
-                var now = time.GetTimestamp();
-                if (_at != 0) _tokens = Math.Min(AtOnce, _tokens + (time.GetElapsedTime(_at, now) / Interval));
-                _at = now;
-                if (_tokens < 1) return false;
-                _tokens--;
-                return true;
-            }
-        }
     }
 }

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using OpenTelemetry;
-
 namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>

@@ -1,8 +1,3 @@
-using System.Diagnostics.Metrics;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
@@ -17,6 +12,9 @@ public static class RedisExtensions
     private const string ConnectionName = "redis";
     private const string AspireHealthCheck = "StackExchange.Redis";
 
+    // In milliseconds. The connection string may have another: asyncTimeout and syncTimeout.
+    private const int CommandTimeout = 250;
+
     /// <summary>
     /// Registers <see cref="IConnectionMultiplexer"/> when <c>ConnectionStrings:redis</c> is set. Returns false when it is not: the service
     /// then keeps its state in memory and logs that it does.
@@ -28,7 +26,7 @@ public static class RedisExtensions
         // Our RedisCommand makes the spans: Aspire's come up to 10 s late and never say that a command failed
         // (docs/adr/0002-redis-spans.md).
         builder.AddRedisClient(ConnectionName, settings => settings.DisableTracing = true, FailFast);
-        builder.Services.AddHostedService<RedisGauge>();
+        builder.Services.AddActivatedSingleton<RedisGauge>();
         builder.Services.PostConfigure<HealthCheckServiceOptions>(health =>
         {
             var check = health.Registrations.Single(check => check.Name == AspireHealthCheck);
@@ -43,20 +41,17 @@ public static class RedisExtensions
         options.LoggerFactory = NullLoggerFactory.Instance;
         options.BacklogPolicy = BacklogPolicy.FailFast;
         options.ConnectTimeout = 1000;
-        options.AsyncTimeout = 250;
-        options.SyncTimeout = 250;
+        var defaults = new ConfigurationOptions();
+        if (options.AsyncTimeout == defaults.AsyncTimeout) options.AsyncTimeout = CommandTimeout;
+        if (options.SyncTimeout == defaults.SyncTimeout) options.SyncTimeout = CommandTimeout;
         options.ReconnectRetryPolicy = new LinearRetry(500);
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(500);
     }
 }
 
 /// <summary>The metric <c>redis.connected</c>.</summary>
-internal sealed class RedisGauge : IHostedService
+internal sealed class RedisGauge
 {
     public RedisGauge(IConnectionMultiplexer redis, IMeterFactory meters) => meters.Create(RedisCommand.MeterName).CreateObservableGauge(
         "redis.connected", () => redis.IsConnected ? 1 : 0, description: "1 while Redis is connected, 0 while commands fail at once");
-
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

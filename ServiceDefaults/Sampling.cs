@@ -1,6 +1,4 @@
 using System.Globalization;
-using Microsoft.Extensions.Configuration;
-using OpenTelemetry.Trace;
 
 namespace WebRtcIms.ServiceDefaults;
 

@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.Extensions.Hosting;
+using Microsoft.AspNetCore.Hosting;
 
 namespace WebRtcIms.ServiceDefaults;
 
@@ -23,6 +23,7 @@ public static class ServiceHost
         try
         {
             var builder = WebApplication.CreateBuilder(args);
+            builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
             builder.AddServiceDefaults();
             add(builder);
             await using var app = builder.Build();

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>
@@ -10,9 +8,7 @@ public static class ServiceTelemetry
 {
     public const string Wildcard = "WebRtcIms.*";
 
-    /// <summary>
-    /// Span attribute: the step of figure X.5.3.2-1 (3GPP TS 33.203) that the span carries out, 1 to 8.
-    /// </summary>
+    /// <summary>Span attribute: the step of figure X.5.3.2-1 (3GPP TS 33.203) that the span carries out, 1 to 8.</summary>
     public const string ImsStep = "ims.step";
 
     /// <summary>The source for a part, by its folder name: <c>Source("Turn")</c>.</summary>

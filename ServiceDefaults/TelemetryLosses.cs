@@ -1,6 +1,4 @@
-using System.Diagnostics.Metrics;
 using System.Diagnostics.Tracing;
-using Microsoft.Extensions.Hosting;
 
 namespace WebRtcIms.ServiceDefaults;
 
@@ -8,7 +6,7 @@ namespace WebRtcIms.ServiceDefaults;
 /// Counts batches that a collector did not accept, because it was down or slow or refused them. They are lost: no request waits for a
 /// collector. OpenTelemetry itself counts records that never reached a batch (<see cref="SdkMeter"/>).
 /// </summary>
-internal sealed class TelemetryLosses : EventListener, IHostedService
+internal sealed class TelemetryLosses : EventListener
 {
     /// <summary>
     /// OpenTelemetry's measurements of itself: <c>otel.sdk.processor.span.processed</c>, with <c>error.type</c> for a full queue.
@@ -28,10 +26,6 @@ internal sealed class TelemetryLosses : EventListener, IHostedService
         _failures = factory.Create("WebRtcIms.Telemetry")
             .CreateCounter<long>(
                 "telemetry.export.failures", description: "Batches of spans, metrics or logs that a collector did not accept");
-
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     protected override void OnEventSourceCreated(EventSource eventSource)
     {

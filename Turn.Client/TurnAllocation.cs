@@ -1,7 +1,4 @@
-using System.Buffers;
-using System.Net;
 using System.Threading.Channels;
-using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Client.Allocations;
 using WebRtcIms.Turn.Client.Authentication;
 using WebRtcIms.Turn.Client.Protocol;

@@ -1,7 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
-using WebRtcIms.Stun.Messages;
-
 namespace WebRtcIms.Turn.Client;
 
 /// <summary>Options of an Allocate request (RFC 8656 §7.1).</summary>

@@ -1,5 +1,3 @@
-using System.Net;
-using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Client.Authentication;
 using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Client.Transactions;

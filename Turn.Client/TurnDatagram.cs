@@ -1,5 +1,3 @@
-using System.Net;
-
 namespace WebRtcIms.Turn.Client;
 
 /// <summary>One datagram that a peer sent to the relayed transport address.</summary>

@@ -32,8 +32,10 @@ public sealed record EngineSettings
     /// <summary>Connections with peers that one TCP allocation may have at a time.</summary>
     public int MaxPeerConnections { get; init; } = 64;
 
+    /// <summary>Permissions that one allocation may have at a time; more are refused with 508.</summary>
     public int MaxPermissions { get; init; } = 1024;
 
+    /// <summary>Channels that one allocation may have at a time; more are refused with 508.</summary>
     public int MaxChannels { get; init; } = 256;
 
     /// <summary>How long a reserved port waits for its RESERVATION-TOKEN; RFC 8656 §7.2 wants 30 s at least.</summary>

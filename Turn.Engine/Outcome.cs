@@ -37,6 +37,7 @@ public enum OutcomeKind : byte
 /// <summary>The engine's answer to one packet. A value: the relay path makes no garbage.</summary>
 public readonly record struct Outcome(OutcomeKind Kind)
 {
+    /// <summary>Why the packet is dropped (Drop); None otherwise.</summary>
     public DropReason DropReason { get; private init; }
 
     /// <summary>Where the octets to send begin, in the packet (ToPeer) or in the buffer (Reply, ToClient), and how many they are.</summary>
@@ -45,6 +46,7 @@ public readonly record struct Outcome(OutcomeKind Kind)
     /// <inheritdoc cref="Offset"/>
     public int Length { get; private init; }
 
+    /// <summary>The allocation that the packet belongs to; null when there is none or when none is affected.</summary>
     public Allocation? Allocation { get; init; }
 
     /// <summary>The relay to send from (ToPeer).</summary>
@@ -56,6 +58,7 @@ public readonly record struct Outcome(OutcomeKind Kind)
     /// <summary>The peer to send to (ToPeer).</summary>
     public TransportAddress Peer { get; private init; }
 
+    /// <summary>The request to decide (Decide); null otherwise.</summary>
     public PendingAllocation? Pending { get; private init; }
 
     /// <summary>The number of the engine to hand over to.</summary>
@@ -70,11 +73,14 @@ public readonly record struct Outcome(OutcomeKind Kind)
     /// <inheritdoc cref="Method"/>
     public StunError Error { get; private init; }
 
+    /// <summary>Drop the packet.</summary>
     public static Outcome Drop(DropReason reason) => new(OutcomeKind.Drop) { DropReason = reason };
 
+    /// <summary>Send the first <paramref name="length"/> octets of the output buffer back.</summary>
     public static Outcome Reply(int length, StunMethod method, StunError error) =>
         new(OutcomeKind.Reply) { Length = length, Method = method, Error = error };
 
+    /// <summary>Send <paramref name="length"/> octets of the packet, from <paramref name="offset"/> on, to a peer.</summary>
     public static Outcome ToPeer(Allocation allocation, Relay relay, in TransportAddress peer, int offset, int length, bool dontFragment) =>
         new(OutcomeKind.ToPeer)
         {
@@ -86,15 +92,22 @@ public readonly record struct Outcome(OutcomeKind Kind)
             DontFragment = dontFragment
         };
 
+    /// <summary>
+    /// Send <paramref name="length"/> octets of the buffer, from <paramref name="offset"/> on, to the allocation's client.
+    /// </summary>
     public static Outcome ToClient(Allocation allocation, int offset, int length) =>
         new(OutcomeKind.ToClient) { Allocation = allocation, Offset = offset, Length = length };
 
+    /// <summary>Give the packet to the engine with this number.</summary>
     public static Outcome HandOver(int engine) => new(OutcomeKind.HandOver) { Engine = (ushort)engine };
 
+    /// <summary>Open the connection (RFC 6062 §5.2).</summary>
     public static Outcome Connect(PeerConnection connection) => new(OutcomeKind.Connect) { Connection = connection };
 
+    /// <summary>Send the reply, then carry the octets of the connection (RFC 6062 §5.4).</summary>
     public static Outcome Bind(PeerConnection connection, in Outcome reply) =>
         reply with { Kind = OutcomeKind.Bind, Connection = connection };
 
+    /// <summary>Decide an Allocate.</summary>
     public static Outcome Decide(PendingAllocation pending) => new(OutcomeKind.Decide) { Pending = pending };
 }

@@ -84,6 +84,14 @@ public sealed partial class TurnEngine
         return AllocateSuccess(allocation, pending.TransactionId, pending.Proof, pending.WithFingerprint, reply);
     }
 
+    /// <summary>Takes back an allocation that was just made, because its relays do not work, and refuses the Allocate.</summary>
+    public Outcome Withdraw(Allocation allocation, PendingAllocation pending, EngineTime time, Span<byte> reply)
+    {
+        if (reservations.TryAcquire(allocation.ReservationToken, time.Milliseconds) is { } reserved) RelaysToClose.Add(reserved);
+        End(allocation, AllocationEnd.Failed);
+        return RefusePending(pending, new AllocationDecision(StunError.ServerError), reply);
+    }
+
     // movedTo is the way back to a client that has come with its ticket from another 5-tuple (RFC 8016 §3.2.2).
     private Outcome HandleRefresh(
         in StunMessageReader request, in FiveTuple flow, Allocation allocation, in Proof proof, EngineTime time, Span<byte> reply,

@@ -60,7 +60,7 @@ public sealed partial class TurnEngine
         return Outcome.Connect(connection);
     }
 
-    // A connection from an address to itself is one that TCP knows, and that nobody means.
+    // TCP allows a connection from an address to itself. For a relay it is never useful.
     private static bool IsOwnRelay(Allocation allocation, in TransportAddress peer) =>
         allocation.RelayFor(peer.Address.Family) is { } relay && (peer == relay.Advertised || peer == relay.Bound);
 

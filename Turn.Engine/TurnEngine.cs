@@ -67,8 +67,10 @@ public sealed partial class TurnEngine(
     /// <summary>Allocations that have ended; the host gives back their leases and clears the list.</summary>
     public List<Allocation> Ended { get; } = [];
 
+    /// <summary>Allocations, with the expired ones that no sweep has removed yet.</summary>
     public int AllocationCount => _allocations.Count;
 
+    /// <summary>The allocations. A live view: <see cref="End"/> changes it.</summary>
     public IReadOnlyCollection<Allocation> Allocations => _allocations.Values;
 
     /// <summary>Handles one packet, or one message of a stream, from a client.</summary>
@@ -182,17 +184,22 @@ public sealed partial class TurnEngine(
     }
 
     /// <summary>
-    /// Whether a sender gets an answer that has not shown who it is. By a handshake it has shown at least that its address is its
-    /// own. An answer to one of the server's own listeners might come back for ever; what else is the server's own (Redis, a collector)
-    /// speaks other protocols, so its port number may well be that of a client on the same host.
+    /// Whether a sender that has not proved its address may be answered. An answer to one of the server's own listeners might come back
+    /// for ever. What else is the server's own (Redis, a collector) speaks other protocols, so its port number may well be that of a
+    /// client on the same host. Port 0 and multicast addresses are never a client's.
     /// </summary>
+    public bool MayAnswer(in TransportAddress client, in TransportAddress server) =>
+        client.Port != 0
+        && client != server
+        && !(client.Port == server.Port && peerPolicy.IsOwn(client))
+        && !PeerPolicy.IsMulticast(client.Address);
+
+    // A handshake has proved the address.
     private DropReason WhyNotAnswer(in FiveTuple flow, EngineTime time)
     {
         if (flow.Transport != ClientTransport.Udp) return DropReason.None;
-        var client = flow.Client;
-        var isListener = client == flow.Server || (client.Port == flow.Server.Port && peerPolicy.IsOwn(client));
-        if (client.Port == 0 || isListener || PeerPolicy.IsMulticast(client.Address)) return DropReason.SourceForbidden;
-        return _challenges.TryAcquire(client.Address, time) ? DropReason.None : DropReason.OverBudget;
+        if (!MayAnswer(flow.Client, flow.Server)) return DropReason.SourceForbidden;
+        return _challenges.TryAcquire(flow.Client.Address, time) ? DropReason.None : DropReason.OverBudget;
     }
 
     private Allocation? Find(in FiveTuple flow, EngineTime time)

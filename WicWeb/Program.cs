@@ -1,4 +1,3 @@
-using WebRtcIms.ServiceDefaults;
 using WebRtcIms.WicWeb;
 
 // The one public origin: the page, the WWSF under /api, SIP over WebSocket under /sip.

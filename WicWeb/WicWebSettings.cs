@@ -1,5 +1,3 @@
-using WebRtcIms.ServiceDefaults;
-
 namespace WebRtcIms.WicWeb;
 
 /// <summary>The section <c>WicWeb</c> of the configuration.</summary>

@@ -1,4 +1,3 @@
-using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Wwsf;
 
 return await ServiceHost.RunAsync("WWSF", args, builder => builder.AddWwsf(), app => app.UseWwsf());

@@ -1,7 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
-using Microsoft.Extensions.Configuration;
-
 namespace WebRtcIms.AppHost;
 
 /// <summary>Ports that clients have to know: from a setting, or the usual one, or in tests a free one.</summary>

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Aspire.Hosting.Publishing;
 
 namespace WebRtcIms.AppHost;

@@ -1,5 +1,3 @@
-using System.Net.Sockets;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace WebRtcIms.AppHost;

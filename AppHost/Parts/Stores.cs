@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Configuration;
-
 namespace WebRtcIms.AppHost;
 
 /// <summary>The databases of WAF and WWSF.</summary>

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Net.Sockets;
-
 namespace WebRtcIms.AppHost;
 
 /// <summary>What the WAF and the WWSF have to know about the TURN server.</summary>

@@ -1,7 +1,4 @@
-using System.Net;
 using System.Net.NetworkInformation;
-using System.Net.Sockets;
-using Microsoft.Extensions.Configuration;
 
 namespace WebRtcIms.AppHost;
 

@@ -5,7 +5,7 @@ namespace WebRtcIms.Contracts.RegistrationTokens;
 /// <summary>
 /// What an IMS registration token says: the WAF lets a WIC, known to a WWSF by a session, register these identities
 /// (3GPP TS 33.203 Annex X.3 and X.4; claims <c>3gpp-waf</c> and <c>3gpp-wwsf</c> of TS 24.229 §7.13).
-/// Formatting it gives <c>***</c>: the identities may be those of a person.
+/// Its text is <c>***</c>, because the identities may be those of a person.
 /// </summary>
 public sealed record RegistrationToken
 {
@@ -37,11 +37,11 @@ public sealed record RegistrationToken
     [JsonPropertyName("iat")]
     public required long IssuedAt { get; init; }
 
-    /// <summary>Seconds since 1970; the token is worthless from then on.</summary>
+    /// <summary>Seconds since 1970. The token is not valid from then on.</summary>
     [JsonPropertyName("exp")]
     public required long ExpiresAt { get; init; }
 
-    /// <summary>Names this token; random.</summary>
+    /// <summary>The random id of this token.</summary>
     [JsonPropertyName("jti")]
     public required string TokenId { get; init; }
 
@@ -52,25 +52,25 @@ public sealed record RegistrationToken
     public override string ToString() => "***";
 }
 
-/// <summary>How a token was found; everything but <see cref="Valid"/> is a refusal.</summary>
+/// <summary>The result of a check. Every value but <see cref="Valid"/> refuses the token.</summary>
 public enum RegistrationTokenStatus
 {
     Valid,
 
-    /// <summary>No JWE of the form that the WAF makes.</summary>
+    /// <summary>The text is not a JWE as the WAF writes it.</summary>
     Malformed,
 
     /// <summary>Encrypted with a key that is not known here.</summary>
     UnknownKey,
 
-    /// <summary>The authentication tag is wrong: changed on the way, or made by somebody else.</summary>
+    /// <summary>The authentication tag is wrong: the token was changed, or made without the key.</summary>
     Forged,
 
     WrongIssuer,
 
     WrongAudience,
 
-    /// <summary>Made later than now, by more than clocks may differ.</summary>
+    /// <summary>The time of issue is in the future by more than the clock tolerance.</summary>
     NotYetValid,
 
     Expired,

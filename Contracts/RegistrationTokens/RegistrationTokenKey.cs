@@ -8,11 +8,11 @@ namespace WebRtcIms.Contracts.RegistrationTokens;
 
 /// <summary>
 /// A key shared by the WAF and the eP-CSCF, and the encrypted JWT made with it: JWE compact serialisation (RFC 7516 §3.1)
-/// with direct encryption and AES-256-GCM (RFC 7518 §4.5, §5.3). RFC 8898 §5 asks for encrypted tokens; GCM authenticates
-/// them as well, so that nobody without the key can make one. Safe for use by several threads.
+/// with direct encryption and AES-256-GCM (RFC 7518 §4.5, §5.3). RFC 8898 §5 requires encrypted tokens. GCM also authenticates
+/// them: only a holder of the key can make one. Safe for use by several threads.
 /// </summary>
 /// <remarks>
-/// Written over <see cref="AesGcm"/>: Microsoft.IdentityModel does not encrypt with A256GCM, and decrypts it on Windows only.
+/// It uses <see cref="AesGcm"/> directly: Microsoft.IdentityModel does not encrypt with A256GCM, and only decrypts it on Windows.
 /// </remarks>
 public sealed class RegistrationTokenKey : IDisposable
 {
@@ -21,12 +21,12 @@ public sealed class RegistrationTokenKey : IDisposable
     private const int NonceLength = 12;
     private const int TagLength = 16;
 
-    // AesGcm works in a context of its own: two threads at once would get each other's nonce.
+    // An AesGcm has one context. Two concurrent calls would mix their nonces.
     private readonly Lock _gate = new();
     private readonly AesGcm _cipher;
     private readonly string _header;
 
-    /// <param name="kid">Names the key in the token's header.</param>
+    /// <param name="kid">The name of the key in the header of a token.</param>
     /// <param name="key"><see cref="KeyLength"/> octets.</param>
     /// <exception cref="ArgumentException">The key has another length, or the name is empty.</exception>
     public RegistrationTokenKey(string kid, ReadOnlySpan<byte> key)
@@ -40,7 +40,7 @@ public sealed class RegistrationTokenKey : IDisposable
 
     public string Kid { get; }
 
-    /// <summary>The key of a setting: base64 of 32 octets. What is wrong with it, or null.</summary>
+    /// <summary>Checks the key of a setting, base64 of 32 octets. Returns the problem, or null.</summary>
     public static string? Problem(string kid, string key)
     {
         if (kid.Length is 0 or > 128) return "Kid must have 1 to 128 characters";
@@ -49,7 +49,7 @@ public sealed class RegistrationTokenKey : IDisposable
         return length == KeyLength ? null : $"Key must have {KeyLength} octets";
     }
 
-    /// <summary>The token in the form in which it travels.</summary>
+    /// <summary>Returns the encrypted token as a compact JWE.</summary>
     public string Encrypt(RegistrationToken token)
     {
         var plaintext = JsonSerializer.SerializeToUtf8Bytes(token);
@@ -86,7 +86,7 @@ public sealed class RegistrationTokenKey : IDisposable
     }
 }
 
-/// <summary>The header that this project's tokens have; what it does not know it does not accept (RFC 7516 §4.1).</summary>
+/// <summary>The header of our tokens. A header with <c>zip</c> or <c>crit</c> is refused (RFC 7516 §4.1).</summary>
 internal sealed record JoseHeader(
     [property: JsonPropertyName("alg")] string Algorithm,
     [property: JsonPropertyName("enc")] string Encryption,

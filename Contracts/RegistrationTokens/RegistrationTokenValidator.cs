@@ -1,21 +1,21 @@
 namespace WebRtcIms.Contracts.RegistrationTokens;
 
 /// <summary>
-/// Checks tokens where they are presented. Several keys are known at a time, so that one can follow another without a gap.
+/// Checks the tokens that clients present. It knows several keys at a time, so that keys roll over without a gap.
 /// </summary>
-/// <param name="keys">The keys, told apart by their kid.</param>
-/// <param name="issuer">The WAF whose tokens are taken.</param>
-/// <param name="audience">Who we are, such as <c>sip:webrtcims.local</c>.</param>
-/// <param name="time">The clock.</param>
+/// <param name="keys">The keys, each with a different kid.</param>
+/// <param name="issuer">The WAF whose tokens are valid here.</param>
+/// <param name="audience">The audience of tokens for this server, such as <c>sip:webrtcims.local</c>.</param>
+/// <param name="time">The time.</param>
 public sealed class RegistrationTokenValidator(IEnumerable<RegistrationTokenKey> keys, string issuer, string audience, TimeProvider time)
     : IDisposable
 {
-    /// <summary>By how much the clocks of WAF and eP-CSCF may differ.</summary>
+    /// <summary>The largest difference between the clocks of WAF and eP-CSCF.</summary>
     public static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<string, RegistrationTokenKey> _keys = keys.ToDictionary(key => key.Kid);
 
-    /// <summary>The token, when it is <see cref="RegistrationTokenStatus.Valid"/>; null otherwise.</summary>
+    /// <summary>Decrypts and checks a token. The token is null unless the result is <see cref="RegistrationTokenStatus.Valid"/>.</summary>
     public RegistrationTokenStatus Validate(string encrypted, out RegistrationToken? token)
     {
         token = null;

@@ -1,5 +1,4 @@
 using System.Net.WebSockets;
-using System.Security.Cryptography;
 using System.Text.Unicode;
 using System.Threading.Channels;
 using WebRtcIms.EpCscf.Registration;

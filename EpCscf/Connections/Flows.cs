@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Telemetry;
@@ -59,21 +58,28 @@ internal sealed class Flows(EpCscfSettings settings, EpCscfTelemetry telemetry)
     /// <summary>The flow now leads to the binding. The binding's former flow is closed.</summary>
     public void Bind(Flow flow, FlowRegistration registration)
     {
-        if (flow.Registration is { } former && former.Binding.Id != registration.Binding.Id) Unbind(flow);
-        if (flow.Registration is null) telemetry.RegisteredChanged(1);
-        flow.Registration = registration;
-        if (_byBinding.TryGetValue(registration.Binding.Id, out var before) && before != flow)
-            before.Close(CloseCode.Replaced, "connected again");
-        _byBinding[registration.Binding.Id] = flow;
+        // At once, because two connections of one page may register at the same time, and only one of them may stay.
+        lock (_gate)
+        {
+            if (flow.Registration is { } former && former.Binding.Id != registration.Binding.Id) Unbind(flow);
+            if (flow.Registration is null) telemetry.RegisteredChanged(1);
+            flow.Registration = registration;
+            if (_byBinding.TryGetValue(registration.Binding.Id, out var before) && before != flow)
+                before.Close(CloseCode.Replaced, "connected again");
+            _byBinding[registration.Binding.Id] = flow;
+        }
     }
 
     /// <summary>The flow is not registered any more.</summary>
     public void Unbind(Flow flow)
     {
-        if (flow.Registration is not { } registration) return;
-        flow.Registration = null;
-        telemetry.RegisteredChanged(-1);
-        _byBinding.TryRemove(new(registration.Binding.Id, flow));
+        lock (_gate)
+        {
+            if (flow.Registration is not { } registration) return;
+            flow.Registration = null;
+            telemetry.RegisteredChanged(-1);
+            _byBinding.TryRemove(new(registration.Binding.Id, flow));
+        }
     }
 
     public Flow? Find(BindingId binding) => _byBinding.GetValueOrDefault(binding);

@@ -2,7 +2,6 @@ using StackExchange.Redis;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Telemetry;
-using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf.Connections;
 

@@ -1,8 +1,5 @@
-using System.Globalization;
-using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Sip;
-using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf.Core;
 

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using WebRtcIms.EpCscf.Settings;
 
 namespace WebRtcIms.EpCscf.Registration;

@@ -1,5 +1,4 @@
 using StackExchange.Redis;
-using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf.Registration;
 

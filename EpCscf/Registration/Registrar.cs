@@ -1,5 +1,3 @@
-using System.Globalization;
-using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.EpCscf.Core;
 using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Sip;

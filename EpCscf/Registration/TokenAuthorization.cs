@@ -1,5 +1,4 @@
 using WebRtcIms.Contracts;
-using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Sip;
 using WebRtcIms.EpCscf.Telemetry;

@@ -15,9 +15,7 @@ internal sealed record ForwardedRequest(SipRequest Request, BindingId Target, st
 /// <summary>The services that all branches share.</summary>
 internal sealed record BranchServices(Delivery Delivery, TransactionTable Transactions);
 
-/// <summary>
-/// One of the targets of a request (RFC 3261 §16.6, §16.7): its client transaction, timer C and CANCEL.
-/// </summary>
+/// <summary>One of the targets of a request (RFC 3261 §16.6, §16.7): its client transaction, timer C and CANCEL.</summary>
 /// <param name="forwarded">The request and its target.</param>
 /// <param name="owner">Is notified of responses.</param>
 /// <param name="services">The services that all branches share.</param>
@@ -54,7 +52,7 @@ internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, B
         _transaction.Start();
     }
 
-    public bool Send(SipRequest message) => Send(message, message == _request ? _transaction : null);
+    public bool Send(SipRequest message) => Send(message, ReferenceEquals(message, _request) ? _transaction : null);
 
     /// <param name="response">The response with our Via on top.</param>
     public void OnResponse(SipResponse response)

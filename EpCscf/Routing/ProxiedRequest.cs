@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using WebRtcIms.EpCscf.Core;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Sip;

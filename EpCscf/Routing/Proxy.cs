@@ -1,7 +1,3 @@
-using System.Collections.Concurrent;
-using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Core;
 using WebRtcIms.EpCscf.Registration;

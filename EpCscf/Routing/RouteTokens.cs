@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Buffers.Text;
-using System.Security.Cryptography;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Sip;

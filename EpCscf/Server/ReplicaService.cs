@@ -5,7 +5,6 @@ using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.EpCscf.Sip;
 using WebRtcIms.EpCscf.Telemetry;
 using WebRtcIms.EpCscf.Transactions;
-using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf.Server;
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.Extensions.Primitives;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;

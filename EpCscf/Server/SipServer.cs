@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;

@@ -1,6 +1,3 @@
-using WebRtcIms.Contracts.RegistrationTokens;
-using WebRtcIms.ServiceDefaults;
-
 namespace WebRtcIms.EpCscf.Settings;
 
 /// <summary>The section <c>EpCscf</c> of the configuration.</summary>

@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace WebRtcIms.EpCscf.Sip;
 
 /// <summary>Pieces of the grammar of RFC 3261 §25.1 that several header fields share: tokens, quoted strings, lists, parameters.</summary>

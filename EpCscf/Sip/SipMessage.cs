@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace WebRtcIms.EpCscf.Sip;
 
 /// <summary>Methods that this server handles specially. It forwards all others alike.</summary>
@@ -22,7 +20,7 @@ internal static class Method
 }
 
 /// <summary>A SIP message. The mandatory fields are read once. Header fields may be changed for forwarding.</summary>
-internal abstract class SipMessage
+internal abstract record SipMessage
 {
     public required SipHeaders Headers { get; init; }
 
@@ -39,10 +37,10 @@ internal abstract class SipMessage
     public Via TopVia => Via.Parse(Headers.Values(HeaderName.Via).First())!;
 
     /// <summary>Without content: a message may hold a token and SDP, which must not reach a log by accident.</summary>
-    public override string ToString() => GetType().Name;
+    public sealed override string ToString() => GetType().Name;
 }
 
-internal sealed class SipRequest : SipMessage
+internal sealed record SipRequest : SipMessage
 {
     public required string Method { get; init; }
 
@@ -59,18 +57,7 @@ internal sealed class SipRequest : SipMessage
     public static string NewTag() => RandomNumberGenerator.GetHexString(16, lowercase: true);
 
     /// <summary>A copy to forward, with another URI if given. Its header fields can be changed without changing this message.</summary>
-    public SipRequest Copy(string? uri = null) => new()
-    {
-        Method = Method,
-        Uri = uri ?? Uri,
-        Headers = Headers.Clone(),
-        From = From,
-        To = To,
-        CallId = CallId,
-        CSeq = CSeq,
-        Body = Body,
-        MaxForwards = MaxForwards,
-    };
+    public SipRequest Copy(string? uri = null) => this with { Uri = uri ?? Uri, Headers = Headers.Clone() };
 
     /// <summary>
     /// The ACK of a refusal (§17.1.1.3) or the CANCEL (§9.1) of this request: only its topmost Via, and its Route, From and Call-ID.
@@ -117,7 +104,7 @@ internal sealed class SipRequest : SipMessage
     }
 }
 
-internal sealed class SipResponse : SipMessage
+internal sealed record SipResponse : SipMessage
 {
     public required int StatusCode { get; init; }
 
@@ -127,15 +114,5 @@ internal sealed class SipResponse : SipMessage
 
     public bool IsSuccess => StatusCode is >= 200 and < 300;
 
-    public SipResponse Copy() => new()
-    {
-        StatusCode = StatusCode,
-        Reason = Reason,
-        Headers = Headers.Clone(),
-        From = From,
-        To = To,
-        CallId = CallId,
-        CSeq = CSeq,
-        Body = Body,
-    };
+    public SipResponse Copy() => this with { Headers = Headers.Clone() };
 }

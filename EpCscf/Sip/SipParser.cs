@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using System.Text.Unicode;
 
 namespace WebRtcIms.EpCscf.Sip;
@@ -10,9 +8,7 @@ namespace WebRtcIms.EpCscf.Sip;
 /// <param name="Answer">The response to send; null if the message is dropped.</param>
 internal readonly record struct ParsedMessage(SipMessage? Message, string? Error = null, SipResponse? Answer = null);
 
-/// <summary>
-/// Reads one SIP message from one WebSocket message (RFC 7118 §5: exactly one). Bad input is a value, not an exception.
-/// </summary>
+/// <summary>Reads one SIP message from one WebSocket message (RFC 7118 §5: exactly one). Bad input is a value, not an exception.</summary>
 internal static class SipParser
 {
     public const int MaxMessageLength = 64 * 1024;

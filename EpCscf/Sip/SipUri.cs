@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text;
-
 namespace WebRtcIms.EpCscf.Sip;
 
 /// <summary>A <c>sip:</c> or <c>sips:</c> URI (RFC 3261 §19.1). Its text stays unchanged.</summary>

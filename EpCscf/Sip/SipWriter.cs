@@ -1,7 +1,3 @@
-using System.Buffers;
-using System.Globalization;
-using System.Text;
-
 namespace WebRtcIms.EpCscf.Sip;
 
 /// <summary>Serialises a message: start line, header fields in their order, the correct Content-Length, and the body unchanged.</summary>

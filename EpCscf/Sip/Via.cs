@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace WebRtcIms.EpCscf.Sip;
 
 /// <summary>A value of Via (RFC 3261 §20.42): the way back for the response.</summary>

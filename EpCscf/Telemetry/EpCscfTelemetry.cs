@@ -1,7 +1,5 @@
-using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using WebRtcIms.EpCscf.Sip;
-using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.EpCscf.Telemetry;
 

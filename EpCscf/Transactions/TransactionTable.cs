@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using WebRtcIms.EpCscf.Sip;
 
 namespace WebRtcIms.EpCscf.Transactions;

@@ -59,9 +59,7 @@ internal sealed class TraceStore(FlowViewSettings settings)
         lock (_lock) return _traces.TryGetValue(traceId, out var trace) ? select(trace) : null;
     }
 
-    /// <summary>
-    /// The traces that fit, latest first, and how many fit in total. The caller's filter runs while nothing changes.
-    /// </summary>
+    /// <summary>The traces that fit, latest first, and how many fit in total. The caller's filter runs while nothing changes.</summary>
     public (IReadOnlyList<TResult> Page, int Matches) Search<TResult>(Func<Trace, bool> filter, Func<Trace, TResult> select, int limit)
     {
         lock (_lock)

@@ -26,7 +26,7 @@ internal static class Fingerprint
         return value.Length == 4 && BinaryPrimitives.ReadUInt32BigEndian(value) == Compute(message[..offset]);
     }
 
-    private static uint[] MakeTable()
+    internal static uint[] MakeTable()
     {
         var table = new uint[256];
         for (uint i = 0; i < table.Length; i++)

@@ -20,7 +20,7 @@ public readonly ref struct StunMessageReader
     private readonly int _integritySha256;
     private readonly int _fingerprint;
 
-    // End of the attributes that integrity covers, or of all when there is no integrity.
+    // End of the attributes that integrity covers, or of all when there is no integrity. Of both integrities SHA-1 is the first.
     private readonly int _end;
 
     private StunMessageReader(ReadOnlySpan<byte> message, int integrity, int integritySha256, int fingerprint)
@@ -31,7 +31,6 @@ public readonly ref struct StunMessageReader
         _fingerprint = fingerprint;
         _end = (integrity, integritySha256, fingerprint) switch
         {
-            ( > 0, > 0, _) => Math.Min(integrity, integritySha256),
             ( > 0, _, _) => integrity,
             (_, > 0, _) => integritySha256,
             (_, _, > 0) => fingerprint,

@@ -65,8 +65,7 @@ public readonly struct AccessToken
         var age = now - Timestamp.ToDateTimeOffset();
         if (age < -ClockDelta) return 0;
         var left = TimeSpan.FromSeconds(LifetimeSeconds) + ClockDelta - age.Duration();
-        if (left <= TimeSpan.Zero) return 0;
-        return (uint)Math.Min(LifetimeSeconds, Math.Ceiling(left.TotalSeconds));
+        return (uint)Math.Clamp(Math.Ceiling(left.TotalSeconds), 0, LifetimeSeconds);
     }
 
     [InlineArray(MaxMacKeyLength)]

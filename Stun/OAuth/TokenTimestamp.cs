@@ -8,7 +8,7 @@ public readonly record struct TokenTimestamp(ulong Raw)
 {
     private const int FractionsPerSecond = 64000;
 
-    // The last second that DateTimeOffset can hold. A later timestamp is invalid.
+    // The last second that DateTimeOffset can hold. A timestamp is earlier.
     private static readonly ulong LastSecond = (ulong)DateTimeOffset.MaxValue.ToUnixTimeSeconds();
 
     /// <summary>False when the fraction is one of the undefined values 64000..65535, or the time is beyond the calendar.</summary>

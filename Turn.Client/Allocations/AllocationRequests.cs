@@ -1,4 +1,3 @@
-using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Client.Authentication;
 
 namespace WebRtcIms.Turn.Client.Allocations;

@@ -1,5 +1,3 @@
-using WebRtcIms.Stun.Framing;
-using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Client.Transactions;
 
 namespace WebRtcIms.Turn.Client.Allocations;

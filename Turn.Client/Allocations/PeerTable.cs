@@ -1,6 +1,3 @@
-using System.Net;
-using WebRtcIms.Stun.Framing;
-using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Client.Allocations;

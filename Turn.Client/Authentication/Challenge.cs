@@ -1,7 +1,5 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
-using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Client.Authentication;

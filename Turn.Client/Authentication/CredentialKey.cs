@@ -1,4 +1,3 @@
-using WebRtcIms.Stun.Integrity;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Client.Transactions;

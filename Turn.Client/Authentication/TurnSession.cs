@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Client.Transactions;
 

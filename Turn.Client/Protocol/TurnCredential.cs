@@ -1,5 +1,4 @@
 using System.Text;
-using WebRtcIms.Stun.Integrity;
 
 namespace WebRtcIms.Turn.Client.Protocol;
 

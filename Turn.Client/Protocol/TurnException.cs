@@ -1,5 +1,3 @@
-using WebRtcIms.Stun.Messages;
-
 namespace WebRtcIms.Turn.Client.Protocol;
 
 /// <summary>The server refused a request or did not answer it, or the connection to it is lost.</summary>

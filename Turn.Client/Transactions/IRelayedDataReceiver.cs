@@ -1,5 +1,3 @@
-using WebRtcIms.Stun.Messages;
-
 namespace WebRtcIms.Turn.Client.Transactions;
 
 /// <summary>Receives the relayed data of a connection, and its loss.</summary>

@@ -1,11 +1,6 @@
-using WebRtcIms.Stun.Integrity;
-using WebRtcIms.Stun.Messages;
-
 namespace WebRtcIms.Turn.Client.Transactions;
 
-/// <summary>
-/// A key and its HMAC. It signs requests, and answers must carry the same kind of integrity (RFC 8489 §9.2.4).
-/// </summary>
+/// <summary>A key and its HMAC. It signs requests, and answers must carry the same kind of integrity (RFC 8489 §9.2.4).</summary>
 internal sealed class IntegrityKey(IntegrityAlgorithm algorithm, byte[] key)
 {
     public void Sign(ref StunMessageWriter request)

@@ -1,5 +1,4 @@
 using System.Text;
-using WebRtcIms.Stun.Messages;
 
 namespace WebRtcIms.Turn.Client.Transactions;
 

@@ -1,4 +1,3 @@
-using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Client.Transactions;

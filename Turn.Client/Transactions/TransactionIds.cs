@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using WebRtcIms.Stun.Messages;
 
 namespace WebRtcIms.Turn.Client.Transactions;
 

@@ -1,15 +1,10 @@
 using System.Collections.Concurrent;
-using System.Net.Sockets;
-using WebRtcIms.Stun.Framing;
-using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Client.Transport;
 
 namespace WebRtcIms.Turn.Client.Transactions;
 
-/// <summary>
-/// One path to a server: sends requests until they are answered, and dispatches received messages.
-/// </summary>
+/// <summary>One path to a server: sends requests until they are answered, and dispatches received messages.</summary>
 internal sealed class TurnConnection : IAsyncDisposable
 {
     private readonly ITurnTransport _transport;

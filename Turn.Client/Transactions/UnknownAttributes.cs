@@ -1,5 +1,3 @@
-using WebRtcIms.Stun.Messages;
-
 namespace WebRtcIms.Turn.Client.Transactions;
 
 /// <summary>Unknown comprehension-required attributes. With one, a response fails and an indication is dropped (RFC 8489 §6.3).</summary>

@@ -1,5 +1,3 @@
-using WebRtcIms.Stun.Framing;
-
 namespace WebRtcIms.Turn.Client.Transport;
 
 /// <summary>Sends and receives messages back to back in a TCP or TLS stream (RFC 8489 §6.2.2).</summary>

@@ -1,6 +1,4 @@
-using System.Net;
 using System.Net.Security;
-using System.Net.Sockets;
 using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Turn.Client.Transport;

@@ -1,6 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
-
 namespace WebRtcIms.Turn.Client.Transport;
 
 /// <summary>A socket connected to the server, so that the kernel drops what others send and reports ICMP errors.</summary>

@@ -18,8 +18,12 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
     /// <summary>The way to the client: always the same, unless the client is mobile (RFC 8016).</summary>
     public ClientFlow Client { get; internal set; } = new(request.FiveTuple, request.Path);
 
+    /// <summary>The 5-tuple of <see cref="Client"/>: the key of the allocation (RFC 8656 §3).</summary>
     public FiveTuple FiveTuple => Client.FiveTuple;
 
+    /// <summary>
+    /// The way back of <see cref="Client"/>; <see cref="ClientPath.Closed"/> after the stream of a mobile client has ended.
+    /// </summary>
     public ClientPath Path => Client.Path;
 
     /// <summary>Null when the client has not asked for mobility.</summary>
@@ -33,8 +37,10 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
     /// <summary>What the client must prove to hold; renewed by a Refresh with another token (RFC 7635 §9).</summary>
     public Credential Credential { get; internal set; } = request.Proof.Credential;
 
+    /// <summary>The IPv4 relay; null when none was asked for or granted, or after a Refresh has deleted it (RFC 8656 §8.2).</summary>
     public Relay? IPv4 { get; internal set; } = decision.IPv4;
 
+    /// <summary>The IPv6 relay; null in the same cases as <see cref="IPv4"/>.</summary>
     public Relay? IPv6 { get; internal set; } = decision.IPv6;
 
     /// <summary>Of two wanted families, the one that was not to be had.</summary>
@@ -46,6 +52,7 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
     /// <summary>What the host keeps with the allocation, to give it back at the end: its place in the quotas, above all.</summary>
     public object? Lease { get; } = decision.Lease;
 
+    /// <summary>When the allocation expires, in milliseconds as <see cref="EngineTime.Milliseconds"/> counts them (RFC 8656 §3).</summary>
     public long ExpiresAt { get; internal set; }
 
     /// <summary>Why it has ended.</summary>
@@ -62,10 +69,13 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
     /// <summary>Connections with peers, opened and being opened; null for an allocation that relays datagrams (RFC 6062).</summary>
     internal Dictionary<TransportAddress, PeerConnection>? PeerConnections { get; } = request.Relays.IsTcp ? [] : null;
 
+    /// <summary>Permissions in memory, with the expired ones that no sweep has removed yet.</summary>
     public int PermissionCount => _permissions.Count;
 
+    /// <summary>Channel bindings in memory, with those in their cool-down (RFC 8656 §12).</summary>
     public int ChannelCount => _channels.Count;
 
+    /// <summary>The relay of a family; null when the allocation has none. Every family except IPv6 counts as IPv4.</summary>
     public Relay? RelayFor(StunAddressFamily family) => family == StunAddressFamily.IPv6 ? IPv6 : IPv4;
 
     internal bool HasPermission(InternetAddress peer, long now) =>
@@ -122,11 +132,16 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
 /// <summary>Why an allocation has ended.</summary>
 public enum AllocationEnd : byte
 {
+    /// <summary>It has not ended.</summary>
     None,
+
+    /// <summary>Its lifetime is over (RFC 8656 §7.2).</summary>
     Expired,
 
     /// <summary>By a Refresh with LIFETIME 0.</summary>
     Deleted,
+
+    /// <summary>The client's TCP or TLS stream, or its DTLS session, has ended (RFC 8656 §5).</summary>
     StreamClosed,
 
     /// <summary>Its token, the token's client or the long-term key was revoked.</summary>
@@ -134,7 +149,12 @@ public enum AllocationEnd : byte
 
     /// <summary>By an operator.</summary>
     Disconnected,
+
+    /// <summary>The server stops.</summary>
     ServerStopped,
+
+    /// <summary>Its relays could not be started, so its client never got it.</summary>
+    Failed,
 }
 
 /// <summary>What an allocation has relayed.</summary>
@@ -143,17 +163,22 @@ public sealed class RelayTotals
     // Most allocations never drop a packet.
     private long[]? _drops;
 
+    /// <summary>Datagrams from the client to peers; 0 for a TCP allocation, whose octets only the host counts.</summary>
     public long PacketsToPeers { get; set; }
 
+    /// <summary>Octets of payload from the client to peers, without headers.</summary>
     public long BytesToPeers { get; set; }
 
+    /// <summary>Datagrams from peers to the client; 0 for a TCP allocation.</summary>
     public long PacketsToClient { get; set; }
 
+    /// <summary>Octets of payload from peers to the client, without headers.</summary>
     public long BytesToClient { get; set; }
 
     /// <summary>Packets of the client or of peers that went nowhere.</summary>
     public long Drops(DropReason reason) => _drops?[(int)reason] ?? 0;
 
+    /// <summary>Counts one packet that was dropped.</summary>
     public void CountDrop(DropReason reason)
     {
         _drops ??= new long[Enum.GetValues<DropReason>().Length];

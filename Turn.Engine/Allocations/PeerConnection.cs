@@ -12,8 +12,10 @@ public sealed class PeerConnection(Allocation allocation, TransportAddress peer)
     /// <summary>A connection that no ConnectionBind has asked for after this time is closed (RFC 6062 §5.2, §5.3).</summary>
     public static readonly TimeSpan BindTime = TimeSpan.FromSeconds(30);
 
+    /// <summary>The TCP allocation that the connection belongs to.</summary>
     public Allocation Allocation { get; } = allocation;
 
+    /// <summary>The peer's end. An allocation has at most one connection to it (RFC 6062 §5.2).</summary>
     public TransportAddress Peer { get; } = peer;
 
     /// <summary>The Connect that waits for its answer; null for a connection that the peer opened.</summary>

@@ -13,6 +13,7 @@ public sealed class PortReservations(Func<ulong>? newToken = null)
     private readonly Dictionary<ulong, (Relay Relay, long ExpiresAt)> _reserved = [];
     private readonly Func<ulong> _newToken = newToken ?? RandomToken;
 
+    /// <summary>Reserved relays, with the expired ones that no sweep has removed yet.</summary>
     public int Count
     {
         get

@@ -5,6 +5,7 @@ namespace WebRtcIms.Turn.Engine.Allocations;
 /// <param name="BytesPerSecond">Octets of payload.</param>
 public readonly record struct TrafficLimits(int PacketsPerSecond, int BytesPerSecond)
 {
+    /// <summary>Whether there is a limit at all.</summary>
     public bool Any => PacketsPerSecond > 0 || BytesPerSecond > 0;
 }
 

@@ -23,12 +23,13 @@ public sealed class UnboundConnections(Func<uint>? newId = null)
         }
     }
 
+    /// <summary>The connection with this CONNECTION-ID (RFC 6062 §6.2.1); null when it is unknown or already bound.</summary>
     public PeerConnection? Find(uint id)
     {
         lock (_gate) return _byId.GetValueOrDefault(id);
     }
 
-    /// <summary>For the one who binds the connection, or gives it up: false when somebody else has.</summary>
+    /// <summary>Takes the connection to bind it or to close it. False when it has been taken already.</summary>
     public bool TryAcquire(PeerConnection connection)
     {
         lock (_gate) return _byId.Remove(connection.Id);

@@ -9,6 +9,7 @@ namespace WebRtcIms.Turn.Engine.Authentication;
 public sealed record AuthenticationSettings(
     string ServerName, string Realm, bool BrowserProfile, IReadOnlyList<Credential> StaticUsers, byte[]? SharedSecret = null)
 {
+    /// <summary>Whether any client may use a password, so that PASSWORD-ALGORITHMS is offered (RFC 8489 §9.2.4).</summary>
     public bool AcceptsPasswords => BrowserProfile || StaticUsers.Count > 0 || SharedSecret is not null;
 
     /// <summary>

@@ -10,7 +10,10 @@ namespace WebRtcIms.Turn.Engine.Authentication;
 /// <summary>PASSWORD-ALGORITHM numbers (RFC 8489 §18.5.1).</summary>
 public enum PasswordAlgorithm : ushort
 {
+    /// <summary>MD5 of <c>username:realm:password</c> (RFC 8489 §18.5.1.1).</summary>
     Md5 = 1,
+
+    /// <summary>SHA-256 of <c>username:realm:password</c> (RFC 8489 §18.5.1.2).</summary>
     Sha256 = 2,
 }
 
@@ -38,14 +41,15 @@ public sealed class Credential
     /// <summary>Which token this is; null for a static user.</summary>
     public TokenName? Token { get; private init; }
 
-    /// <summary>When the token was made; 1900 when there is none.</summary>
-    public DateTimeOffset IssuedAt => Content.Timestamp.IsDefined ? Content.Timestamp.ToDateTimeOffset() : default;
+    /// <summary>When the token was made; 1970 when there is none.</summary>
+    public DateTimeOffset IssuedAt => Content.Timestamp.ToDateTimeOffset();
 
     private AccessToken Content { get; init; }
 
     /// <summary>When an ephemeral user name ends; null for every other credential.</summary>
     private DateTimeOffset? EndsAt { get; init; }
 
+    /// <summary>USERNAME in UTF-8: the kid, the user name of the browser profile, or the name of a user.</summary>
     public ReadOnlySpan<byte> Username => _username;
 
     /// <summary>
@@ -96,7 +100,7 @@ public sealed class Credential
 
     /// <summary>
     /// The ephemeral credential that many deployments use: the user name begins with the time at which it ends, in seconds since
-    /// 1970, and the password is base64 of its HMAC-SHA-1 under a secret shared with whoever made it. Null when the time is
+    /// 1970, and the password is base64 of its HMAC-SHA-1 under a secret shared with the issuer. Null when the time is
     /// missing.
     /// </summary>
     internal static Credential? FromSharedSecret(ReadOnlySpan<byte> username, byte[] secret, ReadOnlySpan<byte> realm)

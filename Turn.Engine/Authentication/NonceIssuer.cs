@@ -23,6 +23,7 @@ internal enum NonceStatus
 [Flags]
 public enum SecurityFeatures
 {
+    /// <summary>No feature.</summary>
     None = 0,
 
     /// <summary>PASSWORD-ALGORITHMS is offered.</summary>
@@ -101,5 +102,6 @@ public sealed class NonceIssuer(byte[] key, SecurityFeatures features, Random ra
         hash[..TagLength].CopyTo(tag);
     }
 
+    /// <summary>Releases the prepared keys of all threads.</summary>
     public void Dispose() => _hmac.Dispose();
 }

@@ -113,7 +113,7 @@ public sealed class RequestAuthenticator(
         if (AcceptsTokens) response.Write(StunAttributeType.ThirdPartyAuthorization, _serverName);
     }
 
-    /// <summary>USERNAME, or the name that USERHASH stands for: nobody's, when the hash is nobody's (RFC 8489 §9.2.4).</summary>
+    /// <summary>Reads USERNAME, or finds the user of USERHASH (RFC 8489 §9.2.4). An unknown hash gives a name that no user has.</summary>
     private bool TryReadUsername(in StunMessageReader request, out ReadOnlySpan<byte> username)
     {
         if (request.TryGet(StunAttributeType.Username, out username))
@@ -139,8 +139,7 @@ public sealed class RequestAuthenticator(
         var hasList = request.TryGet(StunAttributeType.PasswordAlgorithms, out var list);
         var hasChoice = request.TryGet(StunAttributeType.PasswordAlgorithm, out var choice);
         if (!hasList && !hasChoice) return true;
-        if (!hasList || !hasChoice || !list.SequenceEqual(OfferedAlgorithms)) return false;
-        if (choice is not [0, 1 or 2, 0, 0]) return false;
+        if (!list.SequenceEqual(OfferedAlgorithms) || choice is not [0, 1 or 2, 0, 0]) return false;
         algorithm = (PasswordAlgorithm)choice[1];
         return true;
     }

@@ -37,6 +37,7 @@ public sealed class PeerPolicy(
         ? address.Bits >> 28 == 0xE || address.Bits == uint.MaxValue
         : address.Bits >> 120 == 0xFF;
 
+    /// <summary>Whether the address may be a peer; a refusal is 403 (RFC 8656 §10.2).</summary>
     public bool Allows(InternetAddress peer)
     {
         if (TryUnwrap(peer, out var inner) && !Allows(inner)) return false;

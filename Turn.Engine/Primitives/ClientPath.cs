@@ -25,5 +25,6 @@ public abstract class ClientPath
 /// <summary>A 5-tuple with the way back to its client.</summary>
 public sealed record ClientFlow(FiveTuple FiveTuple, ClientPath Path)
 {
+    /// <summary>Sends or queues one message to the client, under the rules of <see cref="ClientPath.Send"/>.</summary>
     public void Send(ReadOnlySpan<byte> message) => Path.Send(FiveTuple.Client, message);
 }

@@ -6,5 +6,6 @@ namespace WebRtcIms.Turn.Engine.Primitives;
 /// </summary>
 public readonly record struct EngineTime(long Milliseconds, DateTimeOffset Utc)
 {
+    /// <summary>The time in milliseconds after a span.</summary>
     public long After(TimeSpan span) => Milliseconds + (long)span.TotalMilliseconds;
 }

@@ -5,9 +5,16 @@ namespace WebRtcIms.Turn.Engine.Primitives;
 /// <summary>What carries a client's messages.</summary>
 public enum ClientTransport : byte
 {
+    /// <summary>Datagrams.</summary>
     Udp,
+
+    /// <summary>A TCP connection.</summary>
     Tcp,
+
+    /// <summary>TLS over TCP.</summary>
     Tls,
+
+    /// <summary>DTLS over UDP.</summary>
     Dtls,
 }
 
@@ -17,7 +24,10 @@ public enum ClientTransport : byte
 public readonly record struct FiveTuple(ClientTransport Transport, TransportAddress Client, TransportAddress Server)
 {
     // Looked up for every packet of a client. The server's address is the same for nearly all.
+
+    /// <summary>A hash without the server's address; equality compares all three.</summary>
     public override int GetHashCode() => HashCode.Combine(Client, Transport);
 
+    /// <summary>Whether messages follow each other in a stream: TCP and TLS.</summary>
     public bool IsStream => Transport is ClientTransport.Tcp or ClientTransport.Tls;
 }

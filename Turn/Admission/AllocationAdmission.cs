@@ -13,7 +13,7 @@ internal readonly record struct AdmissionResult(StunError Error, AllocationQuota
 {
     public Grant? Grant { get; init; }
 
-    /// <summary>Where to go instead (300).</summary>
+    /// <summary>The server that the client should use instead (300).</summary>
     public TransportAddress? AlternateServer { get; init; }
 }
 
@@ -40,7 +40,7 @@ internal sealed class AllocationAdmission(
                 : Refuse(StunError.Unauthenticated, "replay", null, AllocationSpans.StartAllocate(pending, null, started));
         }
 
-        // A replay asks as well: the grant has the trace in which it will be looked for.
+        // A replay also reads the grant: its span belongs to the trace of the token.
         var answer = await tokens.RegisterAsync(token, pending).ConfigureAwait(false);
         Count(answer);
         var activity = AllocationSpans.StartAllocate(pending, answer.Grant?.Traceparent, started);

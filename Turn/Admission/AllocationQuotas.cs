@@ -6,7 +6,7 @@ using WebRtcIms.Turn.Settings;
 
 namespace WebRtcIms.Turn.Admission;
 
-/// <summary>A bound on live allocations.</summary>
+/// <summary>A limit on live allocations.</summary>
 internal enum Quota
 {
     Total,
@@ -33,7 +33,7 @@ internal sealed class AllocationQuotas(QuotaSettings settings)
     /// <summary>Live allocations, and those that are being made.</summary>
     public int Total => Volatile.Read(ref _total);
 
-    /// <summary>How often a quota has been the reason of a refusal.</summary>
+    /// <summary>The number of refusals by each quota.</summary>
     public long Refusals(Quota quota) => Interlocked.Read(ref _refusals[(int)quota]);
 
     public void CountRefusal(Quota quota) => Interlocked.Increment(ref _refusals[(int)quota]);
@@ -53,7 +53,7 @@ internal sealed class AllocationQuotas(QuotaSettings settings)
         }
     }
 
-    /// <summary>Null when a quota is used up.</summary>
+    /// <summary>Takes a place. Null when a quota is used up.</summary>
     public Lease? TryTake(InternetAddress client, TokenName? token)
     {
         client = ClientNetwork.Of(client);
@@ -86,16 +86,16 @@ internal sealed class AllocationQuotas(QuotaSettings settings)
         if (count == 0) counts.Remove(key);
     }
 
-    /// <summary>One allocation's place in the quotas.</summary>
+    /// <summary>The place of one allocation in the quotas.</summary>
     internal sealed class Lease(AllocationQuotas quotas, InternetAddress client, TokenName? token) : IDisposable
     {
         private string? _user;
         private bool _returned;
 
-        /// <summary>What else is to be done when the place is given back.</summary>
+        /// <summary>Runs when the place is given back.</summary>
         public Action? OnReturned { get; set; }
 
-        /// <summary>Counts the allocation for a user, once the grant has told who it is; false when that quota is used up.</summary>
+        /// <summary>Counts the allocation for the user whom the grant names. False when the quota of that user is used up.</summary>
         public bool TryTakeFor(string user)
         {
             lock (quotas._gate)

@@ -1,20 +1,20 @@
 namespace WebRtcIms.Turn.Admission;
 
-/// <summary>Whether Redis is asked at all.</summary>
+/// <summary>Whether requests are sent to Redis.</summary>
 internal enum BreakerState
 {
     Closed,
 
-    /// <summary>One request is trying.</summary>
+    /// <summary>One request probes Redis.</summary>
     HalfOpen,
 
-    /// <summary>Nobody asks for a while.</summary>
+    /// <summary>No request is sent until the pause ends.</summary>
     Open,
 }
 
 /// <summary>
-/// Keeps Allocates from waiting, one after the other, for a Redis that does not answer: a time-out, or a few errors in a row, and
-/// for a second nobody asks; then one tries for all. (The one of StackExchange.Redis chooses between several servers.)
+/// Opens for a second after one time-out or a few consecutive errors, so that Allocates do not wait for a Redis that does not answer.
+/// Then one request probes Redis. (The circuit breaker of StackExchange.Redis is for a choice between several servers.)
 /// </summary>
 internal sealed class CircuitBreaker(TimeProvider time)
 {
@@ -28,7 +28,7 @@ internal sealed class CircuitBreaker(TimeProvider time)
 
     public BreakerState State { get; private set; }
 
-    /// <summary>Whether to ask now. Who may must call <see cref="Succeeded"/> or <see cref="Failed"/>.</summary>
+    /// <summary>Whether to send a request now. After true, the caller must call <see cref="Succeeded"/> or <see cref="Failed"/>.</summary>
     public bool TryEnter()
     {
         if (State == BreakerState.Closed) return true;
@@ -52,7 +52,7 @@ internal sealed class CircuitBreaker(TimeProvider time)
         }
     }
 
-    /// <param name="isSlow">It cost the whole budget, so once is enough.</param>
+    /// <param name="isSlow">Whether the request timed out. One time-out opens the breaker.</param>
     public void Failed(bool isSlow)
     {
         lock (_gate)

@@ -27,17 +27,17 @@ internal sealed partial class Drain(
 
     private bool IsStopping => Volatile.Read(ref _signalCount) > 0;
 
-    /// <summary>Takes no new clients until <see cref="TryResume"/>. The process goes on.</summary>
+    /// <summary>Refuses new clients until <see cref="TryResume"/>. The process continues.</summary>
     public void Begin() => _isDrainedByOperator = true;
 
-    /// <summary>Takes new clients again. False when the process is stopping.</summary>
+    /// <summary>Accepts new clients again. False when the process is stopping.</summary>
     public bool TryResume()
     {
         _isDrainedByOperator = false;
         return !IsStopping;
     }
 
-    /// <summary>ALTERNATE-SERVER for a client, of the family that it came by (RFC 8489 §14.15); null when there is none.</summary>
+    /// <summary>The ALTERNATE-SERVER for a client, of its address family (RFC 8489 §14.15); null when there is none.</summary>
     public TransportAddress? AlternateFor(in FiveTuple client)
     {
         var family = client.Client.Address.Family == StunAddressFamily.IPv6
@@ -61,13 +61,13 @@ internal sealed partial class Drain(
         _atOnce.Dispose();
     }
 
-    private void OnSignal(PosixSignalContext context)
+    internal void OnSignal(PosixSignalContext context)
     {
         var count = Interlocked.Increment(ref _signalCount);
         if (count == 1) _ = DrainAsync();
         if (count == 2) _atOnce.Cancel();
 
-        // From the third on they have their ordinary effect. (A terminal and the program that started this one may send one each.)
+        // The third signal has its default effect. (A terminal and the parent process may each send one.)
         context.Cancel = count < 3;
     }
 
@@ -83,7 +83,7 @@ internal sealed partial class Drain(
         }
         catch (OperationCanceledException)
         {
-            // The second signal.
+            // A second signal ends the wait.
         }
 
         application.StopApplication();

@@ -4,11 +4,11 @@ using WebRtcIms.Contracts;
 namespace WebRtcIms.Turn.Admission;
 
 /// <summary>
-/// Gives revocations effect on this node: what is published is known at once, and what was published while this node did not
-/// listen is read from Redis soon after. The allocations of what is revoked end.
+/// Applies revocations to this node. A published revocation has effect at once. The feed also polls Redis for those that were published
+/// while this node was not subscribed. The allocations of revoked tokens end.
 /// </summary>
 /// <param name="revocations">The revocations that this node knows.</param>
-/// <param name="endRevoked">Ends the allocations that they cover, and returns how many.</param>
+/// <param name="endRevoked">Ends the allocations of revoked tokens, and returns their number.</param>
 /// <param name="time">The time.</param>
 /// <param name="logger">The log.</param>
 /// <param name="redis">Null when there is no Redis.</param>
@@ -18,7 +18,7 @@ internal sealed partial class RevocationFeed(
 {
     private static readonly TimeSpan ReadInterval = TimeSpan.FromSeconds(5);
 
-    /// <summary>Revokes here and, when there is Redis, everywhere. False when the others could not be told.</summary>
+    /// <summary>Revokes here and, with Redis, at all nodes. False when the other nodes could not be notified.</summary>
     public async Task<bool> RevokeAsync(string name, DateTimeOffset until)
     {
         Apply(name, until);
@@ -30,7 +30,7 @@ internal sealed partial class RevocationFeed(
         }
         catch (Exception error) when (error is RedisException or TimeoutException)
         {
-            LogNotTold(error.GetType().Name);
+            LogNotShared(error.GetType().Name);
             return false;
         }
     }
@@ -39,7 +39,7 @@ internal sealed partial class RevocationFeed(
     {
         if (redis is null) return;
 
-        // Not waited for: Redis may be down, and the subscription is made once it is there.
+        // Redis may be down now. The client subscribes when it has connected.
         redis.GetSubscriber().Subscribe(TurnRevocations.Channel, (_, message) =>
         {
             if (TurnRevocations.TryRead(message, out var name, out var until)) Apply(name, until);
@@ -66,7 +66,7 @@ internal sealed partial class RevocationFeed(
         }
         catch (Exception error) when (error is RedisException or TimeoutException or ArgumentOutOfRangeException)
         {
-            // Health and the token cache say it; what is known stays known.
+            // The health check and the token cache report it. The known revocations stay.
         }
     }
 
@@ -79,6 +79,6 @@ internal sealed partial class RevocationFeed(
     [LoggerMessage(1, LogLevel.Warning, "Revoked until {Until:u}: {Name}; {Allocations} allocations ended")]
     private partial void LogRevoked(string name, DateTime until, int allocations);
 
-    [LoggerMessage(2, LogLevel.Error, "Redis does not answer ({Error}): the revocation is known to this node alone")]
-    private partial void LogNotTold(string error);
+    [LoggerMessage(2, LogLevel.Error, "Redis does not answer ({Error}): the revocation is only known to this node")]
+    private partial void LogNotShared(string error);
 }

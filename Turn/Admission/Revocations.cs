@@ -5,14 +5,14 @@ using WebRtcIms.Turn.Engine.Authentication;
 namespace WebRtcIms.Turn.Admission;
 
 /// <summary>
-/// What is revoked, as far as this node knows: a copy of <c>turn:revoked</c>, so that every request can ask without waiting. What
-/// has been heard once is kept until it ends, also when Redis forgets it.
+/// The revocations that this node knows: a copy of <c>turn:revoked</c>, so that a request needs no round trip. A revocation stays until
+/// it expires, also when Redis loses it.
 /// </summary>
 internal sealed class Revocations(TimeProvider time) : IRevocations
 {
     private readonly ConcurrentDictionary<string, DateTimeOffset> _until = new();
 
-    /// <summary>True when this was not known yet.</summary>
+    /// <summary>True when the revocation is new.</summary>
     public bool Add(string name, DateTimeOffset until)
     {
         var now = time.GetUtcNow();
@@ -43,7 +43,7 @@ internal sealed class Revocations(TimeProvider time) : IRevocations
             || (clientId is not null && WasIssuedBefore(TurnRevocations.OfClient(clientId), credential, now));
     }
 
-    // Tokens that were made after the revocation are good.
+    // Tokens issued after the revocation are valid.
     private bool WasIssuedBefore(string name, Credential credential, DateTimeOffset now) =>
         IsLive(name, now, out var until) && credential.IssuedAt <= until - TokenLimits.LongestLifetime;
 

@@ -7,10 +7,10 @@ namespace WebRtcIms.Turn.Admission;
 /// <summary>What the fleet knows about a token, after this Allocate has been counted.</summary>
 internal sealed record TokenAnswer(DateTimeOffset AskedAt, DateTimeOffset AnsweredAt)
 {
-    /// <summary>False when Redis did not answer in time; all else is then unknown.</summary>
+    /// <summary>False when Redis did not answer in time. The other values are unknown then.</summary>
     public bool IsAvailable { get; init; }
 
-    /// <summary>The Allocate was counted, and must be discounted at its end.</summary>
+    /// <summary>The Allocate was counted. The count must be decremented at its end.</summary>
     public bool IsCounted { get; init; }
 
     public bool IsReplay { get; init; }

@@ -182,6 +182,14 @@ internal sealed partial class EngineHost(
         }
     }
 
+    /// <summary>Whether a sender may be answered before it has proved its address. Counts the datagram if it may not.</summary>
+    public bool MayAnswer(in TransportAddress client, in TransportAddress server)
+    {
+        var may = engine.MayAnswer(client, server);
+        if (!may) metrics.CountDrops(DropReason.SourceForbidden, 1);
+        return may;
+    }
+
     public int AllocationCount => engine.AllocationCount;
 
     public bool Knows(in FiveTuple flow)
@@ -255,9 +263,8 @@ internal sealed partial class EngineHost(
 
             // Measurements from here on have this span as their exemplar.
             if (activity is not null) Activity.Current = activity;
-            var decision = BindRelays(pending, admitted);
-            Answer(pending, decision, activity);
-            metrics.RecordAllocation(time.GetElapsedTime(began), decision.Error);
+            var error = Answer(pending, BindRelays(pending, admitted), activity);
+            metrics.RecordAllocation(time.GetElapsedTime(began), error);
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
@@ -287,18 +294,16 @@ internal sealed partial class EngineHost(
         return decision with { Lease = record };
     }
 
-    private void Answer(PendingAllocation pending, AllocationDecision decision, Activity? activity)
+    /// <returns>The error that the client got.</returns>
+    private StunError Answer(PendingAllocation pending, AllocationDecision decision, Activity? activity)
     {
         var reply = ReplyBuffer;
         Outcome outcome;
         lock (_gate)
         {
             outcome = engine.Complete(pending, decision, Now, reply);
-
-            // Receiving starts before the client knows the address, so that no early datagram is lost.
-            var transport = TransportOf(pending);
-            if (outcome.Allocation?.IPv4 is { } ipv4) transport.Start(ipv4, outcome.Allocation);
-            if (outcome.Allocation?.IPv6 is { } ipv6) transport.Start(ipv6, outcome.Allocation);
+            if (outcome.Allocation is { } allocation && !TryStart(TransportOf(pending), allocation))
+                outcome = engine.Withdraw(allocation, pending, Now, reply);
             CloseWhatEnded();
         }
 
@@ -306,13 +311,30 @@ internal sealed partial class EngineHost(
         {
             // The client's stream closed while the decision was pending.
             (decision.Lease as IDisposable)?.Dispose();
-            return;
+            return decision.Error;
         }
 
         pending.Path.Send(pending.FiveTuple.Client, reply[..outcome.Length]);
         metrics.CountRequest(outcome.Method, outcome.Error);
         activity?.SetTag("turn.error_code", (int)outcome.Error);
         activity?.SetStatus(outcome.Error == StunError.None ? ActivityStatusCode.Ok : ActivityStatusCode.Error, outcome.Error.ToString());
+        return outcome.Error;
+    }
+
+    // Receiving starts before the client knows the address, so that no early datagram is lost.
+    private bool TryStart(IRelayTransport transport, Allocation allocation)
+    {
+        try
+        {
+            if (allocation.IPv4 is { } ipv4) transport.Start(ipv4, allocation);
+            if (allocation.IPv6 is { } ipv6) transport.Start(ipv6, allocation);
+            return true;
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            LogPacketFailed(error);
+            return false;
+        }
     }
 
     /// <summary>A request on an allocation has been answered: its span is made, and a renewal looked into.</summary>

@@ -32,7 +32,8 @@ internal sealed partial class EngineHostService(
         }
     }
 
-    private void LogUnknownKeys()
+    /// <summary>Logs one kid that this node does not have, if one came and none was logged within the last minute.</summary>
+    public void LogUnknownKeys()
     {
         if (_loggedAt is { } logged && time.GetElapsedTime(logged) < LogInterval) return;
         if (authenticator.RemoveUnknownKeyId() is not { } keyId) return;

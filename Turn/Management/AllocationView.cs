@@ -5,7 +5,7 @@ using WebRtcIms.Turn.Engine.Primitives;
 namespace WebRtcIms.Turn.Management;
 
 /// <summary>
-/// An allocation as operators see it: no secret, no user name, and addresses of people only as hashes that tell one from another.
+/// An allocation as operators see it. It has no secret and no user name. Client addresses are hashes, so that two can be told apart.
 /// </summary>
 internal sealed record AllocationView(
     string Id, string? Kid, string? User, string Client, string Transport, IReadOnlyList<string> Relayed, long LifetimeSeconds,

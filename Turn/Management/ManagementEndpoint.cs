@@ -8,8 +8,8 @@ using WebRtcIms.Turn.Settings;
 namespace WebRtcIms.Turn.Management;
 
 /// <summary>
-/// HTTP apart from the TURN ports: health and readiness for everyone who can reach the port; the list of allocations, disconnecting,
-/// revoking and draining only for this machine.
+/// The HTTP endpoints, at a port of their own. Health and readiness are for every caller. Only this machine can list and end allocations,
+/// revoke and drain.
 /// </summary>
 internal static partial class ManagementEndpoint
 {
@@ -23,7 +23,7 @@ internal static partial class ManagementEndpoint
 
     public static void MapManagement(this WebApplication app)
     {
-        // Apart from health: a node that drains is healthy, and should get no new clients.
+        // Separate from health: a draining node is healthy, and should get no new clients.
         app.MapGet("/ready", (Drain drain) => drain.IsDraining
             ? Results.Json(new { status = "draining" }, statusCode: StatusCodes.Status503ServiceUnavailable)
             : Results.Json(new { status = "ready" }));
@@ -60,13 +60,13 @@ internal static partial class ManagementEndpoint
         return await feed.RevokeAsync(named.Name, time.GetUtcNow() + named.Retention)
             ? Results.NoContent()
             : Results.Problem(
-                "It is revoked at this node alone: Redis does not answer. Try again.", statusCode: StatusCodes.Status503ServiceUnavailable);
+                "It is only revoked at this node, because Redis does not answer. Try again.",
+                statusCode: StatusCodes.Status503ServiceUnavailable);
     }
 
     /// <summary>
-    /// To others these addresses do not exist. A browser on this machine is kept out, too, whatever page it shows: a name that
-    /// was rebound to this machine shows in Host, another origin in Origin or Sec-Fetch-Site, and a body must be JSON, which no
-    /// page sends elsewhere unasked.
+    /// For other machines these paths do not exist. A page in a browser of this machine is also refused. A rebound DNS name shows in Host.
+    /// Another origin shows in Origin or Sec-Fetch-Site. The body must be JSON, which a page cannot send elsewhere without a preflight.
     /// </summary>
     private static async ValueTask<object?> OnlyOperatorsAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {

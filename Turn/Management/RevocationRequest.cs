@@ -3,11 +3,11 @@ using WebRtcIms.Contracts;
 namespace WebRtcIms.Turn.Management;
 
 /// <summary>
-/// What is to be revoked: a key, a token, all tokens that a client has got so far, or all tokens that were issued so far.
+/// Revokes a key, a token, all tokens that a client has got so far, or all tokens that were issued so far.
 /// </summary>
 internal sealed record RevocationRequest(string? Kid, string? TokenId, string? ClientId, bool All = false)
 {
-    /// <summary>Null when the request says nothing, or more than one thing.</summary>
+    /// <summary>Null unless the request names exactly one of these.</summary>
     public (string Name, TimeSpan Retention)? Named()
     {
         if (All) return Kid is null && TokenId is null && ClientId is null ? (TurnRevocations.All, TokenLimits.LongestLifetime) : null;

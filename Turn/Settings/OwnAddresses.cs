@@ -24,7 +24,7 @@ internal static class OwnAddresses
         foreach (var url in ManagementSettings.Urls(configuration)) Add(own, url);
         Add(own, configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);
         Add(own, configuration["FlowView:Endpoint"]);
-        if (configuration.GetConnectionString("redis") is { } redis)
+        if (configuration.GetConnectionString("redis") is { } redis && !string.IsNullOrWhiteSpace(redis))
         {
             foreach (var endpoint in ConfigurationOptions.Parse(redis).EndPoints) Add(own, endpoint);
         }

@@ -21,7 +21,7 @@ internal sealed class QuotaSettings
     [Range(1, int.MaxValue, ErrorMessage = AtLeast)]
     public int PerUser { get; set; } = 48;
 
-    /// <summary>An IPv6 address counts with its whole /64.</summary>
+    /// <summary>An IPv6 address counts as its /64.</summary>
     [Range(1, int.MaxValue, ErrorMessage = AtLeast)]
     public int PerClientAddress { get; set; } = 1000;
 

@@ -5,8 +5,8 @@ using System.Security.Cryptography.X509Certificates;
 namespace WebRtcIms.Turn.Settings;
 
 /// <summary>The server's certificate, its chain and its private key, from two PEM files.</summary>
-/// <param name="Context">What a TLS handshake takes.</param>
-/// <param name="Fingerprint">Of the octets of both files: another one means that they have changed.</param>
+/// <param name="Context">The context for TLS handshakes.</param>
+/// <param name="Fingerprint">The hash of both files. A different one means that they have changed.</param>
 internal sealed record TlsCertificate(SslStreamCertificateContext Context, string Fingerprint)
 {
     private const string CertificateSetting = "Turn:TlsCertificate";
@@ -30,7 +30,7 @@ internal sealed record TlsCertificate(SslStreamCertificateContext Context, strin
         return certificate is not null;
     }
 
-    /// <summary>The same fingerprint, read anew; null when a file cannot be read.</summary>
+    /// <summary>The fingerprint of the files now; null when a file cannot be read.</summary>
     public static string? FingerprintOfFiles(string certificatePath, string keyPath) =>
         TryRead(certificatePath, CertificateSetting, out var certificate, out _) && TryRead(keyPath, KeySetting, out var key, out _)
             ? FingerprintOf(certificate, key)

@@ -9,14 +9,14 @@ namespace WebRtcIms.Turn.Settings;
 /// <summary>What an Allocate does when the shared caches do not answer within their budget.</summary>
 internal enum CacheUnavailablePolicy
 {
-    /// <summary>Go on with the caches of this node; /health says Degraded.</summary>
+    /// <summary>Use the caches of this node. /health is Degraded.</summary>
     AllowLocal,
 
     /// <summary>Refuse with 508.</summary>
     Deny,
 }
 
-/// <summary>How peers are judged before the allow and deny lists.</summary>
+/// <summary>The peers that are denied before the allow and deny lists apply.</summary>
 internal enum PeerPolicyMode
 {
     /// <summary>Every special-purpose range is denied.</summary>
@@ -26,7 +26,7 @@ internal enum PeerPolicyMode
     AllowLoopback,
 }
 
-/// <summary>How UDP is received and sent.</summary>
+/// <summary>The back end for UDP.</summary>
 internal enum TransportMode
 {
     /// <summary>Epoll on 64-bit Linux, Portable elsewhere.</summary>
@@ -61,8 +61,8 @@ internal sealed class TurnSettings
     public List<StaticUserSettings> StaticUsers { get; set; } = [];
 
     /// <summary>
-    /// For ephemeral users (<c>{end in Unix seconds}:{anything}</c>, password base64 of HMAC-SHA-1): off unless set. It lets an
-    /// existing deployment move to tokens step by step.
+    /// The secret of ephemeral users (<c>{end in Unix seconds}:{anything}</c>, password base64 of HMAC-SHA-1); off by default. An existing
+    /// deployment can move to tokens step by step.
     /// </summary>
     public string? SharedSecret { get; set; }
 
@@ -85,10 +85,10 @@ internal sealed class TurnSettings
     /// <summary>A PEM file with the certificate's private key, without a password.</summary>
     public string? TlsKey { get; set; }
 
-    /// <summary>Where relays are bound; by default the first listening address of each family.</summary>
+    /// <summary>The address that relays are bound to; by default the first listening address of each family.</summary>
     public string? RelayAddress { get; set; }
 
-    /// <summary>What clients are told instead of the bound relay address: the public side of a one-to-one NAT.</summary>
+    /// <summary>The relay address in responses instead of the bound one: the public side of a one-to-one NAT.</summary>
     public string? PublicAddress { get; set; }
 
     public RelayPortSettings RelayPorts { get; set; } = new();
@@ -190,16 +190,16 @@ internal sealed class TurnSettings
 
     private static bool IsLinux => OperatingSystem.IsLinux() && Environment.Is64BitProcess;
 
-    /// <summary>The addresses to listen on, with the wildcards written out.</summary>
+    /// <summary>The addresses to listen on, with each wildcard replaced by the addresses of the machine.</summary>
     public IReadOnlyList<IPAddress> ListenAddresses() =>
         [.. Split(ListenAddress).Select(IPAddress.Parse).SelectMany(Expand).Distinct()];
 
-    /// <summary>Where relays of a family are bound; null when the server has no address of it.</summary>
+    /// <summary>The address that relays of a family are bound to; null when the server has no address of this family.</summary>
     public IPAddress? RelayBindAddress(AddressFamily family) =>
         Split(RelayAddress).Select(IPAddress.Parse).Concat(RelayAddress is null ? ListenAddresses() : [])
             .FirstOrDefault(address => address.AddressFamily == family);
 
-    /// <summary>What clients are told about relays of a family, when it is not where they are bound.</summary>
+    /// <summary>The address of relays of a family in responses, if it differs from the bound one.</summary>
     public IPAddress? AdvertisedAddress(AddressFamily family) =>
         Split(PublicAddress).Select(IPAddress.Parse).FirstOrDefault(address => address.AddressFamily == family);
 

@@ -8,8 +8,8 @@ using WebRtcIms.Turn.Engine.Primitives;
 namespace WebRtcIms.Turn.Telemetry;
 
 /// <summary>
-/// The spans of the server: one for each control message, and one for an allocation's whole life, made at its end. Relayed packets
-/// have none.
+/// The spans of the server: one for each control message, and one for the life of an allocation, written at its end. Relayed packets
+/// have no spans.
 /// </summary>
 internal static class AllocationSpans
 {
@@ -45,7 +45,7 @@ internal static class AllocationSpans
         return activity;
     }
 
-    /// <summary>A Refresh with another token, which belongs to a trace of its own: that one is linked.</summary>
+    /// <summary>A Refresh with another token. The trace of that token is linked.</summary>
     public static Activity? StartRenewal(ActivityContext? trace, TokenName token, string? traceparent, DateTimeOffset started)
     {
         var activity = StartRequest(trace, StunMethod.Refresh, StunError.None, started);

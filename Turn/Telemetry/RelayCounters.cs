@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace WebRtcIms.Turn.Telemetry;
 
 /// <summary>
-/// Packets and octets of one direction: a counter for each server, for workers share nothing, and added up only when read.
+/// Packets and octets of one direction. Each worker has a counter of its own; a read adds them up.
 /// </summary>
 internal sealed class RelayCounters
 {
@@ -21,7 +21,7 @@ internal sealed class RelayCounters
     }
 }
 
-/// <summary>What one server has relayed in one direction. One thread at a time counts; any may read.</summary>
+/// <summary>The packets and octets of one worker in one direction. One thread at a time counts; any thread may read.</summary>
 internal sealed class RelayCounter
 {
     private long _packets;

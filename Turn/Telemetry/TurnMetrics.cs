@@ -16,7 +16,7 @@ internal enum Cache
     /// <summary>A hit is a token that has made an allocation before.</summary>
     Lifetime,
 
-    /// <summary>What the authorization server left; a miss joins no trace.</summary>
+    /// <summary>The grant of the authorization server. After a miss, the allocation does not join the trace of the token.</summary>
     Grant,
 
     /// <summary>A hit is a revoked token.</summary>
@@ -26,7 +26,7 @@ internal enum Cache
 /// <summary>Counters of the meter <c>WebRtcIms.Turn</c>. Relayed packets are counted here and never traced.</summary>
 internal sealed class TurnMetrics
 {
-    // A flood of packets that are dropped, or of first requests, must not make garbage either.
+    // The names are made once: a flood of dropped packets or of first requests must not allocate.
     private static readonly string[] ReasonNames = Enum.GetNames<DropReason>();
     private static readonly double[] Seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
     private static readonly Dictionary<StunMethod,
@@ -50,16 +50,16 @@ internal sealed class TurnMetrics
             "turn.allocation.duration", "s", "From an authenticated Allocate to its answer, by error code (0: success)",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = Seconds });
         _cacheDuration = Meter.CreateHistogram<double>(
-            "turn.cache.duration", "s", "What an Allocate or a renewal waited for Redis, by failure",
+            "turn.cache.duration", "s", "Time that an Allocate or a renewal waited for Redis, by failure",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = Seconds });
-        _lookups = Meter.CreateCounter<long>("turn.cache.lookups", description: "Questions to the caches, by cache and result");
+        _lookups = Meter.CreateCounter<long>("turn.cache.lookups", description: "Lookups in the caches, by cache and result");
         Meter.CreateObservableCounter(
             "turn.relay.packets", () => Observe(counter => counter.Packets), description: "Datagrams relayed, by direction");
         Meter.CreateObservableCounter(
             "turn.relay.bytes", () => Observe(counter => counter.Bytes), "By", "Octets of payload relayed, by direction");
     }
 
-    /// <summary>For the instruments whose values other parts keep.</summary>
+    /// <summary>The meter, for instruments whose values other classes have.</summary>
     public Meter Meter { get; }
 
     public RelayCounters ToPeers { get; } = new();
@@ -76,8 +76,8 @@ internal sealed class TurnMetrics
     public void CountLookup(Cache cache, bool isHit) =>
         _lookups.Add(1, Tag("cache", cache.ToString()), Tag("result", isHit ? "hit" : "miss"));
 
-    /// <param name="duration">From the question to the answer, or to its end.</param>
-    /// <param name="error">What failed, or null.</param>
+    /// <param name="duration">The time from the request to the response or time-out.</param>
+    /// <param name="error">The failure, or null.</param>
     public void RecordCache(TimeSpan duration, string? error)
     {
         if (error is null) _cacheDuration.Record(duration.TotalSeconds);

@@ -1,4 +1,4 @@
-using Yarp.ReverseProxy.Forwarder;
+using WebRtcIms.Contracts;
 
 namespace WebRtcIms.WicWeb.Forwarding;
 
@@ -22,22 +22,23 @@ internal static class BackendProblems
     }
 
     private static Task WriteTooLargeAsync(HttpContext context) =>
-        WriteProblemAsync(context, StatusCodes.Status413PayloadTooLarge, "request_too_large",
+        WriteProblemAsync(context, StatusCodes.Status413PayloadTooLarge, ProblemCodes.RequestTooLarge,
             "Request too large", "The request is larger than this service accepts (16 KB).");
 
     private static Task WriteUnavailableAsync(HttpContext context)
     {
         context.Response.Headers.RetryAfter = RetryAfterSeconds;
-        return context.GetReverseProxyFeature().Route.Config.ClusterId switch
+        var (code, title, detail) = context.GetReverseProxyFeature().Route.Config.ClusterId switch
         {
-            FlowViewRoutes.ClusterId => WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "flow_view_unavailable",
+            FlowViewRoutes.ClusterId => (ProblemCodes.FlowViewUnavailable,
                 "FlowView is not available", "FlowView does not answer at the moment. Calls work without it."),
-            "ep-cscf" => WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "ep_cscf_unavailable",
+            "ep-cscf" => (ProblemCodes.EpCscfUnavailable,
                 "The call service is not available",
                 "The call service (eP-CSCF) does not answer at the moment. Try again in a few seconds."),
-            _ => WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, "wwsf_unavailable",
+            _ => (ProblemCodes.WwsfUnavailable,
                 "The web service is not available", "The web service (WWSF) does not answer at the moment. Try again in a few seconds."),
         };
+        return WriteProblemAsync(context, StatusCodes.Status503ServiceUnavailable, code, title, detail);
     }
 
     private static async Task WriteProblemAsync(HttpContext context, int status, string code, string title, string detail)

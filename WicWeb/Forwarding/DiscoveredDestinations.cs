@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Primitives;
 using Microsoft.Extensions.ServiceDiscovery;
-using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.ServiceDiscovery;
 
 namespace WebRtcIms.WicWeb.Forwarding;

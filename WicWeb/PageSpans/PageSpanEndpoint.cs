@@ -3,8 +3,6 @@ using System.Diagnostics.Metrics;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http.Features;
 using OpenTelemetry.Trace;
-using WebRtcIms.FlowView.Otlp;
-using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.WicWeb.PageSpans;
 

@@ -5,7 +5,6 @@ using System.Net.Http.Headers;
 using System.Threading.Channels;
 using Google.Protobuf;
 using OpenTelemetry;
-using WebRtcIms.FlowView.Otlp;
 
 namespace WebRtcIms.WicWeb.PageSpans;
 

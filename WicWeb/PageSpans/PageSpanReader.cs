@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Google.Protobuf;
-using WebRtcIms.FlowView.Otlp;
 
 namespace WebRtcIms.WicWeb.PageSpans;
 

@@ -1,7 +1,3 @@
-using System.Security.Claims;
-using System.Text.RegularExpressions;
-using Microsoft.AspNetCore.Identity;
-using WebRtcIms.Contracts;
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Users;

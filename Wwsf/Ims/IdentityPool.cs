@@ -1,4 +1,3 @@
-using System.Globalization;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Settings;
 

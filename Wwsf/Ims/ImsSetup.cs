@@ -1,5 +1,3 @@
-using WebRtcIms.ServiceDefaults;
-
 namespace WebRtcIms.Wwsf.Ims;
 
 /// <summary>The pool of identities with its store, and the client for the eP-CSCF.</summary>

@@ -1,7 +1,4 @@
-using System.Security.Cryptography;
-using System.Text;
 using StackExchange.Redis;
-using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Wwsf.Settings;
 
 namespace WebRtcIms.Wwsf.Ims;

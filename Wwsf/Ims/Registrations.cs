@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace WebRtcIms.Wwsf.Ims;
 
 /// <summary>

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Threading.RateLimiting;
-using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Settings;
 

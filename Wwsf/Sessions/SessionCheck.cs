@@ -11,9 +11,7 @@ internal sealed record SessionRequired(int? Step = null);
 /// <summary>Request feature: how long the check took.</summary>
 internal sealed record SessionCheckTime(TimeSpan Elapsed);
 
-/// <summary>
-/// Step 3 of figure X.5.3.2-1: the WWSF authenticates the user. An anonymous session passes without a user (NOTE 4).
-/// </summary>
+/// <summary>Step 3 of figure X.5.3.2-1: the WWSF authenticates the user. An anonymous session passes without a user (NOTE 4).</summary>
 internal static class SessionCheck
 {
     /// <summary>Must run before the authentication middleware, so that the span of the step covers the check.</summary>

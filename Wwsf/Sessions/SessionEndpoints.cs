@@ -13,9 +13,7 @@ internal sealed record LoginRequest(string? UserName, string? Password)
     public override string ToString() => nameof(LoginRequest);
 }
 
-/// <summary>
-/// Response of every request to <c>/api/session</c>: the session of the page. Without a session, its members are null.
-/// </summary>
+/// <summary>Response of every request to <c>/api/session</c>: the session of the page. Without a session, its members are null.</summary>
 /// <param name="User">The user name; null for a guest.</param>
 /// <param name="Anonymous">Whether the session belongs to a guest.</param>
 /// <param name="Impu">The public user identity in the IMS, if the session has one.</param>

@@ -1,13 +1,8 @@
 using System.Buffers.Text;
-using System.Security.Claims;
-using System.Security.Cryptography;
-using System.Text;
 
 namespace WebRtcIms.Wwsf.Sessions;
 
-/// <summary>
-/// A session of the page with the WWSF. The WAF gets only the pseudonym, not the user name.
-/// </summary>
+/// <summary>A session of the page with the WWSF. The WAF gets only the pseudonym, not the user name.</summary>
 /// <param name="Sid">The pseudonym: 128 random bits, base64url.</param>
 /// <param name="User">The user name; null for an anonymous session (scenario 3).</param>
 internal sealed record WebSession(string Sid, string? User)

@@ -1,6 +1,3 @@
-using System.ComponentModel.DataAnnotations;
-using WebRtcIms.ServiceDefaults;
-
 namespace WebRtcIms.Wwsf.Settings;
 
 /// <summary>

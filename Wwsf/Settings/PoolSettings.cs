@@ -1,5 +1,3 @@
-using System.ComponentModel.DataAnnotations;
-
 namespace WebRtcIms.Wwsf.Settings;
 
 /// <summary>

@@ -1,7 +1,3 @@
-using System.ComponentModel.DataAnnotations;
-using System.Security.Cryptography;
-using WebRtcIms.ServiceDefaults;
-
 namespace WebRtcIms.Wwsf.Settings;
 
 /// <summary>How this client authenticates at the WAF: with a secret, or with a key and the issuer name of the WAF.</summary>

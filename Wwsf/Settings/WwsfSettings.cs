@@ -1,8 +1,5 @@
-using System.ComponentModel.DataAnnotations;
 using System.Net;
-using System.Text.RegularExpressions;
 using StackExchange.Redis;
-using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stores;
 
 namespace WebRtcIms.Wwsf.Settings;

@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Wwsf.Telemetry;
 

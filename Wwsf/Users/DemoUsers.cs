@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Identity;
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Settings;
 

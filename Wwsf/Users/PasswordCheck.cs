@@ -1,5 +1,3 @@
-using Microsoft.AspNetCore.Identity;
-
 namespace WebRtcIms.Wwsf.Users;
 
 /// <summary>The user if the password is right, or how long the name stays locked; neither if the password is wrong.</summary>

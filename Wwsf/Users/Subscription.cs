@@ -1,4 +1,3 @@
-using System.Security.Claims;
 using WebRtcIms.Wwsf.Ims;
 
 namespace WebRtcIms.Wwsf.Users;

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Identity;
 using WebRtcIms.Stores;
 using WebRtcIms.Wwsf.Settings;
 

@@ -1,6 +1,3 @@
-using System.Text.RegularExpressions;
-using WebRtcIms.Contracts;
-
 namespace WebRtcIms.Wwsf.Waf;
 
 /// <summary>The WAF's response for <c>scope=ims.register</c> (W4): an opaque token, and its lifetime in seconds.</summary>

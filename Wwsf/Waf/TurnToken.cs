@@ -1,4 +1,3 @@
-using System.Text;
 using WebRtcIms.Stun.OAuth;
 
 namespace WebRtcIms.Wwsf.Waf;

@@ -1,8 +1,4 @@
-using System.Globalization;
-using System.Text.Json;
-using System.Text.RegularExpressions;
 using Polly;
-using WebRtcIms.Contracts;
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Settings;

@@ -281,6 +281,27 @@ public sealed class ReplicaTests : IAsyncLifetime
         await _alice.ExpectAsync("SIP/2.0 200");
     }
 
+    [Theory]
+    [InlineData("INVITE")]
+    [InlineData("MESSAGE")]
+    [Requirement("RFC3261-17.1")]
+    public async Task RequestHandedOverToAReplicaThatDiesAtThatMoment_IsAnsweredByTheTimerOfItsTransaction(string method)
+    {
+        await KillTheOtherReplicaAsync();
+        // Redis delivers to this subscription, so the request counts as sent.
+        var swallowed = new TaskCompletionSource();
+        await _connection.GetSubscriber().SubscribeAsync(
+            RedisChannel.Literal($"ims:replica:{Self(_there)}"), (_, _) => swallowed.TrySetResult());
+        await _alice.SendAsync(_alice.Request(method, "sip:bob@ims.example"));
+        if (method == "INVITE") await _alice.ExpectAsync("SIP/2.0 100");
+        await swallowed.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await _alice.AssertNothingAsync();
+
+        _time.Advance(Transactions.Transaction.Timeout);
+        Assert.EndsWith(method, (await _alice.ExpectAsync("SIP/2.0 408"))["CSeq"]);
+        Assert.Equal(0, _here.Service<ProxiedRequests>().Count);
+    }
+
     [Fact]
     public async Task SessionEndedAtOneReplica_IsEndedAtTheOther()
     {

@@ -1,6 +1,12 @@
+using System.Buffers;
+using System.IO.Hashing;
 using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using WebRtcIms.Stun.Integrity;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Stun.Tests;
 
@@ -96,7 +102,7 @@ public sealed class BoundaryTests
 
         var message = Read(writer.Written);
         Assert.Equal(code, (int)message.ErrorCode);
-        Assert.Equal(phrase, System.Text.Encoding.UTF8.GetString(message.ReasonPhrase));
+        Assert.Equal(phrase, Encoding.UTF8.GetString(message.ReasonPhrase));
     }
 
     [Fact]
@@ -191,11 +197,92 @@ public sealed class BoundaryTests
         var token = new byte[BrowserUsername.MaxLength];
 
         Assert.Equal(valid,
-            BrowserUsername.TryParse(System.Text.Encoding.UTF8.GetBytes(name), token, out var keyIdLength, out var tokenLength));
+            BrowserUsername.TryParse(Encoding.UTF8.GetBytes(name), token, out var keyIdLength, out var tokenLength));
         Assert.Equal(kid, keyIdLength);
         if (!valid) return;
         Assert.Equal(octets, tokenLength);
         Assert.Equal(new byte[] { 1, 2, 3 }[..octets], token[..tokenLength]);
+    }
+
+    /// <summary>The length of the body is that of an integrity value, and no integrity is there.</summary>
+    [Theory]
+    [InlineData(16)]
+    [InlineData(28)]
+    public void AbsentIntegrity_IsNotVerified_WhateverTheLengthOfTheMessage(int length)
+    {
+        var writer = NewMessage();
+        writer.Write(StunAttributeType.Software, new byte[length]);
+        var message = Read(writer.Written);
+
+        Assert.False(message.VerifyMessageIntegrity(Key));
+        Assert.False(message.VerifyMessageIntegritySha256(Key));
+    }
+
+    /// <summary>A message of a stream may be longer than any datagram.</summary>
+    [Theory]
+    [InlineData(2024)]
+    [InlineData(2028)]
+    [InlineData(60000)]
+    [Requirement("RFC8489-14.5")]
+    public void LongMessage_HasTheIntegrityOfItsWholeLength(int length)
+    {
+        var writer = new StunMessageWriter(new byte[length + 100], StunMethod.Binding, StunClass.Request, Transaction);
+        writer.Write(StunAttributeType.Data, new byte[length]);
+        writer.AddMessageIntegrity(Key);
+        var octets = writer.Written.ToArray();
+
+        Assert.Equal(HMACSHA1.HashData(Key, octets.AsSpan(0, octets.Length - 24)), octets[^20..]);
+        Assert.True(Read(octets).VerifyMessageIntegrity(Key));
+        octets[24] ^= 1;
+        Assert.False(Read(octets).VerifyMessageIntegrity(Key));
+    }
+
+    /// <summary>The table of a CRC is what the CRC of each single octet says.</summary>
+    [Fact]
+    [Requirement("RFC8489-14.7")]
+    public void TableOfTheFingerprint_IsThatOfCrc32()
+    {
+        var expected = Enumerable.Range(0, 256).Select(i => ~Crc32.HashToUInt32([(byte)(i ^ 0xFF)]) ^ 0x00FF_FFFF);
+
+        Assert.Equal(expected, Fingerprint.MakeTable());
+    }
+
+    /// <summary>The pool gives a buffer back to the thread that returned it, so the next user of the pool would see the password.</summary>
+    [Fact]
+    public void Password_DoesNotStayInThePool()
+    {
+        var pooled = ArrayPool<byte>.Shared.Rent(100);
+        Array.Fill(pooled, (byte)0xEE);
+        ArrayPool<byte>.Shared.Return(pooled);
+        LongTermKey.ComputeMd5(new byte[40], new byte[20], Encoding.ASCII.GetBytes(new string('s', 38)), new byte[LongTermKey.Md5Length]);
+
+        var next = ArrayPool<byte>.Shared.Rent(100);
+        Assert.Same(pooled, next);
+        Assert.All(next[..100], octet => Assert.Equal(0, octet));
+        ArrayPool<byte>.Shared.Return(next);
+    }
+
+    [Fact]
+    [Requirement("RFC7635-6.2")]
+    public void Timestamp_IsWithinTheCalendar()
+    {
+        var end = (ulong)DateTimeOffset.MaxValue.ToUnixTimeSeconds();
+
+        Assert.True(new TokenTimestamp((end - 1) << 16).IsDefined);
+        Assert.False(new TokenTimestamp(end << 16).IsDefined);
+    }
+
+    [Fact]
+    public void BrowserUserName_IsReadAsItWasMade()
+    {
+        var token = Enumerable.Range(0, 100).Select(i => (byte)(i * 7)).ToArray();
+        var name = BrowserUsername.Format("k1", token);
+        var read = new byte[BrowserUsername.MaxLength];
+
+        Assert.StartsWith("k1~", name, StringComparison.Ordinal);
+        Assert.True(BrowserUsername.TryParse(Encoding.ASCII.GetBytes(name), read, out var keyIdLength, out var length));
+        Assert.Equal(2, keyIdLength);
+        Assert.Equal(token, read[..length]);
     }
 
     private static StunMessageWriter NewMessage() => new(new byte[512], StunMethod.Binding, StunClass.Request, Transaction);

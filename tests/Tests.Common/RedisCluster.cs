@@ -57,7 +57,9 @@ public sealed class RedisCluster : IAsyncDisposable
     public async Task MoveSlotAsync(string key)
     {
         var slot = (int)await RunAsync(0, "CLUSTER", "KEYSLOT", key);
-        var to = ((slot * Masters / Slots) + 1) % Masters;
+        var owner = slot * Masters / Slots;
+        Assert.Equal(0, (int)await RunAsync(owner, "CLUSTER", "COUNTKEYSINSLOT", slot));
+        var to = (owner + 1) % Masters;
         var id = await IdAsync(to);
 
         // The new owner first: it then knows the slot before a client is redirected to it.

@@ -43,11 +43,12 @@ public sealed class RedisServer : IAsyncDisposable
         var program = Tools.Require("redis-server", "redis-server");
         string[] arguments =
             ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", Path.GetTempPath(), .. options];
-        _process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        _process = Watchdog.Start(start);
 
         // Drain the log: a full pipe would block the server.
-        _process.OutputDataReceived += (_, _) => { };
         _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
     }
 
     /// <summary>A connection for the test, which reconnects after a restart.</summary>

@@ -15,10 +15,9 @@ public abstract class ServerProcess : IAsyncDisposable
     protected ServerProcess(ProcessStartInfo start)
     {
         start.RedirectStandardOutput = start.RedirectStandardError = true;
-        _process = new Process { StartInfo = start };
+        _process = Watchdog.Start(start);
         _process.OutputDataReceived += (_, line) => _output.Enqueue(line.Data ?? "");
         _process.ErrorDataReceived += (_, line) => _output.Enqueue(line.Data ?? "");
-        _process.Start();
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
     }

@@ -1,9 +1,9 @@
+import { el, find } from '../shared/dom.ts';
 import { fillTexts } from '../shared/texts/fillTexts.ts';
 import { texts } from '../shared/texts/language.ts';
 import { problemText } from '../shared/texts/problemText.ts';
 import { bindTheme } from '../shared/theme.ts';
 import { type Change, Failure, listen } from './api.ts';
-import { byId, el } from './dom.ts';
 import { callsView } from './views/callsView.ts';
 import { callView } from './views/callView.ts';
 import type { View } from './views/view.ts';
@@ -12,7 +12,7 @@ import type { View } from './views/view.ts';
 
 fillTexts(texts.flowPage);
 
-const main = byId('main');
+const main = find('main');
 /** What is shown; nothing while it loads. */
 let view: View | undefined;
 let visit = 0;
@@ -22,7 +22,7 @@ async function show() {
   // `#/traces/{id}` is the address of older links.
   const [, ...path] = address.split('/').map(decodeURIComponent);
   document.title = path[0] ? texts.flow.titleOfCall(path[0].slice(0, 8)) : texts.flow.titleOfCalls;
-  const link = byId('calls-link');
+  const link = find('calls-link');
   if (path[0]) link.removeAttribute('aria-current');
   else link.setAttribute('aria-current', 'page');
   view = undefined;
@@ -74,7 +74,7 @@ function both(one: Change | undefined, other: Change): Change {
 listen({
   // The first view loads when the feed has begun or cannot begin. So no change is missed, and nothing loads twice.
   state(state) {
-    const live = byId('live');
+    const live = find('live');
     live.dataset.state = state;
     live.textContent = texts.flow[state];
     if (visit === 0) void show();
@@ -86,5 +86,5 @@ listen({
   },
 });
 
-bindTheme(byId('theme'), isDark => { byId('theme').textContent = isDark ? texts.flow.light : texts.flow.dark; });
+bindTheme(find('theme'), isDark => { find('theme').textContent = isDark ? texts.flow.light : texts.flow.dark; });
 addEventListener('hashchange', () => void show());

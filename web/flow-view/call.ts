@@ -1,7 +1,7 @@
+import { el } from '../shared/dom.ts';
 import { reasonOf } from '../shared/ladder/ladder.ts';
 import { type Language, language } from '../shared/texts/language.ts';
 import type { Call } from './api.ts';
-import { el } from './dom.ts';
 
 // Words for a call. The server classifies it; the reasons are those of the ladder.
 

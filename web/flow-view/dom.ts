@@ -1,26 +1,5 @@
+import { el } from '../shared/dom.ts';
 import { texts } from '../shared/texts/language.ts';
-
-// Makes elements without markup, so a text from a span cannot become an element.
-
-/** `class`, `data-…`, `aria-…` and `role` become attributes, `on…` listeners, and other properties are set. */
-export function el<T extends keyof HTMLElementTagNameMap>(
-  tag: T, properties: Record<string, unknown> = {}, ...children: (Node | string | undefined | false)[]): HTMLElementTagNameMap[T] {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (value === undefined || value === false) continue;
-    if (name.startsWith('on') && typeof value === 'function') made.addEventListener(name.slice(2), value as EventListener);
-    else if (/^(class$|data-|aria-|role$|for$|href$|list$|colspan$)/.test(name)) made.setAttribute(name, String(value));
-    else Reflect.set(made, name, value);
-  }
-  made.append(...children.filter(child => child !== undefined && child !== false));
-  return made;
-}
-
-export function byId(id: string): HTMLElement {
-  const found = document.getElementById(id);
-  if (!found) throw new Error(`no element ${id}`);
-  return found;
-}
 
 export function valueText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);

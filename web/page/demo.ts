@@ -1,7 +1,7 @@
 import { Api } from './call/api.ts';
 import { CallFlow } from './call/callFlow.ts';
 import type { CallView, Phase } from './call/callView.ts';
-import { find } from './ui/dom.ts';
+import { find } from '../shared/dom.ts';
 import type { DemoMessage } from './ui/demoLine.ts';
 import { type IncomingCall, type OnlineState, Registration } from './ims/registration.ts';
 import { SipCall } from './ims/sipCall.ts';

@@ -3,7 +3,7 @@ import { Api, type Session } from './call/api.ts';
 import { type CheckResult, checkNames, isNotOffered, runChecks } from './ims/checks.ts';
 import { DeviceChoice } from './ui/devices.ts';
 import { diagnostics } from './ui/diagnostics.ts';
-import { find, show } from './ui/dom.ts';
+import { el, find } from '../shared/dom.ts';
 import { Registration } from './ims/registration.ts';
 import { addPasskey, canUsePasskeys, logInWithPasskey } from './call/passkeys.ts';
 import { People } from './ui/people.ts';
@@ -206,6 +206,11 @@ function render(): void {
   renderOnline();
 }
 
+/** Shows the elements with true and hides the others. */
+function show(visible: Record<string, boolean>): void {
+  for (const [id, isVisible] of Object.entries(visible)) find(id).hidden = !isVisible;
+}
+
 function renderOnline(): void {
   const { state, identity, problem } = registration;
   find('online').dataset.state = state;
@@ -240,13 +245,8 @@ async function check(): Promise<void> {
   const button = find<HTMLButtonElement>('run-checks');
   button.disabled = true;
   checkResults = [];
-  const rows = new Map(checkNames.map(name => {
-    const row = document.createElement('li');
-    row.dataset.testid = `check-${name}`;
-    row.dataset.state = 'running';
-    row.textContent = `${texts.checks[name]}: ${texts.labels.checking}`;
-    return [name, row];
-  }));
+  const rows = new Map(checkNames.map(name =>
+    [name, el('li', { 'data-testid': `check-${name}`, 'data-state': 'running' }, `${texts.checks[name]}: ${texts.labels.checking}`)]));
   find('checks').replaceChildren(...rows.values());
   await runChecks(api, registration, devices.chosen, AbortSignal.timeout(30_000), result => {
     checkResults.push(result);
@@ -292,13 +292,8 @@ bindToggle('listen', pressed => phone.listen(pressed));
 find('hold').addEventListener('click', () => void phone.hold(find('hold').ariaPressed !== 'true'));
 find('keys').addEventListener('click', () => showKeypad(find('keypad').hidden === true));
 find('keypad').append(...keypad.flatMap(row => [...row]).map(key => {
-  const button = document.createElement('button');
-  button.type = 'button';
-  button.textContent = key;
-  button.ariaLabel = { '*': texts.labels.star, '#': texts.labels.hash }[key] ?? key;
-  button.dataset.testid = `key-${key}`;
-  button.addEventListener('click', () => phone.key(key));
-  return button;
+  const label = { '*': texts.labels.star, '#': texts.labels.hash }[key] ?? key;
+  return el('button', { type: 'button', 'aria-label': label, 'data-testid': `key-${key}`, onclick: () => phone.key(key) }, key);
 }));
 find('run-checks').addEventListener('click', () => void check());
 find('copy-trace').addEventListener('click', () => void copy(find('copy-trace'), find('trace-id').textContent ?? '', texts.labels.copied, texts.labels.copy));

@@ -25,7 +25,7 @@ internal sealed class DtlsDatagrams(DatagramSocket socket, TransportAddress clie
     /// <summary>The handshake has been given up, or the session has ended.</summary>
     public bool IsClosed => _closed;
 
-    /// <summary>From now on nobody waits for a datagram.</summary>
+    /// <summary>The handshake is complete: no thread waits for a datagram any more.</summary>
     public bool IsEstablished { get; set; }
 
     /// <summary>For the handshake; what is too much is lost.</summary>

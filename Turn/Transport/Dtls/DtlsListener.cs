@@ -81,8 +81,7 @@ internal sealed partial class DtlsListener : IDisposable
 
     private void Receive(in TransportAddress sender, Span<byte> datagram)
     {
-        // A response cannot be sent to port 0, and a response to our own address would loop for ever.
-        if (sender.Port == 0 || sender == _local || !DtlsRecord.TryRead(datagram, out var record)) return;
+        if (!DtlsRecord.TryRead(datagram, out var record) || !_hosts[0].MayAnswer(sender, _local)) return;
         try
         {
             Receive(sender, datagram, record);

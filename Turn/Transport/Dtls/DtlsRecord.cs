@@ -29,7 +29,7 @@ internal readonly record struct DtlsRecord(byte Type, ushort Epoch, long Number,
         return true;
     }
 
-    /// <summary>Whether somebody asks for a new session.</summary>
+    /// <summary>Whether the datagram begins a new session.</summary>
     public static bool IsClientHello(ReadOnlySpan<byte> datagram) =>
         TryRead(datagram, out var record) && record is { Type: Handshake, Epoch: 0, Length: > HeaderLength }
             && datagram[HeaderLength] == ClientHello;

@@ -82,7 +82,7 @@ internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagra
         Host.StreamClosed(Flow);
     }
 
-    /// <summary>Ends what the client had here, and tells nobody.</summary>
+    /// <summary>Ends the session and its allocation without a notification to the client.</summary>
     public void Forget()
     {
         datagrams.Close();

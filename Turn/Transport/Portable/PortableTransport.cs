@@ -4,13 +4,14 @@ using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Transport.Relays;
 
 namespace WebRtcIms.Turn.Transport.Portable;
 
 /// <summary>UDP on the socket API alone, for every system: correct first. All runs on the first server.</summary>
 internal sealed partial class PortableTransport(
-    TurnSettings settings, IReadOnlyList<EngineHost> hosts, RelayBinder relays, ILogger<PortableTransport> logger)
+    TurnSettings settings, IReadOnlyList<EngineHost> hosts, RelayBinder relays, TurnMetrics metrics, ILogger<PortableTransport> logger)
         : IHostedService, IRelayTransport
 {
     private readonly List<UdpListener> _listeners = [];
@@ -37,7 +38,7 @@ internal sealed partial class PortableTransport(
     }
 
     public AllocationDecision Bind(RelayRequest request) =>
-        relays.Bind(request, (bind, advertise, onClosed) => new PortableRelay(bind, advertise, onClosed));
+        relays.Bind(request, (bind, advertise, onClosed) => new PortableRelay(bind, advertise, onClosed, metrics));
 
     public void Start(Relay relay, Allocation allocation) => ((PortableRelay)relay).Start(allocation, _host.ReceiveFromPeer);
 

@@ -26,10 +26,6 @@ internal sealed class UdpListener : ClientPath, IDisposable
 
     public void Dispose() => _socket.Dispose();
 
-    private void Receive(in TransportAddress sender, Span<byte> datagram)
-    {
-        // A response cannot be sent to port 0, and a response to our own address would loop for ever.
-        if (sender.Port == 0 || sender == _local) return;
+    private void Receive(in TransportAddress sender, Span<byte> datagram) =>
         _host.Receive(datagram, new FiveTuple(ClientTransport.Udp, sender, _local), this);
-    }
 }

@@ -22,6 +22,12 @@ public sealed class StunAnswer(byte[] octets)
     /// <summary>The error code; None for a success.</summary>
     public StunError Error => Message.ErrorCode;
 
+    /// <summary>Seconds of LIFETIME.</summary>
+    public uint Lifetime =>
+        Message.TryGetUInt32(StunAttributeType.Lifetime, out var lifetime) ? lifetime : throw new InvalidOperationException("no LIFETIME");
+
+    public bool HasIntegrity => Message.HasMessageIntegrity || Message.HasMessageIntegritySha256;
+
     public StunChallenge Challenge => new(Value(StunAttributeType.Realm), Value(StunAttributeType.Nonce));
 
     public bool Has(StunAttributeType type) => Message.Has(type);
@@ -38,6 +44,18 @@ public sealed class StunAnswer(byte[] octets)
     {
         Assert.True(Message.TryGetXorAddress(type, out var address), $"{type} is missing");
         return address;
+    }
+
+    public List<TransportAddress> Addresses(StunAttributeType type)
+    {
+        List<TransportAddress> addresses = [];
+        var message = Message;
+        foreach (var attribute in message)
+        {
+            if (attribute.Type == type && message.TryDecodeXorAddress(attribute.Value, out var address)) addresses.Add(address);
+        }
+
+        return addresses;
     }
 
     public bool IsAnswerTo(ReadOnlySpan<byte> request) =>

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
 
 namespace WebRtcIms.Tests.Common.Stun;
@@ -42,10 +43,25 @@ public static class StunRequest
             StunClass.Request,
             transaction);
 
+    public static byte[] SendIndication(IPEndPoint peer, byte[] payload, WriteAttributes? more = null) =>
+        Plain(StunMethod.Send, All(Peer(peer), Value(StunAttributeType.Data, payload), more), StunClass.Indication);
+
+    /// <summary>A ChannelData message.</summary>
+    public static byte[] OnChannel(ushort channel, ReadOnlySpan<byte> payload)
+    {
+        var message = new byte[ChannelData.HeaderLength + payload.Length];
+        ChannelData.WriteHeader(message, channel, payload.Length);
+        payload.CopyTo(message.AsSpan(ChannelData.HeaderLength));
+        return message;
+    }
+
     public static TransactionId NewTransaction() => new(RandomNumberGenerator.GetBytes(TransactionId.Length));
 
     /// <summary>REQUESTED-TRANSPORT for UDP.</summary>
     public static void UdpTransport(ref StunMessageWriter request) => request.Write(StunAttributeType.RequestedTransport, [17, 0, 0, 0]);
+
+    /// <summary>REQUESTED-TRANSPORT for TCP (RFC 6062 §5.1).</summary>
+    public static void TcpTransport(ref StunMessageWriter request) => request.Write(StunAttributeType.RequestedTransport, [6, 0, 0, 0]);
 
     public static WriteAttributes Lifetime(uint seconds) =>
         (ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.Lifetime, seconds);

@@ -38,40 +38,63 @@ internal sealed class FakeRedis
     /// <summary>Allocations that are counted now.</summary>
     public int Counted { get; private set; }
 
+    /// <summary>The 5-tuple that the request first came from; null when this request is the first one.</summary>
+    public string? FirstFlow { get; set; }
+
+    /// <summary>Whether the lifetime cache has an entry of every token.</summary>
+    public bool IsKnown { get; set; }
+
+    /// <summary>The failure of the commands whose name or key contains the text, until it is removed.</summary>
+    public Dictionary<string, Exception> Failures { get; } = [];
+
+    /// <summary>All commands: the name, the key, and the other arguments.</summary>
+    public List<string> Commands { get; } = [];
+
     private object? AnswerDatabase(string method, object?[] arguments) => method switch
     {
         nameof(IDatabase.CreateBatch) => _batch,
-        nameof(IDatabase.ScriptEvaluate) => Discount(),
+        nameof(IDatabase.ScriptEvaluate) => Discount(((RedisKey[])arguments[1]!)[0]),
         _ => throw new NotSupportedException(method),
     };
 
     private object? AnswerBatch(string method, object?[] arguments) => method switch
     {
         nameof(IBatch.Execute) => null,
-        nameof(IBatch.StringGetAsync) => AnswerAsync((RedisValue)Grant),
-        nameof(IBatch.SortedSetScoresAsync) => AnswerAsync(new double?[] { null, RevokedUntil?.ToUnixTimeSeconds() }),
-        nameof(IBatch.ScriptEvaluateAsync) => AnswerScript((RedisValue[])arguments[2]!),
+        nameof(IBatch.StringGetAsync) => AnswerAsync($"GET {arguments[0]}", (RedisValue)Grant),
+        nameof(IBatch.SortedSetScoresAsync) => AnswerAsync(
+            $"ZMSCORE {arguments[0]} {string.Join(' ', (RedisValue[])arguments[1]!)}",
+            new double?[] { null, RevokedUntil?.ToUnixTimeSeconds() }),
+        nameof(IBatch.ScriptEvaluateAsync) => AnswerScript(((RedisKey[])arguments[1]!)[0], (RedisValue[])arguments[2]!),
         _ => throw new NotSupportedException(method),
     };
 
-    // The script that tells the first 5-tuple has two arguments; the one that counts has three.
-    private Task<RedisResult> AnswerScript(RedisValue[] values)
+    // The script that returns the first 5-tuple has two arguments. The script that counts has three.
+    private Task<RedisResult> AnswerScript(RedisKey key, RedisValue[] values)
     {
-        if (values.Length == 2) return AnswerAsync(RedisResult.Create(values[0]));
-        Counted++;
-        return AnswerAsync(RedisResult.Create([(RedisValue)LiveAllocations, 1, ClientAddresses]));
+        var name = values.Length == 2 ? "FIRST" : "COUNT";
+        var command = $"{name} {key} {string.Join(' ', values)}";
+        if (values.Length == 2) return AnswerAsync(command, RedisResult.Create((RedisValue)(FirstFlow ?? values[0])));
+        if (FailureOf(command) is null) Counted++;
+        return AnswerAsync(command, RedisResult.Create([(RedisValue)LiveAllocations, IsKnown ? 0 : 1, ClientAddresses]));
     }
 
-    private RedisResult Discount()
+    private RedisResult Discount(RedisKey key)
     {
+        Commands.Add($"DISCOUNT {key}");
+        if (FailureOf(Commands[^1]) is { } failure) throw failure;
         Counted--;
         return RedisResult.Create(0, ResultType.Integer);
     }
 
-    private async Task<T> AnswerAsync<T>(T answer)
+    private Exception? FailureOf(string command) =>
+        Failures.FirstOrDefault(failure => command.Contains(failure.Key, StringComparison.Ordinal)).Value;
+
+    private async Task<T> AnswerAsync<T>(string command, T answer)
     {
+        Commands.Add(command);
+        var failure = FailureOf(command);
         await Answering;
-        return answer;
+        return failure is null ? answer : throw failure;
     }
 }
 

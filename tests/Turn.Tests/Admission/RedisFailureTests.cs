@@ -1,10 +1,10 @@
 using StackExchange.Redis;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Settings;
-using WebRtcIms.Turn.Tests.Engine;
 
 namespace WebRtcIms.Turn.Tests.Admission;
 
@@ -13,7 +13,7 @@ public sealed class RedisFailureTests : IAsyncLifetime
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(40);
 
-    private readonly EngineBench _bench = new() { Waiting = [] };
+    private readonly EngineFixture _fixture = new() { Waiting = [] };
     private readonly string _folder = Directory.CreateTempSubdirectory("redis-").FullName;
     private RedisServer? _redis;
     private ConnectionMultiplexer? _connection;
@@ -62,8 +62,8 @@ public sealed class RedisFailureTests : IAsyncLifetime
         await _redis!.StopAsync();
         _redis.Launch("--dir", _folder);
         await UntilAsync(() => Task.FromResult(_connection!.IsConnected));
-        var here = new TestNode(_bench, _connection!);
-        var there = new TestNode(_bench, _connection!);
+        var here = new TestNode(_fixture, _connection!);
+        var there = new TestNode(_fixture, _connection!);
         var accepted = Pending();
         Assert.Equal(StunError.None, (await here.Admission.AdmitAsync(accepted)).Error);
         for (var i = 0; i < 300; i++) await Database.StringSetAsync($"filler:{i}", new string('x', 400));
@@ -81,8 +81,8 @@ public sealed class RedisFailureTests : IAsyncLifetime
     private async Task AssertSurvivesAsync(bool deny, Func<Task> fail, Func<Task> recover)
     {
         var policy = deny ? CacheUnavailablePolicy.Deny : CacheUnavailablePolicy.AllowLocal;
-        var here = new TestNode(_bench, _connection!, policy: policy);
-        var there = new TestNode(_bench, _connection!, policy: policy);
+        var here = new TestNode(_fixture, _connection!, policy: policy);
+        var there = new TestNode(_fixture, _connection!, policy: policy);
         var before = Pending();
         Assert.Equal(StunError.None, (await here.Admission.AdmitAsync(before)).Error);
         await fail();
@@ -138,11 +138,11 @@ public sealed class RedisFailureTests : IAsyncLifetime
 
     private PendingAllocation Pending()
     {
-        _bench.NewClient(_bench.NewToken().Native).TryAllocate();
-        return _bench.Waiting![^1];
+        _fixture.NewClient(_fixture.NewToken().Native).TryAllocate();
+        return _fixture.Waiting![^1];
     }
 
-    private PendingAllocation Stolen(PendingAllocation pending) => pending with { FiveTuple = _bench.NewFlow() };
+    private PendingAllocation Stolen(PendingAllocation pending) => pending with { FiveTuple = _fixture.NewFlow() };
 
     private static async Task UntilAsync(Func<Task<bool>> condition)
     {

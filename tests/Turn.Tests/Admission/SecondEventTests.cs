@@ -2,20 +2,20 @@ using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Contracts;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Allocations;
-using WebRtcIms.Turn.Tests.Engine;
 
 namespace WebRtcIms.Turn.Tests.Admission;
 
 /// <summary>What happens a second time, and what Redis says late, on a clock that the test moves.</summary>
 public sealed class SecondEventTests
 {
-    private readonly EngineBench _bench = new() { Waiting = [] };
+    private readonly EngineFixture _fixture = new() { Waiting = [] };
     private readonly FakeTimeProvider _clock;
     private readonly FakeRedis _redis = new();
 
-    public SecondEventTests() => _clock = new FakeTimeProvider(_bench.Time.Utc);
+    public SecondEventTests() => _clock = new FakeTimeProvider(_fixture.Time.Utc);
 
     [Theory]
     [InlineData(1, 60, 60)]
@@ -103,11 +103,11 @@ public sealed class SecondEventTests
         Assert.True(SpinWait.SpinUntil(() => _redis.Counted == 0, TimeSpan.FromSeconds(20)));
     }
 
-    private TestNode NewNode() => new(_bench, _redis.Connection, time: _clock);
+    private TestNode NewNode() => new(_fixture, _redis.Connection, time: _clock);
 
     private PendingAllocation NewPending()
     {
-        _bench.NewClient(_bench.NewToken().Native).TryAllocate();
-        return _bench.Waiting![^1];
+        _fixture.NewClient(_fixture.NewToken().Native).TryAllocate();
+        return _fixture.Waiting![^1];
     }
 }

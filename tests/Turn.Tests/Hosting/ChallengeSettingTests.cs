@@ -3,9 +3,10 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
-using WebRtcIms.Turn.Tests.Engine;
 
 namespace WebRtcIms.Turn.Tests.Hosting;
 
@@ -31,10 +32,10 @@ public sealed class ChallengeSettingTests
         builder.Services.AddSingleton<TimeProvider>(new Microsoft.Extensions.Time.Testing.FakeTimeProvider());
         using var app = builder.Build();
         var host = app.Services.GetRequiredService<IReadOnlyList<EngineHost>>()[0];
-        var bench = new EngineBench();
+        var fixture = new EngineFixture();
         var path = new Counter();
 
-        for (var i = 0; i < 50; i++) host.Receive(TestClient.Plain(StunMethod.Binding), bench.NewFlow(), path);
+        for (var i = 0; i < 50; i++) host.Receive(StunRequest.Plain(StunMethod.Binding), fixture.NewFlow(), path);
 
         Assert.Equal(answers, path.Sent);
     }

@@ -2,10 +2,11 @@ using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging.Abstractions;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Tests.Admission;
-using WebRtcIms.Turn.Tests.Engine;
 
 namespace WebRtcIms.Turn.Tests.Hosting;
 
@@ -16,8 +17,8 @@ public sealed class EngineHostTests
     [Requirement("ABUSE-83")]
     public void ExceptionInOnePacket_IsCounted_AndTheNextIsHandled()
     {
-        var bench = new EngineBench();
-        var node = new TestNode(bench, redis: null);
+        var fixture = new EngineFixture();
+        var node = new TestNode(fixture, redis: null);
         List<string?> drops = [];
         using var listener = new MeterListener
         {
@@ -31,14 +32,14 @@ public sealed class EngineHostTests
         listener.Start();
 
         var server = new EngineHost(
-            bench.Engine, node.Admission, node.Metrics, TimeProvider.System, NullLogger<EngineHost>.Instance);
+            fixture.Engine, node.Admission, node.Metrics, TimeProvider.System, NullLogger<EngineHost>.Instance);
         var path = new BrokenPath();
-        var request = TestClient.Plain(StunMethod.Binding);
+        var request = StunRequest.Plain(StunMethod.Binding);
 
-        server.Receive(request, bench.NewFlow(), path);
+        server.Receive(request, fixture.NewFlow(), path);
         Assert.Equal(["Failed"], drops);
         path.IsBroken = false;
-        server.Receive(request, bench.NewFlow(), path);
+        server.Receive(request, fixture.NewFlow(), path);
 
         Assert.Equal(1, path.Sent);
         Assert.Single(drops);

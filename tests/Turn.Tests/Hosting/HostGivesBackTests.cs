@@ -1,11 +1,12 @@
 using WebRtcIms.Contracts;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Mobility;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Settings;
-using WebRtcIms.Turn.Tests.Engine;
 
 namespace WebRtcIms.Turn.Tests.Hosting;
 
@@ -40,8 +41,8 @@ public sealed class HostGivesBackTests
     [Requirement("ABUSE-57")]
     public async Task AllocationThatEnds_GivesAllBack_AndItsPortServesAgain(Ending ending, bool hasReserved)
     {
-        var world = new HostWorld(ports: hasReserved ? 2 : 1);
-        Attributes ask = hasReserved ? TestClient.Asking(StunAttributeType.EvenPort, 0x80) : TestClient.Transport;
+        var world = new HostFixture(ports: hasReserved ? 2 : 1);
+        WriteAttributes ask = hasReserved ? EngineClient.Asking(StunAttributeType.EvenPort, 0x80) : StunRequest.UdpTransport;
         var client = world.NewClient(ClientTransport.Tcp);
         Assert.Equal(StunError.None, (await world.AllocateAsync(client, ask)).Error);
         Assert.Equal((1, hasReserved ? 2 : 1), (world.Node.Quotas.Total, world.Bound));
@@ -60,7 +61,7 @@ public sealed class HostGivesBackTests
     [Requirement("ABUSE-57")]
     public async Task AllocateWithoutAFreePort_GivesItsPlaceBack(bool withRedis)
     {
-        var world = new HostWorld(ports: 1, withRedis: withRedis);
+        var world = new HostFixture(ports: 1, withRedis: withRedis);
         Assert.Equal(StunError.None, (await world.AllocateAsync(world.NewClient())).Error);
         for (var i = 0; i < 3; i++)
             Assert.Equal(StunError.InsufficientCapacity, (await world.AllocateAsync(world.NewClient())).Error);
@@ -75,11 +76,14 @@ public sealed class HostGivesBackTests
     [Requirement("ABUSE-57")]
     public async Task StreamThatClosesWhileTheCachesAreAsked_GivesAllBack(bool hasReserved)
     {
-        var world = new HostWorld(ports: 2);
+        var world = new HostFixture(ports: 2);
         var answering = new TaskCompletionSource();
         world.Redis.Answering = answering.Task;
         var client = world.NewClient(ClientTransport.Tcp);
-        world.Send(client, StunMethod.Allocate, hasReserved ? TestClient.Asking(StunAttributeType.EvenPort, 0x80) : TestClient.Transport);
+        world.Send(
+            client,
+            StunMethod.Allocate,
+            hasReserved ? EngineClient.Asking(StunAttributeType.EvenPort, 0x80) : StunRequest.UdpTransport);
 
         world.Host.StreamClosed(client.Flow);
         answering.SetResult();
@@ -94,11 +98,11 @@ public sealed class HostGivesBackTests
     [Requirement("ABUSE-57")]
     public async Task RelayOfOneFamilyFails_TheOtherIsGivenBack(bool isExpected)
     {
-        var world = new HostWorld(ports: 1)
+        var world = new HostFixture(ports: 1)
         {
             BindFails = isExpected ? new System.Net.Sockets.SocketException(98) : new InvalidOperationException("broken on purpose"),
         };
-        var both = TestClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0);
+        var both = EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0);
 
         var refused = await world.AllocateAsync(world.NewClient(), both);
 
@@ -113,7 +117,7 @@ public sealed class HostGivesBackTests
     [Requirement("ABUSE-57")]
     public async Task AllocateThatTheFleetsQuotaRefuses_GivesItsPlaceBack()
     {
-        var world = new HostWorld(quotas: new QuotaSettings { PerToken = 2 });
+        var world = new HostFixture(quotas: new QuotaSettings { PerToken = 2 });
         world.Redis.LiveAllocations = 3;
 
         Assert.Equal(StunError.AllocationQuotaReached, (await world.AllocateAsync(world.NewClient())).Error);
@@ -124,7 +128,7 @@ public sealed class HostGivesBackTests
     [Requirement("ABUSE-57")]
     public async Task AllocateThatThisNodesQuotaRefuses_CountsNothing()
     {
-        var world = new HostWorld(quotas: new QuotaSettings { Total = 1 });
+        var world = new HostFixture(quotas: new QuotaSettings { Total = 1 });
         Assert.Equal(StunError.None, (await world.AllocateAsync(world.NewClient())).Error);
 
         Assert.Equal(StunError.AllocationQuotaReached, (await world.AllocateAsync(world.NewClient())).Error);
@@ -135,7 +139,7 @@ public sealed class HostGivesBackTests
     [Requirement("ABUSE-49")]
     public async Task AllocateOfARevokedToken_CountsNothing()
     {
-        var world = new HostWorld();
+        var world = new HostFixture();
         world.Redis.RevokedUntil = world.Clock.GetUtcNow().AddMinutes(1);
 
         Assert.Equal(StunError.Unauthenticated, (await world.AllocateAsync(world.NewClient())).Error);
@@ -146,12 +150,12 @@ public sealed class HostGivesBackTests
     [Requirement("ABUSE-49")]
     public async Task RenewalWithATokenOfAnotherClient_MakesItTheOwner()
     {
-        var world = new HostWorld();
+        var world = new HostFixture();
         var client = world.NewClient();
         world.Redis.Grant = """{"client_id":"first","pseudonym":"u-1"}""";
         Assert.Equal(StunError.None, (await world.AllocateAsync(client)).Error);
         world.Redis.Grant = """{"client_id":"second","pseudonym":"u-1"}""";
-        client.Credential = world.Bench.NewToken().Native;
+        client.Credential = world.Engine.NewToken().Native;
         Assert.Equal(StunError.None, (await world.AskAsync(client, StunMethod.Refresh)).Error);
         Assert.True(SpinWait.SpinUntil(() => Owner(world) == "second", TimeSpan.FromSeconds(5)), $"the owner is {Owner(world)}");
 
@@ -164,12 +168,12 @@ public sealed class HostGivesBackTests
     [Requirement("ABUSE-49")]
     public async Task RenewalWhoseGrantIsNotThere_KeepsTheOwner()
     {
-        var world = new HostWorld();
+        var world = new HostFixture();
         var client = world.NewClient();
         world.Redis.Grant = """{"client_id":"first","pseudonym":"u-1"}""";
         Assert.Equal(StunError.None, (await world.AllocateAsync(client)).Error);
         world.Redis.Grant = null;
-        client.Credential = world.Bench.NewToken().Native;
+        client.Credential = world.Engine.NewToken().Native;
         Assert.Equal(StunError.None, (await world.AskAsync(client, StunMethod.Refresh)).Error);
 
         Assert.Equal(1, EndOfClient(world, "first"));
@@ -181,15 +185,16 @@ public sealed class HostGivesBackTests
     public async Task StreamOfAMovedClient_EndsAtAnotherWorker_AndTheWorkerWithTheAllocationKnows()
     {
         var mobile = new MobileAllocations(new MobilityTickets(new byte[32]));
-        var (first, second) = (new HostWorld(withRedis: false, mobile: mobile), new HostWorld(withRedis: false, mobile: mobile, number: 1));
+        var first = new HostFixture(withRedis: false, mobile: mobile);
+        var second = new HostFixture(withRedis: false, mobile: mobile, number: 1);
         first.Host.Workers = second.Host.Workers = [first.Host, second.Host];
-        var client = first.Bench.NewClient(transport: ClientTransport.Tcp);
-        var ticket = (await first.AllocateAsync(client, TestClient.Asking(StunAttributeType.MobilityTicket)))
+        var client = first.Engine.NewClient(transport: ClientTransport.Tcp);
+        var ticket = (await first.AllocateAsync(client, EngineClient.Asking(StunAttributeType.MobilityTicket)))
             .Value(StunAttributeType.MobilityTicket);
         var allocation = first.Host.Allocations()[0].Allocation;
 
         // The Refresh has been handed over to the worker with the allocation, then the old stream ends.
-        var moved = first.Bench.NewClient(transport: ClientTransport.Tcp);
+        var moved = first.Engine.NewClient(transport: ClientTransport.Tcp);
         ticket = (await first.AskAsync(moved, StunMethod.Refresh, With(ticket))).Value(StunAttributeType.MobilityTicket);
         first.Host.StreamClosed(client.Flow);
         Assert.Equal(moved.Flow, allocation.FiveTuple);
@@ -202,11 +207,11 @@ public sealed class HostGivesBackTests
         Assert.Equal(1, first.Host.AllocationCount);
         Assert.Equal(
             StunError.None,
-            (await first.AskAsync(first.Bench.NewClient(transport: ClientTransport.Tcp), StunMethod.Refresh, With(ticket))).Error);
+            (await first.AskAsync(first.Engine.NewClient(transport: ClientTransport.Tcp), StunMethod.Refresh, With(ticket))).Error);
         Assert.NotSame(ClientPath.Closed, allocation.Path);
     }
 
-    private static async Task EndAsync(HostWorld world, TestClient client, Ending ending)
+    private static async Task EndAsync(HostFixture world, EngineClient client, Ending ending)
     {
         switch (ending)
         {
@@ -234,7 +239,7 @@ public sealed class HostGivesBackTests
                 break;
             case Ending.RenewedWithARevokedToken:
                 world.Redis.RevokedUntil = world.Clock.GetUtcNow().AddMinutes(10);
-                client.Credential = world.Bench.NewToken().Native;
+                client.Credential = world.Engine.NewToken().Native;
                 await world.AskAsync(client, StunMethod.Refresh);
                 Assert.True(SpinWait.SpinUntil(() => world.Host.AllocationCount == 0, TimeSpan.FromSeconds(5)));
                 world.Redis.RevokedUntil = null;
@@ -248,13 +253,13 @@ public sealed class HostGivesBackTests
         }
     }
 
-    private static Attributes With(byte[] ticket) => (ref StunMessageWriter request) =>
+    private static WriteAttributes With(byte[] ticket) => (ref StunMessageWriter request) =>
         request.Write(StunAttributeType.MobilityTicket, ticket);
 
-    private static string? Owner(HostWorld world) => world.Host.Allocations()[0].Record.Grant?.ClientId;
+    private static string? Owner(HostFixture world) => world.Host.Allocations()[0].Record.Grant?.ClientId;
 
     // As the server does when a revocation is heard.
-    private static int EndOfClient(HostWorld world, string clientId)
+    private static int EndOfClient(HostFixture world, string clientId)
     {
         var now = world.Clock.GetUtcNow();
         world.Node.Revocations.Add(TurnRevocations.OfClient(clientId), now + TokenLimits.LongestLifetime);

@@ -4,7 +4,8 @@ using Org.BouncyCastle.Security;
 using Org.BouncyCastle.Tls;
 using Org.BouncyCastle.Tls.Crypto.Impl.BC;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
@@ -13,7 +14,7 @@ internal sealed class DtlsClient : DatagramTransport, IDisposable
 {
     private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
 
-    private readonly TestClient _signer = new(new EngineBench(), default, TestCredential.Password("alice", "secret"));
+    private readonly EngineClient _signer = new(new EngineFixture(), default, StunCredential.Password("alice", "secret"));
     private DtlsTransport? _session;
 
     public DtlsClient(IPEndPoint server) => _socket.Connect(server);
@@ -39,18 +40,18 @@ internal sealed class DtlsClient : DatagramTransport, IDisposable
         return length < 0 ? null : buffer[..length];
     }
 
-    public Answer Allocate()
+    public StunAnswer Allocate()
     {
-        Send(TestClient.Plain(StunMethod.Allocate, TestClient.Transport));
-        _signer.Nonce = Answer.Read(Hear()).Value(StunAttributeType.Nonce);
-        return Request(StunMethod.Allocate, TestClient.Transport);
+        Send(StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport));
+        _signer.Nonce = new StunAnswer(Hear()!).Value(StunAttributeType.Nonce);
+        return Request(StunMethod.Allocate, StunRequest.UdpTransport);
     }
 
     /// <summary>A request after the first Allocate.</summary>
-    public Answer Request(StunMethod method, Attributes attributes)
+    public StunAnswer Request(StunMethod method, WriteAttributes attributes)
     {
         Send(_signer.Build(method, attributes));
-        return Answer.Read(Hear());
+        return new StunAnswer(Hear()!);
     }
 
     public void End() => _session!.Close();

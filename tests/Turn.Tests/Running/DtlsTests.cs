@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
@@ -80,11 +80,11 @@ public sealed class DtlsTests : IAsyncLifetime
         using var client = Connected();
         using var peer = DtlsHello.Bound();
         var peerAddress = TransportAddress.From((IPEndPoint)peer.Client.LocalEndPoint!);
-        Attributes toPeer = (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, peerAddress);
+        WriteAttributes toPeer = (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, peerAddress);
 
         var relay = client.Allocate().Address(StunAttributeType.XorRelayedAddress).ToIPEndPoint();
         Assert.True(client.Request(StunMethod.CreatePermission, toPeer).IsSuccess);
-        client.Send(TestClient.Plain(
+        client.Send(StunRequest.Plain(
             StunMethod.Send,
             (ref StunMessageWriter message) =>
             {
@@ -97,7 +97,7 @@ public sealed class DtlsTests : IAsyncLifetime
         // No record carries the first of these, and it must not cost the session.
         await peer.SendAsync(new byte[20_000], relay, Cancel);
         await peer.SendAsync(new byte[] { 4, 5 }, relay, Cancel);
-        Assert.Equal([4, 5], Answer.Read(client.Hear()).Value(StunAttributeType.Data));
+        Assert.Equal([4, 5], new StunAnswer(client.Hear()!).Value(StunAttributeType.Data));
 
         // The session's end is the allocation's: its port is free again.
         client.End();
@@ -109,7 +109,7 @@ public sealed class DtlsTests : IAsyncLifetime
     public void ForgedAndRepeatedRecords_AreDropped_AndTheSessionLives()
     {
         using var client = Connected();
-        var request = TestClient.Plain(StunMethod.Binding);
+        var request = StunRequest.Plain(StunMethod.Binding);
         client.Send(request);
         var record = client.Sent[^1];
         Assert.NotNull(client.Hear());
@@ -147,7 +147,7 @@ public sealed class DtlsTests : IAsyncLifetime
         var relay = client.Allocate().Address(StunAttributeType.XorRelayedAddress).ToIPEndPoint();
 
         client.Handshake();
-        client.Send(TestClient.Plain(StunMethod.Binding));
+        client.Send(StunRequest.Plain(StunMethod.Binding));
         Assert.NotNull(client.Hear());
         await UntilFreeAsync(relay);
 
@@ -164,7 +164,7 @@ public sealed class DtlsTests : IAsyncLifetime
         using var after = Connected();
         Assert.Equal(_certificate.Thumbprint, Convert.ToHexString(SHA256.HashData(after.Certificate)));
         Assert.NotEqual(after.Certificate, before.Certificate);
-        before.Send(TestClient.Plain(StunMethod.Binding));
+        before.Send(StunRequest.Plain(StunMethod.Binding));
         Assert.NotNull(before.Hear());
     }
 
@@ -194,7 +194,7 @@ public sealed class DtlsTests : IAsyncLifetime
             }
 
             using var client = Connected();
-            client.Send(TestClient.Plain(StunMethod.Binding));
+            client.Send(StunRequest.Plain(StunMethod.Binding));
             Assert.NotNull(client.Hear());
         }
         finally

@@ -2,7 +2,8 @@ using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
@@ -23,11 +24,11 @@ public sealed class FamilyTests
         foreach (var client in new[] { IPAddress.Loopback, IPAddress.IPv6Loopback })
         {
             await RelayBothWaysAsync(
-                server, client, TestClient.Asking(StunAttributeType.RequestedAddressFamily, 1, 0, 0, 0), IPAddress.Loopback);
+                server, client, EngineClient.Asking(StunAttributeType.RequestedAddressFamily, 1, 0, 0, 0), IPAddress.Loopback);
             await RelayBothWaysAsync(
-                server, client, TestClient.Asking(StunAttributeType.RequestedAddressFamily, 2, 0, 0, 0), IPAddress.IPv6Loopback);
+                server, client, EngineClient.Asking(StunAttributeType.RequestedAddressFamily, 2, 0, 0, 0), IPAddress.IPv6Loopback);
             await RelayBothWaysAsync(
-                server, client, TestClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0), IPAddress.Loopback,
+                server, client, EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0), IPAddress.Loopback,
                 IPAddress.IPv6Loopback);
         }
     }
@@ -42,12 +43,12 @@ public sealed class FamilyTests
         using var rtcp = new RawClient(IPAddress.Loopback, server.Port);
         var first = await rtp.RequestAsync(StunMethod.Allocate, (ref StunMessageWriter request) =>
         {
-            TestClient.Transport(ref request);
+            StunRequest.UdpTransport(ref request);
             request.Write(StunAttributeType.RequestedAddressFamily, [2, 0, 0, 0]);
             request.Write(StunAttributeType.EvenPort, [0x80]);
         });
         var second = await rtcp.RequestAsync(
-            StunMethod.Allocate, TestClient.Asking(StunAttributeType.ReservationToken, first.Value(StunAttributeType.ReservationToken)));
+            StunMethod.Allocate, EngineClient.Asking(StunAttributeType.ReservationToken, first.Value(StunAttributeType.ReservationToken)));
         var (even, odd) = (first.Address(StunAttributeType.XorRelayedAddress), second.Address(StunAttributeType.XorRelayedAddress));
 
         Assert.Equal((StunAddressFamily.IPv6, even.Port + 1), (odd.Address.Family, odd.Port));
@@ -66,7 +67,7 @@ public sealed class FamilyTests
         using var peer = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
         var address = (IPEndPoint)peer.Client.LocalEndPoint!;
         using var client = new RawClient(IPAddress.Loopback, server.Port);
-        var allocated = await client.RequestAsync(StunMethod.Allocate, TestClient.Asking(StunAttributeType.DontFragment));
+        var allocated = await client.RequestAsync(StunMethod.Allocate, EngineClient.Asking(StunAttributeType.DontFragment));
         Assert.True(allocated.IsSuccess);
         await client.PermitAsync(address);
         using var wire = TryOpenWire();
@@ -85,7 +86,8 @@ public sealed class FamilyTests
         }
     }
 
-    private static async Task RelayBothWaysAsync(TurnServerProcess server, IPAddress from, Attributes allocate, params IPAddress[] peers)
+    private static async Task RelayBothWaysAsync(
+        TurnServerProcess server, IPAddress from, WriteAttributes allocate, params IPAddress[] peers)
     {
         const ushort Channel = 0x4000;
         using var client = new RawClient(from, server.Port);
@@ -101,7 +103,7 @@ public sealed class FamilyTests
             await client.SendToAsync(address, [1]);
             Assert.Equal([1], await RawClient.ReceiveAsync(peer));
             await peer.SendAsync(new byte[] { 2 }, relay, TestContext.Current.CancellationToken);
-            var data = Answer.Read(await client.ReceiveAsync());
+            var data = new StunAnswer(await client.ReceiveAsync());
             Assert.Equal(address, data.Address(StunAttributeType.XorPeerAddress).ToIPEndPoint());
             Assert.Equal([2], data.Value(StunAttributeType.Data));
 

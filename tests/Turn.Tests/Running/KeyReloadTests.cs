@@ -53,16 +53,11 @@ public sealed class KeyReloadTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task UnknownKey_IsNamedInTheLog_OnceAMinute()
+    public async Task UnknownKey_IsNamedInTheLog()
     {
         await StartAsync(_old.Json());
         Assert.Equal(StunError.Unauthenticated, await TryAllocateAsync(_new.Issue()));
         await _server!.UntilItSaysAsync("A token came under the key k2, which this node does not have");
-
-        Assert.Equal(StunError.Unauthenticated, await TryAllocateAsync(new TokenKey("k3").Issue()));
-        Assert.Equal(StunError.None, await TryAllocateAsync(_old.Issue()));
-        await Task.Delay(TimeSpan.FromSeconds(3), Cancel);
-        Assert.DoesNotContain("under the key k3", _server.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
@@ -28,7 +28,7 @@ public sealed class MobilityTests
         {
             var allocated = await client.RequestAsync(StunMethod.Allocate, (ref StunMessageWriter request) =>
             {
-                TestClient.Transport(ref request);
+                StunRequest.UdpTransport(ref request);
                 request.Write(StunAttributeType.MobilityTicket, []);
             });
             var relay = allocated.Address(StunAttributeType.XorRelayedAddress).ToIPEndPoint();

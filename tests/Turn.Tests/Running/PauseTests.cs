@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
@@ -21,7 +21,7 @@ public sealed class PauseTests
         using var peer = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
         var address = (IPEndPoint)peer.Client.LocalEndPoint!;
         using var client = new RawClient(IPAddress.Loopback, server.Port);
-        await client.RequestAsync(StunMethod.Allocate, TestClient.Transport);
+        await client.RequestAsync(StunMethod.Allocate, StunRequest.UdpTransport);
         await client.BindAsync(0x4000, address);
 
         await SignalAsync(server, "STOP");

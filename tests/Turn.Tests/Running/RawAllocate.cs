@@ -5,7 +5,7 @@ using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.Integrity;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
@@ -22,7 +22,7 @@ internal static class RawAllocate
             ? new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp)
             : new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port), limit.Token);
-        var challenge = await AskAsync(socket, TestClient.Plain(StunMethod.Allocate, TestClient.Transport), limit.Token);
+        var challenge = await AskAsync(socket, StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport), limit.Token);
         if (user is null) return new RawAnswer(challenge, IsSigned: false);
 
         var realm = challenge.Value(StunAttributeType.Realm);
@@ -37,7 +37,7 @@ internal static class RawAllocate
         var request =
             new StunMessageWriter(
                 new byte[1024], StunMethod.Allocate, StunClass.Request, new TransactionId(RandomNumberGenerator.GetBytes(12)));
-        TestClient.Transport(ref request);
+        StunRequest.UdpTransport(ref request);
         request.Write(StunAttributeType.Username, Encoding.UTF8.GetBytes(user));
         request.Write(StunAttributeType.Realm, realm);
         request.Write(StunAttributeType.Nonce, nonce);
@@ -45,17 +45,17 @@ internal static class RawAllocate
         return request.Written.ToArray();
     }
 
-    private static async Task<Answer> AskAsync(Socket socket, byte[] request, CancellationToken cancel)
+    private static async Task<StunAnswer> AskAsync(Socket socket, byte[] request, CancellationToken cancel)
     {
         await socket.SendAsync(request, cancel);
         var answer = new byte[2048];
         var length = await socket.ReceiveAsync(answer, cancel);
-        return Answer.Read(answer.AsSpan(0, length));
+        return new StunAnswer(answer[..length]);
     }
 }
 
 /// <summary>What the server answered, and whether its integrity is right.</summary>
-internal sealed record RawAnswer(Answer Answer, bool IsSigned)
+internal sealed record RawAnswer(StunAnswer Answer, bool IsSigned)
 {
     public StunError Error => Answer.Error;
 

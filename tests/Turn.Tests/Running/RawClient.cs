@@ -5,14 +5,15 @@ using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
 /// <summary>A client over UDP whose every octet the test chooses, against a server that runs.</summary>
 internal sealed class RawClient : IDisposable
 {
-    private static readonly byte[] Key = MD5.HashData(Encoding.UTF8.GetBytes($"alice:{EngineBench.Realm}:secret"));
+    private static readonly byte[] Key = MD5.HashData(Encoding.UTF8.GetBytes($"alice:{EngineFixture.Realm}:secret"));
 
     private readonly UdpClient _socket;
     private byte[] _nonce = [];
@@ -26,35 +27,36 @@ internal sealed class RawClient : IDisposable
     /// <summary>Settings of a server that knows this client.</summary>
     public static (string, string)[] Settings(params (string, string)[] more) =>
     [
-        ("Turn__StaticUsers__0__Name", "alice"), ("Turn__StaticUsers__0__Password", "secret"), ("Turn__Realm", EngineBench.Realm), .. more,
+        ("Turn__StaticUsers__0__Name", "alice"), ("Turn__StaticUsers__0__Password", "secret"),
+        ("Turn__Realm", EngineFixture.Realm), .. more,
     ];
 
     public IPEndPoint LocalEndPoint => (IPEndPoint)_socket.Client.LocalEndPoint!;
 
     /// <summary>An authenticated request and its answer; fetches a nonce first when there is none.</summary>
-    public async Task<Answer> RequestAsync(StunMethod method, Attributes attributes)
+    public async Task<StunAnswer> RequestAsync(StunMethod method, WriteAttributes attributes)
     {
         if (_nonce.Length == 0)
         {
-            await SendAsync(TestClient.Plain(StunMethod.Allocate, TestClient.Transport));
-            _nonce = Answer.Read(await ReceiveAsync()).Value(StunAttributeType.Nonce);
+            await SendAsync(StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport));
+            _nonce = new StunAnswer(await ReceiveAsync()).Value(StunAttributeType.Nonce);
         }
 
-        var request = new StunMessageWriter(new byte[512], method, StunClass.Request, TestClient.NewTransaction());
+        var request = new StunMessageWriter(new byte[512], method, StunClass.Request, StunRequest.NewTransaction());
         attributes(ref request);
         request.Write(StunAttributeType.Username, "alice"u8);
-        request.Write(StunAttributeType.Realm, Encoding.UTF8.GetBytes(EngineBench.Realm));
+        request.Write(StunAttributeType.Realm, Encoding.UTF8.GetBytes(EngineFixture.Realm));
         request.Write(StunAttributeType.Nonce, _nonce);
         request.AddMessageIntegrity(Key);
         await SendAsync(request.Written.ToArray());
-        return Answer.Read(await ReceiveAsync());
+        return new StunAnswer(await ReceiveAsync());
     }
 
-    public Task<Answer> PermitAsync(IPEndPoint peer) => RequestAsync(
+    public Task<StunAnswer> PermitAsync(IPEndPoint peer) => RequestAsync(
         StunMethod.CreatePermission,
         (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, TransportAddress.From(peer)));
 
-    public Task<Answer> BindAsync(ushort channel, IPEndPoint peer) => RequestAsync(
+    public Task<StunAnswer> BindAsync(ushort channel, IPEndPoint peer) => RequestAsync(
         StunMethod.ChannelBind,
         (ref StunMessageWriter request) =>
         {
@@ -63,7 +65,7 @@ internal sealed class RawClient : IDisposable
         });
 
     /// <summary>A Send indication.</summary>
-    public Task SendToAsync(IPEndPoint peer, byte[] payload, Attributes? more = null) => SendAsync(TestClient.Plain(
+    public Task SendToAsync(IPEndPoint peer, byte[] payload, WriteAttributes? more = null) => SendAsync(StunRequest.Plain(
         StunMethod.Send,
         (ref StunMessageWriter message) =>
         {

@@ -6,7 +6,8 @@ using System.Text;
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
@@ -15,7 +16,7 @@ internal sealed class RunningClient : IDisposable
 {
     public const ushort Channel = 0x4000;
 
-    private static readonly byte[] Key = MD5.HashData(Encoding.UTF8.GetBytes($"alice:{EngineBench.Realm}:secret"));
+    private static readonly byte[] Key = MD5.HashData(Encoding.UTF8.GetBytes($"alice:{EngineFixture.Realm}:secret"));
     private readonly UdpClient _client = new(new IPEndPoint(IPAddress.Loopback, 0));
     private byte[] _nonce = [];
 
@@ -23,7 +24,7 @@ internal sealed class RunningClient : IDisposable
 
     public static (string, string)[] Settings(string transport) =>
     [
-        ("Turn__StaticUsers__0__Name", "alice"), ("Turn__StaticUsers__0__Password", "secret"), ("Turn__Realm", EngineBench.Realm),
+        ("Turn__StaticUsers__0__Name", "alice"), ("Turn__StaticUsers__0__Password", "secret"), ("Turn__Realm", EngineFixture.Realm),
         ("Turn__Transport", transport),
     ];
 
@@ -39,18 +40,18 @@ internal sealed class RunningClient : IDisposable
 
     public async Task<StunError> AllocateAsync()
     {
-        await _client.SendAsync(TestClient.Plain(StunMethod.Allocate, TestClient.Transport), Cancel);
+        await _client.SendAsync(StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport), Cancel);
         _nonce = (await AnswerAsync()).Value(StunAttributeType.Nonce);
-        var answer = await RequestAsync(StunMethod.Allocate, TestClient.Transport);
+        var answer = await RequestAsync(StunMethod.Allocate, StunRequest.UdpTransport);
         if (answer.IsSuccess) Relayed = answer.Address(StunAttributeType.XorRelayedAddress).ToIPEndPoint();
         return answer.Error;
     }
 
-    public Task<Answer> PermitAsync(IPEndPoint peer) => RequestAsync(
+    public Task<StunAnswer> PermitAsync(IPEndPoint peer) => RequestAsync(
         StunMethod.CreatePermission,
         (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, TransportAddress.From(peer)));
 
-    public Task<Answer> BindAsync(IPEndPoint peer) => RequestAsync(
+    public Task<StunAnswer> BindAsync(IPEndPoint peer) => RequestAsync(
         StunMethod.ChannelBind,
         (ref StunMessageWriter request) =>
         {
@@ -61,7 +62,7 @@ internal sealed class RunningClient : IDisposable
             request.WriteXorAddress(StunAttributeType.XorPeerAddress, TransportAddress.From(peer));
         });
 
-    public Task<Answer> DeleteAsync() => RequestAsync(
+    public Task<StunAnswer> DeleteAsync() => RequestAsync(
         StunMethod.Refresh, (ref StunMessageWriter request) => request.WriteUInt32(StunAttributeType.Lifetime, 0));
 
     public static byte[] OnChannel(ReadOnlySpan<byte> payload)
@@ -74,7 +75,7 @@ internal sealed class RunningClient : IDisposable
 
     /// <summary>By a Send indication.</summary>
     public async Task SendAsync(IPEndPoint to, byte[] payload) => await _client.SendAsync(
-        TestClient.Plain(
+        StunRequest.Plain(
             StunMethod.Send,
             (ref StunMessageWriter message) =>
             {
@@ -85,7 +86,7 @@ internal sealed class RunningClient : IDisposable
         Cancel);
 
     /// <summary>The next message of the server.</summary>
-    public async Task<Answer> AnswerAsync() => Answer.Read(await OctetsAsync());
+    public async Task<StunAnswer> AnswerAsync() => new(await OctetsAsync());
 
     public async Task<byte[]> OctetsAsync() => (await _client.ReceiveAsync(Cancel)).Buffer;
 
@@ -95,12 +96,12 @@ internal sealed class RunningClient : IDisposable
         Peer.Dispose();
     }
 
-    private async Task<Answer> RequestAsync(StunMethod method, Attributes attributes)
+    private async Task<StunAnswer> RequestAsync(StunMethod method, WriteAttributes attributes)
     {
-        var request = new StunMessageWriter(new byte[512], method, StunClass.Request, TestClient.NewTransaction());
+        var request = new StunMessageWriter(new byte[512], method, StunClass.Request, StunRequest.NewTransaction());
         attributes(ref request);
         request.Write(StunAttributeType.Username, "alice"u8);
-        request.Write(StunAttributeType.Realm, Encoding.UTF8.GetBytes(EngineBench.Realm));
+        request.Write(StunAttributeType.Realm, Encoding.UTF8.GetBytes(EngineFixture.Realm));
         request.Write(StunAttributeType.Nonce, _nonce);
         request.AddMessageIntegrity(Key);
         var octets = request.Written.ToArray();

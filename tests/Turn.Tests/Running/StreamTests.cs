@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
@@ -32,7 +32,7 @@ public sealed class StreamTests : IAsyncLifetime
     public async Task OctetByOctet_IsTheSameAsWhole()
     {
         using var connection = await ConnectAsync();
-        var request = TestClient.Plain(StunMethod.Binding);
+        var request = StunRequest.Plain(StunMethod.Binding);
         foreach (var octet in request) await connection.GetStream().WriteAsync(new[] { octet }, Cancel);
 
         Assert.Equal(request[8..20], (await ReadAsync(connection))[8..20]);
@@ -46,7 +46,7 @@ public sealed class StreamTests : IAsyncLifetime
     public async Task SixtyFourInOneSegment_AreAllAnsweredInOrder()
     {
         using var connection = await ConnectAsync();
-        var requests = Enumerable.Range(0, 64).Select(_ => TestClient.Plain(StunMethod.Binding)).ToList();
+        var requests = Enumerable.Range(0, 64).Select(_ => StunRequest.Plain(StunMethod.Binding)).ToList();
         await connection.GetStream().WriteAsync(requests.SelectMany(request => request).ToArray(), Cancel);
 
         foreach (var request in requests) Assert.Equal(request[8..20], (await ReadAsync(connection))[8..20]);
@@ -64,7 +64,7 @@ public sealed class StreamTests : IAsyncLifetime
         await connection.GetStream().WriteAsync(Convert.FromHexString(octets), Cancel);
         Assert.Equal(0, await ReadToEndAsync(connection));
 
-        await other.GetStream().WriteAsync(TestClient.Plain(StunMethod.Binding), Cancel);
+        await other.GetStream().WriteAsync(StunRequest.Plain(StunMethod.Binding), Cancel);
         Assert.Equal(StunClass.SuccessResponse, ClassOf(await ReadAsync(other)));
     }
 
@@ -88,7 +88,7 @@ public sealed class StreamTests : IAsyncLifetime
             }
         }
 
-        var request = TestClient.Plain(StunMethod.Binding);
+        var request = StunRequest.Plain(StunMethod.Binding);
         await socket.SendAsync(request, Address, Cancel);
         var answer = await socket.ReceiveAsync(Cancel);
 
@@ -107,7 +107,7 @@ public sealed class StreamTests : IAsyncLifetime
         {
             using var socket = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
             var asked = IPEndPoint.Parse(string.Create(CultureInfo.InvariantCulture, $"{address}:{server.Port}"));
-            await socket.SendAsync(TestClient.Plain(StunMethod.Binding), asked, Cancel);
+            await socket.SendAsync(StunRequest.Plain(StunMethod.Binding), asked, Cancel);
 
             Assert.Equal(asked, (await socket.ReceiveAsync(Cancel)).RemoteEndPoint);
         }

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
@@ -210,10 +210,10 @@ public sealed class TcpRelayTests : IAsyncLifetime
         await writing;
     }
 
-    private static Attributes To(IPEndPoint peer) =>
+    private static WriteAttributes To(IPEndPoint peer) =>
         (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, TransportAddress.From(peer));
 
-    private static Attributes Of(Answer answer)
+    private static WriteAttributes Of(StunAnswer answer)
     {
         Assert.Equal(StunError.None, answer.Error);
         var id = answer.Value(StunAttributeType.ConnectionId);
@@ -246,7 +246,7 @@ public sealed class TcpRelayTests : IAsyncLifetime
     private async Task<(StreamClient Control, IPEndPoint Relay)> AllocateAsync()
     {
         var control = await ConnectAsync();
-        var answer = await control.RequestAsync(StunMethod.Allocate, TcpAllocationTests.TcpTransport);
+        var answer = await control.RequestAsync(StunMethod.Allocate, StunRequest.TcpTransport);
         Assert.Equal(StunError.None, answer.Error);
         return (control, answer.Address(StunAttributeType.XorRelayedAddress).ToIPEndPoint());
     }

@@ -6,9 +6,9 @@ using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Client.Protocol;
-using WebRtcIms.Turn.Tests.Engine;
 using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Tests.Running;
@@ -136,7 +136,10 @@ public sealed class TlsTests : IAsyncLifetime
     [Requirement("ABUSE-26")]
     public async Task MoreHalfOpenHandshakesThanAreKept_CloseTheOldest_AndOthersAreServed()
     {
+        // The answer shows that the server also has ended this handshake.
         await using var before = await ConnectAsync(_certificate.ClientOptions("stun.turn"));
+        await AssertAnswersAsync(before);
+        var hello = await ClientHelloAsync();
         var halfOpen = new List<TcpClient>();
         try
         {
@@ -145,6 +148,11 @@ public sealed class TlsTests : IAsyncLifetime
                 var connection = new TcpClient();
                 halfOpen.Add(connection);
                 await connection.ConnectAsync(IPAddress.Loopback, Server.TlsPort, Cancel);
+                if (i >= 50) continue;
+
+                // Kestrel handles connections in parallel. A server's first octet shows that this one comes before all later ones.
+                await connection.GetStream().WriteAsync(hello, Cancel);
+                Assert.Equal(1, await connection.GetStream().ReadAsync(new byte[1], Cancel));
             }
 
             foreach (var oldest in halfOpen.Take(50)) await UntilClosedAsync(oldest, TimeSpan.FromSeconds(8));
@@ -205,9 +213,19 @@ public sealed class TlsTests : IAsyncLifetime
         }
     }
 
+    /// <summary>The first message of a handshake.</summary>
+    private async Task<byte[]> ClientHelloAsync()
+    {
+        using var sent = new MemoryStream();
+        await using var tls = new SslStream(sent);
+        await Assert.ThrowsAnyAsync<IOException>(() => tls.AuthenticateAsClientAsync(_certificate.ClientOptions("stun.turn"), Cancel));
+        var record = sent.ToArray();
+        return record[..(5 + ((record[3] << 8) | record[4]))];
+    }
+
     private static async Task AssertAnswersAsync(SslStream tls)
     {
-        var request = TestClient.Plain(StunMethod.Binding);
+        var request = StunRequest.Plain(StunMethod.Binding);
         await tls.WriteAsync(request, Cancel);
         var header = new byte[StunHeader.Length];
         await tls.ReadExactlyAsync(header, Cancel);
@@ -218,7 +236,7 @@ public sealed class TlsTests : IAsyncLifetime
     private async Task AssertAnswersOverUdpAsync()
     {
         using var socket = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
-        var request = TestClient.Plain(StunMethod.Binding);
+        var request = StunRequest.Plain(StunMethod.Binding);
         await socket.SendAsync(request, new IPEndPoint(IPAddress.Loopback, Server.Port), Cancel);
         Assert.Equal(request[8..20], (await socket.ReceiveAsync(Cancel)).Buffer[8..20]);
     }

@@ -7,9 +7,9 @@ using WebRtcIms.Turn.Client.Protocol;
 namespace WebRtcIms.Turn.Tests.Running;
 
 /// <summary>A long-term key that a running server also has. It makes tokens as the authorization server does.</summary>
-internal sealed class TokenKey(string kid)
+internal sealed class TokenKey(string kid, AccessTokenAlgorithm algorithm = AccessTokenAlgorithm.A256Gcm)
 {
-    private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
+    private readonly byte[] _key = RandomNumberGenerator.GetBytes(algorithm == AccessTokenAlgorithm.A256Gcm ? 32 : 16);
 
     public string Kid { get; } = kid;
 
@@ -21,14 +21,14 @@ internal sealed class TokenKey(string kid)
     public string Json(DateTimeOffset? notAfter = null) =>
         JsonSerializer.Serialize(new { Kid, Key = Convert.ToBase64String(_key), NotAfter = notAfter });
 
-    public TestCredentials Issue(uint lifetime = 600, TimeSpan age = default)
+    public TestCredentials Issue(uint lifetime = 600, TimeSpan age = default, string serverName = "turn.webrtcims.local")
     {
         var macKey = RandomNumberGenerator.GetBytes(32);
         var nonce = RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength);
         var octets = new byte[AccessToken.MaxEncodedLength];
         var made = TokenTimestamp.FromDateTimeOffset(TimeProvider.System.GetUtcNow() - age);
-        using var key = new AccessTokenKey(Kid, AccessTokenAlgorithm.A256Gcm, _key);
-        var length = key.Encrypt(new AccessToken(macKey, made, lifetime), nonce, Encoding.UTF8.GetBytes("turn.webrtcims.local"), octets);
+        using var key = new AccessTokenKey(Kid, algorithm, _key);
+        var length = key.Encrypt(new AccessToken(macKey, made, lifetime), nonce, Encoding.UTF8.GetBytes(serverName), octets);
         return new TestCredentials(Kid, System.Buffers.Text.Base64Url.EncodeToString(nonce), octets[..length], macKey);
     }
 }

@@ -1,11 +1,10 @@
-using System.Diagnostics.Metrics;
 using StackExchange.Redis;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Settings;
-using WebRtcIms.Turn.Tests.Engine;
 
 namespace WebRtcIms.Turn.Tests.Telemetry;
 
@@ -30,10 +29,10 @@ public sealed class MetricTests : IAsyncLifetime
     [Fact]
     public async Task Caches_AreCountedByHitAndMiss_AndTheirTimeMeasured()
     {
-        var host = new HostBench(_connection!);
+        var host = new RedisHostFixture(_connection!);
         using var measurements = new Measurements(host.Node.Meters);
-        var token = host.Bench.NewToken();
-        for (var i = 0; i < 2; i++) await host.AskAsync(host.Bench.NewClient(token.Native), StunMethod.Allocate, TestClient.Transport);
+        var token = host.Engine.NewToken();
+        for (var i = 0; i < 2; i++) await host.AskAsync(host.Engine.NewClient(token.Native), StunMethod.Allocate, StunRequest.UdpTransport);
 
         Assert.Equal(2, measurements.Sum("turn.cache.lookups", "cache=NodeReplay result=miss"));
         Assert.Equal(2, measurements.Sum("turn.cache.lookups", "cache=FleetReplay result=miss"));
@@ -52,7 +51,7 @@ public sealed class MetricTests : IAsyncLifetime
     [Requirement("ABUSE-57")]
     public void QuotaUse_IsThatOfWhoeverUsesTheMost_AndRefusalsAreNamed()
     {
-        var host = new HostBench(_connection!);
+        var host = new RedisHostFixture(_connection!);
         using var measurements = new Measurements(host.Node.Meters);
         var quotas = new AllocationQuotas(new QuotaSettings { Total = 10, PerClientAddress = 2, PerToken = 5 });
         host.Node.Metrics.ObserveQuotas(quotas);
@@ -78,55 +77,13 @@ public sealed class MetricTests : IAsyncLifetime
     [Requirement("ABUSE-50")]
     public void ClockThatDiffers_IsSuspected(int age, long ahead, long behind, StunError error)
     {
-        var host = new HostBench(_connection!);
+        var host = new RedisHostFixture(_connection!);
         using var measurements = new Measurements(host.Node.Meters);
-        host.Node.Metrics.ObserveClockSkew(host.Bench.Authenticator);
-        var answer = host.Bench.NewClient(host.Bench.NewToken(age: age).Native).TryAllocate();
+        host.Node.Metrics.ObserveClockSkew(host.Engine.Authenticator);
+        var answer = host.Engine.NewClient(host.Engine.NewToken(age: age).Native).TryAllocate();
 
         Assert.Equal(error, answer!.Error);
         Assert.Equal(ahead, measurements.Read("turn.clock_skew_suspected", "token=ahead"));
         Assert.Equal(behind, measurements.Read("turn.clock_skew_suspected", "token=behind"));
-    }
-
-    /// <summary>Everything that the instruments of one factory say.</summary>
-    private sealed class Measurements : IDisposable
-    {
-        private readonly MeterListener _listener = new();
-        private readonly List<(string Name, string Tags, double Value)> _all = [];
-
-        public Measurements(IMeterFactory factory)
-        {
-            _listener.InstrumentPublished = (instrument, listener) =>
-            {
-                if (instrument.Meter.Scope == factory) listener.EnableMeasurementEvents(instrument);
-            };
-            _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Add(instrument, value, tags));
-            _listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Add(instrument, value, tags));
-            _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Add(instrument, value, tags));
-            _listener.Start();
-        }
-
-        public double Sum(string name, string tags)
-        {
-            lock (_all)
-                return _all.Where(measurement => measurement.Name == name && measurement.Tags == tags).Sum(measurement =>
-                    measurement.Value);
-        }
-
-        /// <summary>What an observable instrument says now.</summary>
-        public double Read(string name, string tags)
-        {
-            lock (_all) _all.RemoveAll(measurement => measurement.Name == name);
-            _listener.RecordObservableInstruments();
-            return Sum(name, tags);
-        }
-
-        public void Dispose() => _listener.Dispose();
-
-        private void Add(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
-        {
-            var text = string.Join(' ', tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}"));
-            lock (_all) _all.Add((instrument.Name, text, value));
-        }
     }
 }

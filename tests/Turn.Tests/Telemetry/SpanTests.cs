@@ -6,10 +6,11 @@ using System.Text.Json;
 using StackExchange.Redis;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
-using WebRtcIms.Turn.Tests.Engine;
 
 namespace WebRtcIms.Turn.Tests.Telemetry;
 
@@ -50,11 +51,11 @@ public sealed class SpanTests : IAsyncLifetime
     [Fact]
     public async Task AllocationsWholeLife_IsOneTrace_WithTotalsAtItsEnd()
     {
-        var host = new HostBench(_connection!);
-        var (token, next) = (host.Bench.NewToken(), host.Bench.NewToken("k2"));
+        var host = new RedisHostFixture(_connection!);
+        var (token, next) = (host.Engine.NewToken(), host.Engine.NewToken("k2"));
         var (trace, nextTrace) = (await GrantAsync(token), await GrantAsync(next));
-        var client = host.Bench.NewClient(token.Native);
-        Assert.Equal(StunError.None, (await host.AskAsync(client, StunMethod.Allocate, TestClient.Transport)).Error);
+        var client = host.Engine.NewClient(token.Native);
+        Assert.Equal(StunError.None, (await host.AskAsync(client, StunMethod.Allocate, StunRequest.UdpTransport)).Error);
         await host.AskAsync(client, StunMethod.CreatePermission, WritePeer);
         await host.AskAsync(client, StunMethod.ChannelBind, WriteChannel);
         await host.AskAsync(client, StunMethod.ChannelBind, WritePeer);
@@ -108,11 +109,11 @@ public sealed class SpanTests : IAsyncLifetime
     [InlineData(AllocationEnd.ServerStopped)]
     internal async Task EveryEnd_IsTold(AllocationEnd end)
     {
-        var host = new HostBench(_connection!);
-        var token = host.Bench.NewToken();
+        var host = new RedisHostFixture(_connection!);
+        var token = host.Engine.NewToken();
         var trace = await GrantAsync(token);
-        var client = host.Bench.NewClient(token.Native, ClientTransport.Tls);
-        await host.AskAsync(client, StunMethod.Allocate, TestClient.Transport);
+        var client = host.Engine.NewClient(token.Native, ClientTransport.Tls);
+        await host.AskAsync(client, StunMethod.Allocate, StunRequest.UdpTransport);
         switch (end)
         {
             case AllocationEnd.Expired:
@@ -140,7 +141,7 @@ public sealed class SpanTests : IAsyncLifetime
     [Fact]
     public async Task SetUpTime_IsMeasuredWithinItsSpan_SoThatTheExemplarLeadsThere()
     {
-        var host = new HostBench(_connection!);
+        var host = new RedisHostFixture(_connection!);
         List<(string Name, string? Trace)> measured = [];
         using var meters = new MeterListener
         {
@@ -155,9 +156,9 @@ public sealed class SpanTests : IAsyncLifetime
             lock (measured) measured.Add((instrument.Name, Activity.Current?.TraceId.ToHexString()));
         });
         meters.Start();
-        var token = host.Bench.NewToken();
+        var token = host.Engine.NewToken();
         var trace = await GrantAsync(token);
-        await host.AskAsync(host.Bench.NewClient(token.Native), StunMethod.Allocate, TestClient.Transport);
+        await host.AskAsync(host.Engine.NewClient(token.Native), StunMethod.Allocate, StunRequest.UdpTransport);
         await UntilAsync(() =>
         {
             lock (measured) return measured.Count > 0;
@@ -166,7 +167,7 @@ public sealed class SpanTests : IAsyncLifetime
         Assert.Equal(("turn.allocation.duration", trace), measured[0]);
     }
 
-    private static void Relay(HostBench host, TestClient client)
+    private static void Relay(RedisHostFixture host, EngineClient client)
     {
         var allocation = host.Server.Allocations().Single().Allocation;
         var path = new FakePath();
@@ -179,11 +180,11 @@ public sealed class SpanTests : IAsyncLifetime
         }
 
         foreach (var peer in new[] { Peer, Peer, "203.0.113.77:1" })
-            host.Server.ReceiveFromPeer(allocation, TestClient.Peer(peer), new byte[TurnEngine.Headroom + 100 + TurnEngine.Tailroom]);
+            host.Server.ReceiveFromPeer(allocation, EngineClient.Peer(peer), new byte[TurnEngine.Headroom + 100 + TurnEngine.Tailroom]);
     }
 
     private static void WritePeer(ref StunMessageWriter request) =>
-        request.WriteXorAddress(StunAttributeType.XorPeerAddress, TestClient.Peer(Peer));
+        request.WriteXorAddress(StunAttributeType.XorPeerAddress, EngineClient.Peer(Peer));
 
     private static void WriteChannel(ref StunMessageWriter request)
     {

@@ -2,7 +2,7 @@ using Org.BouncyCastle.Security;
 using Org.BouncyCastle.Tls;
 using Org.BouncyCastle.Tls.Crypto.Impl.BC;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Turn.Tests.Running;
 using WebRtcIms.Turn.Transport.Dtls;
 
@@ -28,16 +28,16 @@ public sealed class CookieAddressTests
     {
         var cookie = CookieOf(Owner);
 
-        Assert.Null(_exchange.Verify(TestClient.Peer(other), DtlsHello.Write(cookie), _sender));
+        Assert.Null(_exchange.Verify(EngineClient.Peer(other), DtlsHello.Write(cookie), _sender));
         Assert.Equal(2, _sender.Sent.Count);
         Assert.Equal(DtlsHello.HelloVerifyRequest, DtlsHello.TypeOf(_sender.Sent[1]));
-        Assert.NotNull(_exchange.Verify(TestClient.Peer(Owner), DtlsHello.Write(cookie), _sender));
+        Assert.NotNull(_exchange.Verify(EngineClient.Peer(Owner), DtlsHello.Write(cookie), _sender));
     }
 
     // The octets after the headers of the record (13) and of the handshake (12): version, length, cookie.
     private byte[] CookieOf(string address)
     {
-        Assert.Null(_exchange.Verify(TestClient.Peer(address), DtlsHello.Write([]), _sender));
+        Assert.Null(_exchange.Verify(EngineClient.Peer(address), DtlsHello.Write([]), _sender));
         var answer = Assert.Single(_sender.Sent);
         return answer[28..(28 + answer[27])];
     }

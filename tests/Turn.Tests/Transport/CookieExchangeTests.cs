@@ -2,7 +2,7 @@ using Org.BouncyCastle.Security;
 using Org.BouncyCastle.Tls;
 using Org.BouncyCastle.Tls.Crypto.Impl.BC;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Turn.Tests.Running;
 using WebRtcIms.Turn.Transport.Dtls;
 
@@ -23,9 +23,9 @@ public sealed class CookieExchangeTests
         var sender = new Counted();
 
         Assert.True(DtlsRecord.IsClientHello(hello));
-        Assert.True(exchange.Verify(TestClient.Peer("198.51.100.7:40000"), hello, sender) is null, whose);
+        Assert.True(exchange.Verify(EngineClient.Peer("198.51.100.7:40000"), hello, sender) is null, whose);
         Assert.Equal(0, sender.Sent);
-        exchange.Verify(TestClient.Peer("198.51.100.7:40000"), DtlsHello.Write([]), sender);
+        exchange.Verify(EngineClient.Peer("198.51.100.7:40000"), DtlsHello.Write([]), sender);
         Assert.Equal(1, sender.Sent);
     }
 

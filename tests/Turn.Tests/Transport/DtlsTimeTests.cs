@@ -1,6 +1,6 @@
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Tests.Running;
 
 namespace WebRtcIms.Turn.Tests.Transport;
@@ -8,11 +8,11 @@ namespace WebRtcIms.Turn.Tests.Transport;
 /// <summary>How long the server keeps what DTLS needs, and how much of it.</summary>
 public sealed class DtlsTimeTests : IAsyncLifetime
 {
-    private readonly DtlsBench _bench = new();
+    private readonly DtlsFixture _fixture = new();
 
-    public ValueTask InitializeAsync() => _bench.InitializeAsync();
+    public ValueTask InitializeAsync() => _fixture.InitializeAsync();
 
-    public ValueTask DisposeAsync() => _bench.DisposeAsync();
+    public ValueTask DisposeAsync() => _fixture.DisposeAsync();
 
     [Theory]
     [InlineData(29, DtlsHello.ServerHello)]
@@ -22,11 +22,11 @@ public sealed class DtlsTimeTests : IAsyncLifetime
     public async Task Cookie_ServesForAMinuteAtMost(int seconds, byte answer)
     {
         using var socket = DtlsHello.Bound();
-        var verify = await DtlsHello.AskAsync(socket, _bench.Address, DtlsHello.Write([]));
+        var verify = await DtlsHello.AskAsync(socket, _fixture.Address, DtlsHello.Write([]));
 
-        _bench.Clock.Advance(TimeSpan.FromSeconds(seconds));
+        _fixture.Clock.Advance(TimeSpan.FromSeconds(seconds));
 
-        Assert.Equal(answer, DtlsHello.TypeOf(await DtlsHello.AskAsync(socket, _bench.Address, DtlsHello.Write(verify[28..]))));
+        Assert.Equal(answer, DtlsHello.TypeOf(await DtlsHello.AskAsync(socket, _fixture.Address, DtlsHello.Write(verify[28..]))));
     }
 
     [Fact]
@@ -35,15 +35,16 @@ public sealed class DtlsTimeTests : IAsyncLifetime
     public async Task Cookie_ServesForAMinuteAtMost_AlsoWhereNobodyElseAskedMeanwhile()
     {
         using var socket = DtlsHello.Bound();
-        var verify = await DtlsHello.AskAsync(socket, _bench.Address, DtlsHello.Write([]));
-        _bench.Clock.Advance(TimeSpan.FromSeconds(50));
-        Assert.Equal(DtlsHello.HelloVerifyRequest, DtlsHello.TypeOf(await DtlsHello.AskAsync(socket, _bench.Address, DtlsHello.Write([]))));
+        var verify = await DtlsHello.AskAsync(socket, _fixture.Address, DtlsHello.Write([]));
+        _fixture.Clock.Advance(TimeSpan.FromSeconds(50));
+        Assert.Equal(
+            DtlsHello.HelloVerifyRequest, DtlsHello.TypeOf(await DtlsHello.AskAsync(socket, _fixture.Address, DtlsHello.Write([]))));
 
-        _bench.Clock.Advance(TimeSpan.FromSeconds(11));
+        _fixture.Clock.Advance(TimeSpan.FromSeconds(11));
 
         Assert.Equal(
             DtlsHello.HelloVerifyRequest,
-            DtlsHello.TypeOf(await DtlsHello.AskAsync(socket, _bench.Address, DtlsHello.Write(verify[28..]))));
+            DtlsHello.TypeOf(await DtlsHello.AskAsync(socket, _fixture.Address, DtlsHello.Write(verify[28..]))));
     }
 
     [Fact]
@@ -52,12 +53,12 @@ public sealed class DtlsTimeTests : IAsyncLifetime
     {
         using var client = Connected();
 
-        _bench.Clock.Advance(TimeSpan.FromSeconds(59));
-        _bench.Sweep();
-        client.Send(TestClient.Plain(StunMethod.Binding));
+        _fixture.Clock.Advance(TimeSpan.FromSeconds(59));
+        _fixture.Sweep();
+        client.Send(StunRequest.Plain(StunMethod.Binding));
         Assert.NotNull(client.Hear());
-        _bench.Clock.Advance(TimeSpan.FromSeconds(61));
-        _bench.Sweep();
+        _fixture.Clock.Advance(TimeSpan.FromSeconds(61));
+        _fixture.Sweep();
 
         for (var i = 0; i < 100 && !client.IsEnded; i++) Assert.Null(client.Hear(100));
         Assert.True(client.IsEnded);
@@ -70,9 +71,9 @@ public sealed class DtlsTimeTests : IAsyncLifetime
         using var client = Connected();
         Assert.True(client.Allocate().IsSuccess);
 
-        _bench.Clock.Advance(TimeSpan.FromSeconds(300));
-        _bench.Sweep();
-        client.Send(TestClient.Plain(StunMethod.Binding));
+        _fixture.Clock.Advance(TimeSpan.FromSeconds(300));
+        _fixture.Sweep();
+        client.Send(StunRequest.Plain(StunMethod.Binding));
 
         Assert.NotNull(client.Hear());
     }
@@ -84,22 +85,22 @@ public sealed class DtlsTimeTests : IAsyncLifetime
         using var first = Connected();
         using var second = Connected();
         using var third = DtlsHello.Bound();
-        var verify = await DtlsHello.AskAsync(third, _bench.Address, DtlsHello.Write([]));
+        var verify = await DtlsHello.AskAsync(third, _fixture.Address, DtlsHello.Write([]));
         var hello = DtlsHello.Write(verify[28..]);
-        await third.SendAsync(hello, _bench.Address, TestContext.Current.CancellationToken);
+        await third.SendAsync(hello, _fixture.Address, TestContext.Current.CancellationToken);
 
         // The server takes one datagram after the other: with this answer the one before has been refused.
-        second.Send(TestClient.Plain(StunMethod.Binding));
+        second.Send(StunRequest.Plain(StunMethod.Binding));
         Assert.NotNull(second.Hear());
         Assert.Equal(0, third.Available);
 
         first.End();
-        Assert.Equal(DtlsHello.ServerHello, DtlsHello.TypeOf(await DtlsHello.AskAsync(third, _bench.Address, hello)));
+        Assert.Equal(DtlsHello.ServerHello, DtlsHello.TypeOf(await DtlsHello.AskAsync(third, _fixture.Address, hello)));
     }
 
     private DtlsClient Connected()
     {
-        var client = new DtlsClient(_bench.Address);
+        var client = new DtlsClient(_fixture.Address);
         client.Handshake();
         return client;
     }

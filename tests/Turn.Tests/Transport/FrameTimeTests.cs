@@ -1,6 +1,6 @@
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Tests.Engine;
+using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Turn.Tests.Transport;
 
@@ -15,13 +15,13 @@ public sealed class FrameTimeTests
     [Requirement("ABUSE-23")]
     public async Task MessageThatStalls_IsGivenUpAfterThirtySeconds()
     {
-        await using var bench = new StreamBench();
-        var serving = bench.ServeAsync();
-        await bench.Client.Output.WriteAsync(TestClient.Plain(StunMethod.Binding).AsMemory(0, 19), Cancel);
-        bench.Clock.Advance(TimeSpan.FromSeconds(29.9));
+        await using var fixture = new StreamFixture();
+        var serving = fixture.ServeAsync();
+        await fixture.Client.Output.WriteAsync(StunRequest.Plain(StunMethod.Binding).AsMemory(0, 19), Cancel);
+        fixture.Clock.Advance(TimeSpan.FromSeconds(29.9));
         Assert.False(serving.IsCompleted);
 
-        bench.Clock.Advance(TimeSpan.FromSeconds(0.2));
+        fixture.Clock.Advance(TimeSpan.FromSeconds(0.2));
         await serving.WaitAsync(Patience, Cancel);
     }
 
@@ -29,13 +29,13 @@ public sealed class FrameTimeTests
     [Requirement("ABUSE-23")]
     public async Task MessageThatDrips_IsGivenUpAfterThirtySeconds_HoweverOftenAnOctetComes()
     {
-        await using var bench = new StreamBench();
-        var serving = bench.ServeAsync();
-        var request = TestClient.Plain(StunMethod.Binding);
+        await using var fixture = new StreamFixture();
+        var serving = fixture.ServeAsync();
+        var request = StunRequest.Plain(StunMethod.Binding);
         for (var i = 0; i < 6; i++)
         {
-            await bench.Client.Output.WriteAsync(request.AsMemory(i, 1), Cancel);
-            bench.Clock.Advance(TimeSpan.FromSeconds(5.1));
+            await fixture.Client.Output.WriteAsync(request.AsMemory(i, 1), Cancel);
+            fixture.Clock.Advance(TimeSpan.FromSeconds(5.1));
         }
 
         await serving.WaitAsync(Patience, Cancel);
@@ -45,34 +45,34 @@ public sealed class FrameTimeTests
     [Requirement("ABUSE-23")]
     public async Task ClientThatSaysNothing_AndHasNoAllocation_IsGivenUpAfterAMinute()
     {
-        await using var bench = new StreamBench();
-        var serving = bench.ServeAsync();
-        bench.Clock.Advance(TimeSpan.FromSeconds(59.9));
+        await using var fixture = new StreamFixture();
+        var serving = fixture.ServeAsync();
+        fixture.Clock.Advance(TimeSpan.FromSeconds(59.9));
         Assert.False(serving.IsCompleted);
 
-        bench.Clock.Advance(TimeSpan.FromSeconds(0.2));
+        fixture.Clock.Advance(TimeSpan.FromSeconds(0.2));
         await serving.WaitAsync(Patience, Cancel);
     }
 
     [Fact]
     public async Task ClientThatEndsEachMessageInTime_IsKept()
     {
-        await using var bench = new StreamBench();
-        var serving = bench.ServeAsync();
+        await using var fixture = new StreamFixture();
+        var serving = fixture.ServeAsync();
         for (var i = 0; i < 4; i++)
         {
             // The end of one message and the beginning of the next.
-            var request = TestClient.Plain(StunMethod.Binding);
-            await bench.Client.Output.WriteAsync(request.AsMemory(0, 10), Cancel);
-            bench.Clock.Advance(TimeSpan.FromSeconds(20));
-            await bench.Client.Output.WriteAsync(request.AsMemory(10), Cancel);
-            var answer = await bench.Client.Input.ReadAsync(Cancel);
+            var request = StunRequest.Plain(StunMethod.Binding);
+            await fixture.Client.Output.WriteAsync(request.AsMemory(0, 10), Cancel);
+            fixture.Clock.Advance(TimeSpan.FromSeconds(20));
+            await fixture.Client.Output.WriteAsync(request.AsMemory(10), Cancel);
+            var answer = await fixture.Client.Input.ReadAsync(Cancel);
             Assert.Equal(request[8..20], answer.Buffer.FirstSpan[8..20].ToArray());
-            bench.Client.Input.AdvanceTo(answer.Buffer.End);
+            fixture.Client.Input.AdvanceTo(answer.Buffer.End);
         }
 
         Assert.False(serving.IsCompleted);
-        await bench.Client.Output.CompleteAsync();
+        await fixture.Client.Output.CompleteAsync();
         await serving.WaitAsync(Patience, Cancel);
     }
 }

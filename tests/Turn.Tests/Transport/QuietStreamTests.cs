@@ -3,10 +3,11 @@ using System.Text;
 using WebRtcIms.Stun.Integrity;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
-using WebRtcIms.Turn.Tests.Engine;
 
 namespace WebRtcIms.Turn.Tests.Transport;
 
@@ -22,32 +23,32 @@ public sealed class QuietStreamTests
     [Requirement("RFC8656-5")]
     public async Task ClientThatSaysNothing_AndHasAnAllocation_IsKept_UntilTheAllocationEnds()
     {
-        await using var bench = new StreamBench();
-        foreach (var host in bench.Hosts) host.Transport = new FakeTransport();
-        var serving = bench.ServeAsync();
-        var challenge = await AskAsync(bench, TestClient.Plain(StunMethod.Allocate, TestClient.Transport));
-        var allocated = await AskAsync(bench, Allocate(challenge));
+        await using var fixture = new StreamFixture();
+        foreach (var host in fixture.Hosts) host.Transport = new FakeTransport();
+        var serving = fixture.ServeAsync();
+        var challenge = await AskAsync(fixture, StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport));
+        var allocated = await AskAsync(fixture, Allocate(challenge));
         Assert.Equal(StunError.None, allocated.Error);
 
         for (var minute = 0; minute < 5; minute++)
         {
-            bench.Clock.Advance(TimeSpan.FromSeconds(61));
+            fixture.Clock.Advance(TimeSpan.FromSeconds(61));
             Assert.False(serving.IsCompleted);
         }
 
-        Assert.True((await AskAsync(bench, TestClient.Plain(StunMethod.Binding))).IsSuccess);
-        foreach (var host in bench.Hosts) host.EndAll();
-        for (var minute = 0; minute < 2; minute++) bench.Clock.Advance(TimeSpan.FromSeconds(61));
+        Assert.True((await AskAsync(fixture, StunRequest.Plain(StunMethod.Binding))).IsSuccess);
+        foreach (var host in fixture.Hosts) host.EndAll();
+        for (var minute = 0; minute < 2; minute++) fixture.Clock.Advance(TimeSpan.FromSeconds(61));
         await serving.WaitAsync(Patience, Cancel);
     }
 
-    private static byte[] Allocate(Answer challenge)
+    private static byte[] Allocate(StunAnswer challenge)
     {
         var realm = challenge.Value(StunAttributeType.Realm);
         var key = new byte[LongTermKey.Md5Length];
         LongTermKey.ComputeMd5("u"u8, realm, "p"u8, key);
-        var request = new StunMessageWriter(new byte[512], StunMethod.Allocate, StunClass.Request, TestClient.NewTransaction());
-        TestClient.Transport(ref request);
+        var request = new StunMessageWriter(new byte[512], StunMethod.Allocate, StunClass.Request, StunRequest.NewTransaction());
+        StunRequest.UdpTransport(ref request);
         request.Write(StunAttributeType.Username, Encoding.UTF8.GetBytes("u"));
         request.Write(StunAttributeType.Realm, realm);
         request.Write(StunAttributeType.Nonce, challenge.Value(StunAttributeType.Nonce));
@@ -55,21 +56,21 @@ public sealed class QuietStreamTests
         return request.Written.ToArray();
     }
 
-    private static async Task<Answer> AskAsync(StreamBench bench, byte[] request)
+    private static async Task<StunAnswer> AskAsync(StreamFixture fixture, byte[] request)
     {
         // A server that has given the stream up does not answer.
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         limit.CancelAfter(Patience);
-        await bench.Client.Output.WriteAsync(request, limit.Token);
-        var read = await bench.Client.Input.ReadAsync(limit.Token);
-        var answer = Answer.Read(read.Buffer.ToArray());
-        bench.Client.Input.AdvanceTo(read.Buffer.End);
+        await fixture.Client.Output.WriteAsync(request, limit.Token);
+        var read = await fixture.Client.Input.ReadAsync(limit.Token);
+        var answer = new StunAnswer(read.Buffer.ToArray());
+        fixture.Client.Input.AdvanceTo(read.Buffer.End);
         return answer;
     }
 
     private sealed class FakeTransport : IRelayTransport
     {
-        public AllocationDecision Bind(RelayRequest request) => new(StunError.None, new FakeRelay(TestClient.Peer("127.0.0.1:50000")));
+        public AllocationDecision Bind(RelayRequest request) => new(StunError.None, new FakeRelay(EngineClient.Peer("127.0.0.1:50000")));
 
         public void Start(Relay relay, Allocation allocation)
         {

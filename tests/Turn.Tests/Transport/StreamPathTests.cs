@@ -18,8 +18,8 @@ public sealed class StreamPathTests
     [Requirement("ABUSE-27")]
     public async Task SlowReader_LosesTheOldestMessagesAsAWhole_AndTheQueueIsBoundedInOctets(int length, int count)
     {
-        await using var bench = new StreamBench();
-        var path = new StreamPath(bench.Connection, bench.Metrics);
+        await using var fixture = new StreamFixture();
+        var path = new StreamPath(fixture.Connection, fixture.Metrics);
         for (var i = 0; i < count; i++)
         {
             var message = new byte[length];
@@ -27,9 +27,9 @@ public sealed class StreamPathTests
             path.Send(default, message);
         }
 
-        var reading = ReadToEndAsync(bench);
+        var reading = ReadToEndAsync(fixture);
         await path.DisposeAsync();
-        await bench.Connection.Transport.Output.CompleteAsync();
+        await fixture.Connection.Transport.Output.CompleteAsync();
         var octets = await reading;
 
         Assert.Equal(0, octets.Length % length);
@@ -42,24 +42,24 @@ public sealed class StreamPathTests
     [Fact]
     public async Task ReaderThatKeepsUp_LosesNothing()
     {
-        await using var bench = new StreamBench();
-        var path = new StreamPath(bench.Connection, bench.Metrics);
-        var reading = ReadToEndAsync(bench);
+        await using var fixture = new StreamFixture();
+        var path = new StreamPath(fixture.Connection, fixture.Metrics);
+        var reading = ReadToEndAsync(fixture);
         for (var i = 0; i < 200; i++) path.Send(default, new byte[1000]);
         await path.DisposeAsync();
-        await bench.Connection.Transport.Output.CompleteAsync();
+        await fixture.Connection.Transport.Output.CompleteAsync();
 
         Assert.Equal(200_000, (await reading).Length);
     }
 
-    private static async Task<byte[]> ReadToEndAsync(StreamBench bench)
+    private static async Task<byte[]> ReadToEndAsync(StreamFixture fixture)
     {
         var octets = new ArrayBufferWriter<byte>();
         while (true)
         {
-            var read = await bench.Client.Input.ReadAsync(TestContext.Current.CancellationToken);
+            var read = await fixture.Client.Input.ReadAsync(TestContext.Current.CancellationToken);
             foreach (var segment in read.Buffer) octets.Write(segment.Span);
-            bench.Client.Input.AdvanceTo(read.Buffer.End);
+            fixture.Client.Input.AdvanceTo(read.Buffer.End);
             if (read.IsCompleted) return octets.WrittenSpan.ToArray();
         }
     }

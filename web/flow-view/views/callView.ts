@@ -1,10 +1,11 @@
+import { el } from '../../shared/dom.ts';
 import { draw, fromPage, toElement, toSvg } from '../../shared/ladder/drawing.ts';
 import { type Ladder, ladderOf, nameOf } from '../../shared/ladder/ladder.ts';
 import { toMermaid } from '../../shared/ladder/mermaid.ts';
 import { formats, texts } from '../../shared/texts/language.ts';
 import { type Call, get, type LogRecord, type ShownSpan, type TraceDetails } from '../api.ts';
 import { callName, outcomeText, personTag, reasonText } from '../call.ts';
-import { copyButton, download, el, pairsTable, serviceTag } from '../dom.ts';
+import { copyButton, download, pairsTable, serviceTag } from '../dom.ts';
 import type { Show } from './view.ts';
 
 // One call: its ladder, its log records beside it, and everything that a selected span carries.

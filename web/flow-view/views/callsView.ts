@@ -1,7 +1,7 @@
+import { el } from '../../shared/dom.ts';
 import { formats, texts } from '../../shared/texts/language.ts';
 import { type Call, type CallList, get } from '../api.ts';
 import { callName, outcomeText, personTag, reasonText } from '../call.ts';
-import { el } from '../dom.ts';
 import type { Show } from './view.ts';
 
 // The calls and registrations that fit a search, latest first.

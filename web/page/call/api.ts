@@ -19,7 +19,6 @@ export interface ImsToken {
   access_token: string;
   expires_in: number;
   impu: string;
-  impi: string;
   display_name: string | null;
   /** Request URI of REGISTER. */
   sip_uri: string;

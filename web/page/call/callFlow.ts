@@ -1,6 +1,6 @@
 import type { Api, Timings } from './api.ts';
 import type { Leg, LegEvents } from './leg.ts';
-import { captureMedia, type Devices, generateMedia } from './media.ts';
+import { captureMedia, type Devices, generateMedia, stop } from './media.ts';
 import { recordSteps } from './callSpans.ts';
 import type { CallView } from './callView.ts';
 import { Problem, problemOf } from './problem.ts';
@@ -257,8 +257,4 @@ export class CallFlow {
     this.#endPause();
     this.#call?.close();
   }
-}
-
-function stop(media: MediaStream): void {
-  for (const track of media.getTracks()) track.stop();
 }

@@ -22,7 +22,7 @@ export function recordSteps(view: CallView, trace: Trace): CallView {
   };
 
   return {
-    ...forward(view),
+    ...view,
     step(number, state, took) {
       const name = names[number];
       if (state === 'active' && name) open.set(number, trace.begin(name, number));
@@ -48,22 +48,5 @@ export function recordSteps(view: CallView, trace: Trace): CallView {
       notSetUp(problem.code === 'turn_401' && performance.now() >= expiresAt ? 'token_expired' : problem.code);
       view.failed(problem, step);
     },
-  };
-}
-
-/** A spread would lose the methods of a view's prototype. */
-function forward(view: CallView): CallView {
-  return {
-    phase: phase => view.phase(phase),
-    step: (number, state, took) => view.step(number, state, took),
-    localMedia: stream => view.localMedia(stream),
-    remoteMedia: stream => view.remoteMedia(stream),
-    relayed: (candidate, sinceClick) => view.relayed(candidate, sinceClick),
-    held: held => view.held(held),
-    connected: sinceClick => view.connected(sinceClick),
-    credentials: credentials => view.credentials(credentials),
-    warning: (problem, interrupted) => view.warning(problem, interrupted),
-    recovered: () => view.recovered(),
-    failed: (problem, step) => view.failed(problem, step),
   };
 }

@@ -1,8 +1,7 @@
 import type { Leg, LegEvents } from './leg.ts';
-import { Problem } from './problem.ts';
+import { isConnected, mediaFlows, receiveMedia, replaceTrack, watchState } from './connection.ts';
+import { stop } from './media.ts';
 import { relayGathered } from './turn.ts';
-
-const connectLimit = 10_000;
 
 /**
  * A call to a second peer connection in the same page, which echoes the media. Both ends use only the relay. So everything crosses
@@ -21,22 +20,16 @@ export class LoopCall implements Leg {
     forwardCandidates(this.#near, this.#far);
     forwardCandidates(this.#far, this.#near);
 
-    const received = new MediaStream();
-    this.#near.addEventListener('track', ({ track }) => {
-      received.addTrack(track);
-      events.onmedia(received);
-    });
+    receiveMedia(this.#near, stream => events.onmedia(stream));
     this.#far.addEventListener('track', ({ transceiver, track }) => {
       transceiver.direction = 'sendrecv';
       void transceiver.sender.replaceTrack(track);
     });
     for (const end of [this.#near, this.#far]) {
-      const reportPath = () => {
+      watchState(end, () => {
         if (['disconnected', 'failed'].includes(end.iceConnectionState)) events.onpath('lost');
-        else if (this.#isConnected()) events.onpath('back');
-      };
-      end.addEventListener('iceconnectionstatechange', reportPath);
-      end.addEventListener('connectionstatechange', reportPath);
+        else if ([this.#near, this.#far].every(isConnected)) events.onpath('back');
+      });
     }
     for (const track of microphone.getTracks()) this.#near.addTrack(track, microphone);
   }
@@ -50,7 +43,7 @@ export class LoopCall implements Leg {
     await this.#negotiate();
     onoffered();
     onrelayed(await relayed);
-    await this.#connected();
+    await mediaFlows([this.#near, this.#far], this.#closed.signal);
   }
 
   /** New credentials on both ends and an ICE restart: the media moves to new allocations without a gap. */
@@ -60,7 +53,7 @@ export class LoopCall implements Leg {
     const relayed = this.#relayed();
     await this.#negotiate();
     await relayed;
-    await this.#connected();
+    await mediaFlows([this.#near, this.#far], this.#closed.signal);
   }
 
   async statistics(): Promise<RTCStatsReport> {
@@ -71,22 +64,15 @@ export class LoopCall implements Leg {
     for (const track of this.#microphone.getAudioTracks()) track.enabled = !muted;
   }
 
-  async replace(track: MediaStreamTrack): Promise<void> {
-    const sender = this.#near.getSenders().find(each => each.track?.kind === track.kind);
-    const before = sender?.track;
-    track.enabled = before?.enabled ?? true;
-    await sender?.replaceTrack(track);
-    if (!before) return;
-    this.#microphone.removeTrack(before);
-    before.stop();
-    this.#microphone.addTrack(track);
+  replace(track: MediaStreamTrack): Promise<void> {
+    return replaceTrack(this.#near, this.#microphone, track);
   }
 
   close(): void {
     this.#closed.abort();
     this.#near.close();
     this.#far.close();
-    for (const track of this.#microphone.getTracks()) track.stop();
+    stop(this.#microphone);
   }
 
   #relayed(): Promise<RTCIceCandidate> {
@@ -102,31 +88,6 @@ export class LoopCall implements Leg {
     await this.#far.setRemoteDescription(this.#near.localDescription!);
     await this.#far.setLocalDescription();
     await this.#near.setRemoteDescription(this.#far.localDescription!);
-  }
-
-  #isConnected(): boolean {
-    return [this.#near, this.#far].every(end => ['connected', 'completed'].includes(end.iceConnectionState) && end.connectionState === 'connected');
-  }
-
-  #connected(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const over = new AbortController();
-      const settle = (then: () => void) => {
-        over.abort();
-        clearTimeout(limit);
-        then();
-      };
-      const check = () => {
-        if (this.#isConnected()) settle(resolve);
-      };
-      const limit = setTimeout(() => settle(() => reject(new Problem('no_media_path', { step: 8 }))), connectLimit);
-      this.#closed.signal.addEventListener('abort', () => settle(() => reject(this.#closed.signal.reason as Error)), { signal: over.signal });
-      for (const end of [this.#near, this.#far]) {
-        end.addEventListener('connectionstatechange', check, { signal: over.signal });
-        end.addEventListener('iceconnectionstatechange', check, { signal: over.signal });
-      }
-      check();
-    });
   }
 }
 

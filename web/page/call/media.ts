@@ -71,6 +71,10 @@ function addPicture(stream: MediaStream): () => void {
   return () => clearInterval(timer);
 }
 
+export function stop(media: MediaStream): void {
+  for (const track of media.getTracks()) track.stop();
+}
+
 /** How loud a stream is, for a meter: 0 (silent) to 1. */
 export class LevelMeter {
   readonly #audio = new AudioContext();

@@ -1,6 +1,6 @@
 import type { Api } from '../call/api.ts';
 import type { Registration } from './registration.ts';
-import { captureMedia, type Devices } from '../call/media.ts';
+import { captureMedia, type Devices, stop } from '../call/media.ts';
 import { Problem, problemOf } from '../call/problem.ts';
 import { Trace } from '../telemetry/trace.ts';
 import { relayConfiguration, relayGathered, type TurnToken } from '../call/turn.ts';
@@ -51,8 +51,7 @@ export async function runChecks(
 }
 
 async function microphone(devices: Devices): Promise<void> {
-  const stream = await captureMedia(false, devices);
-  for (const track of stream.getTracks()) track.stop();
+  stop(await captureMedia(false, devices));
 }
 
 async function signalling(registration: Registration): Promise<void> {

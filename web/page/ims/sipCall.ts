@@ -1,11 +1,11 @@
 import type { AnswerOptions, RTCSession } from 'jssip/lib/RTCSession';
+import { isConnected, mediaFlows, receiveMedia, replaceTrack, watchState } from '../call/connection.ts';
 import type { Leg, LegEvents } from '../call/leg.ts';
 import { Problem } from '../call/problem.ts';
 import type { Trace } from '../telemetry/trace.ts';
 import { describeWithCandidates } from './gathering.ts';
 import { problemOfEnd } from './sipProblems.ts';
 
-const mediaLimit = 10_000;
 const patienceWhenLost = 2_000;
 
 /** How a SIP call starts: it sends an INVITE or answers one. */
@@ -54,20 +54,20 @@ export class SipCall implements Leg {
     this.#watchHold(session);
     offered();
     await answered;
-    await this.#mediaFlows(connection);
+    await mediaFlows([connection], this.#closed.signal);
   }
 
   /** The caller restarts ICE. The callee does so only if the caller does not within `patience` ms, because two restarts collide (491). */
   async renew(configuration: RTCConfiguration, patience: number): Promise<void> {
     const session = this.#session!;
     session.connection.setConfiguration(configuration);
-    if (this.#dialling.isCallee && await this.#callerRestarts(patience)) return this.#mediaFlows(session.connection);
+    if (this.#dialling.isCallee && await this.#callerRestarts(patience)) return mediaFlows([session.connection], this.#closed.signal);
     if (!this.#dialling.isOnline()) throw new Problem('ims_unavailable');
     this.#restartProblem = undefined;
     session.connection.restartIce();
     await this.#negotiate(done => session.renegotiate(this.#options(), done));
     if (this.#restartProblem) throw this.#restartProblem;
-    await this.#mediaFlows(session.connection);
+    await mediaFlows([session.connection], this.#closed.signal);
   }
 
   statistics(): Promise<RTCStatsReport> {
@@ -86,24 +86,13 @@ export class SipCall implements Leg {
     await this.#negotiate(done => on ? session.hold(this.#options(), done) : session.unhold(this.#options(), done));
   }
 
-  get isHeldHere(): boolean {
-    return this.#session?.isOnHold().local === true;
-  }
-
   /** A key of the keypad as a telephone-event (RFC 4733). */
   sendKey(key: string): void {
     this.#session?.sendDTMF(key, { transportType: 'RFC2833' as never, duration: 160 });
   }
 
-  async replace(track: MediaStreamTrack): Promise<void> {
-    const sender = this.#session?.connection.getSenders().find(each => each.track?.kind === track.kind);
-    const before = sender?.track;
-    track.enabled = before?.enabled ?? true;
-    await sender?.replaceTrack(track);
-    if (!before) return;
-    this.#media.removeTrack(before);
-    before.stop();
-    this.#media.addTrack(track);
+  replace(track: MediaStreamTrack): Promise<void> {
+    return replaceTrack(this.#session?.connection, this.#media, track);
   }
 
   close(): void {
@@ -160,19 +149,13 @@ export class SipCall implements Leg {
   }
 
   #watchMedia(connection: RTCPeerConnection): void {
-    const received = new MediaStream();
-    connection.addEventListener('track', ({ track }) => {
-      received.addTrack(track);
-      this.#events.onmedia(received);
-    });
-    const reportPath = () => {
+    receiveMedia(connection, stream => this.#events.onmedia(stream));
+    watchState(connection, () => {
       if (connection.connectionState === 'failed' || connection.iceConnectionState === 'disconnected') {
         this.#hurry();
         this.#events.onpath('lost');
       } else if (isConnected(connection)) this.#events.onpath('back');
-    };
-    connection.addEventListener('connectionstatechange', reportPath);
-    connection.addEventListener('iceconnectionstatechange', reportPath);
+    });
   }
 
   #watchHold(session: RTCSession): void {
@@ -205,27 +188,4 @@ export class SipCall implements Leg {
       };
     });
   }
-
-  #mediaFlows(connection: RTCPeerConnection): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const over = new AbortController();
-      const settle = (then: () => void) => {
-        over.abort();
-        clearTimeout(limit);
-        then();
-      };
-      const check = () => {
-        if (isConnected(connection)) settle(resolve);
-      };
-      const limit = setTimeout(() => settle(() => reject(new Problem('no_media_path', { step: 8 }))), mediaLimit);
-      this.#closed.signal.addEventListener('abort', () => settle(() => reject(this.#closed.signal.reason as Error)), { signal: over.signal });
-      connection.addEventListener('connectionstatechange', check, { signal: over.signal });
-      connection.addEventListener('iceconnectionstatechange', check, { signal: over.signal });
-      check();
-    });
-  }
-}
-
-function isConnected(connection: RTCPeerConnection): boolean {
-  return connection.connectionState === 'connected' && ['connected', 'completed'].includes(connection.iceConnectionState);
 }

@@ -1,4 +1,4 @@
-import { find } from './dom.ts';
+import { el, find } from '../../shared/dom.ts';
 import type { Problem } from '../call/problem.ts';
 import { texts } from '../../shared/texts/language.ts';
 import { problemText } from '../../shared/texts/problemText.ts';
@@ -10,7 +10,6 @@ export interface AlertActions {
 
 /** Shows a problem: a title, a sentence, and what the user can do. */
 export class Alerts {
-  readonly #box = find('alert-box');
   readonly #text = find('alert');
   readonly #retry = find<HTMLButtonElement>('retry');
   readonly #tone = find<HTMLButtonElement>('use-tone');
@@ -25,7 +24,6 @@ export class Alerts {
   show(problem: Problem, actions: AlertActions = {}, interrupted = false): void {
     const { title, text } = problemText(problem);
     this.#write(interrupted ? texts.status.interrupted : title, text);
-    this.#box.dataset.kind = 'problem';
     this.#actions = actions;
     this.#retry.hidden = !actions.retry;
     this.#tone.hidden = !actions.useTone || !problem.isOfMedia;
@@ -37,7 +35,6 @@ export class Alerts {
     if (!this.#text.hasChildNodes()) return;
     this.#text.replaceChildren();
     this.#retry.hidden = this.#tone.hidden = true;
-    this.#box.dataset.kind = '';
     this.#holdBack(0);
   }
 
@@ -45,11 +42,7 @@ export class Alerts {
     // Writing the same text again would make a screen reader repeat it.
     if (this.#text.dataset.shown === title + text && this.#text.hasChildNodes()) return;
     this.#text.dataset.shown = title + text;
-    const strong = document.createElement('strong');
-    strong.textContent = title;
-    const sentence = document.createElement('p');
-    sentence.textContent = text;
-    this.#text.replaceChildren(strong, ' ', sentence);
+    this.#text.replaceChildren(el('strong', {}, title), ' ', el('p', {}, text));
   }
 
   #act(action: (() => void) | undefined): void {

@@ -1,4 +1,4 @@
-import { find } from './dom.ts';
+import { find } from '../../shared/dom.ts';
 import { Problem } from '../call/problem.ts';
 import { texts } from '../../shared/texts/language.ts';
 

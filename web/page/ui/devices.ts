@@ -1,5 +1,5 @@
-import { find } from './dom.ts';
-import { captureMedia, type Devices, LevelMeter } from '../call/media.ts';
+import { find } from '../../shared/dom.ts';
+import { captureMedia, type Devices, LevelMeter, stop } from '../call/media.ts';
 import { type Problem, problemOf } from '../call/problem.ts';
 import { texts } from '../../shared/texts/language.ts';
 
@@ -83,8 +83,4 @@ export class DeviceChoice {
       if (ofKind.some(device => device.deviceId === stored)) this.#select(kind).value = stored!;
     }
   }
-}
-
-function stop(stream: MediaStream): void {
-  for (const track of stream.getTracks()) track.stop();
 }

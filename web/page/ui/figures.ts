@@ -1,5 +1,5 @@
 import type { Credentials } from '../call/callView.ts';
-import { find } from './dom.ts';
+import { find } from '../../shared/dom.ts';
 import { hostPort, type MediaStatistics } from '../call/statistics.ts';
 import { clock } from '../../shared/texts/formats.ts';
 import { formats, texts } from '../../shared/texts/language.ts';

@@ -1,5 +1,5 @@
 import { shortName } from '../ims/addresses.ts';
-import { find } from './dom.ts';
+import { el, find } from '../../shared/dom.ts';
 import type { Registration } from '../ims/registration.ts';
 import { texts } from '../../shared/texts/language.ts';
 
@@ -13,7 +13,6 @@ export class People {
   readonly #registration: Registration;
   readonly #call: (impu: string, name: string) => void;
   readonly #list = find<HTMLUListElement>('people');
-  readonly #names = new Map<string, string>();
   #shown = '';
   #isAsking = false;
 
@@ -22,11 +21,6 @@ export class People {
     this.#call = call;
     setInterval(() => void this.refresh(), every);
     document.addEventListener('visibilitychange', () => void this.refresh());
-  }
-
-  /** The name of a person who is or was online. */
-  nameOf(impu: string): string {
-    return this.#names.get(impu) ?? shortName(impu);
   }
 
   async refresh(): Promise<void> {
@@ -49,30 +43,16 @@ export class People {
     this.#shown = state;
     find('people-none').hidden = online.length > 0;
     const focused = (document.activeElement as HTMLElement | null)?.dataset.impu;
-    this.#list.replaceChildren(...online.map(({ impu, display_name }) => {
-      const name = display_name ?? shortName(impu);
-      this.#names.set(impu, name);
-      return this.#row(impu, name);
-    }));
+    this.#list.replaceChildren(...online.map(({ impu, display_name }) => this.#row(impu, display_name ?? shortName(impu))));
     if (focused) [...this.#list.querySelectorAll('button')].find(button => button.dataset.impu === focused)?.focus();
   }
 
   #row(impu: string, name: string): HTMLLIElement {
-    const row = document.createElement('li');
-    const who = document.createElement('span');
-    const address = document.createElement('small');
-    const button = document.createElement('button');
-    who.className = 'person';
-    who.textContent = name;
-    address.textContent = impu.replace(/^sip:/, '');
-    who.append(address);
-    button.type = 'button';
-    button.className = 'small';
-    button.dataset.impu = button.dataset.testid = impu;
-    button.textContent = texts.labels.call;
-    button.ariaLabel = texts.labels.callPerson(name);
-    button.addEventListener('click', () => this.#call(impu, name));
-    row.append(who, button);
-    return row;
+    const call = () => this.#call(impu, name);
+    return el('li', {},
+      el('span', { class: 'person' }, name, el('small', {}, impu.replace(/^sip:/, ''))),
+      el('button', {
+        type: 'button', class: 'small', 'data-impu': impu, 'data-testid': impu, 'aria-label': texts.labels.callPerson(name), onclick: call,
+      }, texts.labels.call));
   }
 }

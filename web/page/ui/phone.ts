@@ -3,7 +3,7 @@ import type { Api } from '../call/api.ts';
 import { CallFlow, type MakeLeg } from '../call/callFlow.ts';
 import type { CallView, Phase } from '../call/callView.ts';
 import type { DeviceChoice } from './devices.ts';
-import { find } from './dom.ts';
+import { find } from '../../shared/dom.ts';
 import { Figures } from './figures.ts';
 import { addressOf } from '../ims/addresses.ts';
 import { DemoLine } from './demoLine.ts';

@@ -1,5 +1,5 @@
 import { LevelMeter } from '../call/media.ts';
-import { find } from './dom.ts';
+import { find } from '../../shared/dom.ts';
 
 const bandCount = 24;
 const calmMotion = matchMedia('(prefers-reduced-motion: reduce)');

@@ -1,3 +1,4 @@
+import { el } from '../../shared/dom.ts';
 import { figure, stepNumbers } from '../../shared/ladder/figure.ts';
 import { formats, texts } from '../../shared/texts/language.ts';
 import type { StepState } from '../call/callView.ts';
@@ -14,20 +15,19 @@ export class StepLadder {
   constructor(list: HTMLElement, laneNames: HTMLElement) {
     laneNames.append(...lanes.map(id => {
       const { name, role } = texts.steps.lanes[id];
-      const lane = element('span', 'lane-name', name);
-      lane.append(element('small', '', role));
-      return lane;
+      return el('span', { class: 'lane-name' }, name, el('small', {}, role));
     }));
     this.#rows = stepNumbers.map(number => {
       const step = texts.steps[number];
       const [from, to] = [lanes.indexOf(figure[number].from as Lane), lanes.indexOf(figure[number].to as Lane)];
-      const item = element('li', 'step');
-      item.id = item.dataset.testid = `step-${number}`;
-      const state = element('span', 'visually-hidden');
-      const took = element('span', 'took');
-      const what = element('div', 'what');
-      what.append(element('strong', 'title', step.title), state, element('span', 'route', route(from, to)), element('span', 'note', step.text));
-      item.append(element('span', 'badge', number), what, drawing(from, to), took);
+      const state = el('span', { class: 'visually-hidden' });
+      const took = el('span', { class: 'took' });
+      const item = el('li', { class: 'step', id: `step-${number}`, 'data-testid': `step-${number}` },
+        el('span', { class: 'badge' }, number),
+        el('div', { class: 'what' },
+          el('strong', { class: 'title' }, step.title), state,
+          el('span', { class: 'route' }, route(from, to)), el('span', { class: 'note' }, step.text)),
+        drawing(from, to), took);
       return { item, state, took };
     });
     list.append(...this.#rows.map(row => row.item));
@@ -55,20 +55,10 @@ function route(from: number, to: number): string {
 
 /** An arrow between the middles of two lanes, or a dot in one. */
 function drawing(from: number, to: number): HTMLElement {
-  const cell = element('div', 'lanes');
-  cell.ariaHidden = 'true';
-  const arrow = element('span', from === to ? 'dot' : to > from ? 'arrow right' : 'arrow left');
+  const arrow = el('span', { class: from === to ? 'dot' : to > from ? 'arrow right' : 'arrow left' });
   const [first, last] = [Math.min(from, to), Math.max(from, to)];
   arrow.style.gridColumn = `${first + 1} / ${last + 2}`;
   // Half a lane at each side: the arrow's grid area covers whole lanes.
   if (from !== to) arrow.style.marginInline = `${50 / (last - first + 1)}%`;
-  cell.append(arrow);
-  return cell;
-}
-
-function element<K extends keyof HTMLElementTagNameMap>(tag: K, className: string, text = ''): HTMLElementTagNameMap[K] {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  return made;
+  return el('div', { class: 'lanes', 'aria-hidden': 'true' }, arrow);
 }

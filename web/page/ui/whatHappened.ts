@@ -1,7 +1,7 @@
 import { draw, fromPage, toElement } from '../../shared/ladder/drawing.ts';
 import { ladderOf, type Span } from '../../shared/ladder/ladder.ts';
 import { texts } from '../../shared/texts/language.ts';
-import { find } from './dom.ts';
+import { find } from '../../shared/dom.ts';
 
 /** Draws the call as all parts reported it, live while it is open. */
 export function offerWhatHappened(): void {

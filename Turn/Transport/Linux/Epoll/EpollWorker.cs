@@ -1,7 +1,5 @@
 using System.Net;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Engine;
-using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Telemetry;
@@ -30,66 +28,43 @@ internal sealed unsafe class EpollWorker : LinuxWorker
 
     private const ulong ListenerMark = 1UL << 32;
 
-    private readonly EngineHost _host;
-    private readonly TurnMetrics _metrics;
-    private readonly List<EpollListener> _listeners = [];
     private readonly ReceiveBatch _fromClients = new();
     private readonly ReceiveBatch _fromPeers = new();
     private readonly SendBatch _toPeers = new();
-    private readonly ErrorQueue _errors = new();
+
+    // By the number of the listener that they leave by.
+    private readonly SendBatch[] _toClients;
     private readonly DatagramsApart _apart = new();
-    private readonly EpollRelay[] _relaysInBatch = new EpollRelay[SendBatch.Capacity];
+    private readonly LinuxRelay[] _relaysInBatch = new LinuxRelay[SendBatch.Capacity];
     private readonly RoutedDatagram[] _routed = new RoutedDatagram[SendBatch.Capacity];
     private readonly byte[] _events = new byte[MaxEvents * Libc.EpollEventLength];
-    private readonly Stack<int> _freeSlots = [];
     private readonly int _epoll;
-    private EpollRelay?[] _relays = new EpollRelay?[1024];
-    private int _slotsUsed;
     private int _relayCount;
     private int _routedCount;
 
-    public EpollWorker(EngineHost host, RelayBinder relays, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
-        : base(host, relays, number)
+    public EpollWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
+        : base(host, binder, metrics, endpoints, number)
     {
-        _host = host;
-        _metrics = metrics;
         _epoll = Libc.EpollCreate(0);
         if (_epoll < 0) throw new InvalidOperationException($"epoll_create1 failed with error {Libc.LastError}");
-        foreach (var endpoint in endpoints)
-        {
-            var listener = new EpollListener(endpoint);
-            UdpSegments.Merge(listener.Descriptor);
-            Add(listener.Descriptor, ListenerMark | (uint)_listeners.Count);
-            _listeners.Add(listener);
-        }
+        _toClients = Array.ConvertAll(Listeners, _ => new SendBatch());
+        foreach (var listener in Listeners) Watch(listener.Descriptor, ListenerMark | (uint)listener.Number);
     }
 
-    protected override Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) =>
-        new EpollRelay(bind, advertise, onClosed);
-
-    public override void Start(Relay relay, Allocation allocation) => ((EpollRelay)relay).Start(allocation, this);
-
-    /// <summary>Begins to wait for a relay. The server's gate is held.</summary>
-    public int Watch(EpollRelay relay)
-    {
-        if (!_freeSlots.TryPop(out var slot)) slot = _slotsUsed++;
-        if (slot == _relays.Length) Array.Resize(ref _relays, 2 * slot);
-        _relays[slot] = relay;
-        UdpSegments.Merge(relay.Descriptor);
-        Add(relay.Descriptor, (uint)slot);
-        return slot;
-    }
-
-    /// <summary>The relay's socket is being closed, which takes it out of the set. The server's gate is held.</summary>
-    public void Forget(EpollRelay relay, int slot)
+    public override bool TryStop(LinuxRelay relay)
     {
         // A request may close a relay behind datagrams of the same batch, and the number of its socket may be the next one's.
         FlushToPeers(relay);
-        _relays[slot] = null;
-        _freeSlots.Push(slot);
+        Relays.Remove(relay);
+        return true;
     }
 
-    protected override WorkerListener ListenerAt(TransportAddress address) => _listeners.Find(listener => listener.Local == address)!;
+    // epoll reports errors by itself.
+    public override void OnError(LinuxRelay relay)
+    {
+    }
+
+    protected override void BeginReceive(LinuxRelay relay) => Watch(relay.Descriptor, (uint)relay.Slot);
 
     // The worker checks for a stop after each wait.
     protected override void Wake()
@@ -99,12 +74,11 @@ internal sealed unsafe class EpollWorker : LinuxWorker
     protected override void Release()
     {
         _ = Libc.Close(_epoll);
-        foreach (var listener in _listeners) listener.Dispose();
+        foreach (var batch in _toClients) batch.Dispose();
         _fromClients.Dispose();
         _fromPeers.Dispose();
         _toPeers.Dispose();
         _apart.Dispose();
-        _errors.Dispose();
     }
 
     protected override void Run()
@@ -115,14 +89,14 @@ internal sealed unsafe class EpollWorker : LinuxWorker
             {
                 var count = Libc.EpollWait(_epoll, events, MaxEvents, PollMilliseconds);
                 if (count <= 0) continue;
-                using (_host.EnterGate()) RunOnce(events, count);
+                using (Host.EnterGate()) RunOnce(events, count);
             }
         }
     }
 
     private void RunOnce(byte* events, int count)
     {
-        var time = _host.Now;
+        var time = Host.Now;
         var filled = 0;
         for (var i = 0; i < count; i++)
         {
@@ -130,28 +104,27 @@ internal sealed unsafe class EpollWorker : LinuxWorker
             var data = *(ulong*)(epollEvent + Libc.EpollDataOffset);
             if ((data & ListenerMark) != 0)
             {
-                ReceiveFromClients(_listeners[(int)(uint)data], time);
+                ReceiveFromClients(Listeners[(int)(uint)data], time);
                 continue;
             }
 
-            if (_relays[(int)data] is not { } relay) continue;
-            if ((*(uint*)epollEvent & Libc.EpollError) != 0) ReceiveErrors(relay);
+            if (Relays[(int)data] is not { } relay) continue;
+            if ((*(uint*)epollEvent & Libc.EpollError) != 0) ReceiveErrors(relay, MaxPerRelay);
             ReceiveFromPeers(relay, ref filled, time);
         }
 
         FlushToClients();
     }
 
-    private void ReceiveFromClients(EpollListener listener, EngineTime time)
+    private void ReceiveFromClients(WorkerListener listener, EngineTime time)
     {
         // Once per iteration: epoll reports the socket again while it has more, and the relays are handled in between.
         var count = _fromClients.Receive(listener.Descriptor, 0, ReceiveBatch.Capacity);
         for (var slot = 0; slot < count; slot++)
         {
-            var sender = _fromClients.Sender(slot);
             var length = _fromClients.DatagramLength(slot);
-            if (length > LinuxWorker.MaxDatagram || sender.Port == 0) continue;
-            var flow = new FiveTuple(ClientTransport.Udp, sender, listener.Local);
+            if (length > MaxDatagram) continue;
+            var flow = new FiveTuple(ClientTransport.Udp, _fromClients.Sender(slot), listener.Local);
             var start = _fromClients.Payload(slot);
             var left = _fromClients.Length(slot);
             do
@@ -166,14 +139,14 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         FlushToPeers();
     }
 
-    private void RouteToPeer(byte* start, int length, in FiveTuple flow, EpollListener listener, EngineTime time)
+    private void RouteToPeer(byte* start, int length, in FiveTuple flow, WorkerListener listener, EngineTime time)
     {
-        if (!_host.TryRoute(new ReadOnlySpan<byte>(start, length), flow, listener, time, out var outcome)) return;
+        if (!Host.TryRoute(new ReadOnlySpan<byte>(start, length), flow, listener, time, out var outcome)) return;
         if (_routedCount == SendBatch.Capacity) FlushToPeers();
 
         var routed = _routedCount++;
         _routed[routed] = new RoutedDatagram(outcome.Peer, (nint)start + outcome.Offset, outcome.Length, Next: -1);
-        var relay = (EpollRelay)outcome.Relay!;
+        var relay = (LinuxRelay)outcome.Relay!;
         if (relay.FirstInBatch < 0)
         {
             relay.FirstInBatch = routed;
@@ -193,15 +166,15 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         _relayCount = _routedCount = 0;
     }
 
-    private void FlushToPeers(EpollRelay relay)
+    private void FlushToPeers(LinuxRelay relay)
     {
         for (var routed = relay.FirstInBatch; routed >= 0; routed = _routed[routed].Next)
             _toPeers.Add(_routed[routed].Peer, (byte*)_routed[routed].Start, _routed[routed].Length);
         relay.FirstInBatch = relay.LastInBatch = -1;
-        _metrics.CountDrops(DropReason.NotSent, _toPeers.Flush(relay.Descriptor));
+        CountNotSent(_toPeers.Flush(relay.Descriptor));
     }
 
-    private void ReceiveFromPeers(EpollRelay relay, ref int filled, EngineTime time)
+    private void ReceiveFromPeers(LinuxRelay relay, ref int filled, EngineTime time)
     {
         if (filled == ReceiveBatch.Capacity)
         {
@@ -213,7 +186,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         for (var slot = filled; slot < filled + count; slot++)
         {
             var length = _fromPeers.DatagramLength(slot);
-            if (length > LinuxWorker.MaxDatagram) continue;
+            if (length > MaxDatagram) continue;
             var sender = _fromPeers.Sender(slot);
             var start = _fromPeers.Payload(slot);
             var left = _fromPeers.Length(slot);
@@ -230,40 +203,33 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         filled += count;
     }
 
-    private void RouteToClient(byte* start, int length, bool isAlone, EpollRelay relay, in TransportAddress peer, EngineTime time)
+    private void RouteToClient(byte* start, int length, bool isAlone, LinuxRelay relay, in TransportAddress peer, EngineTime time)
     {
-        var listener = relay.Allocation!.Path as EpollListener;
-        if (_apart.IsFull || listener?.ToClients.Count == SendBatch.Capacity) FlushToClients();
+        // A flush frees all copies, so it comes before the next one is made.
+        if (_apart.IsFull) FlushToClients();
 
         // The header of each would be written over the end of the one before it.
         if (!isAlone) start = _apart.Copy(start, length);
-        var room = start - TurnEngine.Headroom;
-        var buffer = new Span<byte>(room, TurnEngine.Headroom + length + TurnEngine.Tailroom);
-        if (!_host.TryRouteFromPeer(relay.Allocation, peer, buffer, time, out var outcome)) return;
-
-        var client = relay.Allocation.FiveTuple.Client;
-        if (listener is not null) listener.ToClients.Add(client, room + outcome.Offset, outcome.Length);
-        else relay.Allocation.Path.Send(client, new ReadOnlySpan<byte>(room + outcome.Offset, outcome.Length));
-    }
-
-    private void ReceiveErrors(EpollRelay relay)
-    {
-        for (var i = 0; i < MaxPerRelay && _errors.TryRead(relay.Descriptor, out var peer, out var error); i++)
-            _host.ReceiveIcmp(relay.Allocation!, peer, error);
+        if (RouteToClient(start, length, relay, peer, time, out var message, out var messageLength) is not { } listener) return;
+        var batch = _toClients[listener.Number];
+        batch.Add(relay.Allocation!.FiveTuple.Client, message, messageLength);
+        if (batch.Count == SendBatch.Capacity) FlushToClients();
     }
 
     private void FlushToClients()
     {
-        foreach (var listener in _listeners)
+        foreach (var listener in Listeners)
         {
-            if (listener.ToClients.Count > 0) _metrics.CountDrops(DropReason.NotSent, listener.ToClients.Flush(listener.Descriptor));
+            var batch = _toClients[listener.Number];
+            if (batch.Count > 0) CountNotSent(batch.Flush(listener.Descriptor));
         }
 
         _apart.Clear();
     }
 
-    private void Add(int descriptor, ulong data)
+    private void Watch(int descriptor, ulong data)
     {
+        UdpSegments.Merge(descriptor);
         var epollEvent = stackalloc byte[Libc.EpollEventLength];
         *(uint*)epollEvent = Libc.EpollIn;
         *(ulong*)(epollEvent + Libc.EpollDataOffset) = data;

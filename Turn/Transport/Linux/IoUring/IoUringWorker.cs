@@ -1,8 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net;
-using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Engine;
-using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Telemetry;
@@ -32,85 +29,61 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     private const ulong Woken = 4UL << 32;
     private const ulong Cancelled = 5UL << 32;
 
-    private readonly EngineHost _host;
-    private readonly TurnMetrics _metrics;
     private readonly Ring _ring = new(Submissions, Completions);
     private readonly RingBuffers _clients;
     private readonly RingBuffers _peers;
-    private readonly ErrorQueue _errors = new();
-    private readonly List<WorkerListener> _listeners = [];
-    private readonly List<IoUringRelay> _toStart = [];
-    private readonly List<IoUringRelay> _toStop = [];
-    private readonly ConcurrentQueue<IoUringRelay> _toAsk = [];
-    private readonly Stack<int> _freeSlots = [];
+    private readonly List<LinuxRelay> _toStart = [];
+    private readonly List<LinuxRelay> _toStop = [];
+    private readonly ConcurrentQueue<LinuxRelay> _toAsk = [];
     private readonly int _wakeDescriptor = Libc.EventDescriptor(0, 0);
     private readonly ulong[] _wakeValue = GC.AllocateArray<ulong>(1, pinned: true);
-    private IoUringRelay?[] _relays = new IoUringRelay?[1024];
     private RingSendBatch _sending = new();
     private RingSendBatch _sent = new();
-    private int _slotsUsed;
-    private bool _segments = true;
     private bool _hasEnded;
 
     /// <exception cref="RingException">The kernel refuses.</exception>
-    public IoUringWorker(EngineHost host, RelayBinder relays, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
-        : base(host, relays, number)
+    public IoUringWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
+        : base(host, binder, metrics, endpoints, number)
     {
-        _host = host;
-        _metrics = metrics;
         _clients = new RingBuffers(_ring, group: 0);
         _peers = new RingBuffers(_ring, group: 1);
-        _listeners.AddRange(endpoints.Select(endpoint => new WorkerListener(endpoint)));
     }
 
-    protected override Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed) =>
-        new IoUringRelay(bind, advertise, onClosed);
-
-    public override void Start(Relay relay, Allocation allocation) => ((IoUringRelay)relay).Start(allocation, this);
-
-    /// <summary>Begins to receive for a relay. The server's gate is held.</summary>
-    public void Watch(IoUringRelay relay)
+    public override bool TryStop(LinuxRelay relay)
     {
-        if (!_freeSlots.TryPop(out var slot)) slot = _slotsUsed++;
-        if (slot == _relays.Length) Array.Resize(ref _relays, 2 * slot);
-        _relays[slot] = relay;
-        relay.Slot = slot;
-        _toStart.Add(relay);
-        WakeFromElsewhere();
-    }
-
-    /// <summary>Closes a relay soon. False when the worker has ended. The server's gate is held.</summary>
-    public bool TryForget(IoUringRelay relay)
-    {
-        if (_hasEnded) return false;
+        if (_hasEnded) return true;
         _toStop.Add(relay);
         WakeFromElsewhere();
-        return true;
+        return false;
     }
 
-    /// <summary>A send has failed: what the network says about it is in the relay's error queue. Called by any thread.</summary>
-    public void ExpectErrors(IoUringRelay relay)
+    // A ring does not report errors by itself, as epoll does.
+    public override void OnError(LinuxRelay relay)
     {
         _toAsk.Enqueue(relay);
         WakeFromElsewhere();
     }
 
-    protected override WorkerListener ListenerAt(TransportAddress address) => _listeners.Find(listener => listener.Local == address)!;
+    protected override void BeginReceive(LinuxRelay relay)
+    {
+        _toStart.Add(relay);
+        WakeFromElsewhere();
+    }
 
     protected override void Run()
     {
         _ring.Enable();
         ReadWakeUps();
-        for (var i = 0; i < _listeners.Count; i++) _clients.Receive(_ring, _listeners[i].Descriptor, FromClients | (uint)i);
+        foreach (var listener in Listeners) _clients.Receive(_ring, listener.Descriptor, FromClients | (uint)listener.Number);
         while (!IsStopping)
         {
             _ring.Enter(wait: true);
-            using (_host.EnterGate()) RunOnce();
+            using (Host.EnterGate()) RunOnce();
             _clients.EndTurn();
             _peers.EndTurn();
             _sent.Clear();
             (_sending, _sent) = (_sent, _sending);
-            _sent.Queue(_ring, Sent, _segments);
+            _sent.Queue(_ring, Sent);
         }
 
         _ring.Enter(wait: false);
@@ -125,22 +98,20 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     protected override void Release()
     {
         _ring.Dispose();
-        using (_host.EnterGate())
+        using (Host.EnterGate())
         {
             _hasEnded = true;
-            foreach (var relay in _relays)
+            foreach (var relay in Relays.All)
             {
                 if (relay is { IsClosing: true }) relay.Close();
             }
         }
 
-        foreach (var listener in _listeners) listener.Dispose();
         _ = Libc.Close(_wakeDescriptor);
         _clients.Dispose();
         _peers.Dispose();
         _sending.Dispose();
         _sent.Dispose();
-        _errors.Dispose();
     }
 
     private void WakeFromElsewhere()
@@ -150,7 +121,7 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
 
     private void RunOnce()
     {
-        var time = _host.Now;
+        var time = Host.Now;
         while (_ring.TryRead(out var completion))
         {
             var number = (int)(uint)completion.UserData;
@@ -160,7 +131,7 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
                     ReceiveFromClient(number, completion, time);
                     break;
                 case FromPeers:
-                    ReceiveFromPeer(_relays[number]!, completion, time);
+                    ReceiveFromPeer(Relays[number]!, completion, time);
                     break;
                 case Sent:
                     SendAgain(number, completion.Result);
@@ -184,34 +155,33 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
 
     private void ReceiveFromClient(int number, in RingCompletion completion, EngineTime time)
     {
-        var listener = _listeners[number];
+        var listener = Listeners[number];
         if (!completion.HasMore) _clients.Receive(_ring, listener.Descriptor, completion.UserData);
         if (!completion.HasBuffer) return;
 
         var buffer = completion.Buffer;
         _clients.Hold(buffer);
-        var sender = _clients.Sender(buffer);
-        if (completion.Result < 0 || _clients.IsTruncated(buffer) || sender.Port == 0) return;
-        var datagram = new ReadOnlySpan<byte>(_clients.Payload(buffer), _clients.Length(buffer));
-        if (!_host.TryRoute(datagram, new FiveTuple(ClientTransport.Udp, sender, listener.Local), listener, time, out var outcome)) return;
-
-        var relay = (IoUringRelay)outcome.Relay!;
-        _sending.Add(relay.Descriptor, relay.Slot, outcome.Peer, _clients.Payload(buffer) + outcome.Offset, outcome.Length);
+        if (completion.Result < 0 || _clients.IsTruncated(buffer)) return;
+        var start = _clients.Payload(buffer);
+        var datagram = new ReadOnlySpan<byte>(start, _clients.Length(buffer));
+        var flow = new FiveTuple(ClientTransport.Udp, _clients.Sender(buffer), listener.Local);
+        if (!Host.TryRoute(datagram, flow, listener, time, out var outcome)) return;
+        var relay = (LinuxRelay)outcome.Relay!;
+        _sending.Add(relay.Descriptor, relay.Slot, outcome.Peer, start + outcome.Offset, outcome.Length);
     }
 
-    private void ReceiveFromPeer(IoUringRelay relay, in RingCompletion completion, EngineTime time)
+    private void ReceiveFromPeer(LinuxRelay relay, in RingCompletion completion, EngineTime time)
     {
         if (completion.HasBuffer)
         {
             _peers.Hold(completion.Buffer);
-            if (completion.Result >= 0 && !relay.IsClosing) RouteFromPeer(relay, completion.Buffer, time);
+            if (completion.Result >= 0 && !relay.IsClosing) RouteToClient(relay, completion.Buffer, time);
         }
 
         if (completion.HasMore) return;
         if (relay.IsClosing)
         {
-            _relays[relay.Slot] = null;
-            _freeSlots.Push(relay.Slot);
+            Relays.Remove(relay);
             relay.Close();
             return;
         }
@@ -221,47 +191,29 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         _peers.Receive(_ring, relay.Descriptor, completion.UserData);
     }
 
-    private void RouteFromPeer(IoUringRelay relay, int buffer, EngineTime time)
+    private void RouteToClient(LinuxRelay relay, int buffer, EngineTime time)
     {
         if (_peers.IsTruncated(buffer)) return;
-        var allocation = relay.Allocation!;
-        if (!_host.TryRouteFromPeer(allocation, _peers.Sender(buffer), _peers.WithRoom(buffer), time, out var outcome)) return;
-
-        var start = _peers.Payload(buffer) - TurnEngine.Headroom + outcome.Offset;
-        var client = allocation.FiveTuple.Client;
-        if (allocation.Path is WorkerListener listener) _sending.Add(listener.Descriptor, -1, client, start, outcome.Length);
-        else allocation.Path.Send(client, new ReadOnlySpan<byte>(start, outcome.Length));
+        var (start, length) = ((nint)_peers.Payload(buffer), _peers.Length(buffer));
+        var peer = _peers.Sender(buffer);
+        if (RouteToClient((byte*)start, length, relay, peer, time, out var message, out var messageLength) is { } listener)
+            _sending.Add(listener.Descriptor, -1, relay.Allocation!.FiveTuple.Client, message, messageLength);
     }
 
-    /// <summary>
-    /// The kernel did not accept a datagram, or a run of them. One call reports an ICMP error about an earlier datagram and then sends
-    /// nothing. A path may also not support UDP_SEGMENT.
-    /// </summary>
+    /// <summary>The kernel did not accept a datagram, or a run of them.</summary>
     private void SendAgain(int index, int result)
     {
         if (result >= 0 || !_sent.Contains(index)) return;
-        var error = -result;
         var slot = _sent.RelayOf(index);
-        var relay = slot >= 0 ? _relays[slot] : null;
+        var relay = slot >= 0 ? Relays[slot] : null;
 
-        // There is no room, or the relay has ended meanwhile and another socket may have its descriptor.
-        if (error == Libc.Again || (slot >= 0 && relay is not { IsClosing: false }))
-        {
-            _metrics.CountDrops(DropReason.NotSent, _sent.RunOf(index));
-            return;
-        }
-
-        if (_sent.RunOf(index) > 1 && error is Libc.InputOutput or Libc.Invalid) _segments = false;
-        _metrics.CountDrops(DropReason.NotSent, _sent.SendAgain(index));
-        if (relay is not null) ReceiveErrors(relay);
+        // The relay may have ended meanwhile, and another socket may have its descriptor.
+        var isGone = slot >= 0 && relay is not { IsClosing: false };
+        CountNotSent(isGone ? _sent.RunOf(index) : _sent.SendAgain(index, -result));
+        if (relay is not null && !isGone) ReceiveErrors(relay);
     }
 
-    private void ReceiveErrors(IoUringRelay relay)
-    {
-        while (_errors.TryRead(relay.Descriptor, out var peer, out var error)) _host.ReceiveIcmp(relay.Allocation!, peer, error);
-    }
-
-    private void Cancel(IoUringRelay relay)
+    private void Cancel(LinuxRelay relay)
     {
         ref var submission = ref _ring.Next();
         submission.Operation = RingSubmission.Cancel;

@@ -12,7 +12,7 @@ namespace WebRtcIms.Turn.Transport.Linux.IoUring;
 /// </summary>
 /// <remarks>
 /// A buffer is laid out by the kernel: struct io_uring_recvmsg_out, room for the sender's address, the payload. The first two are
-/// at once the engine's room before the payload.
+/// at once the engine's room before the payload, so the sender must be read before the engine writes there.
 /// </remarks>
 internal sealed unsafe class RingBuffers : IDisposable
 {
@@ -89,10 +89,6 @@ internal sealed unsafe class RingBuffers : IDisposable
     public bool IsTruncated(int buffer) => (*(uint*)(Start(buffer) + 12) & Libc.Truncated) != 0;
 
     public TransportAddress Sender(int buffer) => NativeAddress.Read(Start(buffer) + HeaderLength);
-
-    /// <summary>The datagram with the free octets around it; the sender's address is overwritten.</summary>
-    public Span<byte> WithRoom(int buffer) => new(
-        Payload(buffer) - TurnEngine.Headroom, TurnEngine.Headroom + Length(buffer) + TurnEngine.Tailroom);
 
     /// <summary>Only once the ring is closed.</summary>
     public void Dispose()

@@ -11,12 +11,13 @@ namespace WebRtcIms.Turn.Transport.Linux.Workers;
 /// allocation's memory. All members are called with the server's gate held, so a descriptor is never used after another socket has got
 /// its number.
 /// </summary>
-internal abstract unsafe class LinuxRelay : Relay
+internal sealed unsafe class LinuxRelay : Relay
 {
     private readonly Action<ushort> _onClosed;
+    private LinuxWorker? _worker;
 
     /// <exception cref="SocketException">The port is taken.</exception>
-    protected LinuxRelay(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed)
+    public LinuxRelay(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed)
         : base(TransportAddress.From(bind), new TransportAddress(advertise, (ushort)bind.Port))
     {
         Descriptor = RelayDescriptor.Open(Bound);
@@ -25,39 +26,55 @@ internal abstract unsafe class LinuxRelay : Relay
 
     public int Descriptor { get; }
 
-    public Allocation? Allocation { get; protected set; }
+    public Allocation? Allocation { get; private set; }
 
-    public sealed override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload)
+    /// <summary>Its place among the worker's relays.</summary>
+    public int Slot { get; set; }
+
+    public bool IsClosing { get; private set; }
+
+    /// <summary>
+    /// First and last datagram of the epoll worker's batch that leave by this relay; -1 where there is none.
+    /// </summary>
+    public int FirstInBatch { get; set; } = -1;
+
+    /// <inheritdoc cref="FirstInBatch"/>
+    public int LastInBatch { get; set; } = -1;
+
+    /// <summary>The worker receives for this relay from now on.</summary>
+    public void Start(Allocation allocation, LinuxWorker worker) => (Allocation, _worker) = (allocation, worker);
+
+    public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload)
     {
-        if (TrySend(peer, payload)) return;
-
-        // An ICMP error about an earlier datagram makes one call fail. It does not concern this datagram.
-        TrySend(peer, payload);
-        OnRefused();
+        var name = stackalloc byte[NativeAddress.Room];
+        var nameLength = NativeAddress.Write(peer, name);
+        fixed (byte* start = payload)
+        {
+            var isSent = DatagramBatch.TrySend(Descriptor, start, (nuint)payload.Length, name, nameLength, out var hasError);
+            if (!isSent) _worker?.CountNotSent(1);
+            if (hasError) _worker?.OnError(this);
+        }
     }
 
     // The kernel has DF as an option of the socket, not of a single datagram.
-    public sealed override void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload)
+    public override void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload)
     {
         RelayDescriptor.ForbidFragments(Descriptor, true);
         Send(peer, payload);
         RelayDescriptor.ForbidFragments(Descriptor, false);
     }
 
-    /// <summary>The kernel did not take a datagram, so the error queue may have something to say.</summary>
-    protected abstract void OnRefused();
+    public override void Dispose()
+    {
+        if (IsClosing) return;
+        IsClosing = true;
+        if (_worker is null || _worker.TryStop(this)) Close();
+    }
 
-    protected void CloseDescriptor()
+    /// <summary>Closes the socket and gives the port back.</summary>
+    public void Close()
     {
         _ = Libc.Close(Descriptor);
         _onClosed(Bound.Port);
-    }
-
-    private bool TrySend(in TransportAddress peer, ReadOnlySpan<byte> payload)
-    {
-        var name = stackalloc byte[NativeAddress.Room];
-        var nameLength = NativeAddress.Write(peer, name);
-        fixed (byte* start = payload)
-            return Libc.SendTo(Descriptor, start, (nuint)payload.Length, Libc.DontWait | Libc.NoSignal, name, nameLength) >= 0;
     }
 }

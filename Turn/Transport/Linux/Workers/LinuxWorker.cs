@@ -1,28 +1,40 @@
 using System.Net;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Telemetry;
+using WebRtcIms.Turn.Transport.Linux.Native;
 using WebRtcIms.Turn.Transport.Relays;
 
 namespace WebRtcIms.Turn.Transport.Linux.Workers;
 
 /// <summary>A thread with sockets, allocations and buffers of its own, which shares nothing with the other workers.</summary>
-internal abstract class LinuxWorker : IRelayTransport, IDisposable
+internal abstract unsafe class LinuxWorker : IRelayTransport, IDisposable
 {
     /// <summary>The longest datagram that is relayed: a jumbo frame. A longer one is dropped.</summary>
     public const int MaxDatagram = 9216;
 
-    private readonly RelayBinder _relays;
+    private readonly RelayBinder _binder;
+    private readonly TurnMetrics _metrics;
+    private readonly ErrorQueue _errors = new();
     private readonly Thread _thread;
     private volatile bool _isStopping;
 
-    protected LinuxWorker(EngineHost host, RelayBinder relays, int number)
+    protected LinuxWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
     {
-        _relays = relays;
+        (Host, _binder, _metrics) = (host, binder, metrics);
+        Listeners = [.. endpoints.Select((endpoint, listener) => new WorkerListener(endpoint, listener))];
         host.Transport = this;
         _thread = new Thread(Run) { IsBackground = true, Name = $"turn worker {number}" };
     }
+
+    protected EngineHost Host { get; }
+
+    protected WorkerListener[] Listeners { get; }
+
+    protected RelaySlots Relays { get; } = new();
 
     protected bool IsStopping => _isStopping;
 
@@ -30,12 +42,35 @@ internal abstract class LinuxWorker : IRelayTransport, IDisposable
 
     public void Start() => _thread.Start();
 
-    public AllocationDecision Bind(RelayRequest request) => _relays.Bind(request, Open);
+    public AllocationDecision Bind(RelayRequest request) =>
+        _binder.Bind(request, (bind, advertise, onClosed) => new LinuxRelay(bind, advertise, onClosed));
 
-    public abstract void Start(Relay relay, Allocation allocation);
+    public void Start(Relay relay, Allocation allocation)
+    {
+        var started = (LinuxRelay)relay;
+        Relays.Add(started);
+        started.Start(allocation, this);
+        BeginReceive(started);
+    }
 
     // Every worker listens on the same addresses, so an answer by this one's listener has the same source.
-    public ClientPath PathFor(in FiveTuple flow, ClientPath path) => path is WorkerListener ? ListenerAt(flow.Server) : path;
+    public ClientPath PathFor(in FiveTuple flow, ClientPath path)
+    {
+        var server = flow.Server;
+        return path is WorkerListener ? Array.Find(Listeners, listener => listener.Local == server)! : path;
+    }
+
+    /// <summary>
+    /// Ends what <see cref="BeginReceive"/> began. False when the kernel still uses the socket; then the worker closes it. The server's
+    /// gate is held.
+    /// </summary>
+    public abstract bool TryStop(LinuxRelay relay);
+
+    /// <summary>A send has failed: what the network says about it is in the relay's error queue. Called by any thread.</summary>
+    public abstract void OnError(LinuxRelay relay);
+
+    /// <summary>The kernel did not take datagrams.</summary>
+    public void CountNotSent(int lost) => _metrics.CountDrops(DropReason.NotSent, lost);
 
     public void Dispose()
     {
@@ -43,19 +78,45 @@ internal abstract class LinuxWorker : IRelayTransport, IDisposable
         Wake();
         if (_thread.IsAlive) _thread.Join();
         Release();
+        foreach (var listener in Listeners) listener.Dispose();
+        _errors.Dispose();
         GC.SuppressFinalize(this);
     }
 
-    protected abstract Relay Open(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed);
-
-    protected abstract WorkerListener ListenerAt(TransportAddress address);
+    /// <summary>Begins to receive what peers send to a relay. The server's gate is held.</summary>
+    protected abstract void BeginReceive(LinuxRelay relay);
 
     /// <summary>Relays until <see cref="IsStopping"/>.</summary>
     protected abstract void Run();
 
-    /// <summary>Lets the thread look whether it is to stop.</summary>
+    /// <summary>Makes a waiting thread check for a stop.</summary>
     protected abstract void Wake();
 
     /// <summary>The thread has ended.</summary>
     protected abstract void Release();
+
+    /// <summary>
+    /// Handles a datagram from a peer, with the engine's room around it. Gives the message for the client if it leaves by a listener of
+    /// this worker. By any other path it has been sent.
+    /// </summary>
+    protected WorkerListener? RouteToClient(
+        byte* start, int length, LinuxRelay relay, in TransportAddress peer, EngineTime time, out byte* message, out int messageLength)
+    {
+        var room = start - TurnEngine.Headroom;
+        var buffer = new Span<byte>(room, TurnEngine.Headroom + length + TurnEngine.Tailroom);
+        var isRouted = Host.TryRouteFromPeer(relay.Allocation!, peer, buffer, time, out var outcome);
+        message = room + outcome.Offset;
+        messageLength = outcome.Length;
+        if (!isRouted) return null;
+        if (relay.Allocation!.Path is WorkerListener listener) return listener;
+        relay.Allocation.Client.Send(new ReadOnlySpan<byte>(message, messageLength));
+        return null;
+    }
+
+    /// <summary>Notifies the clients of what the network said about datagrams of a relay.</summary>
+    protected void ReceiveErrors(LinuxRelay relay, int most = int.MaxValue)
+    {
+        for (var i = 0; i < most && _errors.TryRead(relay.Descriptor, out var peer, out var error); i++)
+            Host.ReceiveIcmp(relay.Allocation!, peer, error);
+    }
 }

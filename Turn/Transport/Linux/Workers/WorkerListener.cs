@@ -9,9 +9,12 @@ namespace WebRtcIms.Turn.Transport.Linux.Workers;
 /// One worker's share of a listening address: every worker binds the same address with SO_REUSEPORT, and the kernel gives a
 /// client's datagrams always to the same one.
 /// </summary>
-internal class WorkerListener(IPEndPoint endpoint) : ClientPath, IDisposable
+internal sealed class WorkerListener(IPEndPoint endpoint, int number) : ClientPath, IDisposable
 {
     private readonly DatagramSocket _socket = new(endpoint, sharesPort: true);
+
+    /// <summary>Its place among the worker's listeners.</summary>
+    public int Number { get; } = number;
 
     public TransportAddress Local { get; } = TransportAddress.From(endpoint);
 
@@ -19,9 +22,5 @@ internal class WorkerListener(IPEndPoint endpoint) : ClientPath, IDisposable
 
     public override void Send(in TransportAddress client, ReadOnlySpan<byte> message) => _socket.Send(client, message);
 
-    public virtual void Dispose()
-    {
-        _socket.Dispose();
-        GC.SuppressFinalize(this);
-    }
+    public void Dispose() => _socket.Dispose();
 }

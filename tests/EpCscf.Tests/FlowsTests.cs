@@ -1,0 +1,98 @@
+using System.Diagnostics.Metrics;
+using System.Net.WebSockets;
+using Microsoft.Extensions.DependencyInjection;
+using WebRtcIms.EpCscf.Connections;
+using WebRtcIms.EpCscf.Registration;
+using WebRtcIms.EpCscf.Settings;
+using WebRtcIms.EpCscf.Telemetry;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.EpCscf.Tests;
+
+/// <summary>Connections of one page that register at the same time, on two threads.</summary>
+public sealed class FlowsTests : IDisposable
+{
+    // Only a product with the fault uses less than this time.
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(200);
+
+    private readonly ServiceProvider _services =
+        new ServiceCollection().AddMetrics().AddSingleton<EpCscfTelemetry>().BuildServiceProvider();
+
+    private readonly WebSocket _socket = WebSocket.CreateFromStream(Stream.Null, new WebSocketCreationOptions());
+    private readonly EpCscfSettings _settings = new();
+    private readonly MeterListener _meters = new();
+    private readonly Flows _flows;
+    private Action<long> _onRegisteredChanged = _ => { };
+
+    public FlowsTests()
+    {
+        _flows = new(_settings, _services.GetRequiredService<EpCscfTelemetry>());
+        _meters.SetMeasurementEventCallback<int>((_, value, _, _) => _onRegisteredChanged(value));
+        _meters.SetMeasurementEventCallback<long>((_, value, _, _) => _onRegisteredChanged(value));
+        _meters.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Meter.Scope == _services.GetRequiredService<IMeterFactory>()) listener.EnableMeasurementEvents(instrument);
+        };
+        _meters.Start();
+    }
+
+    public void Dispose()
+    {
+        _meters.Dispose();
+        _socket.Dispose();
+        _services.Dispose();
+    }
+
+    [Fact]
+    [Requirement("RFC5626-5.2")]
+    public void ConnectionsThatRegisterAtOnce_AreBoundOneAfterTheOther_AndTheLastStays()
+    {
+        var (first, second) = (Connection(), Connection());
+        var other = new Thread(() => _flows.Bind(second, Registration()));
+        var hasOvertaken = false;
+        _onRegisteredChanged = _ =>
+        {
+            _onRegisteredChanged = _ => { };
+            other.Start();
+            hasOvertaken = other.Join(Patience);
+        };
+
+        _flows.Bind(first, Registration());
+        other.Join();
+
+        Assert.False(hasOvertaken);
+        Assert.Same(second, _flows.Find(Registration().Binding.Id));
+        Assert.False(first.Send("x"u8.ToArray()));
+        Assert.True(second.Send("x"u8.ToArray()));
+    }
+
+    [Fact]
+    [Requirement("RFC5626-5.2")]
+    public void ConnectionThatRegistersWhileItsBindingIsRemoved_CanBeReached()
+    {
+        var flow = Connection();
+        _flows.Bind(flow, Registration());
+        var other = new Thread(() => _flows.Bind(flow, Registration()));
+        _onRegisteredChanged = _ =>
+        {
+            _onRegisteredChanged = _ => { };
+            other.Start();
+            other.Join(Patience);
+        };
+
+        _flows.Unbind(flow);
+        other.Join();
+
+        Assert.NotNull(flow.Registration);
+        Assert.Same(flow, _flows.Find(Registration().Binding.Id));
+    }
+
+    private static FlowRegistration Registration()
+    {
+        var id = new BindingId("subscriber123456", "device0123456789");
+        var binding = new Binding(id, "sip:x@y.invalid", null, null, "call", 1, DateTimeOffset.MaxValue, "flow", "replica", "session");
+        return new(binding, new("bob@ims.example", [], "Bob", [], []), []);
+    }
+
+    private Flow Connection() => new(_socket, _settings, TimeProvider.System);
+}

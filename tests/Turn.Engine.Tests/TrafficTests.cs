@@ -1,0 +1,153 @@
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Primitives;
+
+namespace WebRtcIms.Turn.Engine.Tests;
+
+/// <summary>What one allocation may relay is bounded where the operator says so (RFC 8656 §5).</summary>
+public sealed class TrafficTests
+{
+    private const string Peer = "203.0.113.9:7000";
+
+    [Fact]
+    [Requirement("ABUSE-72")]
+    [Requirement("TURN-B33")]
+    public void PacketsAboveTheLimit_AreDroppedInEachDirection_AndTheAllocationLives()
+    {
+        var (fixture, client) = Limited(new TrafficLimits(PacketsPerSecond: 50, BytesPerSecond: 0));
+
+        Assert.Equal(50, Enumerable.Range(0, 1000).Count(_ => client.SendOnChannel(0x4000, [1]).Kind == OutcomeKind.ToPeer));
+        Assert.Equal(DropReason.OverLimit, fixture.LastDrop);
+        Assert.Equal(50, Enumerable.Range(0, 1000).Count(_ => fixture.FromPeer(client, Peer, [1]) is not null));
+        Assert.Equal(DropReason.OverLimit, fixture.LastDrop);
+        Assert.Equal((50, 50), (client.Allocation.Totals.PacketsToPeers, client.Allocation.Totals.PacketsToClient));
+
+        // The rate comes back by itself, and requests never count.
+        Assert.True(client.Refresh().IsSuccess);
+        fixture.Advance(0.5);
+        Assert.Equal(25, Enumerable.Range(0, 1000).Count(_ => client.Send(Peer, [1]).Kind == OutcomeKind.ToPeer));
+        fixture.Advance(60);
+        Assert.Equal(50, Enumerable.Range(0, 1000).Count(_ => client.Send(Peer, [1]).Kind == OutcomeKind.ToPeer));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-72")]
+    [Requirement("TURN-B33")]
+    public void OctetsAboveTheLimit_AreDropped_AndOneAllocationTakesNothingFromAnother()
+    {
+        var (fixture, client) = Limited(new TrafficLimits(PacketsPerSecond: 0, BytesPerSecond: 10_000));
+        var other = fixture.NewClient();
+        other.Allocate();
+        other.CreatePermission(Peer);
+
+        Assert.Equal(10, Enumerable.Range(0, 1000).Count(_ => client.SendOnChannel(0x4000, new byte[1000]).Kind == OutcomeKind.ToPeer));
+        Assert.Equal(10, Enumerable.Range(0, 1000).Count(_ => fixture.FromPeer(client, Peer, new byte[1000]) is not null));
+        Assert.Equal(OutcomeKind.ToPeer, other.Send(Peer, new byte[1000]).Kind);
+    }
+
+    [Fact]
+    [Requirement("ABUSE-72")]
+    public void WithoutLimits_NothingIsHeldBack()
+    {
+        var (_, client) = Limited(default);
+
+        Assert.All(Enumerable.Range(0, 10_000), _ => Assert.Equal(OutcomeKind.ToPeer, client.SendOnChannel(0x4000, new byte[1000]).Kind));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-72")]
+    public void Limits_CostNoGarbage_ReachedOrNot()
+    {
+        var (fixture, client) = Limited(new TrafficLimits(PacketsPerSecond: 5000, BytesPerSecond: 1_000_000));
+        byte[] message = [0x40, 0x00, 0x00, 0x04, 1, 2, 3, 4];
+        var reply = new byte[TurnEngine.ReplyBufferLength];
+        var buffer = new byte[TurnEngine.Headroom + 4 + TurnEngine.Tailroom];
+        var peer = EngineClient.Peer(Peer);
+        var relayed = 0;
+        void Relay(int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                var outcome = fixture.Engine.HandleClient(message, client.Flow, fixture.Path, fixture.Time, reply);
+                if (outcome.Kind == OutcomeKind.ToPeer) relayed++;
+                if (fixture.Engine.HandlePeer(client.Allocation, peer, buffer, fixture.Time).Kind == OutcomeKind.ToClient) relayed++;
+            }
+        }
+
+        long GarbageOf(int count)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            Relay(count);
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+
+        Relay(100);
+        Assert.Equal(0, GarbageOf(4_900));
+
+        // The first drop makes the allocation's counters of drops.
+        Relay(1);
+        Assert.Equal(0, GarbageOf(5_000));
+        Assert.Equal(10_000, relayed);
+    }
+
+    [Fact]
+    [Requirement("ABUSE-71")]
+    public void RelaysPointedAtEachOther_PassWhatTheirClientsSend_NoMoreThanTheirLimit()
+    {
+        // Each client sends back whatever it gets, as fast as it comes: the nearest thing to a loop that two relays can be made.
+        var fixture = new EngineFixture(new EngineSettings { Traffic = new TrafficLimits(PacketsPerSecond: 100, BytesPerSecond: 0) });
+        var (one, two) = (fixture.NewClient(), fixture.NewClient());
+        one.Allocate();
+        two.Allocate();
+        var (first, second) = (EngineClient.Peer("203.0.113.50:50000"), EngineClient.Peer("203.0.113.50:50001"));
+        one.ChannelBind(0x4000, second.ToString());
+        two.ChannelBind(0x4000, first.ToString());
+
+        var hops = 0;
+        var (sender, receiver, source, other) = (one, two, first, second);
+        while (hops < 10_000 && sender.SendOnChannel(0x4000, [7]).Kind == OutcomeKind.ToPeer
+            && fixture.FromPeer(receiver, source.ToString(), [7]) is not null)
+        {
+            (sender, receiver, source, other) = (receiver, sender, other, source);
+            hops++;
+        }
+
+        // Two relays, each with a second's worth in each direction.
+        Assert.InRange(hops, 2, 201);
+        Assert.Equal(2, fixture.Engine.AllocationCount);
+    }
+
+    [Fact]
+    [Requirement("ABUSE-82")]
+    public void PauseOfTheProcess_EndsNothing_AndTimersCatchUp()
+    {
+        var fixture = new EngineFixture();
+        var client = fixture.NewClient();
+        client.Allocate();
+        client.ChannelBind(0x4000, Peer);
+        for (var pause = 0; pause < 5; pause++)
+        {
+            fixture.Advance(50);
+            Assert.Equal(OutcomeKind.ToPeer, client.SendOnChannel(0x4000, [1]).Kind);
+        }
+
+        fixture.Sweep();
+        Assert.Equal(1, fixture.Engine.AllocationCount);
+
+        // Longer than the permission, and than the lifetime: no sweep has run in between, and none is needed.
+        fixture.Advance(51);
+        Assert.Equal(DropReason.NoPermission, client.SendOnChannel(0x4000, [1]).DropReason);
+        fixture.Advance(600);
+        Assert.Equal(DropReason.NoAllocation, client.SendOnChannel(0x4000, [1]).DropReason);
+    }
+
+    private static (EngineFixture Fixture, EngineClient Client) Limited(TrafficLimits limits)
+    {
+        var fixture = new EngineFixture(new EngineSettings { Traffic = limits });
+        var client = fixture.NewClient();
+        client.Allocate();
+        client.ChannelBind(0x4000, Peer);
+        return (fixture, client);
+    }
+}
