@@ -1,0 +1,45 @@
+using Microsoft.EntityFrameworkCore;
+using WebRtcIms.Waf.Stores;
+
+namespace WebRtcIms.Waf.Clients.Registration;
+
+/// <summary>Writes the initial access tokens of the settings into the store, each once. It runs after the migrations.</summary>
+internal sealed class InitialAccessTokenProvisioning(
+    IServiceScopeFactory scopes, IReadOnlyList<InitialAccessTokenSettings> tokens, TimeProvider time) : IHostedService
+{
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        foreach (var token in tokens) await ProvisionAsync(token, cancellationToken);
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private async Task ProvisionAsync(InitialAccessTokenSettings settings, CancellationToken cancellationToken)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var store = scope.ServiceProvider.GetRequiredService<WafDatabase>();
+        var hash = BearerToken.Hash(settings.Token.Reveal());
+        if (await IsStoredAsync()) return;
+        var now = time.GetUtcNow();
+        store.Add(new InitialAccessToken
+        {
+            Hash = hash,
+            Name = settings.Name,
+            UsesLeft = settings.Uses,
+            ExpiresAt = (now + settings.Lifetime).ToUnixTimeSeconds(),
+            CreatedAt = now.ToUnixTimeSeconds(),
+            Limits = settings.Limits.ToJson().GetRawText(),
+        });
+        try
+        {
+            await store.SaveChangesAsync(cancellationToken);
+        }
+        catch (DbUpdateException)
+        {
+            // Another replica that starts at this time may have written it.
+            if (!await IsStoredAsync()) throw;
+        }
+
+        Task<bool> IsStoredAsync() => store.InitialAccessTokens.AnyAsync(token => token.Hash == hash, cancellationToken);
+    }
+}
