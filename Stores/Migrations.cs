@@ -53,7 +53,8 @@ public static class Migrations
         }
 
         // The lock ends with its connection, also when this process is killed. So the connection is not from the pool.
-        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(store.ConnectionString) { Pooling = false }.ConnectionString);
+        var address = new NpgsqlConnectionStringBuilder(store.ConnectionString) { Pooling = false };
+        var connection = new NpgsqlConnection(address.ConnectionString);
         try
         {
             await connection.OpenAsync(cancellationToken);

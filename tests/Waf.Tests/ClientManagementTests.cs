@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -42,7 +41,7 @@ public sealed class ClientManagementTests
         RegistrationAnswer[] answers =
         [
             await ReadAsync(app, client.ClientId, other.AccessToken),
-            await ReadAsync(app, client.ClientId, InitialAccessToken),
+            await ReadAsync(app, client.ClientId, FirstToken),
             await ReadAsync(app, client.ClientId, token: null),
             await ReadAsync(app, "nobody", client.AccessToken),
             await ReadAsync(app, WafApp.Client, client.AccessToken),
@@ -272,7 +271,7 @@ public sealed class ClientManagementTests
                 .Select(tag => Convert.ToString(tag.Value, CultureInfo.InvariantCulture)!));
         }
 
-        foreach (var secret in ((string[])[client.Secret, client.AccessToken, updated.AccessToken, InitialAccessToken, guess])
+        foreach (var secret in ((string[])[client.Secret, client.AccessToken, updated.AccessToken, FirstToken, guess])
             .SelectMany(Secret.Spellings))
         {
             var leak = written.Find(text => text.Contains(secret, StringComparison.OrdinalIgnoreCase));

@@ -9,33 +9,33 @@ namespace WebRtcIms.Waf.Tests;
 /// <summary>Requests of RFC 7591 and RFC 7592.</summary>
 internal static class ClientRegistrationRequest
 {
-    public const string Path = "/oauth2/register";
-    public const string InitialAccessToken = "an initial access token of 43 characters+/";
+    public const string Endpoint = "/oauth2/register";
+    public const string FirstToken = "an initial access token of 43 characters+/";
     public const string TokenName = "first";
 
     /// <summary>Settings with an initial access token, and an address for those that sign.</summary>
     public static WafApp WithRegistration(this WafApp app, int uses = 100) => app
         .With("Waf:Issuer", "https://waf.example.org/")
         .With("Waf:InitialAccessTokens:0:Name", TokenName)
-        .With("Waf:InitialAccessTokens:0:Token", InitialAccessToken)
+        .With("Waf:InitialAccessTokens:0:Token", FirstToken)
         .With("Waf:InitialAccessTokens:0:Uses", $"{uses}")
         .With("Waf:InitialAccessTokens:0:Audiences:0", WafApp.TurnServer);
 
-    public static Task<RegistrationAnswer> RegisterAsync(WafApp app, JsonObject? metadata = null, string? token = InitialAccessToken) =>
-        SendAsync(app, HttpMethod.Post, Path, token, Json(metadata ?? []));
+    public static Task<RegistrationAnswer> RegisterAsync(WafApp app, JsonObject? metadata = null, string? token = FirstToken) =>
+        SendAsync(app, HttpMethod.Post, Endpoint, token, Json(metadata ?? []));
 
     public static Task<RegistrationAnswer> ReadAsync(WafApp app, string clientId, string? token) =>
-        SendAsync(app, HttpMethod.Get, $"{Path}/{clientId}", token);
+        SendAsync(app, HttpMethod.Get, $"{Endpoint}/{clientId}", token);
 
     public static Task<RegistrationAnswer> UpdateAsync(WafApp app, string clientId, string? token, JsonObject? metadata = null)
     {
         metadata ??= [];
         metadata.TryAdd("client_id", clientId);
-        return SendAsync(app, HttpMethod.Put, $"{Path}/{clientId}", token, Json(metadata));
+        return SendAsync(app, HttpMethod.Put, $"{Endpoint}/{clientId}", token, Json(metadata));
     }
 
     public static Task<RegistrationAnswer> DeleteAsync(WafApp app, string clientId, string? token) =>
-        SendAsync(app, HttpMethod.Delete, $"{Path}/{clientId}", token);
+        SendAsync(app, HttpMethod.Delete, $"{Endpoint}/{clientId}", token);
 
     public static StringContent Json(JsonNode body) => new(body.ToJsonString(), Encoding.UTF8, "application/json");
 

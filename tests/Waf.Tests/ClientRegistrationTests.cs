@@ -98,7 +98,7 @@ public sealed class ClientRegistrationTests
     {
         using var app = new WafApp().WithRegistration(uses: 1);
 
-        var answer = await SendAsync(app, HttpMethod.Post, Path, InitialAccessToken, JsonText($"{{\"{field}\":{json}}}"));
+        var answer = await SendAsync(app, HttpMethod.Post, Endpoint, FirstToken, JsonText($"{{\"{field}\":{json}}}"));
 
         Assert.Equal("invalid_client_metadata", answer.Assert(HttpStatusCode.BadRequest).Text("error"));
         Assert.StartsWith($"{field} ", answer.Text("error_description"));
@@ -121,7 +121,7 @@ public sealed class ClientRegistrationTests
     {
         using var app = new WafApp().WithRegistration();
 
-        var answer = await SendAsync(app, HttpMethod.Post, Path, InitialAccessToken,
+        var answer = await SendAsync(app, HttpMethod.Post, Endpoint, FirstToken,
             JsonText($$"""{"token_endpoint_auth_method":"private_key_jwt","jwks":{{jwks}}}"""));
 
         Assert.Equal("invalid_client_metadata", answer.Assert(HttpStatusCode.BadRequest).Text("error"));
@@ -152,7 +152,7 @@ public sealed class ClientRegistrationTests
     {
         using var app = new WafApp().WithRegistration();
 
-        var answer = await SendAsync(app, HttpMethod.Post, Path, InitialAccessToken, new StringContent(body, Encoding.UTF8, type));
+        var answer = await SendAsync(app, HttpMethod.Post, Endpoint, FirstToken, new StringContent(body, Encoding.UTF8, type));
 
         Assert.Equal("invalid_client_metadata", answer.Assert(status).Text("error"));
     }
@@ -172,8 +172,8 @@ public sealed class ClientRegistrationTests
             } : content;
         }
 
-        (await SendAsync(app, HttpMethod.Post, Path, InitialAccessToken, Body(65536))).Assert(HttpStatusCode.Created);
-        (await SendAsync(app, HttpMethod.Post, Path, InitialAccessToken, Body(65537))).Assert(HttpStatusCode.RequestEntityTooLarge);
+        (await SendAsync(app, HttpMethod.Post, Endpoint, FirstToken, Body(65536))).Assert(HttpStatusCode.Created);
+        (await SendAsync(app, HttpMethod.Post, Endpoint, FirstToken, Body(65537))).Assert(HttpStatusCode.RequestEntityTooLarge);
     }
 
     [Theory]
@@ -229,6 +229,21 @@ public sealed class ClientRegistrationTests
         using var restarted = new WafApp { Time = _time }.WithRegistration()
             .With("ConnectionStrings:waf", $"Data Source={app.StoreDirectory}/waf.db");
         (await RegisterAsync(restarted)).AssertInvalidToken();
+    }
+
+    [Fact]
+    public async Task NewTokenOfTheSameName_EndsTheOldOne_AndItsClientsStay()
+    {
+        const string next = "another initial access token of this name";
+        using var app = new WafApp().WithRegistration();
+        var client = (await RegisterAsync(app)).Assert(HttpStatusCode.Created);
+
+        using var restarted = new WafApp().WithRegistration().With("Waf:InitialAccessTokens:0:Token", next)
+            .With("ConnectionStrings:waf", $"Data Source={app.StoreDirectory}/waf.db");
+
+        (await RegisterAsync(restarted, token: next)).Assert(HttpStatusCode.Created);
+        (await RegisterAsync(restarted)).AssertInvalidToken();
+        (await new TokenRequest().SendAsync(restarted, client.ClientId, client.Secret)).AssertOk();
     }
 
     [Fact]
@@ -336,13 +351,13 @@ public sealed class ClientRegistrationTests
         (await RegisterAsync(plain)).AssertInvalidToken();
     }
 
-    private JsonObject Signer() => new()
+    private static JsonObject Signer() => new()
     {
         ["token_endpoint_auth_method"] = "private_key_jwt",
         ["jwks"] = JsonNode.Parse(SignedAssertion.PublicKeys),
     };
 
-    private string Assertion(string clientId) => SignedAssertion.Sign(new()
+    private string Assertion(string clientId) => SignedAssertion.Sign(new Dictionary<string, object>
     {
         ["iss"] = clientId,
         ["sub"] = clientId,

@@ -3,7 +3,7 @@ using WebRtcIms.Waf.Stores;
 
 namespace WebRtcIms.Waf.Clients.Registration;
 
-/// <summary>Writes the initial access tokens of the settings into the store, each once. It runs after the migrations.</summary>
+/// <summary>Writes the initial access tokens of the settings into the store, each once. A new token ends the one that had its name.</summary>
 internal sealed class InitialAccessTokenProvisioning(
     IServiceScopeFactory scopes, IReadOnlyList<InitialAccessTokenSettings> tokens, TimeProvider time) : IHostedService
 {
@@ -19,6 +19,9 @@ internal sealed class InitialAccessTokenProvisioning(
         await using var scope = scopes.CreateAsyncScope();
         var store = scope.ServiceProvider.GetRequiredService<WafDatabase>();
         var hash = BearerToken.Hash(settings.Token.Reveal());
+        // An operator ends a leaked token so. Its row stays, so that a replica with older settings does not write it again.
+        await store.InitialAccessTokens.Where(token => token.Name == settings.Name && token.Hash != hash)
+            .ExecuteUpdateAsync(token => token.SetProperty(replaced => replaced.UsesLeft, 0), cancellationToken);
         if (await IsStoredAsync()) return;
         var now = time.GetUtcNow();
         store.Add(new InitialAccessToken
