@@ -17,8 +17,7 @@ internal static class BusyPorts
             var taken = Listeners(start.Model, builder).Where(IsTaken)
                 .Select(listener =>
                     $"Port {listener.Port} ({listener.Protocol.ToString().ToUpperInvariant()}), on which {listener.Name} is to listen, is "
-                    + $"in use. "
-                    + $"Stop the program that uses it, or choose another port: {listener.Setting}.").ToList();
+                    + $"in use. Stop the program that uses it, or choose another port: {listener.Setting}.").ToList();
             return taken.Count == 0
                 ? Task.CompletedTask : throw new DistributedApplicationException(string.Join(Environment.NewLine, taken));
         });

@@ -3,12 +3,12 @@ using System.Text.Json;
 namespace WebRtcIms.Contracts;
 
 /// <summary>
-/// What the WAF leaves in Redis for the TURN server when it makes a token, because the token itself must not carry it. It lives as long
-/// as the token.
+/// The data about a token that the WAF writes to Redis for the TURN server, because the token itself must not contain it. It expires
+/// with the token.
 /// </summary>
 /// <param name="ClientId">The OAuth client that got the token.</param>
-/// <param name="Pseudonym">The user, under a name that says nothing; null where the client gave none.</param>
-/// <param name="Traceparent">The trace in which the token was made (W3C Trace Context); null where it is not traced.</param>
+/// <param name="Pseudonym">The user's pseudonym; null if the client gave none.</param>
+/// <param name="Traceparent">The trace in which the token was made (W3C Trace Context); null if it is not traced.</param>
 /// <param name="Exp">When the token expires, in seconds since 1970.</param>
 public sealed record Grant(string? ClientId, string? Pseudonym, string? Traceparent, long Exp)
 {

@@ -12,6 +12,6 @@ public static class Scopes
     /// <summary>Every scope. The WAF registers them, and permits them to its clients.</summary>
     public static IReadOnlyList<string> All { get; } = [Stun, ImsRegister];
 
-    /// <summary>The scopes of a server or client that does or does not deal with registration tokens.</summary>
+    /// <summary>The scopes with or without registration tokens.</summary>
     public static IEnumerable<string> Of(bool registers) => All.Where(scope => registers || scope != ImsRegister);
 }

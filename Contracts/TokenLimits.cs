@@ -7,6 +7,6 @@ public static class TokenLimits
 
     public static readonly TimeSpan LongestLifetime = TimeSpan.FromDays(1);
 
-    /// <summary>How long a revoked long-term key stays refused. Operators have this time to take it out of all settings.</summary>
+    /// <summary>How long a revoked long-term key is refused. Operators must remove it from all settings within this time.</summary>
     public static readonly TimeSpan RevokedKeyRetention = TimeSpan.FromDays(30);
 }

@@ -4,7 +4,7 @@ namespace WebRtcIms.Contracts;
 
 /// <summary>
 /// Revocations of a token, of all tokens of a client, or of a long-term key, from the authorization server and the operators to all TURN
-/// nodes. The sorted set <c>turn:revoked</c> holds the names with the Unix time until which they matter. Each is also published on
+/// nodes. The sorted set <c>turn:revoked</c> holds the names with the Unix time of their expiry. Each is also published on
 /// <c>turn:revocations</c>, so that it has effect at once.
 /// </summary>
 public static class TurnRevocations
@@ -13,8 +13,8 @@ public static class TurnRevocations
     public const string Key = "turn:revoked";
 
     /// <summary>
-    /// The name of all tokens, whichever client got them. This revocation, and that of a client, concerns the tokens made before it:
-    /// clients go on with new ones. So it is kept for <see cref="TokenLimits.LongestLifetime"/>.
+    /// The name of the tokens of all clients. This revocation, and that of a client, concerns the tokens made before it:
+    /// clients can get new ones. So it is kept for <see cref="TokenLimits.LongestLifetime"/>.
     /// </summary>
     public const string All = "all";
 
@@ -43,7 +43,7 @@ public static class TurnRevocations
 
     public static string Message(string name, DateTimeOffset until) => FormattableString.Invariant($"{until.ToUnixTimeSeconds()} {name}");
 
-    /// <summary>Reads a message of the channel; false when it is not one.</summary>
+    /// <summary>Reads a message of the channel; false if it is malformed.</summary>
     public static bool TryRead(string? message, out string name, out DateTimeOffset until)
     {
         (name, until) = ("", default);

@@ -12,13 +12,11 @@ public sealed partial class RedisAvailability(ILogger logger, string consequence
     /// <summary>Whether an exception says that Redis is away, as opposed to a bug.</summary>
     public static bool IsFailure(Exception error) => error is RedisException or TimeoutException or ObjectDisposedException;
 
-    /// <summary>A command was answered.</summary>
     public void Answered()
     {
         if (Volatile.Read(ref _isAway) == 1 && Interlocked.Exchange(ref _isAway, 0) == 1) LogAvailable(logger);
     }
 
-    /// <summary>A command failed.</summary>
     public void Failed(Exception error)
     {
         if (Interlocked.Exchange(ref _isAway, 1) == 0) LogUnavailable(logger, Reason(error), consequence);

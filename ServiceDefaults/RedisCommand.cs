@@ -15,8 +15,7 @@ public sealed class RedisCommand : IDisposable
         "db.client.operation.duration", "s", "Redis commands, by operation and failure",
         advice: new InstrumentAdvice<double>
         {
-            HistogramBucketBoundaries =
-            [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]
+            HistogramBucketBoundaries = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
         });
 
     private readonly string _command;

@@ -2,7 +2,6 @@ using StackExchange.Redis;
 
 namespace WebRtcIms.AppHost;
 
-/// <summary>Commands of the dashboard on Redis.</summary>
 internal static class RedisCommands
 {
     public static IResourceBuilder<TRedis> WithFlushCommand<TRedis>(this IResourceBuilder<TRedis> redis)

@@ -97,8 +97,8 @@ internal sealed class TestCall : IDisposable
     {
         var answer = await ReadAsync(await PostAsync("/api/turn-token", cancel), cancel);
         var credential = TurnCredential.AccessToken(
-            answer.GetProperty("kid").GetString()!, answer.GetProperty("access_token").GetBytesFromBase64(), answer.GetProperty("key")
-                .GetBytesFromBase64());
+            answer.GetProperty("kid").GetString()!, answer.GetProperty("access_token").GetBytesFromBase64(),
+            answer.GetProperty("key").GetBytesFromBase64());
         return (TurnUri.Parse(answer.GetProperty("uris")[0].GetString()!), credential);
     }
 

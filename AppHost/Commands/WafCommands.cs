@@ -5,7 +5,6 @@ namespace WebRtcIms.AppHost;
 /// <summary>An OAuth client that the model gives to the WAF.</summary>
 internal sealed record OAuthClientAnnotation(string ClientId, ParameterResource Secret) : IResourceAnnotation;
 
-/// <summary>Commands of the dashboard on the WAF.</summary>
 internal static class WafCommands
 {
     private const string ClientArgument = "client";

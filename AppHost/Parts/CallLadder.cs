@@ -1,6 +1,5 @@
 namespace WebRtcIms.AppHost;
 
-/// <summary>FlowView, the call ladder, in the model.</summary>
 internal static class CallLadder
 {
     /// <summary>Adds FlowView. Its pages link to the same trace in Aspire's dashboard, where there is one.</summary>

@@ -1,6 +1,5 @@
 namespace WebRtcIms.AppHost;
 
-/// <summary>The SIP over WebSocket edge in the model.</summary>
 internal static class EpCscf
 {
     /// <summary>

@@ -1,6 +1,5 @@
 namespace WebRtcIms.AppHost;
 
-/// <summary>The gateway with the page in the model.</summary>
 internal static class Gateway
 {
     private const int PublicPort = 8443;

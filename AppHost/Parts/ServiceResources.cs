@@ -1,6 +1,5 @@
 namespace WebRtcIms.AppHost;
 
-/// <summary>What every service of the model has.</summary>
 internal static class ServiceResources
 {
     /// <summary>A project that is started as its built program and is healthy when <c>GET /health</c> answers 200.</summary>

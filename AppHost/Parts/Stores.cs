@@ -1,6 +1,5 @@
 namespace WebRtcIms.AppHost;
 
-/// <summary>The databases of WAF and WWSF.</summary>
 internal static class Stores
 {
     private const string Postgres = "postgres";

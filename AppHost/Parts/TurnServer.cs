@@ -14,7 +14,6 @@ internal sealed record TurnServerAnnotation(
     public ReferenceExpression Uri(string transport) => ReferenceExpression.Create($"turn:{Authority}?transport={transport}");
 }
 
-/// <summary>The TURN server in the model.</summary>
 internal static class TurnServer
 {
     private const int DefaultPort = 3478;

@@ -6,7 +6,6 @@ namespace WebRtcIms.AppHost;
 /// <param name="RegistrationKey">Encrypts registration tokens: the WAF writes them, the eP-CSCF reads them.</param>
 internal sealed record WafAnnotation(string Identity, string RegistrationKeyId, ParameterResource RegistrationKey) : IResourceAnnotation;
 
-/// <summary>The authorization server in the model.</summary>
 internal static class Waf
 {
     /// <summary>Adds the WAF, with the parameter <c>ims-registration-key</c> and a store of its own.</summary>

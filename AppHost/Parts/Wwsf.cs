@@ -1,6 +1,5 @@
 namespace WebRtcIms.AppHost;
 
-/// <summary>The web server in the model.</summary>
 internal static class Wwsf
 {
     // Users that the WWSF may register: guests, and the two demo users.

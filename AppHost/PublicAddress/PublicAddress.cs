@@ -7,10 +7,8 @@ namespace WebRtcIms.AppHost;
 /// <param name="Ip">The address, on which all that is public listens.</param>
 internal sealed record PublicAddress(string Host, string Ip)
 {
-    /// <summary>The address of all parts when there is no public address.</summary>
     public const string Loopback = "127.0.0.1";
 
-    /// <summary>The parameter that gives it.</summary>
     public const string Parameter = "public-address";
 
     /// <summary>Null when there is none: everything stays on loopback then.</summary>

@@ -70,7 +70,6 @@ internal sealed class Flows(EpCscfSettings settings, EpCscfTelemetry telemetry)
         }
     }
 
-    /// <summary>The flow is not registered any more.</summary>
     public void Unbind(Flow flow)
     {
         lock (_gate)

@@ -46,8 +46,7 @@ internal sealed class CoreModel
         {
             Add(new(
                 subscriber.Impi, [.. subscriber.Impus.Select(impu => SipUri.Parse(impu)!.AddressOfRecord)], subscriber.DisplayName,
-                subscriber.AllowedWafs,
-                subscriber.AllowedWwsfs));
+                subscriber.AllowedWafs, subscriber.AllowedWwsfs));
         }
 
         foreach (var pool in settings.Pools)

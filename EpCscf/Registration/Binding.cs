@@ -19,8 +19,7 @@ namespace WebRtcIms.EpCscf.Registration;
 /// <param name="SessionId">The session at the WWSF that the binding belongs to.</param>
 internal sealed record Binding(
     BindingId Id, string Contact, string? Instance, string? RegId, string CallId, uint CSeq, DateTimeOffset ExpiresAt, string FlowId,
-    string Replica,
-    string SessionId)
+    string Replica, string SessionId)
 {
     public override string ToString() => Id.ToString();
 }

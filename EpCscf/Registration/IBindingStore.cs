@@ -22,6 +22,5 @@ internal interface IBindingStore
     /// <summary>Those of the given subscribers that can be reached, by their names.</summary>
     ValueTask<IReadOnlySet<string>> OnlineAsync(IReadOnlyCollection<string> subscribers);
 
-    /// <summary>The bindings of a session at the WWSF.</summary>
     ValueTask<IReadOnlyList<Binding>> FindSessionAsync(string sessionId);
 }

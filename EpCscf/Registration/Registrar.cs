@@ -148,10 +148,9 @@ internal sealed partial class Registrar(
     private static string Describe(Binding binding, DateTimeOffset now)
     {
         var seconds = Math.Max(1, (int)(binding.ExpiresAt - now).TotalSeconds);
-        var device =
-            (binding.Instance is null ? "" : $";+sip.instance={HeaderText.Quote(binding.Instance)}") + (binding.RegId is null
-                ? "" : $";reg-id={binding.RegId}");
-        return string.Create(CultureInfo.InvariantCulture, $"<{binding.Contact}>{device};expires={seconds}");
+        var instance = binding.Instance is null ? "" : $";+sip.instance={HeaderText.Quote(binding.Instance)}";
+        var regId = binding.RegId is null ? "" : $";reg-id={binding.RegId}";
+        return string.Create(CultureInfo.InvariantCulture, $"<{binding.Contact}>{instance}{regId};expires={seconds}");
     }
 
     private static string NameOf(Subscriber subscriber, string impu) =>

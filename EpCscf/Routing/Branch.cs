@@ -12,7 +12,6 @@ namespace WebRtcIms.EpCscf.Routing;
 /// <param name="Replica">The replica that has the binding's connection; null if it is this one.</param>
 internal sealed record ForwardedRequest(SipRequest Request, BindingId Target, string? Replica);
 
-/// <summary>The services that all branches share.</summary>
 internal sealed record BranchServices(Delivery Delivery, TransactionTable Transactions);
 
 /// <summary>One of the targets of a request (RFC 3261 §16.6, §16.7): its client transaction, timer C and CANCEL.</summary>

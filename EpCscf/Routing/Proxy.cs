@@ -48,7 +48,6 @@ internal sealed class Proxy(
         delivery.Send(copy.Target, copy.Replica, SipWriter.Write(copy.Request));
     }
 
-    /// <summary>The replica that made a branch.</summary>
     public static string? ReplicaOf(string? branch) =>
         branch?.Length > Via.MagicCookie.Length + 16 ? branch.Substring(Via.MagicCookie.Length, 16) : null;
 

@@ -11,9 +11,8 @@ internal static class StrippedHeaders
     public static readonly IReadOnlyList<string> Names =
     [
         HeaderName.Authorization, HeaderName.ProxyAuthorization, HeaderName.PAssertedIdentity, HeaderName.PPreferredIdentity,
-        HeaderName.PAssociatedUri,
-        HeaderName.Path, HeaderName.ServiceRoute, "P-Access-Network-Info", "P-Asserted-Service", "P-Called-Party-ID",
-        "P-Charging-Function-Addresses", "P-Charging-Vector", "P-Preferred-Service", "P-Profile-Key", "P-Served-User",
+        HeaderName.PAssociatedUri, HeaderName.Path, HeaderName.ServiceRoute, "P-Access-Network-Info", "P-Asserted-Service",
+        "P-Called-Party-ID", "P-Charging-Function-Addresses", "P-Charging-Vector", "P-Preferred-Service", "P-Profile-Key", "P-Served-User",
         "P-User-Database", "P-Visited-Network-ID",
     ];
 

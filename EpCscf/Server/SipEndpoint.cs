@@ -46,9 +46,8 @@ internal sealed partial class SipEndpoint(
         // The span of the upgrade request would last as long as the connection, and contain every call.
         Activity.Current = null;
         // No compression: it would mix the client's own text with tokens in one stream, and needs memory for each connection.
-        using var socket =
-            await webSockets.AcceptWebSocketAsync(
-                new WebSocketAcceptContext { SubProtocol = Subprotocol, DangerousEnableCompression = false });
+        using var socket = await webSockets.AcceptWebSocketAsync(
+            new WebSocketAcceptContext { SubProtocol = Subprotocol, DangerousEnableCompression = false });
         var flow = new Flow(socket, settings, time);
         flows.Add(flow);
         var period = ConnectionLifetimes.UntilRegistered;

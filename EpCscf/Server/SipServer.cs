@@ -11,8 +11,7 @@ namespace WebRtcIms.EpCscf.Server;
 /// <summary>Passes each message of a connection to its transaction, the registrar or the proxy.</summary>
 internal sealed class SipServer(
     Registrar registrar, Proxy proxy, Cancellation cancellation, ProxiedRequests requests, TransactionTable transactions, Flows flows,
-    Delivery delivery,
-    Replicas replicas, HandOvers handOvers, EpCscfSettings settings, TimeProvider time, EpCscfTelemetry telemetry)
+    Delivery delivery, Replicas replicas, HandOvers handOvers, EpCscfSettings settings, TimeProvider time, EpCscfTelemetry telemetry)
 {
     private const string OwnMethods = "REGISTER, OPTIONS";
     private const string RetryAfterSeconds = "5";

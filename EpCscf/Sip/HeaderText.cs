@@ -58,7 +58,7 @@ internal static class HeaderText
     {
         if (text.Length < 2 || text[0] != '"' || text[^1] != '"') return text;
         if (!text.Contains('\\', StringComparison.Ordinal)) return text[1..^1];
-        var plain = new System.Text.StringBuilder(text.Length);
+        var plain = new StringBuilder(text.Length);
         for (var i = 1; i < text.Length - 1; i++)
         {
             if (text[i] == '\\') i++;
@@ -84,8 +84,6 @@ internal sealed class SipParameters
     public string? this[string name] => _items.Find(item => item.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Value is { } value
         ? HeaderText.Unquote(value)
         : null;
-
-    public bool Has(string name) => _items.Exists(item => item.Key.Equals(name, StringComparison.OrdinalIgnoreCase));
 
     /// <param name="text">Empty, or starts with a semicolon.</param>
     /// <param name="parameters">The parameters; empty if the text is not a list of parameters.</param>

@@ -40,19 +40,15 @@ internal static class HeaderName
     private static readonly string[] Compact =
     [
         "a=Accept-Contact", "b=Referred-By", "c=Content-Type", "d=Request-Disposition", "e=Content-Encoding", "f=From", "i=Call-ID",
-        "j=Reject-Contact",
-        "k=Supported", "l=Content-Length", "m=Contact", "o=Event", "r=Refer-To", "s=Subject", "t=To", "u=Allow-Events", "v=Via",
-        "x=Session-Expires",
-        "y=Identity",
+        "j=Reject-Contact", "k=Supported", "l=Content-Length", "m=Contact", "o=Event", "r=Refer-To", "s=Subject", "t=To",
+        "u=Allow-Events", "v=Via", "x=Session-Expires", "y=Identity",
     ];
 
     private static readonly string[] Known =
     [
         Accept, Allow, Authorization, CallId, Contact, ContentLength, ContentType, CSeq, Date, Expires, From, MaxForwards, MinExpires,
-        Path, Privacy,
-        ProxyAuthorization, ProxyRequire, PAssertedIdentity, PAssociatedUri, PPreferredIdentity, Reason, RecordRoute, Require, RetryAfter,
-        Route,
-        ServiceRoute, Supported, To, Traceparent, Unsupported, Via, WwwAuthenticate,
+        Path, Privacy, ProxyAuthorization, ProxyRequire, PAssertedIdentity, PAssociatedUri, PPreferredIdentity, Reason, RecordRoute,
+        Require, RetryAfter, Route, ServiceRoute, Supported, To, Traceparent, Unsupported, Via, WwwAuthenticate,
     ];
 
     private static readonly Dictionary<string, string> Canonical = Known.Select(name => (Key: name, Name: name))
@@ -85,7 +81,6 @@ internal sealed class SipHeaders
 
     public int Count(string name) => _fields.Count(field => Is(field.Name, name));
 
-    /// <summary>The first line of that name, or null.</summary>
     public string? First(string name) => IndexOf(name) is >= 0 and var index ? _fields[index].Value : null;
 
     /// <summary>Every value of that name, also those that share a line.</summary>

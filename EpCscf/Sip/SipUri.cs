@@ -1,34 +1,12 @@
 namespace WebRtcIms.EpCscf.Sip;
 
-/// <summary>A <c>sip:</c> or <c>sips:</c> URI (RFC 3261 §19.1). Its text stays unchanged.</summary>
-internal sealed class SipUri
+/// <summary>A <c>sip:</c> or <c>sips:</c> URI (RFC 3261 §19.1).</summary>
+/// <param name="User">Unescaped and without a password; empty if there is none.</param>
+/// <param name="Host">In lower case.</param>
+/// <param name="HasHeaders">Whether it has <c>?name=value</c>, which is not allowed in a request URI (§19.1.1).</param>
+internal sealed record SipUri(string User, string Host, bool HasHeaders)
 {
     private const string UserReserved = "-_.!~*'()&=+$,;?/";
-
-    private SipUri(string text, string user, string host, int? port, SipParameters parameters, bool hasHeaders)
-    {
-        Text = text;
-        User = user;
-        Host = host;
-        Port = port;
-        Parameters = parameters;
-        HasHeaders = hasHeaders;
-    }
-
-    public string Text { get; }
-
-    /// <summary>Unescaped and without a password; empty if there is none.</summary>
-    public string User { get; }
-
-    /// <summary>In lower case.</summary>
-    public string Host { get; }
-
-    public int? Port { get; }
-
-    public SipParameters Parameters { get; }
-
-    /// <summary>Whether it has <c>?name=value</c>, which is not allowed in a request URI (§19.1.1).</summary>
-    public bool HasHeaders { get; }
 
     /// <summary>The address of record in canonical form: only scheme, user and host (§10.3 step 5).</summary>
     public string AddressOfRecord => $"sip:{(User.Length == 0 ? "" : Escape(User) + "@")}{Host}";
@@ -55,9 +33,9 @@ internal sealed class SipUri
         var hasHeaders = question >= 0;
         if (hasHeaders) rest = rest[..question];
         var semicolon = rest.IndexOf(';', StringComparison.Ordinal);
-        if (!SipParameters.TryParse(semicolon < 0 ? "" : rest[semicolon..], out var parameters)) return null;
-        if (!TryParseHostPort(semicolon < 0 ? rest : rest[..semicolon], out var host, out var port)) return null;
-        return new(text, user, host, port, parameters, hasHeaders);
+        if (!SipParameters.TryParse(semicolon < 0 ? "" : rest[semicolon..], out _)) return null;
+        if (!TryParseHostPort(semicolon < 0 ? rest : rest[..semicolon], out var host, out _)) return null;
+        return new(user, host, hasHeaders);
     }
 
     /// <summary>A host name, IPv4 address or IPv6 address in brackets, with an optional port.</summary>
@@ -75,8 +53,6 @@ internal sealed class SipUri
         port = number;
         return true;
     }
-
-    public override string ToString() => Text;
 
     private static string? Unescape(string text)
     {

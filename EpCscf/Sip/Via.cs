@@ -1,16 +1,13 @@
 namespace WebRtcIms.EpCscf.Sip;
 
 /// <summary>A value of Via (RFC 3261 §20.42): the way back for the response.</summary>
-/// <param name="Transport">Such as <c>WSS</c>.</param>
 /// <param name="SentBy">Host and port as written. Browsers invent a host under <c>.invalid</c>, which is never resolved (RFC 7118
 /// §5).</param>
-/// <param name="Parameters">Among them the branch.</param>
-internal sealed record Via(string Transport, string SentBy, SipParameters Parameters)
+/// <param name="Branch">Names the transaction; null if there is none.</param>
+internal sealed record Via(string SentBy, string? Branch)
 {
     /// <summary>The start of every branch of RFC 3261.</summary>
     public const string MagicCookie = "z9hG4bK";
-
-    public string? Branch => Parameters["branch"];
 
     public static Via? Parse(string text)
     {
@@ -24,7 +21,7 @@ internal sealed record Via(string Transport, string SentBy, SipParameters Parame
         if (space <= 0 || !HeaderText.IsToken(rest.AsSpan(0, space))) return null;
         var sentBy = rest[space..].Trim();
         return SipUri.TryParseHostPort(sentBy, out var host, out var port)
-            ? new(rest[..space], port is { } number ? string.Create(CultureInfo.InvariantCulture, $"{host}:{number}") : host, parameters)
+            ? new(port is { } number ? string.Create(CultureInfo.InvariantCulture, $"{host}:{number}") : host, parameters["branch"])
             : null;
     }
 }

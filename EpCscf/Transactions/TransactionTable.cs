@@ -24,7 +24,6 @@ internal sealed class TransactionTable
     public ClientTransaction? Find(string sender, SipResponse response) =>
         response.TopVia.Branch is { } branch ? _clients.GetValueOrDefault(new(sender, branch, response.CSeq.Method)) : null;
 
-    /// <summary>The transaction of a request that we have sent.</summary>
     public ClientTransaction? FindSent(string remoteId, SipRequest request) =>
         request.TopVia.Branch is { } branch ? _clients.GetValueOrDefault(new(remoteId, branch, request.Method)) : null;
 

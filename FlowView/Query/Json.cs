@@ -11,7 +11,6 @@ internal static class Json
 {
     public static string TraceId(UInt128 id) => id.ToString("x32", CultureInfo.InvariantCulture);
 
-    /// <summary>Empty for no span.</summary>
     public static string SpanId(ulong id) => id == 0 ? "" : id.ToString("x16", CultureInfo.InvariantCulture);
 
     /// <summary>Exact to a microsecond, which is what a double holds of a time since 1970.</summary>

@@ -86,21 +86,18 @@ internal static class QueryApi
     }
 }
 
-/// <summary>A call in a list.</summary>
 internal sealed record CallSummary(
     string Id, CallKind Kind, CallOutcome Outcome, string Name, IReadOnlyList<string> Who, SpanDetails? Cause, string FailedStep,
-    double Start, double Duration, double? SetUp,
-    int Spans, IReadOnlyList<string> Steps)
+    double Start, double Duration, double? SetUp, int Spans, IReadOnlyList<string> Steps)
 {
     public static CallSummary Of(Trace trace)
     {
         var call = trace.Derived(Call.Of);
         return new CallSummary(
-            Json.TraceId(trace.Id), call.Kind, call.Outcome, NameOf(trace.Root), call.Who, call.Cause is { } cause
-                ? SpanDetails.Of(cause) : null, call.FailedStep,
-            Json.Milliseconds(trace.Start), Json.Milliseconds(trace.Duration), call.SetUp is { IsError: false } setUp
-                ? Json.Milliseconds(setUp.End - setUp.Start) : null,
-            trace.Count, call.Steps);
+            Json.TraceId(trace.Id), call.Kind, call.Outcome, NameOf(trace.Root), call.Who,
+            call.Cause is { } cause ? SpanDetails.Of(cause) : null, call.FailedStep,
+            Json.Milliseconds(trace.Start), Json.Milliseconds(trace.Duration),
+            call.SetUp is { IsError: false } setUp ? Json.Milliseconds(setUp.End - setUp.Start) : null, trace.Count, call.Steps);
     }
 
     // "POST" or a route's pattern says less than the path.

@@ -67,7 +67,6 @@ internal sealed class PeerTable
         lock (_gate) return index >= 0 && index < _byNumber.Count ? _byNumber[index] : null;
     }
 
-    /// <summary>Bound channels.</summary>
     public (TransportAddress Peer, ushort Number)[] Channels()
     {
         lock (_gate) return [.. _byPeer.Where(entry => entry.Value.IsBound).Select(entry => (entry.Key, entry.Value.Number))];

@@ -24,8 +24,6 @@ internal sealed class TurnConnection : IAsyncDisposable
         _receiving = Task.Run(ReceiveAsync);
     }
 
-    public bool IsReliable => _transport.IsReliable;
-
     /// <summary>Sets the receiver of relayed data. It is notified when the connection is lost: at once, if it already is.</summary>
     public void SetReceiver(IRelayedDataReceiver? receiver)
     {

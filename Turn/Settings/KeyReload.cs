@@ -38,7 +38,6 @@ internal sealed partial class KeyReload(
         LogReloaded(string.Join(", ", keys.Select(key => key.NotAfter is { } end ? $"{key.Kid} (until {end.UtcDateTime:u})" : key.Kid)));
     }
 
-    /// <summary>The keys of this node with their ages.</summary>
     public IEnumerable<KeyAge> Ages() =>
         from held in Volatile.Read(ref _ring)
         select new KeyAge(held.Key.Kid, time.GetUtcNow() - held.Since, held.Key.NotAfter - time.GetUtcNow());

@@ -29,7 +29,6 @@ internal sealed record TurnKeySettings
         return keys;
     }
 
-    /// <summary>Does not show the key.</summary>
     public override string ToString() => $"{Kid}: ***";
 
     public AccessTokenKey ToKey()

@@ -55,7 +55,6 @@ internal static class AllocationSpans
         return activity;
     }
 
-    /// <summary>The span of an allocation that has ended, with its totals.</summary>
     public static void End(Allocation allocation, ActivityContext? trace, DateTimeOffset since, string? kid)
     {
         if (trace is not { } parent) return;

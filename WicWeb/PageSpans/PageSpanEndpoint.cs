@@ -80,11 +80,11 @@ internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration
         else _setUp.Record(took, outcome);
     }
 
-    private bool IsSampled(Span span) =>
-        _sampler is null
-            || _sampler.ShouldSample(
-                new SamplingParameters(
-                    default, TraceIdOf(span), span.Name, ActivityKind.Internal)).Decision == SamplingDecision.RecordAndSample;
+    private bool IsSampled(Span span)
+    {
+        var parameters = new SamplingParameters(default, TraceIdOf(span), span.Name, ActivityKind.Internal);
+        return _sampler is null || _sampler.ShouldSample(parameters).Decision == SamplingDecision.RecordAndSample;
+    }
 
     private static ActivityTraceId TraceIdOf(Span span) => ActivityTraceId.CreateFromBytes(span.TraceId.Span);
 }

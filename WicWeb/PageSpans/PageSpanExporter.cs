@@ -20,6 +20,8 @@ internal sealed class PageSpanExporter : BackgroundService
     private static readonly Resource Page =
         new() { Attributes = { new KeyValue { Key = "service.name", Value = new AnyValue { StringValue = "wic" } } } };
 
+    private static readonly InstrumentationScope Scope = new() { Name = "WebRtcIms.Wic" };
+
     private readonly Channel<byte[]>[] _queues;
     private readonly Target[] _targets;
     private readonly Counter<long> _dropped;
@@ -40,9 +42,7 @@ internal sealed class PageSpanExporter : BackgroundService
         if (spans.Count == 0) return;
         var request = new ExportTraceServiceRequest
         {
-            ResourceSpans =
-                { new ResourceSpans { Resource = Page,
-                ScopeSpans = { new ScopeSpans { Scope = new InstrumentationScope { Name = "WebRtcIms.Wic" }, Spans = { spans } } } } },
+            ResourceSpans = { new ResourceSpans { Resource = Page, ScopeSpans = { new ScopeSpans { Scope = Scope, Spans = { spans } } } } },
         }.ToByteArray();
         foreach (var queue in _queues)
         {
@@ -61,7 +61,7 @@ internal sealed class PageSpanExporter : BackgroundService
 
     private async Task SendAsync(Target target, ChannelReader<byte[]> queue, CancellationToken stopping)
     {
-        // Sending telemetry is none.
+        // Do not trace our own exports.
         using var _ = SuppressInstrumentationScope.Begin();
         await foreach (var request in queue.ReadAllAsync(stopping))
         {

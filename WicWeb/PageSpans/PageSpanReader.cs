@@ -47,7 +47,9 @@ internal static partial class PageSpanReader
 
     /// <summary>The result: <c>ok</c>, <c>failed</c>, or <c>cancelled</c> after a hang-up.</summary>
     public static string OutcomeOf(Span span) =>
-        span.Status.Code != Status.Types.StatusCode.Error ? "ok" : Find(span, ErrorKey) == "cancelled" ? "cancelled" : "failed";
+        !IsError(span) ? "ok" : Find(span, ErrorKey) == "cancelled" ? "cancelled" : "failed";
+
+    private static bool IsError(Span span) => span.Status?.Code == Status.Types.StatusCode.Error;
 
     private static Span? Read(Span span)
     {
@@ -63,12 +65,7 @@ internal static partial class PageSpanReader
             Kind = span.Kind == Span.Types.SpanKind.Client ? Span.Types.SpanKind.Client : Span.Types.SpanKind.Internal,
             StartTimeUnixNano = span.StartTimeUnixNano,
             EndTimeUnixNano = span.EndTimeUnixNano,
-            Status =
-                new Status
-                {
-                    Code = span.Status?.Code == Status.Types.StatusCode.Error
-                    ? Status.Types.StatusCode.Error : Status.Types.StatusCode.Unset
-                },
+            Status = new Status { Code = IsError(span) ? Status.Types.StatusCode.Error : Status.Types.StatusCode.Unset },
         };
         if (StepOf(span) is { } step and >= 1 and <= 8)
             read.Attributes.Add(new KeyValue { Key = StepKey, Value = new AnyValue { IntValue = step } });

@@ -46,7 +46,6 @@ internal sealed partial class WwsfSettings
     public static WwsfSettings Read(IConfiguration configuration, IHostEnvironment environment) =>
         SettingsReader.Read<WwsfSettings>(configuration, Section, settings => settings.Complete(configuration, environment));
 
-    /// <summary>The networks of <see cref="KnownProxies"/>.</summary>
     public IEnumerable<IPNetwork> KnownNetworks() => KnownProxies.Select(text => ParseNetwork(text)!.Value);
 
     // Sets the values that depend on other settings, and returns the problems of these.

@@ -15,7 +15,6 @@ internal sealed class WwsfStore(DbContextOptions<WwsfStore> options) : IdentityU
     }
 }
 
-/// <summary>A user who can log in.</summary>
 internal sealed class User : IdentityUser;
 
 /// <summary>An ended session. The row is kept until its cookie expires (Unix time, seconds).</summary>

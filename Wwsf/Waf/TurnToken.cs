@@ -31,7 +31,6 @@ internal sealed record TurnToken(string? AccessToken, string? TokenType, int Exp
             : null;
     }
 
-    /// <summary>The content is secret.</summary>
     public override string ToString() => "***";
 
     private static bool IsBase64(string? text) =>

@@ -6,7 +6,6 @@ using WebRtcIms.Wwsf.Telemetry;
 
 namespace WebRtcIms.Wwsf.Waf;
 
-/// <summary>A token response of the WAF.</summary>
 internal interface IWafToken
 {
     /// <summary>Why the token cannot be used, without any of its content; null if it can be used.</summary>

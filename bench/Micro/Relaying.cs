@@ -1,10 +1,11 @@
 using System.Net;
-using System.Security.Cryptography;
 using System.Text;
 using BenchmarkDotNet.Attributes;
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Authentication;
@@ -27,8 +28,8 @@ public class Relaying
     private readonly byte[] _reply = new byte[TurnEngine.ReplyBufferLength];
     private readonly byte[] _fromPeer = new byte[TurnEngine.Headroom + PayloadLength + TurnEngine.Tailroom];
     private readonly byte[] _channelData = new byte[ChannelData.HeaderLength + PayloadLength];
-    private readonly Path _path = new();
-    private readonly byte[] _key = MD5.HashData(Encoding.UTF8.GetBytes($"alice:{Realm}:secret"));
+    private readonly FakePath _path = new();
+    private readonly StunCredential _credential = StunCredential.Password("alice", "secret");
     private readonly List<Allocation> _allocations = [];
     private TurnEngine _engine = null!;
     private byte[] _send = [];
@@ -55,11 +56,7 @@ public class Relaying
         for (var i = 0; i < Allocations; i++) _allocations.Add(Allocate(nonces, Flow(i)));
 
         ChannelData.WriteHeader(_channelData, Channel, PayloadLength);
-        _send = Message(StunMethod.Send, StunClass.Indication, (ref StunMessageWriter writer) =>
-        {
-            writer.WriteXorAddress(StunAttributeType.XorPeerAddress, OtherPeer);
-            writer.Write(StunAttributeType.Data, new byte[PayloadLength]);
-        });
+        _send = StunRequest.SendIndication(OtherPeer.ToIPEndPoint(), new byte[PayloadLength]);
     }
 
     [Benchmark]
@@ -80,42 +77,19 @@ public class Relaying
     {
         var nonce = new byte[NonceIssuer.Length];
         nonces.Issue(flow, Time, nonce);
-        var outcome = Handle(StunMethod.Allocate, flow, nonce, (ref StunMessageWriter writer) =>
-            writer.Write(StunAttributeType.RequestedTransport, [17, 0, 0, 0]));
-        var allocation =
-            _engine.Complete(outcome.Pending!, new AllocationDecision(StunError.None, new NoRelay()), Time, _reply).Allocation!;
-        var bound = Handle(StunMethod.ChannelBind, flow, nonce, (ref StunMessageWriter writer) =>
-        {
-            writer.Write(StunAttributeType.ChannelNumber, [Channel >> 8, Channel & 0xFF, 0, 0]);
-            writer.WriteXorAddress(StunAttributeType.XorPeerAddress, ChannelPeer);
-        });
-        var permitted = Handle(StunMethod.CreatePermission, flow, nonce, (ref StunMessageWriter writer) =>
-            writer.WriteXorAddress(StunAttributeType.XorPeerAddress, OtherPeer));
+        var outcome = Handle(StunMethod.Allocate, flow, nonce, StunRequest.UdpTransport);
+        var decision = new AllocationDecision(StunError.None, new FakeRelay(Address("192.0.2.1:50000")));
+        var allocation = _engine.Complete(outcome.Pending!, decision, Time, _reply).Allocation!;
+        var bound = Handle(StunMethod.ChannelBind, flow, nonce, StunRequest.Channel(Channel, ChannelPeer.ToIPEndPoint()));
+        var permitted = Handle(StunMethod.CreatePermission, flow, nonce, StunRequest.Peer(OtherPeer.ToIPEndPoint()));
         return (bound.Error, permitted.Error) == (StunError.None, StunError.None)
             ? allocation : throw new InvalidOperationException($"{bound.Error} {permitted.Error}");
     }
 
-    private Outcome Handle(StunMethod method, FiveTuple flow, byte[] nonce, Writing write)
+    private Outcome Handle(StunMethod method, FiveTuple flow, byte[] nonce, WriteAttributes attributes)
     {
-        var request = Message(method, StunClass.Request, (ref StunMessageWriter writer) =>
-        {
-            write(ref writer);
-            writer.Write(StunAttributeType.Username, "alice"u8);
-            writer.Write(StunAttributeType.Realm, Encoding.UTF8.GetBytes(Realm));
-            writer.Write(StunAttributeType.Nonce, nonce);
-            writer.AddMessageIntegrity(_key);
-        });
-        return _engine.HandleClient(request, flow, _path, Time, _reply);
-    }
-
-    private delegate void Writing(ref StunMessageWriter writer);
-
-    private static byte[] Message(StunMethod method, StunClass @class, Writing write)
-    {
-        var writer =
-            new StunMessageWriter(new byte[1024], method, @class, new TransactionId(RandomNumberGenerator.GetBytes(TransactionId.Length)));
-        write(ref writer);
-        return writer.Written.ToArray();
+        var challenge = new StunChallenge(Encoding.UTF8.GetBytes(Realm), nonce);
+        return _engine.HandleClient(StunRequest.Authenticated(method, attributes, _credential, challenge), flow, _path, Time, _reply);
     }
 
     private static FiveTuple Flow(int number) => new(
@@ -123,26 +97,4 @@ public class Relaying
         Address("192.0.2.1:3478"));
 
     private static TransportAddress Address(string endpoint) => TransportAddress.From(IPEndPoint.Parse(endpoint));
-
-    private sealed class Path : ClientPath
-    {
-        public override void Send(in TransportAddress client, ReadOnlySpan<byte> message)
-        {
-        }
-    }
-
-    private sealed class NoRelay() : Relay(Address("192.0.2.1:50000"), Address("192.0.2.1:50000"))
-    {
-        public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload)
-        {
-        }
-
-        public override void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload)
-        {
-        }
-
-        public override void Dispose()
-        {
-        }
-    }
 }

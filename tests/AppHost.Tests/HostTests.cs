@@ -7,7 +7,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.AppHost.Tests;
 
-/// <summary>The application host as a program: what it prints, how it ends, and that nothing outlives it.</summary>
+/// <summary>Runs the application host as a program: its output, its exit codes, and that no process outlives it.</summary>
 [Collection(RunningHosts.Collection)]
 public sealed class HostTests : IDisposable
 {
@@ -106,7 +106,7 @@ public sealed class HostTests : IDisposable
     {
         await using var host = Start(arguments);
 
-        Assert.Equal(1, await host.UntilExitAsync());
+        Assert.Equal(1, await host.WaitForExitAsync());
         Assert.EndsWith($"WebRtcIms cannot start. {sentence}", host.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", host.Output, StringComparison.Ordinal);
         Assert.Empty(ServiceProcesses());
@@ -122,7 +122,7 @@ public sealed class HostTests : IDisposable
 
         var started = Stopwatch.GetTimestamp();
         Processes.Signal(host.Id, endedBy);
-        Assert.Equal(0, await host.UntilExitAsync());
+        Assert.Equal(0, await host.WaitForExitAsync());
         await Processes.UntilGoneAsync(services);
         Assert.True(Stopwatch.GetElapsedTime(started) < StopLimit, $"{Stopwatch.GetElapsedTime(started)}");
 

@@ -66,7 +66,7 @@ public sealed class ManifestTests : IDisposable
         await using var host =
             HostProcess.Start(typeof(Projects.AppHost).Assembly, _folder, "--publisher", "manifest", "--output-path", path);
 
-        Assert.Equal(0, await host.UntilExitAsync());
+        Assert.Equal(0, await host.WaitForExitAsync());
         Assert.DoesNotContain("Exception", host.Output, StringComparison.Ordinal);
         return JsonElement.Parse(await File.ReadAllTextAsync(path, TestContext.Current.CancellationToken)).GetProperty("resources");
     }

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace WebRtcIms.AppHost.Tests;
 
-/// <summary>The model without running it: which Redis and which databases, and what the dashboard shows.</summary>
+/// <summary>Reads the model without running it: the Redis, the databases, and the texts of the dashboard.</summary>
 public sealed class ModelTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("webrtcims-apphost-");

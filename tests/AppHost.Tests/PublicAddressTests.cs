@@ -64,7 +64,7 @@ public sealed class PublicAddressTests : IDisposable
     {
         await using var host = HostProcess.Start(typeof(Projects.AppHost).Assembly, _folder, "--Parameters:public-address=203.0.113.7");
 
-        Assert.Equal(1, await host.UntilExitAsync());
+        Assert.Equal(1, await host.WaitForExitAsync());
         Assert.Matches(@"^WebRtcIms cannot start\. public-address must be [^\n]* it is '203\.0\.113\.7'\.$", host.Output);
     }
 

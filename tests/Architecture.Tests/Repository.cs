@@ -24,6 +24,11 @@ internal static class Repository
         where reference.Attribute("Include") is not null
         select Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value.Replace('\\', '/'));
 
+    /// <summary>The namespaces that all files of a project import.</summary>
+    public static IEnumerable<string> UsingsOf(string project) =>
+        from item in XDocument.Load(PathOf($"{project}/{project}.csproj")).Descendants("Using")
+        select $"global using {item.Attribute("Include")!.Value};";
+
     // Untracked files that are not ignored count: new code is checked before it is committed.
     private static List<string> ListFiles()
     {

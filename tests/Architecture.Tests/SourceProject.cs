@@ -55,7 +55,7 @@ internal sealed class SourceProject
         var projects = Repository.ReferencesOf(name).Where(Products.All.Contains);
         Compilation = CSharpCompilation.Create(
             $"WebRtcIms.{name}",
-            [.. _folders.Keys, CSharpSyntaxTree.ParseText(ImplicitUsings, options)],
+            [.. _folders.Keys, CSharpSyntaxTree.ParseText(string.Join('\n', [ImplicitUsings, .. Repository.UsingsOf(name)]), options)],
             [.. Framework, .. projects.Select(project => Load(project).Compilation.ToMetadataReference())],
             new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, allowUnsafe: true));
     }

@@ -1,6 +1,9 @@
+using System.Text;
 using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;
+using WebRtcIms.EpCscf.Sip;
 using WebRtcIms.EpCscf.Transactions;
 using WebRtcIms.Tests.Common;
 
@@ -187,6 +190,24 @@ public sealed class BranchTests : IAsyncLifetime
         await _alice.AssertNothingAsync();
         Assert.Equal(0, _app.Service<TransactionTable>().Count);
         Assert.Equal(0, _app.Service<ProxiedRequests>().Count);
+    }
+
+    [Fact]
+    [Requirement("RFC3261-17.1.1.3")]
+    public async Task AckOfARefusal_WaitsForTheConnectionOfTheCallee()
+    {
+        var (_, invite) = await RingAsync();
+        var flows = _app.Service<Flows>();
+        var id = _app.Service<BindingNames>().Binding("bob@ims.example", _bob.Contact, $"<{_bob.Instance}>", "1");
+        var (flow, registration) = (flows.Find(id)!, flows.Find(id)!.Registration!);
+        var refusal = (SipResponse)SipParser.Parse(Encoding.UTF8.GetBytes(_bob.Answer(invite, 486, "Busy Here"))).Message!;
+
+        flows.Unbind(flow);
+        _app.Service<TransactionTable>().Find(id.ToString(), refusal)!.Handle(refusal);
+        await _alice.ExpectAsync("SIP/2.0 486");
+        flows.Bind(flow, registration);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await _bob.ExpectAsync("ACK");
     }
 
     [Fact]

@@ -111,7 +111,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         await _alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
 
         await again.SendAsync(Wic.Following(request, "CANCEL"));
-        var cancelled = await again.ExpectAsync("SIP/2.0 200");
+        var cancelled = await again.ExpectAsync("SIP/2.0 200 OK");
         Assert.EndsWith("CANCEL", cancelled["CSeq"]);
         var cancel = await _bob.ExpectAsync("CANCEL");
         Assert.Equal(invite["Via"], cancel["Via"]);
@@ -279,6 +279,22 @@ public sealed class ReplicaTests : IAsyncLifetime
         Assert.Equal(invite["Call-ID"], bye["Call-ID"]);
         await again.AnswerAsync(bye, 200, "OK");
         await _alice.ExpectAsync("SIP/2.0 200");
+    }
+
+    [Fact]
+    [Requirement("RFC3261-9.1")]
+    public async Task CancelWhileACalleeOfThisReplicaHasLostItsConnection_Is487AtOnce()
+    {
+        await using var guest = await _here.RegisterAsync("guest-1");
+        await guest.LoseConnectionAsync();
+        var request = _alice.Invite(guest.Impu);
+        await _alice.SendAsync(request);
+        await _alice.ExpectAsync("SIP/2.0 100");
+        await _alice.AssertNothingAsync();
+
+        await _alice.SendAsync(Wic.Following(request, "CANCEL"));
+        await _alice.ExpectAsync("SIP/2.0 200");
+        await _alice.ExpectAsync("SIP/2.0 487");
     }
 
     [Theory]

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace WebRtcIms.FlowView.Tests;
 
-/// <summary>Runs a program to its end and gives what it printed.</summary>
+/// <summary>Runs a program to its end and returns its output.</summary>
 internal static class Programs
 {
     /// <summary>This test project's folder, where the scripts are.</summary>

@@ -181,11 +181,11 @@ public sealed class ReceiverTests
         }
         catch (IOException)
         {
-            // It closes the connection, as it may: what it had to say it has said.
+            // The server may close the connection after its answer.
         }
 
         Assert.Equal("HTTP/1.1 413 Payload Too Large", await answered);
-        // What it reads, and what the system holds on the way of a connection.
+        // The server's limit, and the buffers of the operating system for one connection.
         Assert.InRange(taken, 8 * 1024 * 1024, 24 * 1024 * 1024);
         Assert.Equal("0", (await client.GetJsonAsync("/flow/api/usage")).Text("traces"));
     }
@@ -196,7 +196,7 @@ public sealed class ReceiverTests
         using var app = new FlowViewApp().With("FlowView:RequestMegabytes", "1");
         using var client = app.Start();
 
-        // The server refuses by the length and closes; who sent on would see that before the answer.
+        // The server refuses by the length and closes. A client that goes on sending would see the close before the answer.
         client.DefaultRequestHeaders.ExpectContinue = true;
 
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge,

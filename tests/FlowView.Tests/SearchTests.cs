@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace WebRtcIms.FlowView.Tests;
 
-/// <summary>Finding a call by what a person knows about it, and what is told of it.</summary>
+/// <summary>Searches for calls by each condition, and checks the answer.</summary>
 public sealed class SearchTests : IDisposable
 {
     private readonly FlowViewApp _app = new();

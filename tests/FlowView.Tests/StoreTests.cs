@@ -4,7 +4,7 @@ using WebRtcIms.FlowView.Store;
 
 namespace WebRtcIms.FlowView.Tests;
 
-/// <summary>Whatever is sent, the store stays within its bounds, and what it shows is whole.</summary>
+/// <summary>The store stays within its limits for any input, and evicts whole traces.</summary>
 public sealed class StoreTests
 {
     private static readonly CallQuery Everything = new(null, null, null, null, null, null, null, null, Other: true, null);

@@ -7,7 +7,7 @@ switch (args)
 {
     case ["instrument", var directory]:
         foreach (var (assembly, prefix) in (ReadOnlySpan<(string, string)>)
-            [("WebRtcIms.Stun", ""), ("WebRtcIms.Turn", ""), ("WebRtcIms.EpCscf", ""),
+            [("WebRtcIms.Stun", ""), ("WebRtcIms.Turn.Engine", ""), ("WebRtcIms.Turn", ""), ("WebRtcIms.EpCscf", ""),
                 ("BouncyCastle.Cryptography", "Org.BouncyCastle.Tls.")])
         {
             var types = Fuzzer.Instrument(Path.Combine(directory, $"{assembly}.dll"), type =>

@@ -23,13 +23,13 @@ internal ref struct Script(ReadOnlySpan<byte> octets)
         return BinaryPrimitives.ReadUInt16BigEndian(octets);
     }
 
-    /// <summary>As many octets, or as there are.</summary>
-    public ReadOnlySpan<byte> Take(int count)
+    /// <summary>Reads up to so many octets.</summary>
+    public ReadOnlySpan<byte> Read(int count)
     {
         var taken = _rest[..Math.Min(count, _rest.Length)];
         _rest = _rest[taken.Length..];
         return taken;
     }
 
-    public ReadOnlySpan<byte> Rest() => Take(int.MaxValue);
+    public ReadOnlySpan<byte> ReadRest() => Read(int.MaxValue);
 }

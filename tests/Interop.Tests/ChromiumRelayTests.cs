@@ -111,7 +111,7 @@ public sealed class ChromiumRelayTests : IAsyncLifetime
         return relayed;
     }
 
-    // What Chromium is told to trust: this key and no other.
+    // Chromium trusts only this key.
     private string PublicKeyHash()
     {
         using var certificate = X509CertificateLoader.LoadCertificateFromFile(_certificate.CertificateFile);

@@ -37,7 +37,7 @@ public sealed class FloodTests
         await here.CreatePermissionAsync(there.RelayedAddress.Address, Cancel);
         await there.CreatePermissionAsync(here.RelayedAddress.Address, Cancel);
 
-        // The first flood compiles code and fills buffers. Only what the second one adds belongs to the strangers.
+        // The first flood compiles code and fills buffers. So only the growth during the second flood counts.
         await ServeDuringAsync(Task.Run(() => Flood(server.Port, first: 0, WarmUp), Cancel), server, here, there);
         var before = ResidentBytes(server.Id);
         var served = await ServeDuringAsync(Task.Run(() => Flood(server.Port, WarmUp, Sources), Cancel), server, here, there);
@@ -75,14 +75,14 @@ public sealed class FloodTests
         do
         {
             await ExchangeAsync(here, there);
-            if (served++ % 50 == 0) await ComeAndGoAsync(server);
+            if (served++ % 50 == 0) await AllocateAndLeaveAsync(server);
         }
         while (!flood.IsCompleted);
         await flood;
         return served;
     }
 
-    private static async Task ComeAndGoAsync(TurnServerProcess server)
+    private static async Task AllocateAndLeaveAsync(TurnServerProcess server)
     {
         await using var newcomer = await ConnectAsync(server);
         await AllocateAsync(newcomer);

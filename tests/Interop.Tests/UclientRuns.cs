@@ -34,9 +34,9 @@ public abstract partial class UclientRuns(TurnServers servers) : IAsyncLifetime
         _peer.BeginOutputReadLine();
         _peer.BeginErrorReadLine();
 
-        // The client sends RTP to the one and RTCP to the other; the peer says nothing when it could not have one of them.
-        await UntilItEchoesAsync(_peerPort);
-        await UntilItEchoesAsync(_peerPort + 1);
+        // The client sends RTP to one port and RTCP to the other. The peer reports nothing if it could not bind one of them.
+        await WaitForEchoAsync(_peerPort);
+        await WaitForEchoAsync(_peerPort + 1);
     }
 
     public async ValueTask DisposeAsync()
@@ -98,7 +98,7 @@ public abstract partial class UclientRuns(TurnServers servers) : IAsyncLifetime
         return library;
     }
 
-    private static async Task UntilItEchoesAsync(int port)
+    private static async Task WaitForEchoAsync(int port)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         using var socket = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));

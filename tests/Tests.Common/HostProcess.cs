@@ -87,7 +87,7 @@ public sealed class HostProcess : IAsyncDisposable
     }
 
     /// <summary>The exit code, after the end of the process and of its output.</summary>
-    public async Task<int> UntilExitAsync()
+    public async Task<int> WaitForExitAsync()
     {
         await _process.WaitForExitAsync(Limit());
         await _output.WaitAsync(Limit());

@@ -32,7 +32,7 @@ public abstract class ServerProcess : IAsyncDisposable
     public async Task<int> EndAsync(string signal)
     {
         await SignalAsync(signal);
-        return await UntilExitAsync();
+        return await WaitForExitAsync();
     }
 
     public async Task SignalAsync(string signal)
@@ -42,7 +42,7 @@ public abstract class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Waits until the process has ended and returns the exit code.</summary>
-    public async Task<int> UntilExitAsync()
+    public async Task<int> WaitForExitAsync()
     {
         using var limit = new CancellationTokenSource(Limit);
         await _process.WaitForExitAsync(limit.Token);
@@ -53,7 +53,7 @@ public abstract class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Waits until the output contains the text.</summary>
-    public async Task UntilItSaysAsync(string text)
+    public async Task WaitForOutputAsync(string text)
     {
         using var limit = new CancellationTokenSource(Limit);
         while (!$"{Output}\n".Contains(text, StringComparison.Ordinal))

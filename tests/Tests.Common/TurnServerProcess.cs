@@ -36,7 +36,7 @@ public sealed class TurnServerProcess : ServerProcess
     public static async Task<(int ExitCode, string Output)> RunToEndAsync(params (string Name, string Value)[] settings)
     {
         await using var server = Launch(settings);
-        return (await server.UntilExitAsync(), server.Output);
+        return (await server.WaitForExitAsync(), server.Output);
     }
 
     private static TurnServerProcess Launch((string Name, string Value)[] settings)

@@ -439,9 +439,5 @@ public sealed class AllocateTests
         Assert.Equal(4, _fixture.Relays.Count);
     }
 
-    private static WriteAttributes Asking(StunAttributeType type, byte[] value) => (ref StunMessageWriter request) =>
-    {
-        StunRequest.UdpTransport(ref request);
-        request.Write(type, value);
-    };
+    private static WriteAttributes Asking(StunAttributeType type, params byte[] value) => StunRequest.UdpWith(type, value);
 }

@@ -139,14 +139,14 @@ public sealed class AnswerTests
         {
             case StunError.Unauthenticated: return client.Challenge();
             case StunError.BadRequest: return client.TryAllocate((ref StunMessageWriter _) => { })!;
-            case StunError.MobilityForbidden: return client.TryAllocate(EngineClient.Asking(StunAttributeType.MobilityTicket))!;
-            case StunError.UnknownAttribute: return client.TryAllocate(EngineClient.Asking((StunAttributeType)0x7FFF))!;
+            case StunError.MobilityForbidden: return client.TryAllocate(StunRequest.UdpWith(StunAttributeType.MobilityTicket))!;
+            case StunError.UnknownAttribute: return client.TryAllocate(StunRequest.UdpWith((StunAttributeType)0x7FFF))!;
             case StunError.AllocationMismatch: return client.Refresh();
             case StunError.UnsupportedTransportProtocol:
                 return client.TryAllocate((ref StunMessageWriter request) =>
                     request.Write(StunAttributeType.RequestedTransport, [99, 0, 0, 0]))!;
             case StunError.AddressFamilyNotSupported:
-                return client.TryAllocate(EngineClient.Asking(StunAttributeType.RequestedAddressFamily, 3, 0, 0, 0))!;
+                return client.TryAllocate(StunRequest.UdpWith(StunAttributeType.RequestedAddressFamily, 3, 0, 0, 0))!;
             case StunError.StaleNonce:
                 client.Nonce = Encoding.ASCII.GetBytes(new string('x', NonceIssuer.Length));
                 return client.TryAllocate()!;

@@ -2,6 +2,7 @@ using System.Net;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Turn.Engine.Tests;
@@ -20,7 +21,7 @@ public sealed class DontFragmentTests
     public void WhereDfCannotBeSet_TheAttributeIsUnknown()
     {
         var client = new EngineFixture(new EngineSettings { DontFragment = false }).NewClient();
-        var answer = client.TryAllocate(EngineClient.Asking(StunAttributeType.DontFragment))!;
+        var answer = client.TryAllocate(StunRequest.UdpWith(StunAttributeType.DontFragment))!;
         Assert.Equal(StunError.UnknownAttribute, answer.Error);
         Assert.Equal("001A", Convert.ToHexString(answer.Value(StunAttributeType.UnknownAttributes)));
         Assert.True(client.Verifies(answer));
@@ -36,7 +37,7 @@ public sealed class DontFragmentTests
     public void Send_WithTheAttribute_IsNotFragmented_AllElseMayBe()
     {
         var client = _fixture.NewClient();
-        client.Allocate(EngineClient.Asking(StunAttributeType.DontFragment));
+        client.Allocate(StunRequest.UdpWith(StunAttributeType.DontFragment));
         client.ChannelBind(0x4000, Peer);
 
         Assert.True(client.Send(Peer, [1], DontFragment).DontFragment);
@@ -50,14 +51,14 @@ public sealed class DontFragmentTests
     public void ToIPv6_AndBetweenFamilies_TheAttributeIsIgnored()
     {
         var client = _fixture.NewClient();
-        client.Allocate(EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0));
+        client.Allocate(StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0));
         client.CreatePermission(PeerIPv6);
         var sent = client.Send(PeerIPv6, [1], DontFragment);
         Assert.Equal((OutcomeKind.ToPeer, false), (sent.Kind, sent.DontFragment));
 
         var flow = _fixture.NewFlow() with { Client = TransportAddress.From(IPEndPoint.Parse("[2001:db8::7]:5000")) };
         var overIPv6 = new EngineClient(_fixture, flow, client.Credential);
-        overIPv6.Allocate(EngineClient.Asking(StunAttributeType.DontFragment));
+        overIPv6.Allocate(StunRequest.UdpWith(StunAttributeType.DontFragment));
         overIPv6.CreatePermission(Peer);
         sent = overIPv6.Send(Peer, [1], DontFragment);
         Assert.Equal((OutcomeKind.ToPeer, false), (sent.Kind, sent.DontFragment));

@@ -56,7 +56,7 @@ public sealed class InvariantTests
             foreach (var (act, index, octets) in history)
             {
                 if (act == Act.AllocateMobile
-                    && clients[index].TryAllocate(EngineClient.Asking(StunAttributeType.MobilityTicket)) is { IsSuccess: true } answer)
+                    && clients[index].TryAllocate(StunRequest.UdpWith(StunAttributeType.MobilityTicket)) is { IsSuccess: true } answer)
                     (tickets[index], permitted[index]) = (answer.Value(StunAttributeType.MobilityTicket), 0);
                 else if (act == Act.Move) Move(fixture, clients, index, tickets);
                 else Apply(fixture, clients[index], index, act, octets, permitted, ref reservation);
@@ -79,9 +79,11 @@ public sealed class InvariantTests
         switch (act)
         {
             case Act.Allocate: Allocated(client.TryAllocate()); break;
-            case Act.AllocateEven: Allocated(client.TryAllocate(With(StunAttributeType.EvenPort, [0x80]))); break;
-            case Act.AllocateBoth: Allocated(client.TryAllocate(With(StunAttributeType.AdditionalAddressFamily, [2, 0, 0, 0]))); break;
-            case Act.UseReservation: Allocated(client.TryAllocate(With(StunAttributeType.ReservationToken, wanted))); break;
+            case Act.AllocateEven: Allocated(client.TryAllocate(StunRequest.UdpWith(StunAttributeType.EvenPort, [0x80]))); break;
+            case Act.AllocateBoth:
+                Allocated(client.TryAllocate(StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0)));
+                break;
+            case Act.UseReservation: Allocated(client.TryAllocate(StunRequest.UdpWith(StunAttributeType.ReservationToken, wanted))); break;
             case Act.Refresh: client.Refresh(); break;
             case Act.Delete: client.Refresh(0); break;
             case Act.Permit: Permitted(client.CreatePermission(Peer)); break;
@@ -137,10 +139,4 @@ public sealed class InvariantTests
         Assert.All(fixture.Relays, relay => Assert.InRange(relay.Closed, 0, 1));
         Assert.InRange(fixture.Engine.AllocationCount, 0, clients.Count);
     }
-
-    private static WriteAttributes With(StunAttributeType type, byte[] value) => (ref StunMessageWriter request) =>
-    {
-        StunRequest.UdpTransport(ref request);
-        request.Write(type, value);
-    };
 }

@@ -54,7 +54,7 @@ public sealed class IsolatedRuleTests
     {
         _fixture.Waiting = [];
         var client = _fixture.NewClient(transport: ClientTransport.Tcp);
-        client.TryAllocate(EngineClient.Asking(StunAttributeType.EvenPort, 0x80));
+        client.TryAllocate(StunRequest.UdpWith(StunAttributeType.EvenPort, 0x80));
         _fixture.Engine.StreamClosed(client.Flow);
 
         Assert.Null(_fixture.Complete(Assert.Single(_fixture.Waiting)));
@@ -66,10 +66,10 @@ public sealed class IsolatedRuleTests
     public void StreamThatClosesWhileDeciding_LeavesNoPortThatItHadReserved()
     {
         var first = _fixture.NewClient();
-        var token = first.Allocate(EngineClient.Asking(StunAttributeType.EvenPort, 0x80)).Value(StunAttributeType.ReservationToken);
+        var token = first.Allocate(StunRequest.UdpWith(StunAttributeType.EvenPort, 0x80)).Value(StunAttributeType.ReservationToken);
         _fixture.Waiting = [];
         var client = _fixture.NewClient(transport: ClientTransport.Tcp);
-        client.TryAllocate(EngineClient.Asking(StunAttributeType.ReservationToken, token));
+        client.TryAllocate(StunRequest.UdpWith(StunAttributeType.ReservationToken, token));
         _fixture.Engine.StreamClosed(client.Flow);
 
         Assert.Null(_fixture.Complete(Assert.Single(_fixture.Waiting)));
@@ -80,12 +80,12 @@ public sealed class IsolatedRuleTests
     public void RefusedAllocateWithAReservation_ClosesTheReservedPort()
     {
         var first = _fixture.NewClient();
-        var token = first.Allocate(EngineClient.Asking(StunAttributeType.EvenPort, 0x80)).Value(StunAttributeType.ReservationToken);
+        var token = first.Allocate(StunRequest.UdpWith(StunAttributeType.EvenPort, 0x80)).Value(StunAttributeType.ReservationToken);
         _fixture.Decision = StunError.AllocationQuotaReached;
 
         Assert.Equal(
             StunError.AllocationQuotaReached,
-            _fixture.NewClient().TryAllocate(EngineClient.Asking(StunAttributeType.ReservationToken, token))!.Error);
+            _fixture.NewClient().TryAllocate(StunRequest.UdpWith(StunAttributeType.ReservationToken, token))!.Error);
         Assert.Equal([0, 1], _fixture.Relays.Select(relay => relay.Closed));
     }
 }

@@ -455,12 +455,7 @@ public sealed class MobilityTests
     private static StunAnswer Move(EngineClient client, byte[] ticket) =>
         EngineClient.Answered(client.Request(StunMethod.Refresh, JustTicket(ticket)));
 
-    private static WriteAttributes JustTicket(byte[] ticket) => (ref StunMessageWriter request) =>
-        request.Write(StunAttributeType.MobilityTicket, ticket);
+    private static WriteAttributes JustTicket(byte[] ticket) => StunRequest.Value(StunAttributeType.MobilityTicket, ticket);
 
-    private static WriteAttributes Ticket(byte[] ticket) => (ref StunMessageWriter request) =>
-    {
-        StunRequest.UdpTransport(ref request);
-        request.Write(StunAttributeType.MobilityTicket, ticket);
-    };
+    private static WriteAttributes Ticket(byte[] ticket) => StunRequest.UdpWith(StunAttributeType.MobilityTicket, ticket);
 }

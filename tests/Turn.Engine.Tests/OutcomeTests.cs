@@ -25,7 +25,7 @@ public sealed class OutcomeTests
     internal void AnsweredRequest_HasItsMethodResultAndAllocation(StunMethod method)
     {
         var client = _fixture.NewClient(transport: ClientTransport.Tcp);
-        client.Allocate(method == StunMethod.Connect ? TcpTransport : null);
+        client.Allocate(method == StunMethod.Connect ? StunRequest.TcpTransport : null);
         var outcome = _fixture.Route(client.Build(method), client.Flow);
 
         Assert.Equal(OutcomeKind.Reply, outcome.Kind);
@@ -103,7 +103,7 @@ public sealed class OutcomeTests
         _fixture.Decision = StunError.AllocationQuotaReached;
         Expect(client.TryAllocate());
         _fixture.Decision = StunError.None;
-        Expect(client.Allocate(TcpTransport));
+        Expect(client.Allocate(StunRequest.TcpTransport));
         Expect(client.TryAllocate());
         Expect(client.Refresh());
         Expect(client.CreatePermission(Peer));
@@ -244,7 +244,7 @@ public sealed class OutcomeTests
     {
         var (client, waiting) = (_fixture.NewClient(), _fixture.NewClient());
         Assert.False(_fixture.Engine.Knows(client.Flow));
-        client.Allocate(EngineClient.Asking(StunAttributeType.MobilityTicket));
+        client.Allocate(StunRequest.UdpWith(StunAttributeType.MobilityTicket));
         Assert.True(_fixture.Engine.Knows(client.Flow));
 
         _fixture.Waiting = [];
@@ -258,7 +258,7 @@ public sealed class OutcomeTests
     public void MovedClient_IsKnownByBothItsFiveTuples()
     {
         var client = _fixture.NewClient();
-        var ticket = client.Allocate(EngineClient.Asking(StunAttributeType.MobilityTicket)).Value(StunAttributeType.MobilityTicket);
+        var ticket = client.Allocate(StunRequest.UdpWith(StunAttributeType.MobilityTicket)).Value(StunAttributeType.MobilityTicket);
         var moved = new EngineClient(_fixture, _fixture.NewFlow(), client.Credential);
         Assert.False(_fixture.Engine.Knows(moved.Flow));
         moved.Request(StunMethod.Refresh, StunRequest.Value(StunAttributeType.MobilityTicket, ticket));
@@ -269,9 +269,7 @@ public sealed class OutcomeTests
     private EngineClient TcpClient()
     {
         var client = _fixture.NewClient(transport: ClientTransport.Tcp);
-        client.Allocate(TcpTransport);
+        client.Allocate(StunRequest.TcpTransport);
         return client;
     }
-
-    private static void TcpTransport(ref StunMessageWriter request) => request.Write(StunAttributeType.RequestedTransport, [6, 0, 0, 0]);
 }

@@ -26,7 +26,7 @@ public sealed class RelayRequestTests
     [Requirement("RFC8656-7.2-8")]
     [Requirement("ABUSE-9")]
     public void AttributeOfAnotherLength_IsRefused(StunAttributeType type, string value, StunError error) =>
-        Assert.Equal(error, _fixture.NewClient().TryAllocate(EngineClient.Asking(type, Convert.FromHexString(value)))!.Error);
+        Assert.Equal(error, _fixture.NewClient().TryAllocate(StunRequest.UdpWith(type, Convert.FromHexString(value)))!.Error);
 
     [Theory]
     [InlineData("11000000", StunError.None)]
@@ -49,7 +49,7 @@ public sealed class RelayRequestTests
     public void EvenPort_ReservesTheNextPort_IfItsFirstBitIsSet(byte value, bool isReserved)
     {
         _fixture.Waiting = [];
-        _fixture.NewClient().TryAllocate(EngineClient.Asking(StunAttributeType.EvenPort, value));
+        _fixture.NewClient().TryAllocate(StunRequest.UdpWith(StunAttributeType.EvenPort, value));
         var relays = Assert.Single(_fixture.Waiting).Relays;
 
         Assert.Equal((true, isReserved), (relays.EvenPort, relays.ReserveNext));
@@ -62,7 +62,7 @@ public sealed class RelayRequestTests
     {
         _fixture.Waiting = [];
         _fixture.NewClient().TryAllocate(StunRequest.All(
-            EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0), StunRequest.Value(StunAttributeType.EvenPort, 0)));
+            StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0), StunRequest.Value(StunAttributeType.EvenPort, 0)));
         var relays = Assert.Single(_fixture.Waiting).Relays;
 
         Assert.Equal((true, true, true, false), (relays.IPv4, relays.IPv6, relays.EvenPort, relays.ReserveNext));
@@ -89,7 +89,7 @@ public sealed class RelayRequestTests
 
         Assert.Equal(
             error,
-            client.TryAllocate(family == 0 ? null : EngineClient.Asking(StunAttributeType.RequestedAddressFamily, family, 0, 0, 0))!.Error);
+            client.TryAllocate(family == 0 ? null : StunRequest.UdpWith(StunAttributeType.RequestedAddressFamily, family, 0, 0, 0))!.Error);
     }
 
     [Fact]
@@ -98,7 +98,7 @@ public sealed class RelayRequestTests
     public void ServerWithOnlyIPv6_GivesThatOfBoth_AndSaysThatIPv4IsNotThere()
     {
         var answer = new EngineFixture(OnlyIPv6).NewClient()
-            .Allocate(EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0));
+            .Allocate(StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0));
 
         Assert.Equal(StunAddressFamily.IPv6, Assert.Single(answer.Addresses(StunAttributeType.XorRelayedAddress)).Address.Family);
         Assert.Equal(
@@ -110,12 +110,12 @@ public sealed class RelayRequestTests
     public void ServerWithoutRelays_HasNoCapacityForBoth() => Assert.Equal(
         StunError.InsufficientCapacity,
         new EngineFixture(new EngineSettings { RelaysIPv4 = false }).NewClient()
-            .TryAllocate(EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0))!.Error);
+            .TryAllocate(StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0))!.Error);
 
     [Fact]
     [Requirement("RFC8656-7.2-9")]
     public void BothFamilies_AreGrantedWithoutAnError() => Assert.False(
-        _fixture.NewClient().Allocate(EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0))
+        _fixture.NewClient().Allocate(StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0))
             .Has(StunAttributeType.AddressErrorCode));
 
     [Theory]
@@ -136,7 +136,7 @@ public sealed class RelayRequestTests
     public void DeletionOfIPv6_LeavesIPv4_AndDeletionOfTheLastFamilyEndsTheAllocation()
     {
         var client = _fixture.NewClient();
-        client.Allocate(EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0));
+        client.Allocate(StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0));
 
         Assert.True(Refresh(client, 0, 2, 0, 0, 0).IsSuccess);
         Assert.Equal([0, 1], _fixture.Relays.Select(relay => relay.Closed));
@@ -153,7 +153,7 @@ public sealed class RelayRequestTests
     public void DeletionWithoutAFamily_EndsBoth()
     {
         var client = _fixture.NewClient();
-        client.Allocate(EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0));
+        client.Allocate(StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0));
         client.Refresh(0);
 
         Assert.Equal([1, 1], _fixture.Relays.Select(relay => relay.Closed));
@@ -165,7 +165,7 @@ public sealed class RelayRequestTests
     public void RefreshOfOneFamily_KeepsBoth()
     {
         var client = _fixture.NewClient();
-        client.Allocate(EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0));
+        client.Allocate(StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0));
 
         Assert.Equal(700u, Refresh(client, 700, 2, 0, 0, 0).Lifetime);
         Assert.All(_fixture.Relays, relay => Assert.Equal(0, relay.Closed));

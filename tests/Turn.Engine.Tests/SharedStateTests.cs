@@ -83,10 +83,10 @@ public sealed class SharedStateTests
     public void ReservedIPv4Port_IsAnIPv4Relay()
     {
         var fixture = new EngineFixture();
-        var token = fixture.NewClient().Allocate(EngineClient.Asking(StunAttributeType.EvenPort, 0x80))
+        var token = fixture.NewClient().Allocate(StunRequest.UdpWith(StunAttributeType.EvenPort, 0x80))
             .Value(StunAttributeType.ReservationToken);
         var client = fixture.NewClient();
-        client.Allocate(EngineClient.Asking(StunAttributeType.ReservationToken, token));
+        client.Allocate(StunRequest.UdpWith(StunAttributeType.ReservationToken, token));
 
         Assert.True(client.CreatePermission("203.0.113.9:7000").IsSuccess);
         Assert.Same(fixture.Relays[1], client.Send("203.0.113.9:7000", [1]).Relay);

@@ -13,7 +13,7 @@ public sealed class RevocationTests : IAsyncLifetime
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
-    private readonly List<string> _heard = [];
+    private readonly List<string> _messages = [];
     private RedisServer? _redis;
     private ConnectionMultiplexer? _connection;
     private WafApp? _app;
@@ -28,7 +28,7 @@ public sealed class RevocationTests : IAsyncLifetime
         _connection = await _redis.ConnectAsync();
         await _connection.GetSubscriber().SubscribeAsync(TurnRevocations.Channel, (_, message) =>
         {
-            lock (_heard) _heard.Add(message.ToString());
+            lock (_messages) _messages.Add(message.ToString());
         });
         _app = new WafApp().With("ConnectionStrings:redis", _redis.Address);
     }
@@ -47,7 +47,7 @@ public sealed class RevocationTests : IAsyncLifetime
         var answer = (await new TokenRequest().SendAsync(App)).AssertOk();
         Assert.Equal(HttpStatusCode.OK, (await RevokeAsync(("token", answer.AccessToken), ("token_type_hint", "access_token"))).StatusCode);
 
-        var message = await HeardAsync();
+        var message = await NextMessageAsync();
         Assert.True(TurnRevocations.TryRead(message, out var name, out var until));
         Assert.Matches("^token:k1:[A-Za-z0-9_-]{16}$", name);
         Assert.InRange((until - TimeProvider.System.GetUtcNow()).TotalSeconds, 570, 606);
@@ -62,7 +62,7 @@ public sealed class RevocationTests : IAsyncLifetime
     {
         Assert.Equal(HttpStatusCode.OK, (await RevokeAsync(("all_tokens", "true"))).StatusCode);
 
-        Assert.True(TurnRevocations.TryRead(await HeardAsync(), out var name, out var until));
+        Assert.True(TurnRevocations.TryRead(await NextMessageAsync(), out var name, out var until));
         Assert.Equal("client:wwsf", name);
         Assert.InRange(until - TokenLimits.LongestLifetime - TimeProvider.System.GetUtcNow(), -Limit, Limit);
         (await new TokenRequest().SendAsync(App)).AssertOk();
@@ -218,14 +218,14 @@ public sealed class RevocationTests : IAsyncLifetime
         Assert.True(answer.Headers.CacheControl!.NoStore);
     }
 
-    private async Task<string> HeardAsync()
+    private async Task<string> NextMessageAsync()
     {
         using var limit = new CancellationTokenSource(Limit);
         while (true)
         {
-            lock (_heard)
+            lock (_messages)
             {
-                if (_heard.Count > 0) return _heard[0];
+                if (_messages.Count > 0) return _messages[0];
             }
 
             await Task.Delay(20, limit.Token);

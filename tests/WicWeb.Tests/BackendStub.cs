@@ -9,10 +9,10 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.WicWeb.Tests;
 
-/// <summary>Stands where the WWSF or the eP-CSCF stands: records every request and answers as the test says.</summary>
+/// <summary>A fake WWSF or eP-CSCF. It records every request and answers as the test says.</summary>
 internal sealed class BackendStub : IAsyncDisposable
 {
-    /// <summary>What nobody may read through the gateway.</summary>
+    /// <summary>The gateway must not forward this.</summary>
     public const string Health = "health of the backend";
 
     private readonly WebApplication _app;

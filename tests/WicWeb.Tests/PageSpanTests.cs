@@ -262,7 +262,7 @@ public sealed class PageSpanTests : IAsyncLifetime
         return received;
     }
 
-    /// <summary>What came of pages. The gateway's own telemetry goes there, too, when its time has come.</summary>
+    /// <summary>The spans of pages. The gateway's own telemetry also arrives here, in batches.</summary>
     private static IEnumerable<ReceivedRequest> OfPages(BackendStub target) =>
         target.Requests.Where(request =>
             request.Target == "/v1/traces" && !request.Body.Contains("telemetry.sdk", StringComparison.Ordinal));

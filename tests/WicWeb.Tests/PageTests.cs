@@ -94,7 +94,7 @@ public sealed partial class PageTests : IDisposable
             .ToList();
 
         Assert.Equal("no-cache", index.Headers.CacheControl?.ToString());
-        // A script of its own, what the two pages share, and the styles.
+        // Its own script, the script that the two pages share, and the styles.
         Assert.Equal(3, assets.Count);
         foreach (var path in assets)
         {

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace WebRtcIms.WicWeb.Tests;
 
-/// <summary>What the gateway forwards to the WWSF, what it does not, and what it says when the WWSF is not there.</summary>
+/// <summary>The requests that the gateway forwards to the WWSF, those that it does not, and its answer while the WWSF is down.</summary>
 public sealed class ProxyTests : IAsyncLifetime
 {
     private BackendStub _backend = null!;

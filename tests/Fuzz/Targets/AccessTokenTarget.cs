@@ -45,7 +45,7 @@ internal static class AccessTokenTarget
             new TokenTimestamp(
                 ((ulong)script.UInt16() << 48) | ((ulong)script.UInt16() << 32) | ((ulong)script.UInt16() << 16) | script.UInt16());
         var lifetime = ((uint)script.UInt16() << 16) | script.UInt16();
-        script.Take(macKey.Length).CopyTo(macKey);
+        script.Read(macKey.Length).CopyTo(macKey);
         var made = new AccessToken(macKey, timestamp, lifetime);
         var token = new byte[AccessToken.MaxEncodedLength];
         var length = Key.Encrypt(made, Octets.AsSpan(0, 12), "turn.example.org"u8, token);

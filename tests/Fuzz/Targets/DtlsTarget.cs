@@ -25,7 +25,7 @@ internal static class DtlsTarget
             var choice = script.Byte();
             switch (choice % 3)
             {
-                case 0: world.Raw(script.Byte(), script.Take(script.UInt16() % 2048)); break;
+                case 0: world.Raw(script.Byte(), script.Read(script.UInt16() % 2048)); break;
                 case 1: world.Hello(script.Byte(), script.Byte(), script.Byte(), ref script); break;
                 case 2: world.Wait(TimeSpan.FromSeconds(script.Byte())); break;
                 default: throw new UnreachableException();

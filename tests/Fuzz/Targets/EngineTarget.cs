@@ -30,7 +30,7 @@ internal static class EngineTarget
         var flow = script.Byte();
         switch (choice % 21)
         {
-            case 0: world.Raw(flow, script.Take(script.UInt16() % 2048)); break;
+            case 0: world.Raw(flow, script.Read(script.UInt16() % 2048)); break;
             case 1: world.Signed(flow, script.Byte(), ref script); break;
             case 2: world.Indication(flow, ref script); break;
             case 3: world.ChannelData(flow, script.UInt16(), script.UInt16(), script.Byte()); break;

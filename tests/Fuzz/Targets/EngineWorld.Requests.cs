@@ -1,4 +1,6 @@
+using System.Text;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Engine.Primitives;
 
@@ -83,22 +85,24 @@ internal sealed partial class EngineWorld
         byte flow, StunMethod method, byte credential, List<(StunAttributeType Type, byte[] Value)> attributes, byte options = 0) =>
         Receive(Sign(FlowOf(flow), method, credential, attributes, options), FlowOf(flow));
 
+    private static readonly byte[] Realm = Encoding.ASCII.GetBytes(EngineCredentials.Realm);
+
     private readonly byte[] _nonce = new byte[NonceIssuer.Length];
 
     private ReadOnlySpan<byte> Sign(
         in FiveTuple nonceOf, StunMethod method, byte credentialIndex, List<(StunAttributeType Type, byte[] Value)> attributes,
         byte options)
     {
-        var credential = ClientCredential.All[credentialIndex % ClientCredential.All.Count];
+        var credential = EngineCredentials.All[credentialIndex % EngineCredentials.All.Count];
         _nonces.Issue(nonceOf, (options & StaleNonce) != 0 ? _time with { Utc = _time.Utc.AddHours(-2) } : _time, _nonce);
         var transaction = new byte[TransactionId.Length];
         _random.NextBytes(transaction);
 
         var writer = new StunMessageWriter(_packet, method, StunClass.Request, new TransactionId(transaction));
         if (method == StunMethod.Allocate && (options & WithoutTransport) == 0)
-            writer.Write(StunAttributeType.RequestedTransport, [17, 0, 0, 0]);
+            StunRequest.UdpTransport(ref writer);
         WriteAttributes(ref writer, attributes);
-        credential.Sign(ref writer, _nonce, withToken: method is StunMethod.Allocate or StunMethod.Refresh);
+        credential.Sign(ref writer, method, new StunChallenge(Realm, _nonce));
         if ((options & MoreBehindIntegrity) != 0) WriteAttributes(ref writer, attributes);
         if ((options & WithFingerprint) != 0) writer.AddFingerprint();
         return writer.Written;
@@ -119,7 +123,7 @@ internal sealed partial class EngineWorld
     {
         List<(StunAttributeType, byte[])> attributes = [];
         for (var count = script.Byte() & 0x0F; count > 0; count--)
-            attributes.Add(((StunAttributeType)script.UInt16(), script.Take(script.Byte()).ToArray()));
+            attributes.Add(((StunAttributeType)script.UInt16(), script.Read(script.Byte()).ToArray()));
         return attributes;
     }
 

@@ -1,4 +1,5 @@
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
@@ -9,7 +10,7 @@ namespace WebRtcIms.Fuzz.Targets;
 internal sealed partial class EngineWorld
 {
     private readonly UnboundConnections _unbound;
-    private readonly List<CountedStream> _streams = [];
+    private readonly List<FakePeerTransport> _streams = [];
     private readonly List<PeerConnection> _connecting = [];
     private readonly Dictionary<FiveTuple, PeerConnection> _bound = [];
     private readonly HashSet<PeerConnection> _everBound = new(ReferenceEqualityComparer.Instance);
@@ -71,9 +72,9 @@ internal sealed partial class EngineWorld
         if (succeeds) Offer(reply, connection);
     }
 
-    private CountedStream NewStream()
+    private FakePeerTransport NewStream()
     {
-        var stream = new CountedStream();
+        var stream = new FakePeerTransport();
         _streams.Add(stream);
         return stream;
     }
@@ -104,7 +105,7 @@ internal sealed partial class EngineWorld
         Check(offer.Connection == connection, "it is the connection that was named");
         Check(_everBound.Add(connection), "a connection is bound once");
         Check(_live.Contains(connection.Allocation) && _time.Milliseconds < connection.Allocation.ExpiresAt, "its allocation lives");
-        Check(_time.Milliseconds < offer.Until && connection.Stream is CountedStream { Closed: 0 }, "it still waited to be bound");
+        Check(_time.Milliseconds < offer.Until && connection.Stream is FakePeerTransport { Closed: 0 }, "it still waited to be bound");
         Check(request.TryGet(StunAttributeType.Username, out var name)
             && name.SequenceEqual(connection.Allocation.Credential.Username), "the client is the allocation's");
         Check(flow.IsStream && !_live.Exists(allocation => IsAt(allocation, used)), "the stream carries nothing else");
@@ -117,12 +118,13 @@ internal sealed partial class EngineWorld
         if (!_bound.Remove(flow, out var connection)) return;
         EngineOf(connection.Allocation).PeerConnectionClosed(connection);
         TidyUp();
-        Check(connection.Stream is CountedStream { Closed: 1 }, "a peer's connection ends with the client's");
+        Check(connection.Stream is FakePeerTransport { Closed: 1 }, "a peer's connection ends with the client's");
     }
 
     private void EndDataOfClosedStreams()
     {
-        foreach (var flow in _bound.Where(bound => bound.Value.Stream is CountedStream { Closed: > 0 }).Select(bound => bound.Key).ToList())
+        var ended = _bound.Where(bound => bound.Value.Stream is FakePeerTransport { Closed: > 0 }).Select(bound => bound.Key);
+        foreach (var flow in ended.ToList())
         {
             EndData(flow);
             CloseAtEngines(flow);
@@ -144,7 +146,7 @@ internal sealed partial class EngineWorld
 
         foreach (var (id, connection, _) in _offers)
         {
-            var waits = connection.Stream is CountedStream { Closed: 0 } && !_everBound.Contains(connection);
+            var waits = connection.Stream is FakePeerTransport { Closed: 0 } && !_everBound.Contains(connection);
             Check(_unbound.Find(id) == (waits ? connection : null), "what waits to be bound is what is open and not bound");
         }
     }

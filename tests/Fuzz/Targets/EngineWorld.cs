@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Engine.Allocations;
@@ -56,11 +57,12 @@ internal sealed partial class EngineWorld : IDisposable
         new AllocationQuotas(new QuotaSettings()), null!, TimeProvider.System, NullLogger<Drain>.Instance);
 
     private readonly TurnEngine[] _engines;
+    private readonly FakePath _path = new();
     private readonly PortReservations _reservations;
     private readonly MobileAllocations _mobile = new(new MobilityTickets(new byte[32]));
     private readonly NonceIssuer _nonces;
     private readonly AllocationQuotas _quotas = new(Quotas);
-    private readonly List<CountedRelay> _relays = [];
+    private readonly List<FakeRelay> _relays = [];
     private readonly List<CountedLease> _leases = [];
     private readonly List<Allocation> _live = [];
     private readonly List<PendingAllocation> _held = [];
@@ -73,17 +75,17 @@ internal sealed partial class EngineWorld : IDisposable
     private readonly byte[] _packet = new byte[4096];
     private readonly Random _random = new(1);
     private byte[] _last = [];
-    private EngineTime _time = new(1_000_000, ClientCredential.Start);
+    private EngineTime _time = new(1_000_000, EngineCredentials.Start);
     private bool _holdsDecisions;
     private bool _isDraining;
     private ulong _nextReservation;
 
     public EngineWorld()
     {
-        _nonces = new NonceIssuer(new byte[32], ClientCredential.Settings.Features(tokens: true), _random);
+        _nonces = new NonceIssuer(new byte[32], EngineCredentials.Settings.Features(tokens: true), _random);
         _reservations = new PortReservations(() => ++_nextReservation);
         _unbound = new UnboundConnections(() => ++_nextConnection);
-        var authenticator = new RequestAuthenticator(ClientCredential.Settings, ClientCredential.Keys, _nonces);
+        var authenticator = new RequestAuthenticator(EngineCredentials.Settings, EngineCredentials.Keys, _nonces);
         var settings = new EngineSettings
         {
             RelaysIPv6 = true,
@@ -270,11 +272,11 @@ internal sealed partial class EngineWorld : IDisposable
     private Outcome Handle(ReadOnlySpan<byte> packet, in FiveTuple flow)
     {
         var number = NumberAt(flow);
-        var outcome = _engines[number].HandleClient(packet, flow, NoPath.Instance, _time, _reply);
+        var outcome = _engines[number].HandleClient(packet, flow, _path, _time, _reply);
         TidyUp();
         if (outcome.Kind != OutcomeKind.HandOver) return outcome;
         Check(outcome.Engine != number, "no engine hands over to itself");
-        outcome = _engines[outcome.Engine].HandleClient(packet, flow, NoPath.Instance, _time, _reply);
+        outcome = _engines[outcome.Engine].HandleClient(packet, flow, _path, _time, _reply);
         TidyUp();
         Check(outcome.Kind is not (OutcomeKind.HandOver or OutcomeKind.Decide or OutcomeKind.Bind),
             "what is handed over stays there, and makes nothing new");
@@ -286,7 +288,7 @@ internal sealed partial class EngineWorld : IDisposable
     {
         var decision = refusal != StunError.None ? new AllocationDecision(refusal)
             : _isDraining ? new AllocationDecision(StunError.TryAlternate) { AlternateServer = Elsewhere.AlternateFor(pending.FiveTuple) }
-            : TakeLease(pending) is { } lease ? Bind(pending, lease)
+            : TryLease(pending) is { } lease ? Bind(pending, lease)
             : new AllocationDecision(StunError.AllocationQuotaReached);
         var number = NumberAt(pending.FiveTuple);
         var outcome = _engines[number].Complete(pending, decision, _time, _reply);
@@ -316,7 +318,7 @@ internal sealed partial class EngineWorld : IDisposable
         if (outcome.Allocation is { } allocation) KeepTicket(reply, allocation);
     }
 
-    private CountedLease? TakeLease(PendingAllocation pending)
+    private CountedLease? TryLease(PendingAllocation pending)
     {
         if (_quotas.TryTake(pending.FiveTuple.Client.Address, pending.Proof.Credential.Token) is not { } taken) return null;
         var lease = new CountedLease(taken);
@@ -333,9 +335,9 @@ internal sealed partial class EngineWorld : IDisposable
             StunError.None, wanted.IPv4 ? NewRelay("192.0.2.1") : null, wanted.IPv6 ? NewRelay("2001:db8::1") : null, next, lease);
     }
 
-    private CountedRelay NewRelay(string address)
+    private FakeRelay NewRelay(string address)
     {
-        var relay = new CountedRelay(new TransportAddress(InternetAddress.Parse(address), (ushort)(50000 + _relays.Count)));
+        var relay = new FakeRelay(new TransportAddress(InternetAddress.Parse(address), (ushort)(50000 + _relays.Count)));
         _relays.Add(relay);
         return relay;
     }

@@ -23,7 +23,7 @@ internal static class StreamTarget
     {
         var script = new Script(octets);
         var piece = 1 + (script.Byte() % 40);
-        var stream = script.Rest().ToArray();
+        var stream = script.ReadRest().ToArray();
         var whole = Exchange(stream, stream.Length + 1);
         var pieces = Exchange(stream, piece);
         FindingException.ThrowUnless(whole.SequenceEqual(pieces), "pieces of a stream mean what the whole means");

@@ -53,10 +53,10 @@ internal static class Cases
             client.Allocate(null, Password(password: "wrong") with { Nonce = "0123456789abcdef"u8.ToArray() })),
         new("RFC 8489 §9.2.4", "PASSWORD-ALGORITHM without the list", client =>
             client.Allocate(Value(StunAttributeType.PasswordAlgorithm, 0, 2, 0, 0)),
-            "Debian's coturn is of before RFC 8489 and knows MD5 and SHA-1 alone."),
+            "Debian's coturn is of before RFC 8489 and knows only MD5 and SHA-1."),
         new("RFC 8489 §14.6", "MESSAGE-INTEGRITY-SHA256 with the MD5 key", client =>
             client.Allocate(null, Password() with { IsSha256 = true }),
-            "Debian's coturn is of before RFC 8489 and knows MD5 and SHA-1 alone."),
+            "Debian's coturn is of before RFC 8489 and knows only MD5 and SHA-1."),
         new("RFC 8489 §14.3", "USERNAME of 600 octets", client =>
             client.Allocate(null, Password() with { Username = Encoding.ASCII.GetBytes(new string('u', 600)) }),
             "A user name has less than 509 octets (§14.3); coturn looks it up, in vain."),
@@ -143,7 +143,7 @@ internal static class Cases
         new("RFC 7635 §7", "HMAC with the first 16 octets of mac_key", client => client.Allocate(null, Truncated()),
             "mac_key is the key (§7); coturn cuts it to 16 octets (its issue 189)."),
         new("RFC 7635 App. B", "mac_key of 32 octets", client => client.Allocate(null, Token(macKey: RandomNumberGenerator.GetBytes(32))),
-            "Appendix B has keys of 256 bits; coturn takes 160 alone."),
+            "Appendix B has keys of 256 bits; coturn accepts only 160."),
         new("RFC 7635 §7", "Unknown kid", client => client.Allocate(null, Token() with { Username = "k9"u8.ToArray() })),
         new("RFC 7635 §7", "Token for another server", client => client.Allocate(null, Token(serverName: "turn2.differential.example"))),
         new("RFC 7635 §7", "Token 700 s old that lives 600 s", client => client.Allocate(null, Token(age: 700))),

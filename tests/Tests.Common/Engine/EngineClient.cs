@@ -80,10 +80,6 @@ public sealed class EngineClient(EngineFixture fixture, FiveTuple flow, StunCred
 
     public Outcome SendOnChannel(ushort channel, byte[] payload) => fixture.Route(StunRequest.OnChannel(channel, payload), Flow);
 
-    /// <summary>An Allocate for a UDP relay with one more attribute.</summary>
-    public static WriteAttributes Asking(StunAttributeType type, params byte[] value) =>
-        StunRequest.All(StunRequest.UdpTransport, StunRequest.Value(type, value));
-
     public static TransportAddress Peer(string endpoint) => TransportAddress.From(IPEndPoint.Parse(endpoint));
 
     public static StunAnswer Answered(StunAnswer? answer)

@@ -60,6 +60,9 @@ public static class StunRequest
     /// <summary>REQUESTED-TRANSPORT for UDP.</summary>
     public static void UdpTransport(ref StunMessageWriter request) => request.Write(StunAttributeType.RequestedTransport, [17, 0, 0, 0]);
 
+    /// <summary>REQUESTED-TRANSPORT for UDP, and another attribute.</summary>
+    public static WriteAttributes UdpWith(StunAttributeType type, params byte[] value) => All(UdpTransport, Value(type, value));
+
     /// <summary>REQUESTED-TRANSPORT for TCP (RFC 6062 §5.1).</summary>
     public static void TcpTransport(ref StunMessageWriter request) => request.Write(StunAttributeType.RequestedTransport, [6, 0, 0, 0]);
 

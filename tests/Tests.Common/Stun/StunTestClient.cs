@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -27,6 +28,14 @@ public sealed class StunTestClient : IAsyncDisposable
         _stream = stream;
     }
 
+    /// <summary>Signs the requests for which a test names no credential. If null, those requests are not signed.</summary>
+    public StunCredential? Credential { get; set; }
+
+    public Socket Socket => _socket;
+
+    /// <summary>The stream of a client over TCP or TLS.</summary>
+    public Stream Stream => _stream ?? throw new InvalidOperationException("this client uses UDP");
+
     public IPEndPoint LocalEndPoint => (IPEndPoint)_socket.LocalEndPoint!;
 
     /// <summary>A client over UDP, bound to the address of the server, on a free port or the given one.</summary>
@@ -53,18 +62,31 @@ public sealed class StunTestClient : IAsyncDisposable
 
     /// <summary>Sends a request, signed if there is a credential, and returns the answer. Gets a challenge first if needed.</summary>
     public async Task<StunAnswer> RequestAsync(
+        StunMethod method, WriteAttributes? attributes = null, StunCredential? credential = null, TransactionId? transaction = null) =>
+        await ExchangeAsync(await BuildAsync(method, attributes, credential, transaction));
+
+    /// <summary>The octets of a request, signed if there is a credential. Gets a challenge first if needed.</summary>
+    public async Task<byte[]> BuildAsync(
         StunMethod method, WriteAttributes? attributes = null, StunCredential? credential = null, TransactionId? transaction = null)
     {
-        if (credential is null) return await ExchangeAsync(StunRequest.Plain(method, attributes, StunClass.Request, transaction));
+        credential ??= Credential;
+        if (credential is null) return StunRequest.Plain(method, attributes, StunClass.Request, transaction);
         _challenge ??= await ChallengeAsync();
-        return await ExchangeAsync(StunRequest.Authenticated(method, attributes, credential, _challenge, transaction));
+        return StunRequest.Authenticated(method, attributes, credential, _challenge, transaction);
     }
 
-    public Task<StunAnswer> AllocateAsync(StunCredential credential, WriteAttributes? more = null, TransactionId? transaction = null) =>
+    public Task<StunAnswer> AllocateAsync(
+        StunCredential? credential = null, WriteAttributes? more = null, TransactionId? transaction = null) =>
         RequestAsync(StunMethod.Allocate, StunRequest.All(StunRequest.UdpTransport, more), credential, transaction);
 
     /// <summary>Gets the challenge of an Allocate without credentials.</summary>
-    public async Task<StunChallenge> ChallengeAsync() => (await RequestAsync(StunMethod.Allocate, StunRequest.UdpTransport)).Challenge;
+    public async Task<StunChallenge> ChallengeAsync() =>
+        (await ExchangeAsync(StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport))).Challenge;
+
+    public Task<StunAnswer> PermitAsync(IPEndPoint peer) => RequestAsync(StunMethod.CreatePermission, StunRequest.Peer(peer));
+
+    public Task<StunAnswer> BindAsync(ushort channel, IPEndPoint peer) =>
+        RequestAsync(StunMethod.ChannelBind, StunRequest.Channel(channel, peer));
 
     /// <summary>Sends octets and returns the answer to their transaction; other messages are dropped.</summary>
     public async Task<StunAnswer> ExchangeAsync(byte[] request)
@@ -82,6 +104,23 @@ public sealed class StunTestClient : IAsyncDisposable
         using var limit = Limited();
         if (_stream is null) await _socket.SendAsync(octets, limit.Token);
         else await _stream.WriteAsync(octets, limit.Token);
+    }
+
+    /// <summary>Sends a Send indication.</summary>
+    public Task SendToAsync(IPEndPoint peer, byte[] payload, WriteAttributes? more = null) =>
+        SendAsync(StunRequest.SendIndication(peer, payload, more));
+
+    public Task SendOnChannelAsync(ushort channel, byte[] payload) => SendAsync(StunRequest.OnChannel(channel, payload));
+
+    /// <summary>The next message, which must be STUN.</summary>
+    public async Task<StunAnswer> ReceiveStunAsync() => new(await ReceiveAsync());
+
+    /// <summary>The payload of the next message, which must be ChannelData of this channel.</summary>
+    public async Task<byte[]> ReceiveOnChannelAsync(ushort channel)
+    {
+        var message = await ReceiveAsync();
+        Assert.Equal(channel, BinaryPrimitives.ReadUInt16BigEndian(message));
+        return message[ChannelData.HeaderLength..];
     }
 
     /// <summary>The octets of the next STUN or ChannelData message.</summary>

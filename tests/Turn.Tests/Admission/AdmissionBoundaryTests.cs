@@ -10,7 +10,9 @@ using WebRtcIms.Turn.Settings;
 
 namespace WebRtcIms.Turn.Tests.Admission;
 
-/// <summary>Limits of the replay cache, the revocations, the quotas and the circuit breaker: the last time inside and the first outside.</summary>
+/// <summary>
+/// Limits of the replay cache, the revocations, the quotas and the circuit breaker: the last time inside and the first outside.
+/// </summary>
 public sealed class AdmissionBoundaryTests
 {
     private static readonly InternetAddress Address = InternetAddress.Parse("192.0.2.1");

@@ -5,7 +5,6 @@ using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Tests.Common.Stun;
-using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 
 namespace WebRtcIms.Turn.Tests.Hosting;
@@ -33,17 +32,10 @@ public sealed class ChallengeSettingTests
         using var app = builder.Build();
         var host = app.Services.GetRequiredService<IReadOnlyList<EngineHost>>()[0];
         var fixture = new EngineFixture();
-        var path = new Counter();
+        var path = new RecordingPath();
 
         for (var i = 0; i < 50; i++) host.Receive(StunRequest.Plain(StunMethod.Binding), fixture.NewFlow(), path);
 
-        Assert.Equal(answers, path.Sent);
-    }
-
-    private sealed class Counter : ClientPath
-    {
-        public int Sent { get; private set; }
-
-        public override void Send(in TransportAddress client, ReadOnlySpan<byte> message) => Sent++;
+        Assert.Equal(answers, path.Count);
     }
 }

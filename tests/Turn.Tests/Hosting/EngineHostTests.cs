@@ -4,7 +4,6 @@ using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Tests.Common.Stun;
-using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Tests.Admission;
 
@@ -33,7 +32,7 @@ public sealed class EngineHostTests
 
         var server = new EngineHost(
             fixture.Engine, node.Admission, node.Metrics, TimeProvider.System, NullLogger<EngineHost>.Instance);
-        var path = new BrokenPath();
+        var path = new RecordingPath { IsBroken = true };
         var request = StunRequest.Plain(StunMethod.Binding);
 
         server.Receive(request, fixture.NewFlow(), path);
@@ -41,20 +40,7 @@ public sealed class EngineHostTests
         path.IsBroken = false;
         server.Receive(request, fixture.NewFlow(), path);
 
-        Assert.Equal(1, path.Sent);
+        Assert.Equal(1, path.Count);
         Assert.Single(drops);
-    }
-
-    private sealed class BrokenPath : ClientPath
-    {
-        public bool IsBroken { get; set; } = true;
-
-        public int Sent { get; private set; }
-
-        public override void Send(in TransportAddress client, ReadOnlySpan<byte> message)
-        {
-            if (IsBroken) throw new InvalidOperationException("broken on purpose");
-            Sent++;
-        }
     }
 }

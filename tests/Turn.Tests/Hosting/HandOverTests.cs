@@ -69,7 +69,7 @@ public sealed class HandOverTests
         first.Datagrams.OwnPath = own;
         var client = first.NewClient();
         var ticket = first.Ask(
-            client, StunMethod.Allocate, EngineClient.Asking(StunAttributeType.MobilityTicket))!.Value(StunAttributeType.MobilityTicket);
+            client, StunMethod.Allocate, StunRequest.UdpWith(StunAttributeType.MobilityTicket))!.Value(StunAttributeType.MobilityTicket);
         first.Ask(client, StunMethod.CreatePermission, StunRequest.Peer(RecordedHost.Peer));
         var moved = first.NewClient();
         first.Ask(moved, StunMethod.Refresh, StunRequest.Value(StunAttributeType.MobilityTicket, ticket));

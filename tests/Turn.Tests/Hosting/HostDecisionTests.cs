@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
@@ -50,8 +49,8 @@ public sealed class HostDecisionTests : IDisposable
         var ask = families switch
         {
             "ipv4" => StunRequest.UdpTransport,
-            "ipv6" => EngineClient.Asking(StunAttributeType.RequestedAddressFamily, 2, 0, 0, 0),
-            _ => EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0),
+            "ipv6" => StunRequest.UdpWith(StunAttributeType.RequestedAddressFamily, 2, 0, 0, 0),
+            _ => StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0),
         };
         var client = _host.NewClient(hasToken: true);
 
@@ -167,7 +166,8 @@ public sealed class HostDecisionTests : IDisposable
         var record = _host.Host.Allocations().Single().Record;
         Assert.Equal(("k2", "other"), (record.Token!.KeyId, record.Grant!.ClientId));
         var renewal = Spans()[1];
-        Assert.Equal(("turn refresh", true, "k2"), (renewal.DisplayName, renewal.GetTagItem("turn.renewal"), renewal.GetTagItem("turn.kid")));
+        Assert.Equal(
+            ("turn refresh", true, "k2"), (renewal.DisplayName, renewal.GetTagItem("turn.renewal"), renewal.GetTagItem("turn.kid")));
         Assert.Equal(next, Assert.Single(renewal.Links).Context.TraceId.ToHexString());
 
         // The same token again is not a renewal.

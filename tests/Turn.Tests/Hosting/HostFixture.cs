@@ -1,43 +1,42 @@
-using System.Collections.Concurrent;
-using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using StackExchange.Redis;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine;
-using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Mobility;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Tests.Admission;
-using WebRtcIms.Turn.Transport.Relays;
 
 namespace WebRtcIms.Turn.Tests.Hosting;
 
 /// <summary>
-/// The engine's host with real quotas and real port ranges, on a clock that the test moves; no socket and no Redis server.
+/// An engine's host with real quotas and port ranges, on a clock that the test moves. It has no sockets. Redis is a
+/// <see cref="FakeRedis"/>, unless the test gives a connection; the clock is then that of <see cref="TestNode"/>.
 /// </summary>
-internal sealed class HostFixture : IRelayTransport
+internal sealed class HostFixture
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
-
     private readonly RecordingPath _path = new();
-    private readonly RelayBinder _binder;
 
     public HostFixture(
         int ports = 4, QuotaSettings? quotas = null, bool withRedis = true, MobileAllocations? mobile = null, int number = 0,
-        EngineSettings? settings = null)
+        EngineSettings? settings = null, IConnectionMultiplexer? redis = null)
     {
         Engine = new EngineFixture(settings, mobile: mobile, number: number);
         Clock = new FakeTimeProvider(Engine.Time.Utc);
-        Node = new TestNode(Engine, withRedis ? Redis.Connection : null, quotas, time: Clock);
+        Node = redis is null
+            ? new TestNode(Engine, withRedis ? Redis.Connection : null, quotas, time: Clock)
+            : new TestNode(Engine, redis, quotas);
         Node.Settings.ListenAddress = "127.0.0.1,::1";
         Node.Settings.RelayPorts = new RelayPortSettings { Min = 50_000, Max = 50_000 + ports - 1 };
-        _binder = new RelayBinder(Node.Settings, new Random(1));
-        Host = new EngineHost(Engine.Engine, Node.Admission, Node.Metrics, Clock, NullLogger<EngineHost>.Instance) { Transport = this };
+        Transport = new FakeTransport(Node.Settings);
+        Host = new EngineHost(Engine.Engine, Node.Admission, Node.Metrics, Node.Clock, NullLogger<EngineHost>.Instance)
+        {
+            Transport = Transport,
+        };
         Host.Workers = [Host];
     }
 
@@ -51,11 +50,16 @@ internal sealed class HostFixture : IRelayTransport
 
     public EngineHost Host { get; }
 
-    /// <summary>Relays that are bound now.</summary>
-    public int Bound { get; private set; }
+    public FakeTransport Transport { get; }
 
-    /// <summary>What goes wrong while relays of IPv6 are bound.</summary>
-    public Exception? BindFails { get; set; }
+    /// <inheritdoc cref="FakeTransport.Bound"/>
+    public int Bound => Transport.Bound;
+
+    /// <inheritdoc cref="FakeTransport.BindFails"/>
+    public Exception? BindFails
+    {
+        set => Transport.BindFails = value;
+    }
 
     public ClientPath Path => _path;
 
@@ -73,16 +77,12 @@ internal sealed class HostFixture : IRelayTransport
         Host.Receive(client.Build(method, attributes), client.Flow, _path);
     }
 
-    public StunAnswer? TryNextAnswer() => _path.Answers.TryDequeue(out var answer) ? answer : null;
+    public StunAnswer? TryNextAnswer() => _path.TryRead();
 
     public async Task<StunAnswer> AskAsync(EngineClient client, StunMethod method, WriteAttributes? attributes = null)
     {
         Send(client, method, attributes);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(Limit);
-        StunAnswer? answer;
-        while ((answer = TryNextAnswer()) is null) await Task.Delay(1, limit.Token);
-        return answer;
+        return await _path.ReadAsync();
     }
 
     public Task<StunAnswer> AllocateAsync(EngineClient client, WriteAttributes? attributes = null) =>
@@ -110,53 +110,6 @@ internal sealed class HostFixture : IRelayTransport
         if (live == 0) Assert.All(Node.Quotas.Use(), quota => Assert.Equal(0, quota.Use));
     }
 
-    AllocationDecision IRelayTransport.Bind(RelayRequest request) => _binder.Bind(request, (bind, advertise, onClosed) =>
-    {
-        if (BindFails is not null && bind.AddressFamily == AddressFamily.InterNetworkV6) throw BindFails;
-
-        Bound++;
-        return new PortRelay(bind, advertise, port =>
-        {
-            Bound--;
-            onClosed(port);
-        });
-    });
-
-    void IRelayTransport.Start(Relay relay, Allocation allocation)
-    {
-    }
-
-    ClientPath IRelayTransport.PathFor(in FiveTuple flow, ClientPath path) => path;
-
     private (int Quota, int Allocations, int InFleet) Taken() =>
         (Node.Quotas.Total, Host.AllocationCount, Redis.Counted);
-
-    private sealed class RecordingPath : ClientPath
-    {
-        public ConcurrentQueue<StunAnswer> Answers { get; } = new();
-
-        public override void Send(in TransportAddress client, ReadOnlySpan<byte> message) =>
-            Answers.Enqueue(new StunAnswer(message.ToArray()));
-    }
-
-    private sealed class PortRelay(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed)
-        : Relay(TransportAddress.From(bind), new TransportAddress(advertise, (ushort)bind.Port))
-    {
-        private bool _isClosed;
-
-        public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload)
-        {
-        }
-
-        public override void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload)
-        {
-        }
-
-        public override void Dispose()
-        {
-            if (_isClosed) return;
-            _isClosed = true;
-            onClosed(Bound.Port);
-        }
-    }
 }

@@ -41,18 +41,18 @@ public sealed class HostGivesBackTests
     [Requirement("ABUSE-57")]
     public async Task AllocationThatEnds_GivesAllBack_AndItsPortServesAgain(Ending ending, bool hasReserved)
     {
-        var world = new HostFixture(ports: hasReserved ? 2 : 1);
-        WriteAttributes ask = hasReserved ? EngineClient.Asking(StunAttributeType.EvenPort, 0x80) : StunRequest.UdpTransport;
-        var client = world.NewClient(ClientTransport.Tcp);
-        Assert.Equal(StunError.None, (await world.AllocateAsync(client, ask)).Error);
-        Assert.Equal((1, hasReserved ? 2 : 1), (world.Node.Quotas.Total, world.Bound));
+        var fixture = new HostFixture(ports: hasReserved ? 2 : 1);
+        WriteAttributes ask = hasReserved ? StunRequest.UdpWith(StunAttributeType.EvenPort, 0x80) : StunRequest.UdpTransport;
+        var client = fixture.NewClient(ClientTransport.Tcp);
+        Assert.Equal(StunError.None, (await fixture.AllocateAsync(client, ask)).Error);
+        Assert.Equal((1, hasReserved ? 2 : 1), (fixture.Node.Quotas.Total, fixture.Bound));
 
-        await EndAsync(world, client, ending);
-        world.Advance(31);
-        world.Host.Sweep();
+        await EndAsync(fixture, client, ending);
+        fixture.Advance(31);
+        fixture.Host.Sweep();
 
-        await world.AssertAllIsGivenBackAsync();
-        Assert.Equal(StunError.None, (await world.AllocateAsync(world.NewClient(), ask)).Error);
+        await fixture.AssertAllIsGivenBackAsync();
+        Assert.Equal(StunError.None, (await fixture.AllocateAsync(fixture.NewClient(), ask)).Error);
     }
 
     [Theory]
@@ -61,13 +61,13 @@ public sealed class HostGivesBackTests
     [Requirement("ABUSE-57")]
     public async Task AllocateWithoutAFreePort_GivesItsPlaceBack(bool withRedis)
     {
-        var world = new HostFixture(ports: 1, withRedis: withRedis);
-        Assert.Equal(StunError.None, (await world.AllocateAsync(world.NewClient())).Error);
+        var fixture = new HostFixture(ports: 1, withRedis: withRedis);
+        Assert.Equal(StunError.None, (await fixture.AllocateAsync(fixture.NewClient())).Error);
         for (var i = 0; i < 3; i++)
-            Assert.Equal(StunError.InsufficientCapacity, (await world.AllocateAsync(world.NewClient())).Error);
+            Assert.Equal(StunError.InsufficientCapacity, (await fixture.AllocateAsync(fixture.NewClient())).Error);
 
-        Assert.Equal((1, 1, 1), (world.Node.Quotas.Total, world.Bound, world.Host.AllocationCount));
-        Assert.True(SpinWait.SpinUntil(() => world.Redis.Counted == (withRedis ? 1 : 0), TimeSpan.FromSeconds(5)));
+        Assert.Equal((1, 1, 1), (fixture.Node.Quotas.Total, fixture.Bound, fixture.Host.AllocationCount));
+        Assert.True(SpinWait.SpinUntil(() => fixture.Redis.Counted == (withRedis ? 1 : 0), TimeSpan.FromSeconds(5)));
     }
 
     [Theory]
@@ -76,20 +76,20 @@ public sealed class HostGivesBackTests
     [Requirement("ABUSE-57")]
     public async Task StreamThatClosesWhileTheCachesAreAsked_GivesAllBack(bool hasReserved)
     {
-        var world = new HostFixture(ports: 2);
+        var fixture = new HostFixture(ports: 2);
         var answering = new TaskCompletionSource();
-        world.Redis.Answering = answering.Task;
-        var client = world.NewClient(ClientTransport.Tcp);
-        world.Send(
+        fixture.Redis.Answering = answering.Task;
+        var client = fixture.NewClient(ClientTransport.Tcp);
+        fixture.Send(
             client,
             StunMethod.Allocate,
-            hasReserved ? EngineClient.Asking(StunAttributeType.EvenPort, 0x80) : StunRequest.UdpTransport);
+            hasReserved ? StunRequest.UdpWith(StunAttributeType.EvenPort, 0x80) : StunRequest.UdpTransport);
 
-        world.Host.StreamClosed(client.Flow);
+        fixture.Host.StreamClosed(client.Flow);
         answering.SetResult();
 
-        await world.AssertAllIsGivenBackAsync();
-        Assert.Null(world.TryNextAnswer());
+        await fixture.AssertAllIsGivenBackAsync();
+        Assert.Null(fixture.TryNextAnswer());
     }
 
     [Theory]
@@ -98,85 +98,85 @@ public sealed class HostGivesBackTests
     [Requirement("ABUSE-57")]
     public async Task RelayOfOneFamilyFails_TheOtherIsGivenBack(bool isExpected)
     {
-        var world = new HostFixture(ports: 1)
+        var fixture = new HostFixture(ports: 1)
         {
             BindFails = isExpected ? new System.Net.Sockets.SocketException(98) : new InvalidOperationException("broken on purpose"),
         };
-        var both = EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0);
+        var both = StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0);
 
-        var refused = await world.AllocateAsync(world.NewClient(), both);
+        var refused = await fixture.AllocateAsync(fixture.NewClient(), both);
 
         Assert.Equal(isExpected ? StunError.InsufficientCapacity : StunError.ServerError, refused.Error);
-        await world.AssertAllIsGivenBackAsync();
-        world.BindFails = null;
-        Assert.Equal(StunError.None, (await world.AllocateAsync(world.NewClient(), both)).Error);
-        Assert.Equal(2, world.Bound);
+        await fixture.AssertAllIsGivenBackAsync();
+        fixture.BindFails = null;
+        Assert.Equal(StunError.None, (await fixture.AllocateAsync(fixture.NewClient(), both)).Error);
+        Assert.Equal(2, fixture.Bound);
     }
 
     [Fact]
     [Requirement("ABUSE-57")]
     public async Task AllocateThatTheFleetsQuotaRefuses_GivesItsPlaceBack()
     {
-        var world = new HostFixture(quotas: new QuotaSettings { PerToken = 2 });
-        world.Redis.LiveAllocations = 3;
+        var fixture = new HostFixture(quotas: new QuotaSettings { PerToken = 2 });
+        fixture.Redis.LiveAllocations = 3;
 
-        Assert.Equal(StunError.AllocationQuotaReached, (await world.AllocateAsync(world.NewClient())).Error);
-        await world.AssertAllIsGivenBackAsync();
+        Assert.Equal(StunError.AllocationQuotaReached, (await fixture.AllocateAsync(fixture.NewClient())).Error);
+        await fixture.AssertAllIsGivenBackAsync();
     }
 
     [Fact]
     [Requirement("ABUSE-57")]
     public async Task AllocateThatThisNodesQuotaRefuses_CountsNothing()
     {
-        var world = new HostFixture(quotas: new QuotaSettings { Total = 1 });
-        Assert.Equal(StunError.None, (await world.AllocateAsync(world.NewClient())).Error);
+        var fixture = new HostFixture(quotas: new QuotaSettings { Total = 1 });
+        Assert.Equal(StunError.None, (await fixture.AllocateAsync(fixture.NewClient())).Error);
 
-        Assert.Equal(StunError.AllocationQuotaReached, (await world.AllocateAsync(world.NewClient())).Error);
-        await world.AssertAllIsGivenBackAsync(live: 1);
+        Assert.Equal(StunError.AllocationQuotaReached, (await fixture.AllocateAsync(fixture.NewClient())).Error);
+        await fixture.AssertAllIsGivenBackAsync(live: 1);
     }
 
     [Fact]
     [Requirement("ABUSE-49")]
     public async Task AllocateOfARevokedToken_CountsNothing()
     {
-        var world = new HostFixture();
-        world.Redis.RevokedUntil = world.Clock.GetUtcNow().AddMinutes(1);
+        var fixture = new HostFixture();
+        fixture.Redis.RevokedUntil = fixture.Clock.GetUtcNow().AddMinutes(1);
 
-        Assert.Equal(StunError.Unauthenticated, (await world.AllocateAsync(world.NewClient())).Error);
-        await world.AssertAllIsGivenBackAsync();
+        Assert.Equal(StunError.Unauthenticated, (await fixture.AllocateAsync(fixture.NewClient())).Error);
+        await fixture.AssertAllIsGivenBackAsync();
     }
 
     [Fact]
     [Requirement("ABUSE-49")]
     public async Task RenewalWithATokenOfAnotherClient_MakesItTheOwner()
     {
-        var world = new HostFixture();
-        var client = world.NewClient();
-        world.Redis.Grant = """{"client_id":"first","pseudonym":"u-1"}""";
-        Assert.Equal(StunError.None, (await world.AllocateAsync(client)).Error);
-        world.Redis.Grant = """{"client_id":"second","pseudonym":"u-1"}""";
-        client.Credential = world.Engine.NewToken().Native;
-        Assert.Equal(StunError.None, (await world.AskAsync(client, StunMethod.Refresh)).Error);
-        Assert.True(SpinWait.SpinUntil(() => Owner(world) == "second", TimeSpan.FromSeconds(5)), $"the owner is {Owner(world)}");
+        var fixture = new HostFixture();
+        var client = fixture.NewClient();
+        fixture.Redis.Grant = """{"client_id":"first","pseudonym":"u-1"}""";
+        Assert.Equal(StunError.None, (await fixture.AllocateAsync(client)).Error);
+        fixture.Redis.Grant = """{"client_id":"second","pseudonym":"u-1"}""";
+        client.Credential = fixture.Engine.NewToken().Native;
+        Assert.Equal(StunError.None, (await fixture.AskAsync(client, StunMethod.Refresh)).Error);
+        Assert.True(SpinWait.SpinUntil(() => Owner(fixture) == "second", TimeSpan.FromSeconds(5)), $"the owner is {Owner(fixture)}");
 
-        Assert.Equal(0, EndOfClient(world, "first"));
-        Assert.Equal(1, EndOfClient(world, "second"));
-        await world.AssertAllIsGivenBackAsync();
+        Assert.Equal(0, EndOfClient(fixture, "first"));
+        Assert.Equal(1, EndOfClient(fixture, "second"));
+        await fixture.AssertAllIsGivenBackAsync();
     }
 
     [Fact]
     [Requirement("ABUSE-49")]
     public async Task RenewalWhoseGrantIsNotThere_KeepsTheOwner()
     {
-        var world = new HostFixture();
-        var client = world.NewClient();
-        world.Redis.Grant = """{"client_id":"first","pseudonym":"u-1"}""";
-        Assert.Equal(StunError.None, (await world.AllocateAsync(client)).Error);
-        world.Redis.Grant = null;
-        client.Credential = world.Engine.NewToken().Native;
-        Assert.Equal(StunError.None, (await world.AskAsync(client, StunMethod.Refresh)).Error);
+        var fixture = new HostFixture();
+        var client = fixture.NewClient();
+        fixture.Redis.Grant = """{"client_id":"first","pseudonym":"u-1"}""";
+        Assert.Equal(StunError.None, (await fixture.AllocateAsync(client)).Error);
+        fixture.Redis.Grant = null;
+        client.Credential = fixture.Engine.NewToken().Native;
+        Assert.Equal(StunError.None, (await fixture.AskAsync(client, StunMethod.Refresh)).Error);
 
-        Assert.Equal(1, EndOfClient(world, "first"));
+        Assert.Equal(1, EndOfClient(fixture, "first"));
     }
 
     /// <summary>The kernel gives a client's new stream to any worker; the allocation stays with the one that made it.</summary>
@@ -189,7 +189,7 @@ public sealed class HostGivesBackTests
         var second = new HostFixture(withRedis: false, mobile: mobile, number: 1);
         first.Host.Workers = second.Host.Workers = [first.Host, second.Host];
         var client = first.Engine.NewClient(transport: ClientTransport.Tcp);
-        var ticket = (await first.AllocateAsync(client, EngineClient.Asking(StunAttributeType.MobilityTicket)))
+        var ticket = (await first.AllocateAsync(client, StunRequest.UdpWith(StunAttributeType.MobilityTicket)))
             .Value(StunAttributeType.MobilityTicket);
         var allocation = first.Host.Allocations()[0].Allocation;
 
@@ -211,60 +211,59 @@ public sealed class HostGivesBackTests
         Assert.NotSame(ClientPath.Closed, allocation.Path);
     }
 
-    private static async Task EndAsync(HostFixture world, EngineClient client, Ending ending)
+    private static async Task EndAsync(HostFixture fixture, EngineClient client, Ending ending)
     {
         switch (ending)
         {
             case Ending.Deleted:
-                await world.AskAsync(client, StunMethod.Refresh, (ref StunMessageWriter request) =>
+                await fixture.AskAsync(client, StunMethod.Refresh, (ref StunMessageWriter request) =>
                     request.WriteUInt32(StunAttributeType.Lifetime, 0));
                 break;
             case Ending.Expired:
-                world.Advance(599);
-                world.Host.Sweep();
-                Assert.Equal(1, world.Host.AllocationCount);
-                world.Advance(1);
-                world.Host.Sweep();
+                fixture.Advance(599);
+                fixture.Host.Sweep();
+                Assert.Equal(1, fixture.Host.AllocationCount);
+                fixture.Advance(1);
+                fixture.Host.Sweep();
                 break;
             case Ending.StreamClosed:
-                world.Host.StreamClosed(client.Flow);
+                fixture.Host.StreamClosed(client.Flow);
                 break;
             case Ending.StreamClosedTwice:
-                world.Host.StreamClosed(client.Flow);
-                world.Host.StreamClosed(client.Flow);
+                fixture.Host.StreamClosed(client.Flow);
+                fixture.Host.StreamClosed(client.Flow);
                 break;
             case Ending.Revoked:
-                Assert.Equal(1, world.Host.End((_, _) => true, AllocationEnd.Revoked));
-                Assert.Equal(0, world.Host.End((_, _) => true, AllocationEnd.Revoked));
+                Assert.Equal(1, fixture.Host.End((_, _) => true, AllocationEnd.Revoked));
+                Assert.Equal(0, fixture.Host.End((_, _) => true, AllocationEnd.Revoked));
                 break;
             case Ending.RenewedWithARevokedToken:
-                world.Redis.RevokedUntil = world.Clock.GetUtcNow().AddMinutes(10);
-                client.Credential = world.Engine.NewToken().Native;
-                await world.AskAsync(client, StunMethod.Refresh);
-                Assert.True(SpinWait.SpinUntil(() => world.Host.AllocationCount == 0, TimeSpan.FromSeconds(5)));
-                world.Redis.RevokedUntil = null;
+                fixture.Redis.RevokedUntil = fixture.Clock.GetUtcNow().AddMinutes(10);
+                client.Credential = fixture.Engine.NewToken().Native;
+                await fixture.AskAsync(client, StunMethod.Refresh);
+                Assert.True(SpinWait.SpinUntil(() => fixture.Host.AllocationCount == 0, TimeSpan.FromSeconds(5)));
+                fixture.Redis.RevokedUntil = null;
                 break;
             case Ending.ServerStopped:
-                world.Host.EndAll();
-                world.Host.EndAll();
+                fixture.Host.EndAll();
+                fixture.Host.EndAll();
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(ending));
         }
     }
 
-    private static WriteAttributes With(byte[] ticket) => (ref StunMessageWriter request) =>
-        request.Write(StunAttributeType.MobilityTicket, ticket);
+    private static WriteAttributes With(byte[] ticket) => StunRequest.Value(StunAttributeType.MobilityTicket, ticket);
 
-    private static string? Owner(HostFixture world) => world.Host.Allocations()[0].Record.Grant?.ClientId;
+    private static string? Owner(HostFixture fixture) => fixture.Host.Allocations()[0].Record.Grant?.ClientId;
 
     // As the server does when a revocation is heard.
-    private static int EndOfClient(HostFixture world, string clientId)
+    private static int EndOfClient(HostFixture fixture, string clientId)
     {
-        var now = world.Clock.GetUtcNow();
-        world.Node.Revocations.Add(TurnRevocations.OfClient(clientId), now + TokenLimits.LongestLifetime);
-        return world.Host.End(
+        var now = fixture.Clock.GetUtcNow();
+        fixture.Node.Revocations.Add(TurnRevocations.OfClient(clientId), now + TokenLimits.LongestLifetime);
+        return fixture.Host.End(
             (allocation, record) =>
-                world.Node.Revocations.Cover(allocation.Credential, now, record.Grant?.ClientId), AllocationEnd.Revoked);
+                fixture.Node.Revocations.Cover(allocation.Credential, now, record.Grant?.ClientId), AllocationEnd.Revoked);
     }
 }

@@ -57,7 +57,8 @@ public sealed class HostTcpRelayTests : IDisposable
     {
         var client = Allocated();
         _host.Streams.Connect = () => isBug
-            ? Task.FromException<PeerTransport?>(new InvalidOperationException("broken on purpose")) : Task.FromResult<PeerTransport?>(null);
+            ? Task.FromException<PeerTransport?>(new InvalidOperationException("broken on purpose"))
+            : Task.FromResult<PeerTransport?>(null);
 
         Assert.Equal(StunError.ConnectionTimeoutOrFailure, Connect(client)!.Error);
 

@@ -92,7 +92,8 @@ internal sealed class RecordedHost : IDisposable
         Engine.NewClient(hasToken ? Engine.NewToken().Native : null, transport);
 
     /// <summary>A client with an allocation and a permission for <see cref="Peer"/>.</summary>
-    public EngineClient Allocated(WriteAttributes? attributes = null, ClientTransport transport = ClientTransport.Udp, bool hasToken = false)
+    public EngineClient Allocated(
+        WriteAttributes? attributes = null, ClientTransport transport = ClientTransport.Udp, bool hasToken = false)
     {
         var client = NewClient(transport, hasToken);
         Assert.Equal(StunError.None, Ask(client, StunMethod.Allocate, attributes ?? StunRequest.UdpTransport)!.Error);
@@ -117,25 +118,10 @@ internal sealed class RecordedHost : IDisposable
         [.. new byte[TurnEngine.Headroom], .. payload, .. new byte[TurnEngine.Tailroom]];
 }
 
-/// <summary>The path to the clients.</summary>
-internal sealed class RecordingPath(List<string> events) : ClientPath
-{
-    public List<(TransportAddress Client, byte[] Octets)> Sent { get; } = [];
-
-    public bool IsBroken { get; set; }
-
-    public override void Send(in TransportAddress client, ReadOnlySpan<byte> message)
-    {
-        if (IsBroken) throw new InvalidOperationException("broken on purpose");
-        events.Add("send");
-        Sent.Add((client, message.ToArray()));
-    }
-}
-
 /// <summary>A transport of relays that have no sockets.</summary>
 internal sealed class RecordingTransport(List<string> events) : ITcpRelayTransport
 {
-    public List<RecordingRelay> Relays { get; } = [];
+    public List<FakeRelay> Relays { get; } = [];
 
     /// <summary>The relays that receive, with their allocations.</summary>
     public List<(Relay Relay, Allocation Allocation)> Started { get; } = [];
@@ -171,25 +157,9 @@ internal sealed class RecordingTransport(List<string> events) : ITcpRelayTranspo
         return Connect();
     }
 
-    private RecordingRelay NewRelay(string address)
+    private FakeRelay NewRelay(string address)
     {
-        Relays.Add(new RecordingRelay(new TransportAddress(InternetAddress.Parse(address), (ushort)(50_000 + Relays.Count))));
+        Relays.Add(new FakeRelay(new TransportAddress(InternetAddress.Parse(address), (ushort)(50_000 + Relays.Count))));
         return Relays[^1];
     }
-}
-
-/// <summary>A relay that records its datagrams.</summary>
-internal sealed class RecordingRelay(TransportAddress address) : Relay(address, address)
-{
-    public List<(string Peer, string Payload, bool IsUnfragmented)> Sent { get; } = [];
-
-    public int Closed { get; private set; }
-
-    public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload) =>
-        Sent.Add((peer.ToString(), Convert.ToHexString(payload), false));
-
-    public override void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload) =>
-        Sent.Add((peer.ToString(), Convert.ToHexString(payload), true));
-
-    public override void Dispose() => Closed++;
 }

@@ -1,6 +1,5 @@
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
@@ -27,12 +26,12 @@ public sealed class StartFailureTests
     public async Task AllocateWhoseRelayCannotBeStarted_IsRefused_AndGivesAllBack(Wish wish, ClientTransport way)
     {
         var fixture = new HostFixture(ports: wish == Wish.ReservedPort ? 2 : 1);
-        var transport = new FailingTransport(fixture, works: wish == Wish.BothFamilies ? 1 : 0);
+        var transport = new FailingTransport(fixture.Transport, works: wish == Wish.BothFamilies ? 1 : 0);
         fixture.Host.Transport = transport;
         WriteAttributes ask = wish switch
         {
-            Wish.BothFamilies => EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0),
-            Wish.ReservedPort => EngineClient.Asking(StunAttributeType.EvenPort, 0x80),
+            Wish.BothFamilies => StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0),
+            Wish.ReservedPort => StunRequest.UdpWith(StunAttributeType.EvenPort, 0x80),
             _ => StunRequest.UdpTransport,
         };
         var client = fixture.NewClient(way);

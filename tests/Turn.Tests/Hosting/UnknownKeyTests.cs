@@ -2,8 +2,8 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Turn.Hosting;
 
 namespace WebRtcIms.Turn.Tests.Hosting;
 

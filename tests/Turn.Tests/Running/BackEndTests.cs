@@ -24,21 +24,21 @@ public sealed class BackEndTests
     [Requirement("RFC8656-11.3")]
     public async Task Bursts_ArriveWholeAndInOrder_InBothDirections(string transport)
     {
-        await using var server = await TurnServerProcess.StartAsync(RunningClient.Settings(transport));
-        using var client = await BoundAsync(server);
+        await using var server = await TurnServerProcess.StartAsync(Alice.Settings(("Turn__Transport", transport)));
+        await using var client = await BoundAsync(server);
         for (var round = 0; round < 10; round++)
         {
             var payloads = Enumerable.Range(0, 40).Select(i => Payload((round * 40) + i, i % 10 == 9 ? 100 + i : 300)).ToList();
             foreach (var payload in payloads)
             {
-                client.Socket.Send(RunningClient.OnChannel(payload));
+                client.Socket.Send(ClientAndPeer.OnChannel(payload));
                 client.Peer.Client.SendTo(payload, client.Relayed);
             }
 
             foreach (var payload in payloads)
             {
                 Assert.Equal(payload, (await client.Peer.ReceiveAsync(Cancel)).Buffer);
-                Assert.Equal(RunningClient.OnChannel(payload), await client.OctetsAsync());
+                Assert.Equal(ClientAndPeer.OnChannel(payload), await client.Client.ReceiveAsync());
             }
         }
     }
@@ -56,19 +56,19 @@ public sealed class BackEndTests
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "UDP_SEGMENT is Linux's");
         const int Size = 1200, Last = 100, Count = 40;
-        await using var server = await TurnServerProcess.StartAsync(RunningClient.Settings(transport));
-        using var client = await BoundAsync(server);
-        CutInto(client.Socket, RunningClient.OnChannel(new byte[Size]).Length);
+        await using var server = await TurnServerProcess.StartAsync(Alice.Settings(("Turn__Transport", transport)));
+        await using var client = await BoundAsync(server);
+        CutInto(client.Socket, ClientAndPeer.OnChannel(new byte[Size]).Length);
         CutInto(client.Peer.Client, Size);
         for (var round = 0; round < 10; round++)
         {
             var payloads = Enumerable.Range(0, Count).Select(i => Payload((round * Count) + i, i == Count - 1 ? Last : Size)).ToList();
-            client.Socket.Send([.. payloads.SelectMany(payload => RunningClient.OnChannel(payload))]);
+            client.Socket.Send([.. payloads.SelectMany(payload => ClientAndPeer.OnChannel(payload))]);
             client.Peer.Client.SendTo([.. payloads.SelectMany(payload => payload)], client.Relayed);
             foreach (var payload in payloads)
             {
                 Assert.Equal(payload, (await client.Peer.ReceiveAsync(Cancel)).Buffer);
-                Assert.Equal(RunningClient.OnChannel(payload), await client.OctetsAsync());
+                Assert.Equal(ClientAndPeer.OnChannel(payload), await client.Client.ReceiveAsync());
             }
         }
 
@@ -85,11 +85,11 @@ public sealed class BackEndTests
     public async Task DatagramsJustBeforeTheDelete_StillArrive(string transport)
     {
         const int Datagrams = 20;
-        await using var server = await TurnServerProcess.StartAsync(RunningClient.Settings(transport));
+        await using var server = await TurnServerProcess.StartAsync(Alice.Settings(("Turn__Transport", transport)));
         for (var round = 0; round < 20; round++)
         {
-            using var client = await BoundAsync(server);
-            for (var i = 0; i < Datagrams; i++) client.Socket.Send(RunningClient.OnChannel(Payload(i, 100)));
+            await using var client = await BoundAsync(server);
+            for (var i = 0; i < Datagrams; i++) client.Socket.Send(ClientAndPeer.OnChannel(Payload(i, 100)));
             Assert.True((await client.DeleteAsync()).IsSuccess);
             for (var i = 0; i < Datagrams; i++)
             {
@@ -110,13 +110,13 @@ public sealed class BackEndTests
         var first = FreePorts.TcpAndUdp();
         await using var server = await TurnServerProcess.StartAsync(
         [
-            .. RunningClient.Settings(transport),
+            .. Alice.Settings(("Turn__Transport", transport)),
             ("Turn__RelayPorts__Min", first.ToString(CultureInfo.InvariantCulture)),
             ("Turn__RelayPorts__Max", (first + Ports - 1).ToString(CultureInfo.InvariantCulture)),
         ]);
         for (var i = 0; i < 5 * Ports; i++)
         {
-            using var client = new RunningClient(server);
+            await using var client = new ClientAndPeer(server);
             while (await client.AllocateAsync() != StunError.None) await Task.Delay(5, Cancel);
             Assert.True((await client.DeleteAsync()).IsSuccess);
         }
@@ -128,7 +128,7 @@ public sealed class BackEndTests
     public async Task IoUring_IsUsedWhereTheKernelHasIt_AndEpollElsewhere()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "io_uring is Linux's");
-        await using var server = await TurnServerProcess.StartAsync(RunningClient.Settings("IoUring"));
+        await using var server = await TurnServerProcess.StartAsync(Alice.Settings(("Turn__Transport", "IoUring")));
 
         var problem = IoUringProbe.Run();
         Assert.Contains(problem is null ? "io_uring workers)" : "epoll workers)", server.Output, StringComparison.Ordinal);
@@ -150,11 +150,11 @@ public sealed class BackEndTests
         var port = FreePorts.Tcp();
         await using var server = await TurnServerProcess.StartAsync(
         [
-            .. RunningClient.Settings(transport),
+            .. Alice.Settings(("Turn__Transport", transport)),
             ("Prometheus__Port", port.ToString(CultureInfo.InvariantCulture)),
             ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"),
         ]);
-        using var client = await BoundAsync(server);
+        await using var client = await BoundAsync(server);
         using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
 
         Relay(client, Datagrams);
@@ -167,9 +167,9 @@ public sealed class BackEndTests
     }
 
     /// <summary>Up and down again, sixteen on their way at most.</summary>
-    private static void Relay(RunningClient client, int datagrams)
+    private static void Relay(ClientAndPeer client, int datagrams)
     {
-        var message = RunningClient.OnChannel(new byte[100]);
+        var message = ClientAndPeer.OnChannel(new byte[100]);
         var buffer = new byte[2048];
         client.Socket.ReceiveTimeout = client.Peer.Client.ReceiveTimeout = 20_000;
         for (var sent = 0; sent < datagrams; sent += 16)
@@ -192,11 +192,11 @@ public sealed class BackEndTests
         return double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture);
     }
 
-    private static async Task<RunningClient> BoundAsync(TurnServerProcess server)
+    private static async Task<ClientAndPeer> BoundAsync(TurnServerProcess server)
     {
-        var client = new RunningClient(server);
+        var client = new ClientAndPeer(server);
         Assert.Equal(StunError.None, await client.AllocateAsync());
-        Assert.True((await client.BindAsync(client.PeerAddress)).IsSuccess);
+        Assert.True((await client.BindAsync()).IsSuccess);
         return client;
     }
 

@@ -1,6 +1,8 @@
+using System.Buffers.Binary;
 using System.Net;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Client.Protocol;
 
@@ -11,6 +13,8 @@ public sealed class DrainTests : IAsyncDisposable
 {
     private static readonly (string, string)[] User =
         [("Turn__StaticUsers__0__Name", "u"), ("Turn__StaticUsers__0__Password", "p"), ("Turn__Workers", "1")];
+
+    private static readonly StunCredential Credential = StunCredential.Password("u", "p");
 
     private readonly HttpClient _http = new();
     private TurnServerProcess? _server;
@@ -37,25 +41,24 @@ public sealed class DrainTests : IAsyncDisposable
         var traffic = new Traffic([allocation]);
         Assert.Equal(HttpStatusCode.OK, await ReadyAsync());
         await _server!.SignalAsync("TERM");
-        await _server.UntilItSaysAsync("takes no new clients and stops when its 1 allocations have ended");
+        await _server.WaitForOutputAsync("takes no new clients and stops when its 1 allocations have ended");
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await ReadyAsync());
         Assert.Equal(HttpStatusCode.OK, (await _http.GetAsync(Url("/health"), Cancel)).StatusCode);
-        var answer = await RawAllocate.SendAsync(_server.Port, transport, "u", "p");
+        var (challenge, answer) = await AllocateOnTheWireAsync(transport);
         Assert.Equal(StunError.TryAlternate, answer.Error);
-        Assert.True(answer.IsSigned);
-        Assert.Equal(new IPEndPoint(IPAddress.Parse(address), port == 0 ? _server.Port : port), answer.AlternateServer);
+        Assert.True(Credential.Verifies(answer.Message, challenge.Challenge));
+        Assert.Equal(new IPEndPoint(IPAddress.Parse(address), port == 0 ? _server.Port : port), AlternateServer(answer));
 
         // Not to strangers: they get the challenge of always (RFC 8489 §10).
-        var challenge = await RawAllocate.SendAsync(_server.Port, transport, null, null);
         Assert.Equal(StunError.Unauthenticated, challenge.Error);
-        Assert.Null(challenge.AlternateServer);
+        Assert.Null(AlternateServer(challenge));
 
         await allocation.RefreshAsync(cancellationToken: Cancel);
         await traffic.AssertEachRelaysAsync();
         await traffic.DisposeAsync();
         await client.DisposeAsync();
-        Assert.Equal(0, await _server.UntilExitAsync());
+        Assert.Equal(0, await _server.WaitForExitAsync());
     }
 
     [Fact]
@@ -67,13 +70,13 @@ public sealed class DrainTests : IAsyncDisposable
         await using var client = await ConnectAsync();
         var allocation = await AllocateAsync(client);
         await _server!.SignalAsync("TERM");
-        await _server.UntilItSaysAsync("takes no new clients");
+        await _server.WaitForOutputAsync("takes no new clients");
 
-        var answer = await RawAllocate.SendAsync(_server.Port, "udp", "u", "p");
+        var (_, answer) = await AllocateOnTheWireAsync("udp");
         Assert.Equal(StunError.InsufficientCapacity, answer.Error);
-        Assert.Null(answer.AlternateServer);
+        Assert.Null(AlternateServer(answer));
         await allocation.RefreshAsync(cancellationToken: Cancel);
-        Assert.Equal(0, await _server.UntilExitAsync());
+        Assert.Equal(0, await _server.WaitForExitAsync());
     }
 
     [Theory]
@@ -86,7 +89,7 @@ public sealed class DrainTests : IAsyncDisposable
         await using var client = await ConnectAsync();
         await AllocateAsync(client);
         await _server!.SignalAsync(signal);
-        await _server.UntilItSaysAsync("takes no new clients");
+        await _server.WaitForOutputAsync("takes no new clients");
         Assert.False(_server.HasExited);
 
         Assert.Equal(0, await _server.EndAsync(signal));
@@ -107,6 +110,22 @@ public sealed class DrainTests : IAsyncDisposable
 
     private async Task StartAsync(params (string, string)[] settings) =>
         _server = await TurnServerProcess.StartAsync([.. User, .. settings]);
+
+    /// <summary>The challenge, and the answer to the Allocate with credentials.</summary>
+    private async Task<(StunAnswer Challenge, StunAnswer Answer)> AllocateOnTheWireAsync(string transport)
+    {
+        var server = new IPEndPoint(IPAddress.Loopback, _server!.Port);
+        await using var client = transport == "udp" ? StunTestClient.Udp(server) : await StunTestClient.TcpAsync(server);
+        var challenge = await client.RequestAsync(StunMethod.Allocate, StunRequest.UdpTransport);
+        var request = StunRequest.Authenticated(StunMethod.Allocate, StunRequest.UdpTransport, Credential, challenge.Challenge);
+        return (challenge, await client.ExchangeAsync(request));
+    }
+
+    // ALTERNATE-SERVER is coded as MAPPED-ADDRESS (RFC 8489 §14.15).
+    private static IPEndPoint? AlternateServer(StunAnswer answer) =>
+        answer.Has(StunAttributeType.AlternateServer) && answer.Value(StunAttributeType.AlternateServer) is [0, 1, _, _, _, _, _, _] value
+        ? new IPEndPoint(new IPAddress(value.AsSpan(4)), BinaryPrimitives.ReadUInt16BigEndian(value.AsSpan(2)))
+        : null;
 
     private async Task<TurnClient> ConnectAsync(string query = "") =>
         await TurnClient.ConnectAsync(TurnUri.Parse($"turn:127.0.0.1:{_server!.Port}{query}"), cancellationToken: Cancel);

@@ -4,7 +4,6 @@ using Org.BouncyCastle.Security;
 using Org.BouncyCastle.Tls;
 using Org.BouncyCastle.Tls.Crypto.Impl.BC;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Turn.Tests.Running;
@@ -14,7 +13,7 @@ internal sealed class DtlsClient : DatagramTransport, IDisposable
 {
     private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
 
-    private readonly EngineClient _signer = new(new EngineFixture(), default, StunCredential.Password("alice", "secret"));
+    private StunChallenge? _challenge;
     private DtlsTransport? _session;
 
     public DtlsClient(IPEndPoint server) => _socket.Connect(server);
@@ -32,8 +31,8 @@ internal sealed class DtlsClient : DatagramTransport, IDisposable
 
     public void Send(byte[] message) => _session!.Send(message, 0, message.Length);
 
-    /// <summary>What the server says within a time; null when it says nothing.</summary>
-    public byte[]? Hear(int milliseconds = 10_000)
+    /// <summary>The next message that arrives within a time; null if none does.</summary>
+    public byte[]? TryReceive(int milliseconds = 10_000)
     {
         var buffer = new byte[2048];
         var length = _session!.Receive(buffer, 0, buffer.Length, milliseconds);
@@ -43,15 +42,15 @@ internal sealed class DtlsClient : DatagramTransport, IDisposable
     public StunAnswer Allocate()
     {
         Send(StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport));
-        _signer.Nonce = new StunAnswer(Hear()!).Value(StunAttributeType.Nonce);
+        _challenge = new StunAnswer(TryReceive()!).Challenge;
         return Request(StunMethod.Allocate, StunRequest.UdpTransport);
     }
 
     /// <summary>A request after the first Allocate.</summary>
     public StunAnswer Request(StunMethod method, WriteAttributes attributes)
     {
-        Send(_signer.Build(method, attributes));
-        return new StunAnswer(Hear()!);
+        Send(StunRequest.Authenticated(method, attributes, Alice.Credential, _challenge!));
+        return new StunAnswer(TryReceive()!);
     }
 
     public void End() => _session!.Close();

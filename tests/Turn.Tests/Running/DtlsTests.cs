@@ -19,7 +19,7 @@ public sealed class DtlsTests : IAsyncLifetime
     private IPEndPoint Address => new(IPAddress.Loopback, _server!.TlsPort);
 
     public async ValueTask InitializeAsync() =>
-        _server = await TurnServerProcess.StartAsync([.. StreamClient.Settings, .. _certificate.Settings]);
+        _server = await TurnServerProcess.StartAsync(Alice.Settings(_certificate.Settings));
 
     public async ValueTask DisposeAsync()
     {
@@ -79,25 +79,17 @@ public sealed class DtlsTests : IAsyncLifetime
     {
         using var client = Connected();
         using var peer = DtlsHello.Bound();
-        var peerAddress = TransportAddress.From((IPEndPoint)peer.Client.LocalEndPoint!);
-        WriteAttributes toPeer = (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, peerAddress);
+        var peerAddress = (IPEndPoint)peer.Client.LocalEndPoint!;
 
         var relay = client.Allocate().Address(StunAttributeType.XorRelayedAddress).ToIPEndPoint();
-        Assert.True(client.Request(StunMethod.CreatePermission, toPeer).IsSuccess);
-        client.Send(StunRequest.Plain(
-            StunMethod.Send,
-            (ref StunMessageWriter message) =>
-            {
-                toPeer(ref message);
-                message.Write(StunAttributeType.Data, [1, 2, 3]);
-            },
-            StunClass.Indication));
+        Assert.True(client.Request(StunMethod.CreatePermission, StunRequest.Peer(peerAddress)).IsSuccess);
+        client.Send(StunRequest.SendIndication(peerAddress, [1, 2, 3]));
         Assert.Equal([1, 2, 3], (await peer.ReceiveAsync(Cancel)).Buffer);
 
         // No record carries the first of these, and it must not cost the session.
         await peer.SendAsync(new byte[20_000], relay, Cancel);
         await peer.SendAsync(new byte[] { 4, 5 }, relay, Cancel);
-        Assert.Equal([4, 5], new StunAnswer(client.Hear()!).Value(StunAttributeType.Data));
+        Assert.Equal([4, 5], new StunAnswer(client.TryReceive()!).Value(StunAttributeType.Data));
 
         // The session's end is the allocation's: its port is free again.
         client.End();
@@ -112,7 +104,7 @@ public sealed class DtlsTests : IAsyncLifetime
         var request = StunRequest.Plain(StunMethod.Binding);
         client.Send(request);
         var record = client.Sent[^1];
-        Assert.NotNull(client.Hear());
+        Assert.NotNull(client.TryReceive());
 
         for (var i = 0; i < 2000; i++)
         {
@@ -127,12 +119,12 @@ public sealed class DtlsTests : IAsyncLifetime
         }
 
         // None of them is answered, and what the client says itself may be lost among so many.
-        Assert.Null(client.Hear(200));
+        Assert.Null(client.TryReceive(200));
         byte[]? answer = null;
         for (var i = 0; i < 20 && answer is null; i++)
         {
             client.Send(request);
-            answer = client.Hear(1000);
+            answer = client.TryReceive(1000);
         }
 
         Assert.Equal(request[8..20], answer![8..20]);
@@ -148,7 +140,7 @@ public sealed class DtlsTests : IAsyncLifetime
 
         client.Handshake();
         client.Send(StunRequest.Plain(StunMethod.Binding));
-        Assert.NotNull(client.Hear());
+        Assert.NotNull(client.TryReceive());
         await UntilFreeAsync(relay);
 
         Assert.True(client.Allocate().IsSuccess);
@@ -159,13 +151,13 @@ public sealed class DtlsTests : IAsyncLifetime
     {
         using var before = Connected();
         _certificate.Replace();
-        await _server!.UntilItSaysAsync("New TLS connections get the new certificate");
+        await _server!.WaitForOutputAsync("New TLS connections get the new certificate");
 
         using var after = Connected();
         Assert.Equal(_certificate.Thumbprint, Convert.ToHexString(SHA256.HashData(after.Certificate)));
         Assert.NotEqual(after.Certificate, before.Certificate);
         before.Send(StunRequest.Plain(StunMethod.Binding));
-        Assert.NotNull(before.Hear());
+        Assert.NotNull(before.TryReceive());
     }
 
     [Fact]
@@ -195,7 +187,7 @@ public sealed class DtlsTests : IAsyncLifetime
 
             using var client = Connected();
             client.Send(StunRequest.Plain(StunMethod.Binding));
-            Assert.NotNull(client.Hear());
+            Assert.NotNull(client.TryReceive());
         }
         finally
         {

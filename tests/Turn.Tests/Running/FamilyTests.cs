@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Turn.Tests.Running;
@@ -20,15 +19,15 @@ public sealed class FamilyTests
     public async Task ClientOfEitherFamily_ReachesPeersOfEither(string transport)
     {
         await using var server = await TurnServerProcess.StartAsync(
-            RawClient.Settings(("Turn__Transport", transport), ("Turn__ListenAddress", "127.0.0.1,::1")));
+            Alice.Settings(("Turn__Transport", transport), ("Turn__ListenAddress", "127.0.0.1,::1")));
         foreach (var client in new[] { IPAddress.Loopback, IPAddress.IPv6Loopback })
         {
             await RelayBothWaysAsync(
-                server, client, EngineClient.Asking(StunAttributeType.RequestedAddressFamily, 1, 0, 0, 0), IPAddress.Loopback);
+                server, client, StunRequest.UdpWith(StunAttributeType.RequestedAddressFamily, 1, 0, 0, 0), IPAddress.Loopback);
             await RelayBothWaysAsync(
-                server, client, EngineClient.Asking(StunAttributeType.RequestedAddressFamily, 2, 0, 0, 0), IPAddress.IPv6Loopback);
+                server, client, StunRequest.UdpWith(StunAttributeType.RequestedAddressFamily, 2, 0, 0, 0), IPAddress.IPv6Loopback);
             await RelayBothWaysAsync(
-                server, client, EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0), IPAddress.Loopback,
+                server, client, StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0), IPAddress.Loopback,
                 IPAddress.IPv6Loopback);
         }
     }
@@ -38,9 +37,9 @@ public sealed class FamilyTests
     [Requirement("TURN-B12")]
     public async Task ReservedPortOfIPv6_IsGivenAsOneOfIPv6()
     {
-        await using var server = await TurnServerProcess.StartAsync(RawClient.Settings(("Turn__ListenAddress", "127.0.0.1,::1")));
-        using var rtp = new RawClient(IPAddress.Loopback, server.Port);
-        using var rtcp = new RawClient(IPAddress.Loopback, server.Port);
+        await using var server = await TurnServerProcess.StartAsync(Alice.Settings(("Turn__ListenAddress", "127.0.0.1,::1")));
+        await using var rtp = Alice.Udp(IPAddress.Loopback, server.Port);
+        await using var rtcp = Alice.Udp(IPAddress.Loopback, server.Port);
         var first = await rtp.RequestAsync(StunMethod.Allocate, (ref StunMessageWriter request) =>
         {
             StunRequest.UdpTransport(ref request);
@@ -48,7 +47,7 @@ public sealed class FamilyTests
             request.Write(StunAttributeType.EvenPort, [0x80]);
         });
         var second = await rtcp.RequestAsync(
-            StunMethod.Allocate, EngineClient.Asking(StunAttributeType.ReservationToken, first.Value(StunAttributeType.ReservationToken)));
+            StunMethod.Allocate, StunRequest.UdpWith(StunAttributeType.ReservationToken, first.Value(StunAttributeType.ReservationToken)));
         var (even, odd) = (first.Address(StunAttributeType.XorRelayedAddress), second.Address(StunAttributeType.XorRelayedAddress));
 
         Assert.Equal((StunAddressFamily.IPv6, even.Port + 1), (odd.Address.Family, odd.Port));
@@ -63,11 +62,11 @@ public sealed class FamilyTests
     [Requirement("TURN-B9")]
     public async Task DontFragment_SetsDfInThatDatagramAlone(string transport)
     {
-        await using var server = await TurnServerProcess.StartAsync(RawClient.Settings(("Turn__Transport", transport)));
+        await using var server = await TurnServerProcess.StartAsync(Alice.Settings(("Turn__Transport", transport)));
         using var peer = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
         var address = (IPEndPoint)peer.Client.LocalEndPoint!;
-        using var client = new RawClient(IPAddress.Loopback, server.Port);
-        var allocated = await client.RequestAsync(StunMethod.Allocate, EngineClient.Asking(StunAttributeType.DontFragment));
+        await using var client = Alice.Udp(IPAddress.Loopback, server.Port);
+        var allocated = await client.RequestAsync(StunMethod.Allocate, StunRequest.UdpWith(StunAttributeType.DontFragment));
         Assert.True(allocated.IsSuccess);
         await client.PermitAsync(address);
         using var wire = TryOpenWire();
@@ -79,7 +78,7 @@ public sealed class FamilyTests
             {
                 if (isWhole) more.Write(StunAttributeType.DontFragment, []);
             });
-            Assert.Equal([(byte)i], await RawClient.ReceiveAsync(peer));
+            Assert.Equal([(byte)i], await UdpPeer.ReceiveAsync(peer));
 
             // The header can be seen by who may open a raw socket; for others it remains that the datagram arrives.
             if (wire is not null) Assert.Equal(isWhole, DfOfNextTo(wire, address.Port));
@@ -90,7 +89,7 @@ public sealed class FamilyTests
         TurnServerProcess server, IPAddress from, WriteAttributes allocate, params IPAddress[] peers)
     {
         const ushort Channel = 0x4000;
-        using var client = new RawClient(from, server.Port);
+        await using var client = Alice.Udp(from, server.Port);
         var allocated = await client.RequestAsync(StunMethod.Allocate, allocate);
         var relays = allocated.Addresses(StunAttributeType.XorRelayedAddress);
         Assert.Equal(peers.Length, relays.Count);
@@ -101,15 +100,15 @@ public sealed class FamilyTests
             var relay = relays[i].ToIPEndPoint();
             Assert.True((await client.PermitAsync(address)).IsSuccess);
             await client.SendToAsync(address, [1]);
-            Assert.Equal([1], await RawClient.ReceiveAsync(peer));
+            Assert.Equal([1], await UdpPeer.ReceiveAsync(peer));
             await peer.SendAsync(new byte[] { 2 }, relay, TestContext.Current.CancellationToken);
-            var data = new StunAnswer(await client.ReceiveAsync());
+            var data = await client.ReceiveStunAsync();
             Assert.Equal(address, data.Address(StunAttributeType.XorPeerAddress).ToIPEndPoint());
             Assert.Equal([2], data.Value(StunAttributeType.Data));
 
             Assert.True((await client.BindAsync((ushort)(Channel + i), address)).IsSuccess);
             await client.SendOnChannelAsync((ushort)(Channel + i), [3]);
-            Assert.Equal([3], await RawClient.ReceiveAsync(peer));
+            Assert.Equal([3], await UdpPeer.ReceiveAsync(peer));
             await peer.SendAsync(new byte[] { 4 }, relay, TestContext.Current.CancellationToken);
             Assert.Equal([4], await client.ReceiveOnChannelAsync((ushort)(Channel + i)));
         }

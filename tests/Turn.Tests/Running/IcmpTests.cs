@@ -16,23 +16,23 @@ public sealed class IcmpTests
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "ICMP errors of unconnected sockets are read on Linux alone");
         var cancel = TestContext.Current.CancellationToken;
-        await using var server = await TurnServerProcess.StartAsync(RunningClient.Settings(transport));
-        using var client = new RunningClient(server);
+        await using var server = await TurnServerProcess.StartAsync(Alice.Settings(("Turn__Transport", transport)));
+        await using var client = new ClientAndPeer(server);
         var (open, closed) = (client.PeerAddress, new IPEndPoint(IPAddress.Loopback, FreePorts.TcpAndUdp()));
         Assert.Equal(StunError.None, await client.AllocateAsync());
-        Assert.True((await client.PermitAsync(open)).IsSuccess);
+        Assert.True((await client.Client.PermitAsync(open)).IsSuccess);
 
         for (var i = 0; i < 20; i++)
         {
-            await client.SendAsync(closed, [7]);
-            var indication = await client.AnswerAsync();
+            await client.Client.SendToAsync(closed, [7]);
+            var indication = await client.Client.ReceiveStunAsync();
             Assert.Equal(closed, indication.Address(StunAttributeType.XorPeerAddress).ToIPEndPoint());
             Assert.Equal("0000060300000000", Convert.ToHexString(indication.Value(StunAttributeType.Icmp)));
 
-            await client.SendAsync(closed, [7]);
-            await client.SendAsync(open, [7]);
+            await client.Client.SendToAsync(closed, [7]);
+            await client.Client.SendToAsync(open, [7]);
             Assert.Equal([7], (await client.Peer.ReceiveAsync(cancel)).Buffer);
-            Assert.True((await client.AnswerAsync()).Has(StunAttributeType.Icmp));
+            Assert.True((await client.Client.ReceiveStunAsync()).Has(StunAttributeType.Icmp));
         }
     }
 }

@@ -57,7 +57,7 @@ public sealed class KeyReloadTests : IAsyncDisposable
     {
         await StartAsync(_old.Json());
         Assert.Equal(StunError.Unauthenticated, await TryAllocateAsync(_new.Issue()));
-        await _server!.UntilItSaysAsync("A token came under the key k2, which this node does not have");
+        await _server!.WaitForOutputAsync("A token came under the key k2, which this node does not have");
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed class KeyReloadTests : IAsyncDisposable
         await StartAsync(_old.Json());
         Assert.Equal(StunError.Unauthenticated, await TryAllocateAsync(new TokenKey("alice@example.com\nfail: all").Issue()));
 
-        await _server!.UntilItSaysAsync("A token came under the key (no kid as the WAF makes them)");
+        await _server!.WaitForOutputAsync("A token came under the key (no kid as the WAF makes them)");
         Assert.DoesNotContain("alice", _server.Output, StringComparison.Ordinal);
     }
 
@@ -83,7 +83,7 @@ public sealed class KeyReloadTests : IAsyncDisposable
         await StartAsync(_old.Json());
         if (content is null) File.Delete(_file);
         else await File.WriteAllTextAsync(_file, content, Cancel);
-        await _server!.UntilItSaysAsync($"The keys were not replaced; the old ones stay. {message}");
+        await _server!.WaitForOutputAsync($"The keys were not replaced; the old ones stay. {message}");
 
         Assert.Equal(StunError.None, await TryAllocateAsync(_old.Issue()));
         Assert.DoesNotContain("c2hvcnQ=", _server!.Output, StringComparison.Ordinal);
@@ -112,7 +112,7 @@ public sealed class KeyReloadTests : IAsyncDisposable
     {
         await File.WriteAllTextAsync(_file + ".new", content, Cancel);
         File.Move(_file + ".new", _file, overwrite: true);
-        await _server!.UntilItSaysAsync(said);
+        await _server!.WaitForOutputAsync(said);
     }
 
     private async Task<TurnClient> ConnectAsync() =>

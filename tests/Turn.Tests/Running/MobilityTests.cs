@@ -20,17 +20,13 @@ public sealed class MobilityTests
     {
         var cancel = TestContext.Current.CancellationToken;
         await using var server = await TurnServerProcess.StartAsync(
-            RawClient.Settings(("Turn__Transport", transport), ("Turn__Workers", "2"), ("Turn__Mobility", "true")));
+            Alice.Settings(("Turn__Transport", transport), ("Turn__Workers", "2"), ("Turn__Mobility", "true")));
         using var peer = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
         var peerAddress = (IPEndPoint)peer.Client.LocalEndPoint!;
-        var client = new RawClient(IPAddress.Loopback, server.Port);
+        var client = Alice.Udp(IPAddress.Loopback, server.Port);
         try
         {
-            var allocated = await client.RequestAsync(StunMethod.Allocate, (ref StunMessageWriter request) =>
-            {
-                StunRequest.UdpTransport(ref request);
-                request.Write(StunAttributeType.MobilityTicket, []);
-            });
+            var allocated = await client.RequestAsync(StunMethod.Allocate, StunRequest.UdpWith(StunAttributeType.MobilityTicket));
             var relay = allocated.Address(StunAttributeType.XorRelayedAddress).ToIPEndPoint();
             var ticket = allocated.Value(StunAttributeType.MobilityTicket);
             Assert.True((await client.BindAsync(Channel, peerAddress)).IsSuccess);
@@ -39,13 +35,12 @@ public sealed class MobilityTests
             {
                 // Where it is, both ways.
                 await client.SendOnChannelAsync(Channel, [move]);
-                Assert.Equal([move], await RawClient.ReceiveAsync(peer));
+                Assert.Equal([move], await UdpPeer.ReceiveAsync(peer));
                 await peer.SendAsync(new byte[] { move, 1 }, relay, cancel);
                 Assert.Equal([move, 1], await client.ReceiveOnChannelAsync(Channel));
 
-                var moved = new RawClient(IPAddress.Loopback, server.Port);
-                var answer = await moved.RequestAsync(
-                    StunMethod.Refresh, (ref StunMessageWriter request) => request.Write(StunAttributeType.MobilityTicket, ticket));
+                var moved = Alice.Udp(IPAddress.Loopback, server.Port);
+                var answer = await moved.RequestAsync(StunMethod.Refresh, StunRequest.Value(StunAttributeType.MobilityTicket, ticket));
                 Assert.True(answer.IsSuccess, $"move {move}: {answer.Error}");
                 ticket = answer.Value(StunAttributeType.MobilityTicket);
 
@@ -53,13 +48,13 @@ public sealed class MobilityTests
                 await peer.SendAsync(new byte[] { move, 2 }, relay, cancel);
                 Assert.Equal([move, 2], await client.ReceiveOnChannelAsync(Channel));
                 Assert.True((await moved.BindAsync(Channel, peerAddress)).IsSuccess);
-                client.Dispose();
+                await client.DisposeAsync();
                 client = moved;
             }
         }
         finally
         {
-            client.Dispose();
+            await client.DisposeAsync();
         }
 
         Assert.False(server.HasExited);

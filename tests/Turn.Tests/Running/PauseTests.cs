@@ -17,10 +17,10 @@ public sealed class PauseTests
     public async Task PausedServer_LosesNoAllocation_AndRelaysWhatCameMeanwhile(string transport)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "signals pause a process on Unix alone");
-        await using var server = await TurnServerProcess.StartAsync(RawClient.Settings(("Turn__Transport", transport)));
+        await using var server = await TurnServerProcess.StartAsync(Alice.Settings(("Turn__Transport", transport)));
         using var peer = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
         var address = (IPEndPoint)peer.Client.LocalEndPoint!;
-        using var client = new RawClient(IPAddress.Loopback, server.Port);
+        await using var client = Alice.Udp(IPAddress.Loopback, server.Port);
         await client.RequestAsync(StunMethod.Allocate, StunRequest.UdpTransport);
         await client.BindAsync(0x4000, address);
 
@@ -28,7 +28,7 @@ public sealed class PauseTests
         for (byte i = 0; i < 50; i++) await client.SendOnChannelAsync(0x4000, [i]);
         await SignalAsync(server, "CONT");
 
-        for (byte i = 0; i < 50; i++) Assert.Equal([i], await RawClient.ReceiveAsync(peer));
+        for (byte i = 0; i < 50; i++) Assert.Equal([i], await UdpPeer.ReceiveAsync(peer));
         Assert.True((await client.PermitAsync(address)).IsSuccess);
     }
 

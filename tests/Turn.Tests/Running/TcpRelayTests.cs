@@ -22,7 +22,7 @@ public sealed class TcpRelayTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _peers.Start();
-        _server = await TurnServerProcess.StartAsync([.. StreamClient.Settings, ("Turn__TcpRelays", "true"), ("Turn__Workers", "2")]);
+        _server = await TurnServerProcess.StartAsync(Alice.Settings(("Turn__TcpRelays", "true"), ("Turn__Workers", "2")));
     }
 
     public async ValueTask DisposeAsync()
@@ -39,17 +39,17 @@ public sealed class TcpRelayTests : IAsyncLifetime
     public async Task OctetsGoBothWays_ThoseThatCameBeforeTheBindToo()
     {
         var (control, _) = await AllocateAsync();
-        using var owner = control;
+        await using var owner = control;
         for (var i = 0; i < 6; i++)
         {
-            var connect = control.RequestAsync(StunMethod.Connect, To(PeerAddress));
+            var connect = control.RequestAsync(StunMethod.Connect, StunRequest.Peer(PeerAddress));
             using var peer = await _peers.AcceptTcpClientAsync(Cancel);
             await peer.GetStream().WriteAsync("before the bind"u8.ToArray(), Cancel);
-            using var data = await ConnectAsync();
+            await using var data = await ConnectAsync();
             var bind = await data.BuildAsync(StunMethod.ConnectionBind, Of(await connect));
             await data.Stream.WriteAsync((byte[])[.. bind, .. "right behind it"u8], Cancel);
 
-            Assert.True((await data.ReadAsync()).IsSuccess);
+            Assert.True((await data.ReceiveStunAsync()).IsSuccess);
             Assert.Equal("before the bind"u8.ToArray(), await ReadAsync(data.Stream, 15));
             Assert.Equal("right behind it"u8.ToArray(), await ReadAsync(peer.GetStream(), 15));
 
@@ -67,19 +67,19 @@ public sealed class TcpRelayTests : IAsyncLifetime
     public async Task PeerThatConnects_IsAnnouncedUnderAPermission_AndClosedWithoutOne()
     {
         var (control, relay) = await AllocateAsync();
-        using var owner = control;
+        await using var owner = control;
         using var stranger = new TcpClient();
         await stranger.ConnectAsync(relay, Cancel);
         await AssertEndsAsync(stranger.GetStream());
 
-        Assert.True((await control.RequestAsync(StunMethod.CreatePermission, To(PeerAddress))).IsSuccess);
+        Assert.True((await control.RequestAsync(StunMethod.CreatePermission, StunRequest.Peer(PeerAddress))).IsSuccess);
         using var peer = new TcpClient(AddressFamily.InterNetwork);
         await peer.ConnectAsync(relay, Cancel);
-        var attempt = await control.ReadAsync();
+        var attempt = await control.ReceiveStunAsync();
         Assert.Equal(StunMethod.ConnectionAttempt, attempt.Message.Method);
         Assert.Equal(peer.Client.LocalEndPoint, attempt.Address(StunAttributeType.XorPeerAddress).ToIPEndPoint());
 
-        using var data = await ConnectAsync();
+        await using var data = await ConnectAsync();
         Assert.True((await data.RequestAsync(StunMethod.ConnectionBind, Of(attempt))).IsSuccess);
         await peer.GetStream().WriteAsync("hello"u8.ToArray(), Cancel);
         Assert.Equal("hello"u8.ToArray(), await ReadAsync(data.Stream, 5));
@@ -96,17 +96,17 @@ public sealed class TcpRelayTests : IAsyncLifetime
         var atLeast = limit.EndsWith("BytesPerSecond", StringComparison.Ordinal)
             ? (500_000 - 200_000 - 4096) / 200_000.0 : (75.0 - 25 - 1) / 25;
         await _server!.DisposeAsync();
-        _server = await TurnServerProcess.StartAsync([.. StreamClient.Settings, ("Turn__TcpRelays", "true"), (limit, value)]);
+        _server = await TurnServerProcess.StartAsync(Alice.Settings(("Turn__TcpRelays", "true"), (limit, value)));
         var (control, _) = await AllocateAsync();
-        using var owner = control;
+        await using var owner = control;
         var (data, peer) = await OpenAsync(control);
-        using var mine = data;
+        await using var mine = data;
         using var theirs = peer;
 
         await PassAsync(data.Stream, peer.GetStream());
         await PassAsync(peer.GetStream(), data.Stream);
 
-        async Task PassAsync(NetworkStream from, NetworkStream to)
+        async Task PassAsync(Stream from, Stream to)
         {
             var sent = RandomNumberGenerator.GetBytes(octets);
             var began = Stopwatch.GetTimestamp();
@@ -123,8 +123,8 @@ public sealed class TcpRelayTests : IAsyncLifetime
     public async Task PeerThatRefuses_Is447()
     {
         var (control, _) = await AllocateAsync();
-        using var owner = control;
-        var answer = await control.RequestAsync(StunMethod.Connect, To(new IPEndPoint(IPAddress.Loopback, FreePorts.Tcp())));
+        await using var owner = control;
+        var answer = await control.RequestAsync(StunMethod.Connect, StunRequest.Peer(new IPEndPoint(IPAddress.Loopback, FreePorts.Tcp())));
 
         Assert.Equal(StunError.ConnectionTimeoutOrFailure, answer.Error);
     }
@@ -135,14 +135,14 @@ public sealed class TcpRelayTests : IAsyncLifetime
     public async Task ClientsEnd_IsPassedOn_AndThePeerMayStillAnswer()
     {
         var (control, _) = await AllocateAsync();
-        using var owner = control;
+        await using var owner = control;
         var (data, peer) = await OpenAsync(control);
         using var theirs = peer;
-        using (data)
+        await using (data)
         {
             var stream = data.Stream;
             await stream.WriteAsync("last words"u8.ToArray(), Cancel);
-            stream.Socket.Shutdown(SocketShutdown.Send);
+            data.Socket.Shutdown(SocketShutdown.Send);
             Assert.Equal("last words"u8.ToArray(), await ReadAsync(peer.GetStream(), 10));
             await AssertEndsAsync(peer.GetStream());
             await peer.GetStream().WriteAsync("an answer"u8.ToArray(), Cancel);
@@ -158,15 +158,14 @@ public sealed class TcpRelayTests : IAsyncLifetime
     public async Task AllocationsEnd_ClosesBothSidesOfADataConnection(bool byRefresh)
     {
         var (control, relay) = await AllocateAsync();
-        using var owner = control;
+        await using var owner = control;
         var (data, peer) = await OpenAsync(control);
-        using var ours = data;
+        await using var ours = data;
         using var theirs = peer;
 
         if (byRefresh)
-            await control.RequestAsync(StunMethod.Refresh, (ref StunMessageWriter request) =>
-                request.WriteUInt32(StunAttributeType.Lifetime, 0));
-        else control.Dispose();
+            await control.RequestAsync(StunMethod.Refresh, StunRequest.Lifetime(0));
+        else await control.DisposeAsync();
         await AssertEndsAsync(data.Stream);
         await AssertEndsAsync(peer.GetStream());
         using var late = new TcpClient();
@@ -180,9 +179,9 @@ public sealed class TcpRelayTests : IAsyncLifetime
     {
         const int Total = 64 << 20;
         var (control, _) = await AllocateAsync();
-        using var owner = control;
+        await using var owner = control;
         var (data, peer) = await OpenAsync(control);
-        using var ours = data;
+        await using var ours = data;
         using var theirs = peer;
         var sent = RandomNumberGenerator.GetBytes(1 << 16);
         var written = 0;
@@ -210,24 +209,21 @@ public sealed class TcpRelayTests : IAsyncLifetime
         await writing;
     }
 
-    private static WriteAttributes To(IPEndPoint peer) =>
-        (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, TransportAddress.From(peer));
-
     private static WriteAttributes Of(StunAnswer answer)
     {
         Assert.Equal(StunError.None, answer.Error);
         var id = answer.Value(StunAttributeType.ConnectionId);
-        return (ref StunMessageWriter request) => request.Write(StunAttributeType.ConnectionId, id);
+        return StunRequest.Value(StunAttributeType.ConnectionId, id);
     }
 
-    private static async Task<byte[]> ReadAsync(NetworkStream stream, int length)
+    private static async Task<byte[]> ReadAsync(Stream stream, int length)
     {
         var octets = new byte[length];
         await stream.ReadExactlyAsync(octets, Cancel);
         return octets;
     }
 
-    private static async Task AssertEndsAsync(NetworkStream stream)
+    private static async Task AssertEndsAsync(Stream stream)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         limit.CancelAfter(TimeSpan.FromSeconds(20));
@@ -241,9 +237,9 @@ public sealed class TcpRelayTests : IAsyncLifetime
         }
     }
 
-    private async Task<StreamClient> ConnectAsync() => await StreamClient.ConnectAsync(_server!.Port);
+    private async Task<StunTestClient> ConnectAsync() => await Alice.TcpAsync(_server!.Port);
 
-    private async Task<(StreamClient Control, IPEndPoint Relay)> AllocateAsync()
+    private async Task<(StunTestClient Control, IPEndPoint Relay)> AllocateAsync()
     {
         var control = await ConnectAsync();
         var answer = await control.RequestAsync(StunMethod.Allocate, StunRequest.TcpTransport);
@@ -251,9 +247,9 @@ public sealed class TcpRelayTests : IAsyncLifetime
         return (control, answer.Address(StunAttributeType.XorRelayedAddress).ToIPEndPoint());
     }
 
-    private async Task<(StreamClient Data, TcpClient Peer)> OpenAsync(StreamClient control)
+    private async Task<(StunTestClient Data, TcpClient Peer)> OpenAsync(StunTestClient control)
     {
-        var connect = control.RequestAsync(StunMethod.Connect, To(PeerAddress));
+        var connect = control.RequestAsync(StunMethod.Connect, StunRequest.Peer(PeerAddress));
         var peer = await _peers.AcceptTcpClientAsync(Cancel);
         var data = await ConnectAsync();
         Assert.True((await data.RequestAsync(StunMethod.ConnectionBind, Of(await connect))).IsSuccess);

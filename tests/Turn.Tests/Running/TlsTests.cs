@@ -172,7 +172,7 @@ public sealed class TlsTests : IAsyncLifetime
     {
         await using var before = await ConnectAsync(_certificate.ClientOptions("stun.turn"));
         _certificate.Replace();
-        await UntilSaidAsync("New TLS connections get the new certificate");
+        await Server.WaitForOutputAsync("New TLS connections get the new certificate");
 
         await using var after = await ConnectAsync(_certificate.ClientOptions("stun.turn"));
         Assert.False(_certificate.Trusts(before.RemoteCertificate));
@@ -184,13 +184,13 @@ public sealed class TlsTests : IAsyncLifetime
     public async Task BrokenCertificate_IsNamedOnce_AndTheOldOneStays()
     {
         await File.WriteAllTextAsync(_certificate.KeyFile, TestCertificate.Create().KeyPem, Cancel);
-        await UntilSaidAsync("The certificate was not replaced; the old one stays. Turn:TlsKey:");
+        await Server.WaitForOutputAsync("The certificate was not replaced; the old one stays. Turn:TlsKey:");
         var written = await File.ReadAllTextAsync(_certificate.KeyFile, Cancel);
 
         await using var tls = await ConnectAsync(_certificate.ClientOptions("stun.turn"));
         await AssertAnswersAsync(tls);
         File.Delete(_certificate.KeyFile);
-        await UntilSaidAsync("cannot be read");
+        await Server.WaitForOutputAsync("cannot be read");
 
         Assert.Equal(2, Server.Output.Split("is not the key of the certificate").Length);
         Assert.DoesNotContain(written.Split('\n')[1], Server.Output, StringComparison.Ordinal);
@@ -256,12 +256,5 @@ public sealed class TlsTests : IAsyncLifetime
         {
             // A reset is also an end.
         }
-    }
-
-    private async Task UntilSaidAsync(string sentence)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        limit.CancelAfter(TimeSpan.FromSeconds(20));
-        while (!Server.Output.Contains(sentence, StringComparison.Ordinal)) await Task.Delay(20, limit.Token);
     }
 }

@@ -1,4 +1,4 @@
-using System.Threading.Channels;
+using System.Net;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -8,11 +8,11 @@ using Microsoft.Extensions.Time.Testing;
 using StackExchange.Redis;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Tests.Admission;
-using WebRtcIms.Tests.Common.Engine;
-using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Tests.Running;
 using WebRtcIms.Turn.Transport.Linux;
 using WebRtcIms.Turn.Transport.Portable;
@@ -72,7 +72,7 @@ internal sealed class ComposedServer : IAsyncDisposable
     }
 
     /// <summary>Messages for clients that no test has read.</summary>
-    public int Unread => _path.Sent.Reader.Count;
+    public int Unread => _path.Count;
 
     public T Get<T>()
         where T : notnull => _host.Services.GetRequiredService<T>();
@@ -100,20 +100,12 @@ internal sealed class ComposedServer : IAsyncDisposable
         (await AllocateAsync(client, attributes)).Error;
 
     /// <summary>The error of CreatePermission for a peer, from a client that has an allocation.</summary>
-    public async Task<StunError> PermitAsync(EngineClient client, string peer) => (await RequestAsync(
-        client,
-        StunMethod.CreatePermission,
-        (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, EngineClient.Peer(peer)))).Error;
+    public async Task<StunError> PermitAsync(EngineClient client, string peer) =>
+        (await RequestAsync(client, StunMethod.CreatePermission, StunRequest.Peer(IPEndPoint.Parse(peer)))).Error;
 
     /// <summary>The error of ChannelBind, from a client that has an allocation.</summary>
-    public async Task<StunError> BindAsync(EngineClient client, ushort channel, string peer) => (await RequestAsync(
-        client,
-        StunMethod.ChannelBind,
-        (ref StunMessageWriter request) =>
-        {
-            request.WriteUInt32(StunAttributeType.ChannelNumber, (uint)channel << 16);
-            request.WriteXorAddress(StunAttributeType.XorPeerAddress, EngineClient.Peer(peer));
-        })).Error;
+    public async Task<StunError> BindAsync(EngineClient client, ushort channel, string peer) =>
+        (await RequestAsync(client, StunMethod.ChannelBind, StunRequest.Channel(channel, IPEndPoint.Parse(peer)))).Error;
 
     /// <summary>Gives the server a packet that has no answer.</summary>
     public void Receive(byte[] packet, FiveTuple flow) => Hosts[0].Receive(packet, flow, _path);
@@ -128,15 +120,6 @@ internal sealed class ComposedServer : IAsyncDisposable
     private async Task<StunAnswer> ExchangeAsync(byte[] request, FiveTuple flow)
     {
         Receive(request, flow);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(20));
-        return new StunAnswer(await _path.Sent.Reader.ReadAsync(limit.Token));
-    }
-
-    private sealed class RecordingPath : ClientPath
-    {
-        public Channel<byte[]> Sent { get; } = Channel.CreateUnbounded<byte[]>();
-
-        public override void Send(in TransportAddress client, ReadOnlySpan<byte> message) => Sent.Writer.TryWrite(message.ToArray());
+        return await _path.ReadAsync();
     }
 }

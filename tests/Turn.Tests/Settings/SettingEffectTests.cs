@@ -1,19 +1,21 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.Extensions.Hosting;
 using StackExchange.Redis;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Tests.Admission;
-using WebRtcIms.Tests.Common.Engine;
-using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Tests.Running;
 using WebRtcIms.Turn.Transport.Linux.IoUring;
 
@@ -176,10 +178,10 @@ public sealed class SettingEffectTests
 
     private static async Task ListenAsync()
     {
-        await using var server = await TurnServerProcess.StartAsync(RawClient.Settings(("Turn__ListenAddress", "127.0.0.1,127.0.0.2")));
+        await using var server = await TurnServerProcess.StartAsync(Alice.Settings(("Turn__ListenAddress", "127.0.0.1,127.0.0.2")));
         foreach (var address in new[] { "127.0.0.1", "127.0.0.2" })
         {
-            using var client = new RawClient(IPAddress.Parse(address), server.Port);
+            await using var client = Alice.Udp(IPAddress.Parse(address), server.Port);
             Assert.True((await client.RequestAsync(StunMethod.Allocate, StunRequest.UdpTransport)).IsSuccess);
             using var stream = new TcpClient();
             await stream.ConnectAsync(address, server.Port, Cancel);
@@ -192,7 +194,7 @@ public sealed class SettingEffectTests
     private static async Task TlsAsync()
     {
         using var certificate = new TestCertificate();
-        await using var server = await TurnServerProcess.StartAsync(RawClient.Settings(certificate.Settings));
+        await using var server = await TurnServerProcess.StartAsync(Alice.Settings(certificate.Settings));
         using var socket = new TcpClient();
         await socket.ConnectAsync(IPAddress.Loopback, server.TlsPort, Cancel);
         await using var tls = new SslStream(socket.GetStream());
@@ -243,7 +245,7 @@ public sealed class SettingEffectTests
         {
             await using var server = await ComposedServer.StartAsync(("Turn:PeerPolicy", mode), ("Turn:ListenAddress", "127.0.0.1,::1"));
             var client = server.NewClient();
-            await server.AllocateAsync(client, EngineClient.Asking(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0));
+            await server.AllocateAsync(client, StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0));
 
             Assert.Equal(error, await server.PermitAsync(client, LoopbackPeer));
             Assert.Equal(error, await server.PermitAsync(client, "127.255.255.255:9"));
@@ -337,7 +339,7 @@ public sealed class SettingEffectTests
         {
             await using var server = await ComposedServer.StartAsync(
                 ("Turn:DraftAddressFamily", $"{isEnabled}"), ("Turn:ListenAddress", "127.0.0.1,::1"));
-            var both = EngineClient.Asking(StunAttributeType.AdditionalAddressFamilyDraft, 2, 0, 0, 0);
+            var both = StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamilyDraft, 2, 0, 0, 0);
             var relayed = (await server.AllocateAsync(server.NewClient(), both)).Addresses(StunAttributeType.XorRelayedAddress);
 
             Assert.Equal(isEnabled ? 2 : 1, relayed.Count);
@@ -371,7 +373,7 @@ public sealed class SettingEffectTests
         foreach (var isEnabled in new[] { true, false })
         {
             await using var server = await ComposedServer.StartAsync(("Turn:Mobility", $"{isEnabled}"));
-            var answer = await server.AllocateAsync(server.NewClient(), EngineClient.Asking(StunAttributeType.MobilityTicket));
+            var answer = await server.AllocateAsync(server.NewClient(), StunRequest.UdpWith(StunAttributeType.MobilityTicket));
 
             Assert.Equal(isEnabled ? StunError.None : StunError.MobilityForbidden, answer.Error);
             Assert.Equal(isEnabled, answer.Has(StunAttributeType.MobilityTicket));
@@ -391,16 +393,22 @@ public sealed class SettingEffectTests
 
     private static async Task DrainDeadlineAsync()
     {
-        await using var server = await TurnServerProcess.StartAsync(RawClient.Settings(("Turn__Drain__Deadline", "00:20:00")));
-        using var client = new RawClient(IPAddress.Loopback, server.Port);
-        Assert.True((await client.RequestAsync(StunMethod.Allocate, StunRequest.UdpTransport)).IsSuccess);
-        await server.SignalAsync("TERM");
-        await server.UntilItSaysAsync("its 1 allocations have ended, in 00:20:00 at the latest");
+        await using var server = await ComposedServer.StartAsync(("Turn:Drain:Deadline", "00:20:00"));
+        await server.AllocateAsync(server.NewClient());
+        var stopping = server.Get<IHostApplicationLifetime>().ApplicationStopping;
+        server.Get<Drain>().OnSignal(new PosixSignalContext(PosixSignal.SIGTERM));
+        server.Time.Advance(TimeSpan.FromMinutes(19));
+        Assert.False(stopping.IsCancellationRequested);
 
-        // It waits for the last allocation, and not for the time.
-        Assert.True((await client.RequestAsync(StunMethod.Refresh, (ref StunMessageWriter request) =>
-            request.WriteUInt32(StunAttributeType.Lifetime, 0))).IsSuccess);
-        Assert.Equal(0, await server.UntilExitAsync());
+        // The poll before this one may still be about to set its timer.
+        server.Time.Advance(TimeSpan.FromMinutes(1));
+        Assert.True(SpinWait.SpinUntil(() => Advanced(server).IsCancellationRequested, TimeSpan.FromSeconds(20)));
+
+        CancellationToken Advanced(ComposedServer server)
+        {
+            server.Time.Advance(TimeSpan.FromSeconds(1));
+            return stopping;
+        }
     }
 
     private static async Task AlternateServerAsync()
@@ -418,7 +426,8 @@ public sealed class SettingEffectTests
     {
         foreach (var isAllowed in new[] { true, false })
         {
-            await using var server = await TurnServerProcess.StartAsync(RawClient.Settings(("Turn__Management__AllowRemote", $"{isAllowed}")));
+            await using var server = await TurnServerProcess.StartAsync(
+                Alice.Settings(("Turn__Management__AllowRemote", $"{isAllowed}")));
             using var http = new HttpClient();
             using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{server.ManagementPort}/allocations");
             request.Headers.Host = "turn.example.org";
@@ -428,14 +437,6 @@ public sealed class SettingEffectTests
         }
     }
 
-    private static void SendTo(ComposedServer server, EngineClient client, string peer) => server.Receive(
-        StunRequest.Plain(
-            StunMethod.Send,
-            (ref StunMessageWriter message) =>
-            {
-                message.WriteXorAddress(StunAttributeType.XorPeerAddress, EngineClient.Peer(peer));
-                message.Write(StunAttributeType.Data, new byte[100]);
-            },
-            StunClass.Indication),
-        client.Flow);
+    private static void SendTo(ComposedServer server, EngineClient client, string peer) =>
+        server.Receive(StunRequest.SendIndication(IPEndPoint.Parse(peer), new byte[100]), client.Flow);
 }

@@ -1,11 +1,12 @@
 using System.Diagnostics.Metrics;
+using System.Net;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Telemetry;
-using WebRtcIms.Tests.Common.Engine;
-using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Tests.Hosting;
 using WebRtcIms.Turn.Tests.Transport;
 using WebRtcIms.Turn.Transport.Streams;
@@ -75,7 +76,7 @@ public sealed class DropReasonTests
                     client.Flow with { Client = client.Flow.Client with { Port = 0 } }, _fixture.Path);
                 break;
             case DropReason.Failed:
-                _fixture.Host.Receive(StunRequest.Plain(StunMethod.Binding), client.Flow, new BrokenPath());
+                _fixture.Host.Receive(StunRequest.Plain(StunMethod.Binding), client.Flow, new RecordingPath { IsBroken = true });
                 break;
             default:
                 await CauseWithAllocationAsync(client, reason);
@@ -119,7 +120,7 @@ public sealed class DropReasonTests
         var path = new StreamPath(fixture.Connection, fixture.Metrics);
 
         // The stream itself takes some messages, so the first ones are not counted as waiting.
-        while (drops.Counted.Count == 0) path.Send(default, new byte[60_000]);
+        for (var i = 0; i < 100 && drops.Counted.Count == 0; i++) path.Send(default, new byte[60_000]);
 
         Assert.Equal([(nameof(DropReason.NotSent), 1)], drops.Counted);
         await fixture.Client.Input.CompleteAsync();
@@ -137,20 +138,11 @@ public sealed class DropReasonTests
 
     private void Receive(EngineClient client, byte[] packet) => _fixture.Host.Receive(packet, client.Flow, _fixture.Path);
 
-    private void Send(EngineClient client, string peer, WriteAttributes? more = null) => Receive(client, StunRequest.Plain(
-        StunMethod.Send,
-        (ref StunMessageWriter message) =>
-        {
-            message.WriteXorAddress(StunAttributeType.XorPeerAddress, EngineClient.Peer(peer));
-            message.Write(StunAttributeType.Data, [1, 2, 3]);
-            more?.Invoke(ref message);
-        },
-        StunClass.Indication));
+    private void Send(EngineClient client, string peer, WriteAttributes? more = null) =>
+        Receive(client, StunRequest.SendIndication(IPEndPoint.Parse(peer), [1, 2, 3], more));
 
-    private async Task PermitAsync(EngineClient client, string peer) => Assert.Equal(StunError.None, (await _fixture.AskAsync(
-        client,
-        StunMethod.CreatePermission,
-        (ref StunMessageWriter request) => request.WriteXorAddress(StunAttributeType.XorPeerAddress, EngineClient.Peer(peer)))).Error);
+    private async Task PermitAsync(EngineClient client, string peer) => Assert.Equal(
+        StunError.None, (await _fixture.AskAsync(client, StunMethod.CreatePermission, StunRequest.Peer(IPEndPoint.Parse(peer)))).Error);
 
     /// <summary>What the counter of drops has counted, by reason.</summary>
     private sealed class Drops : IDisposable
@@ -182,11 +174,5 @@ public sealed class DropReasonTests
         }
 
         public void Dispose() => _listener.Dispose();
-    }
-
-    private sealed class BrokenPath : ClientPath
-    {
-        public override void Send(in TransportAddress client, ReadOnlySpan<byte> message) =>
-            throw new InvalidOperationException("broken on purpose");
     }
 }

@@ -5,6 +5,7 @@ using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Tests.Hosting;
 
 namespace WebRtcIms.Turn.Tests.Telemetry;
 
@@ -29,7 +30,7 @@ public sealed class MetricTests : IAsyncLifetime
     [Fact]
     public async Task Caches_AreCountedByHitAndMiss_AndTheirTimeMeasured()
     {
-        var host = new RedisHostFixture(_connection!);
+        var host = new HostFixture(redis: _connection!);
         using var measurements = new Measurements(host.Node.Meters);
         var token = host.Engine.NewToken();
         for (var i = 0; i < 2; i++) await host.AskAsync(host.Engine.NewClient(token.Native), StunMethod.Allocate, StunRequest.UdpTransport);
@@ -51,7 +52,7 @@ public sealed class MetricTests : IAsyncLifetime
     [Requirement("ABUSE-57")]
     public void QuotaUse_IsThatOfWhoeverUsesTheMost_AndRefusalsAreNamed()
     {
-        var host = new RedisHostFixture(_connection!);
+        var host = new HostFixture(redis: _connection!);
         using var measurements = new Measurements(host.Node.Meters);
         var quotas = new AllocationQuotas(new QuotaSettings { Total = 10, PerClientAddress = 2, PerToken = 5 });
         host.Node.Metrics.ObserveQuotas(quotas);
@@ -77,7 +78,7 @@ public sealed class MetricTests : IAsyncLifetime
     [Requirement("ABUSE-50")]
     public void ClockThatDiffers_IsSuspected(int age, long ahead, long behind, StunError error)
     {
-        var host = new RedisHostFixture(_connection!);
+        var host = new HostFixture(redis: _connection!);
         using var measurements = new Measurements(host.Node.Meters);
         host.Node.Metrics.ObserveClockSkew(host.Engine.Authenticator);
         var answer = host.Engine.NewClient(host.Engine.NewToken(age: age).Native).TryAllocate();

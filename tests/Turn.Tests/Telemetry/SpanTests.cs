@@ -11,6 +11,7 @@ using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Tests.Hosting;
 
 namespace WebRtcIms.Turn.Tests.Telemetry;
 
@@ -51,7 +52,7 @@ public sealed class SpanTests : IAsyncLifetime
     [Fact]
     public async Task AllocationsWholeLife_IsOneTrace_WithTotalsAtItsEnd()
     {
-        var host = new RedisHostFixture(_connection!);
+        var host = new HostFixture(redis: _connection!);
         var (token, next) = (host.Engine.NewToken(), host.Engine.NewToken("k2"));
         var (trace, nextTrace) = (await GrantAsync(token), await GrantAsync(next));
         var client = host.Engine.NewClient(token.Native);
@@ -109,7 +110,7 @@ public sealed class SpanTests : IAsyncLifetime
     [InlineData(AllocationEnd.ServerStopped)]
     internal async Task EveryEnd_IsTold(AllocationEnd end)
     {
-        var host = new RedisHostFixture(_connection!);
+        var host = new HostFixture(redis: _connection!);
         var token = host.Engine.NewToken();
         var trace = await GrantAsync(token);
         var client = host.Engine.NewClient(token.Native, ClientTransport.Tls);
@@ -117,17 +118,17 @@ public sealed class SpanTests : IAsyncLifetime
         switch (end)
         {
             case AllocationEnd.Expired:
-                host.Server.Allocations().Single().Allocation.ExpiresAt = 0;
-                host.Server.Sweep();
+                host.Host.Allocations().Single().Allocation.ExpiresAt = 0;
+                host.Host.Sweep();
                 break;
             case AllocationEnd.StreamClosed:
-                host.Server.StreamClosed(client.Flow);
+                host.Host.StreamClosed(client.Flow);
                 break;
             case AllocationEnd.Disconnected:
-                Assert.Equal(1, host.Server.End((_, _) => true, AllocationEnd.Disconnected));
+                Assert.Equal(1, host.Host.End((_, _) => true, AllocationEnd.Disconnected));
                 break;
             default:
-                host.Server.EndAll();
+                host.Host.EndAll();
                 break;
         }
 
@@ -141,7 +142,7 @@ public sealed class SpanTests : IAsyncLifetime
     [Fact]
     public async Task SetUpTime_IsMeasuredWithinItsSpan_SoThatTheExemplarLeadsThere()
     {
-        var host = new RedisHostFixture(_connection!);
+        var host = new HostFixture(redis: _connection!);
         List<(string Name, string? Trace)> measured = [];
         using var meters = new MeterListener
         {
@@ -167,20 +168,20 @@ public sealed class SpanTests : IAsyncLifetime
         Assert.Equal(("turn.allocation.duration", trace), measured[0]);
     }
 
-    private static void Relay(RedisHostFixture host, EngineClient client)
+    private static void Relay(HostFixture host, EngineClient client)
     {
-        var allocation = host.Server.Allocations().Single().Allocation;
+        var allocation = host.Host.Allocations().Single().Allocation;
         var path = new FakePath();
         foreach (ushort channel in new ushort[] { 0x4001, 0x4001, 0x4001, 0x4002 })
         {
             var data = new byte[14];
             BinaryPrimitives.WriteUInt16BigEndian(data, channel);
             BinaryPrimitives.WriteUInt16BigEndian(data.AsSpan(2), 10);
-            host.Server.Receive(data, client.Flow, path);
+            host.Host.Receive(data, client.Flow, path);
         }
 
         foreach (var peer in new[] { Peer, Peer, "203.0.113.77:1" })
-            host.Server.ReceiveFromPeer(allocation, EngineClient.Peer(peer), new byte[TurnEngine.Headroom + 100 + TurnEngine.Tailroom]);
+            host.Host.ReceiveFromPeer(allocation, EngineClient.Peer(peer), new byte[TurnEngine.Headroom + 100 + TurnEngine.Tailroom]);
     }
 
     private static void WritePeer(ref StunMessageWriter request) =>

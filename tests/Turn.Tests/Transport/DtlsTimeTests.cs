@@ -56,11 +56,11 @@ public sealed class DtlsTimeTests : IAsyncLifetime
         _fixture.Clock.Advance(TimeSpan.FromSeconds(59));
         _fixture.Sweep();
         client.Send(StunRequest.Plain(StunMethod.Binding));
-        Assert.NotNull(client.Hear());
+        Assert.NotNull(client.TryReceive());
         _fixture.Clock.Advance(TimeSpan.FromSeconds(61));
         _fixture.Sweep();
 
-        for (var i = 0; i < 100 && !client.IsEnded; i++) Assert.Null(client.Hear(100));
+        for (var i = 0; i < 100 && !client.IsEnded; i++) Assert.Null(client.TryReceive(100));
         Assert.True(client.IsEnded);
     }
 
@@ -75,7 +75,7 @@ public sealed class DtlsTimeTests : IAsyncLifetime
         _fixture.Sweep();
         client.Send(StunRequest.Plain(StunMethod.Binding));
 
-        Assert.NotNull(client.Hear());
+        Assert.NotNull(client.TryReceive());
     }
 
     [Fact]
@@ -91,7 +91,7 @@ public sealed class DtlsTimeTests : IAsyncLifetime
 
         // The server takes one datagram after the other: with this answer the one before has been refused.
         second.Send(StunRequest.Plain(StunMethod.Binding));
-        Assert.NotNull(second.Hear());
+        Assert.NotNull(second.TryReceive());
         Assert.Equal(0, third.Available);
 
         first.End();

@@ -8,6 +8,7 @@ using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Tests.Telemetry;
 using WebRtcIms.Turn.Transport.Dtls;
 using WebRtcIms.Turn.Transport.Linux;
 using WebRtcIms.Turn.Transport.Portable;
@@ -23,8 +24,7 @@ internal sealed class InProcessServer : IAsyncDisposable
     private readonly TestCertificate _certificate = new();
     private readonly IHost _app;
     private readonly List<IHostedService> _services;
-    private readonly MeterListener _listener = new();
-    private readonly Dictionary<string, long> _drops = [];
+    private readonly Measurements _measurements;
 
     private InProcessServer(string transport)
     {
@@ -48,17 +48,7 @@ internal sealed class InProcessServer : IAsyncDisposable
         _app = builder.Build();
         _services = [.. _app.Services.GetServices<IHostedService>().Where(service =>
             service is TlsHandshakes or PortableTransport or LinuxTransport or DtlsService)];
-        var meters = _app.Services.GetRequiredService<IMeterFactory>();
-        _listener.InstrumentPublished = (instrument, listener) =>
-        {
-            if (instrument.Meter.Scope == meters && instrument.Name == "turn.relay.drops") listener.EnableMeasurementEvents(instrument);
-        };
-        _listener.SetMeasurementEventCallback<long>((_, count, tags, _) =>
-        {
-            var reason = (string)tags[0].Value!;
-            lock (_drops) _drops[reason] = _drops.GetValueOrDefault(reason) + count;
-        });
-        _listener.Start();
+        _measurements = new Measurements(_app.Services.GetRequiredService<IMeterFactory>());
     }
 
     /// <summary>Another address of the server, where nothing listens.</summary>
@@ -83,13 +73,10 @@ internal sealed class InProcessServer : IAsyncDisposable
         var answer = await client.AllocateAsync(StunCredential.Password("alice", "secret"));
         Assert.True(answer.IsSuccess);
         var host = _app.Services.GetRequiredService<IReadOnlyList<EngineHost>>().Single();
-        return host.Allocations().Single(each => each.Allocation.FiveTuple.Client == TransportAddress.From(client.LocalEndPoint)).Allocation;
+        return host.Allocations().Single(it => it.Allocation.FiveTuple.Client == TransportAddress.From(client.LocalEndPoint)).Allocation;
     }
 
-    public long Drops(string reason)
-    {
-        lock (_drops) return _drops.GetValueOrDefault(reason);
-    }
+    public double Drops(string reason) => _measurements.Sum("turn.relay.drops", $"reason={reason}");
 
     /// <summary>Waits until this many datagrams have been dropped for a reason.</summary>
     public void AssertDrops(string reason, long count)
@@ -101,7 +88,7 @@ internal sealed class InProcessServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (var service in _services) await service.StopAsync(CancellationToken.None);
-        _listener.Dispose();
+        _measurements.Dispose();
         _app.Dispose();
         _certificate.Dispose();
     }

@@ -1,13 +1,9 @@
 using System.Buffers;
-using System.Text;
-using WebRtcIms.Stun.Integrity;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Tests.Common.Stun;
-using WebRtcIms.Turn.Engine.Allocations;
-using WebRtcIms.Turn.Engine.Primitives;
-using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Tests.Hosting;
 
 namespace WebRtcIms.Turn.Tests.Transport;
 
@@ -24,7 +20,8 @@ public sealed class QuietStreamTests
     public async Task ClientThatSaysNothing_AndHasAnAllocation_IsKept_UntilTheAllocationEnds()
     {
         await using var fixture = new StreamFixture();
-        foreach (var host in fixture.Hosts) host.Transport = new FakeTransport();
+        var transport = new FakeTransport(new TurnSettings { ListenAddress = "127.0.0.1" });
+        foreach (var host in fixture.Hosts) host.Transport = transport;
         var serving = fixture.ServeAsync();
         var challenge = await AskAsync(fixture, StunRequest.Plain(StunMethod.Allocate, StunRequest.UdpTransport));
         var allocated = await AskAsync(fixture, Allocate(challenge));
@@ -42,19 +39,8 @@ public sealed class QuietStreamTests
         await serving.WaitAsync(Patience, Cancel);
     }
 
-    private static byte[] Allocate(StunAnswer challenge)
-    {
-        var realm = challenge.Value(StunAttributeType.Realm);
-        var key = new byte[LongTermKey.Md5Length];
-        LongTermKey.ComputeMd5("u"u8, realm, "p"u8, key);
-        var request = new StunMessageWriter(new byte[512], StunMethod.Allocate, StunClass.Request, StunRequest.NewTransaction());
-        StunRequest.UdpTransport(ref request);
-        request.Write(StunAttributeType.Username, Encoding.UTF8.GetBytes("u"));
-        request.Write(StunAttributeType.Realm, realm);
-        request.Write(StunAttributeType.Nonce, challenge.Value(StunAttributeType.Nonce));
-        request.AddMessageIntegrity(key);
-        return request.Written.ToArray();
-    }
+    private static byte[] Allocate(StunAnswer challenge) => StunRequest.Authenticated(
+        StunMethod.Allocate, StunRequest.UdpTransport, StunCredential.Password("u", "p"), challenge.Challenge);
 
     private static async Task<StunAnswer> AskAsync(StreamFixture fixture, byte[] request)
     {
@@ -66,16 +52,5 @@ public sealed class QuietStreamTests
         var answer = new StunAnswer(read.Buffer.ToArray());
         fixture.Client.Input.AdvanceTo(read.Buffer.End);
         return answer;
-    }
-
-    private sealed class FakeTransport : IRelayTransport
-    {
-        public AllocationDecision Bind(RelayRequest request) => new(StunError.None, new FakeRelay(EngineClient.Peer("127.0.0.1:50000")));
-
-        public void Start(Relay relay, Allocation allocation)
-        {
-        }
-
-        public ClientPath PathFor(in FiveTuple flow, ClientPath path) => path;
     }
 }
