@@ -14,8 +14,10 @@ internal static class ClientRegistrationRequest
     public const string TokenName = "first";
 
     /// <summary>Settings with an initial access token, and an address for those that sign.</summary>
-    public static WafApp WithRegistration(this WafApp app, int uses = 100) => app
-        .With("Waf:Issuer", "https://waf.example.org/")
+    public static WafApp WithRegistration(this WafApp app, int uses = 100) =>
+        app.With("Waf:Issuer", "https://waf.example.org/").WithInitialAccessToken(uses);
+
+    public static WafApp WithInitialAccessToken(this WafApp app, int uses = 100) => app
         .With("Waf:InitialAccessTokens:0:Name", TokenName)
         .With("Waf:InitialAccessTokens:0:Token", FirstToken)
         .With("Waf:InitialAccessTokens:0:Uses", $"{uses}")

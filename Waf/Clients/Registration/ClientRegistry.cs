@@ -130,15 +130,19 @@ internal sealed partial class ClientRegistry(
     }
 
     // PostgreSQL's strategy retries the whole transaction when the connection is lost.
-    private Task<bool> InTransactionAsync(Func<Task<bool>> work) =>
-        store.Database.CreateExecutionStrategy().ExecuteAsync(async () =>
+    private Task<bool> InTransactionAsync(Func<Task<bool>> work)
+    {
+        var isRetry = false;
+        return store.Database.CreateExecutionStrategy().ExecuteAsync(async () =>
         {
-            store.ChangeTracker.Clear();
+            if (isRetry) store.ChangeTracker.Clear();
+            isRetry = true;
             await using var transaction = await store.Database.BeginTransactionAsync();
             if (!await work()) return false;
             await transaction.CommitAsync();
             return true;
         });
+    }
 
     private Task<int> AddAuditAsync(string actor, string action, string subject, string address)
     {
