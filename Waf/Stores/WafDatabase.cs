@@ -3,8 +3,8 @@ using Microsoft.EntityFrameworkCore;
 namespace WebRtcIms.Waf.Stores;
 
 /// <summary>
-/// The database of the WAF. OpenIddict's tables have the clients, with hashes of their secrets. Times are Unix time in seconds, which SQLite
-/// and PostgreSQL compare alike.
+/// The database of the WAF. OpenIddict's tables have the clients, with hashes of their secrets. Times are Unix time in seconds, which
+/// SQLite and PostgreSQL compare alike.
 /// </summary>
 internal sealed class WafDatabase(DbContextOptions<WafDatabase> options) : DbContext(options)
 {

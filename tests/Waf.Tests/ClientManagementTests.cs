@@ -112,12 +112,14 @@ public sealed class ClientManagementTests
             ["token_endpoint_auth_method"] = "private_key_jwt",
             ["jwks"] = JsonNode.Parse(SignedAssertion.PublicKeys),
         })).Assert(HttpStatusCode.OK);
-        (await new TokenRequest().SendAsync(app, client.ClientId, client.Secret)).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+        (await new TokenRequest().SendAsync(app, client.ClientId, client.Secret))
+            .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         var back = (await UpdateAsync(app, client.ClientId, signs.AccessToken)).Assert(HttpStatusCode.OK);
 
         Assert.False(back.Has("jwks"));
         Assert.NotEqual(client.Secret, back.Secret);
-        (await new TokenRequest().SendAsync(app, client.ClientId, client.Secret)).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+        (await new TokenRequest().SendAsync(app, client.ClientId, client.Secret))
+            .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         (await new TokenRequest().SendAsync(app, client.ClientId, back.Secret)).AssertOk();
     }
 
@@ -198,7 +200,8 @@ public sealed class ClientManagementTests
         Assert.Equal(default, (await DeleteAsync(app, client.ClientId, client.AccessToken)).Assert(HttpStatusCode.NoContent).Body);
 
         Assert.NotNull(await connection.GetDatabase().SortedSetScoreAsync(TurnRevocations.Key, TurnRevocations.OfClient(client.ClientId)));
-        (await new TokenRequest().SendAsync(app, client.ClientId, client.Secret)).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+        (await new TokenRequest().SendAsync(app, client.ClientId, client.Secret))
+            .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         (await ReadAsync(app, client.ClientId, client.AccessToken)).AssertInvalidToken();
         (await DeleteAsync(app, client.ClientId, client.AccessToken)).AssertInvalidToken();
     }

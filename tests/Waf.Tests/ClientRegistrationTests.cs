@@ -276,7 +276,8 @@ public sealed class ClientRegistrationTests
         foreach (var name in (string[])[client.ClientId, "nobody"])
         {
             hashes.Count = 0;
-            (await new TokenRequest().SendAsync(app, name, "not-the-secret-of-it")).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+            (await new TokenRequest().SendAsync(app, name, "not-the-secret-of-it"))
+                .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
             Assert.Equal(1, hashes.Count);
             (await ReadAsync(app, name, "not-the-token-of-it")).AssertInvalidToken();
             Assert.Equal(2, hashes.Count);

@@ -101,9 +101,9 @@ internal sealed record ClientMetadata(string? Name, string AuthenticationMethod,
         public List<string>? Texts(string field)
         {
             if (!Has(field)) return null;
-            if (body.GetProperty(field) is { ValueKind: JsonValueKind.Array } array && array.EnumerateArray().Select(AsText).ToList() is var texts
-                && !texts.Contains(null))
-                return texts!;
+            var value = body.GetProperty(field);
+            var texts = value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().Select(AsText).ToList() : [null];
+            if (!texts.Contains(null)) return texts!;
             Fail(field, "must be a list of texts");
             return null;
         }

@@ -3,7 +3,7 @@ using WebRtcIms.Waf.Stores;
 
 namespace WebRtcIms.Waf.Clients.Registration;
 
-/// <summary>Writes the initial access tokens of the settings into the store, each once. A new token ends the one that had its name.</summary>
+/// <summary>Writes each initial access token of the settings into the store once. A new token ends the one that had its name.</summary>
 internal sealed class InitialAccessTokenProvisioning(
     IServiceScopeFactory scopes, IReadOnlyList<InitialAccessTokenSettings> tokens, TimeProvider time) : IHostedService
 {

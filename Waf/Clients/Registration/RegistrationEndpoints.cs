@@ -18,7 +18,8 @@ internal static class RegistrationRoutes
         app.MapPost(Path, (HttpContext context, RegistrationEndpoint endpoint) => endpoint.RegisterAsync(context));
         const string client = Path + "/{clientId}";
         app.MapGet(client, (HttpContext context, string clientId, RegistrationEndpoint endpoint) => endpoint.ReadAsync(context, clientId));
-        app.MapPut(client, (HttpContext context, string clientId, RegistrationEndpoint endpoint) => endpoint.UpdateAsync(context, clientId));
+        app.MapPut(
+            client, (HttpContext context, string clientId, RegistrationEndpoint endpoint) => endpoint.UpdateAsync(context, clientId));
         app.MapDelete(
             client, (HttpContext context, string clientId, RegistrationEndpoint endpoint) => endpoint.DeleteAsync(context, clientId));
     }
