@@ -2,6 +2,7 @@ using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Turn.Engine.Peers;
+using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Turn.Engine.Tests;
 
@@ -40,6 +41,14 @@ public sealed class AddressFormTests
         Assert.True(range.Contains(InternetAddress.Parse(address)));
         Assert.False(range.Contains(InternetAddress.Parse(other)));
     }
+
+    /// <summary>Limits count the /64 of an IPv6 client, and no two networks as one.</summary>
+    [Theory]
+    [InlineData("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::")]
+    [InlineData("192.0.2.1", "192.0.2.1")]
+    [Requirement("ABUSE-30")]
+    public void NetworkOfAClient_IsItsFirstHalf(string client, string network) =>
+        Assert.Equal(InternetAddress.Parse(network), ClientNetwork.Of(InternetAddress.Parse(client)));
 
     [Fact]
     [Requirement("RFC8656-21.4")]

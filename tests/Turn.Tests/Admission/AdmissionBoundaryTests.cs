@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Contracts;
 using WebRtcIms.Stun.Messages;
@@ -10,9 +11,7 @@ using WebRtcIms.Turn.Settings;
 
 namespace WebRtcIms.Turn.Tests.Admission;
 
-/// <summary>
-/// Limits of the replay cache, the revocations, the quotas and the circuit breaker: the last time inside and the first outside.
-/// </summary>
+/// <summary>The boundaries of the replay cache, the revocations, the quotas and the circuit breaker.</summary>
 public sealed class AdmissionBoundaryTests
 {
     private static readonly InternetAddress Address = InternetAddress.Parse("192.0.2.1");
@@ -67,6 +66,32 @@ public sealed class AdmissionBoundaryTests
         Assert.True(cache.IsFirst(token with { TokenId = "another" }, elsewhere, Now));
         Assert.True(cache.IsFirst(token, NewPending().Pending with { FiveTuple = elsewhere.FiveTuple }, Now));
         Assert.False(cache.IsFirst(token, elsewhere, Now));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-41")]
+    public void EndedRequests_AreEvictedOnceInThirtySeconds()
+    {
+        var cache = new ReplayCache();
+        var (shorter, longer) = (Remember(cache, 10), Remember(cache, 30));
+        var (next, token) = NewPending();
+
+        cache.IsFirst(token, next, Now.AddSeconds(29.999));
+        Assert.True(IsReachable(shorter) && IsReachable(longer));
+        cache.IsFirst(token, next, Now.AddSeconds(30));
+
+        Assert.False(IsReachable(shorter) || IsReachable(longer));
+        Assert.False(cache.IsFirst(token, next with { FiveTuple = _engine.NewFlow() }, Now.AddSeconds(31)));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-57")]
+    public void EndedAllocation_LeavesNoEntryInTheQuotas()
+    {
+        var quotas = new AllocationQuotas(new QuotaSettings());
+
+        Assert.False(IsReachable(TakeAndGiveBack(quotas)));
+        Assert.Equal(0, quotas.Total);
     }
 
     [Theory]
@@ -156,12 +181,14 @@ public sealed class AdmissionBoundaryTests
     {
         var quotas = new AllocationQuotas(new QuotaSettings { Total = 10, PerClientAddress = 4, PerToken = 8, PerUser = 2 });
         var lease = quotas.TryTake(Address, new TokenName("k1", "a"))!;
-        lease.TryTakeFor("user");
-        using (var second = quotas.TryTake(Address, null))
-        using (var third = quotas.TryTake(InternetAddress.Parse("192.0.2.2"), new TokenName("k1", "b")))
+        Assert.True(lease.TryTakeFor("user"));
+        using (var second = quotas.TryTake(Address, new TokenName("k1", "a"))!)
+        using (var third = quotas.TryTake(InternetAddress.Parse("192.0.2.2"), new TokenName("k1", "b"))!)
         {
+            Assert.True(second.TryTakeFor("user"));
+            Assert.True(third.TryTakeFor("another"));
             Assert.Equal(
-                [(Quota.Total, 0.3), (Quota.ClientAddress, 0.5), (Quota.Token, 0.125), (Quota.User, 0.5)], quotas.Use());
+                [(Quota.Total, 0.3), (Quota.ClientAddress, 0.5), (Quota.Token, 0.25), (Quota.User, 1)], quotas.Use());
         }
 
         lease.Dispose();
@@ -230,9 +257,33 @@ public sealed class AdmissionBoundaryTests
         Assert.Equal(0, quotas.Total);
     }
 
-    private (PendingAllocation Pending, TokenName Token) NewPending()
+    // Locals of the test would keep the key.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private WeakReference Remember(ReplayCache cache, uint lifetime)
     {
-        _engine.NewClient(_engine.NewToken().Native).TryAllocate();
+        var (pending, token) = NewPending(lifetime);
+        var key = token with { };
+        cache.IsFirst(key, pending, Now);
+        return new WeakReference(key);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static WeakReference TakeAndGiveBack(AllocationQuotas quotas)
+    {
+        var key = new TokenName("k1", "a");
+        quotas.TryTake(Address, key)!.Dispose();
+        return new WeakReference(key);
+    }
+
+    private static bool IsReachable(WeakReference reference)
+    {
+        GC.Collect();
+        return reference.IsAlive;
+    }
+
+    private (PendingAllocation Pending, TokenName Token) NewPending(uint lifetime = 600)
+    {
+        _engine.NewClient(_engine.NewToken(lifetime: lifetime).Native).TryAllocate();
         var pending = _engine.Waiting![^1];
         return (pending, pending.Proof.Credential.Token!);
     }

@@ -47,19 +47,23 @@ internal sealed class FakeRedis
     /// <summary>The failure of the commands whose name or key contains the text, until it is removed.</summary>
     public Dictionary<string, Exception> Failures { get; } = [];
 
+    /// <summary>The number of batches that were executed. A real batch sends nothing before.</summary>
+    public int Executed { get; private set; }
+
     /// <summary>All commands: the name, the key, and the other arguments.</summary>
     public List<string> Commands { get; } = [];
 
     private object? AnswerDatabase(string method, object?[] arguments) => method switch
     {
         nameof(IDatabase.CreateBatch) => _batch,
-        nameof(IDatabase.ScriptEvaluate) => Discount(((RedisKey[])arguments[1]!)[0]),
+        nameof(IDatabase.ScriptEvaluate) when ((CommandFlags)arguments[3]!).HasFlag(CommandFlags.FireAndForget) =>
+            Discount(((RedisKey[])arguments[1]!)[0]),
         _ => throw new NotSupportedException(method),
     };
 
     private object? AnswerBatch(string method, object?[] arguments) => method switch
     {
-        nameof(IBatch.Execute) => null,
+        nameof(IBatch.Execute) => Execute(),
         nameof(IBatch.StringGetAsync) => AnswerAsync($"GET {arguments[0]}", (RedisValue)Grant),
         nameof(IBatch.SortedSetScoresAsync) => AnswerAsync(
             $"ZMSCORE {arguments[0]} {string.Join(' ', (RedisValue[])arguments[1]!)}",
@@ -76,6 +80,12 @@ internal sealed class FakeRedis
         if (values.Length == 2) return AnswerAsync(command, RedisResult.Create((RedisValue)(FirstFlow ?? values[0])));
         if (FailureOf(command) is null) Counted++;
         return AnswerAsync(command, RedisResult.Create([(RedisValue)LiveAllocations, IsKnown ? 0 : 1, ClientAddresses]));
+    }
+
+    private object? Execute()
+    {
+        Executed++;
+        return null;
     }
 
     private RedisResult Discount(RedisKey key)

@@ -59,6 +59,7 @@ public sealed class TokenCacheTests : IDisposable
                 $"COUNT turn:life:{name} {Now.ToUnixTimeSeconds()} {TokenCache.Hash("198.51.100.7")} 600",
             ],
             _redis.Commands);
+        Assert.Equal(1, _redis.Executed);
     }
 
     [Fact]
@@ -117,6 +118,7 @@ public sealed class TokenCacheTests : IDisposable
         Assert.False(answer.IsCounted);
         Assert.Null(answer.Grant);
         Assert.Equal(["GET turn:grant:k1:a", "ZMSCORE turn:revoked key:k1 token:k1:a"], _redis.Commands);
+        Assert.Equal(1, _redis.Executed);
     }
 
     [Theory]
@@ -131,6 +133,12 @@ public sealed class TokenCacheTests : IDisposable
         Assert.Equal(BreakerState.Closed, _cache.Breaker.State);
         Assert.Equal(0, _redis.Counted);
         Assert.Equal(4, _redis.Commands.Count(command => command.StartsWith("DISCOUNT turn:life:k1:", StringComparison.Ordinal)));
+
+        // The answer to a probe closes the breaker.
+        _cache.Breaker.Failed(isSlow: true);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        await RegisterAsync();
+        Assert.Equal(BreakerState.Closed, _cache.Breaker.State);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
@@ -22,7 +23,7 @@ public sealed class HostDecisionTests : IDisposable
     {
         _listener = new ActivityListener
         {
-            ShouldListenTo = source => source.Name == "WebRtcIms.Turn",
+            ShouldListenTo = source => source.Name is "WebRtcIms.Turn" or "WebRtcIms.Redis",
             Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
             ActivityStopped = span =>
             {
@@ -134,6 +135,22 @@ public sealed class HostDecisionTests : IDisposable
     }
 
     [Fact]
+    [Requirement("ABUSE-57")]
+    [Requirement("ABUSE-83")]
+    public void RelayThatCannotReceive_RefusesTheAllocate_AndIsLogged_AndAllIsGivenBack()
+    {
+        _host.Datagrams.StartFails = new InvalidOperationException("broken on purpose");
+
+        var answer = _host.Ask(_host.NewClient(hasToken: true), StunMethod.Allocate, StunRequest.UdpTransport)!;
+
+        Assert.NotEqual(StunError.None, answer.Error);
+        Assert.Contains("broken on purpose", Assert.Single(_host.Log.Records), StringComparison.Ordinal);
+        Assert.Equal((0, 0, 0), (_host.Host.AllocationCount, _host.Node.Quotas.Total, _host.Redis.Counted));
+        Assert.Equal(1, Assert.Single(_host.Datagrams.Relays).Closed);
+        Assert.Equal(answer.Error, (StunError)(int)Spans()[^1].GetTagItem("turn.error_code")!);
+    }
+
+    [Fact]
     public void RetransmittedAllocate_HasNoSpanOfItsOwn_AndARefreshHasOne()
     {
         var client = _host.NewClient(hasToken: true);
@@ -169,6 +186,7 @@ public sealed class HostDecisionTests : IDisposable
         Assert.Equal(
             ("turn refresh", true, "k2"), (renewal.DisplayName, renewal.GetTagItem("turn.renewal"), renewal.GetTagItem("turn.kid")));
         Assert.Equal(next, Assert.Single(renewal.Links).Context.TraceId.ToHexString());
+        lock (_spans) Assert.Single(_spans, span => span.DisplayName == "BATCH" && span.ParentSpanId == renewal.SpanId);
 
         // The same token again is not a renewal.
         _host.Ask(client, StunMethod.Refresh);
@@ -264,11 +282,12 @@ public sealed class HostDecisionTests : IDisposable
     }
 
     [Fact]
-    public async Task Service_EndsExpiredAllocations_WithoutARequest()
+    public async Task Service_EndsExpiredAllocations_WithoutARequest_AndLogsUnknownKeys()
     {
         _host.Allocated(hasToken: true);
+        _host.Ask(_host.Engine.NewClient(_host.Engine.NewToken("k9").Native), StunMethod.Allocate, StunRequest.UdpTransport);
         using var service = new EngineHostService(
-            [_host.Host], _host.Engine.Authenticator, _host.Clock, NullLogger<EngineHostService>.Instance);
+            [_host.Host], _host.Engine.Authenticator, _host.Clock, new LoggerFactory([_host.Log]).CreateLogger<EngineHostService>());
         var commands = _host.Redis.Commands.Count;
         await service.StartAsync(TestContext.Current.CancellationToken);
         using var limit = new CancellationTokenSource(Limit);
@@ -279,6 +298,7 @@ public sealed class HostDecisionTests : IDisposable
         }
 
         Assert.Equal("Expired", Spans()[^1].GetTagItem("turn.allocation.end"));
+        Assert.True(SpinWait.SpinUntil(() => _host.Log.Text.Contains("under the key k9", StringComparison.Ordinal), Limit));
         await service.StopAsync(TestContext.Current.CancellationToken);
     }
 
@@ -288,6 +308,6 @@ public sealed class HostDecisionTests : IDisposable
     /// <summary>The spans of this test, in the order of their ends.</summary>
     private List<Activity> Spans()
     {
-        lock (_spans) return [.. _spans.Where(span => span.TraceId.ToHexString() == _trace)];
+        lock (_spans) return [.. _spans.Where(span => span.TraceId.ToHexString() == _trace && span.Source.Name == "WebRtcIms.Turn")];
     }
 }

@@ -100,6 +100,7 @@ public sealed class HostRelayTests : IDisposable
     {
         var client = _host.Allocated();
         var allocation = _host.AllocationOf(client);
+        var sent = _host.Path.Sent.Count;
 
         // A buffer without the room for the header is a bug of the transport.
         _host.Host.ReceiveFromPeer(allocation, Peer, []);
@@ -107,6 +108,7 @@ public sealed class HostRelayTests : IDisposable
         Assert.StartsWith(
             "Error WebRtcIms.Turn.Hosting.EngineHost A packet could not be handled", Assert.Single(_host.Log.Records),
             StringComparison.Ordinal);
+        Assert.Equal(sent, _host.Path.Sent.Count);
         _host.Host.ReceiveFromPeer(allocation, Peer, RecordedHost.PeerBuffer(7));
 
         Assert.Equal([7], new StunAnswer(_host.Path.Sent[^1].Octets).Value(StunAttributeType.Data));
@@ -171,6 +173,30 @@ public sealed class HostRelayTests : IDisposable
             (_host.Requests(StunMethod.Allocate, StunError.None), _host.Requests(StunMethod.CreatePermission, StunError.None),
                 _host.Requests(StunMethod.ChannelBind, StunError.BadRequest), _host.Requests(StunMethod.Binding, StunError.None)));
         Assert.Equal(4, _host.Measurements.Of("turn.requests").Count);
+    }
+
+    [Fact]
+    [Requirement("ABUSE-57")]
+    public void DeletedAllocation_GivesAllBackBeforeTheNextPacket()
+    {
+        var client = _host.Allocated();
+        Assert.Equal(1, _host.Node.Quotas.Total);
+
+        _host.Ask(client, StunMethod.Refresh, StunRequest.Lifetime(0));
+
+        Assert.Equal((1, 0), (_host.Datagrams.Relays[0].Closed, _host.Node.Quotas.Total));
+    }
+
+    [Fact]
+    [Requirement("ABUSE-19")]
+    public void SenderThatCannotBeAnswered_IsCounted()
+    {
+        var server = _host.NewClient().Flow.Server;
+        Assert.True(_host.Host.MayAnswer(EngineClient.Peer("198.51.100.7:40000"), server));
+        Assert.Equal(0, _host.Drops(DropReason.SourceForbidden));
+
+        Assert.False(_host.Host.MayAnswer(EngineClient.Peer("198.51.100.7:0"), server));
+        Assert.Equal(1, _host.Drops(DropReason.SourceForbidden));
     }
 
     [Fact]

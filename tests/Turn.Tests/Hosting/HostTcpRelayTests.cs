@@ -42,6 +42,7 @@ public sealed class HostTcpRelayTests : IDisposable
 
         Assert.Equal(StunError.None, answer.Error);
         Assert.Equal(StunMethod.Connect, answer.Message.Method);
+        Assert.Null(_host.Connection);
         Assert.True(client.Verifies(answer));
         Assert.Contains($"connect {_host.Streams.Relays[0].Bound} {Peer}", _host.Events);
         Assert.Equal(1, _host.Requests(StunMethod.Connect, StunError.None));

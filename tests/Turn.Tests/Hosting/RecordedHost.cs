@@ -129,6 +129,9 @@ internal sealed class RecordingTransport(List<string> events) : ITcpRelayTranspo
     /// <summary>The failure of the next binds; null when they succeed.</summary>
     public Exception? BindFails { get; set; }
 
+    /// <summary>The failure of the next starts; null when they succeed.</summary>
+    public Exception? StartFails { get; set; }
+
     /// <summary>The connections that TryConnectAsync returns.</summary>
     public Func<Task<PeerTransport?>> Connect { get; set; } = () => Task.FromResult<PeerTransport?>(new FakePeerTransport());
 
@@ -146,6 +149,7 @@ internal sealed class RecordingTransport(List<string> events) : ITcpRelayTranspo
     public void Start(Relay relay, Allocation allocation)
     {
         events.Add("start");
+        if (StartFails is not null) throw StartFails;
         Started.Add((relay, allocation));
     }
 
