@@ -11,24 +11,18 @@ namespace WebRtcIms.Stores;
 public static class StoreExtensions
 {
     /// <summary>Registers the context on SQLite, or on PostgreSQL through Aspire's client, and the health check <c>store</c>.</summary>
-    public static void AddStore<TContext>(
-        this IHostApplicationBuilder builder, StoreSettings store, Action<DbContextOptionsBuilder>? configure = null)
+    public static void AddStore<TContext>(this IHostApplicationBuilder builder, StoreSettings store)
         where TContext : DbContext
     {
         if (store.IsPostgres)
         {
             builder.AddNpgsqlDbContext<TContext>(
                 store.Name,
-                settings => (settings.ConnectionString, settings.DisableHealthChecks) = (store.ConnectionString, true),
-                options => configure?.Invoke(options));
+                settings => (settings.ConnectionString, settings.DisableHealthChecks) = (store.ConnectionString, true));
         }
         else
         {
-            builder.Services.AddDbContext<TContext>(options =>
-            {
-                options.UseSqlite(store.ConnectionString);
-                configure?.Invoke(options);
-            });
+            builder.Services.AddDbContext<TContext>(options => options.UseSqlite(store.ConnectionString));
         }
 
         builder.Services.AddHealthChecks().Add(new HealthCheckRegistration(
@@ -40,11 +34,14 @@ public static class StoreExtensions
 
     /// <summary>Creates the tables where there are none. Call it before the first request.</summary>
     /// <exception cref="SettingsException">The database cannot be used.</exception>
-    public static async Task CreateTablesAsync(this DbContext context, StoreSettings store, CancellationToken cancellationToken)
+    public static Task CreateTablesAsync(this DbContext context, StoreSettings store, CancellationToken cancellationToken) =>
+        store.ReportProblemsAsync(() => context.Database.EnsureCreatedAsync(cancellationToken));
+
+    internal static async Task ReportProblemsAsync(this StoreSettings store, Func<Task> start)
     {
         try
         {
-            await context.Database.EnsureCreatedAsync(cancellationToken);
+            await start();
         }
         catch (Exception error) when (CauseOf(error) is { } cause)
         {

@@ -62,6 +62,7 @@ internal static class AuthorizationServer
     private static readonly OpenIddictServerHandlerDescriptor[] Token =
     [
         TokenHandlers.ExtractRequest.Descriptor,
+        ApplyLimits.Descriptor,
         TokenHandlers.ValidateRequest.Descriptor,
         TokenHandlers.AttachClient.Descriptor,
         TokenHandlers.IssueToken.Descriptor,
@@ -117,7 +118,7 @@ internal static class AuthorizationServer
         server.Add(Client);
         server.Add(Token);
         server.Add([DescribeServer.Descriptor]);
-        if (settings.Clients.Exists(client => client.Jwks is not null)) server.Add(ClientThatSigns);
+        if (settings.Issuer is not null) server.Add(ClientThatSigns);
         else server.Configure(options => options.ClientAuthenticationMethods.Remove(ClientAuthenticationMethods.PrivateKeyJwt));
         if (settings.ImsRegistration is not null) server.Add(RegistrationToken);
         if (!hasRedis) return;

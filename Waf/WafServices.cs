@@ -1,12 +1,15 @@
 using Microsoft.AspNetCore.Server.Kestrel.Https;
-using Microsoft.EntityFrameworkCore;
+using OpenIddict.Core;
+using OpenIddict.EntityFrameworkCore.Models;
 using StackExchange.Redis;
 using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stores;
 using WebRtcIms.Waf.Clients;
+using WebRtcIms.Waf.Clients.Registration;
 using WebRtcIms.Waf.Keys;
 using WebRtcIms.Waf.OAuth;
+using WebRtcIms.Waf.Stores;
 using WebRtcIms.Waf.Telemetry;
 using WebRtcIms.Waf.Tokens;
 
@@ -42,13 +45,15 @@ internal static class WafServices
 
         services.AddSingleton<IReadOnlyList<ClientSettings>>(settings.Clients);
         services.AddSingleton<FailedAuthentications>();
+        services.AddSingleton<ClientRates>();
         services.AddWithOptionalRedis<UsedAssertions>();
         settings.Store.CreateDirectory();
         services.AddSingleton(settings.Store);
-        builder.AddStore<ClientStore>(settings.Store, options => options.UseOpenIddict());
+        builder.AddStore<WafDatabase>(settings.Store);
         services.AddHostedService<ClientProvisioning>();
+        services.AddClientRegistration(settings);
         services.AddOpenIddict()
-            .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<ClientStore>())
+            .AddCore(core => core.AddClients())
             .AddServer(server => AuthorizationServer.Configure(server, settings, hasRedis));
 
         if (settings.TurnServers.Exists(server => server.Thumbprint is not null)) builder.WebHost.AllowClientCertificates();
@@ -59,12 +64,32 @@ internal static class WafServices
         app.UseRateLimiter();
         app.UseAuthentication();
         app.MapKeys();
+        app.MapClientRegistration();
+    }
+
+    private static void AddClients(this OpenIddictCoreBuilder core)
+    {
+        core.UseEntityFrameworkCore().UseDbContext<WafDatabase>();
+        core.ReplaceApplicationManager<OpenIddictEntityFrameworkCoreApplication, ClientManager>();
+        core.Services.AddScoped(provider =>
+            (ClientManager)provider.GetRequiredService<OpenIddictApplicationManager<OpenIddictEntityFrameworkCoreApplication>>());
+    }
+
+    private static void AddClientRegistration(this IServiceCollection services, WafSettings settings)
+    {
+        services.AddSingleton<IReadOnlyList<InitialAccessTokenSettings>>(settings.InitialAccessTokens);
+        services.AddSingleton(new RegistrationEndpointSettings(settings.Issuer is { } issuer ? new Uri(issuer) : null));
+        services.AddHostedService<InitialAccessTokenProvisioning>();
+        services.AddScoped<ClientRegistry>();
+        services.AddScoped(provider => provider.WithOptionalRedis<RegistrationEndpoint>());
     }
 
     private static void AddWithOptionalRedis<T>(this IServiceCollection services)
         where T : class =>
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<T>(
-            provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []));
+        services.AddSingleton(provider => provider.WithOptionalRedis<T>());
+
+    private static T WithOptionalRedis<T>(this IServiceProvider provider) =>
+        ActivatorUtilities.CreateInstance<T>(provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []);
 
     // The thumbprint identifies a certificate: TURN servers do not need one of an authority.
     private static void AllowClientCertificates(this IWebHostBuilder host) =>

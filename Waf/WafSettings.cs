@@ -2,6 +2,7 @@ using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stores;
 using WebRtcIms.Waf.Clients;
+using WebRtcIms.Waf.Clients.Registration;
 using WebRtcIms.Waf.ImsRegistration;
 using WebRtcIms.Waf.Tokens;
 
@@ -13,6 +14,9 @@ internal sealed class WafSettings
     public List<TurnServerSettings> TurnServers { get; set; } = [];
 
     public List<ClientSettings> Clients { get; set; } = [];
+
+    /// <summary>Tokens with which clients register themselves.</summary>
+    public List<InitialAccessTokenSettings> InitialAccessTokens { get; set; } = [];
 
     public RegistrationSettings? ImsRegistration { get; set; }
 
@@ -57,12 +61,24 @@ internal sealed class WafSettings
 
         var names = TurnServers.Select(server => server.Name).ToList();
         foreach (var name in Duplicates(names)) yield return $"Waf:TurnServers has the Name '{name}' twice";
-        if (Clients.Count == 0) yield return "Waf:Clients is empty: give at least Waf:Clients:0:ClientId, :ClientSecret and :Audiences:0";
+        if (Clients.Count == 0 && InitialAccessTokens.Count == 0)
+        {
+            yield return "Waf:Clients is empty: give at least Waf:Clients:0:ClientId, :ClientSecret and :Audiences:0, "
+                + "or Waf:InitialAccessTokens:0:Name, :Token and :Audiences:0";
+        }
+
         for (var i = 0; i < Clients.Count; i++)
         {
             foreach (var problem in Clients[i].Problems(names)) yield return $"Waf:Clients:{i}:{problem}";
         }
 
+        for (var i = 0; i < InitialAccessTokens.Count; i++)
+        {
+            foreach (var problem in InitialAccessTokens[i].Problems(names)) yield return $"Waf:InitialAccessTokens:{i}:{problem}";
+        }
+
+        foreach (var name in Duplicates(InitialAccessTokens.Select(token => token.Name)))
+            yield return $"Waf:InitialAccessTokens has the Name '{name}' twice";
         foreach (var problem in ImsRegistration?.Problems(TurnServers) ?? []) yield return $"Waf:ImsRegistration:{problem}";
         foreach (var id in Duplicates(Clients.Select(client => client.ClientId))) yield return $"Waf:Clients has the ClientId '{id}' twice";
         if (Issuer is not null && !IsIssuer(Issuer)) yield return "Waf:Issuer must be an address such as https://waf.example.org/";

@@ -36,7 +36,7 @@ internal static class ClientHandlers
     /// <summary>
     /// Hashes the secret of a client that is unknown or has no secret, so that the response time does not show which clients there are.
     /// </summary>
-    internal sealed class HashForUnknown(IReadOnlyList<ClientSettings> clients, IOpenIddictApplicationManager applications)
+    internal sealed class HashForUnknown(ClientManager clients)
         : IOpenIddictServerHandler<ProcessAuthenticationContext>
     {
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
@@ -49,18 +49,14 @@ internal static class ClientHandlers
         {
             var (clientId, secret) = (context.Request?.ClientId, context.Request?.ClientSecret);
             if (string.IsNullOrEmpty(clientId) || string.IsNullOrEmpty(secret) || await HasSecretAsync(clientId)) return;
-            if (clients.FirstOrDefault(client => client.Jwks is null) is { } decoy
-                && await applications.FindByClientIdAsync(decoy.ClientId) is { } application)
-            {
-                await applications.ValidateClientSecretAsync(application, secret);
-            }
+            await clients.HashInVainAsync(secret);
         }
 
         private async Task<bool> HasSecretAsync(string clientId)
         {
-            if (await applications.FindByClientIdAsync(clientId) is not { } application) return false;
+            if (await clients.FindByClientIdAsync(clientId) is not { } application) return false;
             var descriptor = new OpenIddictApplicationDescriptor();
-            await applications.PopulateAsync(descriptor, application);
+            await clients.PopulateAsync(descriptor, application);
             return descriptor.ClientSecret is not null;
         }
     }

@@ -1,5 +1,7 @@
+using System.Text.Json;
 using OpenIddict.Abstractions;
 using WebRtcIms.Stores;
+using WebRtcIms.Waf.Stores;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace WebRtcIms.Waf.Clients;
@@ -14,10 +16,12 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyL
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
-        var store = scope.ServiceProvider.GetRequiredService<ClientStore>();
+        var store = scope.ServiceProvider.GetRequiredService<WafDatabase>();
         var applications = scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>();
-        await store.CreateTablesAsync(settings, cancellationToken);
-        foreach (var client in clients) await ProvisionAsync(applications, client, cancellationToken);
+        await store.MigrateAsync(settings, cancellationToken, async () =>
+        {
+            foreach (var client in clients) await ProvisionAsync(applications, client, cancellationToken);
+        });
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -37,12 +41,17 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyL
         await applications.PopulateAsync(current, existing, cancellationToken);
         var hasSecret = current.ClientSecret is not null && wanted.ClientSecret is not null
             && await applications.ValidateClientSecretAsync(existing, wanted.ClientSecret, cancellationToken);
-        if (hasSecret && current.JsonWebKeySet is null && current.Permissions.SetEquals(wanted.Permissions)) return;
+        if (hasSecret && current.JsonWebKeySet is null && current.Permissions.SetEquals(wanted.Permissions)
+            && HasSameLimits(current, wanted)) return;
 
         // A descriptor that carries the stored hash leaves the secret as it is.
         if (hasSecret) wanted.ClientSecret = current.ClientSecret;
         await applications.UpdateAsync(existing, wanted, cancellationToken);
     }
+
+    private static bool HasSameLimits(OpenIddictApplicationDescriptor current, OpenIddictApplicationDescriptor wanted) =>
+        current.Properties.TryGetValue(ClientLimits.Property, out var limits)
+        && JsonElement.DeepEquals(limits, wanted.Properties[ClientLimits.Property]);
 
     private static OpenIddictApplicationDescriptor Describe(ClientSettings client)
     {
@@ -52,17 +61,13 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyL
             ClientSecret = client.Jwks is null ? client.ClientSecret : null,
             JsonWebKeySet = client.Jwks is { } keys ? ClientSettings.PublicKeys(keys) : null,
             ClientType = ClientTypes.Confidential,
-            Permissions =
-            {
-                Permissions.Endpoints.Token,
-                Permissions.Endpoints.Revocation,
-                Permissions.Endpoints.Introspection,
-                Permissions.GrantTypes.ClientCredentials,
-            },
         };
-        foreach (var scope in Contracts.Scopes.Of(registers: client.Impus.Count > 0))
-            descriptor.Permissions.Add(Permissions.Prefixes.Scope + scope);
-        foreach (var audience in client.Audiences) descriptor.Permissions.Add(Permissions.Prefixes.Audience + audience);
+        new ClientLimits
+        {
+            Scopes = [.. Contracts.Scopes.Of(registers: client.Impus.Count > 0)],
+            Audiences = client.Audiences,
+            Impus = client.Impus,
+        }.ApplyTo(descriptor);
         return descriptor;
     }
 }

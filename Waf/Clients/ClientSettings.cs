@@ -43,7 +43,7 @@ internal sealed class ClientSettings
         {
             var set = new JsonWebKeySet(jwks);
             return set.Keys.Count > 0
-                && set.Keys.All(key => key is { Kty: "EC" or "RSA", HasPrivateKey: false } && key.Use is null or "sig")
+                && set.Keys.All(key => key is { Kty: "EC" or "RSA", HasPrivateKey: false, D: null } && key.Use is null or "sig")
                 ? set
                 : null;
         }

@@ -13,6 +13,12 @@ internal static class IdentityBlock
     public static bool Contains(IEnumerable<string> patterns, string impu) =>
         IsImpu(impu) && patterns.Any(pattern => Matches(pattern, impu));
 
+    /// <summary>Whether an identity, or all identities of a pattern, are within the patterns.</summary>
+    public static bool Includes(IEnumerable<string> patterns, string other) => other.Split('*') is [var start, var end]
+        ? IsPattern(other) && patterns.Any(pattern => pattern.Split('*') is [var widerStart, var widerEnd]
+            && start.StartsWith(widerStart, StringComparison.Ordinal) && end.EndsWith(widerEnd, StringComparison.Ordinal))
+        : Contains(patterns, other);
+
     private static bool IsImpu(string text) =>
         text.StartsWith("sip:", StringComparison.Ordinal) && text.Length <= MaxLength && text.Count(c => c == '@') == 1
         && text.All(c => char.IsAsciiLetterOrDigit(c) || ":@-_.!~'()+".Contains(c, StringComparison.Ordinal));

@@ -24,7 +24,7 @@ internal static class RegistrationHandlers
         ((string?)request["impu"] ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>Checks the identities, and that this client may ask for them.</summary>
-    internal sealed class ValidateRequest(IReadOnlyList<ClientSettings> clients) : IOpenIddictServerHandler<ValidateTokenRequestContext>
+    internal sealed class ValidateRequest : IOpenIddictServerHandler<ValidateTokenRequestContext>
     {
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
             .CreateBuilder<ValidateTokenRequestContext>()
@@ -37,7 +37,7 @@ internal static class RegistrationHandlers
             if (!context.Request.IsForRegistration()) return ValueTask.CompletedTask;
             var impus = Impus(context.Request);
             var (impi, sid) = ((string?)context.Request["impi"], (string?)context.Request["sid"]);
-            var block = clients.FirstOrDefault(client => client.ClientId == context.ClientId)?.Impus ?? [];
+            var block = context.Transaction.GetLimits().Impus;
 
             if (impus.Length is 0 or > MaxIdentities)
                 context.Reject(
@@ -77,7 +77,7 @@ internal static class RegistrationHandlers
                 Waf = settings.Identity,
                 Wwsf = context.ClientId!,
                 IssuedAt = now.ToUnixTimeSeconds(),
-                ExpiresAt = (now + settings.TokenLifetime).ToUnixTimeSeconds(),
+                ExpiresAt = (now + context.Transaction.GetLimits().Bound(settings.TokenLifetime)).ToUnixTimeSeconds(),
                 TokenId = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16)),
                 SessionId = (string)request["sid"]!,
             });
@@ -99,7 +99,7 @@ internal static class RegistrationHandlers
         {
             if (!context.Request.IsForRegistration()) return ValueTask.CompletedTask;
             context.Response.TokenType = TokenTypes.Bearer;
-            context.Response.ExpiresIn = (long)settings.TokenLifetime.TotalSeconds;
+            context.Response.ExpiresIn = (long)context.Transaction.GetLimits().Bound(settings.TokenLifetime).TotalSeconds;
             context.Response.Scope = Contracts.Scopes.ImsRegister;
             return ValueTask.CompletedTask;
         }

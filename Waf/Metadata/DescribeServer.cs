@@ -1,13 +1,15 @@
 using System.Text.Json;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
+using WebRtcIms.Waf.Clients.Registration;
 using WebRtcIms.Waf.Tokens;
 using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace WebRtcIms.Waf.Metadata;
 
 /// <summary>Makes the metadata document (RFC 8414) describe this server. OpenIddict's own also describes OpenID Connect.</summary>
-internal sealed class DescribeServer : IOpenIddictServerHandler<HandleConfigurationRequestContext>
+internal sealed class DescribeServer(IReadOnlyList<InitialAccessTokenSettings> initialAccessTokens)
+    : IOpenIddictServerHandler<HandleConfigurationRequestContext>
 {
     public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
         .CreateBuilder<HandleConfigurationRequestContext>()
@@ -25,6 +27,8 @@ internal sealed class DescribeServer : IOpenIddictServerHandler<HandleConfigurat
         var issuesBearer = context.Scopes.Contains(Contracts.Scopes.ImsRegister);
         context.Metadata["token_types_supported"] = List(issuesBearer ? ["pop", "Bearer"] : ["pop"]);
         context.Metadata["mac_algorithms_supported"] = List([MacAlgorithm.Sha256, MacAlgorithm.Sha1]);
+        if (initialAccessTokens.Count > 0 && context.Issuer is { } issuer)
+            context.Metadata["registration_endpoint"] = $"{issuer.AbsoluteUri.TrimEnd('/')}{RegistrationRoutes.Path}";
         return ValueTask.CompletedTask;
     }
 

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Primitives;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using OpenIddict.Server.AspNetCore;
+using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.OAuth;
 using WebRtcIms.Waf.Telemetry;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -156,7 +157,7 @@ internal static class TokenHandlers
             var started = Stopwatch.GetTimestamp();
             using var activity = WafTelemetry.StartTokenIssue();
             var audience = (string)request["aud"]!;
-            var token = issuer.Issue(audience, (string?)request["alg"] ?? MacAlgorithm.Sha256);
+            var token = issuer.Issue(audience, (string?)request["alg"] ?? MacAlgorithm.Sha256, context.Transaction.GetLimits());
             context.Token = token.AccessToken;
             context.Transaction.SetProperty(IssuedTokenProperty, token);
             telemetry.Issued(activity, context.ClientId!, audience, token.Kid, token.Algorithm, token.Lifetime);

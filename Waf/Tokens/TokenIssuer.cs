@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Waf.Clients;
 
 namespace WebRtcIms.Waf.Tokens;
 
@@ -31,18 +32,20 @@ internal sealed class TokenIssuer(IReadOnlyList<TurnServerSettings> turnServers,
 
     /// <param name="audience">A known TURN server name.</param>
     /// <param name="macAlgorithm">One of <see cref="MacAlgorithm"/>.</param>
-    public IssuedToken Issue(string audience, string macAlgorithm)
+    /// <param name="limits">Those of the client.</param>
+    public IssuedToken Issue(string audience, string macAlgorithm, ClientLimits? limits = null)
     {
         var (server, key) = _audiences[audience];
+        var lifetime = limits?.Bound(server.TokenLifetime) ?? server.TokenLifetime;
         var macKey = RandomNumberGenerator.GetBytes(
             macAlgorithm == MacAlgorithm.Sha1 ? AccessToken.Sha1MacKeyLength : AccessToken.Sha256MacKeyLength);
         var nonce = RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength);
-        var token = new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(time.GetUtcNow()), (uint)server.TokenLifetime.TotalSeconds);
+        var token = new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(time.GetUtcNow()), (uint)lifetime.TotalSeconds);
         Span<byte> octets = stackalloc byte[AccessToken.MaxEncodedLength];
         var length = key.Encrypt(token, nonce, Encoding.UTF8.GetBytes(audience), octets);
         return new IssuedToken(
             Convert.ToBase64String(octets[..length]), server.Kid, Convert.ToBase64String(macKey), macAlgorithm,
-            server.TokenLifetime, Base64Url.EncodeToString(nonce));
+            lifetime, Base64Url.EncodeToString(nonce));
     }
 
     /// <summary>Reads a token that this server issued with one of its present keys; null for any other text.</summary>

@@ -31,7 +31,7 @@ public sealed partial record Report(string Path, string Title, string Introducti
                 new("TURN by clause", false, "RFC8656-", "RFC6062-", "RFC8016-", "RFC7065-", "RFC7350-", "RFC7443-"),
                 new("Third-party authorization by clause", false, "RFC7635-", "RFC5116-", "3GPP-33.203-"),
                 new("OAuth 2.0 by clause", false,
-                    "RFC6749-", "RFC7009-", "RFC7516-", "RFC7518-", "RFC7523-", "RFC7591-", "RFC7662-", "RFC8414-", "RFC8707-"),
+                    "RFC6749-", "RFC7009-", "RFC7516-", "RFC7518-", "RFC7523-", "RFC7591-", "RFC7592-", "RFC7662-", "RFC8414-", "RFC8707-"),
                 new("OpenTelemetry protocol", false, "OTLP-"),
             ]),
         new("docs/conformance-sip.md", "Conformance of SIP and IMS",

@@ -4,10 +4,11 @@ using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
 using OpenIddict.Core;
 using OpenIddict.EntityFrameworkCore.Models;
+using WebRtcIms.Waf.Clients;
 
 namespace WebRtcIms.Waf.Tests;
 
-/// <summary>Counts how often a secret is hashed.</summary>
+/// <summary>Counts how often a secret is hashed with the slow hash.</summary>
 internal sealed class HashCount
 {
     private int _count;
@@ -30,13 +31,18 @@ internal sealed class HashCount
         ILogger<OpenIddictApplicationManager<OpenIddictEntityFrameworkCoreApplication>> logger,
         IOptionsMonitor<OpenIddictCoreOptions> options,
         IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store)
-        : OpenIddictApplicationManager<OpenIddictEntityFrameworkCoreApplication>(cache, logger, options, store)
+        : ClientManager(cache, logger, options, store)
     {
-        protected override ValueTask<bool> ValidateClientSecretAsync(string secret, string comparand,
-            CancellationToken cancellationToken = default)
+        public override Task HashInVainAsync(string secret)
         {
             Interlocked.Increment(ref count._count);
-            return base.ValidateClientSecretAsync(secret, comparand, cancellationToken);
+            return base.HashInVainAsync(secret);
+        }
+
+        protected override ValueTask<bool> ValidateSlowlyAsync(string secret, string comparand, CancellationToken cancellationToken)
+        {
+            Interlocked.Increment(ref count._count);
+            return base.ValidateSlowlyAsync(secret, comparand, cancellationToken);
         }
     }
 }

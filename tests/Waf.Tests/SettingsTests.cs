@@ -34,6 +34,14 @@ public sealed class SettingsTests
             ("Waf:Clients:3:Jwks", """{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"""),
             ("Waf:Clients:3:Audiences:0", WafApp.SecondTurnServer),
             ("Waf:TurnServers:1:CertificateSha256", "1234"),
+            ("Waf:InitialAccessTokens:0:Name", ""),
+            ("Waf:InitialAccessTokens:0:Token", "a short token"),
+            ("Waf:InitialAccessTokens:0:Uses", "0"),
+            ("Waf:InitialAccessTokens:0:Lifetime", "00:00:00"),
+            ("Waf:InitialAccessTokens:0:Scopes:0", "openid"),
+            ("Waf:InitialAccessTokens:0:Impus:0", "alice"),
+            ("Waf:InitialAccessTokens:0:MaxTokenLifetime", "00:00:29"),
+            ("Waf:InitialAccessTokens:0:RequestsPerMinute", "0"),
             ("Waf:AllowGetTokenRequests", "sometimes"),
             ("Waf:TokenRequestsPerMinute", "none"),
             ("ConnectionStrings:waf", "Host=db"),
@@ -47,6 +55,10 @@ public sealed class SettingsTests
             "Waf:Clients:0:ClientSecret",
             "Waf:Clients:1:ClientId", "Waf:Clients:1:Audiences", "Waf:Clients:2:Audiences", "Waf:Clients has", "Waf:Clients:3:Jwks",
             "Waf:Issuer",
+            "Waf:InitialAccessTokens:0:Name", "Waf:InitialAccessTokens:0:Token", "Waf:InitialAccessTokens:0:Uses",
+            "Waf:InitialAccessTokens:0:Lifetime", "Waf:InitialAccessTokens:0:Scopes", "Waf:InitialAccessTokens:0:Audiences",
+            "Waf:InitialAccessTokens:0:Impus", "Waf:InitialAccessTokens:0:MaxTokenLifetime",
+            "Waf:InitialAccessTokens:0:RequestsPerMinute",
             "Waf:TurnServers:1:CertificateSha256", "Waf:AllowGetTokenRequests", "Waf:TokenRequestsPerMinute",
             "ConnectionStrings:waf", "ConnectionStrings:redis",
         ];
@@ -56,6 +68,7 @@ public sealed class SettingsTests
         Assert.Contains($"'{WafApp.TurnServer}'", error.Message);
         Assert.DoesNotContain(ShortKey, error.Message);
         Assert.DoesNotContain("short'", error.Message);
+        Assert.DoesNotContain("a short token", error.Message);
         Assert.DoesNotContain(WafApp.ClientSecret, error.Message);
     }
 
@@ -67,6 +80,22 @@ public sealed class SettingsTests
 
         Assert.Contains("Waf:TurnServers:0:Name", error.Message);
         Assert.Contains("Waf:Clients:0:ClientId", error.Message);
+    }
+
+    [Fact]
+    public void InitialAccessToken_IsEnough_WithoutAClient()
+    {
+        var settings = WafApp.GoodSettings().Where(setting => !setting.Key.StartsWith("Waf:Clients", StringComparison.Ordinal)).Concat(
+        [
+            KeyValuePair.Create("Waf:InitialAccessTokens:0:Name", "first"),
+            KeyValuePair.Create("Waf:InitialAccessTokens:0:Token", new string('t', 32)),
+            KeyValuePair.Create("Waf:InitialAccessTokens:0:Audiences:0", WafApp.TurnServer),
+        ]);
+
+        var read = WafSettings.Read(new ConfigurationBuilder().AddInMemoryCollection(settings!).Build(),
+            new HostingEnvironment { ContentRootPath = "/srv/waf" });
+
+        Assert.Equal("***", read.InitialAccessTokens[0].Token.ToString());
     }
 
     [Theory]

@@ -100,6 +100,7 @@ internal sealed class TokenRequest
         using var client = app.CreateClient();
         using var response = await client.SendAsync(request, TestContext.Current.CancellationToken);
         var body = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.True(response.StatusCode != HttpStatusCode.InternalServerError, body);
         return new TokenAnswer(
             response.StatusCode, body.Length == 0 ? default : JsonElement.Parse(body),
             response.Headers.Concat(response.Content.Headers)
