@@ -3,34 +3,16 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EpCscf.Tests;
 
-public sealed class IdentityTests : IAsyncLifetime
+public sealed class IdentityTests : AliceAndBob
 {
-    private EpCscfApp _app = null!;
-    private Wic _alice = null!;
-    private Wic _bob = null!;
-
-    public async ValueTask InitializeAsync()
-    {
-        _app = EpCscfApp.Start();
-        _alice = await _app.RegisterAsync("alice");
-        _bob = await _app.RegisterAsync("bob");
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _alice.DisposeAsync();
-        await _bob.DisposeAsync();
-        await _app.DisposeAsync();
-    }
-
     [Fact]
     [Requirement("RFC3325-5")]
     public async Task Callee_IsToldWhoCalls_AndTheCallerWhoAnswers()
     {
         var invite = await InviteAsync();
         Assert.Equal(["\"Alice\" <sip:alice@ims.example>"], invite.All("P-Asserted-Identity"));
-        await _bob.AnswerAsync(invite, 180, "Ringing");
-        Assert.Equal(["\"Bob\" <sip:bob@ims.example>"], (await _alice.ExpectAsync("SIP/2.0 180")).All("P-Asserted-Identity"));
+        await Bob.AnswerAsync(invite, 180, "Ringing");
+        Assert.Equal(["\"Bob\" <sip:bob@ims.example>"], (await Alice.ExpectAsync("SIP/2.0 180")).All("P-Asserted-Identity"));
     }
 
     [Fact]
@@ -43,8 +25,8 @@ public sealed class IdentityTests : IAsyncLifetime
         Assert.Equal(["\"Alice\" <sip:alice@ims.example>"], invite.All("P-Asserted-Identity"));
         Assert.False(invite.Has("P-Visited-Network-ID") || invite.Has("P-Charging-Vector"));
 
-        await _bob.AnswerAsync(invite, 180, "Ringing", extra: "P-Asserted-Identity: <sip:boss@ims.example>\r\n");
-        Assert.Equal(["\"Bob\" <sip:bob@ims.example>"], (await _alice.ExpectAsync("SIP/2.0 180")).All("P-Asserted-Identity"));
+        await Bob.AnswerAsync(invite, 180, "Ringing", extra: "P-Asserted-Identity: <sip:boss@ims.example>\r\n");
+        Assert.Equal(["\"Bob\" <sip:bob@ims.example>"], (await Alice.ExpectAsync("SIP/2.0 180")).All("P-Asserted-Identity"));
     }
 
     [Theory]
@@ -76,8 +58,8 @@ public sealed class IdentityTests : IAsyncLifetime
     public async Task CalleeWhoAsksForPrivacy_IsNotNamed()
     {
         var invite = await InviteAsync();
-        await _bob.AnswerAsync(invite, 180, "Ringing", extra: "Privacy: id\r\n");
-        Assert.False((await _alice.ExpectAsync("SIP/2.0 180")).Has("P-Asserted-Identity"));
+        await Bob.AnswerAsync(invite, 180, "Ringing", extra: "Privacy: id\r\n");
+        Assert.False((await Alice.ExpectAsync("SIP/2.0 180")).Has("P-Asserted-Identity"));
     }
 
     [Theory]
@@ -87,28 +69,28 @@ public sealed class IdentityTests : IAsyncLifetime
     [InlineData("<tel:+491234>")]
     public async Task FromThatIsNotYours_Is403(string from)
     {
-        Assert.StartsWith("SIP/2.0 403", (await _alice.AskAsync(_alice.Invite("sip:bob@ims.example", from: from))).StartLine);
-        await _bob.AssertNothingAsync();
+        Assert.StartsWith("SIP/2.0 403", (await Alice.AskAsync(Alice.Invite("sip:bob@ims.example", from: from))).StartLine);
+        await Bob.AssertNothingAsync();
     }
 
     [Fact]
     public async Task SecondIdentity_IsReachableAndCanCall()
     {
-        await _bob.SendAsync(_bob.Invite("sip:%73ales@IMS.example:5060;transport=ws"));
-        await _alice.ExpectAsync("INVITE");
-        await _bob.ExpectAsync("SIP/2.0 100");
-        await _alice.SendAsync(_alice.Invite("sip:bob@ims.example", from: "<sip:sales@ims.example>"));
-        Assert.Equal("\"Alice\" <sip:sales@ims.example>", (await _bob.ExpectAsync("INVITE"))["P-Asserted-Identity"]);
+        await Bob.SendAsync(Bob.Invite("sip:%73ales@IMS.example:5060;transport=ws"));
+        await Alice.ExpectAsync("INVITE");
+        await Bob.ExpectAsync("SIP/2.0 100");
+        await Alice.SendAsync(Alice.Invite("sip:bob@ims.example", from: "<sip:sales@ims.example>"));
+        Assert.Equal("\"Alice\" <sip:sales@ims.example>", (await Bob.ExpectAsync("INVITE"))["P-Asserted-Identity"]);
     }
 
     [Fact]
     [Requirement("RFC5626-5.2")]
     public async Task RouteOfSomebodyElsesCall_ReachesNobody()
     {
-        await using var mallory = await _app.RegisterAsync("guest-1");
+        await using var mallory = await App.RegisterAsync("guest-1");
         var invite = await InviteAsync();
-        await _bob.AnswerAsync(invite, 200, "OK");
-        var ok = await _alice.ExpectAsync("SIP/2.0 200");
+        await Bob.AnswerAsync(invite, 200, "OK");
+        var ok = await Alice.ExpectAsync("SIP/2.0 200");
         var route = ok["Record-Route"];
 
         async Task AssertRefusedAsync(Wic sender, string route, int code)
@@ -121,22 +103,22 @@ public sealed class IdentityTests : IAsyncLifetime
         var (start, end) = (route.IndexOf(':') + 1, route.IndexOf('@'));
         // Every part of the user part is under the tag: both names, and the tag itself.
         for (var at = start; at < end; at++)
-            await AssertRefusedAsync(_alice, $"{route[..at]}{(route[at] is 'A' ? 'Q' : 'A')}{route[(at + 1)..]}", 481);
-        await AssertRefusedAsync(_alice, "<sip:epcscf.ims.example;lr>", 481);
-        await AssertRefusedAsync(_alice, "<sip:10.0.0.1;lr>", 481);
-        await AssertRefusedAsync(_alice, $"{route}, <sip:10.0.0.1;lr>", 403);
-        await _bob.AssertNothingAsync();
+            await AssertRefusedAsync(Alice, $"{route[..at]}{(route[at] is 'A' ? 'Q' : 'A')}{route[(at + 1)..]}", 481);
+        await AssertRefusedAsync(Alice, "<sip:epcscf.ims.example;lr>", 481);
+        await AssertRefusedAsync(Alice, "<sip:10.0.0.1;lr>", 481);
+        await AssertRefusedAsync(Alice, $"{route}, <sip:10.0.0.1;lr>", 403);
+        await Bob.AssertNothingAsync();
     }
 
     [Fact]
     [Requirement("RFC5626-5.2")]
     public async Task RouteWithAnotherSendersName_ReachesNobody()
     {
-        await using var mallory = await _app.RegisterAsync("guest-1");
+        await using var mallory = await App.RegisterAsync("guest-1");
         var invite = await InviteAsync();
-        await _bob.AnswerAsync(invite, 200, "OK");
-        var ok = await _alice.ExpectAsync("SIP/2.0 200");
-        var own = await RouteOfAsync(mallory, _bob);
+        await Bob.AnswerAsync(invite, 200, "OK");
+        var ok = await Alice.ExpectAsync("SIP/2.0 200");
+        var own = await RouteOfAsync(mallory, Bob);
 
         // Mallory knows the names of both bindings: her own from a call of hers, and that of Alice's callee.
         var route = ok["Record-Route"];
@@ -145,7 +127,7 @@ public sealed class IdentityTests : IAsyncLifetime
         var forged = route[..start] + caller + callee + route[(start + 64)..];
         var bye = mallory.InDialog("BYE", ok).Replace(route, forged, StringComparison.Ordinal);
         Assert.StartsWith("SIP/2.0 481", (await mallory.AskAsync(bye)).StartLine);
-        await _bob.AssertNothingAsync();
+        await Bob.AssertNothingAsync();
     }
 
     [Fact]
@@ -153,12 +135,12 @@ public sealed class IdentityTests : IAsyncLifetime
     public async Task ResponseWithAnotherSentBy_IsDropped()
     {
         var invite = await InviteAsync();
-        await _bob.SendAsync(
-            _bob.Answer(invite, 200, "OK").Replace("WSS epcscf.ims.example", "WSS epcscf.other.example", StringComparison.Ordinal));
-        await _bob.AssertNothingAsync();
-        await _alice.AssertNothingAsync();
-        await _bob.AnswerAsync(invite, 486, "Busy Here");
-        await _alice.ExpectAsync("SIP/2.0 486");
+        await Bob.SendAsync(
+            Bob.Answer(invite, 200, "OK").Replace("WSS epcscf.ims.example", "WSS epcscf.other.example", StringComparison.Ordinal));
+        await Bob.AssertNothingAsync();
+        await Alice.AssertNothingAsync();
+        await Bob.AnswerAsync(invite, 486, "Busy Here");
+        await Alice.ExpectAsync("SIP/2.0 486");
     }
 
     public static TheoryData<string> NotForwarded =>
@@ -180,38 +162,38 @@ public sealed class IdentityTests : IAsyncLifetime
     public async Task HeaderBetweenTrustedNodes_IsForwardedNeitherInRequestsNorInResponses(string name)
     {
         const string value = "<sip:secret@forged.example>";
-        await _alice.SendAsync(
-            _alice.Request("MESSAGE", "sip:bob@ims.example", extra: $"{name}: {value}\r\n{name.ToUpperInvariant()}: {value}\r\n"));
-        var message = await _bob.ExpectAsync("MESSAGE");
+        await Alice.SendAsync(
+            Alice.Request("MESSAGE", "sip:bob@ims.example", extra: $"{name}: {value}\r\n{name.ToUpperInvariant()}: {value}\r\n"));
+        var message = await Bob.ExpectAsync("MESSAGE");
         Assert.DoesNotContain("forged.example", message.Text);
-        await _bob.AnswerAsync(message, 200, "OK", extra: $"{name}: {value}\r\n{name.ToLowerInvariant()}: {value}\r\n");
-        Assert.DoesNotContain("forged.example", (await _alice.ExpectAsync("SIP/2.0 200")).Text);
+        await Bob.AnswerAsync(message, 200, "OK", extra: $"{name}: {value}\r\n{name.ToLowerInvariant()}: {value}\r\n");
+        Assert.DoesNotContain("forged.example", (await Alice.ExpectAsync("SIP/2.0 200")).Text);
     }
 
     [Fact]
     public async Task AnswerOfSomebodyElse_IsNotTaken()
     {
-        await using var mallory = await _app.RegisterAsync("guest-1");
+        await using var mallory = await App.RegisterAsync("guest-1");
         var invite = await InviteAsync();
         await mallory.AnswerAsync(invite, 200, "OK");
         await mallory.AssertNothingAsync();
-        await _bob.AnswerAsync(invite, 486, "Busy Here");
-        await _alice.ExpectAsync("SIP/2.0 486");
+        await Bob.AnswerAsync(invite, 486, "Busy Here");
+        await Alice.ExpectAsync("SIP/2.0 486");
     }
 
     [Fact]
     public async Task CancelOfSomebodyElse_IsNotTaken()
     {
-        await using var mallory = await _app.RegisterAsync("guest-1");
-        var request = _alice.Invite("sip:bob@ims.example");
-        await _alice.SendAsync(request);
-        await _alice.ExpectAsync("SIP/2.0 100");
-        var invite = await _bob.ExpectAsync("INVITE");
-        await _bob.AnswerAsync(invite, 180, "Ringing");
-        await _alice.ExpectAsync("SIP/2.0 180");
+        await using var mallory = await App.RegisterAsync("guest-1");
+        var request = Alice.Invite("sip:bob@ims.example");
+        await Alice.SendAsync(request);
+        await Alice.ExpectAsync("SIP/2.0 100");
+        var invite = await Bob.ExpectAsync("INVITE");
+        await Bob.AnswerAsync(invite, 180, "Ringing");
+        await Alice.ExpectAsync("SIP/2.0 180");
         await mallory.SendAsync(Wic.Following(request, "CANCEL"));
         await mallory.ExpectAsync("SIP/2.0 481");
-        await _bob.AssertNothingAsync();
+        await Bob.AssertNothingAsync();
     }
 
     /// <summary>The Record-Route of a call between the two.</summary>
@@ -228,9 +210,9 @@ public sealed class IdentityTests : IAsyncLifetime
 
     private async Task<Received> InviteAsync(string extra = "", string? from = null)
     {
-        var request = _alice.Invite("sip:bob@ims.example", extra, from);
-        await _alice.SendAsync(request);
-        await _alice.ExpectAsync("SIP/2.0 100");
-        return await _bob.ExpectAsync("INVITE");
+        var request = Alice.Invite("sip:bob@ims.example", extra, from);
+        await Alice.SendAsync(request);
+        await Alice.ExpectAsync("SIP/2.0 100");
+        return await Bob.ExpectAsync("INVITE");
     }
 }

@@ -7,26 +7,14 @@ using WebRtcIms.Tests.Common;
 namespace WebRtcIms.EpCscf.Tests;
 
 /// <summary>Rules of the proxy at their boundaries: routes, loops, forks, identities and the responses that it makes itself.</summary>
-public sealed class ProxyTests : IAsyncLifetime
+public sealed class ProxyTests : AliceAndBob
 {
     private readonly FakeTimeProvider _time = new(new(2026, 11, 23, 21, 0, 0, TimeSpan.Zero));
-    private EpCscfApp _app = null!;
-    private Wic _alice = null!;
-    private Wic _bob = null!;
 
-    public async ValueTask InitializeAsync()
-    {
-        _app = EpCscfApp.Start(_time, ("EpCscf:Subscribers:1:DisplayName", ""), ("EpCscf:Limits:CallsPerMinute", "60"));
-        _alice = await _app.RegisterAsync("alice");
-        _bob = await _app.RegisterAsync("bob");
-    }
+    private protected override FakeTimeProvider ServerTime => _time;
 
-    public async ValueTask DisposeAsync()
-    {
-        await _alice.DisposeAsync();
-        await _bob.DisposeAsync();
-        await _app.DisposeAsync();
-    }
+    private protected override (string Key, string Value)[] Settings =>
+        [("EpCscf:Subscribers:1:DisplayName", ""), ("EpCscf:Limits:CallsPerMinute", "60")];
 
     [Theory]
     [InlineData(null)]
@@ -44,24 +32,24 @@ public sealed class ProxyTests : IAsyncLifetime
     public async Task Refusals_HaveTheReasonPhrasesOfTheStandard()
     {
         async Task AssertAnswerAsync(string line, string request) =>
-            Assert.Equal($"SIP/2.0 {line}", (await _alice.AskAsync(request)).StartLine);
+            Assert.Equal($"SIP/2.0 {line}", (await Alice.AskAsync(request)).StartLine);
 
-        await AssertAnswerAsync("416 Unsupported URI Scheme", _alice.Request("OPTIONS", "tel:+4912345", _bob.Impu));
-        await AssertAnswerAsync("483 Too Many Hops", _alice.Request("OPTIONS", _bob.Impu, maxForwards: 0));
-        await AssertAnswerAsync("404 Not Found", _alice.Request("OPTIONS", "sip:bob@elsewhere.example"));
-        await AssertAnswerAsync("480 Temporarily Unavailable", _alice.Request("OPTIONS", "sip:guest-1@ims.example"));
+        await AssertAnswerAsync("416 Unsupported URI Scheme", Alice.Request("OPTIONS", "tel:+4912345", Bob.Impu));
+        await AssertAnswerAsync("483 Too Many Hops", Alice.Request("OPTIONS", Bob.Impu, maxForwards: 0));
+        await AssertAnswerAsync("404 Not Found", Alice.Request("OPTIONS", "sip:bob@elsewhere.example"));
+        await AssertAnswerAsync("480 Temporarily Unavailable", Alice.Request("OPTIONS", "sip:guest-1@ims.example"));
         await AssertAnswerAsync(
-            "403 Forbidden: From is not your identity", _alice.Request("OPTIONS", _bob.Impu, from: "<sip:x@y.example>"));
+            "403 Forbidden: From is not your identity", Alice.Request("OPTIONS", Bob.Impu, from: "<sip:x@y.example>"));
         await AssertAnswerAsync(
-            "403 Forbidden: no route beyond this server", _alice.Request("OPTIONS", _bob.Impu, extra: "Route: <sip:10.0.0.1;lr>\r\n"));
-        await AssertAnswerAsync("481 Call/Transaction Does Not Exist", _alice.Request("BYE", _bob.Impu, toTag: "b1"));
-        await _alice.SendAsync(Wic.Following(_alice.Invite(_bob.Impu), "CANCEL"));
-        await _alice.ExpectAsync("SIP/2.0 481 Call/Transaction Does Not Exist");
-        await using var stranger = await _app.ConnectAsync("alice");
-        Assert.Equal("SIP/2.0 403 Forbidden: not registered", (await stranger.AskAsync(stranger.Request("OPTIONS", _bob.Impu))).StartLine);
+            "403 Forbidden: no route beyond this server", Alice.Request("OPTIONS", Bob.Impu, extra: "Route: <sip:10.0.0.1;lr>\r\n"));
+        await AssertAnswerAsync("481 Call/Transaction Does Not Exist", Alice.Request("BYE", Bob.Impu, toTag: "b1"));
+        await Alice.SendAsync(Wic.Following(Alice.Invite(Bob.Impu), "CANCEL"));
+        await Alice.ExpectAsync("SIP/2.0 481 Call/Transaction Does Not Exist");
+        await using var stranger = await App.ConnectAsync("alice");
+        Assert.Equal("SIP/2.0 403 Forbidden: not registered", (await stranger.AskAsync(stranger.Request("OPTIONS", Bob.Impu))).StartLine);
         Assert.Equal(
-            "SIP/2.0 403 Forbidden: not registered", (await stranger.AskAsync(stranger.Request("BYE", _bob.Impu, toTag: "b1"))).StartLine);
-        await _bob.AssertNothingAsync();
+            "SIP/2.0 403 Forbidden: not registered", (await stranger.AskAsync(stranger.Request("BYE", Bob.Impu, toTag: "b1"))).StartLine);
+        await Bob.AssertNothingAsync();
         AssertNoFailure();
     }
 
@@ -69,33 +57,33 @@ public sealed class ProxyTests : IAsyncLifetime
     [Requirement("RFC3261-16.12")]
     public async Task RefusalsInADialog_SayWhy()
     {
-        var ok = await CallAsync(_bob);
-        var beyond = _alice.InDialog("BYE", ok).Replace("lr>", "lr>, <sip:10.0.0.1;lr>", StringComparison.Ordinal);
-        Assert.Equal("SIP/2.0 403 Forbidden: no route beyond this server", (await _alice.AskAsync(beyond)).StartLine);
+        var ok = await CallAsync(Bob);
+        var beyond = Alice.InDialog("BYE", ok).Replace("lr>", "lr>, <sip:10.0.0.1;lr>", StringComparison.Ordinal);
+        Assert.Equal("SIP/2.0 403 Forbidden: no route beyond this server", (await Alice.AskAsync(beyond)).StartLine);
 
         _time.Advance(TimeSpan.FromMinutes(11));
-        var refused = await _alice.AskAsync(_alice.InDialog("INFO", ok));
+        var refused = await Alice.AskAsync(Alice.InDialog("INFO", ok));
         Assert.Equal("SIP/2.0 403 Forbidden: the registration has expired", refused.StartLine);
-        await _alice.SendAsync(_alice.InDialog("BYE", ok));
-        await _bob.ExpectAsync("BYE");
+        await Alice.SendAsync(Alice.InDialog("BYE", ok));
+        await Bob.ExpectAsync("BYE");
     }
 
     [Fact]
     [Requirement("RFC3261-16.3-4")]
     public async Task Loop_Is482WithItsPhrase()
     {
-        var request = _alice.Request("MESSAGE", _bob.Impu, callId: "loop", cseq: 7);
-        await _alice.SendAsync(request);
-        var ours = (await _bob.ExpectAsync("MESSAGE")).All("Via")[0];
-        var again = _alice.Request("MESSAGE", _bob.Impu, callId: "loop", cseq: 7)
+        var request = Alice.Request("MESSAGE", Bob.Impu, callId: "loop", cseq: 7);
+        await Alice.SendAsync(request);
+        var ours = (await Bob.ExpectAsync("MESSAGE")).All("Via")[0];
+        var again = Alice.Request("MESSAGE", Bob.Impu, callId: "loop", cseq: 7)
             .Replace("Max-Forwards", $"Via: {ours}\r\nMax-Forwards", StringComparison.Ordinal);
-        Assert.Equal("SIP/2.0 482 Loop Detected", (await _alice.AskAsync(again)).StartLine);
+        Assert.Equal("SIP/2.0 482 Loop Detected", (await Alice.AskAsync(again)).StartLine);
 
         // The same branch of another server is not ours.
         var other = again.Replace("WSS epcscf.ims.example", "WSS epcscf.other.example", StringComparison.Ordinal)
             .Replace("branch=z9hG4bK", "branch=z9hG4bK0", StringComparison.Ordinal);
-        await _alice.SendAsync(other);
-        await _bob.ExpectAsync("MESSAGE");
+        await Alice.SendAsync(other);
+        await Bob.ExpectAsync("MESSAGE");
     }
 
     [Theory]
@@ -104,94 +92,94 @@ public sealed class ProxyTests : IAsyncLifetime
     [Requirement("RFC3261-16.4")]
     public async Task RouteThatIsNotTheServiceRoute_Is403(string route)
     {
-        var answer = await _alice.AskAsync(_alice.Request("OPTIONS", _bob.Impu, extra: $"Route: {route}\r\n"));
+        var answer = await Alice.AskAsync(Alice.Request("OPTIONS", Bob.Impu, extra: $"Route: {route}\r\n"));
         Assert.StartsWith("SIP/2.0 403", answer.StartLine);
-        await _bob.AssertNothingAsync();
+        await Bob.AssertNothingAsync();
     }
 
     [Fact]
     [Requirement("RFC3261-16.6-6")]
     public async Task AckWithoutHopsLeft_IsDropped()
     {
-        var ok = await CallAsync(_bob);
-        var ack = _alice.InDialog("ACK", ok);
-        await _alice.SendAsync(ack.Replace("Max-Forwards: 69", "Max-Forwards: 0", StringComparison.Ordinal));
-        await _alice.AssertNothingAsync();
-        await _bob.AssertNothingAsync();
+        var ok = await CallAsync(Bob);
+        var ack = Alice.InDialog("ACK", ok);
+        await Alice.SendAsync(ack.Replace("Max-Forwards: 69", "Max-Forwards: 0", StringComparison.Ordinal));
+        await Alice.AssertNothingAsync();
+        await Bob.AssertNothingAsync();
 
-        await _alice.SendAsync(ack);
-        Assert.Equal("68", (await _bob.ExpectAsync("ACK"))["Max-Forwards"]);
+        await Alice.SendAsync(ack);
+        Assert.Equal("68", (await Bob.ExpectAsync("ACK"))["Max-Forwards"]);
     }
 
     [Fact]
     [Requirement("RFC3261-16.7-4")]
     public async Task DeviceThatRingsAfterTheAnswer_IsNotHeardByTheCaller()
     {
-        await using var second = await _app.RegisterAsync("bob");
-        await _alice.SendAsync(_alice.Invite(_bob.Impu));
-        await _alice.ExpectAsync("SIP/2.0 100");
+        await using var second = await App.RegisterAsync("bob");
+        await Alice.SendAsync(Alice.Invite(Bob.Impu));
+        await Alice.ExpectAsync("SIP/2.0 100");
         var late = await second.ExpectAsync("INVITE");
-        await _bob.AnswerAsync(await _bob.ExpectAsync("INVITE"), 200, "OK");
-        await _alice.ExpectAsync("SIP/2.0 200");
+        await Bob.AnswerAsync(await Bob.ExpectAsync("INVITE"), 200, "OK");
+        await Alice.ExpectAsync("SIP/2.0 200");
 
         await second.AnswerAsync(late, 180, "Ringing");
         await second.ExpectAsync("CANCEL");
-        await _alice.AssertNothingAsync();
+        await Alice.AssertNothingAsync();
     }
 
     [Fact]
     [Requirement("RFC3261-16.7-5")]
     public async Task Response600_CancelsTheOtherDevices()
     {
-        await using var second = await _app.RegisterAsync("bob");
-        await _alice.SendAsync(_alice.Invite(_bob.Impu));
-        await _alice.ExpectAsync("SIP/2.0 100");
+        await using var second = await App.RegisterAsync("bob");
+        await Alice.SendAsync(Alice.Invite(Bob.Impu));
+        await Alice.ExpectAsync("SIP/2.0 100");
         var ringing = await second.ExpectAsync("INVITE");
         await second.AnswerAsync(ringing, 180, "Ringing");
-        await _alice.ExpectAsync("SIP/2.0 180");
-        await _bob.AnswerAsync(await _bob.ExpectAsync("INVITE"), 600, "Busy Everywhere");
+        await Alice.ExpectAsync("SIP/2.0 180");
+        await Bob.AnswerAsync(await Bob.ExpectAsync("INVITE"), 600, "Busy Everywhere");
 
         await second.AnswerAsync(await second.ExpectAsync("CANCEL"), 200, "OK");
         await second.AnswerAsync(ringing, 487, "Request Terminated");
-        await _alice.ExpectAsync("SIP/2.0 600 Busy Everywhere");
+        await Alice.ExpectAsync("SIP/2.0 600 Busy Everywhere");
     }
 
     [Fact]
     [Requirement("RFC3261-16.7")]
     public async Task ForkedRequest_StaysUntilEveryBranchHasEnded()
     {
-        await using var second = await _app.RegisterAsync("bob");
-        await _alice.SendAsync(_alice.Invite(_bob.Impu));
-        await _alice.ExpectAsync("SIP/2.0 100");
+        await using var second = await App.RegisterAsync("bob");
+        await Alice.SendAsync(Alice.Invite(Bob.Impu));
+        await Alice.ExpectAsync("SIP/2.0 100");
         var pending = await second.ExpectAsync("INVITE");
         await second.AnswerAsync(pending, 180, "Ringing");
-        await _alice.ExpectAsync("SIP/2.0 180");
-        await _bob.AnswerAsync(await _bob.ExpectAsync("INVITE"), 200, "OK");
-        await _alice.ExpectAsync("SIP/2.0 200");
+        await Alice.ExpectAsync("SIP/2.0 180");
+        await Bob.AnswerAsync(await Bob.ExpectAsync("INVITE"), 200, "OK");
+        await Alice.ExpectAsync("SIP/2.0 200");
         await second.ExpectAsync("CANCEL");
-        await _bob.AssertNothingAsync();
-        Assert.Equal(1, _app.Service<ProxiedRequests>().Count);
+        await Bob.AssertNothingAsync();
+        Assert.Equal(1, App.Service<ProxiedRequests>().Count);
 
         await second.AnswerAsync(pending, 487, "Request Terminated");
         await second.ExpectAsync("ACK");
         await second.AssertNothingAsync();
-        Assert.Equal(0, _app.Service<ProxiedRequests>().Count);
-        await _alice.AssertNothingAsync();
+        Assert.Equal(0, App.Service<ProxiedRequests>().Count);
+        await Alice.AssertNothingAsync();
     }
 
     [Fact]
     [Requirement("RFC3261-16.7-6")]
     public async Task FirstRefusalOfTwo_WaitsForTheOther()
     {
-        await using var second = await _app.RegisterAsync("bob");
-        await _alice.SendAsync(_alice.Request("MESSAGE", _bob.Impu));
-        await _bob.AnswerAsync(await _bob.ExpectAsync("MESSAGE"), 486, "Busy Here");
-        await _bob.AssertNothingAsync();
-        await _alice.AssertNothingAsync();
+        await using var second = await App.RegisterAsync("bob");
+        await Alice.SendAsync(Alice.Request("MESSAGE", Bob.Impu));
+        await Bob.AnswerAsync(await Bob.ExpectAsync("MESSAGE"), 486, "Busy Here");
+        await Bob.AssertNothingAsync();
+        await Alice.AssertNothingAsync();
         AssertNoFailure();
 
         await second.AnswerAsync(await second.ExpectAsync("MESSAGE"), 404, "Not Found");
-        await _alice.ExpectAsync("SIP/2.0 404");
+        await Alice.ExpectAsync("SIP/2.0 404");
     }
 
     [Theory]
@@ -204,52 +192,52 @@ public sealed class ProxyTests : IAsyncLifetime
     [Requirement("RFC3261-16.7-6")]
     public async Task LowerClass_ThenLowerCode_IsTheBestResponse(int one, int other, int expected)
     {
-        await using var second = await _app.RegisterAsync("bob");
-        await _alice.SendAsync(_alice.Request("MESSAGE", _bob.Impu));
-        var (first, last) = (await _bob.ExpectAsync("MESSAGE"), await second.ExpectAsync("MESSAGE"));
-        await _bob.AnswerAsync(first, one, "Refused");
+        await using var second = await App.RegisterAsync("bob");
+        await Alice.SendAsync(Alice.Request("MESSAGE", Bob.Impu));
+        var (first, last) = (await Bob.ExpectAsync("MESSAGE"), await second.ExpectAsync("MESSAGE"));
+        await Bob.AnswerAsync(first, one, "Refused");
         await second.AnswerAsync(last, other, "Refused");
-        await _alice.ExpectAsync($"SIP/2.0 {expected}");
+        await Alice.ExpectAsync($"SIP/2.0 {expected}");
     }
 
     [Fact]
     [Requirement("RFC3261-16.7-6")]
     public async Task OnlyResponse503_Becomes500WithItsPhrase()
     {
-        await _alice.SendAsync(_alice.Request("MESSAGE", _bob.Impu));
-        await _bob.AnswerAsync(await _bob.ExpectAsync("MESSAGE"), 503, "Service Unavailable");
-        await _alice.ExpectAsync("SIP/2.0 500 Server Internal Error");
+        await Alice.SendAsync(Alice.Request("MESSAGE", Bob.Impu));
+        await Bob.AnswerAsync(await Bob.ExpectAsync("MESSAGE"), 503, "Service Unavailable");
+        await Alice.ExpectAsync("SIP/2.0 500 Server Internal Error");
     }
 
     [Fact]
     public async Task UnrelatedPageThatLeaves_DoesNotTouchTheCall()
     {
-        await using var guest = await _app.RegisterAsync("guest-1");
-        await _alice.SendAsync(_alice.Invite(_bob.Impu));
-        await _alice.ExpectAsync("SIP/2.0 100");
-        var invite = await _bob.ExpectAsync("INVITE");
-        await _bob.AnswerAsync(invite, 180, "Ringing");
-        await _alice.ExpectAsync("SIP/2.0 180");
+        await using var guest = await App.RegisterAsync("guest-1");
+        await Alice.SendAsync(Alice.Invite(Bob.Impu));
+        await Alice.ExpectAsync("SIP/2.0 100");
+        var invite = await Bob.ExpectAsync("INVITE");
+        await Bob.AnswerAsync(invite, 180, "Ringing");
+        await Alice.ExpectAsync("SIP/2.0 180");
 
         await guest.LoseConnectionAsync();
         _time.Advance(ConnectionLifetimes.Grace);
-        Assert.StartsWith("SIP/2.0 480", (await _alice.AskAsync(_alice.Request("OPTIONS", guest.Impu))).StartLine);
-        await _bob.AssertNothingAsync();
-        await _bob.AnswerAsync(invite, 200, "OK");
-        await _alice.ExpectAsync("SIP/2.0 200");
+        Assert.StartsWith("SIP/2.0 480", (await Alice.AskAsync(Alice.Request("OPTIONS", guest.Impu))).StartLine);
+        await Bob.AssertNothingAsync();
+        await Bob.AnswerAsync(invite, 200, "OK");
+        await Alice.ExpectAsync("SIP/2.0 200");
     }
 
     [Fact]
     [Requirement("RFC3325-5")]
     public async Task SubscriberWithoutADisplayName_IsNamedByTheIdentityOnly()
     {
-        await _alice.SendAsync(_alice.Invite(_bob.Impu));
-        await _alice.ExpectAsync("SIP/2.0 100");
-        await _bob.AnswerAsync(await _bob.ExpectAsync("INVITE"), 180, "Ringing");
-        Assert.Equal(["<sip:bob@ims.example>"], (await _alice.ExpectAsync("SIP/2.0 180")).All("P-Asserted-Identity"));
+        await Alice.SendAsync(Alice.Invite(Bob.Impu));
+        await Alice.ExpectAsync("SIP/2.0 100");
+        await Bob.AnswerAsync(await Bob.ExpectAsync("INVITE"), 180, "Ringing");
+        Assert.Equal(["<sip:bob@ims.example>"], (await Alice.ExpectAsync("SIP/2.0 180")).All("P-Asserted-Identity"));
 
-        await _bob.SendAsync(_bob.Request("MESSAGE", _alice.Impu));
-        Assert.Equal(["<sip:bob@ims.example>"], (await _alice.ExpectAsync("MESSAGE")).All("P-Asserted-Identity"));
+        await Bob.SendAsync(Bob.Request("MESSAGE", Alice.Impu));
+        Assert.Equal(["<sip:bob@ims.example>"], (await Alice.ExpectAsync("MESSAGE")).All("P-Asserted-Identity"));
     }
 
     [Theory]
@@ -261,16 +249,16 @@ public sealed class ProxyTests : IAsyncLifetime
     [Requirement("RFC3325-9.1")]
     public async Task Privacy_HidesTheIdentity_IfItIncludesIt(string privacy, bool isNamed)
     {
-        await _alice.SendAsync(_alice.Request("MESSAGE", _bob.Impu, extra: $"Privacy: {privacy}\r\n"));
-        Assert.Equal(isNamed, (await _bob.ExpectAsync("MESSAGE")).Has("P-Asserted-Identity"));
+        await Alice.SendAsync(Alice.Request("MESSAGE", Bob.Impu, extra: $"Privacy: {privacy}\r\n"));
+        Assert.Equal(isNamed, (await Bob.ExpectAsync("MESSAGE")).Has("P-Asserted-Identity"));
     }
 
     [Fact]
     [Requirement("RFC3325-5")]
     public async Task AnonymousCallerWithoutPrivacy_IsNamedByTheDefaultIdentity()
     {
-        await _alice.SendAsync(_alice.Request("MESSAGE", _bob.Impu, from: "<sip:anonymous@anonymous.invalid>"));
-        Assert.Equal(["\"Alice\" <sip:alice@ims.example>"], (await _bob.ExpectAsync("MESSAGE")).All("P-Asserted-Identity"));
+        await Alice.SendAsync(Alice.Request("MESSAGE", Bob.Impu, from: "<sip:anonymous@anonymous.invalid>"));
+        Assert.Equal(["\"Alice\" <sip:alice@ims.example>"], (await Bob.ExpectAsync("MESSAGE")).All("P-Asserted-Identity"));
     }
 
     [Fact]
@@ -278,37 +266,37 @@ public sealed class ProxyTests : IAsyncLifetime
     {
         for (var i = 0; i < 60; i++)
         {
-            await _alice.SendAsync(_alice.Request("MESSAGE", "sip:nobody@ims.example"));
-            await _alice.ExpectAsync("SIP/2.0 404");
+            await Alice.SendAsync(Alice.Request("MESSAGE", "sip:nobody@ims.example"));
+            await Alice.ExpectAsync("SIP/2.0 404");
         }
-        var refused = await _alice.AskAsync(_alice.Request("MESSAGE", "sip:nobody@ims.example"));
+        var refused = await Alice.AskAsync(Alice.Request("MESSAGE", "sip:nobody@ims.example"));
         Assert.Equal(("SIP/2.0 503 Service Unavailable: too many calls", "5"), (refused.StartLine, refused["Retry-After"]));
 
         _time.Advance(TimeSpan.FromSeconds(1));
-        Assert.StartsWith("SIP/2.0 404", (await _alice.AskAsync(_alice.Request("MESSAGE", "sip:nobody@ims.example"))).StartLine);
-        Assert.StartsWith("SIP/2.0 503", (await _alice.AskAsync(_alice.Request("MESSAGE", "sip:nobody@ims.example"))).StartLine);
+        Assert.StartsWith("SIP/2.0 404", (await Alice.AskAsync(Alice.Request("MESSAGE", "sip:nobody@ims.example"))).StartLine);
+        Assert.StartsWith("SIP/2.0 503", (await Alice.AskAsync(Alice.Request("MESSAGE", "sip:nobody@ims.example"))).StartLine);
     }
 
     [Fact]
     [Requirement("RFC3325-5")]
     public async Task ResponseInADialog_AssertsNoIdentity()
     {
-        var ok = await CallAsync(_bob);
-        await _alice.SendAsync(_alice.InDialog("BYE", ok));
-        await _bob.AnswerAsync(await _bob.ExpectAsync("BYE"), 200, "OK");
-        Assert.False((await _alice.ExpectAsync("SIP/2.0 200")).Has("P-Asserted-Identity"));
+        var ok = await CallAsync(Bob);
+        await Alice.SendAsync(Alice.InDialog("BYE", ok));
+        await Bob.AnswerAsync(await Bob.ExpectAsync("BYE"), 200, "OK");
+        Assert.False((await Alice.ExpectAsync("SIP/2.0 200")).Has("P-Asserted-Identity"));
     }
 
     /// <summary>A message that causes an exception is logged, and may be answered all the same.</summary>
     private void AssertNoFailure() =>
-        Assert.DoesNotContain(_app.Logs.Records, record => record.Contains("could not be handled", StringComparison.Ordinal));
+        Assert.DoesNotContain(App.Logs.Records, record => record.Contains("could not be handled", StringComparison.Ordinal));
 
     /// <summary>The 200 of a call that was answered, before its ACK.</summary>
     private async Task<Received> CallAsync(Wic callee)
     {
-        await _alice.SendAsync(_alice.Invite(callee.Impu));
-        await _alice.ExpectAsync("SIP/2.0 100");
+        await Alice.SendAsync(Alice.Invite(callee.Impu));
+        await Alice.ExpectAsync("SIP/2.0 100");
         await callee.AnswerAsync(await callee.ExpectAsync("INVITE"), 200, "OK");
-        return await _alice.ExpectAsync("SIP/2.0 200");
+        return await Alice.ExpectAsync("SIP/2.0 200");
     }
 }

@@ -85,7 +85,9 @@ public sealed class HostDecisionTests : IDisposable
         Assert.Null(_host.Ask(_host.NewClient(hasToken: true), StunMethod.Allocate, StunRequest.UdpTransport));
         _host.Clock.Advance(TimeSpan.FromMilliseconds(100));
         answering.SetResult();
-        while (_host.Measurements.Of("turn.allocation.duration").Count == 0) await Task.Delay(1, TestContext.Current.CancellationToken);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(20));
+        while (_host.Measurements.Of("turn.allocation.duration").Count == 0) await Task.Delay(1, limit.Token);
 
         Assert.Equal(0.1, _host.Measurements.Of("turn.allocation.duration")[0].Value);
     }
