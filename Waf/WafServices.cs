@@ -5,6 +5,7 @@ using StackExchange.Redis;
 using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stores;
+using WebRtcIms.Waf.Audit;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Clients.Registration;
 using WebRtcIms.Waf.Keys;
@@ -51,6 +52,7 @@ internal static class WafServices
         services.AddSingleton(settings.Store);
         builder.AddStore<WafDatabase>(settings.Store);
         services.AddHostedService<ClientProvisioning>();
+        services.AddAudit(settings.AuditRetention);
         services.AddClientRegistration(settings);
         services.AddOpenIddict()
             .AddCore(core => core.AddClients())

@@ -34,6 +34,9 @@ internal sealed class WafSettings
     /// </summary>
     public int TokenRequestsPerMinute { get; set; } = 1200;
 
+    /// <summary>How long rows of the audit are kept; zero keeps them for ever.</summary>
+    public TimeSpan AuditRetention { get; set; } = TimeSpan.FromDays(90);
+
     /// <summary>The store of clients.</summary>
     public StoreSettings Store { get; private set; } = null!;
 
@@ -84,6 +87,7 @@ internal sealed class WafSettings
         if (Issuer is not null && !IsIssuer(Issuer)) yield return "Waf:Issuer must be an address such as https://waf.example.org/";
         if (Issuer is null && Clients.Exists(client => client.Jwks is not null))
             yield return "Waf:Issuer is missing: clients with Jwks sign for it";
+        if (AuditRetention < TimeSpan.Zero) yield return "Waf:AuditRetention must be a time such as 90.00:00:00, or 0 to keep all rows";
         if (TokenRequestsPerMinute < 1) yield return "Waf:TokenRequestsPerMinute must be a number from 1";
     }
 

@@ -13,6 +13,7 @@ internal sealed class WafTelemetry
     private readonly Counter<long> _registrationTokens;
     private readonly Counter<long> _rejected;
     private readonly Counter<long> _revoked;
+    private readonly Counter<long> _auditLost;
     private readonly Histogram<double> _duration;
 
     public WafTelemetry(IMeterFactory factory)
@@ -31,6 +32,7 @@ internal sealed class WafTelemetry
             "waf.token.requests.rejected", description: "Requests of clients rejected, by OAuth error");
         _revoked = meter.CreateCounter<long>(
             "waf.revocations", description: "Revocations sent to the TURN servers, of a token or of all tokens of a client");
+        _auditLost = meter.CreateCounter<long>("waf.audit.lost", description: "Rows of the audit that the store did not take in time");
     }
 
     public static Activity? StartTokenIssue()
@@ -70,6 +72,8 @@ internal sealed class WafTelemetry
         _registrationTokens.Add(1, new KeyValuePair<string, object?>("oauth.client_id", clientId));
 
     public void Rejected(string error) => _rejected.Add(1, new KeyValuePair<string, object?>("error.type", error));
+
+    public void AuditLost(int rows) => _auditLost.Add(rows);
 
     public void Revoked(string kind) => _revoked.Add(1, new KeyValuePair<string, object?>("kind", kind));
 }

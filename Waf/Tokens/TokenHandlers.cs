@@ -7,6 +7,8 @@ using Microsoft.Extensions.Primitives;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using OpenIddict.Server.AspNetCore;
+using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Waf.Audit;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.OAuth;
 using WebRtcIms.Waf.Telemetry;
@@ -141,7 +143,7 @@ internal static class TokenHandlers
     }
 
     /// <summary>Step 5: issues our token instead of OpenIddict's, and leaves a grant for the TURN server.</summary>
-    internal sealed class IssueToken(TokenIssuer issuer, GrantStore grants, WafTelemetry telemetry)
+    internal sealed class IssueToken(TokenIssuer issuer, GrantStore grants, AuditLog audit, WafTelemetry telemetry)
         : IOpenIddictServerHandler<GenerateTokenContext>
     {
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
@@ -163,9 +165,12 @@ internal static class TokenHandlers
             telemetry.Issued(activity, context.ClientId!, audience, token.Kid, token.Algorithm, token.Lifetime);
             await grants.WriteAsync(token, context.ClientId!, (string?)request["sid"]);
 
+            var http = context.Transaction.GetHttpRequest()!.HttpContext;
+            audit.Add(context.ClientId!, AuditAction.TokenIssued, $"{token.Kid}:{token.TokenId}", CallerAddress.Of(http));
+
             var elapsed = Stopwatch.GetElapsedTime(started);
             telemetry.IssueLasted("turn", elapsed);
-            context.Transaction.GetHttpRequest()!.HttpContext.Response.Headers["Server-Timing"] =
+            http.Response.Headers["Server-Timing"] =
                 string.Create(CultureInfo.InvariantCulture, $"step5;dur={elapsed.TotalMilliseconds:0.###};desc=\"token made\"");
         }
     }
