@@ -5,6 +5,7 @@ using StackExchange.Redis;
 using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stores;
+using WebRtcIms.Waf.Administration;
 using WebRtcIms.Waf.Audit;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Clients.Registration;
@@ -58,15 +59,18 @@ internal static class WafServices
             .AddCore(core => core.AddClients())
             .AddServer(server => AuthorizationServer.Configure(server, settings, hasRedis));
 
+        builder.AddAdministration(settings.Admin);
         if (settings.TurnServers.Exists(server => server.Thumbprint is not null)) builder.WebHost.AllowClientCertificates();
     }
 
     public static void UseWaf(this WebApplication app)
     {
+        app.UseAdminPort();
         app.UseRateLimiter();
         app.UseAuthentication();
         app.MapKeys();
         app.MapClientRegistration();
+        app.MapAdministration();
     }
 
     private static void AddClients(this OpenIddictCoreBuilder core)

@@ -1,6 +1,7 @@
 using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stores;
+using WebRtcIms.Waf.Administration;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Clients.Registration;
 using WebRtcIms.Waf.ImsRegistration;
@@ -37,6 +38,8 @@ internal sealed class WafSettings
     /// <summary>How long rows of the audit are kept; zero keeps them for ever.</summary>
     public TimeSpan AuditRetention { get; set; } = TimeSpan.FromDays(90);
 
+    public AdminSettings Admin { get; set; } = new();
+
     /// <summary>The store of clients.</summary>
     public StoreSettings Store { get; private set; } = null!;
 
@@ -48,6 +51,7 @@ internal sealed class WafSettings
         [
             .. settings.Problems(),
             .. store is null ? [$"ConnectionStrings:waf {StoreSettings.Problem("waf")}"] : Array.Empty<string>(),
+            .. settings.Admin.Problems(configuration),
             .. RedisProblems(configuration),
         ]);
         settings.Store = store!;

@@ -73,7 +73,7 @@ internal static class RevocationHandlers
             if (issuer.Identify(text) is not { } token || token.ExpiresAt <= time.GetUtcNow()) return;
 
             // The token does not name its client. Its grant does, as long as Redis has it.
-            if (await GrantStore.FindClientIdAsync(redis.GetDatabase(), token) is { } owner && owner != clientId)
+            if (await GrantStore.FindAsync(redis.GetDatabase(), token) is { ClientId: { } owner } && owner != clientId)
             {
                 context.Reject(Errors.UnauthorizedClient, "The token was issued to another client.");
                 return;

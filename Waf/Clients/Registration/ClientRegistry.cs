@@ -26,6 +26,15 @@ internal sealed class ClientRegistry(WafDatabase store, ClientManager clients, A
             .SingleOrDefaultAsync(row => row.Hash == hash && row.UsesLeft > 0 && row.ExpiresAt > now);
     }
 
+    /// <summary>Ends an initial access token. False when there is none of this name that can be used.</summary>
+    public Task<bool> RevokeInitialAccessTokenAsync(string name, AuditEntry entry)
+    {
+        var now = Now;
+        return InTransactionAsync(entry, async () =>
+            await store.InitialAccessTokens.Where(row => row.Name == name && row.UsesLeft > 0 && row.ExpiresAt > now)
+                .ExecuteUpdateAsync(row => row.SetProperty(ended => ended.UsesLeft, 0)) > 0);
+    }
+
     public static ClientLimits CeilingOf(InitialAccessToken token) => JsonSerializer.Deserialize<ClientLimits>(token.Limits)!;
 
     public async Task<ClientInformation?> RegisterAsync(InitialAccessToken token, ClientMetadata metadata, string address)
