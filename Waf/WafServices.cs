@@ -11,6 +11,7 @@ using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Clients.Registration;
 using WebRtcIms.Waf.Keys;
 using WebRtcIms.Waf.OAuth;
+using WebRtcIms.Waf.Rings;
 using WebRtcIms.Waf.Stores;
 using WebRtcIms.Waf.Telemetry;
 using WebRtcIms.Waf.Tokens;
@@ -34,6 +35,7 @@ internal static class WafServices
 
         services.AddSingleton<IReadOnlyList<TurnServerSettings>>(settings.TurnServers);
         services.AddSingleton(new TokenEndpointSettings(settings.AllowGetTokenRequests));
+        services.AddKeyRings(settings);
         services.AddSingleton<TokenIssuer>();
         services.AddWithOptionalRedis<GrantStore>();
         if (settings.ImsRegistration is { } registration)
@@ -54,6 +56,8 @@ internal static class WafServices
         builder.AddStore<WafDatabase>(settings.Store);
         services.AddHostedService<ClientProvisioning>();
         services.AddAudit(settings.AuditRetention);
+        // After the migrations.
+        services.AddHostedService(provider => provider.GetRequiredService<KeyRotation>());
         services.AddClientRegistration(settings);
         services.AddOpenIddict()
             .AddCore(core => core.AddClients())
@@ -79,6 +83,17 @@ internal static class WafServices
         core.ReplaceApplicationManager<OpenIddictEntityFrameworkCoreApplication, ClientManager>();
         core.Services.AddScoped(provider =>
             (ClientManager)provider.GetRequiredService<OpenIddictApplicationManager<OpenIddictEntityFrameworkCoreApplication>>());
+    }
+
+    private static void AddKeyRings(this IServiceCollection services, WafSettings settings)
+    {
+        services.AddSingleton(new KeyRings(settings.TurnServers.Select(server => server.ToRing())));
+        services.AddSingleton(new KeyProtection(() => settings.KeyDirectory is { } path
+            ? KeyProtection.CreateDirectory(path)
+            : settings.Store.CreateDirectory("keys")));
+        services.AddSingleton<KeyStore>();
+        services.AddWithOptionalRedis<KeyRotation>();
+        if (settings.TurnServers.Exists(server => server.HasRing)) services.AddHealthChecks().AddCheck<KeyHealthCheck>(KeyHealthCheck.Name);
     }
 
     private static void AddClientRegistration(this IServiceCollection services, WafSettings settings)

@@ -40,6 +40,12 @@ internal sealed class WafSettings
 
     public AdminSettings Admin { get; set; } = new();
 
+    /// <summary>
+    /// The folder of the Data Protection keys that encrypt long-term keys in the store. All replicas need the same one. The default is
+    /// <c>keys</c> beside the store.
+    /// </summary>
+    public string? KeyDirectory { get; set; }
+
     /// <summary>The store of clients.</summary>
     public StoreSettings Store { get; private set; } = null!;
 
@@ -68,6 +74,12 @@ internal sealed class WafSettings
 
         var names = TurnServers.Select(server => server.Name).ToList();
         foreach (var name in Duplicates(names)) yield return $"Waf:TurnServers has the Name '{name}' twice";
+        foreach (var ring in TurnServers.Where(server => server.HasRing))
+        {
+            if (TurnServers.Find(server => server != ring && server.HasKidsOf(ring)) is { } other)
+                yield return $"Waf:TurnServers: a Kid of '{other.Name}' could be that of a key of the ring of '{ring.Name}'";
+        }
+
         if (Clients.Count == 0 && InitialAccessTokens.Count == 0)
         {
             yield return "Waf:Clients is empty: give at least Waf:Clients:0:ClientId, :ClientSecret and :Audiences:0, "

@@ -24,6 +24,7 @@ internal static class AdminServices
         var admin = app.MapGroup(AdminPort.Folder);
         admin.MapClients();
         admin.MapInitialAccessTokens();
+        admin.MapKeyRings();
         admin.MapRevocations();
         admin.MapAudit();
     }

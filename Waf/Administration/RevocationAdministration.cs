@@ -1,8 +1,10 @@
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using WebRtcIms.Contracts;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Waf.Audit;
 using WebRtcIms.Waf.Clients;
+using WebRtcIms.Waf.Rings;
 using WebRtcIms.Waf.Tokens;
 
 namespace WebRtcIms.Waf.Administration;
@@ -69,14 +71,24 @@ internal static class RevocationAdministration
         admin.MapPost("/revocations", RevokeAsync).WithSummary("Revokes a token, a key, the tokens of a client or a session, or all tokens.");
 
     private static async Task<Results<NoContent, ProblemHttpResult>> RevokeAsync(
-        RevocationRequest request, HttpContext context, TokenIssuer issuer, Revoker revoker, AuditLog audit)
+        RevocationRequest request, HttpContext context, TokenIssuer issuer, KeyRotation rotation, Revoker revoker, AuditLog audit)
     {
         if (request.Read(issuer) is not { } revocation)
             return AdminProblem.Invalid(
                 "Give one of: a 'token' of this server, 'kid', 'kid' and 'token_id', 'client_id', 'session', or 'all': true.");
+        var caller = Operator.Of(context);
+        try
+        {
+            if (revocation.Action == AuditAction.KeyRevoked && await rotation.RevokeAsync(revocation.Subject, caller.Name))
+                return TypedResults.NoContent();
+        }
+        catch (Exception error) when (RedisAvailability.IsFailure(error))
+        {
+            return AdminProblem.RedisAway;
+        }
+
         if (!revoker.HasRedis) return AdminProblem.Conflict("This server has no Redis in its settings, so it cannot notify the TURN servers.");
         if (!await revoker.TryRevokeAsync(revocation.Name, revocation.Retention)) return AdminProblem.RedisAway;
-        var caller = Operator.Of(context);
         audit.Add(caller.Name, revocation.Action, revocation.Subject, caller.Address);
         return TypedResults.NoContent();
     }

@@ -1,6 +1,6 @@
 namespace WebRtcIms.Waf.Audit;
 
-/// <summary>The acts of the audit. The subject of each is in parentheses.</summary>
+/// <summary>The acts of the audit, apart from those of key rings. The subject of each is in parentheses.</summary>
 internal static class AuditAction
 {
     /// <summary>(client) The actor is the initial access token.</summary>
@@ -29,9 +29,6 @@ internal static class AuditAction
 
     /// <summary>(kid)</summary>
     public const string KeyRevoked = "key.revoked";
-
-    /// <summary>(TURN server, and the kid that is current from then on)</summary>
-    public const string KeyRotated = "key.rotated";
 
     /// <summary>(<c>all</c>) All tokens that were issued until then.</summary>
     public const string AllRevoked = "all.revoked";

@@ -11,6 +11,7 @@ using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Waf.Audit;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.OAuth;
+using WebRtcIms.Waf.Rings;
 using WebRtcIms.Waf.Telemetry;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
@@ -159,7 +160,13 @@ internal static class TokenHandlers
             var started = Stopwatch.GetTimestamp();
             using var activity = WafTelemetry.StartTokenIssue();
             var audience = (string)request["aud"]!;
-            var token = issuer.Issue(audience, (string?)request["alg"] ?? MacAlgorithm.Sha256, context.Transaction.GetLimits());
+            if (issuer.Issue(audience, (string?)request["alg"] ?? MacAlgorithm.Sha256, context.Transaction.GetLimits()) is not { } token)
+            {
+                new RetryLater(StatusCodes.Status503ServiceUnavailable, KeyRotation.Poll)
+                    .Reject(context, "The key of the TURN server is used up, and the next one is not ready. Try again.");
+                return;
+            }
+
             context.Token = token.AccessToken;
             context.Transaction.SetProperty(IssuedTokenProperty, token);
             telemetry.Issued(activity, context.ClientId!, audience, token.Kid, token.Algorithm, token.Lifetime);

@@ -50,7 +50,6 @@ public sealed class AdminApiTests : IAsyncLifetime
         foreach (var secret in (string[])[registered.Secret, registered.AccessToken, WafApp.ClientSecret, "hmac-sha256"])
             Assert.DoesNotContain(secret, list.GetRawText() + client.Body.GetRawText(), StringComparison.Ordinal);
         (await admin.GetAsync("clients/nobody")).Assert(HttpStatusCode.NotFound);
-        (await admin.GetAsync("clients/%00")).Assert(HttpStatusCode.NotFound);
     }
 
     [Fact]

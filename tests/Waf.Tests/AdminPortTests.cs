@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Tests.Common;
@@ -124,7 +126,6 @@ public sealed class AdminPortTests
     }
 
     [Theory]
-    [InlineData("http://localhost", "Waf:Admin:Url must be an address with a port")]
     [InlineData("localhost:8084", "Waf:Admin:Url must be an address with a port")]
     [InlineData("http://localhost:0", "Waf:Admin:Url must be an address with a port")]
     [InlineData("http://localhost:8084/admin", "Waf:Admin:Url must be an address with a port")]
@@ -135,9 +136,7 @@ public sealed class AdminPortTests
     [InlineData("https://waf.example.org:8084", "Waf:Admin:Url listens for other machines")]
     public void WrongUrl_StopsTheStart(string url, string expected)
     {
-        using var app = new WafApp().With("urls", "http://0.0.0.0:8081").With("Waf:Admin:Url", url);
-
-        var error = Assert.Throws<SettingsException>(() => app.Services);
+        var error = Assert.Throws<SettingsException>(() => Read(("urls", "http://0.0.0.0:8081"), ("Waf:Admin:Url", url)));
 
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
     }
@@ -145,15 +144,15 @@ public sealed class AdminPortTests
     [Fact]
     public void WrongOperators_StopTheStart()
     {
-        using var app = WithOperators()
-            .With("Waf:Admin:Operators:1:Name", "anna").With("Waf:Admin:Operators:1:Token", "short")
-            .With("Waf:Admin:Operators:2:Token", Administration.OperatorToken);
-
-        var error = Assert.Throws<SettingsException>(() => app.Services);
+        var error = Assert.Throws<SettingsException>(() => Read(
+            ("Waf:Admin:Operators:0:Name", "anna"), ("Waf:Admin:Operators:0:Token", Administration.OperatorToken),
+            ("Waf:Admin:Operators:1:Name", "anna"), ("Waf:Admin:Operators:1:Token", "short"),
+            ("Waf:Admin:Operators:2:Token", Administration.OperatorToken), ("Waf:AuditRetention", "-00:00:01")));
 
         Assert.Contains("Waf:Admin:Operators has the Name 'anna' twice", error.Message, StringComparison.Ordinal);
         Assert.Contains("Waf:Admin:Operators:1:Token must have 32 characters", error.Message, StringComparison.Ordinal);
         Assert.Contains("Waf:Admin:Operators:2:Name must have 1 to 100 characters", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Waf:AuditRetention must be a time", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(Administration.OperatorToken, error.Message, StringComparison.Ordinal);
     }
 
@@ -176,15 +175,19 @@ public sealed class AdminPortTests
     [Fact]
     public void KestrelEndpoints_WouldReplaceTheUrl()
     {
-        using var app = new WafApp().With("Waf:Admin:Url", "http://localhost:8084").With("Kestrel:Endpoints:Http:Url", "http://localhost:8081");
-
-        var error = Assert.Throws<SettingsException>(() => app.Services);
+        var error = Assert.Throws<SettingsException>(() =>
+            Read(("Waf:Admin:Url", "http://localhost:8084"), ("Kestrel:Endpoints:Http:Url", "http://localhost:8081")));
 
         Assert.Contains("Waf:Admin:Url cannot be used with Kestrel:Endpoints", error.Message, StringComparison.Ordinal);
     }
 
     private static WafApp WithOperators(FakeTimeProvider? time = null) => new WafApp { Time = time }
         .With("Waf:Admin:Operators:0:Name", "anna").With("Waf:Admin:Operators:0:Token", Administration.OperatorToken);
+
+    private static void Read(params (string Key, string Value)[] settings) => WafSettings.Read(
+        new ConfigurationBuilder().AddInMemoryCollection(WafApp.GoodSettings().Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))
+            .Concat(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)))).Build(),
+        new HostingEnvironment { ContentRootPath = Path.GetTempPath() });
 
     // HttpClient would normalise the path and choose the Host.
     private static async Task<int> StatusAsync(int port, string path, string headers)

@@ -2,6 +2,9 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Waf.Tests;
@@ -21,6 +24,9 @@ internal sealed class Administration : IDisposable
         // Requests have to come from the address of the connection.
         app.RemoteAddress = null;
         app.With("Waf:Admin:Url", $"http://127.0.0.1:{Port}").Listen();
+        // The other one is the public address.
+        app.ClientOptions.BaseAddress = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses
+            .Select(address => new Uri(address)).Single(address => address.Port != Port);
         _http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{Port}/admin/") };
         if (token is not null) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
     }
