@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using StackExchange.Redis;
 
 namespace WebRtcIms.Contracts;
@@ -29,6 +30,7 @@ public sealed record LongTermKeys(string K, long Exp, string Kid, string Enc, IR
     public static RedisChannel Channel { get; } = RedisChannel.Literal("turn:keys");
 
     /// <summary>The keys of the ring. A server that follows only the RFC sends the current one.</summary>
+    [JsonIgnore]
     public IReadOnlyList<LongTermKey> All => Keys is { Count: > 0 } ? Keys : [new LongTermKey(K, Exp, Kid, Enc)];
 
     public string ToJson() => JsonSerializer.Serialize(this, Json);

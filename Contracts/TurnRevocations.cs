@@ -3,7 +3,7 @@ using StackExchange.Redis;
 namespace WebRtcIms.Contracts;
 
 /// <summary>
-/// Revocations of a token, of all tokens of a client, or of a long-term key, from the authorization server and the operators to all TURN
+/// Revocations of a token, of all tokens of a client or of a session, or of a long-term key, from the authorization server and the operators to all TURN
 /// nodes. The sorted set <c>turn:revoked</c> holds the names with the Unix time of their expiry. Each is also published on
 /// <c>turn:revocations</c>, so that it has effect at once.
 /// </summary>
@@ -18,6 +18,8 @@ public static class TurnRevocations
     /// </summary>
     public const string All = "all";
 
+    private const string SessionPrefix = "session:";
+
     /// <summary>Messages are <c>{until} {name}</c>.</summary>
     public static RedisChannel Channel { get; } = RedisChannel.Literal("turn:revocations");
 
@@ -27,6 +29,16 @@ public static class TurnRevocations
     public static string OfToken(string keyId, string tokenId) => $"token:{keyId}:{tokenId}";
 
     public static string OfClient(string clientId) => $"client:{clientId}";
+
+    /// <summary>
+    /// A session at a WWSF, by its pseudonym. While the revocation is kept, all its tokens are refused, also new ones. The eP-CSCF ends its
+    /// registrations.
+    /// </summary>
+    public static string OfSession(string pseudonym) => SessionPrefix + pseudonym;
+
+    /// <summary>The pseudonym of the session that is revoked; null for other revocations.</summary>
+    public static string? SessionOf(string name) =>
+        name.StartsWith(SessionPrefix, StringComparison.Ordinal) ? name[SessionPrefix.Length..] : null;
 
     /// <summary>Notifies all nodes, also those that start later.</summary>
     /// <exception cref="RedisException">Redis does not answer.</exception>

@@ -33,6 +33,7 @@ internal static class EpCscfServices
             services.AddSingleton<BindingRedis>();
             services.AddSingleton<IBindingStore, RedisBindingStore>();
             services.AddHostedService<ReplicaService>();
+            services.AddHostedService<RevocationFeed>();
         }
         else
         {

@@ -135,7 +135,7 @@ internal static class TurnServices
         var revocations = provider.GetRequiredService<Revocations>();
         var now = provider.GetRequiredService<TimeProvider>().GetUtcNow();
         return provider.GetRequiredService<IReadOnlyList<EngineHost>>().Sum(host => host.End(
-            (allocation, record) => revocations.Cover(allocation.Credential, now, record.Grant?.ClientId), AllocationEnd.Revoked));
+            (allocation, record) => revocations.Cover(allocation.Credential, now, record.Grant), AllocationEnd.Revoked));
     }
 
     /// <summary>

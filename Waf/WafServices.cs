@@ -5,10 +5,13 @@ using StackExchange.Redis;
 using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stores;
+using WebRtcIms.Waf.Administration;
+using WebRtcIms.Waf.Audit;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Clients.Registration;
 using WebRtcIms.Waf.Keys;
 using WebRtcIms.Waf.OAuth;
+using WebRtcIms.Waf.Rings;
 using WebRtcIms.Waf.Stores;
 using WebRtcIms.Waf.Telemetry;
 using WebRtcIms.Waf.Tokens;
@@ -32,6 +35,7 @@ internal static class WafServices
 
         services.AddSingleton<IReadOnlyList<TurnServerSettings>>(settings.TurnServers);
         services.AddSingleton(new TokenEndpointSettings(settings.AllowGetTokenRequests));
+        services.AddKeyRings(settings);
         services.AddSingleton<TokenIssuer>();
         services.AddWithOptionalRedis<GrantStore>();
         if (settings.ImsRegistration is { } registration)
@@ -52,20 +56,26 @@ internal static class WafServices
         services.AddSingleton(settings.Store);
         builder.AddStore<WafDatabase>(settings.Store);
         services.AddHostedService<ClientProvisioning>();
+        services.AddAudit(settings.AuditRetention);
+        // After the migrations.
+        services.AddHostedService(provider => provider.GetRequiredService<KeyRotation>());
         services.AddClientRegistration(settings);
         services.AddOpenIddict()
             .AddCore(core => core.AddClients())
             .AddServer(server => AuthorizationServer.Configure(server, settings, hasRedis));
 
+        builder.AddAdministration(settings.Admin);
         if (settings.TurnServers.Exists(server => server.Thumbprint is not null)) builder.WebHost.AllowClientCertificates();
     }
 
     public static void UseWaf(this WebApplication app)
     {
+        app.UseAdminPort();
         app.UseRateLimiter();
         app.UseAuthentication();
         app.MapKeys();
         app.MapClientRegistration();
+        app.MapAdministration();
     }
 
     private static void AddClients(this OpenIddictCoreBuilder core)
@@ -74,6 +84,17 @@ internal static class WafServices
         core.ReplaceApplicationManager<OpenIddictEntityFrameworkCoreApplication, ClientManager>();
         core.Services.AddScoped(provider =>
             (ClientManager)provider.GetRequiredService<OpenIddictApplicationManager<OpenIddictEntityFrameworkCoreApplication>>());
+    }
+
+    private static void AddKeyRings(this IServiceCollection services, WafSettings settings)
+    {
+        services.AddSingleton(new KeyRings(settings.TurnServers.Select(server => server.ToRing())));
+        services.AddSingleton(new KeyProtection(() => settings.KeyDirectory is { } path
+            ? KeyProtection.CreateDirectory(path)
+            : settings.Store.CreateDirectory("keys")));
+        services.AddSingleton<KeyStore>();
+        services.AddWithOptionalRedis<KeyRotation>();
+        if (settings.TurnServers.Exists(server => server.HasRing)) services.AddHealthChecks().AddCheck<KeyHealthCheck>(KeyHealthCheck.Name);
     }
 
     private static void AddClientRegistration(this IServiceCollection services, WafSettings settings)

@@ -1,6 +1,7 @@
 using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stores;
+using WebRtcIms.Waf.Administration;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Clients.Registration;
 using WebRtcIms.Waf.ImsRegistration;
@@ -34,6 +35,17 @@ internal sealed class WafSettings
     /// </summary>
     public int TokenRequestsPerMinute { get; set; } = 1200;
 
+    /// <summary>How long rows of the audit are kept; zero keeps them for ever.</summary>
+    public TimeSpan AuditRetention { get; set; } = TimeSpan.FromDays(90);
+
+    public AdminSettings Admin { get; set; } = new();
+
+    /// <summary>
+    /// The folder of the Data Protection keys that encrypt long-term keys in the store. All replicas need the same one. The default is
+    /// <c>keys</c> beside the store.
+    /// </summary>
+    public string? KeyDirectory { get; set; }
+
     /// <summary>The store of clients.</summary>
     public StoreSettings Store { get; private set; } = null!;
 
@@ -45,6 +57,7 @@ internal sealed class WafSettings
         [
             .. settings.Problems(),
             .. store is null ? [$"ConnectionStrings:waf {StoreSettings.Problem("waf")}"] : Array.Empty<string>(),
+            .. settings.Admin.Problems(configuration),
             .. RedisProblems(configuration),
         ]);
         settings.Store = store!;
@@ -61,6 +74,12 @@ internal sealed class WafSettings
 
         var names = TurnServers.Select(server => server.Name).ToList();
         foreach (var name in Duplicates(names)) yield return $"Waf:TurnServers has the Name '{name}' twice";
+        foreach (var ring in TurnServers.Where(server => server.HasRing))
+        {
+            if (TurnServers.Find(server => server != ring && server.HasKidsOf(ring)) is { } other)
+                yield return $"Waf:TurnServers: a Kid of '{other.Name}' could be that of a key of the ring of '{ring.Name}'";
+        }
+
         if (Clients.Count == 0 && InitialAccessTokens.Count == 0)
         {
             yield return "Waf:Clients is empty: give at least Waf:Clients:0:ClientId, :ClientSecret and :Audiences:0, "
@@ -84,6 +103,7 @@ internal sealed class WafSettings
         if (Issuer is not null && !IsIssuer(Issuer)) yield return "Waf:Issuer must be an address such as https://waf.example.org/";
         if (Issuer is null && Clients.Exists(client => client.Jwks is not null))
             yield return "Waf:Issuer is missing: clients with Jwks sign for it";
+        if (AuditRetention < TimeSpan.Zero) yield return "Waf:AuditRetention must be a time such as 90.00:00:00, or 0 to keep all rows";
         if (TokenRequestsPerMinute < 1) yield return "Waf:TokenRequestsPerMinute must be a number from 1";
     }
 

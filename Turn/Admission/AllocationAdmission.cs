@@ -76,7 +76,7 @@ internal sealed class AllocationAdmission(
 
     private bool IsRevoked(Credential credential, TokenAnswer answer)
     {
-        var isRevoked = answer.IsRevoked || revocations.Cover(credential, time.GetUtcNow(), answer.Grant?.ClientId);
+        var isRevoked = answer.IsRevoked || revocations.Cover(credential, time.GetUtcNow(), answer.Grant);
         metrics.CountLookup(Cache.Revocation, isRevoked);
         return isRevoked;
     }

@@ -27,20 +27,22 @@ internal sealed class Revocations(TimeProvider time) : IRevocations
         return isNew;
     }
 
-    public bool Cover(Credential credential, DateTimeOffset now) => Cover(credential, now, clientId: null);
+    public bool Cover(Credential credential, DateTimeOffset now) => Cover(credential, now, grant: null);
 
     /// <summary>Whether a token must not be accepted any more.</summary>
     /// <param name="credential">A credential without a token is never revoked.</param>
     /// <param name="now">The time.</param>
-    /// <param name="clientId">The client that the token was issued to, if known.</param>
-    public bool Cover(Credential credential, DateTimeOffset now, string? clientId)
+    /// <param name="grant">The client and the session that the token was issued to, if known.</param>
+    public bool Cover(Credential credential, DateTimeOffset now, Grant? grant)
     {
         if (credential.Token is not { } token || _until.IsEmpty) return false;
         if (IsLive(TurnRevocations.OfKey(token.KeyId), now, out _)
             || IsLive(TurnRevocations.OfToken(token.KeyId, token.TokenId), now, out _)) return true;
+        // A session has ended, so its newer tokens are also refused.
+        if (grant?.Pseudonym is { } session && IsLive(TurnRevocations.OfSession(session), now, out _)) return true;
 
         return WasIssuedBefore(TurnRevocations.All, credential, now)
-            || (clientId is not null && WasIssuedBefore(TurnRevocations.OfClient(clientId), credential, now));
+            || (grant?.ClientId is { } client && WasIssuedBefore(TurnRevocations.OfClient(client), credential, now));
     }
 
     // Tokens issued after the revocation are valid.

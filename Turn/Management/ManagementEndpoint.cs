@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Hosting;
@@ -64,32 +65,20 @@ internal static partial class ManagementEndpoint
                 statusCode: StatusCodes.Status503ServiceUnavailable);
     }
 
-    /// <summary>
-    /// For other machines these paths do not exist. A page in a browser of this machine is also refused. A rebound DNS name shows in Host.
-    /// Another origin shows in Origin or Sec-Fetch-Site. The body must be JSON, which a page cannot send elsewhere without a preflight.
-    /// </summary>
+    /// <summary>For other machines these paths do not exist. A page in a browser of this machine is also refused.</summary>
     private static async ValueTask<object?> OnlyOperatorsAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
-        var settings = http.RequestServices.GetRequiredService<TurnSettings>();
-        if (!settings.Management.AllowRemote)
+        if (!http.RequestServices.GetRequiredService<TurnSettings>().Management.AllowRemote)
         {
-            var isLocal = http.Connection is { LocalIpAddress: { } local, RemoteIpAddress: { } remote } && IPAddress.IsLoopback(local)
-                && IPAddress.IsLoopback(remote);
-            if (!isLocal) return Results.NotFound();
-            if (!IsLoopbackName(http.Request.Host.Host)) return Refuse("The Host must be localhost or a loopback address.");
+            if (!LocalCaller.Is(http)) return Results.NotFound();
+            if (!LocalCaller.NamesThisMachine(http)) return Refuse("The Host must be localhost or a loopback address.");
         }
 
-        var headers = http.Request.Headers;
-        if (headers.ContainsKey("Origin") || headers["Sec-Fetch-Site"].Any(site => site != "none")) return Refuse("This is not for pages.");
-        return await next(context);
+        return LocalCaller.IsPage(http) ? Refuse("This is not for pages.") : await next(context);
 
         static IResult Refuse(string reason) => Results.Problem(reason, statusCode: StatusCodes.Status403Forbidden);
     }
-
-    private static bool IsLoopbackName(string host) =>
-        string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase)
-            || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
 
     [LoggerMessage(1, LogLevel.Information, "Management listens on {Urls}")]
     private static partial void LogListening(ILogger logger, string urls);

@@ -1,8 +1,11 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using Microsoft.AspNetCore;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using WebRtcIms.Contracts.RegistrationTokens;
+using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Waf.Audit;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Telemetry;
 using WebRtcIms.Waf.Tokens;
@@ -52,7 +55,8 @@ internal static class RegistrationHandlers
     }
 
     /// <summary>Issues the registration token instead of OpenIddict's token.</summary>
-    internal sealed class IssueToken(RegistrationTokenKey key, RegistrationSettings settings, TimeProvider time, WafTelemetry telemetry)
+    internal sealed class IssueToken(
+        RegistrationTokenKey key, RegistrationSettings settings, AuditLog audit, TimeProvider time, WafTelemetry telemetry)
         : IOpenIddictServerHandler<GenerateTokenContext>
     {
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
@@ -68,6 +72,7 @@ internal static class RegistrationHandlers
             var started = time.GetTimestamp();
             using var activity = WafTelemetry.StartRegistrationTokenIssue(context.ClientId!);
             var now = time.GetUtcNow();
+            var tokenId = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16));
             context.Token = key.Encrypt(new RegistrationToken
             {
                 Issuer = settings.Identity,
@@ -78,9 +83,12 @@ internal static class RegistrationHandlers
                 Wwsf = context.ClientId!,
                 IssuedAt = now.ToUnixTimeSeconds(),
                 ExpiresAt = (now + context.Transaction.GetLimits().Bound(settings.TokenLifetime)).ToUnixTimeSeconds(),
-                TokenId = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16)),
+                TokenId = tokenId,
                 SessionId = (string)request["sid"]!,
             });
+            audit.Add(
+                context.ClientId!, AuditAction.RegistrationTokenIssued, $"{settings.Kid}:{tokenId}",
+                CallerAddress.Of(context.Transaction.GetHttpRequest()!.HttpContext));
             telemetry.RegistrationTokenIssued(context.ClientId!);
             telemetry.IssueLasted("registration", time.GetElapsedTime(started));
             return ValueTask.CompletedTask;

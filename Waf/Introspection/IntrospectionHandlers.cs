@@ -47,8 +47,10 @@ internal static class IntrospectionHandlers
 
         private async Task DescribeAsync(HandleIntrospectionRequestContext context, string clientId)
         {
+            // The token does not name its client. Its grant does, as long as Redis has it.
             if (issuer.Identify(context.Request.Token!) is not { } token || token.ExpiresAt <= time.GetUtcNow()
-                || !await IsOfAsync(token, clientId) || await IsRevokedAsync(token, clientId))
+                || await GrantStore.FindAsync(redis.GetDatabase(), token) is not { } grant || grant.ClientId != clientId
+                || await IsRevokedAsync(token, grant))
             {
                 context.Reject(Errors.InvalidToken);
                 return;
@@ -65,19 +67,15 @@ internal static class IntrospectionHandlers
             context.Claims["kid"] = token.Kid;
         }
 
-        // The token does not name its client. Its grant does, as long as Redis has it.
-        private async Task<bool> IsOfAsync(TokenIdentity token, string clientId) =>
-            await GrantStore.FindClientIdAsync(redis.GetDatabase(), token) == clientId;
-
-        private async Task<bool> IsRevokedAsync(TokenIdentity token, string clientId)
+        private async Task<bool> IsRevokedAsync(TokenIdentity token, Grant grant)
         {
             RedisValue[] names =
             [
-                TurnRevocations.OfToken(token.Kid, token.TokenId), TurnRevocations.OfKey(token.Kid), TurnRevocations.OfClient(clientId),
-                TurnRevocations.All,
+                TurnRevocations.OfToken(token.Kid, token.TokenId), TurnRevocations.OfKey(token.Kid), TurnRevocations.OfClient(grant.ClientId!),
+                TurnRevocations.All, TurnRevocations.OfSession(grant.Pseudonym ?? ""),
             ];
             var ends = await redis.GetDatabase().SortedSetScoresAsync(TurnRevocations.Key, names);
-            return IsAlive(ends[0]) || IsAlive(ends[1]) || IsOlder(ends[2]) || IsOlder(ends[3]);
+            return IsAlive(ends[0]) || IsAlive(ends[1]) || IsAlive(ends[4]) || IsOlder(ends[2]) || IsOlder(ends[3]);
 
             bool IsAlive(double? end) => end > time.GetUtcNow().ToUnixTimeSeconds();
             bool IsOlder(double? end) =>

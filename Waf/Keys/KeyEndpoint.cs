@@ -1,8 +1,10 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.WebUtilities;
+using WebRtcIms.Contracts;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Waf.OAuth;
+using WebRtcIms.Waf.Rings;
 using WebRtcIms.Waf.Tokens;
 
 namespace WebRtcIms.Waf.Keys;
@@ -13,10 +15,7 @@ namespace WebRtcIms.Waf.Keys;
 /// </summary>
 internal static partial class KeyEndpoint
 {
-    public const string Path = "/.well-known/stun-key";
-
-    // The keys of the settings do not expire. A response is valid for this time: a server that cannot fetch again by then is cut off.
-    private static readonly TimeSpan Validity = TimeSpan.FromDays(1);
+    public const string Path = LongTermKeys.Path;
 
     public static void MapKeys(this WebApplication app)
     {
@@ -25,7 +24,8 @@ internal static partial class KeyEndpoint
     }
 
     private static IResult Send(
-        HttpContext context, IReadOnlyList<TurnServerSettings> servers, TimeProvider time, ILogger<TurnServerSettings> logger)
+        HttpContext context, IReadOnlyList<TurnServerSettings> servers, KeyRings rings, TimeProvider time,
+        ILogger<TurnServerSettings> logger)
     {
         context.Response.Headers.CacheControl = "no-store";
         if (!context.Request.IsHttps) return Refusal(StatusCodes.Status403Forbidden, "Keys are only sent over https.");
@@ -44,22 +44,24 @@ internal static partial class KeyEndpoint
             return Refusal(StatusCodes.Status403Forbidden, "The certificate is not that of the TURN server.");
         }
 
-        LogSent(logger, server.Kid, server.Name);
-        _ = AccessTokenAlgorithms.TryParse(server.Algorithm, out var algorithm);
-        var key = Convert.FromBase64String(server.Key).AsSpan(0, algorithm.KeyLength());
-        var end = (time.GetUtcNow() + Validity).ToUnixTimeSeconds();
-        return Results.Json(new StunKey(Base64Url.EncodeToString(key), end, server.Kid, algorithm.Name()));
+        var keys = Describe(rings.Find(name)!, time.GetUtcNow());
+        LogSent(logger, keys.Kid, server.Name);
+        return Results.Text(keys.ToJson(), "application/json");
+    }
+
+    private static LongTermKeys Describe(KeyRing ring, DateTimeOffset now)
+    {
+        var current = Describe(ring.GetCurrent(now));
+        return new LongTermKeys(current.K, current.Exp, current.Kid, current.Enc, [.. ring.GetAlive(now).Select(Describe)]);
+
+        LongTermKey Describe(RingKey key) => new(
+            Base64Url.EncodeToString(key.Material.Octets), ring.GetExpiry(key, now).ToUnixTimeSeconds(), key.Kid,
+            key.Material.Codec.Algorithm.Name());
     }
 
     private static IResult Refusal(int status, string detail) => Results.Problem(detail, statusCode: status);
 
-    /// <summary>The response, with the names of the RFC.</summary>
-    private sealed record StunKey(string K, long Exp, string Kid, string Enc)
-    {
-        public override string ToString() => "***";
-    }
-
-    [LoggerMessage(1, LogLevel.Information, "The key {Kid} was sent to the TURN server {Server}")]
+    [LoggerMessage(1, LogLevel.Information, "The current key {Kid} and the other keys of its ring were sent to the TURN server {Server}")]
     private static partial void LogSent(ILogger logger, string kid, string server);
 
     [LoggerMessage(2, LogLevel.Warning, "A key was requested with a certificate that is not that of the TURN server, SHA-256 {Thumbprint}")]

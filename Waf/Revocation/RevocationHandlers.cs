@@ -1,7 +1,9 @@
+using Microsoft.AspNetCore;
 using OpenIddict.Server;
 using StackExchange.Redis;
 using WebRtcIms.Contracts;
 using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Waf.Audit;
 using WebRtcIms.Waf.OAuth;
 using WebRtcIms.Waf.Telemetry;
 using WebRtcIms.Waf.Tokens;
@@ -18,7 +20,8 @@ internal static class RevocationHandlers
 {
     private const string AllTokens = "all_tokens";
 
-    internal sealed class RevokeTokens(TokenIssuer issuer, IConnectionMultiplexer redis, WafTelemetry telemetry, TimeProvider time)
+    internal sealed class RevokeTokens(
+        TokenIssuer issuer, IConnectionMultiplexer redis, AuditLog audit, WafTelemetry telemetry, TimeProvider time)
         : IOpenIddictServerHandler<HandleRevocationRequestContext>
     {
         private static readonly TimeSpan RedisWait = TimeSpan.FromSeconds(2);
@@ -33,7 +36,7 @@ internal static class RevocationHandlers
         {
             try
             {
-                if ((string?)context.Request[AllTokens] == "true") await RevokeAllOfAsync(context.Request.ClientId!);
+                if ((string?)context.Request[AllTokens] == "true") await RevokeAllOfAsync(context, context.Request.ClientId!);
                 else await RevokeOneAsync(context, context.Request.ClientId!);
             }
             catch (Exception error) when (RedisAvailability.IsFailure(error))
@@ -44,10 +47,11 @@ internal static class RevocationHandlers
             }
         }
 
-        private async Task RevokeAllOfAsync(string clientId)
+        private async Task RevokeAllOfAsync(HandleRevocationRequestContext context, string clientId)
         {
             await WriteAsync(TurnRevocations.OfClient(clientId), time.GetUtcNow() + TokenLimits.LongestLifetime);
             telemetry.Revoked("client");
+            audit.Add(clientId, AuditAction.ClientRevoked, clientId, AddressOf(context));
         }
 
         private async Task RevokeOneAsync(HandleRevocationRequestContext context, string clientId)
@@ -69,7 +73,7 @@ internal static class RevocationHandlers
             if (issuer.Identify(text) is not { } token || token.ExpiresAt <= time.GetUtcNow()) return;
 
             // The token does not name its client. Its grant does, as long as Redis has it.
-            if (await GrantStore.FindClientIdAsync(redis.GetDatabase(), token) is { } owner && owner != clientId)
+            if (await GrantStore.FindAsync(redis.GetDatabase(), token) is { ClientId: { } owner } && owner != clientId)
             {
                 context.Reject(Errors.UnauthorizedClient, "The token was issued to another client.");
                 return;
@@ -77,7 +81,11 @@ internal static class RevocationHandlers
 
             await WriteAsync(TurnRevocations.OfToken(token.Kid, token.TokenId), token.ExpiresAt);
             telemetry.Revoked("token");
+            audit.Add(clientId, AuditAction.TokenRevoked, $"{token.Kid}:{token.TokenId}", AddressOf(context));
         }
+
+        private static string AddressOf(HandleRevocationRequestContext context) =>
+            CallerAddress.Of(context.Transaction.GetHttpRequest()!.HttpContext);
 
         private Task WriteAsync(string name, DateTimeOffset until) =>
             TurnRevocations.WriteAsync(redis.GetDatabase(), name, until, time.GetUtcNow());

@@ -12,19 +12,21 @@ internal sealed class WafDatabase(DbContextOptions<WafDatabase> options) : DbCon
 
     public DbSet<AuditEntry> Audit => Set<AuditEntry>();
 
-    public DbSet<TurnKey> TurnKeys => Set<TurnKey>();
+    public DbSet<StoredKey> Keys => Set<StoredKey>();
 
     protected override void OnModelCreating(ModelBuilder builder)
     {
         builder.UseOpenIddict();
         builder.Entity<InitialAccessToken>().HasKey(token => token.Hash);
         builder.Entity<AuditEntry>().ToTable("Audit").HasIndex(entry => entry.At);
-        builder.Entity<TurnKey>(key =>
+        builder.Entity<StoredKey>(key =>
         {
-            key.HasKey(key => new { key.Server, key.Kid });
-            // Two replicas that rotate at one time cannot both begin a key.
-            key.HasIndex(key => new { key.Server, key.Number }).IsUnique();
-            key.Property(key => key.State).HasConversion<string>().IsConcurrencyToken();
+            key.ToTable("Keys");
+            // Two replicas that rotate at the same time cannot both add a key.
+            key.HasKey(key => new { key.Ring, key.Number });
+            key.HasIndex(key => key.Kid).IsUnique();
+            key.Property(key => key.CurrentAt).IsConcurrencyToken();
+            key.Property(key => key.RevokedAt).IsConcurrencyToken();
         });
     }
 }

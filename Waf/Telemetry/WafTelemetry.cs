@@ -13,11 +13,15 @@ internal sealed class WafTelemetry
     private readonly Counter<long> _registrationTokens;
     private readonly Counter<long> _rejected;
     private readonly Counter<long> _revoked;
+    private readonly Counter<long> _auditLost;
     private readonly Histogram<double> _duration;
+
+    private readonly Counter<long> _rotations;
+    private readonly Meter _meter;
 
     public WafTelemetry(IMeterFactory factory)
     {
-        var meter = factory.Create("WebRtcIms.Waf");
+        var meter = _meter = factory.Create("WebRtcIms.Waf");
         _issued = meter.CreateCounter<long>("waf.tokens.issued", description: "TURN tokens issued, by client, audience and algorithm");
         _registrationTokens = meter.CreateCounter<long>(
             "waf.registration_tokens.issued", description: "IMS registration tokens issued, by client");
@@ -31,6 +35,9 @@ internal sealed class WafTelemetry
             "waf.token.requests.rejected", description: "Requests of clients rejected, by OAuth error");
         _revoked = meter.CreateCounter<long>(
             "waf.revocations", description: "Revocations sent to the TURN servers, of a token or of all tokens of a client");
+        _auditLost = meter.CreateCounter<long>("waf.audit.lost", description: "Rows of the audit that the store did not take in time");
+        _rotations = meter.CreateCounter<long>(
+            "waf.key.rotations", description: "Keys that became current, by TURN server and actor, at the replica that wrote it");
     }
 
     public static Activity? StartTokenIssue()
@@ -71,5 +78,20 @@ internal sealed class WafTelemetry
 
     public void Rejected(string error) => _rejected.Add(1, new KeyValuePair<string, object?>("error.type", error));
 
+    public void AuditLost(int rows) => _auditLost.Add(rows);
+
     public void Revoked(string kind) => _revoked.Add(1, new KeyValuePair<string, object?>("kind", kind));
+
+    public void Rotated(string server, string actor) => _rotations.Add(
+        1, new KeyValuePair<string, object?>("oauth.audience", server), new KeyValuePair<string, object?>("actor", actor));
+
+    /// <param name="keys">The server and the state of each key.</param>
+    public void ObserveKeys<TState>(Func<IEnumerable<(string Server, TState State)>> keys)
+        where TState : struct, Enum => _meter.CreateObservableGauge(
+        "waf.keys",
+        () => keys().GroupBy(key => key).Select(group => new Measurement<long>(
+            group.LongCount(),
+            new("oauth.audience", group.Key.Server),
+            new("state", group.Key.State.ToString().ToLowerInvariant()))),
+        description: "Long-term keys, by TURN server and state");
 }

@@ -32,14 +32,14 @@ internal sealed class GrantStore(ILogger<GrantStore> logger, TimeProvider time, 
         }
     }
 
-    /// <summary>The client of a token; null when Redis does not have its grant.</summary>
+    /// <summary>The grant of a token; null when Redis does not have it.</summary>
     /// <exception cref="RedisException">Redis does not answer.</exception>
-    public static async Task<string?> FindClientIdAsync(IDatabase redis, TokenIdentity token)
+    public static async Task<Grant?> FindAsync(IDatabase redis, TokenIdentity token)
     {
         var grant = await redis.StringGetAsync(Grant.Key(token.Kid, token.TokenId));
         try
         {
-            return grant.HasValue ? Grant.Parse((string)grant!)?.ClientId : null;
+            return grant.HasValue ? Grant.Parse((string)grant!) : null;
         }
         catch (JsonException)
         {

@@ -7,8 +7,11 @@ using Microsoft.Extensions.Primitives;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using OpenIddict.Server.AspNetCore;
+using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Waf.Audit;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.OAuth;
+using WebRtcIms.Waf.Rings;
 using WebRtcIms.Waf.Telemetry;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
@@ -141,7 +144,7 @@ internal static class TokenHandlers
     }
 
     /// <summary>Step 5: issues our token instead of OpenIddict's, and leaves a grant for the TURN server.</summary>
-    internal sealed class IssueToken(TokenIssuer issuer, GrantStore grants, WafTelemetry telemetry)
+    internal sealed class IssueToken(TokenIssuer issuer, GrantStore grants, AuditLog audit, WafTelemetry telemetry)
         : IOpenIddictServerHandler<GenerateTokenContext>
     {
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
@@ -157,15 +160,24 @@ internal static class TokenHandlers
             var started = Stopwatch.GetTimestamp();
             using var activity = WafTelemetry.StartTokenIssue();
             var audience = (string)request["aud"]!;
-            var token = issuer.Issue(audience, (string?)request["alg"] ?? MacAlgorithm.Sha256, context.Transaction.GetLimits());
+            if (issuer.Issue(audience, (string?)request["alg"] ?? MacAlgorithm.Sha256, context.Transaction.GetLimits()) is not { } token)
+            {
+                new RetryLater(StatusCodes.Status503ServiceUnavailable, KeyRotation.Poll)
+                    .Reject(context, "The key of the TURN server is used up, and the next one is not ready. Try again.");
+                return;
+            }
+
             context.Token = token.AccessToken;
             context.Transaction.SetProperty(IssuedTokenProperty, token);
             telemetry.Issued(activity, context.ClientId!, audience, token.Kid, token.Algorithm, token.Lifetime);
             await grants.WriteAsync(token, context.ClientId!, (string?)request["sid"]);
 
+            var http = context.Transaction.GetHttpRequest()!.HttpContext;
+            audit.Add(context.ClientId!, AuditAction.TokenIssued, $"{token.Kid}:{token.TokenId}", CallerAddress.Of(http));
+
             var elapsed = Stopwatch.GetElapsedTime(started);
             telemetry.IssueLasted("turn", elapsed);
-            context.Transaction.GetHttpRequest()!.HttpContext.Response.Headers["Server-Timing"] =
+            http.Response.Headers["Server-Timing"] =
                 string.Create(CultureInfo.InvariantCulture, $"step5;dur={elapsed.TotalMilliseconds:0.###};desc=\"token made\"");
         }
     }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Waf.Clients;
+using WebRtcIms.Waf.Rings;
 
 namespace WebRtcIms.Waf.Tokens;
 
@@ -23,28 +24,28 @@ internal static class MacAlgorithm
 }
 
 /// <summary>Step 5 of figure X.5.3.2-1: generates a session key and encrypts it for a TURN server.</summary>
-internal sealed class TokenIssuer(IReadOnlyList<TurnServerSettings> turnServers, TimeProvider time) : IDisposable
+internal sealed class TokenIssuer(KeyRings rings, TimeProvider time)
 {
-    private readonly Dictionary<string, (TurnServerSettings Server, AccessTokenKey Key)> _audiences =
-        turnServers.ToDictionary(server => server.Name, server => (server, ToKey(server)));
+    public bool Knows(string audience) => rings.Find(audience) is not null;
 
-    public bool Knows(string audience) => _audiences.ContainsKey(audience);
-
+    /// <summary>Issues a token under the current key; null when that key has been used as often as it may.</summary>
     /// <param name="audience">A known TURN server name.</param>
     /// <param name="macAlgorithm">One of <see cref="MacAlgorithm"/>.</param>
     /// <param name="limits">Those of the client.</param>
-    public IssuedToken Issue(string audience, string macAlgorithm, ClientLimits? limits = null)
+    public IssuedToken? Issue(string audience, string macAlgorithm, ClientLimits? limits = null)
     {
-        var (server, key) = _audiences[audience];
-        var lifetime = limits?.Bound(server.TokenLifetime) ?? server.TokenLifetime;
+        var (ring, now) = (rings.Find(audience)!, time.GetUtcNow());
+        var key = ring.GetCurrent(now).Material;
+        if (!key.TryUse()) return null;
+        var lifetime = limits?.Bound(ring.Settings.TokenLifetime) ?? ring.Settings.TokenLifetime;
         var macKey = RandomNumberGenerator.GetBytes(
             macAlgorithm == MacAlgorithm.Sha1 ? AccessToken.Sha1MacKeyLength : AccessToken.Sha256MacKeyLength);
         var nonce = RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength);
-        var token = new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(time.GetUtcNow()), (uint)lifetime.TotalSeconds);
+        var token = new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(now), (uint)lifetime.TotalSeconds);
         Span<byte> octets = stackalloc byte[AccessToken.MaxEncodedLength];
-        var length = key.Encrypt(token, nonce, Encoding.UTF8.GetBytes(audience), octets);
+        var length = key.Codec.Encrypt(token, nonce, Encoding.UTF8.GetBytes(audience), octets);
         return new IssuedToken(
-            Convert.ToBase64String(octets[..length]), server.Kid, Convert.ToBase64String(macKey), macAlgorithm,
+            Convert.ToBase64String(octets[..length]), key.Kid, Convert.ToBase64String(macKey), macAlgorithm,
             lifetime, Base64Url.EncodeToString(nonce));
     }
 
@@ -55,27 +56,21 @@ internal sealed class TokenIssuer(IReadOnlyList<TurnServerSettings> turnServers,
         var octets = new byte[AccessToken.MaxEncodedLength];
         if (!Convert.TryFromBase64String(accessToken, octets, out var length)) return null;
         if (!AccessTokenKey.TryGetNonce(octets.AsSpan(0, length), out var nonce)) return null;
-        foreach (var (name, (server, key)) in _audiences)
+        var now = time.GetUtcNow();
+        foreach (var ring in rings.All)
         {
-            if (key.TryDecrypt(octets.AsSpan(0, length), Encoding.UTF8.GetBytes(name), out var token) != AccessTokenStatus.Valid) continue;
+            var name = Encoding.UTF8.GetBytes(ring.Settings.Server);
+            foreach (var key in ring.GetAlive(now))
+            {
+                if (key.Material.Codec.TryDecrypt(octets.AsSpan(0, length), name, out var token) != AccessTokenStatus.Valid) continue;
 
-            // TURN servers accept a token a little longer, because clocks differ.
-            var issued = token.Timestamp.ToDateTimeOffset();
-            var end = issued.AddSeconds(token.LifetimeSeconds) + AccessToken.ClockDelta;
-            return new TokenIdentity(server.Kid, Base64Url.EncodeToString(nonce), name, issued, end);
+                // TURN servers accept a token a little longer, because clocks differ.
+                var issued = token.Timestamp.ToDateTimeOffset();
+                var end = issued.AddSeconds(token.LifetimeSeconds) + AccessToken.ClockDelta;
+                return new TokenIdentity(key.Kid, Base64Url.EncodeToString(nonce), ring.Settings.Server, issued, end);
+            }
         }
 
         return null;
-    }
-
-    public void Dispose()
-    {
-        foreach (var (_, key) in _audiences.Values) key.Dispose();
-    }
-
-    private static AccessTokenKey ToKey(TurnServerSettings server)
-    {
-        _ = AccessTokenAlgorithms.TryParse(server.Algorithm, out var algorithm);
-        return new AccessTokenKey(server.Kid, algorithm, Convert.FromBase64String(server.Key));
     }
 }

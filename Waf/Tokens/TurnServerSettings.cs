@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Contracts;
 using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Waf.Rings;
 
 namespace WebRtcIms.Waf.Tokens;
 
@@ -12,10 +13,19 @@ internal sealed class TurnServerSettings
     /// <summary>The server's name in THIRD-PARTY-AUTHORIZATION.</summary>
     public string Name { get; set; } = "";
 
+    /// <summary>The name of <see cref="Key"/>. Without a key it is the prefix of the names of a ring, and its default is Name.</summary>
     public string Kid { get; set; } = "";
 
-    /// <summary>K in base64.</summary>
+    /// <summary>K in base64. Without it the server has a ring of keys in the store, which are replaced from time to time.</summary>
     public string Key { get; set; } = "";
+
+    /// <summary>How long a key of the ring is current.</summary>
+    public TimeSpan KeyRotation { get; set; } = TimeSpan.FromDays(1);
+
+    /// <summary>
+    /// How long TURN servers have a key of the ring before tokens are issued with it. It is longer than they need to fetch it.
+    /// </summary>
+    public TimeSpan KeyLeadTime { get; set; } = TimeSpan.FromMinutes(10);
 
     public string Algorithm { get; set; } = "A256GCM";
 
@@ -39,16 +49,61 @@ internal sealed class TurnServerSettings
         }
     }
 
+    public bool HasRing => Key.Length == 0;
+
+    private string Prefix => Kid.Length == 0 ? Name : Kid;
+
+    public RingSettings ToRing()
+    {
+        _ = AccessTokenAlgorithms.TryParse(Algorithm, out var algorithm);
+        return new RingSettings(Name, HasRing ? Prefix : Kid, algorithm, TokenLifetime)
+        {
+            Interval = KeyRotation,
+            LeadTime = KeyLeadTime,
+            StaticKey = HasRing ? null : Convert.FromBase64String(Key),
+        };
+    }
+
+    /// <summary>Whether a key of this server could have the name of a key of another one.</summary>
+    public bool HasKidsOf(TurnServerSettings ring)
+    {
+        if (HasRing) return Prefix == ring.Prefix;
+        var dot = Kid.LastIndexOf('.');
+        return dot >= 0 && Kid[..dot] == ring.Prefix && Kid[(dot + 1)..].All(char.IsAsciiDigit);
+    }
+
     public IEnumerable<string> Problems()
     {
         if (Encoding.UTF8.GetByteCount(Name) is 0 or > 255) yield return "Name must have 1 to 255 octets";
-        if (Encoding.UTF8.GetByteCount(Kid) is 0 or > 128 || Kid.Contains('~', StringComparison.Ordinal))
+        if (HasRing)
+        {
+            foreach (var problem in RingProblems()) yield return problem;
+        }
+        else if (Encoding.UTF8.GetByteCount(Kid) is 0 or > 128 || Kid.Contains('~', StringComparison.Ordinal))
+        {
             yield return "Kid must have 1 to 128 octets and no '~'";
+        }
+
         if (TokenLifetime < TokenLimits.ShortestLifetime || TokenLifetime > TokenLimits.LongestLifetime)
             yield return $"TokenLifetime must be a time from {TokenLimits.ShortestLifetime:c} to {TokenLimits.LongestLifetime:c}";
         if (!AccessTokenAlgorithms.TryParse(Algorithm, out var algorithm)) yield return "Algorithm must be A256GCM or A128GCM";
-        else if (!Convert.TryFromBase64String(Key, new byte[Key.Length], out var length)) yield return "Key must be base64";
-        else if (length < algorithm.KeyLength()) yield return $"Key must have {algorithm.KeyLength()} octets or more for {Algorithm}";
+        else if (!HasRing && KeyProblem(algorithm) is { } problem) yield return problem;
         if (CertificateSha256 is not null && Thumbprint is null) yield return "CertificateSha256 must be 64 hexadecimal digits";
+    }
+
+    private string? KeyProblem(AccessTokenAlgorithm algorithm)
+    {
+        if (!Convert.TryFromBase64String(Key, new byte[Key.Length], out var length)) return "Key must be base64";
+        return length < algorithm.KeyLength() ? $"Key must have {algorithm.KeyLength()} octets or more for {Algorithm}" : null;
+    }
+
+    private IEnumerable<string> RingProblems()
+    {
+        if (Encoding.UTF8.GetByteCount(Prefix) > RingSettings.MaxPrefixLength || Prefix.Contains('~', StringComparison.Ordinal))
+            yield return $"Kid must have 1 to {RingSettings.MaxPrefixLength} octets and no '~'; without it, this holds for Name";
+        if (KeyLeadTime < TimeSpan.FromSeconds(1) || KeyLeadTime > TimeSpan.FromDays(1))
+            yield return "KeyLeadTime must be a time from 00:00:01 to 1.00:00:00";
+        if (KeyRotation <= KeyLeadTime || KeyRotation > TimeSpan.FromDays(365))
+            yield return "KeyRotation must be longer than KeyLeadTime, and at most 365.00:00:00";
     }
 }

@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using StackExchange.Redis;
+using WebRtcIms.Contracts;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;
@@ -325,6 +326,39 @@ public sealed class ReplicaTests : IAsyncLifetime
         await _bob.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
         Assert.Equal(4403, (int?)_bob.Socket.CloseStatus);
         Assert.StartsWith("SIP/2.0 480", (await _alice.AskAsync(_alice.Invite("sip:bob@ims.example"))).StartLine);
+    }
+
+    [Fact]
+    [Requirement("ABUSE-49")]
+    public async Task SessionRevokedAtTheWaf_IsEndedWithinASecond_AndItsTokensAreRefused()
+    {
+        var name = TurnRevocations.OfSession("session-of-bob");
+        await TurnRevocations.WriteAsync(_connection.GetDatabase(), name, _time.GetUtcNow() + TokenLimits.LongestLifetime, _time.GetUtcNow());
+
+        await _bob.Closed.WaitAsync(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        Assert.Equal(4403, (int?)_bob.Socket.CloseStatus);
+        await using var again = await Wic.ConnectAsync(_here, "bob");
+        Assert.StartsWith("SIP/2.0 401", (await again.RegisterAsync(_here.Token("bob"))).StartLine);
+        Assert.StartsWith("SIP/2.0 480", (await _alice.AskAsync(_alice.Invite("sip:bob@ims.example"))).StartLine);
+    }
+
+    /// <summary>A replica that was not subscribed finds the revocation in the sorted set.</summary>
+    [Fact]
+    [Requirement("ABUSE-49")]
+    public async Task RevocationThatWasNotPublished_IsFoundByThePoll_AndOtherNamesEndNothing()
+    {
+        var end = (_time.GetUtcNow() + TokenLimits.LongestLifetime).ToUnixTimeSeconds();
+        await _connection.GetDatabase().SortedSetAddAsync(TurnRevocations.Key,
+            [new("session:session-of-bob", end), new("all", end), new("client:session-of-alice", end), new("session:session-of-alice", 1)]);
+
+        while (!_bob.Closed.IsCompleted)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal(4403, (int?)_bob.Socket.CloseStatus);
+        Assert.False(_alice.Closed.IsCompleted);
     }
 
     [Fact]

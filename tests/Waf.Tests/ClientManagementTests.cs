@@ -243,8 +243,9 @@ public sealed class ClientManagementTests
         Assert.All(audit, entry =>
             Assert.Equal((client.ClientId, "127.0.0.1", time.GetUtcNow().ToUnixTimeSeconds()), (entry.Subject, entry.Address, entry.At)));
         foreach (var text in (string[])
-            [$"The client {client.ClientId} was registered with the initial access token {TokenName}",
-             $"The client {client.ClientId} changed its registration", $"The client {client.ClientId} was deleted"])
+            [$"client.registered {client.ClientId} by {TokenName} from 127.0.0.1",
+             $"client.updated {client.ClientId} by {client.ClientId} from 127.0.0.1",
+             $"client.deleted {client.ClientId} by {client.ClientId} from 127.0.0.1"])
             Assert.Single(app.Logs.Records, record => record.StartsWith("Information ", StringComparison.Ordinal)
                 && record.Contains(text, StringComparison.Ordinal));
     }

@@ -12,7 +12,7 @@ public sealed class TurnServerSettingsTests
     private const string Thumbprint = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
     [Fact]
-    public void EmptySettings_LackNameKidAndKey()
+    public void EmptySettings_LackName_AndHaveARing()
     {
         var settings = new TurnServerSettings();
 

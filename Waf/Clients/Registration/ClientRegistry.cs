@@ -3,6 +3,8 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using OpenIddict.Abstractions;
+using OpenIddict.EntityFrameworkCore.Models;
+using WebRtcIms.Waf.Audit;
 using WebRtcIms.Waf.Stores;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -12,8 +14,7 @@ namespace WebRtcIms.Waf.Clients.Registration;
 /// Registered clients in the store. Each change is one transaction with its audit entry. Null is the result where a token was used up or
 /// rotated by another request meanwhile.
 /// </summary>
-internal sealed partial class ClientRegistry(
-    WafDatabase store, ClientManager clients, TimeProvider time, ILogger<ClientRegistry> logger)
+internal sealed class ClientRegistry(WafDatabase store, ClientManager clients, AuditLog audit, TimeProvider time)
 {
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
@@ -23,6 +24,15 @@ internal sealed partial class ClientRegistry(
         var (hash, now) = (BearerToken.Hash(token), Now);
         return await store.InitialAccessTokens.AsNoTracking()
             .SingleOrDefaultAsync(row => row.Hash == hash && row.UsesLeft > 0 && row.ExpiresAt > now);
+    }
+
+    /// <summary>Ends an initial access token. False when there is none of this name that can be used.</summary>
+    public Task<bool> RevokeInitialAccessTokenAsync(string name, AuditEntry entry)
+    {
+        var now = Now;
+        return InTransactionAsync(entry, async () =>
+            await store.InitialAccessTokens.Where(row => row.Name == name && row.UsesLeft > 0 && row.ExpiresAt > now)
+                .ExecuteUpdateAsync(row => row.SetProperty(ended => ended.UsesLeft, 0)) > 0);
     }
 
     public static ClientLimits CeilingOf(InitialAccessToken token) => JsonSerializer.Deserialize<ClientLimits>(token.Limits)!;
@@ -41,19 +51,17 @@ internal sealed partial class ClientRegistry(
         new RegistrationEntry(token.Name, now, metadata.AuthenticationMethod, BearerToken.Hash(accessToken), CeilingOf(token))
             .ApplyTo(descriptor);
 
-        var isRegistered = await InTransactionAsync(async () =>
+        var entry = audit.Create(token.Name, AuditAction.ClientRegistered, clientId, address);
+        var isRegistered = await InTransactionAsync(entry, async () =>
         {
             var used = await store.InitialAccessTokens
                 .Where(row => row.Hash == token.Hash && row.UsesLeft > 0 && row.ExpiresAt > now)
                 .ExecuteUpdateAsync(row => row.SetProperty(used => used.UsesLeft, used => used.UsesLeft - 1));
             if (used == 0) return false;
             await clients.CreateAsync(descriptor);
-            await AddAuditAsync(token.Name, "client.registered", clientId, address);
             return true;
         });
-        if (!isRegistered) return null;
-        LogRegistered(logger, clientId, token.Name);
-        return new ClientInformation(clientId, secret, accessToken, now, metadata);
+        return isRegistered ? new ClientInformation(clientId, secret, accessToken, now, metadata) : null;
     }
 
     /// <summary>The registered client with this registration access token; null for any other.</summary>
@@ -90,18 +98,15 @@ internal sealed partial class ClientRegistry(
             AccessTokenHash = BearerToken.Hash(accessToken),
         }).ApplyTo(descriptor);
 
-        var isUpdated = await ChangeAsync("client.updated", client, address, () => clients.UpdateAsync(client.Application, descriptor));
-        if (!isUpdated) return null;
-        LogUpdated(logger, client.ClientId);
-        return new ClientInformation(client.ClientId, secret, accessToken, client.Registration.RegisteredAt, metadata);
+        var entry = audit.Create(client.ClientId, AuditAction.ClientUpdated, client.ClientId, address);
+        return await ChangeAsync(entry, () => clients.UpdateAsync(client.Application, descriptor))
+            ? new ClientInformation(client.ClientId, secret, accessToken, client.Registration.RegisteredAt, metadata)
+            : null;
     }
 
-    public async Task<bool> DeleteAsync(StoredClient client, string address)
-    {
-        var isDeleted = await ChangeAsync("client.deleted", client, address, () => clients.DeleteAsync(client.Application));
-        if (isDeleted) LogDeleted(logger, client.ClientId);
-        return isDeleted;
-    }
+    public Task<bool> DeleteAsync(OpenIddictEntityFrameworkCoreApplication client, string actor, string address) =>
+        ChangeAsync(
+            audit.Create(actor, AuditAction.ClientDeleted, client.ClientId!, address), () => clients.DeleteAsync(client));
 
     private static string CreateClientId() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16));
 
@@ -112,14 +117,13 @@ internal sealed partial class ClientRegistry(
         metadata.Limits.ApplyTo(descriptor);
     }
 
-    private async Task<bool> ChangeAsync(string action, StoredClient client, string address, Func<ValueTask> change)
+    private async Task<bool> ChangeAsync(AuditEntry entry, Func<ValueTask> change)
     {
         try
         {
-            return await InTransactionAsync(async () =>
+            return await InTransactionAsync(entry, async () =>
             {
                 await change();
-                await AddAuditAsync(client.ClientId, action, client.ClientId, address);
                 return true;
             });
         }
@@ -130,32 +134,21 @@ internal sealed partial class ClientRegistry(
     }
 
     // PostgreSQL's strategy retries the whole transaction when the connection is lost.
-    private Task<bool> InTransactionAsync(Func<Task<bool>> work)
+    private async Task<bool> InTransactionAsync(AuditEntry entry, Func<Task<bool>> work)
     {
         var isRetry = false;
-        return store.Database.CreateExecutionStrategy().ExecuteAsync(async () =>
+        var isDone = await store.Database.CreateExecutionStrategy().ExecuteAsync(async () =>
         {
             if (isRetry) store.ChangeTracker.Clear();
             isRetry = true;
             await using var transaction = await store.Database.BeginTransactionAsync();
             if (!await work()) return false;
+            store.Add(entry);
+            await store.SaveChangesAsync();
             await transaction.CommitAsync();
             return true;
         });
+        if (isDone) audit.Log(entry);
+        return isDone;
     }
-
-    private Task<int> AddAuditAsync(string actor, string action, string subject, string address)
-    {
-        store.Add(new AuditEntry { At = Now, Actor = actor, Action = action, Subject = subject, Address = address });
-        return store.SaveChangesAsync();
-    }
-
-    [LoggerMessage(1, LogLevel.Information, "The client {ClientId} was registered with the initial access token {Name}")]
-    private static partial void LogRegistered(ILogger logger, string clientId, string name);
-
-    [LoggerMessage(2, LogLevel.Information, "The client {ClientId} changed its registration")]
-    private static partial void LogUpdated(ILogger logger, string clientId);
-
-    [LoggerMessage(3, LogLevel.Information, "The client {ClientId} was deleted")]
-    private static partial void LogDeleted(ILogger logger, string clientId);
 }

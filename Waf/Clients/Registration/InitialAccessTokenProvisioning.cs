@@ -14,6 +14,16 @@ internal sealed class InitialAccessTokenProvisioning(
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
+    public static InitialAccessToken ToRow(InitialAccessTokenSettings token, DateTimeOffset now) => new()
+    {
+        Hash = BearerToken.Hash(token.Token.Reveal()),
+        Name = token.Name,
+        UsesLeft = token.Uses,
+        ExpiresAt = (now + token.Lifetime).ToUnixTimeSeconds(),
+        CreatedAt = now.ToUnixTimeSeconds(),
+        Limits = token.Limits.ToJson().GetRawText(),
+    };
+
     private async Task ProvisionAsync(InitialAccessTokenSettings settings, CancellationToken cancellationToken)
     {
         await using var scope = scopes.CreateAsyncScope();
@@ -23,16 +33,7 @@ internal sealed class InitialAccessTokenProvisioning(
         await store.InitialAccessTokens.Where(token => token.Name == settings.Name && token.Hash != hash)
             .ExecuteUpdateAsync(token => token.SetProperty(replaced => replaced.UsesLeft, 0), cancellationToken);
         if (await IsStoredAsync()) return;
-        var now = time.GetUtcNow();
-        store.Add(new InitialAccessToken
-        {
-            Hash = hash,
-            Name = settings.Name,
-            UsesLeft = settings.Uses,
-            ExpiresAt = (now + settings.Lifetime).ToUnixTimeSeconds(),
-            CreatedAt = now.ToUnixTimeSeconds(),
-            Limits = settings.Limits.ToJson().GetRawText(),
-        });
+        store.Add(ToRow(settings, time.GetUtcNow()));
         try
         {
             await store.SaveChangesAsync(cancellationToken);

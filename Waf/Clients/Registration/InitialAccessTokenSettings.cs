@@ -9,7 +9,7 @@ namespace WebRtcIms.Waf.Clients.Registration;
 /// </summary>
 internal sealed class InitialAccessTokenSettings
 {
-    private const int MaxNameLength = 100;
+    public const int MaxNameLength = 100;
     private const int MinTokenLength = 32;
 
     /// <summary>The audit names the token by it.</summary>

@@ -79,7 +79,7 @@ internal sealed class RegistrationEndpoint(
                     StatusCodes.Status503ServiceUnavailable, Errors.TemporarilyUnavailable, "The TURN servers cannot be notified now.");
             }
 
-            if (!await registry.DeleteAsync(client, CallerAddress.Of(context))) return null;
+            if (!await registry.DeleteAsync(client.Application, client.ClientId, CallerAddress.Of(context))) return null;
             // The client may have got a token between the two.
             await TryRevokeAsync(clientId);
             return Results.NoContent();

@@ -46,23 +46,22 @@ internal sealed class KeysAndRegistration : Migration
             });
 
         migrationBuilder.CreateTable(
-            name: "TurnKeys",
+            name: "Keys",
             columns: table => new
             {
-                Server = table.Column<string>(maxLength: 255, nullable: false),
-                Kid = table.Column<string>(maxLength: 128, nullable: false),
+                Ring = table.Column<string>(maxLength: 260, nullable: false),
                 Number = table.Column<long>(nullable: false),
+                Kid = table.Column<string>(maxLength: 128, nullable: false),
                 Algorithm = table.Column<string>(maxLength: 20, nullable: false),
                 ProtectedKey = table.Column<byte[]>(nullable: false),
-                State = table.Column<string>(maxLength: 10, nullable: false),
                 CreatedAt = table.Column<long>(nullable: false),
-                CurrentAt = table.Column<long>(nullable: true),
-                RetiredAt = table.Column<long>(nullable: true),
-                ExpiresAt = table.Column<long>(nullable: true)
+                CurrentAt = table.Column<long>(nullable: false),
+                TokenLifetime = table.Column<long>(nullable: false),
+                RevokedAt = table.Column<long>(nullable: true)
             },
             constraints: table =>
             {
-                table.PrimaryKey("PK_TurnKeys", x => new { x.Server, x.Kid });
+                table.PrimaryKey("PK_Keys", x => new { x.Ring, x.Number });
             });
 
         migrationBuilder.CreateIndex(
@@ -71,9 +70,9 @@ internal sealed class KeysAndRegistration : Migration
             column: "At");
 
         migrationBuilder.CreateIndex(
-            name: "IX_TurnKeys_Server_Number",
-            table: "TurnKeys",
-            columns: ["Server", "Number"],
+            name: "IX_Keys_Kid",
+            table: "Keys",
+            column: "Kid",
             unique: true);
     }
 }

@@ -14,6 +14,8 @@ namespace WebRtcIms.Turn.Tests.Admission;
 /// <summary>The boundaries of the replay cache, the revocations, the quotas and the circuit breaker.</summary>
 public sealed class AdmissionBoundaryTests
 {
+    private static readonly Grant Granted = new("wwsf", "9b0c6f", Traceparent: null, Exp: 0);
+
     private static readonly InternetAddress Address = InternetAddress.Parse("192.0.2.1");
 
     private readonly EngineFixture _engine = new() { Waiting = [] };
@@ -127,6 +129,9 @@ public sealed class AdmissionBoundaryTests
     [InlineData("client:wwsf", 0, true)]
     [InlineData("client:wwsf", 1, false)]
     [InlineData("client:other", 0, false)]
+    [InlineData("session:9b0c6f", 0, true)]
+    [InlineData("session:9b0c6f", 1, true)]
+    [InlineData("session:other", 0, false)]
     [InlineData("key:k1", 1, true)]
     [InlineData("key:k2", 0, false)]
     [Requirement("ABUSE-49")]
@@ -136,8 +141,8 @@ public sealed class AdmissionBoundaryTests
         var credential = NewPending().Pending.Proof.Credential;
         revocations.Add(name, credential.IssuedAt + TokenLimits.LongestLifetime - TimeSpan.FromSeconds(issuedAfter));
 
-        Assert.Equal(isCovered, revocations.Cover(credential, Now, "wwsf"));
-        Assert.Equal(isCovered && !name.StartsWith("client", StringComparison.Ordinal), revocations.Cover(credential, Now));
+        Assert.Equal(isCovered, revocations.Cover(credential, Now, Granted));
+        Assert.Equal(isCovered && name.Split(':')[0] is not ("client" or "session"), revocations.Cover(credential, Now));
     }
 
     [Fact]
@@ -151,7 +156,7 @@ public sealed class AdmissionBoundaryTests
 
         Assert.True(revocations.Cover(credential, until.AddTicks(-1)));
         Assert.False(revocations.Cover(credential, until));
-        Assert.False(revocations.Cover(Credential.FromStaticUser("alice", "secret", "example.org"), Now, "wwsf"));
+        Assert.False(revocations.Cover(Credential.FromStaticUser("alice", "secret", "example.org"), Now, Granted));
     }
 
     [Fact]

@@ -264,6 +264,6 @@ public sealed class HostGivesBackTests
         fixture.Node.Revocations.Add(TurnRevocations.OfClient(clientId), now + TokenLimits.LongestLifetime);
         return fixture.Host.End(
             (allocation, record) =>
-                fixture.Node.Revocations.Cover(allocation.Credential, now, record.Grant?.ClientId), AllocationEnd.Revoked);
+                fixture.Node.Revocations.Cover(allocation.Credential, now, record.Grant), AllocationEnd.Revoked);
     }
 }

@@ -1,0 +1,73 @@
+using StackExchange.Redis;
+using WebRtcIms.Contracts;
+using WebRtcIms.EpCscf.Registration;
+
+namespace WebRtcIms.EpCscf.Server;
+
+/// <summary>
+/// Ends the sessions that operators revoke at the WAF. A published revocation has effect at once. The feed also polls Redis for those that
+/// were published while this replica was not subscribed.
+/// </summary>
+internal sealed partial class RevocationFeed(
+    Registrar registrar, IConnectionMultiplexer redis, TimeProvider time, ILogger<RevocationFeed> logger) : BackgroundService
+{
+    private static readonly TimeSpan ReadInterval = TimeSpan.FromSeconds(5);
+
+    private readonly ConcurrentDictionary<string, DateTimeOffset> _ended = new();
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        // Redis may be down now. The client subscribes when it has connected.
+        redis.GetSubscriber().Subscribe(TurnRevocations.Channel, (channel, message) =>
+        {
+            if (TurnRevocations.TryRead(message, out var name, out var until)) _ = EndAsync(name, until);
+        }, CommandFlags.FireAndForget);
+        using var timer = new PeriodicTimer(ReadInterval, time);
+        try
+        {
+            do await ReadAsync();
+            while (await timer.WaitForNextTickAsync(stoppingToken));
+        }
+        catch (OperationCanceledException)
+        {
+            // The process stops.
+        }
+    }
+
+    private async Task ReadAsync()
+    {
+        try
+        {
+            var now = time.GetUtcNow();
+            foreach (var old in _ended.Where(entry => entry.Value <= now)) _ended.TryRemove(old);
+            var revoked = await redis.GetDatabase().SortedSetRangeByScoreWithScoresAsync(TurnRevocations.Key, now.ToUnixTimeSeconds());
+            foreach (var entry in revoked) await EndAsync((string)entry.Element!, DateTimeOffset.FromUnixTimeSeconds((long)entry.Score));
+        }
+        catch (Exception error) when (RedisAvailability.IsFailure(error) || error is ArgumentOutOfRangeException)
+        {
+            // The next poll reads them.
+        }
+    }
+
+    private async Task EndAsync(string name, DateTimeOffset until)
+    {
+        if (TurnRevocations.SessionOf(name) is not { } session || until <= time.GetUtcNow() || !_ended.TryAdd(session, until)) return;
+        try
+        {
+            await registrar.EndSessionAsync(session);
+            LogEnded();
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            // The next poll tries again.
+            _ended.TryRemove(session, out _);
+            LogFailure(error);
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "An operator revoked a session: its registrations have ended")]
+    private partial void LogEnded();
+
+    [LoggerMessage(2, LogLevel.Error, "A revoked session could not be ended; the next attempt is in seconds")]
+    private partial void LogFailure(Exception error);
+}

@@ -1,0 +1,43 @@
+using WebRtcIms.Stun.OAuth;
+
+namespace WebRtcIms.Waf.Rings;
+
+/// <summary>
+/// A long-term key in the memory of this replica, which counts its uses. Keys that leave a ring are not disposed: a request may still use
+/// them. The garbage collector frees them.
+/// </summary>
+internal sealed class KeyMaterial : IDisposable
+{
+    /// <summary>
+    /// The most tokens that one replica encrypts under one key. Nonces are random. See docs/security.md for the figures.
+    /// </summary>
+    public const long MaxUses = 1L << 28;
+
+    /// <summary>The ring rotates from here on, so that there is time until <see cref="MaxUses"/>.</summary>
+    public const long RotateAfter = MaxUses / 2;
+
+    private long _uses;
+
+    public KeyMaterial(string kid, AccessTokenAlgorithm algorithm, byte[] octets, long uses = 0)
+    {
+        Octets = octets.AsSpan(0, algorithm.KeyLength()).ToArray();
+        Codec = new AccessTokenKey(kid, algorithm, Octets);
+        _uses = uses;
+    }
+
+    public string Kid => Codec.KeyId;
+
+    /// <summary>K.</summary>
+    public byte[] Octets { get; }
+
+    public AccessTokenKey Codec { get; }
+
+    public long Uses => Interlocked.Read(ref _uses);
+
+    /// <summary>Counts one token; false when there may be no more.</summary>
+    public bool TryUse() => Interlocked.Increment(ref _uses) <= MaxUses;
+
+    public void Dispose() => Codec.Dispose();
+
+    public override string ToString() => $"{Kid}: ***";
+}
