@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Admission;
@@ -67,14 +68,16 @@ internal static class TurnServices
             settings.Realm,
             settings.BrowserProfile.Enabled,
             settings.StaticUsers.ConvertAll(user => Credential.FromStaticUser(user.Name, user.Password, settings.Realm)),
-            settings.SharedSecret is { } secret ? Encoding.UTF8.GetBytes(secret) : null);
+            settings.SharedSecret is { } secret ? Encoding.UTF8.GetBytes(secret) : null,
+            AwaitsKeys: settings.KeyDelivery is not null);
         services.AddSingleton(authentication);
         services.AddSingleton(provider => new NonceIssuer(
-            FleetKey(settings, "webrtcims turn nonce"), authentication.Features(tokens: keys.Count > 0),
+            FleetKey(settings, "webrtcims turn nonce"), authentication.Features(tokens: settings.AcceptsTokens),
             provider.GetRequiredService<Random>()));
         services.AddSingleton<RequestAuthenticator>();
         services.AddSingleton<KeyReload>();
         services.AddHostedService(provider => provider.GetRequiredService<KeyReload>());
+        if (settings.KeyDelivery is not null) services.AddKeyDelivery();
         services.AddSingleton(PeerPolicyFrom(settings, builder.Configuration));
         services.AddSingleton(provider => new EngineSettings
         {
@@ -128,6 +131,14 @@ internal static class TurnServices
         if (settings.UsesWorkers) services.AddHostedService<LinuxTransport>();
         else services.AddHostedService<PortableTransport>();
         services.AddHostedService<DtlsService>();
+    }
+
+    private static void AddKeyDelivery(this IServiceCollection services)
+    {
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<KeyDelivery>(
+            provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []));
+        services.AddHostedService(provider => provider.GetRequiredService<KeyDelivery>());
+        services.AddHealthChecks().AddCheck<KeyDelivery>("keys");
     }
 
     private static int EndRevoked(IServiceProvider provider)

@@ -71,7 +71,7 @@ public sealed class RequestAuthenticator(
     public string? RemoveUnknownKeyId() => Interlocked.Exchange(ref _unknownKeyId, null);
 
     /// <summary>Whether tokens are taken at all; if not, ACCESS-TOKEN is an unknown attribute (RFC 7635 §7).</summary>
-    public bool AcceptsTokens { get; } = !keys.IsEmpty;
+    public bool AcceptsTokens { get; } = settings.AwaitsKeys || !keys.IsEmpty;
 
     internal AuthenticationResult Authenticate(in StunMessageReader request, in FiveTuple flow, Credential? current, EngineTime time)
     {

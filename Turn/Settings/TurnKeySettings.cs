@@ -74,7 +74,8 @@ internal sealed record TurnKeySettings
         return null;
     }
 
-    private string? Problem()
+    /// <summary>The first problem, or null.</summary>
+    public string? Problem()
     {
         if (Kid.Length is 0 or > 128 || Kid.Contains('~', StringComparison.Ordinal)) return "Kid must have 1 to 128 characters and no '~'";
         if (!AccessTokenAlgorithms.TryParse(Algorithm, out var algorithm)) return "Algorithm must be A256GCM or A128GCM";
