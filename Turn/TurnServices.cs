@@ -150,13 +150,13 @@ internal static class TurnServices
     }
 
     /// <summary>
-    /// All nodes with the same long-term key accept each other's nonces and know each other's tickets, so a client may be moved
-    /// between them. Without one both are this process's own.
+    /// All nodes with the same fleet key or first long-term key accept each other's nonces and know each other's tickets, so a client may be
+    /// moved between them. Without one both are this process's own.
     /// </summary>
-    private static byte[] FleetKey(TurnSettings settings, string purpose) => settings.Keys.Count == 0
-        ? RandomNumberGenerator.GetBytes(32)
-        : HKDF.DeriveKey(
-            HashAlgorithmName.SHA256, Convert.FromBase64String(settings.Keys[0].Key), 32, info: Encoding.ASCII.GetBytes(purpose));
+    private static byte[] FleetKey(TurnSettings settings, string purpose) =>
+        (settings.FleetKey ?? settings.Keys.FirstOrDefault()?.Key) is { } secret
+            ? HKDF.DeriveKey(HashAlgorithmName.SHA256, Convert.FromBase64String(secret), 32, info: Encoding.ASCII.GetBytes(purpose))
+            : RandomNumberGenerator.GetBytes(32);
 
     private static PeerPolicy PeerPolicyFrom(TurnSettings settings, IConfiguration configuration)
     {

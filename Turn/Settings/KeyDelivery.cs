@@ -1,3 +1,6 @@
+using System.Net;
+using System.Text;
+using System.Threading.Channels;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
 using WebRtcIms.Contracts;
@@ -12,19 +15,32 @@ internal sealed partial class KeyDelivery(
     TurnSettings settings, KeyReload reload, TimeProvider time, ILogger<KeyDelivery> logger, IConnectionMultiplexer? redis = null)
     : BackgroundService, IHealthCheck
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+    /// <summary>The time that a request may take, from the connection to the end of the body.</summary>
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
-    // A failed first request is repeated soon: without keys this server refuses every token.
-    private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+    /// <summary>The time until the next request while there are no keys: this server then refuses every token.</summary>
+    public static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+
+    private const string Section = "Turn:KeyDelivery";
+    private const int MaxOctets = 65536;
+
+    private const string Unknown = $"{Section}:Certificate: the WAF answers 403; " +
+        "its Waf:TurnServers must have this Turn:ServerName with the SHA-256 of this certificate";
 
     private readonly KeyDeliverySettings _settings = settings.KeyDelivery!;
-    private readonly SemaphoreSlim _changed = new(0, 1);
-    private volatile string? _failure = "the keys have not been fetched yet";
+    private readonly Channel<bool> _changed =
+        Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    private volatile string? _failure = $"{Section}:Address: no response has come yet";
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(_failure is not { } failure ? HealthCheckResult.Healthy()
-            : reload.HasKeys ? HealthCheckResult.Degraded($"The keys cannot be fetched from the WAF; the known ones stay: {failure}")
-            : HealthCheckResult.Unhealthy($"There are no keys yet: {failure}"));
+        Task.FromResult((reload.HasKeys, _failure) switch
+        {
+            (true, null) => HealthCheckResult.Healthy(),
+            (true, var failure) => HealthCheckResult.Degraded($"The keys cannot be fetched; the known ones stay. {failure}"),
+            (false, null) => HealthCheckResult.Unhealthy("No token is accepted: each key has expired"),
+            (false, var failure) => HealthCheckResult.Unhealthy($"No token is accepted: there are no keys. {failure}"),
+        });
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -45,13 +61,13 @@ internal sealed partial class KeyDelivery(
 
     private void OnChanged(RedisChannel channel, RedisValue name)
     {
-        if (name == settings.ServerName && _changed.CurrentCount == 0) _changed.Release();
+        if (name == settings.ServerName) _changed.Writer.TryWrite(true);
     }
 
     private async Task WaitAsync(TimeSpan interval, CancellationToken stoppingToken)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        await Task.WhenAny(_changed.WaitAsync(ended.Token), Task.Delay(interval, time, ended.Token));
+        await Task.WhenAny(_changed.Reader.ReadAsync(ended.Token).AsTask(), Task.Delay(interval, time, ended.Token));
         await ended.CancelAsync();
         stoppingToken.ThrowIfCancellationRequested();
     }
@@ -64,30 +80,52 @@ internal sealed partial class KeyDelivery(
         _failure = failure;
     }
 
-    /// <summary>What failed, or null.</summary>
+    /// <summary>Returns what failed, with the setting to look at, or null.</summary>
     private async Task<string?> TryFetchAsync(CancellationToken stoppingToken)
     {
+        using var limit = new CancellationTokenSource(Limit, time);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stoppingToken);
         try
         {
-            using var handler = new SocketsHttpHandler { SslOptions = _settings.TlsOptions() };
-            using var client = new HttpClient(handler) { Timeout = Limit };
-            var query = $"?service=turn&name={Uri.EscapeDataString(settings.ServerName)}";
-            using var response = await client.GetAsync(new Uri(new Uri(_settings.Address), LongTermKeys.Path + query), stoppingToken);
-            if (!response.IsSuccessStatusCode) return $"the WAF answers {(int)response.StatusCode}";
-            if (LongTermKeys.Parse(await response.Content.ReadAsStringAsync(stoppingToken)) is not { } keys)
-                return "the response does not have the form of RFC 7635 §4.1.1";
-            return reload.Deliver(keys);
+            using var certificate = _settings.LoadCertificate();
+            using var handler = new SocketsHttpHandler
+            {
+                // A response from another place is not the WAF's.
+                AllowAutoRedirect = false,
+                UseCookies = false,
+                SslOptions = _settings.TlsOptions(certificate),
+            };
+            using var client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxOctets };
+            using var response = await client.GetAsync(_settings.RequestFor(settings.ServerName), ended.Token);
+            if (response.StatusCode == HttpStatusCode.Forbidden) return Unknown;
+            if (!response.IsSuccessStatusCode) return $"{Section}:Address: the WAF answers {(int)response.StatusCode}";
+            var body = Encoding.UTF8.GetString(await response.Content.ReadAsByteArrayAsync(ended.Token));
+            if (LongTermKeys.Parse(body) is not { } keys)
+                return $"{Section}:Address: the response does not have the form of RFC 7635 §4.1.1";
+            return reload.Deliver(keys) is { } problem ? $"{Section}:Address: {problem}" : null;
         }
         catch (HttpRequestException error)
         {
-            return $"{error.HttpRequestError}: {error.Message}";
+            return Describe(error);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            return $"{Section}:Address: the WAF does not answer within {Limit.TotalSeconds} s";
         }
         catch (Exception error) when (!stoppingToken.IsCancellationRequested)
         {
-            // A file that cannot be read now, or a time-out.
-            return error.GetType().Name;
+            // A file of the settings has been replaced by one that cannot be used.
+            return _settings.Problems().FirstOrDefault() ?? $"{Section}: {error.GetType().Name}";
         }
     }
+
+    private static string Describe(HttpRequestException error) => error.HttpRequestError switch
+    {
+        // The inner message says what is wrong with the certificate.
+        HttpRequestError.SecureConnectionError => $"{Section}:Authority: TLS with the WAF fails: {error.InnerException?.Message ?? error.Message}",
+        HttpRequestError.ConfigurationLimitExceeded => $"{Section}:Address: the response has more than {MaxOctets} octets",
+        var kind => $"{Section}:Address: the WAF cannot be reached ({kind})",
+    };
 
     [LoggerMessage(1, LogLevel.Warning, "The long-term keys cannot be fetched from the WAF; the known ones stay. {Failure}")]
     private partial void LogFailed(string failure);

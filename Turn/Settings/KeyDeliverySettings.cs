@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using WebRtcIms.Contracts;
 
 namespace WebRtcIms.Turn.Settings;
 
@@ -28,33 +29,37 @@ internal sealed class KeyDeliverySettings
 
     public IEnumerable<string> Problems()
     {
-        if (!Uri.TryCreate(Address, UriKind.Absolute, out var address) || address.Scheme != Uri.UriSchemeHttps)
-            yield return $"{Section}:Address must be an https address such as https://waf.example.org:8444";
-        if (Problem(nameof(Certificate), Certificate, () => Load().Dispose()) is { } problem) yield return problem;
+        if (!Uri.TryCreate(Address, UriKind.Absolute, out var address) || address.Scheme != Uri.UriSchemeHttps
+            || address.PathAndQuery != "/" || address.UserInfo.Length > 0)
+            yield return $"{Section}:Address must be an https address without a path, such as https://waf.example.org:8444";
+        if (Problem(nameof(Certificate), Certificate, () => LoadCertificate().Dispose()) is { } problem) yield return problem;
         if (Authority is not null && Problem(nameof(Authority), Authority, () => LoadAuthority()) is { } other) yield return other;
     }
 
+    public Uri RequestFor(string serverName) =>
+        new(new Uri(Address), $"{LongTermKeys.Path}?service=turn&name={Uri.EscapeDataString(serverName)}");
+
     /// <summary>The options of one connection. The files are read again each time, so that renewed certificates need no restart.</summary>
-    public SslClientAuthenticationOptions TlsOptions() => new()
+    public SslClientAuthenticationOptions TlsOptions(X509Certificate2 certificate) => new()
     {
-        ClientCertificates = [Load()],
-        LocalCertificateSelectionCallback = (_, _, certificates, _, _) => certificates[0],
+        // Not ClientCertificates: those are only sent if the WAF names their issuer.
+        LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate,
         CertificateChainPolicy = Authority is null ? null : PolicyOf(LoadAuthority()),
     };
+
+    public X509Certificate2 LoadCertificate()
+    {
+        var certificate = X509Certificate2.CreateFromPemFile(Certificate, CertificateKey);
+
+        // Schannel does not accept ephemeral keys.
+        return OperatingSystem.IsWindows() ? X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null) : certificate;
+    }
 
     private static X509ChainPolicy PolicyOf(X509Certificate2Collection authority)
     {
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         policy.CustomTrustStore.AddRange(authority);
         return policy;
-    }
-
-    private X509Certificate2 Load()
-    {
-        var certificate = X509Certificate2.CreateFromPemFile(Certificate, CertificateKey);
-
-        // Schannel does not accept ephemeral keys.
-        return OperatingSystem.IsWindows() ? X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null) : certificate;
     }
 
     private X509Certificate2Collection LoadAuthority()

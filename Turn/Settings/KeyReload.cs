@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using WebRtcIms.Contracts;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Engine.Authentication;
@@ -18,64 +17,78 @@ internal sealed partial class KeyReload(
     private static readonly TimeSpan ReadInterval = TimeSpan.FromSeconds(2);
 
     private readonly Lock _gate = new();
+    private IReadOnlyList<TurnKeySettings> _configured = settings.Keys;
+    private IReadOnlyList<TurnKeySettings> _delivered = [];
     private IReadOnlyList<Held> _ring = settings.Keys.ConvertAll(key => new Held(key, time.GetUtcNow()));
-    private volatile IReadOnlyList<TurnKeySettings> _delivered = [];
     private string? _logged;
     private string? _named;
 
-    /// <summary>Whether a token can be decrypted at all.</summary>
-    public bool HasKeys => Volatile.Read(ref _ring).Count > 0;
+    /// <summary>Whether there is a key that has not expired.</summary>
+    public bool HasKeys
+    {
+        get
+        {
+            var now = time.GetUtcNow();
+            return Volatile.Read(ref _ring).Any(held => held.Key.IsLive(now));
+        }
+    }
 
-    /// <summary>Uses the keys of a response of the WAF from the next reload on. Returns the problem if one cannot be used.</summary>
+    /// <summary>
+    /// Uses the keys of a response of the WAF at once. Returns the problem if they cannot be used; the old ones then stay.
+    /// </summary>
     public string? Deliver(LongTermKeys response)
     {
-        var keys = response.All.Select(ToSettings).ToList();
-        if (keys.Select(key => key.Problem()).FirstOrDefault(problem => problem is not null) is { } problem) return $"a key cannot be used: {problem}";
-        _delivered = keys;
-        ReloadIfChanged();
-        return null;
+        lock (_gate)
+        {
+            if (DeliveredKeys.TryRead(response, time.GetUtcNow(), out var keys) is { } problem) return problem;
+
+            // A key is valid until its exp (RFC 7635 §4.1.1), also when the response no longer has it: a WAF that follows only the RFC sends
+            // one key. The tokens of a kid that is revoked are refused before that.
+            var others = _delivered.Where(known => keys.TrueForAll(key => key.Kid != known.Kid));
+            _delivered = [.. keys.Concat(others).Take(DeliveredKeys.MaxCount)];
+            Replace();
+            return null;
+        }
     }
 
     /// <summary>Replaces the keys if they have changed and can be used.</summary>
     public void ReloadIfChanged()
     {
-        lock (_gate) Reload();
+        lock (_gate)
+        {
+            ReadConfigured();
+            Replace();
+        }
     }
 
-    private static TurnKeySettings ToSettings(LongTermKey key) => new()
-    {
-        Kid = key.Kid,
-        Key = Base64Url.IsValid(key.K) ? Convert.ToBase64String(Base64Url.DecodeFromChars(key.K)) : "?",
-        Algorithm = key.Enc,
-        NotAfter = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(key.Exp, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds())),
-    };
-
-    private void Reload()
+    private void ReadConfigured()
     {
         List<string> problems = [];
-        var delivered = _delivered;
         var keys = TurnKeySettings.ReadAll(configuration, problems);
+        var problem = problems.FirstOrDefault() ?? Problem(keys);
+        if (problem is null) _configured = keys;
+        else if (_logged != problem) LogKept(problem);
+        _logged = problem;
+    }
 
-        // The WAF also delivers the key that both began with. It knows when that one ends.
-        keys.RemoveAll(key => delivered.Any(other => other.Kid == key.Kid));
-        keys.AddRange(delivered);
-        if ((problems.FirstOrDefault() ?? Problem(keys)) is { } problem)
-        {
-            if (_logged != problem) LogKept(problem);
-            _logged = problem;
-            return;
-        }
+    private void Replace()
+    {
+        var now = time.GetUtcNow();
+        _delivered = [.. _delivered.Where(key => key.IsLive(now))];
 
-        _logged = null;
+        // A server that changes from settings to delivery may have one key from both.
+        List<TurnKeySettings> keys = [.. _configured.Where(key => _delivered.All(other => other.Kid != key.Kid)), .. _delivered];
         if (keys.Count == _ring.Count && keys.Zip(_ring).All(pair => pair.First == pair.Second.Key)) return;
         authenticator.Keys = new AccessTokenKeyRing(keys.ConvertAll(key => key.ToKey()));
         var since = _ring.ToDictionary(held => held.Key.Kid, held => held.Since);
-        Volatile.Write(ref _ring, keys.ConvertAll(key => new Held(key, since.GetValueOrDefault(key.Kid, time.GetUtcNow()))));
+        Volatile.Write(ref _ring, keys.ConvertAll(key => new Held(key, since.GetValueOrDefault(key.Kid, now))));
 
         // The end of a delivered key moves with each response. Only other changes are news.
         var named = string.Join(", ", keys.Select(key =>
-            key.NotAfter is { } end && !delivered.Contains(key) ? $"{key.Kid} (until {end.UtcDateTime:u})" : key.Kid));
-        if (named != _named) LogReloaded(named);
+            key.NotAfter is { } end && !_delivered.Contains(key) ? $"{key.Kid} (until {end.UtcDateTime:u})" : key.Kid));
+        if (named == _named) return;
+        if (keys.Count > 0) LogReloaded(named);
+        else LogNone();
         _named = named;
     }
 
@@ -112,6 +125,9 @@ internal sealed partial class KeyReload(
 
     [LoggerMessage(2, LogLevel.Error, "The keys were not replaced; the old ones stay. {Problem}")]
     private partial void LogKept(string problem);
+
+    [LoggerMessage(3, LogLevel.Error, "All keys have expired; no token is accepted until the WAF delivers another key")]
+    private partial void LogNone();
 }
 
 /// <summary>How long this node has had a key, and the time until its NotAfter.</summary>

@@ -61,6 +61,12 @@ internal sealed class TurnSettings
     /// <summary>The WAF that delivers the keys. Without it the keys are those of the settings.</summary>
     public KeyDeliverySettings? KeyDelivery { get; set; }
 
+    /// <summary>
+    /// A secret in base64 that the nodes with one <see cref="ServerName"/> share, so that they accept each other's nonces. By default it is
+    /// derived from the first of <see cref="Keys"/>, and without those it is random for each process.
+    /// </summary>
+    public string? FleetKey { get; set; }
+
     /// <summary>Whether tokens are accepted, now or once the first key has been delivered.</summary>
     public bool AcceptsTokens => Keys.Count > 0 || KeyDelivery is not null;
 
@@ -158,6 +164,8 @@ internal sealed class TurnSettings
                 "(or Turn:KeyDelivery, Turn:StaticUsers or Turn:SharedSecret)";
         }
 
+        if (FleetKey is not null && !(Convert.TryFromBase64String(FleetKey, new byte[FleetKey.Length], out var length) && length >= 32))
+            yield return "Turn:FleetKey must have 32 octets or more in base64";
         if (SharedSecret is { Length: < 16 }) yield return "Turn:SharedSecret must have 16 characters or more";
         for (var i = 0; i < StaticUsers.Count; i++)
         {
