@@ -124,7 +124,9 @@ internal sealed partial class KeyDelivery(
         // The inner message says what is wrong with the certificate.
         HttpRequestError.SecureConnectionError => $"{Section}:Authority: TLS with the WAF fails: {error.InnerException?.Message ?? error.Message}",
         HttpRequestError.ConfigurationLimitExceeded => $"{Section}:Address: the response has more than {MaxOctets} octets",
-        var kind => $"{Section}:Address: the WAF cannot be reached ({kind})",
+        HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError =>
+            $"{Section}:Address: the WAF cannot be reached ({error.HttpRequestError})",
+        _ => $"{Section}:Address: the response breaks off",
     };
 
     [LoggerMessage(1, LogLevel.Warning, "The long-term keys cannot be fetched from the WAF; the known ones stay. {Failure}")]
