@@ -1,7 +1,7 @@
 using System.Net;
-using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Client;
+using WebRtcIms.Turn.Client.Protocol;
 using WebRtcIms.Turn.Tests.Running;
 
 namespace WebRtcIms.Turn.Tests.Delivery;
