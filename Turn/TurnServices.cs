@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Admission;
@@ -67,14 +68,16 @@ internal static class TurnServices
             settings.Realm,
             settings.BrowserProfile.Enabled,
             settings.StaticUsers.ConvertAll(user => Credential.FromStaticUser(user.Name, user.Password, settings.Realm)),
-            settings.SharedSecret is { } secret ? Encoding.UTF8.GetBytes(secret) : null);
+            settings.SharedSecret is { } secret ? Encoding.UTF8.GetBytes(secret) : null,
+            AwaitsKeys: settings.KeyDelivery is not null);
         services.AddSingleton(authentication);
         services.AddSingleton(provider => new NonceIssuer(
-            FleetKey(settings, "webrtcims turn nonce"), authentication.Features(tokens: keys.Count > 0),
+            FleetKey(settings, "webrtcims turn nonce"), authentication.Features(tokens: settings.AcceptsTokens),
             provider.GetRequiredService<Random>()));
         services.AddSingleton<RequestAuthenticator>();
         services.AddSingleton<KeyReload>();
         services.AddHostedService(provider => provider.GetRequiredService<KeyReload>());
+        if (settings.KeyDelivery is not null) services.AddKeyDelivery();
         services.AddSingleton(PeerPolicyFrom(settings, builder.Configuration));
         services.AddSingleton(provider => new EngineSettings
         {
@@ -130,6 +133,14 @@ internal static class TurnServices
         services.AddHostedService<DtlsService>();
     }
 
+    private static void AddKeyDelivery(this IServiceCollection services)
+    {
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<KeyDelivery>(
+            provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []));
+        services.AddHostedService(provider => provider.GetRequiredService<KeyDelivery>());
+        services.AddHealthChecks().AddCheck<KeyDelivery>("keys");
+    }
+
     private static int EndRevoked(IServiceProvider provider)
     {
         var revocations = provider.GetRequiredService<Revocations>();
@@ -139,13 +150,13 @@ internal static class TurnServices
     }
 
     /// <summary>
-    /// All nodes with the same long-term key accept each other's nonces and know each other's tickets, so a client may be moved
-    /// between them. Without one both are this process's own.
+    /// All nodes with the same fleet key or first long-term key accept each other's nonces and know each other's tickets, so a client may be
+    /// moved between them. Without one both are this process's own.
     /// </summary>
-    private static byte[] FleetKey(TurnSettings settings, string purpose) => settings.Keys.Count == 0
-        ? RandomNumberGenerator.GetBytes(32)
-        : HKDF.DeriveKey(
-            HashAlgorithmName.SHA256, Convert.FromBase64String(settings.Keys[0].Key), 32, info: Encoding.ASCII.GetBytes(purpose));
+    private static byte[] FleetKey(TurnSettings settings, string purpose) =>
+        (settings.FleetKey ?? settings.Keys.FirstOrDefault()?.Key) is { } secret
+            ? HKDF.DeriveKey(HashAlgorithmName.SHA256, Convert.FromBase64String(secret), 32, info: Encoding.ASCII.GetBytes(purpose))
+            : RandomNumberGenerator.GetBytes(32);
 
     private static PeerPolicy PeerPolicyFrom(TurnSettings settings, IConfiguration configuration)
     {

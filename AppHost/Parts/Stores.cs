@@ -32,10 +32,13 @@ internal static class Stores
         return service.WithReference(database, connectionName: name).WaitFor(database);
     }
 
-    // A file in data-directory, by default the folder .data beside the AppHost.
+    /// <summary>The setting <c>data-directory</c>; by default the folder <c>.data</c> beside the AppHost.</summary>
+    public static string DataDirectory(this IDistributedApplicationBuilder builder) =>
+        Path.GetFullPath(builder.Configuration["data-directory"] ?? ".data", builder.AppHostDirectory);
+
     private static string SqliteFile(this IDistributedApplicationBuilder builder, string name)
     {
-        var folder = Path.GetFullPath(builder.Configuration["data-directory"] ?? ".data", builder.AppHostDirectory);
+        var folder = builder.DataDirectory();
         Directory.CreateDirectory(folder);
         return $"Data Source={Path.Combine(folder, $"{name}.db")}";
     }

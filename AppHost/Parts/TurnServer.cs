@@ -2,11 +2,10 @@ namespace WebRtcIms.AppHost;
 
 /// <summary>What the WAF and the WWSF have to know about the TURN server.</summary>
 /// <param name="ServerName">Associated data of its tokens, and the <c>aud</c> of the token request (RFC 7635).</param>
-/// <param name="KeyId">The <c>kid</c> of <paramref name="Key"/>.</param>
-/// <param name="Key">K of RFC 7635: the WAF encrypts tokens with it and the TURN server decrypts them.</param>
+/// <param name="KeyId">The <c>kid</c> of its long-term key, or the first part of the kids of its ring.</param>
 /// <param name="Authority">Address and port of its UDP and TCP listeners.</param>
 internal sealed record TurnServerAnnotation(
-    ParameterResource ServerName, ParameterResource KeyId, ParameterResource Key, ReferenceExpression Authority) : IResourceAnnotation
+    ParameterResource ServerName, ParameterResource KeyId, ReferenceExpression Authority) : IResourceAnnotation
 {
     public const string Algorithm = "A256GCM";
 
@@ -19,7 +18,7 @@ internal static class TurnServer
     private const int DefaultPort = 3478;
 
     /// <summary>
-    /// Adds the TURN server on <paramref name="publicAddress"/> or on loopback, with the parameters <c>turn-key</c>, <c>turn-key-id</c>,
+    /// Adds the TURN server on <paramref name="publicAddress"/> or on loopback, with the parameters <c>turn-key-id</c>,
     /// <c>turn-server-name</c> and <c>turn-realm</c>, and the setting <c>{name}-port</c>. It listens and relays on this address.
     /// </summary>
     public static IResourceBuilder<ProjectResource> AddTurnServer(this IDistributedApplicationBuilder builder, string name,
@@ -30,9 +29,7 @@ internal static class TurnServer
         var realm = builder.AddParameter("turn-realm", Ims.Domain, publishValueAsDefault: true)
             .WithDescription("REALM of the TURN server (RFC 8489 §14.9).");
         var keyId = builder.AddParameter("turn-key-id", "k1", publishValueAsDefault: true)
-            .WithDescription("Key id (kid) of the long-term key.");
-        var key = builder.AddParameter("turn-key", new RandomKey(), secret: true, persist: true)
-            .WithDescription("Long-term key K of RFC 7635 between WAF and TURN server: 32 bytes in base64.");
+            .WithDescription("Key id (kid) of the long-term key, or the first part of the kids of the WAF's key ring.");
         var host = publicAddress?.Ip ?? PublicAddress.Loopback;
         var address = builder.ExecutionContext.IsPublishMode
             ? ReferenceExpression.Create(
@@ -43,15 +40,11 @@ internal static class TurnServer
 
         return builder.AddService<Projects.Turn>(name)
             .WithAnnotation(
-                new TurnServerAnnotation(serverName.Resource, keyId.Resource, key.Resource,
-                ReferenceExpression.Create($"{address}:{portText}")))
+                new TurnServerAnnotation(serverName.Resource, keyId.Resource, ReferenceExpression.Create($"{address}:{portText}")))
             .WithTurnEndpoint("udp", ProtocolType.Udp, port, host, environmentVariable: "Turn__Port")
             .WithTurnEndpoint("tcp", ProtocolType.Tcp, port, host, environmentVariable: null)
             .WithEnvironment("Turn__ServerName", serverName)
             .WithEnvironment("Turn__Realm", realm)
-            .WithEnvironment("Turn__Keys__0__Kid", keyId)
-            .WithEnvironment("Turn__Keys__0__Key", key)
-            .WithEnvironment("Turn__Keys__0__Algorithm", TurnServerAnnotation.Algorithm)
             .WithEnvironment("Turn__ListenAddress", address)
             // Two users of one server talk through two relays, so the address of the relays must be an allowed peer.
             .WithEnvironment("Turn__AllowedPeers__0", ReferenceExpression.Create($"{address}/32"))

@@ -33,7 +33,7 @@ internal static class Waf
         return waf
             .WithEnvironment("Waf__TurnServers__0__Name", server.ServerName)
             .WithEnvironment("Waf__TurnServers__0__Kid", server.KeyId)
-            .WithEnvironment("Waf__TurnServers__0__Key", server.Key)
-            .WithEnvironment("Waf__TurnServers__0__Algorithm", TurnServerAnnotation.Algorithm);
+            .WithEnvironment("Waf__TurnServers__0__Algorithm", TurnServerAnnotation.Algorithm)
+            .WithKeysFor(turn);
     }
 }

@@ -2,6 +2,16 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace WebRtcIms.AppHost;
 
+/// <summary>What a certificate is for: the object identifier of its extended key usage.</summary>
+internal static class CertificateUse
+{
+    public const string Server = "1.3.6.1.5.5.7.3.1";
+    public const string Client = "1.3.6.1.5.5.7.3.2";
+}
+
+/// <summary>A certificate and its key as two PEM files.</summary>
+internal sealed record PemCertificate(string Path, string KeyPath, string Fingerprint);
+
 /// <summary>
 /// A certificate that this host made by itself, with its key in a file that only this user can read. It stays the same from start to
 /// start, so that a browser asks only once.
@@ -10,24 +20,33 @@ namespace WebRtcIms.AppHost;
 /// <param name="Fingerprint">SHA-256, as browsers show it.</param>
 internal sealed record DevelopmentCertificate(string Path, string Fingerprint)
 {
-    private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
-
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(365);
     private static readonly TimeSpan Reserve = TimeSpan.FromDays(30);
 
     /// <summary>
     /// The certificate in the folder for this address or name. A new one is made if there is none, or if it expires soon.
     /// </summary>
-    public static DevelopmentCertificate For(string host, string folder, TimeProvider time)
+    public static DevelopmentCertificate For(string host, string folder, TimeProvider time, string use = CertificateUse.Server)
     {
         var path = System.IO.Path.Combine(folder, host + ".pfx");
         var now = time.GetUtcNow();
         if (TryRead(path) is { } kept && kept.NotAfter.ToUniversalTime() > now.UtcDateTime + Reserve) return new(path, FingerprintOf(kept));
 
-        using var made = Make(host, now);
+        using var made = Make(host, now, use);
         Directory.CreateDirectory(folder);
         Save(made.Export(X509ContentType.Pkcs12), path);
         return new(path, FingerprintOf(made));
+    }
+
+    /// <summary>Writes the PEM files beside the PFX file.</summary>
+    public PemCertificate ToPem()
+    {
+        using var certificate = X509CertificateLoader.LoadPkcs12FromFile(Path, password: null, X509KeyStorageFlags.Exportable);
+        using var key = certificate.GetECDsaPrivateKey()!;
+        var pem = new PemCertificate(System.IO.Path.ChangeExtension(Path, ".pem"), System.IO.Path.ChangeExtension(Path, ".key"), Fingerprint);
+        Save(Encoding.ASCII.GetBytes(certificate.ExportCertificatePem()), pem.Path);
+        Save(Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem()), pem.KeyPath);
+        return pem;
     }
 
     private static X509Certificate2? TryRead(string path)
@@ -42,7 +61,7 @@ internal sealed record DevelopmentCertificate(string Path, string Fingerprint)
         }
     }
 
-    private static X509Certificate2 Make(string host, DateTimeOffset now)
+    private static X509Certificate2 Make(string host, DateTimeOffset now, string use)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var names = new SubjectAlternativeNameBuilder();
@@ -52,7 +71,7 @@ internal sealed record DevelopmentCertificate(string Path, string Fingerprint)
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(ServerAuthentication)], critical: false));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(use)], critical: false));
         // Clocks in the room differ.
         return request.CreateSelfSigned(now.AddDays(-1), now + Lifetime);
     }

@@ -51,7 +51,7 @@ public sealed class RequestAuthenticator(
 
     private readonly byte[][] _userHashes = [.. settings.StaticUsers.Select(user => user.UserHash(Encoding.UTF8.GetBytes(settings.Realm)))];
 
-    /// <summary>What tokens are accepted under; may be replaced at any time, but by no ring that is empty when this one is not.</summary>
+    /// <summary>The keys of tokens. The ring may be replaced at any time; only a server that awaits keys may have an empty one.</summary>
     public AccessTokenKeyRing Keys
     {
         get => Volatile.Read(ref _keys);
@@ -71,7 +71,7 @@ public sealed class RequestAuthenticator(
     public string? RemoveUnknownKeyId() => Interlocked.Exchange(ref _unknownKeyId, null);
 
     /// <summary>Whether tokens are taken at all; if not, ACCESS-TOKEN is an unknown attribute (RFC 7635 §7).</summary>
-    public bool AcceptsTokens { get; } = !keys.IsEmpty;
+    public bool AcceptsTokens { get; } = settings.AwaitsKeys || !keys.IsEmpty;
 
     internal AuthenticationResult Authenticate(in StunMessageReader request, in FiveTuple flow, Credential? current, EngineTime time)
     {

@@ -25,8 +25,9 @@ internal static partial class ManagementEndpoint
     public static void MapManagement(this WebApplication app)
     {
         // Separate from health: a draining node is healthy, and should get no new clients.
-        app.MapGet("/ready", (Drain drain) => drain.IsDraining
-            ? Results.Json(new { status = "draining" }, statusCode: StatusCodes.Status503ServiceUnavailable)
+        app.MapGet("/ready", (Drain drain, TurnSettings settings, KeyReload keys) =>
+            drain.IsDraining ? NotReady("draining")
+            : settings.KeyDelivery is not null && !keys.HasKeys ? NotReady("no keys")
             : Results.Json(new { status = "ready" }));
 
         var operators = app.MapGroup("").AddEndpointFilter(OnlyOperatorsAsync);
@@ -52,6 +53,8 @@ internal static partial class ManagementEndpoint
         app.Lifetime.ApplicationStarted.Register(() =>
             LogListening(app.Logger, string.Join(", ", app.Urls.Take(ManagementSettings.Urls(app.Configuration).Length))));
     }
+
+    private static IResult NotReady(string status) => Results.Json(new { status }, statusCode: StatusCodes.Status503ServiceUnavailable);
 
     private static async Task<IResult> RevokeAsync(RevocationRequest request, RevocationFeed feed, TimeProvider time)
     {

@@ -31,6 +31,8 @@ internal sealed record TurnKeySettings
 
     public override string ToString() => $"{Kid}: ***";
 
+    public bool IsLive(DateTimeOffset now) => NotAfter is null || NotAfter > now;
+
     public AccessTokenKey ToKey()
     {
         _ = AccessTokenAlgorithms.TryParse(Algorithm, out var algorithm);
@@ -74,9 +76,12 @@ internal sealed record TurnKeySettings
         return null;
     }
 
-    private string? Problem()
+    /// <summary>The first problem, or null.</summary>
+    public string? Problem()
     {
-        if (Kid.Length is 0 or > 128 || Kid.Contains('~', StringComparison.Ordinal)) return "Kid must have 1 to 128 characters and no '~'";
+        if (Encoding.UTF8.GetByteCount(Kid) is 0 or > 128 || Kid.Contains('~', StringComparison.Ordinal))
+            return "Kid must have 1 to 128 octets and no '~'";
+        if (Kid.Any(char.IsControl)) return "Kid must not have control characters";
         if (!AccessTokenAlgorithms.TryParse(Algorithm, out var algorithm)) return "Algorithm must be A256GCM or A128GCM";
         if (!Convert.TryFromBase64String(Key, new byte[Key.Length], out var length)) return "Key must be base64";
         return length < algorithm.KeyLength() ? $"Key must have {algorithm.KeyLength()} octets or more for {Algorithm}" : null;

@@ -58,6 +58,18 @@ internal sealed class TurnSettings
     /// <summary>A JSON file with more keys, <c>[{ "Kid": "k2", "Key": "…" }]</c>: a mounted secret, for example.</summary>
     public string? KeysFile { get; set; }
 
+    /// <summary>The WAF that delivers the keys. Without it the keys are those of the settings.</summary>
+    public KeyDeliverySettings? KeyDelivery { get; set; }
+
+    /// <summary>
+    /// A secret in base64 that the nodes with one <see cref="ServerName"/> share, so that they accept each other's nonces. By default it is
+    /// derived from the first of <see cref="Keys"/>, and without those it is random for each process.
+    /// </summary>
+    public string? FleetKey { get; set; }
+
+    /// <summary>Whether tokens are accepted, now or once the first key has been delivered.</summary>
+    public bool AcceptsTokens => Keys.Count > 0 || KeyDelivery is not null;
+
     public List<StaticUserSettings> StaticUsers { get; set; } = [];
 
     /// <summary>
@@ -146,12 +158,14 @@ internal sealed class TurnSettings
             yield return $"Turn:Transport: {Transport} needs 64-bit Linux; use Auto or Portable";
         if (RelayPorts.Min < 1024 || RelayPorts.Max > 65535 || RelayPorts.Min > RelayPorts.Max)
             yield return "Turn:RelayPorts:Min and Turn:RelayPorts:Max must be a range within 1024 to 65535";
-        if (Keys.Count == 0 && StaticUsers.Count == 0 && SharedSecret is null)
+        if (!AcceptsTokens && StaticUsers.Count == 0 && SharedSecret is null)
         {
             yield return "Turn:Keys is empty: give at least one key as Turn:Keys:0:Kid and Turn:Keys:0:Key " +
-                "(or Turn:StaticUsers, or Turn:SharedSecret)";
+                "(or Turn:KeyDelivery, Turn:StaticUsers or Turn:SharedSecret)";
         }
 
+        if (FleetKey is not null && !(Convert.TryFromBase64String(FleetKey, new byte[FleetKey.Length], out var length) && length >= 32))
+            yield return "Turn:FleetKey must have 32 octets or more in base64";
         if (SharedSecret is { Length: < 16 }) yield return "Turn:SharedSecret must have 16 characters or more";
         for (var i = 0; i < StaticUsers.Count; i++)
         {
@@ -174,6 +188,7 @@ internal sealed class TurnSettings
         }
 
         foreach (var problem in Drain.Problems()) yield return problem;
+        foreach (var problem in KeyDelivery?.Problems() ?? []) yield return problem;
         if (TlsProblem() is { } tls) yield return tls;
     }
 

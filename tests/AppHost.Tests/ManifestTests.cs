@@ -56,6 +56,7 @@ public sealed class ManifestTests : IDisposable
             resources.GetProperty("waf").GetProperty("env").GetProperty("Waf__TurnServers__0__Key").GetString());
         Assert.Equal("turn:{public-address.value}:3478?transport=udp", wwsf.GetProperty("Wwsf__TurnUris__0").GetString());
         Assert.Equal("{wwsf-store.connectionString}", wwsf.GetProperty("ConnectionStrings__wwsf").GetString());
+        Assert.False(turn.TryGetProperty("Turn__KeyDelivery__Address", out _));
         Assert.DoesNotContain("localhost", resources.GetRawText(), StringComparison.Ordinal);
         Assert.DoesNotContain("127.0.0.1", resources.GetRawText(), StringComparison.Ordinal);
     }

@@ -1,7 +1,10 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.AppHost.Tests;
 
@@ -45,6 +48,37 @@ public sealed class ModelTests : IDisposable
             garnet.ConnectionStringExpression.ValueExpression);
         Assert.StartsWith(garnet.ConnectionStringExpression.ValueExpression, redis.ConnectionStringExpression.ValueExpression,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Requirement("RFC7635-4.1.1")]
+    public async Task TurnFetchesItsKeysFromTheWaf_AndEachKnowsTheOthersCertificate()
+    {
+        var waf = await EnvironmentAsync("waf");
+        var turn = await EnvironmentAsync("turn");
+        var wwsf = await EnvironmentAsync("wwsf");
+
+        Assert.Equal("{waf.bindings.keys.url}", turn["Turn__KeyDelivery__Address"]);
+        Assert.Equal(waf["Kestrel__Certificates__Default__Path"], turn["Turn__KeyDelivery__Authority"]);
+        using var ofWaf = X509Certificate2.CreateFromPemFile(
+            waf["Kestrel__Certificates__Default__Path"], waf["Kestrel__Certificates__Default__KeyPath"]);
+        using var ofTurn = X509Certificate2.CreateFromPemFile(
+            turn["Turn__KeyDelivery__Certificate"], turn["Turn__KeyDelivery__CertificateKey"]);
+        Assert.True(ofWaf.MatchesHostname("localhost"));
+        Assert.Equal(waf["Waf__TurnServers__0__CertificateSha256"], ofTurn.GetCertHashString(HashAlgorithmName.SHA256));
+
+        // The long-term keys are the WAF's own.
+        Assert.DoesNotContain(waf.Keys, name => name.StartsWith("Waf__TurnServers__0__Key", StringComparison.Ordinal));
+        Assert.DoesNotContain(turn.Keys, name => name.StartsWith("Turn__Keys__", StringComparison.Ordinal));
+
+        // Other clients do not trust the certificate, so they must not find the endpoint.
+        Assert.DoesNotContain(wwsf.Keys, name => name.StartsWith("services__waf__", StringComparison.Ordinal) && !name.Contains("http__", StringComparison.Ordinal));
+        Assert.DoesNotContain(wwsf.Keys, name => name.StartsWith("services__waf__https", StringComparison.Ordinal));
+        if (!OperatingSystem.IsWindows())
+        {
+            foreach (var key in new[] { waf["Kestrel__Certificates__Default__KeyPath"], turn["Turn__KeyDelivery__CertificateKey"] })
+                Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(key));
+        }
     }
 
     [Theory]

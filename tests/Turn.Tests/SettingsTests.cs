@@ -31,7 +31,10 @@ public sealed class SettingsTests
     [InlineData("Turn:Workers", "0", "Turn:Workers must be from 1 to 256")]
     [InlineData("Turn:RelayPorts:Min", "80", "Turn:RelayPorts:Min and Turn:RelayPorts:Max must be a range within 1024 to 65535")]
     [InlineData("Turn:RelayPorts:Max", "5000", "Turn:RelayPorts:Min and Turn:RelayPorts:Max must be a range within 1024 to 65535")]
-    [InlineData("Turn:Keys:0:Kid", "a~b", "Turn:Keys:0:Kid must have 1 to 128 characters and no '~'")]
+    [InlineData("Turn:Keys:0:Kid", "a~b", "Turn:Keys:0:Kid must have 1 to 128 octets and no '~'")]
+    [InlineData("Turn:Keys:0:Kid", "k1\nfail", "Turn:Keys:0:Kid must not have control characters")]
+    [InlineData("Turn:FleetKey", "AAAA", "Turn:FleetKey must have 32 octets or more in base64")]
+    [InlineData("Turn:FleetKey", "not base64!", "Turn:FleetKey must have 32 octets or more in base64")]
     [InlineData("Turn:Keys:0:Key", "AAAA", "Turn:Keys:0:Key must have 32 octets or more for A256GCM")]
     [InlineData("Turn:Keys:0:Key", "not base64!", "Turn:Keys:0:Key must be base64")]
     [InlineData("Turn:Keys:0:Algorithm", "A256CBC-HS512", "Turn:Keys:0:Algorithm must be A256GCM or A128GCM")]
@@ -99,6 +102,52 @@ public sealed class SettingsTests
 
         static Dictionary<string, string?> WithTls(string? certificate, string? key) =>
             new(Good) { ["Turn:TlsCertificate"] = certificate, ["Turn:TlsKey"] = key };
+
+        static void AssertRefused(Dictionary<string, string?> settings, string sentence)
+        {
+            var message = Assert.Throws<SettingsException>(() => Read(settings)).Message;
+            Assert.Contains(sentence, message, StringComparison.Ordinal);
+            Assert.DoesNotContain("BEGIN", message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    [Requirement("ABUSE-84")]
+    public void KeyDelivery_NeedsNoKey_AndItsProblemsAreNamed()
+    {
+        using var certificate = new TestCertificate();
+        using var other = new TestCertificate();
+        var (file, key) = (certificate.CertificateFile, certificate.KeyFile);
+        const string Address = "Turn:KeyDelivery:Address must be an https address without a path";
+
+        Assert.Equal(TimeSpan.FromSeconds(20), Read(With()).KeyDelivery!.Interval);
+        Assert.Null(Read(Good).KeyDelivery);
+        AssertRefused(With(("Address", null)), Address);
+        AssertRefused(With(("Address", "http://waf.example.org:8444")), Address);
+        AssertRefused(With(("Address", "https://waf.example.org/keys")), Address);
+        AssertRefused(With(("Address", "https://turn:BEGIN@waf.example.org")), Address);
+        AssertRefused(With(("Certificate", file + "x")), $"Turn:KeyDelivery:Certificate: '{file}x' cannot be read (FileNotFoundException)");
+        AssertRefused(With(("CertificateKey", key + "x")), "Turn:KeyDelivery:Certificate: '");
+        AssertRefused(
+            With(("CertificateKey", other.KeyFile)),
+            $"Turn:KeyDelivery:Certificate: '{file}' is not PEM, or '{other.KeyFile}' is not its key");
+        AssertRefused(With(("Certificate", null)), "Turn:KeyDelivery:Certificate: '' cannot be read");
+        AssertRefused(With(("Authority", key)), $"Turn:KeyDelivery:Authority: '{key}' is not PEM");
+        AssertRefused(With(("Authority", "")), "Turn:KeyDelivery:Authority: '' cannot be read");
+        AssertRefused(With(("Interval", "00:00:00.5")), "Turn:KeyDelivery:Interval must be a time from 00:00:01 to 01:00:00");
+
+        Dictionary<string, string?> With(params (string Name, string? Value)[] changes)
+        {
+            Dictionary<string, string?> settings = new()
+            {
+                ["Turn:KeyDelivery:Address"] = "https://waf.example.org:8444",
+                ["Turn:KeyDelivery:Certificate"] = file,
+                ["Turn:KeyDelivery:CertificateKey"] = key,
+                ["Turn:KeyDelivery:Authority"] = file,
+            };
+            foreach (var (name, value) in changes) settings[$"Turn:KeyDelivery:{name}"] = value;
+            return settings;
+        }
 
         static void AssertRefused(Dictionary<string, string?> settings, string sentence)
         {

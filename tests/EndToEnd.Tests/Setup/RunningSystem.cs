@@ -50,7 +50,10 @@ public class RunningSystem : IAsyncLifetime
     /// <summary>The output of all resources so far.</summary>
     public IReadOnlyCollection<string> Console => _console;
 
-    /// <summary>K and the secret of the OAuth client. The test passes them to the system, so that it can search for them.</summary>
+    /// <summary>
+    /// A long-term key k1 of TURN beside those that the WAF delivers, and the secret of the OAuth client. The test passes them to the system,
+    /// so that it can search for them and make tokens.
+    /// </summary>
     public IReadOnlyList<string> SecretParameters { get; } =
         [Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32))];
 
@@ -71,9 +74,11 @@ public class RunningSystem : IAsyncLifetime
             [
                 $"--turn-port={turnPort}",
                 $"--data-directory={_data.FullName}",
-                $"--Parameters:turn-key={SecretParameters[0]}",
                 $"--Parameters:wwsf-client-secret={SecretParameters[1]}",
             ]);
+        builder.CreateResourceBuilder<ProjectResource>("turn")
+            .WithEnvironment("Turn__Keys__0__Kid", "k1")
+            .WithEnvironment("Turn__Keys__0__Key", SecretParameters[0]);
         builder.CreateResourceBuilder<ProjectResource>("wwsf")
             .WithEnvironment(
                 "Wwsf__TurnUris__0", string.Create(CultureInfo.InvariantCulture, $"turn:127.0.0.1:{UdpProxy.Port}?transport=udp"));

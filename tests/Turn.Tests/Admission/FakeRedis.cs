@@ -14,11 +14,21 @@ internal sealed class FakeRedis
     {
         _batch = Stub.Create<IBatch>(AnswerBatch);
         _database = Stub.Create<IDatabase>(AnswerDatabase);
-        Connection = Stub.Create<IConnectionMultiplexer>((method, _) =>
-            method == nameof(IConnectionMultiplexer.GetDatabase) ? _database : throw new NotSupportedException(method));
+        var subscriber = Stub.Create<ISubscriber>((method, arguments) => method == nameof(ISubscriber.Subscribe)
+            ? Subscribe((RedisChannel)arguments[0]!, (Action<RedisChannel, RedisValue>)arguments[1]!)
+            : throw new NotSupportedException(method));
+        Connection = Stub.Create<IConnectionMultiplexer>((method, _) => method switch
+        {
+            nameof(IConnectionMultiplexer.GetDatabase) => _database,
+            nameof(IConnectionMultiplexer.GetSubscriber) => subscriber,
+            _ => throw new NotSupportedException(method),
+        });
     }
 
     public IConnectionMultiplexer Connection { get; }
+
+    /// <summary>The handlers of the channels.</summary>
+    public Dictionary<RedisChannel, Action<RedisChannel, RedisValue>> Subscriptions { get; } = [];
 
     /// <summary>Answers wait for this; it has happened unless a test sets another.</summary>
     public Task Answering { get; set; } = Task.CompletedTask;
@@ -52,6 +62,12 @@ internal sealed class FakeRedis
 
     /// <summary>All commands: the name, the key, and the other arguments.</summary>
     public List<string> Commands { get; } = [];
+
+    private object? Subscribe(RedisChannel channel, Action<RedisChannel, RedisValue> handler)
+    {
+        Subscriptions[channel] = handler;
+        return null;
+    }
 
     private object? AnswerDatabase(string method, object?[] arguments) => method switch
     {

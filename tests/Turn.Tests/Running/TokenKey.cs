@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using WebRtcIms.Contracts;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Client.Protocol;
 
@@ -20,6 +21,10 @@ internal sealed class TokenKey(string kid, AccessTokenAlgorithm algorithm = Acce
     /// <summary>As an entry of Turn:KeysFile.</summary>
     public string Json(DateTimeOffset? notAfter = null) =>
         JsonSerializer.Serialize(new { Kid, Key = Convert.ToBase64String(_key), NotAfter = notAfter });
+
+    /// <summary>As an entry of the response of the WAF.</summary>
+    public LongTermKey Delivered(DateTimeOffset end) =>
+        new(System.Buffers.Text.Base64Url.EncodeToString(_key), end.ToUnixTimeSeconds(), Kid, algorithm.Name());
 
     public TestCredentials Issue(uint lifetime = 600, TimeSpan age = default, string serverName = "turn.webrtcims.local")
     {

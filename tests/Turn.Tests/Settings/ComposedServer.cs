@@ -4,7 +4,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Time.Testing;
 using StackExchange.Redis;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
@@ -56,7 +55,7 @@ internal sealed class ComposedServer : IAsyncDisposable
     /// <summary>For UDP.</summary>
     public int Port { get; } = FreePorts.TcpAndUdp();
 
-    public FakeTimeProvider Time { get; } = new(TimeProvider.System.GetUtcNow());
+    public ObservedTime Time { get; } = new(TimeProvider.System.GetUtcNow());
 
     public LogRecorder Logs { get; } = new();
 

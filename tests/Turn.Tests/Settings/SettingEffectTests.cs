@@ -16,6 +16,7 @@ using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Tests.Admission;
+using WebRtcIms.Turn.Tests.Delivery;
 using WebRtcIms.Turn.Tests.Running;
 using WebRtcIms.Turn.Transport.Linux.IoUring;
 
@@ -36,6 +37,10 @@ public sealed class SettingEffectTests
         ("Keys:0:Algorithm", AlgorithmAsync),
         ("Keys:0:NotAfter", NotAfterAsync),
         ("KeysFile", KeysFileAsync),
+        ("FleetKey", FleetKeyAsync),
+        ("KeyDelivery:Address, KeyDelivery:Certificate, KeyDelivery:CertificateKey", KeyDeliveryAsync),
+        ("KeyDelivery:Authority", AuthorityAsync),
+        ("KeyDelivery:Interval", IntervalAsync),
         ("StaticUsers:0:Name, StaticUsers:0:Password", StaticUserAsync),
         ("SharedSecret", SharedSecretAsync),
         ("BrowserProfile:Enabled", BrowserProfileAsync),
@@ -140,6 +145,55 @@ public sealed class SettingEffectTests
         {
             File.Delete(file);
         }
+    }
+
+    private static async Task FleetKeyAsync()
+    {
+        (string, string) fleetKey = ("Turn:FleetKey", Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)));
+        await using var server = await ComposedServer.StartAsync(fleetKey);
+        await using var same = await ComposedServer.StartAsync(fleetKey);
+        await using var other = await ComposedServer.StartAsync();
+        var client = server.NewClient();
+        client.Nonce = (await server.ChallengeAsync(client)).Value(StunAttributeType.Nonce);
+
+        Assert.Equal(StunError.StaleNonce, await other.AllocateErrorAsync(client));
+        Assert.Equal(StunError.None, await same.AllocateErrorAsync(client));
+    }
+
+    private static async Task KeyDeliveryAsync()
+    {
+        await using var fixture = await DeliveryFixture.StartAsync(Key.Delivered(TimeProvider.System.GetUtcNow().AddHours(1)));
+
+        Assert.Equal(fixture.Waf.ClientCertificate.Thumbprint, Assert.Single(fixture.Waf.Requests).Thumbprint);
+        Assert.Equal(StunError.None, await fixture.AllocateAsync(Key));
+    }
+
+    // The test's certificate is self-signed: no system trusts it.
+    private static async Task AuthorityAsync()
+    {
+        using var other = new TestCertificate();
+        foreach (var authority in new[] { null, other.CertificateFile })
+        {
+            await using var fixture = await DeliveryFixture.CreateAsync(
+                null, [Key.Delivered(TimeProvider.System.GetUtcNow().AddHours(1))], ("Turn__KeyDelivery__Authority", authority));
+            await fixture.StartDeliveryAsync();
+            await fixture.UntilWaitingAsync(KeyDelivery.RetryInterval, 1);
+
+            Assert.Empty(fixture.Waf.Requests);
+            Assert.Contains("Turn:KeyDelivery:Authority: TLS with the WAF fails", fixture.Logs[^1], StringComparison.Ordinal);
+        }
+    }
+
+    private static async Task IntervalAsync()
+    {
+        await using var fixture = await DeliveryFixture.CreateAsync(
+            null, [Key.Delivered(TimeProvider.System.GetUtcNow().AddHours(1))], ("Turn:KeyDelivery:Interval", "00:00:07"));
+        await fixture.StartDeliveryAsync();
+        await fixture.UntilWaitingAsync(TimeSpan.FromSeconds(7), 1);
+        fixture.Turn.Time.Advance(TimeSpan.FromSeconds(7));
+        await fixture.UntilWaitingAsync(TimeSpan.FromSeconds(7), 2);
+
+        Assert.Equal(2, fixture.Waf.Requests.Count);
     }
 
     private static async Task StaticUserAsync()

@@ -1,0 +1,137 @@
+using System.Net;
+using System.Text;
+using System.Threading.Channels;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using StackExchange.Redis;
+using WebRtcIms.Contracts;
+
+namespace WebRtcIms.Turn.Settings;
+
+/// <summary>
+/// Fetches the long-term keys of this server from the WAF (RFC 7635 §4.1.1): at start, at an interval, and when the WAF publishes that the
+/// ring has changed. If a request fails, the known keys stay until they expire.
+/// </summary>
+internal sealed partial class KeyDelivery(
+    TurnSettings settings, KeyReload reload, TimeProvider time, ILogger<KeyDelivery> logger, IConnectionMultiplexer? redis = null)
+    : BackgroundService, IHealthCheck
+{
+    /// <summary>The time that a request may take, from the connection to the end of the body.</summary>
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+
+    /// <summary>The time until the next request while there are no keys: this server then refuses every token.</summary>
+    public static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+
+    private const string Section = "Turn:KeyDelivery";
+    private const int MaxOctets = 65536;
+
+    private const string Unknown = $"{Section}:Certificate: the WAF answers 403; " +
+        "its Waf:TurnServers must have this Turn:ServerName with the SHA-256 of this certificate";
+
+    private readonly KeyDeliverySettings _settings = settings.KeyDelivery!;
+    private readonly Channel<bool> _changed =
+        Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    private volatile string? _failure = $"{Section}:Address: no response has come yet";
+
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        Task.FromResult((reload.HasKeys, _failure) switch
+        {
+            (true, null) => HealthCheckResult.Healthy(),
+            (true, var failure) => HealthCheckResult.Degraded($"The keys cannot be fetched; the known ones stay. {failure}"),
+            (false, null) => HealthCheckResult.Unhealthy("No token is accepted: each key has expired"),
+            (false, var failure) => HealthCheckResult.Unhealthy($"No token is accepted: there are no keys. {failure}"),
+        });
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        redis?.GetSubscriber().Subscribe(LongTermKeys.Channel, OnChanged, CommandFlags.FireAndForget);
+        try
+        {
+            while (true)
+            {
+                await FetchAsync(stoppingToken);
+                await WaitAsync(reload.HasKeys ? _settings.Interval : RetryInterval, stoppingToken);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The process stops.
+        }
+    }
+
+    private void OnChanged(RedisChannel channel, RedisValue name)
+    {
+        if (name == settings.ServerName) _changed.Writer.TryWrite(true);
+    }
+
+    private async Task WaitAsync(TimeSpan interval, CancellationToken stoppingToken)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        await Task.WhenAny(_changed.Reader.ReadAsync(ended.Token).AsTask(), Task.Delay(interval, time, ended.Token));
+        await ended.CancelAsync();
+        stoppingToken.ThrowIfCancellationRequested();
+    }
+
+    private async Task FetchAsync(CancellationToken stoppingToken)
+    {
+        var failure = await TryFetchAsync(stoppingToken);
+        if (failure is not null && failure != _failure) LogFailed(failure);
+        if (failure is null && _failure is not null) LogFetched();
+        _failure = failure;
+    }
+
+    /// <summary>Returns what failed, with the setting to look at, or null.</summary>
+    private async Task<string?> TryFetchAsync(CancellationToken stoppingToken)
+    {
+        using var limit = new CancellationTokenSource(Limit, time);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stoppingToken);
+        try
+        {
+            using var certificate = _settings.LoadCertificate();
+            using var handler = new SocketsHttpHandler
+            {
+                // A response from another place is not the WAF's.
+                AllowAutoRedirect = false,
+                UseCookies = false,
+                SslOptions = _settings.TlsOptions(certificate),
+            };
+            using var client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxOctets };
+            using var response = await client.GetAsync(_settings.RequestFor(settings.ServerName), ended.Token);
+            if (response.StatusCode == HttpStatusCode.Forbidden) return Unknown;
+            if (!response.IsSuccessStatusCode) return $"{Section}:Address: the WAF answers {(int)response.StatusCode}";
+            var body = Encoding.UTF8.GetString(await response.Content.ReadAsByteArrayAsync(ended.Token));
+            if (LongTermKeys.Parse(body) is not { } keys)
+                return $"{Section}:Address: the response does not have the form of RFC 7635 §4.1.1";
+            return reload.Deliver(keys) is { } problem ? $"{Section}:Address: {problem}" : null;
+        }
+        catch (HttpRequestException error)
+        {
+            return Describe(error);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            return $"{Section}:Address: the WAF does not answer within {Limit.TotalSeconds} s";
+        }
+        catch (Exception error) when (!stoppingToken.IsCancellationRequested)
+        {
+            // A file of the settings has been replaced by one that cannot be used.
+            return _settings.Problems().FirstOrDefault() ?? $"{Section}: {error.GetType().Name}";
+        }
+    }
+
+    private static string Describe(HttpRequestException error) => error.HttpRequestError switch
+    {
+        // The inner message says what is wrong with the certificate.
+        HttpRequestError.SecureConnectionError => $"{Section}:Authority: TLS with the WAF fails: {error.InnerException?.Message ?? error.Message}",
+        HttpRequestError.ConfigurationLimitExceeded => $"{Section}:Address: the response has more than {MaxOctets} octets",
+        HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError =>
+            $"{Section}:Address: the WAF cannot be reached ({error.HttpRequestError})",
+        _ => $"{Section}:Address: the response breaks off",
+    };
+
+    [LoggerMessage(1, LogLevel.Warning, "The long-term keys cannot be fetched from the WAF; the known ones stay. {Failure}")]
+    private partial void LogFailed(string failure);
+
+    [LoggerMessage(2, LogLevel.Information, "The long-term keys have been fetched from the WAF")]
+    private partial void LogFetched();
+}

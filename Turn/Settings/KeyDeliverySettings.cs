@@ -1,0 +1,88 @@
+using System.ComponentModel.DataAnnotations;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using WebRtcIms.Contracts;
+
+namespace WebRtcIms.Turn.Settings;
+
+/// <summary>The section <c>Turn:KeyDelivery</c>: the WAF from which this server fetches its long-term keys (RFC 7635 §4.1.1).</summary>
+internal sealed class KeyDeliverySettings
+{
+    private const string Section = "Turn:KeyDelivery";
+
+    /// <summary>The https address of the WAF, such as <c>https://waf.example.org:8444</c>.</summary>
+    public string Address { get; set; } = "";
+
+    /// <summary>A PEM file with this server's client certificate. The WAF knows it by its SHA-256.</summary>
+    public string Certificate { get; set; } = "";
+
+    /// <summary>A PEM file with the private key of the certificate.</summary>
+    public string CertificateKey { get; set; } = "";
+
+    /// <summary>A PEM file with the certificates that the WAF's certificate must chain to; by default those of the system.</summary>
+    public string? Authority { get; set; }
+
+    /// <summary>The time between two requests. The WAF must announce a next key earlier than this.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00", ErrorMessage = "{0} must be a time from {1} to {2}")]
+    public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(20);
+
+    public IEnumerable<string> Problems()
+    {
+        if (!Uri.TryCreate(Address, UriKind.Absolute, out var address) || address.Scheme != Uri.UriSchemeHttps
+            || address.PathAndQuery != "/" || address.UserInfo.Length > 0)
+            yield return $"{Section}:Address must be an https address without a path, such as https://waf.example.org:8444";
+        if (Problem(nameof(Certificate), Certificate, () => LoadCertificate().Dispose()) is { } problem) yield return problem;
+        if (Authority is not null && Problem(nameof(Authority), Authority, () => LoadAuthority()) is { } other) yield return other;
+    }
+
+    public Uri RequestFor(string serverName) =>
+        new(new Uri(Address), $"{LongTermKeys.Path}?service=turn&name={Uri.EscapeDataString(serverName)}");
+
+    /// <summary>The options of one connection. The files are read again each time, so that renewed certificates need no restart.</summary>
+    public SslClientAuthenticationOptions TlsOptions(X509Certificate2 certificate) => new()
+    {
+        // Not ClientCertificates: those are only sent if the WAF names their issuer.
+        LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate,
+        CertificateChainPolicy = Authority is null ? null : PolicyOf(LoadAuthority()),
+    };
+
+    public X509Certificate2 LoadCertificate()
+    {
+        var certificate = X509Certificate2.CreateFromPemFile(Certificate, CertificateKey);
+
+        // Schannel does not accept ephemeral keys.
+        return OperatingSystem.IsWindows() ? X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null) : certificate;
+    }
+
+    private static X509ChainPolicy PolicyOf(X509Certificate2Collection authority)
+    {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        policy.CustomTrustStore.AddRange(authority);
+        return policy;
+    }
+
+    private X509Certificate2Collection LoadAuthority()
+    {
+        var authority = new X509Certificate2Collection();
+        authority.ImportFromPemFile(Authority!);
+        return authority.Count > 0 ? authority : throw new CryptographicException("The file has no certificate.");
+    }
+
+    private string? Problem(string name, string path, Action load)
+    {
+        try
+        {
+            load();
+            return null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return $"{Section}:{name}: '{path}' cannot be read ({error.GetType().Name})";
+        }
+        catch (CryptographicException)
+        {
+            return $"{Section}:{name}: '{path}' is not PEM" + (name == nameof(Certificate) ? $", or '{CertificateKey}' is not its key" : "");
+        }
+    }
+}
