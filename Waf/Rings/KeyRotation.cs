@@ -175,7 +175,9 @@ internal sealed partial class KeyRotation(
 
     private async Task<string> RotateAsync(KeyRing ring, string actor, CancellationToken cancellationToken)
     {
-        var expected = ring.Keys is [.., var next] ? next.Kid : null;
+        // Soon after a rotation the next key is not there yet.
+        await ChangeAsync(ring, Schedule, Maintain, cancellationToken);
+        var expected = ring.Keys[^1].Kid;
         return (await ChangeAsync(ring, actor, change => change.Rotate(expected), cancellationToken)).Result;
     }
 
