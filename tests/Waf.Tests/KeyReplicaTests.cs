@@ -20,7 +20,6 @@ public sealed class KeyReplicaTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    [Requirement("ABUSE-92")]
     public async Task ReplicasThatStartAtTheSameTime_HaveTheSameKeys()
     {
         await using var postgres = await PostgresServer.StartAsync();
@@ -37,7 +36,6 @@ public sealed class KeyReplicaTests : IDisposable
     }
 
     [Fact]
-    [Requirement("ABUSE-92")]
     public async Task ReplicasThatRotateInTheSameInstant_RotateOnce()
     {
         await using var postgres = await PostgresServer.StartAsync();
@@ -124,7 +122,6 @@ public sealed class KeyReplicaTests : IDisposable
 
     /// <summary>The replica writes the revocation, and is killed before it writes to Redis.</summary>
     [Fact]
-    [Requirement("ABUSE-91")]
     public async Task ReplicaKilledAfterItRevoked_TurnServersAreNotifiedByAnother()
     {
         await using var postgres = await PostgresServer.StartAsync();
@@ -145,7 +142,6 @@ public sealed class KeyReplicaTests : IDisposable
     }
 
     [Fact]
-    [Requirement("ABUSE-91")]
     public async Task RotationAndRevocation_ReachOtherReplicasWithinASecond_AndTurnServersByTheirName()
     {
         await using var postgres = await PostgresServer.StartAsync();

@@ -1,7 +1,9 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Tests.Common;
@@ -131,6 +133,31 @@ public sealed class KeyRingTests : IDisposable
     }
 
     [Fact]
+    public async Task KeysByState_AreAMetric()
+    {
+        using var app = RingApp.Create(_time);
+        await app.RefreshAsync();
+        _time.Pass(Lead);
+        await app.RotateAsync();
+        List<string> measured = [];
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (instrument.Name == "waf.keys" && instrument.Meter.Scope == app.Services.GetRequiredService<IMeterFactory>())
+                self.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
+            measured.Add(string.Join(' ', [.. tags.ToArray().Select(tag => $"{tag.Value}"), $"{value}"])));
+        listener.Start();
+
+        listener.RecordObservableInstruments();
+
+        Assert.Equal(
+            ["turn.example.org current 1", "turn.example.org next 1", "turn.example.org retired 1", "turn2.example.org current 1"],
+            measured.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task RotationOnDemand_AfterTheLeadTime_IsDoneAtOnce()
     {
         using var app = RingApp.Create(_time);
@@ -231,7 +258,6 @@ public sealed class KeyRingTests : IDisposable
     }
 
     [Fact]
-    [Requirement("ABUSE-91")]
     public async Task RevokedCurrentKey_IsNotDelivered_AndTheNextOneIsCurrentAtOnce()
     {
         using var app = RingApp.Create(_time);
