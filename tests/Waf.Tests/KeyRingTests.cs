@@ -289,6 +289,19 @@ public sealed class KeyRingTests : IDisposable
         Assert.Equal(["operator key.revoked k1.2", "operator key.created k1.3"], (await app.AuditAsync())[2..]);
     }
 
+    /// <summary>Another replica revoked a key, and its clock is ahead of ours.</summary>
+    [Fact]
+    public async Task ReplicaWhoseClockIsBehind_UsesTheNewKeyAfterARevocation()
+    {
+        using var app = RingApp.Create(_time);
+        await app.RefreshAsync();
+        await app.RevokeAsync("k1.1");
+
+        _time.Pass(TimeSpan.FromSeconds(-2));
+
+        Assert.Equal(("k1.2", "k1.2"), (app.Issue().Kid, app.Deliver().Kid));
+    }
+
     [Fact]
     public async Task RevokedRetiredKey_LeavesTheOthers()
     {
