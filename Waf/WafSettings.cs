@@ -61,12 +61,15 @@ internal sealed class WafSettings
             .. RedisProblems(configuration),
         ]);
         settings.Store = store!;
+        settings.KeyDirectory = string.IsNullOrEmpty(settings.KeyDirectory)
+            ? null
+            : Path.GetFullPath(settings.KeyDirectory, environment.ContentRootPath);
         return settings;
     }
 
     private IEnumerable<string> Problems()
     {
-        if (TurnServers.Count == 0) yield return "Waf:TurnServers is empty: give at least Waf:TurnServers:0:Name, :Kid and :Key";
+        if (TurnServers.Count == 0) yield return "Waf:TurnServers is empty: give at least Waf:TurnServers:0:Name";
         for (var i = 0; i < TurnServers.Count; i++)
         {
             foreach (var problem in TurnServers[i].Problems()) yield return $"Waf:TurnServers:{i}:{problem}";

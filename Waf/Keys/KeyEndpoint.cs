@@ -49,7 +49,7 @@ internal static partial class KeyEndpoint
         return Results.Text(keys.ToJson(), "application/json");
     }
 
-    private static LongTermKeys Describe(KeyRing ring, DateTimeOffset now)
+    internal static LongTermKeys Describe(KeyRing ring, DateTimeOffset now)
     {
         var current = Describe(ring.GetCurrent(now));
         return new LongTermKeys(current.K, current.Exp, current.Kid, current.Enc, [.. ring.GetAlive(now).Select(Describe)]);

@@ -43,10 +43,12 @@ internal sealed partial class KeyRotation(
     public async Task<string?> RotateAsync(string server, string actor, CancellationToken cancellationToken = default)
     {
         if (rings.Find(server) is not { Rotates: true } ring) return null;
+        // The request is for this key. A rotation that becomes known during the wait answers it.
+        var next = NextOf(ring);
         await _gate.WaitAsync(cancellationToken);
         try
         {
-            return await RotateAsync(ring, actor, cancellationToken);
+            return (await ChangeAsync(ring, actor, change => change.Rotate(next), cancellationToken)).Result;
         }
         finally
         {
@@ -125,6 +127,8 @@ internal sealed partial class KeyRotation(
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
+    private static string? NextOf(KeyRing ring) => ring.Keys is [.., var next] ? next.Kid : null;
+
     private static bool Maintain(RingChange change)
     {
         change.Maintain();
@@ -158,7 +162,8 @@ internal sealed partial class KeyRotation(
         try
         {
             var (change, _) = await ChangeAsync(ring, Schedule, Maintain, cancellationToken);
-            if (ring.GetCurrent(time.GetUtcNow()).Material.Uses >= KeyMaterial.RotateAfter) await RotateAsync(ring, "use", cancellationToken);
+            if (ring.GetCurrent(time.GetUtcNow()).Material.Uses >= KeyMaterial.RotateAfter)
+                await ChangeAsync(ring, "use", change => change.Rotate(NextOf(ring)), cancellationToken);
             if (_problems.TryRemove(ring.Settings.Server, out var _)) LogReadAgain(logger, ring.Settings.Server);
             await AnnounceRevokedAsync(change);
         }
@@ -171,14 +176,6 @@ internal sealed partial class KeyRotation(
         {
             _gate.Release();
         }
-    }
-
-    private async Task<string> RotateAsync(KeyRing ring, string actor, CancellationToken cancellationToken)
-    {
-        // Soon after a rotation the next key is not there yet.
-        await ChangeAsync(ring, Schedule, Maintain, cancellationToken);
-        var expected = ring.Keys[^1].Kid;
-        return (await ChangeAsync(ring, actor, change => change.Rotate(expected), cancellationToken)).Result;
     }
 
     private async Task<(RingChange Change, T Result)> ChangeAsync<T>(

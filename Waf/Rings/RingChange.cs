@@ -112,7 +112,7 @@ internal sealed class RingChange(
         key.TokenLifetime = Math.Max(key.TokenLifetime, (long)settings.TokenLifetime.TotalSeconds);
 
     private bool IsDead(StoredKey key) => key.RevokedAt is { } revoked
-        ? key != rows[^1] && revoked + (long)TokenLimits.RevokedKeyRetention.TotalSeconds <= now
+        ? revoked + (long)TokenLimits.RevokedKeyRetention.TotalSeconds <= now
         : EndOf(key) is { } retired
             && retired + (long)settings.RetirementOf(TimeSpan.FromSeconds(key.TokenLifetime)).TotalSeconds <= now;
 

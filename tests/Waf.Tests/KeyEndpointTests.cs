@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
+using WebRtcIms.Contracts;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Waf.Tests;
@@ -64,6 +65,31 @@ public sealed class KeyEndpointTests
 
         Assert.DoesNotContain(WafApp.GoodSettings()["Waf:TurnServers:0:Key"], process.Output);
         Assert.DoesNotContain(answer.GetProperty("k").GetString()!, process.Output);
+    }
+
+    [Fact]
+    [Requirement("RFC7635-4.1.1-1")]
+    public async Task TurnServerWithARing_GetsTheCurrentKey_AndAllOthers()
+    {
+        using var waf = new TestCertificate();
+        using var turn = new TestCertificate();
+        var (https, http) = (FreePorts.Tcp(), FreePorts.Tcp());
+        await using var process = await WafProcess.StartAsync(
+            https, http, waf, ("Waf:TurnServers:0:CertificateSha256", turn.Thumbprint), ("Waf:TurnServers:0:Key", ""));
+
+        var (status, answer, _) = await GetAsync(
+            waf, turn, $"https://localhost:{https}{Path}?service=turn&name={WafApp.TurnServer}");
+
+        Assert.Equal(HttpStatusCode.OK, status);
+        var keys = LongTermKeys.Parse(answer.GetRawText())!;
+        Assert.Equal(["k1.1", "k1.2"], keys.Keys!.Select(key => key.Kid));
+        Assert.Equal(keys.Keys![0], new LongTermKey(keys.K, keys.Exp, keys.Kid, keys.Enc));
+        Assert.All(keys.Keys!, key => Assert.Equal(32, Base64Url.DecodeFromChars(key.K).Length));
+        // The first key is current for a day, and its last token lives for ten minutes.
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        Assert.InRange(keys.Exp - now, 86400 + 600 + 5 + 600 - 60, 86400 + 600 + 5 + 600);
+        Assert.Equal(86400, keys.Keys![1].Exp - keys.Exp);
+        Assert.All(keys.Keys!, key => Assert.DoesNotContain(key.K, process.Output));
     }
 
     [Fact]

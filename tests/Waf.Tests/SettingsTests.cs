@@ -168,6 +168,70 @@ public sealed class SettingsTests
     }
 
     [Fact]
+    [Requirement("ABUSE-84")]
+    public async Task KeysThatCannotBeDecrypted_StopTheProcess_AndTheMessageNamesTheSetting()
+    {
+        var folder = Directory.CreateTempSubdirectory("waf-tests-");
+        try
+        {
+            var store = ("ConnectionStrings:waf", $"Data Source={folder.FullName}/waf.db;Pooling=false");
+            using (var app = new WafApp().With("Waf:TurnServers:0:Key", "").With(store.Item1, store.Item2)) _ = app.Services;
+
+            var (code, output) = await RunAsync(
+                store, ("Waf:TurnServers:0:Key", ""), ("Waf:KeyDirectory", Path.Combine(folder.FullName, "others")));
+
+            Assert.Equal(1, code);
+            Assert.StartsWith(
+                $"WAF cannot start. Waf:KeyDirectory: the key k1.1 in the store cannot be decrypted with the Data Protection keys in "
+                + Path.Combine(folder.FullName, "others"),
+                output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task KeyDirectoryThatCannotBeMade_StopsTheProcess_AndTheMessageNamesTheSetting()
+    {
+        var file = Path.GetTempFileName();
+        var folder = Directory.CreateTempSubdirectory("waf-tests-");
+        try
+        {
+            var (code, output) = await RunAsync(
+                ("ConnectionStrings:waf", $"Data Source={folder.FullName}/waf.db"), ("Waf:TurnServers:0:Key", ""),
+                ("Waf:KeyDirectory", Path.Combine(file, "keys")));
+
+            Assert.Equal(1, code);
+            Assert.StartsWith("WAF cannot start. Waf:KeyDirectory: the directory cannot be made", output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("", null)]
+    [InlineData("shared", "/srv/waf/shared")]
+    [InlineData("/mnt/keys", "/mnt/keys")]
+    public void KeyDirectory_IsBelowTheContentRoot_OrAbsolute(string value, string? expected) =>
+        Assert.Equal(expected, Read(("Waf:KeyDirectory", value)).KeyDirectory);
+
+    [Fact]
+    public void TwoRingsWithTheSameKids_AreRefused()
+    {
+        var error = Assert.Throws<SettingsException>(() => Read(
+            ("Waf:TurnServers:0:Kid", "k"), ("Waf:TurnServers:0:Key", ""), ("Waf:TurnServers:1:Kid", "k.5")));
+
+        Assert.Contains(
+            $"Waf:TurnServers: a Kid of '{WafApp.SecondTurnServer}' could be that of a key of the ring of '{WafApp.TurnServer}'",
+            error.Message);
+    }
+
+    [Fact]
     public async Task PortInUse_StopsTheProcessWithTheSettingThatChangesIt()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using WebRtcIms.Contracts;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Waf.Tokens;
@@ -8,6 +9,9 @@ public sealed class TurnServerSettingsTests
 {
     private const string NameProblem = "Name must have 1 to 255 octets";
     private const string KidProblem = "Kid must have 1 to 128 octets and no '~'";
+    private const string RingKidProblem = "Kid must have 1 to 108 octets and no '~'; without it, this holds for Name";
+    private const string LeadProblem = "KeyLeadTime must be a time from 00:00:01 to 1.00:00:00";
+    private const string RotationProblem = "KeyRotation must be longer than KeyLeadTime, and at most 365.00:00:00";
     private const string LifetimeProblem = "TokenLifetime must be a time from 00:00:30 to 1.00:00:00";
     private const string Thumbprint = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
@@ -16,8 +20,10 @@ public sealed class TurnServerSettingsTests
     {
         var settings = new TurnServerSettings();
 
-        Assert.Equal([NameProblem, KidProblem, "Key must have 32 octets or more for A256GCM"], settings.Problems());
+        Assert.Equal([NameProblem], settings.Problems());
+        Assert.True(settings.HasRing);
         Assert.Equal(("A256GCM", TimeSpan.FromMinutes(10)), (settings.Algorithm, settings.TokenLifetime));
+        Assert.Equal((TimeSpan.FromDays(1), TimeSpan.FromMinutes(10)), (settings.KeyRotation, settings.KeyLeadTime));
         Assert.Null(settings.Thumbprint);
     }
 
@@ -90,6 +96,75 @@ public sealed class TurnServerSettingsTests
         Assert.Equal(["Key must be base64"], settings.Problems());
     }
 
+    [Fact]
+    public void ServerWithAKey_HasNoRing()
+    {
+        var ring = Good().ToRing();
+        Assert.Equal(("turn.example.org", "k1", 32), (ring.Server, ring.Kid, ring.StaticKey?.Length));
+    }
+
+    [Theory]
+    [InlineData("", "turn.example.org.7")]
+    [InlineData("eu", "eu.7")]
+    public void KidsOfARing_BeginWithKid_OrWithName(string kid, string expected)
+    {
+        var settings = Ring();
+        settings.Kid = kid;
+        Assert.Equal([], settings.Problems());
+        Assert.Equal(expected, settings.ToRing().KidOf(7));
+        Assert.Null(settings.ToRing().StaticKey);
+    }
+
+    [Theory]
+    [InlineData("k", 108, true)]
+    [InlineData("k", 109, false)]
+    [InlineData("ü", 55, false)]
+    [InlineData("~", 1, false)]
+    public void KidOfARing_HasPlaceForANumber(string letter, int count, bool isGood)
+    {
+        var settings = Ring();
+        settings.Kid = string.Concat(Enumerable.Repeat(letter, count));
+        Assert.Equal(isGood ? [] : [RingKidProblem], settings.Problems());
+    }
+
+    [Fact]
+    public void LongName_NeedsAKid()
+    {
+        var settings = Ring();
+        settings.Name = new string('n', 109);
+        Assert.Equal([RingKidProblem], settings.Problems());
+        settings.Kid = "k";
+        Assert.Equal([], settings.Problems());
+    }
+
+    [Theory]
+    [InlineData("00:00:01", "00:00:02", null)]
+    [InlineData("00:00:00.9", "00:00:02", LeadProblem)]
+    [InlineData("1.00:00:00", "365.00:00:00", null)]
+    [InlineData("1.00:00:01", "365.00:00:00", LeadProblem)]
+    [InlineData("00:10:00", "00:10:00", RotationProblem)]
+    [InlineData("00:10:00", "365.00:00:01", RotationProblem)]
+    public void RotationAndLeadTime_AreBounded(string leadTime, string rotation, string? problem)
+    {
+        var settings = Ring();
+        settings.KeyLeadTime = TimeSpan.Parse(leadTime, CultureInfo.InvariantCulture);
+        settings.KeyRotation = TimeSpan.Parse(rotation, CultureInfo.InvariantCulture);
+        Assert.Equal(problem is null ? [] : [problem], settings.Problems());
+    }
+
+    [Theory]
+    [InlineData("eu", "", true)]
+    [InlineData("eu.12", "a2V5", true)]
+    [InlineData("eu.x", "a2V5", false)]
+    [InlineData("eu", "a2V5", false)]
+    [InlineData("us.12", "a2V5", false)]
+    public void KidThatARingCouldUse_IsFound(string kid, string key, bool isPossible)
+    {
+        var ring = Ring();
+        ring.Kid = "eu";
+        Assert.Equal(isPossible, new TurnServerSettings { Name = "other", Kid = kid, Key = key }.HasKidsOf(ring));
+    }
+
     [Theory]
     [InlineData(Thumbprint, true)]
     [InlineData("00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F", true)]
@@ -106,6 +181,8 @@ public sealed class TurnServerSettingsTests
         Assert.Equal(isGood ? Convert.FromHexString(Thumbprint) : null, settings.Thumbprint);
         Assert.Equal(isGood ? [] : ["CertificateSha256 must be 64 hexadecimal digits"], settings.Problems());
     }
+
+    private static TurnServerSettings Ring() => new() { Name = "turn.example.org" };
 
     private static TurnServerSettings Good() => new() { Name = "turn.example.org", Kid = "k1", Key = Convert.ToBase64String(new byte[32]) };
 }
