@@ -19,6 +19,7 @@ internal static class TurnTelemetry
         metrics.ObserveClockSkew(services.GetRequiredService<RequestAuthenticator>());
         metrics.ObserveUnknownKeys(services.GetRequiredService<RequestAuthenticator>());
         metrics.ObserveKeys(services.GetRequiredService<KeyReload>().Ages);
+        if (services.GetService<KeyDelivery>() is { } delivery) metrics.ObserveDelivery(delivery);
         if (services.GetService<TokenCache>() is { } tokens) metrics.ObserveBreaker(tokens.Breaker);
     }
 
@@ -57,11 +58,15 @@ internal static class TurnTelemetry
                 keys().Select(key => Of(key.Age, key.Kid)), "s", "For how long this node has had a long-term key, by kid");
         metrics.Meter.CreateObservableGauge(
             "turn.key.remaining", () =>
-                keys().Where(key => key.Remaining is not null).Select(key => Of(key.Remaining!.Value, key.Kid)), "s",
-            "Until a long-term key dies (NotAfter), by kid; negative afterwards");
+                // A delivered key ends often, and the WAF replaces it.
+                keys().Where(key => key.Remaining is not null && !key.IsDelivered).Select(key => Of(key.Remaining!.Value, key.Kid)), "s",
+            "Until a long-term key of the settings dies (NotAfter), by kid; negative afterwards");
 
         static Measurement<double> Of(TimeSpan time, string kid) => new(time.TotalSeconds, Tag("turn.kid", kid));
     }
+
+    public static void ObserveDelivery(this TurnMetrics metrics, KeyDelivery delivery) => metrics.Meter.CreateObservableGauge(
+        "turn.key.delivery.age", () => delivery.Age.TotalSeconds, "s", "Since the WAF has delivered the long-term keys, or since the start");
 
     private static KeyValuePair<string, object?> Tag(string name, string value) => new(name, value);
 }

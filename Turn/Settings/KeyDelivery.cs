@@ -31,7 +31,11 @@ internal sealed partial class KeyDelivery(
     private readonly Channel<bool> _changed =
         Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
+    private long _fetchedAt = time.GetTimestamp();
     private volatile string? _failure = $"{Section}:Address: no response has come yet";
+
+    /// <summary>The time since the keys were fetched, or since the start.</summary>
+    public TimeSpan Age => time.GetElapsedTime(Interlocked.Read(ref _fetchedAt));
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
         Task.FromResult((reload.HasKeys, _failure) switch
@@ -77,6 +81,7 @@ internal sealed partial class KeyDelivery(
         var failure = await TryFetchAsync(stoppingToken);
         if (failure is not null && failure != _failure) LogFailed(failure);
         if (failure is null && _failure is not null) LogFetched();
+        if (failure is null) Interlocked.Exchange(ref _fetchedAt, time.GetTimestamp());
         _failure = failure;
     }
 

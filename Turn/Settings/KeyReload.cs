@@ -19,7 +19,7 @@ internal sealed partial class KeyReload(
     private readonly Lock _gate = new();
     private IReadOnlyList<TurnKeySettings> _configured = settings.Keys;
     private IReadOnlyList<TurnKeySettings> _delivered = [];
-    private IReadOnlyList<Held> _ring = settings.Keys.ConvertAll(key => new Held(key, time.GetUtcNow()));
+    private IReadOnlyList<Held> _ring = settings.Keys.ConvertAll(key => new Held(key, time.GetUtcNow(), false));
     private string? _logged;
     private string? _named;
 
@@ -81,7 +81,8 @@ internal sealed partial class KeyReload(
         if (keys.Count == _ring.Count && keys.Zip(_ring).All(pair => pair.First == pair.Second.Key)) return;
         authenticator.Keys = new AccessTokenKeyRing(keys.ConvertAll(key => key.ToKey()));
         var since = _ring.ToDictionary(held => held.Key.Kid, held => held.Since);
-        Volatile.Write(ref _ring, keys.ConvertAll(key => new Held(key, since.GetValueOrDefault(key.Kid, now))));
+        Volatile.Write(ref _ring, keys.ConvertAll(
+            key => new Held(key, since.GetValueOrDefault(key.Kid, now), _delivered.Contains(key))));
 
         // The end of a delivered key moves with each response. Only other changes are news.
         var named = string.Join(", ", keys.Select(key =>
@@ -94,7 +95,7 @@ internal sealed partial class KeyReload(
 
     public IEnumerable<KeyAge> Ages() =>
         from held in Volatile.Read(ref _ring)
-        select new KeyAge(held.Key.Kid, time.GetUtcNow() - held.Since, held.Key.NotAfter - time.GetUtcNow());
+        select new KeyAge(held.Key.Kid, time.GetUtcNow() - held.Since, held.Key.NotAfter - time.GetUtcNow(), held.IsDelivered);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -118,7 +119,7 @@ internal sealed partial class KeyReload(
         return null;
     }
 
-    private sealed record Held(TurnKeySettings Key, DateTimeOffset Since);
+    private sealed record Held(TurnKeySettings Key, DateTimeOffset Since, bool IsDelivered);
 
     [LoggerMessage(1, LogLevel.Information, "Tokens are now accepted under the keys {Keys}")]
     private partial void LogReloaded(string keys);
@@ -130,5 +131,5 @@ internal sealed partial class KeyReload(
     private partial void LogNone();
 }
 
-/// <summary>How long this node has had a key, and the time until its NotAfter.</summary>
-internal readonly record struct KeyAge(string Kid, TimeSpan Age, TimeSpan? Remaining);
+/// <summary>How long this node has had a key, and the time until its end.</summary>
+internal readonly record struct KeyAge(string Kid, TimeSpan Age, TimeSpan? Remaining, bool IsDelivered);

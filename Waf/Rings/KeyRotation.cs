@@ -127,8 +127,6 @@ internal sealed partial class KeyRotation(
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    private static string? NextOf(KeyRing ring) => ring.Keys is [.., var next] ? next.Kid : null;
-
     private static bool Maintain(RingChange change)
     {
         change.Maintain();
@@ -177,6 +175,9 @@ internal sealed partial class KeyRotation(
             _gate.Release();
         }
     }
+
+    // Null soon after a rotation, when the next key is not there yet.
+    private string? NextOf(KeyRing ring) => ring.Keys is [.., var last] && last.CurrentAt > time.GetUtcNow() ? last.Kid : null;
 
     private async Task<(RingChange Change, T Result)> ChangeAsync<T>(
         KeyRing ring, string actor, Func<RingChange, T> apply, CancellationToken cancellationToken)

@@ -45,7 +45,7 @@ public sealed class FlowViewTests(RunningSystem system)
     {
         await using var wic = await OpenAsGuestAsync();
         var traceId = await CallTheEchoAsync(wic);
-        await using var flowView = await system.OpenCallsAsync("attribute=turn.kid%3Dk1");
+        await using var flowView = await system.OpenCallsAsync("attribute=turn.kid%3Dk1.1");
 
         await Assertions.Expect(RowOf(flowView.Page, traceId)).ToBeVisibleAsync();
         Assert.Empty((await flowView.Page.RunAxe()).Violations);

@@ -21,7 +21,6 @@ public sealed class FleetTests : IAsyncLifetime
     private readonly TestCertificate _wafCertificate = new();
     private readonly TestCertificate _turnCertificate = new();
     private readonly DirectoryInfo _keys = Directory.CreateTempSubdirectory("waf-keys-");
-    private readonly int _httpsPort = FreePorts.Tcp();
     private readonly List<Node> _nodes = [];
     private PostgresServer _postgres = null!;
     private RedisServer _redis = null!;
@@ -34,13 +33,15 @@ public sealed class FleetTests : IAsyncLifetime
         _redis = await RedisServer.StartAsync();
         _postgres = await PostgresServer.StartAsync();
         _waf = await StartWafAsync(
-            ("https", $"https://127.0.0.1:{_httpsPort}"),
             ("Kestrel__Certificates__Default__Path", _wafCertificate.CertificateFile),
             ("Kestrel__Certificates__Default__KeyPath", _wafCertificate.KeyFile));
         for (var i = 0; i < 2; i++)
         {
             _nodes.Add(await Node.StartAsync(
-                TurnServer, $"https://127.0.0.1:{_httpsPort}", _turnCertificate, _wafCertificate, _redis.Address));
+                ("Turn__ServerName", TurnServer), ("Turn__KeyDelivery__Address", _waf.SecureAddress),
+                ("Turn__KeyDelivery__Certificate", _turnCertificate.CertificateFile),
+                ("Turn__KeyDelivery__CertificateKey", _turnCertificate.KeyFile),
+                ("Turn__KeyDelivery__Authority", _wafCertificate.CertificateFile), ("ConnectionStrings__redis", _redis.Address)));
         }
     }
 
@@ -93,7 +94,7 @@ public sealed class FleetTests : IAsyncLifetime
         var clients = await Task.WhenAll(_nodes.Select(node => node.ConnectAsync()));
         try
         {
-            var allocations = await Task.WhenAll(clients.Select(client => client.AllocateAsync(ToCredential(token), cancellationToken: Cancel)));
+            var allocations = await Task.WhenAll(clients.Select(client => client.AllocateAsync(token.Credential, cancellationToken: Cancel)));
             foreach (var allocation in allocations) await allocation.RefreshAsync(cancellationToken: Cancel);
 
             await _waf.RevokeAsync(token);
@@ -133,8 +134,6 @@ public sealed class FleetTests : IAsyncLifetime
         await UseAsync(await restarted.GetTokenAsync(TurnServer, Cancel));
     }
 
-    private static TurnCredential ToCredential(Token token) => TurnCredential.AccessToken(token.Kid, token.Octets, token.MacKey);
-
     // A fresh token under a key, as somebody could make it who has the key.
     private static TurnCredential Forge(LongTermKey key)
     {
@@ -163,13 +162,13 @@ public sealed class FleetTests : IAsyncLifetime
         using var handler = new SocketsHttpHandler { SslOptions = _wafCertificate.ClientOptions() };
         handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
         using var http = new HttpClient(handler);
-        var query = new Uri($"https://127.0.0.1:{_httpsPort}{LongTermKeys.Path}?service=turn&name={TurnServer}");
+        var query = new Uri($"{_waf.SecureAddress}{LongTermKeys.Path}?service=turn&name={TurnServer}");
         return LongTermKeys.Parse(await http.GetStringAsync(query, Cancel))!;
     }
 
     private async Task UseAsync(Token token)
     {
-        foreach (var node in _nodes) await node.AllocateAsync(ToCredential(token));
+        foreach (var node in _nodes) await node.AllocateAsync(token.Credential);
     }
 
     // Returns the names of the keys that the tokens had. An exception is a request that was refused.

@@ -14,12 +14,9 @@ internal sealed class Node : IAsyncDisposable
     public string Output => _server.Output;
 
     /// <summary>Starts a node, and waits until it has keys.</summary>
-    public static async Task<Node> StartAsync(string name, string waf, TestCertificate client, TestCertificate authority, string redis)
+    public static async Task<Node> StartAsync(params (string Name, string Value)[] settings)
     {
-        var server = await TurnServerProcess.StartAsync(
-            ("Turn__ServerName", name), ("Turn__KeyDelivery__Address", waf), ("Turn__KeyDelivery__Certificate", client.CertificateFile),
-            ("Turn__KeyDelivery__CertificateKey", client.KeyFile), ("Turn__KeyDelivery__Authority", authority.CertificateFile),
-            ("ConnectionStrings__redis", redis));
+        var server = await TurnServerProcess.StartAsync(settings);
         using var http = new HttpClient();
         var health = new Uri($"http://127.0.0.1:{server.ManagementPort}/health");
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));

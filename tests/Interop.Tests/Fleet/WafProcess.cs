@@ -4,18 +4,21 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Interop.Tests.Fleet;
 
 /// <summary>A token as the WAF issued it.</summary>
 internal sealed record Token(string AccessToken, string Kid, string Key)
 {
-    public byte[] Octets => Convert.FromBase64String(AccessToken);
-
-    public byte[] MacKey => Convert.FromBase64String(Key);
+    public TurnCredential Credential =>
+        TurnCredential.AccessToken(Kid, Convert.FromBase64String(AccessToken), Convert.FromBase64String(Key));
 }
 
-/// <summary>The WAF from its own output folder, in an empty folder with its store. It listens on http and has a port for operators.</summary>
+/// <summary>
+/// The WAF from its own output folder, in an empty folder with its store. It has a port for operators, and one for https if the settings have
+/// a certificate.
+/// </summary>
 internal sealed class WafProcess : ServerProcess
 {
     public const string Client = "wwsf";
@@ -33,24 +36,28 @@ internal sealed class WafProcess : ServerProcess
 
     public string Address { get; private init; } = "";
 
+    /// <summary>For clients that trust the certificate of the settings.</summary>
+    public string SecureAddress { get; private init; } = "";
+
     public string AdminAddress { get; private init; } = "";
 
     /// <summary>Starts it, and waits until it is healthy.</summary>
-    /// <param name="settings">Environment variables, such as <c>Waf__TurnServers__0__Name</c>; <c>https</c> is an address to listen on.</param>
+    /// <param name="settings">Environment variables, such as <c>Waf__TurnServers__0__Name</c>.</param>
     public static async Task<WafProcess> StartAsync(params (string Name, string Value)[] settings)
     {
-        var (address, admin) = ($"http://127.0.0.1:{FreePorts.Tcp()}", $"http://127.0.0.1:{FreePorts.Tcp()}");
+        var (address, secure, admin) =
+            ($"http://127.0.0.1:{FreePorts.Tcp()}", $"https://127.0.0.1:{FreePorts.Tcp()}", $"http://127.0.0.1:{FreePorts.Tcp()}");
+        var hasCertificate = settings.Any(setting => setting.Name == "Kestrel__Certificates__Default__Path");
         var folder = Directory.CreateTempSubdirectory("waf-");
         var start = Foreground.Of("dotnet", Repository.PathOf(["Waf", "bin", .. OutputFolder, "WebRtcIms.Waf.dll"]));
         start.WorkingDirectory = folder.FullName;
-        start.Environment["ASPNETCORE_URLS"] = address;
+        start.Environment["ASPNETCORE_URLS"] = hasCertificate ? $"{address};{secure}" : address;
         start.Environment["ConnectionStrings__waf"] = "Data Source=waf.db";
         start.Environment["Waf__Admin__Url"] = admin;
         start.Environment["Waf__Clients__0__ClientId"] = Client;
         start.Environment["Waf__Clients__0__ClientSecret"] = Secret;
         foreach (var (name, value) in settings) start.Environment[name] = value;
-        if (start.Environment.Remove("https", out var https)) start.Environment["ASPNETCORE_URLS"] = $"{address};{https}";
-        var waf = new WafProcess(start, folder) { Address = address, AdminAddress = admin };
+        var waf = new WafProcess(start, folder) { Address = address, SecureAddress = secure, AdminAddress = admin };
         await waf.UntilUpAsync(waf.IsUpAsync);
         return waf;
     }

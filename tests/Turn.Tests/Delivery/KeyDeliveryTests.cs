@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using WebRtcIms.Contracts;
@@ -7,6 +8,7 @@ using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Tests.Admission;
 using WebRtcIms.Turn.Tests.Running;
+using WebRtcIms.Turn.Tests.Telemetry;
 using static WebRtcIms.Turn.Tests.Delivery.DeliveryFixture;
 
 namespace WebRtcIms.Turn.Tests.Delivery;
@@ -271,5 +273,30 @@ public sealed class KeyDeliveryTests
         Assert.Equal(2, fixture.Logs.Count);
         var remaining = Assert.Single(fixture.Turn.Get<KeyReload>().Ages()).Remaining;
         Assert.Equal(InAnHour.AddSeconds(40).ToUnixTimeSeconds(), (fixture.Turn.Time.GetUtcNow() + remaining!.Value).ToUnixTimeSeconds());
+    }
+
+    [Fact]
+    public async Task Metrics_TellTheAgeOfTheDelivery_AndTheEndOnlyOfKeysOfTheSettings()
+    {
+        var configured = new TokenKey("k.0");
+        var end = TimeProvider.System.GetUtcNow().AddDays(4);
+        await using var fixture = await CreateAsync(
+            null, [_current.Delivered(InAnHour)], [.. configured.Settings(), ("Turn__Keys__0__NotAfter", $"{end:O}")]);
+        fixture.Turn.Get<IServiceProvider>().ObserveTurn();
+        using var measurements = new Measurements(fixture.Turn.Get<IMeterFactory>());
+        fixture.Turn.Time.Advance(TimeSpan.FromSeconds(7));
+        Assert.Equal(7, measurements.Read("turn.key.delivery.age", ""));
+
+        await fixture.StartDeliveryAsync();
+        await fixture.UntilWaitingAsync(Interval, 1);
+        fixture.Turn.Time.Advance(TimeSpan.FromSeconds(5));
+        Assert.Equal(5, measurements.Read("turn.key.delivery.age", ""));
+        await fixture.Waf.StopAsync();
+        fixture.Turn.Time.Advance(TimeSpan.FromSeconds(15));
+        await fixture.UntilWaitingAsync(Interval, 2);
+
+        Assert.Equal(20, measurements.Read("turn.key.delivery.age", ""));
+        Assert.Equal(["turn.kid=k.0", "turn.kid=k.1"], measurements.Of("turn.key.age").Select(key => key.Tags).Distinct());
+        Assert.Equal("turn.kid=k.0", Assert.Single(measurements.Of("turn.key.remaining").Select(key => key.Tags).Distinct()));
     }
 }
