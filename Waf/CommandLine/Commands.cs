@@ -8,7 +8,7 @@ namespace WebRtcIms.Waf.CommandLine;
 /// <summary>The words of the command, and the request that each makes.</summary>
 internal sealed class Commands
 {
-    private const string DefaultUrl = "http://localhost:8084";
+    private const string DefaultUrl = "http://localhost:8085";
 
     private readonly Option<Uri> _url = new("--url") { Description = "The address of the administration; by default Waf:Admin:Url.", Recursive = true };
     private readonly Option<bool> _json = new("--json") { Description = "Prints the response as JSON.", Recursive = true };

@@ -14,7 +14,8 @@ internal static class WafCommand
     /// <summary>Whether the arguments are a command, and not settings of the service, such as <c>--urls=…</c>.</summary>
     public static bool Is(string[] args) =>
         args is [var first, ..]
-            && (first is "--help" or "-h" or "-?" or "--version" || (first is not ['-' or '/', ..] && !first.Contains('=', StringComparison.Ordinal)));
+            && (first is "--help" or "-h" or "-?" or "--version"
+                || (first is not ([] or ['-' or '/', ..]) && !first.Contains('=', StringComparison.Ordinal)));
 
     public static Task<int> RunAsync(string[] args) => RunAsync(args, Configuration(), Console.Out, Console.Error);
 
