@@ -6,6 +6,7 @@ using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stores;
 using WebRtcIms.Waf.Administration;
+using WebRtcIms.Waf.ApiDocuments;
 using WebRtcIms.Waf.Audit;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Clients.Registration;
@@ -65,6 +66,7 @@ internal static class WafServices
             .AddServer(server => AuthorizationServer.Configure(server, settings, hasRedis));
 
         builder.AddAdministration(settings.Admin);
+        services.AddApiDocuments();
         if (settings.TurnServers.Exists(server => server.Thumbprint is not null)) builder.WebHost.AllowClientCertificates();
     }
 
@@ -76,6 +78,7 @@ internal static class WafServices
         app.MapKeys();
         app.MapClientRegistration();
         app.MapAdministration();
+        app.MapApiDocuments();
     }
 
     private static void AddClients(this OpenIddictCoreBuilder core)

@@ -1,61 +1,88 @@
-using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json;
 
 namespace WebRtcIms.AppHost;
 
-/// <summary>An OAuth client that the model gives to the WAF.</summary>
-internal sealed record OAuthClientAnnotation(string ClientId, ParameterResource Secret) : IResourceAnnotation;
-
+/// <summary>Commands of the dashboard on the WAF. They call its administration, as the command <c>waf</c> does.</summary>
 internal static class WafCommands
 {
-    private const string ClientArgument = "client";
+    private const string Kind = "kind";
+    private const string Name = "name";
+    private const string Uses = "uses";
 
-    /// <summary>
-    /// Adds "Revoke a client": the revocation request of the WAF with <c>all_tokens</c>, in the client's name (RFC 7009).
-    /// </summary>
-    public static IResourceBuilder<ProjectResource> WithRevokeClientCommand(this IResourceBuilder<ProjectResource> waf)
-    {
-        var clientIds = Clients(waf).Select(client => client.ClientId).ToList();
-        return waf.WithCommand("revoke-client", "Revoke a client", context => RevokeAsync(waf, context), new CommandOptions
+    // What can be revoked: the member of the request, and its label.
+    private static readonly KeyValuePair<string, string>[] Kinds =
+        [new("client_id", "Client"), new("session", "Session"), new("kid", "Long-term key"), new("all", "All tokens")];
+
+    public static IResourceBuilder<ProjectResource> WithWafCommands(this IResourceBuilder<ProjectResource> waf) => waf
+        .WithCommand("rotate-keys", "Rotate keys", context => RotateAsync(waf, context), new CommandOptions
         {
-            Description = "Revokes every token that a client got until now, on all TURN servers. Their allocations end.",
-            ConfirmationMessage = "All calls that were relayed with the client's tokens end. Revoke the client?",
+            Description = "Makes the next long-term key current. The old one stays until its last token is dead, so no call is cut.",
+            IconName = "KeyMultiple",
+        })
+        .WithCommand("new-initial-access-token", "New initial access token", context => CreateTokenAsync(waf, context), new CommandOptions
+        {
+            Description = "Creates a token with which a WWSF registers itself. It is shown once.",
+            IconName = "TicketDiagonal",
+            Arguments =
+            [
+                new InteractionInput { Name = Name, Label = "Name, for the audit", InputType = InputType.Text },
+                new InteractionInput { Name = Uses, Label = "Clients that it may register", InputType = InputType.Number, Value = "1" },
+            ],
+        })
+        .WithCommand("revoke-tokens", "Revoke tokens", context => RevokeAsync(waf, context), new CommandOptions
+        {
+            Description = "Revokes the tokens of a client, a session or a key, or all, on all TURN servers. Their allocations end.",
+            ConfirmationMessage = "All calls that were relayed with these tokens end. Revoke them?",
             IconName = "PersonProhibited",
             Arguments =
             [
                 new InteractionInput
                 {
-                    Name = ClientArgument,
-                    Label = "Client",
-                    InputType = InputType.Choice,
-                    Required = true,
-                    Options = [.. clientIds.Select(id => KeyValuePair.Create(id, id))],
-                    Value = clientIds[0],
+                    Name = Kind, Label = "Tokens of", InputType = InputType.Choice, Required = true, Options = Kinds, Value = Kinds[0].Key,
                 },
+                new InteractionInput { Name = Name, Label = "Its name: client id, pseudonym or kid", InputType = InputType.Text },
             ],
         });
+
+    private static Task<ExecuteCommandResult> RotateAsync(IResourceBuilder<ProjectResource> waf, ExecuteCommandContext context) =>
+        PostAsync(waf, "keys/rotations", new { }, rotated => CommandResults.Success(
+            $"Current from now on: {string.Join(", ", rotated.EnumerateArray().Select(key => key.GetProperty("kid").GetString()))}."),
+            context.CancellationToken);
+
+    private static Task<ExecuteCommandResult> CreateTokenAsync(IResourceBuilder<ProjectResource> waf, ExecuteCommandContext context)
+    {
+        var name = context.Arguments.GetString(Name);
+        var uses = int.TryParse(context.Arguments.GetString(Uses), CultureInfo.InvariantCulture, out var number) ? number : 1;
+        return PostAsync(
+            waf, "initial-access-tokens", new { name = string.IsNullOrWhiteSpace(name) ? null : name, uses }, created => CommandResults.Success(
+                $"The initial access token {created.GetProperty("name")} was created.",
+                $"`{created.GetProperty("token").GetString()}`\n\nIt is shown only here. It ends at {created.GetProperty("expires_at")}.",
+                CommandResultFormat.Markdown, displayImmediately: true), context.CancellationToken);
     }
 
-    private static IEnumerable<OAuthClientAnnotation> Clients(IResourceBuilder<ProjectResource> waf) =>
-        waf.Resource.Annotations.OfType<OAuthClientAnnotation>();
-
-    private static async Task<ExecuteCommandResult> RevokeAsync(IResourceBuilder<ProjectResource> waf, ExecuteCommandContext context)
+    private static Task<ExecuteCommandResult> RevokeAsync(IResourceBuilder<ProjectResource> waf, ExecuteCommandContext context)
     {
-        var clientId = context.Arguments.GetString(ClientArgument);
-        var client = Clients(waf).FirstOrDefault(client => client.ClientId == clientId);
-        if (client is null) return CommandResults.Failure($"The WAF does not have a client '{clientId}'.");
+        var (kind, name) = (context.Arguments.GetString(Kind), context.Arguments.GetString(Name));
+        object value = kind == "all" ? true : name ?? "";
+        var what = kind == "all" ? "All tokens that were issued until now" : $"The tokens of {name}";
+        return PostAsync(
+            waf, "revocations", new Dictionary<string, object> { [kind ?? ""] = value }, _ => CommandResults.Success($"{what} are revoked."),
+            context.CancellationToken);
+    }
+
+    private static async Task<ExecuteCommandResult> PostAsync(
+        IResourceBuilder<ProjectResource> waf, string path, object body, Func<JsonElement, ExecuteCommandResult> succeed,
+        CancellationToken cancellationToken)
+    {
         try
         {
-            using var http = new HttpClient { BaseAddress = new Uri(waf.GetEndpoint("http").Url) };
-            var secret = await client.Secret.GetValueAsync(context.CancellationToken) ?? "";
-            var credentials = $"{Uri.EscapeDataString(client.ClientId)}:{Uri.EscapeDataString(secret)}";
-            http.DefaultRequestHeaders.Authorization =
-                new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(credentials)));
-            using var form = new FormUrlEncodedContent([KeyValuePair.Create("all_tokens", "true")]);
-            using var answer = await http.PostAsync(new Uri("/oauth2/revoke", UriKind.Relative), form, context.CancellationToken);
+            using var http = new HttpClient { BaseAddress = new Uri(waf.GetEndpoint(Waf.Administration).Url) };
+            using var answer = await http.PostAsJsonAsync(new Uri($"/admin/{path}", UriKind.Relative), body, cancellationToken);
+            var text = await answer.Content.ReadAsStringAsync(cancellationToken);
             return answer.IsSuccessStatusCode
-                ? CommandResults.Success($"All tokens that {client.ClientId} got until now are revoked.")
-                : CommandResults.Failure(
-                    $"The WAF answered {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync(context.CancellationToken)}");
+                ? succeed(text.Length == 0 ? default : JsonElement.Parse(text))
+                : CommandResults.Failure($"The WAF answered {(int)answer.StatusCode}: {text}");
         }
         catch (HttpRequestException error)
         {

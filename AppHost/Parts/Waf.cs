@@ -8,6 +8,11 @@ internal sealed record WafAnnotation(string Identity, string RegistrationKeyId, 
 
 internal static class Waf
 {
+    /// <summary>The endpoint of the administration, in runs. A deployment turns it on itself.</summary>
+    public const string Administration = "admin";
+
+    private const int AdminPort = 8085;
+
     /// <summary>Adds the WAF, with the parameter <c>ims-registration-key</c> and a store of its own.</summary>
     public static IResourceBuilder<ProjectResource> AddWaf(this IDistributedApplicationBuilder builder, string name)
     {
@@ -22,7 +27,21 @@ internal static class Waf
             .WithEnvironment("Waf__ImsRegistration__Identity", self.Identity)
             .WithEnvironment("Waf__ImsRegistration__Kid", self.RegistrationKeyId)
             .WithEnvironment("Waf__ImsRegistration__Key", registrationKey)
-            .WithIconName("ShieldKeyhole");
+            .WithIconName("ShieldKeyhole")
+            .WithAdministration();
+    }
+
+    private static IResourceBuilder<ProjectResource> WithAdministration(this IResourceBuilder<ProjectResource> waf)
+    {
+        if (!waf.ApplicationBuilder.ExecutionContext.IsRunMode) return waf;
+        var port = waf.GetEndpoint(Administration).Property(EndpointProperty.TargetPort);
+        // It is not one of the public addresses, and other services do not need it.
+        return waf.WithHttpEndpoint(port: AdminPort, name: Administration)
+            .WithEndpoint(Administration, endpoint => endpoint.ExcludeReferenceEndpoint = true)
+            .WithEndpointsInEnvironment(endpoint => endpoint.Name != Administration)
+            .WithEnvironment("Waf__Admin__Url", ReferenceExpression.Create($"http://localhost:{port}"))
+            .WithUrlForEndpoint(Administration, url => url.DisplayLocation = UrlDisplayLocation.DetailsOnly)
+            .WithWafCommands();
     }
 
     /// <summary>Lets the WAF issue tokens for this TURN server.</summary>

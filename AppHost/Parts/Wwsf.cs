@@ -36,9 +36,7 @@ internal static class Wwsf
         IEnumerable<string> impus)
     {
         const string client = "Waf__Clients__0__";
-        waf.WithAnnotation(new OAuthClientAnnotation(clientId, secret.Resource))
-            .WithRevokeClientCommand()
-            .WithEnvironment(client + "ClientId", clientId)
+        waf.WithEnvironment(client + "ClientId", clientId)
             .WithEnvironment(client + "ClientSecret", secret)
             .WithEnvironment(client + "Audiences__0", audience);
         foreach (var (number, impu) in impus.Index()) waf.WithEnvironment($"{client}Impus__{number}", impu);

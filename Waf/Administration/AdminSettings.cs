@@ -7,7 +7,7 @@ namespace WebRtcIms.Waf.Administration;
 /// <summary>The section <c>Waf:Admin</c>: the port for operators. Without <see cref="Url"/> there is none.</summary>
 internal sealed class AdminSettings
 {
-    /// <summary>Where administration listens, such as <c>http://localhost:8084</c>. The port must be its own.</summary>
+    /// <summary>Where administration listens, such as <c>http://localhost:8085</c>. The port must be its own.</summary>
     public string? Url { get; set; }
 
     /// <summary>Operators with a bearer token. Without one, administration is only for this machine.</summary>
@@ -28,7 +28,7 @@ internal sealed class AdminSettings
         if (string.IsNullOrEmpty(Url)) yield break;
         if (Parse(Url) is not { } address)
         {
-            yield return "Waf:Admin:Url must be an address with a port, such as http://localhost:8084";
+            yield return "Waf:Admin:Url must be an address with a port, such as http://localhost:8085";
             yield break;
         }
 

@@ -38,4 +38,6 @@ internal static class AuditAction
 
     /// <summary>(name)</summary>
     public const string InitialAccessTokenRevoked = "initial_access_token.revoked";
+
+    public static bool IsIssue(string action) => action is TokenIssued or RegistrationTokenIssued;
 }

@@ -8,13 +8,18 @@ namespace WebRtcIms.Waf.Audit;
 /// Records each act as a log record, and as a row of the table <c>Audit</c>. An act that changes the store adds its row to its own
 /// transaction. All other rows are queued for <see cref="AuditWriter"/>, so that no request waits for the database or fails with it.
 /// </summary>
-internal sealed partial class AuditLog(WafTelemetry telemetry, TimeProvider time, ILogger<AuditLog> logger)
+internal sealed partial class AuditLog(WafTelemetry telemetry, TimeProvider time, ILoggerFactory loggers)
 {
     /// <summary>Rows that may wait for the database: some minutes of a busy WAF.</summary>
     public const int Capacity = 20_000;
 
     private const int MaxActorLength = 120;
     private const int MaxSubjectLength = 200;
+
+    private readonly ILogger _logger = loggers.CreateLogger<AuditLog>();
+
+    // There is one for each token, so the console leaves them out by default.
+    private readonly ILogger _issues = loggers.CreateLogger("WebRtcIms.Waf.Audit.Issue");
 
     private readonly Channel<AuditEntry> _queue = Channel.CreateBounded<AuditEntry>(new BoundedChannelOptions(Capacity)
     {
@@ -42,7 +47,8 @@ internal sealed partial class AuditLog(WafTelemetry telemetry, TimeProvider time
         Address = address,
     };
 
-    public void Log(AuditEntry entry) => LogAct(logger, entry.Action, entry.Subject, entry.Actor, entry.Address ?? "this process");
+    public void Log(AuditEntry entry) => LogAct(
+        AuditAction.IsIssue(entry.Action) ? _issues : _logger, entry.Action, entry.Subject, entry.Actor, entry.Address ?? "this process");
 
     // One row that PostgreSQL refuses, for its length or a NUL, would keep all others from being written.
     private static string Bounded(string text, int length)

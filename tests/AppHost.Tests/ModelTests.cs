@@ -114,8 +114,8 @@ public sealed class ModelTests : IDisposable
                             .ToDictionary(entry => entry.Name, entry => entry.command);
 
         Assert.Equal(
-            ["redis/flush", "turn/drain", "turn/resume", "turn/revoke-all-tokens", "turn/show-allocations", "waf/revoke-client",
-            "wic-web/test-call"],
+            ["redis/flush", "turn/drain", "turn/resume", "turn/revoke-all-tokens", "turn/show-allocations",
+            "waf/new-initial-access-token", "waf/revoke-tokens", "waf/rotate-keys", "wic-web/test-call"],
             commands.Keys.Where(name => !name.EndsWith("/rebuild", StringComparison.Ordinal)).Order());
         foreach (var name in commands.Keys.Where(name => !name.EndsWith("/rebuild", StringComparison.Ordinal)))
         {
@@ -123,8 +123,20 @@ public sealed class ModelTests : IDisposable
             Assert.False(string.IsNullOrEmpty(commands[name].DisplayDescription), name);
         }
 
-        foreach (var name in new[] { "redis/flush", "turn/drain", "turn/revoke-all-tokens", "waf/revoke-client" })
+        foreach (var name in new[] { "redis/flush", "turn/drain", "turn/revoke-all-tokens", "waf/revoke-tokens" })
             Assert.False(string.IsNullOrEmpty(commands[name].ConfirmationMessage), name);
+    }
+
+    /// <summary>Only this machine reaches it, and no service gets its address.</summary>
+    [Fact]
+    public async Task AdministrationOfTheWaf_HasAPortOfItsOwn_WhichNoServiceRefersTo()
+    {
+        var waf = (await ModelAsync()).Resources.OfType<ProjectResource>().Single(resource => resource.Name == "waf");
+        var endpoint = waf.Annotations.OfType<EndpointAnnotation>().Single(endpoint => endpoint.Name == "admin");
+
+        Assert.Equal(("http", "localhost", false, true),
+            (endpoint.UriScheme, endpoint.TargetHost, endpoint.IsExternal, endpoint.ExcludeReferenceEndpoint));
+        Assert.DoesNotContain((await EnvironmentAsync("wwsf")).Keys, name => name.Contains("admin", StringComparison.OrdinalIgnoreCase));
     }
 
     [Fact]

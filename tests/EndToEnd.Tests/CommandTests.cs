@@ -85,15 +85,34 @@ public sealed class CommandTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task RevokeClient_RevokesItsTokens_AndItGoesOnWithNewOnes()
+    public async Task RevokeTokens_RevokesThoseOfAClient_AndItGoesOnWithNewOnes()
     {
-        var result = await system.App.ResourceCommands.ExecuteCommandAsync("waf", "revoke-client", Client("wwsf"), Cancel);
+        var result = await ExecuteAsync("waf", "revoke-tokens", ("kind", "client_id"), ("name", "wwsf"));
 
         Assert.True(result.Success, result.Message);
-        Assert.Equal("All tokens that wwsf got until now are revoked.", result.Message);
+        Assert.Equal("The tokens of wwsf are revoked.", result.Message);
         await using var redis = await ConnectAsync();
         Assert.NotNull(await redis.GetDatabase().SortedSetScoreAsync("turn:revoked", "client:wwsf"));
         Assert.True((await ExecuteAsync("wic-web", "test-call")).Success);
+    }
+
+    [Fact]
+    public async Task RevokeTokens_WithoutAName_FailsWithAMessage()
+    {
+        var result = await ExecuteAsync("waf", "revoke-tokens", ("kind", "client_id"), ("name", ""));
+
+        Assert.False(result.Success);
+        Assert.StartsWith("The WAF answered 400: ", result.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task NewInitialAccessToken_IsShown()
+    {
+        var result = await ExecuteAsync("waf", "new-initial-access-token", ("name", "test"), ("uses", "2"));
+
+        Assert.True(result.Success, result.Message);
+        Assert.Equal("The initial access token test was created.", result.Message);
+        Assert.Matches("^`[A-Za-z0-9_-]{43}`", result.Data!.Value);
     }
 
     [Fact]
@@ -125,8 +144,13 @@ public sealed class CommandTests(RunningSystem system)
     private Task<ExecuteCommandResult> ExecuteAsync(string resource, string command) =>
         system.App.ResourceCommands.ExecuteCommandAsync(resource, command, Cancel);
 
-    private static InteractionInputCollection Client(string id) =>
-        new([new InteractionInput { Name = "client", InputType = InputType.Choice, Value = id, Options = [KeyValuePair.Create(id, id)] }]);
+    private Task<ExecuteCommandResult> ExecuteAsync(string resource, string command, params (string Name, string Value)[] inputs) =>
+        system.App.ResourceCommands.ExecuteCommandAsync(resource, command, new InteractionInputCollection(
+            [.. inputs.Select(input => Input(input.Name, input.Value))]), Cancel);
+
+    private static InteractionInput Input(string name, string value) => name == "kind"
+        ? new() { Name = name, InputType = InputType.Choice, Value = value, Options = [KeyValuePair.Create(value, value)] }
+        : new() { Name = name, InputType = InputType.Text, Value = value };
 
     private async Task<ConnectionMultiplexer> ConnectAsync() =>
         await ConnectionMultiplexer.ConnectAsync((await system.App.GetConnectionStringAsync("redis", Cancel))!);

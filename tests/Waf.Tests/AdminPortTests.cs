@@ -126,14 +126,14 @@ public sealed class AdminPortTests
     }
 
     [Theory]
-    [InlineData("localhost:8084", "Waf:Admin:Url must be an address with a port")]
+    [InlineData("localhost:8085", "Waf:Admin:Url must be an address with a port")]
     [InlineData("http://localhost:0", "Waf:Admin:Url must be an address with a port")]
-    [InlineData("http://localhost:8084/admin", "Waf:Admin:Url must be an address with a port")]
-    [InlineData("http://localhost:8084;http://localhost:8085", "Waf:Admin:Url must be an address with a port")]
+    [InlineData("http://localhost:8085/admin", "Waf:Admin:Url must be an address with a port")]
+    [InlineData("http://localhost:8085;http://localhost:8086", "Waf:Admin:Url must be an address with a port")]
     [InlineData("http://127.0.0.1:8081", "Waf:Admin:Url has the port 8081 of the public addresses")]
-    [InlineData("http://0.0.0.0:8084", "Waf:Admin:Url listens for other machines")]
-    [InlineData("http://*:8084", "Waf:Admin:Url listens for other machines")]
-    [InlineData("https://waf.example.org:8084", "Waf:Admin:Url listens for other machines")]
+    [InlineData("http://0.0.0.0:8085", "Waf:Admin:Url listens for other machines")]
+    [InlineData("http://*:8085", "Waf:Admin:Url listens for other machines")]
+    [InlineData("https://waf.example.org:8085", "Waf:Admin:Url listens for other machines")]
     public void WrongUrl_StopsTheStart(string url, string expected)
     {
         var error = Assert.Throws<SettingsException>(() => Read(("urls", "http://0.0.0.0:8081"), ("Waf:Admin:Url", url)));
@@ -176,7 +176,7 @@ public sealed class AdminPortTests
     public void KestrelEndpoints_WouldReplaceTheUrl()
     {
         var error = Assert.Throws<SettingsException>(() =>
-            Read(("Waf:Admin:Url", "http://localhost:8084"), ("Kestrel:Endpoints:Http:Url", "http://localhost:8081")));
+            Read(("Waf:Admin:Url", "http://localhost:8085"), ("Kestrel:Endpoints:Http:Url", "http://localhost:8081")));
 
         Assert.Contains("Waf:Admin:Url cannot be used with Kestrel:Endpoints", error.Message, StringComparison.Ordinal);
     }

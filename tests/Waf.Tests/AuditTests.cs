@@ -25,7 +25,7 @@ public sealed class AuditTests
         Assert.Equal((WafApp.Client, "token.issued", "127.0.0.1"), (entry.Actor, entry.Action, entry.Address));
         Assert.Matches("^k1:[A-Za-z0-9_-]{16}$", entry.Subject);
         Assert.DoesNotContain(token.AccessToken, entry.Subject, StringComparison.Ordinal);
-        Assert.Single(app.Logs.Records, record => record.StartsWith("Information WebRtcIms.Waf.Audit.AuditLog ", StringComparison.Ordinal)
+        Assert.Single(app.Logs.Records, record => record.StartsWith("Information WebRtcIms.Waf.Audit.Issue ", StringComparison.Ordinal)
             && record.Contains($"token.issued {entry.Subject} by wwsf from 127.0.0.1", StringComparison.Ordinal));
     }
 
