@@ -1,0 +1,151 @@
+using System.Data.Common;
+using Microsoft.EntityFrameworkCore;
+using WebRtcIms.Wwsf.Settings;
+
+namespace WebRtcIms.Wwsf.Waf.Registration;
+
+/// <summary>
+/// Registers this WWSF at the WAF on the first start (TS 33.203 X.5.3.2, prerequisite a), once for all replicas on one store. It registers
+/// again when the WAF does not know the client any more.
+/// </summary>
+internal sealed partial class ClientRegistration(
+    ClientState state, ClientStore store, IServiceScopeFactory scopes, WwsfSettings settings, TimeProvider time,
+    ILogger<ClientRegistration> logger) : BackgroundService
+{
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(10);
+
+    // The WAF does not accept the initial access token any more, so it is not sent again.
+    private Failure? _end;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        WafCredentials? refused = null;
+        while (true)
+        {
+            await UntilRegisteredAsync(refused, stoppingToken);
+            refused = await state.NextRefusalAsync(stoppingToken);
+        }
+    }
+
+    private async Task UntilRegisteredAsync(WafCredentials? refused, CancellationToken cancellationToken)
+    {
+        var (reason, backoff) = ("", ShortestWait);
+        while (true)
+        {
+            var (client, failure) = await TryAsync(refused, cancellationToken);
+            if (client is not null)
+            {
+                state.Set(client.Credentials);
+                LogRegistered(client.ClientId);
+                return;
+            }
+
+            state.Fail(failure!);
+            if (failure!.Reason != reason) Log(failure);
+            reason = failure.Reason;
+            if (failure.NeedsOperator) backoff = LongestWait;
+            await Task.Delay(Max(backoff, Min(failure.RetryAfter ?? default, LongestRetryAfter)), time, cancellationToken);
+            backoff = Min(2 * backoff, LongestWait);
+        }
+    }
+
+    private async Task<(RegisteredClient? Client, Failure? Failure)> TryAsync(
+        WafCredentials? refused, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await FindAsync() is { } stored) return (stored, null);
+            await using var _ = await store.LockAsync(cancellationToken);
+            // Another replica may have registered meanwhile.
+            if (await FindAsync() is { } registered) return (registered, null);
+            await using var scope = scopes.CreateAsyncScope();
+            var waf = scope.ServiceProvider.GetRequiredService<RegistrationClient>();
+            var (issuer, failure) = await waf.DiscoverAsync(cancellationToken);
+            if (issuer is null) return (null, failure);
+            return await store.FindAsync(cancellationToken) is { } client
+                ? await CheckAsync(waf, client, issuer, cancellationToken)
+                : await RegisterAsync(waf, issuer);
+        }
+        catch (Exception error) when (error is CryptographicException or JsonException)
+        {
+            return (null, new(
+                "the registration in the store cannot be decrypted with the key ring beside the store. Restore the key ring, or delete the "
+                + "row of the table WafClients, so that the WWSF registers again", NeedsOperator: true));
+        }
+        catch (Exception error) when (error is DbException or DbUpdateException or IOException || error.InnerException is DbException)
+        {
+            return (null, new("the store does not answer"));
+        }
+
+        async Task<RegisteredClient?> FindAsync() =>
+            await store.FindAsync(cancellationToken) is { } client && (refused is null || !client.Has(refused)) ? client : null;
+    }
+
+    // The WAF refused the client. That may have another reason than that it does not know it.
+    private async Task<(RegisteredClient? Client, Failure? Failure)> CheckAsync(
+        RegistrationClient waf, RegisteredClient client, string issuer, CancellationToken cancellationToken)
+    {
+        if (issuer != client.Issuer)
+        {
+            var renamed = client with { Issuer = issuer };
+            await store.SaveAsync(renamed, cancellationToken);
+            return (renamed, null);
+        }
+
+        var (isKnown, failure) = await waf.IsKnownAsync(client, cancellationToken);
+        if (failure is not null) return (null, failure);
+        if (isKnown)
+        {
+            LogKnown(client.ClientId);
+            return (client, null);
+        }
+
+        LogUnknown(client.ClientId);
+        return await RegisterAsync(waf, issuer);
+    }
+
+    // A registration that has begun is not cancelled: it would cost a use of the token.
+    private async Task<(RegisteredClient? Client, Failure? Failure)> RegisterAsync(RegistrationClient waf, string issuer)
+    {
+        if (_end is not null) return (null, _end);
+        var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var token = settings.Waf.InitialAccessToken!.Value.Reveal();
+        var (registered, failure) = await waf.RegisterAsync(token, WafSigning.Jwks(key), CancellationToken.None);
+        if (registered is null)
+        {
+            if (failure!.NeedsOperator) _end = failure;
+            return (null, failure);
+        }
+
+        var client = new RegisteredClient(registered.ClientId, issuer, registered.AccessToken, key, time.GetUtcNow());
+        await store.SaveAsync(client, CancellationToken.None);
+        return (client, null);
+    }
+
+    private void Log(Failure failure)
+    {
+        if (failure.NeedsOperator) LogStopped(failure.Reason);
+        else LogWaiting(failure.Reason);
+    }
+
+    private static TimeSpan Min(TimeSpan one, TimeSpan other) => one < other ? one : other;
+
+    private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
+
+    [LoggerMessage(1, LogLevel.Information, "This WWSF is the client {ClientId} of the WAF.")]
+    private partial void LogRegistered(string clientId);
+
+    [LoggerMessage(2, LogLevel.Warning, "This WWSF is not registered at the WAF, and tries again: {Reason}.")]
+    private partial void LogWaiting(string reason);
+
+    [LoggerMessage(3, LogLevel.Error, "This WWSF cannot register at the WAF: {Reason}.")]
+    private partial void LogStopped(string reason);
+
+    [LoggerMessage(4, LogLevel.Warning, "The WAF does not know the client {ClientId} any more. This WWSF registers again.")]
+    private partial void LogUnknown(string clientId);
+
+    [LoggerMessage(5, LogLevel.Error, "The WAF knows the client {ClientId}, but refuses what it signs. Compare the clocks of both machines.")]
+    private partial void LogKnown(string clientId);
+}
