@@ -67,7 +67,7 @@ internal static class RegistrationHandlers
                 return ValueTask.CompletedTask;
             var started = time.GetTimestamp();
             using var activity = WafTelemetry.StartRegistrationTokenIssue(context.ClientId!);
-            var now = time.GetUtcNow();
+            var (now, limits) = (time.GetUtcNow(), context.Transaction.GetLimits());
             context.Token = key.Encrypt(new RegistrationToken
             {
                 Issuer = settings.Identity,
@@ -75,9 +75,10 @@ internal static class RegistrationHandlers
                 Impi = (string)request["impi"]!,
                 Impus = Impus(request),
                 Waf = settings.Identity,
-                Wwsf = context.ClientId!,
+                Wwsf = limits.Wwsf ?? context.ClientId!,
+                ClientId = limits.Wwsf is null ? null : context.ClientId,
                 IssuedAt = now.ToUnixTimeSeconds(),
-                ExpiresAt = (now + context.Transaction.GetLimits().Bound(settings.TokenLifetime)).ToUnixTimeSeconds(),
+                ExpiresAt = (now + limits.Bound(settings.TokenLifetime)).ToUnixTimeSeconds(),
                 TokenId = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16)),
                 SessionId = (string)request["sid"]!,
             });
