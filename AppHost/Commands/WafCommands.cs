@@ -1,21 +1,18 @@
-using System.Net.Http.Headers;
+using System.Net.Http.Json;
 
 namespace WebRtcIms.AppHost;
-
-/// <summary>An OAuth client that the model gives to the WAF.</summary>
-internal sealed record OAuthClientAnnotation(string ClientId, ParameterResource Secret) : IResourceAnnotation;
 
 internal static class WafCommands
 {
     private const string ClientArgument = "client";
 
     /// <summary>
-    /// Adds "Revoke a client": the revocation request of the WAF with <c>all_tokens</c>, in the client's name (RFC 7009).
+    /// Adds "Revoke a client". A TURN server revokes the tokens of the client for all others. The WAF names its clients in its log when
+    /// they register.
     /// </summary>
-    public static IResourceBuilder<ProjectResource> WithRevokeClientCommand(this IResourceBuilder<ProjectResource> waf)
-    {
-        var clientIds = Clients(waf).Select(client => client.ClientId).ToList();
-        return waf.WithCommand("revoke-client", "Revoke a client", context => RevokeAsync(waf, context), new CommandOptions
+    public static IResourceBuilder<ProjectResource> WithRevokeClientCommand(
+        this IResourceBuilder<ProjectResource> waf, IResourceBuilder<ProjectResource> turn) =>
+        waf.WithCommand("revoke-client", "Revoke a client", context => RevokeAsync(turn, context), new CommandOptions
         {
             Description = "Revokes every token that a client got until now, on all TURN servers. Their allocations end.",
             ConfirmationMessage = "All calls that were relayed with the client's tokens end. Revoke the client?",
@@ -25,41 +22,30 @@ internal static class WafCommands
                 new InteractionInput
                 {
                     Name = ClientArgument,
-                    Label = "Client",
-                    InputType = InputType.Choice,
+                    Label = "Client id, as in the log of the WAF",
+                    InputType = InputType.Text,
                     Required = true,
-                    Options = [.. clientIds.Select(id => KeyValuePair.Create(id, id))],
-                    Value = clientIds[0],
                 },
             ],
         });
-    }
 
-    private static IEnumerable<OAuthClientAnnotation> Clients(IResourceBuilder<ProjectResource> waf) =>
-        waf.Resource.Annotations.OfType<OAuthClientAnnotation>();
-
-    private static async Task<ExecuteCommandResult> RevokeAsync(IResourceBuilder<ProjectResource> waf, ExecuteCommandContext context)
+    private static async Task<ExecuteCommandResult> RevokeAsync(IResourceBuilder<ProjectResource> turn, ExecuteCommandContext context)
     {
         var clientId = context.Arguments.GetString(ClientArgument);
-        var client = Clients(waf).FirstOrDefault(client => client.ClientId == clientId);
-        if (client is null) return CommandResults.Failure($"The WAF does not have a client '{clientId}'.");
+        if (string.IsNullOrWhiteSpace(clientId)) return CommandResults.Failure("The client id is missing.");
         try
         {
-            using var http = new HttpClient { BaseAddress = new Uri(waf.GetEndpoint("http").Url) };
-            var secret = await client.Secret.GetValueAsync(context.CancellationToken) ?? "";
-            var credentials = $"{Uri.EscapeDataString(client.ClientId)}:{Uri.EscapeDataString(secret)}";
-            http.DefaultRequestHeaders.Authorization =
-                new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(credentials)));
-            using var form = new FormUrlEncodedContent([KeyValuePair.Create("all_tokens", "true")]);
-            using var answer = await http.PostAsync(new Uri("/oauth2/revoke", UriKind.Relative), form, context.CancellationToken);
+            using var http = new HttpClient { BaseAddress = new Uri(turn.GetEndpoint("http").Url) };
+            using var answer = await http.PostAsJsonAsync(
+                new Uri("/revocations", UriKind.Relative), new { client_id = clientId }, context.CancellationToken);
             return answer.IsSuccessStatusCode
-                ? CommandResults.Success($"All tokens that {client.ClientId} got until now are revoked.")
+                ? CommandResults.Success($"All tokens that {clientId} got until now are revoked.")
                 : CommandResults.Failure(
-                    $"The WAF answered {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync(context.CancellationToken)}");
+                    $"The TURN server answered {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync(context.CancellationToken)}");
         }
         catch (HttpRequestException error)
         {
-            return CommandResults.Failure($"The WAF cannot be reached: {error.Message}");
+            return CommandResults.Failure($"The TURN server cannot be reached: {error.Message}");
         }
     }
 }

@@ -87,12 +87,14 @@ public sealed class CommandTests(RunningSystem system)
     [Fact]
     public async Task RevokeClient_RevokesItsTokens_AndItGoesOnWithNewOnes()
     {
-        var result = await system.App.ResourceCommands.ExecuteCommandAsync("waf", "revoke-client", Client("wwsf"), Cancel);
+        var clientId = await ClientIdOfTheWwsfAsync();
+
+        var result = await system.App.ResourceCommands.ExecuteCommandAsync("waf", "revoke-client", Client(clientId), Cancel);
 
         Assert.True(result.Success, result.Message);
-        Assert.Equal("All tokens that wwsf got until now are revoked.", result.Message);
+        Assert.Equal($"All tokens that {clientId} got until now are revoked.", result.Message);
         await using var redis = await ConnectAsync();
-        Assert.NotNull(await redis.GetDatabase().SortedSetScoreAsync("turn:revoked", "client:wwsf"));
+        Assert.NotNull(await redis.GetDatabase().SortedSetScoreAsync("turn:revoked", $"client:{clientId}"));
         Assert.True((await ExecuteAsync("wic-web", "test-call")).Success);
     }
 
@@ -126,7 +128,17 @@ public sealed class CommandTests(RunningSystem system)
         system.App.ResourceCommands.ExecuteCommandAsync(resource, command, Cancel);
 
     private static InteractionInputCollection Client(string id) =>
-        new([new InteractionInput { Name = "client", InputType = InputType.Choice, Value = id, Options = [KeyValuePair.Create(id, id)] }]);
+        new([new InteractionInput { Name = "client", InputType = InputType.Text, Value = id }]);
+
+    // The WAF names the client that registered in its log.
+    private async Task<string> ClientIdOfTheWwsfAsync()
+    {
+        const string begin = "The client ";
+        const string end = " was registered with the initial access token wwsf";
+        var line = (await system.LinesOfAsync("waf")).Select(line => line.Content).Last(line => line.Contains(end, StringComparison.Ordinal));
+        var text = line[..line.IndexOf(end, StringComparison.Ordinal)];
+        return text[(text.LastIndexOf(begin, StringComparison.Ordinal) + begin.Length)..];
+    }
 
     private async Task<ConnectionMultiplexer> ConnectAsync() =>
         await ConnectionMultiplexer.ConnectAsync((await system.App.GetConnectionStringAsync("redis", Cancel))!);
