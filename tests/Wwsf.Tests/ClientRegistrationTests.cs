@@ -248,6 +248,38 @@ public sealed class ClientRegistrationTests
         Secrets.AssertNone(written, [StrictWaf.InitialAccessToken, .. waf.AccessTokens, "BEGIN PRIVATE KEY", "client_assertion="]);
     }
 
+    /// <summary>The same with the real WAF.</summary>
+    [Fact]
+    [Requirement("TS33.203-X.5.3.2-a")]
+    public async Task RealWaf_RegistersTheWwsf_AndAgainWithAnEmptyStore()
+    {
+        var port = FreePorts.Tcp();
+        using var app = Registering($"http://127.0.0.1:{port}").With("Wwsf:TurnServerName", WafProcess.TurnServer);
+        var page = await app.OpenPageAsGuestAsync();
+        string? first;
+        await using (await WafProcess.StartWithInitialAccessTokenAsync(port, StrictWaf.InitialAccessToken))
+        {
+            await UntilAsync(async () => (await page.TurnTokenAsync()).Status == HttpStatusCode.OK);
+            first = await ClientIdAsync(app);
+        }
+
+        await using var waf = await WafProcess.StartWithInitialAccessTokenAsync(port, StrictWaf.InitialAccessToken);
+        Answer? answer = null;
+        await UntilAsync(async () => (answer = await page.TurnTokenAsync()).Status == HttpStatusCode.OK);
+
+        Assert.Equal(Convert.FromBase64String(answer!.Text("key")!), waf.Decrypt(answer.Text("access_token")!).MacKey.ToArray());
+        Assert.NotEqual(first, await ClientIdAsync(app));
+        Assert.Contains(await ClientIdAsync(app), waf.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(StrictWaf.InitialAccessToken, waf.Output, StringComparison.Ordinal);
+    }
+
+    private static async Task<string> ClientIdAsync(WwsfApp app)
+    {
+        await using var scope = app.Services.CreateAsyncScope();
+        return (await scope.ServiceProvider.GetRequiredService<WwsfStore>().WafClients.SingleAsync(TestContext.Current.CancellationToken))
+            .ClientId;
+    }
+
     private static WwsfApp Registering(string waf, TimeProvider? time = null) => new WwsfApp { Time = time }
         .With("services:waf:http:0", waf)
         .With("Wwsf:Waf:ClientSecret", "")
