@@ -20,9 +20,7 @@ public static class Migrations
         {
             if (store.IsPostgres) await CreatePostgresAsync(context, cancellationToken);
             await using var _ = await store.LockAsync("migration", cancellationToken);
-            // Entity Framework Core's own lock is a row, which stays when its process is killed. Then no later start would end.
-            if (!store.IsPostgres)
-                await context.Database.ExecuteSqlRawAsync("DROP TABLE IF EXISTS \"__EFMigrationsLock\"", cancellationToken);
+            if (!store.IsPostgres) await PrepareSqliteAsync(context, cancellationToken);
             await AdoptAsync(context, store, cancellationToken);
             await context.Database.MigrateAsync(cancellationToken);
             if (seed is null) return;
@@ -44,6 +42,14 @@ public static class Migrations
         var first = new HistoryRow(context.Database.GetMigrations().First(), ProductInfo.GetVersion());
         await context.Database.ExecuteSqlRawAsync(history.GetCreateIfNotExistsScript(), cancellationToken);
         await context.Database.ExecuteSqlRawAsync(history.GetInsertScript(first), cancellationToken);
+    }
+
+    private static async Task PrepareSqliteAsync(DbContext context, CancellationToken cancellationToken)
+    {
+        // Entity Framework Core sets it for files that it creates itself. Readers and a writer then do not wait for each other.
+        await context.Database.ExecuteSqlRawAsync("PRAGMA journal_mode = 'wal'", cancellationToken);
+        // Entity Framework Core's own lock is a row, which stays when its process is killed. Then no later start would end.
+        await context.Database.ExecuteSqlRawAsync("DROP TABLE IF EXISTS \"__EFMigrationsLock\"", cancellationToken);
     }
 
     private static async Task CreatePostgresAsync(DbContext context, CancellationToken cancellationToken)

@@ -182,6 +182,65 @@ public sealed class ClientRegistrationTests
         await AssertTokensAsync(app);
     }
 
+    /// <summary>The WAF has the previous key until the next rotation, for replicas that still sign with it.</summary>
+    [Fact]
+    [Requirement("RFC7592-2.2-1")]
+    public async Task Key_IsReplacedAfterAMonth_OnceForAllReplicas()
+    {
+        await using var waf = await StrictWaf.StartAsync();
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        using var first = Registering(waf.Address, time);
+        using var second = Registering(waf.Address, time).WithDatabaseOf(first);
+        await AssertTokensAsync(first);
+        await AssertTokensAsync(second);
+        var old = Assert.Single(waf.KeyIds());
+        time.Advance(TimeSpan.FromDays(30) - TimeSpan.FromSeconds(5));
+        await AssertTokensAsync(first);
+        Assert.Equal(0, waf.Count("PUT /oauth2/register"));
+
+        time.Advance(TimeSpan.FromSeconds(5));
+        await UntilAsync(() => HasNewKey(first, 2) && HasNewKey(second, 2));
+        await AssertTokensAsync(first);
+        await AssertTokensAsync(second);
+
+        Assert.Equal((1, 1), (waf.Registrations, waf.Count("PUT /oauth2/register")));
+        Assert.Equal((2, old), (waf.KeyIds().Count, waf.KeyIds()[1]));
+        time.Advance(TimeSpan.FromDays(30));
+        await UntilAsync(() => HasNewKey(first, 3) && HasNewKey(second, 3));
+        await AssertTokensAsync(first);
+        await AssertTokensAsync(second);
+        Assert.Equal((2, false), (waf.KeyIds().Count, waf.KeyIds().Contains(old)));
+        Assert.Empty(waf.Violations);
+
+        // Each replica logs its client when it reads the registration from the store.
+        static bool HasNewKey(WwsfApp app, int reads) => app.LogsWith("This WWSF is the client").Count() >= reads;
+    }
+
+    [Fact]
+    public async Task KeyThatCannotBeReplaced_IsKept_AndTriedAgainInAnHour()
+    {
+        await using var waf = await StrictWaf.StartAsync();
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        using var app = Registering(waf.Address, time);
+        await AssertTokensAsync(app);
+        waf.RefusesUpdates = true;
+
+        time.Advance(TimeSpan.FromDays(30));
+        await UntilAsync(() => app.LogsWith("keeps its key at the WAF").Any());
+        await AssertTokensAsync(app);
+        time.Advance(TimeSpan.FromMinutes(59));
+        await AssertTokensAsync(app);
+        Assert.Equal(1, waf.Count("PUT /oauth2/register"));
+
+        waf.RefusesUpdates = false;
+        await UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMinutes(1));
+            return waf.KeyIds().Count == 2;
+        });
+        await AssertTokensAsync(app);
+    }
+
     [Fact]
     public async Task RenamedWaf_GetsAssertionsForItsNewName()
     {

@@ -24,6 +24,7 @@ public sealed class MigrationTests
 
         var schema = await SchemaAsync(migrated);
         Assert.Equal(await SchemaAsync(created), schema);
+        if (!isPostgres) Assert.Equal(["wal"], await RowsAsync(migrated, "PRAGMA journal_mode"));
         Assert.Contains(schema, row => row.Contains("WafClients", StringComparison.Ordinal));
     }
 
@@ -72,7 +73,17 @@ public sealed class MigrationTests
     }
 
     // Tables, columns and indexes as the database describes them.
-    private static async Task<List<string>> SchemaAsync(StoreSettings store)
+    private static Task<List<string>> SchemaAsync(StoreSettings store) => RowsAsync(store, store.IsPostgres
+        ? """
+            SELECT concat_ws(' ', table_name, column_name, data_type, character_maximum_length, is_nullable, is_identity)
+            FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> '__EFMigrationsHistory'
+            UNION SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> '__EFMigrationsHistory'
+            UNION SELECT concat_ws(' ', conname, pg_get_constraintdef(oid)) FROM pg_constraint
+            WHERE connamespace = 'public'::regnamespace AND conname <> 'PK___EFMigrationsHistory' ORDER BY 1
+            """
+        : "SELECT sql FROM sqlite_master WHERE name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_\\_EF%' ESCAPE '\\' ORDER BY name");
+
+    private static async Task<List<string>> RowsAsync(StoreSettings store, string sql)
     {
         List<string> rows = [];
         await UseAsync(store, async database =>
@@ -80,15 +91,7 @@ public sealed class MigrationTests
             var connection = database.Database.GetDbConnection();
             await connection.OpenAsync(TestContext.Current.CancellationToken);
             await using DbCommand command = connection.CreateCommand();
-            command.CommandText = store.IsPostgres
-                ? """
-                    SELECT concat_ws(' ', table_name, column_name, data_type, character_maximum_length, is_nullable, is_identity)
-                    FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> '__EFMigrationsHistory'
-                    UNION SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> '__EFMigrationsHistory'
-                    UNION SELECT concat_ws(' ', conname, pg_get_constraintdef(oid)) FROM pg_constraint
-                    WHERE connamespace = 'public'::regnamespace AND conname <> 'PK___EFMigrationsHistory' ORDER BY 1
-                    """
-                : "SELECT sql FROM sqlite_master WHERE name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_\\_EF%' ESCAPE '\\' ORDER BY name";
+            command.CommandText = sql;
             await using var reader = await command.ExecuteReaderAsync(TestContext.Current.CancellationToken);
             while (await reader.ReadAsync(TestContext.Current.CancellationToken)) rows.Add(reader.GetValue(0).ToString()!);
         });

@@ -40,6 +40,8 @@ internal sealed class StrictWaf : IAsyncDisposable
     /// <summary>Answers each assertion as one that is not valid, as a WAF does whose clock differs.</summary>
     public bool RefusesAssertions { get; set; }
 
+    public bool RefusesUpdates { get; set; }
+
     /// <summary>Answers the registrations instead, if it returns a status.</summary>
     public Func<HttpContext, int?> BeforeRegistration { get; set; } = _ => null;
 
@@ -151,7 +153,8 @@ internal sealed class StrictWaf : IAsyncDisposable
         (int Status, string Json) answer;
         lock (_gate)
         {
-            if (Find(context, id) is not { } client) answer = (401, """{"error":"invalid_token"}""");
+            if (RefusesUpdates) answer = (503, "{}");
+            else if (Find(context, id) is not { } client) answer = (401, """{"error":"invalid_token"}""");
             else if (Problem(context, body) is { } problem) answer = Violation(problem);
             else if ((string?)body!["client_id"] != id) answer = Violation("client_id");
             else
@@ -196,6 +199,7 @@ internal sealed class StrictWaf : IAsyncDisposable
         return key.VerifyData(Encoding.ASCII.GetBytes($"{header}.{claims}"), Base64Url.DecodeFromChars(signature), HashAlgorithmName.SHA256)
             && content.GetProperty("iss").GetString() == client.Id && content.GetProperty("sub").GetString() == client.Id
             && content.GetProperty("aud").GetString() == Issuer
+            && content.GetProperty("exp").GetInt64() - content.GetProperty("iat").GetInt64() <= 300
             && _usedAssertions.Add(content.GetProperty("jti").GetString()!);
     }
 

@@ -16,6 +16,12 @@ internal sealed partial class ClientRegistration(
     private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(10);
 
+    // The WAF keeps the previous key until the next rotation, for replicas that still sign with it.
+    private static readonly TimeSpan KeyLifetime = TimeSpan.FromDays(30);
+    private static readonly TimeSpan WaitAfterFailedRotation = TimeSpan.FromHours(1);
+
+    private DateTimeOffset _nextRotation;
+
     // The WAF does not accept the initial access token any more, so it is not sent again.
     private Failure? _end;
 
@@ -24,12 +30,28 @@ internal sealed partial class ClientRegistration(
         WafCredentials? refused = null;
         while (true)
         {
-            await UntilRegisteredAsync(refused, stoppingToken);
-            refused = await state.NextRefusalAsync(stoppingToken);
+            var client = await UntilRegisteredAsync(refused, stoppingToken);
+            refused = await NextRefusalAsync(Max(client.KeyCreatedAt + KeyLifetime, _nextRotation), stoppingToken);
+            if (refused is null) await RotateKeyAsync(stoppingToken);
         }
     }
 
-    private async Task UntilRegisteredAsync(WafCredentials? refused, CancellationToken cancellationToken)
+    // Null when the key is due.
+    private async Task<WafCredentials?> NextRefusalAsync(DateTimeOffset due, CancellationToken cancellationToken)
+    {
+        using var timer = new CancellationTokenSource(Max(due - time.GetUtcNow(), TimeSpan.Zero), time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
+        try
+        {
+            return await state.NextRefusalAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    private async Task<RegisteredClient> UntilRegisteredAsync(WafCredentials? refused, CancellationToken cancellationToken)
     {
         var (reason, backoff) = ("", ShortestWait);
         while (true)
@@ -39,7 +61,7 @@ internal sealed partial class ClientRegistration(
             {
                 state.Set(client.Credentials);
                 LogRegistered(client.ClientId);
-                return;
+                return client;
             }
 
             state.Fail(failure!);
@@ -51,10 +73,8 @@ internal sealed partial class ClientRegistration(
         }
     }
 
-    private async Task<(RegisteredClient? Client, Failure? Failure)> TryAsync(
-        WafCredentials? refused, CancellationToken cancellationToken)
-    {
-        try
+    private Task<(RegisteredClient? Client, Failure? Failure)> TryAsync(WafCredentials? refused, CancellationToken cancellationToken) =>
+        ReportStoreAsync(async () =>
         {
             if (await FindAsync() is { } stored) return (stored, null);
             await using var _ = await store.LockAsync(cancellationToken);
@@ -67,6 +87,17 @@ internal sealed partial class ClientRegistration(
             return await store.FindAsync(cancellationToken) is { } client
                 ? await CheckAsync(waf, client, issuer, cancellationToken)
                 : await RegisterAsync(waf, issuer);
+
+            async Task<RegisteredClient?> FindAsync() =>
+                await store.FindAsync(cancellationToken) is { } client && (refused is null || !client.Has(refused)) ? client : null;
+        });
+
+    private static async Task<(RegisteredClient? Client, Failure? Failure)> ReportStoreAsync(
+        Func<Task<(RegisteredClient? Client, Failure? Failure)>> use)
+    {
+        try
+        {
+            return await use();
         }
         catch (Exception error) when (error is CryptographicException or JsonException)
         {
@@ -78,9 +109,6 @@ internal sealed partial class ClientRegistration(
         {
             return (null, new("the store does not answer"));
         }
-
-        async Task<RegisteredClient?> FindAsync() =>
-            await store.FindAsync(cancellationToken) is { } client && (refused is null || !client.Has(refused)) ? client : null;
     }
 
     // The WAF refused the client. That may have another reason than that it does not know it.
@@ -124,6 +152,30 @@ internal sealed partial class ClientRegistration(
         return (client, null);
     }
 
+    // Not cancelled either: the store must have the new registration access token.
+    private async Task RotateKeyAsync(CancellationToken cancellationToken)
+    {
+        var (_, failure) = await ReportStoreAsync(async () =>
+        {
+            await using var _ = await store.LockAsync(cancellationToken);
+            var now = time.GetUtcNow();
+            // Another replica may have done it.
+            if (await store.FindAsync(cancellationToken) is not { } client || now < client.KeyCreatedAt + KeyLifetime) return (null, null);
+            await using var scope = scopes.CreateAsyncScope();
+            var waf = scope.ServiceProvider.GetRequiredService<RegistrationClient>();
+            var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            var (updated, failure) = await waf.UpdateAsync(client, WafSigning.Jwks(key, client.Key), CancellationToken.None);
+            if (updated is null) return (null, failure);
+            var rotated = client with { AccessToken = updated.AccessToken, Key = key, KeyCreatedAt = now };
+            await store.SaveAsync(rotated, CancellationToken.None);
+            LogRotated(client.ClientId);
+            return (rotated, null);
+        });
+        if (failure is null) return;
+        _nextRotation = time.GetUtcNow() + WaitAfterFailedRotation;
+        LogNotRotated(failure.Reason);
+    }
+
     private void Log(Failure failure)
     {
         if (failure.NeedsOperator) LogStopped(failure.Reason);
@@ -132,7 +184,8 @@ internal sealed partial class ClientRegistration(
 
     private static TimeSpan Min(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
-    private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
+    private static T Max<T>(T one, T other)
+        where T : IComparable<T> => one.CompareTo(other) > 0 ? one : other;
 
     [LoggerMessage(1, LogLevel.Information, "This WWSF is the client {ClientId} of the WAF.")]
     private partial void LogRegistered(string clientId);
@@ -145,6 +198,12 @@ internal sealed partial class ClientRegistration(
 
     [LoggerMessage(4, LogLevel.Warning, "The WAF does not know the client {ClientId} any more. This WWSF registers again.")]
     private partial void LogUnknown(string clientId);
+
+    [LoggerMessage(6, LogLevel.Information, "The client {ClientId} has a new key at the WAF.")]
+    private partial void LogRotated(string clientId);
+
+    [LoggerMessage(7, LogLevel.Warning, "This WWSF keeps its key at the WAF, and tries again in an hour: {Reason}.")]
+    private partial void LogNotRotated(string reason);
 
     [LoggerMessage(5, LogLevel.Error, "The WAF knows the client {ClientId}, but refuses what it signs. Compare the clocks of both machines.")]
     private partial void LogKnown(string clientId);

@@ -69,6 +69,21 @@ internal sealed class RegistrationClient(HttpClient http, TimeProvider time)
         };
     }
 
+    /// <summary>Replaces the keys of the client (RFC 7592 §2.2). The response has a new registration access token.</summary>
+    public async Task<(Registered? Client, Failure? Failure)> UpdateAsync(
+        RegisteredClient client, string jwks, CancellationToken cancellationToken)
+    {
+        using var request = Request(HttpMethod.Put, PathOf(client), client.AccessToken);
+        var metadata = Metadata(jwks);
+        metadata["client_id"] = client.ClientId;
+        request.Content = JsonContent.Create(metadata);
+        var (status, body, failure) = await SendAsync(request, cancellationToken);
+        if (failure is not null) return (null, failure);
+        return status == 200 && ReadRegistered(body) is { } updated
+            ? (updated, null)
+            : (null, new($"the WAF answered HTTP {status} to an update of the registration", NeedsOperator: true));
+    }
+
     private static JsonObject Metadata(string jwks) => new()
     {
         ["client_name"] = "WWSF",
