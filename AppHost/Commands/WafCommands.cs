@@ -38,10 +38,9 @@ internal static class WafCommands
             using var http = new HttpClient { BaseAddress = new Uri(turn.GetEndpoint("http").Url) };
             using var answer = await http.PostAsJsonAsync(
                 new Uri("/revocations", UriKind.Relative), new { client_id = clientId }, context.CancellationToken);
-            return answer.IsSuccessStatusCode
-                ? CommandResults.Success($"All tokens that {clientId} got until now are revoked.")
-                : CommandResults.Failure(
-                    $"The TURN server answered {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync(context.CancellationToken)}");
+            if (answer.IsSuccessStatusCode) return CommandResults.Success($"All tokens that {clientId} got until now are revoked.");
+            var text = await answer.Content.ReadAsStringAsync(context.CancellationToken);
+            return CommandResults.Failure($"The TURN server answered {(int)answer.StatusCode}: {text}");
         }
         catch (HttpRequestException error)
         {

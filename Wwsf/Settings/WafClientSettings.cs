@@ -39,7 +39,8 @@ internal sealed class WafClientSettings
             (nameof(KeyFile), !string.IsNullOrWhiteSpace(KeyFile)), (nameof(Issuer), !string.IsNullOrWhiteSpace(Issuer)),
         ];
         return settings.Where(setting => setting.IsSet).Select(setting =>
-            $"Wwsf:Waf:{setting.Name} and Wwsf:Waf:InitialAccessToken exclude each other: a client that registers itself needs only the token");
+            $"Wwsf:Waf:{setting.Name} and Wwsf:Waf:InitialAccessToken exclude each other: "
+            + "a client that registers itself needs only the token");
     }
 
     private IEnumerable<string> ReadCredentials()

@@ -20,7 +20,8 @@ internal sealed class WafAuthentication(TimeProvider time) : DelegatingHandler
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        if (!request.Options.TryGetValue(Credentials, out var client)) throw new InvalidOperationException("The request has no credentials.");
+        if (!request.Options.TryGetValue(Credentials, out var client))
+            throw new InvalidOperationException("The request has no credentials.");
         if (client.Secret is { } secret)
         {
             request.Headers.Authorization = BasicCredentials(client.ClientId, secret.Reveal());

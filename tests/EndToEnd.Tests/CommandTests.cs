@@ -135,7 +135,8 @@ public sealed class CommandTests(RunningSystem system)
     {
         const string begin = "The client ";
         const string end = " was registered with the initial access token wwsf";
-        var line = (await system.LinesOfAsync("waf")).Select(line => line.Content).Last(line => line.Contains(end, StringComparison.Ordinal));
+        var lines = (await system.LinesOfAsync("waf")).Select(line => line.Content);
+        var line = lines.Last(line => line.Contains(end, StringComparison.Ordinal));
         var text = line[..line.IndexOf(end, StringComparison.Ordinal)];
         return text[(text.LastIndexOf(begin, StringComparison.Ordinal) + begin.Length)..];
     }

@@ -100,7 +100,8 @@ public sealed class SettingsTests
 
             File.WriteAllText(file, key.ExportECPrivateKeyPem());
             var settings = Read("Development", ("Wwsf:Waf:KeyFile", file), ("Wwsf:Waf:Issuer", "https://waf.example.org/"));
-            Assert.Equal((true, "https://waf.example.org/"), (settings.Waf.Credentials!.Secret is null, settings.Waf.Credentials.Signing?.Issuer));
+            var credentials = settings.Waf.Credentials!;
+            Assert.Equal((true, "https://waf.example.org/"), (credentials.Secret is null, credentials.Signing?.Issuer));
         }
         finally
         {

@@ -210,7 +210,9 @@ internal sealed class StrictWaf : IAsyncDisposable
         if (body["grant_types"] is not JsonArray { Count: 1 } grants || (string?)grants[0] != "client_credentials") return "grant_types";
         if (body["client_secret"] is not null || body["registration_access_token"] is not null) return "a field of the server";
         var keys = Keys(body);
-        return keys.Count > 0 && keys.All(key => key["d"] is null && (string?)key["crv"] == "P-256" && key["kid"] is not null) ? null : "jwks";
+        return keys.Count > 0 && keys.All(key => key["d"] is null && (string?)key["crv"] == "P-256" && key["kid"] is not null)
+            ? null
+            : "jwks";
     }
 
     private static List<JsonObject> Keys(JsonObject body) => [.. body["jwks"]!["keys"]!.AsArray().Select(key => key!.AsObject())];

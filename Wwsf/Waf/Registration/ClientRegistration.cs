@@ -20,6 +20,9 @@ internal sealed partial class ClientRegistration(
     private static readonly TimeSpan KeyLifetime = TimeSpan.FromDays(30);
     private static readonly TimeSpan WaitAfterFailedRotation = TimeSpan.FromHours(1);
 
+    // Other replicas of the WAF learn of a new key a moment later.
+    private static readonly TimeSpan WaitBeforeUse = TimeSpan.FromSeconds(5);
+
     private DateTimeOffset _nextRotation;
 
     // The WAF does not accept the initial access token any more, so it is not sent again.
@@ -169,6 +172,7 @@ internal sealed partial class ClientRegistration(
             var rotated = client with { AccessToken = updated.AccessToken, Key = key, KeyCreatedAt = now };
             await store.SaveAsync(rotated, CancellationToken.None);
             LogRotated(client.ClientId);
+            await Task.Delay(WaitBeforeUse, time, cancellationToken);
             return (rotated, null);
         });
         if (failure is null) return;
@@ -205,6 +209,7 @@ internal sealed partial class ClientRegistration(
     [LoggerMessage(7, LogLevel.Warning, "This WWSF keeps its key at the WAF, and tries again in an hour: {Reason}.")]
     private partial void LogNotRotated(string reason);
 
-    [LoggerMessage(5, LogLevel.Error, "The WAF knows the client {ClientId}, but refuses what it signs. Compare the clocks of both machines.")]
+    [LoggerMessage(
+        5, LogLevel.Error, "The WAF knows the client {ClientId}, but refuses what it signs. Compare the clocks of both machines.")]
     private partial void LogKnown(string clientId);
 }

@@ -12,7 +12,8 @@ internal sealed class ClientStore(IServiceScopeFactory scopes, IDataProtectionPr
     private readonly IDataProtector _protector = protection.CreateProtector("WebRtcIms.Wwsf.WafClient");
 
     /// <summary>One replica at a time changes the registration.</summary>
-    public Task<IAsyncDisposable> LockAsync(CancellationToken cancellationToken) => settings.Store.LockAsync("waf-client", cancellationToken);
+    public Task<IAsyncDisposable> LockAsync(CancellationToken cancellationToken) =>
+        settings.Store.LockAsync("waf-client", cancellationToken);
 
     /// <exception cref="CryptographicException">The key ring is not the one that encrypted the secrets.</exception>
     public async Task<RegisteredClient?> FindAsync(CancellationToken cancellationToken)

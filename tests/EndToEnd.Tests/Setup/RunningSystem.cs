@@ -169,7 +169,8 @@ public class RunningSystem : IAsyncLifetime
             .WithEnvironment("Wwsf__OpenIdConnect__ClientSecret", OpenIdProvider.ClientSecret)
             .WithEnvironment("Wwsf__OpenIdConnect__DisplayName", "Example")
             .WithEnvironment("Wwsf__OpenIdConnect__ImpuClaim", "preferred_username");
-        builder.CreateResourceBuilder<ProjectResource>("waf").WithEnvironment("Waf__InitialAccessTokens__0__Impus__3", "sip:carol@webrtcims.local");
+        builder.CreateResourceBuilder<ProjectResource>("waf")
+            .WithEnvironment("Waf__InitialAccessTokens__0__Impus__3", "sip:carol@webrtcims.local");
         builder.CreateResourceBuilder<ProjectResource>("ep-cscf")
             .WithEnvironment("EpCscf__Subscribers__2__Impi", "carol@webrtcims.local")
             .WithEnvironment("EpCscf__Subscribers__2__Impus__0", "sip:carol@webrtcims.local")
