@@ -42,7 +42,8 @@ internal sealed partial class ClientRegistration(
     // Null when the key is due.
     private async Task<WafCredentials?> NextRefusalAsync(DateTimeOffset due, CancellationToken cancellationToken)
     {
-        using var timer = new CancellationTokenSource(Max(due - time.GetUtcNow(), TimeSpan.Zero), time);
+        // A clock that was set back must not make the wait too long for a timer.
+        using var timer = new CancellationTokenSource(Min(Max(due - time.GetUtcNow(), TimeSpan.Zero), KeyLifetime), time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancellationToken);
         try
         {
