@@ -9,9 +9,6 @@ namespace WebRtcIms.Stores;
 /// <summary>Brings the tables of a store up to date. Replicas that start together do it one after the other.</summary>
 public static class Migrations
 {
-    private const long PostgresLock = 0x5765_6252_7463;
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
-
     /// <summary>
     /// Applies the migrations that the database does not have. Then it runs <paramref name="seed"/>, still under the lock, so that two
     /// replicas do not write the same first rows. Call it before the first request.
@@ -21,9 +18,9 @@ public static class Migrations
         this DbContext context, StoreSettings store, CancellationToken cancellationToken, Func<Task>? seed = null) =>
         store.ReportProblemsAsync(() => context.Database.CreateExecutionStrategy().ExecuteAsync(async () =>
         {
-            await using var _ = store.IsPostgres
-                ? await LockPostgresAsync(context, store, cancellationToken)
-                : await LockSqliteAsync(context, store, cancellationToken);
+            if (store.IsPostgres) await CreatePostgresAsync(context, cancellationToken);
+            await using var _ = await store.LockAsync("migration", cancellationToken);
+            if (!store.IsPostgres) await PrepareSqliteAsync(context, cancellationToken);
             await AdoptAsync(context, store, cancellationToken);
             await context.Database.MigrateAsync(cancellationToken);
             if (seed is null) return;
@@ -47,8 +44,15 @@ public static class Migrations
         await context.Database.ExecuteSqlRawAsync(history.GetInsertScript(first), cancellationToken);
     }
 
-    private static async Task<IAsyncDisposable> LockPostgresAsync(
-        DbContext context, StoreSettings store, CancellationToken cancellationToken)
+    private static async Task PrepareSqliteAsync(DbContext context, CancellationToken cancellationToken)
+    {
+        // Entity Framework Core sets it for files that it creates itself. Readers and a writer then do not wait for each other.
+        await context.Database.ExecuteSqlRawAsync("PRAGMA journal_mode = 'wal'", cancellationToken);
+        // Entity Framework Core's own lock is a row, which stays when its process is killed. Then no later start would end.
+        await context.Database.ExecuteSqlRawAsync("DROP TABLE IF EXISTS \"__EFMigrationsLock\"", cancellationToken);
+    }
+
+    private static async Task CreatePostgresAsync(DbContext context, CancellationToken cancellationToken)
     {
         var creator = context.GetService<IRelationalDatabaseCreator>();
         try
@@ -58,46 +62,6 @@ public static class Migrations
         catch (PostgresException error) when (error.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation)
         {
             // Another replica created it.
-        }
-
-        // The lock ends with its connection, also when this process is killed. So the connection is not from the pool.
-        var address = new NpgsqlConnectionStringBuilder(store.ConnectionString) { Pooling = false };
-        var connection = new NpgsqlConnection(address.ConnectionString);
-        try
-        {
-            await connection.OpenAsync(cancellationToken);
-            await using var command = new NpgsqlCommand("SELECT pg_advisory_lock(@name)", connection)
-            {
-                CommandTimeout = 0,
-                Parameters = { new NpgsqlParameter("name", PostgresLock) },
-            };
-            await command.ExecuteNonQueryAsync(cancellationToken);
-            return connection;
-        }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
-        }
-    }
-
-    private static async Task<IAsyncDisposable> LockSqliteAsync(
-        DbContext context, StoreSettings store, CancellationToken cancellationToken)
-    {
-        var path = Path.Combine(store.Directory, $"{store.Name}.migration");
-        while (true)
-        {
-            try
-            {
-                var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-                // Entity Framework Core's own lock is a row, which stays when its process is killed. Then no later start would end.
-                await context.Database.ExecuteSqlRawAsync("DROP TABLE IF EXISTS \"__EFMigrationsLock\"", cancellationToken);
-                return file;
-            }
-            catch (IOException)
-            {
-                await Task.Delay(Poll, cancellationToken);
-            }
         }
     }
 }

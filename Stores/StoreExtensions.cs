@@ -32,11 +32,6 @@ public static class StoreExtensions
             tags: null));
     }
 
-    /// <summary>Creates the tables where there are none. Call it before the first request.</summary>
-    /// <exception cref="SettingsException">The database cannot be used.</exception>
-    public static Task CreateTablesAsync(this DbContext context, StoreSettings store, CancellationToken cancellationToken) =>
-        store.ReportProblemsAsync(() => context.Database.EnsureCreatedAsync(cancellationToken));
-
     internal static async Task ReportProblemsAsync(this StoreSettings store, Func<Task> start)
     {
         try

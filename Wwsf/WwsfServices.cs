@@ -24,7 +24,7 @@ internal static class WwsfServices
         builder.AddPasskeys();
         builder.AddExternalLogin(settings);
         builder.AddIms();
-        builder.AddWafClient();
+        builder.AddWafClient(settings);
     }
 
     public static void UseWwsf(this WebApplication app)

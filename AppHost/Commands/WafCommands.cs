@@ -86,7 +86,7 @@ internal static class WafCommands
         }
         catch (HttpRequestException error)
         {
-            return CommandResults.Failure($"The WAF cannot be reached: {error.Message}");
+            return CommandResults.Failure($"The TURN server cannot be reached: {error.Message}");
         }
     }
 }

@@ -20,8 +20,10 @@ internal static class Waf
             .WithDescription("Encrypts IMS registration tokens between WAF and eP-CSCF: 32 bytes in base64.");
         var self = new WafAnnotation($"waf.{Ims.Domain}", "r1", registrationKey.Resource);
 
-        return builder.AddService<Projects.Waf>(name)
+        var waf = builder.AddService<Projects.Waf>(name);
+        return waf
             .WithAnnotation(self)
+            .WithEnvironment("Waf__Issuer", waf.GetEndpoint("http"))
             .WithStore("waf")
             .WithEnvironment("Waf__ImsRegistration__Domain", Ims.Domain)
             .WithEnvironment("Waf__ImsRegistration__Identity", self.Identity)

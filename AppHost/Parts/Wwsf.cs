@@ -6,18 +6,19 @@ internal static class Wwsf
     private static readonly string[] Users = ["guest-*", "alice", "bob"];
 
     /// <summary>
-    /// Adds the WWSF with a store of its own. It is an OAuth client of <paramref name="waf"/>, for tokens of <paramref name="turn"/> and
-    /// for registration, with the generated parameter <c>{name}-client-secret</c>.
+    /// Adds the WWSF with a store of its own. It registers itself as an OAuth client of <paramref name="waf"/>, for tokens of
+    /// <paramref name="turn"/> and for registration, with the generated parameter <c>{name}-initial-access-token</c>.
     /// </summary>
     public static IResourceBuilder<ProjectResource> AddWwsf(
         this IDistributedApplicationBuilder builder, string name, IResourceBuilder<ProjectResource> waf,
         IResourceBuilder<ProjectResource> turn)
     {
         var server = turn.Get<TurnServerAnnotation>();
-        var secret = builder.AddParameter(
-                $"{name}-client-secret", new GenerateParameterDefault { MinLength = 43, Special = false }, secret: true, persist: true)
-            .WithDescription("Client secret of the WWSF at the WAF.");
-        waf.WithClient(name, secret, server.ServerName, Users.Select(user => $"sip:{user}@{Ims.Domain}"));
+        var token = builder.AddParameter(
+                $"{name}-initial-access-token", new GenerateParameterDefault { MinLength = 43, Special = false }, secret: true,
+                persist: true)
+            .WithDescription("Initial access token with which the WWSF registers itself at the WAF.");
+        waf.WithInitialAccessToken(name, token, server.ServerName, Users.Select(user => $"sip:{user}@{Ims.Domain}"));
 
         return builder.AddService<Projects.Wwsf>(name)
             .WithReference(waf).WaitForStart(waf)
@@ -26,19 +27,24 @@ internal static class Wwsf
             .WithEnvironment("Wwsf__TurnServerName", server.ServerName)
             .WithEnvironment("Wwsf__TurnUris__0", server.Uri("udp"))
             .WithEnvironment("Wwsf__TurnUris__1", server.Uri("tcp"))
-            .WithEnvironment("Wwsf__Waf__ClientId", name)
-            .WithEnvironment("Wwsf__Waf__ClientSecret", secret)
+            .WithEnvironment("Wwsf__Waf__InitialAccessToken", token)
             .WithIconName("PeopleTeam");
     }
 
-    private static void WithClient(
-        this IResourceBuilder<ProjectResource> waf, string clientId, IResourceBuilder<ParameterResource> secret, ParameterResource audience,
+    // The eP-CSCF knows the WWSF by its name here, not by the client id that the WAF assigns.
+    private static IResourceBuilder<ProjectResource> WithInitialAccessToken(
+        this IResourceBuilder<ProjectResource> waf, string wwsf, IResourceBuilder<ParameterResource> token, ParameterResource audience,
         IEnumerable<string> impus)
     {
-        const string client = "Waf__Clients__0__";
-        waf.WithEnvironment(client + "ClientId", clientId)
-            .WithEnvironment(client + "ClientSecret", secret)
-            .WithEnvironment(client + "Audiences__0", audience);
-        foreach (var (number, impu) in impus.Index()) waf.WithEnvironment($"{client}Impus__{number}", impu);
+        const string settings = "Waf__InitialAccessTokens__0__";
+        waf.WithEnvironment(settings + "Name", wwsf)
+            .WithEnvironment(settings + "Token", token)
+            .WithEnvironment(settings + "Wwsf", wwsf)
+            .WithEnvironment(settings + "Audiences__0", audience);
+        foreach (var (number, impu) in impus.Index()) waf.WithEnvironment($"{settings}Impus__{number}", impu);
+        // A developer may delete the store of the WWSF at any time, and that of the WAF stays.
+        return waf.ApplicationBuilder.ExecutionContext.IsRunMode
+            ? waf.WithEnvironment(settings + "Uses", "1000").WithEnvironment(settings + "Lifetime", "3650.00:00:00")
+            : waf;
     }
 }

@@ -33,6 +33,11 @@ public sealed record RegistrationToken
     [JsonPropertyName("3gpp-wwsf")]
     public required string Wwsf { get; init; }
 
+    /// <summary>The OAuth client that got the token; null when it has the name of the WWSF.</summary>
+    [JsonPropertyName("client_id")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? ClientId { get; init; }
+
     /// <summary>Seconds since 1970.</summary>
     [JsonPropertyName("iat")]
     public required long IssuedAt { get; init; }

@@ -18,6 +18,12 @@ internal sealed record ClientLimits
     /// <summary>See <see cref="IdentityBlock"/>.</summary>
     public IReadOnlyList<string> Impus { get; init; } = [];
 
+    /// <summary>
+    /// The WWSF that the client's registration tokens name (3gpp-wwsf of TS 24.229 §7.13); null for the client itself. It stays the same
+    /// when the client registers again.
+    /// </summary>
+    public string? Wwsf { get; init; }
+
     /// <summary>In seconds; null when only the settings of the TURN server and of the IMS limit the lifetime.</summary>
     public long? MaxTokenLifetime { get; init; }
 

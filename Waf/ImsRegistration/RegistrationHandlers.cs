@@ -71,7 +71,7 @@ internal static class RegistrationHandlers
                 return ValueTask.CompletedTask;
             var started = time.GetTimestamp();
             using var activity = WafTelemetry.StartRegistrationTokenIssue(context.ClientId!);
-            var now = time.GetUtcNow();
+            var (now, limits) = (time.GetUtcNow(), context.Transaction.GetLimits());
             var tokenId = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16));
             context.Token = key.Encrypt(new RegistrationToken
             {
@@ -80,9 +80,10 @@ internal static class RegistrationHandlers
                 Impi = (string)request["impi"]!,
                 Impus = Impus(request),
                 Waf = settings.Identity,
-                Wwsf = context.ClientId!,
+                Wwsf = limits.Wwsf ?? context.ClientId!,
+                ClientId = limits.Wwsf is null ? null : context.ClientId,
                 IssuedAt = now.ToUnixTimeSeconds(),
-                ExpiresAt = (now + context.Transaction.GetLimits().Bound(settings.TokenLifetime)).ToUnixTimeSeconds(),
+                ExpiresAt = (now + limits.Bound(settings.TokenLifetime)).ToUnixTimeSeconds(),
                 TokenId = tokenId,
                 SessionId = (string)request["sid"]!,
             });

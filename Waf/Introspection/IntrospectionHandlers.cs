@@ -97,13 +97,13 @@ internal static class IntrospectionHandlers
         {
             if (!IsRegistrationToken(context.Request)) return ValueTask.CompletedTask;
             _ = validator.Validate(context.Request.Token!, out var token);
-            if (token is null || token.Wwsf != context.Request.ClientId)
+            if (token is null || (token.ClientId ?? token.Wwsf) != context.Request.ClientId)
             {
                 context.Reject(Errors.InvalidToken);
                 return ValueTask.CompletedTask;
             }
 
-            context.ClientId = token.Wwsf;
+            context.ClientId = context.Request.ClientId;
             context.Subject = token.Impi;
             context.TokenType = TokenTypes.Bearer;
             context.TokenId = token.TokenId;

@@ -1,5 +1,6 @@
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Stores;
 using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.External;

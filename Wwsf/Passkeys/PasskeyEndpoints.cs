@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Antiforgery;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Sessions;
+using WebRtcIms.Wwsf.Stores;
 using WebRtcIms.Wwsf.Telemetry;
 using WebRtcIms.Wwsf.Users;
 

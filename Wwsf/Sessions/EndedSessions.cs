@@ -1,6 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using WebRtcIms.Wwsf.Settings;
-using WebRtcIms.Wwsf.Users;
+using WebRtcIms.Wwsf.Stores;
 
 namespace WebRtcIms.Wwsf.Sessions;
 

@@ -1,5 +1,6 @@
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Problems;
+using WebRtcIms.Wwsf.Stores;
 using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Sessions;

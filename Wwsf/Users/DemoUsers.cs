@@ -1,5 +1,7 @@
+using WebRtcIms.Stores;
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Stores;
 
 namespace WebRtcIms.Wwsf.Users;
 
@@ -16,6 +18,7 @@ internal sealed class DemoUsers(IServiceScopeFactory scopes, WwsfSettings settin
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        await using var _ = await settings.Store.LockAsync("demo-users", cancellationToken);
         await using var scope = scopes.CreateAsyncScope();
         var users = scope.ServiceProvider.GetRequiredService<UserManager<User>>();
         await AddAsync(users, Alice, AlicePassword, "Alice");

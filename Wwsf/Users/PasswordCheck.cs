@@ -1,3 +1,5 @@
+using WebRtcIms.Wwsf.Stores;
+
 namespace WebRtcIms.Wwsf.Users;
 
 /// <summary>The user if the password is right, or how long the name stays locked; neither if the password is wrong.</summary>

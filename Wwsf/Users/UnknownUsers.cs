@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Caching.Memory;
 using Microsoft.Extensions.Options;
+using WebRtcIms.Wwsf.Stores;
 
 namespace WebRtcIms.Wwsf.Users;
 

@@ -1,5 +1,6 @@
 using WebRtcIms.Stores;
 using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Stores;
 
 namespace WebRtcIms.Wwsf.Users;
 
@@ -32,16 +33,4 @@ internal static class UserSetup
         // Version 3 has a table for passkeys.
         identity.Stores.SchemaVersion = IdentitySchemaVersions.Version3;
     }
-}
-
-/// <summary>Creates missing tables before the first request.</summary>
-internal sealed class StoreSetup(IServiceScopeFactory scopes, WwsfSettings settings) : IHostedService
-{
-    public async Task StartAsync(CancellationToken cancellationToken)
-    {
-        await using var scope = scopes.CreateAsyncScope();
-        await scope.ServiceProvider.GetRequiredService<WwsfStore>().CreateTablesAsync(settings.Store, cancellationToken);
-    }
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

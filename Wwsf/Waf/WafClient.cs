@@ -3,6 +3,7 @@ using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Telemetry;
+using WebRtcIms.Wwsf.Waf.Registration;
 
 namespace WebRtcIms.Wwsf.Waf;
 
@@ -19,7 +20,8 @@ internal sealed record WafAnswer<TToken>(TToken? Token, Problem? Problem, TimeSp
 /// The OAuth client of the WAF (interface W4, client credentials grant). It identifies the session by its pseudonym. Only a
 /// request for a registration token contains an identity.
 /// </summary>
-internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, TimeProvider time, ILogger<WafClient> logger)
+internal sealed partial class WafClient(
+    HttpClient http, ClientState client, WwsfSettings settings, TimeProvider time, ILogger<WafClient> logger)
 {
     /// <summary>A person waits for a call to begin, so every request ends within this time.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
@@ -67,6 +69,13 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
         string kind, Dictionary<string, string> form, CancellationToken cancellationToken)
         where TToken : class, IWafToken
     {
+        var (credentials, failure) = client.Current;
+        if (credentials is null)
+        {
+            LogNotSent(kind, failure.Reason);
+            return new(null, failure.ToProblem());
+        }
+
         // The time limit of the resilience handler ends with the headers; this one also covers the body.
         using var timeout = new CancellationTokenSource(Limit, time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
@@ -76,13 +85,14 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
             {
                 Content = new FormUrlEncodedContent(form),
             };
+            request.Options.Set(WafAuthentication.Credentials, credentials);
             using var response = await http.SendAsync(request, limit.Token);
             var body = await response.Content.ReadAsStringAsync(limit.Token);
             return (int)response.StatusCode switch
             {
                 200 => Accept<TToken>(kind, body, ServerTiming.ReadStep5(response.Headers)),
-                429 or >= 500 => new(null, Unavailable(kind, $"HTTP {(int)response.StatusCode}", RetryAfter(response))),
-                var status => new(null, Refused(kind, status, body)),
+                429 or >= 500 => new(null, Unavailable(kind, $"HTTP {(int)response.StatusCode}", response.Headers.ReadRetryAfter(time))),
+                var status => new(null, Refused(kind, status, body, credentials)),
             };
         }
         catch (Exception error) when (error is HttpRequestException or ExecutionRejectedException)
@@ -106,9 +116,10 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
         return new(null, Problem.WafRefused);
     }
 
-    private Problem Refused(string kind, int status, string body)
+    private Problem Refused(string kind, int status, string body, WafCredentials credentials)
     {
         var error = Parse<OAuthError>(body)?.Error;
+        if (error == "invalid_client" && client.TryReport(credentials)) return Unavailable(kind, "it refused the client, which is checked");
         LogRefused(kind, status, error is not null && ErrorCode().IsMatch(error) ? error : "unknown");
         return Problem.WafRefused;
     }
@@ -118,13 +129,6 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
         LogUnavailable(kind, reason);
         return Problem.WafUnavailable(retryAfter);
     }
-
-    private TimeSpan? RetryAfter(HttpResponseMessage response) => response.Headers.RetryAfter switch
-    {
-        { Delta: { } wait } => wait,
-        { Date: { } date } => date - time.GetUtcNow(),
-        _ => null,
-    };
 
     private static T? Parse<T>(string body)
         where T : class
@@ -145,7 +149,7 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
 
     [LoggerMessage(1, LogLevel.Error, "The WAF refused the {Kind} token request with HTTP {Status}, OAuth error {OAuthError}. " +
         "Compare these settings with those of the WAF: Wwsf:Waf:ClientId and Wwsf:Waf:ClientSecret " +
-        "(or Wwsf:Waf:KeyFile and Wwsf:Waf:Issuer); " +
+        "(or Wwsf:Waf:KeyFile and Wwsf:Waf:Issuer, or Wwsf:Waf:InitialAccessToken); " +
         "for a TURN token also Wwsf:TurnServerName; for a registration token also Wwsf:HomeDomain and Wwsf:Pool:Name.")]
     private partial void LogRefused(string kind, int status, string oAuthError);
 
@@ -154,6 +158,10 @@ internal sealed partial class WafClient(HttpClient http, WwsfSettings settings, 
 
     [LoggerMessage(3, LogLevel.Warning, "The WAF did not answer the {Kind} token request: {Reason}.")]
     private partial void LogUnavailable(string kind, string reason);
+
+    // The registration has logged the reason.
+    [LoggerMessage(4, LogLevel.Debug, "The {Kind} token request was not sent: {Reason}.")]
+    private partial void LogNotSent(string kind, string reason);
 
     private sealed record OAuthError(string? Error);
 }

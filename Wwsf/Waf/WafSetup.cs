@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Http.Resilience;
 using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Waf.Registration;
 
 namespace WebRtcIms.Wwsf.Waf;
 
@@ -10,29 +11,49 @@ internal static partial class WafSetup
     private static readonly TimeSpan AttemptLimit = TimeSpan.FromSeconds(2.5);
     private const int MaxAnswerBytes = 16 * 1024;
 
-    public static void AddWafClient(this IHostApplicationBuilder builder)
+    public static void AddWafClient(this IHostApplicationBuilder builder, WwsfSettings settings)
     {
+        builder.Services.AddSingleton<ClientState>();
+        if (settings.Waf.RegistersItself) builder.AddClientRegistration();
         var client = builder.Services.AddHttpClient<WafClient>(http =>
         {
             http.BaseAddress = new Uri("https+http://waf");
             http.MaxResponseContentBufferSize = MaxAnswerBytes;
         });
-        // A redirect would disclose the pseudonym of the session, and a cookie would link sessions.
-        client.ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
-#pragma warning disable EXTEXP0001 // Aspire's documentation gives no other way to replace the handler of ServiceDefaults for one client.
-        client.RemoveAllResilienceHandlers();
-#pragma warning restore EXTEXP0001
+        client.UseOwnHandlers();
         client.AddStandardResilienceHandler(Configure);
         // After the resilience handler, so that it authenticates each attempt.
         client.AddHttpMessageHandler<WafAuthentication>();
         builder.Services.AddTransient<WafAuthentication>();
     }
 
+    private static void AddClientRegistration(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddHttpClient<RegistrationClient>(http =>
+        {
+            http.BaseAddress = new Uri("https+http://waf");
+            http.MaxResponseContentBufferSize = MaxAnswerBytes;
+        }).UseOwnHandlers();
+        services.AddSingleton<ClientStore>();
+        services.AddHostedService<ClientRegistration>();
+        services.AddHealthChecks().AddCheck<ClientHealthCheck>(ClientHealthCheck.Name);
+    }
+
+    private static void UseOwnHandlers(this IHttpClientBuilder client)
+    {
+        // A redirect would disclose the pseudonym of the session or a token, and a cookie would link sessions.
+        client.ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
+#pragma warning disable EXTEXP0001 // Aspire's documentation gives no other way to replace the handler of ServiceDefaults for one client.
+        client.RemoveAllResilienceHandlers();
+#pragma warning restore EXTEXP0001
+    }
+
     /// <summary>Logs the public key that the WAF needs in its settings, if this client signs its requests.</summary>
     public static void LogWafKey(this WebApplication app)
     {
         var settings = app.Services.GetRequiredService<WwsfSettings>();
-        if (settings.Waf.Signing is { } signing) LogKey(app.Logger, settings.Waf.ClientId, WafAuthentication.Jwks(signing));
+        if (settings.Waf.Credentials is { Signing: { } signing } client) LogKey(app.Logger, client.ClientId, WafSigning.Jwks(signing.Key));
     }
 
     [LoggerMessage(1, LogLevel.Information, "Requests to the WAF are signed. Give the WAF this Jwks for the client {ClientId}: {Jwks}")]

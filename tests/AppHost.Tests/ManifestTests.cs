@@ -35,7 +35,7 @@ public sealed class ManifestTests : IDisposable
     [InlineData("turn-key", 44)]
     [InlineData("ims-registration-key", 44)]
     [InlineData("epcscf-flow-token-key", 44)]
-    [InlineData("wwsf-client-secret", 43)]
+    [InlineData("wwsf-initial-access-token", 43)]
     public async Task GeneratedValue_IsDescribed_AndNotWritten(string parameter, int minLength)
     {
         var value = (await PublishAsync()).GetProperty(parameter).GetProperty("inputs").GetProperty("value");
@@ -54,6 +54,13 @@ public sealed class ManifestTests : IDisposable
         Assert.Equal("{turn-key.value}", turn.GetProperty("Turn__Keys__0__Key").GetString());
         Assert.Equal("{turn-key.value}",
             resources.GetProperty("waf").GetProperty("env").GetProperty("Waf__TurnServers__0__Key").GetString());
+        Assert.Equal("{wwsf-initial-access-token.value}", wwsf.GetProperty("Wwsf__Waf__InitialAccessToken").GetString());
+        var waf = resources.GetProperty("waf").GetProperty("env");
+        Assert.Equal("{wwsf-initial-access-token.value}", waf.GetProperty("Waf__InitialAccessTokens__0__Token").GetString());
+        Assert.Equal("{waf.bindings.http.url}", waf.GetProperty("Waf__Issuer").GetString());
+        // The token is for the first start: one use, and the lifetime that the WAF gives by default.
+        Assert.False(waf.TryGetProperty("Waf__InitialAccessTokens__0__Uses", out _));
+        Assert.False(waf.TryGetProperty("Waf__InitialAccessTokens__0__Lifetime", out _));
         Assert.Equal("turn:{public-address.value}:3478?transport=udp", wwsf.GetProperty("Wwsf__TurnUris__0").GetString());
         Assert.Equal("{wwsf-store.connectionString}", wwsf.GetProperty("ConnectionStrings__wwsf").GetString());
         Assert.False(turn.TryGetProperty("Turn__KeyDelivery__Address", out _));

@@ -87,12 +87,14 @@ public sealed class CommandTests(RunningSystem system)
     [Fact]
     public async Task RevokeTokens_RevokesThoseOfAClient_AndItGoesOnWithNewOnes()
     {
-        var result = await ExecuteAsync("waf", "revoke-tokens", ("kind", "client_id"), ("name", "wwsf"));
+        var clientId = await ClientIdOfTheWwsfAsync();
+
+        var result = await ExecuteAsync("waf", "revoke-tokens", ("kind", "client_id"), ("name", clientId));
 
         Assert.True(result.Success, result.Message);
-        Assert.Equal("The tokens of wwsf are revoked.", result.Message);
+        Assert.Equal($"The tokens of {clientId} are revoked.", result.Message);
         await using var redis = await ConnectAsync();
-        Assert.NotNull(await redis.GetDatabase().SortedSetScoreAsync("turn:revoked", "client:wwsf"));
+        Assert.NotNull(await redis.GetDatabase().SortedSetScoreAsync("turn:revoked", $"client:{clientId}"));
         Assert.True((await ExecuteAsync("wic-web", "test-call")).Success);
     }
 
@@ -151,6 +153,14 @@ public sealed class CommandTests(RunningSystem system)
     private static InteractionInput Input(string name, string value) => name == "kind"
         ? new() { Name = name, InputType = InputType.Choice, Value = value, Options = [KeyValuePair.Create(value, value)] }
         : new() { Name = name, InputType = InputType.Text, Value = value };
+
+    private async Task<string> ClientIdOfTheWwsfAsync()
+    {
+        using var http = new HttpClient { BaseAddress = system.App.GetEndpoint("waf", "admin") };
+        var clients = await http.GetFromJsonAsync<JsonElement>(new Uri("/admin/clients", UriKind.Relative), Cancel);
+        return clients.EnumerateArray().Last(client => client.GetProperty("initial_access_token").GetString() == "wwsf")
+            .GetProperty("client_id").GetString()!;
+    }
 
     private async Task<ConnectionMultiplexer> ConnectAsync() =>
         await ConnectionMultiplexer.ConnectAsync((await system.App.GetConnectionStringAsync("redis", Cancel))!);

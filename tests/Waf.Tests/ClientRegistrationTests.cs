@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Stores;
@@ -335,6 +336,33 @@ public sealed class ClientRegistrationTests
         Assert.Equal(60, answer.AssertOk().Body.GetProperty("expires_in").GetInt32());
         (await request.With("impu", "sip:guest-b7@ims.example").With("impi", "guest-b7@ims.example")
             .SendAsync(app, client.ClientId, client.Secret)).AssertError(HttpStatusCode.BadRequest, "invalid_scope");
+    }
+
+    /// <summary>The eP-CSCF knows the WWSF by a name that stays, whatever client id it got.</summary>
+    [Fact]
+    [Requirement("TS24.229-7.13")]
+    public async Task RegistrationTokens_NameTheWwsfOfTheInitialAccessToken_AndTheClient()
+    {
+        var key = new byte[32];
+        using var app = new WafApp { Time = _time }.WithRegistration()
+            .With("Waf:InitialAccessTokens:0:Impus:0", "sip:guest-*@ims.example")
+            .With("Waf:InitialAccessTokens:0:Wwsf", "wwsf.example")
+            .With("Waf:ImsRegistration:Domain", "ims.example")
+            .With("Waf:ImsRegistration:Identity", "waf.ims.example")
+            .With("Waf:ImsRegistration:Kid", "r1")
+            .With("Waf:ImsRegistration:Key", Convert.ToBase64String(key));
+        using var validator = new RegistrationTokenValidator([new("r1", key)], "waf.ims.example", "sip:ims.example", _time);
+        // A client does not choose the name.
+        var client = (await RegisterAsync(app, new JsonObject { ["wwsf"] = "another.example" })).Assert(HttpStatusCode.Created);
+        var updated = (await UpdateAsync(app, client.ClientId, client.AccessToken, new JsonObject { ["wwsf"] = "another.example" }))
+            .Assert(HttpStatusCode.OK);
+        Assert.False(updated.Has("wwsf"));
+
+        var answer = await new TokenRequest().With("scope", "ims.register").Without("aud").Without("token_type").Without("alg")
+            .With("impu", "sip:guest-7@ims.example").With("impi", "guest-7@ims.example").SendAsync(app, client.ClientId, client.Secret);
+
+        validator.Validate(answer.AssertOk().AccessToken, out var token);
+        Assert.Equal(("wwsf.example", client.ClientId), (token!.Wwsf, token.ClientId));
     }
 
     [Fact]

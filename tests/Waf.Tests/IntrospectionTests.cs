@@ -76,6 +76,22 @@ public sealed class IntrospectionTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("RFC7662-2.2-1")]
+    public async Task RegistrationTokenOfARegisteredClient_IsDescribedToThisClientOnly()
+    {
+        App.WithInitialAccessToken()
+            .With("Waf:InitialAccessTokens:0:Impus:0", "sip:guest-*@ims.example").With("Waf:InitialAccessTokens:0:Wwsf", WafApp.Client);
+        var client = await ClientRegistrationRequest.RegisterAsync(App);
+        var token = (await RegistrationRequest().SendAsync(App, client.ClientId, client.Secret)).AssertOk().AccessToken;
+
+        var answer = await TokenRequest.IntrospectAsync(App, client.ClientId, client.Secret, ("token", token));
+
+        Assert.Equal(client.ClientId, Text(answer, "client_id"));
+        // This client has the name that the token gives the WWSF.
+        await AssertNotActiveAsync(token);
+    }
+
+    [Fact]
     [Requirement("RFC7662-2.2-2")]
     public async Task ExpiredTokens_AreNotActive_AndNothingElseIsSaid()
     {

@@ -4,6 +4,7 @@ using System.Web;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Wwsf.Stores;
 using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Tests;

@@ -2,7 +2,7 @@ using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
-using WebRtcIms.Wwsf.Users;
+using WebRtcIms.Wwsf.Stores;
 
 namespace WebRtcIms.Wwsf.Tests;
 

@@ -4,7 +4,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Wwsf.Users;
+using WebRtcIms.Wwsf.Stores;
 
 namespace WebRtcIms.Wwsf.Tests;
 

@@ -7,7 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting.Internal;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Wwsf.Settings;
-using WebRtcIms.Wwsf.Users;
+using WebRtcIms.Wwsf.Stores;
 
 namespace WebRtcIms.Wwsf.Tests;
 
@@ -100,12 +100,30 @@ public sealed class SettingsTests
 
             File.WriteAllText(file, key.ExportECPrivateKeyPem());
             var settings = Read("Development", ("Wwsf:Waf:KeyFile", file), ("Wwsf:Waf:Issuer", "https://waf.example.org/"));
-            Assert.Equal((true, "https://waf.example.org/"), (settings.Waf.ClientSecret is null, settings.Waf.Signing?.Issuer));
+            var credentials = settings.Waf.Credentials!;
+            Assert.Equal((true, "https://waf.example.org/"), (credentials.Secret is null, credentials.Signing?.Issuer));
         }
         finally
         {
             File.Delete(file);
         }
+    }
+
+    /// <summary>The WAF assigns what the other settings have.</summary>
+    [Theory]
+    [InlineData("ClientId", "wwsf")]
+    [InlineData("ClientSecret", "hidden-1")]
+    [InlineData("KeyFile", "/no/such/file")]
+    [InlineData("Issuer", "https://waf.example.org/")]
+    public void InitialAccessToken_ExcludesTheSettingsOfAStaticClient(string setting, string value)
+    {
+        var token = ("Wwsf:Waf:InitialAccessToken", "hidden-2");
+        var error = Assert.Throws<SettingsException>(() => Read("Development", token, ("Wwsf:Waf:" + setting, value)));
+
+        Assert.Contains($"\n  Wwsf:Waf:{setting} and Wwsf:Waf:InitialAccessToken exclude each other", error.Message);
+        Assert.DoesNotContain("hidden", error.Message);
+        Assert.True(Read("Development", token).Waf.RegistersItself);
+        Assert.False(Read("Development", ClientSecret, ("Wwsf:Waf:InitialAccessToken", "")).Waf.RegistersItself);
     }
 
     [Fact]
@@ -138,7 +156,8 @@ public sealed class SettingsTests
             await using var services = new ServiceCollection().AddDbContext<WwsfStore>(options => options.UseSqlite($"Data Source={file}"))
                 .Configure<IdentityOptions>(identity => identity.Stores.SchemaVersion = IdentitySchemaVersions.Version3)
                 .BuildServiceProvider();
-            var setup = new StoreSetup(services.GetRequiredService<IServiceScopeFactory>(), Read("Development", ClientSecret));
+            var settings = Read("Development", ClientSecret, ("ConnectionStrings:wwsf", $"Data Source={file}"));
+            var setup = new StoreSetup(services.GetRequiredService<IServiceScopeFactory>(), settings);
             var error = await Assert.ThrowsAsync<SettingsException>(() => setup.StartAsync(TestContext.Current.CancellationToken));
             Assert.StartsWith("ConnectionStrings:wwsf", error.Message);
         }

@@ -2,7 +2,6 @@ using System.Net;
 using System.Security.Cryptography;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Wwsf.Settings;
-using WebRtcIms.Wwsf.Waf;
 
 namespace WebRtcIms.Wwsf.Tests;
 
@@ -15,7 +14,7 @@ public sealed class SigningClientTests : IAsyncLifetime
 
     // As an operator does it: the key that the WWSF logs goes into the settings of the WAF.
     public async ValueTask InitializeAsync() =>
-        _waf = await WafProcess.StartAsync(WafAuthentication.Jwks(new WafSigning(WafProcess.Issuer, _key)));
+        _waf = await WafProcess.StartAsync(WafSigning.Jwks(_key));
 
     public async ValueTask DisposeAsync()
     {

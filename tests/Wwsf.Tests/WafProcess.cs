@@ -7,7 +7,7 @@ using WebRtcIms.Tests.Common;
 namespace WebRtcIms.Wwsf.Tests;
 
 /// <summary>
-/// The real WAF on a free loopback port, with one TURN server and one client that signs. The test project refers to <c>Waf</c>, so
+/// The real WAF on a free loopback port, with one TURN server. The test project refers to <c>Waf</c>, so
 /// that <c>WebRtcIms.Waf.dll</c> stands beside the tests.
 /// </summary>
 internal sealed class WafProcess : ServerProcess
@@ -23,10 +23,21 @@ internal sealed class WafProcess : ServerProcess
 
     public required string Address { get; init; }
 
-    /// <summary>Starts it and waits until it answers.</summary>
-    public static async Task<WafProcess> StartAsync(string jwks)
+    /// <summary>Starts it with one client that signs.</summary>
+    public static Task<WafProcess> StartAsync(string jwks) => StartAsync(
+        FreePorts.Tcp(),
+        ("Waf__Clients__0__ClientId", "wwsf"), ("Waf__Clients__0__Jwks", jwks), ("Waf__Clients__0__Audiences__0", TurnServer));
+
+    /// <summary>Starts it with an initial access token for one client, and with an empty store.</summary>
+    public static Task<WafProcess> StartWithInitialAccessTokenAsync(int port, string token) => StartAsync(
+        port,
+        ("Waf__InitialAccessTokens__0__Name", "wwsf"), ("Waf__InitialAccessTokens__0__Token", token),
+        ("Waf__InitialAccessTokens__0__Audiences__0", TurnServer));
+
+    // Waits until it answers.
+    private static async Task<WafProcess> StartAsync(int port, params (string Name, string Value)[] clients)
     {
-        var address = $"http://127.0.0.1:{FreePorts.Tcp()}";
+        var address = $"http://127.0.0.1:{port}";
         var key = RandomNumberGenerator.GetBytes(32);
 
         // A directory of its own, so that it has only these settings.
@@ -42,11 +53,9 @@ internal sealed class WafProcess : ServerProcess
                 ["Waf__TurnServers__0__Name"] = TurnServer,
                 ["Waf__TurnServers__0__Kid"] = "k1",
                 ["Waf__TurnServers__0__Key"] = Convert.ToBase64String(key),
-                ["Waf__Clients__0__ClientId"] = "wwsf",
-                ["Waf__Clients__0__Jwks"] = jwks,
-                ["Waf__Clients__0__Audiences__0"] = TurnServer,
             },
         };
+        foreach (var (name, value) in clients) start.Environment[name] = value;
         var waf = new WafProcess(start, directory, key) { Address = address };
         using var http = new HttpClient();
         await waf.UntilUpAsync(cancel => waf.AnswersAsync(http, cancel));

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.Wwsf.Users;
+using WebRtcIms.Wwsf.Stores;
 
 namespace WebRtcIms.Wwsf.Tests;
 

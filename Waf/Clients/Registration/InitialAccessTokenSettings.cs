@@ -32,6 +32,9 @@ internal sealed class InitialAccessTokenSettings
     /// <summary>Identities that its clients may get registration tokens for; see <see cref="IdentityBlock"/>.</summary>
     public List<string> Impus { get; set; } = [];
 
+    /// <summary>The name of its clients in registration tokens, which the eP-CSCF knows; null for the client id of each.</summary>
+    public string? Wwsf { get; set; }
+
     public TimeSpan? MaxTokenLifetime { get; set; }
 
     /// <summary>Token requests that each of its clients may send in a minute to one replica.</summary>
@@ -42,6 +45,7 @@ internal sealed class InitialAccessTokenSettings
         Scopes = Scopes.Count > 0 ? Scopes : [.. Contracts.Scopes.Of(registers: Impus.Count > 0)],
         Audiences = Audiences,
         Impus = Impus,
+        Wwsf = Wwsf,
         MaxTokenLifetime = (long?)MaxTokenLifetime?.TotalSeconds,
         RequestsPerMinute = RequestsPerMinute,
     };
@@ -58,6 +62,8 @@ internal sealed class InitialAccessTokenSettings
             yield return $"Audiences names '{audience}', which is not among Waf:TurnServers";
         foreach (var impu in Impus.Where(impu => !IdentityBlock.IsPattern(impu)))
             yield return $"Impus has '{impu}', which is not a pattern such as sip:guest-*@example.org";
+        if (Wwsf is not null && (Wwsf.Length is 0 or > MaxNameLength || Wwsf.Any(char.IsControl)))
+            yield return $"Wwsf must have 1 to {MaxNameLength} characters";
         if (MaxTokenLifetime < TokenLimits.ShortestLifetime || MaxTokenLifetime > TokenLimits.LongestLifetime)
             yield return $"MaxTokenLifetime must be a time from {TokenLimits.ShortestLifetime:c} to {TokenLimits.LongestLifetime:c}";
         if (RequestsPerMinute < 1) yield return "RequestsPerMinute must be a number from 1";

@@ -51,8 +51,8 @@ public class RunningSystem : IAsyncLifetime
     public IReadOnlyCollection<string> Console => _console;
 
     /// <summary>
-    /// A long-term key k1 of TURN beside those that the WAF delivers, and the secret of the OAuth client. The test passes them to the system,
-    /// so that it can search for them and make tokens.
+    /// A long-term key k1 of TURN beside those that the WAF delivers, and the initial access token of the WWSF. The test passes them to the
+    /// system, so that it can search for them and make tokens.
     /// </summary>
     public IReadOnlyList<string> SecretParameters { get; } =
         [Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32))];
@@ -74,7 +74,7 @@ public class RunningSystem : IAsyncLifetime
             [
                 $"--turn-port={turnPort}",
                 $"--data-directory={_data.FullName}",
-                $"--Parameters:wwsf-client-secret={SecretParameters[1]}",
+                $"--Parameters:wwsf-initial-access-token={SecretParameters[1]}",
             ]);
         builder.CreateResourceBuilder<ProjectResource>("turn")
             .WithEnvironment("Turn__Keys__0__Kid", "k1")
@@ -95,6 +95,8 @@ public class RunningSystem : IAsyncLifetime
         using var limit = new CancellationTokenSource(StartLimit);
         foreach (var resource in Services)
             await UntilHealthyAsync(resource, limit.Token);
+        // Until the WWSF has registered at the WAF it is degraded, which Aspire counts as healthy.
+        while (await HealthOfAsync("wwsf") != "Healthy") await Task.Delay(200, limit.Token);
     }
 
     public async ValueTask DisposeAsync()
@@ -172,7 +174,8 @@ public class RunningSystem : IAsyncLifetime
             .WithEnvironment("Wwsf__OpenIdConnect__ClientSecret", OpenIdProvider.ClientSecret)
             .WithEnvironment("Wwsf__OpenIdConnect__DisplayName", "Example")
             .WithEnvironment("Wwsf__OpenIdConnect__ImpuClaim", "preferred_username");
-        builder.CreateResourceBuilder<ProjectResource>("waf").WithEnvironment("Waf__Clients__0__Impus__3", "sip:carol@webrtcims.local");
+        builder.CreateResourceBuilder<ProjectResource>("waf")
+            .WithEnvironment("Waf__InitialAccessTokens__0__Impus__3", "sip:carol@webrtcims.local");
         builder.CreateResourceBuilder<ProjectResource>("ep-cscf")
             .WithEnvironment("EpCscf__Subscribers__2__Impi", "carol@webrtcims.local")
             .WithEnvironment("EpCscf__Subscribers__2__Impus__0", "sip:carol@webrtcims.local")

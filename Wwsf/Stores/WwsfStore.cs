@@ -1,17 +1,22 @@
 using Microsoft.AspNetCore.Identity.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
 
-namespace WebRtcIms.Wwsf.Users;
+namespace WebRtcIms.Wwsf.Stores;
 
-/// <summary>The database: users with their password hashes, and sessions that ended before their cookie expired.</summary>
+/// <summary>
+/// The database: users with their password hashes, sessions that ended before their cookie expired, and the registration at the WAF.
+/// </summary>
 internal sealed class WwsfStore(DbContextOptions<WwsfStore> options) : IdentityUserContext<User>(options)
 {
     public DbSet<EndedSession> EndedSessions => Set<EndedSession>();
+
+    public DbSet<WafClientRow> WafClients => Set<WafClientRow>();
 
     protected override void OnModelCreating(ModelBuilder builder)
     {
         base.OnModelCreating(builder);
         builder.Entity<EndedSession>().HasKey(session => session.Sid);
+        builder.Entity<WafClientRow>().Property(row => row.Id).ValueGeneratedNever();
     }
 }
 
