@@ -46,6 +46,7 @@ internal static class WafServices
         services.AddSingleton<IReadOnlyList<ClientSettings>>(settings.Clients);
         services.AddSingleton<FailedAuthentications>();
         services.AddSingleton<ClientRates>();
+        services.AddSingleton<AssertionKeys>();
         services.AddWithOptionalRedis<UsedAssertions>();
         settings.Store.CreateDirectory();
         services.AddSingleton(settings.Store);
@@ -56,7 +57,8 @@ internal static class WafServices
             .AddCore(core => core.AddClients())
             .AddServer(server => AuthorizationServer.Configure(server, settings, hasRedis));
 
-        if (settings.TurnServers.Exists(server => server.Thumbprint is not null)) builder.WebHost.AllowClientCertificates();
+        if (settings.MutualTlsAddress is not null || settings.TurnServers.Exists(server => server.Thumbprint is not null))
+            builder.WebHost.AllowClientCertificates();
     }
 
     public static void UseWaf(this WebApplication app)
@@ -91,7 +93,7 @@ internal static class WafServices
     private static T WithOptionalRedis<T>(this IServiceProvider provider) =>
         ActivatorUtilities.CreateInstance<T>(provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []);
 
-    // The thumbprint identifies a certificate: TURN servers do not need one of an authority.
+    // The hash identifies a certificate: TURN servers and clients do not need one of an authority.
     private static void AllowClientCertificates(this IWebHostBuilder host) =>
         host.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https =>
         {

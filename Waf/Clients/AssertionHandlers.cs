@@ -34,6 +34,25 @@ internal static class AssertionHandlers
         }
     }
 
+    /// <summary>Has OpenIddict verify the assertion with one key, see <see cref="AssertionKeys"/>.</summary>
+    internal sealed class ChooseKey(ClientManager clients, AssertionKeys keys) : IOpenIddictServerHandler<ValidateTokenContext>
+    {
+        public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
+            .CreateBuilder<ValidateTokenContext>()
+            .UseScopedHandler<ChooseKey>()
+            .SetOrder(OpenIddictServerHandlers.Protection.ResolveTokenValidationParameters.Descriptor.Order + 1)
+            .Build();
+
+        public async ValueTask HandleAsync(ValidateTokenContext context)
+        {
+            if (!context.ValidTokenTypes.Contains(TokenTypeIdentifiers.Private.ClientAssertion)) return;
+            var key = UnprovenAssertion.Read(context.Token) is { } assertion
+                ? keys.Choose((await clients.DescribeAsync(assertion.Issuer))?.JsonWebKeySet, assertion.Alg, assertion.Kid)
+                : null;
+            context.TokenValidationParameters!.IssuerSigningKeyResolver = (_, _, _, _) => key is null ? [] : [key];
+        }
+    }
+
     internal sealed class AcceptOnce(UsedAssertions used, TimeProvider time) : IOpenIddictServerHandler<ProcessAuthenticationContext>
     {
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor

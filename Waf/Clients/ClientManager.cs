@@ -17,7 +17,19 @@ internal class ClientManager(
     : OpenIddictApplicationManager<OpenIddictEntityFrameworkCoreApplication>(cache, logger, options, store)
 {
     /// <summary>Does the work of a failed authentication, for a client that cannot be authenticated by a secret.</summary>
-    public virtual async Task HashInVainAsync(string secret) => await base.ObfuscateClientSecretAsync(secret);
+    public virtual async Task HashInVainAsync(string? secret = null) =>
+        await base.ObfuscateClientSecretAsync(string.IsNullOrEmpty(secret) ? "-" : secret);
+
+    /// <summary>The client as it is stored; null when there is none.</summary>
+    public async Task<OpenIddictApplicationDescriptor?> DescribeAsync(string clientId)
+    {
+        // PostgreSQL refuses texts with a NUL.
+        if (clientId.Length is 0 or > ClientSettings.MaxClientIdLength || clientId.Any(char.IsControl)) return null;
+        if (await FindByClientIdAsync(clientId) is not { } application) return null;
+        var descriptor = new OpenIddictApplicationDescriptor();
+        await PopulateAsync(descriptor, application);
+        return descriptor;
+    }
 
     protected override async ValueTask<string> ObfuscateClientSecretAsync(string secret, CancellationToken cancellationToken = default) =>
         GeneratedSecret.Is(secret) ? GeneratedSecret.Hash(secret) : await base.ObfuscateClientSecretAsync(secret, cancellationToken);

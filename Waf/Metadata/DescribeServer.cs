@@ -1,8 +1,10 @@
 using System.Text.Json;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
+using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Clients.Registration;
 using WebRtcIms.Waf.Tokens;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace WebRtcIms.Waf.Metadata;
@@ -27,10 +29,21 @@ internal sealed class DescribeServer(IReadOnlyList<InitialAccessTokenSettings> i
         var issuesBearer = context.Scopes.Contains(Contracts.Scopes.ImsRegister);
         context.Metadata["token_types_supported"] = List(issuesBearer ? ["pop", "Bearer"] : ["pop"]);
         context.Metadata["mac_algorithms_supported"] = List([MacAlgorithm.Sha256, MacAlgorithm.Sha1]);
+        if (context.TokenEndpointAuthenticationMethods.Contains(ClientAuthenticationMethods.PrivateKeyJwt)) DescribeAssertions(context);
         if (initialAccessTokens.Count > 0 && context.Issuer is { } issuer)
             context.Metadata["registration_endpoint"] = $"{issuer.AbsoluteUri.TrimEnd('/')}{RegistrationRoutes.Path}";
         return ValueTask.CompletedTask;
     }
 
-    private static OpenIddictParameter List(string[] values) => new(JsonSerializer.SerializeToElement(values));
+    // RFC 8414 §2: the algorithms must be there where clients sign.
+    private static void DescribeAssertions(HandleConfigurationRequestContext context)
+    {
+        context.Metadata["token_endpoint_auth_signing_alg_values_supported"] = List(AssertionKeys.Algorithms);
+        if (context.RevocationEndpoint is not null)
+            context.Metadata["revocation_endpoint_auth_signing_alg_values_supported"] = List(AssertionKeys.Algorithms);
+        if (context.IntrospectionEndpoint is not null)
+            context.Metadata["introspection_endpoint_auth_signing_alg_values_supported"] = List(AssertionKeys.Algorithms);
+    }
+
+    private static OpenIddictParameter List(IReadOnlyList<string> values) => new(JsonSerializer.SerializeToElement(values));
 }

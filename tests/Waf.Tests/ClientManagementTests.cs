@@ -256,7 +256,8 @@ public sealed class ClientManagementTests
         using var app = new WafApp().WithAllLogs().WithRegistration();
         var client = await RegisterAsync(app);
         (await new TokenRequest().SendAsync(app, client.ClientId, client.Secret)).AssertOk();
-        (await new TokenRequest().PostAsync(app, client.ClientId, client.Secret)).AssertOk();
+        (await new TokenRequest().PostAsync(app, client.ClientId, client.Secret))
+            .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         const string guess = "a guess of a token in a log";
         (await ReadAsync(app, client.ClientId, guess)).AssertInvalidToken();
         (await RegisterAsync(app, token: guess)).AssertInvalidToken();

@@ -33,7 +33,7 @@ internal sealed class HashCount
         IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store)
         : ClientManager(cache, logger, options, store)
     {
-        public override Task HashInVainAsync(string secret)
+        public override Task HashInVainAsync(string? secret = null)
         {
             Interlocked.Increment(ref count._count);
             return base.HashInVainAsync(secret);

@@ -44,9 +44,9 @@ public sealed class MetadataTests
         }
     }
 
-    private static async Task<JsonElement> GetAsync(WafApp app)
+    internal static async Task<JsonElement> GetAsync(WafApp app)
     {
-        using var client = app.CreateClient();
+        using var client = app.Connect();
         return await client.GetFromJsonAsync<JsonElement>(
             new Uri("/.well-known/oauth-authorization-server", UriKind.Relative), TestContext.Current.CancellationToken);
     }

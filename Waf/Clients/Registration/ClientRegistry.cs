@@ -2,7 +2,9 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
 using OpenIddict.Abstractions;
+using OpenIddict.EntityFrameworkCore.Models;
 using WebRtcIms.Waf.Stores;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -38,8 +40,7 @@ internal sealed partial class ClientRegistry(
             ClientType = ClientTypes.Confidential,
         };
         Apply(metadata, descriptor);
-        new RegistrationEntry(token.Name, now, metadata.AuthenticationMethod, BearerToken.Hash(accessToken), CeilingOf(token))
-            .ApplyTo(descriptor);
+        new RegistrationEntry(token.Name, now, BearerToken.Hash(accessToken), CeilingOf(token)).ApplyTo(descriptor);
 
         var isRegistered = await InTransactionAsync(async () =>
         {
@@ -50,7 +51,7 @@ internal sealed partial class ClientRegistry(
             await clients.CreateAsync(descriptor);
             await AddAuditAsync(token.Name, "client.registered", clientId, address);
             return true;
-        });
+        }, isDone: async () => await FindStoredAsync(clientId) is not null);
         if (!isRegistered) return null;
         LogRegistered(logger, clientId, token.Name);
         return new ClientInformation(clientId, secret, accessToken, now, metadata);
@@ -59,18 +60,15 @@ internal sealed partial class ClientRegistry(
     /// <summary>The registered client with this registration access token; null for any other.</summary>
     public async Task<StoredClient?> FindAsync(string clientId, string accessToken)
     {
-        // PostgreSQL refuses texts with a NUL.
-        if (clientId.Length > ClientSettings.MaxClientIdLength || clientId.Any(char.IsControl)) return null;
+        if (await clients.DescribeAsync(clientId) is not { } descriptor) return null;
         if (await clients.FindByClientIdAsync(clientId) is not { } application) return null;
-        var descriptor = new OpenIddictApplicationDescriptor();
-        await clients.PopulateAsync(descriptor, application);
         return RegistrationEntry.Of(descriptor) is { } registration && BearerToken.Verify(accessToken, registration.AccessTokenHash)
             ? new StoredClient(application, descriptor, registration)
             : null;
     }
 
     public static ClientMetadata MetadataOf(StoredClient client) => new(
-        client.Descriptor.DisplayName, client.Registration.AuthenticationMethod, client.Descriptor.JsonWebKeySet,
+        client.Descriptor.DisplayName, ClientAuthentication.Of(client.Descriptor).Methods[0], client.Descriptor.JsonWebKeySet,
         ClientLimits.Of(client.Descriptor.Properties.AsReadOnly()));
 
     public async Task<bool> HasSecretAsync(StoredClient client, string secret) =>
@@ -84,13 +82,12 @@ internal sealed partial class ClientRegistry(
         if (!metadata.HasSecret) descriptor.ClientSecret = null;
         else if (secret is not null) descriptor.ClientSecret = secret;
         Apply(metadata, descriptor);
-        (client.Registration with
-        {
-            AuthenticationMethod = metadata.AuthenticationMethod,
-            AccessTokenHash = BearerToken.Hash(accessToken),
-        }).ApplyTo(descriptor);
+        var hash = BearerToken.Hash(accessToken);
+        (client.Registration with { AccessTokenHash = hash }).ApplyTo(descriptor);
 
-        var isUpdated = await ChangeAsync("client.updated", client, address, () => clients.UpdateAsync(client.Application, descriptor));
+        var isUpdated = await ChangeAsync(
+            "client.updated", client, address, stored => clients.UpdateAsync(stored, descriptor),
+            isDone: stored => stored?.Properties?.Contains(hash, StringComparison.Ordinal) is true);
         if (!isUpdated) return null;
         LogUpdated(logger, client.ClientId);
         return new ClientInformation(client.ClientId, secret, accessToken, client.Registration.RegisteredAt, metadata);
@@ -98,7 +95,8 @@ internal sealed partial class ClientRegistry(
 
     public async Task<bool> DeleteAsync(StoredClient client, string address)
     {
-        var isDeleted = await ChangeAsync("client.deleted", client, address, () => clients.DeleteAsync(client.Application));
+        var isDeleted = await ChangeAsync(
+            "client.deleted", client, address, stored => clients.DeleteAsync(stored), isDone: stored => stored is null);
         if (isDeleted) LogDeleted(logger, client.ClientId);
         return isDeleted;
     }
@@ -109,19 +107,24 @@ internal sealed partial class ClientRegistry(
     {
         descriptor.DisplayName = metadata.Name;
         descriptor.JsonWebKeySet = metadata.Keys;
+        metadata.Authentication.ApplyTo(descriptor);
         metadata.Limits.ApplyTo(descriptor);
     }
 
-    private async Task<bool> ChangeAsync(string action, StoredClient client, string address, Func<ValueTask> change)
+    private async Task<bool> ChangeAsync(
+        string action, StoredClient client, string address, Func<OpenIddictEntityFrameworkCoreApplication, ValueTask> change,
+        Func<OpenIddictEntityFrameworkCoreApplication?, bool> isDone)
     {
+        var version = client.Application.ConcurrencyToken;
         try
         {
             return await InTransactionAsync(async () =>
             {
-                await change();
+                if (await FindStoredAsync(client.ClientId) is not { } stored || stored.ConcurrencyToken != version) return false;
+                await change(stored);
                 await AddAuditAsync(client.ClientId, action, client.ClientId, address);
                 return true;
-            });
+            }, async () => isDone(await FindStoredAsync(client.ClientId)));
         }
         catch (OpenIddictExceptions.ConcurrencyException)
         {
@@ -129,20 +132,27 @@ internal sealed partial class ClientRegistry(
         }
     }
 
-    // PostgreSQL's strategy retries the whole transaction when the connection is lost.
-    private Task<bool> InTransactionAsync(Func<Task<bool>> work)
+    // The manager has a cache.
+    private Task<OpenIddictEntityFrameworkCoreApplication?> FindStoredAsync(string clientId)
     {
-        var isRetry = false;
-        return store.Database.CreateExecutionStrategy().ExecuteAsync(async () =>
-        {
-            if (isRetry) store.ChangeTracker.Clear();
-            isRetry = true;
-            await using var transaction = await store.Database.BeginTransactionAsync();
-            if (!await work()) return false;
-            await transaction.CommitAsync();
-            return true;
-        });
+        store.ChangeTracker.Clear();
+        return store.Set<OpenIddictEntityFrameworkCoreApplication>().SingleOrDefaultAsync(client => client.ClientId == clientId);
     }
+
+    // PostgreSQL's strategy repeats the whole transaction when the connection is lost. If that was after the commit, the work is done.
+    private Task<bool> InTransactionAsync(Func<Task<bool>> work, Func<Task<bool>> isDone) =>
+        store.Database.CreateExecutionStrategy().ExecuteAsync(
+            work,
+            async (_, work, cancel) =>
+            {
+                store.ChangeTracker.Clear();
+                await using var transaction = await store.Database.BeginTransactionAsync(cancel);
+                if (!await work()) return false;
+                await transaction.CommitAsync(cancel);
+                return true;
+            },
+            async (_, _, _) => new ExecutionResult<bool>(await isDone(), result: true),
+            CancellationToken.None);
 
     private Task<int> AddAuditAsync(string actor, string action, string subject, string address)
     {
