@@ -59,7 +59,7 @@ internal static class AuthorizationServer
     private static readonly OpenIddictServerHandlerDescriptor[] ClientThatSigns =
     [
         AssertionHandlers.MarkUnproven.Descriptor,
-        AssertionHandlers.ChooseKey.Descriptor,
+        AssertionHandlers.SetParameters.Descriptor,
         AssertionHandlers.AcceptOnce.Descriptor,
         AssertionHandlers.RenameError<ApplyTokenResponseContext>.Descriptor,
         AssertionHandlers.RenameError<ApplyRevocationResponseContext>.Descriptor,

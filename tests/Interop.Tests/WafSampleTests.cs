@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -20,10 +19,11 @@ public sealed class WafSampleTests
     public async Task Script_PrintsATokenThatTheTurnServerCanRead_AndFailsWithAWrongSecret()
     {
         Tools.Require("curl", "curl");
-        await using var waf = await Waf.StartAsync();
+        var (process, address) = await StartAsync();
+        await using var _ = process;
 
-        var granted = await RunAsync(waf, Secret);
-        var refused = await RunAsync(waf, "wrong");
+        var granted = await RunAsync(address, Secret);
+        var refused = await RunAsync(address, "wrong");
 
         Assert.Equal(0, granted.ExitCode);
         using var key = new AccessTokenKey("k1", AccessTokenAlgorithm.A256Gcm, Key);
@@ -37,52 +37,26 @@ public sealed class WafSampleTests
         Assert.Contains("invalid_client", refused.Output, StringComparison.Ordinal);
     }
 
-    private static Task<CommandResult> RunAsync(Waf waf, string secret) =>
+    private static Task<CommandResult> RunAsync(string address, string secret) =>
         Command.RunAsync(
-            "sh", [Repository.PathOf("samples", "waf-client.sh"), waf.Address, "sample", TurnServer], limit: null,
+            "sh", [Repository.PathOf("samples", "waf-client.sh"), address, "sample", TurnServer], limit: null,
             ("CLIENT_SECRET", secret));
 
     private static string Part(CommandResult result, string name) =>
         Regex.Match(result.Output, $@"^{name}: +(\S+)", RegexOptions.Multiline).Groups[1].Value;
 
-    /// <summary>The WAF with one TURN server and one client, from its own output folder, in an empty folder with its store.</summary>
-    private sealed class Waf : ServerProcess
+    private static async Task<(WafProcess Waf, string Address)> StartAsync()
     {
-        // Configuration and framework, such as Debug/net10.0, as the tests were built.
-        private static readonly string[] OutputFolder =
-            AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar)[^2..];
-
-        private readonly DirectoryInfo _folder;
-
-        private Waf(ProcessStartInfo start, DirectoryInfo folder)
-            : base(start) => _folder = folder;
-
-        public string Address { get; private init; } = "";
-
-        public static async Task<Waf> StartAsync()
-        {
-            var port = FreePorts.Tcp();
-            var address = $"http://127.0.0.1:{port}";
-            var folder = Directory.CreateTempSubdirectory("waf-sample-");
-            var start = Foreground.Of("dotnet", Repository.PathOf(["Waf", "bin", .. OutputFolder, "WebRtcIms.Waf.dll"]));
-            start.WorkingDirectory = folder.FullName;
-            start.Environment["ASPNETCORE_URLS"] = address;
-            start.Environment["ConnectionStrings__waf"] = "Data Source=waf.db";
-            start.Environment["Waf__TurnServers__0__Name"] = TurnServer;
-            start.Environment["Waf__TurnServers__0__Kid"] = "k1";
-            start.Environment["Waf__TurnServers__0__Key"] = Convert.ToBase64String(Key);
-            start.Environment["Waf__Clients__0__ClientId"] = "sample";
-            start.Environment["Waf__Clients__0__ClientSecret"] = Secret;
-            start.Environment["Waf__Clients__0__Audiences__0"] = TurnServer;
-            var waf = new Waf(start, folder) { Address = address };
-            await waf.UntilUpAsync(cancel => AcceptsAsync(port, cancel));
-            return waf;
-        }
-
-        public override async ValueTask DisposeAsync()
-        {
-            await base.DisposeAsync();
-            _folder.Delete(recursive: true);
-        }
+        var port = FreePorts.Tcp();
+        var address = $"http://127.0.0.1:{port}";
+        return (await WafProcess.StartAsync(
+            port,
+            ("ASPNETCORE_URLS", address),
+            ("Waf__TurnServers__0__Name", TurnServer),
+            ("Waf__TurnServers__0__Kid", "k1"),
+            ("Waf__TurnServers__0__Key", Convert.ToBase64String(Key)),
+            ("Waf__Clients__0__ClientId", "sample"),
+            ("Waf__Clients__0__ClientSecret", Secret),
+            ("Waf__Clients__0__Audiences__0", TurnServer)), address);
     }
 }

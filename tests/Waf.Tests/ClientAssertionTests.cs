@@ -26,6 +26,9 @@ public sealed class ClientAssertionTests
 
         (await AskAsync(app, Sign(Claims()))).AssertOk();
         (await AskAsync(app, Sign(Claims()), Signer)).AssertOk();
+        // RFC 7523 does not say what the type is.
+        foreach (var type in (string?[])[null, "JWT", "jwt", "application/client-authentication+jwt"])
+            (await AskAsync(app, Encode("ES256", Claims(), Sign, type))).AssertOk();
     }
 
     /// <summary>
@@ -173,7 +176,7 @@ public sealed class ClientAssertionTests
             "HS256" => Encode("HS256", Claims(), octets => HMACSHA256.HashData(SignedAssertion.Key.ExportSubjectPublicKeyInfo(), octets)),
             "ES256" => Encode("ES256", Claims(), octets => other.SignData(octets, HashAlgorithmName.SHA256)),
             "changed" => Change(Sign(Claims())),
-            _ => Encode("ES256", Claims(), Sign, "JWT"),
+            _ => Encode("ES256", Claims(), Sign, "logout+jwt"),
         };
 
         AssertRefused(await AskAsync(app, assertion));
