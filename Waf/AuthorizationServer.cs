@@ -127,8 +127,9 @@ internal static class AuthorizationServer
         server.Add(Client);
         server.Add(Token);
         server.Add([DescribeServer.Descriptor]);
-        if (settings.Issuer is not null) server.Add(ClientThatSigns);
-        else server.Configure(options => options.ClientAuthenticationMethods.Remove(ClientAuthenticationMethods.PrivateKeyJwt));
+        server.Add(ClientThatSigns);
+        if (settings.Issuer is null)
+            server.Configure(options => options.ClientAuthenticationMethods.Remove(ClientAuthenticationMethods.PrivateKeyJwt));
         if (settings.MutualTlsAddress is { } address) server.OfferMutualTls(new Uri(address), settings.Issuer!, hasRedis);
         if (settings.ImsRegistration is not null) server.Add(RegistrationToken);
         if (!hasRedis) return;

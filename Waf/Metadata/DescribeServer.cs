@@ -26,6 +26,8 @@ internal sealed class DescribeServer(IReadOnlyList<InitialAccessTokenSettings> i
         context.Claims.Clear();
         context.IdTokenSigningAlgorithms.Clear();
         context.PromptValues.Clear();
+        // It is about authorization responses, which there are none of.
+        context.Metadata.Remove("authorization_response_iss_parameter_supported");
         var issuesBearer = context.Scopes.Contains(Contracts.Scopes.ImsRegister);
         context.Metadata["token_types_supported"] = List(issuesBearer ? ["pop", "Bearer"] : ["pop"]);
         context.Metadata["mac_algorithms_supported"] = List([MacAlgorithm.Sha256, MacAlgorithm.Sha1]);
