@@ -44,6 +44,7 @@ internal static class AuthorizationServer
         OpenIddictServerHandlers.Introspection.AttachMetadataClaims.Descriptor,
         OpenIddictServerHandlers.Introspection.AttachApplicationClaims.Descriptor,
         OpenIddictServerHandlers.ValidateClientCertificate.Descriptor,
+        OpenIddictServerHandlers.Discovery.AttachAdditionalMetadata.Descriptor,
     ];
 
     private static readonly OpenIddictServerHandlerDescriptor[] Client =

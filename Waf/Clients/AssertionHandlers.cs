@@ -52,7 +52,7 @@ internal static class AssertionHandlers
         {
             if (!context.ValidTokenTypes.Contains(TokenTypeIdentifiers.Private.ClientAssertion)) return;
             var key = UnprovenAssertion.Read(context.Token) is { } assertion
-                ? keys.Choose((await clients.DescribeAsync(assertion.Issuer))?.JsonWebKeySet, assertion.Alg, assertion.Kid)
+                ? keys.Choose(await clients.FindKeysAsync(assertion.Issuer), assertion.Alg, assertion.Kid)
                 : null;
             var parameters = context.TokenValidationParameters!;
             parameters.IssuerSigningKeyResolver = (_, _, _, _) => key is null ? [] : [key];

@@ -20,10 +20,12 @@ internal sealed record ClientAuthentication(IReadOnlyList<string> Methods, IRead
     public static ClientAuthentication Certificate(params IReadOnlyList<string> certificates) =>
         new([ClientAuthenticationMethods.SelfSignedTlsClientAuth], certificates);
 
-    public static ClientAuthentication Of(OpenIddictApplicationDescriptor client) =>
-        client.Properties.TryGetValue(Property, out var authentication) ? authentication.Deserialize<ClientAuthentication>()!
-        // A client of an earlier version.
-        : client.ClientSecret is null ? Key : AnySecret;
+    /// <param name="properties">The properties of the client.</param>
+    /// <param name="hasSecret">For a client of an earlier version, which has no such property.</param>
+    public static ClientAuthentication Of(IReadOnlyDictionary<string, JsonElement> properties, bool hasSecret) =>
+        properties.TryGetValue(Property, out var authentication) ? authentication.Deserialize<ClientAuthentication>()!
+        : hasSecret ? AnySecret
+        : Key;
 
     public void ApplyTo(OpenIddictApplicationDescriptor client) =>
         client.Properties[Property] = JsonSerializer.SerializeToElement(this);

@@ -62,7 +62,7 @@ internal static class ClientHandlers
             if (context.ClientId is not { Length: > 0 } clientId) return;
             var method = MethodOf(context);
             if (context.Options.ClientAuthenticationMethods.Contains(method)
-                && await clients.DescribeAsync(clientId) is { } client && ClientAuthentication.Of(client).Methods.Contains(method)) return;
+                && await clients.FindAuthenticationAsync(clientId) is { } client && client.Methods.Contains(method)) return;
             await clients.HashInVainAsync(context.Request?.ClientSecret);
             context.Reject(Errors.InvalidClient);
         }
@@ -85,8 +85,8 @@ internal static class ClientHandlers
         {
             if (MethodOf(context) != ClientAuthenticationMethods.SelfSignedTlsClientAuth) return;
             if (context.Transaction.RemoteCertificate is { } certificate && IsValid(certificate)
-                && await clients.DescribeAsync(context.ClientId!) is { } client
-                && ClientAuthentication.Of(client).Certificates.Contains(ClientCertificate.Hash(certificate))) return;
+                && await clients.FindAuthenticationAsync(context.ClientId!) is { } client
+                && client.Certificates.Contains(ClientCertificate.Hash(certificate))) return;
             await clients.HashInVainAsync();
             context.Reject(Errors.InvalidClient);
         }

@@ -16,7 +16,7 @@ internal sealed class DescribeServer(IReadOnlyList<InitialAccessTokenSettings> i
     public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
         .CreateBuilder<HandleConfigurationRequestContext>()
         .UseSingletonHandler<DescribeServer>()
-        .SetOrder(OpenIddictServerHandlers.Discovery.AttachAdditionalMetadata.Descriptor.Order + 1)
+        .SetOrder(OpenIddictServerHandlers.Discovery.AttachAdditionalMetadata.Descriptor.Order)
         .Build();
 
     public ValueTask HandleAsync(HandleConfigurationRequestContext context)
@@ -26,8 +26,8 @@ internal sealed class DescribeServer(IReadOnlyList<InitialAccessTokenSettings> i
         context.Claims.Clear();
         context.IdTokenSigningAlgorithms.Clear();
         context.PromptValues.Clear();
-        // It is about authorization responses, which there are none of.
-        context.Metadata.Remove("authorization_response_iss_parameter_supported");
+        // An empty value removes what OpenIddict writes. This server has no such requests.
+        context.Metadata["require_pushed_authorization_requests"] = default;
         var issuesBearer = context.Scopes.Contains(Contracts.Scopes.ImsRegister);
         context.Metadata["token_types_supported"] = List(issuesBearer ? ["pop", "Bearer"] : ["pop"]);
         context.Metadata["mac_algorithms_supported"] = List([MacAlgorithm.Sha256, MacAlgorithm.Sha1]);

@@ -60,15 +60,18 @@ internal sealed partial class ClientRegistry(
     /// <summary>The registered client with this registration access token; null for any other.</summary>
     public async Task<StoredClient?> FindAsync(string clientId, string accessToken)
     {
-        if (await clients.DescribeAsync(clientId) is not { } descriptor) return null;
-        if (await clients.FindByClientIdAsync(clientId) is not { } application) return null;
+        if (await clients.FindForUpdateAsync(clientId) is not { } application) return null;
+        var descriptor = new OpenIddictApplicationDescriptor();
+        await clients.PopulateAsync(descriptor, application);
         return RegistrationEntry.Of(descriptor) is { } registration && BearerToken.Verify(accessToken, registration.AccessTokenHash)
             ? new StoredClient(application, descriptor, registration)
             : null;
     }
 
     public static ClientMetadata MetadataOf(StoredClient client) => new(
-        client.Descriptor.DisplayName, ClientAuthentication.Of(client.Descriptor).Methods[0], client.Descriptor.JsonWebKeySet,
+        client.Descriptor.DisplayName,
+        ClientAuthentication.Of(client.Descriptor.Properties.AsReadOnly(), client.Descriptor.ClientSecret is not null).Methods[0],
+        client.Descriptor.JsonWebKeySet,
         ClientLimits.Of(client.Descriptor.Properties.AsReadOnly()));
 
     public async Task<bool> HasSecretAsync(StoredClient client, string secret) =>
