@@ -64,6 +64,12 @@ internal static class WafServices
 
     public static void UseWaf(this WebApplication app)
     {
+        // A GET may have a secret in its address (TS 33.203 X.5.3.2 step 4).
+        app.Use((context, next) =>
+        {
+            context.Response.Headers["Referrer-Policy"] = "no-referrer";
+            return next(context);
+        });
         app.UseRateLimiter();
         app.UseAuthentication();
         app.MapKeys();

@@ -140,6 +140,7 @@ public sealed class ClientAssertionTests
 
     [Fact]
     [Requirement("ABUSE-90")]
+    [Requirement("RFC9700-2.5-4")]
     public async Task HostOfTheRequest_IsNoAudience()
     {
         using var app = App();

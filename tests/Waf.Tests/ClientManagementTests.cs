@@ -102,6 +102,7 @@ public sealed class ClientManagementTests
 
     [Fact]
     [Requirement("RFC7592-2.2-1")]
+    [Requirement("RFC9700-2.5-5")]
     public async Task Update_FromSecretToKeysAndBack_EndsTheOldSecret()
     {
         using var app = new WafApp().WithRegistration();
@@ -124,6 +125,7 @@ public sealed class ClientManagementTests
     }
 
     [Fact]
+    [Requirement("RFC9700-2.3-2")]
     public async Task Update_CannotExceedTheInitialAccessToken_AlsoAfterANarrowerOne()
     {
         using var app = new WafApp().WithRegistration().With("Waf:InitialAccessTokens:0:Audiences:1", WafApp.SecondTurnServer);

@@ -94,6 +94,7 @@ public sealed class ClientRegistrationTests
     [Theory]
     [MemberData(nameof(InvalidMetadata))]
     [Requirement("RFC7591-3.2.2-1")]
+    [Requirement("RFC8705-2.1-1")]
     public async Task InvalidMetadata_IsRefusedWithTheNameOfTheField_AndCostsNoUse(string field, string json)
     {
         using var app = new WafApp().WithRegistration(uses: 1);
@@ -321,6 +322,7 @@ public sealed class ClientRegistrationTests
     }
 
     [Fact]
+    [Requirement("RFC9700-2.3-2")]
     public async Task Limits_OfTheInitialAccessToken_HoldForTheTokensOfItsClients()
     {
         using var app = new WafApp { Time = _time }.WithRegistration()

@@ -9,6 +9,7 @@ public sealed class MetadataTests
 {
     [Fact]
     [Requirement("RFC8414-3-1")]
+    [Requirement("RFC9700-2.6-1")]
     public async Task Metadata_SaysWhatThisServerDoesAndNoMore()
     {
         using var app = new WafApp();

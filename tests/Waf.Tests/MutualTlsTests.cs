@@ -176,6 +176,28 @@ public sealed class MutualTlsTests : IDisposable
         }
     }
 
+    /// <summary>A proxy that ends TLS may forward certificates in headers. Callers could write such headers themselves.</summary>
+    [Theory]
+    [InlineData("X-Client-Cert")]
+    [InlineData("X-ARR-ClientCert")]
+    [InlineData("X-SSL-CERT")]
+    [InlineData("Client-Cert")]
+    [Requirement("RFC9700-4.13-1")]
+    public async Task CertificateInAHeader_IsNotOne(string header)
+    {
+        using var app = App().ListenWithTls(_server);
+        using var own = Load(_own);
+        using var client = app.Connect();
+        client.DefaultRequestHeaders.Add(header, Convert.ToBase64String(own.RawData));
+        using var form = new FormUrlEncodedContent(
+            [new("grant_type", "client_credentials"), new("client_id", Holder), new("scope", "stun"), new("aud", WafApp.TurnServer)]);
+
+        using var answer = await client.PostAsync(
+            new Uri(TokenRequest.Path, UriKind.Relative), form, TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+    }
+
     [Fact]
     [Requirement("RFC8705-2-1")]
     public async Task CertificateThatIsForKeysOnly_DoesNotAuthenticateAClient_WhereMutualTlsIsNotOffered()
