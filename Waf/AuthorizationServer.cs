@@ -20,6 +20,10 @@ internal static class AuthorizationServer
     /// <summary>The endpoints are below this path.</summary>
     public const string Folder = "/oauth2";
 
+    private const string TokenPath = "oauth2/token";
+    private const string RevocationPath = "oauth2/revoke";
+    private const string IntrospectionPath = "oauth2/introspect";
+
     // Handlers of OpenIddict in whose place ours run.
     private static readonly OpenIddictServerHandlerDescriptor[] Replaced =
     [
@@ -39,12 +43,15 @@ internal static class AuthorizationServer
         OpenIddictServerHandlers.Introspection.AttachPrincipal.Descriptor,
         OpenIddictServerHandlers.Introspection.AttachMetadataClaims.Descriptor,
         OpenIddictServerHandlers.Introspection.AttachApplicationClaims.Descriptor,
+        OpenIddictServerHandlers.ValidateClientCertificate.Descriptor,
+        OpenIddictServerHandlers.Discovery.AttachAdditionalMetadata.Descriptor,
     ];
 
     private static readonly OpenIddictServerHandlerDescriptor[] Client =
     [
         ClientHandlers.BoundFailures.Descriptor,
-        ClientHandlers.HashForUnknown.Descriptor,
+        ClientHandlers.CheckMethod.Descriptor,
+        ClientHandlers.ValidateCertificate.Descriptor,
         ClientHandlers.CountFailure<ApplyTokenResponseContext>.Descriptor,
         ClientHandlers.CountFailure<ApplyRevocationResponseContext>.Descriptor,
         ClientHandlers.CountFailure<ApplyIntrospectionResponseContext>.Descriptor,
@@ -53,6 +60,7 @@ internal static class AuthorizationServer
     private static readonly OpenIddictServerHandlerDescriptor[] ClientThatSigns =
     [
         AssertionHandlers.MarkUnproven.Descriptor,
+        AssertionHandlers.SetParameters.Descriptor,
         AssertionHandlers.AcceptOnce.Descriptor,
         AssertionHandlers.RenameError<ApplyTokenResponseContext>.Descriptor,
         AssertionHandlers.RenameError<ApplyRevocationResponseContext>.Descriptor,
@@ -102,8 +110,10 @@ internal static class AuthorizationServer
 
     public static void Configure(OpenIddictServerBuilder server, WafSettings settings, bool hasRedis)
     {
-        server.SetTokenEndpointUris("oauth2/token")
+        server.SetTokenEndpointUris(TokenPath)
             .SetConfigurationEndpointUris(".well-known/oauth-authorization-server")
+            // There are no public keys: the tokens are for servers that share their keys.
+            .SetJsonWebKeySetEndpointUris(Array.Empty<Uri>())
             .AllowClientCredentialsFlow()
             .RegisterScopes([.. Contracts.Scopes.Of(registers: settings.ImsRegistration is not null)])
             .DisableTokenStorage()
@@ -118,13 +128,26 @@ internal static class AuthorizationServer
         server.Add(Client);
         server.Add(Token);
         server.Add([DescribeServer.Descriptor]);
-        if (settings.Issuer is not null) server.Add(ClientThatSigns);
-        else server.Configure(options => options.ClientAuthenticationMethods.Remove(ClientAuthenticationMethods.PrivateKeyJwt));
+        server.Add(ClientThatSigns);
+        if (settings.Issuer is null)
+            server.Configure(options => options.ClientAuthenticationMethods.Remove(ClientAuthenticationMethods.PrivateKeyJwt));
+        if (settings.MutualTlsAddress is { } address) server.OfferMutualTls(new Uri(address), settings.Issuer!, hasRedis);
         if (settings.ImsRegistration is not null) server.Add(RegistrationToken);
         if (!hasRedis) return;
-        server.SetRevocationEndpointUris("oauth2/revoke").Add(Revocation);
-        server.SetIntrospectionEndpointUris("oauth2/introspect").Add(Introspection);
+        server.SetRevocationEndpointUris(RevocationPath).Add(Revocation);
+        server.SetIntrospectionEndpointUris(IntrospectionPath).Add(Introspection);
         server.Add([IgnoreToken.Descriptor]);
+    }
+
+    // The aliases are for an address of its own (RFC 8705 §5).
+    private static void OfferMutualTls(this OpenIddictServerBuilder server, Uri address, string issuer, bool hasRedis)
+    {
+        server.EnableSelfSignedTlsClientAuthentication();
+        if (address == new Uri(issuer)) return;
+        server.SetMtlsTokenEndpointAliasUri(new Uri(address, TokenPath));
+        if (!hasRedis) return;
+        server.SetMtlsRevocationEndpointAliasUri(new Uri(address, RevocationPath));
+        server.SetMtlsIntrospectionEndpointAliasUri(new Uri(address, IntrospectionPath));
     }
 
     private static void Add(this OpenIddictServerBuilder server, OpenIddictServerHandlerDescriptor[] handlers)

@@ -52,6 +52,7 @@ internal static class WafServices
         services.AddSingleton<FailedAuthentications>();
         services.AddSingleton<ClientCache>();
         services.AddSingleton<ClientRates>();
+        services.AddSingleton<AssertionKeys>();
         services.AddWithOptionalRedis<UsedAssertions>();
         settings.Store.CreateDirectory();
         services.AddSingleton(settings.Store);
@@ -67,12 +68,19 @@ internal static class WafServices
 
         builder.AddAdministration(settings.Admin);
         services.AddApiDocuments();
-        if (settings.TurnServers.Exists(server => server.Thumbprint is not null)) builder.WebHost.AllowClientCertificates();
+        if (settings.MutualTlsAddress is not null || settings.TurnServers.Exists(server => server.Thumbprint is not null))
+            builder.WebHost.AllowClientCertificates();
     }
 
     public static void UseWaf(this WebApplication app)
     {
         app.UseAdminPort();
+        // A GET may have a secret in its address (TS 33.203 X.5.3.2 step 4).
+        app.Use((context, next) =>
+        {
+            context.Response.Headers["Referrer-Policy"] = "no-referrer";
+            return next(context);
+        });
         app.UseRateLimiter();
         app.UseAuthentication();
         app.MapKeys();
@@ -116,7 +124,7 @@ internal static class WafServices
     private static T WithOptionalRedis<T>(this IServiceProvider provider) =>
         ActivatorUtilities.CreateInstance<T>(provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []);
 
-    // The thumbprint identifies a certificate: TURN servers do not need one of an authority.
+    // The hash identifies a certificate: TURN servers and clients do not need one of an authority.
     private static void AllowClientCertificates(this IWebHostBuilder host) =>
         host.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https =>
         {

@@ -27,6 +27,12 @@ internal sealed class WafSettings
     /// </summary>
     public string? Issuer { get; set; }
 
+    /// <summary>
+    /// The https address at which TLS ends in this process, such as <c>https://waf.example.org:8444/</c>. Clients may then authenticate
+    /// with certificates (RFC 8705).
+    /// </summary>
+    public string? MutualTlsAddress { get; set; }
+
     /// <summary>Whether GET /oauth2/token is served with client_id and client_password (TS 33.203 X.5.3.2 step 4).</summary>
     public bool AllowGetTokenRequests { get; set; } = true;
 
@@ -107,6 +113,12 @@ internal sealed class WafSettings
         if (Issuer is null && Clients.Exists(client => client.Jwks is not null))
             yield return "Waf:Issuer is missing: clients with Jwks sign for it";
         if (AuditRetention < TimeSpan.Zero) yield return "Waf:AuditRetention must be a time such as 90.00:00:00, or 0 to keep all rows";
+        if (MutualTlsAddress is not null && (!IsIssuer(MutualTlsAddress) || new Uri(MutualTlsAddress).Scheme != Uri.UriSchemeHttps))
+            yield return "Waf:MutualTlsAddress must be an address such as https://waf.example.org:8444/";
+        if (MutualTlsAddress is not null && Issuer is null)
+            yield return "Waf:Issuer is missing: it must not depend on the address to which a client with a certificate connects";
+        if (MutualTlsAddress is null && Clients.Exists(client => client.CertificateSha256 is not null))
+            yield return "Waf:MutualTlsAddress is missing: clients with CertificateSha256 connect to it";
         if (TokenRequestsPerMinute < 1) yield return "Waf:TokenRequestsPerMinute must be a number from 1";
     }
 

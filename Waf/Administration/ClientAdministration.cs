@@ -22,8 +22,9 @@ internal sealed record ClientView(
     public static ClientView Of(OpenIddictApplicationDescriptor client)
     {
         var registration = RegistrationEntry.Of(client);
+        var method = ClientAuthentication.Of(client.Properties.AsReadOnly(), client.ClientSecret is not null).Methods[0];
         return new ClientView(
-            client.ClientId!, client.DisplayName, registration is null ? "settings" : "registration", registration?.AuthenticationMethod,
+            client.ClientId!, client.DisplayName, registration is null ? "settings" : "registration", registration is null ? null : method,
             registration is null ? null : DateTimeOffset.FromUnixTimeSeconds(registration.RegisteredAt), registration?.InitialAccessToken,
             ClientLimits.Of(client.Properties.AsReadOnly()));
     }
@@ -62,11 +63,9 @@ internal static class ClientAdministration
         if (settings.Any(known => known.ClientId == clientId))
             return AdminProblem.Conflict($"The client {clientId} is in the settings, and the next start would create it again. Remove it there.");
         var caller = Operator.Of(context);
-        if (revoker.HasRedis && !await revoker.TryRevokeAsync(TurnRevocations.OfClient(clientId), TokenLimits.LongestLifetime))
-            return AdminProblem.RedisAway;
+        var retention = ClientRegistry.DeletionLimit + TokenLimits.LongestLifetime;
+        if (revoker.HasRedis && !await revoker.TryRevokeAsync(TurnRevocations.OfClient(clientId), retention)) return AdminProblem.RedisAway;
         if (!await registry.DeleteAsync(client, caller.Name, caller.Address)) return AdminProblem.Conflict("The client was changed meanwhile.");
-        // The client may have got a token between the two.
-        if (revoker.HasRedis) await revoker.TryRevokeAsync(TurnRevocations.OfClient(clientId), TokenLimits.LongestLifetime);
         return TypedResults.NoContent();
     }
 

@@ -34,6 +34,34 @@ internal static class AssertionHandlers
         }
     }
 
+    /// <summary>
+    /// Has OpenIddict verify the assertion with one key, see <see cref="AssertionKeys"/>. OpenIddict also demands a type of its own; RFC 7523
+    /// has none, and clients send none or <c>JWT</c>.
+    /// </summary>
+    internal sealed class SetParameters(ClientManager clients, AssertionKeys keys) : IOpenIddictServerHandler<ValidateTokenContext>
+    {
+        private const string Type = "client-authentication+jwt";
+
+        public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
+            .CreateBuilder<ValidateTokenContext>()
+            .UseScopedHandler<SetParameters>()
+            .SetOrder(OpenIddictServerHandlers.Protection.ResolveTokenValidationParameters.Descriptor.Order + 1)
+            .Build();
+
+        public async ValueTask HandleAsync(ValidateTokenContext context)
+        {
+            if (!context.ValidTokenTypes.Contains(TokenTypeIdentifiers.Private.ClientAssertion)) return;
+            var key = UnprovenAssertion.Read(context.Token) is { } assertion
+                ? keys.Choose(await clients.FindKeysAsync(assertion.Issuer), assertion.Alg, assertion.Kid)
+                : null;
+            var parameters = context.TokenValidationParameters!;
+            parameters.IssuerSigningKeyResolver = (_, _, _, _) => key is null ? [] : [key];
+            var next = parameters.TypeValidator;
+            parameters.TypeValidator = (type, token, parameters) =>
+                string.IsNullOrEmpty(type) || type.Equals("JWT", StringComparison.OrdinalIgnoreCase) ? Type : next(type, token, parameters);
+        }
+    }
+
     internal sealed class AcceptOnce(UsedAssertions used, TimeProvider time) : IOpenIddictServerHandler<ProcessAuthenticationContext>
     {
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor

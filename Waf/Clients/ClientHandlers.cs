@@ -1,5 +1,5 @@
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore;
-using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Waf.OAuth;
@@ -16,49 +16,83 @@ internal static class ClientHandlers
 {
     private static string AddressOf(BaseContext context) => CallerAddress.Of(context.Transaction.GetHttpRequest()!.HttpContext);
 
+    // A certificate only counts where there is nothing else: a client may have one for other purposes. An empty secret is nothing:
+    // OpenIddict does not check it.
+    private static string MethodOf(ProcessAuthenticationContext context) =>
+        context.ClientAssertionPrincipal is not null ? ClientAuthenticationMethods.PrivateKeyJwt
+        : string.IsNullOrEmpty(context.Request?.ClientSecret) ? ClientAuthenticationMethods.SelfSignedTlsClientAuth
+        : IsBasic(context.Transaction.GetHttpRequest()!) ? ClientAuthenticationMethods.ClientSecretBasic
+        : ClientAuthenticationMethods.ClientSecretPost;
+
+    private static bool IsBasic(HttpRequest request) =>
+        request.Headers.Authorization.ToString().StartsWith("Basic ", StringComparison.OrdinalIgnoreCase);
+
     /// <summary>Rejects a client that failed too often at this address, also with the right secret (RFC 6585 §4).</summary>
     internal sealed class BoundFailures(FailedAuthentications failures) : IOpenIddictServerHandler<ProcessAuthenticationContext>
     {
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
             .CreateBuilder<ProcessAuthenticationContext>()
             .UseSingletonHandler<BoundFailures>()
-            .SetOrder(HashForUnknown.Descriptor.Order - 1)
+            .SetOrder(AssertionHandlers.MarkUnproven.Descriptor.Order - 1)
             .Build();
 
         public ValueTask HandleAsync(ProcessAuthenticationContext context)
         {
-            if (failures.Wait(AddressOf(context), context.Request?.ClientId) is { } wait)
+            if (failures.Wait(AddressOf(context), UnprovenAssertion.ClientOf(context.Transaction)) is { } wait)
                 new RetryLater(StatusCodes.Status429TooManyRequests, wait).Reject(context, "This client failed to authenticate too often.");
             return ValueTask.CompletedTask;
         }
     }
 
     /// <summary>
-    /// Hashes the secret of a client that is unknown or has no secret, so that the response time does not show which clients there are.
+    /// Rejects a client that is unknown, or that has registered another method (RFC 7591 §2). It hashes a secret, as a wrong secret of a
+    /// known client does, so that the response time does not show which clients there are.
     /// </summary>
-    internal sealed class HashForUnknown(ClientManager clients)
-        : IOpenIddictServerHandler<ProcessAuthenticationContext>
+    internal sealed class CheckMethod(ClientManager clients) : IOpenIddictServerHandler<ProcessAuthenticationContext>
     {
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
             .CreateBuilder<ProcessAuthenticationContext>()
-            .UseScopedHandler<HashForUnknown>()
+            .UseScopedHandler<CheckMethod>()
             .SetOrder(OpenIddictServerHandlers.ValidateClientId.Descriptor.Order - 1)
             .Build();
 
         public async ValueTask HandleAsync(ProcessAuthenticationContext context)
         {
-            var (clientId, secret) = (context.Request?.ClientId, context.Request?.ClientSecret);
-            if (string.IsNullOrEmpty(clientId) || string.IsNullOrEmpty(secret) || await HasSecretAsync(clientId)) return;
-            await clients.HashInVainAsync(secret);
+            // OpenIddict names the parameter that is missing.
+            if (context.ClientId is not { Length: > 0 } clientId) return;
+            var method = MethodOf(context);
+            if (context.Options.ClientAuthenticationMethods.Contains(method)
+                && await clients.FindAuthenticationAsync(clientId) is { } client && client.Methods.Contains(method)) return;
+            await clients.HashInVainAsync(context.Request?.ClientSecret);
+            context.Reject(Errors.InvalidClient);
+        }
+    }
+
+    /// <summary>
+    /// Authenticates a client by its certificate (RFC 8705 §2.2): it must be one of those that are registered for it. OpenIddict's handler
+    /// also builds a chain, and rejects other clients for a certificate that they show. This one does neither.
+    /// </summary>
+    internal sealed class ValidateCertificate(ClientManager clients, TimeProvider time)
+        : IOpenIddictServerHandler<ProcessAuthenticationContext>
+    {
+        public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
+            .CreateBuilder<ProcessAuthenticationContext>()
+            .UseScopedHandler<ValidateCertificate>()
+            .SetOrder(OpenIddictServerHandlers.ValidateClientCertificate.Descriptor.Order)
+            .Build();
+
+        public async ValueTask HandleAsync(ProcessAuthenticationContext context)
+        {
+            if (MethodOf(context) != ClientAuthenticationMethods.SelfSignedTlsClientAuth) return;
+            if (context.Transaction.RemoteCertificate is { } certificate && IsValid(certificate)
+                && await clients.FindAuthenticationAsync(context.ClientId!) is { } client
+                && client.Certificates.Contains(ClientCertificate.Hash(certificate))) return;
+            await clients.HashInVainAsync();
+            context.Reject(Errors.InvalidClient);
         }
 
-        private async Task<bool> HasSecretAsync(string clientId)
-        {
-            if (await clients.FindByClientIdAsync(clientId) is not { } application) return false;
-            var descriptor = new OpenIddictApplicationDescriptor();
-            await clients.PopulateAsync(descriptor, application);
-            return descriptor.ClientSecret is not null;
-        }
+        private bool IsValid(X509Certificate2 certificate) =>
+            certificate.NotBefore.ToUniversalTime() <= time.GetUtcNow() && time.GetUtcNow() <= certificate.NotAfter.ToUniversalTime();
     }
 
     /// <summary>Counts a failed authentication, and gives all of them one description.</summary>
@@ -73,8 +107,8 @@ internal static class ClientHandlers
         public ValueTask HandleAsync(TContext context)
         {
             if (context.Transaction.Response is not { Error: Errors.InvalidClient } response) return ValueTask.CompletedTask;
-            failures.Add(AddressOf(context), context.Transaction.Request?.ClientId);
-            response.ErrorDescription = "The client is unknown, or its secret or assertion is wrong or missing.";
+            failures.Add(AddressOf(context), UnprovenAssertion.ClientOf(context.Transaction));
+            response.ErrorDescription = "The client is unknown, or its secret, assertion or certificate is wrong or missing.";
             response.ErrorUri = null;
             return ValueTask.CompletedTask;
         }

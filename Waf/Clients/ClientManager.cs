@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Abstractions;
 using OpenIddict.Core;
 using OpenIddict.EntityFrameworkCore.Models;
@@ -6,8 +7,8 @@ using OpenIddict.EntityFrameworkCore.Models;
 namespace WebRtcIms.Waf.Clients;
 
 /// <summary>
-/// OpenIddict's manager of clients, with a cache for all requests and a fast hash for generated secrets. A failed authentication costs one slow hash, whatever client
-/// it names, so that the response time does not show which clients there are.
+/// OpenIddict's manager of clients, with a cache for all requests and a fast hash for generated secrets. A failed authentication costs one
+/// slow hash, whatever client it names, so that the response time does not show which clients there are.
 /// </summary>
 internal class ClientManager(
     IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication> cache,
@@ -22,9 +23,10 @@ internal class ClientManager(
     public override async ValueTask<OpenIddictEntityFrameworkCoreApplication?> FindByClientIdAsync(
         string identifier, CancellationToken cancellationToken = default)
     {
-        if (recent.Find(identifier) is { } known) return known;
+        if (!CanExist(identifier)) return null;
+        if (recent.TryFind(identifier, out var known)) return known;
         var readAt = time.GetTimestamp();
-        if (await FindForUpdateAsync(identifier, cancellationToken) is not { } client) return null;
+        var client = await FindForUpdateAsync(identifier, cancellationToken);
         recent.Add(identifier, client, readAt);
         return client;
     }
@@ -32,7 +34,24 @@ internal class ClientManager(
     /// <summary>The client as the store has it now.</summary>
     public virtual ValueTask<OpenIddictEntityFrameworkCoreApplication?> FindForUpdateAsync(
         string clientId, CancellationToken cancellationToken = default) =>
-        base.FindByClientIdAsync(clientId, cancellationToken);
+        CanExist(clientId) ? base.FindByClientIdAsync(clientId, cancellationToken) : default;
+
+    /// <summary>Null when there is no such client.</summary>
+    public async Task<ClientAuthentication?> FindAuthenticationAsync(string clientId) =>
+        await FindByClientIdAsync(clientId) is { } client
+            ? ClientAuthentication.Of(await GetPropertiesAsync(client), hasSecret: client.ClientSecret is not null)
+            : null;
+
+    /// <summary>Null when there is no such client, or it has none.</summary>
+    public async Task<JsonWebKeySet?> FindKeysAsync(string clientId) =>
+        await FindByClientIdAsync(clientId) is { } client ? await GetJsonWebKeySetAsync(client) : null;
+
+    public override async ValueTask CreateAsync(
+        OpenIddictEntityFrameworkCoreApplication application, string? secret, CancellationToken cancellationToken = default)
+    {
+        await base.CreateAsync(application, secret, cancellationToken);
+        recent.Remove(application.ClientId!);
+    }
 
     public override async ValueTask UpdateAsync(
         OpenIddictEntityFrameworkCoreApplication application, CancellationToken cancellationToken = default)
@@ -49,7 +68,8 @@ internal class ClientManager(
     }
 
     /// <summary>Does the work of a failed authentication, for a client that cannot be authenticated by a secret.</summary>
-    public virtual async Task HashInVainAsync(string secret) => await base.ObfuscateClientSecretAsync(secret);
+    public virtual async Task HashInVainAsync(string? secret = null) =>
+        await base.ObfuscateClientSecretAsync(string.IsNullOrEmpty(secret) ? "-" : secret);
 
     protected override async ValueTask<string> ObfuscateClientSecretAsync(string secret, CancellationToken cancellationToken = default) =>
         GeneratedSecret.Is(secret) ? GeneratedSecret.Hash(secret) : await base.ObfuscateClientSecretAsync(secret, cancellationToken);
@@ -62,6 +82,10 @@ internal class ClientManager(
         await HashInVainAsync(secret);
         return false;
     }
+
+    // PostgreSQL refuses texts with a NUL.
+    private static bool CanExist(string clientId) =>
+        clientId.Length is > 0 and <= ClientSettings.MaxClientIdLength && !clientId.Any(char.IsControl);
 
     protected virtual ValueTask<bool> ValidateSlowlyAsync(string secret, string comparand, CancellationToken cancellationToken) =>
         base.ValidateClientSecretAsync(secret, comparand, cancellationToken);

@@ -42,26 +42,31 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyL
         var hasSecret = current.ClientSecret is not null && wanted.ClientSecret is not null
             && await applications.ValidateClientSecretAsync(existing, wanted.ClientSecret, cancellationToken);
         if (hasSecret && current.JsonWebKeySet is null && current.Permissions.SetEquals(wanted.Permissions)
-            && HasSameLimits(current, wanted)) return;
+            && HasSameProperties(current, wanted)) return;
 
         // A descriptor that carries the stored hash leaves the secret as it is.
         if (hasSecret) wanted.ClientSecret = current.ClientSecret;
         await applications.UpdateAsync(existing, wanted, cancellationToken);
     }
 
-    private static bool HasSameLimits(OpenIddictApplicationDescriptor current, OpenIddictApplicationDescriptor wanted) =>
-        current.Properties.TryGetValue(ClientLimits.Property, out var limits)
-        && JsonElement.DeepEquals(limits, wanted.Properties[ClientLimits.Property]);
+    private static bool HasSameProperties(OpenIddictApplicationDescriptor current, OpenIddictApplicationDescriptor wanted) =>
+        wanted.Properties.All(property =>
+            current.Properties.TryGetValue(property.Key, out var value) && JsonElement.DeepEquals(value, property.Value));
+
+    // OpenIddict requires a credential that it knows. A client with a certificate gets a random secret, which is never sent.
+    private static string SecretOf(ClientSettings client) =>
+        client.CertificateSha256 is null ? client.ClientSecret : GeneratedSecret.Create();
 
     private static OpenIddictApplicationDescriptor Describe(ClientSettings client)
     {
         var descriptor = new OpenIddictApplicationDescriptor
         {
             ClientId = client.ClientId,
-            ClientSecret = client.Jwks is null ? client.ClientSecret : null,
+            ClientSecret = client.Jwks is null ? SecretOf(client) : null,
             JsonWebKeySet = client.Jwks is { } keys ? ClientSettings.PublicKeys(keys) : null,
             ClientType = ClientTypes.Confidential,
         };
+        client.Authentication.ApplyTo(descriptor);
         new ClientLimits
         {
             Scopes = [.. Contracts.Scopes.Of(registers: client.Impus.Count > 0)],

@@ -17,18 +17,33 @@ internal sealed class ClientSettings
     /// </summary>
     public string? Jwks { get; set; }
 
+    /// <summary>
+    /// Instead of a secret: the SHA-256 hash of the client's certificate in hexadecimal. The client authenticates by mutual TLS
+    /// (self_signed_tls_client_auth, RFC 8705 §2.2).
+    /// </summary>
+    public string? CertificateSha256 { get; set; }
+
     public List<string> Audiences { get; set; } = [];
 
     /// <summary>Identities that the client may get registration tokens for; see <see cref="IdentityBlock"/>.</summary>
     public List<string> Impus { get; set; } = [];
 
+    /// <summary>How the client authenticates.</summary>
+    public ClientAuthentication Authentication =>
+        Jwks is not null ? ClientAuthentication.Key
+        : CertificateSha256 is not null ? ClientAuthentication.Certificate(ClientCertificate.ReadHash(CertificateSha256)!)
+        : ClientAuthentication.AnySecret;
+
     public IEnumerable<string> Problems(IReadOnlyList<string> turnServers)
     {
         if (ClientId.Length is 0 or > MaxClientIdLength) yield return $"ClientId must have 1 to {MaxClientIdLength} characters";
-        if (Jwks is not null && ClientSecret.Length > 0) yield return "Jwks and ClientSecret exclude each other";
+        var others = Convert.ToInt32(Jwks is not null) + Convert.ToInt32(CertificateSha256 is not null);
+        if (others > 0 && ClientSecret.Length > 0 || others > 1) yield return "ClientSecret, Jwks and CertificateSha256 exclude each other";
         else if (Jwks is not null && PublicKeys(Jwks) is null)
             yield return "Jwks must be a JWK Set of public keys, EC or RSA, such as {\"keys\":[{\"kty\":\"EC\",…}]}";
-        else if (Jwks is null && ClientSecret.Length < 16) yield return "ClientSecret must have 16 characters or more";
+        else if (CertificateSha256 is not null && ClientCertificate.ReadHash(CertificateSha256) is null)
+            yield return "CertificateSha256 must be 64 hexadecimal digits";
+        else if (others == 0 && ClientSecret.Length < 16) yield return "ClientSecret must have 16 characters or more";
         if (Audiences.Count == 0) yield return "Audiences is empty: name the TURN servers that this client may get tokens for";
         foreach (var audience in Audiences.Except(turnServers))
             yield return $"Audiences names '{audience}', which is not among Waf:TurnServers";

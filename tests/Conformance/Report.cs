@@ -14,7 +14,7 @@ public sealed partial record Report(string Path, string Title, string Introducti
     /// <summary>Every document. Each tag belongs to one of their parts.</summary>
     public static IReadOnlyList<Report> All { get; } =
     [
-        new("docs/conformance.md", "Conformance of TURN and OAuth",
+        new("docs/conformance.md", "Conformance of TURN",
             """
             Levels: M is MUST, S is SHOULD, O is optional, - is a rule of this project. A line is *tested* when at least one test is tagged
             with it, and *open* when none is. The sections by clause list the tests that quote a clause of a standard.
@@ -30,9 +30,22 @@ public sealed partial record Report(string Path, string Title, string Introducti
                 new("STUN by clause", false, "RFC8489-", "RFC5769-", "RFC8265-"),
                 new("TURN by clause", false, "RFC8656-", "RFC6062-", "RFC8016-", "RFC7065-", "RFC7350-", "RFC7443-"),
                 new("Third-party authorization by clause", false, "RFC7635-", "RFC5116-", "3GPP-33.203-"),
-                new("OAuth 2.0 by clause", false,
-                    "RFC6749-", "RFC7009-", "RFC7516-", "RFC7518-", "RFC7523-", "RFC7591-", "RFC7592-", "RFC7662-", "RFC8414-", "RFC8707-"),
                 new("OpenTelemetry protocol", false, "OTLP-"),
+            ]),
+        new("docs/conformance-oauth.md", "Conformance of the authorization server",
+            "Requirements of OAuth 2.0 and its extensions, with the tests that prove them. Levels are those of [conformance.md](conformance.md).",
+            [
+                new("OAuth 2.0, RFC 6749", true, "RFC6749-"),
+                new("Client assertions, RFC 7523", true, "RFC7523-"),
+                new("Client registration, RFC 7591", true, "RFC7591-"),
+                new("Management of registered clients, RFC 7592", true, "RFC7592-"),
+                new("Revocation, RFC 7009", true, "RFC7009-"),
+                new("Introspection, RFC 7662", true, "RFC7662-"),
+                new("Metadata, RFC 8414", true, "RFC8414-"),
+                new("Mutual TLS, RFC 8705", true, "RFC8705-"),
+                new("Resource indicators, RFC 8707", true, "RFC8707-"),
+                new("Best current practice, RFC 9700", true, "RFC9700-"),
+                new("Encryption of registration tokens, by clause", false, "RFC7516-", "RFC7518-"),
             ]),
         new("docs/conformance-sip.md", "Conformance of SIP and IMS",
             "Clauses of SIP and IMS, and traps of interoperation, with the tests that quote them.",

@@ -6,6 +6,7 @@ using System.Text.Json;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Contracts;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Waf.Clients;
 using static WebRtcIms.Waf.Tests.SignedAssertion;
 
 namespace WebRtcIms.Waf.Tests;
@@ -26,6 +27,9 @@ public sealed class ClientAssertionTests
 
         (await AskAsync(app, Sign(Claims()))).AssertOk();
         (await AskAsync(app, Sign(Claims()), Signer)).AssertOk();
+        // RFC 7523 does not say what the type is.
+        foreach (var type in (string?[])[null, "JWT", "jwt", "application/client-authentication+jwt"])
+            (await AskAsync(app, Encode("ES256", Claims(), Sign, type))).AssertOk();
     }
 
     /// <summary>
@@ -136,6 +140,7 @@ public sealed class ClientAssertionTests
 
     [Fact]
     [Requirement("ABUSE-90")]
+    [Requirement("RFC9700-2.5-4")]
     public async Task HostOfTheRequest_IsNoAudience()
     {
         using var app = App();
@@ -173,10 +178,103 @@ public sealed class ClientAssertionTests
             "HS256" => Encode("HS256", Claims(), octets => HMACSHA256.HashData(SignedAssertion.Key.ExportSubjectPublicKeyInfo(), octets)),
             "ES256" => Encode("ES256", Claims(), octets => other.SignData(octets, HashAlgorithmName.SHA256)),
             "changed" => Change(Sign(Claims())),
-            _ => Encode("ES256", Claims(), Sign, "JWT"),
+            _ => Encode("ES256", Claims(), Sign, "logout+jwt"),
         };
 
         AssertRefused(await AskAsync(app, assertion));
+    }
+
+    /// <summary>Verifying a signature is the work that a response time shows.</summary>
+    [Theory]
+    [InlineData("/oauth2/token")]
+    [InlineData("/oauth2/revoke")]
+    [InlineData("/oauth2/introspect")]
+    [Requirement("ABUSE-85")]
+    [Requirement("ABUSE-90")]
+    public async Task FailedAssertion_OneAnswerAfterTheSameWork_WhateverTheClientIs(string path)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        var (hashes, verifications) = (new HashCount(), new VerificationCount());
+        using var rsa = RSA.Create(2048);
+        using var stranger = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var app = App().With("ConnectionStrings:redis", redis.Address).WithServices(hashes.AddTo).WithServices(verifications.AddTo);
+        (await AskAsync(app, Sign(Claims()))).AssertOk();
+        Assert.Equal(1, verifications.Count);
+        (string Algorithm, Func<byte[], byte[]> Sign, int Verifications)[] forgers =
+        [
+            ("ES256", octets => stranger.SignData(octets, HashAlgorithmName.SHA256), 1),
+            ("ES384", octets => stranger.SignData(octets, HashAlgorithmName.SHA384), 1),
+            ("RS256", octets => rsa.SignData(octets, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1), 1),
+            ("PS512", octets => rsa.SignData(octets, HashAlgorithmName.SHA512, RSASignaturePadding.Pss), 1),
+            ("HS256", octets => HMACSHA256.HashData("guess"u8, octets), 0),
+            ("none", _ => [], 0),
+        ];
+        foreach (var (algorithm, sign, expected) in forgers)
+        {
+            List<string> answers = [];
+            foreach (var client in (string[])[Signer, "nobody", WafApp.Client])
+            {
+                var claims = Claims();
+                (claims["iss"], claims["sub"]) = (client, client);
+                (hashes.Count, verifications.Count) = (0, 0);
+                var answer = await SendAsync(app, path, Encode(algorithm, claims, sign));
+                AssertRefused(answer);
+                answers.Add(answer.Body.ToString());
+                Assert.Equal((algorithm, client, 0, expected), (algorithm, client, hashes.Count, verifications.Count));
+            }
+
+            Assert.Single(answers.Distinct());
+        }
+    }
+
+    [Fact]
+    [Requirement("ABUSE-85")]
+    public async Task ForgedAssertions_429UntilTheMinuteIsOver_ForKnownAndUnknownClients()
+    {
+        using var app = App();
+        using var stranger = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        foreach (var client in (string[])[Signer, "nobody"])
+        {
+            var claims = Claims();
+            (claims["iss"], claims["sub"]) = (client, client);
+            for (var i = 0; i < FailedAuthentications.PerMinute; i++)
+                AssertRefused(await AskAsync(app, Forge()));
+
+            var answer = (await AskAsync(app, Forge())).AssertError(HttpStatusCode.TooManyRequests, "temporarily_unavailable");
+            Assert.NotEmpty(answer.Headers["Retry-After"]);
+
+            string Forge() => Encode("ES256", claims, octets => stranger.SignData(octets, HashAlgorithmName.SHA256));
+        }
+
+        // Also a good one: the response must not show that it was good.
+        (await AskAsync(app, Sign(Claims()))).AssertError(HttpStatusCode.TooManyRequests, "temporarily_unavailable");
+        _time.Advance(TimeSpan.FromMinutes(1));
+        (await AskAsync(app, Sign(Claims()))).AssertOk();
+    }
+
+    /// <summary>One verification for each assertion: of several keys that fit, the assertion names one.</summary>
+    [Theory]
+    [InlineData("s1", true)]
+    [InlineData("s2", false)]
+    [InlineData("another", false)]
+    [InlineData(null, false)]
+    public async Task ClientWithSeveralKeysOfAKind_NamesTheKey(string? keyId, bool isAccepted)
+    {
+        using var second = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var rsa = RSA.Create(2048);
+        var (point, numbers) = (second.ExportParameters(false).Q, rsa.ExportParameters(false));
+        var other = $$"""{"kty":"EC","crv":"P-256","kid":"s2","x":"{{Url(point.X)}}","y":"{{Url(point.Y)}}"}""";
+        var third = $$"""{"kty":"RSA","kid":"s3","n":"{{Url(numbers.Modulus)}}","e":"{{Url(numbers.Exponent)}}"}""";
+        using var app = App().With("Waf:Clients:2:Jwks", SignedAssertion.PublicKeys.Replace("]", $",{other},{third}]", StringComparison.Ordinal));
+
+        var answer = await AskAsync(app, Encode("ES256", Claims(), Sign, keyId: keyId));
+
+        Assert.Equal(isAccepted ? HttpStatusCode.OK : HttpStatusCode.Unauthorized, answer.Status);
+        // The only key of its kind need not be named.
+        (await AskAsync(app, Encode(
+            "PS256", Claims(), octets => rsa.SignData(octets, HashAlgorithmName.SHA256, RSASignaturePadding.Pss), keyId: null))).AssertOk();
+
+        static string Url(byte[]? octets) => Base64Url.EncodeToString(octets);
     }
 
     [Fact]
@@ -269,6 +367,14 @@ public sealed class ClientAssertionTests
         if (clientId is not null) request.And("client_id", clientId);
         return request.PostAsStrangerAsync(app);
     }
+
+    private static Task<TokenAnswer> SendAsync(WafApp app, string path, string assertion) => path switch
+    {
+        TokenRequest.Path => AskAsync(app, assertion),
+        TokenRequest.RevocationPath => RevokeAsync(app, assertion, ("token", "AAAA")),
+        _ => TokenRequest.IntrospectAsync(
+            app, ("token", "AAAA"), ("client_assertion_type", SignedAssertion.Type), ("client_assertion", assertion)),
+    };
 
     private static Task<TokenAnswer> RevokeAsync(WafApp app, string assertion, params (string Name, string Value)[] form) =>
         TokenRequest.RevokeAsync(app, [.. form, ("client_assertion_type", SignedAssertion.Type), ("client_assertion", assertion)]);

@@ -125,6 +125,7 @@ public sealed class ClientAuthenticationTests
     [InlineData("post")]
     [InlineData("get")]
     [InlineData("revoke")]
+    [InlineData("introspect")]
     [Requirement("ABUSE-85")]
     public async Task UnknownClient_AnsweredAfterTheSameWork(string how)
     {
@@ -144,7 +145,8 @@ public sealed class ClientAuthenticationTests
                 "basic" => new TokenRequest().SendAsync(app, client, "not-the-secret-of-it"),
                 "post" => new TokenRequest().PostAsync(app, client, "not-the-secret-of-it"),
                 "get" => new TokenRequest().GetAsync(app, client, "not-the-secret-of-it"),
-                _ => TokenRequest.RevokeAsync(app, client, "not-the-secret-of-it", ("token", "AAAA")),
+                "revoke" => TokenRequest.RevokeAsync(app, client, "not-the-secret-of-it", ("token", "AAAA")),
+                _ => TokenRequest.IntrospectAsync(app, client, "not-the-secret-of-it", ("token", "AAAA")),
             });
             answer.AssertError(HttpStatusCode.Unauthorized, "invalid_client");
             Assert.True(hashes.Count == 1, $"{client}: {hashes.Count} hashes");
@@ -154,6 +156,7 @@ public sealed class ClientAuthenticationTests
     [Fact]
     [Requirement("ABUSE-85")]
     [Requirement("RFC6749-2.3.1-2")]
+    [Requirement("RFC9700-2.5-2")]
     public async Task RepeatedFailures_429UntilTheMinuteIsOver()
     {
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 11, 23, 21, 0, 0, TimeSpan.Zero));
@@ -195,6 +198,9 @@ public sealed class ClientAuthenticationTests
     [Theory]
     [InlineData("/oauth2/token")]
     [InlineData("/oauth2/revoke")]
+    [InlineData("/oauth2/introspect")]
+    [InlineData("/oauth2/register")]
+    [InlineData("/oauth2/register/a-client")]
     [InlineData("/.well-known/stun-key")]
     [Requirement("ABUSE-85")]
     public async Task TokenRequestsPerMinute_IsTheLimitOfOneAddress_AtEachEndpoint(string path)
@@ -206,6 +212,7 @@ public sealed class ClientAuthenticationTests
         {
             using var answer = await client.GetAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken);
             answers.Add(answer.StatusCode);
+            Assert.Equal(i == 2, answer.Headers.RetryAfter is not null);
         }
 
         Assert.Equal([false, false, true], answers.Select(status => status == HttpStatusCode.TooManyRequests));
@@ -243,6 +250,7 @@ public sealed class ClientAuthenticationTests
     }
 
     [Fact]
+    [Requirement("RFC9700-2.5-3")]
     public async Task Secrets_AreStoredAsHashes()
     {
         using var app = new WafApp();

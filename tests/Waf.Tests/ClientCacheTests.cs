@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.Tests.Common;
 using WebRtcIms.Waf.Clients;
 using static WebRtcIms.Waf.Tests.ClientRegistrationRequest;
 
@@ -41,6 +42,32 @@ public sealed class ClientCacheTests
         })).Assert(HttpStatusCode.OK);
 
         (await RequestAsync(app, client)).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+    }
+
+    /// <summary>If only unknown names were looked up each time, the response time would show which clients there are.</summary>
+    [Fact]
+    [Requirement("ABUSE-85")]
+    public async Task UnknownClient_IsReadFromMemoryAsOftenAsAKnownOne_AndRegisteredClientsAtOnce()
+    {
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        using var app = new WafApp { Time = time }.WithAllLogs().WithRegistration();
+        foreach (var name in (string[])[WafApp.OtherClient, "nobody"])
+        {
+            await AskAsync();
+            var before = Lookups();
+            await AskAsync();
+            Assert.Equal(before, Lookups());
+            time.Advance(ClientCache.Lifetime);
+            await AskAsync();
+            Assert.Equal(before + 1, Lookups());
+
+            async Task AskAsync() => (await new TokenRequest().SendAsync(app, name, "not-the-secret-of-it"))
+                .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+        }
+
+        int Lookups() => app.Logs.Records.Count(record =>
+            record.Contains("Executed DbCommand", StringComparison.Ordinal)
+            && record.Contains("FROM \"OpenIddictApplications\"", StringComparison.Ordinal));
     }
 
     private static Task<TokenAnswer> RequestAsync(WafApp app, RegistrationAnswer client) =>

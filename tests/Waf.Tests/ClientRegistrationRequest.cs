@@ -44,7 +44,7 @@ internal static class ClientRegistrationRequest
     public static async Task<RegistrationAnswer> SendAsync(
         WafApp app, HttpMethod method, string path, string? token, HttpContent? content = null)
     {
-        using var client = app.CreateClient();
+        using var client = app.Connect();
         using var request = new HttpRequestMessage(method, path) { Content = content };
         if (token is not null) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         using var response = await client.SendAsync(request, TestContext.Current.CancellationToken);

@@ -95,6 +95,7 @@ public sealed class ClientRegistrationTests
     [Theory]
     [MemberData(nameof(InvalidMetadata))]
     [Requirement("RFC7591-3.2.2-1")]
+    [Requirement("RFC8705-2.1-1")]
     public async Task InvalidMetadata_IsRefusedWithTheNameOfTheField_AndCostsNoUse(string field, string json)
     {
         using var app = new WafApp().WithRegistration(uses: 1);
@@ -263,6 +264,42 @@ public sealed class ClientRegistrationTests
         (await RegisterAsync(app)).Assert(HttpStatusCode.Created);
     }
 
+    /// <summary>RFC 7591 §2: <c>token_endpoint_auth_method</c> is the method of the client, and not only a wish.</summary>
+    [Theory]
+    [InlineData("client_secret_basic")]
+    [InlineData("client_secret_post")]
+    [Requirement("RFC7591-2-2")]
+    [Requirement("ABUSE-85")]
+    public async Task OtherMethodThanTheRegisteredOne_IsRefused_AsAWrongSecret_AtEachEndpoint(string method)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        var hashes = new HashCount();
+        using var app = new WafApp().WithRegistration().With("ConnectionStrings:redis", redis.Address).WithServices(hashes.AddTo);
+        var client = await RegisterAsync(app, new JsonObject { ["token_endpoint_auth_method"] = method });
+        var (id, secret, isBasic) = (client.ClientId, client.Secret, method == "client_secret_basic");
+        (string, string)[] form = [("client_id", id), ("client_secret", secret), ("token", "AAAA")];
+        Func<Task<TokenAnswer>>[] basic =
+        [
+            () => new TokenRequest().SendAsync(app, id, secret), () => TokenRequest.RevokeAsync(app, id, secret, ("token", "AAAA")),
+            () => TokenRequest.IntrospectAsync(app, id, secret, ("token", "AAAA")),
+        ];
+        // The GET of TS 33.203 has the secret among the parameters, as the form has.
+        Func<Task<TokenAnswer>>[] post =
+        [
+            () => new TokenRequest().PostAsync(app, id, secret), () => new TokenRequest().GetAsync(app, id, secret),
+            () => TokenRequest.RevokeAsync(app, form), () => TokenRequest.IntrospectAsync(app, form),
+        ];
+
+        foreach (var ask in isBasic ? basic : post) (await ask()).AssertOk();
+        var wrong = (await new TokenRequest().SendAsync(app, "nobody", "not-the-secret-of-it")).Body.ToString();
+        foreach (var ask in isBasic ? post : basic)
+        {
+            hashes.Count = 0;
+            Assert.Equal(wrong, (await ask()).AssertError(HttpStatusCode.Unauthorized, "invalid_client").Body.ToString());
+            Assert.Equal(1, hashes.Count);
+        }
+    }
+
     [Fact]
     [Requirement("ABUSE-85")]
     public async Task FailuresOfARegisteredClient_CostWhatThoseOfAnUnknownOneCost()
@@ -286,6 +323,7 @@ public sealed class ClientRegistrationTests
     }
 
     [Fact]
+    [Requirement("RFC9700-2.3-2")]
     public async Task Limits_OfTheInitialAccessToken_HoldForTheTokensOfItsClients()
     {
         using var app = new WafApp { Time = _time }.WithRegistration()

@@ -34,6 +34,7 @@ public sealed class CoturnTests
 
     [Fact]
     [Requirement("RFC7635-6.2-2")]
+    [Requirement("RFC9700-2.3-1")]
     public async Task TokenUnderAnotherServersName_IsRefusedByCoturn()
     {
         var program = Tools.Require("turnutils_oauth", "coturn");

@@ -35,7 +35,7 @@ internal sealed class HashCount
         TimeProvider time)
         : ClientManager(cache, logger, options, store, recent, time)
     {
-        public override Task HashInVainAsync(string secret)
+        public override Task HashInVainAsync(string? secret = null)
         {
             Interlocked.Increment(ref count._count);
             return base.HashInVainAsync(secret);

@@ -16,6 +16,7 @@ public sealed class KeyEndpointTests
 
     [Fact]
     [Requirement("RFC7635-4.1.1-1")]
+    [Requirement("RFC9700-2.6-2")]
     public async Task TurnServerWithItsCertificate_GetsItsKey_AndNobodyElseDoes()
     {
         using var waf = new TestCertificate();

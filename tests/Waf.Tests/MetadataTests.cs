@@ -9,6 +9,7 @@ public sealed class MetadataTests
 {
     [Fact]
     [Requirement("RFC8414-3-1")]
+    [Requirement("RFC9700-2.6-1")]
     public async Task Metadata_SaysWhatThisServerDoesAndNoMore()
     {
         using var app = new WafApp();
@@ -16,6 +17,7 @@ public sealed class MetadataTests
         var document = await GetAsync(app);
 
         Assert.Equal("http://localhost/", document.GetProperty("issuer").GetString());
+        Assert.False(document.TryGetProperty("token_endpoint_auth_signing_alg_values_supported", out _));
         Assert.Equal("http://localhost/oauth2/token", document.GetProperty("token_endpoint").GetString());
         Assert.Equal(["client_credentials"], Texts(document, "grant_types_supported"));
         Assert.Equal(["stun"], Texts(document, "scopes_supported"));
@@ -44,9 +46,124 @@ public sealed class MetadataTests
         }
     }
 
-    private static async Task<JsonElement> GetAsync(WafApp app)
+    /// <summary>Each method that the document names authenticates, and no other does, at each endpoint.</summary>
+    [Theory]
+    [InlineData("nothing")]
+    [InlineData("issuer")]
+    [InlineData("issuer and mutual TLS")]
+    [Requirement("RFC8414-2-2")]
+    [Requirement("RFC8705-2.2-1")]
+    [Requirement("RFC9700-2.5-1")]
+    public async Task AnnouncedMethods_AreThoseThatAuthenticate_AtEachEndpoint(string offered)
     {
-        using var client = app.CreateClient();
+        await using var redis = await RedisServer.StartAsync();
+        using var server = new TestCertificate();
+        using var own = new TestCertificate();
+        using var store = new WafApp();
+        // The clients stay in the store, also where the server does not offer their method.
+        using (var first = Configure("issuer and mutual TLS", withClients: true)) _ = first.Address;
+        using var app = Configure(offered, withClients: offered == "issuer and mutual TLS");
+        app.Certificate = own;
+        var document = await GetAsync(app);
+
+        foreach (var endpoint in (string[])["token", "revocation", "introspection"])
+        {
+            var announced = Texts(document, $"{endpoint}_endpoint_auth_methods_supported").Order(StringComparer.Ordinal);
+            List<string> working = [];
+            foreach (var method in (string[])["client_secret_basic", "client_secret_post", "private_key_jwt", "self_signed_tls_client_auth"])
+            {
+                var answer = await AskAsync(app, endpoint, method);
+                if (answer.Status == HttpStatusCode.OK) working.Add(method);
+                else Assert.Equal((HttpStatusCode.Unauthorized, "invalid_client"), (answer.Status, answer.Error));
+            }
+
+            Assert.Equal(announced, working);
+            var signs = $"{endpoint}_endpoint_auth_signing_alg_values_supported";
+            Assert.Equal(announced.Contains("private_key_jwt"), document.TryGetProperty(signs, out var algorithms));
+            if (algorithms.ValueKind != JsonValueKind.Undefined) Assert.Contains("ES256", Texts(document, signs));
+        }
+
+        Assert.Equal(offered == "issuer and mutual TLS", document.TryGetProperty("mtls_endpoint_aliases", out _));
+
+        WafApp Configure(string offered, bool withClients)
+        {
+            var app = new WafApp().With("ConnectionStrings:redis", redis.Address)
+                .With("ConnectionStrings:waf", $"Data Source={store.StoreDirectory}/waf.db")
+                // Kestrel accepts certificates in any case.
+                .With("Waf:TurnServers:0:CertificateSha256", server.Thumbprint);
+            if (offered != "nothing") app.With("Waf:Issuer", WafApp.Issuer);
+            if (offered == "issuer and mutual TLS") app.WithMutualTls();
+            if (withClients)
+            {
+                app.With("Waf:Clients:2:ClientId", "signer").With("Waf:Clients:2:Jwks", SignedAssertion.PublicKeys)
+                    .With("Waf:Clients:2:Audiences:0", WafApp.TurnServer)
+                    .With("Waf:Clients:3:ClientId", "holder").With("Waf:Clients:3:CertificateSha256", own.Thumbprint)
+                    .With("Waf:Clients:3:Audiences:0", WafApp.TurnServer);
+            }
+
+            return app.ListenWithTls(server);
+        }
+    }
+
+    private static Task<TokenAnswer> AskAsync(WafApp app, string endpoint, string method)
+    {
+        var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        (string Name, string Value)[] credentials = method switch
+        {
+            "client_secret_basic" => [],
+            "client_secret_post" => [("client_id", WafApp.Client), ("client_secret", WafApp.ClientSecret)],
+            "private_key_jwt" => [("client_assertion_type", SignedAssertion.Type), ("client_assertion", SignedAssertion.Sign(new Dictionary<string, object>
+            {
+                ["iss"] = "signer", ["sub"] = "signer", ["aud"] = WafApp.Issuer, ["jti"] = Guid.NewGuid().ToString(), ["exp"] = now + 60,
+            }))],
+            _ => [("client_id", "holder")],
+        };
+        var isBasic = method == "client_secret_basic";
+        if (endpoint == "token")
+        {
+            var request = new TokenRequest();
+            foreach (var (name, value) in credentials) request.And(name, value);
+            return isBasic ? request.SendAsync(app) : request.PostAsStrangerAsync(app);
+        }
+
+        (string, string)[] form = [.. credentials, ("token", "AAAA")];
+        return (endpoint, isBasic) switch
+        {
+            ("revocation", true) => TokenRequest.RevokeAsync(app, WafApp.Client, WafApp.ClientSecret, form),
+            ("revocation", false) => TokenRequest.RevokeAsync(app, form),
+            (_, true) => TokenRequest.IntrospectAsync(app, WafApp.Client, WafApp.ClientSecret, form),
+            _ => TokenRequest.IntrospectAsync(app, form),
+        };
+    }
+
+    /// <summary>The whole document. A new member is either described in the README or a left-over of OpenID Connect.</summary>
+    [Fact]
+    [Requirement("RFC8414-2-1")]
+    [Requirement("RFC8705-3.3-1")]
+    public async Task Members_AreThese_AndNoOther()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        using var app = new WafApp().WithRegistration().WithMutualTls().With("ConnectionStrings:redis", redis.Address);
+
+        var document = await GetAsync(app);
+
+        Assert.Equal(
+            [
+                "grant_types_supported", "introspection_endpoint", "introspection_endpoint_auth_methods_supported",
+                "introspection_endpoint_auth_signing_alg_values_supported", "issuer", "mac_algorithms_supported", "mtls_endpoint_aliases",
+                "registration_endpoint", "revocation_endpoint", "revocation_endpoint_auth_methods_supported",
+                "revocation_endpoint_auth_signing_alg_values_supported", "scopes_supported", "tls_client_certificate_bound_access_tokens",
+                "token_endpoint", "token_endpoint_auth_methods_supported", "token_endpoint_auth_signing_alg_values_supported",
+                "token_types_supported",
+            ],
+            document.EnumerateObject().Select(member => member.Name).Order(StringComparer.Ordinal));
+        // A TURN token is bound to its session key, and a registration token to nothing.
+        Assert.False(document.GetProperty("tls_client_certificate_bound_access_tokens").GetBoolean());
+    }
+
+    internal static async Task<JsonElement> GetAsync(WafApp app)
+    {
+        using var client = app.Connect();
         return await client.GetFromJsonAsync<JsonElement>(
             new Uri("/.well-known/oauth-authorization-server", UriKind.Relative), TestContext.Current.CancellationToken);
     }

@@ -164,6 +164,7 @@ public sealed class RevocationTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("RFC7009-2.2.1-1")]
     public async Task RedisDown_Is503_SoThatTheClientTriesAgain()
     {
         var token = (await new TokenRequest().SendAsync(App)).AssertOk().AccessToken;

@@ -12,6 +12,7 @@ public sealed class SecrecyTests
     [Fact]
     [Requirement("ABUSE-87")]
     [Requirement("RFC7635-11-1")]
+    [Requirement("RFC9700-4.2.4-1")]
     public async Task LogsAndSpans_HaveNoTokenKeyOrSecret()
     {
         await using var redis = await RedisServer.StartAsync();

@@ -33,6 +33,9 @@ public sealed class SettingsTests
             ("Waf:Clients:3:ClientId", "signer"),
             ("Waf:Clients:3:Jwks", """{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"""),
             ("Waf:Clients:3:Audiences:0", WafApp.SecondTurnServer),
+            ("Waf:Clients:4:ClientId", "holder"),
+            ("Waf:Clients:4:CertificateSha256", "5678"),
+            ("Waf:Clients:4:Audiences:0", WafApp.SecondTurnServer),
             ("Waf:TurnServers:1:CertificateSha256", "1234"),
             ("Waf:InitialAccessTokens:0:Name", ""),
             ("Waf:InitialAccessTokens:0:Token", "a short token"),
@@ -55,7 +58,7 @@ public sealed class SettingsTests
             "Waf:TurnServers:1:TokenLifetime", "Waf:TurnServers:2:Kid", "Waf:TurnServers:2:Key", "Waf:TurnServers has",
             "Waf:Clients:0:ClientSecret",
             "Waf:Clients:1:ClientId", "Waf:Clients:1:Audiences", "Waf:Clients:2:Audiences", "Waf:Clients has", "Waf:Clients:3:Jwks",
-            "Waf:Issuer",
+            "Waf:Clients:4:CertificateSha256", "Waf:MutualTlsAddress", "Waf:Issuer",
             "Waf:InitialAccessTokens:0:Name", "Waf:InitialAccessTokens:0:Token", "Waf:InitialAccessTokens:0:Uses",
             "Waf:InitialAccessTokens:0:Lifetime", "Waf:InitialAccessTokens:0:Scopes", "Waf:InitialAccessTokens:0:Audiences",
             "Waf:InitialAccessTokens:0:Impus", "Waf:InitialAccessTokens:0:Wwsf", "Waf:InitialAccessTokens:0:MaxTokenLifetime",
@@ -71,6 +74,41 @@ public sealed class SettingsTests
         Assert.DoesNotContain("short'", error.Message);
         Assert.DoesNotContain("a short token", error.Message);
         Assert.DoesNotContain(WafApp.ClientSecret, error.Message);
+    }
+
+    public static TheoryData<string, string, string> MutualTlsMistakes => new()
+    {
+        { "Waf:MutualTlsAddress", "http://waf.example.org/", "Waf:MutualTlsAddress must be an address such as https://" },
+        { "Waf:MutualTlsAddress", "waf.example.org", "Waf:MutualTlsAddress must be an address such as https://" },
+        { "Waf:Issuer", "", "Waf:Issuer is missing: it must not depend on" },
+        { "Waf:Clients:2:CertificateSha256", "", "Waf:Clients:2:CertificateSha256 must be 64" },
+        { "Waf:Clients:2:CertificateSha256", new string('a', 62), "Waf:Clients:2:CertificateSha256 must be 64" },
+        { "Waf:Clients:2:CertificateSha256", new string('a', 66), "Waf:Clients:2:CertificateSha256 must be 64" },
+        { "Waf:Clients:2:CertificateSha256", new string('g', 64), "Waf:Clients:2:CertificateSha256 must be 64" },
+        { "Waf:Clients:2:ClientSecret", "a secret of 16 characters", "Waf:Clients:2:ClientSecret, Jwks and CertificateSha256 exclude" },
+        { "Waf:Clients:2:Jwks", SignedAssertion.PublicKeys, "Waf:Clients:2:ClientSecret, Jwks and CertificateSha256 exclude" },
+    };
+
+    [Theory]
+    [MemberData(nameof(MutualTlsMistakes))]
+    [Requirement("ABUSE-84")]
+    public void MistakeInMutualTls_IsNamed(string setting, string value, string problem)
+    {
+        Dictionary<string, string> settings = new()
+        {
+            ["Waf:Issuer"] = WafApp.Issuer,
+            ["Waf:MutualTlsAddress"] = WafApp.MutualTlsAddress,
+            ["Waf:Clients:2:ClientId"] = "holder",
+            ["Waf:Clients:2:CertificateSha256"] = new string('A', 64),
+            ["Waf:Clients:2:Audiences:0"] = WafApp.TurnServer,
+        };
+        Read([.. settings.Select(each => (each.Key, each.Value))]);
+        if (setting == "Waf:Issuer") settings.Remove(setting);
+        else settings[setting] = value;
+
+        var error = Assert.Throws<SettingsException>(() => Read([.. settings.Select(each => (each.Key, each.Value))]));
+
+        Assert.StartsWith($"  {problem}", Assert.Single(error.Message.Split('\n'), line => line.StartsWith("  ", StringComparison.Ordinal)));
     }
 
     [Fact]

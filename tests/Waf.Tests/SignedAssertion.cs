@@ -20,9 +20,10 @@ internal static class SignedAssertion
     public static byte[] Sign(byte[] octets) => Key.SignData(octets, HashAlgorithmName.SHA256);
 
     public static string Encode(string algorithm, Dictionary<string, object> claims, Func<byte[], byte[]> sign,
-        string type = "client-authentication+jwt")
+        string? type = "client-authentication+jwt", string? keyId = "s1")
     {
-        var signed = $"{Part(new { alg = algorithm, typ = type, kid = "s1" })}.{Part(claims)}";
+        Dictionary<string, string?> header = new() { ["alg"] = algorithm, ["typ"] = type, ["kid"] = keyId };
+        var signed = $"{Part(header.Where(member => member.Value is not null).ToDictionary())}.{Part(claims)}";
         return $"{signed}.{Base64Url.EncodeToString(sign(Encoding.ASCII.GetBytes(signed)))}";
 
         static string Part(object content) => Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(content));

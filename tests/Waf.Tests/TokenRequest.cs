@@ -76,6 +76,10 @@ internal sealed class TokenRequest
     public static Task<TokenAnswer> RevokeAsync(WafApp app, params (string Name, string Value)[] form) =>
         SendAsync(app, new HttpRequestMessage(HttpMethod.Post, RevocationPath) { Content = Form(form) });
 
+    /// <summary>Asks about a token with the credentials in the form, or with none.</summary>
+    public static Task<TokenAnswer> IntrospectAsync(WafApp app, params (string Name, string Value)[] form) =>
+        SendAsync(app, new HttpRequestMessage(HttpMethod.Post, IntrospectionPath) { Content = Form(form) });
+
     /// <summary>Asks about a token with client_secret_basic (RFC 7662 §2.1), or as a stranger.</summary>
     public static Task<TokenAnswer> IntrospectAsync(
         WafApp app, string? client, string? secret, params (string Name, string Value)[] form) =>
@@ -97,7 +101,7 @@ internal sealed class TokenRequest
     private static async Task<TokenAnswer> SendAsync(WafApp app, HttpRequestMessage request)
     {
         using var _ = request;
-        using var client = app.CreateClient();
+        using var client = app.Connect();
         using var response = await client.SendAsync(request, TestContext.Current.CancellationToken);
         var body = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         Assert.True(response.StatusCode != HttpStatusCode.InternalServerError, body);

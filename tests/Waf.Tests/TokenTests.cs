@@ -190,6 +190,7 @@ public sealed class TokenTests
     [Fact]
     [Requirement("RFC8707-2-1")]
     [Requirement("ABUSE-88")]
+    [Requirement("RFC9700-2.3-1")]
     public async Task AudienceOfAnotherClient_LooksLikeOneThatDoesNotExist()
     {
         using var app = new WafApp();

@@ -1,6 +1,9 @@
 using System.Net;
+using System.Net.Security;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Microsoft.AspNetCore.Hosting;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Tests.Common;
 
@@ -18,9 +21,13 @@ public sealed class WafApp : ServiceApp<WafApp, Program>
     public const string OtherSecret = "another-s3cret-of-more";
     public const string TurnServer = "turn.example.org";
     public const string SecondTurnServer = "turn2.example.org";
+    public const string Issuer = "https://waf.example.org/";
+    public const string MutualTlsAddress = "https://mtls.waf.example.org/";
 
     private static readonly byte[] LongTermKey = RandomNumberGenerator.GetBytes(32);
     private static readonly byte[] SecondLongTermKey = RandomNumberGenerator.GetBytes(16);
+
+    private TestCertificate? _server;
 
     public WafApp()
     {
@@ -31,6 +38,37 @@ public sealed class WafApp : ServiceApp<WafApp, Program>
     }
 
     public string StoreDirectory => Path.Combine(Folder, "data");
+
+    /// <summary>The certificate that requests show after <see cref="ListenWithTls"/>; null for none.</summary>
+    public TestCertificate? Certificate { get; set; }
+
+    /// <summary>Offers mutual TLS at another name of the service.</summary>
+    public WafApp WithMutualTls() => With("Waf:Issuer", Issuer).With("Waf:MutualTlsAddress", MutualTlsAddress);
+
+    /// <summary>Starts the service on Kestrel with TLS.</summary>
+    public WafApp ListenWithTls(TestCertificate server)
+    {
+        _server = server;
+        return Listen(kestrel => kestrel.Listen(
+            IPAddress.Loopback, 0, listen => listen.UseHttps(X509Certificate2.CreateFromPemFile(server.CertificateFile, server.KeyFile))));
+    }
+
+    /// <summary>A client that connects as <see cref="Certificate"/>.</summary>
+    public HttpClient Connect()
+    {
+        if (_server is null) return CreateClient();
+        var own = Certificate is null ? null : X509Certificate2.CreateFromPemFile(Certificate.CertificateFile, Certificate.KeyFile);
+        return new HttpClient(new SocketsHttpHandler
+        {
+            SslOptions = new SslClientAuthenticationOptions
+            {
+                RemoteCertificateValidationCallback = (_, certificate, _, _) => _server.Trusts(certificate),
+                LocalCertificateSelectionCallback = (_, _, _, _, _) => own!,
+                ClientCertificates = own is null ? [] : [own],
+            },
+        })
+        { BaseAddress = Address };
+    }
 
     /// <summary>Settings without a mistake.</summary>
     public static Dictionary<string, string> GoodSettings() => new()

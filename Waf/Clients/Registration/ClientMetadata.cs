@@ -7,36 +7,35 @@ namespace WebRtcIms.Waf.Clients.Registration;
 /// <summary>The metadata of a client that this server uses (RFC 7591 §2). Other metadata is ignored, as the RFC requires.</summary>
 /// <param name="Name">client_name.</param>
 /// <param name="AuthenticationMethod">token_endpoint_auth_method.</param>
-/// <param name="Keys">jwks, for <c>private_key_jwt</c>.</param>
+/// <param name="Keys">jwks, for clients that sign. For mutual TLS each key has its certificate (RFC 8705 §2.2.2).</param>
 /// <param name="Limits">scope, and our own <c>audiences</c> and <c>impus</c>. The rest is that of the initial access token.</param>
 internal sealed record ClientMetadata(string? Name, string AuthenticationMethod, JsonWebKeySet? Keys, ClientLimits Limits)
 {
     private const int MaxNameLength = 100;
     private const int MaxKeys = 10;
 
-    private static readonly string[] Methods =
-    [
-        ClientAuthenticationMethods.ClientSecretBasic, ClientAuthenticationMethods.ClientSecretPost,
-        ClientAuthenticationMethods.PrivateKeyJwt,
-    ];
+    public bool HasSecret => UsesSecret(AuthenticationMethod);
 
-    public bool HasSecret => AuthenticationMethod != ClientAuthenticationMethods.PrivateKeyJwt;
+    /// <summary>How the client authenticates: only by the method that it registered.</summary>
+    public ClientAuthentication Authentication => new(
+        [AuthenticationMethod],
+        AuthenticationMethod == ClientAuthenticationMethods.SelfSignedTlsClientAuth
+            ? [.. Keys!.Keys.Select(key => ClientCertificate.HashOf(key)!)]
+            : []);
 
     /// <summary>Reads the metadata of a request, or says which field is a problem.</summary>
     /// <param name="body">A JSON object.</param>
     /// <param name="ceiling">The limits of the initial access token.</param>
-    /// <param name="acceptsAssertions">Whether clients may sign. That needs <c>Waf:Issuer</c>.</param>
-    public static (ClientMetadata? Metadata, string? Problem) Read(JsonElement body, ClientLimits ceiling, bool acceptsAssertions)
+    /// <param name="methods">The methods that this server offers.</param>
+    public static (ClientMetadata? Metadata, string? Problem) Read(
+        JsonElement body, ClientLimits ceiling, IReadOnlyCollection<string> methods)
     {
         var reader = new Reader(body);
         var name = reader.Text("client_name");
         if (name?.Length > MaxNameLength || name?.Any(char.IsControl) is true)
             reader.Fail("client_name", $"must have at most {MaxNameLength} characters, and no control characters");
         var method = reader.Text("token_endpoint_auth_method") ?? ClientAuthenticationMethods.ClientSecretBasic;
-        if (!Methods.Contains(method))
-            reader.Fail("token_endpoint_auth_method", $"must be one of {string.Join(", ", Methods)}");
-        else if (method == ClientAuthenticationMethods.PrivateKeyJwt && !acceptsAssertions)
-            reader.Fail("token_endpoint_auth_method", "cannot be private_key_jwt: this server has no issuer in its settings");
+        if (!methods.Contains(method)) reader.Fail("token_endpoint_auth_method", $"must be one of {string.Join(", ", methods)}");
         if (reader.Texts("grant_types") is { } grants && grants is not [GrantTypes.ClientCredentials])
             reader.Fail("grant_types", "must be [\"client_credentials\"]");
         if (reader.Has("jwks_uri")) reader.Fail("jwks_uri", "is not supported: send the keys in jwks");
@@ -45,19 +44,25 @@ internal sealed record ClientMetadata(string? Name, string AuthenticationMethod,
         return reader.Problem is { } problem ? (null, problem) : (new ClientMetadata(name, method, keys, limits), null);
     }
 
+    private static bool UsesSecret(string method) =>
+        method is ClientAuthenticationMethods.ClientSecretBasic or ClientAuthenticationMethods.ClientSecretPost;
+
     private static JsonWebKeySet? ReadKeys(Reader reader, string method)
     {
-        var signs = method == ClientAuthenticationMethods.PrivateKeyJwt;
-        if (reader.Has("jwks") != signs)
+        var needsKeys = !UsesSecret(method);
+        if (reader.Has("jwks") != needsKeys)
         {
-            reader.Fail("jwks", signs ? "is missing" : "is only for private_key_jwt");
+            reader.Fail("jwks", needsKeys ? "is missing" : "is only for clients without a secret");
             return null;
         }
 
-        if (!signs) return null;
+        if (!needsKeys) return null;
         var keys = ClientSettings.PublicKeys(reader.Json("jwks"));
         if (keys is null || keys.Keys.Count > MaxKeys)
             reader.Fail("jwks", $"must be a JWK Set of 1 to {MaxKeys} public keys for signatures, EC or RSA");
+        else if (method == ClientAuthenticationMethods.SelfSignedTlsClientAuth
+            && keys.Keys.Any(key => ClientCertificate.HashOf(key) is null))
+            reader.Fail("jwks", "must have the certificate of each key in x5c");
         return keys;
     }
 

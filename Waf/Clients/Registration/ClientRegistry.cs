@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
 using OpenIddict.Abstractions;
 using OpenIddict.EntityFrameworkCore.Models;
 using WebRtcIms.Waf.Audit;
@@ -16,6 +17,11 @@ namespace WebRtcIms.Waf.Clients.Registration;
 /// </summary>
 internal sealed class ClientRegistry(WafDatabase store, ClientManager clients, AuditLog audit, TimeProvider time)
 {
+    /// <summary>
+    /// No token is made for a client that was deleted this long ago: the deletion took less, and so did the requests at that time.
+    /// </summary>
+    public static readonly TimeSpan DeletionLimit = TimeSpan.FromMinutes(1);
+
     private long Now => time.GetUtcNow().ToUnixTimeSeconds();
 
     /// <summary>The initial access token that may be used now; null for any other.</summary>
@@ -30,9 +36,10 @@ internal sealed class ClientRegistry(WafDatabase store, ClientManager clients, A
     public Task<bool> RevokeInitialAccessTokenAsync(string name, AuditEntry entry)
     {
         var now = Now;
-        return InTransactionAsync(entry, async () =>
-            await store.InitialAccessTokens.Where(row => row.Name == name && row.UsesLeft > 0 && row.ExpiresAt > now)
-                .ExecuteUpdateAsync(row => row.SetProperty(ended => ended.UsesLeft, 0)) > 0);
+        var usable = store.InitialAccessTokens.Where(row => row.Name == name && row.UsesLeft > 0 && row.ExpiresAt > now);
+        return InTransactionAsync(
+            entry, async () => await usable.ExecuteUpdateAsync(row => row.SetProperty(ended => ended.UsesLeft, 0)) > 0,
+            isDone: async () => !await usable.AnyAsync());
     }
 
     public static ClientLimits CeilingOf(InitialAccessToken token) => JsonSerializer.Deserialize<ClientLimits>(token.Limits)!;
@@ -48,8 +55,7 @@ internal sealed class ClientRegistry(WafDatabase store, ClientManager clients, A
             ClientType = ClientTypes.Confidential,
         };
         Apply(metadata, descriptor);
-        new RegistrationEntry(token.Name, now, metadata.AuthenticationMethod, BearerToken.Hash(accessToken), CeilingOf(token))
-            .ApplyTo(descriptor);
+        new RegistrationEntry(token.Name, now, BearerToken.Hash(accessToken), CeilingOf(token)).ApplyTo(descriptor);
 
         var entry = audit.Create(token.Name, AuditAction.ClientRegistered, clientId, address);
         var isRegistered = await InTransactionAsync(entry, async () =>
@@ -60,15 +66,13 @@ internal sealed class ClientRegistry(WafDatabase store, ClientManager clients, A
             if (used == 0) return false;
             await clients.CreateAsync(descriptor);
             return true;
-        });
+        }, isDone: async () => await FindStoredAsync(clientId) is not null);
         return isRegistered ? new ClientInformation(clientId, secret, accessToken, now, metadata) : null;
     }
 
     /// <summary>The registered client with this registration access token; null for any other.</summary>
     public async Task<StoredClient?> FindAsync(string clientId, string accessToken)
     {
-        // PostgreSQL refuses texts with a NUL.
-        if (clientId.Length > ClientSettings.MaxClientIdLength || clientId.Any(char.IsControl)) return null;
         if (await clients.FindForUpdateAsync(clientId) is not { } application) return null;
         var descriptor = new OpenIddictApplicationDescriptor();
         await clients.PopulateAsync(descriptor, application);
@@ -78,7 +82,9 @@ internal sealed class ClientRegistry(WafDatabase store, ClientManager clients, A
     }
 
     public static ClientMetadata MetadataOf(StoredClient client) => new(
-        client.Descriptor.DisplayName, client.Registration.AuthenticationMethod, client.Descriptor.JsonWebKeySet,
+        client.Descriptor.DisplayName,
+        ClientAuthentication.Of(client.Descriptor.Properties.AsReadOnly(), client.Descriptor.ClientSecret is not null).Methods[0],
+        client.Descriptor.JsonWebKeySet,
         ClientLimits.Of(client.Descriptor.Properties.AsReadOnly()));
 
     public async Task<bool> HasSecretAsync(StoredClient client, string secret) =>
@@ -92,21 +98,21 @@ internal sealed class ClientRegistry(WafDatabase store, ClientManager clients, A
         if (!metadata.HasSecret) descriptor.ClientSecret = null;
         else if (secret is not null) descriptor.ClientSecret = secret;
         Apply(metadata, descriptor);
-        (client.Registration with
-        {
-            AuthenticationMethod = metadata.AuthenticationMethod,
-            AccessTokenHash = BearerToken.Hash(accessToken),
-        }).ApplyTo(descriptor);
+        var hash = BearerToken.Hash(accessToken);
+        (client.Registration with { AccessTokenHash = hash }).ApplyTo(descriptor);
 
         var entry = audit.Create(client.ClientId, AuditAction.ClientUpdated, client.ClientId, address);
-        return await ChangeAsync(entry, () => clients.UpdateAsync(client.Application, descriptor))
+        var isUpdated = await ChangeAsync(
+            entry, client.Application, stored => clients.UpdateAsync(stored, descriptor),
+            isDone: stored => stored?.Properties?.Contains(hash, StringComparison.Ordinal) is true);
+        return isUpdated
             ? new ClientInformation(client.ClientId, secret, accessToken, client.Registration.RegisteredAt, metadata)
             : null;
     }
 
-    public Task<bool> DeleteAsync(OpenIddictEntityFrameworkCoreApplication client, string actor, string address) =>
-        ChangeAsync(
-            audit.Create(actor, AuditAction.ClientDeleted, client.ClientId!, address), () => clients.DeleteAsync(client));
+    public Task<bool> DeleteAsync(OpenIddictEntityFrameworkCoreApplication client, string actor, string address) => ChangeAsync(
+        audit.Create(actor, AuditAction.ClientDeleted, client.ClientId!, address), client, stored => clients.DeleteAsync(stored),
+        isDone: stored => stored is null);
 
     private static string CreateClientId() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16));
 
@@ -114,18 +120,24 @@ internal sealed class ClientRegistry(WafDatabase store, ClientManager clients, A
     {
         descriptor.DisplayName = metadata.Name;
         descriptor.JsonWebKeySet = metadata.Keys;
+        metadata.Authentication.ApplyTo(descriptor);
         metadata.Limits.ApplyTo(descriptor);
     }
 
-    private async Task<bool> ChangeAsync(AuditEntry entry, Func<ValueTask> change)
+    private async Task<bool> ChangeAsync(
+        AuditEntry entry, OpenIddictEntityFrameworkCoreApplication client,
+        Func<OpenIddictEntityFrameworkCoreApplication, ValueTask> change,
+        Func<OpenIddictEntityFrameworkCoreApplication?, bool> isDone)
     {
+        var (clientId, version) = (client.ClientId!, client.ConcurrencyToken);
         try
         {
             return await InTransactionAsync(entry, async () =>
             {
-                await change();
+                if (await FindStoredAsync(clientId) is not { } stored || stored.ConcurrencyToken != version) return false;
+                await change(stored);
                 return true;
-            });
+            }, async () => isDone(await FindStoredAsync(clientId)));
         }
         catch (OpenIddictExceptions.ConcurrencyException)
         {
@@ -133,22 +145,31 @@ internal sealed class ClientRegistry(WafDatabase store, ClientManager clients, A
         }
     }
 
-    // PostgreSQL's strategy retries the whole transaction when the connection is lost.
-    private async Task<bool> InTransactionAsync(AuditEntry entry, Func<Task<bool>> work)
+    // The manager has a cache.
+    private Task<OpenIddictEntityFrameworkCoreApplication?> FindStoredAsync(string clientId)
     {
-        var isRetry = false;
-        var isDone = await store.Database.CreateExecutionStrategy().ExecuteAsync(async () =>
-        {
-            if (isRetry) store.ChangeTracker.Clear();
-            isRetry = true;
-            await using var transaction = await store.Database.BeginTransactionAsync();
-            if (!await work()) return false;
-            store.Add(entry);
-            await store.SaveChangesAsync();
-            await transaction.CommitAsync();
-            return true;
-        });
-        if (isDone) audit.Log(entry);
-        return isDone;
+        store.ChangeTracker.Clear();
+        return store.Set<OpenIddictEntityFrameworkCoreApplication>().SingleOrDefaultAsync(client => client.ClientId == clientId);
+    }
+
+    // PostgreSQL's strategy repeats the whole transaction when the connection is lost. If that was after the commit, the work is done.
+    private async Task<bool> InTransactionAsync(AuditEntry entry, Func<Task<bool>> work, Func<Task<bool>> isDone)
+    {
+        var isCommitted = await store.Database.CreateExecutionStrategy().ExecuteAsync(
+            work,
+            async (_, work, cancel) =>
+            {
+                store.ChangeTracker.Clear();
+                await using var transaction = await store.Database.BeginTransactionAsync(cancel);
+                if (!await work()) return false;
+                store.Add(entry);
+                await store.SaveChangesAsync(cancel);
+                await transaction.CommitAsync(cancel);
+                return true;
+            },
+            async (_, _, _) => new ExecutionResult<bool>(await isDone(), result: true),
+            CancellationToken.None);
+        if (isCommitted) audit.Log(entry);
+        return isCommitted;
     }
 }

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Options;
+using OpenIddict.Server;
 using StackExchange.Redis;
 using WebRtcIms.Contracts;
 using WebRtcIms.ServiceDefaults;
@@ -25,13 +27,13 @@ internal static class RegistrationRoutes
     }
 }
 
-/// <param name="Issuer">The address of this server; null for that of each request. Clients may only sign when there is one.</param>
+/// <param name="Issuer">The address of this server; null for that of each request.</param>
 internal sealed record RegistrationEndpointSettings(Uri? Issuer);
 
 /// <summary>Serves the requests, once their bearer token is authenticated. All tokens that are not valid get one response.</summary>
 internal sealed class RegistrationEndpoint(
     ClientRegistry registry, ClientManager clients, FailedAuthentications failures, RegistrationEndpointSettings settings,
-    TimeProvider time, IConnectionMultiplexer? redis = null)
+    IOptionsMonitor<OpenIddictServerOptions> server, TimeProvider time, IConnectionMultiplexer? redis = null)
 {
     private const string InvalidClientMetadata = "invalid_client_metadata";
 
@@ -79,10 +81,7 @@ internal sealed class RegistrationEndpoint(
                     StatusCodes.Status503ServiceUnavailable, Errors.TemporarilyUnavailable, "The TURN servers cannot be notified now.");
             }
 
-            if (!await registry.DeleteAsync(client.Application, client.ClientId, CallerAddress.Of(context))) return null;
-            // The client may have got a token between the two.
-            await TryRevokeAsync(clientId);
-            return Results.NoContent();
+            return await registry.DeleteAsync(client.Application, client.ClientId, CallerAddress.Of(context)) ? Results.NoContent() : null;
         });
 
     private static string Seconds(TimeSpan time) => Math.Ceiling(time.TotalSeconds).ToString(CultureInfo.InvariantCulture);
@@ -106,7 +105,7 @@ internal sealed class RegistrationEndpoint(
         if (token is not null && await find(token) is { } found && await serve(found, token) is { } response) return response;
         failures.Add(address, name);
         // The time must not show whether the client is known.
-        await clients.HashInVainAsync(token ?? "-");
+        await clients.HashInVainAsync(token);
         context.Response.Headers.WWWAuthenticate = "Bearer error=\"invalid_token\"";
         return Error(StatusCodes.Status401Unauthorized, Errors.InvalidToken, "The token is missing or not valid.");
     }
@@ -118,7 +117,7 @@ internal sealed class RegistrationEndpoint(
         if (body is not { } fields) return (null, Error(status, InvalidClientMetadata, problem));
         if (findProblem is not null && await findProblem(fields) is { } other)
             return (null, Error(StatusCodes.Status400BadRequest, InvalidClientMetadata, other));
-        var (metadata, wrong) = ClientMetadata.Read(fields, ceiling, acceptsAssertions: settings.Issuer is not null);
+        var (metadata, wrong) = ClientMetadata.Read(fields, ceiling, server.CurrentValue.ClientAuthenticationMethods);
         return (metadata, wrong is null ? null : Error(StatusCodes.Status400BadRequest, InvalidClientMetadata, wrong));
     }
 
@@ -148,9 +147,10 @@ internal sealed class RegistrationEndpoint(
         if (redis is null) return true;
         try
         {
+            // The revocation is for tokens made until the client is deleted. So nothing is left to revoke afterwards, when Redis may be gone.
             var now = time.GetUtcNow();
             await TurnRevocations.WriteAsync(
-                redis.GetDatabase(), TurnRevocations.OfClient(clientId), now + TokenLimits.LongestLifetime, now);
+                redis.GetDatabase(), TurnRevocations.OfClient(clientId), now + ClientRegistry.DeletionLimit + TokenLimits.LongestLifetime, now);
             return true;
         }
         catch (Exception error) when (RedisAvailability.IsFailure(error))

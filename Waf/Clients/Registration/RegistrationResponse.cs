@@ -39,7 +39,9 @@ internal static class RegistrationResponse
             ("kty", key.Kty), ("kid", key.Kid), ("use", key.Use), ("alg", key.Alg), ("crv", key.Crv), ("x", key.X), ("y", key.Y),
             ("n", key.N), ("e", key.E),
         ];
-        return new(members.Where(member => !string.IsNullOrEmpty(member.Value))
+        var response = new JsonObject(members.Where(member => !string.IsNullOrEmpty(member.Value))
             .Select(member => KeyValuePair.Create(member.Name, (JsonNode?)member.Value)));
+        if (key.X5c.Count > 0) response["x5c"] = List(key.X5c);
+        return response;
     }
 }

@@ -7,11 +7,10 @@ namespace WebRtcIms.Waf.Clients.Registration;
 /// <summary>What the store keeps of a registration, beside the client itself.</summary>
 /// <param name="InitialAccessToken">The name of the token with which the client was registered.</param>
 /// <param name="RegisteredAt">Unix time.</param>
-/// <param name="AuthenticationMethod">token_endpoint_auth_method.</param>
 /// <param name="AccessTokenHash">The hash of the registration access token.</param>
 /// <param name="Ceiling">The limits of the initial access token, for updates.</param>
 internal sealed record RegistrationEntry(
-    string InitialAccessToken, long RegisteredAt, string AuthenticationMethod, string AccessTokenHash, ClientLimits Ceiling)
+    string InitialAccessToken, long RegisteredAt, string AccessTokenHash, ClientLimits Ceiling)
 {
     public const string Property = "webrtcims.registration";
 

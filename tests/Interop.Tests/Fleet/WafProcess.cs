@@ -42,21 +42,22 @@ internal sealed class WafProcess : ServerProcess
     public string AdminAddress { get; private init; } = "";
 
     /// <summary>Starts it, and waits until it is healthy.</summary>
-    /// <param name="settings">Environment variables, such as <c>Waf__TurnServers__0__Name</c>.</param>
+    /// <param name="settings">Environment variables, such as <c>Waf__TurnServers__0__Name</c>. <c>ASPNETCORE_URLS</c> adds addresses.</param>
     public static async Task<WafProcess> StartAsync(params (string Name, string Value)[] settings)
     {
         var (address, secure, admin) =
             ($"http://127.0.0.1:{FreePorts.Tcp()}", $"https://127.0.0.1:{FreePorts.Tcp()}", $"http://127.0.0.1:{FreePorts.Tcp()}");
         var hasCertificate = settings.Any(setting => setting.Name == "Kestrel__Certificates__Default__Path");
+        var others = settings.FirstOrDefault(setting => setting.Name == "ASPNETCORE_URLS").Value ?? (hasCertificate ? secure : "");
         var folder = Directory.CreateTempSubdirectory("waf-");
         var start = Foreground.Of("dotnet", Repository.PathOf(["Waf", "bin", .. OutputFolder, "WebRtcIms.Waf.dll"]));
         start.WorkingDirectory = folder.FullName;
-        start.Environment["ASPNETCORE_URLS"] = hasCertificate ? $"{address};{secure}" : address;
         start.Environment["ConnectionStrings__waf"] = "Data Source=waf.db";
         start.Environment["Waf__Admin__Url"] = admin;
         start.Environment["Waf__Clients__0__ClientId"] = Client;
         start.Environment["Waf__Clients__0__ClientSecret"] = Secret;
         foreach (var (name, value) in settings) start.Environment[name] = value;
+        start.Environment["ASPNETCORE_URLS"] = $"{address};{others}".TrimEnd(';');
         var waf = new WafProcess(start, folder) { Address = address, SecureAddress = secure, AdminAddress = admin };
         await waf.UntilUpAsync(waf.IsUpAsync);
         return waf;
