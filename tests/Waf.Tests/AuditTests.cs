@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
+using Npgsql;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Waf.Audit;
 using WebRtcIms.Waf.Stores;
@@ -187,6 +188,39 @@ public sealed class AuditTests
         var row = Assert.Single(await WaitForRowsAsync(app, 1));
 
         Assert.Equal((new string('a', 120), $"?{new string('s', 199)}"), (row.Actor, row.Subject));
+    }
+
+    /// <summary>The grants of docs/operations.md: a role that cannot change the audit serves all requests.</summary>
+    [Fact]
+    public async Task Postgres_RoleWithoutUpdateAndDeleteOnTheAudit_IsEnough()
+    {
+        await using var postgres = await PostgresServer.StartAsync();
+        var owner = postgres.ConnectionString("waf");
+        using (var migrating = new WafApp().With("ConnectionStrings:waf", owner)) _ = migrating.Services;
+        await using (var connection = new NpgsqlConnection(owner))
+        {
+            await connection.OpenAsync(Cancel);
+            var grants = System.Text.RegularExpressions.Regex.Match(
+                await File.ReadAllTextAsync(Repository.PathOf("docs/operations.md"), Cancel), "```sql\n(?<sql>CREATE ROLE waf_service.*?)```",
+                System.Text.RegularExpressions.RegexOptions.Singleline).Groups["sql"].Value;
+            await using var command = new NpgsqlCommand(grants, connection);
+            await command.ExecuteNonQueryAsync(Cancel);
+        }
+
+        var service = new NpgsqlConnectionStringBuilder(owner) { Username = "waf_service", Password = "…" }.ConnectionString;
+        using var app = new WafApp().With("ConnectionStrings:waf", service).With("Waf:AuditRetention", "00:00:00").WithRegistration();
+        var client = (await ClientRegistrationRequest.RegisterAsync(app)).Assert(HttpStatusCode.Created);
+        (await new TokenRequest().SendAsync(app, client.ClientId, client.Secret)).AssertOk();
+        (await ClientRegistrationRequest.DeleteAsync(app, client.ClientId, client.AccessToken)).Assert(HttpStatusCode.NoContent);
+
+        Assert.Equal(
+            ["client.deleted", "client.registered", "token.issued"],
+            (await WaitForRowsAsync(app, 3)).Select(row => row.Action).Order(StringComparer.Ordinal));
+        await using var scope = app.Services.CreateAsyncScope();
+        var audit = scope.ServiceProvider.GetRequiredService<WafDatabase>().Audit;
+        await Assert.ThrowsAsync<PostgresException>(() =>
+            audit.ExecuteUpdateAsync(row => row.SetProperty(changed => changed.Actor, "other"), Cancel));
+        await Assert.ThrowsAsync<PostgresException>(() => audit.ExecuteDeleteAsync(Cancel));
     }
 
     private static async Task AddRowsAsync(WafApp app, int count, DateTimeOffset at)
