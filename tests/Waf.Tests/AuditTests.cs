@@ -34,7 +34,8 @@ public sealed class AuditTests
     public async Task RejectedRequests_AreNotActs()
     {
         using var app = new WafApp();
-        (await new TokenRequest().SendAsync(app, secret: "a guess of the secret")).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+        (await new TokenRequest().SendAsync(app, secret: "a guess of the secret"))
+            .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         (await new TokenRequest().With("aud", "nowhere").SendAsync(app)).AssertError(HttpStatusCode.BadRequest, "invalid_target");
         (await new TokenRequest().SendAsync(app)).AssertOk();
 
@@ -135,7 +136,8 @@ public sealed class AuditTests
     [InlineData("30.00:00:00")]
     public async Task OldRows_AreDeleted_WhenTheirTimeIsOver(string retention)
     {
-        var keep = retention.Length == 0 ? TimeSpan.FromDays(90) : TimeSpan.Parse(retention, System.Globalization.CultureInfo.InvariantCulture);
+        var keep = retention.Length == 0
+            ? TimeSpan.FromDays(90) : TimeSpan.Parse(retention, System.Globalization.CultureInfo.InvariantCulture);
         var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         using var app = new WafApp { Time = time };
         if (retention.Length > 0) app.With("Waf:AuditRetention", retention);
@@ -201,7 +203,8 @@ public sealed class AuditTests
         {
             await connection.OpenAsync(Cancel);
             var grants = System.Text.RegularExpressions.Regex.Match(
-                await File.ReadAllTextAsync(Repository.PathOf("docs/operations.md"), Cancel), "```sql\n(?<sql>CREATE ROLE waf_service.*?)```",
+                await File.ReadAllTextAsync(Repository.PathOf("docs/operations.md"), Cancel),
+                "```sql\n(?<sql>CREATE ROLE waf_service.*?)```",
                 System.Text.RegularExpressions.RegexOptions.Singleline).Groups["sql"].Value;
             await using var command = new NpgsqlCommand(grants, connection);
             await command.ExecuteNonQueryAsync(Cancel);
