@@ -3,9 +3,9 @@ using StackExchange.Redis;
 namespace WebRtcIms.Contracts;
 
 /// <summary>
-/// Revocations of a token, of all tokens of a client or of a session, or of a long-term key, from the authorization server and the operators to all TURN
-/// nodes. The sorted set <c>turn:revoked</c> holds the names with the Unix time of their expiry. Each is also published on
-/// <c>turn:revocations</c>, so that it has effect at once.
+/// Revocations of a token, of all tokens of a client or of a session, or of a long-term key, from the authorization server and the
+/// operators to all TURN nodes. The sorted set <c>turn:revoked</c> holds the names with the Unix time of their expiry. Each is
+/// also published on <c>turn:revocations</c>, so that it has effect at once.
 /// </summary>
 public static class TurnRevocations
 {

@@ -22,7 +22,9 @@ public static class Migrations
             await using var _ = await store.LockAsync("migration", cancellationToken);
             if (!store.IsPostgres) await PrepareSqliteAsync(context, cancellationToken);
             await AdoptAsync(context, store, cancellationToken);
-            await context.Database.MigrateAsync(cancellationToken);
+            // When there is nothing to apply, the role does not need the right to create tables.
+            if ((await context.Database.GetPendingMigrationsAsync(cancellationToken)).Any())
+                await context.Database.MigrateAsync(cancellationToken);
             if (seed is null) return;
             // A retry must not write what the tracker still has of the failed attempt.
             context.ChangeTracker.Clear();

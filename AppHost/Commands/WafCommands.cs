@@ -55,7 +55,8 @@ internal static class WafCommands
         var name = context.Arguments.GetString(Name);
         var uses = int.TryParse(context.Arguments.GetString(Uses), CultureInfo.InvariantCulture, out var number) ? number : 1;
         return PostAsync(
-            waf, "initial-access-tokens", new { name = string.IsNullOrWhiteSpace(name) ? null : name, uses }, created => CommandResults.Success(
+            waf, "initial-access-tokens", new { name = string.IsNullOrWhiteSpace(name) ? null : name, uses },
+            created => CommandResults.Success(
                 $"The initial access token {created.GetProperty("name")} was created.",
                 $"`{created.GetProperty("token").GetString()}`\n\nIt is shown only here. It ends at {created.GetProperty("expires_at")}.",
                 CommandResultFormat.Markdown, displayImmediately: true), context.CancellationToken);
@@ -67,7 +68,8 @@ internal static class WafCommands
         object value = kind == "all" ? true : name ?? "";
         var what = kind == "all" ? "All tokens that were issued until now" : $"The tokens of {name}";
         return PostAsync(
-            waf, "revocations", new Dictionary<string, object> { [kind ?? ""] = value }, _ => CommandResults.Success($"{what} are revoked."),
+            waf, "revocations", new Dictionary<string, object> { [kind ?? ""] = value },
+            _ => CommandResults.Success($"{what} are revoked."),
             context.CancellationToken);
     }
 

@@ -34,7 +34,8 @@ internal static class AuditAdministration
     {
         if (limit is < 1 or > MaxRows) return AdminProblem.Invalid($"limit must be a number from 1 to {MaxRows}.");
         string?[] filters = [actor, action, subject];
-        if (filters.Any(filter => filter?.Contains('\0', StringComparison.Ordinal) is true)) return AdminProblem.Invalid("A filter has a NUL.");
+        if (filters.Any(filter => filter?.Contains('\0', StringComparison.Ordinal) is true))
+            return AdminProblem.Invalid("A filter has a NUL.");
         var rows = store.Audit.AsNoTracking().Where(entry => entry.Id < before);
         if (actor is not null) rows = rows.Where(entry => entry.Actor == actor);
         if (action is not null) rows = rows.Where(entry => entry.Action == action);

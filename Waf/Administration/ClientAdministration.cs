@@ -61,11 +61,13 @@ internal static class ClientAdministration
     {
         if (await FindAsync(clients, clientId) is not { } client) return NotFound(clientId);
         if (settings.Any(known => known.ClientId == clientId))
-            return AdminProblem.Conflict($"The client {clientId} is in the settings, and the next start would create it again. Remove it there.");
+            return AdminProblem.Conflict(
+                $"The client {clientId} is in the settings, and the next start would create it again. Remove it there.");
         var caller = Operator.Of(context);
         var retention = ClientRegistry.DeletionLimit + TokenLimits.LongestLifetime;
         if (revoker.HasRedis && !await revoker.TryRevokeAsync(TurnRevocations.OfClient(clientId), retention)) return AdminProblem.RedisAway;
-        if (!await registry.DeleteAsync(client, caller.Name, caller.Address)) return AdminProblem.Conflict("The client was changed meanwhile.");
+        if (!await registry.DeleteAsync(client, caller.Name, caller.Address))
+            return AdminProblem.Conflict("The client was changed meanwhile.");
         return TypedResults.NoContent();
     }
 

@@ -10,7 +10,7 @@ using WebRtcIms.Waf.Tokens;
 
 namespace WebRtcIms.Waf.Administration;
 
-/// <summary>An initial access token to create. By default it may be used once within a day, for all TURN servers and no identities.</summary>
+/// <summary>A token to create. By default it may be used once within a day, for all TURN servers and no identities.</summary>
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record InitialAccessTokenRequest(
     string? Name = null, int? Uses = null, TimeSpan? Lifetime = null, List<string>? Scopes = null, List<string>? Audiences = null,
@@ -63,7 +63,8 @@ internal static class InitialAccessTokenAdministration
 
     public static void MapInitialAccessTokens(this IEndpointRouteBuilder admin)
     {
-        admin.MapPost(Path, CreateAsync).WithSummary("Creates an initial access token, with which clients register themselves. It is shown once.");
+        admin.MapPost(Path, CreateAsync)
+            .WithSummary("Creates an initial access token, with which clients register themselves. It is shown once.");
         admin.MapGet(Path, ListAsync).WithSummary("Lists initial access tokens, without the tokens themselves.");
         admin.MapDelete(Path + "/{name}", RevokeAsync).WithSummary("Ends an initial access token. Its clients stay.");
     }
@@ -76,7 +77,8 @@ internal static class InitialAccessTokenAdministration
         var settings = request.ToSettings(token, names);
         if (settings.Problems(names).FirstOrDefault() is { } problem) return AdminProblem.Invalid($"{problem}.");
         if (settings.Lifetime > LongestLifetime) return AdminProblem.Invalid($"Lifetime must be at most {LongestLifetime:c}.");
-        if (!AdminProblem.IsName(settings.Name, settings.Name.Length)) return AdminProblem.Invalid("Name must not have control characters.");
+        if (!AdminProblem.IsName(settings.Name, settings.Name.Length))
+            return AdminProblem.Invalid("Name must not have control characters.");
         if (await Usable(store, now).AnyAsync(row => row.Name == settings.Name))
             return AdminProblem.Conflict($"There is a token {settings.Name} that can be used. Revoke it, or choose another name.");
         var caller = Operator.Of(context);
@@ -101,7 +103,8 @@ internal static class InitialAccessTokenAdministration
     {
         var caller = Operator.Of(context);
         var entry = audit.Create(caller.Name, AuditAction.InitialAccessTokenRevoked, name, caller.Address);
-        return AdminProblem.IsName(name, InitialAccessTokenSettings.MaxNameLength) && await registry.RevokeInitialAccessTokenAsync(name, entry)
+        return AdminProblem.IsName(name, InitialAccessTokenSettings.MaxNameLength)
+            && await registry.RevokeInitialAccessTokenAsync(name, entry)
             ? TypedResults.NoContent()
             : AdminProblem.NotFound($"There is no initial access token {name} that can be used.");
     }

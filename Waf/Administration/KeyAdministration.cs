@@ -41,7 +41,8 @@ internal static class KeyAdministration
     {
         admin.MapGet("/keys", List).WithSummary("Lists the long-term keys of each TURN server.");
         admin.MapPost("/keys/rotations", RotateAsync)
-            .WithSummary("Makes the next key current, once TURN servers have had time to fetch it. The old key stays until its last token is dead.");
+            .WithSummary("Makes the next key current, once TURN servers have had time to fetch it. "
+                + "The old key stays until its last token is dead.");
     }
 
     private static Ok<List<KeyRingView>> List(KeyRings rings, TimeProvider time)

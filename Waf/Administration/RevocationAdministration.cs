@@ -68,7 +68,8 @@ internal sealed record Revocation(string Name, TimeSpan Retention, string Action
 internal static class RevocationAdministration
 {
     public static void MapRevocations(this IEndpointRouteBuilder admin) =>
-        admin.MapPost("/revocations", RevokeAsync).WithSummary("Revokes a token, a key, the tokens of a client or a session, or all tokens.");
+        admin.MapPost("/revocations", RevokeAsync)
+            .WithSummary("Revokes a token, a key, the tokens of a client or a session, or all tokens.");
 
     private static async Task<Results<NoContent, ProblemHttpResult>> RevokeAsync(
         RevocationRequest request, HttpContext context, TokenIssuer issuer, KeyRotation rotation, Revoker revoker, AuditLog audit)
@@ -87,7 +88,8 @@ internal static class RevocationAdministration
             return AdminProblem.RedisAway;
         }
 
-        if (!revoker.HasRedis) return AdminProblem.Conflict("This server has no Redis in its settings, so it cannot notify the TURN servers.");
+        if (!revoker.HasRedis)
+            return AdminProblem.Conflict("This server has no Redis in its settings, so it cannot notify the TURN servers.");
         if (!await revoker.TryRevokeAsync(revocation.Name, revocation.Retention)) return AdminProblem.RedisAway;
         audit.Add(caller.Name, revocation.Action, revocation.Subject, caller.Address);
         return TypedResults.NoContent();

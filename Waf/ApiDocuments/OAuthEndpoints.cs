@@ -38,7 +38,8 @@ internal sealed class OAuthEndpoints(IOptions<OpenIddictServerOptions> options) 
         };
 
         var server = options.Value;
-        AddForms(document, server.TokenEndpointUris, "Issues a TURN token (RFC 7635) or an IMS registration token (RFC 6749 §4.4).", TokenFields);
+        AddForms(
+            document, server.TokenEndpointUris, "Issues a TURN token (RFC 7635) or an IMS registration token.", TokenFields);
         AddForms(document, server.RevocationEndpointUris, "Revokes TURN tokens (RFC 7009).", RevokedTokens);
         AddForms(document, server.IntrospectionEndpointUris, "Describes a token (RFC 7662).", OneToken);
         foreach (var path in PathsOf(server.ConfigurationEndpointUris))

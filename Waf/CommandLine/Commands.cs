@@ -10,7 +10,9 @@ internal sealed class Commands
 {
     private const string DefaultUrl = "http://localhost:8085";
 
-    private readonly Option<Uri> _url = new("--url") { Description = "The address of the administration; by default Waf:Admin:Url.", Recursive = true };
+    private readonly Option<Uri> _url =
+        new("--url") { Description = "The address of the administration; by default Waf:Admin:Url.", Recursive = true };
+
     private readonly Option<bool> _json = new("--json") { Description = "Prints the response as JSON.", Recursive = true };
     private readonly IConfiguration _configuration;
     private readonly TextWriter _output;
@@ -36,9 +38,11 @@ internal sealed class Commands
         {
             Get("list", "Lists clients.", words => WithQuery("clients", words, limit, offset),
                 (list, output) => Table.Print(list.EnumerateArray(), output,
-                    "client_id", "name", "source", "registered_at", "initial_access_token", "limits.scopes", "limits.audiences", "limits.impus"),
+                    "client_id", "name", "source", "registered_at", "initial_access_token", "limits.scopes",
+                    "limits.audiences", "limits.impus"),
                 limit, offset),
-            Get("show", "Shows a client, as JSON.", words => $"clients/{Escape(words, client)}", (found, output) => output.WriteLine(found), client),
+            Get("show", "Shows a client, as JSON.", words => $"clients/{Escape(words, client)}", (found, output) => output.WriteLine(found),
+                client),
             Delete("delete", "Revokes the tokens of a registered client, and deletes it.", words => $"clients/{Escape(words, client)}",
                 "The client is deleted.", client),
         };
@@ -97,7 +101,8 @@ internal sealed class Commands
         return new Command("revoke", "Revokes tokens. Their allocations and registrations end at once.")
         {
             Post("token", "Revokes a TURN token.", "revocations",
-                words => new() { ["kid"] = words.GetValue(kid), ["token_id"] = words.GetValue(tokenId) }, Say("The token is revoked."), kid, tokenId),
+                words => new() { ["kid"] = words.GetValue(kid), ["token_id"] = words.GetValue(tokenId) }, Say("The token is revoked."),
+                kid, tokenId),
             Post("client", "Revokes the TURN tokens that a client got until now.", "revocations",
                 words => new() { ["client_id"] = words.GetValue(client) }, Say("The client's tokens are revoked."), client),
             Post("session", "Revokes the TURN tokens and the registrations of a session.", "revocations",
@@ -113,7 +118,8 @@ internal sealed class Commands
         var before = new Option<long?>("--before") { Description = "Lists what is older than the act with this id." };
         Option<string?>[] filters =
         [
-            new("--actor") { Description = "Only acts of this actor." }, new("--action") { Description = "Only such acts, as token.issued." },
+            new("--actor") { Description = "Only acts of this actor." },
+            new("--action") { Description = "Only such acts, as token.issued." },
             new("--subject") { Description = "Only acts on this subject." },
         ];
         return new Command("audit", "Who did what.")
@@ -180,7 +186,8 @@ internal sealed class Commands
 
     private static Option<string[]> List(string name, string description) => new(name) { Description = description };
 
-    private static JsonArray? ToJson(string[]? words) => words is { Length: > 0 } ? new([.. words.Select(word => JsonValue.Create(word))]) : null;
+    private static JsonArray? ToJson(string[]? words) =>
+        words is { Length: > 0 } ? new([.. words.Select(word => JsonValue.Create(word))]) : null;
 
     private static string Escape(ParseResult words, Argument<string> argument) => Uri.EscapeDataString(words.GetValue(argument)!);
 

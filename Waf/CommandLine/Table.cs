@@ -20,7 +20,8 @@ internal static class Table
         }
 
         var widths = columns.Select((_, column) => lines.Max(line => line[column].Length)).ToArray();
-        foreach (var line in lines) output.WriteLine(string.Join(Gap, line.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
+        foreach (var line in lines)
+            output.WriteLine(string.Join(Gap, line.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
     }
 
     private static string Title(string column) =>

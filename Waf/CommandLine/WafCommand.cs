@@ -4,8 +4,8 @@ using System.CommandLine.Help;
 namespace WebRtcIms.Waf.CommandLine;
 
 /// <summary>
-/// The command <c>waf</c>: <c>dotnet run --project Waf -- clients list</c>. It calls the administration of a running WAF. The exit code is 0,
-/// or 1 when the WAF refuses or cannot be reached, or 2 for wrong words.
+/// The command <c>waf</c>: <c>dotnet run --project Waf -- clients list</c>. It calls the administration of a running WAF. The exit
+/// code is 0, or 1 when the WAF refuses or cannot be reached, or 2 for wrong words.
 /// </summary>
 internal static class WafCommand
 {

@@ -71,7 +71,8 @@ internal static class IntrospectionHandlers
         {
             RedisValue[] names =
             [
-                TurnRevocations.OfToken(token.Kid, token.TokenId), TurnRevocations.OfKey(token.Kid), TurnRevocations.OfClient(grant.ClientId!),
+                TurnRevocations.OfToken(token.Kid, token.TokenId), TurnRevocations.OfKey(token.Kid),
+                TurnRevocations.OfClient(grant.ClientId!),
                 TurnRevocations.All, TurnRevocations.OfSession(grant.Pseudonym ?? ""),
             ];
             var ends = await redis.GetDatabase().SortedSetScoresAsync(TurnRevocations.Key, names);

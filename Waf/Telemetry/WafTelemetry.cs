@@ -34,7 +34,7 @@ internal sealed class WafTelemetry
         _rejected = meter.CreateCounter<long>(
             "waf.token.requests.rejected", description: "Requests of clients rejected, by OAuth error");
         _revoked = meter.CreateCounter<long>(
-            "waf.revocations", description: "Revocations sent to the TURN servers, of a token or of all tokens of a client");
+            "waf.revocations", description: "Revocations sent to the TURN servers, by kind");
         _auditLost = meter.CreateCounter<long>("waf.audit.lost", description: "Rows of the audit that the store did not take in time");
         _rotations = meter.CreateCounter<long>(
             "waf.key.rotations", description: "Keys that became current, by TURN server and actor, at the replica that wrote it");

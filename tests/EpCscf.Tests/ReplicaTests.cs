@@ -333,7 +333,8 @@ public sealed class ReplicaTests : IAsyncLifetime
     public async Task SessionRevokedAtTheWaf_IsEndedWithinASecond_AndItsTokensAreRefused()
     {
         var name = TurnRevocations.OfSession("session-of-bob");
-        await TurnRevocations.WriteAsync(_connection.GetDatabase(), name, _time.GetUtcNow() + TokenLimits.LongestLifetime, _time.GetUtcNow());
+        await TurnRevocations.WriteAsync(
+            _connection.GetDatabase(), name, _time.GetUtcNow() + TokenLimits.LongestLifetime, _time.GetUtcNow());
 
         await _bob.Closed.WaitAsync(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
         Assert.Equal(4403, (int?)_bob.Socket.CloseStatus);

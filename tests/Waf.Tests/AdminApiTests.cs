@@ -45,7 +45,8 @@ public sealed class AdminApiTests : IAsyncLifetime
         var client = (await admin.GetAsync($"clients/{registered.ClientId}")).Assert(HttpStatusCode.OK);
         Assert.Equal(("Our WWSF", "registration", TokenName, "client_secret_basic"),
             (client.Text("name"), client.Text("source"), client.Text("initial_access_token"), client.Text("authentication_method")));
-        Assert.Equal([WafApp.TurnServer], client.Body.GetProperty("limits").GetProperty("audiences").EnumerateArray().Select(text => text.GetString()!));
+        Assert.Equal([WafApp.TurnServer], client.Body.GetProperty("limits")
+            .GetProperty("audiences").EnumerateArray().Select(text => text.GetString()!));
         Assert.Equal("settings", (await admin.GetAsync($"clients/{WafApp.Client}")).Text("source"));
         foreach (var secret in (string[])[registered.Secret, registered.AccessToken, WafApp.ClientSecret, "hmac-sha256"])
             Assert.DoesNotContain(secret, list.GetRawText() + client.Body.GetRawText(), StringComparison.Ordinal);
@@ -144,7 +145,9 @@ public sealed class AdminApiTests : IAsyncLifetime
         var list = (await admin.GetAsync("initial-access-tokens")).Assert(HttpStatusCode.OK).Body;
         var listed = Assert.Single(list.EnumerateArray());
         Assert.Equal(("branch", 0), (listed.GetProperty("name").GetString(), listed.GetProperty("uses_left").GetInt32()));
-        Assert.Equal(TimeSpan.FromHours(2), listed.GetProperty("expires_at").GetDateTimeOffset() - listed.GetProperty("created_at").GetDateTimeOffset());
+        Assert.Equal(
+            TimeSpan.FromHours(2), listed.GetProperty("expires_at").GetDateTimeOffset()
+                - listed.GetProperty("created_at").GetDateTimeOffset());
         Assert.DoesNotContain(token, list.GetRawText() + admin.App.Logs.Text, StringComparison.Ordinal);
         Assert.Equal([("operator", "branch")], await admin.AuditAsync("initial_access_token.created"));
         Assert.Equal([("branch", client.ClientId)], await admin.AuditAsync("client.registered"));
@@ -154,9 +157,11 @@ public sealed class AdminApiTests : IAsyncLifetime
     public async Task RevokedInitialAccessToken_RegistersNothing_AndItsClientsStay()
     {
         using var admin = new Administration(App());
-        var token = (await admin.PostAsync("initial-access-tokens", new { name = "branch", uses = 5 })).Assert(HttpStatusCode.Created).Text("token");
+        var token = (await admin.PostAsync("initial-access-tokens", new { name = "branch", uses = 5 }))
+            .Assert(HttpStatusCode.Created).Text("token");
         var client = (await RegisterAsync(admin.App, token: token)).Assert(HttpStatusCode.Created);
-        Assert.Contains("branch", (await admin.PostAsync("initial-access-tokens", new { name = "branch" })).Assert(HttpStatusCode.Conflict).Detail);
+        var conflict = (await admin.PostAsync("initial-access-tokens", new { name = "branch" })).Assert(HttpStatusCode.Conflict);
+        Assert.Contains("branch", conflict.Detail, StringComparison.Ordinal);
 
         (await admin.DeleteAsync("initial-access-tokens/branch")).Assert(HttpStatusCode.NoContent);
 

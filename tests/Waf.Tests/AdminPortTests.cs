@@ -185,8 +185,9 @@ public sealed class AdminPortTests
         .With("Waf:Admin:Operators:0:Name", "anna").With("Waf:Admin:Operators:0:Token", Administration.OperatorToken);
 
     private static void Read(params (string Key, string Value)[] settings) => WafSettings.Read(
-        new ConfigurationBuilder().AddInMemoryCollection(WafApp.GoodSettings().Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))
-            .Concat(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)))).Build(),
+        new ConfigurationBuilder().AddInMemoryCollection(
+            WafApp.GoodSettings().Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))
+                .Concat(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)))).Build(),
         new HostingEnvironment { ContentRootPath = Path.GetTempPath() });
 
     // HttpClient would normalise the path and choose the Host.

@@ -63,12 +63,14 @@ internal sealed class Administration : IDisposable
     /// <summary>The rows of the audit with this action, once there are so many: (actor, subject).</summary>
     public async Task<List<(string Actor, string Subject)>> AuditAsync(string action, int count = 1)
     {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
         while (true)
         {
             var rows = (await GetAsync($"audit?action={action}")).Assert(HttpStatusCode.OK).Body.GetProperty("entries").EnumerateArray()
                 .Select(row => (row.GetProperty("actor").GetString()!, row.GetProperty("subject").GetString()!)).ToList();
             if (rows.Count >= count) return rows;
-            await Task.Delay(10, TestContext.Current.CancellationToken);
+            await Task.Delay(10, limit.Token);
         }
     }
 }

@@ -28,7 +28,8 @@ public sealed class ApiDocumentTests
 
         List<string> expected =
         [
-            "get /.well-known/oauth-authorization-server", "post /oauth2/token", .. hasRedis ? (string[])["post /oauth2/introspect", "post /oauth2/revoke"] : [],
+            "get /.well-known/oauth-authorization-server", "post /oauth2/token",
+            .. hasRedis ? (string[])["post /oauth2/introspect", "post /oauth2/revoke"] : [],
             "get /.well-known/jwks", .. RoutesOf(app).Where(route => !route.Contains(" /admin/", StringComparison.Ordinal)),
         ];
         Assert.Equal(expected.Order(StringComparer.Ordinal), Describe(document));
@@ -73,8 +74,11 @@ public sealed class ApiDocumentTests
             {
                 var path = $"{folder}/{name}.json";
                 Assert.Equal(
-                    (path, path == PublicPath ? HttpStatusCode.OK : HttpStatusCode.NotFound), (path, await StatusAsync(admin.App.Address, path)));
-                Assert.Equal((path, path == AdminPath ? HttpStatusCode.OK : HttpStatusCode.NotFound), (path, await StatusAsync(admin.Address, path)));
+                    (path, path == PublicPath ? HttpStatusCode.OK : HttpStatusCode.NotFound),
+                    (path, await StatusAsync(admin.App.Address, path)));
+                Assert.Equal(
+                    (path, path == AdminPath ? HttpStatusCode.OK : HttpStatusCode.NotFound),
+                    (path, await StatusAsync(admin.Address, path)));
             }
         }
     }
@@ -82,7 +86,8 @@ public sealed class ApiDocumentTests
     private static async Task<OpenApiDocument> ReadAsync(Uri server, string path)
     {
         using var client = new HttpClient();
-        var (document, diagnostic) = OpenApiDocument.Parse(await client.GetStringAsync(new Uri(server, path), Cancel), OpenApiConstants.Json);
+        var text = await client.GetStringAsync(new Uri(server, path), Cancel);
+        var (document, diagnostic) = OpenApiDocument.Parse(text, OpenApiConstants.Json);
         Assert.Empty(diagnostic!.Errors);
         Assert.Empty(diagnostic.Warnings);
         return document!;

@@ -33,14 +33,17 @@ public sealed class WafCommandTests
         var list = await RunAsync(admin, "clients", "list");
         Assert.Equal((0, ""), (list.Code, list.Error));
         Assert.Matches(@"^CLIENT ID +NAME +SOURCE +REGISTERED AT +INITIAL ACCESS TOKEN +SCOPES +AUDIENCES +IMPUS\n", list.Output);
-        Assert.Matches($@"\n{client.ClientId} +Our WWSF +registration +20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ +first +stun +turn.example.org +-\n", list.Output);
+        Assert.Matches(
+            $@"\n{client.ClientId} +Our WWSF +registration +20\d\d-\d\d-\d\d \d\d:\d\d:\d\dZ +first +stun +turn.example.org +-\n",
+            list.Output);
         Assert.Equal(4, list.Output.TrimEnd().Split('\n').Length);
         Assert.Equal(2, (await RunAsync(admin, "clients", "list", "--limit", "1")).Output.TrimEnd().Split('\n').Length);
         Assert.Contains("Our WWSF", (await RunAsync(admin, "clients", "show", client.ClientId)).Output, StringComparison.Ordinal);
 
         Assert.Equal((0, "The client is deleted.\n", ""), await RunAsync(admin, "clients", "delete", client.ClientId));
         Assert.Equal(
-            (1, "", $"The WAF refused (404): There is no client {client.ClientId}.\n"), await RunAsync(admin, "clients", "show", client.ClientId));
+            (1, "", $"The WAF refused (404): There is no client {client.ClientId}.\n"),
+            await RunAsync(admin, "clients", "show", client.ClientId));
     }
 
     [Fact]
@@ -74,13 +77,18 @@ public sealed class WafCommandTests
         var rotated = await RunAsync(admin, "keys", "rotate");
         Assert.Equal((0, ""), (rotated.Code, rotated.Error));
         Assert.Matches($@"^SERVER +KID\n{WafApp.TurnServer} +{WafApp.TurnServer}\.2\n$", rotated.Output);
-        Assert.Matches($@"\n{WafApp.TurnServer} +{WafApp.TurnServer}\.1 +(current|retired) ", (await RunAsync(admin, "keys", "list")).Output);
+        Assert.Matches(
+            $@"\n{WafApp.TurnServer} +{WafApp.TurnServer}\.1 +(current|retired) ", (await RunAsync(admin, "keys", "list")).Output);
 
         Assert.Equal((0, "The key is revoked.\n", ""), await RunAsync(admin, "keys", "revoke", $"{WafApp.TurnServer}.1"));
         Assert.DoesNotContain($"{WafApp.TurnServer}.1 ", (await RunAsync(admin, "keys", "list")).Output, StringComparison.Ordinal);
         Assert.Equal("operator", Assert.Single(await admin.AuditAsync("key.revoked")).Actor);
-        Assert.Contains("(404): There is no TURN server nowhere.", (await RunAsync(admin, "keys", "rotate", "nowhere")).Error, StringComparison.Ordinal);
-        Assert.Contains("(409): The key is in the settings", (await RunAsync(admin, "keys", "rotate", WafApp.SecondTurnServer)).Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "(404): There is no TURN server nowhere.",
+            (await RunAsync(admin, "keys", "rotate", "nowhere")).Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "(409): The key is in the settings",
+            (await RunAsync(admin, "keys", "rotate", WafApp.SecondTurnServer)).Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -94,10 +102,12 @@ public sealed class WafCommandTests
             Assert.Equal(0, (await RunAsync(admin, ["revoke", .. words])).Code);
 
         Assert.Equal(["all", "client:wwsf", "session:9b0c6f", "token:k1:AAAA"],
-            (await connection.GetDatabase().SortedSetRangeByRankAsync("turn:revoked")).Select(name => name.ToString()).Order(StringComparer.Ordinal));
+            (await connection.GetDatabase().SortedSetRangeByRankAsync("turn:revoked"))
+                .Select(name => name.ToString()).Order(StringComparer.Ordinal));
         await admin.AuditAsync("all.revoked");
         var list = await RunAsync(admin, "audit", "list", "--subject", "9b0c6f", "--actor", "operator");
-        Assert.Matches(@"^ID +AT +ACTOR +ACTION +SUBJECT +ADDRESS\n\d+ +20.{17}Z +operator +session\.revoked +9b0c6f +127\.0\.0\.1\n$", list.Output);
+        Assert.Matches(
+            @"^ID +AT +ACTOR +ACTION +SUBJECT +ADDRESS\n\d+ +20.{17}Z +operator +session\.revoked +9b0c6f +127\.0\.0\.1\n$", list.Output);
         Assert.Equal((0, "None.\n", ""), await RunAsync(admin, "audit", "list", "--action", "nothing"));
     }
 
@@ -173,6 +183,7 @@ public sealed class WafCommandTests
     }
 
     private static IConfigurationRoot Configuration(string url, params (string Name, string Value)[] settings) => new ConfigurationBuilder()
-        .AddInMemoryCollection([new("Waf:Admin:Url", url), .. settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value))])
+        .AddInMemoryCollection(
+            [new("Waf:Admin:Url", url), .. settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value))])
         .Build();
 }
