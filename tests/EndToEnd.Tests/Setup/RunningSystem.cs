@@ -51,8 +51,8 @@ public class RunningSystem : IAsyncLifetime
     public IReadOnlyCollection<string> Console => _console;
 
     /// <summary>
-    /// A long-term key k1 of TURN beside those that the WAF delivers, and the secret of the OAuth client. The test passes them to the system,
-    /// so that it can search for them and make tokens.
+    /// A long-term key k1 of TURN beside those that the WAF delivers, and the secret of the OAuth client. The test passes them to the
+    /// system, so that it can search for them and make tokens.
     /// </summary>
     public IReadOnlyList<string> SecretParameters { get; } =
         [Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)), Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32))];
