@@ -150,8 +150,8 @@ internal static class TurnServices
     }
 
     /// <summary>
-    /// All nodes with the same fleet key or first long-term key accept each other's nonces and know each other's tickets, so a client may be
-    /// moved between them. Without one both are this process's own.
+    /// All nodes with the same fleet key or first long-term key accept each other's nonces and know each other's tickets, so a client may
+    /// be moved between them. Without one both are this process's own.
     /// </summary>
     private static byte[] FleetKey(TurnSettings settings, string purpose) =>
         (settings.FleetKey ?? settings.Keys.FirstOrDefault()?.Key) is { } secret

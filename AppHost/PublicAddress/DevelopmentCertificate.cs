@@ -43,7 +43,8 @@ internal sealed record DevelopmentCertificate(string Path, string Fingerprint)
     {
         using var certificate = X509CertificateLoader.LoadPkcs12FromFile(Path, password: null, X509KeyStorageFlags.Exportable);
         using var key = certificate.GetECDsaPrivateKey()!;
-        var pem = new PemCertificate(System.IO.Path.ChangeExtension(Path, ".pem"), System.IO.Path.ChangeExtension(Path, ".key"), Fingerprint);
+        var pem = new PemCertificate(
+            System.IO.Path.ChangeExtension(Path, ".pem"), System.IO.Path.ChangeExtension(Path, ".key"), Fingerprint);
         Save(Encoding.ASCII.GetBytes(certificate.ExportCertificatePem()), pem.Path);
         Save(Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem()), pem.KeyPath);
         return pem;

@@ -127,7 +127,8 @@ internal sealed partial class KeyDelivery(
     private static string Describe(HttpRequestException error) => error.HttpRequestError switch
     {
         // The inner message says what is wrong with the certificate.
-        HttpRequestError.SecureConnectionError => $"{Section}:Authority: TLS with the WAF fails: {error.InnerException?.Message ?? error.Message}",
+        HttpRequestError.SecureConnectionError =>
+            $"{Section}:Authority: TLS with the WAF fails: {(error.InnerException ?? error).Message}",
         HttpRequestError.ConfigurationLimitExceeded => $"{Section}:Address: the response has more than {MaxOctets} octets",
         HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError =>
             $"{Section}:Address: the WAF cannot be reached ({error.HttpRequestError})",

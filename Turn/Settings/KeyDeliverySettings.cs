@@ -52,7 +52,9 @@ internal sealed class KeyDeliverySettings
         var certificate = X509Certificate2.CreateFromPemFile(Certificate, CertificateKey);
 
         // Schannel does not accept ephemeral keys.
-        return OperatingSystem.IsWindows() ? X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null) : certificate;
+        return OperatingSystem.IsWindows()
+            ? X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null)
+            : certificate;
     }
 
     private static X509ChainPolicy PolicyOf(X509Certificate2Collection authority)
@@ -82,7 +84,8 @@ internal sealed class KeyDeliverySettings
         }
         catch (CryptographicException)
         {
-            return $"{Section}:{name}: '{path}' is not PEM" + (name == nameof(Certificate) ? $", or '{CertificateKey}' is not its key" : "");
+            var key = name == nameof(Certificate) ? $", or '{CertificateKey}' is not its key" : "";
+            return $"{Section}:{name}: '{path}' is not PEM{key}";
         }
     }
 }

@@ -42,8 +42,8 @@ internal sealed partial class KeyReload(
         {
             if (DeliveredKeys.TryRead(response, time.GetUtcNow(), out var keys) is { } problem) return problem;
 
-            // A key is valid until its exp (RFC 7635 §4.1.1), also when the response no longer has it: a WAF that follows only the RFC sends
-            // one key. The tokens of a kid that is revoked are refused before that.
+            // A key is valid until its exp (RFC 7635 §4.1.1), also when the response no longer has it: a WAF that follows only the RFC
+            // sends one key. The tokens of a kid that is revoked are refused before that.
             var others = _delivered.Where(known => keys.TrueForAll(key => key.Kid != known.Kid));
             _delivered = [.. keys.Concat(others).Take(DeliveredKeys.MaxCount)];
             Replace();

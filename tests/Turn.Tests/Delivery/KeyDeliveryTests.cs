@@ -119,7 +119,7 @@ public sealed class KeyDeliveryTests
 
         Assert.Equal(StunError.None, await fixture.AllocateAsync(_current));
         Assert.Single(fixture.Logs, record => record.StartsWith(Kept, StringComparison.Ordinal));
-        Assert.Contains("Turn:KeyDelivery:Address: the WAF cannot be reached (ConnectionError)", fixture.Logs[^1], StringComparison.Ordinal);
+        Assert.Contains("KeyDelivery:Address: the WAF cannot be reached (ConnectionError)", fixture.Logs[^1], StringComparison.Ordinal);
         var health = await fixture.HealthAsync();
         Assert.Equal(HealthStatus.Degraded, health.Status);
         Assert.Contains("the known ones stay. Turn:KeyDelivery:Address: the WAF cannot", health.Description, StringComparison.Ordinal);

@@ -29,7 +29,8 @@ public sealed class RunningDeliveryTests
         Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"no keys"}"""), await GetAsync(server, "/ready"));
         var (status, report) = await GetAsync(server, "/health");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
-        Assert.Contains("\"keys\":\"Unhealthy: No token is accepted: there are no keys. Turn:KeyDelivery:Address", report, StringComparison.Ordinal);
+        Assert.Contains(
+            "\"keys\":\"Unhealthy: No token is accepted: there are no keys. Turn:KeyDelivery:Address", report, StringComparison.Ordinal);
 
         List<TurnClient> clients = [];
         List<TurnAllocation> allocations = [];

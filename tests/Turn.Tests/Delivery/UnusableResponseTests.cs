@@ -51,7 +51,7 @@ public sealed class UnusableResponseTests
             Address + "the response has more than 65536 octets"),
         ["half a body"] = (AbortAsync, Address + "the response breaks off"),
         ["redirect"] = (RedirectAsync, Address + "the WAF answers 302"),
-        ["403"] = (StatusAsync(403), "Turn:KeyDelivery:Certificate: the WAF answers 403; its Waf:TurnServers must have this Turn:ServerName"),
+        ["403"] = (StatusAsync(403), "Turn:KeyDelivery:Certificate: the WAF answers 403; its Waf:TurnServers must have"),
         ["404"] = (StatusAsync(404), Address + "the WAF answers 404"),
         ["500"] = (StatusAsync(500), Address + "the WAF answers 500"),
     };
