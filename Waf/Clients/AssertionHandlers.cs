@@ -35,8 +35,8 @@ internal static class AssertionHandlers
     }
 
     /// <summary>
-    /// Has OpenIddict verify the assertion with one key, see <see cref="AssertionKeys"/>. OpenIddict also demands a type of its own; RFC 7523
-    /// has none, and clients send none or <c>JWT</c>.
+    /// Has OpenIddict verify the assertion with one key, see <see cref="AssertionKeys"/>. OpenIddict also demands a type of its own.
+    /// RFC 7523 has none, and clients send none or <c>JWT</c>.
     /// </summary>
     internal sealed class SetParameters(ClientManager clients, AssertionKeys keys) : IOpenIddictServerHandler<ValidateTokenContext>
     {

@@ -5,7 +5,7 @@ namespace WebRtcIms.Waf.Clients;
 
 /// <summary>
 /// Clients that requests have named just now, for all requests. OpenIddict's own cache lasts for one request. What another replica changes
-/// has effect here after <see cref="Lifetime"/>. Nobody may change a client that comes from here. Names without a client are here as well:
+/// has effect here after <see cref="Lifetime"/>. A client that comes from here is read only. Names without a client are here as well:
 /// if only these were looked up each time, the response time would show which clients there are.
 /// </summary>
 internal sealed class ClientCache(TimeProvider time)

@@ -33,7 +33,10 @@ public sealed partial record Report(string Path, string Title, string Introducti
                 new("OpenTelemetry protocol", false, "OTLP-"),
             ]),
         new("docs/conformance-oauth.md", "Conformance of the authorization server",
-            "Requirements of OAuth 2.0 and its extensions, with the tests that prove them. Levels are those of [conformance.md](conformance.md).",
+            """
+            Requirements of OAuth 2.0 and its extensions, with the tests that prove them.
+            Levels are those of [conformance.md](conformance.md).
+            """,
             [
                 new("OAuth 2.0, RFC 6749", true, "RFC6749-"),
                 new("Client assertions, RFC 7523", true, "RFC7523-"),

@@ -265,7 +265,8 @@ public sealed class ClientAssertionTests
         var (point, numbers) = (second.ExportParameters(false).Q, rsa.ExportParameters(false));
         var other = $$"""{"kty":"EC","crv":"P-256","kid":"s2","x":"{{Url(point.X)}}","y":"{{Url(point.Y)}}"}""";
         var third = $$"""{"kty":"RSA","kid":"s3","n":"{{Url(numbers.Modulus)}}","e":"{{Url(numbers.Exponent)}}"}""";
-        using var app = App().With("Waf:Clients:2:Jwks", SignedAssertion.PublicKeys.Replace("]", $",{other},{third}]", StringComparison.Ordinal));
+        var keys = SignedAssertion.PublicKeys.Replace("]", $",{other},{third}]", StringComparison.Ordinal);
+        using var app = App().With("Waf:Clients:2:Jwks", keys);
 
         var answer = await AskAsync(app, Encode("ES256", Claims(), Sign, keyId: keyId));
 

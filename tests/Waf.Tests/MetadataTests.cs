@@ -7,6 +7,9 @@ namespace WebRtcIms.Waf.Tests;
 
 public sealed class MetadataTests
 {
+    private static readonly string[] AllMethods =
+        ["client_secret_basic", "client_secret_post", "private_key_jwt", "self_signed_tls_client_auth"];
+
     [Fact]
     [Requirement("RFC8414-3-1")]
     [Requirement("RFC9700-2.6-1")]
@@ -70,7 +73,7 @@ public sealed class MetadataTests
         {
             var announced = Texts(document, $"{endpoint}_endpoint_auth_methods_supported").Order(StringComparer.Ordinal);
             List<string> working = [];
-            foreach (var method in (string[])["client_secret_basic", "client_secret_post", "private_key_jwt", "self_signed_tls_client_auth"])
+            foreach (var method in AllMethods)
             {
                 var answer = await AskAsync(app, endpoint, method);
                 if (answer.Status == HttpStatusCode.OK) working.Add(method);
@@ -107,15 +110,19 @@ public sealed class MetadataTests
 
     private static Task<TokenAnswer> AskAsync(WafApp app, string endpoint, string method)
     {
-        var now = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();
+        Dictionary<string, object> claims = new()
+        {
+            ["iss"] = "signer",
+            ["sub"] = "signer",
+            ["aud"] = WafApp.Issuer,
+            ["jti"] = Guid.NewGuid().ToString(),
+            ["exp"] = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds() + 60,
+        };
         (string Name, string Value)[] credentials = method switch
         {
             "client_secret_basic" => [],
             "client_secret_post" => [("client_id", WafApp.Client), ("client_secret", WafApp.ClientSecret)],
-            "private_key_jwt" => [("client_assertion_type", SignedAssertion.Type), ("client_assertion", SignedAssertion.Sign(new Dictionary<string, object>
-            {
-                ["iss"] = "signer", ["sub"] = "signer", ["aud"] = WafApp.Issuer, ["jti"] = Guid.NewGuid().ToString(), ["exp"] = now + 60,
-            }))],
+            "private_key_jwt" => [("client_assertion_type", SignedAssertion.Type), ("client_assertion", SignedAssertion.Sign(claims))],
             _ => [("client_id", "holder")],
         };
         var isBasic = method == "client_secret_basic";

@@ -120,7 +120,8 @@ public sealed class MutualTlsTests : IDisposable
         (await new TokenRequest().SendAsync(app, Holder, "a secret that it does not have"))
             .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         app.Certificate = _own;
-        (await new TokenRequest().SendAsync(app, secret: "not-the-secret-of-it")).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
+        (await new TokenRequest().SendAsync(app, secret: "not-the-secret-of-it"))
+            .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         (await new TokenRequest().SendAsync(app, Holder, "a secret that it does not have"))
             .AssertError(HttpStatusCode.Unauthorized, "invalid_client");
     }

@@ -108,7 +108,8 @@ public sealed class SettingsTests
 
         var error = Assert.Throws<SettingsException>(() => Read([.. settings.Select(each => (each.Key, each.Value))]));
 
-        Assert.StartsWith($"  {problem}", Assert.Single(error.Message.Split('\n'), line => line.StartsWith("  ", StringComparison.Ordinal)));
+        var line = Assert.Single(error.Message.Split('\n'), text => text.StartsWith("  ", StringComparison.Ordinal));
+        Assert.StartsWith($"  {problem}", line);
     }
 
     [Fact]
