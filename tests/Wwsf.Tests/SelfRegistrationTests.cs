@@ -45,7 +45,12 @@ public sealed class SelfRegistrationTests
             foreach (var replica in replicas) replica.WithPostgres(postgres.ConnectionString("wwsf"), first);
         }
 
-        await Task.WhenAll(replicas.Select(replica => Task.Run(() => AssertTokensAsync(replica))));
+        // No replica has registered before all have started.
+        var opening = new TaskCompletionSource();
+        waf.Opening = opening.Task;
+        await Task.WhenAll(replicas.Select(replica => Task.Run(() => HealthAsync(replica))));
+        opening.SetResult();
+        foreach (var replica in replicas) await AssertTokensAsync(replica);
 
         Assert.Equal(1, waf.Registrations);
     }

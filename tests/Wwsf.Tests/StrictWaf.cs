@@ -40,6 +40,9 @@ internal sealed class StrictWaf : IAsyncDisposable
     /// <summary>Answers each assertion as one that is not valid, as a WAF does whose clock differs.</summary>
     public bool RefusesAssertions { get; set; }
 
+    /// <summary>Registrations are answered after its end.</summary>
+    public Task Opening { get; set; } = Task.CompletedTask;
+
     public bool RefusesUpdates { get; set; }
 
     /// <summary>Answers the registrations instead, if it returns a status.</summary>
@@ -111,6 +114,7 @@ internal sealed class StrictWaf : IAsyncDisposable
     private async Task RegisterAsync(HttpContext context)
     {
         CountRequest("POST /oauth2/register");
+        await Opening;
         if (BeforeRegistration(context) is { } status)
         {
             await ScriptedWaf.Json(context, status, "{}");
