@@ -4,6 +4,7 @@ using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.Waf.Clients;
+using WebRtcIms.Waf.Rings;
 using WebRtcIms.Waf.Telemetry;
 using WebRtcIms.Waf.Tokens;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -52,7 +53,7 @@ internal static class RegistrationHandlers
     }
 
     /// <summary>Issues the registration token instead of OpenIddict's token.</summary>
-    internal sealed class IssueToken(RegistrationTokenKey key, RegistrationSettings settings, TimeProvider time, WafTelemetry telemetry)
+    internal sealed class IssueToken(KeyRings rings, RegistrationSettings settings, TimeProvider time, WafTelemetry telemetry)
         : IOpenIddictServerHandler<GenerateTokenContext>
     {
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
@@ -65,10 +66,16 @@ internal static class RegistrationHandlers
         {
             if (context.TokenType != TokenTypeIdentifiers.AccessToken || context.Request is not { } request || !request.IsForRegistration())
                 return ValueTask.CompletedTask;
-            var started = time.GetTimestamp();
+            var (now, started) = (time.GetUtcNow(), time.GetTimestamp());
+            var key = rings.Ims!.GetCurrent(now).Material;
+            if (!key.TryUse())
+            {
+                TokenHandlers.RejectUsedUpKey(context);
+                return ValueTask.CompletedTask;
+            }
+
             using var activity = WafTelemetry.StartRegistrationTokenIssue(context.ClientId!);
-            var now = time.GetUtcNow();
-            context.Token = key.Encrypt(new RegistrationToken
+            context.Token = key.Ims.Encrypt(new RegistrationToken
             {
                 Issuer = settings.Identity,
                 Audience = settings.Audience,
