@@ -45,6 +45,7 @@ internal static class WafServices
 
         services.AddSingleton<IReadOnlyList<ClientSettings>>(settings.Clients);
         services.AddSingleton<FailedAuthentications>();
+        services.AddSingleton<ClientCache>();
         services.AddSingleton<ClientRates>();
         services.AddWithOptionalRedis<UsedAssertions>();
         settings.Store.CreateDirectory();

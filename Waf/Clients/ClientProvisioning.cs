@@ -17,7 +17,7 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyL
     {
         await using var scope = scopes.CreateAsyncScope();
         var store = scope.ServiceProvider.GetRequiredService<WafDatabase>();
-        var applications = scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>();
+        var applications = scope.ServiceProvider.GetRequiredService<ClientManager>();
         await store.MigrateAsync(settings, cancellationToken, async () =>
         {
             foreach (var client in clients) await ProvisionAsync(applications, client, cancellationToken);
@@ -27,10 +27,10 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyL
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     private static async Task ProvisionAsync(
-        IOpenIddictApplicationManager applications, ClientSettings client, CancellationToken cancellationToken)
+        ClientManager applications, ClientSettings client, CancellationToken cancellationToken)
     {
         var wanted = Describe(client);
-        var existing = await applications.FindByClientIdAsync(client.ClientId, cancellationToken);
+        var existing = await applications.FindForUpdateAsync(client.ClientId, cancellationToken);
         if (existing is null)
         {
             await applications.CreateAsync(wanted, cancellationToken);

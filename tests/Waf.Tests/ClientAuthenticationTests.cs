@@ -317,8 +317,8 @@ public sealed class ClientAuthenticationTests
         var wanted = await PermissionsAsync(before, WafApp.Client);
         await using (var scope = before.Services.CreateAsyncScope())
         {
-            var applications = scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>();
-            var application = (await applications.FindByClientIdAsync(WafApp.Client, TestContext.Current.CancellationToken))!;
+            var applications = scope.ServiceProvider.GetRequiredService<ClientManager>();
+            var application = (await applications.FindForUpdateAsync(WafApp.Client, TestContext.Current.CancellationToken))!;
             var descriptor = new OpenIddictApplicationDescriptor();
             await applications.PopulateAsync(descriptor, application, TestContext.Current.CancellationToken);
             Assert.True(descriptor.Permissions.Remove(OpenIddictConstants.Permissions.Endpoints.Revocation));

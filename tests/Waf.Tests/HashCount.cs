@@ -30,8 +30,10 @@ internal sealed class HashCount
         IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication> cache,
         ILogger<OpenIddictApplicationManager<OpenIddictEntityFrameworkCoreApplication>> logger,
         IOptionsMonitor<OpenIddictCoreOptions> options,
-        IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store)
-        : ClientManager(cache, logger, options, store)
+        IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store,
+        ClientCache recent,
+        TimeProvider time)
+        : ClientManager(cache, logger, options, store, recent, time)
     {
         public override Task HashInVainAsync(string secret)
         {

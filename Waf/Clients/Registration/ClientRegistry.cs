@@ -61,7 +61,7 @@ internal sealed partial class ClientRegistry(
     {
         // PostgreSQL refuses texts with a NUL.
         if (clientId.Length > ClientSettings.MaxClientIdLength || clientId.Any(char.IsControl)) return null;
-        if (await clients.FindByClientIdAsync(clientId) is not { } application) return null;
+        if (await clients.FindForUpdateAsync(clientId) is not { } application) return null;
         var descriptor = new OpenIddictApplicationDescriptor();
         await clients.PopulateAsync(descriptor, application);
         return RegistrationEntry.Of(descriptor) is { } registration && BearerToken.Verify(accessToken, registration.AccessTokenHash)

@@ -1,14 +1,15 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 
-namespace WebRtcIms.Turn.Load;
+namespace WebRtcIms.Bench;
 
 /// <summary>A redis-server that stores nothing on disk.</summary>
 internal sealed class RedisProcess : IDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
-    private readonly int _port = ComparedServer.FreePort();
+    private readonly int _port = FreePort();
     private readonly Process _process;
 
     public RedisProcess()
@@ -44,5 +45,12 @@ internal sealed class RedisProcess : IDisposable
         {
             return false;
         }
+    }
+
+    private static int FreePort()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }
