@@ -119,12 +119,15 @@ internal sealed partial class KeyRotation(
     {
         if (!rings.All.Any(ring => ring.Rotates)) return;
         using var timer = new PeriodicTimer(Poll, time);
-        do
-        {
-            await SubscribeAsync(stoppingToken);
-            await RefreshAsync(stoppingToken);
-        }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
+        do await SubscribeAsync(stoppingToken);
+        while (await PollAsync(timer, stoppingToken));
+    }
+
+    private async Task<bool> PollAsync(PeriodicTimer timer, CancellationToken stoppingToken)
+    {
+        if (!await timer.WaitForNextTickAsync(stoppingToken)) return false;
+        await RefreshAsync(stoppingToken);
+        return true;
     }
 
     private static string? NextOf(KeyRing ring) => ring.Keys is [.., var next] ? next.Kid : null;

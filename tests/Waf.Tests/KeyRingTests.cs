@@ -129,7 +129,7 @@ public sealed class KeyRingTests : IDisposable
             _time.Pass(TimeSpan.FromSeconds(3));
         }
 
-        Assert.InRange((await app.AuditAsync()).Count(entry => entry.Contains("key.rotated", StringComparison.Ordinal)), 4, 6);
+        Assert.InRange((await app.AuditAsync()).Count(entry => entry.Contains("key.rotated", StringComparison.Ordinal)), 5, 8);
     }
 
     [Fact]
