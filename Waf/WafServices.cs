@@ -42,10 +42,8 @@ internal static class WafServices
         if (settings.ImsRegistration is { } registration)
         {
             services.AddSingleton(registration);
-            services.AddSingleton(_ => new RegistrationTokenKey(registration.Kid, Convert.FromBase64String(registration.Key)));
             services.AddSingleton(provider => new RegistrationTokenValidator(
-                [provider.GetRequiredService<RegistrationTokenKey>()], registration.Identity, registration.Audience,
-                provider.GetRequiredService<TimeProvider>()));
+                kid => FindImsKey(provider, kid), registration.Identity, registration.Audience, provider.GetRequiredService<TimeProvider>()));
         }
 
         services.AddSingleton<IReadOnlyList<ClientSettings>>(settings.Clients);
@@ -68,7 +66,8 @@ internal static class WafServices
 
         builder.AddAdministration(settings.Admin);
         services.AddApiDocuments();
-        if (settings.MutualTlsAddress is not null || settings.TurnServers.Exists(server => server.Thumbprint is not null))
+        if (settings.MutualTlsAddress is not null || settings.ImsRegistration?.Thumbprint is not null
+            || settings.TurnServers.Exists(server => server.Thumbprint is not null))
             builder.WebHost.AllowClientCertificates();
     }
 
@@ -99,13 +98,21 @@ internal static class WafServices
 
     private static void AddKeyRings(this IServiceCollection services, WafSettings settings)
     {
-        services.AddSingleton(new KeyRings(settings.TurnServers.Select(server => server.ToRing())));
+        var rings = settings.TurnServers.ConvertAll(server => server.ToRing());
+        if (settings.ImsRegistration is { } registration) rings.Add(registration.ToRing());
+        services.AddSingleton(new KeyRings(rings));
         services.AddSingleton(new KeyProtection(() => settings.KeyDirectory is { } path
             ? KeyProtection.CreateDirectory(path)
             : settings.Store.CreateDirectory("keys")));
         services.AddSingleton<KeyStore>();
         services.AddWithOptionalRedis<KeyRotation>();
-        if (settings.TurnServers.Exists(server => server.HasRing)) services.AddHealthChecks().AddCheck<KeyHealthCheck>(KeyHealthCheck.Name);
+        if (rings.Exists(ring => ring.StaticKey is null)) services.AddHealthChecks().AddCheck<KeyHealthCheck>(KeyHealthCheck.Name);
+    }
+
+    private static RegistrationTokenKey? FindImsKey(IServiceProvider services, string kid)
+    {
+        var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
+        return services.GetRequiredService<KeyRings>().Ims!.GetAlive(now).FirstOrDefault(key => key.Kid == kid)?.Material.Ims;
     }
 
     private static void AddClientRegistration(this IServiceCollection services, WafSettings settings)

@@ -5,6 +5,7 @@ using WebRtcIms.Waf.Administration;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Clients.Registration;
 using WebRtcIms.Waf.ImsRegistration;
+using WebRtcIms.Waf.Rings;
 using WebRtcIms.Waf.Tokens;
 
 namespace WebRtcIms.Waf;
@@ -83,12 +84,7 @@ internal sealed class WafSettings
 
         var names = TurnServers.Select(server => server.Name).ToList();
         foreach (var name in Duplicates(names)) yield return $"Waf:TurnServers has the Name '{name}' twice";
-        foreach (var ring in TurnServers.Where(server => server.HasRing))
-        {
-            if (TurnServers.Find(server => server != ring && server.HasKidsOf(ring)) is { } other)
-                yield return $"Waf:TurnServers: a Kid of '{other.Name}' could be that of a key of the ring of '{ring.Name}'";
-        }
-
+        foreach (var problem in KidProblems()) yield return problem;
         if (Clients.Count == 0 && InitialAccessTokens.Count == 0)
         {
             yield return "Waf:Clients is empty: give at least Waf:Clients:0:ClientId, :ClientSecret and :Audiences:0, "
@@ -120,6 +116,19 @@ internal sealed class WafSettings
         if (MutualTlsAddress is null && Clients.Exists(client => client.CertificateSha256 is not null))
             yield return "Waf:MutualTlsAddress is missing: clients with CertificateSha256 connect to it";
         if (TokenRequestsPerMinute < 1) yield return "Waf:TokenRequestsPerMinute must be a number from 1";
+    }
+
+    private IEnumerable<string> KidProblems()
+    {
+        List<(string Name, string Kid, bool HasRing)> keys =
+            [.. TurnServers.Select(server => (server.Name, server.KidOrPrefix, server.HasRing))];
+        if (ImsRegistration is { } ims) keys.Add(("Waf:ImsRegistration", ims.KidOrPrefix, ims.HasRing));
+        for (var i = 0; i < keys.Count; i++)
+        {
+            if (!keys[i].HasRing) continue;
+            var other = keys.Where((key, j) => i != j && RingSettings.MayHaveKidOf(keys[i].Kid, key.Kid, key.HasRing)).FirstOrDefault();
+            if (other.Name is { } name) yield return $"Waf:TurnServers: a Kid of '{name}' could be that of a key of the ring of '{keys[i].Name}'";
+        }
     }
 
     private static IEnumerable<string> Duplicates(IEnumerable<string> names) =>

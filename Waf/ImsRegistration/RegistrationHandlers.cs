@@ -7,6 +7,7 @@ using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Waf.Audit;
 using WebRtcIms.Waf.Clients;
+using WebRtcIms.Waf.Rings;
 using WebRtcIms.Waf.Telemetry;
 using WebRtcIms.Waf.Tokens;
 using static OpenIddict.Abstractions.OpenIddictConstants;
@@ -56,7 +57,7 @@ internal static class RegistrationHandlers
 
     /// <summary>Issues the registration token instead of OpenIddict's token.</summary>
     internal sealed class IssueToken(
-        RegistrationTokenKey key, RegistrationSettings settings, AuditLog audit, TimeProvider time, WafTelemetry telemetry)
+        KeyRings rings, RegistrationSettings settings, AuditLog audit, TimeProvider time, WafTelemetry telemetry)
         : IOpenIddictServerHandler<GenerateTokenContext>
     {
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
@@ -69,11 +70,18 @@ internal static class RegistrationHandlers
         {
             if (context.TokenType != TokenTypeIdentifiers.AccessToken || context.Request is not { } request || !request.IsForRegistration())
                 return ValueTask.CompletedTask;
-            var started = time.GetTimestamp();
+            var (now, started) = (time.GetUtcNow(), time.GetTimestamp());
+            var key = rings.Ims!.GetCurrent(now).Material;
+            if (!key.TryUse())
+            {
+                TokenHandlers.RejectUsedUpKey(context);
+                return ValueTask.CompletedTask;
+            }
+
             using var activity = WafTelemetry.StartRegistrationTokenIssue(context.ClientId!);
-            var (now, limits) = (time.GetUtcNow(), context.Transaction.GetLimits());
+            var limits = context.Transaction.GetLimits();
             var tokenId = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16));
-            context.Token = key.Encrypt(new RegistrationToken
+            context.Token = key.Ims.Encrypt(new RegistrationToken
             {
                 Issuer = settings.Identity,
                 Audience = settings.Audience,
@@ -88,7 +96,7 @@ internal static class RegistrationHandlers
                 SessionId = (string)request["sid"]!,
             });
             audit.Add(
-                context.ClientId!, AuditAction.RegistrationTokenIssued, $"{settings.Kid}:{tokenId}",
+                context.ClientId!, AuditAction.RegistrationTokenIssued, $"{key.Kid}:{tokenId}",
                 CallerAddress.Of(context.Transaction.GetHttpRequest()!.HttpContext));
             telemetry.RegistrationTokenIssued(context.ClientId!);
             telemetry.IssueLasted("registration", time.GetElapsedTime(started));

@@ -1,3 +1,4 @@
+using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.Stun.OAuth;
 
 namespace WebRtcIms.Waf.Rings;
@@ -16,28 +17,41 @@ internal sealed class KeyMaterial : IDisposable
     /// <summary>The ring rotates from here on, so that there is time until <see cref="MaxUses"/>.</summary>
     public const long RotateAfter = MaxUses / 2;
 
+    private readonly Lazy<AccessTokenKey> _turn;
+    private readonly Lazy<RegistrationTokenKey> _ims;
     private long _uses;
 
     public KeyMaterial(string kid, AccessTokenAlgorithm algorithm, byte[] octets, long uses = 0)
     {
-        Octets = octets.AsSpan(0, algorithm.KeyLength()).ToArray();
-        Codec = new AccessTokenKey(kid, algorithm, Octets);
+        (Kid, Algorithm, Octets) = (kid, algorithm, octets.AsSpan(0, algorithm.KeyLength()).ToArray());
+        _turn = new Lazy<AccessTokenKey>(() => new AccessTokenKey(kid, algorithm, Octets));
+        _ims = new Lazy<RegistrationTokenKey>(() => new RegistrationTokenKey(kid, Octets));
         _uses = uses;
     }
 
-    public string Kid => Codec.KeyId;
+    public string Kid { get; }
+
+    public AccessTokenAlgorithm Algorithm { get; }
 
     /// <summary>K.</summary>
     public byte[] Octets { get; }
 
-    public AccessTokenKey Codec { get; }
+    /// <summary>Encrypts TURN tokens.</summary>
+    public AccessTokenKey Turn => _turn.Value;
+
+    /// <summary>Encrypts registration tokens.</summary>
+    public RegistrationTokenKey Ims => _ims.Value;
 
     public long Uses => Interlocked.Read(ref _uses);
 
     /// <summary>Counts one token; false when there may be no more.</summary>
     public bool TryUse() => Interlocked.Increment(ref _uses) <= MaxUses;
 
-    public void Dispose() => Codec.Dispose();
+    public void Dispose()
+    {
+        if (_turn.IsValueCreated) _turn.Value.Dispose();
+        if (_ims.IsValueCreated) _ims.Value.Dispose();
+    }
 
     public override string ToString() => $"{Kid}: ***";
 }

@@ -34,15 +34,15 @@ internal sealed partial class KeyRotation(
     public string? Problem => _problems.Values.FirstOrDefault();
 
     /// <summary>
-    /// Makes the next key of a TURN server current, as soon as its lead time has passed. Tokens under the old key stay valid. Returns the name
-    /// of the new key; null if the server is unknown or has a static key.
+    /// Makes the next key of a ring current, as soon as its lead time has passed. Tokens under the old key stay valid. Returns the name
+    /// of the new key; null if the name is unknown, or the key is static.
     /// </summary>
-    /// <param name="server">The name of the TURN server.</param>
+    /// <param name="server">The name of the TURN server, or the home domain for the keys of registration tokens.</param>
     /// <param name="actor">For the audit: <c>operator</c>.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public async Task<string?> RotateAsync(string server, string actor, CancellationToken cancellationToken = default)
     {
-        if (rings.Find(server) is not { Rotates: true } ring) return null;
+        if (rings.FindRotating(server) is not { } ring) return null;
         // The request is for this key. A rotation that becomes known during the wait answers it.
         var next = NextOf(ring);
         await _gate.WaitAsync(cancellationToken);
@@ -119,12 +119,15 @@ internal sealed partial class KeyRotation(
     {
         if (!rings.All.Any(ring => ring.Rotates)) return;
         using var timer = new PeriodicTimer(Poll, time);
-        do
-        {
-            await SubscribeAsync(stoppingToken);
-            await RefreshAsync(stoppingToken);
-        }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
+        do await SubscribeAsync(stoppingToken);
+        while (await PollAsync(timer, stoppingToken));
+    }
+
+    private async Task<bool> PollAsync(PeriodicTimer timer, CancellationToken stoppingToken)
+    {
+        if (!await timer.WaitForNextTickAsync(stoppingToken)) return false;
+        await RefreshAsync(stoppingToken);
+        return true;
     }
 
     private static bool Maintain(RingChange change)
@@ -145,7 +148,7 @@ internal sealed partial class KeyRotation(
             _messages = await redis.GetSubscriber().SubscribeAsync(LongTermKeys.Channel);
             _messages.OnMessage(async message =>
             {
-                if (rings.Find((string?)message.Message ?? "") is { Rotates: true } ring) await RefreshAsync(ring, stoppingToken);
+                if (rings.FindRotating((string?)message.Message ?? "") is { } ring) await RefreshAsync(ring, stoppingToken);
             });
         }
         catch (Exception error) when (RedisAvailability.IsFailure(error))
@@ -162,13 +165,13 @@ internal sealed partial class KeyRotation(
             var (change, _) = await ChangeAsync(ring, Schedule, Maintain, cancellationToken);
             if (ring.GetCurrent(time.GetUtcNow()).Material.Uses >= KeyMaterial.RotateAfter)
                 await ChangeAsync(ring, "use", change => change.Rotate(NextOf(ring)), cancellationToken);
-            if (_problems.TryRemove(ring.Settings.Server, out var _)) LogReadAgain(logger, ring.Settings.Server);
+            if (_problems.TryRemove(ring.Settings.Name, out var _)) LogReadAgain(logger, ring.Settings.Name);
             await AnnounceRevokedAsync(change);
         }
         catch (Exception error) when (IsStoreFailure(error) && !cancellationToken.IsCancellationRequested)
         {
             var reason = error is KeyProtectionException ? error.Message : error.GetType().Name;
-            if (_problems.TryAdd(ring.Settings.Server, reason)) LogNotRead(logger, ring.Settings.Server, reason);
+            if (_problems.TryAdd(ring.Settings.Name, reason)) LogNotRead(logger, ring.Settings.Name, reason);
         }
         finally
         {
@@ -187,8 +190,8 @@ internal sealed partial class KeyRotation(
         if (done.Change.Audit.Count == 0) return done;
         foreach (var entry in done.Change.Audit)
         {
-            LogChanged(logger, entry.Action, entry.Subject, ring.Settings.Server, actor);
-            if (entry.Action == RingChange.Rotated) telemetry.Rotated(ring.Settings.Server, actor);
+            LogChanged(logger, entry.Action, entry.Subject, ring.Settings.Name, actor);
+            if (entry.Action == RingChange.Rotated) telemetry.Rotated(ring.Settings.Name, actor);
         }
 
         await PublishAsync(ring);
@@ -206,7 +209,7 @@ internal sealed partial class KeyRotation(
         if (redis is null) return;
         try
         {
-            await redis.GetSubscriber().PublishAsync(LongTermKeys.Channel, ring.Settings.Server).WaitAsync(RedisBudget);
+            await redis.GetSubscriber().PublishAsync(LongTermKeys.Channel, ring.Settings.Name).WaitAsync(RedisBudget);
             _availability.Answered();
         }
         catch (Exception error) when (RedisAvailability.IsFailure(error))
@@ -239,7 +242,7 @@ internal sealed partial class KeyRotation(
     private IEnumerable<(string Server, KeyState State)> CountKeys()
     {
         var now = time.GetUtcNow();
-        return rings.All.SelectMany(ring => ring.GetAlive(now).Select(key => (ring.Settings.Server, key.StateAt(now))));
+        return rings.All.SelectMany(ring => ring.GetAlive(now).Select(key => (ring.Settings.Name, key.StateAt(now))));
     }
 
     [LoggerMessage(1, LogLevel.Information, "{Action} {Kid} of {Server}, by {Actor}", EventName = "audit.key")]

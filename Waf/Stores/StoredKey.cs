@@ -8,7 +8,7 @@ namespace WebRtcIms.Waf.Stores;
 /// </summary>
 internal sealed class StoredKey
 {
-    /// <summary><c>turn/</c> and the name of the TURN server.</summary>
+    /// <summary><c>turn/</c> and the name of the TURN server, or <c>ims/</c> and the home domain.</summary>
     [MaxLength(260)]
     public required string Ring { get; init; }
 

@@ -26,6 +26,11 @@ internal static class TokenHandlers
     /// <summary>Whether the request is for a registration token, and not for a TURN token.</summary>
     public static bool IsForRegistration(this OpenIddictRequest? request) => request?.GetScopes() is [Contracts.Scopes.ImsRegister];
 
+    /// <summary>Rejects a request because the current key may encrypt no more tokens. The next poll rotates the ring.</summary>
+    public static void RejectUsedUpKey(GenerateTokenContext context) =>
+        new RetryLater(StatusCodes.Status503ServiceUnavailable, KeyRotation.Poll)
+            .Reject(context, "The key is used up, and the next one is not ready. Try again.");
+
     /// <summary>
     /// Accepts a POST (RFC 6749 §3.2), and a GET with <c>client_id</c> and <c>client_password</c> (TS 33.203 X.5.3.2 step 4).
     /// </summary>
@@ -162,8 +167,7 @@ internal static class TokenHandlers
             var audience = (string)request["aud"]!;
             if (issuer.Issue(audience, (string?)request["alg"] ?? MacAlgorithm.Sha256, context.Transaction.GetLimits()) is not { } token)
             {
-                new RetryLater(StatusCodes.Status503ServiceUnavailable, KeyRotation.Poll)
-                    .Reject(context, "The key of the TURN server is used up, and the next one is not ready. Try again.");
+                RejectUsedUpKey(context);
                 return;
             }
 

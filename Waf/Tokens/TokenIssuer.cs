@@ -43,7 +43,7 @@ internal sealed class TokenIssuer(KeyRings rings, TimeProvider time)
         var nonce = RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength);
         var token = new AccessToken(macKey, TokenTimestamp.FromDateTimeOffset(now), (uint)lifetime.TotalSeconds);
         Span<byte> octets = stackalloc byte[AccessToken.MaxEncodedLength];
-        var length = key.Codec.Encrypt(token, nonce, Encoding.UTF8.GetBytes(audience), octets);
+        var length = key.Turn.Encrypt(token, nonce, Encoding.UTF8.GetBytes(audience), octets);
         return new IssuedToken(
             Convert.ToBase64String(octets[..length]), key.Kid, Convert.ToBase64String(macKey), macAlgorithm,
             lifetime, Base64Url.EncodeToString(nonce));
@@ -57,17 +57,17 @@ internal sealed class TokenIssuer(KeyRings rings, TimeProvider time)
         if (!Convert.TryFromBase64String(accessToken, octets, out var length)) return null;
         if (!AccessTokenKey.TryGetNonce(octets.AsSpan(0, length), out var nonce)) return null;
         var now = time.GetUtcNow();
-        foreach (var ring in rings.All)
+        foreach (var ring in rings.Turn)
         {
-            var name = Encoding.UTF8.GetBytes(ring.Settings.Server);
+            var name = Encoding.UTF8.GetBytes(ring.Settings.Name);
             foreach (var key in ring.GetAlive(now))
             {
-                if (key.Material.Codec.TryDecrypt(octets.AsSpan(0, length), name, out var token) != AccessTokenStatus.Valid) continue;
+                if (key.Material.Turn.TryDecrypt(octets.AsSpan(0, length), name, out var token) != AccessTokenStatus.Valid) continue;
 
                 // TURN servers accept a token a little longer, because clocks differ.
                 var issued = token.Timestamp.ToDateTimeOffset();
                 var end = issued.AddSeconds(token.LifetimeSeconds) + AccessToken.ClockDelta;
-                return new TokenIdentity(key.Kid, Base64Url.EncodeToString(nonce), ring.Settings.Server, issued, end);
+                return new TokenIdentity(key.Kid, Base64Url.EncodeToString(nonce), ring.Settings.Name, issued, end);
             }
         }
 

@@ -38,38 +38,31 @@ internal sealed class TurnServerSettings
     public string? CertificateSha256 { get; set; }
 
     /// <summary>The 32 octets of <see cref="CertificateSha256"/>; null without them. It may have the colons that openssl writes.</summary>
-    public byte[]? Thumbprint
+    public byte[]? Thumbprint => ReadThumbprint(CertificateSha256);
+
+    public static byte[]? ReadThumbprint(string? certificateSha256)
     {
-        get
-        {
-            var octets = new byte[SHA256.HashSizeInBytes];
-            var digits = (CertificateSha256 ?? "").Replace(":", "", StringComparison.Ordinal);
-            var status = Convert.FromHexString(digits, octets, out _, out var written);
-            return status == OperationStatus.Done && written == octets.Length ? octets : null;
-        }
+        var octets = new byte[SHA256.HashSizeInBytes];
+        var digits = (certificateSha256 ?? "").Replace(":", "", StringComparison.Ordinal);
+        var status = Convert.FromHexString(digits, octets, out _, out var written);
+        return status == OperationStatus.Done && written == octets.Length ? octets : null;
     }
 
     public bool HasRing => Key.Length == 0;
 
-    private string Prefix => Kid.Length == 0 ? Name : Kid;
+    /// <summary>The prefix of a ring, or the name of the static key.</summary>
+    public string KidOrPrefix => HasRing && Kid.Length == 0 ? Name : Kid;
 
     public RingSettings ToRing()
     {
         _ = AccessTokenAlgorithms.TryParse(Algorithm, out var algorithm);
-        return new RingSettings(Name, HasRing ? Prefix : Kid, algorithm, TokenLifetime)
+        return new RingSettings(Name, KidOrPrefix, algorithm, TokenLifetime)
         {
             Interval = KeyRotation,
             LeadTime = KeyLeadTime,
             StaticKey = HasRing ? null : Convert.FromBase64String(Key),
+            Thumbprint = Thumbprint,
         };
-    }
-
-    /// <summary>Whether a key of this server could have the name of a key of another one.</summary>
-    public bool HasKidsOf(TurnServerSettings ring)
-    {
-        if (HasRing) return Prefix == ring.Prefix;
-        var dot = Kid.LastIndexOf('.');
-        return dot >= 0 && Kid[..dot] == ring.Prefix && Kid[(dot + 1)..].All(char.IsAsciiDigit);
     }
 
     public IEnumerable<string> Problems()
@@ -77,7 +70,7 @@ internal sealed class TurnServerSettings
         if (Encoding.UTF8.GetByteCount(Name) is 0 or > 255) yield return "Name must have 1 to 255 octets";
         if (HasRing)
         {
-            foreach (var problem in RingProblems()) yield return problem;
+            foreach (var problem in RingSettings.Problems(KidOrPrefix, nameof(Name), KeyRotation, KeyLeadTime)) yield return problem;
         }
         else if (Encoding.UTF8.GetByteCount(Kid) is 0 or > 128 || Kid.Contains('~', StringComparison.Ordinal))
         {
@@ -95,15 +88,5 @@ internal sealed class TurnServerSettings
     {
         if (!Convert.TryFromBase64String(Key, new byte[Key.Length], out var length)) return "Key must be base64";
         return length < algorithm.KeyLength() ? $"Key must have {algorithm.KeyLength()} octets or more for {Algorithm}" : null;
-    }
-
-    private IEnumerable<string> RingProblems()
-    {
-        if (Encoding.UTF8.GetByteCount(Prefix) > RingSettings.MaxPrefixLength || Prefix.Contains('~', StringComparison.Ordinal))
-            yield return $"Kid must have 1 to {RingSettings.MaxPrefixLength} octets and no '~'; without it, this holds for Name";
-        if (KeyLeadTime < TimeSpan.FromSeconds(1) || KeyLeadTime > TimeSpan.FromDays(1))
-            yield return "KeyLeadTime must be a time from 00:00:01 to 1.00:00:00";
-        if (KeyRotation <= KeyLeadTime || KeyRotation > TimeSpan.FromDays(365))
-            yield return "KeyRotation must be longer than KeyLeadTime, and at most 365.00:00:00";
     }
 }

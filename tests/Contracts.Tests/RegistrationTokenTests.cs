@@ -24,7 +24,6 @@ public sealed class RegistrationTokenTests : IDisposable
     public void Dispose()
     {
         _key.Dispose();
-        _validator.Dispose();
     }
 
     [Fact]

@@ -94,6 +94,29 @@ public sealed class KeyEndpointTests
     }
 
     [Fact]
+    public async Task EpCscfWithItsCertificate_GetsTheKeysOfRegistrationTokens_AndATurnServerDoesNot()
+    {
+        using var waf = new TestCertificate();
+        using var turn = new TestCertificate();
+        using var cscf = new TestCertificate();
+        var (https, http) = (FreePorts.Tcp(), FreePorts.Tcp());
+        await using var process = await WafProcess.StartAsync(
+            https, http, waf, ("Waf:TurnServers:0:CertificateSha256", turn.Thumbprint), ("Waf:ImsRegistration:Domain", "ims.example"),
+            ("Waf:ImsRegistration:Identity", "waf.ims.example"), ("Waf:ImsRegistration:CertificateSha256", cscf.Thumbprint));
+        var address = $"https://localhost:{https}{Path}?service=ims&name=ims.example";
+
+        var (status, answer, _) = await GetAsync(waf, cscf, address);
+
+        Assert.Equal(HttpStatusCode.OK, status);
+        Assert.Equal(["ims.example.1", "ims.example.2"], LongTermKeys.Parse(answer.GetRawText())!.Keys!.Select(key => key.Kid));
+        foreach (var (certificate, other) in ((TestCertificate, string)[])[
+            (turn, address), (cscf, address.Replace("ims.example", "other.example", StringComparison.Ordinal)),
+            (cscf, address.Replace("service=ims", "service=turn", StringComparison.Ordinal)),
+            (turn, $"https://localhost:{https}{Path}?service=ims&name={WafApp.TurnServer}")])
+            Assert.Equal(HttpStatusCode.Forbidden, (await GetAsync(waf, certificate, other)).Status);
+    }
+
+    [Fact]
     public async Task WithoutACertificateInTheSettings_ItDoesNotExist()
     {
         using var app = new WafApp();

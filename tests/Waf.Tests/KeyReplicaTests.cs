@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using StackExchange.Redis;
@@ -97,6 +98,24 @@ public sealed class KeyReplicaTests : IDisposable
             Assert.Equal(
                 [KeyState.Current, KeyState.Next], one.Ring.GetAlive(one.Now).Select(key => key.StateAt(one.Now)).TakeLast(2));
         }
+    }
+
+    /// <summary>The rotation would move the new current key back into the future, and leave none.</summary>
+    [Fact]
+    public async Task RotationThatReadTheRing_BeforeARevocationWasWritten_IsNotWritten()
+    {
+        await using var app = RingApp.Create(_time);
+        await app.RefreshAsync();
+        await using var one = app.Services.CreateAsyncScope();
+        await using var other = app.Services.CreateAsyncScope();
+        var (revocation, revoked) = await ReadAsync(app, one);
+        var (rotation, rotated) = await ReadAsync(app, other);
+        revocation.Revoke("k1.1");
+        rotation.Rotate("k1.2");
+
+        await revoked.SaveChangesAsync(TestContext.Current.CancellationToken);
+
+        await Assert.ThrowsAsync<DbUpdateConcurrencyException>(() => rotated.SaveChangesAsync(TestContext.Current.CancellationToken));
     }
 
     /// <summary>The replica writes the rotation, and is killed before it publishes anything.</summary>
@@ -240,10 +259,22 @@ public sealed class KeyReplicaTests : IDisposable
         await app.Services.GetRequiredService<KeyStore>().ChangeAsync(
             app.Ring.Settings, "operator", change, TestContext.Current.CancellationToken);
 
+    private static async Task<(RingChange Change, WafDatabase Store)> ReadAsync(WafApp app, AsyncServiceScope scope)
+    {
+        var store = scope.ServiceProvider.GetRequiredService<WafDatabase>();
+        var rows = await store.Keys.OrderBy(key => key.Number).ToListAsync(TestContext.Current.CancellationToken);
+        var protection = app.Services.GetRequiredService<KeyProtection>();
+        return (new RingChange(store, app.Ring.Settings, rows, protection, app.Now.ToUnixTimeSeconds(), "operator"), store);
+    }
+
     private static async Task UntilSubscribedAsync(ConnectionMultiplexer connection, int subscribers)
     {
+        var started = System.Diagnostics.Stopwatch.StartNew();
         while ((await connection.GetSubscriber().PublishAsync(LongTermKeys.Channel, "nowhere")) < subscribers)
+        {
+            Assert.True(started.Elapsed < TimeSpan.FromSeconds(20), "The replicas do not subscribe.");
             await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
     }
 
     private static async Task UntilAsync(Func<bool> condition)

@@ -1,13 +1,21 @@
+using System.Buffers.Text;
 using System.Net;
 using System.Net.Http.Json;
+using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.Contracts;
 using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Waf.Clients;
+using WebRtcIms.Waf.Keys;
+using WebRtcIms.Waf.Rings;
+using WebRtcIms.Waf.Stores;
 
 namespace WebRtcIms.Waf.Tests;
 
@@ -36,7 +44,7 @@ public sealed class RegistrationTokenTests
         Assert.Equal("ims.register", answer.Body.GetProperty("scope").GetString());
         Assert.Equal("no-store", answer.Headers["Cache-Control"]);
 
-        using var validator = new RegistrationTokenValidator([new("r1", Key)], Identity, "sip:ims.example", _time);
+        var validator = new RegistrationTokenValidator([new("r1", Key)], Identity, "sip:ims.example", _time);
         Assert.Equal(RegistrationTokenStatus.Valid, validator.Validate(answer.AccessToken, out var token));
         Assert.Equal("guest-7@ims.example", token!.Impi);
         Assert.Equal<string>(["sip:guest-7@ims.example"], token.Impus);
@@ -48,7 +56,7 @@ public sealed class RegistrationTokenTests
     public async Task EachToken_HasAnIdOfItsOwn_AndSeveralIdentitiesKeepTheirOrder()
     {
         using var app = App();
-        using var validator = new RegistrationTokenValidator([new("r1", Key)], Identity, "sip:ims.example", _time);
+        var validator = new RegistrationTokenValidator([new("r1", Key)], Identity, "sip:ims.example", _time);
         var request = Request().With("impu", "sip:guest-2@ims.example sip:alice@ims.example").With("impi", "alice@ims.example");
 
         validator.Validate((await request.SendAsync(app)).AssertOk().AccessToken, out var first);
@@ -171,6 +179,71 @@ public sealed class RegistrationTokenTests
         Assert.Equal(2, error.Message.Split('\n').Count(line => line.StartsWith("  Waf:Clients:0:Impus ", StringComparison.Ordinal)));
         Assert.DoesNotContain(turnKey, error.Message);
     }
+
+    [Fact]
+    public async Task WithoutAKey_TokensHaveTheKeysOfARing_ThatTheEpCscfGets()
+    {
+        using var app = App().With("Waf:ImsRegistration:Key", "");
+        var first = (await Request().SendAsync(app)).AssertOk().AccessToken;
+        var rings = app.Services.GetRequiredService<KeyRings>();
+        var rotation = app.Services.GetRequiredService<KeyRotation>();
+        await rotation.RefreshAsync(TestContext.Current.CancellationToken);
+        _time.Pass(TimeSpan.FromMinutes(10) - TimeSpan.FromSeconds(1));
+        var second = (await Request().SendAsync(app)).AssertOk().AccessToken;
+        _time.Pass(TimeSpan.FromSeconds(1));
+
+        Assert.Equal("r1.2", await rotation.RotateAsync("ims.example", "operator", TestContext.Current.CancellationToken));
+
+        var third = (await Request().SendAsync(app)).AssertOk().AccessToken;
+        var delivered = LongTermKeys.Parse(KeyEndpoint.Describe(rings.FindIms("ims.example")!, _time.GetUtcNow()).ToJson())!;
+        Assert.Equal(["r1.1", "r1.2", "r1.3"], delivered.All.Select(key => key.Kid));
+        var validator = new RegistrationTokenValidator(
+            delivered.All.Select(key => new RegistrationTokenKey(key.Kid, Base64Url.DecodeFromChars(key.K))), Identity, "sip:ims.example", _time);
+        Assert.Equal(RegistrationTokenStatus.Expired, validator.Validate(first, out _));
+        Assert.Equal(RegistrationTokenStatus.Valid, validator.Validate(second, out _));
+        Assert.Equal(RegistrationTokenStatus.Valid, validator.Validate(third, out _));
+        Assert.Equal((true, true), (HasKey(second, "r1.1"), HasKey(third, "r1.2")));
+        var own = app.Services.GetRequiredService<RegistrationTokenValidator>();
+        Assert.Equal(RegistrationTokenStatus.Valid, own.Validate(second, out _));
+
+        Assert.True(await rotation.RevokeAsync("r1.1", "operator", TestContext.Current.CancellationToken));
+        Assert.Equal(RegistrationTokenStatus.UnknownKey, own.Validate(second, out _));
+    }
+
+    [Fact]
+    public async Task KeyOfRegistrationTokens_ThatIsUsedUp_IssuesNoToken()
+    {
+        using var app = App().With("Waf:ImsRegistration:Key", "");
+        (await Request().SendAsync(app)).AssertOk();
+        var ring = app.Services.GetRequiredService<KeyRings>().Ims!;
+        ring.Replace([], _ => throw new InvalidOperationException());
+        ring.Replace(
+            [new StoredKey
+            {
+                Ring = "ims/ims.example", Number = 1, Kid = "r1.1", Algorithm = "A256GCM", ProtectedKey = [], CreatedAt = 0, CurrentAt = 0,
+                TokenLifetime = 300,
+            }],
+            row => new KeyMaterial(row.Kid, AccessTokenAlgorithm.A256Gcm, Key, KeyMaterial.MaxUses));
+
+        (await Request().SendAsync(app)).AssertError(HttpStatusCode.ServiceUnavailable, "temporarily_unavailable");
+    }
+
+    [Fact]
+    public void RingOfRegistrationTokens_HasItsOwnNames_AndALongEnoughRotation()
+    {
+        (string Key, string Value)[] ring =
+            [("Waf:ImsRegistration:Domain", WafApp.TurnServer), ("Waf:ImsRegistration:Identity", Identity),
+                ("Waf:ImsRegistration:KeyRotation", "00:00:01"), ("Waf:ImsRegistration:CertificateSha256", "12")];
+
+        var error = Assert.Throws<SettingsException>(() => Read([.. ring, ("Waf:TurnServers:1:Kid", $"{WafApp.TurnServer}.4")]));
+
+        foreach (var problem in (string[])["Domain is the Name of a TURN server", "KeyRotation must be longer", "CertificateSha256 must be"])
+            Assert.Contains($"  Waf:ImsRegistration:{problem}", error.Message, StringComparison.Ordinal);
+        Assert.Contains("could be that of a key of the ring of 'Waf:ImsRegistration'", error.Message, StringComparison.Ordinal);
+    }
+
+    private static bool HasKey(string token, string kid) =>
+        Encoding.UTF8.GetString(Base64Url.DecodeFromChars(token.Split('.')[0])).Contains($"\"{kid}\"", StringComparison.Ordinal);
 
     private static TokenRequest Request() => new TokenRequest().Without("aud").Without("alg").Without("token_type")
         .With("scope", "ims.register").With("impu", "sip:guest-7@ims.example").With("impi", "guest-7@ims.example");
