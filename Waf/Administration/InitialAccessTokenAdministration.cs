@@ -14,7 +14,7 @@ namespace WebRtcIms.Waf.Administration;
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record InitialAccessTokenRequest(
     string? Name = null, int? Uses = null, TimeSpan? Lifetime = null, List<string>? Scopes = null, List<string>? Audiences = null,
-    List<string>? Impus = null, TimeSpan? MaxTokenLifetime = null, int? RequestsPerMinute = null)
+    List<string>? Impus = null, string? Wwsf = null, TimeSpan? MaxTokenLifetime = null, int? RequestsPerMinute = null)
 {
     public InitialAccessTokenSettings ToSettings(string token, IEnumerable<string> turnServers)
     {
@@ -28,6 +28,7 @@ internal sealed record InitialAccessTokenRequest(
             Scopes = Scopes ?? [],
             Audiences = Audiences is { Count: > 0 } ? Audiences : [.. turnServers],
             Impus = Impus ?? [],
+            Wwsf = Wwsf,
             MaxTokenLifetime = MaxTokenLifetime,
             RequestsPerMinute = RequestsPerMinute,
         };

@@ -13,12 +13,12 @@ namespace WebRtcIms.Waf.Administration;
 internal sealed record KeyView(
     string Kid, string State, DateTimeOffset? CurrentAt, DateTimeOffset? RetiresAt, DateTimeOffset ExpiresAt);
 
-/// <param name="Server">The name of the TURN server.</param>
+/// <param name="Server">The name of the TURN server, or the home domain for registration tokens.</param>
 /// <param name="Rotates">Whether this server rotates its keys; false for a key of the settings.</param>
 /// <param name="Keys">Its keys, the oldest first.</param>
 internal sealed record KeyRingView(string Server, bool Rotates, IReadOnlyList<KeyView> Keys)
 {
-    public static KeyRingView Of(KeyRing ring, DateTimeOffset now) => new(ring.Settings.Server, ring.Rotates,
+    public static KeyRingView Of(KeyRing ring, DateTimeOffset now) => new(ring.Settings.Name, ring.Rotates,
     [
         .. ring.GetAlive(now).Select(key => new KeyView(
             key.Kid, key.StateAt(now).ToString().ToLowerInvariant(), ring.Rotates ? key.CurrentAt : null, key.RetiresAt,
@@ -30,7 +30,7 @@ internal sealed record KeyRingView(string Server, bool Rotates, IReadOnlyList<Ke
 [JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record RotationRequest(string? Server = null);
 
-/// <param name="Server">The name of the TURN server.</param>
+/// <param name="Server">The name of the TURN server, or the home domain for registration tokens.</param>
 /// <param name="Kid">The key that becomes current.</param>
 internal sealed record RotationView(string Server, string Kid);
 
@@ -54,15 +54,15 @@ internal static class KeyAdministration
     private static async Task<Results<Ok<List<RotationView>>, ProblemHttpResult>> RotateAsync(
         RotationRequest request, HttpContext context, KeyRings rings, KeyRotation rotation, CancellationToken cancellationToken)
     {
-        var chosen = rings.All.Where(ring => request.Server is null ? ring.Rotates : ring.Settings.Server == request.Server).ToList();
+        var chosen = rings.All.Where(ring => request.Server is null ? ring.Rotates : ring.Settings.Name == request.Server).ToList();
         if (chosen.Count == 0 && request.Server is not null) return AdminProblem.NotFound($"There is no TURN server {request.Server}.");
         if (chosen.Count == 0 || !chosen[0].Rotates)
-            return AdminProblem.Conflict("The key is in the settings (Waf:TurnServers:0:Key), so this server does not rotate it.");
+            return AdminProblem.Conflict("The key is in the settings (Waf:TurnServers:0:Key, Waf:ImsRegistration:Key), so this server does not rotate it.");
         List<RotationView> rotated = [];
         foreach (var ring in chosen)
         {
-            if (await rotation.RotateAsync(ring.Settings.Server, Operator.Of(context).Name, cancellationToken) is { } kid)
-                rotated.Add(new RotationView(ring.Settings.Server, kid));
+            if (await rotation.RotateAsync(ring.Settings.Name, Operator.Of(context).Name, cancellationToken) is { } kid)
+                rotated.Add(new RotationView(ring.Settings.Name, kid));
         }
 
         return TypedResults.Ok(rotated);

@@ -70,6 +70,7 @@ internal sealed class Commands
         var lifetime = new Option<TimeSpan?>("--lifetime") { Description = "How long it may be used, such as 02:00:00; by default a day." };
         var audiences = List("--audience", "A TURN server that its clients may get tokens for; by default all.");
         var impus = List("--impu", "Identities that its clients may register, such as sip:guest-*@example.org; by default none.");
+        var wwsf = new Option<string?>("--wwsf") { Description = "The name of its clients in registration tokens; by default their client id." };
         var longest = new Option<TimeSpan?>("--max-token-lifetime") { Description = "The longest lifetime of the clients' tokens." };
         var rate = Number("--requests-per-minute", "Token requests that each client may send in a minute to one replica.");
         var ended = Word("name", "The name of the token.");
@@ -82,10 +83,11 @@ internal sealed class Commands
                 ["lifetime"] = words.GetValue(lifetime)?.ToString("c"),
                 ["audiences"] = ToJson(words.GetValue(audiences)),
                 ["impus"] = ToJson(words.GetValue(impus)),
+                ["wwsf"] = words.GetValue(wwsf),
                 ["max_token_lifetime"] = words.GetValue(longest)?.ToString("c"),
                 ["requests_per_minute"] = words.GetValue(rate),
             }, (created, output) => Table.Print([created], output, "name", "token", "uses", "expires_at"),
-            name, uses, lifetime, audiences, impus, longest, rate),
+            name, uses, lifetime, audiences, impus, wwsf, longest, rate),
             Get("list", "Lists initial access tokens.", _ => "initial-access-tokens", (list, output) => Table.Print(
                 list.EnumerateArray(), output,
                 "name", "uses_left", "created_at", "expires_at", "limits.scopes", "limits.audiences", "limits.impus")),

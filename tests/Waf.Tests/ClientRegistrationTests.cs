@@ -389,7 +389,7 @@ public sealed class ClientRegistrationTests
             .With("Waf:ImsRegistration:Identity", "waf.ims.example")
             .With("Waf:ImsRegistration:Kid", "r1")
             .With("Waf:ImsRegistration:Key", Convert.ToBase64String(key));
-        using var validator = new RegistrationTokenValidator([new("r1", key)], "waf.ims.example", "sip:ims.example", _time);
+        var validator = new RegistrationTokenValidator([new("r1", key)], "waf.ims.example", "sip:ims.example", _time);
         // A client does not choose the name.
         var client = (await RegisterAsync(app, new JsonObject { ["wwsf"] = "another.example" })).Assert(HttpStatusCode.Created);
         var updated = (await UpdateAsync(app, client.ClientId, client.AccessToken, new JsonObject { ["wwsf"] = "another.example" }))
