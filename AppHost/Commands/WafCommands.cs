@@ -14,13 +14,16 @@ internal static class WafCommands
     private static readonly KeyValuePair<string, string>[] Kinds =
         [new("client_id", "Client"), new("session", "Session"), new("kid", "Long-term key"), new("all", "All tokens")];
 
-    public static IResourceBuilder<ProjectResource> WithWafCommands(this IResourceBuilder<ProjectResource> waf) => waf
-        .WithCommand("rotate-keys", "Rotate keys", context => RotateAsync(waf, context), new CommandOptions
+    /// <param name="waf">The WAF.</param>
+    /// <param name="administration">Its endpoint for operators.</param>
+    public static IResourceBuilder<ProjectResource> WithWafCommands(
+        this IResourceBuilder<ProjectResource> waf, EndpointReference administration) => waf
+        .WithCommand("rotate-keys", "Rotate keys", context => RotateAsync(administration, context), new CommandOptions
         {
             Description = "Makes the next long-term key current. The old one stays until its last token is dead, so no call is cut.",
             IconName = "KeyMultiple",
         })
-        .WithCommand("new-initial-access-token", "New initial access token", context => CreateTokenAsync(waf, context), new CommandOptions
+        .WithCommand("new-initial-access-token", "New initial access token", context => CreateTokenAsync(administration, context), new CommandOptions
         {
             Description = "Creates a token with which a WWSF registers itself. It is shown once.",
             IconName = "TicketDiagonal",
@@ -30,7 +33,7 @@ internal static class WafCommands
                 new InteractionInput { Name = Uses, Label = "Clients that it may register", InputType = InputType.Number, Value = "1" },
             ],
         })
-        .WithCommand("revoke-tokens", "Revoke tokens", context => RevokeAsync(waf, context), new CommandOptions
+        .WithCommand("revoke-tokens", "Revoke tokens", context => RevokeAsync(administration, context), new CommandOptions
         {
             Description = "Revokes the tokens of a client, a session or a key, or all, on all TURN servers. Their allocations end.",
             ConfirmationMessage = "All calls that were relayed with these tokens end. Revoke them?",
@@ -45,41 +48,41 @@ internal static class WafCommands
             ],
         });
 
-    private static Task<ExecuteCommandResult> RotateAsync(IResourceBuilder<ProjectResource> waf, ExecuteCommandContext context) =>
-        PostAsync(waf, "keys/rotations", new { }, rotated => CommandResults.Success(
+    private static Task<ExecuteCommandResult> RotateAsync(EndpointReference administration, ExecuteCommandContext context) =>
+        PostAsync(administration, "keys/rotations", new { }, rotated => CommandResults.Success(
             $"Current from now on: {string.Join(", ", rotated.EnumerateArray().Select(key => key.GetProperty("kid").GetString()))}."),
             context.CancellationToken);
 
-    private static Task<ExecuteCommandResult> CreateTokenAsync(IResourceBuilder<ProjectResource> waf, ExecuteCommandContext context)
+    private static Task<ExecuteCommandResult> CreateTokenAsync(EndpointReference administration, ExecuteCommandContext context)
     {
         var name = context.Arguments.GetString(Name);
         var uses = int.TryParse(context.Arguments.GetString(Uses), CultureInfo.InvariantCulture, out var number) ? number : 1;
         return PostAsync(
-            waf, "initial-access-tokens", new { name = string.IsNullOrWhiteSpace(name) ? null : name, uses },
+            administration, "initial-access-tokens", new { name = string.IsNullOrWhiteSpace(name) ? null : name, uses },
             created => CommandResults.Success(
                 $"The initial access token {created.GetProperty("name")} was created.",
                 $"`{created.GetProperty("token").GetString()}`\n\nIt is shown only here. It ends at {created.GetProperty("expires_at")}.",
                 CommandResultFormat.Markdown, displayImmediately: true), context.CancellationToken);
     }
 
-    private static Task<ExecuteCommandResult> RevokeAsync(IResourceBuilder<ProjectResource> waf, ExecuteCommandContext context)
+    private static Task<ExecuteCommandResult> RevokeAsync(EndpointReference administration, ExecuteCommandContext context)
     {
         var (kind, name) = (context.Arguments.GetString(Kind), context.Arguments.GetString(Name));
         object value = kind == "all" ? true : name ?? "";
         var what = kind == "all" ? "All tokens that were issued until now" : $"The tokens of {name}";
         return PostAsync(
-            waf, "revocations", new Dictionary<string, object> { [kind ?? ""] = value },
+            administration, "revocations", new Dictionary<string, object> { [kind ?? ""] = value },
             _ => CommandResults.Success($"{what} are revoked."),
             context.CancellationToken);
     }
 
     private static async Task<ExecuteCommandResult> PostAsync(
-        IResourceBuilder<ProjectResource> waf, string path, object body, Func<JsonElement, ExecuteCommandResult> succeed,
+        EndpointReference administration, string path, object body, Func<JsonElement, ExecuteCommandResult> succeed,
         CancellationToken cancellationToken)
     {
         try
         {
-            using var http = new HttpClient { BaseAddress = new Uri(waf.GetEndpoint(Waf.Administration).Url) };
+            using var http = new HttpClient { BaseAddress = new Uri(administration.Url) };
             using var answer = await http.PostAsJsonAsync(new Uri($"/admin/{path}", UriKind.Relative), body, cancellationToken);
             var text = await answer.Content.ReadAsStringAsync(cancellationToken);
             return answer.IsSuccessStatusCode

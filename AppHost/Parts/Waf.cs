@@ -9,7 +9,7 @@ internal sealed record WafAnnotation(string Identity, string RegistrationKeyId, 
 internal static class Waf
 {
     /// <summary>The endpoint of the administration, in runs. A deployment turns it on itself.</summary>
-    public const string Administration = "admin";
+    private const string Administration = "admin";
 
     private const int AdminPort = 8085;
 
@@ -43,7 +43,7 @@ internal static class Waf
             .WithEndpointsInEnvironment(endpoint => endpoint.Name != Administration)
             .WithEnvironment("Waf__Admin__Url", ReferenceExpression.Create($"http://localhost:{port}"))
             .WithUrlForEndpoint(Administration, url => url.DisplayLocation = UrlDisplayLocation.DetailsOnly)
-            .WithWafCommands();
+            .WithWafCommands(waf.GetEndpoint(Administration));
     }
 
     /// <summary>Lets the WAF issue tokens for this TURN server.</summary>

@@ -64,22 +64,22 @@ internal sealed partial class AuditWriter(
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
-            if (!_isAway) LogAway(error.GetType().Name);
+            if (!_isAway) LogUnavailable(error.GetType().Name);
             _isAway = true;
             return false;
         }
 
-        if (_isAway) LogBack();
+        if (_isAway) LogAvailable();
         _isAway = false;
         _batch.Clear();
         return true;
     }
 
     [LoggerMessage(1, LogLevel.Warning, "The store does not take rows of the audit ({Error}); they wait in this process")]
-    private partial void LogAway(string error);
+    private partial void LogUnavailable(string error);
 
     [LoggerMessage(2, LogLevel.Information, "The store takes rows of the audit again")]
-    private partial void LogBack();
+    private partial void LogAvailable();
 
     [LoggerMessage(3, LogLevel.Error, "The process stops without {Count} rows of the audit, because the store did not take them")]
     private partial void LogLost(int count);

@@ -87,7 +87,7 @@ public sealed class FleetTests : IAsyncLifetime
     }
 
     [Fact]
-    [Requirement("RFC7009-2.1")]
+    [Requirement("RFC7009-2.1-1")]
     public async Task RevokedToken_ItsAllocationsCannotBeRefreshedAtEitherNode_AfterASecond()
     {
         var token = await _waf.GetTokenAsync(TurnServer, Cancel);
