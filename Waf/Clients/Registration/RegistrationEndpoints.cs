@@ -147,7 +147,7 @@ internal sealed class RegistrationEndpoint(
         if (redis is null) return true;
         try
         {
-            // The revocation is also for tokens made while the client is deleted. Afterwards there is none to revoke, and Redis may be gone.
+            // The revocation is also for tokens made while the client is deleted. Afterwards none is left, and Redis may be gone.
             var now = time.GetUtcNow();
             await TurnRevocations.WriteAsync(
                 redis.GetDatabase(), TurnRevocations.OfClient(clientId), now + ClientRegistry.DeletionLimit + TokenLimits.LongestLifetime, now);
