@@ -60,6 +60,8 @@ public sealed class TokenEndpointTests
     public async Task EachToken_IsCountedAndTimed()
     {
         using var app = new WafApp();
+        // The instruments are published during the start of the app, which the callback must not begin again.
+        var factory = app.Services.GetRequiredService<IMeterFactory>();
         using var meters = new MeterListener();
         var measured = new List<(string Token, double Seconds)>();
         meters.SetMeasurementEventCallback<double>((_, seconds, tags, _) =>
@@ -68,7 +70,7 @@ public sealed class TokenEndpointTests
         });
         meters.InstrumentPublished = (instrument, listener) =>
         {
-            if (instrument.Name == "waf.token.issue.duration" && instrument.Meter.Scope == app.Services.GetRequiredService<IMeterFactory>())
+            if (instrument.Name == "waf.token.issue.duration" && instrument.Meter.Scope == factory)
                 listener.EnableMeasurementEvents(instrument);
         };
         meters.Start();
