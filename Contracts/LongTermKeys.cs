@@ -15,8 +15,8 @@ public record LongTermKey(string K, long Exp, string Kid, string Enc)
 }
 
 /// <summary>
-/// The response of the WAF to a TURN server that fetches its keys: the current key as RFC 7635 §4.1.1 has it, and in <c>keys</c> all keys of
-/// the ring, which is our addition. So a TURN server knows the next key before the first token is encrypted with it.
+/// The response of the WAF to a TURN server that fetches its keys: the current key as RFC 7635 §4.1.1 has it, and in <c>keys</c> all keys
+/// of the ring, which is our addition. So a TURN server knows the next key before the first token is encrypted with it.
 /// </summary>
 public sealed record LongTermKeys(string K, long Exp, string Kid, string Enc, IReadOnlyList<LongTermKey>? Keys = null)
     : LongTermKey(K, Exp, Kid, Enc)

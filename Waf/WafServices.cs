@@ -43,7 +43,8 @@ internal static class WafServices
         {
             services.AddSingleton(registration);
             services.AddSingleton(provider => new RegistrationTokenValidator(
-                kid => FindImsKey(provider, kid), registration.Identity, registration.Audience, provider.GetRequiredService<TimeProvider>()));
+                kid => FindImsKey(provider, kid), registration.Identity, registration.Audience,
+                provider.GetRequiredService<TimeProvider>()));
         }
 
         services.AddSingleton<IReadOnlyList<ClientSettings>>(settings.Clients);

@@ -127,7 +127,8 @@ internal sealed class WafSettings
         {
             if (!keys[i].HasRing) continue;
             var other = keys.Where((key, j) => i != j && RingSettings.MayHaveKidOf(keys[i].Kid, key.Kid, key.HasRing)).FirstOrDefault();
-            if (other.Name is { } name) yield return $"Waf:TurnServers: a Kid of '{name}' could be that of a key of the ring of '{keys[i].Name}'";
+            if (other.Name is { } name)
+                yield return $"Waf:TurnServers: a Kid of '{name}' could be that of a key of the ring of '{keys[i].Name}'";
         }
     }
 

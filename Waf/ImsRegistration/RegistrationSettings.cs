@@ -59,7 +59,8 @@ internal sealed class RegistrationSettings
         if (Identity.Length == 0) yield return "Identity is missing";
         if (HasRing)
         {
-            foreach (var ringProblem in RingSettings.Problems(KidOrPrefix, nameof(Domain), KeyRotation, KeyLeadTime)) yield return ringProblem;
+            foreach (var ringProblem in RingSettings.Problems(KidOrPrefix, nameof(Domain), KeyRotation, KeyLeadTime))
+                yield return ringProblem;
             if (turnServers.Exists(server => server.Name == Domain)) yield return "Domain is the Name of a TURN server: give a Key";
         }
         else if (RegistrationTokenKey.Problem(Kid, Key) is { } problem) yield return problem;

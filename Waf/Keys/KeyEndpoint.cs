@@ -9,8 +9,8 @@ using WebRtcIms.Waf.Rings;
 namespace WebRtcIms.Waf.Keys;
 
 /// <summary>
-/// A TURN server fetches the long-term keys that it shares with this server (RFC 7635 §4.1.1), and the eP-CSCF those of registration tokens.
-/// TLS must end in this process, and the settings name the certificate. The endpoint exists where a server has one.
+/// A TURN server fetches the long-term keys that it shares with this server (RFC 7635 §4.1.1), and the eP-CSCF those of registration
+/// tokens. TLS must end in this process, and the settings name the certificate. The endpoint exists where a server has one.
 /// </summary>
 internal static partial class KeyEndpoint
 {

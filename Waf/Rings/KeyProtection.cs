@@ -51,8 +51,8 @@ internal sealed class KeyProtection(Func<DirectoryInfo> createDirectory)
         catch (CryptographicException error)
         {
             throw new KeyProtectionException(
-                $"{Setting}: the key {key.Kid} in the store cannot be decrypted with the Data Protection keys in {_directory.Value.FullName}. "
-                + "All replicas need the folder with which it was encrypted",
+                $"{Setting}: the key {key.Kid} in the store cannot be decrypted with the Data Protection keys in "
+                + $"{_directory.Value.FullName}. All replicas need the folder with which it was encrypted",
                 error);
         }
     }

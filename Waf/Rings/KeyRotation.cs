@@ -12,8 +12,8 @@ using WebRtcIms.Waf.Telemetry;
 namespace WebRtcIms.Waf.Rings;
 
 /// <summary>
-/// Rotates the long-term keys: by schedule, on demand, and when a key has been used often. Reads the changes of other replicas, at once where
-/// there is Redis, and every <see cref="Poll"/>.
+/// Rotates the long-term keys: by schedule, on demand, and when a key has been used often. Reads the changes of other replicas, at once
+/// where there is Redis, and every <see cref="Poll"/>.
 /// </summary>
 internal sealed partial class KeyRotation(
     KeyRings rings, KeyStore store, KeyProtection protection, TimeProvider time, WafTelemetry telemetry, ILogger<KeyRotation> logger,
@@ -223,7 +223,8 @@ internal sealed partial class KeyRotation(
     {
         try
         {
-            foreach (var key in change.Rows.Where(row => row.RevokedAt is not null && !_announced.Contains(row.Kid))) await AnnounceAsync(key);
+            foreach (var key in change.Rows.Where(row => row.RevokedAt is not null && !_announced.Contains(row.Kid)))
+                await AnnounceAsync(key);
         }
         catch (Exception error) when (RedisAvailability.IsFailure(error))
         {
@@ -248,7 +249,8 @@ internal sealed partial class KeyRotation(
     [LoggerMessage(1, LogLevel.Information, "{Action} {Kid} of {Server}, by {Actor}", EventName = "audit.key")]
     private static partial void LogChanged(ILogger logger, string action, string kid, string server, string actor);
 
-    [LoggerMessage(2, LogLevel.Error, "The keys of {Server} cannot be read from the store ({Reason}); tokens are issued with the known keys")]
+    [LoggerMessage(
+        2, LogLevel.Error, "The keys of {Server} cannot be read from the store ({Reason}); tokens are issued with the known keys")]
     private static partial void LogNotRead(ILogger logger, string server, string reason);
 
     [LoggerMessage(3, LogLevel.Information, "The keys of {Server} can be read from the store again")]

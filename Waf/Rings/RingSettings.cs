@@ -34,8 +34,8 @@ internal sealed record RingSettings(string Name, string Kid, AccessTokenAlgorith
     public string KidOf(long number) => FormattableString.Invariant($"{Kid}.{number}");
 
     /// <summary>
-    /// How long a key lives after the next one has become current: until its last token is dead (RFC 7635 §7 adds Delta). The last token may
-    /// be one of a replica that cannot read the store, and so learns late of a rotation. It has the lead time.
+    /// How long a key lives after the next one has become current: until its last token is dead (RFC 7635 §7 adds Delta). The last token
+    /// may be one of a replica that cannot read the store, and so learns late of a rotation. It has the lead time.
     /// </summary>
     public TimeSpan RetirementOf(TimeSpan tokenLifetime) => tokenLifetime + AccessToken.ClockDelta + LeadTime;
 

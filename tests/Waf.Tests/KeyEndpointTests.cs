@@ -31,7 +31,8 @@ public sealed class KeyEndpointTests
         var (status, answer, caching) = await GetAsync(waf, turn, own);
         Assert.Equal(HttpStatusCode.OK, status);
         Assert.Equal("no-store", caching);
-        Assert.Equal(["enc", "exp", "k", "keys", "kid"], answer.EnumerateObject().Select(property => property.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["enc", "exp", "k", "keys", "kid"], answer.EnumerateObject().Select(property => property.Name).Order(StringComparer.Ordinal));
         Assert.Equal(("k1", "A256GCM"), (answer.GetProperty("kid").GetString(), answer.GetProperty("enc").GetString()));
         Assert.Equal(
             Convert.FromBase64String(WafApp.GoodSettings()["Waf:TurnServers:0:Key"]),

@@ -53,7 +53,8 @@ public sealed class KeyRingTests : IDisposable
 
         await app.RefreshAsync();
         Assert.Equal(["k1.1 Retired", "k1.2 Current", "k1.3 Next"], app.States());
-        Assert.Equal(["schedule key.rotated k1.2", "schedule key.retired k1.1", "schedule key.created k1.3"], (await app.AuditAsync())[2..]);
+        Assert.Equal(
+            ["schedule key.rotated k1.2", "schedule key.retired k1.1", "schedule key.created k1.3"], (await app.AuditAsync())[2..]);
         Assert.Contains("waf.key.rotations oauth.audience=turn.example.org actor=schedule", app.Counts.Keys);
     }
 
@@ -85,7 +86,8 @@ public sealed class KeyRingTests : IDisposable
     [Fact]
     public async Task LongerTokenLifetime_OfTheTimeOfIssue_KeepsARetiredKey()
     {
-        using (var app = RingApp.Create(_time, _folder.FullName).With("Waf:TurnServers:0:TokenLifetime", "02:00:00")) await app.RefreshAsync();
+        using (var app = RingApp.Create(_time, _folder.FullName).With("Waf:TurnServers:0:TokenLifetime", "02:00:00"))
+            await app.RefreshAsync();
         using var later = RingApp.Create(_time, _folder.FullName);
         await later.RotateAsync();
         _time.Pass(Lead);
@@ -125,7 +127,8 @@ public sealed class KeyRingTests : IDisposable
             if (second % 420 is 330 or 417) await app.RotateAsync();
             tokens.Add(app.Issue());
             tokens.RemoveAll(token => app.Identify(token)!.ExpiresAt <= app.Now);
-            Assert.True(fetched.Accepts(tokens[0], app.Now) && fetched.Accepts(tokens[^1], app.Now), $"{tokens[^1].Kid} in second {second}");
+            Assert.True(
+                fetched.Accepts(tokens[0], app.Now) && fetched.Accepts(tokens[^1], app.Now), $"{tokens[^1].Kid} in second {second}");
             _time.Pass(TimeSpan.FromSeconds(3));
         }
 
@@ -168,7 +171,8 @@ public sealed class KeyRingTests : IDisposable
 
         Assert.Equal("k1.2", app.Issue().Kid);
         Assert.Equal(["k1.1 Retired", "k1.2 Current", "k1.3 Next"], app.States());
-        Assert.Equal(["operator key.rotated k1.2", "operator key.retired k1.1", "operator key.created k1.3"], (await app.AuditAsync())[2..]);
+        Assert.Equal(
+            ["operator key.rotated k1.2", "operator key.retired k1.1", "operator key.created k1.3"], (await app.AuditAsync())[2..]);
         Assert.Equal(app.Now + Day, app.Ring.Keys[^1].CurrentAt);
     }
 
@@ -350,7 +354,8 @@ public sealed class KeyRingTests : IDisposable
         Assert.Equal("k1.2", token.Kid);
         Assert.Equal((app.Now + Retirement).ToUnixTimeSeconds(), app.Deliver().Exp);
         Assert.True(app.Deliver().Accepts(token, app.Now));
-        Assert.Single(app.Logs.Records, record => record.Contains("cannot be read from the store (SqliteException)", StringComparison.Ordinal));
+        Assert.Single(
+            app.Logs.Records, record => record.Contains("cannot be read from the store (SqliteException)", StringComparison.Ordinal));
         Assert.Equal(
             "Degraded: the keys cannot be read from the store (SqliteException); tokens are issued with the known keys",
             await KeyHealthAsync(app));

@@ -198,7 +198,8 @@ public sealed class RegistrationTokenTests
         var delivered = LongTermKeys.Parse(KeyEndpoint.Describe(rings.FindIms("ims.example")!, _time.GetUtcNow()).ToJson())!;
         Assert.Equal(["r1.1", "r1.2", "r1.3"], delivered.All.Select(key => key.Kid));
         var validator = new RegistrationTokenValidator(
-            delivered.All.Select(key => new RegistrationTokenKey(key.Kid, Base64Url.DecodeFromChars(key.K))), Identity, "sip:ims.example", _time);
+            delivered.All.Select(key => new RegistrationTokenKey(key.Kid, Base64Url.DecodeFromChars(key.K))), Identity,
+            "sip:ims.example", _time);
         Assert.Equal(RegistrationTokenStatus.Expired, validator.Validate(first, out _));
         Assert.Equal(RegistrationTokenStatus.Valid, validator.Validate(second, out _));
         Assert.Equal(RegistrationTokenStatus.Valid, validator.Validate(third, out _));
@@ -237,7 +238,8 @@ public sealed class RegistrationTokenTests
 
         var error = Assert.Throws<SettingsException>(() => Read([.. ring, ("Waf:TurnServers:1:Kid", $"{WafApp.TurnServer}.4")]));
 
-        foreach (var problem in (string[])["Domain is the Name of a TURN server", "KeyRotation must be longer", "CertificateSha256 must be"])
+        string[] problems = ["Domain is the Name of a TURN server", "KeyRotation must be longer", "CertificateSha256 must be"];
+        foreach (var problem in problems)
             Assert.Contains($"  Waf:ImsRegistration:{problem}", error.Message, StringComparison.Ordinal);
         Assert.Contains("could be that of a key of the ring of 'Waf:ImsRegistration'", error.Message, StringComparison.Ordinal);
     }
