@@ -23,7 +23,7 @@ internal static class WafCommands
             Description = "Makes the next long-term key current. The old one stays until its last token is dead, so no call is cut.",
             IconName = "KeyMultiple",
         })
-        .WithCommand("new-initial-access-token", "New initial access token", context => CreateTokenAsync(administration, context), new CommandOptions
+        .WithCommand("new-initial-access-token", "New initial access token", context => CreateTokenAsync(administration, context), new()
         {
             Description = "Creates a token with which a WWSF registers itself. It is shown once.",
             IconName = "TicketDiagonal",
@@ -91,7 +91,7 @@ internal static class WafCommands
         }
         catch (HttpRequestException error)
         {
-            return CommandResults.Failure($"The TURN server cannot be reached: {error.Message}");
+            return CommandResults.Failure($"The WAF cannot be reached: {error.Message}");
         }
     }
 }

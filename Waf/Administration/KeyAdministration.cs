@@ -57,7 +57,8 @@ internal static class KeyAdministration
         var chosen = rings.All.Where(ring => request.Server is null ? ring.Rotates : ring.Settings.Name == request.Server).ToList();
         if (chosen.Count == 0 && request.Server is not null) return AdminProblem.NotFound($"There is no TURN server {request.Server}.");
         if (chosen.Count == 0 || !chosen[0].Rotates)
-            return AdminProblem.Conflict("The key is in the settings (Waf:TurnServers:0:Key, Waf:ImsRegistration:Key), so this server does not rotate it.");
+            return AdminProblem.Conflict(
+                "The key is in the settings (Waf:TurnServers:0:Key, Waf:ImsRegistration:Key), so this server does not rotate it.");
         List<RotationView> rotated = [];
         foreach (var ring in chosen)
         {

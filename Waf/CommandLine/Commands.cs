@@ -70,7 +70,7 @@ internal sealed class Commands
         var lifetime = new Option<TimeSpan?>("--lifetime") { Description = "How long it may be used, such as 02:00:00; by default a day." };
         var audiences = List("--audience", "A TURN server that its clients may get tokens for; by default all.");
         var impus = List("--impu", "Identities that its clients may register, such as sip:guest-*@example.org; by default none.");
-        var wwsf = new Option<string?>("--wwsf") { Description = "The name of its clients in registration tokens; by default their client id." };
+        var wwsf = new Option<string?>("--wwsf") { Description = "Its clients' name in registration tokens; by default the client id." };
         var longest = new Option<TimeSpan?>("--max-token-lifetime") { Description = "The longest lifetime of the clients' tokens." };
         var rate = Number("--requests-per-minute", "Token requests that each client may send in a minute to one replica.");
         var ended = Word("name", "The name of the token.");

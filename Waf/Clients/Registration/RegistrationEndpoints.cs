@@ -149,8 +149,8 @@ internal sealed class RegistrationEndpoint(
         {
             // The revocation is also for tokens made while the client is deleted. Afterwards none is left, and Redis may be gone.
             var now = time.GetUtcNow();
-            await TurnRevocations.WriteAsync(
-                redis.GetDatabase(), TurnRevocations.OfClient(clientId), now + ClientRegistry.DeletionLimit + TokenLimits.LongestLifetime, now);
+            var until = now + ClientRegistry.DeletionLimit + TokenLimits.LongestLifetime;
+            await TurnRevocations.WriteAsync(redis.GetDatabase(), TurnRevocations.OfClient(clientId), until, now);
             return true;
         }
         catch (Exception error) when (RedisAvailability.IsFailure(error))

@@ -94,7 +94,8 @@ public sealed class FleetTests : IAsyncLifetime
         var clients = await Task.WhenAll(_nodes.Select(node => node.ConnectAsync()));
         try
         {
-            var allocations = await Task.WhenAll(clients.Select(client => client.AllocateAsync(token.Credential, cancellationToken: Cancel)));
+            var allocations = await Task.WhenAll(
+                clients.Select(client => client.AllocateAsync(token.Credential, cancellationToken: Cancel)));
             foreach (var allocation in allocations) await allocation.RefreshAsync(cancellationToken: Cancel);
 
             await _waf.RevokeAsync(token);

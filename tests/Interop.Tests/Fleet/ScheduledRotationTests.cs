@@ -3,7 +3,9 @@ using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Interop.Tests.Fleet;
 
-/// <summary>The WAF makes the long-term keys, and the TURN server fetches them: two programs that share no key in their settings, and no Redis.</summary>
+/// <summary>
+/// The WAF makes the long-term keys, and the TURN server fetches them: two programs that share no key in their settings, and no Redis.
+/// </summary>
 public sealed class ScheduledRotationTests
 {
     private const string TurnServer = "turn.example.org";

@@ -16,8 +16,8 @@ internal sealed record Token(string AccessToken, string Kid, string Key)
 }
 
 /// <summary>
-/// The WAF from its own output folder, in an empty folder with its store. It has a port for operators, and one for https if the settings have
-/// a certificate.
+/// The WAF from its own output folder, in an empty folder with its store. It has a port for operators, and one for https if the settings
+/// have a certificate.
 /// </summary>
 internal sealed class WafProcess : ServerProcess
 {
@@ -42,7 +42,7 @@ internal sealed class WafProcess : ServerProcess
     public string AdminAddress { get; private init; } = "";
 
     /// <summary>Starts it, and waits until it is healthy.</summary>
-    /// <param name="settings">Environment variables, such as <c>Waf__TurnServers__0__Name</c>. <c>ASPNETCORE_URLS</c> adds addresses.</param>
+    /// <param name="settings">Environment variables, such as <c>Waf__Issuer</c>. <c>ASPNETCORE_URLS</c> adds addresses.</param>
     public static async Task<WafProcess> StartAsync(params (string Name, string Value)[] settings)
     {
         var (address, secure, admin) =
