@@ -70,7 +70,7 @@ public sealed class KeyDeliveryTests : IAsyncLifetime
     }
 
     [Fact]
-    [Requirement("ABUSE-48")]
+    [Requirement("ABUSE-49")]
     public async Task KeyThatTheWafHasRevoked_EndsWithTheNextResponse()
     {
         await using var app = await StartAsync();
