@@ -26,6 +26,7 @@ internal static class EpCscfServices
         services.AddSingleton<TokenAuthorization>();
         services.AddSingleton<BindingNames>();
         services.AddSingleton<RevokedSessions>();
+        services.AddSingleton<RevokedTokens>();
         services.AddSingleton<Replicas>();
         services.AddSingleton<HandOvers>();
         if (builder.TryAddRedisClient())
