@@ -29,6 +29,7 @@ internal static class EpCscfServices
         services.AddSingleton<TokenAuthorization>();
         services.AddSingleton<BindingNames>();
         services.AddSingleton<RevokedSessions>();
+        services.AddSingleton<RevokedTokens>();
         services.AddSingleton<Replicas>();
         services.AddSingleton<HandOvers>();
         if (builder.TryAddRedisClient())

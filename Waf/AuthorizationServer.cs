@@ -85,7 +85,6 @@ internal static class AuthorizationServer
         RegistrationHandlers.ValidateRequest.Descriptor,
         RegistrationHandlers.IssueToken.Descriptor,
         RegistrationHandlers.AddResponseFields.Descriptor,
-        IntrospectionHandlers.DescribeRegistrationToken.Descriptor,
     ];
 
     private static readonly OpenIddictServerHandlerDescriptor[] Revocation =
@@ -137,6 +136,7 @@ internal static class AuthorizationServer
         server.SetRevocationEndpointUris(RevocationPath).Add(Revocation);
         server.SetIntrospectionEndpointUris(IntrospectionPath).Add(Introspection);
         server.Add([IgnoreToken.Descriptor]);
+        if (settings.ImsRegistration is not null) server.Add([IntrospectionHandlers.DescribeRegistrationToken.Descriptor]);
     }
 
     // The aliases are for an address of its own (RFC 8705 §5).

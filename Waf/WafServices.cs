@@ -10,6 +10,7 @@ using WebRtcIms.Waf.ApiDocuments;
 using WebRtcIms.Waf.Audit;
 using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Clients.Registration;
+using WebRtcIms.Waf.Introspection;
 using WebRtcIms.Waf.Keys;
 using WebRtcIms.Waf.OAuth;
 using WebRtcIms.Waf.Rings;
@@ -28,6 +29,7 @@ internal static class WafServices
         var settings = WafSettings.Read(builder.Configuration, builder.Environment);
         var hasRedis = builder.TryAddRedisClient();
         var services = builder.Services;
+        if (hasRedis) services.AddSingleton<RevocationLookup>();
         services.AddSingleton<WafTelemetry>();
         services.AddSingleton<IHttpContextFactory, HiddenQuery.ContextFactory>();
         services.ConfigureOptions<LogFloor>();

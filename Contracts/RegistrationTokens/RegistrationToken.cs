@@ -54,6 +54,10 @@ public sealed record RegistrationToken
     [JsonPropertyName("sid")]
     public required string SessionId { get; init; }
 
+    /// <summary>The name of the key that encrypts it. It is in the header, not among the claims.</summary>
+    [JsonIgnore]
+    public string Kid { get; init; } = "";
+
     public override string ToString() => "***";
 }
 

@@ -27,7 +27,7 @@ public sealed class RegistrationTokenValidator(Func<string, RegistrationTokenKey
 
         var status = key.Decrypt(jwe, out var decrypted);
         if (status == RegistrationTokenStatus.Valid) status = Check(decrypted!);
-        if (status == RegistrationTokenStatus.Valid) token = decrypted;
+        if (status == RegistrationTokenStatus.Valid) token = decrypted! with { Kid = jwe.Header.Kid };
         return status;
     }
 

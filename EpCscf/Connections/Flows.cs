@@ -17,6 +17,9 @@ internal sealed class Flows(EpCscfSettings settings, EpCscfTelemetry telemetry)
 
     public int Count => _all.Count;
 
+    /// <summary>What the connections of this process are registered for.</summary>
+    public IEnumerable<FlowRegistration> Registrations => _all.Values.Select(flow => flow.Registration).OfType<FlowRegistration>();
+
     /// <summary>Whether there are neither connections nor reservations.</summary>
     public bool IsEmpty
     {

@@ -55,7 +55,8 @@ internal readonly record struct BindingId(string Subscriber, string Device)
 /// <param name="Binding">The binding of the last REGISTER.</param>
 /// <param name="Subscriber">The subscription.</param>
 /// <param name="Impus">The registered identities; the first is the default one.</param>
-internal sealed record FlowRegistration(Binding Binding, Subscriber Subscriber, IReadOnlyList<string> Impus);
+/// <param name="Token">The token of the last REGISTER.</param>
+internal sealed record FlowRegistration(Binding Binding, Subscriber Subscriber, IReadOnlyList<string> Impus, RegistrationToken Token);
 
 /// <summary>Why a binding does not lead to its connection any more.</summary>
 internal enum BindingLoss

@@ -68,6 +68,9 @@ internal sealed partial class Registrar(
         foreach (var binding in await store.FindSessionAsync(sessionId)) await RemoveAsync(binding, BindingLoss.SignedOut);
     }
 
+    /// <summary>Ends one registration. The page may register again with a token that is not revoked.</summary>
+    public Task EndAsync(Binding binding) => RemoveAsync(binding, BindingLoss.SignedOut);
+
     private async Task<(SipResponse Response, FlowRegistration? Registration)> UpdateAsync(
         string flowId, FlowRegistration? present, SipRequest request, RegistrationToken token, Subscriber subscriber, List<string> impus)
     {
@@ -123,7 +126,7 @@ internal sealed partial class Registrar(
         // RFC 5626 §6: only if the client named a flow; other clients do not understand it.
         if (regId is not null && request.Headers.HasToken(HeaderName.Supported, "outbound"))
             response.Headers.Add(HeaderName.Require, "outbound");
-        return (response, new(updated, subscriber, impus));
+        return (response, new(updated, subscriber, impus, token));
     }
 
     private async Task RemoveAsync(Binding binding, BindingLoss loss)

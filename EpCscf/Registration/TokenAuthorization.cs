@@ -7,7 +7,8 @@ namespace WebRtcIms.EpCscf.Registration;
 
 /// <summary>Checks the token of a request, and challenges a request without a valid one (RFC 8898 §2.2, §2.3, §4).</summary>
 internal sealed class TokenAuthorization(
-    RegistrationTokenValidator validator, EpCscfSettings settings, RevokedSessions revoked, EpCscfTelemetry telemetry)
+    RegistrationTokenValidator validator, EpCscfSettings settings, RevokedSessions sessions, RevokedTokens tokens,
+    EpCscfTelemetry telemetry)
 {
     /// <summary>The token of the request; null if it has no valid one.</summary>
     public ValueTask<RegistrationToken?> CheckAsync(SipRequest request) =>
@@ -16,7 +17,7 @@ internal sealed class TokenAuthorization(
     public async ValueTask<RegistrationToken?> CheckAsync(string encrypted)
     {
         var status = validator.Validate(encrypted, out var token);
-        var isRevoked = token is not null && await revoked.ContainsAsync(token.SessionId);
+        var isRevoked = token is not null && (tokens.Cover(token) || await sessions.ContainsAsync(token.SessionId));
         telemetry.TokenChecked(isRevoked ? "Revoked" : status.ToString());
         return isRevoked ? null : token;
     }

@@ -1,15 +1,17 @@
 using StackExchange.Redis;
 using WebRtcIms.Contracts;
+using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 
 namespace WebRtcIms.EpCscf.Server;
 
 /// <summary>
-/// Ends the sessions that operators revoke at the WAF. A published revocation has effect at once. The feed also polls Redis for those that
-/// were published while this replica was not subscribed.
+/// Ends the sessions and the registrations whose tokens are revoked at the WAF. A published revocation has effect at once. The feed also polls
+/// Redis for those that were published while this replica was not subscribed.
 /// </summary>
 internal sealed partial class RevocationFeed(
-    Registrar registrar, IConnectionMultiplexer redis, TimeProvider time, ILogger<RevocationFeed> logger) : BackgroundService
+    Registrar registrar, RevokedTokens tokens, Flows flows, IConnectionMultiplexer redis, TimeProvider time,
+    ILogger<RevocationFeed> logger) : BackgroundService
 {
     private static readonly TimeSpan ReadInterval = TimeSpan.FromSeconds(5);
 
@@ -49,9 +51,30 @@ internal sealed partial class RevocationFeed(
         }
     }
 
-    private async Task EndAsync(string name, DateTimeOffset until)
+    private Task EndAsync(string name, DateTimeOffset until) =>
+        TurnRevocations.SessionOf(name) is { } session ? EndSessionAsync(session, until) : EndRegistrationsAsync(name, until);
+
+    // Each replica ends those of its own connections.
+    private async Task EndRegistrationsAsync(string name, DateTimeOffset until)
     {
-        if (TurnRevocations.SessionOf(name) is not { } session || until <= time.GetUtcNow() || !_ended.TryAdd(session, until)) return;
+        if (!tokens.Add(name, until)) return;
+        foreach (var registration in flows.Registrations.Where(registration => tokens.Cover(registration.Token)))
+        {
+            try
+            {
+                await registrar.EndAsync(registration.Binding);
+                LogTokenRevoked();
+            }
+            catch (Exception error) when (error is not OutOfMemoryException)
+            {
+                LogFailure(error);
+            }
+        }
+    }
+
+    private async Task EndSessionAsync(string session, DateTimeOffset until)
+    {
+        if (until <= time.GetUtcNow() || !_ended.TryAdd(session, until)) return;
         try
         {
             await registrar.EndSessionAsync(session);
@@ -67,6 +90,9 @@ internal sealed partial class RevocationFeed(
 
     [LoggerMessage(1, LogLevel.Warning, "An operator revoked a session: its registrations have ended")]
     private partial void LogEnded();
+
+    [LoggerMessage(3, LogLevel.Information, "A registration has ended, because its token was revoked")]
+    private partial void LogTokenRevoked();
 
     [LoggerMessage(2, LogLevel.Error, "A revoked session could not be ended; the next attempt is in seconds")]
     private partial void LogFailure(Exception error);

@@ -1,7 +1,6 @@
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using StackExchange.Redis;
-using WebRtcIms.Contracts;
 using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Waf.OAuth;
@@ -19,11 +18,10 @@ namespace WebRtcIms.Waf.Introspection;
 internal static class IntrospectionHandlers
 {
     /// <summary>Describes a TURN token that is alive.</summary>
-    internal sealed class DescribeToken(TokenIssuer issuer, IConnectionMultiplexer redis, TimeProvider time)
+    internal sealed class DescribeToken(
+        TokenIssuer issuer, RevocationLookup revocations, IConnectionMultiplexer redis, TimeProvider time)
         : IOpenIddictServerHandler<HandleIntrospectionRequestContext>
     {
-        private static readonly TimeSpan RedisWait = TimeSpan.FromSeconds(2);
-
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
             .CreateBuilder<HandleIntrospectionRequestContext>()
             .UseSingletonHandler<DescribeToken>()
@@ -39,9 +37,7 @@ internal static class IntrospectionHandlers
             }
             catch (Exception error) when (RedisAvailability.IsFailure(error))
             {
-                // Without Redis the WAF does not know whether the token is revoked. RFC 7662 §2.2: it must not be reported as active.
-                new RetryLater(StatusCodes.Status503ServiceUnavailable, RedisWait)
-                    .Reject(context, "The revocations cannot be read now. Try again.");
+                RejectForNow(context);
             }
         }
 
@@ -50,7 +46,7 @@ internal static class IntrospectionHandlers
             // The token does not name its client. Its grant does, as long as Redis has it.
             if (issuer.Identify(context.Request.Token!) is not { } token || token.ExpiresAt <= time.GetUtcNow()
                 || await GrantStore.FindAsync(redis.GetDatabase(), token) is not { } grant || grant.ClientId != clientId
-                || await IsRevokedAsync(token, grant))
+                || await revocations.CoverAsync(token.Kid, token.TokenId, clientId, grant.Pseudonym, token.IssuedAt))
             {
                 context.Reject(Errors.InvalidToken);
                 return;
@@ -66,26 +62,10 @@ internal static class IntrospectionHandlers
             context.ExpiresAt = token.ExpiresAt;
             context.Claims["kid"] = token.Kid;
         }
-
-        private async Task<bool> IsRevokedAsync(TokenIdentity token, Grant grant)
-        {
-            RedisValue[] names =
-            [
-                TurnRevocations.OfToken(token.Kid, token.TokenId), TurnRevocations.OfKey(token.Kid),
-                TurnRevocations.OfClient(grant.ClientId!),
-                TurnRevocations.All, TurnRevocations.OfSession(grant.Pseudonym ?? ""),
-            ];
-            var ends = await redis.GetDatabase().SortedSetScoresAsync(TurnRevocations.Key, names);
-            return IsAlive(ends[0]) || IsAlive(ends[1]) || IsAlive(ends[4]) || IsOlder(ends[2]) || IsOlder(ends[3]);
-
-            bool IsAlive(double? end) => end > time.GetUtcNow().ToUnixTimeSeconds();
-            bool IsOlder(double? end) =>
-                IsAlive(end) && token.IssuedAt.ToUnixTimeSeconds() <= end - TokenLimits.LongestLifetime.TotalSeconds;
-        }
     }
 
     /// <summary>Describes a registration token that is alive.</summary>
-    internal sealed class DescribeRegistrationToken(RegistrationTokenValidator validator)
+    internal sealed class DescribeRegistrationToken(RegistrationTokenValidator validator, RevocationLookup revocations)
         : IOpenIddictServerHandler<HandleIntrospectionRequestContext>
     {
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
@@ -94,26 +74,39 @@ internal static class IntrospectionHandlers
             .SetOrder(DescribeToken.Descriptor.Order + 1)
             .Build();
 
-        public ValueTask HandleAsync(HandleIntrospectionRequestContext context)
+        public async ValueTask HandleAsync(HandleIntrospectionRequestContext context)
         {
-            if (!IsRegistrationToken(context.Request)) return ValueTask.CompletedTask;
+            if (!IsRegistrationToken(context.Request)) return;
+            try
+            {
+                await DescribeAsync(context, context.Request.ClientId!);
+            }
+            catch (Exception error) when (RedisAvailability.IsFailure(error))
+            {
+                RejectForNow(context);
+            }
+        }
+
+        private async Task DescribeAsync(HandleIntrospectionRequestContext context, string clientId)
+        {
             _ = validator.Validate(context.Request.Token!, out var token);
-            if (token is null || (token.ClientId ?? token.Wwsf) != context.Request.ClientId)
+            var issuedAt = DateTimeOffset.FromUnixTimeSeconds(token?.IssuedAt ?? 0);
+            if (token is null || (token.ClientId ?? token.Wwsf) != clientId
+                || await revocations.CoverRegistrationAsync(token.Kid, token.TokenId, clientId, token.SessionId, issuedAt))
             {
                 context.Reject(Errors.InvalidToken);
-                return ValueTask.CompletedTask;
+                return;
             }
 
-            context.ClientId = context.Request.ClientId;
+            context.ClientId = clientId;
             context.Subject = token.Impi;
             context.TokenType = TokenTypes.Bearer;
             context.TokenId = token.TokenId;
             context.Scopes.Add(Contracts.Scopes.ImsRegister);
             context.Audiences.Add(token.Audience);
-            context.IssuedAt = DateTimeOffset.FromUnixTimeSeconds(token.IssuedAt);
+            context.IssuedAt = issuedAt;
             context.ExpiresAt = DateTimeOffset.FromUnixTimeSeconds(token.ExpiresAt);
             context.Claims["impu"] = new OpenIddictParameter([.. token.Impus.Select(impu => (string?)impu)]);
-            return ValueTask.CompletedTask;
         }
     }
 
@@ -132,6 +125,11 @@ internal static class IntrospectionHandlers
             return ValueTask.CompletedTask;
         }
     }
+
+    // Without Redis the WAF does not know whether the token is revoked. RFC 7662 §2.2: it must not be reported as active.
+    private static void RejectForNow(HandleIntrospectionRequestContext context) =>
+        new RetryLater(StatusCodes.Status503ServiceUnavailable, RevocationLookup.RetryAfter)
+            .Reject(context, "The revocations cannot be read now. Try again.");
 
     /// <summary>A registration token is a JWT: it has dots, which base64 does not have.</summary>
     private static bool IsRegistrationToken(OpenIddictRequest request) => request.Token!.Contains('.', StringComparison.Ordinal);

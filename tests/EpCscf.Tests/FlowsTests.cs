@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Net.WebSockets;
 using Microsoft.Extensions.DependencyInjection;
+using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Settings;
@@ -91,7 +92,20 @@ public sealed class FlowsTests : IDisposable
     {
         var id = new BindingId("subscriber123456", "device0123456789");
         var binding = new Binding(id, "sip:x@y.invalid", null, null, "call", 1, DateTimeOffset.MaxValue, "flow", "replica", "session");
-        return new(binding, new("bob@ims.example", [], "Bob", [], []), []);
+        var token = new RegistrationToken
+        {
+            Issuer = "waf",
+            Audience = "sip:ims.example",
+            Impi = "bob@ims.example",
+            Impus = [],
+            Waf = "waf",
+            Wwsf = "wwsf",
+            IssuedAt = 0,
+            ExpiresAt = long.MaxValue,
+            TokenId = "token",
+            SessionId = "session",
+        };
+        return new(binding, new("bob@ims.example", [], "Bob", [], []), [], token);
     }
 
     private Flow Connection() => new(_socket, _settings, TimeProvider.System);

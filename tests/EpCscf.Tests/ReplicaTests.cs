@@ -343,6 +343,26 @@ public sealed class ReplicaTests : IAsyncLifetime
         Assert.StartsWith("SIP/2.0 480", (await _alice.AskAsync(_alice.Invite("sip:bob@ims.example"))).StartLine);
     }
 
+    [Theory]
+    [InlineData("token:r1:of-bob", "SIP/2.0 200")]
+    [InlineData("key:r1", "SIP/2.0 401")]
+    [InlineData("client:wwsf", "SIP/2.0 200")]
+    [Requirement("ABUSE-49")]
+    public async Task TokenRevokedAtTheWaf_ItsRegistrationEndsWithinASecond_AndALaterTokenRegisters(string name, string later)
+    {
+        var token = _here.Token("bob", change: token => token with { TokenId = "of-bob" });
+        Assert.Equal("SIP/2.0 200 OK", (await _bob.RegisterAsync(token)).StartLine);
+
+        await TurnRevocations.WriteAsync(
+            _connection.GetDatabase(), name, _time.GetUtcNow() + TokenLimits.LongestLifetime, _time.GetUtcNow());
+
+        await _bob.Closed.WaitAsync(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        await using var again = await Wic.ConnectAsync(_here, "bob");
+        Assert.StartsWith("SIP/2.0 401", (await again.RegisterAsync(token)).StartLine);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.StartsWith(later, (await again.RegisterAsync(_here.Token("bob"))).StartLine);
+    }
+
     /// <summary>A replica that was not subscribed finds the revocation in the sorted set.</summary>
     [Fact]
     [Requirement("ABUSE-49")]

@@ -155,6 +155,24 @@ public sealed class IntrospectionTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("key:r1", false)]
+    [InlineData("client:wwsf", false)]
+    [InlineData("session:9b0c6f", false)]
+    [InlineData("all", true)]
+    [InlineData("key:k1", true)]
+    [Requirement("RFC7662-2.2-2")]
+    public async Task RevocationOfARegistrationToken_IsKnown_AndOtherRevocationsDoNotCount(string name, bool isActive)
+    {
+        var token = (await RegistrationRequest().SendAsync(App)).AssertOk().AccessToken;
+        var now = _time.GetUtcNow();
+
+        await TurnRevocations.WriteAsync(Redis, name, now + TokenLimits.LongestLifetime, now);
+
+        if (isActive) await AssertActiveAsync(token);
+        else await AssertNotActiveAsync(token);
+    }
+
+    [Theory]
     [InlineData("key:k1")]
     [InlineData("all")]
     [Requirement("RFC7662-2.2-2")]
