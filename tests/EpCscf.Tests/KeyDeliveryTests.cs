@@ -127,6 +127,37 @@ public sealed class KeyDeliveryTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("ABUSE-48")]
+    public async Task Message_FetchesAtOnce_IfItNamesTheDomain()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = await StartAsync(("ConnectionStrings:redis", redis.Address));
+        await using var connection = await redis.ConnectAsync();
+        var publisher = connection.GetSubscriber();
+        _waf.Keys = [_new.Until(In(hours: 1))];
+
+        while (await publisher.PublishAsync(LongTermKeys.Channel, "turn.ims.example") == 0)
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        await Task.Delay(50, TestContext.Current.CancellationToken);
+        Assert.Single(_waf.Requests);
+
+        await publisher.PublishAsync(LongTermKeys.Channel, EpCscfApp.Domain);
+        await UntilAsync(() => _time.Timers(Interval) >= 2);
+        Assert.Equal(Accepted, await RegisterAsync(app, _new));
+    }
+
+    [Fact]
+    public async Task KeyOfTheSettingsWithTheKidOfADeliveredOne_IsNotUsed()
+    {
+        using var configured = new SharedKey(_old.Ours.Kid);
+        await using var app =
+            await StartAsync(("EpCscf:TokenKeys:0:Kid", configured.Ours.Kid), ("EpCscf:TokenKeys:0:Key", configured.Base64));
+
+        Assert.Equal(Accepted, await RegisterAsync(app, _old));
+        Assert.Equal(Refused, await RegisterAsync(app, configured));
+    }
+
+    [Fact]
     public async Task KeysOfTheSettings_StayBesideDeliveredOnes()
     {
         using var configured = new SharedKey("r0");
