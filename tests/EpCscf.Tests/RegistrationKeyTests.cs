@@ -10,7 +10,7 @@ using WebRtcIms.Tests.Common;
 namespace WebRtcIms.EpCscf.Tests;
 
 /// <summary>The eP-CSCF fetches the keys of registration tokens from the WAF, on a clock that the test moves.</summary>
-public sealed class KeyDeliveryTests : IAsyncLifetime
+public sealed class RegistrationKeyTests : IAsyncLifetime
 {
     private const string Accepted = "SIP/2.0 200 OK";
     private const string Refused = "SIP/2.0 401 Unauthorized";
