@@ -6,6 +6,7 @@ using WebRtcIms.EpCscf.Server;
 using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Telemetry;
 using WebRtcIms.EpCscf.Transactions;
+using WebRtcIms.ServiceDefaults.KeyDelivery;
 
 namespace WebRtcIms.EpCscf;
 
@@ -20,9 +21,11 @@ internal static class EpCscfServices
         services.AddSingleton(settings);
         services.AddSingleton(new CoreModel(settings));
         services.AddSingleton<EpCscfTelemetry>();
+        services.AddSingleton<TokenKeys>();
+        if (settings.KeyUse is { } use) services.AddKeyDelivery<TokenKeys>(use);
         services.AddSingleton(provider => new RegistrationTokenValidator(
-            settings.TokenKeys.Select(key => new RegistrationTokenKey(key.Kid, Convert.FromBase64String(key.Key))),
-            settings.Waf, $"sip:{settings.HomeDomain}", provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<TokenKeys>().Find, settings.Waf, $"sip:{settings.HomeDomain}",
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<TokenAuthorization>();
         services.AddSingleton<BindingNames>();
         services.AddSingleton<RevokedSessions>();

@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
+using WebRtcIms.ServiceDefaults.KeyDelivery;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine;
@@ -77,7 +77,7 @@ internal static class TurnServices
         services.AddSingleton<RequestAuthenticator>();
         services.AddSingleton<KeyReload>();
         services.AddHostedService(provider => provider.GetRequiredService<KeyReload>());
-        if (settings.KeyDelivery is not null) services.AddKeyDelivery();
+        if (settings.KeyUse is { } use) services.AddKeyDelivery<KeyReload>(use);
         services.AddSingleton(PeerPolicyFrom(settings, builder.Configuration));
         services.AddSingleton(provider => new EngineSettings
         {
@@ -131,14 +131,6 @@ internal static class TurnServices
         if (settings.UsesWorkers) services.AddHostedService<LinuxTransport>();
         else services.AddHostedService<PortableTransport>();
         services.AddHostedService<DtlsService>();
-    }
-
-    private static void AddKeyDelivery(this IServiceCollection services)
-    {
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<KeyDelivery>(
-            provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []));
-        services.AddHostedService(provider => provider.GetRequiredService<KeyDelivery>());
-        services.AddHealthChecks().AddCheck<KeyDelivery>("keys");
     }
 
     private static int EndRevoked(IServiceProvider provider)

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using WebRtcIms.ServiceDefaults.KeyDelivery;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Hosting;
@@ -19,7 +20,7 @@ internal static class TurnTelemetry
         metrics.ObserveClockSkew(services.GetRequiredService<RequestAuthenticator>());
         metrics.ObserveUnknownKeys(services.GetRequiredService<RequestAuthenticator>());
         metrics.ObserveKeys(services.GetRequiredService<KeyReload>().Ages);
-        if (services.GetService<KeyDelivery>() is { } delivery) metrics.ObserveDelivery(delivery);
+        if (services.GetService<KeyFetcher>() is { } delivery) metrics.ObserveDelivery(delivery);
         if (services.GetService<TokenCache>() is { } tokens) metrics.ObserveBreaker(tokens.Breaker);
     }
 
@@ -65,7 +66,7 @@ internal static class TurnTelemetry
         static Measurement<double> Of(TimeSpan time, string kid) => new(time.TotalSeconds, Tag("turn.kid", kid));
     }
 
-    public static void ObserveDelivery(this TurnMetrics metrics, KeyDelivery delivery) => metrics.Meter.CreateObservableGauge(
+    public static void ObserveDelivery(this TurnMetrics metrics, KeyFetcher delivery) => metrics.Meter.CreateObservableGauge(
         "turn.key.delivery.age", () => delivery.Age.TotalSeconds, "s", "Since the WAF has delivered the long-term keys, or since the start");
 
     private static KeyValuePair<string, object?> Tag(string name, string value) => new(name, value);

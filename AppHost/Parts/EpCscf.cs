@@ -10,14 +10,12 @@ internal static class EpCscf
     {
         var flowTokenKey = builder.AddParameter("epcscf-flow-token-key", new RandomKey(), secret: true, persist: true)
             .WithDescription("Authenticates the eP-CSCF's route tokens: 32 bytes in base64.");
-        var issuer = waf.Get<WafAnnotation>();
-
-        return builder.AddService<Projects.EpCscf>(name)
+        var epCscf = builder.AddService<Projects.EpCscf>(name)
             .WithEnvironment("EpCscf__HomeDomain", Ims.Domain)
-            .WithEnvironment("EpCscf__Waf", issuer.Identity)
-            .WithEnvironment("EpCscf__TokenKeys__0__Kid", issuer.RegistrationKeyId)
-            .WithEnvironment("EpCscf__TokenKeys__0__Key", issuer.RegistrationKey)
+            .WithEnvironment("EpCscf__Waf", waf.Get<WafAnnotation>().Identity)
             .WithEnvironment("EpCscf__FlowTokenKey", flowTokenKey)
             .WithIconName("CallConnecting");
+        waf.WithRegistrationKeysFor(epCscf);
+        return epCscf;
     }
 }

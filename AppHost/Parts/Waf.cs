@@ -2,9 +2,8 @@ namespace WebRtcIms.AppHost;
 
 /// <summary>What the eP-CSCF has to know about the WAF.</summary>
 /// <param name="Identity">The issuer of registration tokens.</param>
-/// <param name="RegistrationKeyId">The <c>kid</c> of <paramref name="RegistrationKey"/>.</param>
-/// <param name="RegistrationKey">Encrypts registration tokens: the WAF writes them, the eP-CSCF reads them.</param>
-internal sealed record WafAnnotation(string Identity, string RegistrationKeyId, ParameterResource RegistrationKey) : IResourceAnnotation;
+/// <param name="RegistrationKeyId">The <c>kid</c> of the key of these tokens, or the first part of the kids of its ring.</param>
+internal sealed record WafAnnotation(string Identity, string RegistrationKeyId) : IResourceAnnotation;
 
 internal static class Waf
 {
@@ -13,12 +12,10 @@ internal static class Waf
 
     private const int AdminPort = 8085;
 
-    /// <summary>Adds the WAF, with the parameter <c>ims-registration-key</c> and a store of its own.</summary>
+    /// <summary>Adds the WAF, with a store of its own.</summary>
     public static IResourceBuilder<ProjectResource> AddWaf(this IDistributedApplicationBuilder builder, string name)
     {
-        var registrationKey = builder.AddParameter("ims-registration-key", new RandomKey(), secret: true, persist: true)
-            .WithDescription("Encrypts IMS registration tokens between WAF and eP-CSCF: 32 bytes in base64.");
-        var self = new WafAnnotation($"waf.{Ims.Domain}", "r1", registrationKey.Resource);
+        var self = new WafAnnotation($"waf.{Ims.Domain}", "r1");
 
         var waf = builder.AddService<Projects.Waf>(name);
         return waf
@@ -28,7 +25,6 @@ internal static class Waf
             .WithEnvironment("Waf__ImsRegistration__Domain", Ims.Domain)
             .WithEnvironment("Waf__ImsRegistration__Identity", self.Identity)
             .WithEnvironment("Waf__ImsRegistration__Kid", self.RegistrationKeyId)
-            .WithEnvironment("Waf__ImsRegistration__Key", registrationKey)
             .WithIconName("ShieldKeyhole")
             .WithAdministration();
     }

@@ -1,8 +1,12 @@
+using WebRtcIms.ServiceDefaults.KeyDelivery;
+
 namespace WebRtcIms.EpCscf.Settings;
 
 /// <summary>The section <c>EpCscf</c> of the configuration.</summary>
 internal sealed class EpCscfSettings
 {
+    private const string KeyDeliverySection = "EpCscf:KeyDelivery";
+
     /// <summary>The domain of all identities.</summary>
     public string HomeDomain { get; set; } = "webrtcims.local";
 
@@ -12,7 +16,11 @@ internal sealed class EpCscfSettings
     /// <summary>The token endpoint that the challenge names (RFC 8898 §4).</summary>
     public string AuthorizationServer { get; set; } = "https://waf.webrtcims.local/oauth2/token";
 
+    /// <summary>Keys of registration tokens that do not rotate.</summary>
     public List<TokenKeySettings> TokenKeys { get; set; } = [];
+
+    /// <summary>The WAF that delivers the keys of registration tokens. Without it they are <see cref="TokenKeys"/>.</summary>
+    public KeyDeliverySettings? KeyDelivery { get; set; }
 
     /// <summary>Base64 of 32 octets that all replicas share; random by default.</summary>
     public string? FlowTokenKey { get; set; }
@@ -25,6 +33,10 @@ internal sealed class EpCscfSettings
     public List<PoolSettings> Pools { get; set; } = [];
 
     public LimitSettings Limits { get; set; } = new();
+
+    public KeyUse? KeyUse => KeyDelivery is null ? null : new(
+        KeyDeliverySection, KeyDelivery, "ims", HomeDomain,
+        "its Waf:ImsRegistration must have this EpCscf:HomeDomain as Domain, and the SHA-256 of this certificate");
 
     /// <summary>Our name in Via, Route and Record-Route.</summary>
     public string Host => $"epcscf.{HomeDomain}";
@@ -40,8 +52,13 @@ internal sealed class EpCscfSettings
         if (Waf.Length == 0) yield return "EpCscf:Waf is missing";
         if (!Uri.TryCreate(AuthorizationServer, UriKind.Absolute, out var server) || server.Scheme != Uri.UriSchemeHttps)
             yield return "EpCscf:AuthorizationServer must be an https URI (RFC 8898 §4)";
-        if (TokenKeys.Count == 0)
-            yield return "EpCscf:TokenKeys is empty: give at least EpCscf:TokenKeys:0:Kid and :Key, the same as the WAF has";
+        if (TokenKeys.Count == 0 && KeyDelivery is null)
+        {
+            yield return "EpCscf:TokenKeys is empty: give at least EpCscf:TokenKeys:0:Kid and :Key, the same as the WAF has " +
+                "(or EpCscf:KeyDelivery)";
+        }
+
+        foreach (var problem in KeyDelivery?.Problems(KeyDeliverySection) ?? []) yield return problem;
         for (var i = 0; i < TokenKeys.Count; i++)
         {
             if (RegistrationTokenKey.Problem(TokenKeys[i].Kid, TokenKeys[i].Key) is { } problem)

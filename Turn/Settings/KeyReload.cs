@@ -1,4 +1,5 @@
 using WebRtcIms.Contracts;
+using WebRtcIms.ServiceDefaults.KeyDelivery;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Engine.Authentication;
 
@@ -11,7 +12,7 @@ namespace WebRtcIms.Turn.Settings;
 /// </summary>
 internal sealed partial class KeyReload(
     RequestAuthenticator authenticator, TurnSettings settings, IConfiguration configuration, TimeProvider time, ILogger<KeyReload> logger)
-    : BackgroundService
+    : BackgroundService, IKeyHolder
 {
     // Polled: a mounted secret changes its link to another target, which a file watcher does not report.
     private static readonly TimeSpan ReadInterval = TimeSpan.FromSeconds(2);
@@ -23,7 +24,6 @@ internal sealed partial class KeyReload(
     private string? _logged;
     private string? _named;
 
-    /// <summary>Whether there is a key that has not expired.</summary>
     public bool HasKeys
     {
         get
@@ -33,14 +33,12 @@ internal sealed partial class KeyReload(
         }
     }
 
-    /// <summary>
-    /// Uses the keys of a response of the WAF at once. Returns the problem if they cannot be used; the old ones then stay.
-    /// </summary>
     public string? Deliver(LongTermKeys response)
     {
         lock (_gate)
         {
-            if (DeliveredKeys.TryRead(response, time.GetUtcNow(), out var keys) is { } problem) return problem;
+            if (DeliveredKeys.TryRead(response, time.GetUtcNow(), TurnKeySettings.From, key => key.Problem(), out var keys) is { } problem)
+                return problem;
 
             // A key is valid until its exp (RFC 7635 §4.1.1), also when the response no longer has it: a WAF that follows only the RFC
             // sends one key. The tokens of a kid that is revoked are refused before that.

@@ -1,5 +1,7 @@
+using System.Buffers.Text;
 using System.Text;
 using System.Text.Json;
+using WebRtcIms.Contracts;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.OAuth;
 
@@ -9,6 +11,8 @@ namespace WebRtcIms.Turn.Settings;
 internal sealed record TurnKeySettings
 {
     private const string FileSetting = "Turn:KeysFile";
+
+    private static readonly long LatestEnd = DateTimeOffset.MaxValue.ToUnixTimeSeconds();
 
     public string Kid { get; set; } = "";
 
@@ -28,6 +32,15 @@ internal sealed record TurnKeySettings
             problems.Add($"Turn:Keys has the Kid '{kid.Key}' twice");
         return keys;
     }
+
+    /// <summary>A key of a response of the WAF.</summary>
+    public static TurnKeySettings From(LongTermKey key) => new()
+    {
+        Kid = key.Kid,
+        Key = Base64Url.IsValid(key.K) ? Convert.ToBase64String(Base64Url.DecodeFromChars(key.K)) : "?",
+        Algorithm = key.Enc,
+        NotAfter = DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(key.Exp, 0, LatestEnd)),
+    };
 
     public override string ToString() => $"{Kid}: ***";
 

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
+using WebRtcIms.ServiceDefaults.KeyDelivery;
 using WebRtcIms.Turn.Engine.Peers;
 
 namespace WebRtcIms.Turn.Settings;
@@ -45,6 +46,7 @@ internal enum TransportMode
 /// <summary>The section <c>Turn</c> of the configuration.</summary>
 internal sealed class TurnSettings
 {
+    private const string KeyDeliverySection = "Turn:KeyDelivery";
     private const string Limits = "{0} must be from {1} to {2}";
 
     /// <summary>THIRD-PARTY-AUTHORIZATION, and the audience that the authorization server makes tokens for.</summary>
@@ -66,6 +68,10 @@ internal sealed class TurnSettings
     /// derived from the first of <see cref="Keys"/>, and without those it is random for each process.
     /// </summary>
     public string? FleetKey { get; set; }
+
+    public KeyUse? KeyUse => KeyDelivery is null ? null : new(
+        KeyDeliverySection, KeyDelivery, "turn", ServerName,
+        "its Waf:TurnServers must have this Turn:ServerName with the SHA-256 of this certificate");
 
     /// <summary>Whether tokens are accepted, now or once the first key has been delivered.</summary>
     public bool AcceptsTokens => Keys.Count > 0 || KeyDelivery is not null;
@@ -188,7 +194,7 @@ internal sealed class TurnSettings
         }
 
         foreach (var problem in Drain.Problems()) yield return problem;
-        foreach (var problem in KeyDelivery?.Problems() ?? []) yield return problem;
+        foreach (var problem in KeyDelivery?.Problems(KeyDeliverySection) ?? []) yield return problem;
         if (TlsProblem() is { } tls) yield return tls;
     }
 

@@ -23,7 +23,7 @@ public sealed class HostTests : IDisposable
         SkipOnWindows();
         var made = await SecretsAfterARunAsync(endedBy: "TERM");
 
-        string[] expected = ["ims-registration-key", "epcscf-flow-token-key", "wwsf-initial-access-token", "redis-password"];
+        string[] expected = ["epcscf-flow-token-key", "wwsf-initial-access-token", "redis-password"];
         Assert.Superset(expected.Select(name => $"Parameters:{name}").ToHashSet(), made.Keys.ToHashSet());
         Assert.Equal(made, await SecretsAfterARunAsync(endedBy: "INT"));
     }

@@ -64,6 +64,12 @@ public sealed class ManifestTests : IDisposable
         Assert.Equal("turn:{public-address.value}:3478?transport=udp", wwsf.GetProperty("Wwsf__TurnUris__0").GetString());
         Assert.Equal("{wwsf-store.connectionString}", wwsf.GetProperty("ConnectionStrings__wwsf").GetString());
         Assert.False(turn.TryGetProperty("Turn__KeyDelivery__Address", out _));
+        var epCscf = resources.GetProperty("ep-cscf").GetProperty("env");
+        Assert.Equal("{ims-registration-key.value}", epCscf.GetProperty("EpCscf__TokenKeys__0__Key").GetString());
+        Assert.Equal("{ims-registration-key.value}", waf.GetProperty("Waf__ImsRegistration__Key").GetString());
+        Assert.Equal(
+            waf.GetProperty("Waf__ImsRegistration__Kid").GetString(), epCscf.GetProperty("EpCscf__TokenKeys__0__Kid").GetString());
+        Assert.False(epCscf.TryGetProperty("EpCscf__KeyDelivery__Address", out _));
         Assert.DoesNotContain("localhost", resources.GetRawText(), StringComparison.Ordinal);
         Assert.DoesNotContain("127.0.0.1", resources.GetRawText(), StringComparison.Ordinal);
     }

@@ -50,32 +50,35 @@ public sealed class ModelTests : IDisposable
             StringComparison.Ordinal);
     }
 
-    [Fact]
+    [Theory]
+    [InlineData("turn", "Turn", "Waf__TurnServers__0", "Turn__Keys__")]
+    [InlineData("ep-cscf", "EpCscf", "Waf__ImsRegistration", "EpCscf__TokenKeys__")]
     [Requirement("RFC7635-4.1.1")]
-    public async Task TurnFetchesItsKeysFromTheWaf_AndEachKnowsTheOthersCertificate()
+    public async Task ServiceFetchesItsKeysFromTheWaf_AndEachKnowsTheOthersCertificate(
+        string service, string section, string wafSection, string staticKeys)
     {
         var waf = await EnvironmentAsync("waf");
-        var turn = await EnvironmentAsync("turn");
+        var other = await EnvironmentAsync(service);
         var wwsf = await EnvironmentAsync("wwsf");
 
-        Assert.Equal("{waf.bindings.keys.url}", turn["Turn__KeyDelivery__Address"]);
-        Assert.Equal(waf["Kestrel__Certificates__Default__Path"], turn["Turn__KeyDelivery__Authority"]);
+        Assert.Equal("{waf.bindings.keys.url}", other[$"{section}__KeyDelivery__Address"]);
+        Assert.Equal(waf["Kestrel__Certificates__Default__Path"], other[$"{section}__KeyDelivery__Authority"]);
         using var ofWaf = X509Certificate2.CreateFromPemFile(
             waf["Kestrel__Certificates__Default__Path"], waf["Kestrel__Certificates__Default__KeyPath"]);
-        using var ofTurn = X509Certificate2.CreateFromPemFile(
-            turn["Turn__KeyDelivery__Certificate"], turn["Turn__KeyDelivery__CertificateKey"]);
+        using var ofService = X509Certificate2.CreateFromPemFile(
+            other[$"{section}__KeyDelivery__Certificate"], other[$"{section}__KeyDelivery__CertificateKey"]);
         Assert.True(ofWaf.MatchesHostname("localhost"));
-        Assert.Equal(waf["Waf__TurnServers__0__CertificateSha256"], ofTurn.GetCertHashString(HashAlgorithmName.SHA256));
+        Assert.Equal(waf[$"{wafSection}__CertificateSha256"], ofService.GetCertHashString(HashAlgorithmName.SHA256));
 
-        // The long-term keys are the WAF's own.
-        Assert.DoesNotContain(waf.Keys, name => name.StartsWith("Waf__TurnServers__0__Key", StringComparison.Ordinal));
-        Assert.DoesNotContain(turn.Keys, name => name.StartsWith("Turn__Keys__", StringComparison.Ordinal));
+        // The keys are the WAF's own.
+        Assert.DoesNotContain(waf.Keys, name => name.StartsWith($"{wafSection}__Key", StringComparison.Ordinal));
+        Assert.DoesNotContain(other.Keys, name => name.StartsWith(staticKeys, StringComparison.Ordinal));
 
         // Other clients do not trust the certificate, so they must not find the endpoint.
         Assert.Equal(["services__waf__http__0"], wwsf.Keys.Where(name => name.StartsWith("services__waf__", StringComparison.Ordinal)));
         if (!OperatingSystem.IsWindows())
         {
-            foreach (var key in new[] { waf["Kestrel__Certificates__Default__KeyPath"], turn["Turn__KeyDelivery__CertificateKey"] })
+            foreach (var key in new[] { waf["Kestrel__Certificates__Default__KeyPath"], other[$"{section}__KeyDelivery__CertificateKey"] })
                 Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(key));
         }
     }

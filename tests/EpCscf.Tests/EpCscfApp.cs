@@ -44,6 +44,14 @@ public sealed class EpCscfApp : ServiceApp<EpCscfApp, Program>
         return app.Listen();
     }
 
+    /// <summary>The settings have no key for tokens unless <paramref name="settings"/> name one.</summary>
+    public static EpCscfApp StartWithoutKey(FakeTimeProvider time, params (string Key, string Value)[] settings)
+    {
+        var app = new EpCscfApp { Time = time }.Without("EpCscf:TokenKeys:0:Kid").Without("EpCscf:TokenKeys:0:Key");
+        foreach (var (key, value) in settings) app.With(key, value);
+        return app.Listen();
+    }
+
     internal static EpCscfApp Start(IBindingStore store) => new EpCscfApp().Replace(store).Listen();
 
     /// <summary>One of several that share a Redis, which it waits for as long as a busy machine needs.</summary>

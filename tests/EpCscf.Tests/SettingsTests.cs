@@ -43,9 +43,23 @@ public sealed class SettingsTests
     {
         var error = Assert.Throws<SettingsException>(() => Read());
         Assert.Contains("EpCscf:TokenKeys is empty", error.Message);
+        Assert.Contains("(or EpCscf:KeyDelivery)", error.Message);
         Assert.Contains("EpCscf:Subscribers and EpCscf:Pools are empty", error.Message);
         Assert.Contains(
             "EpCscf:Limits:Connections", Assert.Throws<SettingsException>(() => Read(("EpCscf:Limits:Connections", "many"))).Message);
+    }
+
+    [Fact]
+    public void KeyDelivery_NeedsNoTokenKeys_AndItsProblemsAreNamed()
+    {
+        var error = Assert.Throws<SettingsException>(() => Read(
+            ("EpCscf:KeyDelivery:Address", "http://waf.example.org"), ("EpCscf:KeyDelivery:Certificate", "missing.pem"),
+            ("EpCscf:KeyDelivery:Interval", "00:00:00.5")));
+
+        foreach (var problem in (string[])["Address must be an https address", "Certificate: 'missing.pem' cannot be read",
+            "Interval must be a time from"])
+            Assert.Contains($"EpCscf:KeyDelivery:{problem}", error.Message);
+        Assert.DoesNotContain("EpCscf:TokenKeys", error.Message);
     }
 
     [Fact]

@@ -69,6 +69,13 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
         return (TApp)this;
     }
 
+    /// <summary>Removes a setting before the start.</summary>
+    public TApp Without(string name)
+    {
+        _settings.Remove(name);
+        return (TApp)this;
+    }
+
     /// <summary>Replaces a service before the start.</summary>
     public TApp Replace<TService>(TService service)
         where TService : class => WithServices(services => services.Replace(ServiceDescriptor.Singleton(service)));

@@ -9,14 +9,16 @@ public static class SettingNames
     public static IEnumerable<string> Of(Type settings) =>
         from property in settings.GetProperties(BindingFlags.Public | BindingFlags.Instance)
         where property.CanWrite
-        from name in Of(settings.Assembly, property.Name, property.PropertyType)
+        from name in Of(property.Name, property.PropertyType)
         select name;
 
-    private static IEnumerable<string> Of(Assembly part, string name, Type type)
+    private static IEnumerable<string> Of(string name, Type type)
     {
-        if (ElementOf(type) is { } element) return element.Assembly == part && element.IsClass ? Nested($"{name}:0", element) : [name];
-        return type.Assembly == part && type.IsClass ? Nested(name, type) : [name];
+        if (ElementOf(type) is { } element) return IsSettings(element) ? Nested($"{name}:0", element) : [name];
+        return IsSettings(type) ? Nested(name, type) : [name];
     }
+
+    private static bool IsSettings(Type type) => type.IsClass && type.Name.EndsWith("Settings", StringComparison.Ordinal);
 
     private static IEnumerable<string> Nested(string name, Type type) => Of(type).Select(inner => $"{name}:{inner}");
 

@@ -1,6 +1,8 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using WebRtcIms.Contracts;
+using WebRtcIms.ServiceDefaults.KeyDelivery;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Tests.Admission;
 using WebRtcIms.Turn.Tests.Running;
@@ -15,12 +17,12 @@ internal sealed class DeliveryFixture : IAsyncDisposable
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
-    private readonly KeyDelivery _delivery;
+    private readonly KeyFetcher _delivery;
 
     private DeliveryFixture(KeyServer waf, ComposedServer turn, FakeRedis? redis)
     {
         (Waf, Turn, Redis) = (waf, turn, redis);
-        _delivery = turn.Get<KeyDelivery>();
+        _delivery = turn.Get<KeyFetcher>();
     }
 
     public KeyServer Waf { get; }
@@ -31,7 +33,7 @@ internal sealed class DeliveryFixture : IAsyncDisposable
 
     /// <summary>Log records of the delivery and of the keys.</summary>
     public IReadOnlyList<string> Logs => [.. Turn.Logs.Records.Where(record =>
-        record.Contains(typeof(KeyDelivery).FullName!, StringComparison.Ordinal)
+        record.Contains(typeof(KeyFetcher).FullName!, StringComparison.Ordinal)
         || record.Contains(typeof(KeyReload).FullName!, StringComparison.Ordinal))];
 
     /// <summary>Starts the TURN server, which has not fetched yet. A setting without a value is left out.</summary>
@@ -39,7 +41,7 @@ internal sealed class DeliveryFixture : IAsyncDisposable
         FakeRedis? redis, IReadOnlyList<LongTermKey> keys, params (string Name, string? Value)[] settings)
     {
         var waf = await KeyServer.StartAsync([.. keys]);
-        var values = waf.Settings.ToDictionary(setting => setting.Name, string? (setting) => setting.Value);
+        var values = waf.SettingsOf("Turn").ToDictionary(setting => setting.Name, string? (setting) => setting.Value);
         foreach (var (name, value) in settings) values[name] = value;
         var turn = await ComposedServer.StartAsync(
             redis, [.. values.Where(setting => setting.Value is not null).Select(setting => (setting.Key, setting.Value!))]);

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using WebRtcIms.Contracts;
+using WebRtcIms.ServiceDefaults.KeyDelivery;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Admission;
@@ -17,8 +18,8 @@ namespace WebRtcIms.Turn.Tests.Delivery;
 public sealed class KeyDeliveryTests
 {
     private const string ServerName = "turn.webrtcims.local";
-    private const string Kept = "Warning WebRtcIms.Turn.Settings.KeyDelivery The long-term keys cannot be fetched";
-    private const string Fetched = "Information WebRtcIms.Turn.Settings.KeyDelivery The long-term keys have been fetched";
+    private const string Kept = "Warning WebRtcIms.ServiceDefaults.KeyDelivery.KeyFetcher The long-term keys cannot be fetched";
+    private const string Fetched = "Information WebRtcIms.ServiceDefaults.KeyDelivery.KeyFetcher The long-term keys have been fetched";
 
     private static readonly DateTimeOffset InAnHour = TimeProvider.System.GetUtcNow().AddHours(1);
 
@@ -127,7 +128,7 @@ public sealed class KeyDeliveryTests
         // 120 s after the start.
         for (var i = 0; i < 2; i++) await fixture.PollAsync();
         fixture.Turn.Time.Advance(Interval);
-        await fixture.UntilWaitingAsync(KeyDelivery.RetryInterval, 1);
+        await fixture.UntilWaitingAsync(KeyFetcher.RetryInterval, 1);
         fixture.Turn.Get<KeyReload>().ReloadIfChanged();
         Assert.Equal(StunError.Unauthenticated, await fixture.AllocateAsync(_current));
         Assert.Equal(HealthStatus.Unhealthy, (await fixture.HealthAsync()).Status);
@@ -135,7 +136,7 @@ public sealed class KeyDeliveryTests
 
         fixture.Waf.Keys = [fixture.Live(_next)];
         await fixture.Waf.StartAsync();
-        fixture.Turn.Time.Advance(KeyDelivery.RetryInterval);
+        fixture.Turn.Time.Advance(KeyFetcher.RetryInterval);
         await UntilAsync(() => fixture.Logs.Count(record => record.StartsWith(Fetched, StringComparison.Ordinal)) == 2);
         Assert.Equal(StunError.None, await fixture.AllocateAsync(_next));
         Assert.Equal(HealthStatus.Healthy, (await fixture.HealthAsync()).Status);
@@ -150,9 +151,9 @@ public sealed class KeyDeliveryTests
         await fixture.StartDeliveryAsync();
         for (var i = 1; i <= 3; i++)
         {
-            await fixture.UntilWaitingAsync(KeyDelivery.RetryInterval, i);
+            await fixture.UntilWaitingAsync(KeyFetcher.RetryInterval, i);
             if (i == 3) await fixture.Waf.StartAsync();
-            fixture.Turn.Time.Advance(KeyDelivery.RetryInterval);
+            fixture.Turn.Time.Advance(KeyFetcher.RetryInterval);
         }
 
         await fixture.UntilWaitingAsync(Interval, 1);

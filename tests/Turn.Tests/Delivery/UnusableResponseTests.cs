@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using WebRtcIms.Contracts;
+using WebRtcIms.ServiceDefaults.KeyDelivery;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Tests.Common;
@@ -124,7 +125,7 @@ public sealed class UnusableResponseTests
         await waiting.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Equal(1, fixture.Turn.Time.Timers(Interval));
 
-        fixture.Turn.Time.Advance(KeyDelivery.Limit);
+        fixture.Turn.Time.Advance(KeyFetcher.Limit);
         await fixture.UntilWaitingAsync(Interval, 2);
 
         Assert.Contains(Address + "the WAF does not answer within 10 s", fixture.Logs[^1], StringComparison.Ordinal);

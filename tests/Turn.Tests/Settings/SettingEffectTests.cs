@@ -6,6 +6,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Hosting;
 using StackExchange.Redis;
+using WebRtcIms.ServiceDefaults.KeyDelivery;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Tests.Common;
@@ -177,7 +178,7 @@ public sealed class SettingEffectTests
             await using var fixture = await DeliveryFixture.CreateAsync(
                 null, [Key.Delivered(TimeProvider.System.GetUtcNow().AddHours(1))], ("Turn__KeyDelivery__Authority", authority));
             await fixture.StartDeliveryAsync();
-            await fixture.UntilWaitingAsync(KeyDelivery.RetryInterval, 1);
+            await fixture.UntilWaitingAsync(KeyFetcher.RetryInterval, 1);
 
             Assert.Empty(fixture.Waf.Requests);
             Assert.Contains("Turn:KeyDelivery:Authority: TLS with the WAF fails", fixture.Logs[^1], StringComparison.Ordinal);

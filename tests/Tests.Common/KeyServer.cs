@@ -7,12 +7,11 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Logging;
 using WebRtcIms.Contracts;
-using WebRtcIms.Tests.Common;
 
-namespace WebRtcIms.Turn.Tests.Delivery;
+namespace WebRtcIms.Tests.Common;
 
-/// <summary>The https endpoint of a WAF at which TURN servers fetch their keys. The test decides about the responses.</summary>
-internal sealed class KeyServer : IAsyncDisposable
+/// <summary>The https endpoint of a WAF at which services fetch their keys. The test decides about the responses.</summary>
+public sealed class KeyServer : IAsyncDisposable
 {
     private readonly ConcurrentQueue<(string Target, string? Thumbprint)> _requests = new();
     private readonly int _port = FreePorts.Tcp();
@@ -21,7 +20,7 @@ internal sealed class KeyServer : IAsyncDisposable
     /// <summary>The certificate of the server.</summary>
     public TestCertificate Certificate { get; } = new();
 
-    /// <summary>The certificate of the TURN server.</summary>
+    /// <summary>The certificate of the service.</summary>
     public TestCertificate ClientCertificate { get; } = new();
 
     /// <summary>The keys of the default response. The first is the current one.</summary>
@@ -35,13 +34,13 @@ internal sealed class KeyServer : IAsyncDisposable
 
     public string Address => $"https://localhost:{_port}";
 
-    /// <summary>Settings of a TURN server that fetches its keys here, as environment variables.</summary>
-    public (string Name, string Value)[] Settings =>
+    /// <summary>Settings of a service that fetches its keys here, as environment variables.</summary>
+    public (string Name, string Value)[] SettingsOf(string section) =>
     [
-        ("Turn__KeyDelivery__Address", Address),
-        ("Turn__KeyDelivery__Certificate", ClientCertificate.CertificateFile),
-        ("Turn__KeyDelivery__CertificateKey", ClientCertificate.KeyFile),
-        ("Turn__KeyDelivery__Authority", Certificate.CertificateFile),
+        ($"{section}__KeyDelivery__Address", Address),
+        ($"{section}__KeyDelivery__Certificate", ClientCertificate.CertificateFile),
+        ($"{section}__KeyDelivery__CertificateKey", ClientCertificate.KeyFile),
+        ($"{section}__KeyDelivery__Authority", Certificate.CertificateFile),
     ];
 
     public static async Task<KeyServer> StartAsync(params LongTermKey[] keys)

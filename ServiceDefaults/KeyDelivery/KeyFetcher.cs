@@ -1,44 +1,39 @@
 using System.Net;
 using System.Text;
 using System.Threading.Channels;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
 using StackExchange.Redis;
 using WebRtcIms.Contracts;
 
-namespace WebRtcIms.Turn.Settings;
+namespace WebRtcIms.ServiceDefaults.KeyDelivery;
 
 /// <summary>
-/// Fetches the long-term keys of this server from the WAF (RFC 7635 §4.1.1): at start, at an interval, and when the WAF publishes that the
-/// ring has changed. If a request fails, the known keys stay until they expire.
+/// Fetches the long-term keys of this service from the WAF (RFC 7635 §4.1.1): at start, at an interval, and when the WAF publishes that
+/// the ring has changed. If a request fails, the known keys stay until they expire.
 /// </summary>
-internal sealed partial class KeyDelivery(
-    TurnSettings settings, KeyReload reload, TimeProvider time, ILogger<KeyDelivery> logger, IConnectionMultiplexer? redis = null)
+public sealed partial class KeyFetcher(
+    KeyUse use, IKeyHolder holder, TimeProvider time, ILogger<KeyFetcher> logger, IConnectionMultiplexer? redis)
     : BackgroundService, IHealthCheck
 {
     /// <summary>The time that a request may take, from the connection to the end of the body.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
 
-    /// <summary>The time until the next request while there are no keys: this server then refuses every token.</summary>
+    /// <summary>The time until the next request while there are no keys: this service then refuses every token.</summary>
     public static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
 
-    private const string Section = "Turn:KeyDelivery";
     private const int MaxOctets = 65536;
 
-    private const string Unknown = $"{Section}:Certificate: the WAF answers 403; " +
-        "its Waf:TurnServers must have this Turn:ServerName with the SHA-256 of this certificate";
-
-    private readonly KeyDeliverySettings _settings = settings.KeyDelivery!;
+    private readonly KeyDeliverySettings _settings = use.Settings;
     private readonly Channel<bool> _changed =
         Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     private long _fetchedAt = time.GetTimestamp();
-    private volatile string? _failure = $"{Section}:Address: no response has come yet";
+    private volatile string? _failure = $"{use.Section}:Address: no response has come yet";
 
     /// <summary>The time since the keys were fetched, or since the start.</summary>
     public TimeSpan Age => time.GetElapsedTime(Interlocked.Read(ref _fetchedAt));
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult((reload.HasKeys, _failure) switch
+        Task.FromResult((holder.HasKeys, _failure) switch
         {
             (true, null) => HealthCheckResult.Healthy(),
             (true, var failure) => HealthCheckResult.Degraded($"The keys cannot be fetched; the known ones stay. {failure}"),
@@ -54,7 +49,7 @@ internal sealed partial class KeyDelivery(
             while (true)
             {
                 await FetchAsync(stoppingToken);
-                await WaitAsync(reload.HasKeys ? _settings.Interval : RetryInterval, stoppingToken);
+                await WaitAsync(holder.HasKeys ? _settings.Interval : RetryInterval, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -65,7 +60,7 @@ internal sealed partial class KeyDelivery(
 
     private void OnChanged(RedisChannel channel, RedisValue name)
     {
-        if (name == settings.ServerName) _changed.Writer.TryWrite(true);
+        if (name == use.Name) _changed.Writer.TryWrite(true);
     }
 
     private async Task WaitAsync(TimeSpan interval, CancellationToken stoppingToken)
@@ -101,13 +96,13 @@ internal sealed partial class KeyDelivery(
                 SslOptions = _settings.TlsOptions(certificate),
             };
             using var client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = MaxOctets };
-            using var response = await client.GetAsync(_settings.RequestFor(settings.ServerName), ended.Token);
-            if (response.StatusCode == HttpStatusCode.Forbidden) return Unknown;
-            if (!response.IsSuccessStatusCode) return $"{Section}:Address: the WAF answers {(int)response.StatusCode}";
+            using var response = await client.GetAsync(use.Request, ended.Token);
+            if (response.StatusCode == HttpStatusCode.Forbidden) return $"{use.Section}:Certificate: the WAF answers 403; {use.Advice}";
+            if (!response.IsSuccessStatusCode) return $"{use.Section}:Address: the WAF answers {(int)response.StatusCode}";
             var body = Encoding.UTF8.GetString(await response.Content.ReadAsByteArrayAsync(ended.Token));
             if (LongTermKeys.Parse(body) is not { } keys)
-                return $"{Section}:Address: the response does not have the form of RFC 7635 §4.1.1";
-            return reload.Deliver(keys) is { } problem ? $"{Section}:Address: {problem}" : null;
+                return $"{use.Section}:Address: the response does not have the form of RFC 7635 §4.1.1";
+            return holder.Deliver(keys) is { } problem ? $"{use.Section}:Address: {problem}" : null;
         }
         catch (HttpRequestException error)
         {
@@ -115,24 +110,24 @@ internal sealed partial class KeyDelivery(
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested)
         {
-            return $"{Section}:Address: the WAF does not answer within {Limit.TotalSeconds} s";
+            return $"{use.Section}:Address: the WAF does not answer within {Limit.TotalSeconds} s";
         }
         catch (Exception error) when (!stoppingToken.IsCancellationRequested)
         {
             // A file of the settings has been replaced by one that cannot be used.
-            return _settings.Problems().FirstOrDefault() ?? $"{Section}: {error.GetType().Name}";
+            return _settings.Problems(use.Section).FirstOrDefault() ?? $"{use.Section}: {error.GetType().Name}";
         }
     }
 
-    private static string Describe(HttpRequestException error) => error.HttpRequestError switch
+    private string Describe(HttpRequestException error) => error.HttpRequestError switch
     {
         // The inner message says what is wrong with the certificate.
         HttpRequestError.SecureConnectionError =>
-            $"{Section}:Authority: TLS with the WAF fails: {(error.InnerException ?? error).Message}",
-        HttpRequestError.ConfigurationLimitExceeded => $"{Section}:Address: the response has more than {MaxOctets} octets",
+            $"{use.Section}:Authority: TLS with the WAF fails: {(error.InnerException ?? error).Message}",
+        HttpRequestError.ConfigurationLimitExceeded => $"{use.Section}:Address: the response has more than {MaxOctets} octets",
         HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError =>
-            $"{Section}:Address: the WAF cannot be reached ({error.HttpRequestError})",
-        _ => $"{Section}:Address: the response breaks off",
+            $"{use.Section}:Address: the WAF cannot be reached ({error.HttpRequestError})",
+        _ => $"{use.Section}:Address: the response breaks off",
     };
 
     [LoggerMessage(1, LogLevel.Warning, "The long-term keys cannot be fetched from the WAF; the known ones stay. {Failure}")]

@@ -2,19 +2,16 @@ using System.ComponentModel.DataAnnotations;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using WebRtcIms.Contracts;
 
-namespace WebRtcIms.Turn.Settings;
+namespace WebRtcIms.ServiceDefaults.KeyDelivery;
 
-/// <summary>The section <c>Turn:KeyDelivery</c>: the WAF from which this server fetches its long-term keys (RFC 7635 §4.1.1).</summary>
-internal sealed class KeyDeliverySettings
+/// <summary>A section such as <c>Turn:KeyDelivery</c>: the WAF from which a service fetches its long-term keys (RFC 7635 §4.1.1).</summary>
+public sealed class KeyDeliverySettings
 {
-    private const string Section = "Turn:KeyDelivery";
-
     /// <summary>The https address of the WAF, such as <c>https://waf.example.org:8444</c>.</summary>
     public string Address { get; set; } = "";
 
-    /// <summary>A PEM file with this server's client certificate. The WAF knows it by its SHA-256.</summary>
+    /// <summary>A PEM file with this service's client certificate. The WAF knows it by its SHA-256.</summary>
     public string Certificate { get; set; } = "";
 
     /// <summary>A PEM file with the private key of the certificate.</summary>
@@ -27,27 +24,25 @@ internal sealed class KeyDeliverySettings
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00", ErrorMessage = "{0} must be a time from {1} to {2}")]
     public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(20);
 
-    public IEnumerable<string> Problems()
+    /// <param name="section">The name of these settings.</param>
+    public IEnumerable<string> Problems(string section)
     {
         if (!Uri.TryCreate(Address, UriKind.Absolute, out var address) || address.Scheme != Uri.UriSchemeHttps
             || address.PathAndQuery != "/" || address.UserInfo.Length > 0)
-            yield return $"{Section}:Address must be an https address without a path, such as https://waf.example.org:8444";
-        if (Problem(nameof(Certificate), Certificate, () => LoadCertificate().Dispose()) is { } problem) yield return problem;
-        if (Authority is not null && Problem(nameof(Authority), Authority, () => LoadAuthority()) is { } other) yield return other;
+            yield return $"{section}:Address must be an https address without a path, such as https://waf.example.org:8444";
+        if (Problem(section, nameof(Certificate), Certificate, () => LoadCertificate().Dispose()) is { } problem) yield return problem;
+        if (Authority is not null && Problem(section, nameof(Authority), Authority, () => LoadAuthority()) is { } other) yield return other;
     }
 
-    public Uri RequestFor(string serverName) =>
-        new(new Uri(Address), $"{LongTermKeys.Path}?service=turn&name={Uri.EscapeDataString(serverName)}");
-
     /// <summary>The options of one connection. The files are read again each time, so that renewed certificates need no restart.</summary>
-    public SslClientAuthenticationOptions TlsOptions(X509Certificate2 certificate) => new()
+    internal SslClientAuthenticationOptions TlsOptions(X509Certificate2 certificate) => new()
     {
         // Not ClientCertificates: those are only sent if the WAF names their issuer.
         LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate,
         CertificateChainPolicy = Authority is null ? null : PolicyOf(LoadAuthority()),
     };
 
-    public X509Certificate2 LoadCertificate()
+    internal X509Certificate2 LoadCertificate()
     {
         var certificate = X509Certificate2.CreateFromPemFile(Certificate, CertificateKey);
 
@@ -71,7 +66,7 @@ internal sealed class KeyDeliverySettings
         return authority.Count > 0 ? authority : throw new CryptographicException("The file has no certificate.");
     }
 
-    private string? Problem(string name, string path, Action load)
+    private string? Problem(string section, string name, string path, Action load)
     {
         try
         {
@@ -80,12 +75,12 @@ internal sealed class KeyDeliverySettings
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            return $"{Section}:{name}: '{path}' cannot be read ({error.GetType().Name})";
+            return $"{section}:{name}: '{path}' cannot be read ({error.GetType().Name})";
         }
         catch (CryptographicException)
         {
             var key = name == nameof(Certificate) ? $", or '{CertificateKey}' is not its key" : "";
-            return $"{Section}:{name}: '{path}' is not PEM{key}";
+            return $"{section}:{name}: '{path}' is not PEM{key}";
         }
     }
 }

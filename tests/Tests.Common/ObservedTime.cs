@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Time.Testing;
 
-namespace WebRtcIms.Turn.Tests.Settings;
+namespace WebRtcIms.Tests.Common;
 
 /// <summary>A clock that the test moves. It counts the timers, so that a test can move it after a service has set its timer.</summary>
-internal sealed class ObservedTime(DateTimeOffset start) : FakeTimeProvider(start)
+public sealed class ObservedTime(DateTimeOffset start) : FakeTimeProvider(start)
 {
     private readonly ConcurrentQueue<TimeSpan> _dueTimes = new();
 
