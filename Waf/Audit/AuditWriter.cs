@@ -12,6 +12,9 @@ internal sealed partial class AuditWriter(
 {
     private const int BatchSize = 500;
 
+    // A busy WAF writes the rows of half a second in one transaction.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(5);
 
@@ -40,6 +43,7 @@ internal sealed partial class AuditWriter(
             {
                 Fill();
                 while (!await TryWriteAsync(stoppingToken)) await Task.Delay(RetryInterval, time, stoppingToken);
+                await Task.Delay(Pause, time, stoppingToken);
             }
         }
         catch (OperationCanceledException)

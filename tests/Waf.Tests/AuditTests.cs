@@ -72,7 +72,7 @@ public sealed class AuditTests
         outage.IsOn = true;
         (await new TokenRequest().SendAsync(app)).AssertOk();
         (await new TokenRequest().SendAsync(app)).AssertOk();
-        await WaitUntilAsync(() => outage.Failures > 0);
+        await AdvanceUntilAsync(time, () => Task.FromResult(outage.Failures > 0));
         Assert.Contains("The store does not take rows of the audit", app.Logs.Text, StringComparison.Ordinal);
         outage.IsOn = false;
         await AdvanceUntilAsync(time, async () => (await RowsAsync(app)).Count == 3);
