@@ -6,8 +6,8 @@ using WebRtcIms.ServiceDefaults.KeyDelivery;
 namespace WebRtcIms.EpCscf.Registration;
 
 /// <summary>
-/// The keys of registration tokens: those of the settings, and those of the last response of the WAF until they expire. A response has every
-/// key that is valid, so a key that the WAF has revoked ends with the next response.
+/// The keys of registration tokens: those of the settings, and those of the last response of the WAF until they expire. A response has
+/// every key that is valid, so a key that the WAF has revoked ends with the next response.
 /// </summary>
 internal sealed class TokenKeys(EpCscfSettings settings, TimeProvider time) : IKeyHolder
 {

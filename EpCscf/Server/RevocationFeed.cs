@@ -6,8 +6,8 @@ using WebRtcIms.EpCscf.Registration;
 namespace WebRtcIms.EpCscf.Server;
 
 /// <summary>
-/// Ends the sessions and the registrations whose tokens are revoked at the WAF. A published revocation has effect at once. The feed also polls
-/// Redis for those that were published while this replica was not subscribed.
+/// Ends the sessions and the registrations whose tokens are revoked at the WAF. A published revocation has effect at once. The feed also
+/// polls Redis for those that were published while this replica was not subscribed.
 /// </summary>
 internal sealed partial class RevocationFeed(
     Registrar registrar, RevokedTokens tokens, Flows flows, IConnectionMultiplexer redis, TimeProvider time,
