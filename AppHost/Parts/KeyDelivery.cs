@@ -6,7 +6,7 @@ internal sealed record KeyEndpointAnnotation(Lazy<PemCertificate> Certificate) :
 /// <summary>
 /// The keys that the WAF shares with the TURN server and with the eP-CSCF. In a run the WAF makes them, and the others fetch them over
 /// https; each knows the other's certificate (RFC 7635 §4.1.1). The manifest has one key for each as a parameter, because a deployment has
-/// its own certificates.
+/// certificates of its own.
 /// </summary>
 internal static class KeyDelivery
 {

@@ -24,10 +24,9 @@ public sealed class RunningDeliveryTests
         await using var waf = await KeyServer.StartAsync(new TokenKey("k.1").Delivered(InAnHour));
         await waf.StopAsync();
         await using var server = await TurnServerProcess.StartAsync(
-            [
-                .. waf.SettingsOf("Turn"), ("Turn__KeyDelivery__Interval", "00:00:01"), ("Turn__Transport", transport),
-                ("Turn__Workers", "4"),
-            ]);
+        [
+            .. waf.SettingsOf("Turn"), ("Turn__KeyDelivery__Interval", "00:00:01"), ("Turn__Transport", transport), ("Turn__Workers", "4"),
+        ]);
         await server.WaitForOutputAsync("The long-term keys cannot be fetched from the WAF");
         Assert.Equal((HttpStatusCode.ServiceUnavailable, """{"status":"no keys"}"""), await GetAsync(server, "/ready"));
         var (status, report) = await GetAsync(server, "/health");
