@@ -35,7 +35,10 @@ internal sealed class WafProcess : IDisposable
         (_folder, _process, IsStock) = (folder, process, isStock);
         Address = new Uri($"http://127.0.0.1:{port}/");
         process.OutputDataReceived += (_, _) => { };
-        process.ErrorDataReceived += (_, error) => Console.Error.WriteLine(error.Data);
+        process.ErrorDataReceived += (_, error) =>
+        {
+            if (!string.IsNullOrEmpty(error.Data)) Console.Error.WriteLine(error.Data);
+        };
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
     }
