@@ -8,7 +8,7 @@ internal sealed record LoadOptions
     /// <summary>Number of runs of each server.</summary>
     public int Rounds { get; init; } = 3;
 
-    /// <summary>Number of measured tokens of a run. As many warm the server before.</summary>
+    /// <summary>Number of measured tokens of a run. Three times as many warm the server before.</summary>
     public int Tokens { get; init; } = 3000;
 
     /// <summary>Number of concurrent requests.</summary>
