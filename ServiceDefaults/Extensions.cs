@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using OpenTelemetry.Metrics;
+using WebRtcIms.Contracts;
 using WebRtcIms.ServiceDefaults;
 
 namespace Microsoft.Extensions.Hosting;
@@ -90,8 +91,10 @@ public static class Extensions
     private static MetricStreamConfiguration? DropBufferCounts(Instrument instrument) =>
         instrument.Meter.Name == "Microsoft.AspNetCore.MemoryPool" ? MetricStreamConfiguration.Drop : null;
 
+    // Services fetch their keys all the time, as probes ask for the health.
     private static bool IsNotAProbe(HttpContext context) =>
-        !context.Request.Path.StartsWithSegments(HealthPath)
+        !context.Request.Path.StartsWithSegments(LongTermKeys.Path)
+        && !context.Request.Path.StartsWithSegments(HealthPath)
         && !context.Request.Path.StartsWithSegments(AlivePath)
         && !context.Request.Path.StartsWithSegments(MetricsPath);
 }

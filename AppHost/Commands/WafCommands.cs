@@ -50,7 +50,8 @@ internal static class WafCommands
 
     private static Task<ExecuteCommandResult> RotateAsync(EndpointReference administration, ExecuteCommandContext context) =>
         PostAsync(administration, "keys/rotations", new { }, rotated => CommandResults.Success(
-            $"Current from now on: {string.Join(", ", rotated.EnumerateArray().Select(key => key.GetProperty("kid").GetString()))}."),
+            $"The next keys: {string.Join(", ", rotated.EnumerateArray().Select(key => key.GetProperty("kid").GetString()))}. "
+            + "Tokens are issued with them as soon as the services have had time to fetch them."),
             context.CancellationToken);
 
     private static Task<ExecuteCommandResult> CreateTokenAsync(EndpointReference administration, ExecuteCommandContext context)

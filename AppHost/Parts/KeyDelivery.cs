@@ -12,6 +12,9 @@ internal static class KeyDelivery
 {
     private const string EndpointName = "keys";
 
+    // Longer than the interval at which the services fetch. So "Rotate keys" of the dashboard soon has effect.
+    private const string LeadTime = "00:00:30";
+
     /// <summary>The long-term keys of TURN tokens.</summary>
     public static IResourceBuilder<ProjectResource> WithKeysFor(this IResourceBuilder<ProjectResource> waf,
         IResourceBuilder<ProjectResource> turn)
@@ -49,7 +52,8 @@ internal static class KeyDelivery
             .WithEnvironment($"{section}__KeyDelivery__Authority", () => ofWaf.Value.Path)
             .WithEnvironment($"{section}__KeyDelivery__Certificate", () => ofService.Value.Path)
             .WithEnvironment($"{section}__KeyDelivery__CertificateKey", () => ofService.Value.KeyPath);
-        return waf.WithEnvironment($"{wafSection}__CertificateSha256", () => ofService.Value.Fingerprint);
+        return waf.WithEnvironment($"{wafSection}__KeyLeadTime", LeadTime)
+            .WithEnvironment($"{wafSection}__CertificateSha256", () => ofService.Value.Fingerprint);
     }
 
     // The WAF's other clients use http; the certificate is only for the services that fetch keys.

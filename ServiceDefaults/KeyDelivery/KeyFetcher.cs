@@ -83,6 +83,7 @@ public sealed partial class KeyFetcher(
     /// <summary>Returns what failed, with the setting to look at, or null.</summary>
     private async Task<string?> TryFetchAsync(CancellationToken stoppingToken)
     {
+        using var untraced = SuppressInstrumentationScope.Begin();
         using var limit = new CancellationTokenSource(Limit, time);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stoppingToken);
         try

@@ -38,7 +38,7 @@ internal static partial class KeyEndpoint
             || time.GetUtcNow() < certificate!.NotBefore.ToUniversalTime() || time.GetUtcNow() > certificate.NotAfter.ToUniversalTime())
         {
             LogRefused(logger, shown is null ? "none" : Convert.ToHexString(shown));
-            return Refusal(StatusCodes.Status403Forbidden, "The certificate is not that of the TURN server.");
+            return Refusal(StatusCodes.Status403Forbidden, "The certificate is not that of the server with this name.");
         }
 
         var keys = Describe(ring, time.GetUtcNow());
@@ -58,9 +58,9 @@ internal static partial class KeyEndpoint
 
     private static IResult Refusal(int status, string detail) => Results.Problem(detail, statusCode: status);
 
-    [LoggerMessage(1, LogLevel.Information, "The current key {Kid} and the other keys of {Ring} were sent")]
+    [LoggerMessage(1, LogLevel.Debug, "The current key {Kid} and the other keys of {Ring} were sent")]
     private static partial void LogSent(ILogger logger, string kid, string ring);
 
-    [LoggerMessage(2, LogLevel.Warning, "A key was requested with a certificate that is not that of the TURN server, SHA-256 {Thumbprint}")]
+    [LoggerMessage(2, LogLevel.Warning, "Keys were requested with a certificate that is not that of the server, SHA-256 {Thumbprint}")]
     private static partial void LogRefused(ILogger logger, string thumbprint);
 }

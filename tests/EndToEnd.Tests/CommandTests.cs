@@ -5,6 +5,7 @@ using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
 using StackExchange.Redis;
 using WebRtcIms.EndToEnd.Tests.Setup;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
@@ -107,6 +108,23 @@ public sealed class CommandTests(RunningSystem system)
 
         Assert.False(result.Success);
         Assert.StartsWith("The WAF answered 400: ", result.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Requirement("RFC7635-4.1.1")]
+    public async Task RotateKeys_NewTokensHaveTheNextKey_AndCallsGoOn()
+    {
+        var before = await system.CurrentKeysAsync();
+
+        var result = await ExecuteAsync("waf", "rotate-keys");
+        Assert.True(result.Success, result.Message);
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        limit.CancelAfter(TimeSpan.FromSeconds(60));
+        // Of the TURN server and of registration tokens.
+        while ((await system.CurrentKeysAsync()).Intersect(before).Any()) await Task.Delay(200, limit.Token);
+        Assert.Equal(2, before.Count);
+        Assert.True((await ExecuteAsync("wic-web", "test-call")).Success);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 
@@ -5,15 +6,21 @@ namespace WebRtcIms.Tests.Common;
 
 /// <summary>
 /// Ports of the loopback address for programs that cannot choose one. The range lies below the ephemeral range of the system and
-/// below the range of the AppHost. Relays and outgoing connections therefore do not use these ports. Each port is returned once,
-/// because another test may check the same port before the program of the first test listens on it.
+/// below the range of the AppHost. Relays and outgoing connections therefore do not use these ports. Each port is returned once, also by
+/// test projects that run at the same time: another test may check the same port before the program of the first test listens on it.
 /// </summary>
 public static class FreePorts
 {
     private const int First = 10_000;
     private const int Pairs = 5_000;
 
-    // Test projects may run in parallel, so each starts at a random place.
+    private static readonly DirectoryInfo Folder =
+        Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), $"webrtcims-test-ports-{Environment.UserName}"));
+
+    // Open files, each with the lock on a port. They end with this process.
+    private static readonly ConcurrentBag<FileStream> Locks = [];
+
+    // Each test project starts at a random place, so that it finds a port soon.
     private static int _pair = Random.Shared.Next(Pairs);
 
     public static int Tcp() => Find(port => IsFree(port, SocketType.Stream, ProtocolType.Tcp));
@@ -31,7 +38,21 @@ public static class FreePorts
         while (true)
         {
             var port = First + 2 * (Interlocked.Increment(ref _pair) % Pairs);
-            if (isFree(port)) return port;
+            if (TryLock(port) && isFree(port)) return port;
+        }
+    }
+
+    private static bool TryLock(int port)
+    {
+        try
+        {
+            var path = Path.Combine(Folder.FullName, $"{port}");
+            Locks.Add(new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 0));
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
         }
     }
 

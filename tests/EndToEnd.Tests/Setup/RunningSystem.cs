@@ -47,6 +47,16 @@ public class RunningSystem : IAsyncLifetime
 
     private static IReadOnlyList<string> Services { get; } = ["waf", "wwsf", "turn", "ep-cscf", "wic-web", "flow-view"];
 
+    /// <summary>The names of the keys that the WAF uses now, for TURN tokens and for registration tokens.</summary>
+    public async Task<List<string>> CurrentKeysAsync()
+    {
+        using var http = new HttpClient { BaseAddress = App.GetEndpoint("waf", "admin") };
+        var rings = await http.GetFromJsonAsync<JsonElement>(
+            new Uri("/admin/keys", UriKind.Relative), TestContext.Current.CancellationToken);
+        return [.. rings.EnumerateArray().SelectMany(ring => ring.GetProperty("keys").EnumerateArray())
+            .Where(key => key.GetProperty("state").GetString() == "current").Select(key => key.GetProperty("kid").GetString()!)];
+    }
+
     /// <summary>The output of all resources so far.</summary>
     public IReadOnlyCollection<string> Console => _console;
 
