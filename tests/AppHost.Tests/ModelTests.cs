@@ -71,7 +71,7 @@ public sealed class ModelTests : IDisposable
         Assert.Equal(waf[$"{wafSection}__CertificateSha256"], ofService.GetCertHashString(HashAlgorithmName.SHA256));
 
         // The keys are the WAF's own.
-        Assert.DoesNotContain(waf.Keys, name => name.StartsWith($"{wafSection}__Key", StringComparison.Ordinal));
+        Assert.DoesNotContain($"{wafSection}__Key", waf.Keys);
         Assert.DoesNotContain(other.Keys, name => name.StartsWith(staticKeys, StringComparison.Ordinal));
 
         // Other clients do not trust the certificate, so they must not find the endpoint.
