@@ -63,13 +63,13 @@ internal sealed partial class ClientRegistration(
             var (client, failure) = await TryAsync(refused, cancellationToken);
             if (client is not null)
             {
-                state.Set(client.Credentials);
                 LogRegistered(client.ClientId);
+                state.Set(client.Credentials);
                 return client;
             }
 
-            state.Fail(failure!);
             if (failure!.Reason != reason) Log(failure);
+            state.Fail(failure);
             reason = failure.Reason;
             if (failure.NeedsOperator) backoff = LongestWait;
             await Task.Delay(Max(backoff, Min(failure.RetryAfter ?? default, LongestRetryAfter)), time, cancellationToken);
