@@ -135,7 +135,7 @@ public sealed class FleetTests : IAsyncLifetime
         await UseAsync(await restarted.GetTokenAsync(TurnServer, Cancel));
     }
 
-    // A fresh token under a key, as somebody could make it who has the key.
+    // A fresh token under a key. The holder of a key can make tokens without the WAF.
     private static TurnCredential Forge(LongTermKey key)
     {
         var macKey = RandomNumberGenerator.GetBytes(AccessToken.Sha256MacKeyLength);
