@@ -64,6 +64,9 @@ public sealed partial record Report(string Path, string Title, string Introducti
         new("docs/abuse.md", "Abuse and bad input",
             "Each case is an attack or a fault that a server must survive. Levels are those of [conformance.md](conformance.md).",
             [new("Cases", true, "ABUSE-")]),
+        new("docs/security-review.md", "Findings of the security review",
+            "What a review of the running system found, as what must hold. Levels are those of [conformance.md](conformance.md).",
+            [new("Findings", true, "SEC-")]),
     ];
 
     /// <summary>The folder with the solution, at or above <paramref name="folder"/>.</summary>
