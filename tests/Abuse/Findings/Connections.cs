@@ -1,0 +1,92 @@
+using System.Diagnostics;
+using WebRtcIms.Turn.Client;
+
+namespace WebRtcIms.Abuse.Findings;
+
+/// <summary>What a stranger may open and keep: S1, S2, S4 (event streams) and S31.</summary>
+internal static class Connections
+{
+    // A share of one address that has proved nothing. The defaults of the product are smaller.
+    private const int MostOfOneAddress = 500;
+
+    public static IReadOnlyList<Finding> All { get; } =
+    [
+        new("S1", async targets => Verdict.All(await UnregisteredSockets(targets), await AnotherAddress(targets))),
+        new("S2", async targets => Verdict.All(await UnauthenticatedStreams(targets))),
+        new("S31", SchemeOfTheOrigin),
+    ];
+
+    /// <summary>GET /sip of one address, and nothing more. Meanwhile a page registers.</summary>
+    private static async Task<Verdict> UnregisteredSockets(Targets targets)
+    {
+        var sockets = await Connection.OpenManyAsync(
+            Connection.MaxLoad, () => Connection.WebSocketAsync(targets.Gateway));
+        try
+        {
+            await Task.Delay(500);
+            var open = sockets.Count(socket => socket.IsOpen());
+            var started = Stopwatch.GetTimestamp();
+            using var session = await Page.GuestAsync(targets.Gateway);
+            using var page = await SipPage.RegisterAsync(targets.Gateway, session);
+            var took = Stopwatch.GetElapsedTime(started);
+            await session.SignOutAsync();
+            return Verdict.If(open <= MostOfOneAddress && took < TimeSpan.FromSeconds(5), string.Create(CultureInfo.InvariantCulture,
+                $"{open} of {Connection.MaxLoad} unregistered WebSockets of one address are open; a page registered in {took.TotalSeconds:0.0} s"));
+        }
+        finally
+        {
+            sockets.ForEach(socket => socket.Dispose());
+        }
+    }
+
+    /// <summary>With few places, one stranger must not take those of another address.</summary>
+    private static async Task<Verdict> AnotherAddress(Targets targets)
+    {
+        var own = await targets.OwnAsync();
+        await using var part = await Part.StartAsync(
+            "EpCscf", new Dictionary<string, string>(own.EpCscfSettings()) { ["EpCscf__Limits__Connections"] = "200" });
+        var sockets = await Connection.OpenManyAsync(400, () => Connection.WebSocketAsync(part.Address, From("192.0.2.1")));
+        using var other = await Connection.WebSocketAsync(part.Address, From("198.51.100.1"));
+        sockets.ForEach(socket => socket.Dispose());
+        return Verdict.If(other is not null, string.Create(CultureInfo.InvariantCulture,
+            $"of 200 places a stranger got {sockets.Count}, and another address {(other is null ? "none" : "one")}"));
+
+        static string From(string address) => $"X-Forwarded-For: {address}\r\n";
+    }
+
+    private static async Task<Verdict> UnauthenticatedStreams(Targets targets)
+    {
+        using var session = await Page.GuestAsync(targets.Gateway);
+        var token = await session.TurnTokenAsync();
+        var streams = await Connection.OpenManyAsync(
+            Connection.MaxLoad, async () => await Connection.OpenAsync(token.Tcp.Host, token.Tcp.Port));
+        try
+        {
+            await Task.Delay(1000);
+            var open = streams.Count(stream => stream.IsOpen());
+            await using var client = await TurnClient.ConnectAsync(token.Tcp);
+            await using var allocation = await client.AllocateAsync(token.Credential);
+            await session.SignOutAsync();
+            return Verdict.If(open <= MostOfOneAddress, string.Create(CultureInfo.InvariantCulture,
+                $"{open} of {Connection.MaxLoad} unauthenticated streams of one address are open, and a client allocated"));
+        }
+        finally
+        {
+            streams.ForEach(stream => stream.Dispose());
+        }
+    }
+
+    /// <summary>A page over http must not open the WebSocket of the same host over https.</summary>
+    private static async Task<Verdict> SchemeOfTheOrigin(Targets targets)
+    {
+        var own = await targets.OwnAsync();
+        using var plain = await OpenAsync("http://phone.example.com");
+        using var secure = await OpenAsync("https://phone.example.com");
+        return Verdict.If(plain is null && secure is not null, plain is null
+            ? $"http opens nothing, https opens {(secure is null ? "nothing" : "a WebSocket")}" : "Origin http://host opened wss://host");
+
+        Task<Connection?> OpenAsync(string origin) => Connection.WebSocketAsync(
+            own.EpCscf.Address,
+            $"X-Forwarded-Host: phone.example.com\r\nX-Forwarded-Proto: https\r\nOrigin: {origin}\r\n");
+    }
+}
