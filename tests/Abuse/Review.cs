@@ -12,7 +12,12 @@ internal static class Review
     [
         .. Connections.All,
         .. Telemetry.All,
+        .. Users.All,
+        .. Sip.All,
+        .. Guests.All,
+        .. Relay.All,
         .. WafFindings.All,
+        .. Bookkeeping.All,
     ];
 
     /// <returns>The exit code: 1 when a finding is broken, 2 when there is no application.</returns>
@@ -25,20 +30,27 @@ internal static class Review
             return 2;
         }
 
-        var counts = new Dictionary<Outcome, int>();
-        foreach (var finding in Findings.OrderBy(finding => int.Parse(finding.Id[1..], CultureInfo.InvariantCulture)))
-        {
-            if (only.Count > 0 && !only.Contains(finding.Id)) continue;
-            var started = Stopwatch.GetTimestamp();
-            var verdict = await TryAsync(finding, targets);
-            counts[verdict.Outcome] = counts.GetValueOrDefault(verdict.Outcome) + 1;
-            Console.WriteLine(Line(finding, verdict, Stopwatch.GetElapsedTime(started)));
-        }
-
+        var findings = Findings.Where(finding => only.Count == 0 || only.Contains(finding.Id)).OrderBy(NumberOf).ToList();
+        var slow = findings.Where(finding => finding.IsSlow).Select(finding => RunAsync(finding, targets)).ToList();
+        List<Outcome> outcomes = [];
+        foreach (var finding in findings.Where(finding => !finding.IsSlow)) outcomes.Add(await RunAsync(finding, targets));
+        outcomes.AddRange(await Task.WhenAll(slow));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{counts.GetValueOrDefault(Outcome.Held)} held, {counts.GetValueOrDefault(Outcome.Broken)} broken, "
-            + $"{counts.GetValueOrDefault(Outcome.NotTried)} not tried"));
-        return counts.ContainsKey(Outcome.Broken) ? 1 : 0;
+            $"{Count(Outcome.Held)} held, {Count(Outcome.Broken)} broken, "
+            + $"{Count(Outcome.NotTried)} not tried"));
+        return Count(Outcome.Broken) > 0 ? 1 : 0;
+
+        int Count(Outcome outcome) => outcomes.Count(each => each == outcome);
+    }
+
+    private static int NumberOf(Finding finding) => int.Parse(finding.Id[1..], CultureInfo.InvariantCulture);
+
+    private static async Task<Outcome> RunAsync(Finding finding, Targets targets)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var verdict = await TryAsync(finding, targets);
+        Console.WriteLine(Line(finding, verdict, Stopwatch.GetElapsedTime(started)));
+        return verdict.Outcome;
     }
 
     // An attack that cannot go on has not shown that the defence holds.

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
+using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Client;
 
 namespace WebRtcIms.Abuse.Findings;
@@ -9,10 +11,16 @@ internal static class Connections
     // A share of one address that has proved nothing. The defaults of the product are smaller.
     private const int MostOfOneAddress = 500;
 
+    // Longer than the minute that a stream may be silent.
+    private static readonly TimeSpan TimeForStreams = TimeSpan.FromSeconds(70);
+
     public static IReadOnlyList<Finding> All { get; } =
     [
         new("S1", async targets => Verdict.All(await UnregisteredSockets(targets), await AnotherAddress(targets))),
-        new("S2", async targets => Verdict.All(await UnauthenticatedStreams(targets))),
+        new("S2", async targets => Verdict.All(await StreamsThatProveNothing(targets), await UnauthenticatedStreams(targets)))
+        {
+            IsSlow = true,
+        },
         new("S31", SchemeOfTheOrigin),
     ];
 
@@ -52,6 +60,32 @@ internal static class Connections
             $"of 200 places a stranger got {sockets.Count}, and another address {(other is null ? "none" : "one")}"));
 
         static string From(string address) => $"X-Forwarded-For: {address}\r\n";
+    }
+
+    /// <summary>A few streams of one address that each send an unauthenticated Binding now and then.</summary>
+    private static async Task<Verdict> StreamsThatProveNothing(Targets targets)
+    {
+        var own = await targets.OwnAsync();
+        var streams = await Connection.OpenManyAsync(20, async () => await Connection.OpenAsync("127.0.0.1", own.TurnPort));
+        try
+        {
+            for (var started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < TimeForStreams; await Task.Delay(5000))
+                foreach (var stream in streams.Where(stream => stream.IsOpen())) await stream.TrySendAsync(Binding());
+            var open = streams.Count(stream => stream.IsOpen());
+            return Verdict.If(open == 0, string.Create(CultureInfo.InvariantCulture,
+                $"{open} of 20 streams that sent only Binding are open after {TimeForStreams.TotalSeconds:0} s"));
+        }
+        finally
+        {
+            streams.ForEach(stream => stream.Dispose());
+        }
+    }
+
+    private static byte[] Binding()
+    {
+        var transaction = new byte[TransactionId.Length];
+        RandomNumberGenerator.Fill(transaction);
+        return new StunMessageWriter(new byte[StunHeader.Length], StunMethod.Binding, StunClass.Request, new(transaction)).Written.ToArray();
     }
 
     private static async Task<Verdict> UnauthenticatedStreams(Targets targets)

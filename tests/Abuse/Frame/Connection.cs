@@ -45,11 +45,11 @@ internal sealed class Connection : IDisposable
     }
 
     /// <summary>A WebSocket of the subprotocol <c>sip</c>, and nothing more; null when it is refused.</summary>
-    public static async Task<Connection?> WebSocketAsync(Uri address, string headers = "")
+    public static async Task<Connection?> WebSocketAsync(Uri address, string headers = "", string? host = null)
     {
         var connection = await OpenAsync(address.Host, address.Port);
         await connection.SendAsync(
-            $"GET /sip HTTP/1.1\r\nHost: {address.Authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{headers}"
+            $"GET /sip HTTP/1.1\r\nHost: {host ?? address.Authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{headers}"
             + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: sip\r\n\r\n");
         if (await connection.ReadStatusAsync() == 101) return connection;
         connection.Dispose();
@@ -62,6 +62,19 @@ internal sealed class Connection : IDisposable
     {
         using var limit = new CancellationTokenSource(Patience);
         await _socket.SendAsync(octets, limit.Token);
+    }
+
+    /// <summary>Sends on a connection that the server may have ended meanwhile.</summary>
+    public async Task TrySendAsync(byte[] octets)
+    {
+        try
+        {
+            await SendAsync(octets);
+        }
+        catch (SocketException)
+        {
+            // It is over.
+        }
     }
 
     /// <summary>What comes next; empty at the end of the connection.</summary>

@@ -11,14 +11,14 @@ internal sealed class OwnSystem : IAsyncDisposable
     private const string ServerName = "turn.webrtcims.local";
 
     private readonly List<Part> _parts = [];
-    private readonly string _folder;
     private readonly string _turnKey = RandomKey();
     private readonly string _registrationKey = RandomKey();
     private readonly string _clientSecret = RandomKey();
-    private readonly string _sessionKey = RandomKey();
     private string _redis = "";
 
-    private OwnSystem(string folder) => _folder = folder;
+    private OwnSystem()
+    {
+    }
 
     public Part Waf { get; private set; } = null!;
 
@@ -30,7 +30,7 @@ internal sealed class OwnSystem : IAsyncDisposable
 
     public static async Task<OwnSystem> StartAsync(string folder)
     {
-        var system = new OwnSystem(folder);
+        var system = new OwnSystem();
         try
         {
             var password = Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
@@ -88,6 +88,15 @@ internal sealed class OwnSystem : IAsyncDisposable
     public Dictionary<string, string> EpCscfSettings() => new()
     {
         ["ConnectionStrings__redis"] = _redis,
+        ["EpCscf__Subscribers__0__Impi"] = $"alice@{Domain}",
+        ["EpCscf__Subscribers__0__Impus__0"] = $"sip:alice@{Domain}",
+        ["EpCscf__Subscribers__0__AllowedWafs__0"] = $"waf.{Domain}",
+        ["EpCscf__Subscribers__0__AllowedWwsfs__0"] = "wwsf",
+        ["EpCscf__Pools__0__Name"] = "guest",
+        ["EpCscf__Pools__0__Size"] = "50",
+        ["EpCscf__Pools__0__DisplayName"] = "Guest",
+        ["EpCscf__Pools__0__AllowedWafs__0"] = $"waf.{Domain}",
+        ["EpCscf__Pools__0__AllowedWwsfs__0"] = "wwsf",
         ["EpCscf__TokenKeys__0__Kid"] = "r1",
         ["EpCscf__TokenKeys__0__Key"] = _registrationKey,
         ["EpCscf__FlowTokenKey"] = RandomKey(),
@@ -100,6 +109,13 @@ internal sealed class OwnSystem : IAsyncDisposable
         ["Turn__ServerName"] = ServerName,
         ["Turn__Keys__0__Kid"] = "k1",
         ["Turn__Keys__0__Key"] = _turnKey,
+    };
+
+    /// <summary>The same settings outside Development, where parts must not need to be told to be careful.</summary>
+    public static Dictionary<string, string> InProduction(Dictionary<string, string> settings) => new(settings)
+    {
+        ["ASPNETCORE_ENVIRONMENT"] = "Production",
+        ["AllowedHosts"] = "localhost",
     };
 
     public async ValueTask DisposeAsync()

@@ -7,7 +7,6 @@ namespace WebRtcIms.Abuse.Frame;
 internal sealed class Page : IDisposable
 {
     private readonly HttpClient _http;
-    private string? _antiforgeryToken;
 
     /// <param name="address">The gateway, or a part of our own.</param>
     /// <param name="from">
@@ -24,6 +23,8 @@ internal sealed class Page : IDisposable
     public Uri Address { get; }
 
     public CookieContainer Cookies { get; } = new();
+
+    public string? AntiforgeryToken { get; private set; }
 
     public static async Task<Page> GuestAsync(Uri address, string? from = null)
     {
@@ -63,13 +64,13 @@ internal sealed class Page : IDisposable
     public async Task<Answer> SendAsync(HttpMethod method, string path, object? body = null, params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(method, new Uri(path, UriKind.Relative));
-        if (_antiforgeryToken is not null) request.Headers.Add("X-XSRF-TOKEN", _antiforgeryToken);
+        if (AntiforgeryToken is not null) request.Headers.Add("X-XSRF-TOKEN", AntiforgeryToken);
         foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
         if (body is not null)
             request.Content = new StringContent(body as string ?? JsonSerializer.Serialize(body), Encoding.UTF8, "application/json");
         var answer = await Answer.ReadAsync(await _http.SendAsync(request));
         if (answer.IsOk && answer.Body.Contains("\"antiforgery_token\"", StringComparison.Ordinal))
-            _antiforgeryToken = answer.Json.GetProperty("antiforgery_token").GetString();
+            AntiforgeryToken = answer.Json.GetProperty("antiforgery_token").GetString();
         return answer;
     }
 

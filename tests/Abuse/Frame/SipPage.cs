@@ -95,11 +95,13 @@ internal sealed class SipPage : IDisposable
         await _socket.SendAsync(Encoding.UTF8.GetBytes(message), WebSocketMessageType.Text, endOfMessage: true, limit.Token);
     }
 
-    /// <summary>Sends a request and returns its final or provisional answer after 100.</summary>
+    /// <summary>Sends a request and returns the first answer to it after 100.</summary>
     public async Task<SipMessage> AskAsync(string request)
     {
         await SendAsync(request);
-        return await NextAsync(message => message.Code > 100) ?? throw new InvalidDataException($"{User} got no answer");
+        var sent = new SipMessage(request);
+        return await NextAsync(message => message.Code > 100 && message["CSeq"] == sent["CSeq"] && message["Call-ID"] == sent["Call-ID"])
+            ?? throw new InvalidDataException($"{User} got no answer to {sent.StartLine}");
     }
 
     /// <summary>The next message of a kind; null when none comes in time.</summary>
