@@ -61,11 +61,7 @@ internal static class Guests
     /// <summary>Guests of two addresses, and then one of a third.</summary>
     private static async Task<Verdict> IdentitiesOfAFewAddresses(Targets targets)
     {
-        var own = await targets.OwnAsync();
-        var settings = own.WwsfSettings(targets.NewFolder());
-        // The leases of this WWSF are its own.
-        settings.Remove("ConnectionStrings__redis");
-        await using var wwsf = await Part.StartAsync("Wwsf", settings);
+        var wwsf = await Users.SharedAsync(targets);
         var first = await LeaseAsync("192.0.2.1", 30);
         var second = await LeaseAsync("192.0.2.2", 30);
         var third = await LeaseAsync("192.0.2.3", 1);

@@ -9,11 +9,13 @@ namespace WebRtcIms.Abuse.Findings;
 internal static class Relay
 {
     private const int PacketLength = 1200;
-    private const int MaxPackets = 300_000;
-
     // Three seconds of a limit of 1,000 packets a second, and its burst.
     private const int MostRelayed = 6_000;
     private static readonly TimeSpan FloodTime = TimeSpan.FromSeconds(3);
+
+    // 100 packets every 10 ms are ten times the limit, and not more than a receiver reads.
+    private const int Burst = 100;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
 
     public static IReadOnlyList<Finding> All { get; } =
     [
@@ -24,7 +26,7 @@ internal static class Relay
     ];
 
     /// <summary>
-    /// A guest sends as fast as possible through one allocation to another of the same server. As the third party it sends to a relay that
+    /// A guest sends ten times the limit through one allocation to another of the same server. As the third party it sends to a relay that
     /// has a permission for somebody else at this address.
     /// </summary>
     private static async Task<Verdict> FloodAsync(Targets targets, bool isThirdParty)
@@ -73,8 +75,11 @@ internal static class Relay
                 // Enough.
             }
         });
-        for (var started = Stopwatch.GetTimestamp(); sent < MaxPackets && Stopwatch.GetElapsedTime(started) < FloodTime; sent++)
-            await from.SendAsync(packet, to.RelayedAddress);
+        for (var started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < FloodTime; await Task.Delay(Pause))
+        {
+            for (var i = 0; i < Burst; i++, sent++) await from.SendAsync(packet, to.RelayedAddress);
+        }
+
         await Task.Delay(300);
         await stop.CancelAsync();
         await reading;

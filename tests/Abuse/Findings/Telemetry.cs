@@ -8,6 +8,8 @@ internal static class Telemetry
 {
     private const int Listeners = 100;
     private const string PublicHost = "phone.example.com";
+    private const string OtherHost = "evil.example";
+    private static readonly string PublicUrl = string.Create(CultureInfo.InvariantCulture, $"https://localhost:{Ports.Free()}");
     private static readonly TimeSpan Arrival = TimeSpan.FromSeconds(3);
 
     public static IReadOnlyList<Finding> All { get; } =
@@ -91,8 +93,7 @@ internal static class Telemetry
 
     private static async Task<Verdict> CallLadderInProduction(Targets targets)
     {
-        await using var flowView = await Part.StartAsync("FlowView", new Dictionary<string, string>());
-        await using var gateway = await GatewayAsync(targets, flowView);
+        var gateway = await GatewayAsync(targets);
         using var stranger = new Page(gateway.Address);
         List<string> open = [];
         foreach (var path in (string[])["/flow", "/flow/", "/flow/api/traces", "/flow/api/usage", "/flow/api/resources/turn/console"])
@@ -107,8 +108,7 @@ internal static class Telemetry
     /// <summary>One address takes all event streams.</summary>
     private static async Task<Verdict> EventStreams(Targets targets)
     {
-        _ = targets;
-        await using var flowView = await Part.StartAsync("FlowView", new Dictionary<string, string>());
+        var flowView = await FlowViewAsync(targets);
         var streams = await Connection.OpenManyAsync(2 * Listeners, () => ListenAsync(flowView.Address, "192.0.2.1"));
         using var other = await ListenAsync(flowView.Address, "198.51.100.1");
         streams.ForEach(stream => stream.Dispose());
@@ -167,13 +167,11 @@ internal static class Telemetry
 
     private static async Task<Verdict> StrictTransport(Targets targets)
     {
-        var port = Ports.Free();
-        await using var gateway = await GatewayAsync(targets, flowView: null, port);
+        await GatewayAsync(targets);
         using var handler = new SocketsHttpHandler();
         handler.SslOptions.RemoteCertificateValidationCallback = (_, shown, _, _) => shown?.Subject == $"CN={PublicHost}";
         using var http = new HttpClient(handler);
-        var address = string.Create(CultureInfo.InvariantCulture, $"https://localhost:{port}/");
-        using var request = new HttpRequestMessage(HttpMethod.Get, address);
+        using var request = new HttpRequestMessage(HttpMethod.Get, PublicUrl);
         // A name other than localhost, which HSTS leaves out.
         request.Headers.Host = PublicHost;
         using var answer = await http.SendAsync(request);
@@ -181,49 +179,56 @@ internal static class Telemetry
         return Verdict.If(hasHeader, $"a gateway in Production on https answers {(hasHeader ? "with" : "without")} Strict-Transport-Security");
     }
 
-    /// <summary>A name that is rebound to the server reads nothing, and opens no WebSocket.</summary>
+    /// <summary>A name that is rebound to a part whose operator has not listed its hosts.</summary>
     private static async Task<Verdict> RebindingInProduction(Targets targets)
     {
         var own = await targets.OwnAsync();
-        await using var flowView = await Part.StartAsync("FlowView", OwnSystem.InProduction([]));
-        await using var gateway = await GatewayAsync(targets, flowView);
-        await using var epCscf = await Part.StartAsync("EpCscf", OwnSystem.InProduction(own.EpCscfSettings()));
-        List<string> open = [];
-        foreach (var (part, path) in ((Part, string)[])[(gateway, "/"), (flowView, "/flow/api/traces"), (epCscf, "/directory")])
-        {
-            using var page = new Page(part.Address);
-            var code = (await page.GetAsync(path, ("Host", "evil.example"))).Code;
-            if (code is not (400 or 403 or 421)) open.Add($"{path} with {code}");
-        }
+        (string Name, string Path, Dictionary<string, string> Settings)[] parts =
+        [
+            ("FlowView", "/flow/api/traces", []), ("EpCscf", "/directory", own.EpCscfSettings()), ("WicWeb", "/", BackEnds(own)),
+        ];
+        var answers = await Task.WhenAll(parts.Select(async part => $"{part.Name} {await AnswerAsync(part.Name, part.Path, part.Settings)}"));
+        var text = string.Join(", ", answers);
+        return Verdict.If(!text.Contains("answers", StringComparison.Ordinal), $"for another Host, in Production without AllowedHosts: {text}");
 
-        foreach (var part in (Part[])[gateway, epCscf])
+        static async Task<string> AnswerAsync(string name, string path, Dictionary<string, string> settings)
         {
-            using var socket = await Connection.WebSocketAsync(part.Address, "Origin: http://evil.example\r\n", "evil.example");
-            if (socket is not null) open.Add("/sip with 101");
+            try
+            {
+                var changed = OwnSystem.InProduction(settings);
+                changed.Remove("AllowedHosts");
+                await using var part = await Part.StartAsync(name, changed);
+                using var page = new Page(part.Address);
+                using var socket = await Connection.WebSocketAsync(part.Address, $"Origin: http://{OtherHost}\r\n", OtherHost);
+                var code = (await page.GetAsync(path, ("Host", OtherHost))).Code;
+                return code is 400 or 403 or 421 && socket is null ? "refuses" : $"answers {code}{(socket is null ? "" : " and opens a WebSocket")}";
+            }
+            catch (PartException error) when (error.Message.Contains("AllowedHosts", StringComparison.Ordinal))
+            {
+                return "does not start";
+            }
         }
-
-        return Verdict.If(open.Count == 0, open.Count == 0
-            ? "in Production no part answers for another Host" : $"for another Host a part in Production answers {string.Join(", ", open)}");
     }
 
-    private static async Task<Part> GatewayAsync(Targets targets, Part? flowView, int? httpsPort = null)
+    private static Task<Part> FlowViewAsync(Targets targets) =>
+        targets.SharedAsync("FlowView", () => Part.StartAsync("FlowView", new Dictionary<string, string>()));
+
+    /// <summary>A gateway in Production, on http and https, in front of a FlowView in Development.</summary>
+    private static async Task<Part> GatewayAsync(Targets targets)
     {
-        var own = await targets.OwnAsync();
-        var settings = OwnSystem.InProduction(new()
-        {
-            ["services__wwsf__http__0"] = own.Wwsf.Address.ToString(),
-            ["services__ep-cscf__http__0"] = own.EpCscf.Address.ToString(),
-        });
+        var settings = OwnSystem.InProduction(BackEnds(await targets.OwnAsync()));
         settings["AllowedHosts"] = $"localhost;{PublicHost}";
-        if (flowView is not null) settings["services__flow-view__http__0"] = flowView.Address.ToString();
-        if (httpsPort is not null)
-        {
-            settings["WicWeb__PublicUrl"] = string.Create(CultureInfo.InvariantCulture, $"https://localhost:{httpsPort}");
-            settings["WicWeb__PublicCertificate"] = WriteCertificate(targets.NewFolder());
-        }
-
-        return await Part.StartAsync("WicWeb", settings);
+        settings["services__flow-view__http__0"] = (await FlowViewAsync(targets)).Address.ToString();
+        settings["WicWeb__PublicUrl"] = PublicUrl;
+        settings["WicWeb__PublicCertificate"] = WriteCertificate(targets.NewFolder());
+        return await targets.SharedAsync("gateway in Production", () => Part.StartAsync("WicWeb", settings));
     }
+
+    private static Dictionary<string, string> BackEnds(OwnSystem own) => new()
+    {
+        ["services__wwsf__http__0"] = own.Wwsf.Address.ToString(),
+        ["services__ep-cscf__http__0"] = own.EpCscf.Address.ToString(),
+    };
 
     private static string WriteCertificate(string folder)
     {

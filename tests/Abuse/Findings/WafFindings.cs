@@ -6,6 +6,7 @@ namespace WebRtcIms.Abuse.Findings;
 internal static class WafFindings
 {
     private const string TokenRequest = "grant_type=client_credentials&scope=stun&aud=turn.webrtcims.local";
+    private const string OtherHost = "evil.example";
     private static readonly HttpClient Http = new();
 
     public static IReadOnlyList<Finding> All { get; } =
@@ -59,14 +60,13 @@ internal static class WafFindings
             ("Turn", own.TurnSettings(Ports.Free()), "ConnectionStrings__redis", "redis.internal.example:6379,password=x"),
             ("Waf", own.WafSettings(targets.NewFolder()), "ConnectionStrings__redis", "redis.internal.example:6379,password=x"),
         ];
-        List<string> started = [];
-        foreach (var (part, settings, key, value) in starts)
+        var tried = await Task.WhenAll(starts.Select(async start =>
         {
-            var changed = OwnSystem.InProduction(settings);
-            changed[key] = value;
-            if (await StartsAsync(part, changed, key)) started.Add($"{part} with {key}={value.Split(',')[0]}");
-        }
-
+            var changed = OwnSystem.InProduction(start.Settings);
+            changed[start.Key] = start.Value;
+            return await StartsAsync(start.Part, changed, start.Key) ? $"{start.Part} with {start.Key}={start.Value.Split(',')[0]}" : null;
+        }));
+        var started = tried.OfType<string>().ToList();
         return Verdict.If(started.Count == 0, started.Count == 0
             ? $"{starts.Length} starts without TLS to another machine are refused" : $"in Production starts {string.Join(", ", started)}");
     }
@@ -88,10 +88,8 @@ internal static class WafFindings
     /// <summary>GET with the password in the query. Development may serve it: the text of 3GPP has it.</summary>
     private static async Task<Verdict> SecretInTheQuery(Targets targets)
     {
-        var own = await targets.OwnAsync();
-        var settings = own.WafSettings(targets.NewFolder());
-        await using var waf = await Part.StartAsync("Waf", OwnSystem.InProduction(settings));
-        var password = Uri.EscapeDataString(settings["Waf__Clients__0__ClientSecret"]);
+        var waf = await InProductionAsync(targets);
+        var password = Uri.EscapeDataString((await targets.OwnAsync()).WafSettings("")["Waf__Clients__0__ClientSecret"]);
         using var answer = await Http.GetAsync(
             new Uri(waf.Address, $"/oauth2/token?{TokenRequest}&client_id=wwsf&client_password={password}"));
         return Verdict.If(!answer.IsSuccessStatusCode, $"GET /oauth2/token in Production is answered with {(int)answer.StatusCode}");
@@ -100,17 +98,15 @@ internal static class WafFindings
     /// <summary>Metadata with the Host of the request, and a start without a name for this server.</summary>
     private static async Task<Verdict> IssuerOfTheRequest(Targets targets)
     {
-        const string evil = "evil.example";
+        var metadata = await ReadAsync(await InProductionAsync(targets));
         var settings = OwnSystem.InProduction((await targets.OwnAsync()).WafSettings(targets.NewFolder()));
-        settings["AllowedHosts"] = $"localhost;{evil}";
-        string metadata;
-        await using (var waf = await Part.StartAsync("Waf", settings)) metadata = await ReadAsync(waf);
+        settings["AllowedHosts"] = $"localhost;{OtherHost}";
         settings.Remove("Waf__Issuer");
         var withoutName = "does not start";
         try
         {
             await using var waf = await Part.StartAsync("Waf", settings);
-            withoutName = (await ReadAsync(waf)).Contains(evil, StringComparison.Ordinal) ? "says what Host says" : "starts";
+            withoutName = (await ReadAsync(waf)).Contains(OtherHost, StringComparison.Ordinal) ? "says what Host says" : "starts";
         }
         catch (PartException)
         {
@@ -118,27 +114,30 @@ internal static class WafFindings
         }
 
         return Verdict.All(
-            Verdict.If(!metadata.Contains(evil, StringComparison.Ordinal), "metadata has the issuer of the settings"),
+            Verdict.If(!metadata.Contains(OtherHost, StringComparison.Ordinal), "metadata has the issuer of the settings"),
             Verdict.If(!metadata.Contains("jwks_uri", StringComparison.Ordinal), "metadata names keys that sign nothing (jwks_uri)"),
             Verdict.If(withoutName == "does not start", $"without Waf:Issuer the WAF {withoutName} in Production"));
 
         static async Task<string> ReadAsync(Part waf)
         {
             using var page = new Page(waf.Address);
-            return (await page.GetAsync("/.well-known/oauth-authorization-server", ("Host", evil))).Body;
+            return (await page.GetAsync("/.well-known/oauth-authorization-server", ("Host", OtherHost))).Body;
         }
+    }
+
+    private static async Task<Part> InProductionAsync(Targets targets)
+    {
+        var settings = OwnSystem.InProduction((await targets.OwnAsync()).WafSettings(targets.NewFolder()));
+        // The other name is for the metadata: a request for it must arrive.
+        settings["AllowedHosts"] = $"localhost;{OtherHost}";
+        return await targets.SharedAsync("WAF in Production", () => Part.StartAsync("Waf", settings));
     }
 
     /// <summary>Stores and keys are for the user of the program only, in a folder that another program has made readable.</summary>
     private static async Task<Verdict> FilesOfOtherUsers(Targets targets)
     {
         if (OperatingSystem.IsWindows()) return Verdict.NotTried("files have no mode on Windows");
-        var own = await targets.OwnAsync();
-        var folder = targets.NewFolder();
-        File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
-            | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
-        await using var waf = await Part.StartAsync("Waf", own.WafSettings(folder));
-        await using var wwsf = await Part.StartAsync("Wwsf", own.WwsfSettings(folder));
+        var folder = (await targets.OwnAsync()).Folder;
         List<string> open = [.. Readable(folder, folder)];
         // Of an application that this repository runs.
         var data = Repository.PathOf("AppHost/.data");

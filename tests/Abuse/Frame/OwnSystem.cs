@@ -26,11 +26,14 @@ internal sealed class OwnSystem : IAsyncDisposable
 
     public Part EpCscf { get; private set; } = null!;
 
+    /// <summary>The folder of the stores.</summary>
+    public required string Folder { get; init; }
+
     public int TurnPort { get; } = Ports.Free();
 
     public static async Task<OwnSystem> StartAsync(string folder)
     {
-        var system = new OwnSystem();
+        var system = new OwnSystem { Folder = folder };
         try
         {
             var password = Convert.ToHexString(RandomNumberGenerator.GetBytes(16));

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.RegularExpressions;
 
@@ -16,6 +17,8 @@ internal sealed partial class Part : IAsyncDisposable
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(15);
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(5) };
 
+    private static readonly ConcurrentDictionary<Part, bool> Running = [];
+
     private readonly Process _process;
     private readonly StringBuilder _output = new();
 
@@ -23,6 +26,7 @@ internal sealed partial class Part : IAsyncDisposable
     {
         _process = process;
         Address = address;
+        Running[this] = true;
         process.OutputDataReceived += (_, line) => Keep(line.Data);
         process.ErrorDataReceived += (_, line) => Keep(line.Data);
         process.BeginOutputReadLine();
@@ -75,9 +79,16 @@ internal sealed partial class Part : IAsyncDisposable
         return part;
     }
 
+    /// <summary>Ends the parts of findings that did not come to their end.</summary>
+    public static async Task EndAllAsync()
+    {
+        foreach (var part in Running.Keys) await part.DisposeAsync();
+    }
+
     /// <summary>SIGTERM, and the wait for the exit.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (!Running.TryRemove(this, out _)) return;
         if (!_process.HasExited)
         {
             using var kill = Process.Start("kill", ["-TERM", Text(_process.Id)]);
