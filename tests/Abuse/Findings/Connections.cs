@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Client;
+using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Abuse.Findings;
 
@@ -17,7 +18,8 @@ internal static class Connections
     public static IReadOnlyList<Finding> All { get; } =
     [
         new("S1", async targets => Verdict.All(await UnregisteredSockets(targets), await AnotherAddress(targets))),
-        new("S2", async targets => Verdict.All(await StreamsThatProveNothing(targets), await UnauthenticatedStreams(targets)))
+        new("S2", async targets => Verdict.All(
+            await StreamsThatProveNothing(targets), await UnauthenticatedStreams(targets), await FewDescriptors(targets)))
         {
             IsSlow = true,
         },
@@ -103,6 +105,33 @@ internal static class Connections
             await session.SignOutAsync();
             return Verdict.If(open <= MostOfOneAddress, string.Create(CultureInfo.InvariantCulture,
                 $"{open} of {Connection.MaxLoad} unauthenticated streams of one address are open, and a client allocated"));
+        }
+        finally
+        {
+            streams.ForEach(stream => stream.Dispose());
+        }
+    }
+
+    /// <summary>A node that may open few files still relays for others.</summary>
+    private static async Task<Verdict> FewDescriptors(Targets targets)
+    {
+        const int files = 600;
+        var own = await targets.OwnAsync();
+        var port = Ports.Free();
+        await using var turn = await Part.StartAsync("Turn", own.TurnSettings(port), files);
+        using var session = await Page.GuestAsync(own.Wwsf.Address);
+        var token = await session.TurnTokenAsync();
+        var streams = await Connection.OpenManyAsync(files, async () => await Connection.OpenAsync("127.0.0.1", port));
+        try
+        {
+            await using var client = await TurnClient.ConnectAsync(
+                TurnUri.Parse(string.Create(CultureInfo.InvariantCulture, $"turn:127.0.0.1:{port}")));
+            await using var allocation = await client.AllocateAsync(token.Credential);
+            return Verdict.If(true, $"with {files} descriptors and as many streams, a client allocated");
+        }
+        catch (TurnException error)
+        {
+            return Verdict.If(false, $"with {files} descriptors and as many streams: {error.Message}");
         }
         finally
         {

@@ -63,10 +63,16 @@ internal static partial class Sip
     {
         var own = await targets.OwnAsync();
         using var stranger = new Page(own.EpCscf.Address);
-        var read = await stranger.GetAsync("/sessions/some-session");
-        var end = await stranger.SendAsync(HttpMethod.Delete, "/sessions/some-session");
+        var session = new { sid = "some-session" };
+        Answer[] answers =
+        [
+            await stranger.GetAsync("/sessions/some-session"), await stranger.SendAsync(HttpMethod.Delete, "/sessions/some-session"),
+            await stranger.PostAsync("/sessions/find", session), await stranger.PostAsync("/sessions/end", session),
+            await stranger.PostAsync("/sessions/end", session, ("Authorization", "Bearer some-key-of-a-stranger-0123456789")),
+        ];
         return Verdict.All(
-            Verdict.If(!read.IsOk && !end.IsOk, $"GET and DELETE /sessions/… without a key are answered with {read.Code} and {end.Code}"),
+            Verdict.If(!answers.Any(answer => answer.IsOk),
+                $"requests for /sessions without the key are answered with {string.Join(", ", answers.Select(answer => answer.Code))}"),
             await PseudonymsInTraces(targets));
     }
 

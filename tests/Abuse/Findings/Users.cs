@@ -54,7 +54,7 @@ internal static class Users
         {
             await using var wwsf = await StartAsync(targets, folder);
             foreach (var (number, name) in ((string[])[DemoUser.Bob, "ghost"]).Index())
-                answers[number] += string.Join(' ', await WrongPasswordsAsync(wwsf, name, run == 0 ? 4 : 3)) + " ";
+                answers[number] += string.Join(' ', await WrongPasswordsAsync(wwsf, name, run == 0 ? 4 : 3, Stranger)) + " ";
         }
 
         return Verdict.If(answers[0] == answers[1], $"with an account: {answers[0]}, without: {answers[1]}");
@@ -63,12 +63,21 @@ internal static class Users
     /// <summary>Wrong passwords of a stranger, and then the right one of the user elsewhere.</summary>
     private static async Task<Verdict> LockedByStrangers(Targets targets)
     {
+        const int strangers = 30;
+        var password = DemoUser.PasswordOf(DemoUser.Alice);
         var wwsf = await SharedAsync(targets);
-        await WrongPasswordsAsync(wwsf, DemoUser.Alice, 8);
-        using var alice = new Page(wwsf.Address, Elsewhere);
-        await alice.BeginAsync();
-        var answer = await alice.LogInAsync(DemoUser.Alice, DemoUser.PasswordOf(DemoUser.Alice));
-        return Verdict.If(answer.IsOk, $"after 8 wrong passwords of a stranger the right one elsewhere is answered with {answer.Code}");
+        using var known = await Page.UserAsync(wwsf.Address, DemoUser.Alice, "198.51.100.2");
+        await known.SignOutAsync();
+        await WrongPasswordsAsync(wwsf, DemoUser.Alice, 8, Stranger);
+        using var elsewhere = new Page(wwsf.Address, Elsewhere);
+        await elsewhere.BeginAsync();
+        var afterOne = await elsewhere.LogInAsync(DemoUser.Alice, password);
+        for (var number = 0; number < strangers; number++)
+            await WrongPasswordsAsync(wwsf, DemoUser.Alice, 1, string.Create(CultureInfo.InvariantCulture, $"192.0.2.{100 + number}"));
+        var afterMany = await known.LogInAsync(DemoUser.Alice, password);
+        return Verdict.If(afterOne.IsOk && afterMany.IsOk,
+            $"after 8 wrong passwords of a stranger the right one elsewhere is answered with {afterOne.Code}; "
+            + $"after those of {strangers} more, in the user's own browser, with {afterMany.Code}");
     }
 
     /// <summary>A store that was used in Development has users whose passwords everybody knows.</summary>
@@ -135,9 +144,9 @@ internal static class Users
             $"of {count} log-ins at once, {refused} were refused as too many; another request took {took.TotalSeconds:0.00} s"));
     }
 
-    private static async Task<List<int>> WrongPasswordsAsync(Part wwsf, string name, int count)
+    private static async Task<List<int>> WrongPasswordsAsync(Part wwsf, string name, int count, string from)
     {
-        using var page = new Page(wwsf.Address, Stranger);
+        using var page = new Page(wwsf.Address, from);
         await page.BeginAsync();
         List<int> codes = [];
         for (var i = 0; i < count; i++) codes.Add((await page.LogInAsync(name, Wrong)).Code);

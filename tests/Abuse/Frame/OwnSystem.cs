@@ -14,6 +14,7 @@ internal sealed class OwnSystem : IAsyncDisposable
     private readonly string _turnKey = RandomKey();
     private readonly string _registrationKey = RandomKey();
     private readonly string _clientSecret = RandomKey();
+    private readonly string _sessionsKey = RandomKey();
     private string _redis = "";
 
     private OwnSystem()
@@ -83,6 +84,7 @@ internal sealed class OwnSystem : IAsyncDisposable
         ["services__waf__http__0"] = Waf.Address.ToString(),
         ["services__ep-cscf__http__0"] = EpCscf.Address.ToString(),
         ["Wwsf__Waf__ClientSecret"] = _clientSecret,
+        ["Wwsf__EpCscf__SessionsKey"] = _sessionsKey,
         ["Wwsf__TurnUris__0"] = string.Create(CultureInfo.InvariantCulture, $"turn:127.0.0.1:{TurnPort}?transport=udp"),
         ["Wwsf__TurnUris__1"] = string.Create(CultureInfo.InvariantCulture, $"turn:127.0.0.1:{TurnPort}?transport=tcp"),
         ["Wwsf__PublicOrigin__0"] = "http://localhost:{port}",
@@ -103,6 +105,7 @@ internal sealed class OwnSystem : IAsyncDisposable
         ["EpCscf__TokenKeys__0__Kid"] = "r1",
         ["EpCscf__TokenKeys__0__Key"] = _registrationKey,
         ["EpCscf__FlowTokenKey"] = RandomKey(),
+        ["EpCscf__SessionsKeys__0"] = _sessionsKey,
     };
 
     public Dictionary<string, string> TurnSettings(int port) => new()

@@ -49,13 +49,16 @@ internal sealed partial class Part : IAsyncDisposable
     /// Starts a service and waits until it answers. Settings that this version of the part does not have are left out, so that the same
     /// program also tries versions before a fix.
     /// </summary>
+    /// <param name="name">The folder of its project.</param>
+    /// <param name="settings">Its environment.</param>
+    /// <param name="files">The number of files that it may open.</param>
     /// <exception cref="PartException">It ended, or did not answer in time.</exception>
-    public static async Task<Part> StartAsync(string name, IReadOnlyDictionary<string, string> settings)
+    public static async Task<Part> StartAsync(string name, IReadOnlyDictionary<string, string> settings, int? files = null)
     {
         var known = new Dictionary<string, string>(settings);
         while (true)
         {
-            var part = Run(name, known, Ports.Free());
+            var part = Run(name, known, Ports.Free(), files);
             if (await part.AnswersAsync()) return part;
             await part.DisposeAsync();
             var count = known.Count;
@@ -110,10 +113,11 @@ internal sealed partial class Part : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static Part Run(string name, Dictionary<string, string> settings, int port)
+    private static Part Run(string name, Dictionary<string, string> settings, int port, int? files = null)
     {
         var address = new Uri($"http://localhost:{Text(port)}");
-        var start = new ProcessStartInfo(Repository.ProgramOf(name))
+        var program = Repository.ProgramOf(name);
+        var start = new ProcessStartInfo(files is null ? program : "prlimit", files is null ? [] : [$"--nofile={files}", program])
         {
             WorkingDirectory = Repository.PathOf(name),
             RedirectStandardOutput = true,
