@@ -1,12 +1,13 @@
 using System.Net;
+using System.Runtime.InteropServices;
 
 namespace WebRtcIms.ServiceDefaults.Admission;
 
 /// <summary>
 /// The admission policy for connections that strangers can open. It counts a connection before the part accepts it, per client address
 /// and in total. Connections that have proved nothing have small bounds. At a bound the oldest of them gives way: of the same address, or
-/// of the address that has most of them. So a flood of one address costs other addresses nothing. Authenticated connections never give
-/// way. Each operation takes constant time, and an address is known only while it has a connection.
+/// of the address that has most of them. So a flood of one address costs other addresses nothing. Connections with a request in flight
+/// give way after all others, and authenticated ones never. Each operation takes constant time, and an address is known only while it has a connection.
 /// </summary>
 public sealed partial class ConnectionAdmission
 {
@@ -15,13 +16,10 @@ public sealed partial class ConnectionAdmission
     private readonly Counter<long> _limited;
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, Address> _addresses = [];
-
-    // Addresses by the number of their unauthenticated connections, those first that have had this number for longest.
-    private readonly LinkedList<Address>[] _byNumber;
-    private int _most;
-    private int _unauthenticated;
-    private int _authenticated;
+    private readonly FairQueue _unauthenticated;
+    private readonly FairQueue _active;
+    private readonly Dictionary<string, int> _authenticated = [];
+    private int _authenticatedTotal;
 
     /// <param name="part">The tag of measurements and the name in log records, such as <c>epcscf</c>.</param>
     /// <param name="limits">The bounds; each is 1 or more.</param>
@@ -30,7 +28,7 @@ public sealed partial class ConnectionAdmission
     public ConnectionAdmission(string part, ConnectionLimits limits, IMeterFactory factory, ILogger<ConnectionAdmission> logger)
     {
         (_part, _limits, _logger) = (part, limits, logger);
-        _byNumber = new LinkedList<Address>[limits.UnauthenticatedPerAddress + 1];
+        (_unauthenticated, _active) = (new(limits.UnauthenticatedPerAddress), new(limits.AuthenticatedPerAddress));
         _limited = factory.Create("WebRtcIms.Admission").CreateCounter<long>(
             "connections.limited", description: "Connections that gave way or were refused, by part and limit");
     }
@@ -45,56 +43,67 @@ public sealed partial class ConnectionAdmission
         Total,
     }
 
-    public int Unauthenticated => Volatile.Read(ref _unauthenticated);
-
-    public int Authenticated => Volatile.Read(ref _authenticated);
-
-    public int Count => Unauthenticated + Authenticated;
-
-    /// <summary>Addresses that have a connection.</summary>
-    public int Addresses
+    public int Unauthenticated
     {
         get
         {
-            lock (_gate) return _addresses.Count;
+            lock (_gate) return _unauthenticated.Count;
         }
     }
 
-    /// <summary>Admits a connection, as unauthenticated. Null if all connections are authenticated and the total is reached.</summary>
+    public int Authenticated
+    {
+        get
+        {
+            lock (_gate) return _authenticatedTotal;
+        }
+    }
+
+    /// <summary>Connections of every class.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_gate) return Total;
+        }
+    }
+
+    public int MostOpen => _limits.MostOpen;
+
+    private int Total => _unauthenticated.Count + _active.Count + _authenticatedTotal;
+
+    /// <summary>Admits a connection, as unauthenticated. Null if the total is reached and none may give way.</summary>
     /// <param name="address">The client's address.</param>
     /// <param name="giveWay">Closes the connection. It runs at most once, on the thread of the connection that takes the place.</param>
     public AdmittedConnection? TryAdmit(IPAddress? address, Action giveWay)
     {
-        var key = CallerAddress.Of(address);
-        AdmittedConnection? connection = null, evicted = null;
+        var connection = new AdmittedConnection(this, CallerAddress.Of(address), giveWay);
+        AdmittedConnection? evicted;
         Limit limit;
         lock (_gate)
         {
-            limit = LimitOf(key, _limits.Total);
-            if (limit != Limit.None) evicted = Evict(limit, key);
-            if (limit == Limit.None || evicted is not null)
-            {
-                connection = new AdmittedConnection(this, AddressOf(key), giveWay);
-                AddUnauthenticated(connection);
-            }
+            limit = LimitOf(connection.Address, _limits.Total);
+            evicted = Evict(limit, connection.Address);
+            if (limit == Limit.None || evicted is not null) Add(connection, ConnectionClass.Unauthenticated);
         }
 
         Act(limit, evicted);
-        return connection;
+        return limit == Limit.None || evicted is not null ? connection : null;
     }
 
-    /// <summary>False if the address has too many authenticated connections, or this one has given way.</summary>
-    internal bool TryAuthenticate(AdmittedConnection connection)
+    /// <summary>False if the address has too many connections of the class, or this one has given way.</summary>
+    internal bool TryChange(AdmittedConnection connection, ConnectionClass next)
     {
         lock (_gate)
         {
-            if (connection.Class != ConnectionClass.Unauthenticated) return connection.Class == ConnectionClass.Authenticated;
-            if (connection.Address.Authenticated < _limits.AuthenticatedPerAddress)
+            if (connection.Class == ConnectionClass.Released) return false;
+            if (connection.Class >= next) return true;
+            var count = next == ConnectionClass.Active
+                ? _active.CountOf(connection.Address) : _authenticated.GetValueOrDefault(connection.Address);
+            if (count < _limits.AuthenticatedPerAddress)
             {
-                RemoveUnauthenticated(connection);
-                connection.Class = ConnectionClass.Authenticated;
-                connection.Address.Authenticated++;
-                _authenticated++;
+                Remove(connection);
+                Add(connection, next);
                 return true;
             }
         }
@@ -103,18 +112,18 @@ public sealed partial class ConnectionAdmission
         return false;
     }
 
-    /// <summary>The connection has lost its authentication. It becomes the youngest of the unauthenticated ones.</summary>
-    internal void LoseAuthentication(AdmittedConnection connection)
+    /// <summary>The connection becomes the youngest of the unauthenticated ones.</summary>
+    internal void Demote(AdmittedConnection connection)
     {
-        AdmittedConnection? evicted = null;
+        AdmittedConnection? evicted;
         Limit limit;
         lock (_gate)
         {
-            if (connection.Class != ConnectionClass.Authenticated) return;
-            RemoveAuthenticated(connection);
-            limit = LimitOf(connection.Address.Key, int.MaxValue);
-            if (limit != Limit.None) evicted = Evict(limit, connection.Address.Key);
-            AddUnauthenticated(connection);
+            if (connection.Class is ConnectionClass.Released or ConnectionClass.Unauthenticated) return;
+            Remove(connection);
+            limit = LimitOf(connection.Address, int.MaxValue);
+            evicted = Evict(limit, connection.Address);
+            Add(connection, ConnectionClass.Unauthenticated);
         }
 
         Act(limit, evicted);
@@ -125,70 +134,46 @@ public sealed partial class ConnectionAdmission
         lock (_gate) Remove(connection);
     }
 
-    private Limit LimitOf(string key, int total) =>
-        _addresses.GetValueOrDefault(key)?.Unauthenticated.Count >= _limits.UnauthenticatedPerAddress ? Limit.UnauthenticatedOfAddress
-        : _unauthenticated >= _limits.Unauthenticated ? Limit.Unauthenticated
-        : _unauthenticated + _authenticated >= total ? Limit.Total
+    private Limit LimitOf(string address, int total) =>
+        _unauthenticated.CountOf(address) >= _limits.UnauthenticatedPerAddress ? Limit.UnauthenticatedOfAddress
+        : _unauthenticated.Count >= _limits.Unauthenticated ? Limit.Unauthenticated
+        : Total >= total ? Limit.Total
         : Limit.None;
 
-    private AdmittedConnection? Evict(Limit limit, string key)
+    private AdmittedConnection? Evict(Limit limit, string address)
     {
-        var address = limit == Limit.UnauthenticatedOfAddress ? _addresses[key] : _most > 0 ? _byNumber[_most].First!.Value : null;
-        if (address is null) return null;
-        var oldest = address.Unauthenticated.First!.Value;
-        Remove(oldest);
-        return oldest;
+        var evicted = limit switch
+        {
+            Limit.None => null,
+            Limit.UnauthenticatedOfAddress => _unauthenticated.OldestOf(address),
+            _ => _unauthenticated.OldestOfMost() ?? _active.OldestOfMost(),
+        };
+        if (evicted is not null) Remove(evicted);
+        return evicted;
+    }
+
+    private void Add(AdmittedConnection connection, ConnectionClass next)
+    {
+        connection.Class = next;
+        if (next == ConnectionClass.Unauthenticated) _unauthenticated.Add(connection);
+        else if (next == ConnectionClass.Active) _active.Add(connection);
+        else CountAuthenticated(connection.Address, 1);
     }
 
     private void Remove(AdmittedConnection connection)
     {
-        if (connection.Class == ConnectionClass.Released) return;
-        if (connection.Class == ConnectionClass.Authenticated) RemoveAuthenticated(connection);
-        else RemoveUnauthenticated(connection);
+        if (connection.Class == ConnectionClass.Unauthenticated) _unauthenticated.Remove(connection);
+        else if (connection.Class == ConnectionClass.Active) _active.Remove(connection);
+        else if (connection.Class == ConnectionClass.Authenticated) CountAuthenticated(connection.Address, -1);
         connection.Class = ConnectionClass.Released;
-        var address = connection.Address;
-        if (address.Unauthenticated.Count + address.Authenticated == 0) _addresses.Remove(address.Key);
     }
 
-    private Address AddressOf(string key)
+    private void CountAuthenticated(string address, int change)
     {
-        if (!_addresses.TryGetValue(key, out var address)) _addresses.Add(key, address = new Address(key));
-        return address;
-    }
-
-    private void AddUnauthenticated(AdmittedConnection connection)
-    {
-        connection.Class = ConnectionClass.Unauthenticated;
-
-        // The last connection of an address may have given way to this one.
-        var address = connection.Address;
-        _addresses.TryAdd(address.Key, address);
-        address.Unauthenticated.AddLast(connection.Place);
-        _unauthenticated++;
-        Sort(address);
-    }
-
-    private void RemoveUnauthenticated(AdmittedConnection connection)
-    {
-        connection.Address.Unauthenticated.Remove(connection.Place);
-        _unauthenticated--;
-        Sort(connection.Address);
-    }
-
-    private void RemoveAuthenticated(AdmittedConnection connection)
-    {
-        connection.Address.Authenticated--;
-        _authenticated--;
-    }
-
-    // The number of the address has changed by one.
-    private void Sort(Address address)
-    {
-        address.Place.List?.Remove(address.Place);
-        var number = address.Unauthenticated.Count;
-        if (number > 0) (_byNumber[number] ??= []).AddLast(address.Place);
-        _most = Math.Max(_most, number);
-        while (_most > 0 && _byNumber[_most] is not { Count: > 0 }) _most--;
+        ref var count = ref CollectionsMarshal.GetValueRefOrAddDefault(_authenticated, address, out _);
+        count += change;
+        _authenticatedTotal += change;
+        if (count == 0) _authenticated.Remove(address);
     }
 
     private void Act(Limit limit, AdmittedConnection? evicted)
@@ -210,21 +195,6 @@ public sealed partial class ConnectionAdmission
     [LoggerMessage(1, LogLevel.Warning, "{Part}: a connection was refused; the limit is {Limit}")]
     private partial void LogRefused(string part, string limit);
 
-    [LoggerMessage(2, LogLevel.Warning, "{Part}: the oldest unauthenticated connection gave way to a new one; the limit is {Limit}")]
+    [LoggerMessage(2, LogLevel.Warning, "{Part}: the oldest connection that may give way was closed for a new one; the limit is {Limit}")]
     private partial void LogGaveWay(string part, string limit);
-
-    /// <summary>The connections of one client address.</summary>
-    internal sealed class Address
-    {
-        public Address(string key) => (Key, Place) = (key, new LinkedListNode<Address>(this));
-
-        public string Key { get; }
-
-        public LinkedListNode<Address> Place { get; }
-
-        /// <summary>Oldest first.</summary>
-        public LinkedList<AdmittedConnection> Unauthenticated { get; } = [];
-
-        public int Authenticated { get; set; }
-    }
 }

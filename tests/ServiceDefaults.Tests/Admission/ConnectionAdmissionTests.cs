@@ -48,7 +48,7 @@ public sealed class ConnectionAdmissionTests : IDisposable
         Admit(admission, "192.0.2.1", "a4");
 
         Assert.Equal(["a1", "a2"], _gaveWay);
-        Assert.Equal((3, 2), (admission.Unauthenticated, admission.Addresses));
+        Assert.Equal(3, admission.Unauthenticated);
     }
 
     [Theory]
@@ -94,7 +94,7 @@ public sealed class ConnectionAdmissionTests : IDisposable
         for (var i = 1; i <= 5; i++) Admit(admission, $"192.0.2.{i}", $"{i}");
 
         Assert.Equal(["1", "2"], _gaveWay);
-        Assert.Equal(3, admission.Addresses);
+        Assert.Equal(3, admission.Count);
     }
 
     [Fact]
@@ -126,7 +126,7 @@ public sealed class ConnectionAdmissionTests : IDisposable
 
         Assert.True(third!.TryAuthenticate());
         Assert.Null(Admit(admission, "192.0.2.5", "late"));
-        Assert.Equal((3, 3), (admission.Count, admission.Addresses));
+        Assert.Equal(3, admission.Count);
 
         third.Dispose();
         Assert.NotNull(Admit(admission, "192.0.2.5", "late"));
@@ -163,7 +163,7 @@ public sealed class ConnectionAdmissionTests : IDisposable
         Admit(admission, "192.0.2.1", "1");
         Admit(admission, "192.0.2.1", "2");
 
-        known.LoseAuthentication();
+        known.Demote();
         Assert.Equal(["1"], _gaveWay);
         Admit(admission, "192.0.2.1", "3");
         Admit(admission, "192.0.2.1", "4");
@@ -182,10 +182,10 @@ public sealed class ConnectionAdmissionTests : IDisposable
         known.TryAuthenticate();
         Admit(admission, "192.0.2.1", "1");
 
-        known.LoseAuthentication();
+        known.Demote();
         Assert.Equal(["1"], _gaveWay);
         known.Dispose();
-        Assert.Equal((0, 0), (admission.Count, admission.Addresses));
+        Assert.Equal(0, admission.Count);
     }
 
     [Fact]
@@ -204,15 +204,15 @@ public sealed class ConnectionAdmissionTests : IDisposable
         for (var i = 0; i < 2; i++)
         {
             foreach (var connection in (AdmittedConnection[])[gone, stranger, known]) connection.Dispose();
-            Assert.Equal((1, 0, 1), (admission.Unauthenticated, admission.Authenticated, admission.Addresses));
+            Assert.Equal((1, 0), (admission.Unauthenticated, admission.Authenticated));
         }
 
-        stranger.LoseAuthentication();
-        known.LoseAuthentication();
+        stranger.Demote();
+        known.Demote();
         Assert.False(known.TryAuthenticate());
-        Assert.Equal((1, 1), (admission.Count, admission.Addresses));
+        Assert.Equal(1, admission.Count);
         last.Dispose();
-        Assert.Equal((0, 0), (admission.Count, admission.Addresses));
+        Assert.Equal(0, admission.Count);
     }
 
     [Fact]
@@ -234,7 +234,7 @@ public sealed class ConnectionAdmissionTests : IDisposable
                 "connections.limited=1 part=test limit=total action=refused",
             ],
             _measured);
-        Assert.Contains("test: the oldest unauthenticated connection gave way", _logs.Text, StringComparison.Ordinal);
+        Assert.Contains("test: the oldest connection that may give way was closed", _logs.Text, StringComparison.Ordinal);
         Assert.Contains("test: a connection was refused; the limit is total", _logs.Text, StringComparison.Ordinal);
         Assert.DoesNotContain("192.0.2", _logs.Text, StringComparison.Ordinal);
     }
@@ -246,7 +246,7 @@ public sealed class ConnectionAdmissionTests : IDisposable
     {
         const int Threads = 16;
         var admission = Admission(new(8, 40, 30, 100));
-        var (most, mostKnown, gaveWay, evicted) = (0, 0, 0, 0);
+        var (most, mostKnown, gaveWay) = (0, 0, 0);
         using var start = new Barrier(Threads);
         var threads = Enumerable.Range(0, Threads).Select(number => new Thread(() =>
         {
@@ -258,13 +258,14 @@ public sealed class ConnectionAdmissionTests : IDisposable
                 var address = new IPAddress([192, 0, 2, (byte)random.Next(random.Next(2) == 0 ? 1 : 50)]);
                 if (admission.TryAdmit(address, () => Interlocked.Increment(ref gaveWay)) is { } connection)
                 {
+                    if (random.Next(4) == 0) connection.TryActivate();
                     if (random.Next(3) == 0) connection.TryAuthenticate();
-                    if (random.Next(5) == 0) connection.LoseAuthentication();
+                    if (random.Next(5) == 0) connection.Demote();
                     mine.Enqueue(connection);
                 }
 
                 Max(ref most, admission.Unauthenticated);
-                Max(ref mostKnown, admission.Authenticated);
+                Max(ref mostKnown, admission.Count);
                 if (mine.Count > random.Next(20)) mine.Dequeue().Dispose();
             }
 
@@ -272,23 +273,82 @@ public sealed class ConnectionAdmissionTests : IDisposable
         })).ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
-        evicted = _measured.Count(measurement => measurement.EndsWith("gave_way", StringComparison.Ordinal));
+        var evicted = _measured.Count(measurement => measurement.EndsWith("gave_way", StringComparison.Ordinal));
 
         Assert.InRange(most, 30, 40);
         Assert.InRange(mostKnown, 40, 100);
         Assert.Equal(evicted, gaveWay);
-        Assert.Equal((0, 0, 0), (admission.Unauthenticated, admission.Authenticated, admission.Addresses));
+        Assert.Equal(0, admission.Count);
+    }
+
+    [Fact]
+    [Requirement("SEC-1")]
+    public void ConnectionWithARequest_GivesWayOnlyIfNoIdleOneIsLeft_AndIsIdleAfterIt()
+    {
+        var admission = Admission(new(10, 10, 10, 3));
+        var first = Admit(admission, "192.0.2.1", "first")!;
+        Assert.True(first.TryActivate());
+        Assert.True(Admit(admission, "192.0.2.1", "second")!.TryActivate());
+        Admit(admission, "192.0.2.2", "idle");
+        Assert.True(Admit(admission, "192.0.2.3", "third")!.TryActivate());
+        Assert.Equal(["idle"], _gaveWay);
+
+        Admit(admission, "192.0.2.4", "fourth");
+        Assert.Equal(["idle", "first"], _gaveWay);
+        Assert.False(first.TryActivate());
+        Admit(admission, "192.0.2.5", "fifth")!.TryAuthenticate();
+        Assert.Equal(["idle", "first", "fourth"], _gaveWay);
+        Assert.Equal((0, 1, 3), (admission.Unauthenticated, admission.Authenticated, admission.Count));
+    }
+
+    [Fact]
+    [Requirement("SEC-1")]
+    public void ConnectionWhoseRequestIsOver_IsTheYoungestIdleOne()
+    {
+        var admission = Admission(new(2, 10, 10, 10));
+        var busy = Admit(admission, "192.0.2.1", "busy")!;
+        Admit(admission, "192.0.2.1", "idle");
+        busy.TryActivate();
+        busy.Demote();
+        Admit(admission, "192.0.2.1", "new");
+        Assert.Equal(["idle"], _gaveWay);
+    }
+
+    [Fact]
+    [Requirement("SEC-1")]
+    public void RequestsOfOneAddress_AreBounded()
+    {
+        var admission = Admission(new(10, 10, 1, 10));
+        Assert.True(Admit(admission, "192.0.2.1", "1")!.TryActivate());
+        Assert.False(Admit(admission, "192.0.2.1", "2")!.TryActivate());
+        Assert.True(Admit(admission, "192.0.2.1", "3")!.TryAuthenticate());
+        Assert.True(Admit(admission, "192.0.2.2", "4")!.TryActivate());
     }
 
     [Fact]
     [Requirement("SEC-1")]
     [Requirement("SEC-2")]
-    public void ManyAddresses_LeaveNoEntry()
+    public void ManyAddresses_LeaveNoMemory()
     {
         var admission = Admission(new(8, 100, 100, 1000));
-        for (var i = 0; i < 50_000; i++)
-            Assert.NotNull(admission.TryAdmit(new IPAddress([10, (byte)(i >> 16), (byte)(i >> 8), (byte)i]), () => { }));
-        Assert.Equal((100, 100), (admission.Count, admission.Addresses));
+        AdmitMany(20_000);
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        AdmitMany(200_000);
+        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, long.MinValue, 200_000);
+        Assert.Equal(100, admission.Count);
+
+        void AdmitMany(int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                var connection = admission.TryAdmit(new IPAddress([10, (byte)(i >> 16), (byte)(i >> 8), (byte)i]), () => { })!;
+                if (i % 3 != 0) continue;
+                connection.TryAuthenticate();
+                connection.Dispose();
+            }
+
+            _measured.Clear();
+        }
     }
 
     private static void Max(ref int most, int value)
