@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using WebRtcIms.ServiceDefaults;
+using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.ServiceDefaults.KeyDelivery;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Admission;
@@ -53,6 +54,7 @@ internal static class TurnServices
     public static void UseTurn(this WebApplication app)
     {
         app.Services.ObserveTurn();
+        app.LogDescriptorShares();
         app.MapManagement();
     }
 
@@ -125,7 +127,10 @@ internal static class TurnServices
             return hosts;
         });
         services.AddSingleton<TlsHandshakes>();
-        services.AddSingleton(new HalfOpenHandshakes());
+        services.AddSingleton(DescriptorShares.Of(settings));
+        services.AddSingleton(provider => new RelaySockets(provider.GetRequiredService<DescriptorShares>().Relays));
+        services.AddSingleton<StreamAdmissions>();
+        AdmittedListeners.AddTo(services, (provider, endpoint) => provider.GetRequiredService<StreamAdmissions>().Of(endpoint));
         services.AddHostedService(provider => provider.GetRequiredService<TlsHandshakes>());
         services.AddHostedService<EngineHostService>();
         if (settings.UsesWorkers) services.AddHostedService<LinuxTransport>();

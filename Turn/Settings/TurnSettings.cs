@@ -126,6 +126,8 @@ internal sealed class TurnSettings
 
     public QuotaSettings Quotas { get; set; } = new();
 
+    public StreamSettings Streams { get; set; } = new();
+
     public bool Rfc5766Channels { get; set; }
 
     /// <summary>

@@ -20,8 +20,11 @@ internal sealed class RelayBinder
     private readonly Family? _ipv4;
     private readonly Family? _ipv6;
 
-    public RelayBinder(TurnSettings settings, Random random)
+    private readonly RelaySockets _sockets;
+
+    public RelayBinder(TurnSettings settings, Random random, RelaySockets sockets)
     {
+        _sockets = sockets;
         _ipv4 = FamilyOf(settings, AddressFamily.InterNetwork, random);
         _ipv6 = FamilyOf(settings, AddressFamily.InterNetworkV6, random);
     }
@@ -89,20 +92,28 @@ internal sealed class RelayBinder
             return request.EvenPort ? family.Ports.TryTakeEven(request.ReserveNext, out port) : family.Ports.TryTake(out port);
     }
 
-    private static Relay? TryOpen(Family family, ushort port, RelayOpener open)
+    private Relay? TryOpen(Family family, ushort port, RelayOpener open)
     {
+        if (!_sockets.TryTake()) return null;
         try
         {
-            return open(new IPEndPoint(family.Bind, port), family.Advertise, family.GiveBack);
+            return open(new IPEndPoint(family.Bind, port), family.Advertise, Close);
         }
         catch (SocketException)
         {
+            _sockets.Return();
             return null;
         }
         catch
         {
-            family.GiveBack(port);
+            Close(port);
             throw;
+        }
+
+        void Close(ushort closed)
+        {
+            _sockets.Return();
+            family.GiveBack(closed);
         }
     }
 

@@ -12,7 +12,7 @@ namespace WebRtcIms.Turn.Tests.Hosting;
 /// <summary>Gives out the ports of the settings without sockets.</summary>
 internal sealed class FakeTransport(TurnSettings settings) : IRelayTransport
 {
-    private readonly RelayBinder _binder = new(settings, new Random(1));
+    private readonly RelayBinder _binder = new(settings, new Random(1), new RelaySockets(1000));
 
     /// <summary>The number of relays that are open.</summary>
     public int Bound { get; private set; }
