@@ -84,30 +84,41 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
     /// <summary>Channel bindings in memory, with those in their cool-down (RFC 8656 §12).</summary>
     public int ChannelCount => _channels.Count;
 
-    internal bool TryRelayToPeer(int octets, long now) => !Limits.Any || TryRelay(ToPeers, decision.UserTraffic?.ToPeers, octets, now);
+    internal bool TryRelayToPeer(int octets, long now) => TryRelay(ToPeers, toPeers: true, octets, now);
 
     internal bool TryRelayToClient(int octets, bool onChannel, long now) =>
-        !Limits.Any || TryRelay(onChannel ? ToChannels : ToClient, decision.UserTraffic?.ToClient, octets, now);
+        TryRelay(onChannel ? ToChannels : ToClient, toPeers: false, octets, now);
 
-    private bool TryRelay(TrafficMeter own, TrafficMeter? user, int octets, long now)
+    private bool TryRelay(TrafficMeter own, bool toPeers, int octets, long now)
     {
-        if (!own.HasRoom(Limits, now) || user?.HasRoom(Limits.OfUser, now) == false) return false;
-        own.Pay(octets, Limits, now);
-        user?.Pay(octets, Limits.OfUser, now);
-        return true;
+        var hasRoom = own.HasRoom(Limits, now)
+            && decision.UserTraffic?.HasRoom(toPeers, Limits, now) != false
+            && decision.AddressTraffic?.HasRoom(toPeers, Limits, now) != false;
+        if (hasRoom) Pay(own, toPeers, octets, now);
+        return hasRoom;
     }
 
-    /// <summary>How long a client's data connection is not read after these octets (RFC 6062).</summary>
-    public TimeSpan PaceToPeer(int octets, long now) => Pace(ToPeers, decision.UserTraffic?.ToPeers, octets, now);
+    private void Pay(TrafficMeter own, bool toPeers, int octets, long now)
+    {
+        own.Pay(octets, Limits, now);
+        decision.UserTraffic?.Pay(toPeers, octets, Limits, now);
+        decision.AddressTraffic?.Pay(toPeers, octets, Limits, now);
+    }
+
+    /// <summary>
+    /// How long a client's data connection is not read after these octets (RFC 6062): nothing of a stream can be dropped. Each read counts
+    /// as a packet.
+    /// </summary>
+    public TimeSpan PaceToPeer(int octets, long now) => Pace(ToPeers, toPeers: true, octets, now);
 
     /// <summary>As <see cref="PaceToPeer"/>, for a peer's connection.</summary>
-    public TimeSpan PaceToClient(int octets, long now) => Pace(ToClient, decision.UserTraffic?.ToClient, octets, now);
+    public TimeSpan PaceToClient(int octets, long now) => Pace(ToClient, toPeers: false, octets, now);
 
-    private TimeSpan Pace(TrafficMeter own, TrafficMeter? user, int octets, long now)
+    private TimeSpan Pace(TrafficMeter own, bool toPeers, int octets, long now)
     {
-        if (!Limits.Any) return TimeSpan.Zero;
-        var (pause, pauseOfUser) = (own.Charge(octets, Limits, now), user?.Charge(octets, Limits.OfUser, now) ?? TimeSpan.Zero);
-        return pause > pauseOfUser ? pause : pauseOfUser;
+        Pay(own, toPeers, octets, now);
+        var (user, address) = (decision.UserTraffic?.Pause(toPeers, now), decision.AddressTraffic?.Pause(toPeers, now));
+        return new[] { own.Pause(now), user ?? TimeSpan.Zero, address ?? TimeSpan.Zero }.Max();
     }
 
     /// <summary>The relay of a family; null when the allocation has none. Every family except IPv6 counts as IPv4.</summary>

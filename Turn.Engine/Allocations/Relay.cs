@@ -50,7 +50,10 @@ public readonly record struct AllocationDecision(
     public TrafficLimits? Traffic { get; init; }
 
     /// <summary>The traffic of all allocations of this user; null when they are not metered together.</summary>
-    public UserTraffic? UserTraffic { get; init; }
+    public SharedTraffic? UserTraffic { get; init; }
+
+    /// <summary>The traffic of all allocations of this client address; null when they are not metered together.</summary>
+    public SharedTraffic? AddressTraffic { get; init; }
 
     /// <summary>The relay that a RESERVATION-TOKEN brought, as the relay of its own family.</summary>
     public static AllocationDecision Of(Relay relay) => relay.Bound.Address.Family == StunAddressFamily.IPv6

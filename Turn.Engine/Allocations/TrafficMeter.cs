@@ -8,8 +8,8 @@ public readonly record struct TrafficLimits(int PacketsPerSecond, int BytesPerSe
     /// <summary>Whether there is a limit at all.</summary>
     public bool Any => PacketsPerSecond > 0 || BytesPerSecond > 0;
 
-    /// <summary>What all allocations of one user may relay together: two calls at a time.</summary>
-    public TrafficLimits OfUser => new(Double(PacketsPerSecond), Double(BytesPerSecond));
+    /// <summary>Twice as much: two calls at a time.</summary>
+    internal TrafficLimits Twice => new(Double(PacketsPerSecond), Double(BytesPerSecond));
 
     /// <summary>These limits, and nowhere more than another's.</summary>
     public TrafficLimits Within(TrafficLimits most) =>
@@ -20,12 +20,22 @@ public readonly record struct TrafficLimits(int PacketsPerSecond, int BytesPerSe
     private static int Double(int limit) => (int)Math.Min(int.MaxValue, 2L * limit);
 }
 
-/// <summary>The traffic of one user's allocations, which several engines may have. Shared by their allocations.</summary>
-public sealed class UserTraffic
+/// <summary>The traffic of several allocations together: of a user, or of a client address. Several engines may have them.</summary>
+/// <param name="limits">The limits; null for twice those of each allocation.</param>
+public sealed class SharedTraffic(TrafficLimits? limits = null)
 {
-    internal TrafficMeter ToPeers { get; } = new();
+    private readonly TrafficMeter _toPeers = new();
+    private readonly TrafficMeter _toClients = new();
 
-    internal TrafficMeter ToClient { get; } = new();
+    internal bool HasRoom(bool toPeers, TrafficLimits ofAllocation, long milliseconds) =>
+        Meter(toPeers).HasRoom(limits ?? ofAllocation.Twice, milliseconds);
+
+    internal void Pay(bool toPeers, int bytes, TrafficLimits ofAllocation, long milliseconds) =>
+        Meter(toPeers).Pay(bytes, limits ?? ofAllocation.Twice, milliseconds);
+
+    internal TimeSpan Pause(bool toPeers, long milliseconds) => Meter(toPeers).Pause(milliseconds);
+
+    private TrafficMeter Meter(bool toPeers) => toPeers ? _toPeers : _toClients;
 }
 
 /// <summary>
@@ -55,13 +65,9 @@ internal sealed class TrafficMeter
         if (limits.BytesPerSecond > 0) Add(ref _bytesPaidUntil, bytes * Second / limits.BytesPerSecond, now);
     }
 
-    /// <summary>
-    /// For a stream, of which nothing can be dropped: pays for what has been read, and returns how long nothing more may be. Each read
-    /// counts as a packet.
-    /// </summary>
-    public TimeSpan Charge(int bytes, TrafficLimits limits, long milliseconds)
+    /// <summary>How long there is no room.</summary>
+    public TimeSpan Pause(long milliseconds)
     {
-        Pay(bytes, limits, milliseconds);
         var paidUntil = Math.Max(Volatile.Read(ref _packetsPaidUntil), Volatile.Read(ref _bytesPaidUntil));
         return TimeSpan.FromMilliseconds(Math.Max(0, (paidUntil - (milliseconds * 1_000_000) - Second) / 1_000_000));
     }

@@ -106,8 +106,7 @@ internal sealed class AllocationAdmission(
     /// <summary>What an allocation under this grant may relay; null for the limits of this server.</summary>
     public TrafficLimits? TrafficOf(Grant? grant)
     {
-        var unknown = settings.Quotas.WithoutGrant;
-        if (grant is null) return new TrafficLimits(unknown.PacketsPerSecond, unknown.BytesPerSecond);
+        if (grant is null) return settings.Quotas.WithoutGrant.ToLimits();
         return grant.Traffic is { } granted ? new TrafficLimits(granted.PacketsPerSecond, granted.BytesPerSecond) : null;
     }
 

@@ -34,9 +34,9 @@ internal readonly record struct AllocationClaim(
 internal sealed class AllocationQuotas(QuotaSettings settings)
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<InternetAddress, int> _perAddress = [];
+    private readonly Dictionary<InternetAddress, Share> _perAddress = [];
     private readonly Dictionary<TokenName, int> _perToken = [];
-    private readonly Dictionary<string, (int Count, UserTraffic Traffic)> _perUser = [];
+    private readonly Dictionary<string, Share> _perUser = [];
     private readonly TokenAddresses _addresses = new(settings.AddressesPerToken);
     private readonly long[] _refusals = new long[Enum.GetValues<Quota>().Length];
     private int _total;
@@ -57,9 +57,9 @@ internal sealed class AllocationQuotas(QuotaSettings settings)
             return
             [
                 (Quota.Total, (double)_total / settings.Total),
-                (Quota.ClientAddress, (double)_perAddress.Values.DefaultIfEmpty().Max() / settings.PerClientAddress),
+                (Quota.ClientAddress, (double)_perAddress.Values.Select(share => share.Count).DefaultIfEmpty().Max() / settings.PerClientAddress),
                 (Quota.Token, (double)_perToken.Values.DefaultIfEmpty().Max() / settings.PerToken),
-                (Quota.User, (double)_perUser.Values.Select(user => user.Count).DefaultIfEmpty().Max() / settings.PerUser),
+                (Quota.User, (double)_perUser.Values.Select(share => share.Count).DefaultIfEmpty().Max() / settings.PerUser),
             ];
         }
     }
@@ -77,11 +77,10 @@ internal sealed class AllocationQuotas(QuotaSettings settings)
             }
 
             _total++;
-            Add(_perAddress, claim.Client, 1);
-            if (claim.Token is { } token) Add(_perToken, token, 1);
-            var user = _perUser.GetValueOrDefault(claim.User, (Count: 0, Traffic: new UserTraffic()));
-            _perUser[claim.User] = user with { Count = user.Count + 1 };
-            return new Lease(this, claim, user.Traffic);
+            var address = Add(_perAddress, claim.Client, settings.ClientAddressTraffic.ToLimits());
+            var user = Add(_perUser, claim.User, null);
+            if (claim.Token is { } token) CollectionsMarshal.GetValueRefOrAddDefault(_perToken, token, out _)++;
+            return new Lease(this, claim, user, address);
         }
     }
 
@@ -89,38 +88,54 @@ internal sealed class AllocationQuotas(QuotaSettings settings)
     private Quota? Exhausted(in AllocationClaim claim)
     {
         if (_total >= settings.Total) return Quota.Total;
-        if (_perAddress.GetValueOrDefault(claim.Client) >= settings.PerClientAddress) return Quota.ClientAddress;
-        if (_perUser.GetValueOrDefault(claim.User).Count >= settings.PerUser) return Quota.User;
+        if (_perAddress.GetValueOrDefault(claim.Client)?.Count >= settings.PerClientAddress) return Quota.ClientAddress;
+        if (_perUser.GetValueOrDefault(claim.User)?.Count >= settings.PerUser) return Quota.User;
         if (claim.Token is not { } token) return null;
         if (_perToken.GetValueOrDefault(token) >= settings.PerToken) return Quota.Token;
         return _addresses.TryAdd(token, claim.Client, claim.TokenEnds, claim.Now) ? null : Quota.AddressesOfToken;
     }
 
-    private static void Add<T>(Dictionary<T, int> counts, T key, int change)
+    private static Share Add<T>(Dictionary<T, Share> shares, T key, TrafficLimits? limits)
         where T : notnull
     {
-        ref var count = ref CollectionsMarshal.GetValueRefOrAddDefault(counts, key, out _);
-        count += change;
-        if (count == 0) counts.Remove(key);
+        ref var share = ref CollectionsMarshal.GetValueRefOrAddDefault(shares, key, out _);
+        share ??= new Share(new SharedTraffic(limits));
+        share.Count++;
+        return share;
+    }
+
+    private static void Remove<T>(Dictionary<T, Share> shares, T key)
+        where T : notnull
+    {
+        if (--shares[key].Count == 0) shares.Remove(key);
     }
 
     private void Return(in AllocationClaim claim)
     {
         _total--;
-        Add(_perAddress, claim.Client, -1);
-        if (claim.Token is { } token) Add(_perToken, token, -1);
-        var user = _perUser[claim.User];
-        if (user.Count == 1) _perUser.Remove(claim.User);
-        else _perUser[claim.User] = user with { Count = user.Count - 1 };
+        Remove(_perAddress, claim.Client);
+        Remove(_perUser, claim.User);
+        if (claim.Token is { } token && --CollectionsMarshal.GetValueRefOrAddDefault(_perToken, token, out _) == 0) _perToken.Remove(token);
+    }
+
+    /// <summary>The live allocations of a user or of a client address.</summary>
+    internal sealed class Share(SharedTraffic traffic)
+    {
+        public SharedTraffic Traffic => traffic;
+
+        public int Count { get; set; }
     }
 
     /// <summary>The place of one allocation in the quotas.</summary>
-    internal sealed class Lease(AllocationQuotas quotas, AllocationClaim claim, UserTraffic traffic) : IDisposable
+    internal sealed class Lease(AllocationQuotas quotas, AllocationClaim claim, Share user, Share address) : IDisposable
     {
         private bool _returned;
 
-        /// <summary>Meters the allocations of the user together.</summary>
-        public UserTraffic Traffic => traffic;
+        /// <summary>Meters the allocations of the user together; null for a password, which the operator has given out.</summary>
+        public SharedTraffic? UserTraffic => claim.Token is null ? null : user.Traffic;
+
+        /// <summary>Meters the allocations of the client address together, except those under a password.</summary>
+        public SharedTraffic? AddressTraffic => claim.Token is null ? null : address.Traffic;
 
         /// <summary>Runs when the place is given back.</summary>
         public Action? OnReturned { get; set; }

@@ -302,7 +302,13 @@ internal sealed partial class EngineHost(
                 Grant = admitted.Grant,
                 IsGrantUnknown = admitted.IsGrantUnknown,
             };
-        return decision with { Lease = record, Traffic = admitted.Traffic, UserTraffic = admitted.Lease?.Traffic };
+        return decision with
+        {
+            Lease = record,
+            Traffic = admitted.Traffic,
+            UserTraffic = admitted.Lease?.UserTraffic,
+            AddressTraffic = admitted.Lease?.AddressTraffic,
+        };
     }
 
     /// <returns>The error that the client got.</returns>

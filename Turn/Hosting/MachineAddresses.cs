@@ -23,11 +23,23 @@ internal sealed class MachineAddresses(PeerPolicy policy, TimeProvider time) : B
         using var timer = new PeriodicTimer(ReadInterval, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken)) policy.Machine = Read();
+            while (await timer.WaitForNextTickAsync(stoppingToken)) ReadAgain();
         }
         catch (OperationCanceledException)
         {
             // The process stops.
+        }
+    }
+
+    private void ReadAgain()
+    {
+        try
+        {
+            policy.Machine = Read();
+        }
+        catch (NetworkInformationException)
+        {
+            // The known addresses stay.
         }
     }
 

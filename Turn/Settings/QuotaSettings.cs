@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using WebRtcIms.Turn.Engine.Allocations;
 
 namespace WebRtcIms.Turn.Settings;
 
@@ -37,8 +38,8 @@ internal sealed class QuotaSettings
     public int PeersPerAllocation { get; set; } = 64;
 
     /// <summary>
-    /// Datagrams that one allocation may relay in each direction; the rest is dropped. All allocations of a user together may relay twice
-    /// as many. 0 means no limit.
+    /// Datagrams that one allocation may relay in each direction; the rest is dropped. All allocations of a session together may relay
+    /// twice as many. 0 means no limit.
     /// </summary>
     [Range(0, int.MaxValue, ErrorMessage = ZeroOrMore)]
     public int PacketsPerSecond { get; set; } = 1000;
@@ -46,6 +47,11 @@ internal sealed class QuotaSettings
     /// <summary>Octets of payload, under the same rules. The default is 6 Mbit/s, so that screen sharing at 4 Mbit/s fits.</summary>
     [Range(0, int.MaxValue, ErrorMessage = ZeroOrMore)]
     public int BytesPerSecond { get; set; } = 750_000;
+
+    /// <summary>
+    /// What all allocations of a client address that were made under tokens relay together in each direction. The default is 100 Mbit/s.
+    /// </summary>
+    public TrafficSettings ClientAddressTraffic { get; set; } = new() { PacketsPerSecond = 20_000, BytesPerSecond = 12_500_000 };
 
     /// <summary>The limits under a token whose grant is unknown: it may be a guest's.</summary>
     public TrafficSettings WithoutGrant { get; set; } = new() { PacketsPerSecond = 500, BytesPerSecond = 375_000 };
@@ -59,5 +65,7 @@ internal sealed class QuotaSettings
         /// <inheritdoc cref="QuotaSettings.BytesPerSecond"/>
         [Range(0, int.MaxValue, ErrorMessage = ZeroOrMore)]
         public int BytesPerSecond { get; set; }
+
+        public TrafficLimits ToLimits() => new(PacketsPerSecond, BytesPerSecond);
     }
 }

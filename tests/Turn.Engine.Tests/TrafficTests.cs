@@ -81,7 +81,7 @@ public sealed class TrafficTests
     [Requirement("SEC-12")]
     public void AllocationsOfOneUser_RelayTwiceTheLimitTogether_AndOthersAsMuch()
     {
-        var fixture = new EngineFixture(new EngineSettings { Traffic = new TrafficLimits(100, 10_000) }) { UserTraffic = new UserTraffic() };
+        var fixture = new EngineFixture(new EngineSettings { Traffic = new TrafficLimits(100, 10_000) }) { UserTraffic = new SharedTraffic() };
         EngineClient[] clients = [Bound(fixture), Bound(fixture), Bound(fixture)];
         int Sent(EngineClient client, int octets) =>
             Enumerable.Range(0, 1000).Count(_ => client.SendOnChannel(0x4000, new byte[octets]).Kind == OutcomeKind.ToPeer);
@@ -93,8 +93,26 @@ public sealed class TrafficTests
         fixture.Advance(2);
         Assert.Equal([10, 10, 0], clients.Select(client => Sent(client, 1000)));
 
-        fixture.UserTraffic = new UserTraffic();
+        fixture.UserTraffic = new SharedTraffic();
         Assert.Equal(100, Sent(Bound(fixture), 1));
+    }
+
+    [Theory]
+    [InlineData(100)]
+    [InlineData(0)]
+    [Requirement("SEC-12")]
+    public void AllocationsOfOneAddress_RelayItsLimitTogether_AlsoWithoutLimitsOfTheirOwn(int packets)
+    {
+        var fixture = new EngineFixture(new EngineSettings { Traffic = new TrafficLimits(packets, 0) })
+        {
+            AddressTraffic = new SharedTraffic(new TrafficLimits(50, 0)),
+        };
+        EngineClient[] clients = [Bound(fixture), Bound(fixture)];
+
+        Assert.Equal([50, 0], clients.Select(client =>
+            Enumerable.Range(0, 1000).Count(_ => client.SendOnChannel(0x4000, [1]).Kind == OutcomeKind.ToPeer)));
+        Assert.Equal([50, 0], clients.Select(client => Enumerable.Range(0, 1000).Count(_ => fixture.FromPeer(client, Peer, [1]) is not null)));
+        Assert.Equal(TimeSpan.FromMilliseconds(20), clients[1].Allocation.PaceToPeer(1, fixture.Time.Milliseconds));
     }
 
     [Fact]

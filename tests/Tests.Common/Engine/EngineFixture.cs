@@ -80,7 +80,10 @@ public sealed class EngineFixture
     public TrafficLimits? Traffic { get; set; }
 
     /// <inheritdoc cref="Traffic"/>
-    public UserTraffic? UserTraffic { get; set; }
+    public SharedTraffic? UserTraffic { get; set; }
+
+    /// <summary>The meter of the client address of the next Allocates.</summary>
+    public SharedTraffic? AddressTraffic { get; set; }
 
     /// <summary>If set, Allocates wait here and are not decided.</summary>
     public List<PendingAllocation>? Waiting { get; set; }
@@ -221,7 +224,7 @@ public sealed class EngineFixture
                 wanted.IPv4 ? NewRelay("192.0.2.1") : null,
                 wanted.IPv6 ? NewRelay("2001:db8::1") : null,
                 wanted.ReserveNext ? NewRelay(wanted.IPv4 ? "192.0.2.1" : "2001:db8::1") : null);
-        decision = decision with { Traffic = Traffic, UserTraffic = UserTraffic };
+        decision = decision with { Traffic = Traffic, UserTraffic = UserTraffic, AddressTraffic = AddressTraffic };
         var outcome = Engine.Complete(pending, decision, Time, reply);
         LastAllocation = outcome.Allocation;
         if (LastAllocation is not null) _live.Add(LastAllocation);

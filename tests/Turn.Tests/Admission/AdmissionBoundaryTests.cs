@@ -88,12 +88,16 @@ public sealed class AdmissionBoundaryTests
 
     [Fact]
     [Requirement("ABUSE-57")]
-    public void EndedAllocation_LeavesNoEntryInTheQuotas()
+    public void EndedAllocation_LeavesNoEntryInTheQuotas_AfterItsToken()
     {
         var quotas = new AllocationQuotas(new QuotaSettings());
-
-        Assert.False(IsReachable(TakeAndGiveBack(quotas)));
+        var token = TakeAndGiveBack(quotas);
         Assert.Equal(0, quotas.Total);
+
+        // The addresses of a token count until it ends.
+        var later = Claims.Of(Address, new TokenName("k1", "b")) with { Now = Now.AddSeconds(600), TokenEnds = Now.AddSeconds(1200) };
+        quotas.TryTake(later)!.Dispose();
+        Assert.False(IsReachable(token));
     }
 
     [Theory]
@@ -269,10 +273,10 @@ public sealed class AdmissionBoundaryTests
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static WeakReference TakeAndGiveBack(AllocationQuotas quotas)
+    private WeakReference TakeAndGiveBack(AllocationQuotas quotas)
     {
         var key = new TokenName("k1", "a");
-        quotas.TryTake(Claims.Of(Address, key))!.Dispose();
+        quotas.TryTake(Claims.Of(Address, key) with { Now = Now, TokenEnds = Now.AddSeconds(600) })!.Dispose();
         return new WeakReference(key);
     }
 

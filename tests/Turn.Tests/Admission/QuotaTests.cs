@@ -102,17 +102,30 @@ public sealed class QuotaTests
 
     [Fact]
     [Requirement("SEC-12")]
-    public void UsersAllocations_HaveOneMeter_OthersAnother()
+    public void AllocationsOfAUserOrOfAnAddress_HaveOneMeter_OthersAnother()
     {
         var quotas = new AllocationQuotas(new QuotaSettings());
         var (one, two, other) = (
             quotas.TryTake(Claims.Of(First, Token, "user"))!, quotas.TryTake(Claims.Of(Second, Other, "user"))!,
-            quotas.TryTake(Claims.Of(First, null, "another"))!);
+            quotas.TryTake(Claims.Of(First, Other, "another"))!);
 
-        Assert.Same(one.Traffic, two.Traffic);
-        Assert.NotSame(one.Traffic, other.Traffic);
+        Assert.Same(one.UserTraffic, two.UserTraffic);
+        Assert.NotSame(one.UserTraffic, other.UserTraffic);
+        Assert.Same(one.AddressTraffic, other.AddressTraffic);
+        Assert.NotSame(one.AddressTraffic, two.AddressTraffic);
         one.Dispose();
-        Assert.Same(two.Traffic, quotas.TryTake(Claims.Of(First, Token, "user"))!.Traffic);
+        var again = quotas.TryTake(Claims.Of(First, Token, "user"))!;
+        Assert.Same(two.UserTraffic, again.UserTraffic);
+        Assert.Same(other.AddressTraffic, again.AddressTraffic);
+    }
+
+    [Fact]
+    [Requirement("SEC-12")]
+    public void AllocationsUnderAPassword_AreNotMeteredTogether()
+    {
+        var lease = new AllocationQuotas(new QuotaSettings()).TryTake(Claims.Of(First, null, "gateway"))!;
+
+        Assert.Equal((null, null), (lease.UserTraffic, lease.AddressTraffic));
     }
 
     [Fact]

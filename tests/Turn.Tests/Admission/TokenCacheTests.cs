@@ -57,7 +57,7 @@ public sealed class TokenCacheTests : IDisposable
                 $"GET turn:grant:{name}",
                 $"ZMSCORE turn:revoked key:k1 token:{name}",
                 $"FIRST turn:replay:{name}:{pending.TransactionId} {flow} 600",
-                $"COUNT turn:life:{name} {Now.ToUnixTimeSeconds()} {TokenCache.Hash("198.51.100.7")} 600",
+                $"COUNT turn:life:{name} {Now.ToUnixTimeSeconds()} {TokenCache.Hash("198.51.100.7")} 600 4",
             ],
             _redis.Commands);
         Assert.Equal(1, _redis.Executed);

@@ -26,7 +26,8 @@ public sealed class RelayToRelayTests
     {
         var ip = address == "public" ? PublicAddress() : IPAddress.Parse(address);
         await using var server = await TurnServerProcess.StartAsync(
-            [.. Alice.Settings(("Turn__Transport", transport), ("Turn__ListenAddress", $"{ip}"), ("Turn__Workers", "2")), Default]);
+            [.. Alice.Settings(("Turn__Transport", transport), ("Turn__ListenAddress", $"127.0.0.1,{ip}"), ("Turn__RelayAddress", $"{ip}"),
+                ("Turn__Workers", "2")), Default]);
         using var service = new UdpClient(new IPEndPoint(IPAddress.Any, 0));
         var port = ((IPEndPoint)service.Client.LocalEndPoint!).Port;
         await using var one = Alice.Udp(ip, server.Port);

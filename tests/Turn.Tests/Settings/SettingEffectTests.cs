@@ -63,6 +63,8 @@ public sealed class SettingEffectTests
         ("Quotas:PeersPerAllocation", PeersPerAllocationAsync),
         ("Quotas:PacketsPerSecond", () => TrafficAsync("PacketsPerSecond", "5")),
         ("Quotas:BytesPerSecond", () => TrafficAsync("BytesPerSecond", "500")),
+        ("Quotas:ClientAddressTraffic:PacketsPerSecond", () => TrafficAsync("ClientAddressTraffic:PacketsPerSecond", "5", hasToken: true)),
+        ("Quotas:ClientAddressTraffic:BytesPerSecond", () => TrafficAsync("ClientAddressTraffic:BytesPerSecond", "500", hasToken: true)),
         ("Quotas:WithoutGrant:PacketsPerSecond", () => TrafficAsync("WithoutGrant:PacketsPerSecond", "5", hasToken: true)),
         ("Quotas:WithoutGrant:BytesPerSecond", () => TrafficAsync("WithoutGrant:BytesPerSecond", "500", hasToken: true)),
         ("Rfc5766Channels", Rfc5766ChannelsAsync),
