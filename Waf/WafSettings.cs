@@ -42,6 +42,15 @@ internal sealed class WafSettings
     /// </summary>
     public int TokenRequestsPerMinute { get; set; } = 1200;
 
+    /// <summary>
+    /// What an allocation may relay under a token of a user without a log-in, for whom the client sends <c>guest=true</c>. 3 Mbit/s is a
+    /// video call of 720 lines.
+    /// </summary>
+    public TrafficSettings GuestTraffic { get; set; } = new() { PacketsPerSecond = 500, BytesPerSecond = 375_000 };
+
+    /// <summary>The same for all other tokens. By default the limits of the TURN server apply.</summary>
+    public TrafficSettings UserTraffic { get; set; } = new();
+
     /// <summary>How long rows of the audit are kept; zero keeps them for ever.</summary>
     public TimeSpan AuditRetention { get; set; } = TimeSpan.FromDays(90);
 
@@ -108,6 +117,8 @@ internal sealed class WafSettings
         if (Issuer is not null && !IsIssuer(Issuer)) yield return "Waf:Issuer must be an address such as https://waf.example.org/";
         if (Issuer is null && Clients.Exists(client => client.Jwks is not null))
             yield return "Waf:Issuer is missing: clients with Jwks sign for it";
+        foreach (var problem in GuestTraffic.Problems()) yield return $"Waf:GuestTraffic:{problem}";
+        foreach (var problem in UserTraffic.Problems()) yield return $"Waf:UserTraffic:{problem}";
         if (AuditRetention < TimeSpan.Zero) yield return "Waf:AuditRetention must be a time such as 90.00:00:00, or 0 to keep all rows";
         if (MutualTlsAddress is not null && (!IsIssuer(MutualTlsAddress) || new Uri(MutualTlsAddress).Scheme != Uri.UriSchemeHttps))
             yield return "Waf:MutualTlsAddress must be an address such as https://waf.example.org:8444/";

@@ -84,6 +84,18 @@ public sealed class ModelTests : IDisposable
     }
 
     [Theory]
+    [InlineData]
+    [InlineData("--public-address=127.0.0.1")]
+    [Requirement("SEC-13")]
+    public async Task TurnServer_OpensNoAddressOfThisMachine(params string[] arguments)
+    {
+        var turn = await EnvironmentAsync("turn", arguments);
+
+        Assert.Contains("Turn__ListenAddress", turn.Keys);
+        Assert.DoesNotContain(turn.Keys, name => name.StartsWith("Turn__AllowedPeers", StringComparison.Ordinal) || name == "Turn__PeerPolicy");
+    }
+
+    [Theory]
     [InlineData("waf")]
     [InlineData("wwsf")]
     public async Task Store_IsASqliteFileInTheDataDirectory(string service) =>
