@@ -13,6 +13,7 @@ using WebRtcIms.Waf.Clients.Registration;
 using WebRtcIms.Waf.Introspection;
 using WebRtcIms.Waf.Keys;
 using WebRtcIms.Waf.OAuth;
+using WebRtcIms.Waf.Provisioning;
 using WebRtcIms.Waf.Rings;
 using WebRtcIms.Waf.Stores;
 using WebRtcIms.Waf.Telemetry;
@@ -33,11 +34,12 @@ internal static class WafServices
         services.AddSingleton<WafTelemetry>();
         services.AddSingleton<IHttpContextFactory, HiddenQuery.ContextFactory>();
         services.ConfigureOptions<LogFloor>();
+        services.AddKnownProxies(settings.KnownNetworks());
         services.AddRateLimiter(options =>
             RateLimit.Apply(options, settings.TokenRequestsPerMinute, AuthorizationServer.Folder, KeyEndpoint.Path));
 
         services.AddSingleton<IReadOnlyList<TurnServerSettings>>(settings.TurnServers);
-        services.AddSingleton(new TokenEndpointSettings(settings.AllowGetTokenRequests));
+        services.AddSingleton(new TokenEndpointSettings(settings.AllowGetTokenRequests!.Value));
         services.AddKeyRings(settings);
         services.AddSingleton<TokenIssuer>();
         services.AddWithOptionalRedis<GrantStore>();
@@ -59,6 +61,9 @@ internal static class WafServices
         services.AddSingleton(settings.Store);
         builder.AddStore<WafDatabase>(settings.Store);
         services.AddHostedService<ClientProvisioning>();
+        services.AddWithOptionalRedis<Revoker>();
+        services.AddHostedService<RemovedClients>();
+        services.AddHostedService<RemovedRings>();
         services.AddAudit(settings.AuditRetention);
         // After the migrations.
         services.AddHostedService(provider => provider.GetRequiredService<KeyRotation>());
@@ -77,6 +82,8 @@ internal static class WafServices
     public static void UseWaf(this WebApplication app)
     {
         app.UseAdminPort();
+        app.UseForwardedHeaders();
+        app.RequireEncryption(AuthorizationServer.Folder, "/.well-known");
         // A GET may have a secret in its address (TS 33.203 X.5.3.2 step 4).
         app.Use((context, next) =>
         {

@@ -9,6 +9,8 @@ namespace WebRtcIms.Waf.Clients;
 /// <summary>
 /// OpenIddict's manager of clients, with a cache for all requests and a fast hash for generated secrets. A failed authentication costs one
 /// slow hash, whatever client it names, so that the response time does not show which clients there are.
+/// A client that did not register itself exists as long as the settings of this replica name it, whatever the store has. So replicas
+/// with different settings do not undo each other's changes.
 /// </summary>
 internal class ClientManager(
     IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication> cache,
@@ -16,9 +18,13 @@ internal class ClientManager(
     IOptionsMonitor<OpenIddictCoreOptions> options,
     IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store,
     ClientCache recent,
+    IReadOnlyList<ClientSettings> settings,
     TimeProvider time)
     : OpenIddictApplicationManager<OpenIddictEntityFrameworkCoreApplication>(cache, logger, options, store)
 {
+    /// <summary>A client that registered itself has this property.</summary>
+    public const string RegistrationProperty = "webrtcims.registration";
+
     /// <summary>The client, to read only; it may be as old as <see cref="ClientCache.Lifetime"/>.</summary>
     public override async ValueTask<OpenIddictEntityFrameworkCoreApplication?> FindByClientIdAsync(
         string identifier, CancellationToken cancellationToken = default)
@@ -27,9 +33,16 @@ internal class ClientManager(
         if (recent.TryFind(identifier, out var known)) return known;
         var readAt = time.GetTimestamp();
         var client = await FindForUpdateAsync(identifier, cancellationToken);
+        if (client is not null && await IsRemovedAsync(client, cancellationToken)) client = null;
         recent.Add(identifier, client, readAt);
         return client;
     }
+
+    /// <summary>Whether the client came from the settings, and they do not name it any more.</summary>
+    public async ValueTask<bool> IsRemovedAsync(
+        OpenIddictEntityFrameworkCoreApplication client, CancellationToken cancellationToken = default) =>
+        !settings.Any(known => known.ClientId == client.ClientId)
+        && !(await GetPropertiesAsync(client, cancellationToken)).ContainsKey(RegistrationProperty);
 
     /// <summary>The client as the store has it now.</summary>
     public virtual ValueTask<OpenIddictEntityFrameworkCoreApplication?> FindForUpdateAsync(

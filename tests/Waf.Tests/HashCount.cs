@@ -32,8 +32,9 @@ internal sealed class HashCount
         IOptionsMonitor<OpenIddictCoreOptions> options,
         IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store,
         ClientCache recent,
+        IReadOnlyList<ClientSettings> settings,
         TimeProvider time)
-        : ClientManager(cache, logger, options, store, recent, time)
+        : ClientManager(cache, logger, options, store, recent, settings, time)
     {
         public override Task HashInVainAsync(string? secret = null)
         {
