@@ -24,6 +24,8 @@ namespace WebRtcIms.Waf;
 /// <summary>Composes the WAF.</summary>
 internal static class WafServices
 {
+    private const string WellKnown = "/.well-known";
+
     /// <exception cref="SettingsException">The settings have problems.</exception>
     public static void AddWaf(this WebApplicationBuilder builder)
     {
@@ -36,7 +38,10 @@ internal static class WafServices
         services.ConfigureOptions<LogFloor>();
         services.AddKnownProxies(settings.KnownNetworks());
         services.AddRateLimiter(options =>
-            RateLimit.Apply(options, settings.TokenRequestsPerMinute, AuthorizationServer.Folder, KeyEndpoint.Path));
+            RateLimit.Apply(
+                options, settings.TokenRequestsPerMinute, AuthorizationServer.Folder, WellKnown, ApiDocuments.ApiDocuments.Folder));
+        // Requests have one form or one JSON object.
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = JsonBody.MaxLength);
 
         services.AddSingleton<IReadOnlyList<TurnServerSettings>>(settings.TurnServers);
         services.AddSingleton(new TokenEndpointSettings(settings.AllowGetTokenRequests!.Value));
@@ -54,6 +59,7 @@ internal static class WafServices
         services.AddSingleton<IReadOnlyList<ClientSettings>>(settings.Clients);
         services.AddSingleton<FailedAuthentications>();
         services.AddSingleton<ClientCache>();
+        services.AddSingleton(new SlowHash());
         services.AddSingleton<ClientRates>();
         services.AddSingleton<AssertionKeys>();
         services.AddWithOptionalRedis<UsedAssertions>();
@@ -83,7 +89,7 @@ internal static class WafServices
     {
         app.UseAdminPort();
         app.UseForwardedHeaders();
-        app.RequireEncryption(AuthorizationServer.Folder, "/.well-known");
+        app.RequireEncryption(AuthorizationServer.Folder, WellKnown);
         // A GET may have a secret in its address (TS 33.203 X.5.3.2 step 4).
         app.Use((context, next) =>
         {
@@ -91,6 +97,7 @@ internal static class WafServices
             return next(context);
         });
         app.UseRateLimiter();
+        app.UseSlowHashLimit();
         app.UseAuthentication();
         app.MapKeys();
         app.MapClientRegistration();
@@ -115,6 +122,7 @@ internal static class WafServices
             ? KeyProtection.CreateDirectory(path)
             : settings.Store.CreateDirectory("keys")));
         services.AddSingleton<KeyStore>();
+        services.AddSingleton<KeyUse>();
         services.AddWithOptionalRedis<KeyRotation>();
         if (rings.Exists(ring => ring.StaticKey is null)) services.AddHealthChecks().AddCheck<KeyHealthCheck>(KeyHealthCheck.Name);
     }

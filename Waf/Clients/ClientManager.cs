@@ -19,6 +19,7 @@ internal class ClientManager(
     IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store,
     ClientCache recent,
     IReadOnlyList<ClientSettings> settings,
+    SlowHash hash,
     TimeProvider time)
     : OpenIddictApplicationManager<OpenIddictEntityFrameworkCoreApplication>(cache, logger, options, store)
 {
@@ -82,7 +83,7 @@ internal class ClientManager(
 
     /// <summary>Does the work of a failed authentication, for a client that cannot be authenticated by a secret.</summary>
     public virtual async Task HashInVainAsync(string? secret = null) =>
-        await base.ObfuscateClientSecretAsync(string.IsNullOrEmpty(secret) ? "-" : secret);
+        await hash.RunAsync(() => base.ObfuscateClientSecretAsync(string.IsNullOrEmpty(secret) ? "-" : secret));
 
     protected override async ValueTask<string> ObfuscateClientSecretAsync(string secret, CancellationToken cancellationToken = default) =>
         GeneratedSecret.Is(secret) ? GeneratedSecret.Hash(secret) : await base.ObfuscateClientSecretAsync(secret, cancellationToken);
@@ -90,7 +91,14 @@ internal class ClientManager(
     protected override async ValueTask<bool> ValidateClientSecretAsync(
         string secret, string comparand, CancellationToken cancellationToken = default)
     {
-        if (!GeneratedSecret.IsHash(comparand)) return await ValidateSlowlyAsync(secret, comparand, cancellationToken);
+        if (!GeneratedSecret.IsHash(comparand))
+        {
+            if (hash.HasVerified(secret, comparand)) return true;
+            if (!await hash.RunAsync(() => ValidateSlowlyAsync(secret, comparand, cancellationToken))) return false;
+            hash.AddVerified(secret, comparand);
+            return true;
+        }
+
         if (GeneratedSecret.Verify(secret, comparand)) return true;
         await HashInVainAsync(secret);
         return false;

@@ -33,8 +33,9 @@ internal sealed class HashCount
         IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store,
         ClientCache recent,
         IReadOnlyList<ClientSettings> settings,
+        SlowHash hash,
         TimeProvider time)
-        : ClientManager(cache, logger, options, store, recent, settings, time)
+        : ClientManager(cache, logger, options, store, recent, settings, hash, time)
     {
         public override Task HashInVainAsync(string? secret = null)
         {

@@ -17,7 +17,7 @@ public sealed class PrivateFileTests : IDisposable
     public async Task FilesOfTheStore_AndKeys_AreForTheirUserOnly()
     {
         if (OperatingSystem.IsWindows()) return;
-        using var app = Start();
+        using var app = Start(isPooled: true);
         (await new TokenRequest().SendAsync(app)).AssertOk();
 
         var files = _folder.GetFiles("*", SearchOption.AllDirectories);
@@ -67,6 +67,6 @@ public sealed class PrivateFileTests : IDisposable
         Assert.All(shared.GetFiles("waf.db*"), file => Assert.Equal((file.Name, Owner), (file.Name, file.UnixFileMode)));
     }
 
-    private WafApp Start() => new WafApp().With("Waf:TurnServers:0:Key", "")
-        .With("ConnectionStrings:waf", $"Data Source={_folder.FullName}/.data/waf.db;Pooling=false");
+    private WafApp Start(bool isPooled = false) => new WafApp().With("Waf:TurnServers:0:Key", "")
+        .With("ConnectionStrings:waf", $"Data Source={_folder.FullName}/.data/waf.db" + (isPooled ? "" : ";Pooling=false"));
 }
