@@ -254,7 +254,7 @@ internal static class TelemetryCost
                 ("ASPNETCORE_URLS", $"http://127.0.0.1:{waf}"), ("ConnectionStrings__waf", $"Data Source={system._folder.FullName}/waf.db"),
                 ("Waf__TurnServers__0__Name", ServerName), ("Waf__TurnServers__0__Kid", "k1"), ("Waf__TurnServers__0__Key", key),
                 ("Waf__Clients__0__ClientId", "wwsf"), ("Waf__Clients__0__ClientSecret", secret),
-                ("Waf__Clients__0__Audiences__0", ServerName),
+                ("Waf__Clients__0__Audiences__0", ServerName), ("Waf__Issuer", "https://waf.example.org/"),
                 ("Waf__TokenRequestsPerMinute", "1000000"),
                 ("Waf__GuestTraffic__PacketsPerSecond", "0"), ("Waf__GuestTraffic__BytesPerSecond", "0")]);
             services.Start("Turn", management, [.. common,

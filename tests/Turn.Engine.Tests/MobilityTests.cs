@@ -207,6 +207,25 @@ public sealed class MobilityTests
         Assert.Equal((0x0123456789ABCDEFul, 7u), (id, move));
     }
 
+    /// <summary>Each ticket has a key of its own, so one GCM nonce may occur twice.</summary>
+    [Fact]
+    [Requirement("SEC-29")]
+    public void EachOctetOfATicket_IsAuthenticated_AlsoThoseThatOnlyMakeItsKey()
+    {
+        var tickets = new MobilityTickets(TicketKey);
+        var ticket = tickets.Seal(7, 1);
+        Assert.Equal(24 + 12 + 16, ticket.Length);
+
+        for (var i = 0; i < ticket.Length; i++)
+        {
+            var changed = (byte[])ticket.Clone();
+            changed[i] ^= 1;
+            Assert.False(tickets.TryOpen(changed, out _, out _), $"octet {i}");
+        }
+
+        Assert.True(tickets.TryOpen(ticket, out _, out _));
+    }
+
     [Fact]
     [Requirement("TURN-D2")]
     public void TicketOfAnAllocationThatHasEnded_OrOfAnotherNode_IsAMismatch()

@@ -54,6 +54,7 @@ internal sealed class WafProcess : ServerProcess
         start.WorkingDirectory = folder.FullName;
         start.Environment["ConnectionStrings__waf"] = "Data Source=waf.db";
         start.Environment["Waf__Admin__Url"] = admin;
+        start.Environment["Waf__Issuer"] = address;
         start.Environment["Waf__Clients__0__ClientId"] = Client;
         start.Environment["Waf__Clients__0__ClientSecret"] = Secret;
         foreach (var (name, value) in settings) start.Environment[name] = value;
