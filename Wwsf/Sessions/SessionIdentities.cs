@@ -27,9 +27,12 @@ internal sealed class SessionIdentities(UserManager<User> users, IdentityPool po
     /// Ends the registrations of an ended session, and returns a guest's identity to the pool. If the eP-CSCF does not confirm
     /// the end, calls for the identity may still reach the old page. Then the lease runs until it expires.
     /// </summary>
-    public async Task ReleaseAsync(WebSession session, string? caller)
+    /// <returns>Whether the eP-CSCF confirmed the end.</returns>
+    public async Task<bool> ReleaseAsync(WebSession session, string? caller)
     {
-        if (await registrations.EndAsync(session.Sid) && session.User is null) await pool.ReleaseAsync(session.Sid, caller);
+        if (!await registrations.EndAsync(session.Sid)) return false;
+        if (session.User is null) await pool.ReleaseAsync(session.Sid, caller);
+        return true;
     }
 
     private async Task<ImsIdentity?> OfUserAsync(string name) =>

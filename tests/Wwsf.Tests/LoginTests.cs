@@ -38,7 +38,7 @@ public sealed class LoginTests
         var answer = await page.LogInAsync(name, "alice-calls-bob");
         Assert.Equal(HttpStatusCode.TooManyRequests, answer.Status);
         Assert.Equal("locked_out", answer.Code);
-        Assert.Equal("After several wrong passwords this name is locked. Try again in 5 minutes.", answer.Text("detail"));
+        Assert.Equal("After several wrong passwords this name has to wait. Try again in 5 minutes.", answer.Text("detail"));
         Assert.InRange(int.Parse(answer.Headers["Retry-After"], null), 240, 300);
         Assert.Equal("bob", (await page.LogInAsync("bob", "bob-calls-alice")).Text("user"));
     }
