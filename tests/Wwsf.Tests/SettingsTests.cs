@@ -56,6 +56,9 @@ public sealed class SettingsTests
     /// <summary>Waits and sizes at both ends of what is accepted.</summary>
     [Theory]
     [InlineData("SessionLifetime", "00:01:00", "30.00:00:00", "00:00:59", "30.00:00:01")]
+    [InlineData("SessionIdleTimeout", "00:05:00", "30.00:00:00", "00:04:59", "30.00:00:01")]
+    [InlineData("Limits:PasswordChecks", "1", "1024", "0", "1025")]
+    [InlineData("Limits:WaitingPasswordChecks", "1", "100000", "0", "100001")]
     [InlineData("Pool:Lease", "00:00:01", "1.00:00:00", "00:00:00.9", "1.00:00:01")]
     [InlineData("Pool:Quarantine", "00:00:01", "1.00:00:00", "00:00:00.9", "1.00:00:01")]
     [InlineData("Pool:Size", "1", "10000", "0", "10001")]
