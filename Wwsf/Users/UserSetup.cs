@@ -14,8 +14,10 @@ internal static class UserSetup
         services.AddIdentityCore<User>(Configure).AddEntityFrameworkStores<WwsfStore>();
         services.AddScoped<PasswordCheck>();
         services.AddSingleton<UnknownUsers>();
+        services.AddScoped<SingleUse>();
         services.AddHostedService<StoreSetup>();
         if (builder.Environment.IsDevelopment()) services.AddHostedService<DemoUsers>();
+        else services.AddHostedService<NoDemoUsers>();
     }
 
     private static void Configure(IdentityOptions identity)

@@ -36,11 +36,12 @@ public sealed class MigrationTests
         using var folder = new TemporaryFolder();
         await using var postgres = isPostgres ? await PostgresServer.StartAsync() : null;
         var store = Store(folder, postgres, "wwsf");
-        // The earlier version had all tables but this one.
+        // The earlier version had all tables but these.
         await UseAsync(store, async database =>
         {
             await database.Database.EnsureCreatedAsync(TestContext.Current.CancellationToken);
-            await database.Database.ExecuteSqlRawAsync("DROP TABLE \"WafClients\"", TestContext.Current.CancellationToken);
+            foreach (var drop in (string[])["DROP TABLE \"WafClients\"", "DROP TABLE \"UsedValues\""])
+                await database.Database.ExecuteSqlRawAsync(drop, TestContext.Current.CancellationToken);
             database.Add(new User { UserName = "alice" });
             await database.SaveChangesAsync(TestContext.Current.CancellationToken);
         });
