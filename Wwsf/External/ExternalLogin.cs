@@ -131,8 +131,9 @@ internal static class ExternalLogin
         {
             // The browser comes from another site and does not send its session cookie, so the session id is in the state.
             if (ticket.Properties?.Items[Replaces] is { } sid)
-                await context.RevokeSessionAsync(new WebSession(sid, User: null), expires: null);
-            await context.BeginSessionAsync(user.UserName);
+                await context.RequestServices.GetRequiredService<SessionEnd>()
+                    .EndAsync(new WebSession(sid, User: null), EndReason.Replaced);
+            await context.BeginSessionAsync(user, Scheme);
         }
         await End(ticket, problem);
     }
@@ -153,6 +154,11 @@ internal static class ExternalLogin
     private static void SendToPage(HttpResponse response, WwsfTelemetry telemetry, string? problem)
     {
         telemetry.CountSession(Scheme, problem ?? "ok");
+        if (problem is not null)
+        {
+            response.HttpContext.RequestServices.GetRequiredService<AuditLog>()
+                .Refused(userId: null, Scheme, problem, CallerAddress.Of(response.HttpContext));
+        }
         response.Redirect(problem is null ? "/" : "/?problem=" + problem);
     }
 

@@ -17,6 +17,7 @@ namespace WebRtcIms.Wwsf.Passkeys;
 internal static class PasskeyEndpoints
 {
     private const int MaxPasskeys = 20;
+    private const string Way = "passkey";
 
     public static void AddPasskeys(this IHostApplicationBuilder builder)
     {
@@ -49,7 +50,7 @@ internal static class PasskeyEndpoints
         passkeys.MapPost("", AddAsync);
         var logIn = app.MapGroup("/api/session/passkey").RequireAntiforgeryToken().RequireRateLimiting(Limits.Logins);
         logIn.MapPost("options", RequestOptionsAsync);
-        logIn.MapPost("", LogInAsync).WithMetadata(new Counted((telemetry, outcome) => telemetry.CountSession("passkey", outcome)));
+        logIn.MapPost("", LogInAsync).WithMetadata(new Counted((telemetry, outcome) => telemetry.CountSession(Way, outcome)));
     }
 
     private static async Task<IResult> CreateOptionsAsync(
@@ -68,7 +69,8 @@ internal static class PasskeyEndpoints
     }
 
     private static async Task<IResult> AddAsync(
-        JsonElement credential, HttpContext context, IPasskeyHandler<User> passkeys, UserManager<User> users, PasskeyState state)
+        JsonElement credential, HttpContext context, IPasskeyHandler<User> passkeys, UserManager<User> users, PasskeyState state,
+        AuditLog audit)
     {
         if (await UserOfAsync(context, users) is not { } user) return Problem.PasskeyNeedsUser;
         var challenge = state.Remove(context, PasskeyState.Adding);
@@ -81,7 +83,9 @@ internal static class PasskeyEndpoints
         // Another user may have logged in since the challenge.
         if (!result.Succeeded || result.UserEntity.Id != user.Id) return Problem.PasskeyNotAdded;
         if (!await state.TryUseAsync(challenge!)) return Problem.PasskeyNotAdded;
-        return (await users.AddOrUpdatePasskeyAsync(user, result.Passkey)).Succeeded ? TypedResults.NoContent() : Problem.PasskeyNotAdded;
+        if (!(await users.AddOrUpdatePasskeyAsync(user, result.Passkey)).Succeeded) return Problem.PasskeyNotAdded;
+        audit.PasskeyAdded(user.Id, CallerAddress.Of(context));
+        return TypedResults.NoContent();
     }
 
     private static async Task<IResult> RequestOptionsAsync(HttpContext context, IPasskeyHandler<User> passkeys, PasskeyState state)
@@ -93,7 +97,7 @@ internal static class PasskeyEndpoints
 
     private static async Task<IResult> LogInAsync(
         JsonElement credential, HttpContext context, IPasskeyHandler<User> passkeys, UserManager<User> users, PasskeyState state,
-        IAntiforgery antiforgery, SessionIdentities identities)
+        IAntiforgery antiforgery, SessionIdentities identities, AuditLog audit, TimeProvider time)
     {
         var challenge = state.Remove(context, PasskeyState.LoggingIn);
         var result = await passkeys.PerformAssertionAsync(new PasskeyAssertionContext
@@ -102,15 +106,19 @@ internal static class PasskeyEndpoints
             CredentialJson = credential.GetRawText(),
             AssertionState = challenge,
         });
-        if (!result.Succeeded) return Problem.PasskeyFailed;
-        if (!await state.TryUseAsync(challenge!)) return Problem.PasskeyFailed;
-        // Wrong passwords do not lock out the owner of a passkey; an operator's permanent lock does.
-        if (result.User.LockoutEnd == DateTimeOffset.MaxValue) return Problem.PasskeyFailed;
+        if (!result.Succeeded) return Refuse(context, audit, user: null);
+        if (result.User.IsLocked(time.GetUtcNow()) || !await state.TryUseAsync(challenge!)) return Refuse(context, audit, result.User);
 
         // Store the new signature counter.
         await users.AddOrUpdatePasskeyAsync(result.User, result.Passkey);
-        await context.BeginSessionAsync(result.User.UserName);
+        await context.BeginSessionAsync(result.User, Way);
         return await SessionEndpoints.AnswerAsync(context, antiforgery, identities);
+    }
+
+    private static Problem Refuse(HttpContext context, AuditLog audit, User? user)
+    {
+        audit.Refused(user?.Id, Way, ProblemCodes.PasskeyFailed, CallerAddress.Of(context));
+        return Problem.PasskeyFailed;
     }
 
     private static async Task<User?> UserOfAsync(HttpContext context, UserManager<User> users) =>

@@ -4,12 +4,16 @@ using Microsoft.AspNetCore.DataProtection;
 using WebRtcIms.Wwsf.Http;
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Stores;
+using WebRtcIms.Wwsf.Telemetry;
+using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Sessions;
 
 /// <summary>
 /// The session is in an encrypted cookie that scripts cannot read and other sites cannot send. It ends at a fixed time, or later
-/// while it is registered. A session that ended earlier stays ended, even if the cookie is presented again.
+/// while it is registered. A session that ended earlier stays ended, even if the cookie is presented again. A user who was deleted,
+/// locked or changed has no valid session.
 /// <para>
 /// The demo line is a page in a frame with a session of its own, but the browser has one cookie jar for both pages. So each frame
 /// has an API under its own path, <see cref="FrameApi"/>, and the browser sends the cookie of its session only there.
@@ -28,8 +32,13 @@ internal static class SessionCookie
     public static void AddSessions(this IHostApplicationBuilder builder, WwsfSettings settings)
     {
         var services = builder.Services;
-        services.AddScoped<EndedSessions>();
+        services.AddSingleton<SessionRevocations>();
+        services.AddScoped<SessionRecords>();
         services.AddScoped<SessionIdentities>();
+        services.AddScoped<SessionEnd>();
+        services.AddScoped<GuestIdentities>();
+        services.AddHostedService<SessionSweep>();
+        services.AddHostedService<GuestSweep>();
         services.AddDataProtection()
             .SetApplicationName("WebRtcIms.Wwsf")
             .PersistKeysToFileSystem(settings.Store.CreateDirectory("keys"));
@@ -58,34 +67,47 @@ internal static class SessionCookie
     public static bool HasSessionCookie(this HttpContext context) =>
         context.Request.Cookies.ContainsKey(FrameOf(context).Length == 0 ? Name : FrameName);
 
-    /// <summary>Begins a session that replaces the current one, and makes it the session of this request.</summary>
-    public static async Task BeginSessionAsync(this HttpContext context, string? user)
+    /// <summary>Begins a session of a user that replaces the current one, and makes it the session of this request.</summary>
+    public static async Task BeginSessionAsync(this HttpContext context, User user, string way)
     {
-        await context.RevokeSessionAsync();
-        context.User = WebSession.Create(user).ToPrincipal();
-        await context.SignInAsync(Scheme, context.User);
+        var services = context.RequestServices;
+        await context.EndCurrentAsync(EndReason.Replaced);
+        var session = WebSession.Create(user.UserName);
+        await services.GetRequiredService<SessionRecords>().AddAsync(session, user);
+        services.GetRequiredService<KnownBrowsers>().Remember(context, user);
+        services.GetRequiredService<AuditLog>().LoggedIn(user.Id, session.Sid, way, CallerAddress.Of(context));
+        await context.BeginAsync(session);
+    }
+
+    /// <summary>Begins a guest's session that replaces the current one, and makes it the session of this request.</summary>
+    public static async Task BeginGuestSessionAsync(this HttpContext context)
+    {
+        await context.EndCurrentAsync(EndReason.Replaced);
+        var session = WebSession.Create(user: null);
+        context.RequestServices.GetRequiredService<AuditLog>().GuestBegan(session.Sid, CallerAddress.Of(context));
+        await context.BeginAsync(session);
     }
 
     /// <summary>Ends the session of this request, if there is one, and deletes the cookie.</summary>
     public static async Task EndSessionAsync(this HttpContext context)
     {
-        await context.RevokeSessionAsync();
+        await context.EndCurrentAsync(EndReason.SignedOut);
         context.User = new();
         await context.SignOutAsync(Scheme);
     }
 
-    private static async Task RevokeSessionAsync(this HttpContext context)
+    private static async Task BeginAsync(this HttpContext context, WebSession session)
+    {
+        context.User = session.ToPrincipal();
+        await context.SignInAsync(Scheme, context.User);
+    }
+
+    private static async Task EndCurrentAsync(this HttpContext context, string reason)
     {
         var current = await context.AuthenticateAsync(Scheme);
         if (!current.Succeeded || WebSession.From(current.Principal) is not { } session) return;
-        await context.RevokeSessionAsync(session, current.Properties.ExpiresUtc);
-    }
-
-    /// <summary>Ends a session, which may be another one than that of this request.</summary>
-    public static async Task RevokeSessionAsync(this HttpContext context, WebSession session, DateTimeOffset? expires)
-    {
-        await context.RequestServices.GetRequiredService<EndedSessions>().AddAsync(session.Sid, expires);
-        await context.RequestServices.GetRequiredService<SessionIdentities>().ReleaseAsync(session, context.GuestCaller());
+        await context.RequestServices.GetRequiredService<SessionEnd>()
+            .EndAsync(session, reason, current.Properties.ExpiresUtc);
     }
 
     private static async Task ValidateAsync(CookieValidatePrincipalContext context)
@@ -99,15 +121,21 @@ internal static class SessionCookie
     private static async Task<bool> IsAliveAsync(WebSession session, CookieValidatePrincipalContext context)
     {
         var services = context.HttpContext.RequestServices;
-        if (await services.GetRequiredService<EndedSessions>().ContainsAsync(session.Sid)) return false;
+        var records = services.GetRequiredService<SessionRecords>();
+        if (await records.FindUseAsync(session) is not { } lastUse) return false;
 
-        var lifetime = services.GetRequiredService<WwsfSettings>().SessionLifetime;
-        if (services.GetRequiredService<TimeProvider>().GetUtcNow() < context.Properties.IssuedUtc + lifetime) return true;
+        var settings = services.GetRequiredService<WwsfSettings>();
+        var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
+        if (now >= context.Properties.IssuedUtc + settings.SessionLifetime || now >= lastUse + settings.SessionIdleTimeout)
+        {
+            // NOTE 1 of step 3: the user is not authenticated again while the IMS registration is active.
+            var registrations = services.GetRequiredService<Registrations>();
+            if (!await registrations.IsActiveAsync(session.Sid, context.HttpContext.RequestAborted)) return false;
+            Activity.Current?.SetTag("wwsf.authentication.skipped", true);
+        }
 
-        // NOTE 1 of step 3: the user is not authenticated again while the IMS registration is active.
-        var registered = await services.GetRequiredService<Registrations>().IsActiveAsync(session.Sid, context.HttpContext.RequestAborted);
-        if (registered) Activity.Current?.SetTag("wwsf.authentication.skipped", true);
-        return registered;
+        await records.SetUsedAsync(session, lastUse);
+        return true;
     }
 
     private static void Configure(CookieAuthenticationOptions options, WwsfSettings settings)

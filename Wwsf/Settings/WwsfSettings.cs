@@ -34,6 +34,10 @@ internal sealed partial class WwsfSettings
     [Range(typeof(TimeSpan), "00:01:00", "30.00:00:00", ErrorMessage = "{0} must be a time from {1} to {2}")]
     public TimeSpan SessionLifetime { get; set; } = TimeSpan.FromHours(12);
 
+    /// <summary>A user's session that was not used for this time ends, unless it is registered.</summary>
+    [Range(typeof(TimeSpan), "00:05:00", "30.00:00:00", ErrorMessage = "{0} must be a time from {1} to {2}")]
+    public TimeSpan SessionIdleTimeout { get; set; } = TimeSpan.FromHours(2);
+
     /// <summary>After this time a registered session also ends, and the user logs in again.</summary>
     public TimeSpan MaxSessionLifetime => 2 * SessionLifetime;
 
@@ -105,6 +109,14 @@ internal sealed class LimitSettings
 {
     [Range(1, int.MaxValue, ErrorMessage = "{0} must be at least 1")]
     public int LoginsPerMinute { get; set; } = 60;
+
+    /// <summary>Passwords of unknown browsers that are hashed at the same time. Each needs a CPU core for tens of milliseconds.</summary>
+    [Range(1, 1024, ErrorMessage = "{0} must be from {1} to {2}")]
+    public int PasswordChecks { get; set; } = Math.Max(1, Environment.ProcessorCount / 2);
+
+    /// <summary>Log-ins that may wait for their hash.</summary>
+    [Range(1, 100_000, ErrorMessage = "{0} must be from {1} to {2}")]
+    public int WaitingPasswordChecks { get; set; } = 100;
 
     [Range(1, int.MaxValue, ErrorMessage = "{0} must be at least 1")]
     public int AnonymousSessionsPerMinute { get; set; } = 120;

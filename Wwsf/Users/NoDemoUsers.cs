@@ -13,7 +13,8 @@ internal sealed class NoDemoUsers(IServiceScopeFactory scopes) : IHostedService
         var users = scope.ServiceProvider.GetRequiredService<UserManager<User>>();
         foreach (var name in DemoUsers.Names)
         {
-            if (await users.FindByNameAsync(name) is not { PasswordHash: { } hash } user || user.LockoutEnd == DateTimeOffset.MaxValue) continue;
+            if (await users.FindByNameAsync(name) is not { PasswordHash: { } hash } user || user.LockoutEnd == DateTimeOffset.MaxValue)
+                continue;
             if (DemoUsers.Passwords.Any(password =>
                 users.PasswordHasher.VerifyHashedPassword(user, hash, password) != PasswordVerificationResult.Failed))
             {

@@ -109,6 +109,7 @@ public sealed class ExternalLoginTests
         for (var i = 0; i < 6; i++) await (await app.OpenPageAsync()).LogInAsync("carol", "a guessed password");
         Assert.Equal("/", await browser.LogInAsync());
         await app.ChangeUserAsync("carol", (users, carol) => users.SetLockoutEndDateAsync(carol, DateTimeOffset.MaxValue));
+        await browser.Page.LoadAsync();
         Assert.Equal("/?problem=external_locked", await browser.LogInAsync());
     }
 

@@ -132,6 +132,7 @@ public sealed class PasskeyTests
         Assert.Equal("locked_out", (await page.LogInAsync("alice", "alice-calls-bob")).Code);
         Assert.Equal("alice", (await authenticator.LogInAsync(page)).Text("user"));
         await app.ChangeUserAsync("alice", (users, alice) => users.SetLockoutEndDateAsync(alice, DateTimeOffset.MaxValue));
+        await page.LoadAsync();
         Assert.Equal("passkey_failed", (await authenticator.LogInAsync(page)).Code);
     }
 

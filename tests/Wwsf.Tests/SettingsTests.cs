@@ -37,7 +37,7 @@ public sealed class SettingsTests
             ("Wwsf:Pool:PerAddress", "0"),
             ("Wwsf:Pool:DisplayName", " "),
             ("Wwsf:TurnUri", "turn:turn.example.com"),
-            ("Wwsf:PublicOrigin:1", "phone.example.com"),
+            ("Wwsf:PublicOrigin:0", "phone.example.com"),
             ("Wwsf:KnownProxies:0", "gateway"),
             ("ConnectionStrings:redis", "127.0.0.1:6379,timeout=soon"),
             ("ConnectionStrings:wwsf", "Host=db")));
@@ -47,7 +47,7 @@ public sealed class SettingsTests
             "Wwsf:TurnServerName", "Wwsf:TurnUris:1", "Wwsf:Waf:ClientId", "Wwsf:Waf:ClientSecret", "Wwsf:SessionLifetime",
             "Wwsf:Limits:LoginsPerMinute", "Wwsf:Limits:AnonymousSessionsPerMinute", "Wwsf:Limits:TurnTokensPerMinute", "Wwsf:KnownProxies",
             "Wwsf:Limits:ImsTokensPerMinute", "Wwsf:HomeDomain", "Wwsf:Pool:PerAddress", "Wwsf:Pool:DisplayName", "Wwsf:TurnUri",
-            "Wwsf:PublicOrigin:1",
+            "Wwsf:PublicOrigin:0",
             "Wwsf:Pool:Name", "Wwsf:Pool:Size", "Wwsf:Pool:Lease", "Wwsf:Pool:Quarantine",
             "ConnectionStrings:redis", "ConnectionStrings:wwsf",
         ];
@@ -63,6 +63,8 @@ public sealed class SettingsTests
     [InlineData("Pool:Quarantine", "00:00:01", "1.00:00:00", "00:00:00.9", "1.00:00:01")]
     [InlineData("Pool:Size", "1", "10000", "0", "10001")]
     [InlineData("Pool:PerAddress", "1", "10000", "0", "10001")]
+    [InlineData("Pool:Unregistered", "1", "10000", "0", "10001")]
+    [InlineData("Pool:RegisterWithin", "00:00:05", "01:00:00", "00:00:04", "01:00:01")]
     [InlineData("Limits:LoginsPerMinute", "1", "2147483647", "0", "2147483648")]
     [InlineData("Limits:AnonymousSessionsPerMinute", "1", "2147483647", "0", "2147483648")]
     [InlineData("Limits:TurnTokensPerMinute", "1", "2147483647", "0", "2147483648")]
