@@ -37,9 +37,13 @@ internal static class Limits
             ReplenishmentPeriod = TimeSpan.FromMinutes(1) / permits,
         });
 
-    /// <summary>The address that a guest's identity counts for. Null on this machine, where demonstrations run without a limit.</summary>
+    /// <summary>
+    /// The address that a guest's identity counts for. Null for this machine in Development, where demonstrations run without a limit.
+    /// Elsewhere a proxy on this machine that does not forward addresses would have no limit.
+    /// </summary>
     public static string? GuestCaller(this HttpContext context) =>
-        context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) ? null : CallerAddress.Of(context);
+        context.RequestServices.GetRequiredService<IHostEnvironment>().IsDevelopment()
+        && context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) ? null : CallerAddress.Of(context);
 
     private static Task RefuseAsync(OnRejectedContext rejected)
     {

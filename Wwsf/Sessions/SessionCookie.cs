@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.DataProtection;
+using WebRtcIms.Wwsf.Http;
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Stores;
@@ -24,7 +25,7 @@ internal static class SessionCookie
     public const string FrameApi = $"/api/demo/{{{Frame}:guid}}";
 
     private const string Name = "wwsf-session";
-    private const string FrameName = "wwsf-session-frame";
+    private const string FrameName = CookiePrefixes.OfFrame;
     private const string FrameScheme = "frame session";
     private const string Frame = "frame";
 
@@ -35,7 +36,9 @@ internal static class SessionCookie
         services.AddScoped<SessionRecords>();
         services.AddScoped<SessionIdentities>();
         services.AddScoped<SessionEnd>();
+        services.AddScoped<GuestIdentities>();
         services.AddHostedService<SessionSweep>();
+        services.AddHostedService<GuestSweep>();
         services.AddDataProtection()
             .SetApplicationName("WebRtcIms.Wwsf")
             .PersistKeysToFileSystem(settings.Store.CreateDirectory("keys"));
@@ -43,7 +46,7 @@ internal static class SessionCookie
             .AddCookie(Scheme, options =>
             {
                 Configure(options, settings);
-                options.ForwardDefaultSelector = context => FrameOf(context) is null ? null : FrameScheme;
+                options.ForwardDefaultSelector = context => FrameOf(context).Length == 0 ? null : FrameScheme;
             })
             .AddCookie(FrameScheme, options =>
             {
@@ -62,7 +65,7 @@ internal static class SessionCookie
 
     /// <summary>Whether the browser sent a session cookie, valid or not.</summary>
     public static bool HasSessionCookie(this HttpContext context) =>
-        context.Request.Cookies.ContainsKey(FrameOf(context) is null ? Name : FrameName);
+        context.Request.Cookies.ContainsKey(FrameOf(context).Length == 0 ? Name : FrameName);
 
     /// <summary>Begins a session of a user that replaces the current one, and makes it the session of this request.</summary>
     public static async Task BeginSessionAsync(this HttpContext context, User user, string way)
@@ -104,12 +107,14 @@ internal static class SessionCookie
         var current = await context.AuthenticateAsync(Scheme);
         if (!current.Succeeded || WebSession.From(current.Principal) is not { } session) return;
         await context.RequestServices.GetRequiredService<SessionEnd>()
-            .EndAsync(session, reason, context.GuestCaller(), current.Properties.ExpiresUtc);
+            .EndAsync(session, reason, current.Properties.ExpiresUtc);
     }
 
     private static async Task ValidateAsync(CookieValidatePrincipalContext context)
     {
-        var session = context.Principal is { } principal ? WebSession.From(principal) : null;
+        // A page of a sibling domain can plant the cookie of another frame, which does not have the prefix __Host-.
+        context.Properties.Items.TryGetValue(Frame, out var frame);
+        var session = context.Principal is { } principal && (frame ?? "") == FrameOf(context.HttpContext) ? WebSession.From(principal) : null;
         if (session is null || !await IsAliveAsync(session, context)) context.RejectPrincipal();
     }
 
@@ -138,6 +143,11 @@ internal static class SessionCookie
         options.Cookie = StrictCookie(new(), Name);
         options.ExpireTimeSpan = settings.MaxSessionLifetime;
         options.SlidingExpiration = false;
+        options.Events.OnSigningIn = begun =>
+        {
+            begun.Properties.Items[Frame] = FrameOf(begun.HttpContext);
+            return Task.CompletedTask;
+        };
         options.Events.OnValidatePrincipal = ValidateAsync;
     }
 
@@ -152,7 +162,8 @@ internal static class SessionCookie
         return cookie;
     }
 
-    private static object? FrameOf(HttpContext context) => context.GetRouteValue(Frame);
+    // Empty for the page itself. A UUID can be written in several ways; the path of the cookie is as the page wrote it.
+    private static string FrameOf(HttpContext context) => context.GetRouteValue(Frame) as string ?? "";
 
     private sealed class CookieOfFrame : CookieBuilder
     {

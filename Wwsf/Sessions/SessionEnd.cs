@@ -11,15 +11,14 @@ internal sealed class SessionEnd(
 {
     /// <param name="session">The session.</param>
     /// <param name="reason">One of <see cref="EndReason"/>.</param>
-    /// <param name="caller">The client address that a guest's identity counts for.</param>
     /// <param name="expires">The end of the cookie, if it is known.</param>
-    public async Task EndAsync(WebSession session, string reason, string? caller = null, DateTimeOffset? expires = null)
+    public async Task EndAsync(WebSession session, string reason, DateTimeOffset? expires = null)
     {
         var (hasEnded, userId) = await records.EndAsync(session.Sid, expires);
         if (!hasEnded) return;
         audit.SessionEnded(session.Sid, userId, reason);
         var revoking = revocations.TryWriteAsync(session.Sid, time.GetUtcNow());
-        var releasing = identities.ReleaseAsync(session, caller);
+        var releasing = identities.ReleaseAsync(session);
         await records.CompleteAsync(await revoking ? [session.Sid] : [], await releasing ? [session.Sid] : []);
     }
 }

@@ -19,6 +19,11 @@ internal sealed partial class WwsfSettings
 
     public WafClientSettings Waf { get; set; } = new();
 
+    /// <summary>The origins at which browsers have the page, such as https://phone.example.com. Required outside Development.</summary>
+    public List<string> PublicOrigin { get; set; } = [];
+
+    public PublicOrigins Origins { get; private set; } = null!;
+
     /// <summary>The domain of all identities in the IMS.</summary>
     [Required(ErrorMessage = "{0} is missing")]
     public string HomeDomain { get; set; } = "webrtcims.local";
@@ -60,6 +65,11 @@ internal sealed partial class WwsfSettings
             yield return "Wwsf:TurnUris:0 is missing; give at least one such as turn:turn.example.com:3478?transport=udp";
         foreach (var (index, uri) in TurnUris.Index().Where(entry => !TurnUri().IsMatch(entry.Item)))
             yield return $"Wwsf:TurnUris:{index} '{uri}' is not a TURN URI such as turn:turn.example.com:3478?transport=udp";
+        if (PublicOrigin.Count == 0 && !environment.IsDevelopment())
+            yield return $"Wwsf:PublicOrigin:0 is missing; give {PublicOrigins.Example}";
+        foreach (var (index, origin) in PublicOrigin.Index().Where(entry => !PublicOrigins.IsValid(entry.Item)))
+            yield return $"Wwsf:PublicOrigin:{index} '{origin}' is not {PublicOrigins.Example}";
+        Origins = new(PublicOrigin.Where(PublicOrigins.IsValid), environment.IsDevelopment());
         if (Uri.CheckHostName(HomeDomain) != UriHostNameType.Dns)
             yield return $"Wwsf:HomeDomain '{HomeDomain}' is not a domain name such as ims.example.com";
         foreach (var text in KnownProxies.Where(text => ParseNetwork(text) is null))

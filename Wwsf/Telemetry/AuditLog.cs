@@ -77,6 +77,7 @@ internal static class EndReason
     public const string SignedOut = "signed out";
     public const string Replaced = "replaced by a new session";
     public const string EndedByUser = "ended from another session of the user";
+    public const string NotRegistered = "guest did not register in time";
     public const string UserDeleted = "user deleted";
     public const string UserLocked = "user locked";
     public const string UserChanged = "security stamp of the user changed";

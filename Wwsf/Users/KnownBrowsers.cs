@@ -19,7 +19,7 @@ internal sealed class KnownBrowsers(IDataProtectionProvider protection)
     public void Remember(HttpContext context, User user)
     {
         var id = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16));
-        context.Response.Cookies.Append(NameOf(context), _protector.Protect($"{id} {user.NormalizedUserName}", Lifetime), new CookieOptions
+        context.Response.Cookies.Append(Cookie, _protector.Protect($"{id} {user.NormalizedUserName}", Lifetime), new CookieOptions
         {
             Path = "/",
             HttpOnly = true,
@@ -32,7 +32,7 @@ internal sealed class KnownBrowsers(IDataProtectionProvider protection)
     /// <summary>The id of the browser, if this name was the last to log in there; else null.</summary>
     public string? Find(HttpContext context, string normalizedName)
     {
-        if (context.Request.Cookies[NameOf(context)] is not { } cookie) return null;
+        if (context.Request.Cookies[Cookie] is not { } cookie) return null;
         try
         {
             var parts = _protector.Unprotect(cookie).Split(' ', 2);
@@ -43,6 +43,4 @@ internal sealed class KnownBrowsers(IDataProtectionProvider protection)
             return null;
         }
     }
-
-    private static string NameOf(HttpContext context) => context.Request.IsHttps ? $"__Host-{Cookie}" : Cookie;
 }

@@ -13,6 +13,7 @@ internal static class UserSetup
         builder.AddStore<WwsfStore>(settings.Store);
         services.AddIdentityCore<User>(Configure).AddEntityFrameworkStores<WwsfStore>();
         services.AddScoped<PasswordCheck>();
+        services.AddScoped<SingleUse>();
         services.AddScoped<FailedLogins>();
         services.AddSingleton<KnownBrowsers>();
         services.AddSingleton<HashingLimit>();
@@ -21,6 +22,7 @@ internal static class UserSetup
         services.AddHostedService<StoreSetup>();
         services.AddHostedService(provider => provider.GetRequiredService<FailedLoginKey>());
         if (builder.Environment.IsDevelopment()) services.AddHostedService<DemoUsers>();
+        else services.AddHostedService<NoDemoUsers>();
     }
 
     private static void Configure(IdentityOptions identity)
