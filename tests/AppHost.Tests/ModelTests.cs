@@ -155,6 +155,33 @@ public sealed class ModelTests : IDisposable
     }
 
     [Fact]
+    [Requirement("SEC-10")]
+    public async Task Wwsf_KnowsWhereTheBrowsersHaveThePage()
+    {
+        var here = await EnvironmentAsync("wwsf");
+        Assert.Equal("{wic-web.bindings.http.url}", here["Wwsf__PublicOrigin__0"]);
+        Assert.DoesNotContain("Wwsf__PublicOrigin__1", here.Keys);
+
+        var room = await EnvironmentAsync("wwsf", "--Parameters:public-address=127.0.0.2", "--wic-web-port=18443");
+        Assert.Equal("{wic-web.bindings.http.url}", room["Wwsf__PublicOrigin__0"]);
+        Assert.Equal("https://127.0.0.2:18443", room["Wwsf__PublicOrigin__1"]);
+    }
+
+    [Theory]
+    [InlineData(null, "Development")]
+    [InlineData("Production", "Production")]
+    [Requirement("SEC-24")]
+    public async Task Services_RunInTheEnvironmentOfTheAppHost(string? environment, string expected)
+    {
+        string[] arguments = environment is null ? [] : [$"--environment={environment}"];
+        foreach (var service in new[] { "turn", "waf", "ep-cscf", "wwsf", "flow-view", "wic-web" })
+        {
+            var variables = await EnvironmentAsync(service, arguments);
+            Assert.Equal((expected, expected), (variables["DOTNET_ENVIRONMENT"], variables["ASPNETCORE_ENVIRONMENT"]));
+        }
+    }
+
+    [Fact]
     public async Task EveryParameter_HasADescription()
     {
         var parameters = (await ModelAsync()).Resources.OfType<ParameterResource>()

@@ -10,6 +10,7 @@ namespace WebRtcIms.Wwsf.Tests;
 /// <summary>The session endpoint of an eP-CSCF. It knows the sessions that a test adds.</summary>
 internal sealed class ScriptedEpCscf : IAsyncDisposable
 {
+    private readonly ConcurrentDictionary<string, bool> _ended = [];
     private readonly WebApplication _app;
 
     private ScriptedEpCscf(WebApplication app) => _app = app;
@@ -18,6 +19,9 @@ internal sealed class ScriptedEpCscf : IAsyncDisposable
 
     /// <summary>Registered sessions. DELETE removes one.</summary>
     public ConcurrentDictionary<string, bool> Registered { get; } = [];
+
+    /// <summary>Whether every session is registered, except those that a DELETE ended.</summary>
+    public bool RegistersEverybody { get; set; }
 
     /// <summary>The requests, such as <c>DELETE</c> and the pseudonym.</summary>
     public ConcurrentQueue<(string Method, string Sid)> Requests { get; } = [];
@@ -48,11 +52,12 @@ internal sealed class ScriptedEpCscf : IAsyncDisposable
         if (context.Request.Method == "DELETE")
         {
             Registered.TryRemove(sid, out _);
+            _ended[sid] = true;
             context.Response.StatusCode = 204;
             return;
         }
 
-        var registered = Registered.ContainsKey(sid);
+        var registered = Registered.ContainsKey(sid) || (RegistersEverybody && !_ended.ContainsKey(sid));
         await context.Response.WriteAsJsonAsync(new { registered, expires_in = registered ? 412 : 0 });
     }
 }
