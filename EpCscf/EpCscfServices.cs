@@ -48,6 +48,7 @@ internal static class EpCscfServices
         services.AddSingleton<Flows>();
         services.AddSingleton<TransactionTable>();
         services.AddSingleton<BranchServices>();
+        services.AddSingleton<EndedDialogs>();
         services.AddSingleton<RouteTokens>();
         services.AddSingleton<ProxiedRequests>();
         services.AddSingleton<Proxy>();

@@ -152,9 +152,11 @@ internal sealed class LimitSettings
 
     public int CallsPerMinute { get; set; } = 60;
 
+    public int DialogRequestsPerMinute { get; set; } = 600;
+
     public int Transactions { get; set; } = 20_000;
 
     public IEnumerable<(string Name, int Value)> All() =>
         [(nameof(Connections), Connections), (nameof(MessagesPerSecond), MessagesPerSecond), (nameof(CallsPerMinute), CallsPerMinute),
-            (nameof(Transactions), Transactions)];
+            (nameof(DialogRequestsPerMinute), DialogRequestsPerMinute), (nameof(Transactions), Transactions)];
 }

@@ -66,6 +66,7 @@ internal sealed class SipServerProcess : IDisposable
             ("EpCscf__Pools__0__AllowedWwsfs__0", "wwsf"),
             ("EpCscf__Limits__MessagesPerSecond", "1000000"),
             ("EpCscf__Limits__CallsPerMinute", "10000000"),
+            ("EpCscf__Limits__DialogRequestsPerMinute", "10000000"),
         }) start.Environment[name] = value;
         return new SipServerProcess("the eP-CSCF", start, port, new RegistrationTokenKey("k", key));
     }

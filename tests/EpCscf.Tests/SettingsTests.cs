@@ -83,6 +83,7 @@ public sealed class SettingsTests
     [InlineData("Connections")]
     [InlineData("MessagesPerSecond")]
     [InlineData("CallsPerMinute")]
+    [InlineData("DialogRequestsPerMinute")]
     [InlineData("Transactions")]
     public void LimitBelowOne_IsNamed(string limit) => Assert.Contains(
         $"EpCscf:Limits:{limit} must be 1 or more", Assert.Throws<SettingsException>(() => Read(($"EpCscf:Limits:{limit}", "0"))).Message);
