@@ -60,6 +60,7 @@ internal sealed class SipServerProcess : IDisposable
             ("EpCscf__Waf", "waf"),
             ("EpCscf__TokenKeys__0__Kid", "k"),
             ("EpCscf__TokenKeys__0__Key", Convert.ToBase64String(key)),
+            ("EpCscf__SessionsKeys__0", Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))),
             ("EpCscf__Pools__0__Name", "u"),
             ("EpCscf__Pools__0__Size", subscribers.ToString(CultureInfo.InvariantCulture)),
             ("EpCscf__Pools__0__AllowedWafs__0", "waf"),
