@@ -137,7 +137,7 @@ public sealed class PageSpanTests : IAsyncLifetime
         await using var gateway = Gateway();
         using var client = gateway.CreateClient();
         using var steps =
-            new MetricCollector<double>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.step.duration");
+            new MetricCollector<double>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.reported.step.duration");
 
         await SendAsync(client, Request());
 
@@ -156,7 +156,7 @@ public sealed class PageSpanTests : IAsyncLifetime
         await using var gateway = Gateway();
         using var client = gateway.CreateClient();
         using var setUps =
-            new MetricCollector<double>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.call.setup.duration");
+            new MetricCollector<double>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.reported.call.setup.duration");
 
         await SendAsync(client, Request(("name", "\"set up call\""), ("status", status), ("attributes", $$$"""[{"key":"error.type","value":{"stringValue":"{{{error}}}"}}]""")));
 
