@@ -36,6 +36,7 @@ internal static class WwsfServices
         app.UseAuthentication();
         var page = app.MapGroup("/api");
         page.MapLogin();
+        app.MapLiveSession();
         app.MapPasskeys();
         app.MapExternalLogin();
         // The demo line can only be a guest.
