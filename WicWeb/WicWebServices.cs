@@ -15,7 +15,7 @@ internal static class WicWebServices
         builder.Services.AddSingleton(settings);
         builder.AddPage();
         builder.AddGateway(settings);
-        TraceBoundary.AddTo(builder.Services);
+        TraceBoundary.AddTo(builder);
         PageSpanEndpoint.AddTo(builder);
         builder.AddPublicHttps(settings);
     }

@@ -18,14 +18,17 @@ internal sealed class TraceBoundary(IServer server, LiveSessions sessions, Trace
 
     public IFeatureCollection Features => server.Features;
 
-    public static void AddTo(IServiceCollection services)
+    public static void AddTo(WebApplicationBuilder builder)
     {
-        services.AddSingleton<LiveSessions>();
-        services.AddSingleton<TraceMembers>();
-        var inner = services.Last(service => service.ServiceType == typeof(IServer));
-        services.Replace(ServiceDescriptor.Singleton<IServer>(provider => new TraceBoundary(
-            (IServer)ActivatorUtilities.CreateInstance(provider, inner.ImplementationType!),
-            provider.GetRequiredService<LiveSessions>(), provider.GetRequiredService<TraceMembers>())));
+        builder.Services.AddSingleton<LiveSessions>();
+        builder.Services.AddSingleton<TraceMembers>();
+        // After all other registrations, so that it is around the server that will run.
+        builder.Host.ConfigureContainer<IServiceCollection>((_, services) =>
+        {
+            var inner = services.Last(service => service.ServiceType == typeof(IServer));
+            services.Replace(ServiceDescriptor.Singleton<IServer>(provider => ActivatorUtilities.CreateInstance<TraceBoundary>(
+                provider, ActivatorUtilities.CreateInstance(provider, inner.ImplementationType!))));
+        });
     }
 
     public Task StartAsync<TContext>(IHttpApplication<TContext> application, CancellationToken cancellationToken)
