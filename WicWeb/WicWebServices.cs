@@ -13,9 +13,10 @@ internal static class WicWebServices
     {
         var settings = WicWebSettings.Read(builder.Configuration, builder.Environment);
         builder.Services.AddSingleton(settings);
+        builder.Services.AddHsts(https => https.MaxAge = TimeSpan.FromDays(365));
         builder.AddPage();
         builder.AddGateway(settings);
-        TraceBoundary.AddTo(builder);
+        TraceBoundary.AddTo(builder.Services);
         PageSpanEndpoint.AddTo(builder);
         builder.AddPublicHttps(settings);
     }

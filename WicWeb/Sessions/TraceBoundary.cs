@@ -18,17 +18,19 @@ internal sealed class TraceBoundary(IServer server, LiveSessions sessions, Trace
 
     public IFeatureCollection Features => server.Features;
 
-    public static void AddTo(WebApplicationBuilder builder)
+    public static void AddTo(IServiceCollection services)
     {
-        builder.Services.AddSingleton<LiveSessions>();
-        builder.Services.AddSingleton<TraceMembers>();
-        // After all other registrations, so that it is around the server that will run.
-        builder.Host.ConfigureContainer<IServiceCollection>((_, services) =>
-        {
-            var inner = services.Last(service => service.ServiceType == typeof(IServer));
-            services.Replace(ServiceDescriptor.Singleton<IServer>(provider => ActivatorUtilities.CreateInstance<TraceBoundary>(
-                provider, ActivatorUtilities.CreateInstance(provider, inner.ImplementationType!))));
-        });
+        services.AddSingleton<LiveSessions>();
+        services.AddSingleton<TraceMembers>();
+        SurroundServer(services);
+    }
+
+    public static void SurroundServer(IServiceCollection services)
+    {
+        var inner = services.Last(service => service.ServiceType == typeof(IServer)).ImplementationType!;
+        services.RemoveAll<IServer>();
+        services.AddSingleton<IServer>(provider =>
+            ActivatorUtilities.CreateInstance<TraceBoundary>(provider, ActivatorUtilities.CreateInstance(provider, inner)));
     }
 
     public Task StartAsync<TContext>(IHttpApplication<TContext> application, CancellationToken cancellationToken)
