@@ -178,6 +178,7 @@ internal static class TelemetryCost
         public void Start(ProcessStartInfo start, int port, params IEnumerable<(string Name, string Value)> settings)
         {
             start.RedirectStandardOutput = start.RedirectStandardError = true;
+            start.Environment["AllowedHosts"] = "127.0.0.1;localhost";
             foreach (var (name, value) in settings) start.Environment[name] = value;
             var process = Process.Start(start)!;
             var output = new List<string?>();

@@ -390,7 +390,9 @@ public sealed class SettingsTests
     private static async Task<(int Code, string Output)> RunAsync(params (string Key, string Value)[] changes)
     {
         using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(
-            "dotnet", [typeof(Program).Assembly.Location, .. Settings(changes).Select(setting => $"--{setting.Key}={setting.Value}")])
+            "dotnet",
+            [typeof(Program).Assembly.Location, "--AllowedHosts=localhost",
+            .. Settings(changes).Select(setting => $"--{setting.Key}={setting.Value}")])
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,
