@@ -302,7 +302,12 @@ public sealed class SettingEffectTests
 
     private static async Task PeerPolicyAsync()
     {
-        foreach (var (mode, error) in new[] { ("Default", StunError.Forbidden), ("AllowLoopback", StunError.None) })
+        (string, StunError, StunError)[] modes =
+        [
+            ("Default", StunError.Forbidden, StunError.Forbidden), ("AllowLoopback", StunError.None, StunError.None),
+            ("AllowThisMachine", StunError.None, StunError.Forbidden),
+        ];
+        foreach (var (mode, error, others) in modes)
         {
             await using var server = await ComposedServer.StartAsync(("Turn:PeerPolicy", mode), ("Turn:ListenAddress", "127.0.0.1,::1"));
             var client = server.NewClient();
@@ -311,7 +316,7 @@ public sealed class SettingEffectTests
             // The relays are at 127.0.0.1 and ::1, and a permission has no port.
             Assert.Equal(StunError.None, await server.PermitAsync(client, LoopbackPeer));
             Assert.Equal(error, await server.BindAsync(client, 0x4000, LoopbackPeer));
-            Assert.Equal(error, await server.PermitAsync(client, "127.255.255.255:9"));
+            Assert.Equal(others, await server.PermitAsync(client, "127.255.255.255:9"));
             Assert.Equal(error, await server.BindAsync(client, 0x4001, "[::1]:9"));
             Assert.Equal(StunError.Forbidden, await server.PermitAsync(client, "10.0.0.1:9"));
         }
