@@ -47,6 +47,7 @@ internal static class WafServices
         services.AddSingleton(new TokenEndpointSettings(settings.AllowGetTokenRequests!.Value));
         services.AddKeyRings(settings);
         services.AddSingleton<TokenIssuer>();
+        services.AddSingleton(new GrantedLimits(settings.GuestTraffic.ToGrant(), settings.UserTraffic.ToGrant()));
         services.AddWithOptionalRedis<GrantStore>();
         if (settings.ImsRegistration is { } registration)
         {

@@ -50,6 +50,15 @@ internal sealed class WafSettings
     /// </summary>
     public int TokenRequestsPerMinute { get; set; } = 1200;
 
+    /// <summary>
+    /// What an allocation may relay under a token of a user without a log-in, for whom the client sends <c>guest=true</c>. 3 Mbit/s is a
+    /// video call of 720 lines.
+    /// </summary>
+    public TrafficSettings GuestTraffic { get; set; } = new() { PacketsPerSecond = 500, BytesPerSecond = 375_000 };
+
+    /// <summary>The same for all other tokens. By default the limits of the TURN server apply.</summary>
+    public TrafficSettings UserTraffic { get; set; } = new();
+
     /// <summary>How long rows of the audit are kept; zero keeps them for ever.</summary>
     public TimeSpan AuditRetention { get; set; } = TimeSpan.FromDays(90);
 
@@ -115,6 +124,8 @@ internal sealed class WafSettings
             yield return $"Waf:InitialAccessTokens has the Name '{name}' twice";
         foreach (var problem in ImsRegistration?.Problems(TurnServers) ?? []) yield return $"Waf:ImsRegistration:{problem}";
         foreach (var id in Duplicates(Clients.Select(client => client.ClientId))) yield return $"Waf:Clients has the ClientId '{id}' twice";
+        foreach (var problem in GuestTraffic.Problems()) yield return $"Waf:GuestTraffic:{problem}";
+        foreach (var problem in UserTraffic.Problems()) yield return $"Waf:UserTraffic:{problem}";
         foreach (var text in KnownProxies.Where(text => ParseNetwork(text) is null))
             yield return $"Waf:KnownProxies '{text}' is neither an address nor a range such as 10.1.0.0/16";
         if (AuditRetention < TimeSpan.Zero) yield return "Waf:AuditRetention must be a time such as 90.00:00:00, or 0 to keep all rows";

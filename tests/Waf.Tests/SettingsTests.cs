@@ -210,6 +210,17 @@ public sealed class SettingsTests
         Assert.Equal(seconds, Read(("Waf:TurnServers:0:TokenLifetime", text)).TurnServers[0].TokenLifetime.TotalSeconds);
 
     [Theory]
+    [InlineData("Waf:GuestTraffic:PacketsPerSecond")]
+    [InlineData("Waf:UserTraffic:BytesPerSecond")]
+    [Requirement("SEC-12")]
+    public void TrafficBelowZero_IsRefused(string setting)
+    {
+        var error = Assert.Throws<SettingsException>(() => Read((setting, "-1")));
+
+        Assert.Contains($"{setting} must be 0 (no limit) or more", error.Message);
+    }
+
+    [Theory]
     [InlineData("Waf:TurnServers:0:TokenLifetime", "00:00:29")]
     [InlineData("Waf:TurnServers:0:TokenLifetime", "1.00:00:01")]
     [InlineData("Waf:ImsRegistration:TokenLifetime", "00:00:29")]
@@ -379,7 +390,9 @@ public sealed class SettingsTests
     private static async Task<(int Code, string Output)> RunAsync(params (string Key, string Value)[] changes)
     {
         using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(
-            "dotnet", [typeof(Program).Assembly.Location, .. Settings(changes).Select(setting => $"--{setting.Key}={setting.Value}")])
+            "dotnet",
+            [typeof(Program).Assembly.Location, "--AllowedHosts=localhost",
+            .. Settings(changes).Select(setting => $"--{setting.Key}={setting.Value}")])
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,
