@@ -21,6 +21,8 @@ public sealed class TransportEncryptionTests
         { "ConnectionStrings:redis", "10.1.2.3:6379,password=x" },
         { "ConnectionStrings:redis", "127.0.0.1:6379,redis.example:6379" },
         { "ConnectionStrings:redis", "redis.example:6379,ssl=false" },
+        { "OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317" },
+        { "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://10.1.2.3:4318/v1/logs" },
     };
 
     [Theory]
