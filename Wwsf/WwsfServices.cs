@@ -39,6 +39,7 @@ internal static class WwsfServices
         var page = app.MapGroup("/api");
         page.MapLogin();
         page.MapOtherSessions();
+        app.MapLiveSession();
         app.MapPasskeys();
         app.MapExternalLogin();
         // The demo line can only be a guest.

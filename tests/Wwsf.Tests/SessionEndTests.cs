@@ -56,8 +56,8 @@ public sealed class SessionEndTests : IAsyncLifetime
         await Eventually.SweptAsync(_time);
 
         Assert.InRange(await RevokedForAsync(sid), TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
-        Assert.Contains(("DELETE", sid), _epCscf.Requests);
-        Assert.DoesNotContain(("DELETE", bobs), _epCscf.Requests);
+        Assert.Contains(("end", sid), _epCscf.Requests);
+        Assert.DoesNotContain(("end", bobs), _epCscf.Requests);
         Assert.Null(await RevokedUntilAsync(bobs));
         Assert.Equal(HttpStatusCode.OK, (await bob.TurnTokenAsync()).Status);
     }
@@ -114,7 +114,7 @@ public sealed class SessionEndTests : IAsyncLifetime
         }
 
         Assert.InRange(await RevokedForAsync(sid), TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
-        Assert.Contains(("DELETE", sid), _epCscf.Requests);
+        Assert.Contains(("end", sid), _epCscf.Requests);
         var next = await SidAsync(page);
         Assert.NotEqual(sid, next);
         Assert.Null(await RevokedUntilAsync(next));
@@ -155,7 +155,7 @@ public sealed class SessionEndTests : IAsyncLifetime
         });
 
         Assert.NotNull(await RevokedUntilAsync(sid));
-        Assert.Contains(("DELETE", sid), _epCscf.Requests);
+        Assert.Contains(("end", sid), _epCscf.Requests);
     }
 
     [Theory]
@@ -195,7 +195,7 @@ public sealed class SessionEndTests : IAsyncLifetime
         await page.SignOutAsync();
         await Eventually.SweptAsync(_time);
 
-        Assert.Single(_epCscf.Requests, ("DELETE", sid));
+        Assert.Single(_epCscf.Requests, ("end", sid));
     }
 
     [Fact]

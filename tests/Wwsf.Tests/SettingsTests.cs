@@ -256,6 +256,21 @@ public sealed class SettingsTests
         Assert.Contains("\"store\":\"Healthy\"", await health.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
     }
 
+    [Fact]
+    [Requirement("SEC-14")]
+    public void KeyOfTheEpCscf_IsRequiredOutsideDevelopment_AndLong()
+    {
+        Assert.Contains(
+            "Wwsf:EpCscf:SessionsKey is missing", Assert.Throws<SettingsException>(() => Read("Production", ClientSecret)).Message);
+        Assert.Null(Read("Development", ClientSecret).EpCscf.SessionsKey);
+        foreach (var key in (string[])[new('k', 31), "hidden words of more than 32 octets"])
+        {
+            var message = Assert.Throws<SettingsException>(() => Read("Development", ClientSecret, ("Wwsf:EpCscf:SessionsKey", key))).Message;
+            Assert.Contains("Wwsf:EpCscf:SessionsKey must have 32 octets or more", message);
+            Assert.DoesNotContain(key, message);
+        }
+    }
+
     private static WwsfSettings Read(string environment, params (string Key, string Value)[] settings) => WwsfSettings.Read(
         new ConfigurationBuilder()
             .AddInMemoryCollection(settings.ToDictionary(setting => setting.Key, setting => (string?)setting.Value)).Build(),
