@@ -24,7 +24,7 @@ try
         .WithCallLadder(flowView);
 
     var wwsf = builder.AddWwsf("wwsf", waf, turn)
-        .WithReference(epCscf)
+        .WithSessionsAt(epCscf)
         .WithReference(redis).WaitFor(redis)
         .WithCallLadder(flowView);
 

@@ -38,6 +38,8 @@ internal static class WwsfServices
         app.UseAuthentication();
         var page = app.MapGroup("/api");
         page.MapLogin();
+        page.MapOtherSessions();
+        app.MapLiveSession();
         app.MapPasskeys();
         app.MapExternalLogin();
         // The demo line can only be a guest.

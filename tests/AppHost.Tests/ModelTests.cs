@@ -83,6 +83,32 @@ public sealed class ModelTests : IDisposable
         }
     }
 
+    [Fact]
+    [Requirement("SEC-14")]
+    public async Task WwsfAndEpCscf_ShareAKeyThatIsGeneratedAndSecret()
+    {
+        var wwsf = await EnvironmentAsync("wwsf");
+
+        Assert.Equal("{epcscf-sessions-key.value}", wwsf["Wwsf__EpCscf__SessionsKey"]);
+        Assert.Equal(wwsf["Wwsf__EpCscf__SessionsKey"], (await EnvironmentAsync("ep-cscf"))["EpCscf__SessionsKeys__0"]);
+        Assert.Contains("services__ep-cscf__http__0", wwsf.Keys);
+        var parameter = (await ModelAsync()).Resources.OfType<ParameterResource>().Single(resource => resource.Name == "epcscf-sessions-key");
+        Assert.True(parameter.Secret);
+        Assert.Equal(32, Convert.FromBase64String(parameter.Default!.GetDefaultValue()).Length);
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData("--public-address=127.0.0.1")]
+    [Requirement("SEC-13")]
+    public async Task TurnServer_OpensNoAddressOfThisMachine(params string[] arguments)
+    {
+        var turn = await EnvironmentAsync("turn", arguments);
+
+        Assert.Contains("Turn__ListenAddress", turn.Keys);
+        Assert.DoesNotContain(turn.Keys, name => name.StartsWith("Turn__AllowedPeers", StringComparison.Ordinal) || name == "Turn__PeerPolicy");
+    }
+
     [Theory]
     [InlineData("waf")]
     [InlineData("wwsf")]

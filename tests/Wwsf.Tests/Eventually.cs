@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using WebRtcIms.Tests.Common;
+using WebRtcIms.Wwsf.Sessions;
 
 namespace WebRtcIms.Wwsf.Tests;
 
@@ -18,4 +20,16 @@ internal static class Eventually
     }
 
     public static Task IsTrueAsync(Func<bool> condition) => IsTrueAsync(() => Task.FromResult(condition()));
+
+    /// <summary>Lets one replica look for ended sessions. It takes 40 seconds of the clock at most.</summary>
+    public static async Task SweptAsync(ObservedTime time)
+    {
+        // A sweep that runs already may have missed a change. The second one did not.
+        for (var sweeps = 0; sweeps < 2; sweeps++)
+        {
+            var before = time.Timers(SessionSweep.Interval);
+            time.Advance(SessionSweep.Interval);
+            await IsTrueAsync(() => time.Timers(SessionSweep.Interval) > before);
+        }
+    }
 }

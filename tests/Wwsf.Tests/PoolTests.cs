@@ -189,7 +189,7 @@ public sealed class PoolTests
         var answer = await page.LogInAsync("alice", "alice-calls-bob");
 
         Assert.Equal("sip:alice@webrtcims.local", answer.Text("impu"));
-        Assert.Single(system.EpCscf.Requests, request => request == ("DELETE", system.Waf.Requests[0].Form["sid"]));
+        Assert.Single(system.EpCscf.Requests, request => request == ("end", system.Waf.Requests[0].Form["sid"]));
         if (store == Store.Redis) Assert.Equal("quarantine", await system.Redis!.StringGetAsync("ims:lease:{guest}:1"));
     }
 

@@ -167,7 +167,7 @@ public sealed class SessionTests
     [Requirement("ABUSE-92")]
     public async Task MoreSignOuts_EndedSessionsStayEndedUntilTheirCookiesExpire()
     {
-        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        var time = new ObservedTime(TimeProvider.System.GetUtcNow());
         await using var epCscf = await ScriptedEpCscf.StartAsync();
         using var app = new WwsfApp(epCscf: epCscf) { Time = time }.With("Wwsf:SessionLifetime", "01:00:00");
         var ended = new List<Page>();
@@ -184,7 +184,8 @@ public sealed class SessionTests
         await EndSessionAsync(app);
         Assert.Equal(4, await CountEndedSessionsAsync(app));
         time.Advance(TimeSpan.FromMinutes(2));
-        await Eventually.IsTrueAsync(async () => await CountEndedSessionsAsync(app) == 3);
+        await Eventually.SweptAsync(time);
+        Assert.Equal(3, await CountEndedSessionsAsync(app));
         foreach (var page in ended) Assert.Equal("session_expired", (await page.TurnTokenAsync()).Code);
     }
 

@@ -59,6 +59,9 @@ public sealed class SettingsTests
     /// <summary>Waits and sizes at both ends of what is accepted.</summary>
     [Theory]
     [InlineData("SessionLifetime", "00:01:00", "30.00:00:00", "00:00:59", "30.00:00:01")]
+    [InlineData("SessionIdleTimeout", "00:05:00", "30.00:00:00", "00:04:59", "30.00:00:01")]
+    [InlineData("Limits:PasswordChecks", "1", "1024", "0", "1025")]
+    [InlineData("Limits:WaitingPasswordChecks", "1", "100000", "0", "100001")]
     [InlineData("Pool:Lease", "00:00:01", "1.00:00:00", "00:00:00.9", "1.00:00:01")]
     [InlineData("Pool:Quarantine", "00:00:01", "1.00:00:00", "00:00:00.9", "1.00:00:01")]
     [InlineData("Pool:Size", "1", "10000", "0", "10001")]
@@ -251,6 +254,21 @@ public sealed class SettingsTests
         using var health = await client.GetAsync(new Uri("/health", UriKind.Relative), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.OK, health.StatusCode);
         Assert.Contains("\"store\":\"Healthy\"", await health.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    [Requirement("SEC-14")]
+    public void KeyOfTheEpCscf_IsRequiredOutsideDevelopment_AndLong()
+    {
+        Assert.Contains(
+            "Wwsf:EpCscf:SessionsKey is missing", Assert.Throws<SettingsException>(() => Read("Production", ClientSecret)).Message);
+        Assert.Null(Read("Development", ClientSecret).EpCscf.SessionsKey);
+        foreach (var key in (string[])[new('k', 31), "hidden words of more than 32 octets"])
+        {
+            var message = Assert.Throws<SettingsException>(() => Read("Development", ClientSecret, ("Wwsf:EpCscf:SessionsKey", key))).Message;
+            Assert.Contains("Wwsf:EpCscf:SessionsKey must have 32 octets or more", message);
+            Assert.DoesNotContain(key, message);
+        }
     }
 
     private static WwsfSettings Read(string environment, params (string Key, string Value)[] settings) => WwsfSettings.Read(

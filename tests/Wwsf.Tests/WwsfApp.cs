@@ -19,6 +19,7 @@ internal sealed class WwsfApp : ServiceApp<WwsfApp, Program>
         With("environment", environment);
         With("Wwsf:Waf:ClientSecret", ClientSecret);
         With("Wwsf:PublicOrigin:0", PublicOrigin);
+        With("Wwsf:EpCscf:SessionsKey", ScriptedEpCscf.Key);
         With("Wwsf:TurnUris:0", "turn:127.0.0.1:3478?transport=udp");
         With("Wwsf:TurnUris:1", "turns:turn.example.com");
         With("ConnectionStrings:wwsf", $"Data Source={DatabaseDirectory}/wwsf.db");
