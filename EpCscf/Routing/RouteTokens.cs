@@ -70,7 +70,7 @@ internal sealed class RouteTokens(BindingNames names, EndedDialogs ended, EpCscf
         if (BinaryPrimitives.ReadUInt32BigEndian(octets[ExpiryAt..]) <= time.GetUtcNow().ToUnixTimeSeconds()) return null;
 
         var dialog = new Dialog(caller, callee, BinaryPrimitives.ReadUInt64BigEndian(octets[IdAt..]));
-        if (ended.Contains(dialog)) return null;
+        if (ended.Contains(dialog, sender)) return null;
         return new(
             dialog, isCaller ? callee : caller, NameOf(request.From).SequenceEqual(octets.Slice(IdentityAt, IdentityLength)),
             octets[PrivateAt] != 0);

@@ -144,19 +144,33 @@ public sealed class DialogTests : AliceAndBob
     [InlineData(401, false)]
     [Requirement("RFC3261-15.1.1")]
     [Requirement("SEC-8")]
-    public async Task Bye_EndsTheTokensOfBothSides(int answer, bool ends)
+    public async Task Bye_EndsTheTokensOfBothSides_ButItsSenderMayTryAgain(int answer, bool ends)
     {
         var (invite, ok) = await CallAsync();
         await Alice.SendAsync(Alice.InDialog("BYE", ok));
         await Bob.AnswerAsync(await Bob.ExpectAsync("BYE"), answer, "Answer");
         await Alice.ExpectAsync($"SIP/2.0 {answer}");
 
-        await Alice.SendAsync(Alice.InDialog("MESSAGE", ok));
-        if (!ends) await Bob.ExpectAsync("MESSAGE");
+        await Alice.SendAsync(Alice.InDialog("BYE", ok));
+        if (!ends) await Bob.ExpectAsync("BYE");
         else await Alice.ExpectAsync(NoDialog);
-        await Bob.SendAsync(Bob.InDialog("MESSAGE", invite: invite));
-        if (!ends) await Alice.ExpectAsync("MESSAGE");
-        else await Bob.ExpectAsync(NoDialog);
+        Assert.StartsWith(NoDialog, (await Bob.AskAsync(Bob.InDialog("MESSAGE", invite: invite))).StartLine);
+        await Alice.AssertNothingAsync();
+    }
+
+    [Fact]
+    [Requirement("RFC3261-15.1.1")]
+    [Requirement("SEC-8")]
+    public async Task ByeWithoutAnAnswer_EndsBothTokens()
+    {
+        var (invite, ok) = await CallAsync();
+        await Bob.SendAsync(Bob.InDialog("BYE", invite: invite));
+        await Alice.ExpectAsync("BYE");
+        Assert.StartsWith(NoDialog, (await Alice.AskAsync(Alice.InDialog("MESSAGE", ok))).StartLine);
+        _time.Advance(TimeSpan.FromSeconds(32));
+        await Bob.ExpectAsync("SIP/2.0 408");
+        Assert.StartsWith(NoDialog, (await Bob.AskAsync(Bob.InDialog("MESSAGE", invite: invite))).StartLine);
+        await Alice.AssertNothingAsync();
     }
 
     [Fact]
