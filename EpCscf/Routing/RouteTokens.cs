@@ -11,7 +11,10 @@ namespace WebRtcIms.EpCscf.Routing;
 /// <param name="Peer">The other end.</param>
 /// <param name="HasIdentityOfDialog">Whether From is the sender's identity in the request that began the dialogue.</param>
 /// <param name="IsPrivate">Whether the sender asked for privacy in that request.</param>
-internal sealed record DialogSender(Dialog Dialog, BindingId Peer, bool HasIdentityOfDialog, bool IsPrivate);
+internal sealed record DialogSender(Dialog Dialog, BindingId Peer, bool HasIdentityOfDialog, bool IsPrivate)
+{
+    public bool IsCaller => Peer == Dialog.Callee;
+}
 
 /// <summary>
 /// The user part of our Record-Route: the two bindings of a dialogue, under an HMAC (RFC 5626 §5.2). It names bindings and not

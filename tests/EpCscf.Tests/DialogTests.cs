@@ -30,6 +30,7 @@ public sealed class DialogTests : AliceAndBob
         { "From: \"alice\" <sip:alice@ims.example>", "From: <sip:boss@ims.example>", "SIP/2.0 403 Forbidden: From" },
         { "From: \"alice\" <sip:alice@ims.example>", "From: <sip:alice@other.example>", "SIP/2.0 403 Forbidden: From" },
         { "From: \"alice\" <sip:alice@ims.example>", "From: \"sip:alice@ims.example\" <tel:+491>", "SIP/2.0 403 Forbidden: From" },
+        { "<sip:alice@ims.example>;tag=a1", "<sip:alice@ims.example;verstat=TN-Validation-Passed>;tag=a1", "SIP/2.0 403 Forbidden: From" },
         { "Route: ", "X-Route: ", NoDialog },
         { "Route: ", "Route: <sip:orig@epcscf.ims.example;transport=ws;lr>, ", NoDialog },
         { "lr>", "lr>, <sip:10.0.0.1;lr>", "SIP/2.0 403 Forbidden: no route" },
@@ -346,6 +347,7 @@ public sealed class DialogTests : AliceAndBob
     [Theory]
     [InlineData("sip:bob@ims.example", "<sip:bob@ims.example>")]
     [InlineData("sip:%62ob@IMS.example;user=phone", "<sip:bob@ims.example>")]
+    [InlineData("sip:bob@ims.example;verstat=x", "<sip:bob@ims.example>")]
     [InlineData("tel:+4912345", null)]
     [InlineData("sip:boss@elsewhere.example", null)]
     [Requirement("RFC3261-12.2.1.1")]
