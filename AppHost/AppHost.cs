@@ -28,12 +28,14 @@ try
         .WithReference(redis).WaitFor(redis)
         .WithCallLadder(flowView);
 
-    builder.AddGateway("wic-web", publicAddress)
+    var gateway = builder.AddGateway("wic-web", publicAddress)
         .WithReference(wwsf).WaitForStart(wwsf)
         .WithReference(epCscf).WaitForStart(epCscf)
         .WithReference(flowView)
         .WaitForStart(turn)
         .WithCallLadder(flowView);
+
+    wwsf.WithPageOf(gateway);
 
     builder.CheckPorts();
     await builder.Build().RunAsync();

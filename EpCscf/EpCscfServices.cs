@@ -17,7 +17,6 @@ internal static class EpCscfServices
     {
         var settings = EpCscfSettings.Read(builder.Configuration, builder.Environment.IsDevelopment());
         var services = builder.Services;
-        services.AddProblemDetails();
         services.AddSingleton(settings);
         services.AddSingleton(new CoreModel(settings));
         services.AddSingleton<EpCscfTelemetry>();

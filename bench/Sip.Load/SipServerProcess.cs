@@ -54,6 +54,7 @@ internal sealed class SipServerProcess : IDisposable
         foreach (var (name, value) in new (string, string)[]
         {
             ("ASPNETCORE_ENVIRONMENT", "Production"),
+            ("AllowedHosts", "127.0.0.1;localhost"),
             ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"),
             ("Logging__LogLevel__Default", "Warning"),
             ("EpCscf__HomeDomain", Domain),

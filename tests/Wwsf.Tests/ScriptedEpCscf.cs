@@ -13,6 +13,7 @@ internal sealed class ScriptedEpCscf : IAsyncDisposable
 {
     public const string Key = "the-key-that-wwsf-and-epcscf-share";
 
+    private readonly ConcurrentDictionary<string, bool> _ended = [];
     private readonly WebApplication _app;
 
     private ScriptedEpCscf(WebApplication app) => _app = app;
@@ -21,6 +22,9 @@ internal sealed class ScriptedEpCscf : IAsyncDisposable
 
     /// <summary>Registered sessions. <c>end</c> removes one.</summary>
     public ConcurrentDictionary<string, bool> Registered { get; } = [];
+
+    /// <summary>Whether every session is registered, except those that <c>end</c> ended.</summary>
+    public bool RegistersEverybody { get; set; }
 
     /// <summary>The requests: <c>find</c> or <c>end</c>, and the pseudonym.</summary>
     public ConcurrentQueue<(string Action, string Sid)> Requests { get; } = [];
@@ -58,11 +62,12 @@ internal sealed class ScriptedEpCscf : IAsyncDisposable
         if (action == "end")
         {
             Registered.TryRemove(sid, out _);
+            _ended[sid] = true;
             context.Response.StatusCode = 204;
             return;
         }
 
-        var registered = Registered.ContainsKey(sid);
+        var registered = Registered.ContainsKey(sid) || (RegistersEverybody && !_ended.ContainsKey(sid));
         await context.Response.WriteAsJsonAsync(new { registered, expires_in = registered ? 412 : 0 });
     }
 }
