@@ -69,6 +69,11 @@ public sealed class IdentityTests : AliceAndBob
     [InlineData("<sip:boss@ims.example>")]
     [InlineData("<sip:alice@other.example>")]
     [InlineData("<tel:+491234>")]
+    [InlineData("<sip:alice@ims.example;verstat=TN-Validation-Passed>")]
+    [InlineData("<sip:alice@ims.example;VerStat>")]
+    [InlineData("<sip:alice@ims.example;%76erstat=x>")]
+    [InlineData("<sip:alice@ims.example>;verstat=x")]
+    [Requirement("SEC-8")]
     public async Task FromThatIsNotYours_Is403(string from)
     {
         Assert.StartsWith("SIP/2.0 403", (await Alice.AskAsync(Alice.Invite("sip:bob@ims.example", from: from))).StartLine);

@@ -78,6 +78,20 @@ public sealed class ReplicaTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("SEC-8")]
+    public async Task CallThatWasDeclined_LeavesNoWay_NotEvenAtTheOtherReplica()
+    {
+        var (_, invite) = await RingAsync();
+        await _bob.AnswerAsync(invite, 603, "Decline");
+        await _bob.ExpectAsync("ACK");
+        await _alice.ExpectAsync("SIP/2.0 603");
+
+        // The hand-over follows the response.
+        while (!(await _bob.AskAsync(_bob.InDialog("MESSAGE", invite: invite))).StartLine.StartsWith("SIP/2.0 481", StringComparison.Ordinal))
+            await _alice.AnswerAsync(await _alice.ExpectAsync("MESSAGE"), 200, "OK");
+    }
+
+    [Fact]
     public async Task RequestsInTheCall_KeepTheirOrder()
     {
         var (_, ok) = await CallAsync();
