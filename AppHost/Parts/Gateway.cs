@@ -16,6 +16,12 @@ internal static class Gateway
             .WithUrlForEndpoint("http", url => url.DisplayText = "Call page")
             .WithUrlForEndpoint("http", _ => new ResourceUrlAnnotation { Url = "/flow/", DisplayText = "Call ladder" })
             .WithIconName("Call");
+        if (builder.ExecutionContext.IsPublishMode)
+        {
+            gateway.WithEnvironment("AllowedHosts", builder.AddParameter("public-hosts")
+                .WithDescription("Hosts under which browsers reach the gateway, separated by semicolons: phone.example.com."));
+        }
+
         if (publicAddress is not null) new PublicGateway(publicAddress, builder.Port(name, PublicPort, publicAddress.Ip)).Open(gateway);
         return TestCall.AddTo(gateway).WithStartMessage();
     }

@@ -10,11 +10,20 @@ internal static class ServiceResources
             .WithBuiltProgram<TProject>()
             .WithHttpHealthCheck("/health", endpointName: "http")
             // The services speak http behind the proxies; a machine without a development certificate needs no warning.
-            .WithoutHttpsCertificate();
+            .WithoutHttpsCertificate()
+            .WithAllowedHosts();
 
         // The dashboard ends first. With Aspire's retries each service would try for 5 s to send it the last batch.
         return builder.ExecutionContext.IsRunMode ? service.WithEnvironment("OTEL_DOTNET_EXPERIMENTAL_OTLP_RETRY", "") : service;
     }
+
+    /// <summary>
+    /// Names the host under which the other parts reach the service. In a run that is loopback, which Development allows.
+    /// </summary>
+    private static IResourceBuilder<ProjectResource> WithAllowedHosts(this IResourceBuilder<ProjectResource> service) =>
+        service.ApplicationBuilder.ExecutionContext.IsRunMode
+            ? service
+            : service.WithEnvironment("AllowedHosts", service.GetEndpoint("http").Property(EndpointProperty.Host));
 
     /// <summary>What another part said about itself with <c>WithAnnotation</c>.</summary>
     public static TAnnotation Get<TAnnotation>(this IResourceBuilder<IResource> resource)
