@@ -18,9 +18,11 @@ public static class Extensions
     internal const string PrometheusPort = "Prometheus:Port";
 
     /// <summary>Adds telemetry, health checks, service discovery and resilience. <see cref="ServiceHost"/> calls it first.</summary>
+    /// <exception cref="SettingsException">A peer on another machine has no TLS.</exception>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {
+        TransportEncryption.Check(builder.Configuration, builder.Environment);
         builder.ConfigureOpenTelemetry();
 
         // ServiceHost reports a failed start in one sentence. The host's own record of it is a stack trace.
