@@ -58,7 +58,7 @@ public sealed class EdgeTests : IAsyncLifetime
     [Requirement("SEC-21")]
     public async Task Host_MustBeOneOfOurs(string environment, string host, HttpStatusCode expected)
     {
-        await using var gateway = Gateway(("environment", environment), ("AllowedHosts", "phone.example.com"));
+        await using var gateway = Gateway(("environment", environment), ("AllowedHosts", "https://phone.example.com;wic-web"));
         using var client = gateway.CreateClient();
         client.DefaultRequestHeaders.Host = host;
 
