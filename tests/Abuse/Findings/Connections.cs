@@ -12,8 +12,8 @@ internal static class Connections
     // A share of one address that has proved nothing. The defaults of the product are smaller.
     private const int MostOfOneAddress = 500;
 
-    // Longer than the minute that a stream may be silent.
-    private static readonly TimeSpan TimeForStreams = TimeSpan.FromSeconds(70);
+    // Longer than the minute that a stream may be useless, which the server notices up to ten seconds later.
+    private static readonly TimeSpan TimeForStreams = TimeSpan.FromSeconds(80);
 
     public static IReadOnlyList<Finding> All { get; } =
     [
