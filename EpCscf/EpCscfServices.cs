@@ -15,9 +15,8 @@ internal static class EpCscfServices
 {
     public static void AddEpCscf(this WebApplicationBuilder builder)
     {
-        var settings = EpCscfSettings.Read(builder.Configuration);
+        var settings = EpCscfSettings.Read(builder.Configuration, builder.Environment.IsDevelopment());
         var services = builder.Services;
-        services.AddProblemDetails();
         services.AddSingleton(settings);
         services.AddSingleton(new CoreModel(settings));
         services.AddSingleton<EpCscfTelemetry>();
@@ -48,6 +47,7 @@ internal static class EpCscfServices
         services.AddSingleton<Flows>();
         services.AddSingleton<TransactionTable>();
         services.AddSingleton<BranchServices>();
+        services.AddSingleton<EndedDialogs>();
         services.AddSingleton<RouteTokens>();
         services.AddSingleton<ProxiedRequests>();
         services.AddSingleton<Proxy>();
@@ -56,6 +56,8 @@ internal static class EpCscfServices
         services.AddSingleton<LostBindings>();
         services.AddSingleton<SipServer>();
         services.AddSingleton<SipEndpoint>();
+        services.AddSingleton<DirectoryLimit>();
+        services.AddSingleton<OnlineUsers>();
     }
 
     public static void MapEpCscf(this WebApplication app)
@@ -66,5 +68,6 @@ internal static class EpCscfServices
         app.UseWebSockets(new() { KeepAliveInterval = ConnectionLifetimes.Ping, KeepAliveTimeout = ConnectionLifetimes.Ping });
         app.Map("/sip", services.GetRequiredService<SipEndpoint>().AcceptAsync);
         app.MapDirectory();
+        app.MapSessions();
     }
 }

@@ -25,6 +25,7 @@ internal static class FlowViewServices
 
     public static void UseFlowView(this WebApplication app)
     {
+        app.UseAccess();
         app.UseRateLimiter();
         app.UsePages();
         OtlpReceiver.MapTo(app);

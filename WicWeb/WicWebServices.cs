@@ -1,6 +1,8 @@
 using WebRtcIms.WicWeb.Forwarding;
 using WebRtcIms.WicWeb.Pages;
 using WebRtcIms.WicWeb.PageSpans;
+using WebRtcIms.WicWeb.Sessions;
+using WebRtcIms.WicWeb.Settings;
 
 namespace WebRtcIms.WicWeb;
 
@@ -9,14 +11,19 @@ internal static class WicWebServices
 {
     public static void AddWicWeb(this WebApplicationBuilder builder)
     {
+        var settings = WicWebSettings.Read(builder.Configuration, builder.Environment);
+        builder.Services.AddSingleton(settings);
+        builder.Services.AddHsts(https => https.MaxAge = TimeSpan.FromDays(365));
         builder.AddPage();
-        builder.AddGateway();
+        builder.AddGateway(settings);
+        TraceBoundary.AddTo(builder.Services);
         PageSpanEndpoint.AddTo(builder);
-        builder.AddPublicHttps(WicWebSettings.Read(builder.Configuration));
+        builder.AddPublicHttps(settings);
     }
 
     public static void UseWicWeb(this WebApplication app)
     {
+        if (!app.Environment.IsDevelopment()) app.UseHsts();
         app.UseSecurityHeaders();
         app.UsePage();
         app.UseRateLimiter();

@@ -39,10 +39,20 @@ public sealed class TurnServerProcess : ServerProcess
         return (await server.WaitForExitAsync(), server.Output);
     }
 
-    private static TurnServerProcess Launch((string Name, string Value)[] settings)
+    /// <summary>Starts the server in a process that may open only so many files, and waits until it listens.</summary>
+    public static async Task<TurnServerProcess> StartWithDescriptorsAsync(int descriptors, params (string Name, string Value)[] settings)
+    {
+        var server = Launch(settings, Tools.Require("prlimit", "util-linux"), string.Create(
+            CultureInfo.InvariantCulture, $"--nofile={descriptors}:{descriptors}"), "dotnet");
+        await server.WaitForOutputAsync("Management listens on");
+        return server;
+    }
+
+    private static TurnServerProcess Launch((string Name, string Value)[] settings, params string[] program)
     {
         var (port, tlsPort, managementPort) = (FreePorts.TcpAndUdp(), FreePorts.TcpAndUdp(), FreePorts.Tcp());
-        var start = Foreground.Of("dotnet", Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll"));
+        string[] command = [.. program.DefaultIfEmpty("dotnet"), Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll")];
+        var start = Foreground.Of(command[0], command[1..]);
         start.Environment["Turn__Port"] = port.ToString(CultureInfo.InvariantCulture);
         start.Environment["Turn__TlsPort"] = tlsPort.ToString(CultureInfo.InvariantCulture);
         start.Environment["Turn__PeerPolicy"] = "AllowLoopback";

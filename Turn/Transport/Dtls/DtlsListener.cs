@@ -3,10 +3,10 @@ using System.Net;
 using Org.BouncyCastle.Security;
 using Org.BouncyCastle.Tls;
 using Org.BouncyCastle.Tls.Crypto.Impl.BC;
+using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
-using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Transport.Portable;
 using WebRtcIms.Turn.Transport.Streams;
 
@@ -28,32 +28,32 @@ internal sealed partial class DtlsListener : IDisposable
 
     private static readonly TimeSpan HandshakeLimit = TimeSpan.FromSeconds(10);
 
-    // A session without an allocation is of no use.
-    private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(60);
+    // A session without an allocation is of no use, whatever its client sends.
+    private static readonly TimeSpan UselessLimit = TimeSpan.FromSeconds(60);
 
     private readonly Lock _gate = new();
     private readonly OrderedDictionary<TransportAddress, DtlsDatagrams> _handshakes = [];
     private readonly Dictionary<TransportAddress, DtlsSession> _sessions = [];
-    private readonly Dictionary<InternetAddress, int> _sessionsOf = [];
     private readonly BcTlsCrypto _crypto = new(new SecureRandom());
     private readonly CookieExchange _cookies;
     private readonly DatagramSocket _socket;
     private readonly TransportAddress _local;
     private readonly IReadOnlyList<EngineHost> _hosts;
     private readonly TlsHandshakes _tls;
-    private readonly QuotaSettings _quotas;
+    private readonly ConnectionAdmission _admission;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private int _threads;
 
     /// <exception cref="System.Net.Sockets.SocketException">The address cannot be bound.</exception>
     public DtlsListener(
-        IPEndPoint endpoint, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, QuotaSettings quotas, TimeProvider time, ILogger logger)
+        IPEndPoint endpoint, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, ConnectionAdmission admission, TimeProvider time,
+        ILogger logger)
     {
         _socket = new DatagramSocket(endpoint);
         _local = TransportAddress.From(endpoint);
         _cookies = new CookieExchange(_crypto, time);
-        (_hosts, _tls, _quotas, _time, _logger) = (hosts, tls, quotas, time, logger);
+        (_hosts, _tls, _admission, _time, _logger) = (hosts, tls, admission, time, logger);
     }
 
     public Task ReceiveAsync() => _socket.ReceiveAsync(headroom: 0, tailroom: 0, Receive);
@@ -61,9 +61,12 @@ internal sealed partial class DtlsListener : IDisposable
     /// <summary>Ends sessions that are of no use. To be called every few seconds.</summary>
     public void Sweep()
     {
-        List<DtlsSession> idle;
-        lock (_gate) idle = [.. _sessions.Values.Where(session => _time.GetElapsedTime(session.LastHeard) > IdleLimit)];
-        foreach (var session in idle.Where(session => !session.Host.Knows(session.Flow))) End(session);
+        List<DtlsSession> sessions;
+        lock (_gate) sessions = [.. _sessions.Values];
+        foreach (var session in sessions)
+        {
+            if (!session.IsUseful() && _time.GetElapsedTime(session.LastUseful) >= UselessLimit) End(session);
+        }
     }
 
     public void Dispose()
@@ -117,7 +120,7 @@ internal sealed partial class DtlsListener : IDisposable
         if (_cookies.Verify(client, datagram, datagrams) is not { } request) return;
         lock (_gate)
         {
-            if (_threads == MaxThreads || !HasRoomFor(client)) return;
+            if (_threads == MaxThreads) return;
             GiveWayTo(client);
             _threads++;
             _handshakes.Add(client, datagrams);
@@ -125,10 +128,6 @@ internal sealed partial class DtlsListener : IDisposable
 
         new Thread(() => Handshake(client, datagrams, request), StackSize) { IsBackground = true, Name = "dtls handshake" }.Start();
     }
-
-    private bool HasRoomFor(in TransportAddress client) =>
-        _sessions.ContainsKey(client)
-        || (_sessions.Count < _quotas.Total && _sessionsOf.GetValueOrDefault(ClientNetwork.Of(client.Address)) < _quotas.PerClientAddress);
 
     private void GiveWayTo(TransportAddress client)
     {
@@ -173,11 +172,25 @@ internal sealed partial class DtlsListener : IDisposable
         var host = _hosts[(int)((uint)flow.GetHashCode() % _hosts.Count)];
         var session = new DtlsSession(transport, datagrams, flow, host, _time);
 
+        session.Place = _admission.TryAdmit(client.ToIPEndPoint().Address, () =>
+        {
+            datagrams.Close();
+            End(session);
+        });
+        if (session.Place is null)
+        {
+            session.Close();
+            return;
+        }
+
         // Its client has lost its state and its keys, so it could not read a close_notify.
         while (!TryAdd(session, datagrams, out var former))
         {
             if (TryRemove(former)) former.Forget();
         }
+
+        // It may have given way before it was added.
+        if (datagrams.IsClosed) End(session);
 
         // Datagrams that arrived while the handshake ended.
         while (datagrams.TryTake(out var datagram))
@@ -193,8 +206,6 @@ internal sealed partial class DtlsListener : IDisposable
         {
             if (_sessions.TryGetValue(client, out former)) return false;
             _sessions.Add(client, session);
-            var network = ClientNetwork.Of(client.Address);
-            _sessionsOf[network] = _sessionsOf.GetValueOrDefault(network) + 1;
 
             // Another handshake of the client may have started meanwhile.
             if (_handshakes.GetValueOrDefault(client) == datagrams) _handshakes.Remove(client);
@@ -214,8 +225,6 @@ internal sealed partial class DtlsListener : IDisposable
         {
             if (_sessions.GetValueOrDefault(client) != session) return false;
             _sessions.Remove(client);
-            var network = ClientNetwork.Of(client.Address);
-            if (--_sessionsOf[network] == 0) _sessionsOf.Remove(network);
             return true;
         }
     }

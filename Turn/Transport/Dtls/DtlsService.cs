@@ -8,8 +8,8 @@ namespace WebRtcIms.Turn.Transport.Dtls;
 
 /// <summary>DTLS on every listening address, at the TLS port, where there is a certificate.</summary>
 internal sealed partial class DtlsService(
-    TurnSettings settings, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, TimeProvider time, ILogger<DtlsService> logger)
-        : BackgroundService
+    TurnSettings settings, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, StreamAdmissions admissions, TimeProvider time,
+    ILogger<DtlsService> logger) : BackgroundService
 {
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(5);
 
@@ -49,7 +49,7 @@ internal sealed partial class DtlsService(
     {
         try
         {
-            return new DtlsListener(endpoint, hosts, tls, settings.Quotas, time, logger);
+            return new DtlsListener(endpoint, hosts, tls, admissions.Dtls, time, logger);
         }
         catch (SocketException error)
         {

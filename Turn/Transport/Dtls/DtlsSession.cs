@@ -1,7 +1,9 @@
 using Org.BouncyCastle.Tls;
+using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Transport.Dtls;
 
@@ -29,8 +31,25 @@ internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagra
 
     public EngineHost Host { get; } = host;
 
-    /// <summary>When the client last sent something that proved to be its own.</summary>
-    public long LastHeard { get; private set; } = time.GetTimestamp();
+    /// <summary>The session's place; null until it is admitted.</summary>
+    public AdmittedConnection? Place { get; set; }
+
+    /// <summary>When the session began, or last had an allocation.</summary>
+    public long LastUseful { get; private set; } = time.GetTimestamp();
+
+    /// <summary>Whether the session has an allocation. Nothing else keeps it.</summary>
+    public bool IsUseful()
+    {
+        if (Host.Knows(Flow))
+        {
+            LastUseful = time.GetTimestamp();
+            Place?.TryAuthenticate();
+            return true;
+        }
+
+        Place?.Demote();
+        return false;
+    }
 
     /// <summary>False when the session has ended.</summary>
     public bool Receive(ReadOnlySpan<byte> datagram)
@@ -43,7 +62,6 @@ internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagra
                 var length = Open(datagram[..record.Length], message);
                 if (datagrams.IsClosed) return false;
                 if (length < 0) continue;
-                LastHeard = time.GetTimestamp();
                 Host.Receive(message.AsSpan(0, length), Flow, this);
             }
 
@@ -54,6 +72,7 @@ internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagra
     public override void Send(in TransportAddress client, ReadOnlySpan<byte> message)
     {
         if (message.Length > MaxMessage) return;
+        if (AuthenticatedResponse.Is(message)) Place?.TryAuthenticate();
         try
         {
             lock (_library)
@@ -79,14 +98,20 @@ internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagra
             // The client needs no notification.
         }
 
-        Host.StreamClosed(Flow);
+        Release();
     }
 
     /// <summary>Ends the session and its allocation without a notification to the client.</summary>
     public void Forget()
     {
         datagrams.Close();
+        Release();
+    }
+
+    private void Release()
+    {
         Host.StreamClosed(Flow);
+        Place?.Dispose();
     }
 
     /// <summary>What a record carries; less than 0 when it is none of the client's, or is for the library.</summary>

@@ -23,17 +23,16 @@ internal static class StreamEndpoints
     private static void ListenForTls(ListenOptions listen)
     {
         var handshakes = listen.ApplicationServices.GetRequiredService<TlsHandshakes>();
-        var halfOpen = listen.ApplicationServices.GetRequiredService<HalfOpenHandshakes>();
 
         // The protocol is not HTTP. Other values would make Kestrel expect QUIC.
         listen.Protocols = HttpProtocols.Http1;
-        listen.Use(next => connection => halfOpen.BeginAsync(connection, next));
+        listen.Use(next => connection => HalfOpenHandshakes.BeginAsync(connection, next));
         listen.UseHttps(new TlsHandshakeCallbackOptions
         {
             HandshakeTimeout = HandshakeTimeout,
             OnConnection = _ => ValueTask.FromResult(handshakes.Options),
         });
-        listen.Use(next => connection => halfOpen.EndAsync(connection, next));
+        listen.Use(next => connection => HalfOpenHandshakes.EndAsync(connection, next));
         listen.UseConnectionHandler<TurnConnectionHandler>();
     }
 }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Connections;
+using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Telemetry;
@@ -22,17 +23,19 @@ internal sealed class StreamPath : ClientPath, IAsyncDisposable
     private readonly Channel<ArraySegment<byte>> _queue = Channel.CreateUnbounded<ArraySegment<byte>>();
     private readonly ConnectionContext _connection;
     private readonly TurnMetrics _metrics;
+    private readonly AdmittedConnection? _place;
     private readonly Task _writing;
     private int _queuedOctets;
 
     public StreamPath(ConnectionContext connection, TurnMetrics metrics)
     {
-        (_connection, _metrics) = (connection, metrics);
+        (_connection, _metrics, _place) = (connection, metrics, connection.Features.Get<AdmittedConnection>());
         _writing = WriteAsync();
     }
 
     public override void Send(in TransportAddress client, ReadOnlySpan<byte> message)
     {
+        if (_place is not null && AuthenticatedResponse.Is(message)) _place.TryAuthenticate();
         var copy = ArrayPool<byte>.Shared.Rent(message.Length);
         message.CopyTo(copy);
         Interlocked.Add(ref _queuedOctets, message.Length);

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
+using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Stun.Framing;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Allocations;
@@ -21,8 +22,9 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
     // The time from a message's first octet to its last. A client that stops in the middle, or sends very slowly, only holds memory.
     private static readonly TimeSpan FrameTimeout = TimeSpan.FromSeconds(30);
 
-    // A stream without an allocation is of no use.
-    private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(60);
+    // A stream without an allocation is of no use, whatever its client sends. Only an allocation keeps it, and that needs credentials.
+    private static readonly TimeSpan UselessLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(10);
 
     public override async Task OnConnectedAsync(ConnectionContext connection)
     {
@@ -56,14 +58,14 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
         using var stalled = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
 
         using var stopping = Stopping(connection).Register(input.CancelPendingRead);
-        var lastHeard = time.GetTimestamp();
-        using var idle = time.CreateTimer(_ => EndIfIdle(), null, IdleLimit, IdleLimit);
+        var place = connection.Features.Get<AdmittedConnection>();
+        var lastUseful = time.GetTimestamp();
+        using var check = time.CreateTimer(_ => EndIfUseless(), null, CheckInterval, CheckInterval);
         var isWithinMessage = false;
         while (true)
         {
             var read = await input.ReadAsync(stalled.Token);
             if (read.IsCanceled) return null;
-            Volatile.Write(ref lastHeard, time.GetTimestamp());
             var buffer = read.Buffer;
             if (!HandleMessages(ref buffer, host, flow, path, out var boundTo)) return null;
             if (boundTo is not null)
@@ -80,9 +82,17 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
             if (read.IsCompleted) return null;
         }
 
-        void EndIfIdle()
+        void EndIfUseless()
         {
-            if (time.GetElapsedTime(Volatile.Read(ref lastHeard)) >= IdleLimit && !host.Knows(flow)) input.CancelPendingRead();
+            if (host.Knows(flow))
+            {
+                lastUseful = time.GetTimestamp();
+                place?.TryAuthenticate();
+                return;
+            }
+
+            place?.Demote();
+            if (time.GetElapsedTime(lastUseful) >= UselessLimit) input.CancelPendingRead();
         }
     }
 

@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using System.Net.Sockets;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Transport.Relays;
 
 namespace WebRtcIms.Turn.Transport.TcpRelays;
 
@@ -10,12 +11,13 @@ namespace WebRtcIms.Turn.Transport.TcpRelays;
 /// the peer when the buffer is full (RFC 6062 §5.2). Afterwards each side is read only as fast as the other side accepts data, and
 /// within the traffic limits.
 /// </summary>
-internal sealed class PeerSocket(Socket socket, EngineHost host, TimeProvider time) : PeerTransport
+internal sealed class PeerSocket(Socket socket, RelaySockets sockets, EngineHost host, TimeProvider time) : PeerTransport
 {
     // After a client has closed its half, the peer may still send, but not for ever.
     private static readonly TimeSpan HalfClosedTime = TimeSpan.FromSeconds(30);
 
     private readonly CancellationTokenSource _closed = new();
+    private int _isDisposed;
 
     /// <summary>Carries octets both ways until either side ends, the allocation does, or the server stops.</summary>
     public async Task RelayAsync(PeerConnection connection, IDuplexPipe client, CancellationToken stop)
@@ -41,6 +43,7 @@ internal sealed class PeerSocket(Socket socket, EngineHost host, TimeProvider ti
         // Not synchronously: the gate is held, and continuations of this cancellation would need it.
         _ = _closed.CancelAsync();
         socket.Dispose();
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0) sockets.Return();
     }
 
     private async Task ToPeerAsync(PeerConnection connection, PipeReader input, CancellationToken end)

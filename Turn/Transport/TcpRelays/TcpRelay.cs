@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Transport.Relays;
 
 namespace WebRtcIms.Turn.Transport.TcpRelays;
 
@@ -21,15 +22,17 @@ internal sealed class TcpRelay : Relay
 
     private readonly Socket _listener;
     private readonly Action<ushort> _onClosed;
+    private readonly RelaySockets _sockets;
     private readonly EngineHost _host;
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _closed = new();
 
     /// <exception cref="SocketException">The port is taken.</exception>
-    public TcpRelay(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed, EngineHost host, TimeProvider time)
+    public TcpRelay(
+        IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed, RelaySockets sockets, EngineHost host, TimeProvider time)
         : base(TransportAddress.From(bind), new TransportAddress(advertise, (ushort)bind.Port))
     {
-        (_onClosed, _host, _time) = (onClosed, host, time);
+        (_onClosed, _sockets, _host, _time) = (onClosed, sockets, host, time);
         RefuseTakenPort(bind);
         _listener = NewSocket();
         try
@@ -53,8 +56,8 @@ internal sealed class TcpRelay : Relay
             {
                 var socket = await _listener.AcceptAsync(_closed.Token);
                 socket.NoDelay = true;
-                if (socket.RemoteEndPoint is IPEndPoint peer)
-                    _host.PeerConnected(allocation, TransportAddress.From(peer), new PeerSocket(socket, _host, _time));
+                if (socket.RemoteEndPoint is IPEndPoint peer && _sockets.TryTake())
+                    _host.PeerConnected(allocation, TransportAddress.From(peer), new PeerSocket(socket, _sockets, _host, _time));
                 else socket.Dispose();
             }
             catch (Exception error) when (error is OperationCanceledException or ObjectDisposedException)
@@ -69,21 +72,26 @@ internal sealed class TcpRelay : Relay
         }
     }
 
-    /// <summary>Null when the peer refuses, does not answer in time, or the relay is closed meanwhile.</summary>
+    /// <summary>
+    /// Null when the peer refuses, does not answer in time, the relay is closed meanwhile, or too many sockets are open.
+    /// </summary>
     public async Task<PeerSocket?> TryConnectAsync(TransportAddress peer)
     {
-        var socket = NewSocket();
+        if (!_sockets.TryTake()) return null;
+        Socket? socket = null;
         try
         {
+            socket = NewSocket();
             using var timeout = new CancellationTokenSource(ConnectTimeout, _time);
             using var end = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _closed.Token);
             socket.Bind(Bound.ToIPEndPoint());
             await socket.ConnectAsync(peer.ToIPEndPoint(), end.Token);
-            return new PeerSocket(socket, _host, _time);
+            return new PeerSocket(socket, _sockets, _host, _time);
         }
         catch (Exception error) when (error is SocketException or OperationCanceledException or ObjectDisposedException)
         {
-            socket.Dispose();
+            socket?.Dispose();
+            _sockets.Return();
             return null;
         }
     }

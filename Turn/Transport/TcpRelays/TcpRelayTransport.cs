@@ -7,10 +7,10 @@ using WebRtcIms.Turn.Transport.Relays;
 namespace WebRtcIms.Turn.Transport.TcpRelays;
 
 /// <summary>Opens relays for TCP allocations (RFC 6062), on the socket API of every system.</summary>
-internal sealed class TcpRelayTransport(EngineHost host, RelayBinder relays, TimeProvider time) : ITcpRelayTransport
+internal sealed class TcpRelayTransport(EngineHost host, RelayBinder relays, RelaySockets sockets, TimeProvider time) : ITcpRelayTransport
 {
     public AllocationDecision Bind(RelayRequest request) =>
-        relays.Bind(request, (bind, advertise, onClosed) => new TcpRelay(bind, advertise, onClosed, host, time));
+        relays.Bind(request, (bind, advertise, onClosed) => new TcpRelay(bind, advertise, onClosed, sockets, host, time));
 
     public async Task<PeerTransport?> TryConnectAsync(Relay relay, TransportAddress peer) =>
         await ((TcpRelay)relay).TryConnectAsync(peer).ConfigureAwait(false);

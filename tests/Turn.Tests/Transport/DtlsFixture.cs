@@ -1,9 +1,11 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Turn.Hosting;
@@ -48,6 +50,10 @@ internal sealed class DtlsFixture : IAsyncLifetime
 
     public IPEndPoint Address { get; } = new(IPAddress.Loopback, FreePorts.TcpAndUdp());
 
+    /// <summary>Has place for two sessions of an address that have not authenticated.</summary>
+    public ConnectionAdmission Admission => field ??= new(
+        "turn_dtls", new(2, 100, 100, 100), _host.Services.GetRequiredService<IMeterFactory>(), NullLogger<ConnectionAdmission>.Instance);
+
     public void Sweep() => _listener!.Sweep();
 
     public async ValueTask InitializeAsync()
@@ -55,7 +61,7 @@ internal sealed class DtlsFixture : IAsyncLifetime
         await _tls.StartAsync(CancellationToken.None);
         await _transport.StartAsync(CancellationToken.None);
         var servers = _host.Services.GetRequiredService<IReadOnlyList<EngineHost>>();
-        _listener = new DtlsListener(Address, servers, _tls, new QuotaSettings { PerClientAddress = 2 }, Clock, NullLogger.Instance);
+        _listener = new DtlsListener(Address, servers, _tls, Admission, Clock, NullLogger.Instance);
         _ = _listener.ReceiveAsync();
     }
 

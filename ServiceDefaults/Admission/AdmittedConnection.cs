@@ -1,0 +1,48 @@
+namespace WebRtcIms.ServiceDefaults.Admission;
+
+internal enum ConnectionClass
+{
+    /// <summary>The client has proved nothing. The connection is the first to give way.</summary>
+    Unauthenticated,
+
+    /// <summary>A request is in flight. The connection gives way only if there is no unauthenticated one.</summary>
+    Active,
+
+    /// <summary>The client has proved who it is. The connection never gives way.</summary>
+    Authenticated,
+
+    /// <summary>The connection has ended, or has given way. It counts nowhere.</summary>
+    Released,
+}
+
+/// <summary>An admitted connection. Disposing it releases its place, once, on whichever path the connection ends.</summary>
+public sealed class AdmittedConnection : IDisposable
+{
+    private readonly ConnectionAdmission _admission;
+    private readonly Action _giveWay;
+
+    internal AdmittedConnection(ConnectionAdmission admission, string address, Action giveWay)
+    {
+        (_admission, _giveWay, Address) = (admission, giveWay, address);
+        Place = new LinkedListNode<AdmittedConnection>(this);
+    }
+
+    internal string Address { get; }
+
+    internal LinkedListNode<AdmittedConnection> Place { get; }
+
+    internal ConnectionClass Class { get; set; }
+
+    /// <summary>The client has proved who it is. False if its address has too many such connections, or this one has given way.</summary>
+    public bool TryAuthenticate() => _admission.TryChange(this, ConnectionClass.Authenticated);
+
+    /// <summary>A request begins. False if its address has too many such connections, or this one has given way.</summary>
+    public bool TryActivate() => _admission.TryChange(this, ConnectionClass.Active);
+
+    /// <summary>The proof has expired, or the request is over. The connection may give way again, as the youngest.</summary>
+    public void Demote() => _admission.Demote(this);
+
+    public void Dispose() => _admission.Release(this);
+
+    internal void GiveWay() => _giveWay();
+}
