@@ -187,7 +187,7 @@ public sealed class GuestLeaseTests
         foreach (var page in await system.GuestsAsync(8)) impus.Add(await ImpuAsync(page));
 
         Assert.Equal(8, impus.Distinct().Count());
-        Assert.DoesNotContain(system.EpCscf.Requests, request => request.Method == "DELETE");
+        Assert.DoesNotContain(system.EpCscf.Requests, request => request.Action == "end");
     }
 
     /// <summary>A full pool: guests who registered keep their identities, one who did not gives way.</summary>
