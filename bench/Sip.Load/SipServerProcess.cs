@@ -64,6 +64,9 @@ internal sealed class SipServerProcess : IDisposable
             ("EpCscf__Pools__0__Size", subscribers.ToString(CultureInfo.InvariantCulture)),
             ("EpCscf__Pools__0__AllowedWafs__0", "waf"),
             ("EpCscf__Pools__0__AllowedWwsfs__0", "wwsf"),
+            ("EpCscf__Limits__UnregisteredPerAddress", "10000"),
+            ("EpCscf__Limits__Unregistered", "10000"),
+            ("EpCscf__Limits__RegisteredPerAddress", "10000"),
             ("EpCscf__Limits__MessagesPerSecond", "1000000"),
             ("EpCscf__Limits__CallsPerMinute", "10000000"),
         }) start.Environment[name] = value;
