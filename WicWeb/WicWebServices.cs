@@ -1,3 +1,4 @@
+using WebRtcIms.WicWeb.Connections;
 using WebRtcIms.WicWeb.Forwarding;
 using WebRtcIms.WicWeb.Pages;
 using WebRtcIms.WicWeb.PageSpans;
@@ -12,11 +13,16 @@ internal static class WicWebServices
         builder.AddPage();
         builder.AddGateway();
         PageSpanEndpoint.AddTo(builder);
-        builder.AddPublicHttps(WicWebSettings.Read(builder.Configuration));
+        var settings = WicWebSettings.Read(builder.Configuration);
+        builder.Services.AddSingleton(settings);
+        builder.AddPublicHttps(settings);
+        builder.AddConnections(settings.Connections, settings.KnownProxies);
     }
 
     public static void UseWicWeb(this WebApplication app)
     {
+        var settings = app.Services.GetRequiredService<WicWebSettings>();
+        app.UseConnections(settings.Connections, settings.KnownProxies);
         app.UseSecurityHeaders();
         app.UsePage();
         app.UseRateLimiter();

@@ -18,16 +18,27 @@ public static partial class KnownProxies
         select $"{setting} '{text}' is neither an address nor a range such as 10.1.0.0/16";
 
     /// <summary>Adds the proxies of a valid setting.</summary>
-    public static void AddTo(IServiceCollection services, IEnumerable<string> proxies) =>
+    /// <param name="services">The services.</param>
+    /// <param name="proxies">The setting.</param>
+    /// <param name="isLoopbackKnown">Whether this machine is also a known proxy. At the edge it is a client like others.</param>
+    public static void AddTo(IServiceCollection services, IEnumerable<string> proxies, bool isLoopbackKnown = true) =>
         services.Configure<ForwardedHeadersOptions>(options =>
         {
             options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost;
             // Through several proxies that are all known, back to the first address that is not.
             options.ForwardLimit = null;
-            foreach (var network in proxies.Select(text => Parse(text)!.Value)) options.KnownIPNetworks.Add(network);
+            if (!isLoopbackKnown)
+            {
+                options.KnownIPNetworks.Clear();
+                options.KnownProxies.Clear();
+            }
+
+            foreach (var network in NetworksOf(proxies)) options.KnownIPNetworks.Add(network);
         });
 
-    /// <summary>Gives requests the client's address, scheme and host. Logs once that a proxy is not known.</summary>
+    /// <summary>
+    /// Gives requests the client's address, scheme and host. Logs once that a proxy is not known, for a service behind the gateway.
+    /// </summary>
     public static void UseIn(WebApplication app, string setting)
     {
         var isLogged = 0;
@@ -41,6 +52,9 @@ public static partial class KnownProxies
             return next(context);
         });
     }
+
+    /// <summary>The networks of a valid setting.</summary>
+    public static IReadOnlyList<IPNetwork> NetworksOf(IEnumerable<string> proxies) => [.. proxies.Select(text => Parse(text)!.Value)];
 
     private static IPNetwork? Parse(string text)
     {
