@@ -24,16 +24,18 @@ try
         .WithCallLadder(flowView);
 
     var wwsf = builder.AddWwsf("wwsf", waf, turn)
-        .WithReference(epCscf)
+        .WithSessionsAt(epCscf)
         .WithReference(redis).WaitFor(redis)
         .WithCallLadder(flowView);
 
-    builder.AddGateway("wic-web", publicAddress)
+    var gateway = builder.AddGateway("wic-web", publicAddress)
         .WithReference(wwsf).WaitForStart(wwsf)
         .WithReference(epCscf).WaitForStart(epCscf)
         .WithReference(flowView)
         .WaitForStart(turn)
         .WithCallLadder(flowView);
+
+    wwsf.WithPageOf(gateway);
 
     builder.CheckPorts();
     await builder.Build().RunAsync();

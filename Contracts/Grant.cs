@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace WebRtcIms.Contracts;
 
@@ -10,9 +11,14 @@ namespace WebRtcIms.Contracts;
 /// <param name="Pseudonym">The user's pseudonym; null if the client gave none.</param>
 /// <param name="Traceparent">The trace in which the token was made (W3C Trace Context); null if it is not traced.</param>
 /// <param name="Exp">When the token expires, in seconds since 1970.</param>
-public sealed record Grant(string? ClientId, string? Pseudonym, string? Traceparent, long Exp)
+/// <param name="Traffic">What an allocation under the token may relay; null for the limits of the TURN server.</param>
+public sealed record Grant(string? ClientId, string? Pseudonym, string? Traceparent, long Exp, GrantedTraffic? Traffic = null)
 {
-    private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions SnakeCase = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    };
 
     /// <summary>The Redis key. Kid and nonce of a token are public.</summary>
     /// <param name="keyId">The token's kid.</param>
@@ -25,3 +31,8 @@ public sealed record Grant(string? ClientId, string? Pseudonym, string? Tracepar
     /// <exception cref="JsonException">The text is not a grant.</exception>
     public static Grant? Parse(string json) => JsonSerializer.Deserialize<Grant>(json, SnakeCase);
 }
+
+/// <summary>What an allocation may relay in each direction; 0 for no limit. The TURN server may have lower limits.</summary>
+/// <param name="PacketsPerSecond">Datagrams.</param>
+/// <param name="BytesPerSecond">Octets of payload.</param>
+public sealed record GrantedTraffic(int PacketsPerSecond, int BytesPerSecond);

@@ -10,6 +10,7 @@ public static class ProblemCodes
     public const string SessionExpired = "session_expired";
     public const string LoginFailed = "login_failed";
     public const string LockedOut = "locked_out";
+    public const string TooBusy = "too_busy";
     public const string Antiforgery = "antiforgery";
     public const string InvalidRequest = "invalid_request";
     public const string NotFound = "not_found";

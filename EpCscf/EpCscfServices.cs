@@ -16,9 +16,8 @@ internal static class EpCscfServices
 {
     public static void AddEpCscf(this WebApplicationBuilder builder)
     {
-        var settings = EpCscfSettings.Read(builder.Configuration);
+        var settings = EpCscfSettings.Read(builder.Configuration, builder.Environment.IsDevelopment());
         var services = builder.Services;
-        services.AddProblemDetails();
         services.AddSingleton(settings);
         services.AddSingleton(new CoreModel(settings));
         services.AddSingleton<EpCscfTelemetry>();
@@ -52,6 +51,7 @@ internal static class EpCscfServices
         KnownProxies.AddTo(services, settings.KnownProxies);
         services.AddSingleton<TransactionTable>();
         services.AddSingleton<BranchServices>();
+        services.AddSingleton<EndedDialogs>();
         services.AddSingleton<RouteTokens>();
         services.AddSingleton<ProxiedRequests>();
         services.AddSingleton<Proxy>();
@@ -60,6 +60,8 @@ internal static class EpCscfServices
         services.AddSingleton<LostBindings>();
         services.AddSingleton<SipServer>();
         services.AddSingleton<SipEndpoint>();
+        services.AddSingleton<DirectoryLimit>();
+        services.AddSingleton<OnlineUsers>();
     }
 
     public static void MapEpCscf(this WebApplication app)
@@ -71,5 +73,6 @@ internal static class EpCscfServices
         app.UseWebSockets(new() { KeepAliveInterval = ConnectionLifetimes.Ping, KeepAliveTimeout = ConnectionLifetimes.Ping });
         app.Map("/sip", services.GetRequiredService<SipEndpoint>().AcceptAsync);
         app.MapDirectory();
+        app.MapSessions();
     }
 }

@@ -31,6 +31,7 @@ internal static class FlowViewServices
 
     public static void UseFlowView(this WebApplication app)
     {
+        app.UseAccess();
         KnownProxies.UseIn(app, "FlowView:KnownProxies");
         app.UseRateLimiter();
         app.UsePages();

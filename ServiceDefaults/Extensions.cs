@@ -14,13 +14,15 @@ public static class Extensions
 {
     private const string HealthPath = "/health";
     private const string AlivePath = "/alive";
-    private const string MetricsPath = "/metrics";
-    private const string PrometheusPort = "Prometheus:Port";
+    internal const string MetricsPath = "/metrics";
+    internal const string PrometheusPort = "Prometheus:Port";
 
     /// <summary>Adds telemetry, health checks, service discovery and resilience. <see cref="ServiceHost"/> calls it first.</summary>
+    /// <exception cref="SettingsException">A peer on another machine has no TLS.</exception>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {
+        TransportEncryption.Check(builder.Configuration, builder.Environment);
         builder.ConfigureOpenTelemetry();
 
         // ServiceHost reports a failed start in one sentence. The host's own record of it is a stack trace.
@@ -30,6 +32,7 @@ public static class Extensions
         builder.Logging.AddSampler<LogRateLimit>();
         builder.Services.AddActivatedSingleton<TelemetryLosses>();
         builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy(), ["live"]);
+        BadRequests.AddTo(builder.Services);
         builder.Services.AddServiceDiscovery();
         builder.Services.ConfigureHttpClientDefaults(http =>
         {

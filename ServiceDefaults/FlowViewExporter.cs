@@ -21,20 +21,21 @@ internal static class FlowViewExporter
         if (!Uri.TryCreate(setting, UriKind.Absolute, out var endpoint) || endpoint.Scheme is not ("http" or "https"))
             throw new InvalidOperationException($"FlowView:Endpoint must be an address such as http://localhost:4318, not '{setting}'.");
 
+        var headers = FlowViewKey.Of(builder.Configuration) is { } key ? $"{FlowViewKey.Header}={Uri.EscapeDataString(key)}" : "";
         builder.Logging.AddOpenTelemetry(logging => logging.AddProcessor(_ =>
-            new BatchLogRecordExportProcessor(new OtlpLogExporter(OptionsFor(endpoint, "v1/logs")),
+            new BatchLogRecordExportProcessor(new OtlpLogExporter(OptionsFor(endpoint, "v1/logs", headers)),
                 scheduledDelayMilliseconds: DelayMilliseconds)));
         builder.Services.AddOpenTelemetry()
             .WithTracing(tracing => tracing.AddProcessor(_ =>
-                new BatchActivityExportProcessor(new OtlpTraceExporter(OptionsFor(endpoint, "v1/traces")),
+                new BatchActivityExportProcessor(new OtlpTraceExporter(OptionsFor(endpoint, "v1/traces", headers)),
                     scheduledDelayMilliseconds: DelayMilliseconds)));
     }
 
-    private static OtlpExporterOptions OptionsFor(Uri endpoint, string path) => new()
+    private static OtlpExporterOptions OptionsFor(Uri endpoint, string path, string headers) => new()
     {
         Endpoint = new Uri(endpoint, path),
         Protocol = OtlpExportProtocol.HttpProtobuf,
         TimeoutMilliseconds = TimeoutMilliseconds,
-        Headers = "",
+        Headers = headers,
     };
 }

@@ -20,8 +20,9 @@ public static class LocalCaller
     public static bool IsPage(HttpContext context) =>
         context.Request.Headers.ContainsKey("Origin") || context.Request.Headers["Sec-Fetch-Site"].Any(site => site != "none");
 
-    /// <summary>Whether a host is <c>localhost</c> or a loopback address.</summary>
+    /// <summary>Whether a host is <c>localhost</c>, a name below it (RFC 6761 §6.3), or a loopback address.</summary>
     public static bool IsLoopbackName(string host) =>
         string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase)
+            || host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
             || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 }

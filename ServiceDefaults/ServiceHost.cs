@@ -5,7 +5,8 @@ using Microsoft.AspNetCore.Hosting;
 namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>
-/// The frame of every service's <c>Program.cs</c>: service defaults, what the service adds, the default endpoints, what the service maps.
+/// The frame of every service's <c>Program.cs</c>: service defaults, what the service adds, the checks of every request, what the service
+/// maps, the default endpoints.
 /// A start that fails because of a setting or a busy port is one message on standard error and the exit code 1.
 /// </summary>
 public static class ServiceHost
@@ -16,9 +17,13 @@ public static class ServiceHost
     /// <param name="add">Registers the service's own parts.</param>
     /// <param name="map">Adds middleware and endpoints, in order. <c>/health</c> and <c>/alive</c> come after it.</param>
     /// <param name="ports">The settings that choose the ports, for the message about a busy one.</param>
+    /// <param name="requiresHosts">
+    /// Whether <c>AllowedHosts</c> is needed outside Development. Without it a service answers only for names of loopback.
+    /// </param>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(
-        string name, string[] args, Action<WebApplicationBuilder> add, Action<WebApplication> map, string ports = "ASPNETCORE_URLS")
+        string name, string[] args, Action<WebApplicationBuilder> add, Action<WebApplication> map, string ports = "ASPNETCORE_URLS",
+        bool requiresHosts = true)
     {
         try
         {
@@ -26,7 +31,9 @@ public static class ServiceHost
             builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
             builder.AddServiceDefaults();
             add(builder);
+            HostCheck.AddTo(builder, requiresHosts);
             await using var app = builder.Build();
+            app.UseExceptionHandler();
             map(app);
             app.MapDefaultEndpoints();
             await app.RunAsync().ConfigureAwait(false);

@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using Npgsql;
 using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Stores;
@@ -11,11 +12,14 @@ namespace WebRtcIms.Stores;
 public static class StoreExtensions
 {
     /// <summary>Registers the context on SQLite, or on PostgreSQL through Aspire's client, and the health check <c>store</c>.</summary>
+    /// <exception cref="SettingsException">PostgreSQL is on another machine, and the connection may be without TLS.</exception>
     public static void AddStore<TContext>(this IHostApplicationBuilder builder, StoreSettings store)
         where TContext : DbContext
     {
         if (store.IsPostgres)
         {
+            if (store.IsPlain() && !TransportEncryption.IsElsewhere(builder.Configuration, builder.Environment))
+                throw SettingsException.Of([$"{store.Setting} {TransportEncryption.Problem("add SSL Mode=VerifyFull, or Require")}"]);
             builder.AddNpgsqlDbContext<TContext>(
                 store.Name,
                 settings => (settings.ConnectionString, settings.DisableHealthChecks) = (store.ConnectionString, true));
@@ -30,6 +34,15 @@ public static class StoreExtensions
             services => new StoreHealthCheck<TContext>(services.GetRequiredService<TContext>(), store.Setting),
             failureStatus: null,
             tags: null));
+    }
+
+    // With the default of Npgsql, the server may choose to go on without TLS.
+    private static bool IsPlain(this StoreSettings store)
+    {
+        var postgres = new NpgsqlConnectionStringBuilder(store.ConnectionString);
+        var hosts = postgres.Host!.Split(',', StringSplitOptions.TrimEntries).Select(host => host.Split(':')[0]);
+        return postgres.SslMode < SslMode.Require
+            && hosts.Any(host => !host.StartsWith('/') && !LocalCaller.IsLoopbackName(host));
     }
 
     internal static async Task ReportProblemsAsync(this StoreSettings store, Func<Task> start)

@@ -44,7 +44,7 @@ public static class StoreLock
         {
             try
             {
-                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                return PrivateFiles.Open(path, FileShare.None);
             }
             catch (IOException error) when (error is not DirectoryNotFoundException)
             {

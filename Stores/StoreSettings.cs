@@ -49,9 +49,11 @@ public sealed record StoreSettings(string Name, string ConnectionString, string 
     {
         try
         {
-            var folder = CreatePrivate(Directory);
+            // A folder with another name may be one that other programs use. The files in it are private in any case.
+            var isOurs = Path.GetFileName(Directory) == DefaultDirectory;
+            var folder = PrivateFiles.CreateDirectory(Directory, narrow: isOurs);
             // The mode is that of the last directory of a path only.
-            return below is null ? folder : CreatePrivate(Path.Combine(Directory, below));
+            return below is null ? folder : PrivateFiles.CreateDirectory(Path.Combine(Directory, below), narrow: true);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -77,7 +79,6 @@ public sealed record StoreSettings(string Name, string ConnectionString, string 
         return new StoreSettings(name, sqlite.ConnectionString, Path.GetDirectoryName(sqlite.DataSource)!, IsPostgres: false);
     }
 
-    private static DirectoryInfo CreatePrivate(string path) => OperatingSystem.IsWindows()
-        ? System.IO.Directory.CreateDirectory(path)
-        : System.IO.Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    /// <summary>The SQLite file; null for PostgreSQL.</summary>
+    public string? File => IsPostgres ? null : new SqliteConnectionStringBuilder(ConnectionString).DataSource;
 }

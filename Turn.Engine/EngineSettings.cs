@@ -38,13 +38,16 @@ public sealed record EngineSettings
     /// <summary>Channels that one allocation may have at a time; more are refused with 508.</summary>
     public int MaxChannels { get; init; } = 256;
 
+    /// <summary>Ports that may be reserved for one client address at a time; more are refused with 508. They are in no quota.</summary>
+    public int MaxReservations { get; init; } = 64;
+
     /// <summary>How long a reserved port waits for its RESERVATION-TOKEN; RFC 8656 §7.2 wants 30 s at least.</summary>
     public TimeSpan ReservationLifetime { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Whether relays can send with DF set; if not, DONT-FRAGMENT is an unknown attribute (RFC 8656 §7.2).</summary>
     public bool DontFragment { get; init; } = true;
 
-    /// <summary>What each allocation may relay; no bound by default.</summary>
+    /// <summary>What each allocation may relay at most; no bound by default.</summary>
     public TrafficLimits Traffic { get; init; }
 
     /// <summary>Unauthenticated answers over UDP for each address and second; 0 for no bound.</summary>

@@ -32,6 +32,9 @@ public enum OutcomeKind : byte
     /// Send the reply; from then on the stream carries no messages but the octets of a connection with a peer (RFC 6062 §5.4).
     /// </summary>
     Bind,
+
+    /// <summary>Decide whether another token may renew the allocation, then call <see cref="TurnEngine.CompleteRenewal"/>.</summary>
+    Renew,
 }
 
 /// <summary>The engine's answer to one packet. A value: the relay path makes no garbage.</summary>
@@ -60,6 +63,9 @@ public readonly record struct Outcome(OutcomeKind Kind)
 
     /// <summary>The request to decide (Decide); null otherwise.</summary>
     public PendingAllocation? Pending { get; private init; }
+
+    /// <summary>The renewal to decide (Renew); null otherwise.</summary>
+    public PendingRenewal? Renewal { get; private init; }
 
     /// <summary>The number of the engine to hand over to.</summary>
     public ushort Engine { get; private init; }
@@ -110,4 +116,7 @@ public readonly record struct Outcome(OutcomeKind Kind)
 
     /// <summary>Decide an Allocate.</summary>
     public static Outcome Decide(PendingAllocation pending) => new(OutcomeKind.Decide) { Pending = pending };
+
+    /// <summary>Decide a Refresh with another token.</summary>
+    public static Outcome Renew(PendingRenewal renewal) => new(OutcomeKind.Renew) { Renewal = renewal };
 }

@@ -75,27 +75,36 @@ public sealed partial class TurnEngine
 
         var allocation = new Allocation(pending, decision)
         {
-            ReservationToken = decision.Reserved is { } next ? reservations.Add(next, time.After(settings.ReservationLifetime)) : 0,
+            ReservationToken = decision.Reserved is { } next
+                ? reservations.Add(next, pending.FiveTuple.Client.Address, time.After(settings.ReservationLifetime)) : 0,
             Mobility = pending.IsMobile ? NewMobility() : null,
             ExpiresAt = time.After(TimeSpan.FromSeconds(pending.LifetimeSeconds)),
         };
+        Limit(allocation, decision.Traffic);
         _allocations.Add(pending.FiveTuple, allocation);
         if (allocation.Mobility is { } mobility) _byTicket.Add(mobility.Id, allocation);
         return AllocateSuccess(allocation, pending.TransactionId, pending.Proof, pending.WithFingerprint, reply);
     }
 
-    /// <summary>Takes back an allocation that was just made, because its relays do not work, and refuses the Allocate.</summary>
-    public Outcome Withdraw(Allocation allocation, PendingAllocation pending, EngineTime time, Span<byte> reply)
+    /// <summary>Limits the traffic of an allocation as its grant says, or as this server does for all.</summary>
+    public void Limit(Allocation allocation, TrafficLimits? granted) =>
+        allocation.Limits = granted?.Within(settings.Traffic) ?? settings.Traffic;
+
+    /// <summary>
+    /// Takes back an allocation that was just made, because its relays do not work or its token was revoked meanwhile. Refuses the Allocate.
+    /// </summary>
+    public Outcome Withdraw(
+        Allocation allocation, PendingAllocation pending, StunError error, EngineTime time, Span<byte> reply)
     {
         if (reservations.TryAcquire(allocation.ReservationToken, time.Milliseconds) is { } reserved) RelaysToClose.Add(reserved);
         End(allocation, AllocationEnd.Failed);
-        return RefusePending(pending, new AllocationDecision(StunError.ServerError), reply);
+        return RefusePending(pending, new AllocationDecision(error), reply);
     }
 
-    // movedTo is the way back to a client that has come with its ticket from another 5-tuple (RFC 8016 §3.2.2).
+    // isMove: the client has come with its ticket from another 5-tuple (RFC 8016 §3.2.2).
     private Outcome HandleRefresh(
-        in StunMessageReader request, in FiveTuple flow, Allocation allocation, in Proof proof, EngineTime time, Span<byte> reply,
-        ClientPath? movedTo = null)
+        in StunMessageReader request, in FiveTuple flow, ClientPath path, Allocation allocation, in Proof proof, EngineTime time,
+        Span<byte> reply, bool isMove = false)
     {
         // RFC 8656 §8.2: a family in a Refresh must be one that the allocation has; of two, only that one is meant.
         var family = StunAddressFamily.None;
@@ -112,29 +121,59 @@ public sealed partial class TurnEngine
         // The token has expired. LIFETIME 0 is still granted, so that a client can always tidy up.
         if (lifetime == 0 && wanted != 0) return Challenge(request, flow, StunError.Unauthenticated, time, reply);
 
+        // Another token extends the allocation. It does not end it.
+        if (!proof.Credential.IsSameAs(allocation.Credential))
+        {
+            return lifetime == 0 ? Refuse(request, StunError.WrongCredentials, proof, reply) : Outcome.Renew(new PendingRenewal(
+                allocation, new ClientFlow(flow, path), proof, request.TransactionId, lifetime, request.HasFingerprint));
+        }
+
         if (lifetime == 0)
         {
             Delete(allocation, family);
-            return RefreshSuccess(request, 0, ticket: null, proof, reply);
+            return RefreshSuccess(request.TransactionId, request.HasFingerprint, 0, ticket: null, proof, reply);
         }
 
-        allocation.ExpiresAt = time.After(TimeSpan.FromSeconds(lifetime));
-        allocation.Credential = proof.Credential;
-        if (movedTo is not null) MoveTo(allocation, new ClientFlow(flow, movedTo));
-        var ticket = allocation.Mobility is { } mobility ? NewTicket(mobility) : null;
-        if (movedTo is not null)
-            allocation.Mobility!.LastMove = new Move(request.TransactionId, flow, time.Milliseconds, lifetime, ticket!);
-        return RefreshSuccess(request, lifetime, ticket, proof, reply);
+        if (isMove) MoveTo(allocation, new ClientFlow(flow, path));
+        var ticket = Extend(allocation, lifetime, proof, time);
+        if (isMove) allocation.Mobility!.LastMove = new Move(request.TransactionId, flow, time.Milliseconds, lifetime, ticket!);
+        return RefreshSuccess(request.TransactionId, request.HasFingerprint, lifetime, ticket, proof, reply);
     }
 
-    private Outcome RefreshSuccess(in StunMessageReader request, uint lifetime, byte[]? ticket, in Proof proof, Span<byte> reply)
+    /// <summary>Completes a Refresh with another token: renews the allocation, or refuses.</summary>
+    /// <param name="renewal">What <see cref="Outcome.Renewal"/> gave.</param>
+    /// <param name="error">Why the token may not renew it; None if it may.</param>
+    /// <param name="time">Now.</param>
+    /// <param name="reply">At least <see cref="ReplyBufferLength"/> octets.</param>
+    public Outcome CompleteRenewal(PendingRenewal renewal, StunError error, EngineTime time, Span<byte> reply)
     {
-        var response = new StunMessageWriter(reply, StunMethod.Refresh, StunClass.SuccessResponse, request.TransactionId);
+        var (allocation, proof) = (renewal.Allocation, renewal.Proof);
+        if (error == StunError.None && !IsLive(allocation, time)) error = StunError.AllocationMismatch;
+        if (error != StunError.None)
+            return Refuse(StunMethod.Refresh, renewal.TransactionId, renewal.WithFingerprint, error, proof, reply);
+        var ticket = Extend(allocation, renewal.LifetimeSeconds, proof, time);
+        return RefreshSuccess(
+            renewal.TransactionId, renewal.WithFingerprint, renewal.LifetimeSeconds, ticket, proof, reply) with { Allocation = allocation };
+    }
+
+    /// <summary>Gives an allocation its time, its credential and, if its client is mobile, its next ticket.</summary>
+    private byte[]? Extend(Allocation allocation, uint lifetime, in Proof proof, EngineTime time)
+    {
+        allocation.ExpiresAt = time.After(TimeSpan.FromSeconds(lifetime));
+        allocation.Credential = proof.Credential;
+        return allocation.Mobility is { } mobility ? NewTicket(mobility) : null;
+    }
+
+    private Outcome RefreshSuccess(
+        TransactionId transaction, bool withFingerprint, uint lifetime, byte[]? ticket, in Proof proof, Span<byte> reply)
+    {
+        var response = new StunMessageWriter(reply, StunMethod.Refresh, StunClass.SuccessResponse, transaction);
         response.WriteUInt32(StunAttributeType.Lifetime, lifetime);
         if (ticket is not null) response.Write(StunAttributeType.MobilityTicket, ticket);
         response.Write(StunAttributeType.Software, _software);
         proof.Sign(ref response);
-        return Finish(ref response, request, StunMethod.Refresh, StunError.None);
+        if (withFingerprint) response.AddFingerprint();
+        return Outcome.Reply(response.Length, StunMethod.Refresh, StunError.None);
     }
 
     private void Delete(Allocation allocation, StunAddressFamily family)
@@ -184,6 +223,7 @@ public sealed partial class TurnEngine
         // 8. EVEN-PORT. Whether the ports can be had is known only when the host binds the relays (508).
         if (hasEvenPort && evenPort.Length != 1) return StunError.BadRequest;
         var reserveNext = hasEvenPort && (evenPort[0] & 0x80) != 0;
+        if (reserveNext && reservations.CountOf(flow.Client.Address) >= settings.MaxReservations) return StunError.InsufficientCapacity;
         // 8. with its R bit, ADDITIONAL-ADDRESS-FAMILY is a 400. 9. ADDITIONAL-ADDRESS-FAMILY must be IPv6 (400).
         if (hasAdditional) return ReadBothFamilies(request, additional, hasEvenPort, reserveNext, out relays, out refusedFamily);
 
@@ -251,15 +291,20 @@ public sealed partial class TurnEngine
         return Outcome.Reply(response.Length, StunMethod.Allocate, StunError.None) with { Allocation = allocation };
     }
 
-    private Outcome RefusePending(PendingAllocation pending, in AllocationDecision decision, Span<byte> reply)
+    private Outcome RefusePending(PendingAllocation pending, in AllocationDecision decision, Span<byte> reply) => Refuse(
+        StunMethod.Allocate, pending.TransactionId, pending.WithFingerprint, decision.Error, pending.Proof, reply, decision.AlternateServer);
+
+    private Outcome Refuse(
+        StunMethod method, TransactionId transaction, bool withFingerprint, StunError error, in Proof proof, Span<byte> reply,
+        TransportAddress? alternateServer = null)
     {
-        var response = new StunMessageWriter(reply, StunMethod.Allocate, StunClass.ErrorResponse, pending.TransactionId);
-        response.WriteErrorCode(decision.Error);
-        if (decision.AlternateServer is { } alternate) response.WriteAddress(StunAttributeType.AlternateServer, alternate);
+        var response = new StunMessageWriter(reply, method, StunClass.ErrorResponse, transaction);
+        response.WriteErrorCode(error);
+        if (alternateServer is { } alternate) response.WriteAddress(StunAttributeType.AlternateServer, alternate);
         response.Write(StunAttributeType.Software, _software);
-        pending.Proof.Sign(ref response);
-        if (pending.WithFingerprint) response.AddFingerprint();
-        return Outcome.Reply(response.Length, StunMethod.Allocate, decision.Error);
+        proof.Sign(ref response);
+        if (withFingerprint) response.AddFingerprint();
+        return Outcome.Reply(response.Length, method, error);
     }
 
     private static void WriteReservationToken(ref StunMessageWriter response, ulong token)

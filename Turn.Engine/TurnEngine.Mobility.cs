@@ -74,20 +74,27 @@ public sealed partial class TurnEngine
         if (_mobile.Tickets is null) return Refuse(request, StunError.MobilityForbidden, proof, reply);
         if (!isGenuine) return Refuse(request, StunError.BadRequest, proof, reply);
         if (allocation?.Mobility is not { } mobility) return Refuse(request, StunError.AllocationMismatch, proof, reply);
-        if (!MayUse(allocation, proof, StunMethod.Refresh)) return Refuse(request, StunError.WrongCredentials, proof, reply);
+
+        // RFC 8016 §3.2.2: a client moves under the credential of its allocation. It renews at its new address: a ticket may be sniffed,
+        // and any user has a token.
+        if (!proof.Credential.IsSameAs(allocation.Credential)) return Refuse(request, StunError.WrongCredentials, proof, reply);
 
         // Where a stream has ended the client is no more, and may come back from the very same address and port.
         var current = mobility.Next ?? allocation.Client;
         var isThere = flow == current.FiveTuple && current.Path != ClientPath.Closed;
         if (isThere && IsRetransmission(mobility, move, request.TransactionId, flow, time))
-            return RefreshSuccess(request, mobility.LastMove!.Lifetime, mobility.LastMove.Ticket, proof, reply);
+        {
+            var last = mobility.LastMove!;
+            return RefreshSuccess(request.TransactionId, request.HasFingerprint, last.Lifetime, last.Ticket, proof, reply);
+        }
+
 
         // A used ticket is void, one that comes from where the client is already moves nothing, and TCP allocations are for streams.
         if (move != mobility.Moves || isThere) return Refuse(request, StunError.BadRequest, proof, reply);
         if (allocation.PeerConnections is not null && !flow.IsStream) return Refuse(request, StunError.BadRequest, proof, reply);
         if ((here ?? allocation) != allocation || EngineElsewhere(flow) is not null)
             return Refuse(request, StunError.AllocationMismatch, proof, reply);
-        return HandleRefresh(request, flow, allocation, proof, time, reply, path) with { Allocation = allocation };
+        return HandleRefresh(request, flow, path, allocation, proof, time, reply, isMove: true) with { Allocation = allocation };
     }
 
     private static bool IsRetransmission(

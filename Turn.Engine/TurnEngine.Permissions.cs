@@ -49,7 +49,7 @@ public sealed partial class TurnEngine
         if (!request.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer) || peer.Port == 0)
             return Refuse(request, StunError.BadRequest, proof, reply);
 
-        var error = peerPolicy.IsOwn(peer) ? StunError.Forbidden : CheckPeer(allocation, peer.Address);
+        var error = CheckPeer(allocation, peer);
         if (error != StunError.None) return Refuse(request, error, proof, reply);
 
         var ofNumber = allocation.Channel(number);
@@ -64,7 +64,7 @@ public sealed partial class TurnEngine
         var isFullOfPermissions = !allocation.KnowsPermission(peer.Address) && allocation.PermissionCount >= settings.MaxPermissions;
         if (isFull || isFullOfPermissions) return Refuse(request, StunError.InsufficientCapacity, proof, reply);
 
-        allocation.Bind(number, peer, time);
+        allocation.Bind(number, peer, peerPolicy.NeedsRelay(peer, out var relay) ? relay : null, time);
         return Succeed(request, proof, reply);
     }
 
@@ -82,6 +82,14 @@ public sealed partial class TurnEngine
     {
         if (allocation.RelayFor(peer.Family) is null) return StunError.PeerAddressFamilyMismatch;
         return peerPolicy.Allows(peer) ? StunError.None : StunError.Forbidden;
+    }
+
+    /// <summary>The same, with the port: at this machine only relays are peers.</summary>
+    private StunError CheckPeer(Allocation allocation, in TransportAddress peer)
+    {
+        var error = CheckPeer(allocation, peer.Address);
+        var isTcp = allocation.PeerConnections is not null;
+        return error == StunError.None && !peerPolicy.MayReach(peer, isTcp) ? StunError.Forbidden : error;
     }
 
     private Outcome Succeed(in StunMessageReader request, in Proof proof, Span<byte> reply)

@@ -40,13 +40,13 @@ public sealed partial class TurnEngine
 
         // What does not fit the length field of a Data indication would be taken for another message in the client's stream.
         if (length > MaxDataLength) return Drop(allocation, DropReason.Malformed);
-        if (settings.Traffic.Any && !allocation.ToClient.TryAcquire(length, settings.Traffic, now))
-            return Drop(allocation, DropReason.OverLimit);
+        var onChannel = channel is not null && channel.IsLive(now);
+        if (!allocation.TryRelayToClient(length, onChannel, now)) return Drop(allocation, DropReason.OverLimit);
 
         allocation.Totals.PacketsToClient++;
         allocation.Totals.BytesToClient += length;
-        return channel is not null && channel.IsLive(now)
-            ? WriteChannelData(allocation, channel.Number, buffer, length)
+        return onChannel
+            ? WriteChannelData(allocation, channel!.Number, buffer, length)
             : WriteDataIndication(allocation, peer, buffer, length);
     }
 
@@ -89,6 +89,9 @@ public sealed partial class TurnEngine
 
         // The binding lives for ten minutes, its permission for five: a client must renew it in time to be relayed.
         if (!channel.Permission.IsLive(time.Milliseconds)) return Drop(allocation, DropReason.NoPermission);
+
+        // The relay that the channel was bound to may have closed, and another program may have its port.
+        if (channel.Relay is { } relay && !peerPolicy.IsRelay(relay)) return Drop(allocation, DropReason.PeerForbidden);
         return ToPeer(allocation, flow, channel.Peer, ChannelData.HeaderLength, payload.Length, dontFragment: false, time);
     }
 
@@ -100,7 +103,7 @@ public sealed partial class TurnEngine
         if (!indication.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer)) return Drop(allocation, DropReason.Malformed);
         if (!indication.TryGet(StunAttributeType.Data, out var payload)) return Drop(allocation, DropReason.Malformed);
         if (!allocation.HasPermission(peer.Address, time.Milliseconds)) return Drop(allocation, DropReason.NoPermission);
-        if (peerPolicy.IsOwn(peer)) return Drop(allocation, DropReason.PeerForbidden);
+        if (!peerPolicy.MayReach(peer)) return Drop(allocation, DropReason.PeerForbidden);
 
         indication.Octets.Overlaps(payload, out var offset);
 
@@ -119,8 +122,7 @@ public sealed partial class TurnEngine
         // Datagrams do not leave from an address for TCP connections.
         if (allocation.PeerConnections is not null) return Drop(allocation, DropReason.UnexpectedMessage);
         if (allocation.Mobility is { Next: { } next } mobility && next.FiveTuple == flow) Arrive(allocation, mobility);
-        if (settings.Traffic.Any && !allocation.ToPeers.TryAcquire(length, settings.Traffic, time.Milliseconds))
-            return Drop(allocation, DropReason.OverLimit);
+        if (!allocation.TryRelayToPeer(length, time.Milliseconds)) return Drop(allocation, DropReason.OverLimit);
 
         allocation.Totals.PacketsToPeers++;
         allocation.Totals.BytesToPeers += length;

@@ -47,7 +47,7 @@ public sealed partial class TurnEngine
         if (!request.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer) || peer.Port == 0)
             return Refuse(request, StunError.BadRequest, proof, reply);
 
-        var error = peerPolicy.IsOwn(peer) || IsOwnRelay(allocation, peer) ? StunError.Forbidden : CheckPeer(allocation, peer.Address);
+        var error = IsOwnRelay(allocation, peer) ? StunError.Forbidden : CheckPeer(allocation, peer);
         if (error == StunError.None && connections.ContainsKey(peer)) error = StunError.ConnectionAlreadyExists;
         if (error == StunError.None && connections.Count >= settings.MaxPeerConnections) error = StunError.InsufficientCapacity;
         if (error != StunError.None) return Refuse(request, error, proof, reply);
@@ -108,7 +108,7 @@ public sealed partial class TurnEngine
         Allocation allocation, in TransportAddress peer, PeerTransport stream, EngineTime time, Span<byte> reply)
     {
         var connections = allocation.PeerConnections!;
-        var isLive = time.Milliseconds < allocation.ExpiresAt && _allocations.GetValueOrDefault(allocation.FiveTuple) == allocation;
+        var isLive = IsLive(allocation, time);
         var mayConnect = isLive && allocation.HasPermission(peer.Address, time.Milliseconds);
         var connection = new PeerConnection(allocation, peer);
         if (!mayConnect || connections.Count >= settings.MaxPeerConnections || !connections.TryAdd(peer, connection))
@@ -157,14 +157,6 @@ public sealed partial class TurnEngine
     {
         if (connection.Allocation.PeerConnections!.Remove(connection.Peer)) Close(connection);
     }
-
-    /// <summary>How long the client's data connection is not read after these octets.</summary>
-    public TimeSpan PaceToPeer(PeerConnection connection, int octets, EngineTime time) =>
-        settings.Traffic.Any ? connection.Allocation.ToPeers.Charge(octets, settings.Traffic, time.Milliseconds) : TimeSpan.Zero;
-
-    /// <summary>How long the peer's connection is not read after these octets.</summary>
-    public TimeSpan PaceToClient(PeerConnection connection, int octets, EngineTime time) =>
-        settings.Traffic.Any ? connection.Allocation.ToClient.Charge(octets, settings.Traffic, time.Milliseconds) : TimeSpan.Zero;
 
     private void WaitForBind(PeerConnection connection, PeerTransport stream, EngineTime time)
     {

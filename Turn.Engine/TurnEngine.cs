@@ -164,7 +164,7 @@ public sealed partial class TurnEngine(
         if (!MayUse(allocation, proof, request.Method)) return Refuse(request, StunError.WrongCredentials, proof, reply);
         var outcome = request.Method switch
         {
-            StunMethod.Refresh => HandleRefresh(request, flow, allocation, proof, time, reply),
+            StunMethod.Refresh => HandleRefresh(request, flow, path, allocation, proof, time, reply),
             StunMethod.CreatePermission => HandleCreatePermission(request, allocation, proof, time, reply),
             StunMethod.Connect => HandleConnect(request, allocation, proof, reply),
             _ => HandleChannelBind(request, allocation, proof, time, reply),
@@ -173,15 +173,12 @@ public sealed partial class TurnEngine(
     }
 
     /// <summary>
-    /// RFC 8656 §5 wants the user name that made the allocation. A Refresh with another valid token is a renewal and comes
-    /// under another name (RFC 7635 §9).
+    /// RFC 8656 §5 wants the user name that made the allocation. A Refresh with another valid token may be a renewal, which comes
+    /// under another name (RFC 7635 §9). The host decides about it.
     /// </summary>
-    private static bool MayUse(Allocation allocation, in Proof proof, StunMethod method)
-    {
-        if (ReferenceEquals(allocation.Credential, proof.Credential)) return true;
-        if (method == StunMethod.Refresh) return allocation.Credential.Token is not null && proof.Credential.Token is not null;
-        return allocation.Credential.Username.SequenceEqual(proof.Credential.Username);
-    }
+    private static bool MayUse(Allocation allocation, in Proof proof, StunMethod method) =>
+        proof.Credential.IsSameAs(allocation.Credential)
+        || (method == StunMethod.Refresh && allocation.Credential.Token is not null && proof.Credential.Token is not null);
 
     /// <summary>
     /// Whether a sender that has not proved its address may be answered. An answer to one of the server's own listeners might come back
@@ -209,6 +206,9 @@ public sealed partial class TurnEngine(
         End(allocation, AllocationEnd.Expired);
         return null;
     }
+
+    private bool IsLive(Allocation allocation, EngineTime time) =>
+        time.Milliseconds < allocation.ExpiresAt && _allocations.GetValueOrDefault(allocation.FiveTuple) == allocation;
 
     /// <summary>
     /// Ends an allocation at once; nothing happens when it has ended already, also where another one has its 5-tuple now.

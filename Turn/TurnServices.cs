@@ -4,6 +4,7 @@ using System.Text.Json;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.ServiceDefaults.KeyDelivery;
+using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine;
@@ -80,7 +81,12 @@ internal static class TurnServices
         services.AddSingleton<KeyReload>();
         services.AddHostedService(provider => provider.GetRequiredService<KeyReload>());
         if (settings.KeyUse is { } use) services.AddKeyDelivery<KeyReload>(use);
-        services.AddSingleton(PeerPolicyFrom(settings, builder.Configuration));
+        var relays = new LiveRelays(settings.RelayAddresses().Select(InternetAddress.From));
+        services.AddSingleton(relays);
+        services.AddSingleton(PeerPolicyFrom(settings, builder.Configuration, relays));
+
+        // Before the transports: no packet may come while the policy does not know the machine.
+        services.AddHostedService<MachineAddresses>();
         services.AddSingleton(provider => new EngineSettings
         {
             RelaysIPv4 = provider.GetRequiredService<RelayBinder>().HasIPv4,
@@ -90,6 +96,8 @@ internal static class TurnServices
             TcpRelays = settings.TcpRelays,
             ChallengesPerSecond = settings.ChallengesPerSecond,
             DontFragment = DatagramSocket.CanForbidFragments,
+            MaxPermissions = settings.Quotas.PeersPerAllocation,
+            MaxChannels = settings.Quotas.PeersPerAllocation,
             Traffic = new TrafficLimits(settings.Quotas.PacketsPerSecond, settings.Quotas.BytesPerSecond),
         });
         services.AddSingleton<RelayBinder>();
@@ -155,11 +163,11 @@ internal static class TurnServices
             ? HKDF.DeriveKey(HashAlgorithmName.SHA256, Convert.FromBase64String(secret), 32, info: Encoding.ASCII.GetBytes(purpose))
             : RandomNumberGenerator.GetBytes(32);
 
-    private static PeerPolicy PeerPolicyFrom(TurnSettings settings, IConfiguration configuration)
+    private static PeerPolicy PeerPolicyFrom(TurnSettings settings, IConfiguration configuration, LiveRelays relays)
     {
         var allowed = settings.AllowedPeers.ConvertAll(AddressRange.Parse);
         var denied = settings.DeniedPeers.ConvertAll(AddressRange.Parse);
         if (settings.PeerPolicy == PeerPolicyMode.AllowLoopback) allowed.AddRange(PeerPolicy.Loopback);
-        return new PeerPolicy(allowed, denied, OwnAddresses.Read(settings, configuration));
+        return new PeerPolicy(allowed, denied, OwnAddresses.Read(settings, configuration), relays);
     }
 }

@@ -121,7 +121,7 @@ internal static class AuthorizationServer
             .AddEphemeralSigningKey(SecurityAlgorithms.EcdsaSha256);
         if (settings.Issuer is { } issuer) server.SetIssuer(new Uri(issuer));
 
-        // In a deployment TLS ends before this process; RFC 7635 §11 requires it up to there.
+        // RequireEncryption refuses plain http. OpenIddict would also refuse this machine, and a network that encrypts.
         server.UseAspNetCore().DisableTransportSecurityRequirement();
         foreach (var handler in Replaced) server.RemoveEventHandler(handler);
         server.Add(Client);

@@ -13,6 +13,7 @@ using WebRtcIms.Waf.Clients.Registration;
 using WebRtcIms.Waf.Introspection;
 using WebRtcIms.Waf.Keys;
 using WebRtcIms.Waf.OAuth;
+using WebRtcIms.Waf.Provisioning;
 using WebRtcIms.Waf.Rings;
 using WebRtcIms.Waf.Stores;
 using WebRtcIms.Waf.Telemetry;
@@ -23,6 +24,8 @@ namespace WebRtcIms.Waf;
 /// <summary>Composes the WAF.</summary>
 internal static class WafServices
 {
+    private const string WellKnown = "/.well-known";
+
     /// <exception cref="SettingsException">The settings have problems.</exception>
     public static void AddWaf(this WebApplicationBuilder builder)
     {
@@ -33,13 +36,18 @@ internal static class WafServices
         services.AddSingleton<WafTelemetry>();
         services.AddSingleton<IHttpContextFactory, HiddenQuery.ContextFactory>();
         services.ConfigureOptions<LogFloor>();
+        services.AddKnownProxies(settings.KnownNetworks());
         services.AddRateLimiter(options =>
-            RateLimit.Apply(options, settings.TokenRequestsPerMinute, AuthorizationServer.Folder, KeyEndpoint.Path));
+            RateLimit.Apply(
+                options, settings.TokenRequestsPerMinute, AuthorizationServer.Folder, WellKnown, ApiDocuments.ApiDocuments.Folder));
+        // Requests have one form or one JSON object.
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = JsonBody.MaxLength);
 
         services.AddSingleton<IReadOnlyList<TurnServerSettings>>(settings.TurnServers);
-        services.AddSingleton(new TokenEndpointSettings(settings.AllowGetTokenRequests));
+        services.AddSingleton(new TokenEndpointSettings(settings.AllowGetTokenRequests!.Value));
         services.AddKeyRings(settings);
         services.AddSingleton<TokenIssuer>();
+        services.AddSingleton(new GrantedLimits(settings.GuestTraffic.ToGrant(), settings.UserTraffic.ToGrant()));
         services.AddWithOptionalRedis<GrantStore>();
         if (settings.ImsRegistration is { } registration)
         {
@@ -52,6 +60,7 @@ internal static class WafServices
         services.AddSingleton<IReadOnlyList<ClientSettings>>(settings.Clients);
         services.AddSingleton<FailedAuthentications>();
         services.AddSingleton<ClientCache>();
+        services.AddSingleton(new SlowHash());
         services.AddSingleton<ClientRates>();
         services.AddSingleton<AssertionKeys>();
         services.AddWithOptionalRedis<UsedAssertions>();
@@ -59,6 +68,9 @@ internal static class WafServices
         services.AddSingleton(settings.Store);
         builder.AddStore<WafDatabase>(settings.Store);
         services.AddHostedService<ClientProvisioning>();
+        services.AddWithOptionalRedis<Revoker>();
+        services.AddHostedService<RemovedClients>();
+        services.AddHostedService<RemovedRings>();
         services.AddAudit(settings.AuditRetention);
         // After the migrations.
         services.AddHostedService(provider => provider.GetRequiredService<KeyRotation>());
@@ -77,6 +89,8 @@ internal static class WafServices
     public static void UseWaf(this WebApplication app)
     {
         app.UseAdminPort();
+        app.UseForwardedHeaders();
+        app.RequireEncryption(AuthorizationServer.Folder, WellKnown);
         // A GET may have a secret in its address (TS 33.203 X.5.3.2 step 4).
         app.Use((context, next) =>
         {
@@ -84,6 +98,7 @@ internal static class WafServices
             return next(context);
         });
         app.UseRateLimiter();
+        app.UseSlowHashLimit();
         app.UseAuthentication();
         app.MapKeys();
         app.MapClientRegistration();
@@ -108,6 +123,7 @@ internal static class WafServices
             ? KeyProtection.CreateDirectory(path)
             : settings.Store.CreateDirectory("keys")));
         services.AddSingleton<KeyStore>();
+        services.AddSingleton<KeyUse>();
         services.AddWithOptionalRedis<KeyRotation>();
         if (rings.Exists(ring => ring.StaticKey is null)) services.AddHealthChecks().AddCheck<KeyHealthCheck>(KeyHealthCheck.Name);
     }

@@ -1,3 +1,4 @@
+using System.Net;
 using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stores;
@@ -23,8 +24,9 @@ internal sealed class WafSettings
     public RegistrationSettings? ImsRegistration { get; set; }
 
     /// <summary>
-    /// The name of this server in its metadata, and the audience of client assertions. By default it is the address in each request.
-    /// Clients that sign need the setting: the sender of a request chooses that address, and could send an assertion for another server.
+    /// The name of this server in its metadata (RFC 8414 §3.3), and the audience of client assertions. Only in Development it may be missing,
+    /// and then it is the address in each request. The sender of a request chooses that address, and could send an assertion for another
+    /// server.
     /// </summary>
     public string? Issuer { get; set; }
 
@@ -34,13 +36,28 @@ internal sealed class WafSettings
     /// </summary>
     public string? MutualTlsAddress { get; set; }
 
-    /// <summary>Whether GET /oauth2/token is served with client_id and client_password (TS 33.203 X.5.3.2 step 4).</summary>
-    public bool AllowGetTokenRequests { get; set; } = true;
+    /// <summary>
+    /// Whether GET /oauth2/token is served with client_id and client_password (TS 33.203 X.5.3.2 step 4). By default only in Development: a
+    /// secret in an address reaches the logs of proxies (RFC 6749 §2.3.1).
+    /// </summary>
+    public bool? AllowGetTokenRequests { get; set; }
+
+    /// <summary>Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are accepted, beside this machine.</summary>
+    public List<string> KnownProxies { get; set; } = [];
 
     /// <summary>
     /// Requests that one address may send in a minute. A WWSF sends one for each call, so this is the busiest minute of one WWSF host.
     /// </summary>
     public int TokenRequestsPerMinute { get; set; } = 1200;
+
+    /// <summary>
+    /// What an allocation may relay under a token of a user without a log-in, for whom the client sends <c>guest=true</c>. 3 Mbit/s is a
+    /// video call of 720 lines.
+    /// </summary>
+    public TrafficSettings GuestTraffic { get; set; } = new() { PacketsPerSecond = 500, BytesPerSecond = 375_000 };
+
+    /// <summary>The same for all other tokens. By default the limits of the TURN server apply.</summary>
+    public TrafficSettings UserTraffic { get; set; } = new();
 
     /// <summary>How long rows of the audit are kept; zero keeps them for ever.</summary>
     public TimeSpan AuditRetention { get; set; } = TimeSpan.FromDays(90);
@@ -63,11 +80,13 @@ internal sealed class WafSettings
         var settings = SettingsReader.Read<WafSettings>(configuration, "Waf", settings =>
         [
             .. settings.Problems(),
+            .. settings.IssuerProblems(TransportEncryption.IsElsewhere(configuration, environment), environment),
             .. store is null ? [$"ConnectionStrings:waf {StoreSettings.Problem("waf")}"] : Array.Empty<string>(),
-            .. settings.Admin.Problems(configuration),
+            .. settings.Admin.Problems(configuration, TransportEncryption.IsElsewhere(configuration, environment)),
             .. RedisProblems(configuration),
         ]);
         settings.Store = store!;
+        settings.AllowGetTokenRequests ??= environment.IsDevelopment();
         settings.KeyDirectory = string.IsNullOrEmpty(settings.KeyDirectory)
             ? null
             : Path.GetFullPath(settings.KeyDirectory, environment.ContentRootPath);
@@ -105,17 +124,29 @@ internal sealed class WafSettings
             yield return $"Waf:InitialAccessTokens has the Name '{name}' twice";
         foreach (var problem in ImsRegistration?.Problems(TurnServers) ?? []) yield return $"Waf:ImsRegistration:{problem}";
         foreach (var id in Duplicates(Clients.Select(client => client.ClientId))) yield return $"Waf:Clients has the ClientId '{id}' twice";
-        if (Issuer is not null && !IsIssuer(Issuer)) yield return "Waf:Issuer must be an address such as https://waf.example.org/";
-        if (Issuer is null && Clients.Exists(client => client.Jwks is not null))
-            yield return "Waf:Issuer is missing: clients with Jwks sign for it";
+        foreach (var problem in GuestTraffic.Problems()) yield return $"Waf:GuestTraffic:{problem}";
+        foreach (var problem in UserTraffic.Problems()) yield return $"Waf:UserTraffic:{problem}";
+        foreach (var text in KnownProxies.Where(text => ParseNetwork(text) is null))
+            yield return $"Waf:KnownProxies '{text}' is neither an address nor a range such as 10.1.0.0/16";
         if (AuditRetention < TimeSpan.Zero) yield return "Waf:AuditRetention must be a time such as 90.00:00:00, or 0 to keep all rows";
         if (MutualTlsAddress is not null && (!IsIssuer(MutualTlsAddress) || new Uri(MutualTlsAddress).Scheme != Uri.UriSchemeHttps))
             yield return "Waf:MutualTlsAddress must be an address such as https://waf.example.org:8444/";
-        if (MutualTlsAddress is not null && Issuer is null)
-            yield return "Waf:Issuer is missing: it must not depend on the address to which a client with a certificate connects";
         if (MutualTlsAddress is null && Clients.Exists(client => client.CertificateSha256 is not null))
             yield return "Waf:MutualTlsAddress is missing: clients with CertificateSha256 connect to it";
         if (TokenRequestsPerMinute < 1) yield return "Waf:TokenRequestsPerMinute must be a number from 1";
+    }
+
+    private IEnumerable<string> IssuerProblems(bool isEncryptedElsewhere, IHostEnvironment environment)
+    {
+        if (Issuer is not null && !IsIssuer(Issuer)) yield return "Waf:Issuer must be an address such as https://waf.example.org/";
+        else if (Issuer is not null && !isEncryptedElsewhere && TransportEncryption.IsPlain(Issuer))
+            yield return "Waf:Issuer must be an https address, such as https://waf.example.org/";
+        if (Issuer is not null) yield break;
+        if (Clients.Exists(client => client.Jwks is not null)) yield return "Waf:Issuer is missing: clients with Jwks sign for it";
+        else if (MutualTlsAddress is not null)
+            yield return "Waf:Issuer is missing: it must not depend on the address to which a client with a certificate connects";
+        else if (!environment.IsDevelopment())
+            yield return "Waf:Issuer is missing: give the address at which clients reach this server, such as https://waf.example.org/";
     }
 
     private IEnumerable<string> KidProblems()
@@ -130,6 +161,14 @@ internal sealed class WafSettings
             if (other.Name is { } name)
                 yield return $"Waf:TurnServers: a Kid of '{name}' could be that of a key of the ring of '{keys[i].Name}'";
         }
+    }
+
+    public IEnumerable<IPNetwork> KnownNetworks() => KnownProxies.Select(text => ParseNetwork(text)!.Value);
+
+    private static IPNetwork? ParseNetwork(string text)
+    {
+        if (IPNetwork.TryParse(text, out var network)) return network;
+        return IPAddress.TryParse(text, out var address) ? new IPNetwork(address, 8 * address.GetAddressBytes().Length) : null;
     }
 
     private static IEnumerable<string> Duplicates(IEnumerable<string> names) =>

@@ -2,6 +2,8 @@ using WebRtcIms.WicWeb.Connections;
 using WebRtcIms.WicWeb.Forwarding;
 using WebRtcIms.WicWeb.Pages;
 using WebRtcIms.WicWeb.PageSpans;
+using WebRtcIms.WicWeb.Sessions;
+using WebRtcIms.WicWeb.Settings;
 
 namespace WebRtcIms.WicWeb;
 
@@ -10,11 +12,13 @@ internal static class WicWebServices
 {
     public static void AddWicWeb(this WebApplicationBuilder builder)
     {
-        builder.AddPage();
-        builder.AddGateway();
-        PageSpanEndpoint.AddTo(builder);
-        var settings = WicWebSettings.Read(builder.Configuration);
+        var settings = WicWebSettings.Read(builder.Configuration, builder.Environment);
         builder.Services.AddSingleton(settings);
+        builder.Services.AddHsts(https => https.MaxAge = TimeSpan.FromDays(365));
+        builder.AddPage();
+        builder.AddGateway(settings);
+        TraceBoundary.AddTo(builder.Services);
+        PageSpanEndpoint.AddTo(builder);
         builder.AddPublicHttps(settings);
         builder.AddConnections(settings.Connections, settings.KnownProxies);
     }
@@ -23,6 +27,7 @@ internal static class WicWebServices
     {
         var settings = app.Services.GetRequiredService<WicWebSettings>();
         app.UseConnections(settings.Connections, settings.KnownProxies);
+        if (!app.Environment.IsDevelopment()) app.UseHsts();
         app.UseSecurityHeaders();
         app.UsePage();
         app.UseRateLimiter();

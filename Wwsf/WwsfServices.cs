@@ -4,6 +4,7 @@ using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Passkeys;
 using WebRtcIms.Wwsf.Sessions;
 using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Telemetry;
 using WebRtcIms.Wwsf.Tokens;
 using WebRtcIms.Wwsf.Users;
 using WebRtcIms.Wwsf.Waf;
@@ -18,6 +19,7 @@ internal static class WwsfServices
         var settings = WwsfSettings.Read(builder.Configuration, builder.Environment);
         builder.Services.AddSingleton(settings);
         builder.AddWebApi(settings);
+        builder.Services.AddSingleton<AuditLog>();
         builder.AddLimits(settings);
         builder.AddUsers(settings);
         builder.AddSessions(settings);
@@ -36,6 +38,8 @@ internal static class WwsfServices
         app.UseAuthentication();
         var page = app.MapGroup("/api");
         page.MapLogin();
+        page.MapOtherSessions();
+        app.MapLiveSession();
         app.MapPasskeys();
         app.MapExternalLogin();
         // The demo line can only be a guest.

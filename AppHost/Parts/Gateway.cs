@@ -1,8 +1,12 @@
 namespace WebRtcIms.AppHost;
 
+/// <summary>The origins at which browsers have the page.</summary>
+internal sealed record PageAnnotation(IReadOnlyList<ReferenceExpression> Origins) : IResourceAnnotation;
+
 internal static class Gateway
 {
     private const int PublicPort = 8443;
+    private const string PublicOrigin = "public-origin";
 
     /// <summary>
     /// Adds the gateway: http on loopback, and https at <paramref name="publicAddress"/> on the setting <c>{name}-port</c> where there is
@@ -16,7 +20,22 @@ internal static class Gateway
             .WithUrlForEndpoint("http", url => url.DisplayText = "Call page")
             .WithUrlForEndpoint("http", _ => new ResourceUrlAnnotation { Url = "/flow/", DisplayText = "Call ladder" })
             .WithIconName("Call");
-        if (publicAddress is not null) new PublicGateway(publicAddress, builder.Port(name, PublicPort, publicAddress.Ip)).Open(gateway);
+        List<ReferenceExpression> origins = [];
+        if (builder.ExecutionContext.IsRunMode) origins.Add(ReferenceExpression.Create($"{gateway.GetEndpoint("http")}"));
+        else origins.Add(ReferenceExpression.Create($"{builder.AddPublicOrigin()}"));
+        if (publicAddress is not null)
+        {
+            var atPublicAddress = new PublicGateway(publicAddress, builder.Port(name, PublicPort, publicAddress.Ip));
+            atPublicAddress.Open(gateway);
+            origins.Add(ReferenceExpression.Create($"{atPublicAddress.Url}"));
+        }
+
+        gateway.WithAnnotation(new PageAnnotation(origins));
         return TestCall.AddTo(gateway).WithStartMessage();
     }
+
+    // A deployment decides where the page is.
+    private static IResourceBuilder<ParameterResource> AddPublicOrigin(this IDistributedApplicationBuilder builder) =>
+        builder.AddParameter(PublicOrigin)
+            .WithDescription("The origin at which browsers have the page, such as https://phone.example.com.");
 }

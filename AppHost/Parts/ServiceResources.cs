@@ -12,8 +12,12 @@ internal static class ServiceResources
             // The services speak http behind the proxies; a machine without a development certificate needs no warning.
             .WithoutHttpsCertificate();
 
+        if (!builder.ExecutionContext.IsRunMode) return service;
+        // The launch profiles of the services are for running one by itself and always say Development.
+        foreach (var variable in (string[])["DOTNET_ENVIRONMENT", "ASPNETCORE_ENVIRONMENT"])
+            service.WithEnvironment(variable, builder.Environment.EnvironmentName);
         // The dashboard ends first. With Aspire's retries each service would try for 5 s to send it the last batch.
-        return builder.ExecutionContext.IsRunMode ? service.WithEnvironment("OTEL_DOTNET_EXPERIMENTAL_OTLP_RETRY", "") : service;
+        return service.WithEnvironment("OTEL_DOTNET_EXPERIMENTAL_OTLP_RETRY", "");
     }
 
     /// <summary>What another part said about itself with <c>WithAnnotation</c>.</summary>

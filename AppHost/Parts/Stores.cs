@@ -39,7 +39,7 @@ internal static class Stores
     private static string SqliteFile(this IDistributedApplicationBuilder builder, string name)
     {
         var folder = builder.DataDirectory();
-        Directory.CreateDirectory(folder);
+        PrivateFolder.Create(folder);
         return $"Data Source={Path.Combine(folder, $"{name}.db")}";
     }
 }

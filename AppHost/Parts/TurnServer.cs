@@ -46,8 +46,6 @@ internal static class TurnServer
             .WithEnvironment("Turn__ServerName", serverName)
             .WithEnvironment("Turn__Realm", realm)
             .WithEnvironment("Turn__ListenAddress", address)
-            // Two users of one server talk through two relays, so the address of the relays must be an allowed peer.
-            .WithEnvironment("Turn__AllowedPeers__0", ReferenceExpression.Create($"{address}/32"))
             .WithIconName("ArrowRouting")
             .WithTurnCommands();
     }

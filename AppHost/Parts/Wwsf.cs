@@ -31,6 +31,15 @@ internal static class Wwsf
             .WithIconName("PeopleTeam");
     }
 
+    /// <summary>Tells the WWSF where browsers have the page of <paramref name="gateway"/>: passkeys belong to these origins.</summary>
+    public static IResourceBuilder<ProjectResource> WithPageOf(
+        this IResourceBuilder<ProjectResource> wwsf, IResourceBuilder<ProjectResource> gateway)
+    {
+        foreach (var (number, origin) in gateway.Get<PageAnnotation>().Origins.Index())
+            wwsf.WithEnvironment($"Wwsf__PublicOrigin__{number}", origin);
+        return wwsf;
+    }
+
     // The eP-CSCF knows the WWSF by its name here, not by the client id that the WAF assigns.
     private static IResourceBuilder<ProjectResource> WithInitialAccessToken(
         this IResourceBuilder<ProjectResource> waf, string wwsf, IResourceBuilder<ParameterResource> token, ParameterResource audience,

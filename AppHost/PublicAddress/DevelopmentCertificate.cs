@@ -33,7 +33,7 @@ internal sealed record DevelopmentCertificate(string Path, string Fingerprint)
         if (TryRead(path) is { } kept && kept.NotAfter.ToUniversalTime() > now.UtcDateTime + Reserve) return new(path, FingerprintOf(kept));
 
         using var made = Make(host, now, use);
-        Directory.CreateDirectory(folder);
+        PrivateFolder.Create(folder);
         Save(made.Export(X509ContentType.Pkcs12), path);
         return new(path, FingerprintOf(made));
     }

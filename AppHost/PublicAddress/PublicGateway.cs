@@ -13,7 +13,8 @@ internal sealed class PublicGateway(PublicAddress address, int port)
     private readonly Lazy<DevelopmentCertificate> _certificate =
         new(() => DevelopmentCertificate.For(address.Host, SecretsFolder(), TimeProvider.System));
 
-    private string Url => string.Create(CultureInfo.InvariantCulture, $"https://{address.Host}:{port}");
+    /// <summary>The origin of the page there.</summary>
+    public string Url => string.Create(CultureInfo.InvariantCulture, $"https://{address.Host}:{port}");
 
     /// <summary>
     /// Lets the gateway listen there. It is told the address itself: an https endpoint of the model would get the machine's development

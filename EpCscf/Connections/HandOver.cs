@@ -34,6 +34,9 @@ internal enum HandOverKind : byte
 
     /// <summary>The INVITE of that CANCEL is at the sender, and is being cancelled.</summary>
     Cancelled,
+
+    /// <summary>A dialogue of the binding has ended. The octets name it.</summary>
+    DialogEnded,
 }
 
 /// <param name="Kind">The kind.</param>

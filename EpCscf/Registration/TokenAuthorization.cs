@@ -14,12 +14,23 @@ internal sealed class TokenAuthorization(
     public ValueTask<RegistrationToken?> CheckAsync(SipRequest request) =>
         BearerCredentials.Find(request.Headers) is { } token ? CheckAsync(token) : ValueTask.FromResult<RegistrationToken?>(null);
 
-    public async ValueTask<RegistrationToken?> CheckAsync(string encrypted)
+    public async ValueTask<RegistrationToken?> CheckAsync(string encrypted) =>
+        Read(encrypted) is { } token && await CheckAsync(token) ? token : null;
+
+    /// <summary>The token if it is authentic and has not expired. It may have been revoked.</summary>
+    public RegistrationToken? Read(string encrypted)
     {
         var status = validator.Validate(encrypted, out var token);
-        var isRevoked = token is not null && (tokens.Cover(token) || await sessions.ContainsAsync(token.SessionId));
-        telemetry.TokenChecked(isRevoked ? "Revoked" : status.ToString());
-        return isRevoked ? null : token;
+        if (token is null) telemetry.TokenChecked(status.ToString());
+        return token;
+    }
+
+    /// <summary>Whether a token is valid that <see cref="Read"/> returned.</summary>
+    public async ValueTask<bool> CheckAsync(RegistrationToken token)
+    {
+        var isRevoked = tokens.Cover(token) || await sessions.ContainsAsync(token.SessionId);
+        telemetry.TokenChecked(isRevoked ? "Revoked" : nameof(RegistrationTokenStatus.Valid));
+        return !isRevoked;
     }
 
     public SipResponse Challenge(SipRequest request)

@@ -10,9 +10,10 @@ namespace WebRtcIms.EpCscf.Routing;
 /// <param name="Request">The copy to send.</param>
 /// <param name="Target">The binding.</param>
 /// <param name="Replica">The replica that has the binding's connection; null if it is this one.</param>
-internal sealed record ForwardedRequest(SipRequest Request, BindingId Target, string? Replica);
+/// <param name="Dialog">The dialogue that it belongs to or may begin.</param>
+internal sealed record ForwardedRequest(SipRequest Request, BindingId Target, string? Replica, Dialog? Dialog);
 
-internal sealed record BranchServices(Delivery Delivery, TransactionTable Transactions);
+internal sealed record BranchServices(Delivery Delivery, TransactionTable Transactions, RouteTokens Routes, EndedDialogs EndedDialogs);
 
 /// <summary>One of the targets of a request (RFC 3261 §16.6, §16.7): its client transaction, timer C and CANCEL.</summary>
 /// <param name="forwarded">The request and its target.</param>
@@ -58,6 +59,7 @@ internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, B
     {
         var copy = response.Copy();
         copy.Headers.Pop(HeaderName.Via);
+        SetRecordRoute(copy);
         if (response.IsProvisional)
         {
             _isProceeding = true;
@@ -121,6 +123,7 @@ internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, B
             Final = final;
             _transaction?.Abandon();
             _timer.Stop();
+            if (forwarded.Dialog is { } dialog && EndsDialog(final)) services.EndedDialogs.Add(dialog);
             EpCscfTelemetry.End(scope.Span, final.StatusCode);
         }
         else if (!final.IsSuccess)
@@ -130,6 +133,19 @@ internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, B
 
         owner.OnFinal(this, final);
     }
+
+    // §16.7 step 8: the caller gets a token of its own, and only for a dialogue that the response begins.
+    private void SetRecordRoute(SipResponse response)
+    {
+        response.Headers.Remove(HeaderName.RecordRoute);
+        if (forwarded.Dialog is { } dialog && !_request.IsInDialog && response.StatusCode is > 100 and < 300)
+            response.Headers.Add(HeaderName.RecordRoute, services.Routes.ForCaller(dialog, _request, response));
+    }
+
+    // §15.1.1: a BYE also ends the dialogue if the other side does not know it, or does not answer.
+    private bool EndsDialog(SipResponse final) => _request.IsInDialog
+        ? _request.Method == Method.Bye && (final.IsSuccess || final.StatusCode is 408 or 481)
+        : !final.IsSuccess;
 
     private SipResponse CancelResult() => _hasTimerCFired ? LocalResponse(408, "No Answer") : LocalResponse(487, "Request Terminated");
 

@@ -14,12 +14,29 @@ internal static class IdentityPolicy
     /// <summary>The registered identity that a request is from; null if From names one that is not registered.</summary>
     public static string? Originating(SipRequest request, IReadOnlyList<string> registered)
     {
-        var from = request.From.Uri?.AddressOfRecord;
+        var from = From(request);
         if (from is null || (from != Anonymous && !registered.Contains(from))) return null;
         var preferred = request.Headers.Values(HeaderName.PPreferredIdentity)
             .Select(value => NameAddress.Parse(value)?.Uri?.AddressOfRecord).FirstOrDefault();
         if (preferred is not null && registered.Contains(preferred)) return preferred;
         return from == Anonymous ? registered[0] : from;
+    }
+
+    /// <summary>
+    /// Whether a request in a dialogue may have this From: a registered identity, the anonymous one, or the sender's identity in the request
+    /// that began the dialogue. The last one is that of a callee which was called by a name that is not its own, such as a tel URI.
+    /// </summary>
+    public static bool MayUse(SipRequest request, IReadOnlyList<string> registered, DialogSender sender) =>
+        sender.HasIdentityOfDialog || (From(request) is { } from && (from == Anonymous || registered.Contains(from)));
+
+    /// <summary>
+    /// Adds P-Asserted-Identity to a request in a dialogue if From is a registered identity. It has no display name, because a callee may
+    /// have asked for privacy in its response, and From only has what the caller dialled. RFC 5876 §3.2.1: not to ACK.
+    /// </summary>
+    public static void AssertInDialog(SipHeaders headers, SipRequest request, IReadOnlyList<string> registered, DialogSender sender)
+    {
+        if (request.Method == Method.Ack || sender.IsPrivate || WantsPrivacy(headers)) return;
+        if (From(request) is { } from && registered.Contains(from)) headers.Add(HeaderName.PAssertedIdentity, $"<{from}>");
     }
 
     /// <summary>
@@ -32,7 +49,9 @@ internal static class IdentityPolicy
             ? $"<{impu}>" : $"{HeaderText.Quote(subscriber.DisplayName)} <{impu}>");
     }
 
-    private static bool WantsPrivacy(SipHeaders headers) => headers.Values(HeaderName.Privacy)
+    public static bool WantsPrivacy(SipHeaders headers) => headers.Values(HeaderName.Privacy)
         .SelectMany(value => value.Split(';', StringSplitOptions.TrimEntries))
         .Any(value => value.ToLowerInvariant() is "id" or "header" or "user");
+
+    private static string? From(SipRequest request) => request.From.Uri?.AddressOfRecord;
 }

@@ -113,8 +113,18 @@ internal sealed class ProxiedRequest(ServerTransaction server, BindingId sender,
     private void Forward(SipResponse response)
     {
         StrippedHeaders.RemoveFrom(response.Headers);
+        RestoreNames(response);
         if (callee is not null && response.StatusCode > 100) IdentityPolicy.Assert(response.Headers, callee, callee.Impus[0]);
         Server.Respond(response);
+    }
+
+    // A responder repeats From and To, and adds a tag (RFC 3261 §8.2.6.2). It must not name somebody else.
+    private void RestoreNames(SipResponse response)
+    {
+        var request = Server.Request;
+        var to = request.Headers.First(HeaderName.To)!;
+        response.Headers.Set(HeaderName.From, request.Headers.First(HeaderName.From)!);
+        response.Headers.Set(HeaderName.To, request.To.Tag is null && response.To.Tag is { } tag ? $"{to};tag={tag}" : to);
     }
 }
 

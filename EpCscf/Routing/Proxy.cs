@@ -17,6 +17,7 @@ internal sealed class Proxy(
     Delivery delivery, Replicas replicas, BranchServices services, EpCscfSettings settings, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, TokenBucket> _calls = new();
+    private readonly ConcurrentDictionary<string, TokenBucket> _dialogRequests = new();
 
     /// <summary>Forwards a request, or responds to it.</summary>
     public async Task RouteAsync(Flow flow, ServerTransaction server)
@@ -69,12 +70,17 @@ internal sealed class Proxy(
         if (!flow.IsRegistered && request.Method is not (Method.Bye or Method.Ack))
             return (Refused(403, "Forbidden: the registration has expired"), null);
         var route = request.Headers.Values(HeaderName.Route).FirstOrDefault();
-        if (NameAddress.Parse(route)?.Uri is not { } uri || routes.Peer(uri, registration.Binding.Id) is not { } peer)
+        if (NameAddress.Parse(route)?.Uri is not { } uri || routes.Find(uri, registration.Binding.Id, request) is not { } sender)
             return (Refused(481, "Call/Transaction Does Not Exist"), null);
+        if (!IdentityPolicy.MayUse(request, registration.Impus, sender)) return (Refused(403, "Forbidden: From is not your identity"), null);
+        // A BYE ends its dialogue, so it is not counted.
+        if (!Bucket(_dialogRequests, registration, settings.Limits.DialogRequestsPerMinute).TryAcquire() && request.Method != Method.Bye)
+            return (Busy(request, "too many requests in calls"), null);
 
         var copy = Copy(request, request.Uri);
         if (copy.Headers.Has(HeaderName.Route)) return (Refused(403, "Forbidden: no route beyond this server"), null);
-        return (null, new(registration.Binding.Id, null, [new(copy, peer, await delivery.LocateAsync(peer))]));
+        IdentityPolicy.AssertInDialog(copy.Headers, request, registration.Impus, sender);
+        return (null, new(registration.Binding.Id, null, [new(copy, sender.Peer, await delivery.LocateAsync(sender.Peer), sender.Dialog)]));
     }
 
     private async Task<(SipResponse? Response, Forwarding? Forwarding)> RouteInitialAsync(Flow flow, SipRequest request)
@@ -87,12 +93,7 @@ internal sealed class Proxy(
         var registration = flow.Registration!;
         if (IdentityPolicy.Originating(request, registration.Impus) is not { } identity)
             return (Refused(403, "Forbidden: From is not your identity"), null);
-        if (!Calls(registration).TryAcquire())
-        {
-            var busy = Refused(503, "Service Unavailable: too many calls");
-            busy.Headers.Add(HeaderName.RetryAfter, "5");
-            return (busy, null);
-        }
+        if (!Bucket(_calls, registration, settings.Limits.CallsPerMinute).TryAcquire()) return (Busy(request, "too many calls"), null);
 
         var target = request.SipUri!;
         if (target.Host != settings.HomeDomain || core.FindByImpu(target.AddressOfRecord) is not { } callee)
@@ -104,9 +105,10 @@ internal sealed class Proxy(
         {
             var copy = Copy(request, binding.Contact);
             if (copy.Headers.Has(HeaderName.Route)) return (Refused(403, "Forbidden: no route beyond this server"), null);
-            if (request.Method != "MESSAGE") copy.Headers.Push(HeaderName.RecordRoute, routes.RecordRoute(sender, binding.Id));
+            var dialog = Dialog.CanBegin(request.Method) ? Dialog.Begin(sender, binding.Id) : null;
+            if (dialog is not null) copy.Headers.Add(HeaderName.RecordRoute, routes.ForCallee(dialog, request));
             IdentityPolicy.Assert(copy.Headers, registration.Subscriber, identity);
-            copies.Add(new(copy, binding.Id, binding.Replica == replicas.Self ? null : binding.Replica));
+            copies.Add(new(copy, binding.Id, binding.Replica == replicas.Self ? null : binding.Replica, dialog));
         }
 
         return copies.Count == 0 ? (Refused(480, "Temporarily Unavailable"), null) : (null, new(sender, callee, copies));
@@ -119,6 +121,8 @@ internal sealed class Proxy(
         var route = NameAddress.Parse(copy.Headers.Values(HeaderName.Route).FirstOrDefault())?.Uri;
         if (route?.Host == settings.Host && (request.IsInDialog || routes.IsOriginating(route))) copy.Headers.Pop(HeaderName.Route);
         StrippedHeaders.RemoveFrom(copy.Headers);
+        // There is no proxy between a page and this server.
+        copy.Headers.Remove(HeaderName.RecordRoute);
         copy.Headers.Set(HeaderName.MaxForwards, (request.MaxForwards - 1).ToString(CultureInfo.InvariantCulture));
         // The branch names this replica, because another one may receive the response.
         var branch = $"{Via.MagicCookie}{replicas.Self}{RandomNumberGenerator.GetHexString(24, true)}.{LoopMark(request)}";
@@ -142,9 +146,15 @@ internal sealed class Proxy(
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
     }
 
-    private TokenBucket Calls(FlowRegistration registration) => _calls.GetOrAdd(
-        registration.Binding.Id.Subscriber, _ =>
-            new TokenBucket(settings.Limits.CallsPerMinute, settings.Limits.CallsPerMinute / 60.0, time));
+    private static SipResponse Busy(SipRequest request, string why)
+    {
+        var busy = request.Answer(503, $"Service Unavailable: {why}", SipRequest.NewTag());
+        busy.Headers.Add(HeaderName.RetryAfter, "5");
+        return busy;
+    }
+
+    private TokenBucket Bucket(ConcurrentDictionary<string, TokenBucket> buckets, FlowRegistration registration, int perMinute) =>
+        buckets.GetOrAdd(registration.Binding.Id.Subscriber, _ => new TokenBucket(perMinute, perMinute / 60.0, time));
 
     private sealed record Forwarding(BindingId Sender, Subscriber? Callee, IReadOnlyList<ForwardedRequest> Requests);
 }

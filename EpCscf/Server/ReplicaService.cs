@@ -13,8 +13,8 @@ namespace WebRtcIms.EpCscf.Server;
 /// </summary>
 internal sealed partial class ReplicaService(
     Replicas replicas, HandOvers handOvers, LostBindings lostBindings, Flows flows, Delivery delivery, Cancellation cancellation,
-    TransactionTable transactions, ProxiedRequests requests, IBindingStore store, TimeProvider time, EpCscfTelemetry telemetry,
-    ILogger<ReplicaService> logger) : BackgroundService
+    TransactionTable transactions, ProxiedRequests requests, EndedDialogs ended, IBindingStore store, TimeProvider time,
+    EpCscfTelemetry telemetry, ILogger<ReplicaService> logger) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
 
@@ -67,6 +67,9 @@ internal sealed partial class ReplicaService(
                 break;
             case HandOverKind.Cancelled when SipParser.Parse(handOver.Octets.Span).Message is SipRequest cancel:
                 cancellation.Confirm(handOver.Binding, cancel);
+                break;
+            case HandOverKind.DialogEnded:
+                ended.Handle(handOver);
                 break;
             default:
                 lostBindings.Handle(handOver);

@@ -7,6 +7,7 @@ namespace WebRtcIms.EpCscf.Settings;
 internal sealed class EpCscfSettings
 {
     private const string KeyDeliverySection = "EpCscf:KeyDelivery";
+    private const int MinSessionsKeyLength = 32;
 
     /// <summary>The domain of all identities.</summary>
     public string HomeDomain { get; set; } = "webrtcims.local";
@@ -25,6 +26,11 @@ internal sealed class EpCscfSettings
 
     /// <summary>Base64 of 32 octets that all replicas share; random by default.</summary>
     public string? FlowTokenKey { get; set; }
+
+    /// <summary>
+    /// The keys with which the WWSF may ask about sessions and end them. There are two while a new one replaces an old one.
+    /// </summary>
+    public List<Redacted<string>> SessionsKeys { get; set; } = [];
 
     /// <summary>Origins of pages that may connect; by default only the requested host.</summary>
     public List<string> AllowedOrigins { get; set; } = [];
@@ -46,10 +52,11 @@ internal sealed class EpCscfSettings
     public string Host => $"epcscf.{HomeDomain}";
 
     /// <exception cref="SettingsException">There are problems. The message lists them all.</exception>
-    public static EpCscfSettings Read(IConfiguration configuration) => SettingsReader.Read<EpCscfSettings>(
-        configuration, "EpCscf", settings => settings.Validate(!string.IsNullOrWhiteSpace(configuration.GetConnectionString("redis"))));
+    public static EpCscfSettings Read(IConfiguration configuration, bool isDevelopment) => SettingsReader.Read<EpCscfSettings>(
+        configuration, "EpCscf",
+        settings => settings.Validate(!string.IsNullOrWhiteSpace(configuration.GetConnectionString("redis")), isDevelopment));
 
-    private IEnumerable<string> Validate(bool isShared)
+    private IEnumerable<string> Validate(bool isShared, bool isDevelopment)
     {
         if (Uri.CheckHostName(HomeDomain) != UriHostNameType.Dns)
             yield return $"EpCscf:HomeDomain must be a domain name, not '{HomeDomain}'";
@@ -73,6 +80,18 @@ internal sealed class EpCscfSettings
             yield return $"EpCscf:TokenKeys has the Kid '{kid.Key}' twice";
         if (FlowTokenKey is not null && !IsKey(FlowTokenKey)) yield return "EpCscf:FlowTokenKey must be base64 of 32 octets";
         if (FlowTokenKey is null && isShared) yield return "EpCscf:FlowTokenKey is missing: with Redis, all replicas need the same one";
+        if (SessionsKeys.Count == 0 && !isDevelopment)
+        {
+            yield return "EpCscf:SessionsKeys:0 is missing: give the key that the WWSF has as Wwsf:EpCscf:SessionsKey, " +
+                "32 random octets in base64";
+        }
+
+        for (var i = 0; i < SessionsKeys.Count; i++)
+        {
+            if (SessionsKeys[i].Reveal() is var key && (key.Length < MinSessionsKeyLength || key.Any(c => c is <= ' ' or > '~')))
+                yield return $"EpCscf:SessionsKeys:{i} must have {MinSessionsKeyLength} octets or more, in ASCII without blanks";
+        }
+
         if (Subscribers.Count + Pools.Count == 0) yield return "EpCscf:Subscribers and EpCscf:Pools are empty: no user could register";
         for (var i = 0; i < Subscribers.Count; i++)
         {
@@ -167,12 +186,18 @@ internal sealed class LimitSettings
 
     public int CallsPerMinute { get; set; } = 60;
 
+    public int DialogRequestsPerMinute { get; set; } = 600;
+
+    public int DirectoryRequestsPerMinute { get; set; } = 120;
+
     public int Transactions { get; set; } = 20_000;
 
     public ConnectionLimits OfConnections => new(UnregisteredPerAddress, Unregistered, RegisteredPerAddress, Connections);
 
     public IEnumerable<(string Name, int Value)> All() =>
         [(nameof(Connections), Connections), (nameof(UnregisteredPerAddress), UnregisteredPerAddress),
-            (nameof(Unregistered), Unregistered), (nameof(RegisteredPerAddress), RegisteredPerAddress), (nameof(MessagesPerSecond), MessagesPerSecond), (nameof(CallsPerMinute), CallsPerMinute),
-            (nameof(Transactions), Transactions)];
+            (nameof(Unregistered), Unregistered), (nameof(RegisteredPerAddress), RegisteredPerAddress),
+            (nameof(MessagesPerSecond), MessagesPerSecond), (nameof(CallsPerMinute), CallsPerMinute),
+            (nameof(DialogRequestsPerMinute), DialogRequestsPerMinute),
+            (nameof(DirectoryRequestsPerMinute), DirectoryRequestsPerMinute), (nameof(Transactions), Transactions)];
 }

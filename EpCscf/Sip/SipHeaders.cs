@@ -36,11 +36,11 @@ internal static class HeaderName
     public const string Via = "Via";
     public const string WwwAuthenticate = "WWW-Authenticate";
 
-    // Compact forms (RFC 3261 §7.3.3, RFC 3515, RFC 3892, RFC 6665, RFC 4028, RFC 8224, RFC 3841).
+    // Compact forms (RFC 3261 §7.3.3, RFC 3515, RFC 3892, RFC 6665, RFC 4028, RFC 8224, RFC 4474, RFC 3841).
     private static readonly string[] Compact =
     [
         "a=Accept-Contact", "b=Referred-By", "c=Content-Type", "d=Request-Disposition", "e=Content-Encoding", "f=From", "i=Call-ID",
-        "j=Reject-Contact", "k=Supported", "l=Content-Length", "m=Contact", "o=Event", "r=Refer-To", "s=Subject", "t=To",
+        "j=Reject-Contact", "k=Supported", "l=Content-Length", "m=Contact", "n=Identity-Info", "o=Event", "r=Refer-To", "s=Subject", "t=To",
         "u=Allow-Events", "v=Via", "x=Session-Expires", "y=Identity",
     ];
 
@@ -114,6 +114,9 @@ internal sealed class SipHeaders
     }
 
     public void Remove(string name) => _fields.RemoveAll(field => Is(field.Name, name));
+
+    public void RemovePrefix(string prefix) =>
+        _fields.RemoveAll(field => field.Name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase));
 
     public void CopyFrom(SipHeaders other, string name)
     {

@@ -21,8 +21,10 @@ internal sealed class TransactionTable
     public ServerTransaction? FindCancelled(string sender, SipRequest cancel) =>
         _servers.GetValueOrDefault(KeyOf(sender, cancel) with { Method = Method.Invite });
 
+    /// <summary>Null also if the response does not repeat what the request says about its dialogue (§8.2.6.2).</summary>
     public ClientTransaction? Find(string sender, SipResponse response) =>
-        response.TopVia.Branch is { } branch ? _clients.GetValueOrDefault(new(sender, branch, response.CSeq.Method)) : null;
+        response.TopVia.Branch is { } branch && _clients.GetValueOrDefault(new(sender, branch, response.CSeq.Method)) is { } client
+            && Repeats(response, client.Request) ? client : null;
 
     public ClientTransaction? FindSent(string remoteId, SipRequest request) =>
         request.TopVia.Branch is { } branch ? _clients.GetValueOrDefault(new(remoteId, branch, request.Method)) : null;
@@ -40,6 +42,10 @@ internal sealed class TransactionTable
         transaction.Ended = () => _clients.TryRemove(new(key, transaction));
         _clients[key] = transaction;
     }
+
+    private static bool Repeats(SipResponse response, SipRequest request) =>
+        response.CallId == request.CallId && response.CSeq == request.CSeq && response.From.Tag == request.From.Tag
+            && (request.To.Tag is null || response.To.Tag == request.To.Tag);
 
     // A client without a branch of RFC 3261 follows RFC 2543. No such client speaks WebSocket, so Call-ID and CSeq are enough.
     private static ServerKey KeyOf(string sender, SipRequest request)

@@ -14,7 +14,6 @@ internal static class QueryApi
     {
         builder.Services.AddSingleton<LiveFeed>();
         builder.Services.ConfigureHttpJsonOptions(options => Json.Configure(options.SerializerOptions));
-        builder.Services.AddProblemDetails();
     }
 
     public static void MapQueryApi(this WebApplication app)

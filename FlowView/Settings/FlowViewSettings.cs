@@ -7,6 +7,7 @@ namespace WebRtcIms.FlowView.Settings;
 internal sealed class FlowViewSettings
 {
     private const int Megabyte = 1024 * 1024;
+    private const int MinKeyLength = 32;
     private const string Limits = "{0} must be a whole number from {1} to {2}";
 
     /// <summary>Spans kept. Beyond the limit the oldest trace is evicted.</summary>
@@ -44,6 +45,11 @@ internal sealed class FlowViewSettings
     /// </summary>
     public string Endpoint { get; init; } = "";
 
+    /// <summary>
+    /// The key that senders and the gateway present, in an environment that all share. Without it only this machine reaches FlowView.
+    /// </summary>
+    public Redacted<string> ApiKey { get; init; }
+
     /// <summary>Other pages that show the same trace.</summary>
     public IEnumerable<TraceViewer> Viewers => TraceUrls.Select(TraceViewer.Parse).OfType<TraceViewer>();
 
@@ -63,8 +69,12 @@ internal sealed class FlowViewSettings
     /// <exception cref="SettingsException">Settings are wrong. The message lists them all, each with its key.</exception>
     public static FlowViewSettings Read(IConfiguration configuration) => SettingsReader.Read<FlowViewSettings>(
         configuration, "FlowView", settings =>
-            (from template in settings.TraceUrls
-             where TraceViewer.Parse(template) is null
-             select $"FlowView:TraceUrl must be http or https addresses that contain {{trace_id}}, not '{template}'")
-            .Concat(ServiceDefaults.Admission.KnownProxies.Problems("FlowView:KnownProxies", settings.KnownProxies)));
+        [
+            .. from template in settings.TraceUrls
+               where TraceViewer.Parse(template) is null
+               select $"FlowView:TraceUrl must be http or https addresses that contain {{trace_id}}, not '{template}'",
+            .. settings.ApiKey.Reveal() is { Length: > 0 and < MinKeyLength }
+                ? [$"FlowView:ApiKey must have at least {MinKeyLength} characters, such as those of 'openssl rand -hex 32'"]
+                : Array.Empty<string>(),
+        ]);
 }

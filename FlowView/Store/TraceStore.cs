@@ -59,14 +59,16 @@ internal sealed class TraceStore(FlowViewSettings settings)
         lock (_lock) return _traces.TryGetValue(traceId, out var trace) ? select(trace) : null;
     }
 
-    /// <summary>The traces that fit, latest first, and how many fit in total. The caller's filter runs while nothing changes.</summary>
+    /// <summary>
+    /// The traces that fit, latest arrival first, and how many fit in total. The order is not that of their start times, which senders
+    /// choose. The caller's filter runs while nothing changes.
+    /// </summary>
     public (IReadOnlyList<TResult> Page, int Matches) Search<TResult>(Func<Trace, bool> filter, Func<Trace, TResult> select, int limit)
     {
         lock (_lock)
         {
             var matches = _traces.Values.Where(filter).ToList();
-            matches.Sort((one, other) => other.Start != one.Start
-                ? other.Start.CompareTo(one.Start) : other.Arrival.CompareTo(one.Arrival));
+            matches.Sort((one, other) => other.Arrival.CompareTo(one.Arrival));
             return ([.. matches.Take(limit).Select(select)], matches.Count);
         }
     }

@@ -61,10 +61,19 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
     /// <summary>Relayed datagrams and octets, for the totals at the allocation's end.</summary>
     public RelayTotals Totals { get; } = new();
 
-    // Made at the first datagram that is to be measured: most servers have no limits.
-    internal TrafficMeter ToPeers => field ??= new();
+    /// <summary>What it may relay in each direction.</summary>
+    public TrafficLimits Limits { get; internal set; }
 
-    internal TrafficMeter ToClient => field ??= new();
+    // Made at the first datagram that is to be measured.
+    private TrafficMeter ToPeers => field ??= new();
+
+    private TrafficMeter ToClient => field ??= new();
+
+    /// <summary>
+    /// Meters what comes to channels. All relays of a server have one address, so a permission for one lets its other users send here
+    /// (RFC 8656 §9). What they send must not take the room of the peer that the client has bound a channel to.
+    /// </summary>
+    private TrafficMeter ToChannels => field ??= new();
 
     /// <summary>Connections with peers, opened and being opened; null for an allocation that relays datagrams (RFC 6062).</summary>
     internal Dictionary<TransportAddress, PeerConnection>? PeerConnections { get; } = request.Relays.IsTcp ? [] : null;
@@ -74,6 +83,43 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
 
     /// <summary>Channel bindings in memory, with those in their cool-down (RFC 8656 §12).</summary>
     public int ChannelCount => _channels.Count;
+
+    internal bool TryRelayToPeer(int octets, long now) => TryRelay(ToPeers, toPeers: true, octets, now);
+
+    internal bool TryRelayToClient(int octets, bool onChannel, long now) =>
+        TryRelay(onChannel ? ToChannels : ToClient, toPeers: false, octets, now);
+
+    private bool TryRelay(TrafficMeter own, bool toPeers, int octets, long now)
+    {
+        var hasRoom = own.HasRoom(Limits, now)
+            && decision.UserTraffic?.HasRoom(toPeers, Limits, now) != false
+            && decision.AddressTraffic?.HasRoom(toPeers, Limits, now) != false;
+        if (hasRoom) Pay(own, toPeers, octets, now);
+        return hasRoom;
+    }
+
+    private void Pay(TrafficMeter own, bool toPeers, int octets, long now)
+    {
+        own.Pay(octets, Limits, now);
+        decision.UserTraffic?.Pay(toPeers, octets, Limits, now);
+        decision.AddressTraffic?.Pay(toPeers, octets, Limits, now);
+    }
+
+    /// <summary>
+    /// How long a client's data connection is not read after these octets (RFC 6062): nothing of a stream can be dropped. Each read counts
+    /// as a packet.
+    /// </summary>
+    public TimeSpan PaceToPeer(int octets, long now) => Pace(ToPeers, toPeers: true, octets, now);
+
+    /// <summary>As <see cref="PaceToPeer"/>, for a peer's connection.</summary>
+    public TimeSpan PaceToClient(int octets, long now) => Pace(ToClient, toPeers: false, octets, now);
+
+    private TimeSpan Pace(TrafficMeter own, bool toPeers, int octets, long now)
+    {
+        Pay(own, toPeers, octets, now);
+        var (user, address) = (decision.UserTraffic?.Pause(toPeers, now), decision.AddressTraffic?.Pause(toPeers, now));
+        return new[] { own.Pause(now), user ?? TimeSpan.Zero, address ?? TimeSpan.Zero }.Max();
+    }
 
     /// <summary>The relay of a family; null when the allocation has none. Every family except IPv6 counts as IPv4.</summary>
     public Relay? RelayFor(StunAddressFamily family) => family == StunAddressFamily.IPv6 ? IPv6 : IPv4;
@@ -96,7 +142,11 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
     internal ChannelBinding? ChannelTo(TransportAddress peer) => _channelsByPeer.GetValueOrDefault(peer);
 
     /// <summary>Binds a channel or starts its time anew; its permission, too (RFC 8656 §12.2).</summary>
-    internal void Bind(ushort number, TransportAddress peer, EngineTime time)
+    /// <param name="number">The channel.</param>
+    /// <param name="peer">The peer.</param>
+    /// <param name="relay">The relay of this server that the peer must be; null for a peer at another machine.</param>
+    /// <param name="time">Now.</param>
+    internal void Bind(ushort number, TransportAddress peer, TransportAddress? relay, EngineTime time)
     {
         var permission = Permit(peer.Address, time);
         if (!_channels.TryGetValue(number, out var binding) || binding.Peer != peer)
@@ -107,6 +157,7 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
             _channels[number] = _channelsByPeer[peer] = binding = new ChannelBinding(number, peer, permission);
         }
 
+        binding.Relay = relay;
         binding.ExpiresAt = time.After(ChannelBinding.Lifetime);
     }
 

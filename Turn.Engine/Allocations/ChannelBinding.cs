@@ -21,6 +21,9 @@ internal sealed class ChannelBinding(ushort number, TransportAddress peer, Permi
     /// <summary>The peer's permission, held here so that the relay path needs no second look-up.</summary>
     public Permission Permission { get; } = permission;
 
+    /// <summary>The relay of this server that the peer must be, for each datagram; null for a peer at another machine.</summary>
+    public TransportAddress? Relay { get; set; }
+
     public long ExpiresAt { get; set; }
 
     public bool IsLive(long now) => now < ExpiresAt;

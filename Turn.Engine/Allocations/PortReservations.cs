@@ -1,5 +1,8 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Turn.Engine.Allocations;
 
@@ -10,7 +13,8 @@ namespace WebRtcIms.Turn.Engine.Allocations;
 public sealed class PortReservations(Func<ulong>? newToken = null)
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<ulong, (Relay Relay, long ExpiresAt)> _reserved = [];
+    private readonly Dictionary<ulong, Reservation> _reserved = [];
+    private readonly Dictionary<InternetAddress, int> _perClient = [];
     private readonly Func<ulong> _newToken = newToken ?? RandomToken;
 
     /// <summary>Reserved relays, with the expired ones that no sweep has removed yet.</summary>
@@ -22,14 +26,22 @@ public sealed class PortReservations(Func<ulong>? newToken = null)
         }
     }
 
-    /// <summary>Keeps a relay until a time in milliseconds and returns the RESERVATION-TOKEN.</summary>
-    public ulong Add(Relay relay, long expiresAt)
+    /// <summary>The reserved relays of a client address, or of the network of an IPv6 address.</summary>
+    public int CountOf(InternetAddress client)
     {
+        lock (_gate) return _perClient.GetValueOrDefault(ClientNetwork.Of(client));
+    }
+
+    /// <summary>Keeps a relay until a time in milliseconds and returns the RESERVATION-TOKEN.</summary>
+    public ulong Add(Relay relay, InternetAddress client, long expiresAt)
+    {
+        client = ClientNetwork.Of(client);
         lock (_gate)
         {
             ulong token;
             do token = _newToken();
-            while (token == 0 || !_reserved.TryAdd(token, (relay, expiresAt)));
+            while (token == 0 || !_reserved.TryAdd(token, new Reservation(relay, client, expiresAt)));
+            CollectionsMarshal.GetValueRefOrAddDefault(_perClient, client, out _)++;
             return token;
         }
     }
@@ -40,7 +52,7 @@ public sealed class PortReservations(Func<ulong>? newToken = null)
         lock (_gate)
         {
             if (!_reserved.TryGetValue(token, out var reservation) || now >= reservation.ExpiresAt) return null;
-            _reserved.Remove(token);
+            Remove(token, reservation);
             return reservation.Relay;
         }
     }
@@ -53,12 +65,21 @@ public sealed class PortReservations(Func<ulong>? newToken = null)
             foreach (var (token, reservation) in _reserved)
             {
                 if (now < reservation.ExpiresAt) continue;
-                _reserved.Remove(token);
+                Remove(token, reservation);
                 relaysToClose.Add(reservation.Relay);
             }
         }
     }
 
+    private void Remove(ulong token, Reservation reservation)
+    {
+        _reserved.Remove(token);
+        if (--CollectionsMarshal.GetValueRefOrAddDefault(_perClient, reservation.Client, out _) == 0)
+            _perClient.Remove(reservation.Client);
+    }
+
     // A guessed token takes the port away, so tokens come from the system's generator.
     private static ulong RandomToken() => BinaryPrimitives.ReadUInt64BigEndian(RandomNumberGenerator.GetBytes(8));
+
+    private sealed record Reservation(Relay Relay, InternetAddress Client, long ExpiresAt);
 }

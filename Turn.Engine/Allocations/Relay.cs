@@ -46,6 +46,15 @@ public readonly record struct AllocationDecision(
     /// <summary>Where a client that is refused with 300 should go (RFC 8489 §10).</summary>
     public TransportAddress? AlternateServer { get; init; }
 
+    /// <summary>What the allocation may relay, as its grant says; null for the limits of the server. It never gets more than these.</summary>
+    public TrafficLimits? Traffic { get; init; }
+
+    /// <summary>The traffic of all allocations of this user; null when they are not metered together.</summary>
+    public SharedTraffic? UserTraffic { get; init; }
+
+    /// <summary>The traffic of all allocations of this client address; null when they are not metered together.</summary>
+    public SharedTraffic? AddressTraffic { get; init; }
+
     /// <summary>The relay that a RESERVATION-TOKEN brought, as the relay of its own family.</summary>
     public static AllocationDecision Of(Relay relay) => relay.Bound.Address.Family == StunAddressFamily.IPv6
         ? new(StunError.None, IPv6: relay)

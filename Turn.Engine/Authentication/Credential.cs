@@ -53,6 +53,21 @@ public sealed class Credential
     public ReadOnlySpan<byte> Username => _username;
 
     /// <summary>
+    /// The user whose allocations count together, where no grant names one. An ephemeral name has its end before the user, so that one user
+    /// has many names. Every token is a user of its own.
+    /// </summary>
+    public string User
+    {
+        get
+        {
+            if (Token is { } token) return $"token:{token.KeyId}:{token.TokenId}";
+            var name = Encoding.UTF8.GetString(_username);
+            var end = EndsAt is null ? -1 : name.IndexOf(':', StringComparison.Ordinal);
+            return end >= 0 && end + 1 < name.Length ? $"name:{name[(end + 1)..]}" : $"name:{name}";
+        }
+    }
+
+    /// <summary>
     /// RFC 7635: USERNAME is the kid and the HMAC key is mac_key itself. Of a 32-octet mac_key, MESSAGE-INTEGRITY takes the
     /// SHA-1 hash (Appendix B); a 20-octet one is for MESSAGE-INTEGRITY alone.
     /// </summary>
@@ -116,6 +131,14 @@ public sealed class Credential
         CryptographicOperations.ZeroMemory(password);
         return new Credential(username.ToArray(), md5, md5, sha256) { EndsAt = DateTimeOffset.FromUnixTimeSeconds(ends) };
     }
+
+    /// <summary>
+    /// Whether both are the same token, or the same user name where there is no token. The kid is the user name of all native tokens under
+    /// one key, so the name does not tell tokens apart.
+    /// </summary>
+    internal bool IsSameAs(Credential other) =>
+        ReferenceEquals(this, other)
+        || (Token is not null || other.Token is not null ? Token == other.Token : Username.SequenceEqual(other.Username));
 
     /// <summary>
     /// Seconds that may still be granted: what is left of the token or of the ephemeral name, or no bound for a static user.

@@ -11,16 +11,33 @@ namespace WebRtcIms.Turn.Engine.Peers;
 /// IPv4 address must also be allowed. Tunnelled forms are denied altogether (RFC 8656 §21.4).
 /// Order: what the server itself listens on or depends on is denied whatever else is configured; then allowed ranges pass; then
 /// denied ones and the special-purpose ranges do not.
+/// <para>
+/// This machine is a special case. Two clients of one server talk through two relays, so relays reach each other. A client reaches nothing
+/// else of this machine, whatever the address: services here trust its addresses. A permission has no port, so one for an address of
+/// relays is granted, and the port is checked when a channel is bound, a connection is opened, and for each datagram. Only a range of
+/// loopback addresses, or a single address, opens the machine: an operator who allows a network does not mean the server in it.
+/// </para>
 /// </remarks>
 /// <param name="allowed">Ranges that pass although they are special.</param>
 /// <param name="denied">Ranges that do not pass although they are public.</param>
 /// <param name="own">
 /// The server's listeners, its management port, Redis and the collector: a relay that reaches these is a way in, or a loop
-/// (RFC 8656 §21.1.7). Relays themselves may be peers: two clients of one server are.
+/// (RFC 8656 §21.1.7). One at 0.0.0.0 or :: is at every address of this machine.
 /// </param>
+/// <param name="relays">The relays of this server.</param>
 public sealed class PeerPolicy(
-    IReadOnlyList<AddressRange> allowed, IReadOnlyList<AddressRange> denied, IReadOnlySet<TransportAddress> own)
+    IReadOnlyList<AddressRange> allowed, IReadOnlyList<AddressRange> denied, IReadOnlySet<TransportAddress> own, LiveRelays? relays = null)
 {
+    private static readonly InternetAddress AnyIPv4 = InternetAddress.Parse("0.0.0.0");
+    private static readonly InternetAddress AnyIPv6 = InternetAddress.Parse("::");
+
+    // Arrays: to enumerate a list would make garbage for each datagram.
+    private readonly AddressRange[] _allowed = [.. allowed];
+    private readonly AddressRange[] _denied = [.. denied];
+    private readonly AddressRange[] _opened = [.. allowed.Where(OpensThisMachine)];
+    private readonly LiveRelays _relays = relays ?? LiveRelays.None;
+    private IReadOnlySet<InternetAddress> _machine = new HashSet<InternetAddress>();
+
     private static readonly AddressRange[] SpecialPurpose = Ranges(
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
         "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
@@ -37,19 +54,63 @@ public sealed class PeerPolicy(
         ? address.Bits >> 28 == 0xE || address.Bits == uint.MaxValue
         : address.Bits >> 120 == 0xFF;
 
+    /// <summary>The addresses of this machine beside loopback. They may be replaced at any time.</summary>
+    public IReadOnlySet<InternetAddress> Machine
+    {
+        get => Volatile.Read(ref _machine);
+        set => Volatile.Write(ref _machine, value);
+    }
+
     /// <summary>Whether the address may be a peer; a refusal is 403 (RFC 8656 §10.2).</summary>
     public bool Allows(InternetAddress peer)
     {
         if (TryUnwrap(peer, out var inner) && !Allows(inner)) return false;
-        if (IsIn(allowed, peer)) return true;
-        return !IsIn(denied, peer) && !IsIn(SpecialPurpose, peer);
+        if (IsClosedMachine(peer)) return _relays.IsAddress(peer) && !IsIn(_denied, peer);
+        if (IsIn(_allowed, peer)) return true;
+        return !IsIn(_denied, peer) && !IsIn(SpecialPurpose, peer);
     }
+
+    /// <summary>Whether a client may reach a port of an address for which it may have a permission.</summary>
+    /// <param name="peer">The address and port.</param>
+    /// <param name="isTcp">Over TCP (RFC 6062) rather than UDP.</param>
+    public bool MayReach(in TransportAddress peer, bool isTcp = false) => !IsOwn(peer) && (!NeedsRelay(peer, out var at) || IsRelay(at, isTcp));
+
+    /// <summary>
+    /// Whether only the port of a relay may be reached at an address, because it is one of this machine's. The answer holds for a while:
+    /// it is asked for once for each channel.
+    /// </summary>
+    /// <param name="peer">The address and port.</param>
+    /// <param name="at">The same, without the IPv6 address that it may be written in.</param>
+    public bool NeedsRelay(in TransportAddress peer, out TransportAddress at)
+    {
+        at = TryUnwrap(peer.Address, out var inner) && IsClosedMachine(inner) ? peer with { Address = inner } : peer;
+        return IsClosedMachine(at.Address);
+    }
+
+    /// <summary>Whether this is the address of a live relay of this server.</summary>
+    public bool IsRelay(in TransportAddress address, bool isTcp = false) => _relays.Contains(address, isTcp);
 
     /// <summary>Whether a peer is one of the server's own addresses.</summary>
     public bool IsOwn(in TransportAddress peer) =>
-        own.Contains(peer) || (TryUnwrap(peer.Address, out var inner) && own.Contains(peer with { Address = inner }));
+        IsOwnAt(peer) || (TryUnwrap(peer.Address, out var inner) && IsOwnAt(peer with { Address = inner }));
 
-    private static bool IsIn(IReadOnlyList<AddressRange> ranges, InternetAddress address)
+    private bool IsOwnAt(in TransportAddress peer)
+    {
+        if (own.Contains(peer)) return true;
+        var any = peer.Address.Family == StunAddressFamily.IPv6 ? AnyIPv6 : AnyIPv4;
+        return own.Contains(peer with { Address = any }) && IsMachine(peer.Address);
+    }
+
+    // 0.0.0.0 and :: are this machine for a socket that sends to them.
+    private bool IsMachine(InternetAddress address) =>
+        IsIn(Loopback, address) || address == AnyIPv4 || address == AnyIPv6 || Machine.Contains(address) || _relays.IsAddress(address);
+
+    private bool IsClosedMachine(InternetAddress address) => IsMachine(address) && !IsIn(_opened, address);
+
+    private static bool OpensThisMachine(AddressRange range) =>
+        range.IsSingle || Array.Exists(Loopback, loopback => loopback.Contains(range.Prefix) && range.PrefixLength >= loopback.PrefixLength);
+
+    private static bool IsIn(AddressRange[] ranges, InternetAddress address)
     {
         foreach (var range in ranges)
         {

@@ -27,7 +27,7 @@ public enum DropReason : byte
     /// <summary>The channel number is not bound, or its binding has expired (RFC 8656 §12.6).</summary>
     UnboundChannel,
 
-    /// <summary>The peer is the server itself, has port 0, or is of a family without a relay.</summary>
+    /// <summary>The peer is at this machine and is not a live relay, has port 0, or is of a family without a relay.</summary>
     PeerForbidden,
 
     /// <summary>A request of this 5-tuple is still being decided; its answer also serves this one.</summary>

@@ -13,6 +13,12 @@ internal readonly record struct AdmissionResult(StunError Error, AllocationQuota
 {
     public Grant? Grant { get; init; }
 
+    /// <summary>Redis did not answer, so that there may be a grant.</summary>
+    public bool IsGrantUnknown { get; init; }
+
+    /// <summary>What the allocation may relay; null for the limits of this server.</summary>
+    public TrafficLimits? Traffic { get; init; }
+
     /// <summary>The server that the client should use instead (300).</summary>
     public TransportAddress? AlternateServer { get; init; }
 }
@@ -21,6 +27,11 @@ internal readonly record struct AdmissionResult(StunError Error, AllocationQuota
 /// Decides about an authenticated Allocate by what is known beyond the packet: replays, revocations, live allocations here
 /// and in the fleet. Waits for the shared caches no longer than their budget.
 /// </summary>
+/// <summary>Whether a Refresh with another token may renew an allocation.</summary>
+/// <param name="Error">None, or why not.</param>
+/// <param name="Answer">What the fleet knows about the token; null without Redis.</param>
+internal readonly record struct RenewalResult(StunError Error, TokenAnswer? Answer = null);
+
 internal sealed class AllocationAdmission(
     AllocationQuotas quotas, ReplayCache replays, Revocations revocations, Drain drain, TurnMetrics metrics, TurnSettings settings,
     TimeProvider time, TokenCache? tokens = null)
@@ -29,14 +40,14 @@ internal sealed class AllocationAdmission(
     {
         var started = time.GetUtcNow();
         if (drain.IsDraining) return Redirect(pending, started);
-        if (pending.Proof.Credential.Token is not { } token) return Admit(pending, null, started);
+        if (pending.Proof.Credential.Token is not { } token) return Admit(pending, started);
 
         // RFC 7635 lets a token make several allocations, so the cache remembers requests, not tokens.
         var isFirst = replays.IsFirst(token, pending, started);
         metrics.CountLookup(Cache.NodeReplay, isHit: !isFirst);
         if (tokens is null)
         {
-            return isFirst ? Admit(pending, token, started)
+            return isFirst ? Admit(pending, started)
                 : Refuse(StunError.Unauthenticated, "replay", null, AllocationSpans.StartAllocate(pending, null, started));
         }
 
@@ -54,29 +65,54 @@ internal sealed class AllocationAdmission(
         if (!answer.IsAvailable && settings.OnCacheUnavailable == CacheUnavailablePolicy.Deny)
             return Refuse(StunError.InsufficientCapacity, "caches_unavailable", null, activity);
 
-        var lease = quotas.TryTake(pending.FiveTuple.Client.Address, token);
-        if (lease is not null && answer.IsCounted) lease.OnReturned = () => tokens.Withdraw(token, answer);
+        // The fleet comes first: what it refuses adds no address to the token here.
+        var lease = IsWithinFleetQuota(answer) ? quotas.TryTake(Claim(pending, answer.Grant)) : null;
         if (lease is null) tokens.Withdraw(token, answer);
-        if (lease is null || !IsWithinFleetQuota(answer)) return Refuse(StunError.AllocationQuotaReached, "quota", lease, activity);
-        if (answer.Grant?.Pseudonym is { } user && !lease.TryTakeFor(user))
-            return Refuse(StunError.AllocationQuotaReached, "quota", lease, activity);
-        return new AdmissionResult(StunError.None, lease, activity) { Grant = answer.Grant };
+        if (lease is null) return Refuse(StunError.AllocationQuotaReached, "quota", null, activity);
+        if (answer.IsCounted) lease.OnReturned = () => tokens.Withdraw(token, answer);
+        return new AdmissionResult(StunError.None, lease, activity)
+        {
+            Grant = answer.Grant,
+            IsGrantUnknown = !answer.IsAvailable,
+            Traffic = TrafficOf(answer.Grant),
+        };
     }
 
     /// <summary>
-    /// Checks in Redis a Refresh with another token, which was answered from this node's copy of the revocations. False when the
-    /// allocation must end.
+    /// Whether another token may renew an allocation. It must not be revoked. Where both grants name a session, it must be the same: a
+    /// valid token alone does not make its holder the allocation's user.
     /// </summary>
-    public async Task<(bool MayGoOn, TokenAnswer? Answer)> CheckRenewalAsync(Credential credential)
+    /// <param name="credential">The other token.</param>
+    /// <param name="grant">The allocation's grant, if known.</param>
+    public async ValueTask<RenewalResult> CheckRenewalAsync(Credential credential, Grant? grant)
     {
-        if (tokens is null) return (true, null);
+        if (tokens is null) return new(IsRevoked(credential, grant) ? StunError.Unauthenticated : StunError.None);
         var answer = await tokens.ReadAsync(credential.Token!).ConfigureAwait(false);
-        return (!IsRevoked(credential, answer), answer);
+        if (answer.IsRevoked || IsRevoked(credential, answer.Grant ?? grant)) return new(StunError.Unauthenticated, answer);
+        var isStranger = answer.Grant?.Pseudonym is { } session && grant?.Pseudonym is { } owner && session != owner;
+        return new(isStranger ? StunError.WrongCredentials : StunError.None, answer);
+    }
+
+    /// <summary>Asks again for a grant that Redis did not answer about. Null while it does not answer.</summary>
+    public async ValueTask<TokenAnswer?> ReadGrantAsync(TokenName token)
+    {
+        var answer = tokens is null ? null : await tokens.ReadAsync(token).ConfigureAwait(false);
+        return answer is { IsAvailable: true } ? answer : null;
+    }
+
+    /// <summary>Whether this node knows a revocation of the token, of its client or of its session.</summary>
+    public bool IsRevoked(Credential credential, Grant? grant) => revocations.Cover(credential, time.GetUtcNow(), grant);
+
+    /// <summary>What an allocation under this grant may relay; null for the limits of this server.</summary>
+    public TrafficLimits? TrafficOf(Grant? grant)
+    {
+        if (grant is null) return settings.Quotas.WithoutGrant.ToLimits();
+        return grant.Traffic is { } granted ? new TrafficLimits(granted.PacketsPerSecond, granted.BytesPerSecond) : null;
     }
 
     private bool IsRevoked(Credential credential, TokenAnswer answer)
     {
-        var isRevoked = answer.IsRevoked || revocations.Cover(credential, time.GetUtcNow(), answer.Grant);
+        var isRevoked = answer.IsRevoked || IsRevoked(credential, answer.Grant);
         metrics.CountLookup(Cache.Revocation, isRevoked);
         return isRevoked;
     }
@@ -104,12 +140,21 @@ internal sealed class AllocationAdmission(
         return Refuse(error, "draining", null, AllocationSpans.StartAllocate(pending, null, started)) with { AlternateServer = alternate };
     }
 
-    private AdmissionResult Admit(PendingAllocation pending, TokenName? token, DateTimeOffset started)
+    private AdmissionResult Admit(PendingAllocation pending, DateTimeOffset started)
     {
         var activity = AllocationSpans.StartAllocate(pending, null, started);
-        var lease = quotas.TryTake(pending.FiveTuple.Client.Address, token);
-        return lease is null
-            ? Refuse(StunError.AllocationQuotaReached, "quota", null, activity) : new AdmissionResult(StunError.None, lease, activity);
+        if (quotas.TryTake(Claim(pending, grant: null)) is not { } lease)
+            return Refuse(StunError.AllocationQuotaReached, "quota", null, activity);
+        var hasToken = pending.Proof.Credential.Token is not null;
+        return new AdmissionResult(StunError.None, lease, activity) { Traffic = hasToken ? TrafficOf(grant: null) : null };
+    }
+
+    private AllocationClaim Claim(PendingAllocation pending, Grant? grant)
+    {
+        var (credential, now) = (pending.Proof.Credential, time.GetUtcNow());
+        var user = grant?.Pseudonym is { } session ? $"session:{session}" : credential.User;
+        return new AllocationClaim(
+            pending.FiveTuple.Client.Address, user, credential.Token, now, now.AddSeconds(credential.RemainingSeconds(now)));
     }
 
     // The reason is for the span. The client gets only the code.

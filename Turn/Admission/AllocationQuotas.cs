@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Settings;
@@ -17,16 +18,26 @@ internal enum Quota
     AddressesOfToken,
 }
 
+/// <summary>What an allocation counts for.</summary>
+/// <param name="Client">The client's address.</param>
+/// <param name="User">The user. Every credential has one.</param>
+/// <param name="Token">The token; null for a user with a password.</param>
+/// <param name="Now">The time.</param>
+/// <param name="TokenEnds">When the token ends.</param>
+internal readonly record struct AllocationClaim(
+    InternetAddress Client, string User, TokenName? Token = null, DateTimeOffset Now = default, DateTimeOffset TokenEnds = default);
+
 /// <summary>
 /// Live allocations of this node, counted in all, per client address (an IPv6 one with its whole /64), per token and per user (RFC 8656
-/// §21.3.1). A place is taken before an allocation is made and given back exactly once.
+/// §21.3.1); and the client addresses of each token. A place is taken before an allocation is made and given back exactly once.
 /// </summary>
 internal sealed class AllocationQuotas(QuotaSettings settings)
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<InternetAddress, int> _perAddress = [];
+    private readonly Dictionary<InternetAddress, Share> _perAddress = [];
     private readonly Dictionary<TokenName, int> _perToken = [];
-    private readonly Dictionary<string, int> _perUser = [];
+    private readonly Dictionary<string, Share> _perUser = [];
+    private readonly TokenAddresses _addresses = new(settings.AddressesPerToken);
     private readonly long[] _refusals = new long[Enum.GetValues<Quota>().Length];
     private int _total;
 
@@ -46,71 +57,88 @@ internal sealed class AllocationQuotas(QuotaSettings settings)
             return
             [
                 (Quota.Total, (double)_total / settings.Total),
-                (Quota.ClientAddress, (double)_perAddress.Values.DefaultIfEmpty().Max() / settings.PerClientAddress),
+                (Quota.ClientAddress, (double)_perAddress.Values.Select(share => share.Count).DefaultIfEmpty().Max() / settings.PerClientAddress),
                 (Quota.Token, (double)_perToken.Values.DefaultIfEmpty().Max() / settings.PerToken),
-                (Quota.User, (double)_perUser.Values.DefaultIfEmpty().Max() / settings.PerUser),
+                (Quota.User, (double)_perUser.Values.Select(share => share.Count).DefaultIfEmpty().Max() / settings.PerUser),
             ];
         }
     }
 
     /// <summary>Takes a place. Null when a quota is used up.</summary>
-    public Lease? TryTake(InternetAddress client, TokenName? token)
+    public Lease? TryTake(AllocationClaim claim)
     {
-        client = ClientNetwork.Of(client);
+        claim = claim with { Client = ClientNetwork.Of(claim.Client) };
         lock (_gate)
         {
-            if (_total >= settings.Total) return Refuse(Quota.Total);
-            if (Count(_perAddress, client) >= settings.PerClientAddress) return Refuse(Quota.ClientAddress);
-            if (token is not null && Count(_perToken, token) >= settings.PerToken) return Refuse(Quota.Token);
+            if (Exhausted(claim) is { } quota)
+            {
+                CountRefusal(quota);
+                return null;
+            }
+
             _total++;
-            Add(_perAddress, client, 1);
-            if (token is not null) Add(_perToken, token, 1);
-            return new Lease(this, client, token);
+            var address = Add(_perAddress, claim.Client, settings.ClientAddressTraffic.ToLimits());
+            var user = Add(_perUser, claim.User, null);
+            if (claim.Token is { } token) CollectionsMarshal.GetValueRefOrAddDefault(_perToken, token, out _)++;
+            return new Lease(this, claim, user, address);
         }
     }
 
-    private Lease? Refuse(Quota quota)
+    // The addresses of the token are last: what another quota refuses adds none.
+    private Quota? Exhausted(in AllocationClaim claim)
     {
-        CountRefusal(quota);
-        return null;
+        if (_total >= settings.Total) return Quota.Total;
+        if (_perAddress.GetValueOrDefault(claim.Client)?.Count >= settings.PerClientAddress) return Quota.ClientAddress;
+        if (_perUser.GetValueOrDefault(claim.User)?.Count >= settings.PerUser) return Quota.User;
+        if (claim.Token is not { } token) return null;
+        if (_perToken.GetValueOrDefault(token) >= settings.PerToken) return Quota.Token;
+        return _addresses.TryAdd(token, claim.Client, claim.TokenEnds, claim.Now) ? null : Quota.AddressesOfToken;
     }
 
-    private static int Count<T>(Dictionary<T, int> counts, T key)
-        where T : notnull => counts.GetValueOrDefault(key);
-
-    private static void Add<T>(Dictionary<T, int> counts, T key, int change)
+    private static Share Add<T>(Dictionary<T, Share> shares, T key, TrafficLimits? limits)
         where T : notnull
     {
-        ref var count = ref CollectionsMarshal.GetValueRefOrAddDefault(counts, key, out _);
-        count += change;
-        if (count == 0) counts.Remove(key);
+        ref var share = ref CollectionsMarshal.GetValueRefOrAddDefault(shares, key, out _);
+        share ??= new Share(new SharedTraffic(limits));
+        share.Count++;
+        return share;
+    }
+
+    private static void Remove<T>(Dictionary<T, Share> shares, T key)
+        where T : notnull
+    {
+        if (--shares[key].Count == 0) shares.Remove(key);
+    }
+
+    private void Return(in AllocationClaim claim)
+    {
+        _total--;
+        Remove(_perAddress, claim.Client);
+        Remove(_perUser, claim.User);
+        if (claim.Token is { } token && --CollectionsMarshal.GetValueRefOrAddDefault(_perToken, token, out _) == 0) _perToken.Remove(token);
+    }
+
+    /// <summary>The live allocations of a user or of a client address.</summary>
+    internal sealed class Share(SharedTraffic traffic)
+    {
+        public SharedTraffic Traffic => traffic;
+
+        public int Count { get; set; }
     }
 
     /// <summary>The place of one allocation in the quotas.</summary>
-    internal sealed class Lease(AllocationQuotas quotas, InternetAddress client, TokenName? token) : IDisposable
+    internal sealed class Lease(AllocationQuotas quotas, AllocationClaim claim, Share user, Share address) : IDisposable
     {
-        private string? _user;
         private bool _returned;
+
+        /// <summary>Meters the allocations of the user together; null for a password, which the operator has given out.</summary>
+        public SharedTraffic? UserTraffic => claim.Token is null ? null : user.Traffic;
+
+        /// <summary>Meters the allocations of the client address together, except those under a password.</summary>
+        public SharedTraffic? AddressTraffic => claim.Token is null ? null : address.Traffic;
 
         /// <summary>Runs when the place is given back.</summary>
         public Action? OnReturned { get; set; }
-
-        /// <summary>Counts the allocation for the user whom the grant names. False when the quota of that user is used up.</summary>
-        public bool TryTakeFor(string user)
-        {
-            lock (quotas._gate)
-            {
-                if (Count(quotas._perUser, user) >= quotas.Settings.PerUser)
-                {
-                    quotas.CountRefusal(Quota.User);
-                    return false;
-                }
-
-                _user = user;
-                Add(quotas._perUser, user, 1);
-                return true;
-            }
-        }
 
         public void Dispose()
         {
@@ -118,15 +146,10 @@ internal sealed class AllocationQuotas(QuotaSettings settings)
             {
                 if (_returned) return;
                 _returned = true;
-                quotas._total--;
-                Add(quotas._perAddress, client, -1);
-                if (token is not null) Add(quotas._perToken, token, -1);
-                if (_user is not null) Add(quotas._perUser, _user, -1);
+                quotas.Return(claim);
             }
 
             OnReturned?.Invoke();
         }
     }
-
-    private QuotaSettings Settings => settings;
 }

@@ -20,6 +20,9 @@ internal sealed class AllocationRecord(AllocationQuotas.Lease? lease, TokenName?
 
     public Grant? Grant { get; set; }
 
+    /// <summary>Redis did not answer about the grant yet, so that a revocation of its session would pass by this allocation.</summary>
+    public bool IsGrantUnknown { get; set; }
+
     public ActivityContext? Trace { get; } = trace;
 
     public DateTimeOffset Since { get; } = since;

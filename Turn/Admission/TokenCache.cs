@@ -7,6 +7,7 @@ using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Telemetry;
 
 namespace WebRtcIms.Turn.Admission;
@@ -17,18 +18,24 @@ namespace WebRtcIms.Turn.Admission;
 /// <c>turn:life:{kid}:{tid}</c> counted, <c>turn:revoked</c> asked. Keys hold no user name and no secret: kid and nonce of a
 /// token are public. Each command has one key, because a cluster may have each key on another node.
 /// </summary>
-internal sealed class TokenCache(IConnectionMultiplexer redis, TurnMetrics metrics, TimeProvider time, ILogger<TokenCache> logger)
+internal sealed class TokenCache(
+    IConnectionMultiplexer redis, TurnMetrics metrics, TurnSettings settings, TimeProvider time, ILogger<TokenCache> logger)
 {
     // Returns the 5-tuple that the request first came from.
     private const string FirstScript =
         "return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) and ARGV[1] or redis.call('GET', KEYS[1])";
 
+    // An address beyond the quota is not kept: it would shut out the others.
     private const string CountScript = """
         local live = redis.call('HINCRBY', KEYS[1], 'live', 1)
         local isFirst = redis.call('HSETNX', KEYS[1], 'first_use', ARGV[1])
-        redis.call('HSETNX', KEYS[1], 'from:' .. ARGV[2], 1)
+        local addresses = redis.call('HLEN', KEYS[1]) - 2
+        if redis.call('HEXISTS', KEYS[1], 'from:' .. ARGV[2]) == 0 then
+            addresses = addresses + 1
+            if addresses <= tonumber(ARGV[4]) then redis.call('HSET', KEYS[1], 'from:' .. ARGV[2], 1) end
+        end
         redis.call('EXPIRE', KEYS[1], ARGV[3])
-        return { live, isFirst, redis.call('HLEN', KEYS[1]) - 2 }
+        return { live, isFirst, addresses }
         """;
 
     // An allocation renewed with other tokens may outlive the count of its first token, which must not be created again.
@@ -137,7 +144,8 @@ internal sealed class TokenCache(IConnectionMultiplexer redis, TurnMetrics metri
         var batch = redis.GetDatabase().CreateBatch();
         var reading = ReadAsync(batch, token, asked);
         var first = batch.ScriptEvaluateAsync(FirstScript, [replayKey], [flow, seconds], AsText);
-        var counting = batch.ScriptEvaluateAsync(CountScript, [LifeKey(token)], [asked.ToUnixTimeSeconds(), network, seconds], AsText);
+        var counting = batch.ScriptEvaluateAsync(
+            CountScript, [LifeKey(token)], [asked.ToUnixTimeSeconds(), network, seconds, settings.Quotas.AddressesPerToken], AsText);
         batch.Execute();
         try
         {

@@ -39,7 +39,7 @@ internal sealed partial class EngineHost
         {
             _toPeers.Count(octets);
             connection.Allocation.Totals.BytesToPeers += octets;
-            return engine.PaceToPeer(connection, octets, Now);
+            return connection.Allocation.PaceToPeer(octets, Now.Milliseconds);
         }
     }
 
@@ -50,7 +50,7 @@ internal sealed partial class EngineHost
         {
             _toClients.Count(octets);
             connection.Allocation.Totals.BytesToClient += octets;
-            return engine.PaceToClient(connection, octets, Now);
+            return connection.Allocation.PaceToClient(octets, Now.Milliseconds);
         }
     }
 

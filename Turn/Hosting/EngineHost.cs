@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using WebRtcIms.Contracts;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine;
@@ -83,13 +84,19 @@ internal sealed partial class EngineHost(
                 case OutcomeKind.Reply:
                     path.Send(flow.Client, reply[..outcome.Length]);
                     metrics.CountRequest(outcome.Method, outcome.Error);
-                    if (outcome.Allocation?.Lease is AllocationRecord record) Answered(outcome, record, time);
+
+                    // A retransmitted Allocate already has a span.
+                    if (outcome.Method != StunMethod.Allocate && outcome.Allocation?.Lease is AllocationRecord record)
+                        AllocationSpans.StartRequest(record.Trace, outcome.Method, outcome.Error, time.Utc)?.Dispose();
                     return false;
                 case OutcomeKind.HandOver:
                     Workers[outcome.Engine].HandOver.Add(packet, flow, path);
                     return false;
                 case OutcomeKind.Decide:
                     _ = DecideAsync(outcome.Pending!);
+                    return false;
+                case OutcomeKind.Renew:
+                    _ = RenewAsync(outcome.Renewal!);
                     return false;
                 case OutcomeKind.Connect:
                     _ = ConnectAsync(outcome.Connection!);
@@ -290,8 +297,18 @@ internal sealed partial class EngineHost(
         if (decision.Error != StunError.None) admitted.Lease?.Dispose();
         var trace = admitted.Activity is { Recorded: true } activity ? activity.Context : (ActivityContext?)null;
         var record =
-            new AllocationRecord(admitted.Lease, pending.Proof.Credential.Token, trace, time.GetUtcNow()) { Grant = admitted.Grant };
-        return decision with { Lease = record };
+            new AllocationRecord(admitted.Lease, pending.Proof.Credential.Token, trace, time.GetUtcNow())
+            {
+                Grant = admitted.Grant,
+                IsGrantUnknown = admitted.IsGrantUnknown,
+            };
+        return decision with
+        {
+            Lease = record,
+            Traffic = admitted.Traffic,
+            UserTraffic = admitted.Lease?.UserTraffic,
+            AddressTraffic = admitted.Lease?.AddressTraffic,
+        };
     }
 
     /// <returns>The error that the client got.</returns>
@@ -302,8 +319,8 @@ internal sealed partial class EngineHost(
         lock (_gate)
         {
             outcome = engine.Complete(pending, decision, Now, reply);
-            if (outcome.Allocation is { } allocation && !TryStart(TransportOf(pending), allocation))
-                outcome = engine.Withdraw(allocation, pending, Now, reply);
+            if (outcome.Allocation is { } allocation && Start(pending, allocation) is not StunError.None and var error)
+                outcome = engine.Withdraw(allocation, pending, error, Now, reply);
             CloseWhatEnded();
         }
 
@@ -322,53 +339,100 @@ internal sealed partial class EngineHost(
     }
 
     // Receiving starts before the client knows the address, so that no early datagram is lost.
-    private bool TryStart(IRelayTransport transport, Allocation allocation)
+    private StunError Start(PendingAllocation pending, Allocation allocation)
     {
+        // A revocation that came while the Allocate was being decided has not found this allocation.
+        var record = allocation.Lease as AllocationRecord;
+        if (admission.IsRevoked(allocation.Credential, record?.Grant)) return StunError.Unauthenticated;
+        var transport = TransportOf(pending);
         try
         {
             if (allocation.IPv4 is { } ipv4) transport.Start(ipv4, allocation);
             if (allocation.IPv6 is { } ipv6) transport.Start(ipv6, allocation);
-            return true;
+            return StunError.None;
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             LogPacketFailed(error);
-            return false;
+            return StunError.ServerError;
         }
     }
 
-    /// <summary>A request on an allocation has been answered: its span is made, and a renewal looked into.</summary>
-    private void Answered(in Outcome outcome, AllocationRecord record, EngineTime time)
+    /// <summary>Decides a Refresh with another token, off the packet path.</summary>
+    private async Task RenewAsync(PendingRenewal renewal)
     {
-        // A retransmitted Allocate already has a span.
-        if (outcome.Method == StunMethod.Allocate) return;
-        var token = outcome.Allocation!.Credential.Token;
-        if (outcome.Method == StunMethod.Refresh && token is not null && token != record.Token)
-            _ = RenewedAsync(outcome.Allocation, record, time.Utc);
-        else AllocationSpans.StartRequest(record.Trace, outcome.Method, outcome.Error, time.Utc)?.Dispose();
+        var started = time.GetUtcNow();
+        var record = (AllocationRecord)renewal.Allocation.Lease!;
+        var credential = renewal.Proof.Credential;
+        var result = new RenewalResult(StunError.ServerError);
+        try
+        {
+            result = await admission.CheckRenewalAsync(credential, record.Grant).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            Failed(error);
+        }
+
+        var reply = ReplyBuffer;
+        Outcome outcome;
+        lock (_gate)
+        {
+            outcome = engine.CompleteRenewal(renewal, result.Error, Now, reply);
+            if (outcome.Error == StunError.None)
+            {
+                record.Token = credential.Token;
+                record.IsGrantUnknown = result.Answer is { IsAvailable: false };
+                if (result.Answer?.Grant is { } grant) SetGrant(renewal.Allocation, record, grant);
+                EndIfRevoked(renewal.Allocation, record);
+            }
+        }
+
+        renewal.Client.Send(reply[..outcome.Length]);
+        metrics.CountRequest(outcome.Method, outcome.Error);
+        using var activity = AllocationSpans.StartRenewal(
+            record.Trace, credential.Token!, outcome.Error, result.Answer?.Grant?.Traceparent, started);
+        result.Answer?.Record(activity);
     }
 
-    private async Task RenewedAsync(Allocation allocation, AllocationRecord record, DateTimeOffset started)
+    /// <summary>
+    /// Asks again for the grants that Redis did not answer about, so that the revocation of a session finds all its allocations.
+    /// </summary>
+    public async Task ReadUnknownGrantsAsync()
     {
         try
         {
-            var credential = allocation.Credential;
-            record.Token = credential.Token;
-            var (mayGoOn, answer) = await admission.CheckRenewalAsync(credential).ConfigureAwait(false);
-            record.Grant = answer?.Grant ?? record.Grant;
-            using (var activity = AllocationSpans.StartRenewal(record.Trace, credential.Token!, answer?.Grant?.Traceparent, started))
-                answer?.Record(activity);
-            if (mayGoOn) return;
-            lock (_gate)
+            foreach (var (allocation, record) in Allocations().Where(live => live.Record is { IsGrantUnknown: true, Token: not null }))
             {
-                engine.End(allocation, AllocationEnd.Revoked);
-                CloseWhatEnded();
+                var token = record.Token!;
+                if (await admission.ReadGrantAsync(token).ConfigureAwait(false) is not { } answer) continue;
+                lock (_gate)
+                {
+                    // The client may have renewed meanwhile.
+                    if (record.Token != token) continue;
+                    record.IsGrantUnknown = false;
+                    if (answer.Grant is { } grant) SetGrant(allocation, record, grant);
+                    EndIfRevoked(allocation, record, answer.IsRevoked);
+                }
             }
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             Failed(error);
         }
+    }
+
+    private void SetGrant(Allocation allocation, AllocationRecord record, Grant grant)
+    {
+        record.Grant = grant;
+        engine.Limit(allocation, admission.TrafficOf(grant));
+    }
+
+    private void EndIfRevoked(Allocation allocation, AllocationRecord record, bool isRevoked = false)
+    {
+        if (!isRevoked && !admission.IsRevoked(allocation.Credential, record.Grant)) return;
+        engine.End(allocation, AllocationEnd.Revoked);
+        CloseWhatEnded();
     }
 
     private IRelayTransport TransportOf(PendingAllocation pending) => pending.Relays.IsTcp ? TcpRelays : Transport;

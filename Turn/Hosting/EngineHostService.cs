@@ -22,7 +22,12 @@ internal sealed partial class EngineHostService(
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                foreach (var host in hosts) host.Sweep();
+                foreach (var host in hosts)
+                {
+                    host.Sweep();
+                    await host.ReadUnknownGrantsAsync();
+                }
+
                 LogUnknownKeys();
             }
         }

@@ -34,13 +34,17 @@ internal static class OwnAddresses
 
     private static void Add(HashSet<TransportAddress> own, string? url)
     {
+        if (string.IsNullOrEmpty(url)) return;
         if (Uri.TryCreate(url, UriKind.Absolute, out var uri)) Add(own, new DnsEndPoint(uri.Host, uri.Port));
+        else if (url.Contains("://*", StringComparison.Ordinal) || url.Contains("://+", StringComparison.Ordinal))
+            AddAny(own, BindingAddress.Parse(url).Port);
     }
 
     private static void Add(HashSet<TransportAddress> own, EndPoint endpoint)
     {
         if (endpoint is IPEndPoint ip) Add(own, ip.Address, ip.Port);
         if (endpoint is not DnsEndPoint dns) return;
+        if (dns.Host is "0.0.0.0" or "[::]" or "::") AddAny(own, dns.Port);
         try
         {
             foreach (var address in Dns.GetHostAddresses(dns.Host)) Add(own, address, dns.Port);
@@ -49,6 +53,12 @@ internal static class OwnAddresses
         {
             // An unknown host cannot be relayed to either.
         }
+    }
+
+    private static void AddAny(HashSet<TransportAddress> own, int port)
+    {
+        Add(own, IPAddress.Any, port);
+        Add(own, IPAddress.IPv6Any, port);
     }
 
     private static void Add(HashSet<TransportAddress> own, IPAddress address, int port) =>

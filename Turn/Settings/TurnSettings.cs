@@ -23,7 +23,10 @@ internal enum PeerPolicyMode
     /// <summary>Every special-purpose range is denied.</summary>
     Default,
 
-    /// <summary>Loopback addresses are allowed: for a system that runs on one machine.</summary>
+    /// <summary>
+    /// Loopback addresses are allowed, with all services that listen there: for tests with peers on this machine. The server's own ports,
+    /// Redis and the collectors stay denied.
+    /// </summary>
     AllowLoopback,
 }
 
@@ -113,7 +116,10 @@ internal sealed class TurnSettings
 
     public PeerPolicyMode PeerPolicy { get; set; }
 
-    /// <summary>Ranges such as 10.1.0.0/16 that may be relayed to although they are special.</summary>
+    /// <summary>
+    /// Ranges such as 10.1.0.0/16 that may be relayed to although they are special. An address of this machine is only opened by a range
+    /// within loopback or by an entry for that address alone. Relays of this server need no entry.
+    /// </summary>
     public List<string> AllowedPeers { get; set; } = [];
 
     public List<string> DeniedPeers { get; set; } = [];
@@ -225,6 +231,11 @@ internal sealed class TurnSettings
     /// <summary>The address of relays of a family in responses, if it differs from the bound one.</summary>
     public IPAddress? AdvertisedAddress(AddressFamily family) =>
         Split(PublicAddress).Select(IPAddress.Parse).FirstOrDefault(address => address.AddressFamily == family);
+
+    /// <summary>The addresses of relays, bound and advertised.</summary>
+    public IEnumerable<IPAddress> RelayAddresses() =>
+        new[] { AddressFamily.InterNetwork, AddressFamily.InterNetworkV6 }
+            .SelectMany(family => new[] { RelayBindAddress(family), AdvertisedAddress(family) }).OfType<IPAddress>();
 
     private static string[] Split(string? text) =>
         (text ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);

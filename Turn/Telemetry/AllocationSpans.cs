@@ -46,9 +46,10 @@ internal static class AllocationSpans
     }
 
     /// <summary>A Refresh with another token. The trace of that token is linked.</summary>
-    public static Activity? StartRenewal(ActivityContext? trace, TokenName token, string? traceparent, DateTimeOffset started)
+    public static Activity? StartRenewal(
+        ActivityContext? trace, TokenName token, StunError error, string? traceparent, DateTimeOffset started)
     {
-        var activity = StartRequest(trace, StunMethod.Refresh, StunError.None, started);
+        var activity = StartRequest(trace, StunMethod.Refresh, error, started);
         activity?.SetTag("turn.renewal", true);
         activity?.SetTag("turn.kid", token.KeyId);
         if (ActivityContext.TryParse(traceparent, null, isRemote: true, out var source)) activity?.AddLink(new ActivityLink(source));

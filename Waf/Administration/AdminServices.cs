@@ -1,5 +1,4 @@
 using System.Text.Json;
-using StackExchange.Redis;
 
 namespace WebRtcIms.Waf.Administration;
 
@@ -14,8 +13,6 @@ internal static class AdminServices
         builder.WebHost.UseUrls(settings.ListenUrls(builder.Configuration));
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower);
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = false);
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Revoker>(
-            provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []));
     }
 
     public static void MapAdministration(this WebApplication app)

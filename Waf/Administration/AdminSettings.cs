@@ -16,7 +16,9 @@ internal sealed class AdminSettings
     /// <summary>Null when administration is off.</summary>
     public int? Port => Parse(Url)?.Port;
 
-    public IEnumerable<string> Problems(IConfiguration configuration)
+    /// <param name="configuration">The whole configuration.</param>
+    /// <param name="isEncryptedElsewhere">Whether peers on other machines may be without TLS.</param>
+    public IEnumerable<string> Problems(IConfiguration configuration, bool isEncryptedElsewhere)
     {
         foreach (var (index, name) in Operators.Select(known => known.Name).Index())
         {
@@ -38,6 +40,8 @@ internal sealed class AdminSettings
             yield return "Waf:Admin:Url cannot be used with Kestrel:Endpoints: give the public addresses in ASPNETCORE_URLS";
         if (Operators.Count == 0 && !LocalCaller.IsLoopbackName(address.Host))
             yield return "Waf:Admin:Url listens for other machines: give them tokens with Waf:Admin:Operators:0:Name and :Token";
+        else if (!isEncryptedElsewhere && address.Scheme == Uri.UriSchemeHttp && !LocalCaller.IsLoopbackName(address.Host))
+            yield return $"Waf:Admin:Url {TransportEncryption.Problem("give an https address")}";
     }
 
     /// <summary>All addresses to listen on: those that the service has without administration, and its own.</summary>

@@ -72,7 +72,7 @@ internal static class ClientAdministration
     }
 
     private static async Task<OpenIddictEntityFrameworkCoreApplication?> FindAsync(ClientManager clients, string clientId) =>
-        AdminProblem.IsName(clientId, ClientSettings.MaxClientIdLength) ? await clients.FindByClientIdAsync(clientId) : null;
+        AdminProblem.IsName(clientId, ClientSettings.MaxClientIdLength) ? await clients.FindForUpdateAsync(clientId) : null;
 
     private static async Task<ClientView> DescribeAsync(ClientManager clients, OpenIddictEntityFrameworkCoreApplication client)
     {

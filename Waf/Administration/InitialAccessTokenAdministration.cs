@@ -50,7 +50,7 @@ internal sealed record InitialAccessTokenView(
     string Name, int UsesLeft, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt, ClientLimits Limits)
 {
     public static InitialAccessTokenView Of(InitialAccessToken token) => new(
-        token.Name, token.UsesLeft, DateTimeOffset.FromUnixTimeSeconds(token.CreatedAt),
+        token.Name, Math.Max(0, token.UsesLeft), DateTimeOffset.FromUnixTimeSeconds(token.CreatedAt),
         DateTimeOffset.FromUnixTimeSeconds(token.ExpiresAt), ClientRegistry.CeilingOf(token));
 }
 
@@ -84,7 +84,7 @@ internal static class InitialAccessTokenAdministration
             return AdminProblem.Conflict($"There is a token {settings.Name} that can be used. Revoke it, or choose another name.");
         var caller = Operator.Of(context);
         var entry = audit.Create(caller.Name, AuditAction.InitialAccessTokenCreated, settings.Name, caller.Address);
-        store.Add(InitialAccessTokenProvisioning.ToRow(settings, now));
+        store.Add(InitialAccessTokenProvisioning.ToRow(settings, now, fromSettings: false));
         store.Add(entry);
         await store.SaveChangesAsync();
         audit.Log(entry);

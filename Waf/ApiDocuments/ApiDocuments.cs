@@ -7,7 +7,8 @@ namespace WebRtcIms.Waf.ApiDocuments;
 /// <summary>The OpenAPI documents of the public port and of administration, each on its own port.</summary>
 internal static class ApiDocuments
 {
-    public const string PublicPath = "/openapi/public.json";
+    public const string Folder = "/openapi";
+    public const string PublicPath = Folder + "/public.json";
     public const string AdminPath = AdminPort.Folder + "/openapi/admin.json";
 
     private const string Public = "public";

@@ -19,6 +19,7 @@ internal sealed class OAuthEndpoints(IOptions<OpenIddictServerOptions> options) 
         ("aud", "The TURN server (stun)", false), ("alg", "HMAC-SHA-256-128 or HMAC-SHA1 (stun)", false),
         ("impu", "Public user identities, separated by spaces (ims.register)", false),
         ("impi", "The private user identity (ims.register)", false), ("sid", "The pseudonym of the session", false),
+        ("guest", "true: the user has not logged in (stun)", false),
     ];
 
     private static readonly (string Name, string Description, bool IsRequired)[] OneToken = [("token", "The token", true)];

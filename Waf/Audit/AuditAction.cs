@@ -9,7 +9,7 @@ internal static class AuditAction
     /// <summary>(client)</summary>
     public const string ClientUpdated = "client.updated";
 
-    /// <summary>(client)</summary>
+    /// <summary>(client) The actor is <c>settings</c> if they do not name it any more.</summary>
     public const string ClientDeleted = "client.deleted";
 
     /// <summary>(kid and token id of a TURN token)</summary>
@@ -36,8 +36,11 @@ internal static class AuditAction
     /// <summary>(name)</summary>
     public const string InitialAccessTokenCreated = "initial_access_token.created";
 
-    /// <summary>(name)</summary>
+    /// <summary>(name) The actor is <c>settings</c> if they do not have the token any more.</summary>
     public const string InitialAccessTokenRevoked = "initial_access_token.revoked";
+
+    /// <summary>The actor of changes that follow from the settings of this process.</summary>
+    public const string Settings = "settings";
 
     public static bool IsIssue(string action) => action is TokenIssued or RegistrationTokenIssued;
 }

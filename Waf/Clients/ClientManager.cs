@@ -9,6 +9,8 @@ namespace WebRtcIms.Waf.Clients;
 /// <summary>
 /// OpenIddict's manager of clients, with a cache for all requests and a fast hash for generated secrets. A failed authentication costs one
 /// slow hash, whatever client it names, so that the response time does not show which clients there are.
+/// A client that did not register itself exists as long as the settings of this replica name it, whatever the store has. So replicas
+/// with different settings do not undo each other's changes.
 /// </summary>
 internal class ClientManager(
     IOpenIddictApplicationCache<OpenIddictEntityFrameworkCoreApplication> cache,
@@ -16,9 +18,14 @@ internal class ClientManager(
     IOptionsMonitor<OpenIddictCoreOptions> options,
     IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store,
     ClientCache recent,
+    IReadOnlyList<ClientSettings> settings,
+    SlowHash hash,
     TimeProvider time)
     : OpenIddictApplicationManager<OpenIddictEntityFrameworkCoreApplication>(cache, logger, options, store)
 {
+    /// <summary>A client that registered itself has this property.</summary>
+    public const string RegistrationProperty = "webrtcims.registration";
+
     /// <summary>The client, to read only; it may be as old as <see cref="ClientCache.Lifetime"/>.</summary>
     public override async ValueTask<OpenIddictEntityFrameworkCoreApplication?> FindByClientIdAsync(
         string identifier, CancellationToken cancellationToken = default)
@@ -27,9 +34,16 @@ internal class ClientManager(
         if (recent.TryFind(identifier, out var known)) return known;
         var readAt = time.GetTimestamp();
         var client = await FindForUpdateAsync(identifier, cancellationToken);
+        if (client is not null && await IsRemovedAsync(client, cancellationToken)) client = null;
         recent.Add(identifier, client, readAt);
         return client;
     }
+
+    /// <summary>Whether the client came from the settings, and they do not name it any more.</summary>
+    public async ValueTask<bool> IsRemovedAsync(
+        OpenIddictEntityFrameworkCoreApplication client, CancellationToken cancellationToken = default) =>
+        !settings.Any(known => known.ClientId == client.ClientId)
+        && !(await GetPropertiesAsync(client, cancellationToken)).ContainsKey(RegistrationProperty);
 
     /// <summary>The client as the store has it now.</summary>
     public virtual ValueTask<OpenIddictEntityFrameworkCoreApplication?> FindForUpdateAsync(
@@ -69,7 +83,7 @@ internal class ClientManager(
 
     /// <summary>Does the work of a failed authentication, for a client that cannot be authenticated by a secret.</summary>
     public virtual async Task HashInVainAsync(string? secret = null) =>
-        await base.ObfuscateClientSecretAsync(string.IsNullOrEmpty(secret) ? "-" : secret);
+        await hash.RunAsync(() => base.ObfuscateClientSecretAsync(string.IsNullOrEmpty(secret) ? "-" : secret));
 
     protected override async ValueTask<string> ObfuscateClientSecretAsync(string secret, CancellationToken cancellationToken = default) =>
         GeneratedSecret.Is(secret) ? GeneratedSecret.Hash(secret) : await base.ObfuscateClientSecretAsync(secret, cancellationToken);
@@ -77,7 +91,14 @@ internal class ClientManager(
     protected override async ValueTask<bool> ValidateClientSecretAsync(
         string secret, string comparand, CancellationToken cancellationToken = default)
     {
-        if (!GeneratedSecret.IsHash(comparand)) return await ValidateSlowlyAsync(secret, comparand, cancellationToken);
+        if (!GeneratedSecret.IsHash(comparand))
+        {
+            if (hash.HasVerified(secret, comparand)) return true;
+            if (!await hash.RunAsync(() => ValidateSlowlyAsync(secret, comparand, cancellationToken))) return false;
+            hash.AddVerified(secret, comparand);
+            return true;
+        }
+
         if (GeneratedSecret.Verify(secret, comparand)) return true;
         await HashInVainAsync(secret);
         return false;

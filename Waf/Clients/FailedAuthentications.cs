@@ -8,6 +8,9 @@ internal sealed class FailedAuthentications(TimeProvider time)
 {
     public const int PerMinute = 10;
 
+    // From so many addresses at once the limits of each address do not help. SlowHash bounds the work then.
+    private const int MaxEntries = 100_000;
+
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
 
     private readonly Lock _gate = new();
@@ -19,7 +22,8 @@ internal sealed class FailedAuthentications(TimeProvider time)
         lock (_gate)
         {
             BeginWindow();
-            _failures[Key(address, clientId)] = Count(address, clientId) + 1;
+            var key = Key(address, clientId);
+            if (_failures.Count < MaxEntries || _failures.ContainsKey(key)) _failures[key] = Count(address, clientId) + 1;
         }
     }
 

@@ -57,7 +57,7 @@ internal static class RegistrationHandlers
 
     /// <summary>Issues the registration token instead of OpenIddict's token.</summary>
     internal sealed class IssueToken(
-        KeyRings rings, RegistrationSettings settings, AuditLog audit, TimeProvider time, WafTelemetry telemetry)
+        KeyRings rings, KeyUse use, RegistrationSettings settings, AuditLog audit, TimeProvider time, WafTelemetry telemetry)
         : IOpenIddictServerHandler<GenerateTokenContext>
     {
         public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor
@@ -72,7 +72,7 @@ internal static class RegistrationHandlers
                 return ValueTask.CompletedTask;
             var (now, started) = (time.GetUtcNow(), time.GetTimestamp());
             var key = rings.Ims!.GetCurrent(now).Material;
-            if (!key.TryUse())
+            if (!use.TryAdd(key))
             {
                 TokenHandlers.RejectUsedUpKey(context);
                 return ValueTask.CompletedTask;

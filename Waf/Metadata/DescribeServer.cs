@@ -21,6 +21,7 @@ internal sealed class DescribeServer(IReadOnlyList<InitialAccessTokenSettings> i
 
     public ValueTask HandleAsync(HandleConfigurationRequestContext context)
     {
+        UseIssuer(context);
         context.Scopes.IntersectWith(Contracts.Scopes.All);
         context.SubjectTypes.Clear();
         context.Claims.Clear();
@@ -36,6 +37,18 @@ internal sealed class DescribeServer(IReadOnlyList<InitialAccessTokenSettings> i
             context.Metadata["registration_endpoint"] = $"{issuer.AbsoluteUri.TrimEnd('/')}{RegistrationRoutes.Path}";
         return ValueTask.CompletedTask;
     }
+
+    // OpenIddict takes the addresses from the request, whose sender chooses the Host (RFC 9700 §4.4).
+    private static void UseIssuer(HandleConfigurationRequestContext context)
+    {
+        if (context.Options.Issuer is not { } issuer) return;
+        context.TokenEndpoint = At(issuer, context.TokenEndpoint);
+        context.RevocationEndpoint = At(issuer, context.RevocationEndpoint);
+        context.IntrospectionEndpoint = At(issuer, context.IntrospectionEndpoint);
+    }
+
+    private static Uri? At(Uri issuer, Uri? endpoint) =>
+        endpoint is null ? null : new Uri(issuer.AbsoluteUri.TrimEnd('/') + endpoint.AbsolutePath);
 
     // RFC 8414 §2: the algorithms must be there where clients sign.
     private static void DescribeAssertions(HandleConfigurationRequestContext context)

@@ -17,12 +17,19 @@ internal sealed class KeyMaterial : IDisposable
     /// <summary>The ring rotates from here on, so that there is time until <see cref="MaxUses"/>.</summary>
     public const long RotateAfter = MaxUses / 2;
 
+    /// <summary>
+    /// The most tokens that one process encrypts under a key of the settings, which does not rotate: the limit of NIST SP 800-38D §8.3 for
+    /// all users of the key together. Operators replace the key before.
+    /// </summary>
+    public const long MaxStaticUses = 1L << 32;
+
     private readonly Lazy<AccessTokenKey> _turn;
     private readonly Lazy<RegistrationTokenKey> _ims;
     private long _uses;
 
-    public KeyMaterial(string kid, AccessTokenAlgorithm algorithm, byte[] octets, long uses = 0)
+    public KeyMaterial(string kid, AccessTokenAlgorithm algorithm, byte[] octets, long uses = 0, long maxUses = MaxUses)
     {
+        Limit = maxUses;
         (Kid, Algorithm, Octets) = (kid, algorithm, octets.AsSpan(0, algorithm.KeyLength()).ToArray());
         _turn = new Lazy<AccessTokenKey>(() => new AccessTokenKey(kid, algorithm, Octets));
         _ims = new Lazy<RegistrationTokenKey>(() => new RegistrationTokenKey(kid, Octets));
@@ -44,8 +51,11 @@ internal sealed class KeyMaterial : IDisposable
 
     public long Uses => Interlocked.Read(ref _uses);
 
-    /// <summary>Counts one token; false when there may be no more.</summary>
-    public bool TryUse() => Interlocked.Increment(ref _uses) <= MaxUses;
+    /// <summary>The most tokens under it.</summary>
+    public long Limit { get; }
+
+    /// <summary>Counts one token, and returns the count.</summary>
+    public long AddUse() => Interlocked.Increment(ref _uses);
 
     public void Dispose()
     {

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.DataProtection;
 using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Stores;
 using WebRtcIms.Waf.Stores;
 
 namespace WebRtcIms.Waf.Rings;
@@ -19,9 +20,7 @@ internal sealed class KeyProtection(Func<DirectoryInfo> createDirectory)
     {
         try
         {
-            return OperatingSystem.IsWindows()
-                ? Directory.CreateDirectory(path)
-                : Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            return PrivateFiles.CreateDirectory(path, narrow: true);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -17,7 +17,7 @@ internal sealed class KeyRing
     {
         Settings = settings;
         if (settings.StaticKey is not { } key) return;
-        var material = new KeyMaterial(settings.Kid, settings.Algorithm, key, uses: long.MinValue);
+        var material = new KeyMaterial(settings.Kid, settings.Algorithm, key, maxUses: KeyMaterial.MaxStaticUses);
         _keys = [new RingKey(material, DateTimeOffset.MinValue, RetiresAt: null, Retirement: StaticValidity)];
     }
 

@@ -96,6 +96,8 @@ internal sealed partial class KeyRotation(
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         telemetry.ObserveKeys(CountKeys);
+        telemetry.ObserveKeyUses(() => rings.All.Where(ring => ring.Keys.Count > 0)
+            .Select(ring => (ring.Settings.Name, ring.GetCurrent(time.GetUtcNow()).Material.Uses)));
         try
         {
             foreach (var ring in rings.All.Where(ring => ring.Rotates))

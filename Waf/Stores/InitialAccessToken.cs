@@ -12,7 +12,11 @@ internal sealed class InitialAccessToken
     [MaxLength(100)]
     public required string Name { get; init; }
 
+    /// <summary>Negative where the settings do not have the token any more. They may get it back.</summary>
     public required int UsesLeft { get; init; }
+
+    /// <summary>Whether the settings brought it; null in rows of an earlier version.</summary>
+    public bool? FromSettings { get; init; }
 
     public required long ExpiresAt { get; init; }
 

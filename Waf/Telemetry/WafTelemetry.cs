@@ -13,6 +13,7 @@ internal sealed class WafTelemetry
     private readonly Counter<long> _registrationTokens;
     private readonly Counter<long> _rejected;
     private readonly Counter<long> _revoked;
+    private readonly Counter<long> _overloads;
     private readonly Counter<long> _auditLost;
     private readonly Histogram<double> _duration;
 
@@ -35,6 +36,8 @@ internal sealed class WafTelemetry
             "waf.token.requests.rejected", description: "Requests of clients rejected, by OAuth error");
         _revoked = meter.CreateCounter<long>(
             "waf.revocations", description: "Revocations sent to the TURN servers, by kind");
+        _overloads = meter.CreateCounter<long>(
+            "waf.secrets.refused", description: "Requests refused because too many secrets were hashed at the time");
         _auditLost = meter.CreateCounter<long>("waf.audit.lost", description: "Rows of the audit that the store did not take in time");
         _rotations = meter.CreateCounter<long>(
             "waf.key.rotations", description: "Keys that became current, by TURN server and actor, at the replica that wrote it");
@@ -78,6 +81,8 @@ internal sealed class WafTelemetry
 
     public void Rejected(string error) => _rejected.Add(1, new KeyValuePair<string, object?>("error.type", error));
 
+    public void Overloaded() => _overloads.Add(1);
+
     public void AuditLost(int rows) => _auditLost.Add(rows);
 
     public void Revoked(string kind) => _revoked.Add(1, new KeyValuePair<string, object?>("kind", kind));
@@ -94,4 +99,10 @@ internal sealed class WafTelemetry
             new("oauth.audience", group.Key.Server),
             new("state", group.Key.State.ToString().ToLowerInvariant()))),
         description: "Long-term keys, by TURN server and state");
+
+    /// <param name="uses">The server, and the uses of its current key.</param>
+    public void ObserveKeyUses(Func<IEnumerable<(string Server, long Uses)>> uses) => _meter.CreateObservableGauge(
+        "waf.key.uses",
+        () => uses().Select(key => new Measurement<long>(key.Uses, new KeyValuePair<string, object?>("oauth.audience", key.Server))),
+        description: "Tokens that this replica encrypted under the current long-term key, by TURN server");
 }

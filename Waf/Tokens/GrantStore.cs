@@ -7,16 +7,18 @@ using WebRtcIms.ServiceDefaults;
 namespace WebRtcIms.Waf.Tokens;
 
 /// <summary>Writes the grant of a token to Redis. A token works without its grant, so Redis may be down.</summary>
-internal sealed class GrantStore(ILogger<GrantStore> logger, TimeProvider time, IConnectionMultiplexer? redis = null)
+internal sealed class GrantStore(
+    ILogger<GrantStore> logger, TimeProvider time, GrantedLimits limits, IConnectionMultiplexer? redis = null)
 {
     private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
 
-    private readonly RedisAvailability _availability = new(logger, "tokens are issued without a grant, and TURN cannot join their traces");
+    private readonly RedisAvailability _availability = new(logger, "tokens are issued without a grant, and TURN limits them as those of guests");
 
-    public async Task WriteAsync(IssuedToken token, string clientId, string? pseudonym)
+    public async Task WriteAsync(IssuedToken token, string clientId, string? pseudonym, bool isGuest)
     {
         if (redis is null) return;
-        var grant = new Grant(clientId, pseudonym, Activity.Current?.Id, (time.GetUtcNow() + token.Lifetime).ToUnixTimeSeconds());
+        var grant = new Grant(
+            clientId, pseudonym, Activity.Current?.Id, (time.GetUtcNow() + token.Lifetime).ToUnixTimeSeconds(), limits.For(isGuest));
         using var command = RedisCommand.Start("SET");
         try
         {

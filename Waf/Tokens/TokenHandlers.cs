@@ -112,6 +112,8 @@ internal static class TokenHandlers
                 context.Reject(Errors.InvalidRequest, "The parameter 'timestamp' must be the time now, in seconds since 1970.");
             else if (((string?)request["sid"])?.Length > MaxPseudonymLength)
                 context.Reject(Errors.InvalidRequest, $"The parameter 'sid' must have {MaxPseudonymLength} characters or less.");
+            else if ((string?)request["guest"] is not (null or "true" or "false"))
+                context.Reject(Errors.InvalidRequest, "The parameter 'guest' must be true or false.");
         }
 
         private async Task<bool> MayUseAsync(ValidateTokenRequestContext context, string audience)
@@ -174,7 +176,7 @@ internal static class TokenHandlers
             context.Token = token.AccessToken;
             context.Transaction.SetProperty(IssuedTokenProperty, token);
             telemetry.Issued(activity, context.ClientId!, audience, token.Kid, token.Algorithm, token.Lifetime);
-            await grants.WriteAsync(token, context.ClientId!, (string?)request["sid"]);
+            await grants.WriteAsync(token, context.ClientId!, (string?)request["sid"], isGuest: (string?)request["guest"] == "true");
 
             var http = context.Transaction.GetHttpRequest()!.HttpContext;
             audit.Add(context.ClientId!, AuditAction.TokenIssued, $"{token.Kid}:{token.TokenId}", CallerAddress.Of(http));

@@ -24,7 +24,7 @@ internal static class MacAlgorithm
 }
 
 /// <summary>Step 5 of figure X.5.3.2-1: generates a session key and encrypts it for a TURN server.</summary>
-internal sealed class TokenIssuer(KeyRings rings, TimeProvider time)
+internal sealed class TokenIssuer(KeyRings rings, KeyUse use, TimeProvider time)
 {
     public bool Knows(string audience) => rings.Find(audience) is not null;
 
@@ -36,7 +36,7 @@ internal sealed class TokenIssuer(KeyRings rings, TimeProvider time)
     {
         var (ring, now) = (rings.Find(audience)!, time.GetUtcNow());
         var key = ring.GetCurrent(now).Material;
-        if (!key.TryUse()) return null;
+        if (!use.TryAdd(key)) return null;
         var lifetime = limits?.Bound(ring.Settings.TokenLifetime) ?? ring.Settings.TokenLifetime;
         var macKey = RandomNumberGenerator.GetBytes(
             macAlgorithm == MacAlgorithm.Sha1 ? AccessToken.Sha1MacKeyLength : AccessToken.Sha256MacKeyLength);

@@ -4,7 +4,7 @@ namespace WebRtcIms.WicWeb.Forwarding;
 
 /// <summary>
 /// If a backend cannot be reached, the page gets RFC 9457 problem details with a code and a sentence, not a bare 502. The page shows
-/// its own text for the code, in the reader's language.
+/// its own text for the code, in the reader's language. A body that the client did not send properly is the client's mistake: 400, not 503.
 /// </summary>
 internal static class BackendProblems
 {
@@ -13,12 +13,27 @@ internal static class BackendProblems
     public static async Task WriteAsync(HttpContext context, RequestDelegate next)
     {
         await next(context);
-        if (context.Response.HasStarted || context.GetForwarderErrorFeature() is not { Error: not ForwarderError.None }) return;
+        if (context.Response.HasStarted || context.GetForwarderErrorFeature() is not { Error: not ForwarderError.None } failure) return;
         if (context.RequestAborted.IsCancellationRequested) return;
 
-        await (context.Response.StatusCode == StatusCodes.Status413PayloadTooLarge
-            ? WriteTooLargeAsync(context)
-            : WriteUnavailableAsync(context));
+        await (BadRequestIn(failure) switch
+        {
+            null => WriteUnavailableAsync(context),
+            StatusCodes.Status413PayloadTooLarge => WriteTooLargeAsync(context),
+            { } status => WriteProblemAsync(context, status, ProblemCodes.InvalidRequest,
+                "Invalid request", "The request's body is incomplete or malformed."),
+        });
+    }
+
+    // The backend may have noticed the end of the body first, so the error that YARP names is sometimes another.
+    private static int? BadRequestIn(IForwarderErrorFeature failure)
+    {
+        for (var error = failure.Exception; error is not null; error = error.InnerException)
+        {
+            if (error is BadHttpRequestException unreadable) return unreadable.StatusCode;
+        }
+
+        return failure.Error == ForwarderError.RequestBodyClient ? StatusCodes.Status400BadRequest : null;
     }
 
     private static Task WriteTooLargeAsync(HttpContext context) =>

@@ -1,3 +1,4 @@
+using WebRtcIms.WicWeb.Settings;
 using Yarp.ReverseProxy.ServiceDiscovery;
 using Yarp.ReverseProxy.Transforms;
 
@@ -10,6 +11,11 @@ namespace WebRtcIms.WicWeb.Forwarding;
 /// </summary>
 internal static class Gateway
 {
+    /// <summary>The cluster of the WWSF.</summary>
+    public const string Wwsf = "wwsf";
+
+    private const string Directory = "directory";
+
     // The largest request is a log-in: user name and password.
     private const int MaxRequestBodyBytes = 16 * 1024;
 
@@ -19,7 +25,7 @@ internal static class Gateway
     [
         new()
         {
-            RouteId = "directory",
+            RouteId = Directory,
             ClusterId = "ep-cscf",
             Order = -1,
             Match = new RouteMatch { Path = "/api/directory", Methods = ["GET"] },
@@ -27,15 +33,14 @@ internal static class Gateway
         },
         // Any method: a WebSocket over HTTP/2 begins with CONNECT (RFC 8441 §4), which YARP cannot match.
         new() { RouteId = "sip", ClusterId = "ep-cscf", Match = new RouteMatch { Path = "/sip" } },
-        new() { RouteId = "wwsf", ClusterId = "wwsf", Match = new RouteMatch { Path = "/api/{**rest:regex(^[a-z0-9/-]+$)}" } },
-        .. FlowViewRoutes.Routes,
+        new() { RouteId = "wwsf", ClusterId = Wwsf, Match = new RouteMatch { Path = "/api/{**rest:regex(^[a-z0-9/-]+$)}" } },
     ];
 
     private static readonly ClusterConfig[] Clusters =
     [
         new()
         {
-            ClusterId = "wwsf",
+            ClusterId = Wwsf,
             Destinations = new Dictionary<string, DestinationConfig> { ["wwsf"] = new() { Address = "https+http://wwsf" } },
             HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(20) },
         },
@@ -46,25 +51,35 @@ internal static class Gateway
             // The eP-CSCF pings each connection every 20 s.
             HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(60) },
         },
-        FlowViewRoutes.Cluster,
     ];
 
-    public static void AddGateway(this WebApplicationBuilder builder)
+    public static void AddGateway(this WebApplicationBuilder builder, WicWebSettings settings)
     {
+        var flow = settings.Flow != FlowReaders.Off;
+        var flowKey = FlowViewKey.Of(builder.Configuration);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes);
-        builder.Services.AddProblemDetails();
+        builder.Services.AddSingleton<FlowAccess>();
         builder.AddFlowViewRoutes();
         builder.Services.AddSingleton<IDestinationResolver, DiscoveredDestinations>();
         builder.Services.AddReverseProxy()
-            .LoadFromMemory(Routes, Clusters)
+            .LoadFromMemory(flow ? [.. Routes, .. FlowViewRoutes.Routes] : Routes, flow ? [.. Clusters, FlowViewRoutes.Cluster] : Clusters)
             .ConfigureHttpClient((_, handler) => handler.ConnectTimeout = TimeSpan.FromSeconds(3))
             .AddTransforms(context =>
             {
                 // YARP overwrites X-Forwarded-*, but would pass on this form of the same claim.
                 context.AddRequestHeaderRemove("Forwarded");
+                // A backend gets only the credentials that it checks.
+                if (context.Route.ClusterId != Wwsf) context.AddRequestHeaderRemove("Cookie");
+                if (context.Route.RouteId != Directory) context.AddRequestHeaderRemove("Authorization");
+                if (context.Route.ClusterId == FlowViewRoutes.ClusterId && flowKey is not null)
+                    context.AddRequestHeader(FlowViewKey.Header, flowKey, append: false);
                 context.AddResponseHeaderRemove("Server", ResponseCondition.Always);
             });
     }
 
-    public static void MapGateway(this WebApplication app) => app.MapReverseProxy(proxy => proxy.Use(BackendProblems.WriteAsync));
+    public static void MapGateway(this WebApplication app) => app.MapReverseProxy(proxy =>
+    {
+        proxy.Use(app.Services.GetRequiredService<FlowAccess>().CheckAsync);
+        proxy.Use(BackendProblems.WriteAsync);
+    });
 }

@@ -3,31 +3,47 @@ using System.Diagnostics.Metrics;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http.Features;
 using OpenTelemetry.Trace;
+using WebRtcIms.WicWeb.Sessions;
 
 namespace WebRtcIms.WicWeb.PageSpans;
 
 /// <summary>
-/// <c>POST /v1/traces</c>: spans of the page, limited in number and size for each client. Records the page's measurements as metrics,
-/// and forwards the spans to the collectors.
+/// <c>POST /v1/traces</c>: spans of a page with a live session, limited in number and size for each session and each address. Records the
+/// page's measurements as metrics of their own, and forwards the spans to the collectors.
 /// </summary>
-internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration configuration, IMeterFactory factory)
+internal sealed class PageSpanEndpoint(
+    PageSpanExporter exporter, LiveSessions sessions, TraceMembers members, TimeProvider time, IConfiguration configuration,
+    IMeterFactory factory) : IDisposable
 {
     private const string Policy = "page-spans";
-    private const int PerMinute = 60;
+
+    // Behind one address there may be several pages.
+    private const int PerAddress = 300;
+    private const int PerSession = 60;
     private const double NanosecondsPerSecond = 1e9;
     private const string MeterName = "WebRtcIms.Wic";
+
+    private static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan MaxSkew = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan MaxDuration = TimeSpan.FromHours(1);
 
     private static readonly InstrumentAdvice<double> Seconds =
         new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] };
 
     private readonly Sampler? _sampler = Sampling.Of(configuration);
     private readonly Histogram<double> _steps = factory.Create(MeterName).CreateHistogram<double>(
-        "wic.step.duration", "s", "What the page's own steps of the figure take, by step and outcome, as the page sees it",
+        "wic.reported.step.duration", "s", "What the page's own steps of the figure take, by step and outcome, as pages report it",
         advice: Seconds);
 
     private readonly Histogram<double> _setUp = factory.Create(MeterName).CreateHistogram<double>(
-        "wic.call.setup.duration", "s", "From the click until media flows, or until it is clear that it will not, as the page sees it",
-        advice: Seconds);
+        "wic.reported.call.setup.duration", "s",
+        "From the click until media flows, or until it is clear that it will not, as pages report it", advice: Seconds);
+
+    private readonly Counter<long> _refused = factory.Create(MeterName).CreateCounter<long>(
+        "wic.spans.refused", description: "Spans of pages that were not accepted, by reason");
+
+    private readonly PartitionedRateLimiter<string> _perSession = PartitionedRateLimiter.Create<string, string>(session =>
+        RateLimitPartition.GetFixedWindowLimiter(session, _ => Minute(PerSession)));
 
     public static void AddTo(WebApplicationBuilder builder)
     {
@@ -37,9 +53,8 @@ internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration
         builder.Services.AddRateLimiter(limiter =>
         {
             limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
-            limiter.AddPolicy(Policy, context => RateLimitPartition.GetFixedWindowLimiter(
-                context.Connection.RemoteIpAddress?.ToString() ?? "",
-                _ => new FixedWindowRateLimiterOptions { PermitLimit = PerMinute, Window = TimeSpan.FromMinutes(1) }));
+            limiter.AddPolicy(Policy, context =>
+                RateLimitPartition.GetFixedWindowLimiter(CallerAddress.Of(context), _ => Minute(PerAddress)));
         });
     }
 
@@ -49,8 +64,13 @@ internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration
         app.MapPost("/v1/traces", (Delegate)endpoint.ReceiveAsync).RequireRateLimiting(Policy);
     }
 
+    public void Dispose() => _perSession.Dispose();
+
     private async Task<IResult> ReceiveAsync(HttpContext context)
     {
+        if (await sessions.FindAsync(context) is not { } session)
+            return Results.Problem("Only a page with a session sends spans.", statusCode: StatusCodes.Status401Unauthorized);
+        if (!_perSession.AttemptAcquire(session).IsAcquired) return Results.StatusCode(StatusCodes.Status429TooManyRequests);
         if (!context.Request.HasJsonContentType())
             return Results.Problem(
                 "A page's spans come as OTLP in JSON: Content-Type must be application/json.",
@@ -61,9 +81,30 @@ internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration
 
         using var reader = new StreamReader(context.Request.Body);
         if (PageSpanReader.Read(await reader.ReadToEndAsync(context.RequestAborted)) is not { } spans) return Results.BadRequest();
-        foreach (var span in spans) Measure(span);
-        exporter.Send([.. spans.Where(IsSampled)]);
-        return Results.Ok(new { });
+
+        var accepted = spans.Where(span => IsOfNow(span) && IsOf(session, span)).ToList();
+        foreach (var span in accepted) Measure(span);
+        exporter.Send([.. accepted.Where(IsSampled)]);
+        // Both are answers of OTLP (https://opentelemetry.io/docs/specs/otlp/#otlphttp-response).
+        if (accepted.Count == spans.Count) return Results.Ok(new { });
+        return accepted.Count == 0
+            ? Results.BadRequest()
+            : Results.Ok(new { PartialSuccess = new { RejectedSpans = spans.Count - accepted.Count } });
+    }
+
+    private bool IsOfNow(Span span)
+    {
+        var now = time.GetUtcNow();
+        var isOfNow = PageSpanReader.IsWithin(span, now - MaxAge, now + MaxSkew, MaxDuration);
+        if (!isOfNow) _refused.Add(1, new KeyValuePair<string, object?>("reason", "time"));
+        return isOfNow;
+    }
+
+    private bool IsOf(string session, Span span)
+    {
+        var isMember = members.Admit(TraceIdOf(span), session);
+        if (!isMember) _refused.Add(1, new KeyValuePair<string, object?>("reason", "trace"));
+        return isMember;
     }
 
     private void Measure(Span span)
@@ -85,6 +126,8 @@ internal sealed class PageSpanEndpoint(PageSpanExporter exporter, IConfiguration
         var parameters = new SamplingParameters(default, TraceIdOf(span), span.Name, ActivityKind.Internal);
         return _sampler is null || _sampler.ShouldSample(parameters).Decision == SamplingDecision.RecordAndSample;
     }
+
+    private static FixedWindowRateLimiterOptions Minute(int permits) => new() { PermitLimit = permits, Window = TimeSpan.FromMinutes(1) };
 
     private static ActivityTraceId TraceIdOf(Span span) => ActivityTraceId.CreateFromBytes(span.TraceId.Span);
 }

@@ -83,7 +83,8 @@ internal sealed class PageSpanExporter : BackgroundService
     private static IEnumerable<Target> TargetsOf(IConfiguration configuration)
     {
         if (configuration["FlowView:Endpoint"] is { Length: > 0 } flowView)
-            yield return new(new Uri(new Uri(flowView), "v1/traces"), IsGrpc: false, "");
+            yield return new(new Uri(new Uri(flowView), "v1/traces"), IsGrpc: false,
+                FlowViewKey.Of(configuration) is { } key ? $"{FlowViewKey.Header}={Uri.EscapeDataString(key)}" : "");
         if (configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is not { Length: > 0 } collector) yield break;
         // As in OpenTelemetry for .NET, gRPC unless something else is said.
         var isGrpc = configuration["OTEL_EXPORTER_OTLP_PROTOCOL"] is null or "" or "grpc";

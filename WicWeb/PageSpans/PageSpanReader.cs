@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 using Google.Protobuf;
 
 namespace WebRtcIms.WicWeb.PageSpans;
@@ -8,7 +7,7 @@ namespace WebRtcIms.WicWeb.PageSpans;
 /// Reads a page's spans in OTLP/JSON. Any client can send this, so the reader copies only known span names and the attributes for the
 /// step of the figure, the kind of a call and the code of a problem. The service is always <c>wic</c>.
 /// </summary>
-internal static partial class PageSpanReader
+internal static class PageSpanReader
 {
     public const string SetUp = "set up call";
 
@@ -49,6 +48,14 @@ internal static partial class PageSpanReader
     public static string OutcomeOf(Span span) =>
         !IsError(span) ? "ok" : Find(span, ErrorKey) == "cancelled" ? "cancelled" : "failed";
 
+    /// <summary>Whether a span ended between two times and took no longer than <paramref name="longest"/>.</summary>
+    public static bool IsWithin(Span span, DateTimeOffset earliest, DateTimeOffset latest, TimeSpan longest) =>
+        span.EndTimeUnixNano >= Nanoseconds(earliest - DateTimeOffset.UnixEpoch)
+            && span.EndTimeUnixNano <= Nanoseconds(latest - DateTimeOffset.UnixEpoch)
+            && span.EndTimeUnixNano - span.StartTimeUnixNano <= Nanoseconds(longest);
+
+    private static ulong Nanoseconds(TimeSpan span) => (ulong)span.Ticks * 100;
+
     private static bool IsError(Span span) => span.Status?.Code == Status.Types.StatusCode.Error;
 
     private static Span? Read(Span span)
@@ -69,8 +76,12 @@ internal static partial class PageSpanReader
         };
         if (StepOf(span) is { } step and >= 1 and <= 8)
             read.Attributes.Add(new KeyValue { Key = StepKey, Value = new AnyValue { IntValue = step } });
-        if (Find(span, ErrorKey) is { } code && Code().IsMatch(code))
-            read.Attributes.Add(new KeyValue { Key = ErrorKey, Value = new AnyValue { StringValue = code } });
+        if (Find(span, ErrorKey) is { } code)
+        {
+            read.Attributes.Add(
+                new KeyValue { Key = ErrorKey, Value = new AnyValue { StringValue = PageErrors.Codes.Contains(code) ? code : PageErrors.Other } });
+        }
+
         if (Find(span, KindKey) is "echo" or "person" or "demo_line")
             read.Attributes.Add(new KeyValue { Key = KindKey, Value = new AnyValue { StringValue = Find(span, KindKey) } });
         return read;
@@ -90,7 +101,4 @@ internal static partial class PageSpanReader
         return hex.Length == 2 * length && hex.All(char.IsAsciiHexDigit) && hex.Any(digit => digit != '0')
             ? ByteString.CopyFrom(Convert.FromHexString(hex)) : null;
     }
-
-    [GeneratedRegex("^[a-z0-9_]{1,40}$")]
-    private static partial Regex Code();
 }

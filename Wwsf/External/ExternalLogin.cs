@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.RateLimiting;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Sessions;
 using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Stores;
 using WebRtcIms.Wwsf.Telemetry;
 
 namespace WebRtcIms.Wwsf.External;
@@ -27,15 +28,19 @@ internal static class ExternalLogin
     private const string Path = "/api/session/external";
     private const string ReturnPath = Path + "/callback";
     private const string Replaces = "replaces";
+    private const string Attempt = "attempt";
 
     // The first login needs two requests (metadata and keys), and the page waits for 15 s.
     private static readonly TimeSpan ProviderLimit = TimeSpan.FromSeconds(5);
+
+    // The state of an attempt does not expire by itself; its nonce does.
+    private static readonly TimeSpan NonceLifetime = TimeSpan.FromMinutes(15);
 
     public static void AddExternalLogin(this IHostApplicationBuilder builder, WwsfSettings settings)
     {
         if (settings.OpenIdConnect is not { } provider) return;
         builder.Services.AddScoped<ExternalUsers>();
-        builder.Services.AddAuthentication().AddOpenIdConnect(Scheme, options => Configure(options, provider));
+        builder.Services.AddAuthentication().AddOpenIdConnect(Scheme, options => Configure(options, provider, settings.Origins));
     }
 
     public static void MapExternalLogin(this WebApplication app)
@@ -49,7 +54,7 @@ internal static class ExternalLogin
             .RequireRateLimiting(new ReturnLimit(settings, services.GetRequiredService<WwsfTelemetry>()));
     }
 
-    private static void Configure(OpenIdConnectOptions options, OpenIdConnectSettings provider)
+    private static void Configure(OpenIdConnectOptions options, OpenIdConnectSettings provider, PublicOrigins origins)
     {
         options.Authority = provider.Authority;
         options.RequireHttpsMetadata = !new Uri(provider.Authority).IsLoopback;
@@ -66,6 +71,8 @@ internal static class ExternalLogin
         options.Scope.Clear();
         foreach (var scope in provider.AllScopes) options.Scope.Add(scope);
         options.BackchannelTimeout = ProviderLimit;
+        options.RemoteAuthenticationTimeout = NonceLifetime;
+        options.ProtocolValidator.NonceLifetime = NonceLifetime;
         foreach (var cookie in new[] { options.CorrelationCookie, options.NonceCookie })
         {
             // The browser returns from the site of the provider, so these cookies cannot be Strict.
@@ -73,6 +80,11 @@ internal static class ExternalLogin
             cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
             cookie.Path = Path;
         }
+        options.Events.OnRedirectToIdentityProvider = leaving =>
+        {
+            leaving.ProtocolMessage.RedirectUri = origins.Of(leaving.Request) + ReturnPath;
+            return Task.CompletedTask;
+        };
         options.Events.OnTicketReceived = LogInAsync;
         options.Events.OnAccessDenied = denied => End(denied, ProblemCodes.ExternalDenied);
         options.Events.OnRemoteFailure = failed =>
@@ -89,6 +101,7 @@ internal static class ExternalLogin
         {
             var properties = new AuthenticationProperties();
             properties.Items[Replaces] = WebSession.From(context.User)?.Sid;
+            properties.Items[Attempt] = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
             await context.ChallengeAsync(Scheme, properties);
         }
         catch (Exception error) when (IsUnreachable(error) || error is InvalidOperationException)
@@ -107,16 +120,28 @@ internal static class ExternalLogin
     private static async Task LogInAsync(TicketReceivedContext ticket)
     {
         var context = ticket.HttpContext;
+        if (!await TryUseAsync(ticket))
+        {
+            await End(ticket, ProblemCodes.ExternalFailed);
+            return;
+        }
+
         var (user, problem) = await context.RequestServices.GetRequiredService<ExternalUsers>().FindOrAddAsync(ticket.Principal!);
         if (user is not null)
         {
             // The browser comes from another site and does not send its session cookie, so the session id is in the state.
             if (ticket.Properties?.Items[Replaces] is { } sid)
-                await context.RevokeSessionAsync(new WebSession(sid, User: null), expires: null);
-            await context.BeginSessionAsync(user.UserName);
+                await context.RequestServices.GetRequiredService<SessionEnd>()
+                    .EndAsync(new WebSession(sid, User: null), EndReason.Replaced);
+            await context.BeginSessionAsync(user, Scheme);
         }
         await End(ticket, problem);
     }
+
+    // The browser deletes the cookies of an attempt, and most providers accept a code once. A copy of the request must not depend on that.
+    private static async Task<bool> TryUseAsync(TicketReceivedContext ticket) =>
+        ticket.Properties?.Items[Attempt] is { } attempt
+        && await ticket.HttpContext.RequestServices.GetRequiredService<SingleUse>().TryUseAsync(attempt, NonceLifetime);
 
     private static Task End<TOptions>(HandleRequestContext<TOptions> context, string? problem)
         where TOptions : AuthenticationSchemeOptions
@@ -129,6 +154,11 @@ internal static class ExternalLogin
     private static void SendToPage(HttpResponse response, WwsfTelemetry telemetry, string? problem)
     {
         telemetry.CountSession(Scheme, problem ?? "ok");
+        if (problem is not null)
+        {
+            response.HttpContext.RequestServices.GetRequiredService<AuditLog>()
+                .Refused(userId: null, Scheme, problem, CallerAddress.Of(response.HttpContext));
+        }
         response.Redirect(problem is null ? "/" : "/?problem=" + problem);
     }
 

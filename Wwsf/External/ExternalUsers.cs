@@ -1,6 +1,7 @@
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Stores;
+using WebRtcIms.Wwsf.Telemetry;
 using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.External;
@@ -10,9 +11,12 @@ namespace WebRtcIms.Wwsf.External;
 /// provider's <c>iss</c> and <c>sub</c> (OpenID Connect Core 1.0 §5.7), not to a name. A login never takes over the account or the
 /// identity of another user.
 /// </summary>
-internal sealed partial class ExternalUsers(UserManager<User> users, WwsfStore store, WwsfSettings settings)
+internal sealed partial class ExternalUsers(
+    UserManager<User> users, WwsfStore store, WwsfSettings settings, AuditLog audit, TimeProvider time)
 {
     private readonly OpenIdConnectSettings _provider = settings.OpenIdConnect!;
+    private bool _isNew;
+    private bool _hasNewSubscription;
 
     /// <summary>The user, or the code of the problem for the page.</summary>
     public async Task<(User? User, string? Problem)> FindOrAddAsync(ClaimsPrincipal principal)
@@ -20,7 +24,10 @@ internal sealed partial class ExternalUsers(UserManager<User> users, WwsfStore s
         // SQLite admits one writer at a time, so two concurrent logins cannot get the same identity.
         await using var transaction = await store.Database.BeginTransactionAsync();
         var (user, problem) = await FindOrAddCoreAsync(principal);
-        if (user is not null) await transaction.CommitAsync();
+        if (user is null) return (null, problem);
+        await transaction.CommitAsync();
+        if (_isNew) audit.AccountAdded(user.Id);
+        if (_hasNewSubscription) audit.SubscriptionChanged(user.Id);
         return (user, problem);
     }
 
@@ -28,8 +35,7 @@ internal sealed partial class ExternalUsers(UserManager<User> users, WwsfStore s
     {
         if (principal.FindFirst("sub") is not { Value: not "" } subject) return (null, ProblemCodes.ExternalFailed);
         var user = await users.FindByLoginAsync(subject.Issuer, subject.Value);
-        // Wrong passwords do not lock an account without a password; an operator's permanent lock does.
-        if (user?.LockoutEnd == DateTimeOffset.MaxValue) return (null, ProblemCodes.ExternalLocked);
+        if (user?.IsLocked(time.GetUtcNow()) is true) return (null, ProblemCodes.ExternalLocked);
         if (user is null)
         {
             if (principal.FindFirstValue(_provider.UserClaim) is not { } name || !Name().IsMatch(name))
@@ -37,6 +43,7 @@ internal sealed partial class ExternalUsers(UserManager<User> users, WwsfStore s
             user = new User { UserName = name };
             if (!(await users.CreateAsync(user)).Succeeded) return (null, ProblemCodes.ExternalNameTaken);
             Check(await users.AddLoginAsync(user, new UserLoginInfo(subject.Issuer, subject.Value, _provider.DisplayName)));
+            _isNew = true;
         }
 
         var problem = _provider.ImpuClaim is { Length: > 0 } claim ? await UpdateAsync(user, principal, claim) : null;
@@ -60,6 +67,7 @@ internal sealed partial class ExternalUsers(UserManager<User> users, WwsfStore s
         if (Subscription.Of(current) == identity) return null;
         Check(await users.RemoveClaimsAsync(user, current.Where(Subscription.IsPartOf)));
         if (identity is not null) Check(await users.AddClaimsAsync(user, identity.ToClaims()));
+        _hasNewSubscription = true;
         return null;
     }
 

@@ -30,6 +30,7 @@ internal static class WebApi
     public static void UseWebApi(this WebApplication app)
     {
         app.UseForwardedHeaders();
+        app.UseCookiePrefixes();
         app.Use(CountOutcome);
         app.UseExceptionHandler();
         app.UseStatusCodePages();

@@ -2,7 +2,7 @@ namespace WebRtcIms.Wwsf.Ims;
 
 /// <summary>
 /// The session that holds each number of the pool, from 1. A number has one holder at a time in all replicas, and is free again
-/// when its lease expires.
+/// when its lease expires. A lease begins as one without a registration.
 /// </summary>
 internal interface ILeaseStore
 {
@@ -12,18 +12,37 @@ internal interface ILeaseStore
     /// <param name="duration">The session holds the number for this long from now at least.</param>
     Task<LeaseResult> LeaseAsync(string sid, string? caller, TimeSpan duration);
 
+    /// <summary>Extends the lease of the session. False if it has none.</summary>
+    Task<bool> ExtendAsync(string sid, TimeSpan duration);
+
+    /// <summary>
+    /// Records whether the session is registered. A lease without a registration keeps the time since when it has been one, and a lease
+    /// that had one once needs a quarantine.
+    /// </summary>
+    Task SetRegisteredAsync(string sid, bool isRegistered);
+
+    /// <summary>The leases without a registration, the oldest first.</summary>
+    Task<IReadOnlyList<UnregisteredLease>> FindUnregisteredAsync(int count);
+
     /// <summary>The number that the session holds, if any.</summary>
     Task<int?> FindAsync(string sid);
 
-    /// <summary>Ends the lease of the session. The number is not leased again before the quarantine is over.</summary>
-    Task ReleaseAsync(string sid, string? caller, TimeSpan quarantine);
+    /// <summary>
+    /// Ends the lease of the session. If the session was registered, the number is not leased again before the quarantine is over.
+    /// </summary>
+    Task ReleaseAsync(string sid, TimeSpan quarantine);
 
     /// <summary>The count of numbers that are leased or in quarantine.</summary>
     Task<int> CountTakenAsync();
 }
 
-/// <summary>A number of the pool. Null if all are taken, or if the caller is at its limit.</summary>
+/// <summary>
+/// A number of the pool. Null if all are taken or too many are leased without a registration, or if the caller is at its limit.
+/// </summary>
 internal readonly record struct LeaseResult(int? Number, bool IsCallerAtLimit = false);
+
+/// <summary>A lease of a session that is not known to be registered.</summary>
+internal readonly record struct UnregisteredLease(string Sid, DateTimeOffset Since);
 
 /// <summary>The order in which a store tries numbers.</summary>
 internal static class LeaseOrder

@@ -1,3 +1,5 @@
+using WebRtcIms.Wwsf.Settings;
+
 namespace WebRtcIms.Wwsf.Ims;
 
 /// <summary>The pool of identities with its store, and the client for the eP-CSCF.</summary>
@@ -13,9 +15,11 @@ internal static class ImsSetup
         services.AddSingleton<IdentityPool>();
         services.AddHostedService<PoolGauge>();
 
-        var client = services.AddHttpClient<Registrations>(http =>
+        var client = services.AddHttpClient<Registrations>((provider, http) =>
         {
             http.BaseAddress = new Uri("https+http://ep-cscf");
+            if (provider.GetRequiredService<WwsfSettings>().EpCscf.SessionsKey is { } key)
+                http.DefaultRequestHeaders.Authorization = new("Bearer", key.Reveal());
             http.MaxResponseContentBufferSize = MaxAnswerBytes;
         });
         client.ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });

@@ -18,16 +18,52 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
             {
                 if (caller is not null && _leases.Count(held => held.Caller == caller && held.Until > now) >= settings.Pool.MaxPerAddress)
                     return Task.FromResult(new LeaseResult(null, IsCallerAtLimit: true));
-                if (FirstFree(sid, now) is not { } free) return Task.FromResult(new LeaseResult(null));
+                if (_leases.Count(held => held.IsUnregistered(now)) >= settings.Pool.MaxUnregistered || FirstFree(sid, now) is not { } free)
+                    return Task.FromResult(new LeaseResult(null));
                 if (_leases[free].Sid is { } last) _held.Remove(last);
-                _leases[free] = new(sid, caller, now);
+                _leases[free] = new(sid, caller, now, UnregisteredSince: now, WasRegistered: false);
                 index = free;
             }
 
-            var until = _leases[index].Until;
-            _leases[index] = _leases[index] with { Until = until > now + duration ? until : now + duration };
+            Extend(index, now + duration);
             _held[sid] = index;
             return Task.FromResult(new LeaseResult(index + 1));
+        }
+    }
+
+    public Task<bool> ExtendAsync(string sid, TimeSpan duration)
+    {
+        lock (_gate)
+        {
+            var now = time.GetUtcNow();
+            if (Held(sid, now) is not { } index) return Task.FromResult(false);
+            Extend(index, now + duration);
+            return Task.FromResult(true);
+        }
+    }
+
+    public Task SetRegisteredAsync(string sid, bool isRegistered)
+    {
+        lock (_gate)
+        {
+            var now = time.GetUtcNow();
+            if (Held(sid, now) is not { } index) return Task.CompletedTask;
+            ref var lease = ref _leases[index];
+            lease = isRegistered
+                ? lease with { UnregisteredSince = null, WasRegistered = true }
+                : lease with { UnregisteredSince = lease.UnregisteredSince ?? now };
+        }
+        return Task.CompletedTask;
+    }
+
+    public Task<IReadOnlyList<UnregisteredLease>> FindUnregisteredAsync(int count)
+    {
+        lock (_gate)
+        {
+            var now = time.GetUtcNow();
+            return Task.FromResult<IReadOnlyList<UnregisteredLease>>(
+                [.. _leases.Where(lease => lease.IsUnregistered(now)).OrderBy(lease => lease.UnregisteredSince).Take(count)
+                    .Select(lease => new UnregisteredLease(lease.Sid!, lease.UnregisteredSince!.Value))]);
         }
     }
 
@@ -36,12 +72,13 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
         lock (_gate) return Task.FromResult(Held(sid, time.GetUtcNow()) + 1);
     }
 
-    public Task ReleaseAsync(string sid, string? caller, TimeSpan quarantine)
+    public Task ReleaseAsync(string sid, TimeSpan quarantine)
     {
         lock (_gate)
         {
             var now = time.GetUtcNow();
-            if (Held(sid, now) is { } index) _leases[index] = _leases[index] with { Sid = null, Until = now + quarantine };
+            if (Held(sid, now) is { } index)
+                _leases[index] = _leases[index].WasRegistered ? _leases[index] with { Sid = null, Until = now + quarantine } : default;
             _held.Remove(sid);
         }
         return Task.CompletedTask;
@@ -50,6 +87,11 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
     public Task<int> CountTakenAsync()
     {
         lock (_gate) return Task.FromResult(_leases.Count(lease => lease.Until > time.GetUtcNow()));
+    }
+
+    private void Extend(int index, DateTimeOffset until)
+    {
+        if (_leases[index].Until < until) _leases[index] = _leases[index] with { Until = until };
     }
 
     private int? Held(string sid, DateTimeOffset now) => _held.TryGetValue(sid, out var index) && _leases[index].Until > now ? index : null;
@@ -68,5 +110,11 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
     /// <param name="Sid">Null in quarantine.</param>
     /// <param name="Caller">The client address that it counts for, also in quarantine.</param>
     /// <param name="Until">The number is free from then on.</param>
-    private readonly record struct Lease(string? Sid, string? Caller, DateTimeOffset Until);
+    /// <param name="UnregisteredSince">Null while the session is known to be registered.</param>
+    /// <param name="WasRegistered">Whether others may know the number as that of the session.</param>
+    private readonly record struct Lease(
+        string? Sid, string? Caller, DateTimeOffset Until, DateTimeOffset? UnregisteredSince, bool WasRegistered)
+    {
+        public bool IsUnregistered(DateTimeOffset now) => Sid is not null && UnregisteredSince is not null && Until > now;
+    }
 }

@@ -8,75 +8,137 @@ namespace WebRtcIms.Wwsf.Ims;
 /// a cluster.
 /// <list type="bullet">
 /// <item><c>ims:lease:{guest}:7</c>: the session that holds number 7, or <c>quarantine</c>.</item>
-/// <item><c>ims:lease:{guest}:of:</c> with the pseudonym of a session: its number.</item>
+/// <item><c>ims:lease:{guest}:session:</c> with the pseudonym of a session: its number, the hash of the client address that it counts
+/// for, and whether it was registered.</item>
 /// <item><c>ims:lease:{guest}:from:</c> with a hash of a client address: its numbers, sorted by the end of their leases.</item>
+/// <item><c>ims:lease:{guest}:unregistered</c>: the sessions that are not known to be registered, sorted by since when.</item>
 /// </list>
 /// </summary>
 internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings settings, TimeProvider time) : ILeaseStore
 {
-    private const string LeaseScript = """
-        local sid, prefix, size, start, duration = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-        local caller, limit, now = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
-        local counted = prefix .. 'from:' .. caller
-        local function count(number)
-            if caller == '' then return end
-            redis.call('ZADD', counted, now + duration, number)
-            if redis.call('PTTL', counted) < duration then redis.call('PEXPIRE', counted, duration) end
+    // KEYS: the session, the sessions without a registration. ARGV: the session, the prefix of all keys, the time, and more.
+    private const string Common = """
+        local session, unregistered, sid, prefix, now = KEYS[1], KEYS[2], ARGV[1], ARGV[2], tonumber(ARGV[3])
+        local function held()
+            local number = redis.call('HGET', session, 'number')
+            if number and redis.call('GET', prefix .. number) == sid then return tonumber(number) end
         end
-        local held = tonumber(redis.call('GET', KEYS[1]) or 0)
-        if held > 0 and held <= size and redis.call('GET', prefix .. held) == sid then
-            if redis.call('PTTL', prefix .. held) < duration then
-                redis.call('PEXPIRE', prefix .. held, duration)
-                redis.call('PEXPIRE', KEYS[1], duration)
-                count(held)
-            end
-            return held
+        local function count(number, until_)
+            local caller = redis.call('HGET', session, 'caller')
+            if caller == '' then return end
+            local counted = prefix .. 'from:' .. caller
+            redis.call('ZADD', counted, until_, number)
+            if redis.call('PTTL', counted) < until_ - now then redis.call('PEXPIRE', counted, until_ - now) end
+        end
+        local function extend(number, duration)
+            if redis.call('PTTL', prefix .. number) >= duration then return end
+            redis.call('PEXPIRE', prefix .. number, duration)
+            redis.call('PEXPIRE', session, duration)
+            count(number, now + duration)
+        end
+        local function wait(duration)
+            redis.call('ZADD', unregistered, 'NX', now, sid)
+            if redis.call('PTTL', unregistered) < duration then redis.call('PEXPIRE', unregistered, duration) end
+        end
+
+        """;
+
+    private const string LeaseScript = Common + """
+        local duration, size, start = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+        local caller, limit, most = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
+        local own = held()
+        if own and own <= size then
+            extend(own, duration)
+            return own
         end
         if caller ~= '' then
-            redis.call('ZREMRANGEBYSCORE', counted, '-inf', now)
-            if redis.call('ZCARD', counted) >= limit then return -1 end
+            redis.call('ZREMRANGEBYSCORE', prefix .. 'from:' .. caller, '-inf', now)
+            if redis.call('ZCARD', prefix .. 'from:' .. caller) >= limit then return -1 end
         end
+        redis.call('ZREMRANGEBYSCORE', unregistered, '-inf', now - duration)
+        if redis.call('ZCARD', unregistered) >= most then return 0 end
         for i = 0, size - 1 do
             local number = (start + i) % size + 1
             if redis.call('SET', prefix .. number, sid, 'NX', 'PX', duration) then
-                redis.call('SET', KEYS[1], number, 'PX', duration)
-                count(number)
+                redis.call('DEL', session)
+                redis.call('HSET', session, 'number', number, 'caller', caller)
+                redis.call('PEXPIRE', session, duration)
+                count(number, now + duration)
+                wait(duration)
                 return number
             end
         end
         return 0
         """;
 
-    private const string ReleaseScript = """
-        local held, prefix, caller = redis.call('GET', KEYS[1]), ARGV[2], ARGV[4]
-        if not held then return 0 end
-        redis.call('DEL', KEYS[1])
-        if redis.call('GET', prefix .. held) ~= ARGV[1] then return 0 end
-        redis.call('SET', prefix .. held, 'quarantine', 'PX', ARGV[3])
-        if caller ~= '' then redis.call('ZADD', prefix .. 'from:' .. caller, 'XX', ARGV[5] + ARGV[3], held) end
+    private const string ExtendScript = Common + """
+        local own = held()
+        if not own then return 0 end
+        extend(own, tonumber(ARGV[4]))
+        return 1
+        """;
+
+    private const string RegisteredScript = Common + """
+        local own = held()
+        if not own then return 0 end
+        if ARGV[4] == '1' then
+            redis.call('HSET', session, 'registered', 1)
+            redis.call('ZREM', unregistered, sid)
+        else
+            wait(redis.call('PTTL', prefix .. own))
+        end
+        return 1
+        """;
+
+    private const string ReleaseScript = Common + """
+        local own, quarantine = held(), tonumber(ARGV[4])
+        local caller, registered = redis.call('HGET', session, 'caller'), redis.call('HGET', session, 'registered')
+        redis.call('ZREM', unregistered, sid)
+        if own and registered then
+            redis.call('SET', prefix .. own, 'quarantine', 'PX', quarantine)
+            if caller ~= '' then redis.call('ZADD', prefix .. 'from:' .. caller, 'XX', now + quarantine, own) end
+        elseif own then
+            redis.call('DEL', prefix .. own)
+            if caller ~= '' then redis.call('ZREM', prefix .. 'from:' .. caller, own) end
+        end
+        redis.call('DEL', session)
         return 1
         """;
 
     private readonly string _prefix = $"ims:lease:{{{settings.Pool.Name}}}:";
 
+    private RedisKey Unregistered => _prefix + "unregistered";
+
     public async Task<LeaseResult> LeaseAsync(string sid, string? caller, TimeSpan duration)
     {
         var (size, limit) = (settings.Pool.Size, settings.Pool.MaxPerAddress);
         var number = (int)await EvaluateAsync(
-            LeaseScript, sid, size, LeaseOrder.Start(sid, size), (long)duration.TotalMilliseconds,
-            NameOf(caller), limit, time.GetUtcNow().ToUnixTimeMilliseconds());
+            LeaseScript, sid, (long)duration.TotalMilliseconds, size, LeaseOrder.Start(sid, size), NameOf(caller), limit,
+            settings.Pool.MaxUnregistered);
         return new(number > 0 ? number : null, IsCallerAtLimit: number < 0);
+    }
+
+    public async Task<bool> ExtendAsync(string sid, TimeSpan duration) =>
+        (bool)await EvaluateAsync(ExtendScript, sid, (long)duration.TotalMilliseconds);
+
+    public Task SetRegisteredAsync(string sid, bool isRegistered) => EvaluateAsync(RegisteredScript, sid, isRegistered ? "1" : "0");
+
+    public async Task<IReadOnlyList<UnregisteredLease>> FindUnregisteredAsync(int count)
+    {
+        using var command = RedisCommand.Start("ZRANGE");
+        var entries = await CompleteAsync(command, redis.GetDatabase().SortedSetRangeByRankWithScoresAsync(Unregistered, 0, count - 1));
+        return [.. entries.Select(entry =>
+            new UnregisteredLease(entry.Element.ToString(), DateTimeOffset.FromUnixTimeMilliseconds((long)entry.Score)))];
     }
 
     public async Task<int?> FindAsync(string sid)
     {
-        using var command = RedisCommand.Start("GET");
-        var number = await CompleteAsync(command, redis.GetDatabase().StringGetAsync(NumberOf(sid)));
+        using var command = RedisCommand.Start("HGET");
+        var number = await CompleteAsync(command, redis.GetDatabase().HashGetAsync(SessionOf(sid), "number"));
         return number.IsNull ? null : (int)number;
     }
 
-    public Task ReleaseAsync(string sid, string? caller, TimeSpan quarantine) =>
-        EvaluateAsync(ReleaseScript, sid, (long)quarantine.TotalMilliseconds, NameOf(caller), time.GetUtcNow().ToUnixTimeMilliseconds());
+    public Task ReleaseAsync(string sid, TimeSpan quarantine) => EvaluateAsync(ReleaseScript, sid, (long)quarantine.TotalMilliseconds);
 
     // Keys must not contain client addresses.
     private static string NameOf(string? caller) =>
@@ -94,12 +156,14 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
         return (int)taken;
     }
 
-    private RedisKey NumberOf(string sid) => $"{_prefix}of:{sid}";
+    private RedisKey SessionOf(string sid) => $"{_prefix}session:{sid}";
 
     private async Task<RedisResult> EvaluateAsync(string script, string sid, params RedisValue[] values)
     {
         using var command = RedisCommand.Start("EVAL");
-        return await CompleteAsync(command, redis.GetDatabase().ScriptEvaluateAsync(script, [NumberOf(sid)], [sid, _prefix, .. values]));
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        return await CompleteAsync(
+            command, redis.GetDatabase().ScriptEvaluateAsync(script, [SessionOf(sid), Unregistered], [sid, _prefix, now, .. values]));
     }
 
     private static async Task<T> CompleteAsync<T>(RedisCommand command, Task<T> answer)

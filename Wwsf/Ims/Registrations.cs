@@ -2,7 +2,8 @@ namespace WebRtcIms.Wwsf.Ims;
 
 /// <summary>
 /// Client of the eP-CSCF: asks whether a session is registered, and ends the registrations of an ended session. A user waits for
-/// the result and the WWSF can continue without it, so the time limit is short and requests are not retried.
+/// the result and the WWSF can continue without it, so the time limit is short and requests are not retried. The session is in the body,
+/// because URLs are in logs and traces.
 /// </summary>
 internal sealed partial class Registrations(HttpClient http, TimeProvider time, ILogger<Registrations> logger)
 {
@@ -15,7 +16,8 @@ internal sealed partial class Registrations(HttpClient http, TimeProvider time, 
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            return await http.GetFromJsonAsync<SessionAnswer>($"sessions/{sid}", limit.Token) is { Registered: true };
+            using var response = await PostAsync("sessions/find", sid, limit.Token);
+            return response is not null && await response.Content.ReadFromJsonAsync<SessionAnswer>(limit.Token) is { Registered: true };
         }
         catch (Exception error) when (IsFailure(error) && !cancellationToken.IsCancellationRequested)
         {
@@ -31,15 +33,24 @@ internal sealed partial class Registrations(HttpClient http, TimeProvider time, 
         using var limit = new CancellationTokenSource(Limit, time);
         try
         {
-            using var response = await http.DeleteAsync(new Uri($"sessions/{sid}", UriKind.Relative), limit.Token);
-            if (response.IsSuccessStatusCode) return true;
-            LogUnavailable($"HTTP {(int)response.StatusCode}");
+            using var response = await PostAsync("sessions/end", sid, limit.Token);
+            return response is not null;
         }
         catch (Exception error) when (IsFailure(error))
         {
             LogUnavailable(error.GetType().Name);
+            return false;
         }
-        return false;
+    }
+
+    /// <summary>Null if the eP-CSCF refuses the request.</summary>
+    private async Task<HttpResponseMessage?> PostAsync(string path, string sid, CancellationToken cancellationToken)
+    {
+        var response = await http.PostAsJsonAsync(new Uri(path, UriKind.Relative), new { sid }, cancellationToken);
+        if (response.IsSuccessStatusCode) return response;
+        response.Dispose();
+        LogUnavailable($"HTTP {(int)response.StatusCode}");
+        return null;
     }
 
     private static bool IsFailure(Exception error) => error is HttpRequestException or OperationCanceledException or JsonException;

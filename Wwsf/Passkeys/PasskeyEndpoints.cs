@@ -1,6 +1,8 @@
 using Microsoft.AspNetCore.Antiforgery;
+using Microsoft.Extensions.Options;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Sessions;
+using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Stores;
 using WebRtcIms.Wwsf.Telemetry;
 using WebRtcIms.Wwsf.Users;
@@ -15,18 +17,30 @@ namespace WebRtcIms.Wwsf.Passkeys;
 internal static class PasskeyEndpoints
 {
     private const int MaxPasskeys = 20;
+    private const string Way = "passkey";
 
     public static void AddPasskeys(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddScoped<IPasskeyHandler<User>, PasskeyHandler<User>>();
-        builder.Services.AddSingleton<PasskeyState>();
-        builder.Services.Configure<IdentityPasskeyOptions>(passkeys =>
-        {
-            // Discoverable without a user name, and two factors: possession, and knowledge or biometrics.
-            passkeys.ResidentKeyRequirement = "required";
-            passkeys.UserVerificationRequirement = "required";
-        });
+        builder.Services.AddHttpContextAccessor();
+        builder.Services.AddScoped<IPasskeyHandler<User>>(services => new PasskeyHandler<User>(
+            services.GetRequiredService<UserManager<User>>(),
+            Options.Create(OptionsFor(
+                services.GetRequiredService<WwsfSettings>().Origins,
+                services.GetRequiredService<IHttpContextAccessor>().HttpContext!.Request))));
+        builder.Services.AddScoped<PasskeyState>();
     }
+
+    private static IdentityPasskeyOptions OptionsFor(PublicOrigins origins, HttpRequest request) => new()
+    {
+        // Discoverable without a user name, and two factors: possession, and knowledge or biometrics.
+        ResidentKeyRequirement = "required",
+        UserVerificationRequirement = "required",
+        ServerDomain = origins.RelyingPartyOf(request.Host),
+        // WebAuthn §7.1 steps 9 to 11, §7.2 steps 12 to 14. The page sends the response from the origin that it names, and not in a frame.
+        ValidateOrigin = answer => ValueTask.FromResult(
+            !answer.CrossOrigin && string.IsNullOrEmpty(answer.TopOrigin)
+            && answer.Origin == request.Headers.Origin && origins.Contains(answer.Origin)),
+    };
 
     public static void MapPasskeys(this WebApplication app)
     {
@@ -36,7 +50,7 @@ internal static class PasskeyEndpoints
         passkeys.MapPost("", AddAsync);
         var logIn = app.MapGroup("/api/session/passkey").RequireAntiforgeryToken().RequireRateLimiting(Limits.Logins);
         logIn.MapPost("options", RequestOptionsAsync);
-        logIn.MapPost("", LogInAsync).WithMetadata(new Counted((telemetry, outcome) => telemetry.CountSession("passkey", outcome)));
+        logIn.MapPost("", LogInAsync).WithMetadata(new Counted((telemetry, outcome) => telemetry.CountSession(Way, outcome)));
     }
 
     private static async Task<IResult> CreateOptionsAsync(
@@ -55,18 +69,23 @@ internal static class PasskeyEndpoints
     }
 
     private static async Task<IResult> AddAsync(
-        JsonElement credential, HttpContext context, IPasskeyHandler<User> passkeys, UserManager<User> users, PasskeyState state)
+        JsonElement credential, HttpContext context, IPasskeyHandler<User> passkeys, UserManager<User> users, PasskeyState state,
+        AuditLog audit)
     {
         if (await UserOfAsync(context, users) is not { } user) return Problem.PasskeyNeedsUser;
+        var challenge = state.Remove(context, PasskeyState.Adding);
         var result = await passkeys.PerformAttestationAsync(new PasskeyAttestationContext
         {
             HttpContext = context,
             CredentialJson = credential.GetRawText(),
-            AttestationState = state.Remove(context, PasskeyState.Adding),
+            AttestationState = challenge,
         });
         // Another user may have logged in since the challenge.
         if (!result.Succeeded || result.UserEntity.Id != user.Id) return Problem.PasskeyNotAdded;
-        return (await users.AddOrUpdatePasskeyAsync(user, result.Passkey)).Succeeded ? TypedResults.NoContent() : Problem.PasskeyNotAdded;
+        if (!await state.TryUseAsync(challenge!)) return Problem.PasskeyNotAdded;
+        if (!(await users.AddOrUpdatePasskeyAsync(user, result.Passkey)).Succeeded) return Problem.PasskeyNotAdded;
+        audit.PasskeyAdded(user.Id, CallerAddress.Of(context));
+        return TypedResults.NoContent();
     }
 
     private static async Task<IResult> RequestOptionsAsync(HttpContext context, IPasskeyHandler<User> passkeys, PasskeyState state)
@@ -78,22 +97,28 @@ internal static class PasskeyEndpoints
 
     private static async Task<IResult> LogInAsync(
         JsonElement credential, HttpContext context, IPasskeyHandler<User> passkeys, UserManager<User> users, PasskeyState state,
-        IAntiforgery antiforgery, SessionIdentities identities)
+        IAntiforgery antiforgery, SessionIdentities identities, AuditLog audit, TimeProvider time)
     {
+        var challenge = state.Remove(context, PasskeyState.LoggingIn);
         var result = await passkeys.PerformAssertionAsync(new PasskeyAssertionContext
         {
             HttpContext = context,
             CredentialJson = credential.GetRawText(),
-            AssertionState = state.Remove(context, PasskeyState.LoggingIn),
+            AssertionState = challenge,
         });
-        if (!result.Succeeded) return Problem.PasskeyFailed;
-        // Wrong passwords do not lock out the owner of a passkey; an operator's permanent lock does.
-        if (result.User.LockoutEnd == DateTimeOffset.MaxValue) return Problem.PasskeyFailed;
+        if (!result.Succeeded) return Refuse(context, audit, user: null);
+        if (result.User.IsLocked(time.GetUtcNow()) || !await state.TryUseAsync(challenge!)) return Refuse(context, audit, result.User);
 
         // Store the new signature counter.
         await users.AddOrUpdatePasskeyAsync(result.User, result.Passkey);
-        await context.BeginSessionAsync(result.User.UserName);
+        await context.BeginSessionAsync(result.User, Way);
         return await SessionEndpoints.AnswerAsync(context, antiforgery, identities);
+    }
+
+    private static Problem Refuse(HttpContext context, AuditLog audit, User? user)
+    {
+        audit.Refused(user?.Id, Way, ProblemCodes.PasskeyFailed, CallerAddress.Of(context));
+        return Problem.PasskeyFailed;
     }
 
     private static async Task<User?> UserOfAsync(HttpContext context, UserManager<User> users) =>

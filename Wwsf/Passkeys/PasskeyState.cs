@@ -1,12 +1,14 @@
 using Microsoft.AspNetCore.DataProtection;
+using WebRtcIms.Wwsf.Stores;
 
 namespace WebRtcIms.Wwsf.Passkeys;
 
 /// <summary>
 /// The state between the challenge and the response of the browser. It is in an encrypted cookie, so that any replica can handle
-/// the response. The response deletes it, and only the browser that got the challenge has it.
+/// the response. Only the browser that got the challenge has it. The response deletes it, and the store remembers that a challenge was
+/// used (WebAuthn §13.4.3): a copy of the request does not work again.
 /// </summary>
-internal sealed class PasskeyState(IDataProtectionProvider protection)
+internal sealed class PasskeyState(IDataProtectionProvider protection, SingleUse used)
 {
     public const string Adding = "add";
     public const string LoggingIn = "log in";
@@ -30,6 +32,11 @@ internal sealed class PasskeyState(IDataProtectionProvider protection)
             return null;
         }
     }
+
+    /// <summary>
+    /// Whether this is the first valid response to the challenge. Only a verified response asks, so strangers cannot fill the store.
+    /// </summary>
+    public Task<bool> TryUseAsync(string state) => used.TryUseAsync(state, Lifetime);
 
     private ITimeLimitedDataProtector Protector(string purpose) =>
         protection.CreateProtector("WebRtcIms.Wwsf.Passkeys", purpose).ToTimeLimitedDataProtector();

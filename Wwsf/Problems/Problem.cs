@@ -49,7 +49,11 @@ internal sealed record Problem(int Status, string Code, string Title, string Det
 
     /// <summary>Too many wrong passwords, for existing and for unknown names.</summary>
     public static Problem LockedOut(TimeSpan retryAfter) => new(429, ProblemCodes.LockedOut,
-        "Too many wrong passwords", $"After several wrong passwords this name is locked. Try again {InWords(retryAfter)}.", retryAfter);
+        "Too many wrong passwords", $"After several wrong passwords this name has to wait. Try again {InWords(retryAfter)}.", retryAfter);
+
+    /// <summary>More passwords are to be checked than this machine can check soon.</summary>
+    public static Problem TooBusy { get; } = new(503, ProblemCodes.TooBusy,
+        "Too many log-ins at the moment", "The web service is busy with other log-ins. Try again in a few seconds.", RetrySoon);
 
     public static Problem PasskeyFailed { get; } = new(401, ProblemCodes.PasskeyFailed,
         "The passkey was not accepted", "No account has this passkey, or the login took too long. Try again, or log in with the password.");

@@ -1,7 +1,9 @@
 using System.Net;
 using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.RateLimiting;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Telemetry;
 
 namespace WebRtcIms.Wwsf.Sessions;
 
@@ -19,9 +21,7 @@ internal static class Limits
     public static void AddLimits(this IHostApplicationBuilder builder, WwsfSettings settings) =>
         builder.Services.AddRateLimiter(limiter =>
         {
-            limiter.OnRejected = (rejected, _) => new ValueTask(
-                Problem.RateLimited(rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : TimeSpan.FromSeconds(1))
-                    .ExecuteAsync(rejected.HttpContext));
+            limiter.OnRejected = (rejected, _) => new ValueTask(RefuseAsync(rejected));
             limiter.AddPolicy(Logins, context => PerMinute(CallerAddress.Of(context), settings.Limits.LoginsPerMinute));
             limiter.AddPolicy(
                 AnonymousSessions, context => PerMinute(CallerAddress.Of(context), settings.Limits.AnonymousSessionsPerMinute));
@@ -37,9 +37,22 @@ internal static class Limits
             ReplenishmentPeriod = TimeSpan.FromMinutes(1) / permits,
         });
 
-    /// <summary>The address that a guest's identity counts for. Null on this machine, where demonstrations run without a limit.</summary>
+    /// <summary>
+    /// The address that a guest's identity counts for. Null for this machine in Development, where demonstrations run without a limit.
+    /// Elsewhere a proxy on this machine that does not forward addresses would have no limit.
+    /// </summary>
     public static string? GuestCaller(this HttpContext context) =>
-        context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) ? null : CallerAddress.Of(context);
+        context.RequestServices.GetRequiredService<IHostEnvironment>().IsDevelopment()
+        && context.Connection.RemoteIpAddress is { } address && IPAddress.IsLoopback(address) ? null : CallerAddress.Of(context);
+
+    private static Task RefuseAsync(OnRejectedContext rejected)
+    {
+        var context = rejected.HttpContext;
+        var limit = context.GetEndpoint()?.Metadata.GetMetadata<EnableRateLimitingAttribute>()?.PolicyName ?? "requests";
+        context.RequestServices.GetRequiredService<AuditLog>().RateLimited(limit, CallerAddress.Of(context));
+        var wait = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var known) ? known : TimeSpan.FromSeconds(1);
+        return Problem.RateLimited(wait).ExecuteAsync(context);
+    }
 
     private static string SessionOf(HttpContext context) => WebSession.From(context.User)?.Sid ?? CallerAddress.Of(context);
 }

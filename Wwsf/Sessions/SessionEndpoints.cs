@@ -32,6 +32,7 @@ internal static class SessionEndpoints
     // The longest name that Identity stores; no user has a longer one.
     private const int MaxUserNameLength = 256;
     private const int MaxPasswordLength = 1024;
+    private const string Way = "password";
 
     public static void MapLogin(this IEndpointRouteBuilder api) =>
         api.MapPost("session/login", LogInAsync)
@@ -49,6 +50,12 @@ internal static class SessionEndpoints
             .WithMetadata(new Counted((telemetry, outcome) => telemetry.CountSession("anonymous", outcome)));
     }
 
+    /// <summary>
+    /// <c>GET /session</c>: 204 if the session of the cookie is alive, otherwise 401. For the gateway, which does not forward this path.
+    /// </summary>
+    public static void MapLiveSession(this IEndpointRouteBuilder app) =>
+        app.MapGet("/session", () => TypedResults.NoContent()).WithMetadata(new SessionRequired());
+
     /// <summary>Answers 400 to a POST or DELETE without a valid header <c>X-XSRF-TOKEN</c>.</summary>
     public static TBuilder RequireAntiforgeryToken<TBuilder>(this TBuilder endpoints)
         where TBuilder : IEndpointConventionBuilder =>
@@ -59,24 +66,36 @@ internal static class SessionEndpoints
         });
 
     private static async Task<IResult> LogInAsync(
-        LoginRequest login, HttpContext context, PasswordCheck passwords, IAntiforgery antiforgery, SessionIdentities identities)
+        LoginRequest login, HttpContext context, PasswordCheck passwords, IAntiforgery antiforgery, SessionIdentities identities,
+        AuditLog audit)
     {
         if (string.IsNullOrWhiteSpace(login.UserName) || string.IsNullOrEmpty(login.Password)) return Problem.InvalidRequest;
         if (login.UserName.Length > MaxUserNameLength || login.Password.Length > MaxPasswordLength) return Problem.LoginFailed;
 
-        var result = await passwords.CheckAsync(login.UserName, login.Password);
-        if (result.LockedFor is { } wait) return Problem.LockedOut(wait);
-        if (result.User is not { } user) return Problem.LoginFailed;
+        var result = await passwords.CheckAsync(context, login.UserName, login.Password);
+        if (ProblemOf(result) is { } problem)
+        {
+            audit.Refused(result.User?.Id, Way, problem.Code, CallerAddress.Of(context));
+            return problem;
+        }
 
-        await context.BeginSessionAsync(user.UserName);
+        await context.BeginSessionAsync(result.User!, Way);
         return await AnswerAsync(context, antiforgery, identities);
     }
+
+    private static Problem? ProblemOf(PasswordResult result) => result.Outcome switch
+    {
+        PasswordOutcome.Accepted => null,
+        PasswordOutcome.Waiting => Problem.LockedOut(result.RetryAfter),
+        PasswordOutcome.Busy => Problem.TooBusy,
+        _ => Problem.LoginFailed,
+    };
 
     /// <summary>A guest who asks again keeps the session.</summary>
     private static async Task<Ok<SessionAnswer>> ContinueAsGuestAsync(
         HttpContext context, IAntiforgery antiforgery, SessionIdentities identities)
     {
-        if (WebSession.From(context.User) is not { User: null }) await context.BeginSessionAsync(user: null);
+        if (WebSession.From(context.User) is not { User: null }) await context.BeginGuestSessionAsync();
         return await AnswerAsync(context, antiforgery, identities);
     }
 

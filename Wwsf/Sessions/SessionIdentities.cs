@@ -1,5 +1,4 @@
 using WebRtcIms.Wwsf.Ims;
-using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Stores;
 using WebRtcIms.Wwsf.Users;
 
@@ -8,14 +7,6 @@ namespace WebRtcIms.Wwsf.Sessions;
 /// <summary>The IMS identity of a session: the subscription of a user (scenario 2), or one of the pool for a guest (scenario 3).</summary>
 internal sealed class SessionIdentities(UserManager<User> users, IdentityPool pool, Registrations registrations)
 {
-    /// <summary>The identity of the session, or the problem. A guest keeps it for <paramref name="duration"/> at least.</summary>
-    public async Task<(ImsIdentity? Identity, Problem? Problem)> AssignAsync(
-        WebSession session, string? caller, TimeSpan duration = default)
-    {
-        if (session.User is null) return await pool.LeaseAsync(session.Sid, caller, duration);
-        return await OfUserAsync(session.User) is { } identity ? (identity, null) : (null, Problem.NoSubscription);
-    }
-
     /// <summary>The public user identity that the session has already, if any, and whether it is registered now.</summary>
     public async Task<(string? Impu, bool Registered)> FindAsync(WebSession session, CancellationToken cancellationToken)
     {
@@ -27,11 +18,19 @@ internal sealed class SessionIdentities(UserManager<User> users, IdentityPool po
     /// Ends the registrations of an ended session, and returns a guest's identity to the pool. If the eP-CSCF does not confirm
     /// the end, calls for the identity may still reach the old page. Then the lease runs until it expires.
     /// </summary>
-    public async Task ReleaseAsync(WebSession session, string? caller)
+    /// <returns>Whether the eP-CSCF confirmed the end.</returns>
+    public async Task<bool> ReleaseAsync(WebSession session)
     {
-        if (await registrations.EndAsync(session.Sid) && session.User is null) await pool.ReleaseAsync(session.Sid, caller);
+        var hasLease = session.User is null && await pool.FindAsync(session.Sid) is not null;
+        // Only an identity that was registered needs a quarantine.
+        if (hasLease && await registrations.IsActiveAsync(session.Sid, CancellationToken.None))
+            await pool.SetRegisteredAsync(session.Sid, isRegistered: true);
+        if (!await registrations.EndAsync(session.Sid)) return false;
+        if (hasLease) await pool.ReleaseAsync(session.Sid);
+        return true;
     }
 
-    private async Task<ImsIdentity?> OfUserAsync(string name) =>
+    /// <summary>The subscription of a user; null if there is none.</summary>
+    public async Task<ImsIdentity?> OfUserAsync(string name) =>
         await users.FindByNameAsync(name) is { } user ? Subscription.Of(await users.GetClaimsAsync(user)) : null;
 }

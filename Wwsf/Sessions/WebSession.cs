@@ -16,7 +16,7 @@ internal sealed record WebSession(string Sid, string? User)
     /// Identifies the session in spans. It is a hash because <see cref="Sid"/> itself is the key to a registration at the eP-CSCF.
     /// TURN's list of allocations has the same value.
     /// </summary>
-    public string Pseudonym => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Sid)).AsSpan(0, 12));
+    public string Pseudonym => Telemetry.Pseudonym.Of(Sid);
 
     public static WebSession Create(string? user) => new(Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16)), user);
 

@@ -19,6 +19,13 @@ internal sealed partial class WwsfSettings
 
     public WafClientSettings Waf { get; set; } = new();
 
+    /// <summary>The origins at which browsers have the page, such as https://phone.example.com. Required outside Development.</summary>
+    public List<string> PublicOrigin { get; set; } = [];
+
+    public PublicOrigins Origins { get; private set; } = null!;
+
+    public EpCscfClientSettings EpCscf { get; set; } = new();
+
     /// <summary>The domain of all identities in the IMS.</summary>
     [Required(ErrorMessage = "{0} is missing")]
     public string HomeDomain { get; set; } = "webrtcims.local";
@@ -28,6 +35,10 @@ internal sealed partial class WwsfSettings
     /// <summary>A session ends this long after it began, used or not. A registered session goes on until its registration ends.</summary>
     [Range(typeof(TimeSpan), "00:01:00", "30.00:00:00", ErrorMessage = "{0} must be a time from {1} to {2}")]
     public TimeSpan SessionLifetime { get; set; } = TimeSpan.FromHours(12);
+
+    /// <summary>A user's session that was not used for this time ends, unless it is registered.</summary>
+    [Range(typeof(TimeSpan), "00:05:00", "30.00:00:00", ErrorMessage = "{0} must be a time from {1} to {2}")]
+    public TimeSpan SessionIdleTimeout { get; set; } = TimeSpan.FromHours(2);
 
     /// <summary>After this time a registered session also ends, and the user logs in again.</summary>
     public TimeSpan MaxSessionLifetime => 2 * SessionLifetime;
@@ -56,11 +67,16 @@ internal sealed partial class WwsfSettings
             yield return "Wwsf:TurnUris:0 is missing; give at least one such as turn:turn.example.com:3478?transport=udp";
         foreach (var (index, uri) in TurnUris.Index().Where(entry => !TurnUri().IsMatch(entry.Item)))
             yield return $"Wwsf:TurnUris:{index} '{uri}' is not a TURN URI such as turn:turn.example.com:3478?transport=udp";
+        if (PublicOrigin.Count == 0 && !environment.IsDevelopment())
+            yield return $"Wwsf:PublicOrigin:0 is missing; give {PublicOrigins.Example}";
+        foreach (var (index, origin) in PublicOrigin.Index().Where(entry => !PublicOrigins.IsValid(entry.Item)))
+            yield return $"Wwsf:PublicOrigin:{index} '{origin}' is not {PublicOrigins.Example}";
+        Origins = new(PublicOrigin.Where(PublicOrigins.IsValid), environment.IsDevelopment());
         if (Uri.CheckHostName(HomeDomain) != UriHostNameType.Dns)
             yield return $"Wwsf:HomeDomain '{HomeDomain}' is not a domain name such as ims.example.com";
         foreach (var text in KnownProxies.Where(text => ParseNetwork(text) is null))
             yield return $"Wwsf:KnownProxies '{text}' is neither an address nor a range such as 10.1.0.0/16";
-        foreach (var problem in Waf.Complete().Concat(OpenIdConnect?.Problems() ?? [])) yield return problem;
+        foreach (var problem in Waf.Complete().Concat(EpCscf.Problems(environment)).Concat(OpenIdConnect?.Problems() ?? [])) yield return problem;
         if (StoreSettings.Read("wwsf", configuration.GetConnectionString("wwsf"), environment.ContentRootPath) is { } store) Store = store;
         else yield return "ConnectionStrings:wwsf " + StoreSettings.Problem("wwsf");
         if (!IsRedisAddress(configuration.GetConnectionString("redis")))
@@ -95,6 +111,14 @@ internal sealed class LimitSettings
 {
     [Range(1, int.MaxValue, ErrorMessage = "{0} must be at least 1")]
     public int LoginsPerMinute { get; set; } = 60;
+
+    /// <summary>Passwords of unknown browsers that are hashed at the same time. Each needs a CPU core for tens of milliseconds.</summary>
+    [Range(1, 1024, ErrorMessage = "{0} must be from {1} to {2}")]
+    public int PasswordChecks { get; set; } = Math.Max(1, Environment.ProcessorCount / 2);
+
+    /// <summary>Log-ins that may wait for their hash.</summary>
+    [Range(1, 100_000, ErrorMessage = "{0} must be from {1} to {2}")]
+    public int WaitingPasswordChecks { get; set; } = 100;
 
     [Range(1, int.MaxValue, ErrorMessage = "{0} must be at least 1")]
     public int AnonymousSessionsPerMinute { get; set; } = 120;

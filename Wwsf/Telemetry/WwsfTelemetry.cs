@@ -13,12 +13,15 @@ internal sealed class WwsfTelemetry
     private readonly Counter<long> _turnTokens;
     private readonly Counter<long> _imsTokens;
     private readonly Counter<long> _sessions;
+    private readonly Counter<long> _reclaimed;
 
     public WwsfTelemetry(IMeterFactory factory)
     {
         var meter = factory.Create("WebRtcIms.Wwsf");
         _turnTokens = meter.CreateCounter<long>("wwsf.turn_tokens", description: "Requests for a TURN token, by outcome");
         _imsTokens = meter.CreateCounter<long>("wwsf.ims_tokens", description: "Requests for a registration token, by outcome");
+        _reclaimed = meter.CreateCounter<long>(
+            "wwsf.pool.reclaimed", description: "Identities that guests lost because they did not register");
         _sessions = meter.CreateCounter<long>(
             "wwsf.sessions", description: "Requests for a session, by kind (user, passkey, external, anonymous) and outcome");
     }
@@ -44,6 +47,8 @@ internal sealed class WwsfTelemetry
     public void CountTurnToken(string outcome) => _turnTokens.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
 
     public void CountImsToken(string outcome) => _imsTokens.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
+
+    public void CountReclaimed() => _reclaimed.Add(1);
 
     public void CountSession(string kind, string outcome) => _sessions.Add(
         1, new KeyValuePair<string, object?>("kind", kind), new KeyValuePair<string, object?>("outcome", outcome));

@@ -1,3 +1,4 @@
+using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Sessions;
 using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Telemetry;
@@ -26,17 +27,19 @@ internal static class ImsTokenEndpoint
             .RequireRateLimiting(Limits.ImsTokens)
             .WithMetadata(new SessionRequired(), new Counted((telemetry, outcome) => telemetry.CountImsToken(outcome)));
 
-    private static async Task<IResult> IssueAsync(HttpContext context, SessionIdentities identities, WafClient waf, WwsfSettings settings)
+    private static async Task<IResult> IssueAsync(
+        HttpContext context, SessionIdentities identities, GuestIdentities guests, WafClient waf, WwsfSettings settings)
     {
         var session = WebSession.From(context.User)!;
-        var (identity, problem) = await identities.AssignAsync(session, context.GuestCaller());
+        var (identity, problem) = session.User is { } user
+            ? (await identities.OfUserAsync(user), Problem.NoSubscription)
+            : await guests.AssignAsync(session, context.GuestCaller(), context.RequestAborted);
         if (identity is null) return problem!;
 
         var answer = await waf.RequestRegistrationTokenAsync(session.Sid, identity, context.RequestAborted);
         if (answer.Token is not { } token) return answer.Problem!;
 
-        // The page can be registered until the token expires, so it keeps the identity until then.
-        (_, problem) = await identities.AssignAsync(session, context.GuestCaller(), TimeSpan.FromSeconds(token.ExpiresIn));
+        problem = session.User is null ? await guests.ExtendAsync(session, TimeSpan.FromSeconds(token.ExpiresIn)) : null;
         return problem ?? (IResult)TypedResults.Ok(new ImsTokenAnswer(
             token.AccessToken!, token.ExpiresIn, identity.Impu, identity.Impi, identity.DisplayName,
             $"sip:{settings.HomeDomain}", settings.HomeDomain, WebSocketPath));

@@ -33,7 +33,7 @@ internal static class TurnTokenEndpoint
     private static async Task IssueAsync(HttpContext context, WafClient waf, WwsfSettings settings)
     {
         var session = WebSession.From(context.User)!;
-        var answer = await waf.RequestTurnTokenAsync(session.Sid, context.RequestAborted);
+        var answer = await waf.RequestTurnTokenAsync(session, context.RequestAborted);
         if (answer.Token is not { } token)
         {
             await answer.Problem!.ExecuteAsync(context);

@@ -16,6 +16,9 @@ internal sealed class DemoUsers(IServiceScopeFactory scopes, WwsfSettings settin
     public const string Bob = "bob";
     public const string BobPassword = "bob-calls-alice";
 
+    public static readonly string[] Names = [Alice, Bob];
+    public static readonly string[] Passwords = [AlicePassword, BobPassword];
+
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await using var _ = await settings.Store.LockAsync("demo-users", cancellationToken);

@@ -13,9 +13,16 @@ internal static class UserSetup
         builder.AddStore<WwsfStore>(settings.Store);
         services.AddIdentityCore<User>(Configure).AddEntityFrameworkStores<WwsfStore>();
         services.AddScoped<PasswordCheck>();
-        services.AddSingleton<UnknownUsers>();
+        services.AddScoped<SingleUse>();
+        services.AddScoped<FailedLogins>();
+        services.AddSingleton<KnownBrowsers>();
+        services.AddSingleton<HashingLimit>();
+        services.AddSingleton<Placeholder>();
+        services.AddSingleton<FailedLoginKey>();
         services.AddHostedService<StoreSetup>();
+        services.AddHostedService(provider => provider.GetRequiredService<FailedLoginKey>());
         if (builder.Environment.IsDevelopment()) services.AddHostedService<DemoUsers>();
+        else services.AddHostedService<NoDemoUsers>();
     }
 
     private static void Configure(IdentityOptions identity)
@@ -29,7 +36,6 @@ internal static class UserSetup
             RequireUppercase = false,
             RequireNonAlphanumeric = false,
         };
-        identity.Lockout = new LockoutOptions { MaxFailedAccessAttempts = 5, DefaultLockoutTimeSpan = TimeSpan.FromMinutes(5) };
         // Version 3 has a table for passkeys.
         identity.Stores.SchemaVersion = IdentitySchemaVersions.Version3;
     }

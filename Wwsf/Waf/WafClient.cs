@@ -1,6 +1,7 @@
 using Polly;
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Problems;
+using WebRtcIms.Wwsf.Sessions;
 using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Telemetry;
 using WebRtcIms.Wwsf.Waf.Registration;
@@ -30,7 +31,7 @@ internal sealed partial class WafClient(
     private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     /// <summary>Step 4 of figure X.5.3.2-1.</summary>
-    public async Task<WafAnswer<TurnToken>> RequestTurnTokenAsync(string sid, CancellationToken cancellationToken)
+    public async Task<WafAnswer<TurnToken>> RequestTurnTokenAsync(WebSession session, CancellationToken cancellationToken)
     {
         using var step = WwsfTelemetry.StartStep(4, "request TURN token");
         var start = time.GetTimestamp();
@@ -42,7 +43,8 @@ internal sealed partial class WafClient(
             ["timestamp"] = time.GetUtcNow().ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture),
             ["token_type"] = "pop",
             ["alg"] = TurnToken.Algorithm,
-            ["sid"] = sid,
+            ["sid"] = session.Sid,
+            ["guest"] = session.User is null ? "true" : "false",
         }, cancellationToken);
         if (answer.Problem is { } problem) WwsfTelemetry.Fail(step, problem.Code);
         return answer with { Elapsed = time.GetElapsedTime(start) };

@@ -54,12 +54,14 @@ internal sealed class SipServerProcess : IDisposable
         foreach (var (name, value) in new (string, string)[]
         {
             ("ASPNETCORE_ENVIRONMENT", "Production"),
+            ("AllowedHosts", "127.0.0.1;localhost"),
             ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"),
             ("Logging__LogLevel__Default", "Warning"),
             ("EpCscf__HomeDomain", Domain),
             ("EpCscf__Waf", "waf"),
             ("EpCscf__TokenKeys__0__Kid", "k"),
             ("EpCscf__TokenKeys__0__Key", Convert.ToBase64String(key)),
+            ("EpCscf__SessionsKeys__0", Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))),
             ("EpCscf__Pools__0__Name", "u"),
             ("EpCscf__Pools__0__Size", subscribers.ToString(CultureInfo.InvariantCulture)),
             ("EpCscf__Pools__0__AllowedWafs__0", "waf"),
@@ -69,6 +71,7 @@ internal sealed class SipServerProcess : IDisposable
             ("EpCscf__Limits__RegisteredPerAddress", "10000"),
             ("EpCscf__Limits__MessagesPerSecond", "1000000"),
             ("EpCscf__Limits__CallsPerMinute", "10000000"),
+            ("EpCscf__Limits__DialogRequestsPerMinute", "10000000"),
         }) start.Environment[name] = value;
         return new SipServerProcess("the eP-CSCF", start, port, new RegistrationTokenKey("k", key));
     }

@@ -178,6 +178,7 @@ internal static class TelemetryCost
         public void Start(ProcessStartInfo start, int port, params IEnumerable<(string Name, string Value)> settings)
         {
             start.RedirectStandardOutput = start.RedirectStandardError = true;
+            start.Environment["AllowedHosts"] = "127.0.0.1;localhost";
             foreach (var (name, value) in settings) start.Environment[name] = value;
             var process = Process.Start(start)!;
             var output = new List<string?>();
@@ -254,13 +255,17 @@ internal static class TelemetryCost
                 ("ASPNETCORE_URLS", $"http://127.0.0.1:{waf}"), ("ConnectionStrings__waf", $"Data Source={system._folder.FullName}/waf.db"),
                 ("Waf__TurnServers__0__Name", ServerName), ("Waf__TurnServers__0__Kid", "k1"), ("Waf__TurnServers__0__Key", key),
                 ("Waf__Clients__0__ClientId", "wwsf"), ("Waf__Clients__0__ClientSecret", secret),
-                ("Waf__Clients__0__Audiences__0", ServerName),
-                ("Waf__TokenRequestsPerMinute", "1000000")]);
+                ("Waf__Clients__0__Audiences__0", ServerName), ("Waf__Issuer", "https://waf.example.org/"),
+                ("Waf__TokenRequestsPerMinute", "1000000"),
+                ("Waf__GuestTraffic__PacketsPerSecond", "0"), ("Waf__GuestTraffic__BytesPerSecond", "0")]);
             services.Start("Turn", management, [.. common,
                 ("ASPNETCORE_URLS", $"http://127.0.0.1:{management}"), ("Turn__Port", $"{system._turnPort}"),
                 ("Turn__PeerPolicy", "AllowLoopback"),
                 ("Turn__ServerName", ServerName), ("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", key),
-                ("Turn__ChallengesPerSecond", "0")]);
+                ("Turn__ChallengesPerSecond", "0"), ("Turn__Quotas__PerUser", "100000"), ("Turn__Quotas__PerClientAddress", "100000"),
+                ("Turn__Quotas__PacketsPerSecond", "0"), ("Turn__Quotas__BytesPerSecond", "0"),
+                ("Turn__Quotas__ClientAddressTraffic__PacketsPerSecond", "0"),
+                ("Turn__Quotas__ClientAddressTraffic__BytesPerSecond", "0")]);
             services.Start("Wwsf", wwsf, [.. common,
                 ("ASPNETCORE_URLS", $"http://127.0.0.1:{wwsf}"),
                 ("ConnectionStrings__wwsf", $"Data Source={system._folder.FullName}/wwsf.db"),

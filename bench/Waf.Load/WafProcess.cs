@@ -57,6 +57,7 @@ internal sealed class WafProcess : IDisposable
         var start = isStock ? Stock(port, store, storesTokens: kind == ServerKind.Stock) : Own(port, store, redis);
         start.RedirectStandardOutput = start.RedirectStandardError = true;
         start.Environment["ASPNETCORE_ENVIRONMENT"] = "Production";
+        start.Environment["AllowedHosts"] = "127.0.0.1;localhost";
         start.Environment["Logging__LogLevel__Default"] = "Warning";
         var server = new WafProcess(folder, Process.Start(start)!, port, isStock);
         await server.WaitUntilItAnswersAsync();

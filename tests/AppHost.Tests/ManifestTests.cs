@@ -27,7 +27,7 @@ public sealed class ManifestTests : IDisposable
             Assert.True(binding.GetProperty("external").GetBoolean());
         }
 
-        foreach (var parameter in new[] { "turn-key-id", "turn-server-name", "turn-realm", "public-address" })
+        foreach (var parameter in new[] { "turn-key-id", "turn-server-name", "turn-realm", "public-address", "public-origin" })
             Assert.Equal("parameter.v0", Type(resources, parameter));
     }
 
@@ -61,6 +61,8 @@ public sealed class ManifestTests : IDisposable
         // The token is for the first start: one use, and the lifetime that the WAF gives by default.
         Assert.False(waf.TryGetProperty("Waf__InitialAccessTokens__0__Uses", out _));
         Assert.False(waf.TryGetProperty("Waf__InitialAccessTokens__0__Lifetime", out _));
+        Assert.Equal("{public-origin.value}", wwsf.GetProperty("Wwsf__PublicOrigin__0").GetString());
+        Assert.False(wwsf.TryGetProperty("DOTNET_ENVIRONMENT", out _));
         Assert.Equal("turn:{public-address.value}:3478?transport=udp", wwsf.GetProperty("Wwsf__TurnUris__0").GetString());
         Assert.Equal("{wwsf-store.connectionString}", wwsf.GetProperty("ConnectionStrings__wwsf").GetString());
         Assert.False(turn.TryGetProperty("Turn__KeyDelivery__Address", out _));

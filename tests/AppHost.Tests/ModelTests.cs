@@ -83,6 +83,32 @@ public sealed class ModelTests : IDisposable
         }
     }
 
+    [Fact]
+    [Requirement("SEC-14")]
+    public async Task WwsfAndEpCscf_ShareAKeyThatIsGeneratedAndSecret()
+    {
+        var wwsf = await EnvironmentAsync("wwsf");
+
+        Assert.Equal("{epcscf-sessions-key.value}", wwsf["Wwsf__EpCscf__SessionsKey"]);
+        Assert.Equal(wwsf["Wwsf__EpCscf__SessionsKey"], (await EnvironmentAsync("ep-cscf"))["EpCscf__SessionsKeys__0"]);
+        Assert.Contains("services__ep-cscf__http__0", wwsf.Keys);
+        var parameter = (await ModelAsync()).Resources.OfType<ParameterResource>().Single(resource => resource.Name == "epcscf-sessions-key");
+        Assert.True(parameter.Secret);
+        Assert.Equal(32, Convert.FromBase64String(parameter.Default!.GetDefaultValue()).Length);
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData("--public-address=127.0.0.1")]
+    [Requirement("SEC-13")]
+    public async Task TurnServer_OpensNoAddressOfThisMachine(params string[] arguments)
+    {
+        var turn = await EnvironmentAsync("turn", arguments);
+
+        Assert.Contains("Turn__ListenAddress", turn.Keys);
+        Assert.DoesNotContain(turn.Keys, name => name.StartsWith("Turn__AllowedPeers", StringComparison.Ordinal) || name == "Turn__PeerPolicy");
+    }
+
     [Theory]
     [InlineData("waf")]
     [InlineData("wwsf")]
@@ -140,6 +166,33 @@ public sealed class ModelTests : IDisposable
         Assert.Equal(("http", "localhost", false, true),
             (endpoint.UriScheme, endpoint.TargetHost, endpoint.IsExternal, endpoint.ExcludeReferenceEndpoint));
         Assert.DoesNotContain((await EnvironmentAsync("wwsf")).Keys, name => name.Contains("admin", StringComparison.OrdinalIgnoreCase));
+    }
+
+    [Fact]
+    [Requirement("SEC-10")]
+    public async Task Wwsf_KnowsWhereTheBrowsersHaveThePage()
+    {
+        var here = await EnvironmentAsync("wwsf");
+        Assert.Equal("{wic-web.bindings.http.url}", here["Wwsf__PublicOrigin__0"]);
+        Assert.DoesNotContain("Wwsf__PublicOrigin__1", here.Keys);
+
+        var room = await EnvironmentAsync("wwsf", "--Parameters:public-address=127.0.0.2", "--wic-web-port=18443");
+        Assert.Equal("{wic-web.bindings.http.url}", room["Wwsf__PublicOrigin__0"]);
+        Assert.Equal("https://127.0.0.2:18443", room["Wwsf__PublicOrigin__1"]);
+    }
+
+    [Theory]
+    [InlineData(null, "Development")]
+    [InlineData("Production", "Production")]
+    [Requirement("SEC-24")]
+    public async Task Services_RunInTheEnvironmentOfTheAppHost(string? environment, string expected)
+    {
+        string[] arguments = environment is null ? [] : [$"--environment={environment}"];
+        foreach (var service in new[] { "turn", "waf", "ep-cscf", "wwsf", "flow-view", "wic-web" })
+        {
+            var variables = await EnvironmentAsync(service, arguments);
+            Assert.Equal((expected, expected), (variables["DOTNET_ENVIRONMENT"], variables["ASPNETCORE_ENVIRONMENT"]));
+        }
     }
 
     [Fact]

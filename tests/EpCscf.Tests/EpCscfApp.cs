@@ -14,6 +14,7 @@ public sealed class EpCscfApp : ServiceApp<EpCscfApp, Program>
 {
     public const string Domain = "ims.example";
     public const string Waf = "waf.ims.example";
+    public const string SessionsKey = "the-key-that-wwsf-and-epcscf-share";
 
     private static readonly byte[] Key = [.. Enumerable.Range(1, 32).Select(i => (byte)i)];
 
@@ -25,7 +26,7 @@ public sealed class EpCscfApp : ServiceApp<EpCscfApp, Program>
         WithAllLogs().With("EpCscf:HomeDomain", Domain).With("EpCscf:Waf", Waf)
             .With("EpCscf:AuthorizationServer", "https://waf.ims.example/oauth2/token")
             .With("EpCscf:TokenKeys:0:Kid", "r1").With("EpCscf:TokenKeys:0:Key", Convert.ToBase64String(Key))
-            .With("EpCscf:FlowTokenKey", Convert.ToBase64String(new byte[32]));
+            .With("EpCscf:FlowTokenKey", Convert.ToBase64String(new byte[32])).With("EpCscf:SessionsKeys:0", SessionsKey);
         Subscriber(0, "alice", "Alice", "sip:alice@ims.example", "sip:sales@ims.example");
         Subscriber(1, "bob", "Bob", "sip:bob@ims.example");
         Subscriber(2, "carol", "Carol", "sip:carol@ims.example");

@@ -5,6 +5,8 @@ namespace WebRtcIms.EpCscf.Tests;
 
 public sealed class IdentityTests : AliceAndBob
 {
+    private protected override (string Key, string Value)[] Settings => [("EpCscf:Limits:MessagesPerSecond", "1000")];
+
     [Fact]
     [Requirement("RFC3325-5")]
     public async Task Callee_IsToldWhoCalls_AndTheCallerWhoAnswers()
@@ -145,9 +147,20 @@ public sealed class IdentityTests : AliceAndBob
 
     public static TheoryData<string> NotForwarded =>
     [
-        "Authorization", "Proxy-Authorization", "P-Asserted-Identity", "P-Preferred-Identity", "P-Associated-URI", "Path", "Service-Route",
-        "P-Access-Network-Info", "P-Asserted-Service", "P-Called-Party-ID", "P-Charging-Function-Addresses", "P-Charging-Vector",
-        "P-Preferred-Service", "P-Profile-Key", "P-Served-User", "P-User-Database", "P-Visited-Network-ID",
+        "Authorization", "Proxy-Authorization", "Path", "Service-Route", "Security-Client", "Security-Server", "Security-Verify",
+        "Remote-Party-ID", "RPID-Privacy", "Identity", "Identity-Info", "History-Info", "Diversion", "CC-Diversion", "Attestation-Info",
+        "Origination-Id", "Additional-Identity", "Resource-Priority", "Feature-Caps", "Restoration-Info", "Relayed-Charge",
+        "Resource-Share", "Service-Interact-Info", "Cellular-Network-Info", "Priority-Share", "Response-Source",
+    ];
+
+    /// <summary>The registered names with the prefix of private networks, the compact forms, and a name that nobody has registered.</summary>
+    public static TheoryData<string> NotForwardedEither =>
+    [
+        "P-Access-Network-Info", "P-Answer-State", "P-Asserted-Identity", "P-Asserted-Service", "P-Associated-URI", "P-Called-Party-ID",
+        "P-Charge-Info", "P-Charging-Function-Addresses", "P-Charging-Vector", "P-DCS-Billing-Info", "P-DCS-LAES", "P-DCS-OSPS",
+        "P-DCS-Redirect", "P-DCS-Trace-Party-ID", "P-Early-Media", "P-Media-Authorization", "P-Preferred-Identity", "P-Preferred-Service",
+        "P-Private-Network-Indication", "P-Profile-Key", "P-Refused-URI-List", "P-Served-User", "P-User-Database", "P-Visited-Network-ID",
+        "P-Anything", "y", "n",
     ];
 
     [Fact]
@@ -157,8 +170,10 @@ public sealed class IdentityTests : AliceAndBob
 
     [Theory]
     [MemberData(nameof(NotForwarded))]
+    [MemberData(nameof(NotForwardedEither))]
     [Requirement("TRAP-7")]
     [Requirement("RFC3325-5")]
+    [Requirement("SEC-8")]
     public async Task HeaderBetweenTrustedNodes_IsForwardedNeitherInRequestsNorInResponses(string name)
     {
         const string value = "<sip:secret@forged.example>";
@@ -167,6 +182,17 @@ public sealed class IdentityTests : AliceAndBob
         var message = await Bob.ExpectAsync("MESSAGE");
         Assert.DoesNotContain("forged.example", message.Text);
         await Bob.AnswerAsync(message, 200, "OK", extra: $"{name}: {value}\r\n{name.ToLowerInvariant()}: {value}\r\n");
+        Assert.DoesNotContain("forged.example", (await Alice.ExpectAsync("SIP/2.0 200")).Text);
+
+        // In a call it is the same.
+        var invite = await InviteAsync();
+        await Bob.AnswerAsync(invite, 200, "OK", extra: $"{name}: {value}\r\n");
+        var ok = await Alice.ExpectAsync("SIP/2.0 200");
+        Assert.DoesNotContain("forged.example", ok.Text);
+        await Alice.SendAsync(Alice.InDialog("INFO", ok, extra: $"{name}: {value}\r\n"));
+        var info = await Bob.ExpectAsync("INFO");
+        Assert.DoesNotContain("forged.example", info.Text);
+        await Bob.AnswerAsync(info, 200, "OK", extra: $"{name}: {value}\r\n");
         Assert.DoesNotContain("forged.example", (await Alice.ExpectAsync("SIP/2.0 200")).Text);
     }
 

@@ -85,6 +85,8 @@ public sealed class SettingsTests
     [InlineData("Connections")]
     [InlineData("MessagesPerSecond")]
     [InlineData("CallsPerMinute")]
+    [InlineData("DialogRequestsPerMinute")]
+    [InlineData("DirectoryRequestsPerMinute")]
     [InlineData("Transactions")]
     public void LimitBelowOne_IsNamed(string limit) => Assert.Contains(
         $"EpCscf:Limits:{limit} must be 1 or more", Assert.Throws<SettingsException>(() => Read(($"EpCscf:Limits:{limit}", "0"))).Message);
@@ -103,7 +105,25 @@ public sealed class SettingsTests
         Assert.NotEqual(Id(new(new())), Id(new(new())));
     }
 
-    private static EpCscfSettings Read(params (string Key, string Value)[] settings) => EpCscfSettings.Read(
+    [Fact]
+    [Requirement("SEC-14")]
+    public void KeyOfTheWwsf_IsRequiredOutsideDevelopment_AndLong()
+    {
+        Assert.Contains("EpCscf:SessionsKeys:0 is missing", Assert.Throws<SettingsException>(() => Read()).Message);
+        Assert.DoesNotContain("SessionsKeys", Assert.Throws<SettingsException>(() => Read(isDevelopment: true)).Message);
+        var error = Assert.Throws<SettingsException>(() => Read(
+            ("EpCscf:SessionsKeys:0", new string('k', 32)), ("EpCscf:SessionsKeys:1", new string('k', 31)),
+            ("EpCscf:SessionsKeys:2", "hidden words of more than 32 octets")));
+        Assert.DoesNotContain("EpCscf:SessionsKeys:0", error.Message);
+        Assert.Contains("EpCscf:SessionsKeys:1 must have 32 octets or more", error.Message);
+        Assert.Contains("EpCscf:SessionsKeys:2 must have 32 octets or more", error.Message);
+        Assert.DoesNotContain("hidden", error.Message);
+        Assert.DoesNotContain("kkk", error.Message);
+    }
+
+    private static EpCscfSettings Read(params (string Key, string Value)[] settings) => Read(isDevelopment: false, settings);
+
+    private static EpCscfSettings Read(bool isDevelopment, params (string Key, string Value)[] settings) => EpCscfSettings.Read(
         new ConfigurationBuilder().AddInMemoryCollection(settings.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value)))
-            .Build());
+            .Build(), isDevelopment);
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Tests.Common;
 
@@ -59,7 +60,9 @@ public sealed class EventStreamTests : IDisposable
     [Requirement("SEC-4")]
     public async Task AddressOfAStrangerWhoClaimsToForward_IsItsOwn()
     {
-        var client = Start(("EventStreamsPerAddress", "1"));
+        var key = new string('k', 40);
+        var client = Start(("EventStreamsPerAddress", "1"), ("ApiKey", key));
+        client.DefaultRequestHeaders.Add(FlowViewKey.Header, key);
         _app.RemoteAddress = IPAddress.Parse("198.51.100.7");
         var first = await ListenAsync(client, Stranger);
         await ListenAsync(client, Other);

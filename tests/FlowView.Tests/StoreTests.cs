@@ -1,6 +1,7 @@
 using WebRtcIms.FlowView.Query;
 using WebRtcIms.FlowView.Settings;
 using WebRtcIms.FlowView.Store;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.FlowView.Tests;
 
@@ -100,6 +101,19 @@ public sealed class StoreTests
         Assert.Equal(10, store.Search((Everything with { Outcome = "failed" }).Fits, CallSummary.Of, 50).Matches);
         var found = Assert.Single(store.Search((Everything with { Attribute = "text=value 4711" }).Fits, CallSummary.Of, 50).Page);
         Assert.Equal((Json.TraceId(4711), 10), (found.Id, found.Spans));
+    }
+
+    [Fact]
+    [Requirement("SEC-3")]
+    public void SpansFromTheFuture_DoNotPushLaterCallsOffTheFirstPage()
+    {
+        const ulong year2262 = 9_223_372_036_000_000_000;
+        var store = new TraceStore(new FlowViewSettings());
+        for (var forged = 1; forged <= 100; forged++) store.Add([Span(forged, 1) with { Start = year2262, End = year2262 + 1 }]);
+
+        store.Add([Span(1000, 1)]);
+
+        Assert.Equal(Json.TraceId(1000), store.Search(Everything.Fits, CallSummary.Of, 50).Page[0].Id);
     }
 
     private static Source Source { get; } = new("waf", "waf-1", []);

@@ -31,6 +31,10 @@ public sealed class TurnServers : IAsyncDisposable
                 ("Turn__DraftAddressFamily", "true"),
                 ("Turn__Mobility", "true"),
                 ("Turn__TcpRelays", "true"),
+
+                // Forty allocations of one user are one run of the client.
+                ("Turn__Quotas__PerUser", "1000"),
+                ("Turn__Quotas__PerToken", "1000"),
             ]);
         }
         finally

@@ -22,7 +22,13 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
     where TApp : ServiceApp<TApp, TProgram>
     where TProgram : class
 {
-    private readonly Dictionary<string, string> _settings = new() { ["environment"] = "Production" };
+    // Names for documents (RFC 2606) are hosts of the service, unless a test says otherwise.
+    private readonly Dictionary<string, string> _settings = new()
+    {
+        ["environment"] = "Production",
+        ["AllowedHosts"] = "localhost;127.0.0.1;[::1];waf;wwsf;ep-cscf;*.example;*.example.com;*.example.org;*.test",
+    };
+
     private readonly List<Action<IServiceCollection>> _changes = [];
     private readonly Lazy<DirectoryInfo> _folder = new(() => Directory.CreateTempSubdirectory("service-tests-"));
     private readonly ActivityListener _activities;

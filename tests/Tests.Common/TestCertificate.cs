@@ -10,7 +10,14 @@ public sealed class TestCertificate : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("certificate-");
 
-    public TestCertificate() => Write(Create());
+    private readonly bool _isEcdsa;
+
+    /// <param name="isEcdsa">Whether the key is of P-256; else RSA.</param>
+    public TestCertificate(bool isEcdsa = false)
+    {
+        _isEcdsa = isEcdsa;
+        Replace();
+    }
 
     public string CertificateFile => Path.Combine(_folder.FullName, "certificate.pem");
 
@@ -23,7 +30,7 @@ public sealed class TestCertificate : IDisposable
     public (string Name, string Value)[] Settings => [("Turn__TlsCertificate", CertificateFile), ("Turn__TlsKey", KeyFile)];
 
     /// <summary>Writes another certificate with another key to the files.</summary>
-    public void Replace() => Write(Create());
+    public void Replace() => Write(_isEcdsa ? CreateEcdsa() : Create());
 
     /// <summary>Accepts only this certificate.</summary>
     public bool Trusts(X509Certificate? certificate) =>
@@ -40,7 +47,17 @@ public sealed class TestCertificate : IDisposable
     public static (string CertificatePem, string KeyPem) Create()
     {
         using var key = RSA.Create(2048);
-        var request = new CertificateRequest("CN=turn.test", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        return Sign(new CertificateRequest("CN=turn.test", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1), key);
+    }
+
+    private static (string CertificatePem, string KeyPem) CreateEcdsa()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        return Sign(new CertificateRequest("CN=turn.test", key, HashAlgorithmName.SHA256), key);
+    }
+
+    private static (string CertificatePem, string KeyPem) Sign(CertificateRequest request, AsymmetricAlgorithm key)
+    {
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName("localhost");
         names.AddIpAddress(IPAddress.Loopback);

@@ -209,6 +209,27 @@ public sealed class AllocateTests
     }
 
     [Fact]
+    [Requirement("SEC-12")]
+    [Requirement("RFC8656-7.2-8")]
+    public void ReservedPorts_AreBoundedForOneAddress_AlsoWhenTheirAllocationsEnd()
+    {
+        var fixture = new EngineFixture(new EngineSettings { MaxReservations = 2 });
+        StunError Reserve()
+        {
+            var client = fixture.NewClient();
+            var error = client.TryAllocate(Asking(StunAttributeType.EvenPort, [0x80]))!.Error;
+            if (error == StunError.None) client.Refresh(0);
+            return error;
+        }
+
+        Assert.Equal([StunError.None, StunError.None, StunError.InsufficientCapacity], Enumerable.Range(0, 3).Select(_ => Reserve()));
+        Assert.Equal(StunError.None, fixture.NewClient().TryAllocate(Asking(StunAttributeType.EvenPort, [0]))!.Error);
+        fixture.Advance(30);
+        fixture.Sweep();
+        Assert.Equal(StunError.None, Reserve());
+    }
+
+    [Fact]
     [Requirement("RFC8656-7.2-8")]
     [Requirement("TURN-B13")]
     public void EvenPortWithReservation_KeepsTheNextPortForWhoeverBringsTheToken()

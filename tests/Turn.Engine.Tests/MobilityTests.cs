@@ -207,6 +207,25 @@ public sealed class MobilityTests
         Assert.Equal((0x0123456789ABCDEFul, 7u), (id, move));
     }
 
+    /// <summary>Each ticket has a key of its own, so one GCM nonce may occur twice.</summary>
+    [Fact]
+    [Requirement("SEC-29")]
+    public void EachOctetOfATicket_IsAuthenticated_AlsoThoseThatOnlyMakeItsKey()
+    {
+        var tickets = new MobilityTickets(TicketKey);
+        var ticket = tickets.Seal(7, 1);
+        Assert.Equal(24 + 12 + 16, ticket.Length);
+
+        for (var i = 0; i < ticket.Length; i++)
+        {
+            var changed = (byte[])ticket.Clone();
+            changed[i] ^= 1;
+            Assert.False(tickets.TryOpen(changed, out _, out _), $"octet {i}");
+        }
+
+        Assert.True(tickets.TryOpen(ticket, out _, out _));
+    }
+
     [Fact]
     [Requirement("TURN-D2")]
     public void TicketOfAnAllocationThatHasEnded_OrOfAnotherNode_IsAMismatch()
@@ -234,6 +253,33 @@ public sealed class MobilityTests
         Assert.True(Move(Elsewhere(client), ticket).IsSuccess);
     }
 
+    [Theory]
+    [InlineData(false, null)]
+    [InlineData(true, null)]
+    [InlineData(false, 0u)]
+    [InlineData(true, 0u)]
+    [Requirement("TURN-D2")]
+    [Requirement("TURN-B3")]
+    [Requirement("SEC-15")]
+    [Requirement("RFC8016-3.2.2")]
+    public void HolderOfAnotherValidToken_GetsWrongCredentials_AndMovesNothing(bool browser, uint? lifetime)
+    {
+        var token = _fixture.NewToken();
+        var client = _fixture.NewClient(browser ? token.Browser : token.Native);
+        var ticket = client.Allocate(Ticket([])).Value(StunAttributeType.MobilityTicket);
+        client.CreatePermission(Peer);
+        var other = _fixture.NewToken();
+        var thief = new EngineClient(_fixture, _fixture.NewFlow(), browser ? other.Browser : other.Native);
+        var answer = thief.Request(
+            StunMethod.Refresh, StunRequest.All(JustTicket(ticket), lifetime is { } seconds ? StunRequest.Lifetime(seconds) : null))!;
+
+        Assert.Equal(StunError.WrongCredentials, answer.Error);
+        Assert.Equal(DropReason.NoAllocation, thief.Send(Peer, [1]).DropReason);
+        Assert.Equal(client.Flow, client.Allocation.FiveTuple);
+        Assert.Equal(OutcomeKind.ToPeer, client.Send(Peer, [1]).Kind);
+        Assert.True(Move(Elsewhere(client), ticket).IsSuccess);
+    }
+
     [Fact]
     [Requirement("TURN-D2")]
     [Requirement("ABUSE-31")]
@@ -252,14 +298,18 @@ public sealed class MobilityTests
     [Fact]
     [Requirement("TURN-D2")]
     [Requirement("RFC7635-9")]
-    public void ClientWithTokens_MayMoveAndRenewAtOnce()
+    public void ClientWithTokens_Moves_ThenRenews()
     {
         var client = _fixture.NewClient(_fixture.NewToken().Native);
         var ticket = client.Allocate(Ticket([])).Value(StunAttributeType.MobilityTicket);
         client.CreatePermission(Peer);
-        var moved = new EngineClient(_fixture, _fixture.NewFlow(), _fixture.NewToken("k2", lifetime: 300).Native);
+        var moved = Elsewhere(client);
+        Assert.True(Move(moved, ticket).IsSuccess);
+        moved.Credential = _fixture.NewToken("k2", lifetime: 300).Native;
 
-        Assert.Equal(300u, Move(moved, ticket).Lifetime);
+        var renewed = moved.Refresh();
+        Assert.Equal(300u, renewed.Lifetime);
+        Assert.True(renewed.Has(StunAttributeType.MobilityTicket));
         Assert.True(moved.CreatePermission(Peer).IsSuccess);
         Assert.Equal(OutcomeKind.ToPeer, moved.Send(Peer, [1]).Kind);
     }
@@ -366,11 +416,11 @@ public sealed class MobilityTests
     [Fact]
     [Requirement("TURN-D2")]
     [Requirement("ABUSE-49")]
-    public void RefreshWithTheTicket_IsToldToTheHost_WhoLooksIntoTheRenewal()
+    public void RefreshWithTheTicket_NamesItsAllocationToTheHost()
     {
         var client = _fixture.NewClient(_fixture.NewToken().Native);
         var ticket = client.Allocate(Ticket([])).Value(StunAttributeType.MobilityTicket);
-        var moved = new EngineClient(_fixture, _fixture.NewFlow(), _fixture.NewToken("k2").Native);
+        var moved = Elsewhere(client);
         moved.Nonce = moved.Challenge().Value(StunAttributeType.Nonce);
 
         Assert.Same(client.Allocation, _fixture.Route(moved.Build(StunMethod.Refresh, JustTicket(ticket)), moved.Flow).Allocation);

@@ -15,7 +15,7 @@ public sealed class PacingTests
     public void OctetsAboveTheLimit_PauseTheReader_UntilTheyArePaidFor()
     {
         var (fixture, connection) = Limited(new TrafficLimits(PacketsPerSecond: 0, BytesPerSecond: 1000));
-        TimeSpan Pace(int octets) => fixture.Engine.PaceToPeer(connection, octets, fixture.Time);
+        TimeSpan Pace(int octets) => connection.Allocation.PaceToPeer(octets, fixture.Time.Milliseconds);
 
         Assert.Equal(TimeSpan.Zero, Pace(1000));
         Assert.Equal(TimeSpan.FromMilliseconds(500), Pace(500));
@@ -31,7 +31,7 @@ public sealed class PacingTests
     public void EachRead_CountsAsAPacket_AndTheLongerPauseHolds()
     {
         var (fixture, connection) = Limited(new TrafficLimits(PacketsPerSecond: 10, BytesPerSecond: 1000));
-        TimeSpan Pace(int octets) => fixture.Engine.PaceToPeer(connection, octets, fixture.Time);
+        TimeSpan Pace(int octets) => connection.Allocation.PaceToPeer(octets, fixture.Time.Milliseconds);
 
         for (var i = 0; i < 10; i++) Assert.Equal(TimeSpan.Zero, Pace(1));
         Assert.Equal(TimeSpan.FromMilliseconds(100), Pace(1));
@@ -44,8 +44,8 @@ public sealed class PacingTests
     {
         var (fixture, connection) = Limited(new TrafficLimits(PacketsPerSecond: 0, BytesPerSecond: 1000));
 
-        Assert.Equal(TimeSpan.FromSeconds(1), fixture.Engine.PaceToPeer(connection, 2000, fixture.Time));
-        Assert.Equal(TimeSpan.FromSeconds(2), fixture.Engine.PaceToClient(connection, 3000, fixture.Time));
+        Assert.Equal(TimeSpan.FromSeconds(1), connection.Allocation.PaceToPeer(2000, fixture.Time.Milliseconds));
+        Assert.Equal(TimeSpan.FromSeconds(2), connection.Allocation.PaceToClient(3000, fixture.Time.Milliseconds));
     }
 
     [Fact]
@@ -54,8 +54,8 @@ public sealed class PacingTests
         var (fixture, connection) = Limited(default);
 
         Assert.False(default(TrafficLimits).Any);
-        Assert.Equal(TimeSpan.Zero, fixture.Engine.PaceToPeer(connection, 1_000_000_000, fixture.Time));
-        Assert.Equal(TimeSpan.Zero, fixture.Engine.PaceToClient(connection, 1_000_000_000, fixture.Time));
+        Assert.Equal(TimeSpan.Zero, connection.Allocation.PaceToPeer(1_000_000_000, fixture.Time.Milliseconds));
+        Assert.Equal(TimeSpan.Zero, connection.Allocation.PaceToClient(1_000_000_000, fixture.Time.Milliseconds));
     }
 
     private static (EngineFixture Fixture, PeerConnection Connection) Limited(TrafficLimits limits)

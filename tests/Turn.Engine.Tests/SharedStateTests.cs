@@ -10,6 +10,7 @@ namespace WebRtcIms.Turn.Engine.Tests;
 public sealed class SharedStateTests
 {
     private static readonly FakeRelay Reserved = new(EngineClient.Peer("192.0.2.1:50001"));
+    private static readonly InternetAddress Client = InternetAddress.Parse("198.51.100.7");
 
     [Fact]
     [Requirement("RFC8656-18.10")]
@@ -17,9 +18,27 @@ public sealed class SharedStateTests
     {
         var reservations = new PortReservations(Sequence<ulong>(0, 7, 7, 0, 8));
 
-        Assert.Equal(7u, reservations.Add(Reserved, expiresAt: 100));
-        Assert.Equal(8u, reservations.Add(Reserved, expiresAt: 100));
+        Assert.Equal(7u, reservations.Add(Reserved, Client, expiresAt: 100));
+        Assert.Equal(8u, reservations.Add(Reserved, Client, expiresAt: 100));
         Assert.Equal(2, reservations.Count);
+    }
+
+    [Fact]
+    [Requirement("SEC-12")]
+    public void Reservations_AreCountedByClientNetwork_UntilTheyEnd()
+    {
+        var reservations = new PortReservations(Sequence<ulong>(7, 8, 9));
+        var (one, other) = (InternetAddress.Parse("2001:db8:1:2::1"), InternetAddress.Parse("2001:db8:1:2::2"));
+        reservations.Add(Reserved, one, expiresAt: 100);
+        reservations.Add(Reserved, other, expiresAt: 200);
+        reservations.Add(Reserved, Client, expiresAt: 200);
+        Assert.Equal((2, 1), (reservations.CountOf(one), reservations.CountOf(Client)));
+
+        reservations.Sweep(now: 100, []);
+        Assert.Equal((1, 1), (reservations.CountOf(one), reservations.CountOf(Client)));
+        reservations.TryAcquire(8, now: 100);
+        reservations.TryAcquire(9, now: 100);
+        Assert.Equal((0, 0), (reservations.CountOf(one), reservations.CountOf(Client)));
     }
 
     [Fact]
@@ -27,7 +46,7 @@ public sealed class SharedStateTests
     public void Reservation_ServesOnceAndInTime_AlsoBetweenTwoSweeps()
     {
         var reservations = new PortReservations(Sequence<ulong>(7, 8));
-        var (first, second) = (reservations.Add(Reserved, expiresAt: 100), reservations.Add(Reserved, expiresAt: 100));
+        var (first, second) = (reservations.Add(Reserved, Client, expiresAt: 100), reservations.Add(Reserved, Client, expiresAt: 100));
 
         Assert.Same(Reserved, reservations.TryAcquire(first, now: 99));
         Assert.Null(reservations.TryAcquire(first, now: 99));
@@ -47,7 +66,7 @@ public sealed class SharedStateTests
     {
         var reservations = new PortReservations();
 
-        Assert.Equal(100, Enumerable.Range(0, 100).Select(_ => reservations.Add(Reserved, expiresAt: 100)).Distinct().Count());
+        Assert.Equal(100, Enumerable.Range(0, 100).Select(_ => reservations.Add(Reserved, Client, expiresAt: 100)).Distinct().Count());
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Tests.Common.Stun;
+using WebRtcIms.Turn.Engine.Allocations;
 
 namespace WebRtcIms.Turn.Engine.Tests;
 
@@ -255,6 +256,45 @@ public sealed class TokenTests
         _fixture.Advance(599);
         client.Credential = browser ? second.Browser : second.Native;
         Assert.True(client.CreatePermission("203.0.113.9:1").IsSuccess);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Requirement("SEC-15")]
+    [Requirement("TURN-B3")]
+    public void AnotherToken_DoesNotEndTheAllocation_AndRenewsItOnlyIfTheHostSaysSo(bool browser)
+    {
+        var client = _fixture.NewClient(browser ? _fixture.NewToken().Browser : _fixture.NewToken().Native);
+        client.Allocate();
+        var (own, expiresAt) = (client.Credential, client.Allocation.ExpiresAt);
+        client.Credential = browser ? _fixture.NewToken().Browser : _fixture.NewToken().Native;
+        _fixture.Advance(1);
+        Assert.Equal(StunError.WrongCredentials, client.Refresh(0).Error);
+
+        _fixture.Renewal = StunError.WrongCredentials;
+        var refused = client.Refresh();
+        Assert.Equal(StunError.WrongCredentials, refused.Error);
+        Assert.True(client.Verifies(refused));
+        Assert.Equal(expiresAt, client.Allocation.ExpiresAt);
+        client.Credential = own;
+        Assert.True(client.CreatePermission("203.0.113.9:1").IsSuccess);
+    }
+
+    [Fact]
+    [Requirement("SEC-15")]
+    public void RenewalOfAnAllocationThatEndsMeanwhile_IsAMismatch()
+    {
+        var client = _fixture.NewClient(_fixture.NewToken().Native);
+        client.Allocate();
+        client.Credential = _fixture.NewToken().Native;
+        var renewal = _fixture.Route(client.Build(StunMethod.Refresh), client.Flow).Renewal!;
+        _fixture.Engine.End(client.Allocation, AllocationEnd.Revoked);
+
+        var outcome = _fixture.Engine.CompleteRenewal(renewal, StunError.None, _fixture.Time, new byte[TurnEngine.ReplyBufferLength]);
+
+        Assert.Equal((StunError.AllocationMismatch, null), (outcome.Error, outcome.Allocation));
+        Assert.Equal(0, _fixture.Engine.AllocationCount);
     }
 
     [Fact]

@@ -46,6 +46,87 @@ public sealed class TrafficTests
         Assert.Equal(OutcomeKind.ToPeer, other.Send(Peer, new byte[1000]).Kind);
     }
 
+    [Theory]
+    [InlineData(0, 0, 100)]
+    [InlineData(50, 0, 50)]
+    [InlineData(200, 0, 100)]
+    [Requirement("SEC-12")]
+    [Requirement("ABUSE-72")]
+    public void GrantedLimits_ApplyToTheAllocation_AndNeverExceedTheServers(int packets, int bytes, int relayed)
+    {
+        var fixture = new EngineFixture(new EngineSettings { Traffic = new TrafficLimits(100, 0) }) { Traffic = new(packets, bytes) };
+        var client = Bound(fixture);
+
+        Assert.Equal(relayed, Enumerable.Range(0, 1000).Count(_ => client.SendOnChannel(0x4000, [1]).Kind == OutcomeKind.ToPeer));
+        Assert.Equal(relayed, Enumerable.Range(0, 1000).Count(_ => fixture.FromPeer(client, Peer, [1]) is not null));
+
+        fixture.Advance(1);
+        fixture.Engine.Limit(client.Allocation, new TrafficLimits(10, 0));
+        Assert.Equal(10, Enumerable.Range(0, 1000).Count(_ => client.SendOnChannel(0x4000, [1]).Kind == OutcomeKind.ToPeer));
+    }
+
+    [Theory]
+    [InlineData(0, 0, 0, 0, 0, 0)]
+    [InlineData(0, 7, 5, 0, 5, 7)]
+    [InlineData(-1, 7, 5, 9, 5, 7)]
+    [InlineData(6, 9, 5, 7, 5, 7)]
+    [Requirement("SEC-12")]
+    public void Limits_OfAGrant_AreTheLowerOnes(
+        int packets, int bytes, int mostPackets, int mostBytes, int expectedPackets, int expectedBytes) =>
+        Assert.Equal(
+            new TrafficLimits(expectedPackets, expectedBytes),
+            new TrafficLimits(packets, bytes).Within(new TrafficLimits(mostPackets, mostBytes)));
+
+    [Fact]
+    [Requirement("SEC-12")]
+    public void AllocationsOfOneUser_RelayTwiceTheLimitTogether_AndOthersAsMuch()
+    {
+        var fixture = new EngineFixture(new EngineSettings { Traffic = new TrafficLimits(100, 10_000) }) { UserTraffic = new SharedTraffic() };
+        EngineClient[] clients = [Bound(fixture), Bound(fixture), Bound(fixture)];
+        int Sent(EngineClient client, int octets) =>
+            Enumerable.Range(0, 1000).Count(_ => client.SendOnChannel(0x4000, new byte[octets]).Kind == OutcomeKind.ToPeer);
+        int Received(EngineClient client) =>
+            Enumerable.Range(0, 1000).Count(_ => fixture.FromPeer(client, Peer, [1]) is not null);
+
+        Assert.Equal([100, 100, 0], clients.Select(client => Sent(client, 1)));
+        Assert.Equal([100, 100, 0], clients.Select(Received));
+        fixture.Advance(2);
+        Assert.Equal([10, 10, 0], clients.Select(client => Sent(client, 1000)));
+
+        fixture.UserTraffic = new SharedTraffic();
+        Assert.Equal(100, Sent(Bound(fixture), 1));
+    }
+
+    [Theory]
+    [InlineData(100)]
+    [InlineData(0)]
+    [Requirement("SEC-12")]
+    public void AllocationsOfOneAddress_RelayItsLimitTogether_AlsoWithoutLimitsOfTheirOwn(int packets)
+    {
+        var fixture = new EngineFixture(new EngineSettings { Traffic = new TrafficLimits(packets, 0) })
+        {
+            AddressTraffic = new SharedTraffic(new TrafficLimits(50, 0)),
+        };
+        EngineClient[] clients = [Bound(fixture), Bound(fixture)];
+
+        Assert.Equal([50, 0], clients.Select(client =>
+            Enumerable.Range(0, 1000).Count(_ => client.SendOnChannel(0x4000, [1]).Kind == OutcomeKind.ToPeer)));
+        Assert.Equal([50, 0], clients.Select(client => Enumerable.Range(0, 1000).Count(_ => fixture.FromPeer(client, Peer, [1]) is not null)));
+        Assert.Equal(TimeSpan.FromMilliseconds(20), clients[1].Allocation.PaceToPeer(1, fixture.Time.Milliseconds));
+    }
+
+    [Fact]
+    [Requirement("SEC-27")]
+    [Requirement("RFC8656-9")]
+    public void DatagramsOfAThirdParty_DoNotTakeTheRoomOfThePeerWithAChannel()
+    {
+        var (fixture, client) = Limited(new TrafficLimits(100, 100_000));
+
+        // Another relay of the same server: its address is that of the permission, its port is not the peer's.
+        Assert.Equal(100, Enumerable.Range(0, 1000).Count(_ => fixture.FromPeer(client, "203.0.113.9:7001", new byte[500]) is not null));
+        Assert.Equal(100, Enumerable.Range(0, 1000).Count(_ => fixture.FromPeer(client, Peer, new byte[500]) is not null));
+    }
+
     [Fact]
     [Requirement("ABUSE-72")]
     public void WithoutLimits_NothingIsHeldBack()
@@ -145,9 +226,14 @@ public sealed class TrafficTests
     private static (EngineFixture Fixture, EngineClient Client) Limited(TrafficLimits limits)
     {
         var fixture = new EngineFixture(new EngineSettings { Traffic = limits });
+        return (fixture, Bound(fixture));
+    }
+
+    private static EngineClient Bound(EngineFixture fixture)
+    {
         var client = fixture.NewClient();
         client.Allocate();
         client.ChannelBind(0x4000, Peer);
-        return (fixture, client);
+        return client;
     }
 }

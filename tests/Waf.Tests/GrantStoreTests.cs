@@ -19,12 +19,12 @@ public sealed class GrantStoreTests
     {
         using var logs = new LogRecorder();
         using var factory = new LoggerFactory([logs]);
-        var grants = new GrantStore(factory.CreateLogger<GrantStore>(), TimeProvider.System, Redis());
+        var grants = new GrantStore(factory.CreateLogger<GrantStore>(), TimeProvider.System, new(null, null), Redis());
 
         foreach (var isAway in (bool[])[true, true, false, false, true])
         {
             _isAway = isAway;
-            await grants.WriteAsync(Token, WafApp.Client, null);
+            await grants.WriteAsync(Token, WafApp.Client, null, isGuest: false);
         }
 
         Assert.Equal(2, logs.Records.Count(record => record.Contains("tokens are issued without a grant", StringComparison.Ordinal)));
@@ -41,7 +41,8 @@ public sealed class GrantStoreTests
         using var factory = new LoggerFactory();
         using var request = new Activity("request").Start();
 
-        await new GrantStore(factory.CreateLogger<GrantStore>(), TimeProvider.System, Redis()).WriteAsync(Token, WafApp.Client, null);
+        await new GrantStore(factory.CreateLogger<GrantStore>(), TimeProvider.System, new(null, null), Redis())
+            .WriteAsync(Token, WafApp.Client, null, isGuest: false);
 
         var span = Assert.Single(app.SpansOf(request.TraceId));
         Assert.Equal(("SET", expected), (span.DisplayName, span.Status));

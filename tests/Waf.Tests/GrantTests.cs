@@ -42,6 +42,40 @@ public sealed class GrantTests
         Assert.Contains(app.SpansOf(parent.TraceId), span => span.SpanId == parent.SpanId && span.DisplayName == "token issue");
     }
 
+    [Theory]
+    [InlineData("true", """{"packets_per_second":500,"bytes_per_second":375000}""")]
+    [InlineData("false", null)]
+    [InlineData(null, null)]
+    [InlineData("true", """{"packets_per_second":7,"bytes_per_second":0}""", "GuestTraffic:PacketsPerSecond=7", "GuestTraffic:BytesPerSecond=0")]
+    [InlineData("true", null, "GuestTraffic:PacketsPerSecond=0", "GuestTraffic:BytesPerSecond=0")]
+    [InlineData("false", """{"packets_per_second":0,"bytes_per_second":9}""", "UserTraffic:BytesPerSecond=9")]
+    [Requirement("SEC-12")]
+    public async Task Grant_HasTheLimitsOfAGuest_OrOfAUser(string? guest, string? traffic, params string[] settings)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        using var app = new WafApp().With("ConnectionStrings:redis", redis.Address);
+        foreach (var setting in settings) app.With($"Waf:{setting.Split('=')[0]}", setting.Split('=')[1]);
+        var request = guest is null ? new TokenRequest() : new TokenRequest().With("guest", guest);
+        var answer = (await request.SendAsync(app)).AssertOk();
+
+        using var connection = await redis.ConnectAsync();
+        var json = (string)(await connection.GetDatabase().StringGetAsync($"turn:grant:k1:{TokenId(answer.AccessToken)}"))!;
+        Assert.Equal(traffic, JsonElement.Parse(json).TryGetProperty("traffic", out var found) ? found.GetRawText() : null);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("1")]
+    [InlineData("True")]
+    [Requirement("SEC-12")]
+    public async Task GuestThatIsNeitherTrueNorFalse_IsAnInvalidRequest(string guest)
+    {
+        using var app = new WafApp();
+        var answer = await new TokenRequest().With("guest", guest).SendAsync(app);
+
+        Assert.Equal("invalid_request", answer.Error);
+    }
+
     [Fact]
     [Requirement("ABUSE-75")]
     public async Task Cluster_TakesGrantsAndRevocationsOnAllItsNodes()
@@ -125,9 +159,10 @@ public sealed class GrantTests
     public async Task RedisThatHangs_IsAwaitedFor250Milliseconds()
     {
         var time = new FakeTimeProvider();
-        var grants = new GrantStore(NullLogger<GrantStore>.Instance, time, HangingRedis.Create());
+        var grants = new GrantStore(NullLogger<GrantStore>.Instance, time, new(null, null), HangingRedis.Create());
         var assertions = new UsedAssertions(time, HangingRedis.Create());
-        var write = grants.WriteAsync(new IssuedToken("", "k1", "", "", TimeSpan.FromMinutes(10), "tid"), WafApp.Client, null);
+        var token = new IssuedToken("", "k1", "", "", TimeSpan.FromMinutes(10), "tid");
+        var write = grants.WriteAsync(token, WafApp.Client, null, isGuest: false);
         var isFirst = assertions.IsFirstAsync(WafApp.Client, "jti", time.GetUtcNow().AddMinutes(1));
 
         time.Advance(TimeSpan.FromMilliseconds(249));

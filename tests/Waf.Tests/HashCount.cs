@@ -32,8 +32,10 @@ internal sealed class HashCount
         IOptionsMonitor<OpenIddictCoreOptions> options,
         IOpenIddictApplicationStore<OpenIddictEntityFrameworkCoreApplication> store,
         ClientCache recent,
+        IReadOnlyList<ClientSettings> settings,
+        SlowHash hash,
         TimeProvider time)
-        : ClientManager(cache, logger, options, store, recent, time)
+        : ClientManager(cache, logger, options, store, recent, settings, hash, time)
     {
         public override Task HashInVainAsync(string? secret = null)
         {

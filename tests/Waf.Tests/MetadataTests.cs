@@ -62,10 +62,7 @@ public sealed class MetadataTests
         await using var redis = await RedisServer.StartAsync();
         using var server = new TestCertificate();
         using var own = new TestCertificate();
-        using var store = new WafApp();
-        // The clients stay in the store, also where the server does not offer their method.
-        using (var first = Configure("issuer and mutual TLS", withClients: true)) _ = first.Address;
-        using var app = Configure(offered, withClients: offered == "issuer and mutual TLS");
+        using var app = Configure(offered);
         app.Certificate = own;
         var document = await GetAsync(app);
 
@@ -88,22 +85,20 @@ public sealed class MetadataTests
 
         Assert.Equal(offered == "issuer and mutual TLS", document.TryGetProperty("mtls_endpoint_aliases", out _));
 
-        WafApp Configure(string offered, bool withClients)
+        WafApp Configure(string offered)
         {
             var app = new WafApp().With("ConnectionStrings:redis", redis.Address)
-                .With("ConnectionStrings:waf", $"Data Source={store.StoreDirectory}/waf.db")
                 // Kestrel accepts certificates in any case.
                 .With("Waf:TurnServers:0:CertificateSha256", server.Thumbprint);
             if (offered != "nothing") app.With("Waf:Issuer", WafApp.Issuer);
             if (offered == "issuer and mutual TLS") app.WithMutualTls();
-            if (withClients)
-            {
-                app.With("Waf:Clients:2:ClientId", "signer").With("Waf:Clients:2:Jwks", SignedAssertion.PublicKeys)
-                    .With("Waf:Clients:2:Audiences:0", WafApp.TurnServer)
-                    .With("Waf:Clients:3:ClientId", "holder").With("Waf:Clients:3:CertificateSha256", own.Thumbprint)
-                    .With("Waf:Clients:3:Audiences:0", WafApp.TurnServer);
-            }
-
+            // The settings are refused for a client whose method the server does not offer. Such clients have a secret here.
+            app.With("Waf:Clients:2:ClientId", "signer").With("Waf:Clients:2:Audiences:0", WafApp.TurnServer)
+                .With("Waf:Clients:3:ClientId", "holder").With("Waf:Clients:3:Audiences:0", WafApp.TurnServer);
+            if (offered == "nothing") app.With("Waf:Clients:2:ClientSecret", "a secret of the signer");
+            else app.With("Waf:Clients:2:Jwks", SignedAssertion.PublicKeys);
+            if (offered == "issuer and mutual TLS") app.With("Waf:Clients:3:CertificateSha256", own.Thumbprint);
+            else app.With("Waf:Clients:3:ClientSecret", "a secret of the holder");
             return app.ListenWithTls(server);
         }
     }
@@ -166,6 +161,46 @@ public sealed class MetadataTests
             document.EnumerateObject().Select(member => member.Name).Order(StringComparer.Ordinal));
         // A TURN token is bound to its session key, and a registration token to nothing.
         Assert.False(document.GetProperty("tls_client_certificate_bound_access_tokens").GetBoolean());
+    }
+
+    /// <summary>The sender of a request chooses its Host.</summary>
+    [Fact]
+    [Requirement("SEC-22")]
+    [Requirement("RFC8414-3-1")]
+    public async Task Document_IsTheSame_WhateverHostTheRequestNames()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        using var app = new WafApp().WithRegistration().WithMutualTls().With("ConnectionStrings:redis", redis.Address);
+        using var client = app.CreateClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/.well-known/oauth-authorization-server");
+        request.Headers.Host = "evil.example";
+        request.Headers.Add("X-Forwarded-Host", "evil.example");
+
+        using var response = await client.SendAsync(request, TestContext.Current.CancellationToken);
+        var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+
+        Assert.DoesNotContain("evil.example", text);
+        Assert.Equal((await GetAsync(app)).GetRawText(), text);
+        var document = JsonElement.Parse(text);
+        Assert.Equal("https://waf.example.org/oauth2/token", document.GetProperty("token_endpoint").GetString());
+        Assert.Equal("https://waf.example.org/oauth2/revoke", document.GetProperty("revocation_endpoint").GetString());
+        Assert.Equal("https://waf.example.org/oauth2/introspect", document.GetProperty("introspection_endpoint").GetString());
+    }
+
+    /// <summary>The keys of this server are secret, so there is no document of public keys.</summary>
+    [Theory]
+    [InlineData("/.well-known/jwks")]
+    [InlineData("/.well-known/openid-configuration")]
+    [Requirement("SEC-22")]
+    public async Task DocumentsOfOpenIdConnect_DoNotExist(string path)
+    {
+        using var app = new WafApp();
+        using var client = app.CreateClient();
+
+        using var response = await client.GetAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
+        Assert.False((await GetAsync(app)).TryGetProperty("jwks_uri", out _));
     }
 
     internal static async Task<JsonElement> GetAsync(WafApp app)

@@ -44,7 +44,7 @@ public sealed class MigrationTests
 
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => MigrateAsync(store))));
 
-        Assert.Equal(2, await CountAsync(store, History));
+        Assert.Equal(3, await CountAsync(store, History));
     }
 
     /// <summary>Entity Framework Core keeps its lock in a row. A process that was killed leaves it there.</summary>
@@ -137,7 +137,14 @@ public sealed class MigrationTests
             UNION SELECT concat_ws(' ', conname, pg_get_constraintdef(oid)) FROM pg_constraint
             WHERE connamespace = 'public'::regnamespace AND conname <> 'PK_{History}' ORDER BY 1
             """
-        : $"SELECT sql FROM sqlite_master WHERE name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_\\_EF%' ESCAPE '\\' ORDER BY name");
+        : """
+            SELECT m.name || ' ' || c.name || ' ' || c.type || ' ' || c."notnull" || ' ' || c.pk
+            FROM sqlite_master m, pragma_table_info(m.name) c
+            WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name NOT LIKE '\_\_EF%' ESCAPE '\'
+            UNION SELECT sql FROM sqlite_master WHERE type <> 'table' AND sql IS NOT NULL AND tbl_name NOT LIKE '\_\_EF%' ESCAPE '\'
+            UNION SELECT m.name || ' ' || f."from" || ' ' || f."table" || ' ' || f."to" || ' ' || f.on_delete
+            FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' ORDER BY 1
+            """);
 
     private static async Task<List<string>> RowsAsync(StoreSettings store, string sql)
     {

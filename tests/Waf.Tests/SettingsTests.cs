@@ -48,6 +48,8 @@ public sealed class SettingsTests
             ("Waf:InitialAccessTokens:0:RequestsPerMinute", "0"),
             ("Waf:AllowGetTokenRequests", "sometimes"),
             ("Waf:TokenRequestsPerMinute", "none"),
+            ("Waf:Issuer", "waf.example.org"),
+            ("Waf:KnownProxies:0", "gateway"),
             ("ConnectionStrings:waf", "Host=db"),
             ("ConnectionStrings:redis", "127.0.0.1:6379,nonsense=1")));
 
@@ -58,7 +60,7 @@ public sealed class SettingsTests
             "Waf:TurnServers:1:TokenLifetime", "Waf:TurnServers:2:Kid", "Waf:TurnServers:2:Key", "Waf:TurnServers has",
             "Waf:Clients:0:ClientSecret",
             "Waf:Clients:1:ClientId", "Waf:Clients:1:Audiences", "Waf:Clients:2:Audiences", "Waf:Clients has", "Waf:Clients:3:Jwks",
-            "Waf:Clients:4:CertificateSha256", "Waf:MutualTlsAddress", "Waf:Issuer",
+            "Waf:Clients:4:CertificateSha256", "Waf:MutualTlsAddress", "Waf:Issuer", "Waf:KnownProxies",
             "Waf:InitialAccessTokens:0:Name", "Waf:InitialAccessTokens:0:Token", "Waf:InitialAccessTokens:0:Uses",
             "Waf:InitialAccessTokens:0:Lifetime", "Waf:InitialAccessTokens:0:Scopes", "Waf:InitialAccessTokens:0:Audiences",
             "Waf:InitialAccessTokens:0:Impus", "Waf:InitialAccessTokens:0:Wwsf", "Waf:InitialAccessTokens:0:MaxTokenLifetime",
@@ -102,14 +104,76 @@ public sealed class SettingsTests
             ["Waf:Clients:2:CertificateSha256"] = new string('A', 64),
             ["Waf:Clients:2:Audiences:0"] = WafApp.TurnServer,
         };
-        Read([.. settings.Select(each => (each.Key, each.Value))]);
-        if (setting == "Waf:Issuer") settings.Remove(setting);
-        else settings[setting] = value;
+        var all = Settings([.. settings.Select(each => (each.Key, each.Value))]);
+        Read("Production", all);
+        if (setting == "Waf:Issuer") all.Remove(setting);
+        else all[setting] = value;
 
-        var error = Assert.Throws<SettingsException>(() => Read([.. settings.Select(each => (each.Key, each.Value))]));
+        var error = Assert.Throws<SettingsException>(() => Read("Production", all));
 
         var line = Assert.Single(error.Message.Split('\n'), text => text.StartsWith("  ", StringComparison.Ordinal));
         Assert.StartsWith($"  {problem}", line);
+    }
+
+    public static TheoryData<string, string, string?> IssuersAndEnvironments => new()
+    {
+        { "Production", "", "Waf:Issuer must be an address" },
+        { "Production", "-", "Waf:Issuer is missing: give the address" },
+        { "Staging", "-", "Waf:Issuer is missing: give the address" },
+        { "Production", "http://waf.example.org/", "Waf:Issuer must be an https address" },
+        { "Production", "http://localhost:8081/", null },
+        { "Production", "https://waf.example.org/", null },
+        { "Development", "-", null },
+        { "Development", "http://waf.example.org/", null },
+    };
+
+    [Theory]
+    [MemberData(nameof(IssuersAndEnvironments))]
+    [Requirement("SEC-22")]
+    public void Issuer_IsNeededOutsideDevelopment_AndIsHttps(string environment, string issuer, string? problem)
+    {
+        var settings = Settings([("Waf:Issuer", issuer)]);
+        if (issuer == "-") settings.Remove("Waf:Issuer");
+
+        var error = Record.Exception(() => Read(environment, settings));
+
+        if (problem is null) Assert.Null(error);
+        else Assert.Contains($"\n  {problem}", Assert.IsType<SettingsException>(error).Message);
+    }
+
+    [Theory]
+    [InlineData("Development", null, true)]
+    [InlineData("Production", null, false)]
+    [InlineData("Staging", null, false)]
+    [InlineData("Production", "true", true)]
+    [InlineData("Development", "false", false)]
+    [Requirement("SEC-20")]
+    [Requirement("ABUSE-87")]
+    public void TokenRequestsByGet_AreServedInDevelopment_ElsewhereOnlyBySetting(string environment, string? value, bool isServed)
+    {
+        var settings = Settings(value is null ? [] : [("Waf:AllowGetTokenRequests", value)]);
+
+        Assert.Equal(isServed, Read(environment, settings).AllowGetTokenRequests);
+    }
+
+    [Theory]
+    [InlineData("http://*:8085", true)]
+    [InlineData("http://0.0.0.0:8085", true)]
+    [InlineData("https://*:8085", false)]
+    [InlineData("http://127.0.0.1:8085", false)]
+    [Requirement("SEC-19")]
+    public void AdministrationForOtherMachines_NeedsHttps(string url, bool isRefused)
+    {
+        var settings = Settings(
+        [
+            ("Waf:Admin:Url", url), ("Waf:Admin:Operators:0:Name", "ops"), ("Waf:Admin:Operators:0:Token", new string('t', 40)),
+        ]);
+
+        Assert.Equal(isRefused, Record.Exception(() => Read("Production", settings)) is SettingsException error
+            && error.Message.Contains("Waf:Admin:Url names another machine without TLS", StringComparison.Ordinal));
+        Read("Development", settings);
+        settings["Transport:Encryption"] = "Mesh";
+        Read("Production", settings);
     }
 
     [Fact]
@@ -127,6 +191,7 @@ public sealed class SettingsTests
     {
         var settings = WafApp.GoodSettings().Where(setting => !setting.Key.StartsWith("Waf:Clients", StringComparison.Ordinal)).Concat(
         [
+            KeyValuePair.Create("Waf:Issuer", WafApp.Issuer),
             KeyValuePair.Create("Waf:InitialAccessTokens:0:Name", "first"),
             KeyValuePair.Create("Waf:InitialAccessTokens:0:Token", new string('t', 32)),
             KeyValuePair.Create("Waf:InitialAccessTokens:0:Audiences:0", WafApp.TurnServer),
@@ -143,6 +208,17 @@ public sealed class SettingsTests
     [InlineData("1.00:00:00", 86400)]
     public void Lifetime_HasThisRange(string text, int seconds) =>
         Assert.Equal(seconds, Read(("Waf:TurnServers:0:TokenLifetime", text)).TurnServers[0].TokenLifetime.TotalSeconds);
+
+    [Theory]
+    [InlineData("Waf:GuestTraffic:PacketsPerSecond")]
+    [InlineData("Waf:UserTraffic:BytesPerSecond")]
+    [Requirement("SEC-12")]
+    public void TrafficBelowZero_IsRefused(string setting)
+    {
+        var error = Assert.Throws<SettingsException>(() => Read((setting, "-1")));
+
+        Assert.Contains($"{setting} must be 0 (no limit) or more", error.Message);
+    }
 
     [Theory]
     [InlineData("Waf:TurnServers:0:TokenLifetime", "00:00:29")]
@@ -298,9 +374,14 @@ public sealed class SettingsTests
             new ConfigurationBuilder().AddInMemoryCollection(Settings(changes)!)
                 .Build(), new HostingEnvironment { ContentRootPath = "/srv/waf" });
 
+    private static WafSettings Read(string environment, Dictionary<string, string> settings) => WafSettings.Read(
+        new ConfigurationBuilder().AddInMemoryCollection(settings!).Build(),
+        new HostingEnvironment { ContentRootPath = "/srv/waf", EnvironmentName = environment });
+
     private static Dictionary<string, string> Settings((string Key, string Value)[] changes)
     {
         var settings = WafApp.GoodSettings();
+        settings["Waf:Issuer"] = WafApp.Issuer;
         foreach (var (key, value) in changes) settings[key] = value;
         return settings;
     }
@@ -309,7 +390,9 @@ public sealed class SettingsTests
     private static async Task<(int Code, string Output)> RunAsync(params (string Key, string Value)[] changes)
     {
         using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(
-            "dotnet", [typeof(Program).Assembly.Location, .. Settings(changes).Select(setting => $"--{setting.Key}={setting.Value}")])
+            "dotnet",
+            [typeof(Program).Assembly.Location, "--AllowedHosts=localhost",
+            .. Settings(changes).Select(setting => $"--{setting.Key}={setting.Value}")])
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,

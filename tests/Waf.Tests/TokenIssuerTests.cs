@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Tests.Common;
@@ -45,7 +46,8 @@ public sealed class TokenIssuerTests
     [Requirement("ABUSE-87")]
     public void IssuedToken_DoesNotPrintItself() => Assert.Equal("***", _issuer.Issue("one", MacAlgorithm.Sha256)!.ToString());
 
-    private TokenIssuer Issuer(params TurnServerSettings[] servers) => new(new KeyRings(servers.Select(server => server.ToRing())), _time);
+    private TokenIssuer Issuer(params TurnServerSettings[] servers) => new(
+        new KeyRings(servers.Select(server => server.ToRing())), new KeyUse(NullLogger<KeyUse>.Instance), _time);
 
     private static TurnServerSettings Server(string name, string kid, int seconds) => new()
     {

@@ -12,6 +12,9 @@ namespace WebRtcIms.WicWeb.Tests;
 /// <summary>A fake WWSF or eP-CSCF. It records every request and answers as the test says.</summary>
 internal sealed class BackendStub : IAsyncDisposable
 {
+    /// <summary>The cookie of a live session. Other values that begin like this are live also.</summary>
+    public const string Cookie = "wwsf-session=live";
+
     /// <summary>The gateway must not forward this.</summary>
     public const string Health = "health of the backend";
 
@@ -20,6 +23,9 @@ internal sealed class BackendStub : IAsyncDisposable
     private BackendStub(WebApplication app) => _app = app;
 
     public ConcurrentQueue<ReceivedRequest> Requests { get; } = [];
+
+    /// <summary>The gateway's own questions about sessions.</summary>
+    public ConcurrentQueue<string> SessionChecks { get; } = [];
 
     public Func<HttpContext, Task> Answer { get; set; } = context => context.Response.WriteAsJsonAsync(new { ok = true });
 
@@ -43,6 +49,15 @@ internal sealed class BackendStub : IAsyncDisposable
 
     private async Task HandleAsync(HttpContext context)
     {
+        if (context.Request.Path == "/session")
+        {
+            SessionChecks.Enqueue(context.Request.Headers.Cookie.ToString());
+            context.Response.StatusCode = context.Request.Headers.Cookie.ToString().StartsWith(Cookie, StringComparison.Ordinal)
+                ? StatusCodes.Status204NoContent
+                : StatusCodes.Status401Unauthorized;
+            return;
+        }
+
         using var reader = new StreamReader(context.Request.Body);
         var body = await reader.ReadToEndAsync();
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;

@@ -16,7 +16,7 @@ public sealed class FlowViewTests : IAsyncLifetime
     {
         _wwsf = await BackendStub.StartAsync();
         _flowView = await BackendStub.StartAsync();
-        _gateway = new GatewayFactory(_wwsf.Address) { FlowView = _flowView.Address };
+        _gateway = new GatewayFactory(_wwsf.Address) { FlowView = _flowView.Address }.With("environment", "Development");
         _ = _gateway.Address;
         _client = _gateway.CreateClient();
     }

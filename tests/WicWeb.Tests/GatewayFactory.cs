@@ -2,7 +2,9 @@ using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Hosting;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.WicWeb.Sessions;
 
 namespace WebRtcIms.WicWeb.Tests;
 
@@ -45,6 +47,9 @@ internal sealed class GatewayFactory : ServiceApp<GatewayFactory, Program>
         if (_certificate is null) Listen();
         else Listen(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(Https(_certificate))));
     }
+
+    // The factory has replaced the server that the program surrounds.
+    protected override IHost CreateHost(IHostBuilder builder) => base.CreateHost(builder.ConfigureServices(TraceBoundary.SurroundServer));
 
     // The gateway's own telemetry makes the spans that the tests look for.
     protected override bool ListensTo(ActivitySource source) => false;

@@ -2,9 +2,12 @@ using System.Diagnostics.Metrics;
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.Metrics.Testing;
+using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.WicWeb.PageSpans;
 
 namespace WebRtcIms.WicWeb.Tests;
 
@@ -12,6 +15,9 @@ namespace WebRtcIms.WicWeb.Tests;
 public sealed class PageSpanTests : IAsyncLifetime
 {
     private const string TraceId = "5b8efff798038103d269b633813fc60c";
+
+    // Just after the span of Request().
+    private readonly FakeTimeProvider _time = new(DateTimeOffset.FromUnixTimeSeconds(1_800_000_001));
 
     private BackendStub _flowView = null!;
     private BackendStub _collector = null!;
@@ -36,7 +42,7 @@ public sealed class PageSpanTests : IAsyncLifetime
         await using var gateway =
             Gateway(("OTEL_EXPORTER_OTLP_ENDPOINT", _collector.Address), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
                 ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%20b"));
-        using var client = gateway.CreateClient();
+        using var client = Client(gateway);
 
         Assert.Equal(HttpStatusCode.OK, await SendAsync(client, Request(service: "waf")));
 
@@ -61,7 +67,7 @@ public sealed class PageSpanTests : IAsyncLifetime
     public async Task Garbage_IsRefusedAndGoesNowhere(string body, HttpStatusCode expected)
     {
         await using var gateway = Gateway();
-        using var client = gateway.CreateClient();
+        using var client = Client(gateway);
 
         Assert.Equal(expected, await SendAsync(client, body));
         Assert.Empty(OfPages(_flowView));
@@ -77,7 +83,7 @@ public sealed class PageSpanTests : IAsyncLifetime
     public async Task SpanThatNoPageMakes_IsRefused(string field, string value)
     {
         await using var gateway = Gateway();
-        using var client = gateway.CreateClient();
+        using var client = Client(gateway);
 
         Assert.Equal(HttpStatusCode.BadRequest, await SendAsync(client, Request(field: field, value: value)));
         Assert.Empty(OfPages(_flowView));
@@ -95,7 +101,7 @@ public sealed class PageSpanTests : IAsyncLifetime
     public async Task SpanOfThePage_IsTaken(string name)
     {
         await using var gateway = Gateway();
-        using var client = gateway.CreateClient();
+        using var client = Client(gateway);
 
         Assert.Equal(HttpStatusCode.OK, await SendAsync(client, Request(field: "name", value: JsonSerializer.Serialize(name))));
         Assert.Contains(name, (await ReceivedAsync(_flowView)).Body, StringComparison.Ordinal);
@@ -108,7 +114,7 @@ public sealed class PageSpanTests : IAsyncLifetime
     public async Task KindOfACall_GoesOnWhenThePageHasIt(string kind, bool goesOn)
     {
         await using var gateway = Gateway();
-        using var client = gateway.CreateClient();
+        using var client = Client(gateway);
 
         await SendAsync(client, Request(("name", "\"set up call\""), ("attributes", $$$"""[{"key":"ims.call.kind","value":{"stringValue":"{{{kind}}}"}}]""")));
 
@@ -119,7 +125,7 @@ public sealed class PageSpanTests : IAsyncLifetime
     public async Task OtherContentType_Is415WithASentence(string type)
     {
         await using var gateway = Gateway();
-        using var client = gateway.CreateClient();
+        using var client = Client(gateway);
         using var content = new StringContent(Request(), Encoding.UTF8, type);
         using var answer = await client.PostAsync("/v1/traces", content, Cancel);
 
@@ -135,9 +141,9 @@ public sealed class PageSpanTests : IAsyncLifetime
     public async Task Steps_AreMeasured()
     {
         await using var gateway = Gateway();
-        using var client = gateway.CreateClient();
+        using var client = Client(gateway);
         using var steps =
-            new MetricCollector<double>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.step.duration");
+            new MetricCollector<double>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.reported.step.duration");
 
         await SendAsync(client, Request());
 
@@ -154,9 +160,9 @@ public sealed class PageSpanTests : IAsyncLifetime
     public async Task SetUp_IsMeasuredWithItsOutcome(string status, string error, string outcome)
     {
         await using var gateway = Gateway();
-        using var client = gateway.CreateClient();
+        using var client = Client(gateway);
         using var setUps =
-            new MetricCollector<double>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.call.setup.duration");
+            new MetricCollector<double>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.reported.call.setup.duration");
 
         await SendAsync(client, Request(("name", "\"set up call\""), ("status", status), ("attributes", $$$"""[{"key":"error.type","value":{"stringValue":"{{{error}}}"}}]""")));
 
@@ -169,7 +175,7 @@ public sealed class PageSpanTests : IAsyncLifetime
     public async Task Sampling_IsByTheTrace_WhateverThePageSays(string ratio, int expected)
     {
         await using var gateway = Gateway(("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"), ("OTEL_TRACES_SAMPLER_ARG", ratio));
-        using var client = gateway.CreateClient();
+        using var client = Client(gateway);
 
         Assert.Equal(HttpStatusCode.OK, await SendAsync(client, Request()));
 
@@ -185,7 +191,7 @@ public sealed class PageSpanTests : IAsyncLifetime
         _collector.Answer = _ => Task.Delay(Timeout.Infinite, release.Token);
         await using var gateway =
             Gateway(("OTEL_EXPORTER_OTLP_ENDPOINT", _collector.Address), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"));
-        using var client = gateway.CreateClient();
+        using var client = Client(gateway);
         using var dropped =
             new MetricCollector<long>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.spans.dropped");
 
@@ -203,7 +209,7 @@ public sealed class PageSpanTests : IAsyncLifetime
     public async Task Spans_AreLimitedInSize()
     {
         await using var gateway = Gateway();
-        using var client = gateway.CreateClient();
+        using var client = Client(gateway);
 
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, await SendAsync(client, new string(' ', 17 * 1024)));
     }
@@ -212,7 +218,7 @@ public sealed class PageSpanTests : IAsyncLifetime
     public async Task SpansOfUnknownLength_AreLimitedInSize()
     {
         await using var gateway = Gateway();
-        using var client = gateway.CreateClient();
+        using var client = Client(gateway);
         using var message =
             new HttpRequestMessage(
                 HttpMethod.Post,
@@ -228,22 +234,155 @@ public sealed class PageSpanTests : IAsyncLifetime
     public async Task Spans_AreLimitedInNumber_AndNothingElseIs()
     {
         await using var gateway = Gateway();
-        using var client = gateway.CreateClient();
+        using var client = Client(gateway);
         HttpStatusCode last = default;
         for (var sent = 0; sent <= 60; sent++) last = await SendAsync(client, "{}");
 
         Assert.Equal(HttpStatusCode.TooManyRequests, last);
-        using var page = await client.GetAsync("/flow/", Cancel);
+        using var page = await client.GetAsync("/api/session", Cancel);
         Assert.Equal(HttpStatusCode.OK, page.StatusCode);
+        using var other = Client(gateway, BackendStub.Cookie + "-2");
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(other, "{}"));
+    }
+
+    [Fact]
+    [Requirement("SEC-3")]
+    public async Task AddressesOfOneIPv6Network_CountTogether()
+    {
+        await using var gateway = Gateway();
+        using var client = Client(gateway, cookie: "");
+        HashSet<HttpStatusCode> answers = [];
+        for (var sent = 0; sent <= 300; sent++)
+        {
+            gateway.RemoteAddress = IPAddress.Parse($"2001:db8::{sent % 7:x}:1");
+            answers.Add(await SendAsync(client, "{}"));
+        }
+
+        Assert.Equal([HttpStatusCode.Unauthorized, HttpStatusCode.TooManyRequests], answers.Order());
+        gateway.RemoteAddress = IPAddress.Parse("2001:db8:0:1::1");
+        Assert.Equal(HttpStatusCode.Unauthorized, await SendAsync(client, "{}"));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("wwsf-session=ended")]
+    [InlineData("other=live")]
+    [InlineData("wwsf-session-frame=live")]
+    [Requirement("SEC-3")]
+    public async Task WithoutALiveSession_NothingIsExportedOrMeasured(string cookie)
+    {
+        await using var gateway = Gateway();
+        using var stranger = Client(gateway, cookie);
+        using var page = Client(gateway);
+        var meters = gateway.Services.GetRequiredService<IMeterFactory>();
+        using var setUps = new MetricCollector<double>(meters, "WebRtcIms.Wic", "wic.reported.call.setup.duration");
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await SendAsync(stranger, Request(("name", "\"set up call\""))));
+
+        Assert.Empty(setUps.GetMeasurementSnapshot());
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(page, Request(("name", "\"register\""))));
+        Assert.DoesNotContain("set up call", (await ReceivedAsync(_flowView)).Body, StringComparison.Ordinal);
+        Assert.Single(OfPages(_flowView));
+    }
+
+    [Fact]
+    public async Task Session_IsAskedForOnceInSeconds_AndTheWwsfGetsOnlyItsCookie()
+    {
+        await using var gateway = Gateway();
+        using var client = Client(gateway, BackendStub.Cookie + "; flow-view=secret");
+
+        for (var sent = 0; sent < 5; sent++) await SendAsync(client, "{}");
+
+        Assert.Equal(BackendStub.Cookie, Assert.Single(_flowView.SessionChecks));
+    }
+
+    [Theory]
+    [InlineData("9223372036854775808", "10223372036854775808")] // 2262, and 31 years long
+    [InlineData("1800000900000000000", "1800000900000000001")]
+    [InlineData("1799999000000000000", "1799999000000000001")]
+    [InlineData("1799990000000000000", "1800000000000000000")]
+    [InlineData("0", "1800000000000000000")]
+    [Requirement("SEC-3")]
+    public async Task SpanOfAnotherTime_OrOfMoreThanAnHour_IsNeitherExportedNorMeasured(string start, string end)
+    {
+        await using var gateway = Gateway();
+        using var client = Client(gateway);
+        var meters = gateway.Services.GetRequiredService<IMeterFactory>();
+        using var setUps = new MetricCollector<double>(meters, "WebRtcIms.Wic", "wic.reported.call.setup.duration");
+        using var refused = new MetricCollector<long>(meters, "WebRtcIms.Wic", "wic.spans.refused");
+
+        var answer = await SendAsync(client, Request(
+            ("name", "\"set up call\""), ("startTimeUnixNano", $"\"{start}\""), ("endTimeUnixNano", $"\"{end}\"")));
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer);
+        Assert.Empty(setUps.GetMeasurementSnapshot());
+        Assert.Equal("time", Assert.Single(refused.GetMeasurementSnapshot()).Tags["reason"]);
+        Assert.Empty(OfPages(_flowView));
+    }
+
+    [Fact]
+    [Requirement("SEC-3")]
+    public async Task TraceOfAnotherSession_IsJoinedWhileItIsInUse_AndNotLater()
+    {
+        await using var gateway = Gateway();
+        using var caller = Client(gateway);
+        using var callee = Client(gateway, BackendStub.Cookie + "-callee");
+        using var stranger = Client(gateway, BackendStub.Cookie + "-stranger");
+
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(caller, Request()));
+        _time.Advance(TimeSpan.FromMinutes(4));
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(callee, Request()));
+        _time.Advance(TimeSpan.FromMinutes(5.1));
+
+        Assert.Equal(HttpStatusCode.BadRequest, await SendAsync(stranger, Request()));
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(caller, Request()));
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(callee, Request()));
+    }
+
+    [Theory]
+    [InlineData("turn_401", "turn_401")]
+    [InlineData("token_expired", "token_expired")]
+    [InlineData("caller_is_under_arrest", "_OTHER")]
+    [Requirement("SEC-3")]
+    public async Task ErrorCode_IsOneOfThePages(string sent, string shown)
+    {
+        await using var gateway = Gateway();
+        using var client = Client(gateway);
+
+        await SendAsync(client, Request(("attributes", $$$"""[{"key":"error.type","value":{"stringValue":"{{{sent}}}"}}]""")));
+
+        var body = (await ReceivedAsync(_flowView)).Body;
+        Assert.Contains(shown, body, StringComparison.Ordinal);
+        Assert.DoesNotContain("arrest", body, StringComparison.Ordinal);
+    }
+
+    /// <summary>Except for those of log-ins, passkeys and FlowView, which no span has.</summary>
+    [Fact]
+    public void ErrorCodes_AreThoseThatThePageHasTextsFor()
+    {
+        var texts = File.ReadAllText(Repository.PathOf("web", "shared", "texts", "en.ts"));
+        var problems = texts[texts.IndexOf("  problems: {", StringComparison.Ordinal)..];
+        var codes = Regex.Matches(problems, "^    ([a-z0-9_]+): \\[", RegexOptions.Multiline).Select(match => match.Groups[1].Value)
+            .Where(code => !Regex.IsMatch(code, "^(login|locked|passkey|too_many_passkeys|external|flow_view|trace|too_many_pages)"));
+
+        Assert.Equal(codes.Append("token_expired").Append("unexpected").Order(), PageErrors.Codes.Order());
     }
 
     private GatewayFactory Gateway(params (string Key, string Value)[] settings)
     {
         var all = settings.ToDictionary(setting => setting.Key, setting => setting.Value);
         all["FlowView:Endpoint"] = _flowView.Address;
-        var gateway = new GatewayFactory(_flowView.Address) { Settings = all };
+        var gateway = new GatewayFactory(_flowView.Address) { Settings = all, Time = _time };
         _ = gateway.Address;
         return gateway;
+    }
+
+    /// <summary>A page with a live session.</summary>
+    private static HttpClient Client(GatewayFactory gateway, string cookie = BackendStub.Cookie)
+    {
+        var client = gateway.CreateClient();
+        if (cookie.Length > 0) client.DefaultRequestHeaders.Add("Cookie", cookie);
+        return client;
     }
 
     private static async Task<HttpStatusCode> SendAsync(HttpClient client, string body, string type = "application/json")

@@ -77,7 +77,8 @@ public sealed class ProxyTests : IAsyncLifetime
         };
         ActivitySource.AddActivityListener(listener);
 
-        await RawHttp.GetAsync(_gateway.Address, $"/api/session HTTP/1.1\r\ntraceparent: 00-{traceId}-{pageSpan}-01\r\nX-Rest:", Cancel);
+        await RawHttp.GetAsync(_gateway.Address,
+            $"/api/session HTTP/1.1\r\nCookie: {BackendStub.Cookie}\r\ntraceparent: 00-{traceId}-{pageSpan}-01\r\nX-Rest:", Cancel);
 
         var server = Assert.Single(spans, span => span.Kind == ActivityKind.Server && span.ParentSpanId.ToHexString() == pageSpan);
         var client = Assert.Single(spans, span => span.Kind == ActivityKind.Client && span.ParentSpanId == server.SpanId);

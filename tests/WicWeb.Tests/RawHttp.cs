@@ -6,13 +6,17 @@ namespace WebRtcIms.WicWeb.Tests;
 /// <summary>Sends a request target exactly as written; HttpClient would tidy it up first.</summary>
 internal static class RawHttp
 {
-    public static async Task<string> GetAsync(Uri server, string target, CancellationToken cancellationToken)
+    public static Task<string> GetAsync(Uri server, string target, CancellationToken cancellationToken) =>
+        SendAsync(server, $"GET {target} HTTP/1.1\r\nHost: {server.Authority}\r\nConnection: close\r\n\r\n", cancellationToken);
+
+    /// <summary>Sends octets, after which the client may close its side, and reads until the server closes.</summary>
+    public static async Task<string> SendAsync(Uri server, string octets, CancellationToken cancellationToken, bool ends = false)
     {
         using var client = new TcpClient();
         await client.ConnectAsync(server.Host, server.Port, cancellationToken);
         await using var stream = client.GetStream();
-        await stream.WriteAsync(Encoding.ASCII.GetBytes($"GET {target} HTTP/1.1\r\nHost: {server.Authority}\r\nConnection: close\r\n\r\n"),
-            cancellationToken);
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(octets), cancellationToken);
+        if (ends) client.Client.Shutdown(SocketShutdown.Send);
         using var reader = new StreamReader(stream, Encoding.UTF8);
         return await reader.ReadToEndAsync(cancellationToken);
     }

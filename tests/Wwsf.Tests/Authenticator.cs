@@ -10,11 +10,13 @@ namespace WebRtcIms.Wwsf.Tests;
 /// <summary>
 /// A software authenticator with one passkey, and the browser around it (W3C Web Authentication): ES256, attestation "none", user verified.
 /// </summary>
-internal sealed class Authenticator : IDisposable
+/// <param name="origin">The origin of the page in the browser.</param>
+internal sealed class Authenticator(string origin = Authenticator.LocalOrigin) : IDisposable
 {
-    public const string Origin = "http://localhost";
+    public const string LocalOrigin = "http://localhost";
+    public const byte UserPresent = 0x01;
+    public const byte UserVerified = 0x04;
 
-    private const byte UserPresentAndVerified = 0x05;
     private const byte HasAttestedCredential = 0x40;
 
     private readonly ECDsa _key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -23,6 +25,9 @@ internal sealed class Authenticator : IDisposable
 
     /// <summary>The signature counter of the last signature. A clone of the authenticator would not know it.</summary>
     public uint Counter { get; set; }
+
+    /// <summary>What a faulty or hostile browser or authenticator says instead.</summary>
+    public Fault Fault { get; set; } = new();
 
     /// <summary>Asks for options and registers the passkey with the response; returns what the WWSF says.</summary>
     public async Task<Answer> AddToAsync(Page page) =>
@@ -34,8 +39,8 @@ internal sealed class Authenticator : IDisposable
 
     public static async Task<JsonElement> OptionsAsync(Page page, string path) => (await page.SendAsync(HttpMethod.Post, path)).Json;
 
-    public static Task<Answer> SendAsync(Page page, string path, object credential) =>
-        page.SendAsync(HttpMethod.Post, path, credential, ("Origin", Origin));
+    public Task<Answer> SendAsync(Page page, string path, object credential) =>
+        page.SendAsync(HttpMethod.Post, path, credential, ("Origin", origin));
 
     /// <summary><c>navigator.credentials.create</c>.</summary>
     public object Create(JsonElement options)
@@ -83,18 +88,25 @@ internal sealed class Authenticator : IDisposable
         return new { id, rawId = id, type = "public-key", clientExtensionResults = new { }, response };
     }
 
-    private static byte[] ClientData(string type, JsonElement options)
+    private byte[] ClientData(string type, JsonElement options)
     {
-        var challenge = options.GetProperty("challenge").GetString();
-        return JsonSerializer.SerializeToUtf8Bytes(new { type, challenge, origin = Origin, crossOrigin = false });
+        var clientData = new Dictionary<string, object?>
+        {
+            ["type"] = Fault.Type ?? type,
+            ["challenge"] = Fault.Challenge ?? options.GetProperty("challenge").GetString(),
+            ["origin"] = Fault.Origin ?? origin,
+            ["crossOrigin"] = Fault.CrossOrigin,
+        };
+        if (Fault.TopOrigin is { } top) clientData["topOrigin"] = top;
+        return JsonSerializer.SerializeToUtf8Bytes(clientData);
     }
 
     private byte[] AuthenticatorData(string rpId, byte[] credential)
     {
         var counter = new byte[4];
         BinaryPrimitives.WriteUInt32BigEndian(counter, Counter);
-        var flags = (byte)(UserPresentAndVerified | (credential.Length > 0 ? HasAttestedCredential : 0));
-        return [.. SHA256.HashData(Encoding.UTF8.GetBytes(rpId)), flags, .. counter, .. credential];
+        var flags = (byte)(Fault.Flags | (credential.Length > 0 ? HasAttestedCredential : 0));
+        return [.. SHA256.HashData(Encoding.UTF8.GetBytes(Fault.RpId ?? rpId)), flags, .. counter, .. credential];
     }
 
     // AAGUID, length of the id, id, COSE key.
@@ -117,3 +129,8 @@ internal sealed class Authenticator : IDisposable
         return [.. new byte[16], 0, (byte)_id.Length, .. _id, .. cose.Encode()];
     }
 }
+
+/// <summary>Replaces parts of a response. The defaults change nothing.</summary>
+internal sealed record Fault(
+    string? Type = null, string? Challenge = null, string? Origin = null, bool CrossOrigin = false, string? TopOrigin = null,
+    string? RpId = null, byte Flags = Authenticator.UserPresent | Authenticator.UserVerified);

@@ -109,6 +109,7 @@ public sealed class ExternalLoginTests
         for (var i = 0; i < 6; i++) await (await app.OpenPageAsync()).LogInAsync("carol", "a guessed password");
         Assert.Equal("/", await browser.LogInAsync());
         await app.ChangeUserAsync("carol", (users, carol) => users.SetLockoutEndDateAsync(carol, DateTimeOffset.MaxValue));
+        await browser.Page.LoadAsync();
         Assert.Equal("/?problem=external_locked", await browser.LogInAsync());
     }
 
@@ -214,18 +215,62 @@ public sealed class ExternalLoginTests
     {
         await using var provider = await OpenIdProvider.StartAsync();
         using var app = Wwsf(provider);
-        var page = await app.OpenPageAsync();
+        var page = await app.OpenPageAsync("https://localhost");
         var answer = await page.SendAsync(
             HttpMethod.Post, "/api/session/external", null, ("X-Forwarded-Host", "calls.example.com"), ("X-Forwarded-Proto", "https"));
 
         var query = HttpUtility.ParseQueryString(new Uri(answer.Text("location")!).Query);
         Assert.Equal("https://calls.example.com/api/session/external/callback", query["redirect_uri"]);
         Assert.Equal(("code", "S256", "openid profile"), (query["response_type"], query["code_challenge_method"], query["scope"]));
-        foreach (var cookie in answer.SetCookies.Where(cookie => cookie.StartsWith(".AspNetCore", StringComparison.Ordinal)))
+        var cookies = answer.SetCookies.Where(cookie => cookie.StartsWith("__Host-.AspNetCore", StringComparison.Ordinal)).ToList();
+        Assert.Equal(2, cookies.Count);
+        foreach (var cookie in cookies)
         {
-            foreach (var attribute in (string[])["secure", "httponly", "samesite=lax", "path=/api/session/external"])
+            foreach (var attribute in (string[])["secure", "httponly", "samesite=lax", "path=/"])
                 Assert.Contains(attribute, cookie, StringComparison.OrdinalIgnoreCase);
         }
+    }
+
+    /// <summary>The provider of this test accepts a code again, so only the WWSF can refuse the copy.</summary>
+    [Fact]
+    [Requirement("SEC-9")]
+    public async Task CopyOfTheReturn_GetsNoSession()
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = Wwsf(provider);
+        using var replica = Wwsf(provider).WithDatabaseOf(app);
+        var browser = await Browser.OpenAsync(app);
+        var callback = await Browser.LetProviderAnswerAsync(await browser.AskAsync());
+        var copies = new[] { await Browser.OpenAsync(app), await Browser.OpenAsync(replica) };
+        foreach (var copy in copies)
+        {
+            foreach (var (name, value) in browser.Page.Cookies) copy.Page.Cookies[name] = value;
+        }
+
+        Assert.Equal("/", await browser.ReturnAsync(callback));
+        foreach (var copy in copies)
+        {
+            Assert.Equal("/?problem=external_failed", await copy.ReturnAsync(callback));
+            Assert.Null((await copy.Page.LoadAsync()).Text("user"));
+        }
+    }
+
+    [Theory]
+    [InlineData("Development", "http://localhost:5173", "http://localhost:5173")]
+    [InlineData("Development", "https://calls.example.com", "https://calls.example.com")]
+    [InlineData("Development", "https://evil.example", "https://calls.example.com")]
+    [InlineData("Production", "https://calls.example.com:444", "https://calls.example.com")]
+    [InlineData("Production", "https://evil.example", "https://calls.example.com")]
+    [InlineData("Production", "https://phone.example", "https://phone.example")]
+    [Requirement("SEC-10")]
+    public async Task ProviderSendsTheBrowserOnlyToAnOriginOfThePage(string environment, string origin, string expected)
+    {
+        await using var provider = await OpenIdProvider.StartAsync();
+        using var app = new WwsfApp(environment).With(provider).With("AllowedHosts", "*").With("Wwsf:PublicOrigin:1", "https://phone.example");
+        var page = await app.OpenPageAsync(origin);
+        var location = (await page.SendAsync(HttpMethod.Post, "/api/session/external")).Text("location")!;
+
+        Assert.Equal(expected + "/api/session/external/callback", HttpUtility.ParseQueryString(new Uri(location).Query)["redirect_uri"]);
     }
 
     [Fact]

@@ -80,7 +80,7 @@ public sealed class FrameSessionTests
         system.EpCscf.Registered[sid] = true;
 
         await frame.SignOutAsync();
-        Assert.Equal(("DELETE", sid), system.EpCscf.Requests.Last());
+        Assert.Equal(("end", sid), system.EpCscf.Requests.Last());
         Assert.Equal("not_signed_in", (await frame.ImsTokenAsync()).Code);
         Assert.Equal(impus[0], (await page.LoadAsync()).Text("impu"));
 

@@ -2,7 +2,10 @@ using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
+using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Tests.Common;
 using WebRtcIms.Wwsf.Stores;
+using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Tests;
 
@@ -38,7 +41,7 @@ public sealed class LoginTests
         var answer = await page.LogInAsync(name, "alice-calls-bob");
         Assert.Equal(HttpStatusCode.TooManyRequests, answer.Status);
         Assert.Equal("locked_out", answer.Code);
-        Assert.Equal("After several wrong passwords this name is locked. Try again in 5 minutes.", answer.Text("detail"));
+        Assert.Equal("After several wrong passwords this name has to wait. Try again in 5 minutes.", answer.Text("detail"));
         Assert.InRange(int.Parse(answer.Headers["Retry-After"], null), 240, 300);
         Assert.Equal("bob", (await page.LogInAsync("bob", "bob-calls-alice")).Text("user"));
     }
@@ -97,9 +100,54 @@ public sealed class LoginTests
     }
 
     [Theory]
+    [InlineData("alice", "alice-calls-bob")]
+    [InlineData("bob", "bob-calls-alice")]
+    [InlineData("alice", "bob-calls-alice")]
+    [Requirement("SEC-24")]
+    public async Task StoreWithADemoPassword_StopsTheStartOutsideDevelopment(string name, string password)
+    {
+        using var development = new WwsfApp();
+        await development.StartAsync();
+        foreach (var demo in (string[])["alice", "bob"])
+        {
+            await development.ChangeUserAsync(demo, (users, user) => users.RemovePasswordAsync(user));
+            await development.ChangeUserAsync(demo, (users, user) =>
+                users.AddPasswordAsync(user, demo == name ? password : "a-password-of-their-own"));
+        }
+
+        var check = new NoDemoUsers(development.Services.GetRequiredService<IServiceScopeFactory>());
+        var error = await Assert.ThrowsAsync<SettingsException>(() => check.StartAsync(TestContext.Current.CancellationToken));
+        Assert.StartsWith($"ConnectionStrings:wwsf names a store in which the user '{name}' has the public password", error.Message);
+        Assert.DoesNotContain(password, error.Message);
+        // The host of the tests does not pass the exception on.
+        using var production = new WwsfApp("Production").WithDatabaseOf(development);
+        await Assert.ThrowsAnyAsync<Exception>(production.StartAsync);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Requirement("SEC-24")]
+    public async Task StoreWithAUserOfTheSameName_IsNotRefused(bool isLocked)
+    {
+        using var development = new WwsfApp();
+        await development.StartAsync();
+        foreach (var demo in (string[])["alice", "bob"])
+        {
+            await development.ChangeUserAsync(demo, async (users, user) => isLocked
+                ? await users.SetLockoutEndDateAsync(user, DateTimeOffset.MaxValue)
+                : await users.RemovePasswordAsync(user));
+        }
+
+        using var production = new WwsfApp("Production").WithDatabaseOf(development);
+        await production.StartAsync();
+    }
+
+    [Theory]
     [InlineData("Development", true)]
     [InlineData("Production", false)]
     [InlineData("Staging", false)]
+    [Requirement("SEC-24")]
     public async Task DemoUsers_ExistInDevelopmentOnly(string environment, bool exist)
     {
         using var app = new WwsfApp(environment);

@@ -1,6 +1,8 @@
 using System.Data.Common;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.Extensions.DependencyInjection;
 using WebRtcIms.Stores;
 using WebRtcIms.Tests.Common;
@@ -31,16 +33,18 @@ public sealed class MigrationTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task StoreOfAnEarlierVersion_KeepsItsUsers_AndGetsTheNewTable(bool isPostgres)
+    public async Task StoreOfAnEarlierVersion_KeepsItsUsersAndEndedSessions_AndGetsTheNewTables(bool isPostgres)
     {
         using var folder = new TemporaryFolder();
         await using var postgres = isPostgres ? await PostgresServer.StartAsync() : null;
         var store = Store(folder, postgres, "wwsf");
-        // The earlier version had all tables but this one.
+        // EnsureCreated made the tables of the first migration, without a history of migrations.
         await UseAsync(store, async database =>
         {
-            await database.Database.EnsureCreatedAsync(TestContext.Current.CancellationToken);
-            await database.Database.ExecuteSqlRawAsync("DROP TABLE \"WafClients\"", TestContext.Current.CancellationToken);
+            await database.GetService<IMigrator>().MigrateAsync("20261128000000_Users", TestContext.Current.CancellationToken);
+            await database.Database.ExecuteSqlRawAsync(
+                "DROP TABLE \"__EFMigrationsHistory\"; INSERT INTO \"EndedSessions\" VALUES ('an-ended-session', 4000000000)",
+                TestContext.Current.CancellationToken);
             database.Add(new User { UserName = "alice" });
             await database.SaveChangesAsync(TestContext.Current.CancellationToken);
         });
@@ -51,6 +55,9 @@ public sealed class MigrationTests
         {
             Assert.Equal("alice", (await database.Users.SingleAsync(TestContext.Current.CancellationToken)).UserName);
             Assert.Empty(await database.WafClients.ToListAsync(TestContext.Current.CancellationToken));
+            var ended = await database.Sessions.SingleAsync(TestContext.Current.CancellationToken);
+            Assert.Equal(("an-ended-session", 4000000000, 0), (ended.Sid, ended.ExpiresAt, ended.EndedAt));
+            Assert.False(ended.IsRevocationPending || ended.IsRegistrationPending);
         });
     }
 

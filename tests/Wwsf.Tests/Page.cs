@@ -35,6 +35,10 @@ internal sealed class Page(HttpClient http, string api = "/api")
 
     public async Task<Answer> LoadAsync() => await SendAsync(HttpMethod.Get, $"{Api}/session");
 
+    /// <summary>A log-in through the gateway from this address.</summary>
+    public Task<Answer> LogInFromAsync(string address, string userName, string password) => SendAsync(
+        HttpMethod.Post, $"{Api}/session/login", new { user_name = userName, password }, ("X-Forwarded-For", address));
+
     public Task<Answer> LogInAsync(string userName, string password) =>
         SendAsync(HttpMethod.Post, $"{Api}/session/login", new { user_name = userName, password });
 

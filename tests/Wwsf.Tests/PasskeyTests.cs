@@ -92,7 +92,7 @@ public sealed class PasskeyTests
         var forAlice = await Authenticator.OptionsAsync(page, "/api/passkeys/options");
         Assert.Equal("bob", (await page.LogInAsync("bob", "bob-calls-alice")).Text("user"));
 
-        Assert.Equal("passkey_not_added", (await Authenticator.SendAsync(page, "/api/passkeys", authenticator.Create(forAlice))).Code);
+        Assert.Equal("passkey_not_added", (await authenticator.SendAsync(page, "/api/passkeys", authenticator.Create(forAlice))).Code);
         Assert.Equal("passkey_failed", (await authenticator.LogInAsync(page)).Code);
 
         Assert.Equal(HttpStatusCode.NoContent, (await authenticator.AddToAsync(page)).Status);
@@ -108,11 +108,11 @@ public sealed class PasskeyTests
         var page = await app.OpenPageAsAliceAsync();
         var creation = await Authenticator.OptionsAsync(page, "/api/passkeys/options");
         var request = await Authenticator.OptionsAsync(page, "/api/session/passkey/options");
-        Assert.Equal("passkey_not_added", (await Authenticator.SendAsync(page, "/api/passkeys", authenticator.Create(creation))).Code);
+        Assert.Equal("passkey_not_added", (await authenticator.SendAsync(page, "/api/passkeys", authenticator.Create(creation))).Code);
         Assert.Equal(HttpStatusCode.NoContent, (await authenticator.AddToAsync(page)).Status);
 
         await Authenticator.OptionsAsync(page, "/api/session/passkey/options");
-        Assert.Equal("passkey_failed", (await Authenticator.SendAsync(page, "/api/session/passkey", authenticator.Get(request))).Code);
+        Assert.Equal("passkey_failed", (await authenticator.SendAsync(page, "/api/session/passkey", authenticator.Get(request))).Code);
 
         request = await Authenticator.OptionsAsync(page, "/api/session/passkey/options");
         var elsewhere = await page.SendAsync(
@@ -132,6 +132,7 @@ public sealed class PasskeyTests
         Assert.Equal("locked_out", (await page.LogInAsync("alice", "alice-calls-bob")).Code);
         Assert.Equal("alice", (await authenticator.LogInAsync(page)).Text("user"));
         await app.ChangeUserAsync("alice", (users, alice) => users.SetLockoutEndDateAsync(alice, DateTimeOffset.MaxValue));
+        await page.LoadAsync();
         Assert.Equal("passkey_failed", (await authenticator.LogInAsync(page)).Code);
     }
 

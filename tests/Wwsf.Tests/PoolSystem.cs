@@ -12,7 +12,10 @@ public enum Store
     Redis,
 }
 
-/// <summary>A WWSF with its neighbours and a small pool. Its time stands still until a test advances it; Redis has its own clock.</summary>
+/// <summary>
+/// A WWSF with its neighbours and a small pool, half of which an address may have. Its time stands still until a test advances it; Redis
+/// has its own clock. All guests register, unless a test changes that.
+/// </summary>
 internal sealed class PoolSystem : IAsyncDisposable
 {
     private readonly Dictionary<string, string> _settings = [];
@@ -33,7 +36,10 @@ internal sealed class PoolSystem : IAsyncDisposable
     public static async Task<PoolSystem> StartAsync(Store store, int size, string quarantine = "00:01:00", RedisServer? server = null)
     {
         var system = new PoolSystem(await ScriptedWaf.StartAsync(), await ScriptedEpCscf.StartAsync());
+        system.EpCscf.RegistersEverybody = true;
         system._settings["Wwsf:Pool:Size"] = $"{size}";
+        system._settings["Wwsf:Pool:PerAddress"] = $"{Math.Max(1, size / 2)}";
+        system._settings["Wwsf:Pool:Unregistered"] = $"{size}";
         system._settings["Wwsf:Pool:Quarantine"] = quarantine;
         system._settings["Wwsf:Limits:ImsTokensPerMinute"] = "100000";
         if (store == Store.Redis)

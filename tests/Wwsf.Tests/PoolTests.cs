@@ -1,4 +1,5 @@
 using System.Net;
+using WebRtcIms.Contracts;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
@@ -188,7 +189,7 @@ public sealed class PoolTests
         var answer = await page.LogInAsync("alice", "alice-calls-bob");
 
         Assert.Equal("sip:alice@webrtcims.local", answer.Text("impu"));
-        Assert.Single(system.EpCscf.Requests, request => request == ("DELETE", system.Waf.Requests[0].Form["sid"]));
+        Assert.Single(system.EpCscf.Requests, request => request == ("end", system.Waf.Requests[0].Form["sid"]));
         if (store == Store.Redis) Assert.Equal("quarantine", await system.Redis!.StringGetAsync("ims:lease:{guest}:1"));
     }
 
@@ -298,10 +299,12 @@ public sealed class PoolTests
 
         var server = system.Redis!.Multiplexer.GetServers()[0];
         var keys = server.Keys().ToList();
-        Assert.Equal(3, keys.Count);
+        // The fourth has the revocation of the session that signed out.
+        Assert.Equal(4, keys.Count);
+        Assert.Contains(TurnRevocations.Key, keys);
         foreach (var key in keys)
         {
-            Assert.StartsWith("ims:lease:{guest}:", key.ToString());
+            if (key != TurnRevocations.Key) Assert.StartsWith("ims:lease:{guest}:", key.ToString());
             Assert.NotNull(await system.Redis.KeyTimeToLiveAsync(key));
         }
     }

@@ -77,7 +77,7 @@ public sealed class RegisteredSessionTests
         var stolen = page.Cookies[Page.SessionCookie];
         Assert.Equal(HttpStatusCode.OK, (await page.SignOutAsync()).Status);
 
-        Assert.Contains(("DELETE", sid), epCscf.Requests);
+        Assert.Contains(("end", sid), epCscf.Requests);
         page.Cookies[Page.SessionCookie] = stolen;
         epCscf.Registered[sid] = true;
         _time.Advance(TimeSpan.FromMinutes(61));
@@ -101,7 +101,7 @@ public sealed class RegisteredSessionTests
                 await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             context.Response.StatusCode = how == "fails" ? 500 : 200;
-            await context.Response.WriteAsync(how == "talks nonsense" && context.Request.Method == "GET" ? "<html>" : "");
+            await context.Response.WriteAsync(how == "talks nonsense" && context.Request.Path.Value!.EndsWith("find", StringComparison.Ordinal) ? "<html>" : "");
             return true;
         };
         using var app = new WwsfApp(waf: waf, epCscf: how == "down" ? null : epCscf) { Time = _time };
@@ -114,6 +114,22 @@ public sealed class RegisteredSessionTests
         Assert.Equal(HttpStatusCode.OK, signedOut.Status);
         Assert.DoesNotContain(Page.SessionCookie, page.Cookies.Keys);
         Assert.NotEmpty(app.LogsWith("Warning WebRtcIms.Wwsf.Ims.Registrations"));
+    }
+
+    [Fact]
+    [Requirement("SEC-14")]
+    public async Task KeyThatTheEpCscfDoesNotHave_IsLogged_AndTheGuestKeepsItsLease()
+    {
+        await using var waf = await ScriptedWaf.StartAsync();
+        await using var epCscf = await ScriptedEpCscf.StartAsync();
+        using var app = new WwsfApp(waf: waf, epCscf: epCscf).With("Wwsf:EpCscf:SessionsKey", new string('k', 32));
+        var page = await LoggedInAsync(app);
+        epCscf.Registered[await SidAsync(page, waf)] = true;
+
+        Assert.False((await page.LoadAsync()).Json.GetProperty("registered").GetBoolean());
+        Assert.Equal(HttpStatusCode.OK, (await page.SignOutAsync()).Status);
+        Assert.Empty(epCscf.Requests);
+        Assert.NotEmpty(app.LogsWith("HTTP 401"));
     }
 
     private static async Task<Page> LoggedInAsync(WwsfApp app)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -7,20 +8,26 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>The session endpoint of an eP-CSCF. It knows the sessions that a test adds.</summary>
+/// <summary>The session endpoints of an eP-CSCF. It knows the sessions that a test adds.</summary>
 internal sealed class ScriptedEpCscf : IAsyncDisposable
 {
+    public const string Key = "the-key-that-wwsf-and-epcscf-share";
+
+    private readonly ConcurrentDictionary<string, bool> _ended = [];
     private readonly WebApplication _app;
 
     private ScriptedEpCscf(WebApplication app) => _app = app;
 
     public string Address => _app.Urls.Single();
 
-    /// <summary>Registered sessions. DELETE removes one.</summary>
+    /// <summary>Registered sessions. <c>end</c> removes one.</summary>
     public ConcurrentDictionary<string, bool> Registered { get; } = [];
 
-    /// <summary>The requests, such as <c>DELETE</c> and the pseudonym.</summary>
-    public ConcurrentQueue<(string Method, string Sid)> Requests { get; } = [];
+    /// <summary>Whether every session is registered, except those that <c>end</c> ended.</summary>
+    public bool RegistersEverybody { get; set; }
+
+    /// <summary>The requests: <c>find</c> or <c>end</c>, and the pseudonym.</summary>
+    public ConcurrentQueue<(string Action, string Sid)> Requests { get; } = [];
 
     /// <summary>Replaces the response if it returns true.</summary>
     public Func<HttpContext, Task<bool>> Trouble { get; set; } = _ => Task.FromResult(false);
@@ -33,7 +40,7 @@ internal sealed class ScriptedEpCscf : IAsyncDisposable
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         var app = builder.Build();
         var epCscf = new ScriptedEpCscf(app);
-        app.Map("/sessions/{sid}", epCscf.AnswerAsync);
+        app.MapPost("/sessions/{action}", epCscf.AnswerAsync);
         await app.StartAsync(TestContext.Current.CancellationToken);
         return epCscf;
     }
@@ -42,17 +49,25 @@ internal sealed class ScriptedEpCscf : IAsyncDisposable
 
     private async Task AnswerAsync(HttpContext context)
     {
-        var sid = (string)context.Request.RouteValues["sid"]!;
-        Requests.Enqueue((context.Request.Method, sid));
+        if (context.Request.Headers.Authorization != $"Bearer {Key}")
+        {
+            context.Response.StatusCode = 401;
+            return;
+        }
+
+        var action = (string)context.Request.RouteValues["action"]!;
+        var sid = (await context.Request.ReadFromJsonAsync<JsonElement>()).GetProperty("sid").GetString()!;
+        Requests.Enqueue((action, sid));
         if (await Trouble(context)) return;
-        if (context.Request.Method == "DELETE")
+        if (action == "end")
         {
             Registered.TryRemove(sid, out _);
+            _ended[sid] = true;
             context.Response.StatusCode = 204;
             return;
         }
 
-        var registered = Registered.ContainsKey(sid);
+        var registered = Registered.ContainsKey(sid) || (RegistersEverybody && !_ended.ContainsKey(sid));
         await context.Response.WriteAsJsonAsync(new { registered, expires_in = registered ? 412 : 0 });
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Web;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
 
@@ -7,6 +8,7 @@ public sealed class SecrecyTests
 {
     /// <summary>Logs and spans of all sources at the finest level, and counters.</summary>
     [Fact]
+    [Requirement("SEC-14")]
     public async Task LogsSpansAndCounters_HaveNoSecretAndNoUserName()
     {
         await using var waf = await ScriptedWaf.StartAsync();
@@ -46,7 +48,8 @@ public sealed class SecrecyTests
             "alice", "bob", "mallory", "not-her-password", "not-his-password", "alice-calls-bob", userCookie, token,
             ScriptedWaf.AccessToken, ScriptedWaf.AccessToken[..40], ScriptedWaf.Key,
             ScriptedWaf.RegistrationToken, ScriptedWaf.RegistrationToken[..40],
-            WwsfApp.ClientSecret, Uri.EscapeDataString(WwsfApp.ClientSecret), waf.Requests[0].Authorization,
+            WwsfApp.ClientSecret, Uri.EscapeDataString(WwsfApp.ClientSecret), waf.Requests[0].Authorization, ScriptedEpCscf.Key,
+            waf.Requests[0].Form["sid"],
         ];
         Secrets.AssertNone(written, secrets);
     }

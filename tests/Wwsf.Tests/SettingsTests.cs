@@ -6,6 +6,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting.Internal;
 using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Tests.Common;
 using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Stores;
 
@@ -36,6 +37,7 @@ public sealed class SettingsTests
             ("Wwsf:Pool:PerAddress", "0"),
             ("Wwsf:Pool:DisplayName", " "),
             ("Wwsf:TurnUri", "turn:turn.example.com"),
+            ("Wwsf:PublicOrigin:0", "phone.example.com"),
             ("Wwsf:KnownProxies:0", "gateway"),
             ("ConnectionStrings:redis", "127.0.0.1:6379,timeout=soon"),
             ("ConnectionStrings:wwsf", "Host=db")));
@@ -45,6 +47,7 @@ public sealed class SettingsTests
             "Wwsf:TurnServerName", "Wwsf:TurnUris:1", "Wwsf:Waf:ClientId", "Wwsf:Waf:ClientSecret", "Wwsf:SessionLifetime",
             "Wwsf:Limits:LoginsPerMinute", "Wwsf:Limits:AnonymousSessionsPerMinute", "Wwsf:Limits:TurnTokensPerMinute", "Wwsf:KnownProxies",
             "Wwsf:Limits:ImsTokensPerMinute", "Wwsf:HomeDomain", "Wwsf:Pool:PerAddress", "Wwsf:Pool:DisplayName", "Wwsf:TurnUri",
+            "Wwsf:PublicOrigin:0",
             "Wwsf:Pool:Name", "Wwsf:Pool:Size", "Wwsf:Pool:Lease", "Wwsf:Pool:Quarantine",
             "ConnectionStrings:redis", "ConnectionStrings:wwsf",
         ];
@@ -56,10 +59,15 @@ public sealed class SettingsTests
     /// <summary>Waits and sizes at both ends of what is accepted.</summary>
     [Theory]
     [InlineData("SessionLifetime", "00:01:00", "30.00:00:00", "00:00:59", "30.00:00:01")]
+    [InlineData("SessionIdleTimeout", "00:05:00", "30.00:00:00", "00:04:59", "30.00:00:01")]
+    [InlineData("Limits:PasswordChecks", "1", "1024", "0", "1025")]
+    [InlineData("Limits:WaitingPasswordChecks", "1", "100000", "0", "100001")]
     [InlineData("Pool:Lease", "00:00:01", "1.00:00:00", "00:00:00.9", "1.00:00:01")]
     [InlineData("Pool:Quarantine", "00:00:01", "1.00:00:00", "00:00:00.9", "1.00:00:01")]
     [InlineData("Pool:Size", "1", "10000", "0", "10001")]
     [InlineData("Pool:PerAddress", "1", "10000", "0", "10001")]
+    [InlineData("Pool:Unregistered", "1", "10000", "0", "10001")]
+    [InlineData("Pool:RegisterWithin", "00:00:05", "01:00:00", "00:00:04", "01:00:01")]
     [InlineData("Limits:LoginsPerMinute", "1", "2147483647", "0", "2147483648")]
     [InlineData("Limits:AnonymousSessionsPerMinute", "1", "2147483647", "0", "2147483648")]
     [InlineData("Limits:TurnTokensPerMinute", "1", "2147483647", "0", "2147483648")]
@@ -134,6 +142,51 @@ public sealed class SettingsTests
     }
 
     [Fact]
+    [Requirement("SEC-10")]
+    public void PublicOrigin_IsRequiredOutsideDevelopment()
+    {
+        Assert.Empty(Read("Development", ClientSecret).PublicOrigin);
+        foreach (var environment in (string[])["Production", "Staging"])
+        {
+            var error = Assert.Throws<SettingsException>(() => Read(environment, ClientSecret));
+            Assert.Contains("\n  Wwsf:PublicOrigin:0 is missing; give an origin such as https://phone.example.com", error.Message);
+        }
+    }
+
+    [Theory]
+    [InlineData("https://phone.example.com", true)]
+    [InlineData("https://phone.example.com:8443/", true)]
+    [InlineData("https://xn--bcher-kva.example", true)]
+    [InlineData("https://bücher.example", true)]
+    [InlineData("http://localhost:8080", true)]
+    [InlineData("http://127.0.0.1:8080", true)]
+    [InlineData("http://[::1]:8080", true)]
+    [InlineData("http://phone.example.com", false)]
+    [InlineData("http://localhost.example.com", false)]
+    [InlineData("phone.example.com", false)]
+    [InlineData("https://phone.example.com/page", false)]
+    [InlineData("https://phone.example.com/?a=b", false)]
+    [InlineData("https://phone.example.com/#a", false)]
+    [InlineData("https://user@phone.example.com", false)]
+    [InlineData("https://", false)]
+    [InlineData("wss://phone.example.com", false)]
+    [InlineData("*", false)]
+    [InlineData("", false)]
+    [Requirement("SEC-10")]
+    public void PublicOrigin_IsHttpsOrOnThisMachine(string origin, bool isValid)
+    {
+        (string, string)[] settings = [ClientSecret, ("Wwsf:TurnUris:0", "turn:turn.example.com"), ("Wwsf:PublicOrigin:0", origin)];
+        if (isValid)
+        {
+            Assert.Equal([origin], Read("Production", settings).PublicOrigin);
+            return;
+        }
+
+        var error = Assert.Throws<SettingsException>(() => Read("Production", settings));
+        Assert.Contains($"\n  Wwsf:PublicOrigin:0 '{origin}' is not an origin such as https://phone.example.com", error.Message);
+    }
+
+    [Fact]
     public void Database_LiesUnderTheContentRootByDefault()
     {
         var store = Read("Development", ClientSecret).Store;
@@ -201,6 +254,21 @@ public sealed class SettingsTests
         using var health = await client.GetAsync(new Uri("/health", UriKind.Relative), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.OK, health.StatusCode);
         Assert.Contains("\"store\":\"Healthy\"", await health.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    [Requirement("SEC-14")]
+    public void KeyOfTheEpCscf_IsRequiredOutsideDevelopment_AndLong()
+    {
+        Assert.Contains(
+            "Wwsf:EpCscf:SessionsKey is missing", Assert.Throws<SettingsException>(() => Read("Production", ClientSecret)).Message);
+        Assert.Null(Read("Development", ClientSecret).EpCscf.SessionsKey);
+        foreach (var key in (string[])[new('k', 31), "hidden words of more than 32 octets"])
+        {
+            var message = Assert.Throws<SettingsException>(() => Read("Development", ClientSecret, ("Wwsf:EpCscf:SessionsKey", key))).Message;
+            Assert.Contains("Wwsf:EpCscf:SessionsKey must have 32 octets or more", message);
+            Assert.DoesNotContain(key, message);
+        }
     }
 
     private static WwsfSettings Read(string environment, params (string Key, string Value)[] settings) => WwsfSettings.Read(

@@ -54,7 +54,7 @@ public sealed class TurnTokenTests
 
         var request = waf.Requests[0];
         Assert.Equal(
-            ["alg", "aud", "grant_type", "scope", "sid", "timestamp", "token_type"], request.Form.Keys.Order(StringComparer.Ordinal));
+            ["alg", "aud", "grant_type", "guest", "scope", "sid", "timestamp", "token_type"], request.Form.Keys.Order(StringComparer.Ordinal));
         Assert.Equal("client_credentials", request.Form["grant_type"]);
         Assert.Equal("stun", request.Form["scope"]);
         Assert.Equal("turn.example.com", request.Form["aud"]);
@@ -64,6 +64,7 @@ public sealed class TurnTokenTests
         Assert.Equal(16, Base64Url.DecodeFromChars(request.Form["sid"]).Length);
         Assert.Equal(request.Form["sid"], waf.Requests[1].Form["sid"]);
         Assert.NotEqual(request.Form["sid"], waf.Requests[2].Form["sid"]);
+        Assert.Equal(("false", "true"), (request.Form["guest"], waf.Requests[2].Form["guest"]));
 
         // RFC 6749 §2.3.1: form-encoded, then joined, then base64.
         var credentials = Convert.FromBase64String(request.Authorization["Basic ".Length..]);

@@ -48,6 +48,7 @@ internal sealed class WafProcess : ServerProcess
             Environment =
             {
                 ["ASPNETCORE_URLS"] = address,
+                ["AllowedHosts"] = "127.0.0.1",
                 ["ConnectionStrings__waf"] = "Data Source=waf.db",
                 ["Waf__Issuer"] = Issuer,
                 ["Waf__TurnServers__0__Name"] = TurnServer,

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Identity;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Wwsf.Stores;
@@ -11,11 +12,14 @@ namespace WebRtcIms.Wwsf.Tests;
 internal sealed class WwsfApp : ServiceApp<WwsfApp, Program>
 {
     public const string ClientSecret = "s3cret+of/the client";
+    public const string PublicOrigin = "https://calls.example.com";
 
     public WwsfApp(string environment = "Development", ScriptedWaf? waf = null, ScriptedEpCscf? epCscf = null)
     {
         With("environment", environment);
         With("Wwsf:Waf:ClientSecret", ClientSecret);
+        With("Wwsf:PublicOrigin:0", PublicOrigin);
+        With("Wwsf:EpCscf:SessionsKey", ScriptedEpCscf.Key);
         With("Wwsf:TurnUris:0", "turn:127.0.0.1:3478?transport=udp");
         With("Wwsf:TurnUris:1", "turns:turn.example.com");
         With("ConnectionStrings:wwsf", $"Data Source={DatabaseDirectory}/wwsf.db");
@@ -64,6 +68,15 @@ internal sealed class WwsfApp : ServiceApp<WwsfApp, Program>
         var page = await OpenPageAsync();
         Assert.Equal("alice", (await page.LogInAsync("alice", "alice-calls-bob")).Text("user"));
         return page;
+    }
+
+    /// <summary>Starts the service, also without a request.</summary>
+    public async Task StartAsync() => await OpenPageAsync();
+
+    public async Task<int> CountUsedValuesAsync()
+    {
+        await using var scope = Services.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<WwsfStore>().UsedValues.CountAsync(TestContext.Current.CancellationToken);
     }
 
     public async Task AddUserAsync(string name, string password)

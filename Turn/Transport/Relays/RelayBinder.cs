@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Peers;
 using WebRtcIms.Turn.Settings;
 
 namespace WebRtcIms.Turn.Transport.Relays;
@@ -17,14 +18,14 @@ internal sealed class RelayBinder
     private const int MaxAttempts = 32;
 
     private readonly Lock _gate = new();
+    private readonly LiveRelays _live;
+    private readonly RelaySockets _sockets;
     private readonly Family? _ipv4;
     private readonly Family? _ipv6;
 
-    private readonly RelaySockets _sockets;
-
-    public RelayBinder(TurnSettings settings, Random random, RelaySockets sockets)
+    public RelayBinder(TurnSettings settings, LiveRelays live, RelaySockets sockets, Random random)
     {
-        _sockets = sockets;
+        (_live, _sockets) = (live, sockets);
         _ipv4 = FamilyOf(settings, AddressFamily.InterNetwork, random);
         _ipv6 = FamilyOf(settings, AddressFamily.InterNetworkV6, random);
     }
@@ -67,8 +68,8 @@ internal sealed class RelayBinder
             for (var attempt = 0; attempt < MaxAttempts; attempt++)
             {
                 if (!TryTake(family, request, out var port)) return false;
-                relay = TryOpen(family, port, open);
-                if (request.ReserveNext && relay is not null) next = TryOpen(family, (ushort)(port + 1), open);
+                relay = TryOpen(family, port, request.IsTcp, open);
+                if (request.ReserveNext && relay is not null) next = TryOpen(family, (ushort)(port + 1), request.IsTcp, open);
                 if (relay is not null && (next is not null || !request.ReserveNext)) return true;
 
                 // Another program has one of the ports. Keep them aside until a pair is found, or all attempts are used.
@@ -92,12 +93,14 @@ internal sealed class RelayBinder
             return request.EvenPort ? family.Ports.TryTakeEven(request.ReserveNext, out port) : family.Ports.TryTake(out port);
     }
 
-    private Relay? TryOpen(Family family, ushort port, RelayOpener open)
+    private Relay? TryOpen(Family family, ushort port, bool isTcp, RelayOpener open)
     {
         if (!_sockets.TryTake()) return null;
         try
         {
-            return open(new IPEndPoint(family.Bind, port), family.Advertise, Close);
+            var relay = open(new IPEndPoint(family.Bind, port), family.Advertise, isTcp ? family.CloseTcp : family.CloseUdp);
+            _live.Add(family.Advertise.Family, isTcp, port);
+            return relay;
         }
         catch (SocketException)
         {
@@ -106,14 +109,9 @@ internal sealed class RelayBinder
         }
         catch
         {
-            Close(port);
-            throw;
-        }
-
-        void Close(ushort closed)
-        {
             _sockets.Return();
-            family.GiveBack(closed);
+            family.GiveBack(port);
+            throw;
         }
     }
 
@@ -122,15 +120,29 @@ internal sealed class RelayBinder
         if (settings.RelayBindAddress(family) is not { } bind) return null;
         var advertise = settings.AdvertisedAddress(family) ?? bind;
         var ports = new RelayPortRange(settings.RelayPorts.Min, settings.RelayPorts.Max, random);
-        return new Family(bind, InternetAddress.From(advertise), ports, port =>
+        var advertised = InternetAddress.From(advertise);
+        return new Family(bind, advertised, ports, GiveBack, port => Close(port, isTcp: false), port => Close(port, isTcp: true));
+
+        void GiveBack(ushort port)
         {
             lock (_gate) ports.Return(port);
-        });
+        }
+
+        void Close(ushort port, bool isTcp)
+        {
+            _live.Remove(advertised.Family, isTcp, port);
+            _sockets.Return();
+            GiveBack(port);
+        }
     }
 
     /// <param name="Bind">The address of the relays' sockets.</param>
     /// <param name="Advertise">The address that clients and peers get.</param>
     /// <param name="Ports">Those that are free.</param>
-    /// <param name="GiveBack">Makes a port free again; one for all relays.</param>
-    private sealed record Family(IPAddress Bind, InternetAddress Advertise, RelayPortRange Ports, Action<ushort> GiveBack);
+    /// <param name="GiveBack">Makes a port free again.</param>
+    /// <param name="CloseUdp">A relay has closed; one for all relays.</param>
+    /// <param name="CloseTcp">A TCP relay has closed; one for all relays.</param>
+    private sealed record Family(
+        IPAddress Bind, InternetAddress Advertise, RelayPortRange Ports, Action<ushort> GiveBack, Action<ushort> CloseUdp,
+        Action<ushort> CloseTcp);
 }

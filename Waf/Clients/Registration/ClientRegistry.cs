@@ -15,7 +15,8 @@ namespace WebRtcIms.Waf.Clients.Registration;
 /// Registered clients in the store. Each change is one transaction with its audit entry. Null is the result where a token was used up or
 /// rotated by another request meanwhile.
 /// </summary>
-internal sealed class ClientRegistry(WafDatabase store, ClientManager clients, AuditLog audit, TimeProvider time)
+internal sealed class ClientRegistry(
+    WafDatabase store, ClientManager clients, AuditLog audit, TimeProvider time, IReadOnlyList<InitialAccessTokenSettings> settings)
 {
     /// <summary>
     /// No token is made for a client that was deleted this long ago: the deletion took less, and so did the requests at that time.
@@ -28,8 +29,9 @@ internal sealed class ClientRegistry(WafDatabase store, ClientManager clients, A
     public async Task<InitialAccessToken?> FindInitialAccessTokenAsync(string token)
     {
         var (hash, now) = (BearerToken.Hash(token), Now);
-        return await store.InitialAccessTokens.AsNoTracking()
+        var row = await store.InitialAccessTokens.AsNoTracking()
             .SingleOrDefaultAsync(row => row.Hash == hash && row.UsesLeft > 0 && row.ExpiresAt > now);
+        return row?.FromSettings is true && !settings.Any(known => BearerToken.Hash(known.Token.Reveal()) == hash) ? null : row;
     }
 
     /// <summary>Ends an initial access token. False when there is none of this name that can be used.</summary>
@@ -110,7 +112,7 @@ internal sealed class ClientRegistry(WafDatabase store, ClientManager clients, A
             : null;
     }
 
-    public Task<bool> DeleteAsync(OpenIddictEntityFrameworkCoreApplication client, string actor, string address) => ChangeAsync(
+    public Task<bool> DeleteAsync(OpenIddictEntityFrameworkCoreApplication client, string actor, string? address) => ChangeAsync(
         audit.Create(actor, AuditAction.ClientDeleted, client.ClientId!, address), client, stored => clients.DeleteAsync(stored),
         isDone: stored => stored is null);
 

@@ -12,7 +12,7 @@ namespace WebRtcIms.Waf.Clients.Registration;
 internal sealed record RegistrationEntry(
     string InitialAccessToken, long RegisteredAt, string AccessTokenHash, ClientLimits Ceiling)
 {
-    public const string Property = "webrtcims.registration";
+    private const string Property = ClientManager.RegistrationProperty;
 
     /// <summary>Null when the client comes from the settings.</summary>
     public static RegistrationEntry? Of(OpenIddictApplicationDescriptor client) =>

@@ -233,7 +233,7 @@ internal sealed partial class EngineWorld : IDisposable
         Check(_live.Count == 0 && _relays.TrueForAll(relay => relay.Closed == 1), "every relay is closed once in the end");
         Check(_leases.TrueForAll(lease => lease.Returned == 1), "every quota is returned once in the end");
         for (var i = 0; i < Quotas.PerClientAddress; i++)
-            Check(_quotas.TryTake(Flows[0].Client.Address, null) is not null, "the quotas are empty in the end");
+            Check(_quotas.TryTake(new AllocationClaim(Flows[0].Client.Address, "a user")) is not null, "the quotas are empty in the end");
     }
 
     private void Receive(ReadOnlySpan<byte> octets, in FiveTuple flow)
@@ -243,6 +243,12 @@ internal sealed partial class EngineWorld : IDisposable
         var packet = octets.ToArray();
         _last = packet;
         var outcome = Handle(packet, flow);
+        if (outcome.Kind == OutcomeKind.Renew)
+        {
+            outcome = EngineOf(outcome.Allocation!).CompleteRenewal(outcome.Renewal!, StunError.None, _time, _reply);
+            TidyUp();
+        }
+
         switch (outcome.Kind)
         {
             case OutcomeKind.Reply:
@@ -320,7 +326,9 @@ internal sealed partial class EngineWorld : IDisposable
 
     private CountedLease? TryLease(PendingAllocation pending)
     {
-        if (_quotas.TryTake(pending.FiveTuple.Client.Address, pending.Proof.Credential.Token) is not { } taken) return null;
+        var credential = pending.Proof.Credential;
+        var claim = new AllocationClaim(pending.FiveTuple.Client.Address, credential.User, credential.Token, _time.Utc, _time.Utc.AddDays(1));
+        if (_quotas.TryTake(claim) is not { } taken) return null;
         var lease = new CountedLease(taken);
         _leases.Add(lease);
         return lease;

@@ -23,7 +23,7 @@ public sealed class DifferentialTests
             ("Turn__StaticUsers__0__Password", "p"),
             ("Turn__StaticUsers__1__Name", "u2"),
             ("Turn__StaticUsers__1__Password", "p"),
-            ("Turn__Quotas__PerClientAddress", "1000"));
+            ("Turn__Quotas__PerClientAddress", "1000"), ("Turn__Quotas__PerUser", "1000"));
 
         List<string> unexplained = [];
         var document = new StringBuilder(Heading);

@@ -52,8 +52,10 @@ internal sealed class WafProcess : ServerProcess
         var folder = Directory.CreateTempSubdirectory("waf-");
         var start = Foreground.Of("dotnet", Repository.PathOf(["Waf", "bin", .. OutputFolder, "WebRtcIms.Waf.dll"]));
         start.WorkingDirectory = folder.FullName;
+        start.Environment["AllowedHosts"] = "127.0.0.1;localhost";
         start.Environment["ConnectionStrings__waf"] = "Data Source=waf.db";
         start.Environment["Waf__Admin__Url"] = admin;
+        start.Environment["Waf__Issuer"] = address;
         start.Environment["Waf__Clients__0__ClientId"] = Client;
         start.Environment["Waf__Clients__0__ClientSecret"] = Secret;
         foreach (var (name, value) in settings) start.Environment[name] = value;

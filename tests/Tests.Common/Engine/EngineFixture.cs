@@ -36,7 +36,8 @@ public sealed class EngineFixture
 
     public EngineFixture(
         EngineSettings? settings = null, bool tokens = true, bool browserProfile = true, bool staticUsers = true, Random? random = null,
-        string? sharedSecret = null, MobileAllocations? mobile = null, int number = 0)
+        string? sharedSecret = null, MobileAllocations? mobile = null, int number = 0,
+        PeerPolicy? peers = null)
     {
         random ??= new Random(1);
         var users = staticUsers
@@ -49,7 +50,7 @@ public sealed class EngineFixture
         Engine = new TurnEngine(
             settings ?? new EngineSettings { RelaysIPv6 = true },
             Authenticator,
-            new PeerPolicy(
+            peers ?? new PeerPolicy(
                 [AddressRange.Parse("203.0.113.0/24"), AddressRange.Parse("2001:db8::/32")], [],
                 new HashSet<TransportAddress> { OwnAddress, OwnListener }),
             Reservations,
@@ -71,6 +72,18 @@ public sealed class EngineFixture
 
     /// <summary>The decision on the next Allocates; success by default.</summary>
     public StunError Decision { get; set; }
+
+    /// <summary>The decision on Refreshes with another token; success by default.</summary>
+    public StunError Renewal { get; set; }
+
+    /// <summary>What the grants of the next Allocates allow, and the meter of their user.</summary>
+    public TrafficLimits? Traffic { get; set; }
+
+    /// <inheritdoc cref="Traffic"/>
+    public SharedTraffic? UserTraffic { get; set; }
+
+    /// <summary>The meter of the client address of the next Allocates.</summary>
+    public SharedTraffic? AddressTraffic { get; set; }
 
     /// <summary>If set, Allocates wait here and are not decided.</summary>
     public List<PendingAllocation>? Waiting { get; set; }
@@ -120,6 +133,8 @@ public sealed class EngineFixture
 
             outcome = Decide(outcome.Pending!, reply);
         }
+
+        if (outcome.Kind == OutcomeKind.Renew) outcome = Engine.CompleteRenewal(outcome.Renewal!, Renewal, Time, reply);
 
         CloseWhatEnded();
         Connection = outcome.Connection;
@@ -209,6 +224,7 @@ public sealed class EngineFixture
                 wanted.IPv4 ? NewRelay("192.0.2.1") : null,
                 wanted.IPv6 ? NewRelay("2001:db8::1") : null,
                 wanted.ReserveNext ? NewRelay(wanted.IPv4 ? "192.0.2.1" : "2001:db8::1") : null);
+        decision = decision with { Traffic = Traffic, UserTraffic = UserTraffic, AddressTraffic = AddressTraffic };
         var outcome = Engine.Complete(pending, decision, Time, reply);
         LastAllocation = outcome.Allocation;
         if (LastAllocation is not null) _live.Add(LastAllocation);

@@ -88,12 +88,16 @@ public sealed class AdmissionBoundaryTests
 
     [Fact]
     [Requirement("ABUSE-57")]
-    public void EndedAllocation_LeavesNoEntryInTheQuotas()
+    public void EndedAllocation_LeavesNoEntryInTheQuotas_AfterItsToken()
     {
         var quotas = new AllocationQuotas(new QuotaSettings());
-
-        Assert.False(IsReachable(TakeAndGiveBack(quotas)));
+        var token = TakeAndGiveBack(quotas);
         Assert.Equal(0, quotas.Total);
+
+        // The addresses of a token count until it ends.
+        var later = Claims.Of(Address, new TokenName("k1", "b")) with { Now = Now.AddSeconds(600), TokenEnds = Now.AddSeconds(1200) };
+        quotas.TryTake(later)!.Dispose();
+        Assert.False(IsReachable(token));
     }
 
     [Theory]
@@ -165,14 +169,13 @@ public sealed class AdmissionBoundaryTests
     {
         var quotas = new AllocationQuotas(new QuotaSettings { Total = 3, PerClientAddress = 2, PerToken = 1, PerUser = 1 });
         var (token, other) = (new TokenName("k1", "a"), new TokenName("k1", "b"));
-        var first = quotas.TryTake(Address, token)!;
-        Assert.Null(quotas.TryTake(Address, token));
-        var second = quotas.TryTake(Address, other)!;
-        Assert.Null(quotas.TryTake(Address, null));
-        Assert.True(first.TryTakeFor("user"));
-        Assert.False(second.TryTakeFor("user"));
-        var third = quotas.TryTake(InternetAddress.Parse("192.0.2.2"), null)!;
-        Assert.Null(quotas.TryTake(InternetAddress.Parse("192.0.2.3"), null));
+        var first = quotas.TryTake(Claims.Of(Address, token, "user"))!;
+        Assert.Null(quotas.TryTake(Claims.Of(Address, token)));
+        Assert.Null(quotas.TryTake(Claims.Of(Address, other, "user")));
+        var second = quotas.TryTake(Claims.Of(Address, other))!;
+        Assert.Null(quotas.TryTake(Claims.Of(Address)));
+        var third = quotas.TryTake(Claims.Of(InternetAddress.Parse("192.0.2.2")))!;
+        Assert.Null(quotas.TryTake(Claims.Of(InternetAddress.Parse("192.0.2.3"))));
 
         Assert.Equal([1, 1, 1, 1, 0, 0], Enum.GetValues<Quota>().Select(quotas.Refusals));
         Assert.Equal(3, quotas.Total);
@@ -185,13 +188,10 @@ public sealed class AdmissionBoundaryTests
     public void Use_IsTheHighestShareOfEachQuota_AndZeroAfterTheEnd()
     {
         var quotas = new AllocationQuotas(new QuotaSettings { Total = 10, PerClientAddress = 4, PerToken = 8, PerUser = 2 });
-        var lease = quotas.TryTake(Address, new TokenName("k1", "a"))!;
-        Assert.True(lease.TryTakeFor("user"));
-        using (var second = quotas.TryTake(Address, new TokenName("k1", "a"))!)
-        using (var third = quotas.TryTake(InternetAddress.Parse("192.0.2.2"), new TokenName("k1", "b"))!)
+        var lease = quotas.TryTake(Claims.Of(Address, new TokenName("k1", "a"), "user"))!;
+        using (quotas.TryTake(Claims.Of(Address, new TokenName("k1", "a"), "user"))!)
+        using (quotas.TryTake(Claims.Of(InternetAddress.Parse("192.0.2.2"), new TokenName("k1", "b"), "another"))!)
         {
-            Assert.True(second.TryTakeFor("user"));
-            Assert.True(third.TryTakeFor("another"));
             Assert.Equal(
                 [(Quota.Total, 0.3), (Quota.ClientAddress, 0.5), (Quota.Token, 0.25), (Quota.User, 1)], quotas.Use());
         }
@@ -206,9 +206,9 @@ public sealed class AdmissionBoundaryTests
     public void EndedAllocation_RunsItsActionAfterItsPlaceIsFree()
     {
         var quotas = new AllocationQuotas(new QuotaSettings { Total = 1 });
-        var lease = quotas.TryTake(Address, null)!;
+        var lease = quotas.TryTake(Claims.Of(Address))!;
         AllocationQuotas.Lease? next = null;
-        lease.OnReturned = () => next = quotas.TryTake(Address, null);
+        lease.OnReturned = () => next = quotas.TryTake(Claims.Of(Address));
 
         lease.Dispose();
 
@@ -250,7 +250,7 @@ public sealed class AdmissionBoundaryTests
     public void Record_HasAnIdOfItsOwn_AndGivesItsPlaceBackOnce()
     {
         var quotas = new AllocationQuotas(new QuotaSettings());
-        var record = new AllocationRecord(quotas.TryTake(Address, null), new TokenName("k1", "a"), null, Now);
+        var record = new AllocationRecord(quotas.TryTake(Claims.Of(Address)), new TokenName("k1", "a"), null, Now);
         Assert.Matches("^[0-9a-f]{16}$", record.Id);
         Assert.NotEqual(record.Id, new AllocationRecord(null, null, null, Now).Id);
         Assert.Equal((new TokenName("k1", "a"), Now), (record.Token, record.Since));
@@ -273,10 +273,10 @@ public sealed class AdmissionBoundaryTests
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static WeakReference TakeAndGiveBack(AllocationQuotas quotas)
+    private WeakReference TakeAndGiveBack(AllocationQuotas quotas)
     {
         var key = new TokenName("k1", "a");
-        quotas.TryTake(Address, key)!.Dispose();
+        quotas.TryTake(Claims.Of(Address, key) with { Now = Now, TokenEnds = Now.AddSeconds(600) })!.Dispose();
         return new WeakReference(key);
     }
 

@@ -266,13 +266,102 @@ public sealed class AdmissionDecisionTests : IDisposable
     public async Task Renewal_WithoutRedis_GoesOn_AndWithoutAnAnswerIsDecidedByThisNode()
     {
         var credential = NewPending().Proof.Credential;
-        Assert.Equal((true, null), await NewNode(withRedis: false).Admission.CheckRenewalAsync(credential));
+        Assert.Equal(default, await NewNode(withRedis: false).Admission.CheckRenewalAsync(credential, null));
 
         var node = NewNode();
         node.Tokens.Breaker.Failed(isSlow: true);
-        Assert.True((await node.Admission.CheckRenewalAsync(credential)).MayGoOn);
+        Assert.Equal(StunError.None, (await node.Admission.CheckRenewalAsync(credential, null)).Error);
         node.Revocations.Add(TurnRevocations.OfKey("k1"), _clock.GetUtcNow().AddSeconds(1));
-        Assert.False((await node.Admission.CheckRenewalAsync(credential)).MayGoOn);
+        Assert.Equal(StunError.Unauthenticated, (await node.Admission.CheckRenewalAsync(credential, null)).Error);
+    }
+
+    [Theory]
+    [InlineData("u-1", "u-1", true)]
+    [InlineData("u-1", "u-2", false)]
+    [InlineData("u-1", null, true)]
+    [InlineData(null, "u-2", true)]
+    [Requirement("SEC-15")]
+    [Requirement("RFC7635-9")]
+    public async Task Renewal_IsForTheSessionOfTheAllocation_WhereBothAreKnown(string? owner, string? session, bool mayRenew)
+    {
+        var node = NewNode();
+        _redis.Grant = new Grant("re-registered", session, null, 0).ToJson();
+
+        var result = await node.Admission.CheckRenewalAsync(NewPending().Proof.Credential, new Grant("wwsf", owner, null, 0));
+
+        Assert.Equal(mayRenew ? StunError.None : StunError.WrongCredentials, result.Error);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Requirement("SEC-15")]
+    public async Task Renewal_WithoutAGrantOfItsOwn_IsRefusedWhenTheSessionOfTheAllocationIsRevoked(bool isAway)
+    {
+        var node = NewNode();
+        if (isAway) node.Tokens.Breaker.Failed(isSlow: true);
+        node.Revocations.Add(TurnRevocations.OfSession("u-1"), _clock.GetUtcNow().AddMinutes(1));
+
+        var result = await node.Admission.CheckRenewalAsync(NewPending().Proof.Credential, new Grant("wwsf", "u-1", null, 0));
+
+        Assert.Equal(StunError.Unauthenticated, result.Error);
+    }
+
+    [Theory]
+    [InlineData(null, 500, 375_000)]
+    [InlineData("""{"client_id":"wwsf"}""", null, null)]
+    [InlineData("""{"client_id":"wwsf","traffic":{"packets_per_second":7,"bytes_per_second":800}}""", 7, 800)]
+    [InlineData("""{"client_id":"wwsf","traffic":{"bytes_per_second":800}}""", 0, 800)]
+    [Requirement("SEC-12")]
+    public async Task Traffic_IsThatOfTheGrant_AndWithoutAGrantThatOfAGuest(string? grant, int? packets, int? bytes)
+    {
+        _redis.Grant = grant;
+        var admitted = await NewNode().Admission.AdmitAsync(NewPending());
+
+        Assert.Equal(packets is null ? null : new TrafficLimits(packets.Value, bytes!.Value), admitted.Traffic);
+    }
+
+    [Fact]
+    [Requirement("SEC-12")]
+    public async Task Traffic_OfATokenWithoutRedis_IsThatOfAGuest_AndOfAPasswordThatOfTheServer()
+    {
+        var node = NewNode(withRedis: false);
+
+        Assert.Equal(new TrafficLimits(500, 375_000), (await node.Admission.AdmitAsync(NewPending())).Traffic);
+        Assert.Null((await node.Admission.AdmitAsync(NewPending(hasToken: false))).Traffic);
+    }
+
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [Requirement("SEC-12")]
+    [Requirement("TURN-B15")]
+    public async Task QuotaOfAUser_CountsPasswordsAndTokensWithoutAGrant(bool withRedis, bool hasToken)
+    {
+        var node = NewNode(new QuotaSettings { PerUser = 1 }, withRedis);
+        var pending = NewPending(hasToken);
+        Assert.Equal(StunError.None, (await node.Admission.AdmitAsync(pending)).Error);
+
+        await AssertRefusedAsync(
+            node, pending with { TransactionId = new TransactionId([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]) },
+            StunError.AllocationQuotaReached, "quota", live: 1);
+        Assert.Equal(1, node.Quotas.Refusals(Quota.User));
+    }
+
+    [Fact]
+    [Requirement("SEC-12")]
+    public async Task AddressesOfAToken_AreBoundedWithoutRedis()
+    {
+        var node = NewNode(new QuotaSettings { AddressesPerToken = 1 }, withRedis: false);
+        var pending = NewPending();
+        Assert.Equal(StunError.None, (await node.Admission.AdmitAsync(pending)).Error);
+        var flow = pending.FiveTuple with { Client = new TransportAddress(InternetAddress.Parse("198.51.100.8"), 40_000) };
+
+        await AssertRefusedAsync(
+            node, pending with { FiveTuple = flow, TransactionId = new TransactionId([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]) },
+            StunError.AllocationQuotaReached, "quota", live: 1);
+        Assert.Equal(1, node.Quotas.Refusals(Quota.AddressesOfToken));
     }
 
     [Fact]
@@ -284,9 +373,9 @@ public sealed class AdmissionDecisionTests : IDisposable
         _redis.Grant = """{"client_id":"wwsf"}""";
         node.Revocations.Add(TurnRevocations.OfClient("wwsf"), _clock.GetUtcNow() + TokenLimits.LongestLifetime);
 
-        var (mayGoOn, answer) = await node.Admission.CheckRenewalAsync(credential);
+        var (error, answer) = await node.Admission.CheckRenewalAsync(credential, null);
 
-        Assert.False(mayGoOn);
+        Assert.Equal(StunError.Unauthenticated, error);
         Assert.Equal("wwsf", answer!.Grant!.ClientId);
     }
 

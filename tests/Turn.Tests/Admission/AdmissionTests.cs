@@ -77,6 +77,24 @@ public sealed class AdmissionTests : IAsyncLifetime
         Assert.Equal(1, errors.Count(error => error == StunError.AllocationQuotaReached));
     }
 
+    [Fact]
+    [Requirement("SEC-12")]
+    [Requirement("ABUSE-41")]
+    public async Task RefusedAddressOfAToken_ShutsOutNoneOfTheOthers_OnAnyNode()
+    {
+        var quotas = new QuotaSettings { AddressesPerToken = 2 };
+        var (here, there) = (Node(quotas), Node(quotas));
+        var token = _fixture.NewToken().Native;
+        async Task<StunError> FromAsync(AllocationAdmission node, int host) =>
+            (await node.AdmitAsync(From($"198.51.100.{host}", Pending(token)))).Error;
+
+        Assert.Equal(StunError.None, await FromAsync(here, 1));
+        Assert.Equal(StunError.None, await FromAsync(there, 2));
+        foreach (var host in new[] { 3, 4 }) Assert.Equal(StunError.AllocationQuotaReached, await FromAsync(here, host));
+        foreach (var host in new[] { 1, 2 }) Assert.Equal(StunError.None, await FromAsync(here, host));
+        foreach (var host in new[] { 1, 2 }) Assert.Equal(StunError.None, await FromAsync(there, host));
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

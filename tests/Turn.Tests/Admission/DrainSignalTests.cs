@@ -149,7 +149,7 @@ public sealed class DrainSignalTests : IDisposable
             settings, _allocations, _application, _clock, new LoggerFactory([_log]).CreateLogger<Drain>());
     }
 
-    private AllocationQuotas.Lease TakePlace() => _allocations.TryTake(InternetAddress.Parse("198.51.100.7"), null)!;
+    private AllocationQuotas.Lease TakePlace() => _allocations.TryTake(Claims.Of(InternetAddress.Parse("198.51.100.7")))!;
 
     /// <summary>Whether the signal has no default effect.</summary>
     private static bool Signal(Drain drain)

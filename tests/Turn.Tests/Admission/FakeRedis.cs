@@ -88,7 +88,7 @@ internal sealed class FakeRedis
         _ => throw new NotSupportedException(method),
     };
 
-    // The script that returns the first 5-tuple has two arguments. The script that counts has three.
+    // The script that returns the first 5-tuple has two arguments. The script that counts has four.
     private Task<RedisResult> AnswerScript(RedisKey key, RedisValue[] values)
     {
         var name = values.Length == 2 ? "FIRST" : "COUNT";

@@ -12,6 +12,7 @@ public sealed class QuotaTests
     private static readonly InternetAddress First = InternetAddress.Parse("192.0.2.1");
     private static readonly InternetAddress Second = InternetAddress.Parse("192.0.2.2");
     private static readonly TokenName Token = new("k1", "token");
+    private static readonly TokenName Other = new("k1", "other");
 
     [Fact]
     [Requirement("ABUSE-57")]
@@ -20,20 +21,20 @@ public sealed class QuotaTests
     public void EachQuota_IsReachedByItself_AndFreedByTheEnd()
     {
         var quotas = new AllocationQuotas(new QuotaSettings { PerClientAddress = 2, PerToken = 3, Total = 4 });
-        using var one = quotas.TryTake(First, Token);
-        using var two = quotas.TryTake(First, Token);
-        Assert.Null(quotas.TryTake(First, null));
-        using var three = quotas.TryTake(Second, Token);
-        Assert.Null(quotas.TryTake(Second, Token));
-        var four = quotas.TryTake(Second, null);
+        using var one = quotas.TryTake(Claims.Of(First, Token));
+        using var two = quotas.TryTake(Claims.Of(First, Token));
+        Assert.Null(quotas.TryTake(Claims.Of(First)));
+        using var three = quotas.TryTake(Claims.Of(Second, Token));
+        Assert.Null(quotas.TryTake(Claims.Of(Second, Token)));
+        var four = quotas.TryTake(Claims.Of(Second));
         Assert.NotNull(four);
-        Assert.Null(quotas.TryTake(InternetAddress.Parse("192.0.2.3"), null));
+        Assert.Null(quotas.TryTake(Claims.Of(InternetAddress.Parse("192.0.2.3"))));
 
         four.Dispose();
         four.Dispose();
-        using var again = quotas.TryTake(InternetAddress.Parse("192.0.2.3"), null);
+        using var again = quotas.TryTake(Claims.Of(InternetAddress.Parse("192.0.2.3")));
         Assert.NotNull(again);
-        Assert.Null(quotas.TryTake(InternetAddress.Parse("192.0.2.4"), null));
+        Assert.Null(quotas.TryTake(Claims.Of(InternetAddress.Parse("192.0.2.4"))));
     }
 
     [Fact]
@@ -41,15 +42,15 @@ public sealed class QuotaTests
     public void AddressesOfOneIPv6Network_CountTogether_ThoseOfIPv4DoNot()
     {
         var quotas = new AllocationQuotas(new QuotaSettings { PerClientAddress = 1 });
-        var one = quotas.TryTake(InternetAddress.Parse("2001:db8:1:2::1"), null);
+        var one = quotas.TryTake(Claims.Of(InternetAddress.Parse("2001:db8:1:2::1")));
         Assert.NotNull(one);
-        Assert.Null(quotas.TryTake(InternetAddress.Parse("2001:db8:1:2:ffff:ffff:ffff:ffff"), null));
-        Assert.NotNull(quotas.TryTake(InternetAddress.Parse("2001:db8:1:3::1"), null));
-        Assert.NotNull(quotas.TryTake(First, null));
-        Assert.NotNull(quotas.TryTake(Second, null));
+        Assert.Null(quotas.TryTake(Claims.Of(InternetAddress.Parse("2001:db8:1:2:ffff:ffff:ffff:ffff"))));
+        Assert.NotNull(quotas.TryTake(Claims.Of(InternetAddress.Parse("2001:db8:1:3::1"))));
+        Assert.NotNull(quotas.TryTake(Claims.Of(First)));
+        Assert.NotNull(quotas.TryTake(Claims.Of(Second)));
 
         one.Dispose();
-        Assert.NotNull(quotas.TryTake(InternetAddress.Parse("2001:db8:1:2::2"), null));
+        Assert.NotNull(quotas.TryTake(Claims.Of(InternetAddress.Parse("2001:db8:1:2::2"))));
     }
 
     [Fact]
@@ -57,22 +58,81 @@ public sealed class QuotaTests
     public void UserQuota_CountsTokensOfOneUserTogether()
     {
         var quotas = new AllocationQuotas(new QuotaSettings { PerUser = 1 });
-        var one = quotas.TryTake(First, Token)!;
-        using var two = quotas.TryTake(Second, new TokenName("k1", "other"))!;
-
-        Assert.True(one.TryTakeFor("user"));
-        Assert.False(two.TryTakeFor("user"));
-        Assert.True(two.TryTakeFor("another"));
+        var one = quotas.TryTake(Claims.Of(First, Token, "user"))!;
+        Assert.Null(quotas.TryTake(Claims.Of(Second, Other, "user")));
+        using var two = quotas.TryTake(Claims.Of(Second, Other, "another"));
+        Assert.NotNull(two);
         one.Dispose();
-        using var three = quotas.TryTake(First, Token)!;
-        Assert.True(three.TryTakeFor("user"));
+        using var three = quotas.TryTake(Claims.Of(First, Token, "user"));
+        Assert.NotNull(three);
+    }
+
+    [Fact]
+    [Requirement("SEC-12")]
+    [Requirement("TURN-B33")]
+    public void AddressesOfAToken_CountUntilItsEnd_AlsoAfterTheirAllocations()
+    {
+        var quotas = new AllocationQuotas(new QuotaSettings { AddressesPerToken = 2, PerUser = 3 });
+        AllocationClaim From(string address, int second, TokenName? token = null) =>
+            Claims.Of(InternetAddress.Parse(address), token ?? Token) with
+            {
+                Now = DateTimeOffset.UnixEpoch.AddSeconds(second),
+                TokenEnds = DateTimeOffset.UnixEpoch.AddSeconds(600),
+            };
+        quotas.TryTake(From("192.0.2.1", 0))!.Dispose();
+        quotas.TryTake(From("2001:db8:1:2::1", 1))!.Dispose();
+
+        Assert.Null(quotas.TryTake(From("192.0.2.3", 2)));
+        Assert.Equal(1, quotas.Refusals(Quota.AddressesOfToken));
+        Assert.Equal(0, quotas.Total);
+
+        // A refused address shuts out none of the others, and another token has its own.
+        Assert.NotNull(quotas.TryTake(From("192.0.2.1", 3)));
+        Assert.NotNull(quotas.TryTake(From("2001:db8:1:2::2", 4)));
+        Assert.NotNull(quotas.TryTake(From("192.0.2.3", 5, Other)));
+        Assert.NotNull(quotas.TryTake(From("192.0.2.3", 600)));
+    }
+
+    [Theory]
+    [InlineData("alice", "name:alice")]
+    [InlineData("ti:lde", "name:ti:lde")]
+    [Requirement("SEC-12")]
+    public void StaticUser_IsCountedByItsName(string name, string user) =>
+        Assert.Equal(user, Credential.FromStaticUser(name, "secret", "example.org").User);
+
+    [Fact]
+    [Requirement("SEC-12")]
+    public void AllocationsOfAUserOrOfAnAddress_HaveOneMeter_OthersAnother()
+    {
+        var quotas = new AllocationQuotas(new QuotaSettings());
+        var (one, two, other) = (
+            quotas.TryTake(Claims.Of(First, Token, "user"))!, quotas.TryTake(Claims.Of(Second, Other, "user"))!,
+            quotas.TryTake(Claims.Of(First, Other, "another"))!);
+
+        Assert.Same(one.UserTraffic, two.UserTraffic);
+        Assert.NotSame(one.UserTraffic, other.UserTraffic);
+        Assert.Same(one.AddressTraffic, other.AddressTraffic);
+        Assert.NotSame(one.AddressTraffic, two.AddressTraffic);
+        one.Dispose();
+        var again = quotas.TryTake(Claims.Of(First, Token, "user"))!;
+        Assert.Same(two.UserTraffic, again.UserTraffic);
+        Assert.Same(other.AddressTraffic, again.AddressTraffic);
+    }
+
+    [Fact]
+    [Requirement("SEC-12")]
+    public void AllocationsUnderAPassword_AreNotMeteredTogether()
+    {
+        var lease = new AllocationQuotas(new QuotaSettings()).TryTake(Claims.Of(First, null, "gateway"))!;
+
+        Assert.Equal((null, null), (lease.UserTraffic, lease.AddressTraffic));
     }
 
     [Fact]
     public void EndOfAnAllocation_IsToldOnce()
     {
         var told = 0;
-        var lease = new AllocationQuotas(new QuotaSettings()).TryTake(First, null)!;
+        var lease = new AllocationQuotas(new QuotaSettings()).TryTake(Claims.Of(First))!;
         lease.OnReturned = () => told++;
         lease.Dispose();
         lease.Dispose();

@@ -60,9 +60,9 @@ public sealed class SecondEventTests
         var node = NewNode();
         if (isRevoked) _redis.RevokedUntil = _clock.GetUtcNow().AddMinutes(1);
 
-        var (mayGoOn, answer) = await node.Admission.CheckRenewalAsync(NewPending().Proof.Credential);
+        var (error, answer) = await node.Admission.CheckRenewalAsync(NewPending().Proof.Credential, null);
 
-        Assert.Equal(!isRevoked, mayGoOn);
+        Assert.Equal(isRevoked ? StunError.Unauthenticated : StunError.None, error);
         Assert.Equal(isRevoked, answer!.IsRevoked);
     }
 

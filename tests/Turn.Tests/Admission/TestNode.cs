@@ -29,7 +29,7 @@ internal sealed class TestNode
         Quotas = new AllocationQuotas(Settings.Quotas);
         Meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
         Metrics = new TurnMetrics(Meters);
-        _tokens = redis is null ? null : new TokenCache(redis, Metrics, Clock, NullLogger<TokenCache>.Instance);
+        _tokens = redis is null ? null : new TokenCache(redis, Metrics, Settings, Clock, NullLogger<TokenCache>.Instance);
         Revocations = new Revocations(Clock);
         Drain = new Drain(
             Settings, Quotas, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), Clock, NullLogger<Drain>.Instance);

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Peers;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
@@ -12,7 +13,7 @@ namespace WebRtcIms.Turn.Tests.Hosting;
 /// <summary>Gives out the ports of the settings without sockets.</summary>
 internal sealed class FakeTransport(TurnSettings settings) : IRelayTransport
 {
-    private readonly RelayBinder _binder = new(settings, new Random(1), new RelaySockets(1000));
+    private readonly RelayBinder _binder = new(settings, new LiveRelays(), new RelaySockets(1000), new Random(1));
 
     /// <summary>The number of relays that are open.</summary>
     public int Bound { get; private set; }

@@ -1,9 +1,11 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using WebRtcIms.Contracts;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Stun;
+using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 
@@ -215,18 +217,101 @@ public sealed class HostDecisionTests : IDisposable
 
     [Fact]
     [Requirement("ABUSE-49")]
-    public void RenewalWithARevokedToken_EndsTheAllocationAsRevoked()
+    [Requirement("SEC-15")]
+    public void RenewalWithARevokedToken_IsRefused_AndTheAllocationGoesOn()
     {
         var client = _host.NewClient(hasToken: true);
         _host.Ask(client, StunMethod.Allocate, StunRequest.UdpTransport);
         _host.Redis.RevokedUntil = _host.Clock.GetUtcNow().AddMinutes(1);
+        var own = client.Credential;
         client.Credential = _host.Engine.NewToken().Native;
 
-        _host.Ask(client, StunMethod.Refresh);
+        Assert.Equal(StunError.Unauthenticated, _host.Ask(client, StunMethod.Refresh)!.Error);
 
+        Assert.Equal(("turn refresh", 401), (Spans()[^1].DisplayName, Spans()[^1].GetTagItem("turn.error_code")));
+        client.Credential = own;
+        Assert.True(_host.Ask(client, StunMethod.Refresh)!.IsSuccess);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(0u)]
+    [Requirement("SEC-15")]
+    [Requirement("RFC8656-5")]
+    public void RefreshWithATokenOfAnotherSession_IsRefused_AndChangesNothing(uint? lifetime)
+    {
+        var client = _host.NewClient(hasToken: true);
+        _host.Redis.Grant = new Grant("wwsf", "alice", null, 0).ToJson();
+        _host.Ask(client, StunMethod.Allocate, StunRequest.UdpTransport);
+        var (own, expiresAt) = (client.Credential, _host.AllocationOf(client).ExpiresAt);
+        _host.Redis.Grant = new Grant("wwsf", "mallory", null, 0).ToJson();
+        client.Credential = _host.Engine.NewToken().Native;
+        _host.Clock.Advance(TimeSpan.FromSeconds(1));
+        var answer = _host.Ask(client, StunMethod.Refresh, lifetime is { } seconds ? StunRequest.Lifetime(seconds) : null)!;
+
+        Assert.Equal(StunError.WrongCredentials, answer.Error);
+
+        Assert.Equal(expiresAt, _host.AllocationOf(client).ExpiresAt);
+        Assert.Equal("alice", _host.Host.Allocations().Single().Record.Grant!.Pseudonym);
+        client.Credential = own;
+        Assert.True(_host.Ask(client, StunMethod.Refresh)!.IsSuccess);
+    }
+
+    [Theory]
+    [InlineData("session")]
+    [InlineData("client")]
+    [Requirement("SEC-15")]
+    public async Task RevocationWhileAnAllocateIsDecided_RefusesIt(string of)
+    {
+        var client = _host.NewClient(hasToken: true);
+        _host.Redis.Grant = new Grant("wwsf", "alice", null, 0).ToJson();
+        var answering = new TaskCompletionSource();
+        _host.Redis.Answering = answering.Task;
+        _host.Datagrams.OnBind = () => _host.Node.Revocations.Add(
+            of == "session" ? TurnRevocations.OfSession("alice") : TurnRevocations.OfClient("wwsf"),
+            _host.Clock.GetUtcNow() + TokenLimits.LongestLifetime);
+        Assert.Null(_host.Ask(client, StunMethod.Allocate, StunRequest.UdpTransport));
+        answering.SetResult();
+        await UntilAsync(() => _host.Path.Sent.Count > 0);
+
+        Assert.Equal(StunError.Unauthenticated, new StunAnswer(_host.Path.Sent[^1].Octets).Error);
         Assert.Equal((0, 1), (_host.Host.AllocationCount, _host.Datagrams.Relays[0].Closed));
-        Assert.Equal("Revoked", Spans()[^1].GetTagItem("turn.allocation.end"));
         Assert.Equal((0, 0), (_host.Node.Quotas.Total, _host.Redis.Counted));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Requirement("SEC-15")]
+    [Requirement("SEC-12")]
+    public async Task GrantThatRedisDidNotAnswerAbout_IsReadLater_AndItsRevokedSessionEnds(bool isRevoked)
+    {
+        var client = _host.NewClient(hasToken: true);
+        _host.Node.Tokens.Breaker.Failed(isSlow: true);
+        _host.Ask(client, StunMethod.Allocate, StunRequest.UdpTransport);
+        var allocation = _host.AllocationOf(client);
+        Assert.Equal(new TrafficLimits(500, 375_000), allocation.Limits);
+        if (isRevoked) _host.Node.Revocations.Add(TurnRevocations.OfSession("alice"), _host.Clock.GetUtcNow().AddMinutes(10));
+        _host.Redis.Grant = new Grant("wwsf", "alice", null, 0, new GrantedTraffic(700, 500_000)).ToJson();
+
+        await _host.Host.ReadUnknownGrantsAsync();
+        Assert.Equal(1, _host.Host.AllocationCount);
+        _host.Clock.Advance(TimeSpan.FromSeconds(1));
+        await _host.Host.ReadUnknownGrantsAsync();
+
+        Assert.Equal(isRevoked ? AllocationEnd.Revoked : AllocationEnd.None, allocation.End);
+        if (isRevoked) return;
+        Assert.Equal(new TrafficLimits(700, 500_000), allocation.Limits);
+        var commands = _host.Redis.Commands.Count;
+        await _host.Host.ReadUnknownGrantsAsync();
+        Assert.Equal(commands, _host.Redis.Commands.Count);
+    }
+
+    private static async Task UntilAsync(Func<bool> condition)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(10));
+        while (!condition()) await Task.Delay(5, limit.Token);
     }
 
     [Fact]
@@ -238,7 +323,7 @@ public sealed class HostDecisionTests : IDisposable
         _host.Redis.Failures["GET"] = new InvalidOperationException("broken on purpose");
         client.Credential = _host.Engine.NewToken().Native;
 
-        Assert.Equal(StunError.None, _host.Ask(client, StunMethod.Refresh)!.Error);
+        Assert.Equal(StunError.ServerError, _host.Ask(client, StunMethod.Refresh)!.Error);
 
         Assert.Equal(1, _host.Drops(DropReason.Failed));
         Assert.Contains("broken on purpose", Assert.Single(_host.Log.Records), StringComparison.Ordinal);

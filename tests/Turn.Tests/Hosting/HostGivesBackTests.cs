@@ -20,7 +20,6 @@ public sealed class HostGivesBackTests
         StreamClosed,
         StreamClosedTwice,
         Revoked,
-        RenewedWithARevokedToken,
         ServerStopped,
     }
 
@@ -236,13 +235,6 @@ public sealed class HostGivesBackTests
             case Ending.Revoked:
                 Assert.Equal(1, fixture.Host.End((_, _) => true, AllocationEnd.Revoked));
                 Assert.Equal(0, fixture.Host.End((_, _) => true, AllocationEnd.Revoked));
-                break;
-            case Ending.RenewedWithARevokedToken:
-                fixture.Redis.RevokedUntil = fixture.Clock.GetUtcNow().AddMinutes(10);
-                client.Credential = fixture.Engine.NewToken().Native;
-                await fixture.AskAsync(client, StunMethod.Refresh);
-                Assert.True(SpinWait.SpinUntil(() => fixture.Host.AllocationCount == 0, TimeSpan.FromSeconds(5)));
-                fixture.Redis.RevokedUntil = null;
                 break;
             case Ending.ServerStopped:
                 fixture.Host.EndAll();

@@ -126,6 +126,9 @@ internal sealed class RecordingTransport(List<string> events) : ITcpRelayTranspo
     /// <summary>The relays that receive, with their allocations.</summary>
     public List<(Relay Relay, Allocation Allocation)> Started { get; } = [];
 
+    /// <summary>Runs at each bind.</summary>
+    public Action? OnBind { get; set; }
+
     /// <summary>The failure of the next binds; null when they succeed.</summary>
     public Exception? BindFails { get; set; }
 
@@ -141,6 +144,7 @@ internal sealed class RecordingTransport(List<string> events) : ITcpRelayTranspo
     public AllocationDecision Bind(RelayRequest request)
     {
         events.Add("bind");
+        OnBind?.Invoke();
         if (BindFails is not null) throw BindFails;
         return new AllocationDecision(
             StunError.None, request.IPv4 ? NewRelay("192.0.2.1") : null, request.IPv6 ? NewRelay("2001:db8::1") : null, null);

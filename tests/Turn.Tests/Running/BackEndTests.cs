@@ -150,7 +150,8 @@ public sealed class BackEndTests
         var port = FreePorts.Tcp();
         await using var server = await TurnServerProcess.StartAsync(
         [
-            .. Alice.Settings(("Turn__Transport", transport)),
+            .. Alice.Settings(
+                ("Turn__Transport", transport), ("Turn__Quotas__PacketsPerSecond", "0"), ("Turn__Quotas__BytesPerSecond", "0")),
             ("Prometheus__Port", port.ToString(CultureInfo.InvariantCulture)),
             ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"),
         ]);

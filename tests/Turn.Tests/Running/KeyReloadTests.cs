@@ -29,7 +29,7 @@ public sealed class KeyReloadTests : IAsyncDisposable
         List<TurnClient> clients = [];
         List<TurnAllocation> allocations = [];
         var ofOldKey = _old.Issue();
-        for (var i = 0; i < 20; i++)
+        for (var i = 0; i < 16; i++)
         {
             clients.Add(await ConnectAsync());
             allocations.Add(await clients[i].AllocateAsync(i % 2 == 0 ? ofOldKey.Native : ofOldKey.Browser, cancellationToken: Cancel));

@@ -60,8 +60,13 @@ public sealed class SettingEffectTests
         ("Quotas:PerUser", () => QuotaAsync("PerUser", Quota.User)),
         ("Quotas:PerClientAddress", () => QuotaAsync("PerClientAddress", Quota.ClientAddress)),
         ("Quotas:Total", () => QuotaAsync("Total", Quota.Total)),
+        ("Quotas:PeersPerAllocation", PeersPerAllocationAsync),
         ("Quotas:PacketsPerSecond", () => TrafficAsync("PacketsPerSecond", "5")),
         ("Quotas:BytesPerSecond", () => TrafficAsync("BytesPerSecond", "500")),
+        ("Quotas:ClientAddressTraffic:PacketsPerSecond", () => TrafficAsync("ClientAddressTraffic:PacketsPerSecond", "5", hasToken: true)),
+        ("Quotas:ClientAddressTraffic:BytesPerSecond", () => TrafficAsync("ClientAddressTraffic:BytesPerSecond", "500", hasToken: true)),
+        ("Quotas:WithoutGrant:PacketsPerSecond", () => TrafficAsync("WithoutGrant:PacketsPerSecond", "5", hasToken: true)),
+        ("Quotas:WithoutGrant:BytesPerSecond", () => TrafficAsync("WithoutGrant:BytesPerSecond", "500", hasToken: true)),
         ("Rfc5766Channels", Rfc5766ChannelsAsync),
         ("DraftAddressFamily", DraftAddressFamilyAsync),
         ("TcpRelays", TcpRelaysAsync),
@@ -275,13 +280,14 @@ public sealed class SettingEffectTests
 
     private static async Task PublicAddressAsync()
     {
-        await using var server =
-            await ComposedServer.StartAsync(("Turn:PublicAddress", "203.0.113.50"), ("Turn:AllowedPeers:0", "203.0.113.0/24"));
+        await using var server = await ComposedServer.StartAsync(("Turn:PublicAddress", "203.0.113.50"));
         var client = server.NewClient();
         var relayed = (await server.AllocateAsync(client)).Address(StunAttributeType.XorRelayedAddress).ToIPEndPoint();
 
         Assert.Equal("203.0.113.50", relayed.Address.ToString());
-        Assert.Equal(StunError.None, await server.BindAsync(client, 0x4000, "203.0.113.50:7000"));
+        Assert.Equal(StunError.None, await server.PermitAsync(client, "203.0.113.50:7000"));
+        Assert.Equal(StunError.Forbidden, await server.BindAsync(client, 0x4000, "203.0.113.50:7000"));
+        Assert.Equal(StunError.None, await server.BindAsync(client, 0x4000, $"{relayed}"));
         Assert.Equal(StunError.Forbidden, await server.BindAsync(client, 0x4001, $"203.0.113.50:{server.Port}"));
     }
 
@@ -302,9 +308,11 @@ public sealed class SettingEffectTests
             var client = server.NewClient();
             await server.AllocateAsync(client, StunRequest.UdpWith(StunAttributeType.AdditionalAddressFamily, 2, 0, 0, 0));
 
-            Assert.Equal(error, await server.PermitAsync(client, LoopbackPeer));
+            // The relays are at 127.0.0.1 and ::1, and a permission has no port.
+            Assert.Equal(StunError.None, await server.PermitAsync(client, LoopbackPeer));
+            Assert.Equal(error, await server.BindAsync(client, 0x4000, LoopbackPeer));
             Assert.Equal(error, await server.PermitAsync(client, "127.255.255.255:9"));
-            Assert.Equal(error, await server.PermitAsync(client, "[::1]:9"));
+            Assert.Equal(error, await server.BindAsync(client, 0x4001, "[::1]:9"));
             Assert.Equal(StunError.Forbidden, await server.PermitAsync(client, "10.0.0.1:9"));
         }
     }
@@ -361,13 +369,25 @@ public sealed class SettingEffectTests
         }
     }
 
-    private static async Task TrafficAsync(string setting, string limit)
+    private static async Task PeersPerAllocationAsync()
+    {
+        await using var server = await ComposedServer.StartAsync(("Turn:Quotas:PeersPerAllocation", "1"));
+        var client = server.NewClient();
+        await server.AllocateAsync(client);
+
+        Assert.Equal(StunError.None, await server.BindAsync(client, 0x4000, "8.8.8.8:9"));
+        Assert.Equal(StunError.InsufficientCapacity, await server.BindAsync(client, 0x4001, "8.8.8.8:10"));
+        Assert.Equal(StunError.InsufficientCapacity, await server.PermitAsync(client, "8.8.4.4:9"));
+    }
+
+    private static async Task TrafficAsync(string setting, string limit, bool hasToken = false)
     {
         foreach (var (value, relayed) in new[] { (limit, 5), ("0", 20) })
         {
             await using var server =
-                await ComposedServer.StartAsync(("Turn:PeerPolicy", "AllowLoopback"), ($"Turn:Quotas:{setting}", value));
-            var client = server.NewClient();
+                await ComposedServer.StartAsync(
+                    [.. Key.Settings(), ("Turn:PeerPolicy", "AllowLoopback"), ($"Turn:Quotas:{setting}", value)]);
+            var client = hasToken ? server.NewClient(Key.Issue()) : server.NewClient();
             await server.AllocateAsync(client);
             await server.PermitAsync(client, LoopbackPeer);
             for (var i = 0; i < 20; i++) SendTo(server, client, LoopbackPeer);

@@ -5,6 +5,7 @@ using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Authentication;
 using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Tests.Admission;
 using WebRtcIms.Turn.Tests.Hosting;
 
 namespace WebRtcIms.Turn.Tests.Telemetry;
@@ -57,10 +58,10 @@ public sealed class MetricTests : IAsyncLifetime
         var quotas = new AllocationQuotas(new QuotaSettings { Total = 10, PerClientAddress = 2, PerToken = 5 });
         host.Node.Metrics.ObserveQuotas(quotas);
         var (one, other) = (InternetAddress.Parse("192.0.2.1"), InternetAddress.Parse("192.0.2.2"));
-        using var first = quotas.TryTake(one, null);
-        using var second = quotas.TryTake(one, null);
-        using var third = quotas.TryTake(other, new TokenName("k1", "t"));
-        Assert.Null(quotas.TryTake(one, null));
+        using var first = quotas.TryTake(Claims.Of(one));
+        using var second = quotas.TryTake(Claims.Of(one));
+        using var third = quotas.TryTake(Claims.Of(other, new TokenName("k1", "t")));
+        Assert.Null(quotas.TryTake(Claims.Of(one)));
 
         Assert.Equal(0.3, measurements.Read("turn.quota.use", "quota=Total"));
         Assert.Equal(1, measurements.Read("turn.quota.use", "quota=ClientAddress"));

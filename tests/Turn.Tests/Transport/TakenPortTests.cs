@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
+using WebRtcIms.Turn.Engine.Peers;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Transport.Relays;
@@ -23,7 +24,9 @@ public sealed class TakenPortTests
         other.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         other.Listen();
         var port = ((IPEndPoint)other.LocalEndPoint!).Port;
-        var binder = new RelayBinder(new TurnSettings { RelayPorts = new RelayPortSettings { Min = port, Max = port } }, new Random(1), new RelaySockets(100));
+        var binder = new RelayBinder(
+            new TurnSettings { RelayPorts = new RelayPortSettings { Min = port, Max = port } }, LiveRelays.None, new RelaySockets(100),
+            new Random(1));
 
         Assert.Equal(StunError.InsufficientCapacity, Bind(binder).Error);
 

@@ -15,6 +15,7 @@ export class People {
   readonly #list = find<HTMLUListElement>('people');
   #shown = '';
   #isAsking = false;
+  #notBefore = 0;
 
   constructor(registration: Registration, call: (impu: string, name: string) => void) {
     this.#registration = registration;
@@ -25,10 +26,11 @@ export class People {
 
   async refresh(): Promise<void> {
     if (this.#registration.state === 'offline') return this.#show([]);
-    if (document.hidden || this.#isAsking) return;
+    if (document.hidden || this.#isAsking || Date.now() < this.#notBefore) return;
     this.#isAsking = true;
     try {
       const response = await this.#registration.fetch('/api/directory', AbortSignal.timeout(limit));
+      if (response?.status === 429) this.#notBefore = Date.now() + 1000 * (Number(response.headers.get('Retry-After')) || 4);
       if (response?.ok) this.#show(((await response.json()) as { online: Entry[] }).online);
     } catch {
       // The list stays as it was. The page shows elsewhere whether it is online.

@@ -344,7 +344,8 @@ export const de: Texts = {
   problems: {
     // Session
     login_failed: ['Das hat nicht geklappt', 'Benutzername oder Passwort ist falsch. Prüfen Sie beides, und versuchen Sie es erneut.'],
-    locked_out: ['Zu viele falsche Passwörter', 'Nach mehreren falschen Passwörtern ist dieser Name für einige Minuten gesperrt. Warten Sie, oder melden Sie sich mit einem Passkey an.'],
+    locked_out: ['Zu viele falsche Passwörter', 'Nach mehreren falschen Passwörtern muss dieser Name warten. Versuchen Sie es in einigen Minuten erneut, oder melden Sie sich mit einem Passkey an.'],
+    too_busy: ['Zurzeit zu viele Anmeldungen', 'Der Webdienst ist mit anderen Anmeldungen beschäftigt. Versuchen Sie es in einigen Sekunden erneut.'],
     passkey_failed: ['Dieser Passkey gilt hier nicht', 'Kein Konto hier hat diesen Passkey, oder es hat zu lange gedauert. Versuchen Sie es erneut, oder melden Sie sich mit dem Passwort an.'],
     passkey_cancelled: ['Kein Passkey verwendet', 'Sie haben abgebrochen, dieses Gerät hat keinen Passkey für diesen Dienst, oder es hat zu lange gedauert. Melden Sie sich mit dem Passwort an, und fügen Sie dann einen hinzu.'],
     passkey_known: ['Dieses Gerät hat schon einen Passkey', 'Ihr Konto kennt ihn bereits: Wählen Sie beim nächsten Mal „Mit Passkey anmelden“.'],

@@ -356,7 +356,8 @@ export const en = {
   problems: {
     // Session
     login_failed: ['That did not work', 'User name or password is wrong. Check both and try again.'],
-    locked_out: ['Too many wrong passwords', 'After several wrong passwords this name is locked for a few minutes. Wait, or log in with a passkey.'],
+    locked_out: ['Too many wrong passwords', 'After several wrong passwords this name has to wait. Try again in a few minutes, or log in with a passkey.'],
+    too_busy: ['Too many log-ins at the moment', 'The web service is busy with other log-ins. Try again in a few seconds.'],
     passkey_failed: ['That passkey did not work', 'No account here has this passkey, or it took too long. Try again, or log in with the password.'],
     passkey_cancelled: ['No passkey was used', 'You cancelled, this device has no passkey for this service, or it took too long. Log in with the password, then add one.'],
     passkey_known: ['This device has a passkey already', 'Your account already knows it: choose “Log in with a passkey” next time.'],

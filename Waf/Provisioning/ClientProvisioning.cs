@@ -1,14 +1,15 @@
 using System.Text.Json;
 using OpenIddict.Abstractions;
 using WebRtcIms.Stores;
+using WebRtcIms.Waf.Clients;
 using WebRtcIms.Waf.Stores;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
-namespace WebRtcIms.Waf.Clients;
+namespace WebRtcIms.Waf.Provisioning;
 
 /// <summary>
 /// Creates the store before the first request, and writes the clients of the configuration into it. A secret that has not changed is not
-/// hashed again. Clients that the configuration does not name stay as they are.
+/// hashed again. <see cref="RemovedClients"/> deletes those that the configuration does not name any more.
 /// </summary>
 internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyList<ClientSettings> clients, StoreSettings settings)
     : IHostedService
@@ -26,7 +27,7 @@ internal sealed class ClientProvisioning(IServiceScopeFactory scopes, IReadOnlyL
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private static async Task ProvisionAsync(
+    public static async Task ProvisionAsync(
         ClientManager applications, ClientSettings client, CancellationToken cancellationToken)
     {
         var wanted = Describe(client);

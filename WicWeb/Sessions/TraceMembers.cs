@@ -1,0 +1,66 @@
+using System.Diagnostics;
+using System.Threading.RateLimiting;
+
+namespace WebRtcIms.WicWeb.Sessions;
+
+/// <summary>
+/// The sessions that may write into a trace. The first session that uses a trace id begins the trace. Another session may join while the
+/// trace is in use: the callee learns the id from the INVITE. The id of an older trace, which people copy and operators see, admits no one.
+/// A session begins a limited number of traces, so it cannot push out those of others.
+/// </summary>
+internal sealed class TraceMembers(TimeProvider time) : IDisposable
+{
+    /// <summary>Longer than a callee's phone rings.</summary>
+    public static readonly TimeSpan InUse = TimeSpan.FromMinutes(5);
+
+    private const int MaxTraces = 50_000;
+    private const int MaxSessions = 16;
+    private const int BegunPerMinute = 60;
+
+    private readonly PartitionedRateLimiter<string> _begun = PartitionedRateLimiter.Create<string, string>(session =>
+        RateLimitPartition.GetFixedWindowLimiter(session, _ => new FixedWindowRateLimiterOptions
+        {
+            PermitLimit = BegunPerMinute,
+            Window = TimeSpan.FromMinutes(1),
+        }));
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<ActivityTraceId, Members> _traces = [];
+    private readonly Queue<ActivityTraceId> _byAge = [];
+
+    /// <summary>Whether the session is one of the trace, or becomes one now.</summary>
+    public bool Admit(ActivityTraceId trace, string session)
+    {
+        lock (_lock)
+        {
+            var now = time.GetTimestamp();
+            if (!_traces.TryGetValue(trace, out var members))
+            {
+                if (!_begun.AttemptAcquire(session).IsAcquired) return false;
+                members = Begin(trace, now);
+            }
+
+            var isMember = members.Sessions.Contains(session);
+            if (!isMember && (members.Sessions.Count >= MaxSessions || time.GetElapsedTime(members.LastUse, now) > InUse)) return false;
+            if (!isMember) members.Sessions.Add(session);
+            members.LastUse = now;
+            return true;
+        }
+    }
+
+    public void Dispose() => _begun.Dispose();
+
+    private Members Begin(ActivityTraceId trace, long now)
+    {
+        if (_byAge.Count >= MaxTraces) _traces.Remove(_byAge.Dequeue());
+        _byAge.Enqueue(trace);
+        return _traces[trace] = new Members { LastUse = now };
+    }
+
+    private sealed class Members
+    {
+        public List<string> Sessions { get; } = [];
+
+        public long LastUse { get; set; }
+    }
+}

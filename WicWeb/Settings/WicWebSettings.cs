@@ -1,0 +1,55 @@
+using WebRtcIms.WicWeb.Connections;
+
+namespace WebRtcIms.WicWeb.Settings;
+
+/// <summary>The callers that may read FlowView through the gateway: the setting <c>WicWeb:Flow</c>.</summary>
+internal enum FlowReaders
+{
+    /// <summary><c>/flow</c> does not exist.</summary>
+    Off,
+
+    /// <summary>Browsers on this machine, in Development. For other callers <c>/flow</c> does not exist.</summary>
+    Local,
+
+    /// <summary>Callers that have opened a link with the token.</summary>
+    Token,
+}
+
+/// <summary>The section <c>WicWeb</c> of the configuration.</summary>
+internal sealed class WicWebSettings
+{
+    private const int MinTokenLength = 32;
+
+    /// <summary>One more address of the gateway, on https, such as <c>https://192.168.1.20:8443</c>.</summary>
+    public string PublicUrl { get; init; } = "";
+
+    /// <summary>The certificate and key for <see cref="PublicUrl"/>: a PFX file without a password.</summary>
+    public string PublicCertificate { get; init; } = "";
+
+    /// <summary>The callers that may read FlowView. The settings file of Development has <c>Local</c>.</summary>
+    public FlowReaders Flow { get; init; }
+
+    /// <summary>The token of <see cref="FlowReaders.Token"/>.</summary>
+    public Redacted<string> FlowToken { get; init; }
+
+    /// <summary>
+    /// The addresses and networks of proxies in front of the gateway, whose X-Forwarded headers are accepted. No others are, not even of
+    /// this machine.
+    /// </summary>
+    public List<string> KnownProxies { get; init; } = [];
+
+    public ConnectionSettings Connections { get; init; } = new();
+
+    /// <exception cref="SettingsException">Settings are wrong. The message lists them all, each with its key.</exception>
+    public static WicWebSettings Read(IConfiguration configuration, IHostEnvironment environment) =>
+        SettingsReader.Read<WicWebSettings>(configuration, "WicWeb", settings => settings.Problems(environment));
+
+    private IEnumerable<string> Problems(IHostEnvironment environment)
+    {
+        foreach (var problem in ServiceDefaults.Admission.KnownProxies.Problems("WicWeb:KnownProxies", KnownProxies)) yield return problem;
+        if (Flow == FlowReaders.Local && !environment.IsDevelopment())
+            yield return "WicWeb:Flow may be Local only in Development, because a proxy on this machine is local also; use Token";
+        if (Flow == FlowReaders.Token && FlowToken.Reveal() is not { Length: >= MinTokenLength })
+            yield return $"WicWeb:FlowToken must have at least {MinTokenLength} characters, such as those of 'openssl rand -hex 32'";
+    }
+}

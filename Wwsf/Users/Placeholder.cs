@@ -1,0 +1,18 @@
+using WebRtcIms.Wwsf.Stores;
+
+namespace WebRtcIms.Wwsf.Users;
+
+/// <summary>A hash to verify where there is none, so that a name without a password takes as long as any other.</summary>
+internal sealed class Placeholder
+{
+    private readonly User _user = new();
+    private string? _hash;
+
+    public PasswordVerificationResult Verify(IPasswordHasher<User> hasher, User? user, string password)
+    {
+        if (user?.PasswordHash is { } hash) return hasher.VerifyHashedPassword(user, hash, password);
+        _hash ??= hasher.HashPassword(_user, Guid.NewGuid().ToString());
+        _ = hasher.VerifyHashedPassword(_user, _hash, password);
+        return PasswordVerificationResult.Failed;
+    }
+}

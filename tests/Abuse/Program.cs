@@ -1,0 +1,5 @@
+using WebRtcIms.Abuse;
+
+// tests/Abuse/strangers [gateway address] [finding ...]
+var gateway = args is [var first, ..] && first.Contains("://", StringComparison.Ordinal) ? first : "http://localhost:8080";
+return await Review.RunAsync(new Uri(gateway), [.. args.Where(arg => arg.StartsWith('S'))]);

@@ -1,0 +1,215 @@
+using System.Net;
+using System.Net.WebSockets;
+using Microsoft.AspNetCore.Http;
+using WebRtcIms.Tests.Common;
+
+namespace WebRtcIms.WicWeb.Tests;
+
+/// <summary>The edge towards strangers: hosts, credentials, broken requests, and transport security.</summary>
+public sealed class EdgeTests : IAsyncLifetime
+{
+    private BackendStub _wwsf = null!;
+    private BackendStub _other = null!;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync() => (_wwsf, _other) = (await BackendStub.StartAsync(), await BackendStub.StartAsync());
+
+    public async ValueTask DisposeAsync()
+    {
+        await _wwsf.DisposeAsync();
+        await _other.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData("/api/session", "Cookie")]
+    [InlineData("/api/directory", "Authorization")]
+    [InlineData("/sip", "")]
+    [InlineData("/flow/", "")]
+    [Requirement("SEC-5")]
+    public async Task Backend_GetsOnlyTheCredentialsThatItChecks(string path, string expected)
+    {
+        await using var gateway = Gateway(("environment", "Development"));
+        using var client = gateway.CreateClient();
+        client.DefaultRequestHeaders.Add("Cookie", BackendStub.Cookie);
+        client.DefaultRequestHeaders.Add("Authorization", "Bearer token");
+
+        using var answer = await client.GetAsync(path, Cancel);
+
+        var received = Assert.Single(_wwsf.Requests.Concat(_other.Requests));
+        Assert.Equal(expected, string.Join(' ', received.Headers.Keys.Where(name => name is "Cookie" or "Authorization")));
+    }
+
+    [Theory]
+    [InlineData("Development", "rebound.example.net", HttpStatusCode.BadRequest)]
+    [InlineData("Development", "phone.example.com", HttpStatusCode.OK)]
+    [InlineData("Development", "localhost", HttpStatusCode.OK)]
+    [InlineData("Development", "127.0.0.2:8080", HttpStatusCode.OK)]
+    [InlineData("Development", "[::1]:8080", HttpStatusCode.OK)]
+    [InlineData("Development", "wic-web.localhost", HttpStatusCode.OK)]
+    [InlineData("Development", "localhost.example.net", HttpStatusCode.BadRequest)]
+    [InlineData("Development", "192.168.1.20", HttpStatusCode.BadRequest)]
+    [InlineData("Production", "phone.example.com", HttpStatusCode.OK)]
+    [InlineData("Production", "phone.example.com:8443", HttpStatusCode.OK)]
+    [InlineData("Production", "PHONE.example.com", HttpStatusCode.OK)]
+    [InlineData("Production", "localhost", HttpStatusCode.BadRequest)]
+    [InlineData("Production", "evil.phone.example.com", HttpStatusCode.BadRequest)]
+    [InlineData("Production", "phone.example.com.evil.example", HttpStatusCode.BadRequest)]
+    [Requirement("SEC-21")]
+    public async Task Host_MustBeOneOfOurs(string environment, string host, HttpStatusCode expected)
+    {
+        await using var gateway = Gateway(("environment", environment), ("AllowedHosts", "phone.example.com"));
+        using var client = gateway.CreateClient();
+        client.DefaultRequestHeaders.Host = host;
+
+        foreach (var path in (string[])["/", "/api/session", "/flow/nothing.js"])
+        {
+            using var answer = await client.GetAsync(path, Cancel);
+            if (environment == "Development" || path != "/flow/nothing.js")
+            {
+                Assert.True(
+                    expected == answer.StatusCode || (path.StartsWith("/flow", StringComparison.Ordinal) && host == "phone.example.com"),
+                    $"{path} {answer.StatusCode}");
+            }
+        }
+
+        foreach (var probe in (string[])["/health", "/alive"])
+        {
+            using var answer = await client.GetAsync(probe, Cancel);
+            Assert.Equal((probe, HttpStatusCode.OK), (probe, answer.StatusCode));
+        }
+    }
+
+    [Theory]
+    [InlineData("GET / HTTP/1.0\r\n\r\n")]
+    [InlineData("GET /api/session HTTP/1.0\r\n\r\n")]
+    [InlineData("GET http://rebound.example.net/ HTTP/1.1\r\nHost: rebound.example.net\r\nConnection: close\r\n\r\n")]
+    [Requirement("SEC-21")]
+    public async Task RequestWithoutOneOfOurHosts_IsRefused(string request)
+    {
+        await using var gateway = Gateway(("environment", "Development"));
+
+        var answer = await RawHttp.SendAsync(gateway.Address, request, Cancel);
+
+        Assert.Matches("^HTTP/1.1 400 ", answer);
+        Assert.DoesNotContain("rebound", answer, StringComparison.Ordinal);
+        Assert.Empty(_wwsf.Requests);
+    }
+
+    [Fact]
+    [Requirement("SEC-21")]
+    public async Task ReboundName_OpensNoWebSocket()
+    {
+        await using var gateway = Gateway(("environment", "Development"));
+        using var socket = new ClientWebSocket();
+        socket.Options.AddSubProtocol("sip");
+        socket.Options.SetRequestHeader("Host", "rebound.example.net");
+
+        var error = await Assert.ThrowsAsync<WebSocketException>(() =>
+            socket.ConnectAsync(new UriBuilder(gateway.Address) { Scheme = "ws", Path = "/sip" }.Uri, Cancel));
+
+        Assert.Contains("400", error.Message, StringComparison.Ordinal);
+        Assert.Empty(_other.Requests);
+    }
+
+    [Theory]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\nxyz\r\n")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nabcdefgh\r\n0\r\n\r\n")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n-1\r\n\r\n")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\nfffffffff\r\n")]
+    [Requirement("SEC-26")]
+    public async Task MalformedBody_IsTheClientsMistake(string rest)
+    {
+        await using var gateway = Gateway();
+        _wwsf.Answer = context => context.Response.WriteAsync("never");
+
+        var answer = await RawHttp.SendAsync(gateway.Address, Post(gateway, rest), Cancel);
+
+        Assert.Matches("^HTTP/1.1 400 ", answer);
+        Assert.DoesNotContain("Retry-After", answer, StringComparison.Ordinal);
+        Assert.DoesNotContain("unavailable", answer, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Content-Length: 10\r\n\r\nabc")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\n5\r\nabc")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")]
+    [Requirement("SEC-26")]
+    public async Task BodyThatEndsTooEarly_IsNoFailureOfABackend(string rest)
+    {
+        await using var gateway = Gateway();
+
+        var answer = await RawHttp.SendAsync(gateway.Address, Post(gateway, rest), Cancel, ends: true);
+
+        Assert.DoesNotContain("HTTP/1.1 5", answer, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Content-Length: 3, 4\r\n\r\nabc", "400")]
+    [InlineData("Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc", "400")]
+    [InlineData("Content-Length: -1\r\n\r\nabc", "400")]
+    [InlineData("Content-Length: x\r\n\r\nabc", "400")]
+    [InlineData("Content-Length: 99999999\r\n\r\nabc", "413")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\n4e20\r\n", "413")]
+    [InlineData("Content-Length: 3\r\n\r\nabcGARBAGE\r\n\r\n", "200")]
+    [Requirement("SEC-26")]
+    public async Task WrongLength_IsTheClientsMistake(string rest, string status)
+    {
+        await using var gateway = Gateway();
+        var long20K = rest.EndsWith("4e20\r\n", StringComparison.Ordinal) ? new string('x', 20_000) + "\r\n0\r\n\r\n" : "";
+
+        var answer = await RawHttp.SendAsync(gateway.Address, Post(gateway, rest + long20K), Cancel);
+
+        Assert.Matches($"^HTTP/1.1 {status} ", answer);
+        Assert.DoesNotContain("HTTP/1.1 5", answer, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Production", true)]
+    [InlineData("Development", false)]
+    [Requirement("SEC-18")]
+    public async Task OverHttps_BrowsersAreToldToStayThere_ExceptInDevelopment(string environment, bool expected)
+    {
+        using var certificate = new TestCertificate();
+        await using var gateway = new GatewayFactory(_wwsf.Address, certificate: certificate)
+        {
+            Settings = new() { ["environment"] = environment, ["AllowedHosts"] = "phone.example.com" },
+        };
+        using var client = new HttpClient(new SocketsHttpHandler { SslOptions = certificate.ClientOptions() }) { BaseAddress = gateway.Address };
+        client.DefaultRequestHeaders.Host = "phone.example.com";
+
+        foreach (var path in (string[])["/", "/api/session", "/nothing"])
+        {
+            using var answer = await client.GetAsync(new Uri(path, UriKind.Relative), Cancel);
+            Assert.Equal(
+                expected ? "max-age=31536000" : "",
+                answer.Headers.TryGetValues("Strict-Transport-Security", out var values) ? string.Join(',', values) : "");
+        }
+    }
+
+    [Fact]
+    [Requirement("SEC-18")]
+    public async Task OverHttp_ThereIsNoSuchHeader()
+    {
+        await using var gateway = Gateway();
+        using var client = gateway.CreateClient();
+        using var answer = await client.GetAsync("/", Cancel);
+
+        Assert.False(answer.Headers.Contains("Strict-Transport-Security"));
+    }
+
+    private static string Post(GatewayFactory gateway, string rest) =>
+        $"POST /api/session/login HTTP/1.1\r\nHost: {gateway.Address.Authority}\r\nContent-Type: application/json\r\n"
+            + "Connection: close\r\n" + rest;
+
+    private GatewayFactory Gateway(params (string Key, string Value)[] settings)
+    {
+        var gateway = new GatewayFactory(_wwsf.Address, epCscf: _other.Address)
+        {
+            FlowView = _other.Address,
+            Settings = settings.ToDictionary(),
+        };
+        _ = gateway.Address;
+        return gateway;
+    }
+}
