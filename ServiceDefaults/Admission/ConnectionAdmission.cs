@@ -20,6 +20,7 @@ public sealed partial class ConnectionAdmission
     private readonly FairQueue _active;
     private readonly Dictionary<string, int> _authenticated = [];
     private int _authenticatedTotal;
+    private long _ofProxies;
 
     /// <param name="part">The tag of measurements and the name in log records, such as <c>epcscf</c>.</param>
     /// <param name="limits">The bounds; each is 1 or more.</param>
@@ -42,6 +43,9 @@ public sealed partial class ConnectionAdmission
         AuthenticatedOfAddress,
         Total,
     }
+
+    /// <summary>Proxies, each of which has the connections of many clients. These count only in total.</summary>
+    public IReadOnlyList<IPNetwork> Proxies { get; init; } = [];
 
     public int Unauthenticated
     {
@@ -77,7 +81,7 @@ public sealed partial class ConnectionAdmission
     /// <param name="giveWay">Closes the connection. It runs at most once, on the thread of the connection that takes the place.</param>
     public AdmittedConnection? TryAdmit(IPAddress? address, Action giveWay)
     {
-        var connection = new AdmittedConnection(this, CallerAddress.Of(address), giveWay);
+        var connection = new AdmittedConnection(this, KeyOf(address), giveWay);
         AdmittedConnection? evicted;
         Limit limit;
         lock (_gate)
@@ -132,6 +136,13 @@ public sealed partial class ConnectionAdmission
     internal void Release(AdmittedConnection connection)
     {
         lock (_gate) Remove(connection);
+    }
+
+    private string KeyOf(IPAddress? address)
+    {
+        var key = CallerAddress.Of(address);
+        return address is not null && Proxies.Any(proxies => proxies.Contains(address))
+            ? $"{key} {Interlocked.Increment(ref _ofProxies)}" : key;
     }
 
     private Limit LimitOf(string address, int total) =>
