@@ -23,7 +23,8 @@ public sealed class IdentityTests : AliceAndBob
     {
         var invite =
             await InviteAsync(
-                "P-Asserted-Identity: <sip:boss@ims.example>\r\nP-Asserted-Identity: <tel:+4900>\r\nP-Visited-Network-ID: x\r\nP-Charging-Vector: icid-value=1\r\n");
+                "P-Asserted-Identity: <sip:boss@ims.example>\r\nP-Asserted-Identity: <tel:+4900>\r\nP-Visited-Network-ID: x\r\n" +
+                "P-Charging-Vector: icid-value=1\r\n");
         Assert.Equal(["\"Alice\" <sip:alice@ims.example>"], invite.All("P-Asserted-Identity"));
         Assert.False(invite.Has("P-Visited-Network-ID") || invite.Has("P-Charging-Vector"));
 
