@@ -153,7 +153,8 @@ public sealed partial class TurnEngine
             return Refuse(StunMethod.Refresh, renewal.TransactionId, renewal.WithFingerprint, error, proof, reply);
         var ticket = Extend(allocation, renewal.LifetimeSeconds, proof, time);
         return RefreshSuccess(
-            renewal.TransactionId, renewal.WithFingerprint, renewal.LifetimeSeconds, ticket, proof, reply) with { Allocation = allocation };
+            renewal.TransactionId, renewal.WithFingerprint, renewal.LifetimeSeconds, ticket, proof, reply) with
+        { Allocation = allocation };
     }
 
     /// <summary>Gives an allocation its time, its credential and, if its client is mobile, its next ticket.</summary>

@@ -76,7 +76,8 @@ public sealed class PeerPolicy(
     /// <summary>Whether a client may reach a port of an address for which it may have a permission.</summary>
     /// <param name="peer">The address and port.</param>
     /// <param name="isTcp">Over TCP (RFC 6062) rather than UDP.</param>
-    public bool MayReach(in TransportAddress peer, bool isTcp = false) => !IsOwn(peer) && (!NeedsRelay(peer, out var at) || IsRelay(at, isTcp));
+    public bool MayReach(in TransportAddress peer, bool isTcp = false) =>
+        !IsOwn(peer) && (!NeedsRelay(peer, out var at) || IsRelay(at, isTcp));
 
     /// <summary>
     /// Whether only the port of a relay may be reached at an address, because it is one of this machine's. The answer holds for a while:

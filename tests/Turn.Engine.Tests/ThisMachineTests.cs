@@ -13,7 +13,8 @@ public sealed class ThisMachineTests
     private const string Relay = "192.0.2.1:50001";
     private const ushort Port = 50001;
 
-    private readonly LiveRelays _relays = new(InternetAddress.Parse("192.0.2.1"), InternetAddress.Parse("8.8.4.4"), InternetAddress.Parse("::1"));
+    private readonly LiveRelays _relays = new(
+        InternetAddress.Parse("192.0.2.1"), InternetAddress.Parse("8.8.4.4"), InternetAddress.Parse("::1"));
 
     [Theory]
     [InlineData("127.0.0.1")]
