@@ -29,7 +29,7 @@ public sealed partial class ConnectionAdmission
     public ConnectionAdmission(string part, ConnectionLimits limits, IMeterFactory factory, ILogger<ConnectionAdmission> logger)
     {
         (_part, _limits, _logger) = (part, limits, logger);
-        (_unauthenticated, _active) = (new(limits.UnauthenticatedPerAddress), new(limits.AuthenticatedPerAddress));
+        (_unauthenticated, _active) = (new(limits.UnauthenticatedPerAddress), new(limits.UnauthenticatedPerAddress));
         _limited = factory.Create("WebRtcIms.Admission").CreateCounter<long>(
             "connections.limited", description: "Connections that gave way or were refused, by part and limit");
     }
@@ -102,9 +102,10 @@ public sealed partial class ConnectionAdmission
         {
             if (connection.Class == ConnectionClass.Released) return false;
             if (connection.Class >= next) return true;
-            var count = next == ConnectionClass.Active
-                ? _active.CountOf(connection.Address) : _authenticated.GetValueOrDefault(connection.Address);
-            if (count < _limits.AuthenticatedPerAddress)
+            var hasRoom = next == ConnectionClass.Active
+                ? _active.CountOf(connection.Address) < _limits.UnauthenticatedPerAddress && _active.Count < _limits.Unauthenticated
+                : _authenticated.GetValueOrDefault(connection.Address) < _limits.AuthenticatedPerAddress;
+            if (hasRoom)
             {
                 Remove(connection);
                 Add(connection, next);
@@ -112,7 +113,7 @@ public sealed partial class ConnectionAdmission
             }
         }
 
-        Act(Limit.AuthenticatedOfAddress, null);
+        if (next == ConnectionClass.Authenticated) Act(Limit.AuthenticatedOfAddress, null);
         return false;
     }
 
@@ -141,7 +142,9 @@ public sealed partial class ConnectionAdmission
     private string KeyOf(IPAddress? address)
     {
         var key = CallerAddress.Of(address);
-        return address is not null && Proxies.Any(proxies => proxies.Contains(address))
+        if (address is null || Proxies.Count == 0) return key;
+        var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+        return Proxies.Any(proxies => proxies.Contains(plain))
             ? $"{key} {Interlocked.Increment(ref _ofProxies)}" : key;
     }
 

@@ -9,17 +9,19 @@ internal sealed class ConnectionSettings
     private const string AtLeast = "{0} must be at least {1}";
 
     /// <summary>
-    /// Connections of one address without a request in flight. Beyond it the one that has been idle for longest is closed. A browser
-    /// keeps up to six, and many people share the address of a NAT.
+    /// Connections of one address without a request in flight, and as many more with one. Beyond it the one that has been idle for longest
+    /// is closed. A browser keeps up to six, and many people share the address of a NAT.
     /// </summary>
     [Range(1, int.MaxValue, ErrorMessage = AtLeast)]
-    public int IdlePerAddress { get; set; } = 500;
+    public int IdlePerAddress { get; set; } = 200;
 
-    /// <summary>Connections without a request in flight. Beyond it the oldest of the address with most of them is closed.</summary>
+    /// <summary>
+    /// Connections without a request in flight, and as many more with one. Beyond it the oldest of the address with most of them is closed.
+    /// </summary>
     [Range(1, int.MaxValue, ErrorMessage = AtLeast)]
-    public int Idle { get; set; } = 4_000;
+    public int Idle { get; set; } = 2_000;
 
-    /// <summary>WebSockets of one address, and as many connections with a request in flight. Others stay idle ones.</summary>
+    /// <summary>WebSockets of one address. Others may give way as idle connections do.</summary>
     [Range(1, int.MaxValue, ErrorMessage = AtLeast)]
     public int PerAddress { get; set; } = 2_000;
 

@@ -6,6 +6,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Hosting;
 using StackExchange.Redis;
+using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.ServiceDefaults.KeyDelivery;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
@@ -20,6 +21,7 @@ using WebRtcIms.Turn.Tests.Admission;
 using WebRtcIms.Turn.Tests.Delivery;
 using WebRtcIms.Turn.Tests.Running;
 using WebRtcIms.Turn.Transport.Linux.IoUring;
+using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Tests.Settings;
 
@@ -67,6 +69,14 @@ public sealed class SettingEffectTests
         ("Quotas:ClientAddressTraffic:BytesPerSecond", () => TrafficAsync("ClientAddressTraffic:BytesPerSecond", "500", hasToken: true)),
         ("Quotas:WithoutGrant:PacketsPerSecond", () => TrafficAsync("WithoutGrant:PacketsPerSecond", "5", hasToken: true)),
         ("Quotas:WithoutGrant:BytesPerSecond", () => TrafficAsync("WithoutGrant:BytesPerSecond", "500", hasToken: true)),
+        ("Streams:UnauthenticatedPerClientAddress", () => StreamsAsync("UnauthenticatedPerClientAddress", streams =>
+            IsClosedFor(streams, "192.0.2.1", "192.0.2.1") && !IsClosedFor(streams, "192.0.2.2", "192.0.2.3"))),
+        ("Streams:Unauthenticated", () => StreamsAsync("Unauthenticated", streams => IsClosedFor(streams, "192.0.2.1", "192.0.2.2"))),
+        ("Streams:PerClientAddress", () => StreamsAsync("PerClientAddress", streams =>
+            streams.TryAdmit(IPAddress.Loopback, () => { })!.TryAuthenticate()
+                && !streams.TryAdmit(IPAddress.Loopback, () => { })!.TryAuthenticate())),
+        ("Streams:Total", () => StreamsAsync("Total", streams =>
+            streams.TryAdmit(IPAddress.Loopback, () => { })!.TryAuthenticate() && streams.TryAdmit(IPAddress.Loopback, () => { }) is null)),
         ("Rfc5766Channels", Rfc5766ChannelsAsync),
         ("DraftAddressFamily", DraftAddressFamilyAsync),
         ("TcpRelays", TcpRelaysAsync),
@@ -90,6 +100,22 @@ public sealed class SettingEffectTests
     [Theory]
     [MemberData(nameof(All))]
     public Task Setting_HasItsEffect(string settings) => Effects.Single(effect => effect.Settings == settings).Check();
+
+    private static async Task StreamsAsync(string setting, Func<ConnectionAdmission, bool> hasEffect)
+    {
+        await using var server = await ComposedServer.StartAsync(($"Turn:Streams:{setting}", "1"));
+        Assert.True(hasEffect(server.Get<StreamAdmissions>().Streams));
+        Assert.True(setting == "Total" || hasEffect(server.Get<StreamAdmissions>().Dtls));
+    }
+
+    /// <summary>Whether a stream of one address is closed for one of the other.</summary>
+    private static bool IsClosedFor(ConnectionAdmission streams, string one, string other)
+    {
+        var isClosed = false;
+        streams.TryAdmit(IPAddress.Parse(one), () => isClosed = true);
+        streams.TryAdmit(IPAddress.Parse(other), () => { });
+        return isClosed;
+    }
 
     private static async Task ServerNameAsync()
     {
