@@ -47,7 +47,11 @@ public static class TransportEncryption
             && !value.Equals(Mesh, StringComparison.OrdinalIgnoreCase) && !value.Equals(Services, StringComparison.OrdinalIgnoreCase)
                 ? [$"{Setting} must be {Services} or {Mesh}, not '{value}'"]
                 : IsElsewhere(configuration, environment) ? Array.Empty<string>()
-                : [.. configuration.GetSection("services").GetChildren().SelectMany(ServiceProblems), .. RedisProblems(configuration), .. TelemetryProblems(configuration)];
+                : [
+                    .. configuration.GetSection("services").GetChildren().SelectMany(ServiceProblems),
+                    .. RedisProblems(configuration),
+                    .. TelemetryProblems(configuration),
+                ];
         if (problems.Length > 0) throw SettingsException.Of(problems);
     }
 
