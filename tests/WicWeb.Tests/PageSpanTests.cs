@@ -143,7 +143,8 @@ public sealed class PageSpanTests : IAsyncLifetime
         await using var gateway = Gateway();
         using var client = Client(gateway);
         using var steps =
-            new MetricCollector<double>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.reported.step.duration");
+            new MetricCollector<double>(
+                gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.reported.step.duration");
 
         await SendAsync(client, Request());
 
@@ -162,7 +163,8 @@ public sealed class PageSpanTests : IAsyncLifetime
         await using var gateway = Gateway();
         using var client = Client(gateway);
         using var setUps =
-            new MetricCollector<double>(gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.reported.call.setup.duration");
+            new MetricCollector<double>(
+                gateway.Services.GetRequiredService<IMeterFactory>(), "WebRtcIms.Wic", "wic.reported.call.setup.duration");
 
         await SendAsync(client, Request(("name", "\"set up call\""), ("status", status), ("attributes", $$$"""[{"key":"error.type","value":{"stringValue":"{{{error}}}"}}]""")));
 
