@@ -64,7 +64,8 @@ internal sealed partial class AuditLog(ILogger<AuditLog> logger)
     [LoggerMessage(7, LogLevel.Information, "Session {Session} of a guest ended: {Reason}", EventName = "guest.ended")]
     private partial void LogGuestEnded(string session, string reason);
 
-    [LoggerMessage(8, LogLevel.Warning, "A log-in by {Way} from {Address} as user {User} was refused: {Code}", EventName = "log_in.refused")]
+    [LoggerMessage(8, LogLevel.Warning,
+        "A log-in by {Way} from {Address} as user {User} was refused: {Code}", EventName = "log_in.refused")]
     private partial void LogRefused(string user, string way, string code, string address);
 
     [LoggerMessage(9, LogLevel.Warning, "A request from {Address} exceeded the limit of {Limit}", EventName = "rate_limit.refused")]

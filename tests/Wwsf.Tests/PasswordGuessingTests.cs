@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Wwsf.Stores;
@@ -246,8 +247,8 @@ public sealed class PasswordGuessingTests
         var page = await app.OpenPageAsAliceAsync();
         await app.ChangeUserAsync("alice", (users, alice) =>
         {
-            var weak = new PasswordHasherOptions { IterationCount = 1000 };
-            alice.PasswordHash = new PasswordHasher<User>(Microsoft.Extensions.Options.Options.Create(weak)).HashPassword(alice, "alice-calls-bob");
+            var weak = Options.Create(new PasswordHasherOptions { IterationCount = 1000 });
+            alice.PasswordHash = new PasswordHasher<User>(weak).HashPassword(alice, "alice-calls-bob");
             return users.UpdateAsync(alice);
         });
         var before = await HashOfAliceAsync(app);
