@@ -24,8 +24,8 @@ internal sealed class WafSettings
     public RegistrationSettings? ImsRegistration { get; set; }
 
     /// <summary>
-    /// The name of this server in its metadata (RFC 8414 §3.3), and the audience of client assertions. Only in Development it may be missing,
-    /// and then it is the address in each request. The sender of a request chooses that address, and could send an assertion for another
+    /// The name of this server in its metadata (RFC 8414 §3.3), and the audience of client assertions. Only in Development it may be
+    /// missing, and then it is the address in each request. The sender of a request chooses that address, and could send an assertion for another
     /// server.
     /// </summary>
     public string? Issuer { get; set; }

@@ -51,7 +51,8 @@ public sealed class MobilityTickets(byte[] key)
         using var aead = CipherOf(ticket);
         try
         {
-            aead.Decrypt(ticket[SaltLength..NonceLength], ticket.Slice(NonceLength, ContentLength), ticket[(NonceLength + ContentLength)..], content);
+            aead.Decrypt(
+                ticket[SaltLength..NonceLength], ticket.Slice(NonceLength, ContentLength), ticket[(NonceLength + ContentLength)..], content);
         }
         catch (AuthenticationTagMismatchException)
         {

@@ -8,8 +8,9 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 namespace WebRtcIms.Waf.Clients;
 
 /// <summary>
-/// Bounds the slow hashes of secrets for all callers together. Callers with many addresses have no limit of their own, and each wrong secret
-/// costs such a hash. A secret that was right once is recognised by a fast hash, so these callers do not delay the clients of the settings.
+/// Bounds the slow hashes of secrets for all callers together. Callers with many addresses have no limit of their own, and each wrong
+/// secret costs such a hash. A secret that was right once is recognised by a fast hash, so these callers do not delay the clients of the
+/// settings.
 /// </summary>
 internal sealed class SlowHash(int concurrent, int waiting) : IDisposable
 {

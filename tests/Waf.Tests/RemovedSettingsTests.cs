@@ -9,7 +9,9 @@ using static WebRtcIms.Waf.Tests.ClientRegistrationRequest;
 
 namespace WebRtcIms.Waf.Tests;
 
-/// <summary>What the settings do not name any more: clients, initial access tokens, and rings of keys. The store outlives the starts.</summary>
+/// <summary>
+/// What the settings do not name any more: clients, initial access tokens, and rings of keys. The store outlives the starts.
+/// </summary>
 public sealed class RemovedSettingsTests : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
