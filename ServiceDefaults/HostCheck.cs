@@ -32,7 +32,7 @@ internal sealed partial class HostCheck(IList<StringSegment> hosts, bool allowsL
                 + "phone.example.com;wwsf.");
         }
 
-        IList<StringSegment> hosts = [.. entries.Select(entry => new StringSegment(new HostString(entry).ToUriComponent()))];
+        IList<StringSegment> hosts = [.. entries.Select(HostOf)];
         var metricsPort = builder.Configuration.GetValue<int?>(Extensions.PrometheusPort);
         builder.Services.AddSingleton<IStartupFilter>(services => new HostCheck(
             hosts, isDevelopment || entries.Length == 0, metricsPort, services.GetRequiredService<ILogger<HostCheck>>()));
@@ -45,6 +45,12 @@ internal sealed partial class HostCheck(IList<StringSegment> hosts, bool allowsL
         pipeline.Use(CheckAsync);
         next(pipeline);
     };
+
+    // An entry may be an origin, as in the setting of the WWSF.
+    private static StringSegment HostOf(string entry) =>
+        Uri.TryCreate(entry, UriKind.Absolute, out var origin) && origin.Scheme is "http" or "https"
+            ? origin.IdnHost
+            : new HostString(entry).ToUriComponent();
 
     private async Task CheckAsync(HttpContext context, RequestDelegate next)
     {

@@ -22,7 +22,13 @@ internal static class Gateway
             .WithIconName("Call");
         List<ReferenceExpression> origins = [];
         if (builder.ExecutionContext.IsRunMode) origins.Add(ReferenceExpression.Create($"{gateway.GetEndpoint("http")}"));
-        else origins.Add(ReferenceExpression.Create($"{builder.AddPublicOrigin()}"));
+        else
+        {
+            var origin = ReferenceExpression.Create($"{builder.AddPublicOrigin()}");
+            origins.Add(origin);
+            gateway.WithEnvironment("AllowedHosts", origin);
+        }
+
         if (publicAddress is not null)
         {
             var atPublicAddress = new PublicGateway(publicAddress, builder.Port(name, PublicPort, publicAddress.Ip));

@@ -10,7 +10,8 @@ internal static class ServiceResources
             .WithBuiltProgram<TProject>()
             .WithHttpHealthCheck("/health", endpointName: "http")
             // The services speak http behind the proxies; a machine without a development certificate needs no warning.
-            .WithoutHttpsCertificate();
+            .WithoutHttpsCertificate()
+            .WithAllowedHosts();
 
         if (!builder.ExecutionContext.IsRunMode) return service;
         // The launch profiles of the services are for running one by itself and always say Development.
@@ -19,6 +20,14 @@ internal static class ServiceResources
         // The dashboard ends first. With Aspire's retries each service would try for 5 s to send it the last batch.
         return service.WithEnvironment("OTEL_DOTNET_EXPERIMENTAL_OTLP_RETRY", "");
     }
+
+    /// <summary>
+    /// Names the host under which the other parts reach the service. In a run that is loopback, which Development allows.
+    /// </summary>
+    private static IResourceBuilder<ProjectResource> WithAllowedHosts(this IResourceBuilder<ProjectResource> service) =>
+        service.ApplicationBuilder.ExecutionContext.IsRunMode
+            ? service
+            : service.WithEnvironment("AllowedHosts", service.GetEndpoint("http").Property(EndpointProperty.Host));
 
     /// <summary>What another part said about itself with <c>WithAnnotation</c>.</summary>
     public static TAnnotation Get<TAnnotation>(this IResourceBuilder<IResource> resource)

@@ -11,7 +11,8 @@ namespace WebRtcIms.EpCscf.Server;
 /// <summary>Passes each message of a connection to its transaction, the registrar or the proxy.</summary>
 internal sealed class SipServer(
     Registrar registrar, Proxy proxy, Cancellation cancellation, ProxiedRequests requests, TransactionTable transactions, Flows flows,
-    Delivery delivery, Replicas replicas, HandOvers handOvers, EpCscfSettings settings, TimeProvider time, EpCscfTelemetry telemetry)
+    Delivery delivery, Replicas replicas, HandOvers handOvers, EpCscfSettings settings, TimeProvider time, EpCscfTelemetry telemetry,
+    RegistrationTokenValidator tokens)
 {
     private const string OwnMethods = "REGISTER, OPTIONS";
     private const string RetryAfterSeconds = "5";
@@ -83,8 +84,14 @@ internal sealed class SipServer(
         if (request.Method == Method.Register)
         {
             var (response, registration) = await registrar.RegisterAsync(flow.Id, flow.Registration, request);
-            if (registration is not null) flows.Bind(flow, registration);
-            server.Respond(response);
+            if (registration is null || flows.Bind(flow, registration))
+            {
+                server.Respond(response);
+                return;
+            }
+
+            server.Respond(Later(request, 503, "Service Unavailable: too many connections"));
+            flow.Close(CloseCode.TooMuch, "too many connections");
         }
         else if (request.Method == Method.Cancel)
         {
@@ -120,7 +127,7 @@ internal sealed class SipServer(
 
     private ServerTransaction Begin(Flow flow, SipRequest request)
     {
-        var scope = new RequestScope(time, EpCscfTelemetry.StartServer(request));
+        var scope = new RequestScope(time, EpCscfTelemetry.StartServer(request, HasToken(flow, request)));
         var binding = flow.Registration?.Binding.Id;
         var began = time.GetTimestamp();
         var isSetUp = request.Method != Method.Invite || request.IsInDialog;
@@ -146,6 +153,11 @@ internal sealed class SipServer(
         transactions.Add(flow.RemoteId, server);
         return server;
     }
+
+    // The first REGISTER of a connection comes before its registration.
+    private bool HasToken(Flow flow, SipRequest request) => flow.Registration is not null
+        || (request.Method == Method.Register && BearerCredentials.Find(request.Headers) is { } token
+            && tokens.Validate(token, out _) == RegistrationTokenStatus.Valid);
 
     /// <summary>Handles requests to the domain itself, not to a user of it.</summary>
     private SipResponse? RespondAsDomain(SipRequest request)

@@ -39,11 +39,19 @@ internal sealed class EpCscfTelemetry
         _registered = meter.CreateUpDownCounter<long>("epcscf.registered", description: "Registered connections");
     }
 
-    /// <summary>The span of a request that this server received: a child of the page's span if the request names one.</summary>
-    public static Activity? StartServer(SipRequest request)
+    /// <summary>
+    /// The span of a request that this server received. If the caller has shown a token, it is a child of the page's span that the request
+    /// names; its sampled flag does not count. Otherwise it begins a trace of its own, with a link to that span.
+    /// </summary>
+    public static Activity? StartServer(SipRequest request, bool hasToken)
     {
-        _ = ActivityContext.TryParse(request.Headers.First(HeaderName.Traceparent), null, isRemote: true, out var parent);
-        return Start(request, ActivityKind.Server, parent);
+        if (!ActivityContext.TryParse(request.Headers.First(HeaderName.Traceparent), null, isRemote: true, out var named))
+            return Start(request, ActivityKind.Server, default);
+        if (hasToken)
+            return Start(request, ActivityKind.Server, new(named.TraceId, named.SpanId, ActivityTraceFlags.Recorded, isRemote: true));
+        var activity = Start(request, ActivityKind.Server, default);
+        activity?.AddLink(new ActivityLink(named));
+        return activity;
     }
 
     /// <summary>The span of a request that this server forwards.</summary>

@@ -17,5 +17,5 @@ internal static class PageErrors
         "turn_403", "turn_486", "turn_508", "turn_refused", "no_media_path", "transport_not_offered", "credentials_too_long",
         "microphone_blocked", "microphone_missing", "microphone_busy", "camera_blocked", "camera_missing", "camera_busy",
         "media_failed", "insecure_context", "connection_interrupted", "connection_lost", "invalid_request", "not_found",
-        "request_too_large", "internal_error", "ep_cscf_unavailable", "token_expired", "unexpected");
+        "request_too_large", "internal_error", "ep_cscf_unavailable", "token_expired", "too_busy", "unexpected");
 }

@@ -76,6 +76,19 @@ public sealed class ManifestTests : IDisposable
         Assert.DoesNotContain("127.0.0.1", resources.GetRawText(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    [Requirement("SEC-21")]
+    public async Task EveryService_KnowsItsHosts()
+    {
+        var resources = await PublishAsync();
+
+        Assert.Equal("{public-origin.value}", HostsOf("wic-web"));
+        foreach (var service in new[] { "turn", "waf", "ep-cscf", "wwsf", "flow-view" })
+            Assert.Equal($"{{{service}.bindings.http.host}}", HostsOf(service));
+
+        string? HostsOf(string service) => resources.GetProperty(service).GetProperty("env").GetProperty("AllowedHosts").GetString();
+    }
+
     private async Task<JsonElement> PublishAsync()
     {
         var path = Path.Combine(_folder.FullName, "manifest.json");

@@ -3,6 +3,7 @@ using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Tests.Common;
 
@@ -36,6 +37,21 @@ public sealed class PublicAddressTests : IDisposable
         Assert.Equal(18443, there["wic-web/public"].Port);
         Assert.All(endpoints.Values.Except(there.Values),
             endpoint => Assert.True(endpoint.TargetHost is "localhost" or "127.0.0.1", endpoint.TargetHost));
+    }
+
+    [Theory]
+    [InlineData("127.0.0.2", "127.0.0.2")]
+    [InlineData("", null)]
+    [Requirement("SEC-21")]
+    public async Task Gateway_AnswersForThePublicAddress(string address, string? hosts)
+    {
+        var gateway = (await ModelAsync($"--Parameters:public-address={address}")).Resources.OfType<ProjectResource>()
+            .Single(resource => resource.Name == "wic-web");
+        var configuration = await ExecutionConfigurationBuilder.Create(gateway).WithEnvironmentVariablesConfig().BuildAsync(
+            new DistributedApplicationExecutionContext(DistributedApplicationOperation.Run), NullLogger.Instance,
+            TestContext.Current.CancellationToken);
+
+        Assert.Equal(hosts, configuration.EnvironmentVariables.ToDictionary().GetValueOrDefault("AllowedHosts"));
     }
 
     [Fact]

@@ -58,6 +58,47 @@ public sealed class SecrecyTests
         Assert.Equal($"00-{trace}-{client.SpanId}-01", Assert.Single(invite.All("Traceparent")));
     }
 
+    [Theory]
+    [InlineData("REGISTER", "")]
+    [InlineData("REGISTER", "Authorization: Bearer forged\r\n")]
+    [InlineData("OPTIONS", "")]
+    [Requirement("SEC-3")]
+    public async Task TraceOfACallerWithoutAToken_IsNotContinued_AndIsLinked(string method, string headers)
+    {
+        await using var app = EpCscfApp.Start();
+        await using var stranger = await app.ConnectAsync("alice");
+        var (trace, page) = (ActivityTraceId.CreateRandom(), ActivitySpanId.CreateRandom());
+
+        await stranger.AskAsync(stranger.Request(method, "sip:ims.example", extra: $"{headers}Traceparent: 00-{trace}-{page}-01\r\n"));
+
+        Assert.Empty(app.SpansOf(trace));
+        lock (app.Spans) Assert.Contains(app.Spans, span => span.Links.Any(link => link.Context.TraceId == trace && link.Context.SpanId == page));
+    }
+
+    [Fact]
+    [Requirement("SEC-3")]
+    public async Task SampledFlagOfAPage_DoesNotCount()
+    {
+        await using var app = EpCscfApp.Start();
+        await using var alice = await app.RegisterAsync("alice");
+        var trace = ActivityTraceId.CreateRandom();
+
+        await alice.AskAsync(
+            alice.Request("OPTIONS", "sip:ims.example", extra: $"Traceparent: 00-{trace}-{ActivitySpanId.CreateRandom()}-00\r\n"));
+
+        Assert.Single(app.SpansOf(trace), span => span.DisplayName == "SIP OPTIONS");
+    }
+
+    [Fact]
+    [Requirement("SEC-5")]
+    public async Task Answers_HaveNoHeaderOfTheRequest()
+    {
+        await using var app = EpCscfApp.Start();
+        using var client = new HttpClient { BaseAddress = app.Address };
+
+        await HeaderEcho.ExpectNoneAsync(client, "/sip", "/directory", "/sessions/x", "/nothing");
+    }
+
     [Fact]
     public async Task BrokenTraceparent_BeginsATraceOfItsOwn()
     {

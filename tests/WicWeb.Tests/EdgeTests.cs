@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.WebSockets;
 using Microsoft.AspNetCore.Http;
 using WebRtcIms.Tests.Common;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace WebRtcIms.WicWeb.Tests;
 
@@ -40,6 +41,30 @@ public sealed class EdgeTests : IAsyncLifetime
         Assert.Equal(expected, string.Join(' ', received.Headers.Keys.Where(name => name is "Cookie" or "Authorization")));
     }
 
+    [Theory, InlineData("Production"), InlineData("Development")]
+    [Requirement("SEC-5")]
+    public async Task Answers_HaveNoHeaderOfTheRequest(string environment)
+    {
+        await using var gateway = Gateway(("environment", environment));
+        using var client = gateway.CreateClient();
+
+        await HeaderEcho.ExpectNoneAsync(client, "/", "/api/session", "/api/session/login", "/sip", "/flow/x", "/v1/traces", "/nothing");
+    }
+
+    [Fact]
+    [Requirement("SEC-5")]
+    public async Task FailureOfTheGatewayItself_ShowsNothingOfTheRequest()
+    {
+        await using var gateway = new GatewayFactory(_wwsf.Address).With("environment", "Development").Replace<IHttpForwarder>(new Broken());
+        _ = gateway.Address;
+        using var client = gateway.CreateClient();
+
+        await HeaderEcho.ExpectNoneAsync(client, "/api/session");
+        using var answer = await client.GetAsync("/api/session", Cancel);
+        Assert.Equal(HttpStatusCode.InternalServerError, answer.StatusCode);
+        Assert.Equal("application/problem+json", answer.Content.Headers.ContentType?.MediaType);
+    }
+
     [Theory]
     [InlineData("Development", "rebound.example.net", HttpStatusCode.BadRequest)]
     [InlineData("Development", "phone.example.com", HttpStatusCode.OK)]
@@ -58,7 +83,7 @@ public sealed class EdgeTests : IAsyncLifetime
     [Requirement("SEC-21")]
     public async Task Host_MustBeOneOfOurs(string environment, string host, HttpStatusCode expected)
     {
-        await using var gateway = Gateway(("environment", environment), ("AllowedHosts", "phone.example.com"));
+        await using var gateway = Gateway(("environment", environment), ("AllowedHosts", "https://phone.example.com;wic-web"));
         using var client = gateway.CreateClient();
         client.DefaultRequestHeaders.Host = host;
 
@@ -211,5 +236,12 @@ public sealed class EdgeTests : IAsyncLifetime
         };
         _ = gateway.Address;
         return gateway;
+    }
+
+    private sealed class Broken : IHttpForwarder
+    {
+        public ValueTask<ForwarderError> SendAsync(
+            HttpContext context, string destinationPrefix, HttpMessageInvoker httpClient, ForwarderRequestConfig requestConfig,
+            HttpTransformer transformer) => throw new InvalidOperationException("broken");
     }
 }

@@ -147,14 +147,17 @@ internal static class Relay
         }
     }
 
-    /// <summary>An operator allows TCP relays, and the relays of the server itself as peers.</summary>
-    private static async Task<Verdict> TcpServices(Targets targets)
+    /// <summary>An operator allows TCP relays, and then also the loopback address as a peer.</summary>
+    private static async Task<Verdict> TcpServices(Targets targets) =>
+        Verdict.All(await TcpServices(targets, null), await TcpServices(targets, "127.0.0.1/32"));
+
+    private static async Task<Verdict> TcpServices(Targets targets, string? allowed)
     {
         var own = await targets.OwnAsync();
         var port = Ports.Free();
         var settings = own.TurnSettings(port);
         settings["Turn__TcpRelays"] = "true";
-        settings["Turn__AllowedPeers__0"] = "127.0.0.1/32";
+        if (allowed is not null) settings["Turn__AllowedPeers__0"] = allowed;
         try
         {
             await using var turn = await Part.StartAsync("Turn", settings);
@@ -165,13 +168,15 @@ internal static class Relay
             if (allocated != StunError.None) throw new InvalidDataException($"a TCP allocation is refused with {(int)allocated}");
             var connected = await relay.ConnectAsync(new IPEndPoint(IPAddress.Loopback, own.EpCscf.Port));
             return Verdict.If(connected != StunError.None, connected == StunError.None
-                ? "a guest connected to the HTTP port of the eP-CSCF through a TCP relay" : $"a TCP relay to a service is refused with {(int)connected}");
+                ? $"a guest connected to the eP-CSCF through a TCP relay{With(allowed)}" : $"a TCP relay{With(allowed)} to a service is refused with {(int)connected}");
         }
         catch (PartException error)
         {
             return Verdict.If(
-                error.Message.Contains("TcpRelays", StringComparison.Ordinal), $"TCP relays with an allowed loopback: {error.Message}");
+                error.Message.Contains("TcpRelays", StringComparison.Ordinal), $"TCP relays{With(allowed)}: {error.Message}");
         }
+
+        static string With(string? allowed) => allowed is null ? "" : $" with allowed peers {allowed}";
     }
 
     /// <summary>A token, and an allocation, of a session that has ended.</summary>

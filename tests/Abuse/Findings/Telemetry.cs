@@ -161,6 +161,8 @@ internal static class Telemetry
         using var page = new Page(own.Wwsf.Address);
         var answer = await page.GetAsync("/api/session", ("X-Forwarded-Proto", "https"));
         var cookies = answer.Headers.TryGetValues("Set-Cookie", out var values) ? values.ToList() : [];
+        // Outside of a deletion of the former names.
+        cookies.RemoveAll(cookie => cookie.Contains("expires=Thu, 01 Jan 1970", StringComparison.OrdinalIgnoreCase));
         var weak = cookies.Where(cookie => !cookie.StartsWith("__Host-", StringComparison.Ordinal)).Select(cookie => cookie.Split('=')[0]);
         return Verdict.If(cookies.Count > 0 && !weak.Any(), $"cookies over https: {string.Join(", ", cookies.Select(each => each.Split('=')[0]))}");
     }

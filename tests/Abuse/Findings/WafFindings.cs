@@ -113,9 +113,10 @@ internal static class WafFindings
             // It needs Waf:Issuer.
         }
 
+        var hasKeys = metadata.Contains("jwks_uri", StringComparison.Ordinal);
         return Verdict.All(
             Verdict.If(!metadata.Contains(OtherHost, StringComparison.Ordinal), "metadata has the issuer of the settings"),
-            Verdict.If(!metadata.Contains("jwks_uri", StringComparison.Ordinal), "metadata names keys that sign nothing (jwks_uri)"),
+            Verdict.If(!hasKeys, $"metadata {(hasKeys ? "names" : "does not name")} keys that sign nothing (jwks_uri)"),
             Verdict.If(withoutName == "does not start", $"without Waf:Issuer the WAF {withoutName} in Production"));
 
         static async Task<string> ReadAsync(Part waf)
