@@ -7,7 +7,8 @@ internal sealed record EpCscfAnnotation(ParameterResource SessionsKey) : IResour
 internal static class EpCscf
 {
     /// <summary>
-    /// Adds the eP-CSCF, with the parameters <c>epcscf-flow-token-key</c> and <c>epcscf-sessions-key</c>. It accepts registration tokens of <paramref name="waf"/>.
+    /// Adds the eP-CSCF, with the parameters <c>epcscf-flow-token-key</c> and <c>epcscf-sessions-key</c>. It accepts
+    /// registration tokens of <paramref name="waf"/>.
     /// </summary>
     public static IResourceBuilder<ProjectResource> AddEpCscf(this IDistributedApplicationBuilder builder, string name,
         IResourceBuilder<ProjectResource> waf)

@@ -8,7 +8,7 @@ namespace WebRtcIms.EpCscf.Routing;
 /// <param name="Id">Random, so that a repeated request begins another dialogue.</param>
 internal sealed record Dialog(BindingId Caller, BindingId Callee, ulong Id)
 {
-    /// <summary>Whether a request outside of a dialogue can begin one: a call (RFC 3261 §12) or a subscription (RFC 6665, RFC 3515).</summary>
+    /// <summary>Whether a request outside of a dialogue can begin one: of a call (RFC 3261 §12) or a subscription (RFC 6665).</summary>
     public static bool CanBegin(string method) => method is "INVITE" or "SUBSCRIBE" or "REFER";
 
     public static Dialog Begin(BindingId caller, BindingId callee) =>

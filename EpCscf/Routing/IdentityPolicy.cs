@@ -24,8 +24,8 @@ internal static class IdentityPolicy
     }
 
     /// <summary>
-    /// Whether a request in a dialogue may have this From: a registered identity, the anonymous one, or the sender's identity in the request
-    /// that began the dialogue. The last one is that of a callee which was called by a name that is not its own, such as a tel URI.
+    /// Whether a request in a dialogue may have this From: a registered identity, the anonymous one, or the sender's identity in the
+    /// request that began the dialogue. The last one is that of a callee which was called by a name that is not its own, such as a tel URI.
     /// </summary>
     public static bool MayUse(SipRequest request, IReadOnlyList<string> registered, DialogSender sender) =>
         (sender.HasIdentityOfDialog || (From(request) is { } from && (from == Anonymous || registered.Contains(from))))

@@ -72,7 +72,8 @@ internal sealed class Proxy(
         var route = request.Headers.Values(HeaderName.Route).FirstOrDefault();
         if (NameAddress.Parse(route)?.Uri is not { } uri || routes.Find(uri, registration.Binding.Id, request) is not { } sender)
             return (Refused(481, "Call/Transaction Does Not Exist"), null);
-        if (!IdentityPolicy.MayUse(request, registration.Impus, sender)) return (Refused(403, "Forbidden: From is not your identity"), null);
+        if (!IdentityPolicy.MayUse(request, registration.Impus, sender))
+            return (Refused(403, "Forbidden: From is not your identity"), null);
         // A BYE ends its dialogue, so it is not counted.
         if (!Bucket(_dialogRequests, registration, settings.Limits.DialogRequestsPerMinute).TryAcquire() && request.Method != Method.Bye)
             return (Busy(request, "too many requests in calls"), null);

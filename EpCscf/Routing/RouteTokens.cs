@@ -56,7 +56,7 @@ internal sealed class RouteTokens(BindingNames names, EndedDialogs ended, EpCscf
         dialog, response.IsSuccess ? Lifetime : EarlyLifetime, request.From, IdentityPolicy.WantsPrivacy(request.Headers),
         Binding(request.CallId, request.From.Tag, response.To.Tag ?? ""));
 
-    /// <summary>The sender of a request; null if the route is not ours, not the sender's, of another dialogue or not valid any more.</summary>
+    /// <summary>The sender of a request; null if the route is not ours, not the sender's, or of no dialogue that goes on.</summary>
     public DialogSender? Find(SipUri route, BindingId sender, SipRequest request)
     {
         if (route.Host != settings.Host) return null;

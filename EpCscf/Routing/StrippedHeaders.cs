@@ -25,8 +25,8 @@ internal static class StrippedHeaders
     ];
 
     /// <summary>
-    /// Fields with this prefix are for private networks (RFC 3427 §4.1), such as those of RFC 3325, RFC 6050, RFC 7315 and RFC 8496. None is
-    /// from a page to another one.
+    /// Fields with this prefix are for private networks (RFC 3427 §4.1), such as those of RFC 3325, RFC 6050, RFC 7315 and RFC 8496.
+    /// None is from a page to another one.
     /// </summary>
     public const string TrustDomainPrefix = "P-";
 

@@ -55,7 +55,8 @@ internal static class SessionEndpoints
         if (!request.HasJsonContentType()) return null;
         try
         {
-            return (await request.ReadFromJsonAsync<SessionRequest>(request.HttpContext.RequestAborted))?.Sid is { Length: > 0 } sid ? sid : null;
+            var body = await request.ReadFromJsonAsync<SessionRequest>(request.HttpContext.RequestAborted);
+            return body?.Sid is { Length: > 0 } sid ? sid : null;
         }
         catch (Exception error) when (error is JsonException or BadHttpRequestException)
         {

@@ -159,7 +159,7 @@ public sealed class IdentityTests : AliceAndBob
         "Resource-Share", "Service-Interact-Info", "Cellular-Network-Info", "Priority-Share", "Response-Source",
     ];
 
-    /// <summary>The registered names with the prefix of private networks, the compact forms, and a name that nobody has registered.</summary>
+    /// <summary>The registered names with the prefix of private networks, one that is not registered, and the compact forms.</summary>
     public static TheoryData<string> NotForwardedEither =>
     [
         "P-Access-Network-Info", "P-Answer-State", "P-Asserted-Identity", "P-Asserted-Service", "P-Associated-URI", "P-Called-Party-ID",
