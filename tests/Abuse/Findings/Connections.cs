@@ -74,7 +74,8 @@ internal static class Connections
         var connections = await Connection.OpenManyAsync(Connection.MaxLoad, async () =>
             await Connection.OpenAsync(targets.Gateway.Host, targets.Gateway.Port));
         foreach (var connection in connections.Take(Connection.MaxLoad / 2)) await connection.TrySendAsync(Encoding.ASCII.GetBytes(half));
-        await Task.Delay(1000);
+        // Longer than the server waits for the rest of a body.
+        await Task.Delay(8000);
         var open = connections.Count(connection => connection.IsOpen());
         using var page = new Page(targets.Gateway);
         var answer = await page.BeginAsync();
