@@ -22,7 +22,8 @@ public static class FileDescriptors
     /// <summary>How many connections may use; 0 or less if the limit is too low.</summary>
     public static int Available => Limit is { } limit ? limit - Open - Reserve : int.MaxValue;
 
-    internal static int? LimitIn(IEnumerable<string> limits) =>
+    /// <summary>The soft limit in the lines of <c>/proc/self/limits</c>.</summary>
+    public static int? LimitIn(IEnumerable<string> limits) =>
         limits.FirstOrDefault(line => line.StartsWith(LimitLine, StringComparison.Ordinal)) is { } line
             && int.TryParse(
                 line[LimitLine.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture, out var limit)
