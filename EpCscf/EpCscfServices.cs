@@ -6,6 +6,7 @@ using WebRtcIms.EpCscf.Server;
 using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Telemetry;
 using WebRtcIms.EpCscf.Transactions;
+using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.ServiceDefaults.KeyDelivery;
 
 namespace WebRtcIms.EpCscf;
@@ -45,6 +46,9 @@ internal static class EpCscfServices
 
         services.AddSingleton<Delivery>();
         services.AddSingleton<Flows>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<ConnectionAdmission>(
+            provider, "epcscf", settings.Limits.OfConnections));
+        KnownProxies.AddTo(services, settings.KnownProxies);
         services.AddSingleton<TransactionTable>();
         services.AddSingleton<BranchServices>();
         services.AddSingleton<EndedDialogs>();
@@ -65,6 +69,7 @@ internal static class EpCscfServices
         var services = app.Services;
         services.GetRequiredService<Registrar>().BindingLost += services.GetRequiredService<LostBindings>().HandleAsync;
         app.Lifetime.ApplicationStopping.Register(services.GetRequiredService<Flows>().CloseAll);
+        KnownProxies.UseIn(app, "EpCscf:KnownProxies");
         app.UseWebSockets(new() { KeepAliveInterval = ConnectionLifetimes.Ping, KeepAliveTimeout = ConnectionLifetimes.Ping });
         app.Map("/sip", services.GetRequiredService<SipEndpoint>().AcceptAsync);
         app.MapDirectory();

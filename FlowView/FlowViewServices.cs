@@ -4,6 +4,7 @@ using WebRtcIms.FlowView.Query;
 using WebRtcIms.FlowView.Receiving;
 using WebRtcIms.FlowView.Settings;
 using WebRtcIms.FlowView.Store;
+using WebRtcIms.ServiceDefaults.Admission;
 
 namespace WebRtcIms.FlowView;
 
@@ -17,6 +18,11 @@ internal static class FlowViewServices
         // A span for each batch of spans that arrives would fill the view with itself.
         builder.Services.PostConfigure<AspNetCoreTraceInstrumentationOptions>(options => options.Filter = _ => false);
         builder.Services.AddSingleton(settings);
+        KnownProxies.AddTo(builder.Services, settings.KnownProxies);
+        // A page that listens proves nothing here, so each gives way.
+        var streams = new ConnectionLimits(settings.EventStreamsPerAddress, settings.EventStreams, 1, settings.EventStreams);
+        builder.Services.AddSingleton(provider =>
+            ActivatorUtilities.CreateInstance<ConnectionAdmission>(provider, "flow_view_events", streams));
         builder.Services.AddSingleton<TraceStore>();
         builder.Services.AddSingleton<LogStore>();
         OtlpReceiver.AddTo(builder);
@@ -26,6 +32,7 @@ internal static class FlowViewServices
     public static void UseFlowView(this WebApplication app)
     {
         app.UseAccess();
+        KnownProxies.UseIn(app, "FlowView:KnownProxies");
         app.UseRateLimiter();
         app.UsePages();
         OtlpReceiver.MapTo(app);

@@ -15,6 +15,12 @@ public static class TransportEncryption
     private const string Services = "Services";
     private const string Advice = $"or set {Setting}=Mesh if the network encrypts";
 
+    private static readonly string[] Collectors =
+    [
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+    ];
+
     /// <summary>Whether peers on other machines may be without TLS.</summary>
     public static bool IsElsewhere(IConfiguration configuration, IHostEnvironment environment) =>
         environment.IsDevelopment() || string.Equals(configuration[Setting], Mesh, StringComparison.OrdinalIgnoreCase);
@@ -34,14 +40,18 @@ public static class TransportEncryption
     /// <summary>The end of a message about an address without TLS.</summary>
     public static string Problem(string remedy) => $"names another machine without TLS: {remedy}, {Advice}";
 
-    /// <exception cref="SettingsException">The address of another service, or of Redis, is without TLS.</exception>
+    /// <exception cref="SettingsException">The address of another service, of Redis or of a collector is without TLS.</exception>
     internal static void Check(IConfiguration configuration, IHostEnvironment environment)
     {
         var problems = configuration[Setting] is { Length: > 0 } value
             && !value.Equals(Mesh, StringComparison.OrdinalIgnoreCase) && !value.Equals(Services, StringComparison.OrdinalIgnoreCase)
                 ? [$"{Setting} must be {Services} or {Mesh}, not '{value}'"]
                 : IsElsewhere(configuration, environment) ? Array.Empty<string>()
-                : [.. configuration.GetSection("services").GetChildren().SelectMany(ServiceProblems), .. RedisProblems(configuration)];
+                : [
+                    .. configuration.GetSection("services").GetChildren().SelectMany(ServiceProblems),
+                    .. RedisProblems(configuration),
+                    .. TelemetryProblems(configuration),
+                ];
         if (problems.Length > 0) throw SettingsException.Of(problems);
     }
 
@@ -59,6 +69,11 @@ public static class TransportEncryption
         if (Parse(text) is { Ssl: false } redis && redis.EndPoints.Any(IsOfAnotherMachine))
             yield return $"ConnectionStrings:redis {Problem("add ssl=true")}";
     }
+
+    // Telemetry has addresses of callers and pseudonyms of sessions.
+    private static IEnumerable<string> TelemetryProblems(IConfiguration configuration) => Collectors
+        .Where(name => configuration[name] is { Length: > 0 } address && IsPlain(address))
+        .Select(name => $"{name} {Problem("give an https address")}");
 
     private static bool IsOfAnotherMachine(EndPoint endpoint) => endpoint switch
     {

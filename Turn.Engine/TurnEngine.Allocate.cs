@@ -91,7 +91,8 @@ public sealed partial class TurnEngine
         allocation.Limits = granted?.Within(settings.Traffic) ?? settings.Traffic;
 
     /// <summary>
-    /// Takes back an allocation that was just made, because its relays do not work or its token was revoked meanwhile. Refuses the Allocate.
+    /// Takes back an allocation that was just made, because its relays do not work or its token was revoked meanwhile. Refuses the
+    /// Allocate.
     /// </summary>
     public Outcome Withdraw(
         Allocation allocation, PendingAllocation pending, StunError error, EngineTime time, Span<byte> reply)
@@ -153,7 +154,8 @@ public sealed partial class TurnEngine
             return Refuse(StunMethod.Refresh, renewal.TransactionId, renewal.WithFingerprint, error, proof, reply);
         var ticket = Extend(allocation, renewal.LifetimeSeconds, proof, time);
         return RefreshSuccess(
-            renewal.TransactionId, renewal.WithFingerprint, renewal.LifetimeSeconds, ticket, proof, reply) with { Allocation = allocation };
+            renewal.TransactionId, renewal.WithFingerprint, renewal.LifetimeSeconds, ticket, proof, reply) with
+        { Allocation = allocation };
     }
 
     /// <summary>Gives an allocation its time, its credential and, if its client is mobile, its next ticket.</summary>
@@ -292,7 +294,8 @@ public sealed partial class TurnEngine
     }
 
     private Outcome RefusePending(PendingAllocation pending, in AllocationDecision decision, Span<byte> reply) => Refuse(
-        StunMethod.Allocate, pending.TransactionId, pending.WithFingerprint, decision.Error, pending.Proof, reply, decision.AlternateServer);
+        StunMethod.Allocate, pending.TransactionId, pending.WithFingerprint, decision.Error, pending.Proof, reply,
+        decision.AlternateServer);
 
     private Outcome Refuse(
         StunMethod method, TransactionId transaction, bool withFingerprint, StunError error, in Proof proof, Span<byte> reply,

@@ -168,6 +168,8 @@ internal static class TurnServices
         var allowed = settings.AllowedPeers.ConvertAll(AddressRange.Parse);
         var denied = settings.DeniedPeers.ConvertAll(AddressRange.Parse);
         if (settings.PeerPolicy == PeerPolicyMode.AllowLoopback) allowed.AddRange(PeerPolicy.Loopback);
-        return new PeerPolicy(allowed, denied, OwnAddresses.Read(settings, configuration), relays);
+        return new PeerPolicy(
+            allowed, denied, OwnAddresses.Read(settings, configuration), relays,
+            opensMachine: settings.PeerPolicy == PeerPolicyMode.AllowThisMachine);
     }
 }

@@ -1,3 +1,4 @@
+using WebRtcIms.WicWeb.Connections;
 using WebRtcIms.WicWeb.Forwarding;
 using WebRtcIms.WicWeb.Pages;
 using WebRtcIms.WicWeb.PageSpans;
@@ -19,10 +20,13 @@ internal static class WicWebServices
         TraceBoundary.AddTo(builder.Services);
         PageSpanEndpoint.AddTo(builder);
         builder.AddPublicHttps(settings);
+        builder.AddConnections(settings.Connections, settings.KnownProxies);
     }
 
     public static void UseWicWeb(this WebApplication app)
     {
+        var settings = app.Services.GetRequiredService<WicWebSettings>();
+        app.UseConnections(settings.Connections, settings.KnownProxies);
         if (!app.Environment.IsDevelopment()) app.UseHsts();
         app.UseSecurityHeaders();
         app.UsePage();

@@ -4,6 +4,7 @@ using System.Threading.Channels;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Sip;
+using WebRtcIms.ServiceDefaults.Admission;
 
 namespace WebRtcIms.EpCscf.Connections;
 
@@ -40,6 +41,9 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
     private int _refusals;
 
     public string Id { get; } = RandomNumberGenerator.GetHexString(24, lowercase: true);
+
+    /// <summary>The flow's place among all connections. A registered flow does not give way to others.</summary>
+    public AdmittedConnection? Place { get; init; }
 
     /// <summary>Null before the first registration. It may have expired.</summary>
     public FlowRegistration? Registration { get; set; }

@@ -1,5 +1,4 @@
 using WebRtcIms.EpCscf.Registration;
-using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Telemetry;
 
 namespace WebRtcIms.EpCscf.Connections;
@@ -8,42 +7,16 @@ namespace WebRtcIms.EpCscf.Connections;
 /// The connections of this process. Each message looks its binding up here. So if a page reconnects during a call, the rest of the call
 /// comes over its new connection.
 /// </summary>
-internal sealed class Flows(EpCscfSettings settings, EpCscfTelemetry telemetry)
+internal sealed class Flows(EpCscfTelemetry telemetry)
 {
     private readonly ConcurrentDictionary<string, Flow> _all = new();
     private readonly ConcurrentDictionary<BindingId, Flow> _byBinding = new();
     private readonly Lock _gate = new();
-    private int _reserved;
 
     public int Count => _all.Count;
 
     /// <summary>What the connections of this process are registered for.</summary>
     public IEnumerable<FlowRegistration> Registrations => _all.Values.Select(flow => flow.Registration).OfType<FlowRegistration>();
-
-    /// <summary>Whether there are neither connections nor reservations.</summary>
-    public bool IsEmpty
-    {
-        get
-        {
-            lock (_gate) return _reserved == 0;
-        }
-    }
-
-    /// <summary>Reserves one of the allowed connections, before the upgrade. Every reservation must be released.</summary>
-    public bool TryReserve()
-    {
-        lock (_gate)
-        {
-            if (_reserved >= settings.Limits.Connections) return false;
-            _reserved++;
-            return true;
-        }
-    }
-
-    public void Release()
-    {
-        lock (_gate) _reserved--;
-    }
 
     public void Add(Flow flow)
     {
@@ -58,8 +31,10 @@ internal sealed class Flows(EpCscfSettings settings, EpCscfTelemetry telemetry)
         Unbind(flow);
     }
 
-    /// <summary>The flow now leads to the binding. The binding's former flow is closed.</summary>
-    public void Bind(Flow flow, FlowRegistration registration)
+    /// <summary>
+    /// The flow now leads to the binding. The binding's former flow is closed. False if the client's address has too many registered flows.
+    /// </summary>
+    public bool Bind(Flow flow, FlowRegistration registration)
     {
         // At once, because two connections of one page may register at the same time, and only one of them may stay.
         lock (_gate)
@@ -68,8 +43,13 @@ internal sealed class Flows(EpCscfSettings settings, EpCscfTelemetry telemetry)
             if (flow.Registration is null) telemetry.RegisteredChanged(1);
             flow.Registration = registration;
             if (_byBinding.TryGetValue(registration.Binding.Id, out var before) && before != flow)
+            {
+                before.Place?.Demote();
                 before.Close(CloseCode.Replaced, "connected again");
+            }
+
             _byBinding[registration.Binding.Id] = flow;
+            return flow.Place?.TryAuthenticate() is not false;
         }
     }
 
@@ -79,6 +59,7 @@ internal sealed class Flows(EpCscfSettings settings, EpCscfTelemetry telemetry)
         {
             if (flow.Registration is not { } registration) return;
             flow.Registration = null;
+            flow.Place?.Demote();
             telemetry.RegisteredChanged(-1);
             _byBinding.TryRemove(new(registration.Binding.Id, flow));
         }

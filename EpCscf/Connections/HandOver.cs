@@ -35,7 +35,7 @@ internal enum HandOverKind : byte
     /// <summary>The INVITE of that CANCEL is at the sender, and is being cancelled.</summary>
     Cancelled,
 
-    /// <summary>A dialogue of the binding has ended. The octets name it.</summary>
+    /// <summary>A dialogue has ended for the binding. The octets name its route token.</summary>
     DialogEnded,
 }
 

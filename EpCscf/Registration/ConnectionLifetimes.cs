@@ -10,7 +10,10 @@ internal static class ConnectionLifetimes
     public static readonly TimeSpan AfterExpiry = TimeSpan.FromHours(1);
 
     /// <summary>A connection that does not register is closed after this time.</summary>
-    public static readonly TimeSpan UntilRegistered = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan UntilRegistered = TimeSpan.FromSeconds(5);
+
+    /// <summary>How often it is checked that a connection is still registered.</summary>
+    public static readonly TimeSpan Check = TimeSpan.FromSeconds(30);
 
     /// <summary>The interval of WebSocket pings, and how long the server waits for a pong.</summary>
     public static readonly TimeSpan Ping = TimeSpan.FromSeconds(20);

@@ -49,6 +49,8 @@ internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, B
             ? new InviteClientTransaction(_request, this, scope) : new NonInviteClientTransaction(_request, this, scope);
         services.Transactions.Add(_transaction);
         if (IsInvite) StartTimerC();
+        // Whatever the answer is, the side that gets the BYE has nothing more to ask.
+        if (_request.Method == Method.Bye && forwarded.Dialog is { } dialog) services.EndedDialogs.Add(dialog, Target);
         _transaction.Start();
     }
 
@@ -123,7 +125,7 @@ internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, B
             Final = final;
             _transaction?.Abandon();
             _timer.Stop();
-            if (forwarded.Dialog is { } dialog && EndsDialog(final)) services.EndedDialogs.Add(dialog);
+            if (forwarded.Dialog is { } dialog && EndsDialog(final)) services.EndedDialogs.Add(dialog, dialog.Caller, dialog.Callee);
             EpCscfTelemetry.End(scope.Span, final.StatusCode);
         }
         else if (!final.IsSuccess)
@@ -142,7 +144,8 @@ internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, B
             response.Headers.Add(HeaderName.RecordRoute, services.Routes.ForCaller(dialog, _request, response));
     }
 
-    // §15.1.1: a BYE also ends the dialogue if the other side does not know it, or does not answer.
+    // §15.1.1: a BYE also ends the dialogue if the other side does not know it, or does not answer. After another answer, the sender may
+    // try again.
     private bool EndsDialog(SipResponse final) => _request.IsInDialog
         ? _request.Method == Method.Bye && (final.IsSuccess || final.StatusCode is 408 or 481)
         : !final.IsSuccess;

@@ -1,16 +1,17 @@
 using System.Buffers.Binary;
 using WebRtcIms.EpCscf.Connections;
+using WebRtcIms.EpCscf.Registration;
 
 namespace WebRtcIms.EpCscf.Routing;
 
 /// <summary>
-/// Dialogues whose route tokens are not valid any more: a BYE has ended them, or they were never confirmed. All replicas know them. The
-/// memory is bounded: beyond it, the tokens of the oldest are valid until they expire.
+/// Route tokens that are not valid any more: a BYE has ended the dialogue, or it was never confirmed. All replicas know them. The memory is
+/// bounded: beyond it, the oldest are valid again until they expire.
 /// </summary>
 internal sealed class EndedDialogs(HandOvers handOvers, TimeProvider time)
 {
-    /// <summary>The newest ones that are kept, at least.</summary>
-    public const int Capacity = 250_000;
+    /// <summary>The newest ones that are kept, at least. A dialogue has two.</summary>
+    public const int Capacity = 500_000;
 
     private readonly Lock _gate = new();
 
@@ -19,26 +20,34 @@ internal sealed class EndedDialogs(HandOvers handOvers, TimeProvider time)
     private HashSet<ulong> _former = [];
     private DateTimeOffset _began = time.GetUtcNow();
 
-    public bool Contains(Dialog dialog)
+    public bool Contains(Dialog dialog, BindingId end)
     {
-        lock (_gate) return _current.Contains(dialog.Id) || _former.Contains(dialog.Id);
+        var name = NameOf(dialog, end);
+        lock (_gate) return _current.Contains(name) || _former.Contains(name);
     }
 
-    public void Add(Dialog dialog)
+    /// <summary>Ends the token of one end, or of both.</summary>
+    public void Add(Dialog dialog, params ReadOnlySpan<BindingId> ends)
     {
-        Add(dialog.Id);
-        var octets = new byte[sizeof(ulong)];
-        BinaryPrimitives.WriteUInt64BigEndian(octets, dialog.Id);
-        handOvers.SendToOthers(new(HandOverKind.DialogEnded, dialog.Caller, octets));
+        foreach (var end in ends)
+        {
+            var name = NameOf(dialog, end);
+            Add(name);
+            var octets = new byte[sizeof(ulong)];
+            BinaryPrimitives.WriteUInt64BigEndian(octets, name);
+            handOvers.SendToOthers(new(HandOverKind.DialogEnded, end, octets));
+        }
     }
 
-    /// <summary>A dialogue has ended at another replica.</summary>
+    /// <summary>Another replica has ended a token.</summary>
     public void Handle(HandOver handOver)
     {
         if (handOver.Octets.Length == sizeof(ulong)) Add(BinaryPrimitives.ReadUInt64BigEndian(handOver.Octets.Span));
     }
 
-    private void Add(ulong id)
+    private static ulong NameOf(Dialog dialog, BindingId end) => end == dialog.Caller ? dialog.Id : ~dialog.Id;
+
+    private void Add(ulong name)
     {
         lock (_gate)
         {
@@ -49,7 +58,7 @@ internal sealed class EndedDialogs(HandOvers handOvers, TimeProvider time)
                 _began = now;
             }
 
-            _current.Add(id);
+            _current.Add(name);
         }
     }
 }

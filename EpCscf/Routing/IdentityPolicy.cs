@@ -10,12 +10,13 @@ namespace WebRtcIms.EpCscf.Routing;
 internal static class IdentityPolicy
 {
     private const string Anonymous = "sip:anonymous@anonymous.invalid";
+    private const string Verdict = "verstat";
 
     /// <summary>The registered identity that a request is from; null if From names one that is not registered.</summary>
     public static string? Originating(SipRequest request, IReadOnlyList<string> registered)
     {
         var from = From(request);
-        if (from is null || (from != Anonymous && !registered.Contains(from))) return null;
+        if (from is null || (from != Anonymous && !registered.Contains(from)) || ClaimsVerification(request)) return null;
         var preferred = request.Headers.Values(HeaderName.PPreferredIdentity)
             .Select(value => NameAddress.Parse(value)?.Uri?.AddressOfRecord).FirstOrDefault();
         if (preferred is not null && registered.Contains(preferred)) return preferred;
@@ -27,7 +28,8 @@ internal static class IdentityPolicy
     /// that began the dialogue. The last one is that of a callee which was called by a name that is not its own, such as a tel URI.
     /// </summary>
     public static bool MayUse(SipRequest request, IReadOnlyList<string> registered, DialogSender sender) =>
-        sender.HasIdentityOfDialog || (From(request) is { } from && (from == Anonymous || registered.Contains(from)));
+        (sender.HasIdentityOfDialog || (From(request) is { } from && (from == Anonymous || registered.Contains(from))))
+            && (!sender.IsCaller || !ClaimsVerification(request));
 
     /// <summary>
     /// Adds P-Asserted-Identity to a request in a dialogue if From is a registered identity. It has no display name, because a callee may
@@ -52,6 +54,10 @@ internal static class IdentityPolicy
     public static bool WantsPrivacy(SipHeaders headers) => headers.Values(HeaderName.Privacy)
         .SelectMany(value => value.Split(';', StringSplitOptions.TrimEntries))
         .Any(value => value.ToLowerInvariant() is "id" or "header" or "user");
+
+    // TS 24.229 §7.2A.20: the network's verdict about a number. The From of a callee is the caller's text.
+    private static bool ClaimsVerification(SipRequest request) => request.From.Parameters[Verdict] is not null
+        || Uri.UnescapeDataString(request.From.UriText).Contains(";" + Verdict, StringComparison.OrdinalIgnoreCase);
 
     private static string? From(SipRequest request) => request.From.Uri?.AddressOfRecord;
 }

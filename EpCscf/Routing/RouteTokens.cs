@@ -11,7 +11,10 @@ namespace WebRtcIms.EpCscf.Routing;
 /// <param name="Peer">The other end.</param>
 /// <param name="HasIdentityOfDialog">Whether From is the sender's identity in the request that began the dialogue.</param>
 /// <param name="IsPrivate">Whether the sender asked for privacy in that request.</param>
-internal sealed record DialogSender(Dialog Dialog, BindingId Peer, bool HasIdentityOfDialog, bool IsPrivate);
+internal sealed record DialogSender(Dialog Dialog, BindingId Peer, bool HasIdentityOfDialog, bool IsPrivate)
+{
+    public bool IsCaller => Peer == Dialog.Callee;
+}
 
 /// <summary>
 /// The user part of our Record-Route: the two bindings of a dialogue, under an HMAC (RFC 5626 §5.2). It names bindings and not
@@ -70,7 +73,7 @@ internal sealed class RouteTokens(BindingNames names, EndedDialogs ended, EpCscf
         if (BinaryPrimitives.ReadUInt32BigEndian(octets[ExpiryAt..]) <= time.GetUtcNow().ToUnixTimeSeconds()) return null;
 
         var dialog = new Dialog(caller, callee, BinaryPrimitives.ReadUInt64BigEndian(octets[IdAt..]));
-        if (ended.Contains(dialog)) return null;
+        if (ended.Contains(dialog, sender)) return null;
         return new(
             dialog, isCaller ? callee : caller, NameOf(request.From).SequenceEqual(octets.Slice(IdentityAt, IdentityLength)),
             octets[PrivateAt] != 0);

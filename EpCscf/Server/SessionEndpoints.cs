@@ -7,7 +7,7 @@ namespace WebRtcIms.EpCscf.Server;
 
 /// <summary>
 /// <c>/sessions</c>, for the WWSF only: whether a session is registered, and its end. The WWSF authenticates with a key that both share.
-/// The session is named in the body, so that no URL in a log or a trace has it.
+/// The session is named in the body, so that no URL in a log or a trace has it. A rebound DNS name is refused before this (HostCheck).
 /// </summary>
 internal static class SessionEndpoints
 {
@@ -33,22 +33,12 @@ internal static class SessionEndpoints
 
     private static IResult? Refuse(HttpContext context)
     {
-        var services = context.RequestServices;
-        if (LocalCaller.IsPage(context) || !IsExpectedHost(context, services.GetRequiredService<IConfiguration>()))
-            return Results.Problem("This is not for pages.", statusCode: StatusCodes.Status403Forbidden);
-        if (Bearer.Of(context.Request) is { } key && IsOneOf(services.GetRequiredService<EpCscfSettings>().SessionsKeys, key)) return null;
+        if (LocalCaller.IsPage(context)) return Results.Problem("This is not for pages.", statusCode: StatusCodes.Status403Forbidden);
+        var keys = context.RequestServices.GetRequiredService<EpCscfSettings>().SessionsKeys;
+        if (Bearer.Of(context.Request) is { } key && IsOneOf(keys, key)) return null;
         context.Response.Headers.WWWAuthenticate = Bearer.Scheme;
         return Results.Problem("The key is missing or wrong.", statusCode: StatusCodes.Status401Unauthorized);
     }
-
-    /// <summary>
-    /// Whether a request of this machine names it, or a host of the setting <c>AllowedHosts</c>. A page that reaches a local port by a
-    /// rebound DNS name does not. Requests of other machines are checked by <c>AllowedHosts</c> before this.
-    /// </summary>
-    private static bool IsExpectedHost(HttpContext context, IConfiguration configuration) =>
-        !LocalCaller.Is(context) || LocalCaller.NamesThisMachine(context)
-            || (configuration["AllowedHosts"] ?? "").Split(';', StringSplitOptions.TrimEntries)
-                .Contains(context.Request.Host.Host, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Takes the same time for each key, so that a wrong one tells nothing about the right ones.</summary>
     private static bool IsOneOf(List<Redacted<string>> keys, string key)

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Primitives;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Settings;
+using WebRtcIms.ServiceDefaults.Admission;
 
 namespace WebRtcIms.EpCscf.Server;
 
@@ -10,7 +11,8 @@ namespace WebRtcIms.EpCscf.Server;
 /// The server pings, because browsers cannot send WebSocket pings and JsSIP has no keep-alive of its own.
 /// </summary>
 internal sealed partial class SipEndpoint(
-    Flows flows, SipServer server, LostBindings lostBindings, EpCscfSettings settings, TimeProvider time, ILogger<SipEndpoint> logger)
+    Flows flows, ConnectionAdmission admission, SipServer server, LostBindings lostBindings, EpCscfSettings settings, TimeProvider time,
+    ILogger<SipEndpoint> logger)
 {
     private const string Subprotocol = "sip";
 
@@ -22,36 +24,31 @@ internal sealed partial class SipEndpoint(
             return;
         }
 
-        // The place is reserved before the upgrade, so that simultaneous connections do not exceed the limit together.
-        if (!flows.TryReserve())
+        // The place is counted before the upgrade, so that simultaneous connections do not exceed a limit together. A connection that
+        // gives way is cut off: a closing handshake would keep it.
+        using var place = admission.TryAdmit(context.Connection.RemoteIpAddress, context.Abort);
+        if (place is not null)
         {
-            context.Response.Headers.RetryAfter = "10";
-            await Problem(StatusCodes.Status503ServiceUnavailable, "There are too many connections. Try again in a few seconds.")
-                .ExecuteAsync(context);
+            await RunAsync(context.WebSockets, place);
             return;
         }
 
-        try
-        {
-            await RunAsync(context.WebSockets);
-        }
-        finally
-        {
-            flows.Release();
-        }
+        context.Response.Headers.RetryAfter = "10";
+        await Problem(StatusCodes.Status503ServiceUnavailable, "There are too many connections. Try again in a few seconds.")
+            .ExecuteAsync(context);
     }
 
-    private async Task RunAsync(WebSocketManager webSockets)
+    private async Task RunAsync(WebSocketManager webSockets, AdmittedConnection place)
     {
         // The span of the upgrade request would last as long as the connection, and contain every call.
         Activity.Current = null;
         // No compression: it would mix the client's own text with tokens in one stream, and needs memory for each connection.
         using var socket = await webSockets.AcceptWebSocketAsync(
             new WebSocketAcceptContext { SubProtocol = Subprotocol, DangerousEnableCompression = false });
-        var flow = new Flow(socket, settings, time);
+        var flow = new Flow(socket, settings, time) { Place = place };
         flows.Add(flow);
-        var period = ConnectionLifetimes.UntilRegistered;
-        using var timeout = time.CreateTimer(_ => CloseUnregistered(flow, time.GetUtcNow()), null, period, period);
+        using var check = time.CreateTimer(
+            _ => Check(flow, time.GetUtcNow()), null, ConnectionLifetimes.UntilRegistered, ConnectionLifetimes.Check);
         try
         {
             await flow.RunAsync(octets => HandleAsync(flow, octets));
@@ -76,8 +73,9 @@ internal sealed partial class SipEndpoint(
         }
     }
 
-    private static void CloseUnregistered(Flow flow, DateTimeOffset now)
+    private static void Check(Flow flow, DateTimeOffset now)
     {
+        if (!flow.IsRegistered) flow.Place?.Demote();
         if (flow.Registration is not { } registration || registration.Binding.ExpiresAt + ConnectionLifetimes.AfterExpiry < now)
             flow.Close(CloseCode.NotRegistered, "not registered");
     }
@@ -92,15 +90,17 @@ internal sealed partial class SipEndpoint(
 
     private static IResult Problem(int statusCode, string text) => Results.Problem(text, statusCode: statusCode);
 
-    // A browser always names the page's origin, so a client without one is not a browser. The gateway names the host that the page asked
-    // for.
+    // A browser always names the page's origin, so a client without one is not a browser. The gateway forwards the scheme and the host that
+    // the page asked for. The default port is equal to none (RFC 6454 §4).
     private bool IsAllowedOrigin(HttpRequest request)
     {
         var origin = request.Headers.Origin;
         if (StringValues.IsNullOrEmpty(origin)) return true;
         if (settings.AllowedOrigins.Count > 0) return settings.AllowedOrigins.Contains(origin.ToString(), StringComparer.OrdinalIgnoreCase);
-        var host = request.Headers["X-Forwarded-Host"].FirstOrDefault() ?? request.Host.Value;
-        return Uri.TryCreate(origin, UriKind.Absolute, out var uri) && uri.Authority.Equals(host, StringComparison.OrdinalIgnoreCase);
+        return Uri.TryCreate(origin, UriKind.Absolute, out var page)
+            && Uri.TryCreate($"{request.Scheme}://{request.Host}", UriKind.Absolute, out var server)
+            && (page.Scheme, page.Port) == (server.Scheme, server.Port)
+            && page.Host.Equals(server.Host, StringComparison.OrdinalIgnoreCase);
     }
 
     [LoggerMessage(1, LogLevel.Error, "A SIP message could not be handled")]

@@ -84,8 +84,14 @@ internal sealed class SipServer(
         if (request.Method == Method.Register)
         {
             var (response, registration) = await registrar.RegisterAsync(flow.Id, flow.Registration, request);
-            if (registration is not null) flows.Bind(flow, registration);
-            server.Respond(response);
+            if (registration is null || flows.Bind(flow, registration))
+            {
+                server.Respond(response);
+                return;
+            }
+
+            server.Respond(Later(request, 503, "Service Unavailable: too many connections"));
+            flow.Close(CloseCode.TooMuch, "too many connections");
         }
         else if (request.Method == Method.Cancel)
         {

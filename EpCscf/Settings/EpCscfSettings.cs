@@ -1,3 +1,4 @@
+using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.ServiceDefaults.KeyDelivery;
 
 namespace WebRtcIms.EpCscf.Settings;
@@ -33,6 +34,9 @@ internal sealed class EpCscfSettings
 
     /// <summary>Origins of pages that may connect; by default only the requested host.</summary>
     public List<string> AllowedOrigins { get; set; } = [];
+
+    /// <summary>The addresses and networks whose X-Forwarded headers are accepted, in addition to this machine: the gateway.</summary>
+    public List<string> KnownProxies { get; set; } = [];
 
     public List<SubscriberSettings> Subscribers { get; set; } = [];
 
@@ -99,6 +103,7 @@ internal sealed class EpCscfSettings
             foreach (var problem in Pools[i].Problems()) yield return $"EpCscf:Pools:{i}:{problem}";
         }
 
+        foreach (var problem in ServiceDefaults.Admission.KnownProxies.Problems("EpCscf:KnownProxies", KnownProxies)) yield return problem;
         foreach (var (name, value) in Limits.All().Where(limit => limit.Value < 1))
             yield return $"EpCscf:Limits:{name} must be 1 or more, not {value}";
     }
@@ -165,7 +170,17 @@ internal sealed class PoolSettings
 /// <summary>Limits of one connection, of one identity, and of the whole process.</summary>
 internal sealed class LimitSettings
 {
+    /// <summary>All connections.</summary>
     public int Connections { get; set; } = 10_000;
+
+    /// <summary>Connections of one client address that are not registered. Beyond it the oldest is closed.</summary>
+    public int UnregisteredPerAddress { get; set; } = 100;
+
+    /// <summary>Connections that are not registered. Beyond it the oldest of the address with most of them is closed.</summary>
+    public int Unregistered { get; set; } = 2_000;
+
+    /// <summary>Registered connections of one client address: many people share the address of a NAT.</summary>
+    public int RegisteredPerAddress { get; set; } = 1_000;
 
     public int MessagesPerSecond { get; set; } = 50;
 
@@ -177,8 +192,12 @@ internal sealed class LimitSettings
 
     public int Transactions { get; set; } = 20_000;
 
+    public ConnectionLimits OfConnections => new(UnregisteredPerAddress, Unregistered, RegisteredPerAddress, Connections);
+
     public IEnumerable<(string Name, int Value)> All() =>
-        [(nameof(Connections), Connections), (nameof(MessagesPerSecond), MessagesPerSecond), (nameof(CallsPerMinute), CallsPerMinute),
+        [(nameof(Connections), Connections), (nameof(UnregisteredPerAddress), UnregisteredPerAddress),
+            (nameof(Unregistered), Unregistered), (nameof(RegisteredPerAddress), RegisteredPerAddress),
+            (nameof(MessagesPerSecond), MessagesPerSecond), (nameof(CallsPerMinute), CallsPerMinute),
             (nameof(DialogRequestsPerMinute), DialogRequestsPerMinute),
             (nameof(DirectoryRequestsPerMinute), DirectoryRequestsPerMinute), (nameof(Transactions), Transactions)];
 }

@@ -1,6 +1,8 @@
+using System.Net;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
+using WebRtcIms.ServiceDefaults.Admission;
 
 namespace WebRtcIms.FlowView.Query;
 
@@ -9,14 +11,16 @@ internal sealed record Change(IReadOnlyCollection<string>? Traces);
 
 /// <summary>
 /// Notifies open pages of what has arrived, a few times a second at most. A page that reads slowly misses nothing: changes add up
-/// until it reads them.
+/// until it reads them. Each client address has a share of the streams; beyond it, its oldest one ends.
 /// </summary>
-internal sealed class LiveFeed(TimeProvider time)
+internal sealed class LiveFeed(ConnectionAdmission admission, TimeProvider time)
 {
-    private const int MaxListeners = 100;
     private const int MaxTracesNamed = 200;
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(10);
+
+    // The page of a stream that has given way must not take the place of the next one at once.
+    private static readonly TimeSpan Reconnection = TimeSpan.FromMinutes(1);
 
     private readonly Lock _lock = new();
     private readonly HashSet<Listener> _listeners = [];
@@ -35,31 +39,26 @@ internal sealed class LiveFeed(TimeProvider time)
         }
     }
 
-    /// <summary>Null if too many pages listen already.</summary>
-    public IAsyncEnumerable<SseItem<Change>>? TryListen(CancellationToken cancellationToken)
+    /// <summary>Changes until the client ends, or gives way to another one.</summary>
+    public async IAsyncEnumerable<SseItem<Change>> ListenAsync(
+        IPAddress? client, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var listener = new Listener();
-        lock (_lock)
-        {
-            if (_listeners.Count >= MaxListeners) return null;
-            _listeners.Add(listener);
-        }
-        return ListenAsync(listener, cancellationToken);
-    }
-
-    private async IAsyncEnumerable<SseItem<Change>> ListenAsync(Listener listener,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
+        using var place = admission.TryAdmit(client, () => listener.Signal.Writer.TryComplete());
+        lock (_lock) _listeners.Add(listener);
         try
         {
             // The first event tells the page that it is connected.
             yield return new SseItem<Change>(new Change([]), "hello");
-            while (!cancellationToken.IsCancellationRequested)
+            while (!cancellationToken.IsCancellationRequested && !listener.Signal.Reader.Completion.IsCompleted)
             {
                 var change = await NextAsync(listener, cancellationToken);
                 yield return change is null ? new SseItem<Change>(new Change([]), "alive") : new SseItem<Change>(change, "change");
                 if (change is not null) await Task.Delay(Pause, time, cancellationToken);
             }
+
+            if (listener.Signal.Reader.Completion.IsCompleted)
+                yield return new SseItem<Change>(new Change([]), "alive") { ReconnectionInterval = Reconnection };
         }
         finally
         {
@@ -77,6 +76,10 @@ internal sealed class LiveFeed(TimeProvider time)
             await listener.Signal.Reader.ReadAsync(either.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (ChannelClosedException)
         {
             return null;
         }

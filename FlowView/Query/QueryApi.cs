@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.AspNetCore.Http.HttpResults;
 using WebRtcIms.FlowView.Calls;
 using WebRtcIms.FlowView.Settings;
 using WebRtcIms.FlowView.Store;
@@ -64,14 +65,12 @@ internal static class QueryApi
         });
     }
 
-    private static IResult Listen(LiveFeed feed, HttpContext context, IHostApplicationLifetime lifetime)
+    private static ServerSentEventsResult<Change> Listen(LiveFeed feed, HttpContext context, IHostApplicationLifetime lifetime)
     {
         // An open page must not delay the stop.
         var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
         context.Response.RegisterForDispose(stop);
-        return feed.TryListen(stop.Token) is { } changes
-            ? TypedResults.ServerSentEvents(changes)
-            : Problem("too_many_pages", StatusCodes.Status503ServiceUnavailable, "Too many pages are open", "Too many pages are open.");
+        return TypedResults.ServerSentEvents(feed.ListenAsync(context.Connection.RemoteIpAddress, stop.Token));
     }
 
     // The page shows its own text for the code, in the reader's language.

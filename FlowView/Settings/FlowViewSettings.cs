@@ -26,6 +26,17 @@ internal sealed class FlowViewSettings
     [Range(1, 1_000, ErrorMessage = Limits)]
     public int RequestMegabytes { get; init; } = 8;
 
+    /// <summary>Open event streams. Beyond it the oldest of the address with most of them ends.</summary>
+    [Range(1, 10_000, ErrorMessage = Limits)]
+    public int EventStreams { get; init; } = 100;
+
+    /// <summary>Open event streams of one client address. Beyond it the oldest ends.</summary>
+    [Range(1, 10_000, ErrorMessage = Limits)]
+    public int EventStreamsPerAddress { get; init; } = 20;
+
+    /// <summary>The addresses and networks whose X-Forwarded headers are accepted, in addition to this machine: the gateway.</summary>
+    public List<string> KnownProxies { get; init; } = [];
+
     /// <summary>Addresses of the same trace in other viewers, separated by spaces or semicolons.</summary>
     public string TraceUrl { get; init; } = "";
 

@@ -20,6 +20,9 @@ public sealed class AdmittedConnection : IDisposable
 {
     private readonly ConnectionAdmission _admission;
     private readonly Action _giveWay;
+    private readonly Lock _use = new();
+    private int _requests;
+    private int _webSockets;
 
     internal AdmittedConnection(ConnectionAdmission admission, string address, Action giveWay)
     {
@@ -41,6 +44,37 @@ public sealed class AdmittedConnection : IDisposable
 
     /// <summary>The proof has expired, or the request is over. The connection may give way again, as the youngest.</summary>
     public void Demote() => _admission.Demote(this);
+
+    /// <summary>A request begins. Several may be in flight over HTTP/2.</summary>
+    public void BeginRequest()
+    {
+        lock (_use)
+        {
+            if (++_requests == 1) TryActivate();
+        }
+    }
+
+    /// <summary>A request that has begun is now a WebSocket.</summary>
+    public void AcceptWebSocket()
+    {
+        lock (_use)
+        {
+            if (++_webSockets == 1) TryAuthenticate();
+        }
+    }
+
+    /// <summary>A request, or the WebSocket that it became, has ended.</summary>
+    public void EndRequest(bool isWebSocket)
+    {
+        lock (_use)
+        {
+            _requests--;
+            if (isWebSocket) _webSockets--;
+            if (_webSockets > 0 || (_requests > 0 && !isWebSocket)) return;
+            Demote();
+            if (_requests > 0) TryActivate();
+        }
+    }
 
     public void Dispose() => _admission.Release(this);
 

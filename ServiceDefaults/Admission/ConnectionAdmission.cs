@@ -20,6 +20,7 @@ public sealed partial class ConnectionAdmission
     private readonly FairQueue _active;
     private readonly Dictionary<string, int> _authenticated = [];
     private int _authenticatedTotal;
+    private long _ofProxies;
 
     /// <param name="part">The tag of measurements and the name in log records, such as <c>epcscf</c>.</param>
     /// <param name="limits">The bounds; each is 1 or more.</param>
@@ -28,7 +29,7 @@ public sealed partial class ConnectionAdmission
     public ConnectionAdmission(string part, ConnectionLimits limits, IMeterFactory factory, ILogger<ConnectionAdmission> logger)
     {
         (_part, _limits, _logger) = (part, limits, logger);
-        (_unauthenticated, _active) = (new(limits.UnauthenticatedPerAddress), new(limits.AuthenticatedPerAddress));
+        (_unauthenticated, _active) = (new(limits.UnauthenticatedPerAddress), new(limits.UnauthenticatedPerAddress));
         _limited = factory.Create("WebRtcIms.Admission").CreateCounter<long>(
             "connections.limited", description: "Connections that gave way or were refused, by part and limit");
     }
@@ -42,6 +43,9 @@ public sealed partial class ConnectionAdmission
         AuthenticatedOfAddress,
         Total,
     }
+
+    /// <summary>Proxies, each of which has the connections of many clients. These count only in total.</summary>
+    public IReadOnlyList<IPNetwork> Proxies { get; init; } = [];
 
     public int Unauthenticated
     {
@@ -77,7 +81,7 @@ public sealed partial class ConnectionAdmission
     /// <param name="giveWay">Closes the connection. It runs at most once, on the thread of the connection that takes the place.</param>
     public AdmittedConnection? TryAdmit(IPAddress? address, Action giveWay)
     {
-        var connection = new AdmittedConnection(this, CallerAddress.Of(address), giveWay);
+        var connection = new AdmittedConnection(this, KeyOf(address), giveWay);
         AdmittedConnection? evicted;
         Limit limit;
         lock (_gate)
@@ -98,9 +102,10 @@ public sealed partial class ConnectionAdmission
         {
             if (connection.Class == ConnectionClass.Released) return false;
             if (connection.Class >= next) return true;
-            var count = next == ConnectionClass.Active
-                ? _active.CountOf(connection.Address) : _authenticated.GetValueOrDefault(connection.Address);
-            if (count < _limits.AuthenticatedPerAddress)
+            var hasRoom = next == ConnectionClass.Active
+                ? _active.CountOf(connection.Address) < _limits.UnauthenticatedPerAddress && _active.Count < _limits.Unauthenticated
+                : _authenticated.GetValueOrDefault(connection.Address) < _limits.AuthenticatedPerAddress;
+            if (hasRoom)
             {
                 Remove(connection);
                 Add(connection, next);
@@ -108,7 +113,7 @@ public sealed partial class ConnectionAdmission
             }
         }
 
-        Act(Limit.AuthenticatedOfAddress, null);
+        if (next == ConnectionClass.Authenticated) Act(Limit.AuthenticatedOfAddress, null);
         return false;
     }
 
@@ -132,6 +137,15 @@ public sealed partial class ConnectionAdmission
     internal void Release(AdmittedConnection connection)
     {
         lock (_gate) Remove(connection);
+    }
+
+    private string KeyOf(IPAddress? address)
+    {
+        var key = CallerAddress.Of(address);
+        if (address is null || Proxies.Count == 0) return key;
+        var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+        return Proxies.Any(proxies => proxies.Contains(plain))
+            ? $"{key} {Interlocked.Increment(ref _ofProxies)}" : key;
     }
 
     private Limit LimitOf(string address, int total) =>

@@ -46,7 +46,9 @@ public readonly record struct AllocationDecision(
     /// <summary>Where a client that is refused with 300 should go (RFC 8489 §10).</summary>
     public TransportAddress? AlternateServer { get; init; }
 
-    /// <summary>What the allocation may relay, as its grant says; null for the limits of the server. It never gets more than these.</summary>
+    /// <summary>
+    /// What the allocation may relay, as its grant says; null for the limits of the server. It never gets more than these.
+    /// </summary>
     public TrafficLimits? Traffic { get; init; }
 
     /// <summary>The traffic of all allocations of this user; null when they are not metered together.</summary>

@@ -28,9 +28,6 @@ public readonly record struct AddressRange(InternetAddress Prefix, int PrefixLen
     public static AddressRange Of(InternetAddress address) =>
         new(address, address.Family == StunAddressFamily.IPv4 ? 32 : 128);
 
-    /// <summary>Whether this is one address alone.</summary>
-    public bool IsSingle => PrefixLength == Width;
-
     private int Width => Prefix.Family == StunAddressFamily.IPv4 ? 32 : 128;
 
     /// <summary>Whether an address has this prefix. An address of the other family never has.</summary>

@@ -14,8 +14,8 @@ namespace WebRtcIms.Turn.Engine.Peers;
 /// <para>
 /// This machine is a special case. Two clients of one server talk through two relays, so relays reach each other. A client reaches nothing
 /// else of this machine, whatever the address: services here trust its addresses. A permission has no port, so one for an address of
-/// relays is granted, and the port is checked when a channel is bound, a connection is opened, and for each datagram. Only a range of
-/// loopback addresses, or a single address, opens the machine: an operator who allows a network does not mean the server in it.
+/// relays is granted, and the port is checked when a channel is bound, a connection is opened, and for each datagram. An allowed range
+/// does not open the machine in it, except the whole loopback range: an operator who allows a network does not mean the server.
 /// </para>
 /// </remarks>
 /// <param name="allowed">Ranges that pass although they are special.</param>
@@ -25,8 +25,10 @@ namespace WebRtcIms.Turn.Engine.Peers;
 /// (RFC 8656 §21.1.7). One at 0.0.0.0 or :: is at every address of this machine.
 /// </param>
 /// <param name="relays">The relays of this server.</param>
+/// <param name="opensMachine">Whether the addresses of this machine are like others.</param>
 public sealed class PeerPolicy(
-    IReadOnlyList<AddressRange> allowed, IReadOnlyList<AddressRange> denied, IReadOnlySet<TransportAddress> own, LiveRelays? relays = null)
+    IReadOnlyList<AddressRange> allowed, IReadOnlyList<AddressRange> denied, IReadOnlySet<TransportAddress> own, LiveRelays? relays = null,
+    bool opensMachine = false)
 {
     private static readonly InternetAddress AnyIPv4 = InternetAddress.Parse("0.0.0.0");
     private static readonly InternetAddress AnyIPv6 = InternetAddress.Parse("::");
@@ -34,7 +36,7 @@ public sealed class PeerPolicy(
     // Arrays: to enumerate a list would make garbage for each datagram.
     private readonly AddressRange[] _allowed = [.. allowed];
     private readonly AddressRange[] _denied = [.. denied];
-    private readonly AddressRange[] _opened = [.. allowed.Where(OpensThisMachine)];
+    private readonly AddressRange[] _opened = [.. Loopback.Where(allowed.Contains)];
     private readonly LiveRelays _relays = relays ?? LiveRelays.None;
     private IReadOnlySet<InternetAddress> _machine = new HashSet<InternetAddress>();
 
@@ -65,15 +67,17 @@ public sealed class PeerPolicy(
     public bool Allows(InternetAddress peer)
     {
         if (TryUnwrap(peer, out var inner) && !Allows(inner)) return false;
-        if (IsClosedMachine(peer)) return _relays.IsAddress(peer) && !IsIn(_denied, peer);
-        if (IsIn(_allowed, peer)) return true;
-        return !IsIn(_denied, peer) && !IsIn(SpecialPurpose, peer);
+        var isClosed = IsClosedMachine(peer);
+        if (!isClosed && IsIn(_allowed, peer)) return true;
+        if (IsIn(_denied, peer)) return false;
+        return _relays.IsAddress(peer) || (!isClosed && !IsIn(SpecialPurpose, peer));
     }
 
     /// <summary>Whether a client may reach a port of an address for which it may have a permission.</summary>
     /// <param name="peer">The address and port.</param>
     /// <param name="isTcp">Over TCP (RFC 6062) rather than UDP.</param>
-    public bool MayReach(in TransportAddress peer, bool isTcp = false) => !IsOwn(peer) && (!NeedsRelay(peer, out var at) || IsRelay(at, isTcp));
+    public bool MayReach(in TransportAddress peer, bool isTcp = false) =>
+        !IsOwn(peer) && (!NeedsRelay(peer, out var at) || IsRelay(at, isTcp));
 
     /// <summary>
     /// Whether only the port of a relay may be reached at an address, because it is one of this machine's. The answer holds for a while:
@@ -105,10 +109,7 @@ public sealed class PeerPolicy(
     private bool IsMachine(InternetAddress address) =>
         IsIn(Loopback, address) || address == AnyIPv4 || address == AnyIPv6 || Machine.Contains(address) || _relays.IsAddress(address);
 
-    private bool IsClosedMachine(InternetAddress address) => IsMachine(address) && !IsIn(_opened, address);
-
-    private static bool OpensThisMachine(AddressRange range) =>
-        range.IsSingle || Array.Exists(Loopback, loopback => loopback.Contains(range.Prefix) && range.PrefixLength >= loopback.PrefixLength);
+    private bool IsClosedMachine(InternetAddress address) => !opensMachine && IsMachine(address) && !IsIn(_opened, address);
 
     private static bool IsIn(AddressRange[] ranges, InternetAddress address)
     {

@@ -88,7 +88,9 @@ internal sealed class AllocationAdmission(
     {
         if (tokens is null) return new(IsRevoked(credential, grant) ? StunError.Unauthenticated : StunError.None);
         var answer = await tokens.ReadAsync(credential.Token!).ConfigureAwait(false);
-        if (answer.IsRevoked || IsRevoked(credential, answer.Grant ?? grant)) return new(StunError.Unauthenticated, answer);
+        var isRevoked = answer.IsRevoked || IsRevoked(credential, answer.Grant ?? grant);
+        metrics.CountLookup(Cache.Revocation, isRevoked);
+        if (isRevoked) return new(StunError.Unauthenticated, answer);
         var isStranger = answer.Grant?.Pseudonym is { } session && grant?.Pseudonym is { } owner && session != owner;
         return new(isStranger ? StunError.WrongCredentials : StunError.None, answer);
     }

@@ -57,12 +57,14 @@ internal sealed class AllocationQuotas(QuotaSettings settings)
             return
             [
                 (Quota.Total, (double)_total / settings.Total),
-                (Quota.ClientAddress, (double)_perAddress.Values.Select(share => share.Count).DefaultIfEmpty().Max() / settings.PerClientAddress),
+                (Quota.ClientAddress, Most(_perAddress.Values) / settings.PerClientAddress),
                 (Quota.Token, (double)_perToken.Values.DefaultIfEmpty().Max() / settings.PerToken),
-                (Quota.User, (double)_perUser.Values.Select(share => share.Count).DefaultIfEmpty().Max() / settings.PerUser),
+                (Quota.User, Most(_perUser.Values) / settings.PerUser),
             ];
         }
     }
+
+    private static double Most(IEnumerable<Share> shares) => shares.Select(share => share.Count).DefaultIfEmpty().Max();
 
     /// <summary>Takes a place. Null when a quota is used up.</summary>
     public Lease? TryTake(AllocationClaim claim)

@@ -362,18 +362,22 @@ internal sealed partial class EngineHost(
     private async Task RenewAsync(PendingRenewal renewal)
     {
         var started = time.GetUtcNow();
-        var record = (AllocationRecord)renewal.Allocation.Lease!;
-        var credential = renewal.Proof.Credential;
-        var result = new RenewalResult(StunError.ServerError);
+        var grant = ((AllocationRecord)renewal.Allocation.Lease!).Grant;
         try
         {
-            result = await admission.CheckRenewalAsync(credential, record.Grant).ConfigureAwait(false);
+            Answer(renewal, await admission.CheckRenewalAsync(renewal.Proof.Credential, grant).ConfigureAwait(false), started);
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             Failed(error);
+            Answer(renewal, new RenewalResult(StunError.ServerError), started);
         }
+    }
 
+    private void Answer(PendingRenewal renewal, RenewalResult result, DateTimeOffset started)
+    {
+        var record = (AllocationRecord)renewal.Allocation.Lease!;
+        var credential = renewal.Proof.Credential;
         var reply = ReplyBuffer;
         Outcome outcome;
         lock (_gate)

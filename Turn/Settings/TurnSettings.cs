@@ -28,6 +28,12 @@ internal enum PeerPolicyMode
     /// Redis and the collectors stay denied.
     /// </summary>
     AllowLoopback,
+
+    /// <summary>
+    /// The addresses of this machine are like others, for a media server beside this one. Clients reach all services that listen there,
+    /// so keep others away from these addresses.
+    /// </summary>
+    AllowThisMachine,
 }
 
 /// <summary>The back end for UDP.</summary>
@@ -117,8 +123,8 @@ internal sealed class TurnSettings
     public PeerPolicyMode PeerPolicy { get; set; }
 
     /// <summary>
-    /// Ranges such as 10.1.0.0/16 that may be relayed to although they are special. An address of this machine is only opened by a range
-    /// within loopback or by an entry for that address alone. Relays of this server need no entry.
+    /// Ranges such as 10.1.0.0/16 that may be relayed to although they are special. They do not open the addresses of this machine, except
+    /// 127.0.0.0/8 and ::1/128. Relays of this server need no entry.
     /// </summary>
     public List<string> AllowedPeers { get; set; } = [];
 

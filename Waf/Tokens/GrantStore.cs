@@ -12,7 +12,8 @@ internal sealed class GrantStore(
 {
     private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
 
-    private readonly RedisAvailability _availability = new(logger, "tokens are issued without a grant, and TURN limits them as those of guests");
+    private readonly RedisAvailability _availability = new(
+        logger, "tokens are issued without a grant, and TURN limits them as those of guests");
 
     public async Task WriteAsync(IssuedToken token, string clientId, string? pseudonym, bool isGuest)
     {

@@ -1,3 +1,5 @@
+using WebRtcIms.WicWeb.Connections;
+
 namespace WebRtcIms.WicWeb.Settings;
 
 /// <summary>The callers that may read FlowView through the gateway: the setting <c>WicWeb:Flow</c>.</summary>
@@ -30,12 +32,21 @@ internal sealed class WicWebSettings
     /// <summary>The token of <see cref="FlowReaders.Token"/>.</summary>
     public Redacted<string> FlowToken { get; init; }
 
+    /// <summary>
+    /// The addresses and networks of proxies in front of the gateway, whose X-Forwarded headers are accepted. No others are, not even of
+    /// this machine.
+    /// </summary>
+    public List<string> KnownProxies { get; init; } = [];
+
+    public ConnectionSettings Connections { get; init; } = new();
+
     /// <exception cref="SettingsException">Settings are wrong. The message lists them all, each with its key.</exception>
     public static WicWebSettings Read(IConfiguration configuration, IHostEnvironment environment) =>
         SettingsReader.Read<WicWebSettings>(configuration, "WicWeb", settings => settings.Problems(environment));
 
     private IEnumerable<string> Problems(IHostEnvironment environment)
     {
+        foreach (var problem in ServiceDefaults.Admission.KnownProxies.Problems("WicWeb:KnownProxies", KnownProxies)) yield return problem;
         if (Flow == FlowReaders.Local && !environment.IsDevelopment())
             yield return "WicWeb:Flow may be Local only in Development, because a proxy on this machine is local also; use Token";
         if (Flow == FlowReaders.Token && FlowToken.Reveal() is not { Length: >= MinTokenLength })

@@ -28,9 +28,13 @@ internal interface ILeaseStore
     Task<int?> FindAsync(string sid);
 
     /// <summary>
-    /// Ends the lease of the session. If the session was registered, the number is not leased again before the quarantine is over.
+    /// Ends the lease of the session. The number is not leased again before the quarantine is over. If the session is not known to have
+    /// been registered, its lease stays among those without a registration, which may be reclaimed.
     /// </summary>
     Task ReleaseAsync(string sid, TimeSpan quarantine);
+
+    /// <summary>As <see cref="ReleaseAsync"/>, but the number of a session that was never registered is free at once.</summary>
+    Task ReclaimAsync(string sid, TimeSpan quarantine);
 
     /// <summary>The count of numbers that are leased or in quarantine.</summary>
     Task<int> CountTakenAsync();

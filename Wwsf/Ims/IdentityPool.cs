@@ -93,6 +93,19 @@ internal sealed partial class IdentityPool(ILeaseStore leases, WwsfSettings sett
         }
     }
 
+    /// <summary>Ends the lease of a guest who did not register. The next guest may have the identity at once.</summary>
+    public async Task ReclaimAsync(string sid)
+    {
+        try
+        {
+            await leases.ReclaimAsync(sid, settings.Pool.Quarantine);
+        }
+        catch (LeasesUnavailableException error)
+        {
+            LogUnavailable(error.InnerException!.GetType().Name);
+        }
+    }
+
     /// <summary>Ends the lease. If the store does not answer, the lease expires later.</summary>
     public async Task ReleaseAsync(string sid)
     {

@@ -21,7 +21,7 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
                 if (_leases.Count(held => held.IsUnregistered(now)) >= settings.Pool.MaxUnregistered || FirstFree(sid, now) is not { } free)
                     return Task.FromResult(new LeaseResult(null));
                 if (_leases[free].Sid is { } last) _held.Remove(last);
-                _leases[free] = new(sid, caller, now, UnregisteredSince: now, WasRegistered: false);
+                _leases[free] = new(sid, caller, now, UnregisteredSince: now);
                 index = free;
             }
 
@@ -77,11 +77,21 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
         lock (_gate)
         {
             var now = time.GetUtcNow();
-            if (Held(sid, now) is { } index)
-                _leases[index] = _leases[index].WasRegistered ? _leases[index] with { Sid = null, Until = now + quarantine } : default;
-            _held.Remove(sid);
+            if (Held(sid, now) is not { } index) return Task.CompletedTask;
+            var lease = _leases[index];
+            _leases[index] = lease with { Sid = lease.WasRegistered ? null : sid, IsReleased = true, Until = now + quarantine };
+            if (lease.WasRegistered) _held.Remove(sid);
         }
         return Task.CompletedTask;
+    }
+
+    public async Task ReclaimAsync(string sid, TimeSpan quarantine)
+    {
+        await ReleaseAsync(sid, quarantine);
+        lock (_gate)
+        {
+            if (_held.Remove(sid, out var index) && _leases[index].Sid == sid) _leases[index] = default;
+        }
     }
 
     public Task<int> CountTakenAsync()
@@ -94,7 +104,7 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
         if (_leases[index].Until < until) _leases[index] = _leases[index] with { Until = until };
     }
 
-    private int? Held(string sid, DateTimeOffset now) => _held.TryGetValue(sid, out var index) && _leases[index].Until > now ? index : null;
+    private int? Held(string sid, DateTimeOffset now) => _held.TryGetValue(sid, out var index) && _leases[index].Until > now && !_leases[index].IsReleased ? index : null;
 
     private int? FirstFree(string sid, DateTimeOffset now)
     {
@@ -107,13 +117,15 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
         return null;
     }
 
-    /// <param name="Sid">Null in quarantine.</param>
+    /// <param name="Sid">Null in quarantine after a registration.</param>
     /// <param name="Caller">The client address that it counts for, also in quarantine.</param>
     /// <param name="Until">The number is free from then on.</param>
     /// <param name="UnregisteredSince">Null while the session is known to be registered.</param>
     /// <param name="WasRegistered">Whether others may know the number as that of the session.</param>
+    /// <param name="IsReleased">Whether it is in quarantine.</param>
     private readonly record struct Lease(
-        string? Sid, string? Caller, DateTimeOffset Until, DateTimeOffset? UnregisteredSince, bool WasRegistered)
+        string? Sid, string? Caller, DateTimeOffset Until, DateTimeOffset? UnregisteredSince, bool WasRegistered = false,
+        bool IsReleased = false)
     {
         public bool IsUnregistered(DateTimeOffset now) => Sid is not null && UnregisteredSince is not null && Until > now;
     }

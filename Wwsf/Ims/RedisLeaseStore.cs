@@ -9,7 +9,7 @@ namespace WebRtcIms.Wwsf.Ims;
 /// <list type="bullet">
 /// <item><c>ims:lease:{guest}:7</c>: the session that holds number 7, or <c>quarantine</c>.</item>
 /// <item><c>ims:lease:{guest}:session:</c> with the pseudonym of a session: its number, the hash of the client address that it counts
-/// for, and whether it was registered.</item>
+/// for, whether it was registered, and the number once it is released.</item>
 /// <item><c>ims:lease:{guest}:from:</c> with a hash of a client address: its numbers, sorted by the end of their leases.</item>
 /// <item><c>ims:lease:{guest}:unregistered</c>: the sessions that are not known to be registered, sorted by since when.</item>
 /// </list>
@@ -91,16 +91,21 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
         """;
 
     private const string ReleaseScript = Common + """
-        local own, quarantine = held(), tonumber(ARGV[4])
+        local own, quarantine, reclaims = held(), tonumber(ARGV[4]), ARGV[5] == '1'
         local caller, registered = redis.call('HGET', session, 'caller'), redis.call('HGET', session, 'registered')
-        redis.call('ZREM', unregistered, sid)
-        if own and registered then
+        if own then
             redis.call('SET', prefix .. own, 'quarantine', 'PX', quarantine)
             if caller ~= '' then redis.call('ZADD', prefix .. 'from:' .. caller, 'XX', now + quarantine, own) end
-        elseif own then
-            redis.call('DEL', prefix .. own)
-            if caller ~= '' then redis.call('ZREM', prefix .. 'from:' .. caller, own) end
+            redis.call('HSET', session, 'released', own)
+            redis.call('PEXPIRE', session, quarantine)
         end
+        if not registered and not reclaims then return 1 end
+        local released = redis.call('HGET', session, 'released')
+        if released and not registered and redis.call('GET', prefix .. released) == 'quarantine' then
+            redis.call('DEL', prefix .. released)
+            if caller ~= '' then redis.call('ZREM', prefix .. 'from:' .. caller, released) end
+        end
+        redis.call('ZREM', unregistered, sid)
         redis.call('DEL', session)
         return 1
         """;
@@ -138,7 +143,11 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
         return number.IsNull ? null : (int)number;
     }
 
-    public Task ReleaseAsync(string sid, TimeSpan quarantine) => EvaluateAsync(ReleaseScript, sid, (long)quarantine.TotalMilliseconds);
+    public Task ReleaseAsync(string sid, TimeSpan quarantine) =>
+        EvaluateAsync(ReleaseScript, sid, (long)quarantine.TotalMilliseconds, "0");
+
+    public Task ReclaimAsync(string sid, TimeSpan quarantine) =>
+        EvaluateAsync(ReleaseScript, sid, (long)quarantine.TotalMilliseconds, "1");
 
     // Keys must not contain client addresses.
     private static string NameOf(string? caller) =>

@@ -36,7 +36,13 @@ internal sealed class GuestIdentities(
         // The oldest guests without a registration give way.
         foreach (var lease in await pool.FindUnregisteredAsync(MaxReviews))
         {
-            if (!await ConfirmAsync(lease, cancellationToken) && !(IsOlderThan(lease, Grace) && await TryEndAsync(lease.Sid))) continue;
+            if (!await ConfirmAsync(lease, cancellationToken))
+            {
+                if (!IsOlderThan(lease, Grace)) continue;
+                // If the eP-CSCF does not confirm one end, it is not asked for more.
+                if (!await TryEndAsync(lease.Sid)) break;
+            }
+
             result = await pool.LeaseAsync(guest.Sid, caller);
             if (result is not (null, null)) return result;
         }
@@ -77,8 +83,7 @@ internal sealed class GuestIdentities(
     {
         if (!await registrations.EndAsync(sid)) return false;
         await sessions.EndAsync(new WebSession(sid, User: null), EndReason.NotRegistered);
-        // Also if the session had ended before.
-        await pool.ReleaseAsync(sid);
+        await pool.ReclaimAsync(sid);
         telemetry.CountReclaimed();
         return true;
     }

@@ -22,7 +22,7 @@ internal sealed class SessionIdentities(UserManager<User> users, IdentityPool po
     public async Task<bool> ReleaseAsync(WebSession session)
     {
         var hasLease = session.User is null && await pool.FindAsync(session.Sid) is not null;
-        // Only an identity that was registered needs a quarantine.
+        // An identity that was registered needs the whole quarantine.
         if (hasLease && await registrations.IsActiveAsync(session.Sid, CancellationToken.None))
             await pool.SetRegisteredAsync(session.Sid, isRegistered: true);
         if (!await registrations.EndAsync(session.Sid)) return false;

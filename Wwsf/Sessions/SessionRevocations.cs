@@ -8,9 +8,13 @@ namespace WebRtcIms.Wwsf.Sessions;
 /// </summary>
 internal sealed partial class SessionRevocations
 {
+    // For the clocks of WAF and TURN nodes, and for a token that was on its way when the session ended.
+    private static readonly TimeSpan Reserve = TimeSpan.FromMinutes(1);
+
     private readonly IConnectionMultiplexer? _redis;
     private readonly RedisAvailability _availability;
     private readonly TimeProvider _time;
+    private long _tokenLifetimeTicks;
 
     public SessionRevocations(TimeProvider time, ILogger<SessionRevocations> logger, IConnectionMultiplexer? redis = null)
     {
@@ -21,15 +25,34 @@ internal sealed partial class SessionRevocations
 
     public bool HasRedis => _redis is not null;
 
+    private TimeSpan TokenLifetime => Interlocked.Read(ref _tokenLifetimeTicks) is > 0 and var ticks
+        ? TimeSpan.FromTicks(Math.Min(ticks, TokenLimits.LongestLifetime.Ticks))
+        : TokenLimits.LongestLifetime;
+
+    /// <summary>
+    /// A token with this lifetime was issued. Revocations are kept for the longest one since the start, because strangers can end many
+    /// sessions, and each TURN node keeps all revocations in memory. Before the first token they are kept for a day.
+    /// </summary>
+    public void SetIssued(TimeSpan lifetime)
+    {
+        var known = Interlocked.Read(ref _tokenLifetimeTicks);
+        while (lifetime.Ticks > known)
+        {
+            var before = Interlocked.CompareExchange(ref _tokenLifetimeTicks, lifetime.Ticks, known);
+            if (before == known) return;
+            known = before;
+        }
+    }
+
     /// <summary>Revokes all tokens of the session until the last of them has expired. False if Redis does not answer.</summary>
     public async Task<bool> TryWriteAsync(string sid, DateTimeOffset endedAt)
     {
-        if (_redis is null) return true;
+        var (until, now) = (endedAt + TokenLifetime + Reserve, _time.GetUtcNow());
+        if (_redis is null || until <= now) return true;
         using var command = RedisCommand.Start("ZADD");
         try
         {
-            await TurnRevocations.WriteAsync(
-                _redis.GetDatabase(), TurnRevocations.OfSession(sid), endedAt + TokenLimits.LongestLifetime, _time.GetUtcNow());
+            await TurnRevocations.WriteAsync(_redis.GetDatabase(), TurnRevocations.OfSession(sid), until, now);
             _availability.Answered();
             return true;
         }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using OpenTelemetry;
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Stores;
 using WebRtcIms.Wwsf.Telemetry;
@@ -40,6 +41,8 @@ internal sealed partial class SessionSweep(
 
     private async Task SweepAsync(CancellationToken cancellationToken)
     {
+        // It belongs to no request, so it needs no trace.
+        using var untraced = SuppressInstrumentationScope.Begin();
         await using var scope = scopes.CreateAsyncScope();
         var records = scope.ServiceProvider.GetRequiredService<SessionRecords>();
         var registrations = scope.ServiceProvider.GetRequiredService<Registrations>();

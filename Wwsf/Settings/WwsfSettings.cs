@@ -128,4 +128,12 @@ internal sealed class LimitSettings
 
     [Range(1, int.MaxValue, ErrorMessage = "{0} must be at least 1")]
     public int ImsTokensPerMinute { get; set; } = 60;
+
+    /// <summary>Tokens of both kinds for one client address; an IPv6 address counts as its /64.</summary>
+    [Range(1, int.MaxValue, ErrorMessage = "{0} must be at least 1")]
+    public int TokensPerMinuteOfAddress { get; set; } = 300;
+
+    /// <summary>Tokens of both kinds for all guests together: half of what a client may get from the WAF by default.</summary>
+    [Range(1, int.MaxValue, ErrorMessage = "{0} must be at least 1")]
+    public int GuestTokensPerMinute { get; set; } = 600;
 }

@@ -28,7 +28,8 @@ internal static class ImsTokenEndpoint
             .WithMetadata(new SessionRequired(), new Counted((telemetry, outcome) => telemetry.CountImsToken(outcome)));
 
     private static async Task<IResult> IssueAsync(
-        HttpContext context, SessionIdentities identities, GuestIdentities guests, WafClient waf, WwsfSettings settings)
+        HttpContext context, SessionIdentities identities, GuestIdentities guests, WafClient waf, SessionRevocations revocations,
+        WwsfSettings settings)
     {
         var session = WebSession.From(context.User)!;
         var (identity, problem) = session.User is { } user
@@ -39,6 +40,7 @@ internal static class ImsTokenEndpoint
         var answer = await waf.RequestRegistrationTokenAsync(session.Sid, identity, context.RequestAborted);
         if (answer.Token is not { } token) return answer.Problem!;
 
+        revocations.SetIssued(TimeSpan.FromSeconds(token.ExpiresIn));
         problem = session.User is null ? await guests.ExtendAsync(session, TimeSpan.FromSeconds(token.ExpiresIn)) : null;
         return problem ?? (IResult)TypedResults.Ok(new ImsTokenAnswer(
             token.AccessToken!, token.ExpiresIn, identity.Impu, identity.Impi, identity.DisplayName,

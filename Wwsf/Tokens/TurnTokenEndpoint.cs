@@ -30,7 +30,7 @@ internal static class TurnTokenEndpoint
             .RequireRateLimiting(Limits.TurnTokens)
             .WithMetadata(new SessionRequired(Step: 3), new Counted((telemetry, outcome) => telemetry.CountTurnToken(outcome)));
 
-    private static async Task IssueAsync(HttpContext context, WafClient waf, WwsfSettings settings)
+    private static async Task IssueAsync(HttpContext context, WafClient waf, SessionRevocations revocations, WwsfSettings settings)
     {
         var session = WebSession.From(context.User)!;
         var answer = await waf.RequestTurnTokenAsync(session, context.RequestAborted);
@@ -40,6 +40,7 @@ internal static class TurnTokenEndpoint
             return;
         }
 
+        revocations.SetIssued(TimeSpan.FromSeconds(token.ExpiresIn));
         using var step = WwsfTelemetry.StartStep(6, "answer with TURN token");
         var sessionChecked = context.Features.Get<SessionCheckTime>()!.Elapsed;
         context.Response.Headers[ServerTiming.Header] = ServerTiming.Write(sessionChecked, answer.Elapsed, answer.TokenMade);

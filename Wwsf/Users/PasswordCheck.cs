@@ -37,12 +37,13 @@ internal sealed class PasswordCheck(
         var failureTime = Task.Delay(FailureTime, time);
         var normalized = users.NormalizeName(name);
         var attempt = new LoginAttempt(normalized, CallerAddress.Of(context), browsers.Find(context, normalized));
-        var result = await CheckAsync(attempt, password, context.RequestAborted);
+        var result = await CheckAsync(attempt, name, password, context.RequestAborted);
         if (result.Outcome != PasswordOutcome.Accepted) await failureTime;
         return result;
     }
 
-    private async Task<PasswordResult> CheckAsync(LoginAttempt attempt, string password, CancellationToken cancellationToken)
+    private async Task<PasswordResult> CheckAsync(
+        LoginAttempt attempt, string name, string password, CancellationToken cancellationToken)
     {
         if (await failures.FindWaitAsync(attempt) is { } wait) return new(PasswordOutcome.Waiting, RetryAfter: wait);
         using var permission = await limit.AcquireAsync(attempt.Browser is not null, cancellationToken);
@@ -50,7 +51,7 @@ internal sealed class PasswordCheck(
         // Others may have failed meanwhile. Attempts at the same moment exceed the limit only by as many as may hash at once.
         if (await failures.BeginAsync(attempt) is { } turn) return new(PasswordOutcome.Waiting, RetryAfter: turn);
 
-        var user = await users.FindByNameAsync(attempt.Name);
+        var user = await users.FindByNameAsync(name);
         var verified = placeholder.Verify(users.PasswordHasher, user, password);
         if (user is null || verified == PasswordVerificationResult.Failed || user.IsLocked(time.GetUtcNow()))
         {

@@ -10,8 +10,9 @@ internal sealed class Placeholder
 
     public PasswordVerificationResult Verify(IPasswordHasher<User> hasher, User? user, string password)
     {
-        if (user?.PasswordHash is { } hash) return hasher.VerifyHashedPassword(user, hash, password);
+        // Also if the user has a hash: else the first name without one after a start would take longer.
         _hash ??= hasher.HashPassword(_user, Guid.NewGuid().ToString());
+        if (user?.PasswordHash is { } hash) return hasher.VerifyHashedPassword(user, hash, password);
         _ = hasher.VerifyHashedPassword(_user, _hash, password);
         return PasswordVerificationResult.Failed;
     }

@@ -270,7 +270,8 @@ internal static class TelemetryCost
                 ("ASPNETCORE_URLS", $"http://127.0.0.1:{wwsf}"),
                 ("ConnectionStrings__wwsf", $"Data Source={system._folder.FullName}/wwsf.db"),
                 ("services__waf__http__0", $"http://127.0.0.1:{waf}"), ("Wwsf__Waf__ClientSecret", secret),
-                ("Wwsf__TurnUris__0", $"turn:127.0.0.1:{system._turnPort}"), ("Wwsf__Limits__TurnTokensPerMinute", "1000000")]);
+                ("Wwsf__TurnUris__0", $"turn:127.0.0.1:{system._turnPort}"), ("Wwsf__Limits__TurnTokensPerMinute", "1000000"),
+                ("Wwsf__Limits__TokensPerMinuteOfAddress", "1000000"), ("Wwsf__Limits__GuestTokensPerMinute", "1000000")]);
             system._page.BaseAddress = new Uri($"http://127.0.0.1:{wwsf}");
             await system.UseSessionAsync(await system._page.GetAsync("/api/session"));
             await system.UseSessionAsync(await system._page.PostAsync("/api/session/anonymous", null));

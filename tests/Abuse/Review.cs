@@ -32,7 +32,8 @@ internal static class Review
             return 2;
         }
 
-        var findings = Findings.Where(finding => only.Count == 0 || only.Contains(finding.Id)).OrderBy(NumberOf).ToList();
+        var findings = (only.Count == 0 ? Findings : Findings.Concat(Later.All).Where(finding => only.Contains(finding.Id)))
+            .OrderBy(NumberOf).ToList();
         using var stop = new CancellationTokenSource();
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);

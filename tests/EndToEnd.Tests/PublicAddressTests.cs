@@ -54,7 +54,7 @@ public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost sta
         await phone.KeepAsync("phone-in-the-room");
 
         var cookies = await phone.Page.Context.CookiesAsync([page.ToString()]);
-        Assert.Contains(cookies, cookie => cookie.Name == "wwsf-session");
+        Assert.Contains(cookies, cookie => cookie.Name == "__Host-wwsf-session");
         Assert.All(cookies, cookie => Assert.True(cookie.Secure, cookie.Name));
 
         await phone.HangUpAsync();

@@ -30,6 +30,7 @@ public sealed class DialogTests : AliceAndBob
         { "From: \"alice\" <sip:alice@ims.example>", "From: <sip:boss@ims.example>", "SIP/2.0 403 Forbidden: From" },
         { "From: \"alice\" <sip:alice@ims.example>", "From: <sip:alice@other.example>", "SIP/2.0 403 Forbidden: From" },
         { "From: \"alice\" <sip:alice@ims.example>", "From: \"sip:alice@ims.example\" <tel:+491>", "SIP/2.0 403 Forbidden: From" },
+        { "<sip:alice@ims.example>;tag=a1", "<sip:alice@ims.example;verstat=TN-Validation-Passed>;tag=a1", "SIP/2.0 403 Forbidden: From" },
         { "Route: ", "X-Route: ", NoDialog },
         { "Route: ", "Route: <sip:orig@epcscf.ims.example;transport=ws;lr>, ", NoDialog },
         { "lr>", "lr>, <sip:10.0.0.1;lr>", "SIP/2.0 403 Forbidden: no route" },
@@ -98,6 +99,9 @@ public sealed class DialogTests : AliceAndBob
             Alice.InDialog(method, ok).Replace(ofAlice, ofBob, StringComparison.Ordinal))).StartLine);
         Assert.StartsWith(NoDialog, (await Bob.AskAsync(
             Bob.InDialog(method, invite: invite).Replace(ofBob, ofAlice, StringComparison.Ordinal))).StartLine);
+        var withoutTag = Alice.InDialog(method, ok).Replace(";tag=b1", ";tag=", StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "SIP/2.0 200", (await Alice.AskAsync(withoutTag.Replace(ofAlice, ofBob, StringComparison.Ordinal))).StartLine);
         await Alice.AssertNothingAsync();
         await Bob.AssertNothingAsync();
     }
@@ -144,19 +148,33 @@ public sealed class DialogTests : AliceAndBob
     [InlineData(401, false)]
     [Requirement("RFC3261-15.1.1")]
     [Requirement("SEC-8")]
-    public async Task Bye_EndsTheTokensOfBothSides(int answer, bool ends)
+    public async Task Bye_EndsTheTokensOfBothSides_ButItsSenderMayTryAgain(int answer, bool ends)
     {
         var (invite, ok) = await CallAsync();
         await Alice.SendAsync(Alice.InDialog("BYE", ok));
         await Bob.AnswerAsync(await Bob.ExpectAsync("BYE"), answer, "Answer");
         await Alice.ExpectAsync($"SIP/2.0 {answer}");
 
-        await Alice.SendAsync(Alice.InDialog("MESSAGE", ok));
-        if (!ends) await Bob.ExpectAsync("MESSAGE");
+        await Alice.SendAsync(Alice.InDialog("BYE", ok));
+        if (!ends) await Bob.ExpectAsync("BYE");
         else await Alice.ExpectAsync(NoDialog);
-        await Bob.SendAsync(Bob.InDialog("MESSAGE", invite: invite));
-        if (!ends) await Alice.ExpectAsync("MESSAGE");
-        else await Bob.ExpectAsync(NoDialog);
+        Assert.StartsWith(NoDialog, (await Bob.AskAsync(Bob.InDialog("MESSAGE", invite: invite))).StartLine);
+        await Alice.AssertNothingAsync();
+    }
+
+    [Fact]
+    [Requirement("RFC3261-15.1.1")]
+    [Requirement("SEC-8")]
+    public async Task ByeWithoutAnAnswer_EndsBothTokens()
+    {
+        var (invite, ok) = await CallAsync();
+        await Bob.SendAsync(Bob.InDialog("BYE", invite: invite));
+        await Alice.ExpectAsync("BYE");
+        Assert.StartsWith(NoDialog, (await Alice.AskAsync(Alice.InDialog("MESSAGE", ok))).StartLine);
+        _time.Advance(TimeSpan.FromSeconds(32));
+        await Bob.ExpectAsync("SIP/2.0 408");
+        Assert.StartsWith(NoDialog, (await Bob.AskAsync(Bob.InDialog("MESSAGE", invite: invite))).StartLine);
+        await Alice.AssertNothingAsync();
     }
 
     [Fact]
@@ -332,6 +350,7 @@ public sealed class DialogTests : AliceAndBob
     [Theory]
     [InlineData("sip:bob@ims.example", "<sip:bob@ims.example>")]
     [InlineData("sip:%62ob@IMS.example;user=phone", "<sip:bob@ims.example>")]
+    [InlineData("sip:bob@ims.example;verstat=x", "<sip:bob@ims.example>")]
     [InlineData("tel:+4912345", null)]
     [InlineData("sip:boss@elsewhere.example", null)]
     [Requirement("RFC3261-12.2.1.1")]
@@ -378,8 +397,8 @@ public sealed class DialogTests : AliceAndBob
 
         await Alice.SendAsync(Alice.InDialog("INFO", ok));
         Assert.False((await Bob.ExpectAsync("INFO")).Has("P-Asserted-Identity"));
-        Assert.StartsWith(
-            "SIP/2.0 403", (await Alice.AskAsync(Alice.Request("MESSAGE", "sip:bob@ims.example", from: "<sip:sales@ims.example>"))).StartLine);
+        var outside = await Alice.AskAsync(Alice.Request("MESSAGE", "sip:bob@ims.example", from: "<sip:sales@ims.example>"));
+        Assert.StartsWith("SIP/2.0 403", outside.StartLine);
     }
 
     [Fact]

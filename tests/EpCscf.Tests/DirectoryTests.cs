@@ -18,7 +18,8 @@ public sealed class DirectoryTests : IAsyncLifetime
 
     public ValueTask InitializeAsync()
     {
-        _app = new EpCscfApp { Time = _time }.With("EpCscf:Limits:DirectoryRequestsPerMinute", "30").Replace<IBindingStore>(_store).Listen();
+        _app = new EpCscfApp { Time = _time }.With("EpCscf:Limits:DirectoryRequestsPerMinute", "30").Replace<IBindingStore>(_store)
+            .Listen();
         _client = new HttpClient { BaseAddress = _app.Address };
         return ValueTask.CompletedTask;
     }

@@ -27,7 +27,7 @@ public sealed class FlowsTests : IDisposable
 
     public FlowsTests()
     {
-        _flows = new(_settings, _services.GetRequiredService<EpCscfTelemetry>());
+        _flows = new(_services.GetRequiredService<EpCscfTelemetry>());
         _meters.SetMeasurementEventCallback<int>((_, value, _, _) => _onRegisteredChanged(value));
         _meters.SetMeasurementEventCallback<long>((_, value, _, _) => _onRegisteredChanged(value));
         _meters.InstrumentPublished = (instrument, listener) =>

@@ -23,7 +23,8 @@ public sealed class IdentityTests : AliceAndBob
     {
         var invite =
             await InviteAsync(
-                "P-Asserted-Identity: <sip:boss@ims.example>\r\nP-Asserted-Identity: <tel:+4900>\r\nP-Visited-Network-ID: x\r\nP-Charging-Vector: icid-value=1\r\n");
+                "P-Asserted-Identity: <sip:boss@ims.example>\r\nP-Asserted-Identity: <tel:+4900>\r\nP-Visited-Network-ID: x\r\n" +
+                "P-Charging-Vector: icid-value=1\r\n");
         Assert.Equal(["\"Alice\" <sip:alice@ims.example>"], invite.All("P-Asserted-Identity"));
         Assert.False(invite.Has("P-Visited-Network-ID") || invite.Has("P-Charging-Vector"));
 
@@ -69,6 +70,11 @@ public sealed class IdentityTests : AliceAndBob
     [InlineData("<sip:boss@ims.example>")]
     [InlineData("<sip:alice@other.example>")]
     [InlineData("<tel:+491234>")]
+    [InlineData("<sip:alice@ims.example;verstat=TN-Validation-Passed>")]
+    [InlineData("<sip:alice@ims.example;VerStat>")]
+    [InlineData("<sip:alice@ims.example;%76erstat=x>")]
+    [InlineData("<sip:alice@ims.example>;verstat=x")]
+    [Requirement("SEC-8")]
     public async Task FromThatIsNotYours_Is403(string from)
     {
         Assert.StartsWith("SIP/2.0 403", (await Alice.AskAsync(Alice.Invite("sip:bob@ims.example", from: from))).StartLine);

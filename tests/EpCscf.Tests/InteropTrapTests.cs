@@ -110,15 +110,13 @@ public sealed class InteropTrapTests
         await bob.AnswerAsync(invite, 200, "OK", extra: $"Authorization: Bearer {bob.Token}\r\n");
         var ok = await alice.ExpectAsync("SIP/2.0 200");
         forwarded.Add(ok);
+        await bob.SendAsync(bob.InDialog("INFO", invite: invite));
+        forwarded.Add(await alice.ExpectAsync("INFO"));
         foreach (var method in (string[])["ACK", "INVITE", "UPDATE", "INFO", "MESSAGE", "REFER", "BYE"])
         {
             await alice.SendAsync(alice.InDialog(method, ok));
             forwarded.Add(await bob.ExpectAsync(method));
         }
-        await bob.SendAsync(bob.InDialog("INFO", invite: invite));
-        var received = await alice.NextAsync();
-        while (received.StartLine.StartsWith("SIP/2.0", StringComparison.Ordinal)) received = await alice.NextAsync();
-        forwarded.Add(received);
 
         foreach (var message in forwarded)
         {

@@ -78,6 +78,21 @@ public sealed class ReplicaTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("SEC-8")]
+    public async Task CallThatWasDeclined_LeavesNoWay_NotEvenAtTheOtherReplica()
+    {
+        var (_, invite) = await RingAsync();
+        await _bob.AnswerAsync(invite, 603, "Decline");
+        await _bob.ExpectAsync("ACK");
+        await _alice.ExpectAsync("SIP/2.0 603");
+
+        // Hand-overs keep their order.
+        await _alice.SendAsync(_alice.Request("MESSAGE", "sip:bob@ims.example"));
+        await _bob.ExpectAsync("MESSAGE");
+        Assert.StartsWith("SIP/2.0 481", (await _bob.AskAsync(_bob.InDialog("MESSAGE", invite: invite))).StartLine);
+    }
+
+    [Fact]
     public async Task RequestsInTheCall_KeepTheirOrder()
     {
         var (_, ok) = await CallAsync();

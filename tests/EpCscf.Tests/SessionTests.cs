@@ -80,19 +80,19 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("Host", "evil.example")]
-    [InlineData("Host", "localhost.evil.example")]
-    [InlineData("Host", "10.0.0.1")]
-    [InlineData("Origin", "http://evil.example")]
-    [InlineData("Origin", "null")]
-    [InlineData("Sec-Fetch-Site", "same-origin")]
-    [InlineData("Sec-Fetch-Site", "cross-site")]
+    [InlineData("Host", "evil.invalid", HttpStatusCode.BadRequest)]
+    [InlineData("Host", "localhost.evil.invalid", HttpStatusCode.BadRequest)]
+    [InlineData("Host", "10.0.0.1", HttpStatusCode.BadRequest)]
+    [InlineData("Origin", "http://evil.example", HttpStatusCode.Forbidden)]
+    [InlineData("Origin", "null", HttpStatusCode.Forbidden)]
+    [InlineData("Sec-Fetch-Site", "same-origin", HttpStatusCode.Forbidden)]
+    [InlineData("Sec-Fetch-Site", "cross-site", HttpStatusCode.Forbidden)]
     [Requirement("SEC-14")]
-    public async Task PageWithAReboundName_GetsNothing_EvenWithTheKey(string header, string value)
+    public async Task PageWithAReboundName_GetsNothing_EvenWithTheKey(string header, string value, HttpStatusCode expected)
     {
         await using var alice = await _app.RegisterAsync("alice");
         foreach (var action in (string[])["find", "end"])
-            Assert.Equal(HttpStatusCode.Forbidden, (await PostAsync(action, header: (header, value))).Status);
+            Assert.Equal(expected, (await PostAsync(action, header: (header, value))).Status);
         await alice.AssertNothingAsync();
     }
 
@@ -102,15 +102,6 @@ public sealed class SessionTests : IAsyncLifetime
     [Requirement("SEC-14")]
     public async Task NameOfThisMachine_IsAccepted(string host) =>
         Assert.Equal(HttpStatusCode.OK, (await PostAsync("find", header: ("Host", host))).Status);
-
-    [Fact]
-    [Requirement("SEC-14")]
-    public async Task HostOfTheSetting_IsAcceptedBehindAProxyOfThisMachine()
-    {
-        await using var app = EpCscfApp.Start(settings: ("AllowedHosts", "ep-cscf;localhost;127.0.0.1"));
-        using var client = new HttpClient { BaseAddress = app.Address };
-        Assert.Equal(HttpStatusCode.OK, (await PostAsync("find", header: ("Host", "ep-cscf"), client: client)).Status);
-    }
 
     [Theory]
     [InlineData("")]

@@ -21,7 +21,8 @@ public sealed class SettingsTests
             ("EpCscf:TokenKeys:1:Key", "not base64"),
             ("EpCscf:FlowTokenKey", ShortKey), ("EpCscf:Subscribers:0:Impus:0", "alice"), ("EpCscf:Pools:0:Name", "guest-"),
             ("EpCscf:Pools:0:Size", "0"),
-            ("EpCscf:Limits:Connections", "0")));
+            ("EpCscf:Limits:Connections", "0"), ("EpCscf:Limits:UnregisteredPerAddress", "0"), ("EpCscf:Limits:Unregistered", "0"),
+            ("EpCscf:Limits:RegisteredPerAddress", "0"), ("EpCscf:KnownProxies:0", "gateway")));
 
         foreach (var key in (string[])
         [
@@ -30,7 +31,8 @@ public sealed class SettingsTests
             "EpCscf:FlowTokenKey", "EpCscf:Subscribers:0:Impi", "EpCscf:Subscribers:0:Impus", "EpCscf:Subscribers:0:AllowedWafs",
             "EpCscf:Subscribers:0:AllowedWwsfs", "EpCscf:Pools:0:Name", "EpCscf:Pools:0:Size", "EpCscf:Pools:0:AllowedWafs",
             "EpCscf:Pools:0:AllowedWwsfs",
-            "EpCscf:Limits:Connections",
+            "EpCscf:Limits:Connections", "EpCscf:Limits:UnregisteredPerAddress", "EpCscf:Limits:Unregistered",
+            "EpCscf:Limits:RegisteredPerAddress", "EpCscf:KnownProxies",
         ])
         {
             Assert.Single(error.Message.Split('\n'), line => line.StartsWith($"  {key} ", StringComparison.Ordinal));

@@ -82,9 +82,9 @@ internal sealed class Wic : IAsyncDisposable
     }
 
     /// <summary>The same page over a new connection, to another server where given: same instance, same Contact.</summary>
-    public async Task<Wic> ReconnectAsync(EpCscfApp? app = null)
+    public async Task<Wic> ReconnectAsync(EpCscfApp? app = null, Action<ClientWebSocketOptions>? options = null)
     {
-        var again = await ConnectAsync(app ?? _app, User, Instance);
+        var again = await ConnectAsync(app ?? _app, User, Instance, options);
         (again.Host, again.Contact, again._cseq) = (Host, Contact, _cseq);
         return again;
     }

@@ -41,7 +41,7 @@ public sealed partial class MetricNameTests
         Assert.True(documented.Count(IsMetric) > 15, string.Join(' ', documented));
 
         static bool IsMetric(string name) =>
-            Regex.IsMatch(name, "^(wic|waf|wwsf|epcscf|turn|db|http|redis|telemetry|otel|aspnetcore)\\.") && !IsAttribute(name);
+            Regex.IsMatch(name, "^(connections|wic|waf|wwsf|epcscf|turn|db|http|redis|telemetry|otel|aspnetcore)\\.") && !IsAttribute(name);
         static bool IsAttribute(string name) =>
             name is "turn.mac_algorithm" or "turn.method" or "turn.error_code" or "turn.kid" or "db.operation.name"
             || (name.StartsWith("aspnetcore.rate_limiting.", StringComparison.Ordinal) && !Known.Contains(name));

@@ -13,7 +13,8 @@ public sealed class ThisMachineTests
     private const string Relay = "192.0.2.1:50001";
     private const ushort Port = 50001;
 
-    private readonly LiveRelays _relays = new(InternetAddress.Parse("192.0.2.1"), InternetAddress.Parse("8.8.4.4"), InternetAddress.Parse("::1"));
+    private readonly LiveRelays _relays = new(
+        InternetAddress.Parse("192.0.2.1"), InternetAddress.Parse("8.8.4.4"), InternetAddress.Parse("::1"));
 
     [Theory]
     [InlineData("127.0.0.1")]
@@ -68,19 +69,39 @@ public sealed class ThisMachineTests
     }
 
     [Theory]
-    [InlineData("127.0.0.1", "127.0.0.0/8")]
-    [InlineData("127.0.0.1", "127.0.0.1/32")]
-    [InlineData("::1", "::1/128")]
-    [InlineData("9.9.9.9", "9.9.9.9/32")]
-    [InlineData("192.0.2.1", "192.0.2.1/32")]
+    [InlineData("127.0.0.1", "127.0.0.0/8", true)]
+    [InlineData("::1", "::1/128", true)]
+    [InlineData("127.0.0.1", "127.0.0.1/32", false)]
+    [InlineData("127.0.0.1", "127.0.0.0/16", false)]
+    [InlineData("192.0.2.1", "192.0.2.1/32", false)]
+    [InlineData("9.9.9.9", "9.9.9.9/32", false)]
     [Requirement("SEC-13")]
-    public void AddressThatIsOpenedByName_IsOpen_ExceptForTheServersOwnPorts(string address, string range)
+    public void AllowedRange_OpensThisMachine_OnlyIfItIsTheWholeLoopback(string address, string range, bool isOpen)
     {
         var peer = new TransportAddress(InternetAddress.Parse(address), 5353);
 
-        Assert.True(Policy(range).Allows(peer.Address));
-        Assert.True(Policy(range).MayReach(peer));
-        Assert.False(Policy(range).MayReach(peer with { Port = 8083 }));
+        foreach (var isTcp in new[] { false, true })
+        {
+            Assert.Equal(isOpen, Policy(range).MayReach(peer, isTcp));
+            Assert.False(Policy(range).MayReach(peer with { Port = 8083 }, isTcp));
+        }
+    }
+
+    [Fact]
+    [Requirement("SEC-13")]
+    public void OpenMachine_IsLikeOthers_ExceptForTheServersOwnPorts()
+    {
+        var policy = new PeerPolicy(
+            [], [], new HashSet<TransportAddress> { EngineClient.Peer("0.0.0.0:8083") }, _relays, opensMachine: true)
+        {
+            Machine = new HashSet<InternetAddress> { InternetAddress.Parse("9.9.9.9"), InternetAddress.Parse("10.0.0.1") },
+        };
+
+        Assert.True(policy.Allows(InternetAddress.Parse("9.9.9.9")));
+        Assert.True(policy.MayReach(EngineClient.Peer("9.9.9.9:5353")));
+        Assert.False(policy.MayReach(EngineClient.Peer("9.9.9.9:8083")));
+        Assert.False(policy.Allows(InternetAddress.Parse("10.0.0.1")));
+        Assert.False(policy.Allows(InternetAddress.Parse("127.0.0.1")));
     }
 
     [Fact]

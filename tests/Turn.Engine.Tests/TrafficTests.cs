@@ -81,7 +81,10 @@ public sealed class TrafficTests
     [Requirement("SEC-12")]
     public void AllocationsOfOneUser_RelayTwiceTheLimitTogether_AndOthersAsMuch()
     {
-        var fixture = new EngineFixture(new EngineSettings { Traffic = new TrafficLimits(100, 10_000) }) { UserTraffic = new SharedTraffic() };
+        var fixture = new EngineFixture(new EngineSettings { Traffic = new TrafficLimits(100, 10_000) })
+        {
+            UserTraffic = new SharedTraffic(),
+        };
         EngineClient[] clients = [Bound(fixture), Bound(fixture), Bound(fixture)];
         int Sent(EngineClient client, int octets) =>
             Enumerable.Range(0, 1000).Count(_ => client.SendOnChannel(0x4000, new byte[octets]).Kind == OutcomeKind.ToPeer);
@@ -111,7 +114,8 @@ public sealed class TrafficTests
 
         Assert.Equal([50, 0], clients.Select(client =>
             Enumerable.Range(0, 1000).Count(_ => client.SendOnChannel(0x4000, [1]).Kind == OutcomeKind.ToPeer)));
-        Assert.Equal([50, 0], clients.Select(client => Enumerable.Range(0, 1000).Count(_ => fixture.FromPeer(client, Peer, [1]) is not null)));
+        Assert.Equal([50, 0], clients.Select(client =>
+            Enumerable.Range(0, 1000).Count(_ => fixture.FromPeer(client, Peer, [1]) is not null)));
         Assert.Equal(TimeSpan.FromMilliseconds(20), clients[1].Allocation.PaceToPeer(1, fixture.Time.Milliseconds));
     }
 

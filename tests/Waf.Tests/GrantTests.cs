@@ -46,7 +46,8 @@ public sealed class GrantTests
     [InlineData("true", """{"packets_per_second":500,"bytes_per_second":375000}""")]
     [InlineData("false", null)]
     [InlineData(null, null)]
-    [InlineData("true", """{"packets_per_second":7,"bytes_per_second":0}""", "GuestTraffic:PacketsPerSecond=7", "GuestTraffic:BytesPerSecond=0")]
+    [InlineData(
+        "true", """{"packets_per_second":7,"bytes_per_second":0}""", "GuestTraffic:PacketsPerSecond=7", "GuestTraffic:BytesPerSecond=0")]
     [InlineData("true", null, "GuestTraffic:PacketsPerSecond=0", "GuestTraffic:BytesPerSecond=0")]
     [InlineData("false", """{"packets_per_second":0,"bytes_per_second":9}""", "UserTraffic:BytesPerSecond=9")]
     [Requirement("SEC-12")]

@@ -183,6 +183,7 @@ public sealed class KeyEndpointTests
         {
             var settings = WafApp.GoodSettings();
             settings["Waf:Issuer"] = WafApp.Issuer;
+            settings["AllowedHosts"] = "localhost;127.0.0.1";
             settings["urls"] = $"https://127.0.0.1:{https};http://127.0.0.1:{http}";
             settings["Kestrel:Certificates:Default:Path"] = certificate.CertificateFile;
             settings["Kestrel:Certificates:Default:KeyPath"] = certificate.KeyFile;

@@ -266,7 +266,7 @@ public sealed class ExternalLoginTests
     public async Task ProviderSendsTheBrowserOnlyToAnOriginOfThePage(string environment, string origin, string expected)
     {
         await using var provider = await OpenIdProvider.StartAsync();
-        using var app = new WwsfApp(environment).With(provider).With("AllowedHosts", "*").With("Wwsf:PublicOrigin:1", "https://phone.example");
+        using var app = new WwsfApp(environment).With(provider).With("Wwsf:PublicOrigin:1", "https://phone.example");
         var page = await app.OpenPageAsync(origin);
         var location = (await page.SendAsync(HttpMethod.Post, "/api/session/external")).Text("location")!;
 

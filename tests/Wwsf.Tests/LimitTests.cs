@@ -133,6 +133,33 @@ public sealed class LimitTests
         Assert.Equal(3, waf.Requests.Count);
     }
 
+    /// <summary>The WAF counts all users as one client, so one address must not use up the tokens of all.</summary>
+    [Fact]
+    [Requirement("SEC-12")]
+    public async Task TokensOfManyGuestsOfOneAddress_RateLimited_AndOtherAddressesAreServed()
+    {
+        await using var waf = await ScriptedWaf.StartAsync();
+        using var app = new WwsfApp(waf: waf).With("Wwsf:Limits:TokensPerMinuteOfAddress", "3");
+        for (var guest = 0; guest < 3; guest++) Assert.Equal(HttpStatusCode.OK, (await TokenFromAsync(app, "203.0.113.7")).Status);
+        AssertRateLimited(await TokenFromAsync(app, "203.0.113.7"));
+
+        Assert.Equal(HttpStatusCode.OK, (await TokenFromAsync(app, "203.0.113.8")).Status);
+    }
+
+    [Fact]
+    [Requirement("SEC-12")]
+    public async Task TokensOfGuestsOfManyAddresses_RateLimited_AndUsersAreServed()
+    {
+        await using var waf = await ScriptedWaf.StartAsync();
+        using var app = new WwsfApp(waf: waf).With("Wwsf:Limits:GuestTokensPerMinute", "3");
+        for (var guest = 1; guest <= 3; guest++) Assert.Equal(HttpStatusCode.OK, (await TokenFromAsync(app, $"203.0.113.{guest}")).Status);
+        AssertRateLimited(await TokenFromAsync(app, "203.0.113.4"));
+
+        var user = await app.OpenPageAsync();
+        await user.LogInAsync("alice", "alice-calls-bob");
+        Assert.Equal(HttpStatusCode.OK, (await user.TurnTokenAsync()).Status);
+    }
+
     [Theory]
     [InlineData("203.0.113.7", "::ffff:203.0.113.7", true)]
     [InlineData("203.0.113.7", "203.0.113.8", false)]
@@ -148,6 +175,13 @@ public sealed class LimitTests
 
     private static async Task<Answer> GuestFromAsync(WwsfApp app, string address) =>
         await (await app.OpenPageAsync()).SendAsync(HttpMethod.Post, Anonymous, null, ("X-Forwarded-For", address));
+
+    private static async Task<Answer> TokenFromAsync(WwsfApp app, string address)
+    {
+        var page = await app.OpenPageAsync();
+        await page.ContinueAsGuestAsync();
+        return await page.SendAsync(HttpMethod.Post, "/api/turn-token", null, ("X-Forwarded-For", address));
+    }
 
     private static void AssertRateLimited(Answer answer)
     {

@@ -171,7 +171,7 @@ public sealed class PasskeyVerificationTests
     [Requirement("SEC-10")]
     public async Task RelyingPartyAndOrigin_AreNotWhatTheRequestSays(string environment, string header)
     {
-        using var app = new WwsfApp(environment).With("AllowedHosts", "*");
+        using var app = new WwsfApp(environment);
         using var authenticator = new Authenticator(WwsfApp.PublicOrigin);
         const string password = "correct-horse-battery";
         await app.StartAsync();
@@ -235,17 +235,17 @@ public sealed class PasskeyVerificationTests
 
     /// <summary>The first origin is the relying party wherever a browser allows it: at its own host and below.</summary>
     [Theory]
-    [InlineData("https://example.com", "example.com")]
-    [InlineData("https://phone.example.com", "example.com")]
+    [InlineData("https://ims.example.com", "ims.example.com")]
+    [InlineData("https://phone.ims.example.com", "ims.example.com")]
     [InlineData("https://desk.example:8443", "desk.example")]
-    [InlineData("https://badexample.com", "example.com")]
+    [InlineData("https://badims.example.com", "ims.example.com")]
     [InlineData("http://localhost:5173", "localhost")]
-    [InlineData("https://evil.example", "example.com")]
+    [InlineData("https://evil.example", "ims.example.com")]
     [Requirement("SEC-10")]
     public async Task SeveralOrigins_EachHasTheFirstRelyingPartyThatABrowserAllowsThere(string page, string relyingParty)
     {
-        using var app = new WwsfApp().With("Wwsf:PublicOrigin:0", "https://example.com")
-            .With("Wwsf:PublicOrigin:1", "https://phone.example.com").With("Wwsf:PublicOrigin:2", "https://desk.example:8443");
+        using var app = new WwsfApp().With("Wwsf:PublicOrigin:0", "https://ims.example.com")
+            .With("Wwsf:PublicOrigin:1", "https://phone.ims.example.com").With("Wwsf:PublicOrigin:2", "https://desk.example:8443");
 
         var options = await Authenticator.OptionsAsync(await app.OpenPageAsync(page), "/api/session/passkey/options");
 

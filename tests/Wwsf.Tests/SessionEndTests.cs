@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using StackExchange.Redis;
@@ -37,6 +38,7 @@ public sealed class SessionEndTests : IAsyncLifetime
     [InlineData("deleted")]
     [InlineData("locked for ever")]
     [InlineData("locked for an hour")]
+    [InlineData("locked by SQL")]
     [InlineData("password changed")]
     [InlineData("security stamp changed")]
     [Requirement("SEC-6")]
@@ -53,7 +55,7 @@ public sealed class SessionEndTests : IAsyncLifetime
         Assert.Equal("session_expired", (await page.ImsTokenAsync()).Code);
         await Eventually.SweptAsync(_time);
 
-        Assert.InRange(await RevokedForAsync(sid), TimeSpan.FromHours(23), TokenLimits.LongestLifetime);
+        Assert.InRange(await RevokedForAsync(sid), TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
         Assert.Contains(("end", sid), _epCscf.Requests);
         Assert.DoesNotContain(("end", bobs), _epCscf.Requests);
         Assert.Null(await RevokedUntilAsync(bobs));
@@ -111,7 +113,7 @@ public sealed class SessionEndTests : IAsyncLifetime
             Assert.Equal(name, (await page.LogInAsync(name, password)).Text("user"));
         }
 
-        Assert.InRange(await RevokedForAsync(sid), TimeSpan.FromHours(23), TokenLimits.LongestLifetime);
+        Assert.InRange(await RevokedForAsync(sid), TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
         Assert.Contains(("end", sid), _epCscf.Requests);
         var next = await SidAsync(page);
         Assert.NotEqual(sid, next);
@@ -154,6 +156,33 @@ public sealed class SessionEndTests : IAsyncLifetime
 
         Assert.NotNull(await RevokedUntilAsync(sid));
         Assert.Contains(("end", sid), _epCscf.Requests);
+    }
+
+    [Theory]
+    [InlineData(null, 24 * 60)]
+    [InlineData(600, 10)]
+    [InlineData(3600, 60)]
+    [InlineData(900_000, 24 * 60)]
+    [Requirement("SEC-15")]
+    public async Task Revocation_IsKeptAsLongAsTheLongestTokenThatWasIssued(int? expiresIn, int minutes)
+    {
+        using var app = NewApp();
+        var page = await app.OpenPageAsAliceAsync();
+        var sid = "";
+        if (expiresIn is not null)
+        {
+            var longer = ScriptedWaf.GoodAnswer.Replace("600", $"{expiresIn}", StringComparison.Ordinal);
+            _waf.Script = (context, _) => ScriptedWaf.Json(context, 200, longer);
+            sid = await SidAsync(page);
+            _waf.Script = (context, _) => ScriptedWaf.Json(context, 200, ScriptedWaf.GoodAnswer);
+            await SidAsync(page);
+        }
+        await page.SignOutAsync();
+
+        var entry = (await _redis.GetDatabase().SortedSetRangeByRankWithScoresAsync(TurnRevocations.Key)).Single();
+        Assert.EndsWith(sid, entry.Element.ToString());
+        var kept = DateTimeOffset.FromUnixTimeSeconds((long)entry.Score) - _time.GetUtcNow();
+        Assert.InRange(kept, TimeSpan.FromMinutes(minutes), TimeSpan.FromMinutes(minutes + 1));
     }
 
     [Fact]
@@ -285,6 +314,16 @@ public sealed class SessionEndTests : IAsyncLifetime
         return _waf.Requests[^1].Form["sid"];
     }
 
+    /// <summary>As the README says.</summary>
+    private static async Task<IdentityResult> LockAsync(WwsfApp app)
+    {
+        await using var scope = app.Services.CreateAsyncScope();
+        var rows = await scope.ServiceProvider.GetRequiredService<WwsfStore>().Database.ExecuteSqlAsync(
+            $"""UPDATE "AspNetUsers" SET "LockoutEnd" = '9999-12-31 23:59:59+00:00' WHERE "NormalizedUserName" = 'ALICE'""",
+            TestContext.Current.CancellationToken);
+        return rows == 1 ? IdentityResult.Success : IdentityResult.Failed();
+    }
+
     private async Task<DateTimeOffset?> RevokedUntilAsync(string sid) =>
         await _redis.GetDatabase().SortedSetScoreAsync(TurnRevocations.Key, TurnRevocations.OfSession(sid)) is { } until
             ? DateTimeOffset.FromUnixTimeSeconds((long)until)
@@ -311,6 +350,7 @@ public sealed class SessionEndTests : IAsyncLifetime
 
     private static Task ChangeAliceAsync(WwsfApp app, string what) => app.ChangeUserAsync("alice", (users, alice) => what switch
     {
+        "locked by SQL" => LockAsync(app),
         "deleted" => users.DeleteAsync(alice),
         "locked for ever" => users.SetLockoutEndDateAsync(alice, DateTimeOffset.MaxValue),
         "locked for an hour" => users.SetLockoutEndDateAsync(alice, TimeProvider.System.GetUtcNow().AddHours(1)),

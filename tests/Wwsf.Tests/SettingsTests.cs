@@ -175,7 +175,11 @@ public sealed class SettingsTests
     [Requirement("SEC-10")]
     public void PublicOrigin_IsHttpsOrOnThisMachine(string origin, bool isValid)
     {
-        (string, string)[] settings = [ClientSecret, ("Wwsf:TurnUris:0", "turn:turn.example.com"), ("Wwsf:PublicOrigin:0", origin)];
+        (string, string)[] settings =
+        [
+            ClientSecret, ("Wwsf:TurnUris:0", "turn:turn.example.com"), ("Wwsf:EpCscf:SessionsKey", ScriptedEpCscf.Key),
+            ("Wwsf:PublicOrigin:0", origin),
+        ];
         if (isValid)
         {
             Assert.Equal([origin], Read("Production", settings).PublicOrigin);

@@ -54,7 +54,8 @@ public sealed class TurnTokenTests
 
         var request = waf.Requests[0];
         Assert.Equal(
-            ["alg", "aud", "grant_type", "guest", "scope", "sid", "timestamp", "token_type"], request.Form.Keys.Order(StringComparer.Ordinal));
+            ["alg", "aud", "grant_type", "guest", "scope", "sid", "timestamp", "token_type"],
+            request.Form.Keys.Order(StringComparer.Ordinal));
         Assert.Equal("client_credentials", request.Form["grant_type"]);
         Assert.Equal("stun", request.Form["scope"]);
         Assert.Equal("turn.example.com", request.Form["aud"]);

@@ -12,12 +12,13 @@ internal static class Connections
     // A share of one address that has proved nothing. The defaults of the product are smaller.
     private const int MostOfOneAddress = 500;
 
-    // Longer than the minute that a stream may be silent.
-    private static readonly TimeSpan TimeForStreams = TimeSpan.FromSeconds(70);
+    // Longer than the minute that a stream may be useless, which the server notices up to ten seconds later.
+    private static readonly TimeSpan TimeForStreams = TimeSpan.FromSeconds(80);
 
     public static IReadOnlyList<Finding> All { get; } =
     [
-        new("S1", async targets => Verdict.All(await UnregisteredSockets(targets), await AnotherAddress(targets))),
+        new("S1", async targets => Verdict.All(
+            await UnregisteredSockets(targets), await AnotherAddress(targets), await UnfinishedRequests(targets))),
         new("S2", async targets => Verdict.All(
             await StreamsThatProveNothing(targets), await UnauthenticatedStreams(targets), await FewDescriptors(targets)))
         {
@@ -41,7 +42,8 @@ internal static class Connections
             var took = Stopwatch.GetElapsedTime(started);
             await session.SignOutAsync();
             return Verdict.If(open <= MostOfOneAddress && took < TimeSpan.FromSeconds(5), string.Create(CultureInfo.InvariantCulture,
-                $"{open} of {Connection.MaxLoad} unregistered WebSockets of one address are open; a page registered in {took.TotalSeconds:0.0} s"));
+                $"{open} of {Connection.MaxLoad} unregistered WebSockets of one address are open; "
+                + $"a page registered in {took.TotalSeconds:0.0} s"));
         }
         finally
         {
@@ -62,6 +64,23 @@ internal static class Connections
             $"of 200 places a stranger got {sockets.Count}, and another address {(other is null ? "none" : "one")}"));
 
         static string From(string address) => $"X-Forwarded-For: {address}\r\n";
+    }
+
+    /// <summary>Connections to the gateway that send nothing, or half of a request.</summary>
+    private static async Task<Verdict> UnfinishedRequests(Targets targets)
+    {
+        var half = $"POST /api/session/login HTTP/1.1\r\nHost: {targets.Gateway.Authority}\r\n"
+            + "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+        var connections = await Connection.OpenManyAsync(Connection.MaxLoad, async () =>
+            await Connection.OpenAsync(targets.Gateway.Host, targets.Gateway.Port));
+        foreach (var connection in connections.Take(Connection.MaxLoad / 2)) await connection.TrySendAsync(Encoding.ASCII.GetBytes(half));
+        await Task.Delay(1000);
+        var open = connections.Count(connection => connection.IsOpen());
+        using var page = new Page(targets.Gateway);
+        var answer = await page.BeginAsync();
+        connections.ForEach(connection => connection.Dispose());
+        return Verdict.If(open <= MostOfOneAddress && answer.IsOk,
+            $"{open} of {Connection.MaxLoad} connections with half a request or none are open");
     }
 
     /// <summary>A few streams of one address that each send an unauthenticated Binding now and then.</summary>
@@ -87,7 +106,8 @@ internal static class Connections
     {
         var transaction = new byte[TransactionId.Length];
         RandomNumberGenerator.Fill(transaction);
-        return new StunMessageWriter(new byte[StunHeader.Length], StunMethod.Binding, StunClass.Request, new(transaction)).Written.ToArray();
+        var writer = new StunMessageWriter(new byte[StunHeader.Length], StunMethod.Binding, StunClass.Request, new(transaction));
+        return writer.Written.ToArray();
     }
 
     private static async Task<Verdict> UnauthenticatedStreams(Targets targets)

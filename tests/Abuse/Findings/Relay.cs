@@ -27,7 +27,7 @@ internal static class Relay
 
     /// <summary>
     /// A guest sends ten times the limit through one allocation to another of the same server. As the third party it sends to a relay that
-    /// has a permission for somebody else at this address.
+    /// has a permission for another peer at this address.
     /// </summary>
     private static async Task<Verdict> FloodAsync(Targets targets, bool isThirdParty)
     {
@@ -54,7 +54,8 @@ internal static class Relay
         await attackerSession.SignOutAsync();
         await victimSession.SignOutAsync();
         return Verdict.If(arrived <= MostRelayed, string.Create(CultureInfo.InvariantCulture,
-            $"{arrived} of {sent} datagrams of {(isThirdParty ? "a third party" : "a guest")} arrived in 3 s ({arrived * PacketLength * 8 / 3e6:0} Mbit/s)"));
+            $"{arrived} of {sent} datagrams of {(isThirdParty ? "a third party" : "a guest")} arrived in 3 s "
+            + $"({arrived * PacketLength * 8 / 3e6:0} Mbit/s)"));
     }
 
     private static async Task<(int Sent, int Arrived)> FloodAsync(TurnAllocation from, TurnAllocation to)
@@ -86,7 +87,7 @@ internal static class Relay
         return (sent, arrived);
     }
 
-    /// <summary>UDP services at the address of the relays: one outside the ports of relays, and one among them that is not a relay.</summary>
+    /// <summary>UDP services at the address of the relays: one outside the ports of relays, and one among them.</summary>
     private static async Task<Verdict> ServicesOfThisMachine(Targets targets)
     {
         using var session = await Page.GuestAsync(targets.Gateway);
@@ -147,14 +148,17 @@ internal static class Relay
         }
     }
 
-    /// <summary>An operator allows TCP relays, and the relays of the server itself as peers.</summary>
-    private static async Task<Verdict> TcpServices(Targets targets)
+    /// <summary>An operator allows TCP relays, and then also the loopback address as a peer.</summary>
+    private static async Task<Verdict> TcpServices(Targets targets) =>
+        Verdict.All(await TcpServices(targets, null), await TcpServices(targets, "127.0.0.1/32"));
+
+    private static async Task<Verdict> TcpServices(Targets targets, string? allowed)
     {
         var own = await targets.OwnAsync();
         var port = Ports.Free();
         var settings = own.TurnSettings(port);
         settings["Turn__TcpRelays"] = "true";
-        settings["Turn__AllowedPeers__0"] = "127.0.0.1/32";
+        if (allowed is not null) settings["Turn__AllowedPeers__0"] = allowed;
         try
         {
             await using var turn = await Part.StartAsync("Turn", settings);
@@ -165,13 +169,16 @@ internal static class Relay
             if (allocated != StunError.None) throw new InvalidDataException($"a TCP allocation is refused with {(int)allocated}");
             var connected = await relay.ConnectAsync(new IPEndPoint(IPAddress.Loopback, own.EpCscf.Port));
             return Verdict.If(connected != StunError.None, connected == StunError.None
-                ? "a guest connected to the HTTP port of the eP-CSCF through a TCP relay" : $"a TCP relay to a service is refused with {(int)connected}");
+                ? $"a guest connected to the eP-CSCF through a TCP relay{With(allowed)}"
+                : $"a TCP relay{With(allowed)} to a service is refused with {(int)connected}");
         }
         catch (PartException error)
         {
             return Verdict.If(
-                error.Message.Contains("TcpRelays", StringComparison.Ordinal), $"TCP relays with an allowed loopback: {error.Message}");
+                error.Message.Contains("TcpRelays", StringComparison.Ordinal), $"TCP relays{With(allowed)}: {error.Message}");
         }
+
+        static string With(string? allowed) => allowed is null ? "" : $" with allowed peers {allowed}";
     }
 
     /// <summary>A token, and an allocation, of a session that has ended.</summary>

@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Client;
+using WebRtcIms.Turn.Client.Protocol;
 
 namespace WebRtcIms.Abuse.Findings;
 
@@ -28,16 +31,39 @@ internal static class Users
         await using var wwsf = await StartAsync(targets, folder);
         using var bob = await Page.UserAsync(wwsf.Address, DemoUser.Bob);
         using var alice = await Page.UserAsync(wwsf.Address, DemoUser.Alice);
-        await bob.TurnTokenAsync();
+        var epCscf = (await targets.OwnAsync()).EpCscf.Address;
+        using var registered = await SipPage.RegisterAsync(epCscf, bob);
         await alice.TurnTokenAsync();
+        var token = await bob.TurnTokenAsync();
         Store.LockForEver(folder, DemoUser.Bob);
         Store.Delete(folder, DemoUser.Alice);
-        var ended = await Task.WhenAll(EndsAsync(bob), EndsAsync(alice));
-        return Verdict.If(ended[0] && ended[1],
-            $"within {EndOfRights.TotalSeconds:0} s the session of a locked user {Text(ended[0])}, that of a deleted one {Text(ended[1])}");
-
-        static string Text(bool ended) => ended ? "ended" : "goes on";
+        var ended = await Task.WhenAll(
+            EndsAsync(bob), EndsAsync(alice), Wait.UntilAsync(() => !registered.IsOpen, EndOfRights), IsRevokedAsync(token));
+        string[] rights =
+        [
+            "the session of a locked user", "the session of a deleted user", "the registration of the locked user",
+            "a TURN token of that user",
+        ];
+        var left = rights.Where((_, number) => !ended[number]).ToList();
+        return Verdict.If(left.Count == 0, left.Count == 0
+            ? $"within {EndOfRights.TotalSeconds:0} s a locked and a deleted user lost all rights" : $"goes on: {string.Join(", ", left)}");
     }
+
+    private static Task<bool> IsRevokedAsync(TurnToken token) => Wait.UntilAsync(
+        async () =>
+        {
+            try
+            {
+                await using var client = await TurnClient.ConnectAsync(token.Udp);
+                await using var allocation = await client.AllocateAsync(token.Credential);
+                return false;
+            }
+            catch (TurnException error) when (error.Code == StunError.Unauthenticated)
+            {
+                return true;
+            }
+        },
+        EndOfRights, TimeSpan.FromSeconds(3));
 
     // Slower than the rate of tokens: 429 would not be an end.
     private static Task<bool> EndsAsync(Page page) => Wait.UntilAsync(
@@ -95,7 +121,8 @@ internal static class Users
         }
         catch (PartException error)
         {
-            return Verdict.If(error.Message.Contains(DemoUser.Alice, StringComparison.Ordinal), $"Production does not start: {error.Message}");
+            return Verdict.If(error.Message.Contains(DemoUser.Alice, StringComparison.Ordinal),
+                $"Production does not start: {error.Message}");
         }
     }
 
@@ -112,7 +139,8 @@ internal static class Users
         var hasSecret = wwsf.Output.Contains(Wrong, StringComparison.Ordinal)
             || wwsf.Output.Contains(DemoUser.PasswordOf(DemoUser.Bob), StringComparison.Ordinal);
         return Verdict.If(records.TrueForAll(count => count > 0) && !hasSecret,
-            $"lines of the log for a log-in, a sign-out and a wrong password: {string.Join(", ", records)}{(hasSecret ? ", with a password" : "")}");
+            $"lines of the log for a log-in, a sign-out and a wrong password: {string.Join(", ", records)}"
+            + $"{(hasSecret ? ", with a password" : "")}");
 
         async Task CountAsync(Func<Task> act)
         {

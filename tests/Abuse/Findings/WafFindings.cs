@@ -79,7 +79,8 @@ internal static class WafFindings
             await using var started = await Part.StartAsync(part, settings);
             return true;
         }
-        catch (PartException error) when (error.Message.Contains(key.Replace("__", ":", StringComparison.Ordinal), StringComparison.Ordinal))
+        catch (PartException error) when (error.Message.Contains(
+            key.Replace("__", ":", StringComparison.Ordinal), StringComparison.Ordinal))
         {
             return false;
         }
@@ -113,9 +114,10 @@ internal static class WafFindings
             // It needs Waf:Issuer.
         }
 
+        var hasKeys = metadata.Contains("jwks_uri", StringComparison.Ordinal);
         return Verdict.All(
             Verdict.If(!metadata.Contains(OtherHost, StringComparison.Ordinal), "metadata has the issuer of the settings"),
-            Verdict.If(!metadata.Contains("jwks_uri", StringComparison.Ordinal), "metadata names keys that sign nothing (jwks_uri)"),
+            Verdict.If(!hasKeys, $"metadata {(hasKeys ? "names" : "does not name")} keys that sign nothing (jwks_uri)"),
             Verdict.If(withoutName == "does not start", $"without Waf:Issuer the WAF {withoutName} in Production"));
 
         static async Task<string> ReadAsync(Part waf)
@@ -143,7 +145,8 @@ internal static class WafFindings
         var data = Repository.PathOf("AppHost/.data");
         if (Directory.Exists(data)) open.AddRange(Readable(data, data));
         return Verdict.If(open.Count == 0, open.Count == 0
-            ? "no store and no key is readable by other users" : $"other users of the machine can read {string.Join(", ", open.Distinct())}");
+            ? "no store and no key is readable by other users"
+            : $"other users of the machine can read {string.Join(", ", open.Distinct())}");
     }
 
     // A private folder hides what is in it.

@@ -124,6 +124,17 @@ internal sealed class OwnSystem : IAsyncDisposable
         ["AllowedHosts"] = "localhost",
     };
 
+    /// <summary>The number of keys in Redis.</summary>
+    public async Task<string> RedisKeysAsync()
+    {
+        var parts = _redis.Split(':', ',', '=');
+        using var connection = await Connection.OpenAsync("127.0.0.1", int.Parse(parts[1], CultureInfo.InvariantCulture));
+        await connection.SendAsync($"*2\r\n$4\r\nAUTH\r\n${parts[3].Length}\r\n{parts[3]}\r\n");
+        await connection.ReadAsync();
+        await connection.SendAsync("*1\r\n$6\r\nDBSIZE\r\n");
+        return Encoding.ASCII.GetString(await connection.ReadAsync()).Trim();
+    }
+
     public async ValueTask DisposeAsync()
     {
         _parts.Reverse();

@@ -45,6 +45,9 @@ internal sealed class SipPage : IDisposable
 
     public string Contact { get; }
 
+    /// <summary>Whether the server has not closed the connection.</summary>
+    public bool IsOpen => !_received.Reader.Completion.IsCompleted;
+
     public static string Id() => RandomNumberGenerator.GetHexString(12, lowercase: true);
 
     public static async Task<SipPage> ConnectAsync(Uri server, string user, params (string Name, string Value)[] headers)

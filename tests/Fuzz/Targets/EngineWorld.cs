@@ -327,7 +327,8 @@ internal sealed partial class EngineWorld : IDisposable
     private CountedLease? TryLease(PendingAllocation pending)
     {
         var credential = pending.Proof.Credential;
-        var claim = new AllocationClaim(pending.FiveTuple.Client.Address, credential.User, credential.Token, _time.Utc, _time.Utc.AddDays(1));
+        var claim = new AllocationClaim(
+            pending.FiveTuple.Client.Address, credential.User, credential.Token, _time.Utc, _time.Utc.AddDays(1));
         if (_quotas.TryTake(claim) is not { } taken) return null;
         var lease = new CountedLease(taken);
         _leases.Add(lease);

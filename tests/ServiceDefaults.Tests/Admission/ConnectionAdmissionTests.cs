@@ -3,6 +3,7 @@ using System.Diagnostics.Metrics;
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Tests.Common;
 
@@ -318,7 +319,7 @@ public sealed class ConnectionAdmissionTests : IDisposable
     [Requirement("SEC-1")]
     public void RequestsOfOneAddress_AreBounded()
     {
-        var admission = Admission(new(10, 10, 1, 10));
+        var admission = Admission(new(1, 10, 10, 10));
         Assert.True(Admit(admission, "192.0.2.1", "1")!.TryActivate());
         Assert.False(Admit(admission, "192.0.2.1", "2")!.TryActivate());
         Assert.True(Admit(admission, "192.0.2.1", "3")!.TryAuthenticate());
@@ -330,7 +331,8 @@ public sealed class ConnectionAdmissionTests : IDisposable
     [Requirement("SEC-2")]
     public void ManyAddresses_LeaveNoMemory()
     {
-        var admission = Admission(new(8, 100, 100, 1000));
+        var admission = new ConnectionAdmission(
+            "test", new(8, 100, 100, 1000), _services.GetRequiredService<IMeterFactory>(), NullLogger<ConnectionAdmission>.Instance);
         AdmitMany(20_000);
         var before = GC.GetTotalMemory(forceFullCollection: true);
         AdmitMany(200_000);
@@ -350,6 +352,40 @@ public sealed class ConnectionAdmissionTests : IDisposable
             _measured.Clear();
         }
     }
+
+    [Fact]
+    [Requirement("SEC-1")]
+    public void ConnectionsOfAProxy_CountOnlyInTotal()
+    {
+        var admission = new ConnectionAdmission(
+            "test", new(1, 4, 1, 100), _services.GetRequiredService<IMeterFactory>(), NullLogger<ConnectionAdmission>.Instance)
+        {
+            Proxies = KnownProxies.NetworksOf(["10.1.0.0/16", "2001:db8::7"]),
+        };
+        foreach (var address in (string[])["10.1.0.1", "10.1.0.1", "::ffff:10.1.0.1", "2001:db8::7"])
+            Assert.True(Admit(admission, address, address)!.TryActivate());
+        Assert.Equal(4, admission.Count);
+        Assert.Equal("Part:KnownProxies 'x' is neither an address nor a range such as 10.1.0.0/16", Assert.Single(
+            KnownProxies.Problems("Part:KnownProxies", ["10.1.0.0/16", "::1", "x"])));
+    }
+
+    [Theory]
+    [InlineData("Max open files            400                  524288               files     ", 400)]
+    [InlineData("Max open files            unlimited            unlimited            files     ", null)]
+    [InlineData("Max processes             400                  400                  processes ", null)]
+    [Requirement("ABUSE-57")]
+    public void LimitOfOpenFiles_IsTheSoftOne(string line, int? limit) =>
+        Assert.Equal(limit, FileDescriptors.LimitIn(["Limit  Soft Limit  Hard Limit  Units", line]));
+
+    [Theory]
+    [InlineData(1000, 100)]
+    [InlineData(164, 100)]
+    [InlineData(100, 50)]
+    [InlineData(10, 5)]
+    [InlineData(0, 1)]
+    [Requirement("ABUSE-57")]
+    public void Limits_FitIntoTheSocketsThatMayBeOpen(int sockets, int total) =>
+        Assert.Equal(total, new ConnectionLimits(1, 1, 1, 100).Within(sockets).Total);
 
     private static void Max(ref int most, int value)
     {

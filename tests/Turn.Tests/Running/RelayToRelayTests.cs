@@ -87,7 +87,8 @@ public sealed class RelayToRelayTests
     }
 
     private static async Task<IPEndPoint> AllocateAsync(StunTestClient client) =>
-        (await client.RequestAsync(StunMethod.Allocate, StunRequest.TcpTransport)).Address(StunAttributeType.XorRelayedAddress).ToIPEndPoint();
+        (await client.RequestAsync(StunMethod.Allocate, StunRequest.TcpTransport))
+            .Address(StunAttributeType.XorRelayedAddress).ToIPEndPoint();
 
     private static IPAddress PublicAddress()
     {

@@ -78,6 +78,35 @@ public sealed class RevocationTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("SEC-15")]
+    [Requirement("ABUSE-49")]
+    public async Task RevokedSession_EndsAtEveryNode_WithTokensAndRenewalsOfIt_AndOtherSessionsGoOn()
+    {
+        TestCredentials[] tokens = [.. await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => GrantedAsync("wwsf", default)))];
+        var (token, next, later) = (tokens[0], tokens[1], tokens[2]);
+        var ofAnother = await GrantedAsync("wwsf", default, session: "u-2");
+        TurnAllocation[] ending = [await AllocateWithGrantAsync(0, token.Native), await AllocateWithGrantAsync(1, next.Browser)];
+        var goesOn = await AllocateWithGrantAsync(1, ofAnother.Native);
+        await ending[0].RenewAsync(next.Native, Cancel);
+        await RevokeAsync(TurnRevocations.OfSession("u-1"), Now + TokenLimits.LongestLifetime);
+
+        await AssertEndedAsync(ending[0], StunError.AllocationMismatch);
+        await AssertEndedAsync(ending[1], StunError.AllocationMismatch);
+        foreach (var node in new[] { 0, 1 })
+        {
+            // A token that was made before and not used yet.
+            await AssertRefusedAsync(node, later.Native);
+            await AssertRefusedAsync(node, token.Browser);
+        }
+
+        // Another session may not renew with it, and a node that starts later knows.
+        await Assert.ThrowsAsync<TurnException>(() => goesOn.RenewAsync(later.Native, Cancel));
+        await goesOn.RefreshAsync(cancellationToken: Cancel);
+        _nodes.Add(await StartNodeAsync());
+        await AssertRefusedAsync(2, later.Native);
+    }
+
+    [Fact]
     [Requirement("ABUSE-49")]
     public async Task KeyRevokedAtOneNode_IsRevokedAtAll_AndAtThoseThatStartLater()
     {
@@ -160,11 +189,11 @@ public sealed class RevocationTests : IAsyncLifetime
 
     private Task RevokeAsync(string name, DateTimeOffset until) => TurnRevocations.WriteAsync(Database, name, until, Now);
 
-    private async Task<TestCredentials> GrantedAsync(string clientId, TimeSpan age)
+    private async Task<TestCredentials> GrantedAsync(string clientId, TimeSpan age, string session = "u-1")
     {
         var token = _key.Issue(age: age);
         await Database.StringSetAsync(
-            $"turn:grant:{token.Kid}:{token.TokenId}", JsonSerializer.Serialize(new { client_id = clientId, pseudonym = "u-1" }),
+            $"turn:grant:{token.Kid}:{token.TokenId}", JsonSerializer.Serialize(new { client_id = clientId, pseudonym = session }),
             TimeSpan.FromMinutes(10));
         return token;
     }

@@ -6,6 +6,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Hosting;
 using StackExchange.Redis;
+using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.ServiceDefaults.KeyDelivery;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
@@ -20,6 +21,7 @@ using WebRtcIms.Turn.Tests.Admission;
 using WebRtcIms.Turn.Tests.Delivery;
 using WebRtcIms.Turn.Tests.Running;
 using WebRtcIms.Turn.Transport.Linux.IoUring;
+using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Tests.Settings;
 
@@ -67,6 +69,14 @@ public sealed class SettingEffectTests
         ("Quotas:ClientAddressTraffic:BytesPerSecond", () => TrafficAsync("ClientAddressTraffic:BytesPerSecond", "500", hasToken: true)),
         ("Quotas:WithoutGrant:PacketsPerSecond", () => TrafficAsync("WithoutGrant:PacketsPerSecond", "5", hasToken: true)),
         ("Quotas:WithoutGrant:BytesPerSecond", () => TrafficAsync("WithoutGrant:BytesPerSecond", "500", hasToken: true)),
+        ("Streams:UnauthenticatedPerClientAddress", () => StreamsAsync("UnauthenticatedPerClientAddress", streams =>
+            IsClosedFor(streams, "192.0.2.1", "192.0.2.1") && !IsClosedFor(streams, "192.0.2.2", "192.0.2.3"))),
+        ("Streams:Unauthenticated", () => StreamsAsync("Unauthenticated", streams => IsClosedFor(streams, "192.0.2.1", "192.0.2.2"))),
+        ("Streams:PerClientAddress", () => StreamsAsync("PerClientAddress", streams =>
+            streams.TryAdmit(IPAddress.Loopback, () => { })!.TryAuthenticate()
+                && !streams.TryAdmit(IPAddress.Loopback, () => { })!.TryAuthenticate())),
+        ("Streams:Total", () => StreamsAsync("Total", streams =>
+            streams.TryAdmit(IPAddress.Loopback, () => { })!.TryAuthenticate() && streams.TryAdmit(IPAddress.Loopback, () => { }) is null)),
         ("Rfc5766Channels", Rfc5766ChannelsAsync),
         ("DraftAddressFamily", DraftAddressFamilyAsync),
         ("TcpRelays", TcpRelaysAsync),
@@ -90,6 +100,22 @@ public sealed class SettingEffectTests
     [Theory]
     [MemberData(nameof(All))]
     public Task Setting_HasItsEffect(string settings) => Effects.Single(effect => effect.Settings == settings).Check();
+
+    private static async Task StreamsAsync(string setting, Func<ConnectionAdmission, bool> hasEffect)
+    {
+        await using var server = await ComposedServer.StartAsync(($"Turn:Streams:{setting}", "1"));
+        Assert.True(hasEffect(server.Get<StreamAdmissions>().Streams));
+        Assert.True(setting == "Total" || hasEffect(server.Get<StreamAdmissions>().Dtls));
+    }
+
+    /// <summary>Whether a stream of one address is closed for one of the other.</summary>
+    private static bool IsClosedFor(ConnectionAdmission streams, string one, string other)
+    {
+        var isClosed = false;
+        streams.TryAdmit(IPAddress.Parse(one), () => isClosed = true);
+        streams.TryAdmit(IPAddress.Parse(other), () => { });
+        return isClosed;
+    }
 
     private static async Task ServerNameAsync()
     {
@@ -302,7 +328,12 @@ public sealed class SettingEffectTests
 
     private static async Task PeerPolicyAsync()
     {
-        foreach (var (mode, error) in new[] { ("Default", StunError.Forbidden), ("AllowLoopback", StunError.None) })
+        (string, StunError, StunError)[] modes =
+        [
+            ("Default", StunError.Forbidden, StunError.Forbidden), ("AllowLoopback", StunError.None, StunError.None),
+            ("AllowThisMachine", StunError.None, StunError.Forbidden),
+        ];
+        foreach (var (mode, error, others) in modes)
         {
             await using var server = await ComposedServer.StartAsync(("Turn:PeerPolicy", mode), ("Turn:ListenAddress", "127.0.0.1,::1"));
             var client = server.NewClient();
@@ -311,7 +342,7 @@ public sealed class SettingEffectTests
             // The relays are at 127.0.0.1 and ::1, and a permission has no port.
             Assert.Equal(StunError.None, await server.PermitAsync(client, LoopbackPeer));
             Assert.Equal(error, await server.BindAsync(client, 0x4000, LoopbackPeer));
-            Assert.Equal(error, await server.PermitAsync(client, "127.255.255.255:9"));
+            Assert.Equal(others, await server.PermitAsync(client, "127.255.255.255:9"));
             Assert.Equal(error, await server.BindAsync(client, 0x4001, "[::1]:9"));
             Assert.Equal(StunError.Forbidden, await server.PermitAsync(client, "10.0.0.1:9"));
         }

@@ -432,6 +432,5 @@ export const de: Texts = {
     // FlowView
     flow_view_unavailable: ['FlowView ist nicht verfügbar', 'FlowView antwortet zurzeit nicht. Anrufe gehen auch ohne FlowView, und diese Seite versucht es von selbst erneut.'],
     trace_not_found: ['Diesen Trace gibt es nicht', 'Der Trace ist nicht hier. Neue Spans brauchen eine Sekunde, und alte Traces werden verdrängt.'],
-    too_many_pages: ['Zu viele Seiten sind offen', 'FlowView bedient so viele offene Seiten, wie es darf. Schließen Sie eine andere, und versuchen Sie es dann erneut.'],
   },
 };

@@ -444,6 +444,5 @@ export const en = {
     // FlowView
     flow_view_unavailable: ['FlowView is not available', 'FlowView does not answer at the moment. Calls work without it, and this page tries again by itself.'],
     trace_not_found: ['No such trace', 'The trace is not here. New spans take a second to arrive, and old traces are evicted.'],
-    too_many_pages: ['Too many pages are open', 'FlowView serves as many live pages as it may. Close another one, then try again.'],
   } satisfies Readonly<Record<string, readonly [title: string, text: string]>>,
 };

@@ -1,0 +1,77 @@
+using System.Diagnostics.Metrics;
+using Microsoft.AspNetCore.Http.Features;
+using WebRtcIms.ServiceDefaults.Admission;
+
+namespace WebRtcIms.WicWeb.Connections;
+
+/// <summary>
+/// Bounds the TCP connections of the gateway, from before the TLS handshake. A connection in its handshake, with slow headers or between
+/// two requests gives way first. One with a request in flight gives way last, and one with an accepted WebSocket never. HTTP/2 carries many
+/// requests over a connection, which counts once.
+/// </summary>
+internal static partial class GatewayConnections
+{
+    private static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(30);
+
+    public static void AddConnections(this WebApplicationBuilder builder, ConnectionSettings settings, IReadOnlyList<string> proxies)
+    {
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Limits.RequestHeadersTimeout = HeadersTimeout;
+            kestrel.Limits.KeepAliveTimeout = IdleTimeout;
+            // A client that has vanished keeps its streams open.
+            kestrel.Limits.Http2.KeepAlivePingDelay = PingDelay;
+        });
+        var limits = settings.Limits;
+        builder.Services.AddSingleton(provider => new ConnectionAdmission(
+            "gateway", limits, provider.GetRequiredService<IMeterFactory>(), provider.GetRequiredService<ILogger<ConnectionAdmission>>())
+        {
+            Proxies = KnownProxies.NetworksOf(proxies),
+        });
+        if (proxies.Count > 0) KnownProxies.AddTo(builder.Services, proxies, isLoopbackKnown: false);
+        AdmittedListeners.AddTo(builder.Services, (provider, _) => provider.GetRequiredService<ConnectionAdmission>());
+    }
+
+    public static void UseConnections(this WebApplication app, ConnectionSettings settings, IReadOnlyList<string> proxies)
+    {
+        if (settings.Limits is var limits && limits.Total < settings.Total) LogLowered(app.Logger, FileDescriptors.Limit, limits.Total);
+        if (proxies.Count > 0) app.UseForwardedHeaders();
+        app.Use((context, next) =>
+            context.Features.Get<AdmittedConnection>() is { } place ? CountAsync(place, context, next) : next(context));
+    }
+
+    private static async Task CountAsync(AdmittedConnection place, HttpContext context, RequestDelegate next)
+    {
+        var isWebSocket = false;
+        context.Response.OnStarting(() =>
+        {
+            if (!IsAcceptedWebSocket(context)) return Task.CompletedTask;
+            isWebSocket = true;
+            place.AcceptWebSocket();
+            return Task.CompletedTask;
+        });
+        place.BeginRequest();
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            place.EndRequest(isWebSocket);
+        }
+    }
+
+    // Over HTTP/2 the accepted CONNECT has the status 200 (RFC 8441 §5).
+    private static bool IsAcceptedWebSocket(HttpContext context) =>
+        context.Response.StatusCode == StatusCodes.Status101SwitchingProtocols
+        || (context.Response.StatusCode == StatusCodes.Status200OK
+            && context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true });
+
+    [LoggerMessage(
+        1, LogLevel.Information,
+        "The limit of open files (ulimit -n) is {Limit}, so there are at most {Connections} connections. Raise it, or lower " +
+        "WicWeb:Connections:Total")]
+    private static partial void LogLowered(ILogger logger, int? limit, int connections);
+}
