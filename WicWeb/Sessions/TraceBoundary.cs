@@ -40,6 +40,8 @@ internal sealed class TraceBoundary(IServer server, LiveSessions sessions, Trace
 
     public void Dispose() => server.Dispose();
 
+    private void Close(ActivityTraceId trace) => members.Close(trace);
+
     /// <summary>Leaves only the context that the request may continue, and returns another one that it names.</summary>
     private async Task<ActivityContext?> CheckAsync(IFeatureCollection features)
     {
@@ -66,6 +68,7 @@ internal sealed class TraceBoundary(IServer server, LiveSessions sessions, Trace
             var other = await boundary.CheckAsync(context.Features);
             context.Inner = application.CreateContext(context.Features);
             context.Activity = Activity.Current;
+            if (context.Activity is { HasRemoteParent: false } begun) boundary.Close(begun.TraceId);
             if (other is { } named) context.Activity?.AddLink(new ActivityLink(named));
             await application.ProcessRequestAsync(context.Inner);
         }

@@ -14,6 +14,7 @@ internal sealed class TraceMembers(TimeProvider time) : IDisposable
     public static readonly TimeSpan InUse = TimeSpan.FromMinutes(5);
 
     private const int MaxTraces = 50_000;
+    private const int MaxOwn = 100_000;
     private const int MaxSessions = 16;
     private const int BegunPerMinute = 60;
 
@@ -27,12 +28,15 @@ internal sealed class TraceMembers(TimeProvider time) : IDisposable
     private readonly Lock _lock = new();
     private readonly Dictionary<ActivityTraceId, Members> _traces = [];
     private readonly Queue<ActivityTraceId> _byAge = [];
+    private readonly HashSet<ActivityTraceId> _own = [];
+    private readonly Queue<ActivityTraceId> _ownByAge = [];
 
     /// <summary>Whether the session is one of the trace, or becomes one now.</summary>
     public bool Admit(ActivityTraceId trace, string session)
     {
         lock (_lock)
         {
+            if (_own.Contains(trace)) return false;
             var now = time.GetTimestamp();
             if (!_traces.TryGetValue(trace, out var members))
             {
@@ -45,6 +49,16 @@ internal sealed class TraceMembers(TimeProvider time) : IDisposable
             if (!isMember) members.Sessions.Add(session);
             members.LastUse = now;
             return true;
+        }
+    }
+
+    /// <summary>The gateway began this trace, so no session writes into it.</summary>
+    public void Close(ActivityTraceId trace)
+    {
+        lock (_lock)
+        {
+            if (_ownByAge.Count >= MaxOwn) _own.Remove(_ownByAge.Dequeue());
+            if (_own.Add(trace)) _ownByAge.Enqueue(trace);
         }
     }
 

@@ -97,6 +97,19 @@ public sealed class TraceBoundaryTests : IAsyncLifetime
         Assert.Contains(_trace, (await SendAsync($"Cookie: {BackendStub.Cookie}-callee"))["traceparent"], StringComparison.Ordinal);
     }
 
+    [Fact]
+    [Requirement("SEC-3")]
+    public async Task TraceThatTheGatewayBegan_IsNotContinuedByASession()
+    {
+        await RawHttp.GetAsync(_gateway.Address, "/api/session", Cancel);
+        Assert.True(_backend.Requests.TryDequeue(out var request));
+        var begun = ActivityContext.Parse(request.Headers["traceparent"], null).TraceId.ToHexString();
+
+        var sent = await SendAsync($"Cookie: {BackendStub.Cookie}", trace: begun);
+
+        Assert.DoesNotContain(begun, sent["traceparent"], StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("00-00000000000000000000000000000000-b7ad6b7169203331-01")]
     [InlineData("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01")]
