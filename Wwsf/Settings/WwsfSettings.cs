@@ -76,7 +76,8 @@ internal sealed partial class WwsfSettings
             yield return $"Wwsf:HomeDomain '{HomeDomain}' is not a domain name such as ims.example.com";
         foreach (var text in KnownProxies.Where(text => ParseNetwork(text) is null))
             yield return $"Wwsf:KnownProxies '{text}' is neither an address nor a range such as 10.1.0.0/16";
-        foreach (var problem in Waf.Complete().Concat(EpCscf.Problems(environment)).Concat(OpenIdConnect?.Problems() ?? [])) yield return problem;
+        foreach (var problem in Waf.Complete().Concat(EpCscf.Problems(environment)).Concat(OpenIdConnect?.Problems() ?? []))
+            yield return problem;
         if (StoreSettings.Read("wwsf", configuration.GetConnectionString("wwsf"), environment.ContentRootPath) is { } store) Store = store;
         else yield return "ConnectionStrings:wwsf " + StoreSettings.Problem("wwsf");
         if (!IsRedisAddress(configuration.GetConnectionString("redis")))
