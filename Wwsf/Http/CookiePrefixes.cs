@@ -48,7 +48,9 @@ internal static class CookiePrefixes
         if (!isHttps) return name;
         foreach (var prefix in (string[])[Host, Secure])
         {
-            if (name.StartsWith(prefix, StringComparison.Ordinal) && PrefixOf(name[prefix.Length..]) == prefix) return name[prefix.Length..];
+            if (!name.StartsWith(prefix, StringComparison.Ordinal)) continue;
+            var plain = name[prefix.Length..];
+            return PrefixOf(plain) == prefix ? plain : null;
         }
 
         return null;

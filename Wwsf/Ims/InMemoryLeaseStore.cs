@@ -104,7 +104,8 @@ internal sealed class InMemoryLeaseStore(WwsfSettings settings, TimeProvider tim
         if (_leases[index].Until < until) _leases[index] = _leases[index] with { Until = until };
     }
 
-    private int? Held(string sid, DateTimeOffset now) => _held.TryGetValue(sid, out var index) && _leases[index].Until > now && !_leases[index].IsReleased ? index : null;
+    private int? Held(string sid, DateTimeOffset now) =>
+        _held.TryGetValue(sid, out var index) && _leases[index].Until > now && !_leases[index].IsReleased ? index : null;
 
     private int? FirstFree(string sid, DateTimeOffset now)
     {

@@ -114,7 +114,8 @@ internal static class SessionCookie
     {
         // A page of a sibling domain can plant the cookie of another frame, which does not have the prefix __Host-.
         context.Properties.Items.TryGetValue(Frame, out var frame);
-        var session = context.Principal is { } principal && (frame ?? "") == FrameOf(context.HttpContext) ? WebSession.From(principal) : null;
+        var isOfThisFrame = (frame ?? "") == FrameOf(context.HttpContext);
+        var session = context.Principal is { } principal && isOfThisFrame ? WebSession.From(principal) : null;
         if (session is null || !await IsAliveAsync(session, context)) context.RejectPrincipal();
     }
 

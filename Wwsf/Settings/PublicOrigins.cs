@@ -6,7 +6,8 @@ namespace WebRtcIms.Wwsf.Settings;
 /// </summary>
 internal sealed class PublicOrigins
 {
-    public const string Example = "an origin such as https://phone.example.com: https (or http on this machine), a host, and nothing after it";
+    public const string Example =
+        "an origin such as https://phone.example.com: https (or http on this machine), a host, and nothing after it";
 
     private const string LocalHost = "localhost";
     private readonly List<Uri> _listed;

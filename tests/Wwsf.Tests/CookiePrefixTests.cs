@@ -36,7 +36,12 @@ public sealed class CookiePrefixTests
         await SendAsync(HttpMethod.Post, "/api/session/external");
         await SendAsync(HttpMethod.Delete, "/api/session");
 
-        foreach (var name in (string[])["wwsf-session", "wwsf-antiforgery", "wwsf-passkey", ".AspNetCore.Correlation.", ".AspNetCore.OpenIdConnect.Nonce."])
+        string[] names =
+        [
+            "wwsf-session", "wwsf-antiforgery", "wwsf-browser", "wwsf-passkey", ".AspNetCore.Correlation.",
+            ".AspNetCore.OpenIdConnect.Nonce.",
+        ];
+        foreach (var name in names)
             Assert.Contains(cookies, cookie => cookie.StartsWith("__Host-" + name, StringComparison.Ordinal));
         foreach (var cookie in cookies)
         {

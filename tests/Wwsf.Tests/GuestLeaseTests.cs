@@ -340,7 +340,8 @@ public sealed class GuestLeaseTests
 
     private static Task<int> TakenAsync(PoolSystem system) => LeasesOf(system).CountTakenAsync();
 
-    private static Task<IReadOnlyList<UnregisteredLease>> UnregisteredAsync(PoolSystem system) => LeasesOf(system).FindUnregisteredAsync(100);
+    private static Task<IReadOnlyList<UnregisteredLease>> UnregisteredAsync(PoolSystem system) =>
+        LeasesOf(system).FindUnregisteredAsync(100);
 
     /// <summary>Advances the time and waits until a sweep has asked the eP-CSCF.</summary>
     private static async Task AdvanceAsync(PoolSystem system, int seconds)

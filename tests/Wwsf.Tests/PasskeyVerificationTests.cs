@@ -1,11 +1,13 @@
+using System.Buffers.Text;
 using System.Net;
 using System.Security.Cryptography;
-using System.Buffers.Text;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
 
-/// <summary>The verification of passkeys (WebAuthn §7.1 and §7.2): each response is good once, for the relying party of the settings.</summary>
+/// <summary>
+/// The verification of passkeys (WebAuthn §7.1 and §7.2): each response is good once, for the relying party of the settings.
+/// </summary>
 public sealed class PasskeyVerificationTests
 {
     private const string Elsewhere = "https://evil.example";
