@@ -24,8 +24,9 @@ internal sealed class FlowAccess(WicWebSettings settings, TimeProvider time)
         if (settings.Flow == FlowReaders.Local)
             return IsLocal(context) ? next(context) : Results.NotFound().ExecuteAsync(context);
         if (HasCookie(context.Request)) return next(context);
-        return IsToken(context.Request.Query[Parameter]) ? AdmitAsync(context) : Results.Problem(
-            "Open FlowView with the link that has the token, /flow/?t=….", statusCode: StatusCodes.Status401Unauthorized).ExecuteAsync(context);
+        if (IsToken(context.Request.Query[Parameter])) return AdmitAsync(context);
+        return Results.Problem("Open FlowView with the link that has the token, /flow/?t=….",
+            statusCode: StatusCodes.Status401Unauthorized).ExecuteAsync(context);
     }
 
     // A proxy on this machine, such as a tunnel, also connects from loopback.
@@ -40,7 +41,8 @@ internal sealed class FlowAccess(WicWebSettings settings, TimeProvider time)
         request.Cookies[CookieName]?.Split('.') is [var expires, _] parts
             && long.TryParse(expires, NumberStyles.None, CultureInfo.InvariantCulture, out var end)
             && end > time.GetUtcNow().ToUnixTimeSeconds()
-            && CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(CookieUntil(end)), Encoding.UTF8.GetBytes(string.Join('.', parts)));
+            && CryptographicOperations.FixedTimeEquals(
+                Encoding.ASCII.GetBytes(CookieUntil(end)), Encoding.UTF8.GetBytes(string.Join('.', parts)));
 
     /// <summary>
     /// Browsers do not send a strict cookie after a redirect that began at another site. A page that moves on by itself is of this site.

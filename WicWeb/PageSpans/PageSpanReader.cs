@@ -78,8 +78,8 @@ internal static class PageSpanReader
             read.Attributes.Add(new KeyValue { Key = StepKey, Value = new AnyValue { IntValue = step } });
         if (Find(span, ErrorKey) is { } code)
         {
-            read.Attributes.Add(
-                new KeyValue { Key = ErrorKey, Value = new AnyValue { StringValue = PageErrors.Codes.Contains(code) ? code : PageErrors.Other } });
+            var known = PageErrors.Codes.Contains(code) ? code : PageErrors.Other;
+            read.Attributes.Add(new KeyValue { Key = ErrorKey, Value = new AnyValue { StringValue = known } });
         }
 
         if (Find(span, KindKey) is "echo" or "person" or "demo_line")

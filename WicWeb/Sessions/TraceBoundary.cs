@@ -55,7 +55,8 @@ internal sealed class TraceBoundary(IServer server, LiveSessions sessions, Trace
         return null;
     }
 
-    private sealed class Application<TContext>(IHttpApplication<TContext> application, TraceBoundary boundary) : IHttpApplication<Request<TContext>>
+    private sealed class Application<TContext>(IHttpApplication<TContext> application, TraceBoundary boundary)
+        : IHttpApplication<Request<TContext>>
         where TContext : notnull
     {
         public Request<TContext> CreateContext(IFeatureCollection contextFeatures) => new(contextFeatures);

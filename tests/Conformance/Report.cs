@@ -53,9 +53,9 @@ public sealed partial record Report(string Path, string Title, string Introducti
         new("docs/conformance-sip.md", "Conformance of SIP and IMS",
             "Clauses of SIP and IMS, and traps of interoperation, with the tests that quote them.",
             [
-                new("SIP core", false, "RFC3261-", "RFC6026-", "RFC3262-"),
+                new("SIP core", false, "RFC3261-", "RFC6026-", "RFC3262-", "RFC4028-", "RFC6665-"),
                 new("SIP over WebSocket and outbound", false, "RFC7118-", "RFC5626-"),
-                new("Identity and bearer tokens", false, "RFC3325-", "RFC8898-"),
+                new("Identity and bearer tokens", false, "RFC3325-", "RFC4916-", "RFC8898-"),
                 new("Session descriptions and tones", false, "RFC3264-", "RFC4733-"),
                 new("Torture messages", false, "RFC4475-"),
                 new("3GPP", false, "TS"),

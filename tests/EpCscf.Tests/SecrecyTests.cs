@@ -72,7 +72,11 @@ public sealed class SecrecyTests
         await stranger.AskAsync(stranger.Request(method, "sip:ims.example", extra: $"{headers}Traceparent: 00-{trace}-{page}-01\r\n"));
 
         Assert.Empty(app.SpansOf(trace));
-        lock (app.Spans) Assert.Contains(app.Spans, span => span.Links.Any(link => link.Context.TraceId == trace && link.Context.SpanId == page));
+        lock (app.Spans)
+        {
+            Assert.Contains(app.Spans, span =>
+                span.Links.Any(link => link.Context.TraceId == trace && link.Context.SpanId == page));
+        }
     }
 
     [Fact]

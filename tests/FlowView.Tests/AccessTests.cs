@@ -8,7 +8,8 @@ namespace WebRtcIms.FlowView.Tests;
 public sealed class AccessTests
 {
     private const string Key = "0123456789abcdef0123456789abcdef";
-    private static readonly string[] Paths = ["/flow/", "/flow/api/traces", "/flow/api/events", "/FLOW/api/usage", "/v1/traces", "/v1/logs", "/V1/metrics"];
+    private static readonly string[] Paths =
+        ["/flow/", "/flow/api/traces", "/flow/api/events", "/FLOW/api/usage", "/v1/traces", "/v1/logs", "/V1/metrics"];
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -66,7 +67,8 @@ public sealed class AccessTests
         using var app = new FlowViewApp().With("environment", environment);
         using var client = app.Start();
 
-        await HeaderEcho.ExpectNoneAsync(client, "/flow/api/traces?min_ms=x", "/flow/api/traces?from=x", "/flow/api/traces/x", "/v1/traces", "/nothing");
+        await HeaderEcho.ExpectNoneAsync(
+            client, "/flow/api/traces?min_ms=x", "/flow/api/traces?from=x", "/flow/api/traces/x", "/v1/traces", "/nothing");
         Assert.Equal(HttpStatusCode.BadRequest, await StatusAsync(client, "/flow/api/traces?min_ms=x"));
     }
 
@@ -103,7 +105,8 @@ public sealed class AccessTests
 
     private static async Task<HttpStatusCode> StatusAsync(HttpClient client, string path)
     {
-        using var request = new HttpRequestMessage(path.StartsWith("/v1", StringComparison.OrdinalIgnoreCase) ? HttpMethod.Post : HttpMethod.Get, path);
+        var isOtlp = path.StartsWith("/v1", StringComparison.OrdinalIgnoreCase);
+        using var request = new HttpRequestMessage(isOtlp ? HttpMethod.Post : HttpMethod.Get, path);
         using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancel);
         return answer.StatusCode;
     }

@@ -8,6 +8,18 @@ public sealed class SecrecyTests
 {
     private const string WrongSecret = "wrong+s3cret/of no client?";
 
+    [Theory, InlineData("Production"), InlineData("Development")]
+    [Requirement("SEC-5")]
+    public async Task Answers_HaveNoHeaderOfTheRequest(string environment)
+    {
+        using var app = new WafApp().With("environment", environment).With("Waf:Issuer", WafApp.Issuer);
+        using var client = app.CreateClient();
+
+        await HeaderEcho.ExpectNoneAsync(
+            client, "/oauth2/token", "/oauth2/token?grant_type=x", "/oauth2/register", "/oauth2/register/x", "/oauth2/introspect",
+            "/oauth2/revoke", "/.well-known/oauth-authorization-server", "/.well-known/stun-key", "/admin/clients", "/nothing");
+    }
+
     /// <summary>Everything at its finest level: logs, and spans of all sources; good requests and bad ones.</summary>
     [Fact]
     [Requirement("ABUSE-87")]

@@ -55,7 +55,8 @@ public sealed class EdgeTests : IAsyncLifetime
     [Requirement("SEC-5")]
     public async Task FailureOfTheGatewayItself_ShowsNothingOfTheRequest()
     {
-        await using var gateway = new GatewayFactory(_wwsf.Address).With("environment", "Development").Replace<IHttpForwarder>(new Broken());
+        await using var gateway =
+            new GatewayFactory(_wwsf.Address).With("environment", "Development").Replace<IHttpForwarder>(new Broken());
         _ = gateway.Address;
         using var client = gateway.CreateClient();
 
@@ -200,7 +201,8 @@ public sealed class EdgeTests : IAsyncLifetime
         {
             Settings = new() { ["environment"] = environment, ["AllowedHosts"] = "phone.example.com" },
         };
-        using var client = new HttpClient(new SocketsHttpHandler { SslOptions = certificate.ClientOptions() }) { BaseAddress = gateway.Address };
+        using var handler = new SocketsHttpHandler { SslOptions = certificate.ClientOptions() };
+        using var client = new HttpClient(handler) { BaseAddress = gateway.Address };
         client.DefaultRequestHeaders.Host = "phone.example.com";
 
         foreach (var path in (string[])["/", "/api/session", "/nothing"])

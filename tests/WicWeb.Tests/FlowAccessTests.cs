@@ -12,7 +12,8 @@ namespace WebRtcIms.WicWeb.Tests;
 public sealed class FlowAccessTests : IAsyncLifetime
 {
     private const string Token = "0123456789abcdef0123456789abcdef";
-    private static readonly string[] Paths = ["/flow", "/flow/", "/FLOW/", "/%66low/", "/flow/api/traces", "/flow/api/events", "/flow/assets/x.js"];
+    private static readonly string[] Paths =
+        ["/flow", "/flow/", "/FLOW/", "/%66low/", "/flow/api/traces", "/flow/api/events", "/flow/assets/x.js"];
 
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddDays(20_000));
     private BackendStub _backend = null!;
@@ -150,9 +151,9 @@ public sealed class FlowAccessTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("Production", "Local", "", "WicWeb:Flow may be Local only in Development, because a proxy on this machine is local also; use Token")]
+    [InlineData("Production", "Local", "", "only in Development, because a proxy on this machine is local also; use Token")]
     [InlineData("Production", "Token", "short", "WicWeb:FlowToken must have at least 32 characters, such as those of 'openssl rand -hex 32'")]
-    [InlineData("Development", "Token", "", "WicWeb:FlowToken must have at least 32 characters, such as those of 'openssl rand -hex 32'")]
+    [InlineData("Development", "Token", "", "must have at least 32 characters, such as those of 'openssl rand -hex 32'")]
     [InlineData("Production", "Everyone", "", "WicWeb:Flow must be one of Off, Local, Token, not 'Everyone'")]
     [Requirement("SEC-4")]
     public void SettingThatOpensIt_StopsTheStart(string environment, string flow, string token, string problem)

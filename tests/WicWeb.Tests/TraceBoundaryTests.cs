@@ -6,7 +6,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.WicWeb.Tests;
 
-/// <summary>Callers outside choose neither the trace of our spans nor whether it is sampled, unless the trace is that of their session.</summary>
+/// <summary>Callers outside do not choose the trace of our spans, unless it is that of their session, and never the sampling.</summary>
 public sealed class TraceBoundaryTests : IAsyncLifetime
 {
     private readonly FakeTimeProvider _time = new();
@@ -132,7 +132,8 @@ public sealed class TraceBoundaryTests : IAsyncLifetime
     private async Task<IReadOnlyDictionary<string, string>> SendAsync(string headers, string flags = "01", string? trace = null)
     {
         await RawHttp.GetAsync(_gateway.Address,
-            $"/api/session HTTP/1.1\r\ntraceparent: 00-{trace ?? _trace}-{_span}-{flags}\r\n{headers.Trim()}".TrimEnd() + "\r\nX-Rest:", Cancel);
+            $"/api/session HTTP/1.1\r\ntraceparent: 00-{trace ?? _trace}-{_span}-{flags}\r\n{headers.Trim()}".TrimEnd() + "\r\nX-Rest:",
+            Cancel);
         Assert.True(_backend.Requests.TryDequeue(out var request));
         return request.Headers;
     }

@@ -6,6 +6,18 @@ namespace WebRtcIms.Wwsf.Tests;
 
 public sealed class SecrecyTests
 {
+    [Theory, InlineData("Production"), InlineData("Development")]
+    [Requirement("SEC-5")]
+    public async Task Answers_HaveNoHeaderOfTheRequest(string environment)
+    {
+        using var app = new WwsfApp(environment);
+        using var client = app.CreateClient();
+
+        await HeaderEcho.ExpectNoneAsync(
+            client, "/session", "/api/session", "/api/session/login", "/api/session/passkey", "/api/session/external", "/api/turn-token",
+            "/api/ims-token", "/api/passkeys", "/nothing");
+    }
+
     /// <summary>Logs and spans of all sources at the finest level, and counters.</summary>
     [Fact]
     [Requirement("SEC-14")]

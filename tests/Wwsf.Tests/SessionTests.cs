@@ -25,6 +25,24 @@ public sealed class SessionTests
         Assert.Contains("no-store", answer.Headers["Cache-Control"]);
     }
 
+    /// <summary>The gateway asks this before it accepts spans and traces of a page.</summary>
+    [Fact]
+    [Requirement("SEC-3")]
+    public async Task GatewayLearnsWhetherASessionIsLive()
+    {
+        using var app = new WwsfApp();
+        var page = await app.OpenPageAsync();
+        var before = await page.SendAsync(HttpMethod.Get, "/session");
+        await page.ContinueAsGuestAsync();
+        var during = await page.SendAsync(HttpMethod.Get, "/session");
+        await page.SignOutAsync();
+        var after = await page.SendAsync(HttpMethod.Get, "/session");
+
+        Assert.Equal(
+            [HttpStatusCode.Unauthorized, HttpStatusCode.NoContent, HttpStatusCode.Unauthorized],
+            new[] { before, during, after }.Select(answer => answer.Status));
+    }
+
     [Fact]
     public async Task Guest_HasAnonymousSessionOnEveryLoad()
     {

@@ -5,7 +5,8 @@ internal static class Bookkeeping
 {
     public static IReadOnlyList<Finding> All { get; } =
     [
-        new("S29", _ => Task.FromResult(Verdict.NotTried("it takes 2^32 tokens; docs/security.md has the bound, and Waf.Tests its counter"))),
+        new("S29", _ => Task.FromResult(Verdict.NotTried(
+            "it takes 2^32 tokens; docs/security.md has the bound, and Waf.Tests its counter"))),
         new("S32", AuditOfDependencies),
     ];
 

@@ -42,7 +42,8 @@ internal static class Connections
             var took = Stopwatch.GetElapsedTime(started);
             await session.SignOutAsync();
             return Verdict.If(open <= MostOfOneAddress && took < TimeSpan.FromSeconds(5), string.Create(CultureInfo.InvariantCulture,
-                $"{open} of {Connection.MaxLoad} unregistered WebSockets of one address are open; a page registered in {took.TotalSeconds:0.0} s"));
+                $"{open} of {Connection.MaxLoad} unregistered WebSockets of one address are open; "
+                + $"a page registered in {took.TotalSeconds:0.0} s"));
         }
         finally
         {
@@ -105,7 +106,8 @@ internal static class Connections
     {
         var transaction = new byte[TransactionId.Length];
         RandomNumberGenerator.Fill(transaction);
-        return new StunMessageWriter(new byte[StunHeader.Length], StunMethod.Binding, StunClass.Request, new(transaction)).Written.ToArray();
+        var writer = new StunMessageWriter(new byte[StunHeader.Length], StunMethod.Binding, StunClass.Request, new(transaction));
+        return writer.Written.ToArray();
     }
 
     private static async Task<Verdict> UnauthenticatedStreams(Targets targets)

@@ -55,7 +55,8 @@ internal static class Guests
                 "/api/session/passkey", credential, (host, OtherHost), ("Origin", $"http://{OtherHost}"))).Code);
         }
 
-        return Verdict.If(codes.TrueForAll(code => code >= 400), $"a passkey for {OtherHost} is answered with {string.Join(" and ", codes)}");
+        return Verdict.If(codes.TrueForAll(code => code >= 400),
+            $"a passkey for {OtherHost} is answered with {string.Join(" and ", codes)}");
     }
 
     /// <summary>Guests of two addresses, and then one of a third.</summary>
@@ -85,7 +86,8 @@ internal static class Guests
         var authenticator = new Authenticator();
         using var alice = await Page.UserAsync(own.Wwsf.Address, DemoUser.Alice);
         var options = (await alice.PostAsync("/api/passkeys/options")).Json;
-        var added = await alice.PostAsync("/api/passkeys", authenticator.Create(options, "localhost", Origin(own)), ("Origin", Origin(own)));
+        var added = await alice.PostAsync("/api/passkeys",
+            authenticator.Create(options, "localhost", Origin(own)), ("Origin", Origin(own)));
         return added.IsOk ? authenticator : throw new InvalidDataException($"the passkey was not added: {added.Code} {added.Start}");
     }
 

@@ -27,7 +27,7 @@ internal static class Relay
 
     /// <summary>
     /// A guest sends ten times the limit through one allocation to another of the same server. As the third party it sends to a relay that
-    /// has a permission for somebody else at this address.
+    /// has a permission for another peer at this address.
     /// </summary>
     private static async Task<Verdict> FloodAsync(Targets targets, bool isThirdParty)
     {
@@ -54,7 +54,8 @@ internal static class Relay
         await attackerSession.SignOutAsync();
         await victimSession.SignOutAsync();
         return Verdict.If(arrived <= MostRelayed, string.Create(CultureInfo.InvariantCulture,
-            $"{arrived} of {sent} datagrams of {(isThirdParty ? "a third party" : "a guest")} arrived in 3 s ({arrived * PacketLength * 8 / 3e6:0} Mbit/s)"));
+            $"{arrived} of {sent} datagrams of {(isThirdParty ? "a third party" : "a guest")} arrived in 3 s "
+            + $"({arrived * PacketLength * 8 / 3e6:0} Mbit/s)"));
     }
 
     private static async Task<(int Sent, int Arrived)> FloodAsync(TurnAllocation from, TurnAllocation to)
@@ -86,7 +87,7 @@ internal static class Relay
         return (sent, arrived);
     }
 
-    /// <summary>UDP services at the address of the relays: one outside the ports of relays, and one among them that is not a relay.</summary>
+    /// <summary>UDP services at the address of the relays: one outside the ports of relays, and one among them.</summary>
     private static async Task<Verdict> ServicesOfThisMachine(Targets targets)
     {
         using var session = await Page.GuestAsync(targets.Gateway);
@@ -168,7 +169,8 @@ internal static class Relay
             if (allocated != StunError.None) throw new InvalidDataException($"a TCP allocation is refused with {(int)allocated}");
             var connected = await relay.ConnectAsync(new IPEndPoint(IPAddress.Loopback, own.EpCscf.Port));
             return Verdict.If(connected != StunError.None, connected == StunError.None
-                ? $"a guest connected to the eP-CSCF through a TCP relay{With(allowed)}" : $"a TCP relay{With(allowed)} to a service is refused with {(int)connected}");
+                ? $"a guest connected to the eP-CSCF through a TCP relay{With(allowed)}"
+                : $"a TCP relay{With(allowed)} to a service is refused with {(int)connected}");
         }
         catch (PartException error)
         {

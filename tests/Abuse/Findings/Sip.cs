@@ -46,13 +46,15 @@ internal static partial class Sip
         return Verdict.All(
             Verdict.If(!asBob, $"a MESSAGE from bob in the dialogue of a guest {Text(asBob)}"),
             Verdict.If(!otherCall, $"a MESSAGE with another Call-ID {Text(otherCall)}"),
-            Verdict.If(passed.Count == 0, passed.Count == 0 ? "no header of another's identity passed" : $"{string.Join(", ", passed)} passed"));
+            Verdict.If(passed.Count == 0, passed.Count == 0
+                ? "no header of another's identity passed" : $"{string.Join(", ", passed)} passed"));
 
         async Task<bool> ArrivesAsync(string? from, string call)
         {
             await guest.SendAsync(guest.Request("MESSAGE", "sip:x@x.invalid", alice.Impu, route, from, call, ";tag=at"));
-            return await alice.NextAsync(message => message.StartLine.StartsWith("MESSAGE ", StringComparison.Ordinal), TimeSpan.FromSeconds(1))
-                is not null;
+            var message = await alice.NextAsync(
+                message => message.StartLine.StartsWith("MESSAGE ", StringComparison.Ordinal), TimeSpan.FromSeconds(1));
+            return message is not null;
         }
 
         static string Text(bool arrived) => arrived ? "reached alice" : "was refused";

@@ -15,7 +15,8 @@ internal static class Telemetry
     public static IReadOnlyList<Finding> All { get; } =
     [
         new("S3", async targets => Verdict.All(
-            await SpansOfAStranger(targets), await SpansOfAGuest(targets), await SpanInAnotherTrace(targets), await TraceOfAStranger(targets))),
+            await SpansOfAStranger(targets), await SpansOfAGuest(targets), await SpanInAnotherTrace(targets),
+            await TraceOfAStranger(targets))),
         new("S4", async targets => Verdict.All(await CallLadderInProduction(targets), await EventStreams(targets))),
         new("S5", NoCookiesInErrors),
         new("S18", async targets => Verdict.All(await CookiesOverHttps(targets), await StrictTransport(targets))),
@@ -53,7 +54,8 @@ internal static class Telemetry
         var list = await guest.GetAsync("/flow/api/traces?other=true");
         if (!list.IsOk) return Verdict.If(true, "the traces are closed");
         var trace = list.Json.GetProperty("traces").EnumerateArray().Select(each => each.GetProperty("id").GetString()!).First();
-        await guest.PostAsync("/v1/traces", Span(trace, TimeProvider.System.GetUtcNow(), TimeSpan.FromSeconds(1), "caller_is_under_arrest"));
+        await guest.PostAsync(
+            "/v1/traces", Span(trace, TimeProvider.System.GetUtcNow(), TimeSpan.FromSeconds(1), "caller_is_under_arrest"));
         await Task.Delay(Arrival);
         var isThere = (await guest.GetAsync($"/flow/api/traces/{trace}")).Body.Contains("caller_is_under_arrest", StringComparison.Ordinal);
         await guest.SignOutAsync();
@@ -148,7 +150,8 @@ internal static class Telemetry
         if (Leaks(await page.PostAsync("/v1/traces", "{"))) leaks.Add("/v1/traces");
         await page.SignOutAsync();
         return Verdict.If(leaks.Count == 0, leaks.Count == 0
-            ? "no error has a cookie or a stack trace" : $"cookies or a stack trace are in the answer of {string.Join(", ", leaks.Distinct())}");
+            ? "no error has a cookie or a stack trace"
+            : $"cookies or a stack trace are in the answer of {string.Join(", ", leaks.Distinct())}");
     }
 
     private static bool Leaks(Answer answer) =>
@@ -164,7 +167,8 @@ internal static class Telemetry
         // Outside of a deletion of the former names.
         cookies.RemoveAll(cookie => cookie.Contains("expires=Thu, 01 Jan 1970", StringComparison.OrdinalIgnoreCase));
         var weak = cookies.Where(cookie => !cookie.StartsWith("__Host-", StringComparison.Ordinal)).Select(cookie => cookie.Split('=')[0]);
-        return Verdict.If(cookies.Count > 0 && !weak.Any(), $"cookies over https: {string.Join(", ", cookies.Select(each => each.Split('=')[0]))}");
+        return Verdict.If(cookies.Count > 0 && !weak.Any(),
+            $"cookies over https: {string.Join(", ", cookies.Select(each => each.Split('=')[0]))}");
     }
 
     private static async Task<Verdict> StrictTransport(Targets targets)
@@ -178,7 +182,8 @@ internal static class Telemetry
         request.Headers.Host = PublicHost;
         using var answer = await http.SendAsync(request);
         var hasHeader = answer.Headers.Contains("Strict-Transport-Security");
-        return Verdict.If(hasHeader, $"a gateway in Production on https answers {(hasHeader ? "with" : "without")} Strict-Transport-Security");
+        return Verdict.If(hasHeader,
+            $"a gateway in Production on https answers {(hasHeader ? "with" : "without")} Strict-Transport-Security");
     }
 
     /// <summary>A name that is rebound to a part whose operator has not listed its hosts.</summary>
@@ -189,9 +194,11 @@ internal static class Telemetry
         [
             ("FlowView", "/flow/api/traces", []), ("EpCscf", "/directory", own.EpCscfSettings()), ("WicWeb", "/", BackEnds(own)),
         ];
-        var answers = await Task.WhenAll(parts.Select(async part => $"{part.Name} {await AnswerAsync(part.Name, part.Path, part.Settings)}"));
+        var answers = await Task.WhenAll(parts.Select(async part =>
+            $"{part.Name} {await AnswerAsync(part.Name, part.Path, part.Settings)}"));
         var text = string.Join(", ", answers);
-        return Verdict.If(!text.Contains("answers", StringComparison.Ordinal), $"for another Host, in Production without AllowedHosts: {text}");
+        return Verdict.If(!text.Contains("answers", StringComparison.Ordinal),
+            $"for another Host, in Production without AllowedHosts: {text}");
 
         static async Task<string> AnswerAsync(string name, string path, Dictionary<string, string> settings)
         {
@@ -203,7 +210,8 @@ internal static class Telemetry
                 using var page = new Page(part.Address);
                 using var socket = await Connection.WebSocketAsync(part.Address, $"Origin: http://{OtherHost}\r\n", OtherHost);
                 var code = (await page.GetAsync(path, ("Host", OtherHost))).Code;
-                return code is 400 or 403 or 421 && socket is null ? "refuses" : $"answers {code}{(socket is null ? "" : " and opens a WebSocket")}";
+                return code is 400 or 403 or 421 && socket is null
+                    ? "refuses" : $"answers {code}{(socket is null ? "" : " and opens a WebSocket")}";
             }
             catch (PartException error) when (error.Message.Contains("AllowedHosts", StringComparison.Ordinal))
             {

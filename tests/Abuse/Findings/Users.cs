@@ -40,7 +40,10 @@ internal static class Users
         var ended = await Task.WhenAll(
             EndsAsync(bob), EndsAsync(alice), Wait.UntilAsync(() => !registered.IsOpen, EndOfRights), IsRevokedAsync(token));
         string[] rights =
-            ["the session of a locked user", "the session of a deleted user", "the registration of the locked user", "a TURN token of that user"];
+        [
+            "the session of a locked user", "the session of a deleted user", "the registration of the locked user",
+            "a TURN token of that user",
+        ];
         var left = rights.Where((_, number) => !ended[number]).ToList();
         return Verdict.If(left.Count == 0, left.Count == 0
             ? $"within {EndOfRights.TotalSeconds:0} s a locked and a deleted user lost all rights" : $"goes on: {string.Join(", ", left)}");
@@ -118,7 +121,8 @@ internal static class Users
         }
         catch (PartException error)
         {
-            return Verdict.If(error.Message.Contains(DemoUser.Alice, StringComparison.Ordinal), $"Production does not start: {error.Message}");
+            return Verdict.If(error.Message.Contains(DemoUser.Alice, StringComparison.Ordinal),
+                $"Production does not start: {error.Message}");
         }
     }
 
@@ -135,7 +139,8 @@ internal static class Users
         var hasSecret = wwsf.Output.Contains(Wrong, StringComparison.Ordinal)
             || wwsf.Output.Contains(DemoUser.PasswordOf(DemoUser.Bob), StringComparison.Ordinal);
         return Verdict.If(records.TrueForAll(count => count > 0) && !hasSecret,
-            $"lines of the log for a log-in, a sign-out and a wrong password: {string.Join(", ", records)}{(hasSecret ? ", with a password" : "")}");
+            $"lines of the log for a log-in, a sign-out and a wrong password: {string.Join(", ", records)}"
+            + $"{(hasSecret ? ", with a password" : "")}");
 
         async Task CountAsync(Func<Task> act)
         {

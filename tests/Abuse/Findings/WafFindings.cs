@@ -79,7 +79,8 @@ internal static class WafFindings
             await using var started = await Part.StartAsync(part, settings);
             return true;
         }
-        catch (PartException error) when (error.Message.Contains(key.Replace("__", ":", StringComparison.Ordinal), StringComparison.Ordinal))
+        catch (PartException error) when (error.Message.Contains(
+            key.Replace("__", ":", StringComparison.Ordinal), StringComparison.Ordinal))
         {
             return false;
         }
@@ -144,7 +145,8 @@ internal static class WafFindings
         var data = Repository.PathOf("AppHost/.data");
         if (Directory.Exists(data)) open.AddRange(Readable(data, data));
         return Verdict.If(open.Count == 0, open.Count == 0
-            ? "no store and no key is readable by other users" : $"other users of the machine can read {string.Join(", ", open.Distinct())}");
+            ? "no store and no key is readable by other users"
+            : $"other users of the machine can read {string.Join(", ", open.Distinct())}");
     }
 
     // A private folder hides what is in it.

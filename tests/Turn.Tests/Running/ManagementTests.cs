@@ -22,7 +22,8 @@ public sealed class ManagementTests : IAsyncLifetime
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync() =>
-        _server = await TurnServerProcess.StartAsync([.. _key.Settings(), .. _other.Settings(1), ("Turn__Workers", "2")]);
+        _server = await TurnServerProcess.StartAsync(
+            [.. _key.Settings(), .. _other.Settings(1), ("Turn__Workers", "2"), ("AllowedHosts", "127.0.0.1;localhost;*.example")]);
 
     public async ValueTask DisposeAsync()
     {
@@ -193,7 +194,8 @@ public sealed class ManagementTests : IAsyncLifetime
         if (address is null) Assert.Skip("this machine has the loopback address alone");
         var port = FreePorts.Tcp();
         await using var server = await TurnServerProcess.StartAsync(
-            [.. _key.Settings(), ("ASPNETCORE_URLS", $"http://{address}:{port}"), ("Turn__Management__AllowRemote", $"{allow}")]);
+            [.. _key.Settings(), ("ASPNETCORE_URLS", $"http://{address}:{port}"), ("Turn__Management__AllowRemote", $"{allow}"),
+            ("AllowedHosts", $"{address}")]);
 
         Assert.Equal(HttpStatusCode.OK, (await _http.GetAsync(new Uri($"http://{address}:{port}/ready"), Cancel)).StatusCode);
         Assert.Equal(allow
@@ -201,6 +203,36 @@ public sealed class ManagementTests : IAsyncLifetime
             : HttpStatusCode.NotFound, (await _http.GetAsync(new Uri($"http://{address}:{port}/allocations"), Cancel)).StatusCode);
         Assert.Equal(
             HttpStatusCode.NotFound, (await _http.DeleteAsync(new Uri($"http://{address}:{port}/allocations/0"), Cancel)).StatusCode);
+    }
+
+    [Fact]
+    [Requirement("SEC-21")]
+    public async Task WithoutAllowedHosts_OnlyNamesOfLoopbackAreAnswered_AndProbesByAnyName()
+    {
+        await using var server = await TurnServerProcess.StartAsync([.. _key.Settings()]);
+
+        Assert.Equal(HttpStatusCode.BadRequest, await StatusAsync("rebound.example", "/allocations"));
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync("localhost", "/allocations"));
+        foreach (var probe in (string[])["/health", "/alive", "/ready"])
+            Assert.Equal((probe, HttpStatusCode.OK), (probe, await StatusAsync("rebound.example", probe)));
+
+        async Task<HttpStatusCode> StatusAsync(string host, string path)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://127.0.0.1:{server.ManagementPort}{path}"));
+            request.Headers.Host = host;
+            using var answer = await _http.SendAsync(request, Cancel);
+            return answer.StatusCode;
+        }
+    }
+
+    [Theory, InlineData("Production"), InlineData("Development")]
+    [Requirement("SEC-5")]
+    public async Task Answers_HaveNoHeaderOfTheRequest(string environment)
+    {
+        await using var server = await TurnServerProcess.StartAsync([.. _key.Settings(), ("ASPNETCORE_ENVIRONMENT", environment)]);
+        using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{server.ManagementPort}") };
+
+        await HeaderEcho.ExpectNoneAsync(client, "/allocations/x", "/revocations", "/ready", "/nothing");
     }
 
     private Uri Url(string path) => new($"http://127.0.0.1:{_server!.ManagementPort}{path}");
