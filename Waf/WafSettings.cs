@@ -25,8 +25,8 @@ internal sealed class WafSettings
 
     /// <summary>
     /// The name of this server in its metadata (RFC 8414 §3.3), and the audience of client assertions. Only in Development it may be
-    /// missing, and then it is the address in each request. The sender of a request chooses that address, and could send an assertion for another
-    /// server.
+    /// missing, and then it is the address in each request. The sender of a request chooses that address, and could send an assertion for
+    /// another server.
     /// </summary>
     public string? Issuer { get; set; }
 

@@ -49,7 +49,7 @@ internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, B
             ? new InviteClientTransaction(_request, this, scope) : new NonInviteClientTransaction(_request, this, scope);
         services.Transactions.Add(_transaction);
         if (IsInvite) StartTimerC();
-        // Whatever the answer is, the side that gets the BYE has nothing more to ask.
+        // The side that gets the BYE has nothing more to ask, whichever answer it gives.
         if (_request.Method == Method.Bye && forwarded.Dialog is { } dialog) services.EndedDialogs.Add(dialog, Target);
         _transaction.Start();
     }

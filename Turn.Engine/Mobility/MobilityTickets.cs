@@ -52,7 +52,8 @@ public sealed class MobilityTickets(byte[] key)
         try
         {
             aead.Decrypt(
-                ticket[SaltLength..NonceLength], ticket.Slice(NonceLength, ContentLength), ticket[(NonceLength + ContentLength)..], content);
+                ticket[SaltLength..NonceLength], ticket.Slice(NonceLength, ContentLength), ticket[(NonceLength + ContentLength)..],
+                content);
         }
         catch (AuthenticationTagMismatchException)
         {

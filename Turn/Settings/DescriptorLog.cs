@@ -18,7 +18,8 @@ internal static partial class DescriptorLog
 
     [LoggerMessage(
         EventId = 1,
-        Message = "The limit of open files (ulimit -n) is {Limit}, so there are at most {Relays} relays and {Streams} TCP and TLS streams. " +
+        Message = "The limit of open files (ulimit -n) is {Limit}, so there are at most {Relays} relays and {Streams} TCP or TLS streams. "
+            +
         "Raise it, or lower Turn:Quotas:Total and Turn:Streams:Total")]
     private static partial void LogLowered(ILogger logger, LogLevel level, int? limit, int relays, int streams);
 }

@@ -29,7 +29,7 @@ internal sealed record LoadOptions
                     options = options with { Calls = calls };
                     break;
                 default:
-                    Console.Error.WriteLine($"{args[i]} {value}: there are --address with an address, and --calls with a number up to 1000");
+                    Console.Error.WriteLine($"{args[i]} {value}: --address needs an address, --calls a number up to 1000");
                     return null;
             }
         }

@@ -92,7 +92,8 @@ public sealed class ModelTests : IDisposable
         Assert.Equal("{epcscf-sessions-key.value}", wwsf["Wwsf__EpCscf__SessionsKey"]);
         Assert.Equal(wwsf["Wwsf__EpCscf__SessionsKey"], (await EnvironmentAsync("ep-cscf"))["EpCscf__SessionsKeys__0"]);
         Assert.Contains("services__ep-cscf__http__0", wwsf.Keys);
-        var parameter = (await ModelAsync()).Resources.OfType<ParameterResource>().Single(resource => resource.Name == "epcscf-sessions-key");
+        var parameter = (await ModelAsync()).Resources.OfType<ParameterResource>()
+            .Single(resource => resource.Name == "epcscf-sessions-key");
         Assert.True(parameter.Secret);
         Assert.Equal(32, Convert.FromBase64String(parameter.Default!.GetDefaultValue()).Length);
     }

@@ -147,7 +147,8 @@ public sealed class ConnectionTests : IAsyncLifetime
         foreach (var address in (string[])["127.0.0.2", "127.0.0.3"])
         {
             var slow = await ConnectAsync(address);
-            await slow.SendAsync(Encoding.ASCII.GetBytes($"GET /api/session HTTP/1.1\r\nHost: {Gateway.Address.Authority}\r\n\r\n"), Cancel);
+            await slow.SendAsync(
+                Encoding.ASCII.GetBytes($"GET /api/session HTTP/1.1\r\nHost: {Gateway.Address.Authority}\r\n\r\n"), Cancel);
         }
 
         await UntilAsync(() => Volatile.Read(ref inFlight) == 2);

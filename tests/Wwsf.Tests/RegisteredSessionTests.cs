@@ -101,7 +101,8 @@ public sealed class RegisteredSessionTests
                 await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             context.Response.StatusCode = how == "fails" ? 500 : 200;
-            await context.Response.WriteAsync(how == "talks nonsense" && context.Request.Path.Value!.EndsWith("find", StringComparison.Ordinal) ? "<html>" : "");
+            var isFind = context.Request.Path.Value!.EndsWith("find", StringComparison.Ordinal);
+            await context.Response.WriteAsync(how == "talks nonsense" && isFind ? "<html>" : "");
             return true;
         };
         using var app = new WwsfApp(waf: waf, epCscf: how == "down" ? null : epCscf) { Time = _time };

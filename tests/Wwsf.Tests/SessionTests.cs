@@ -256,7 +256,8 @@ public sealed class SessionTests
     private static async Task<int> CountEndedSessionsAsync(WwsfApp app)
     {
         await using var scope = app.Services.CreateAsyncScope();
-        return await scope.ServiceProvider.GetRequiredService<WwsfStore>().Sessions.CountAsync(row => row.EndedAt != null, TestContext.Current.CancellationToken);
+        var store = scope.ServiceProvider.GetRequiredService<WwsfStore>();
+        return await store.Sessions.CountAsync(row => row.EndedAt != null, TestContext.Current.CancellationToken);
     }
 
     [Fact]

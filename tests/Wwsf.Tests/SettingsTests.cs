@@ -269,7 +269,8 @@ public sealed class SettingsTests
         Assert.Null(Read("Development", ClientSecret).EpCscf.SessionsKey);
         foreach (var key in (string[])[new('k', 31), "hidden words of more than 32 octets"])
         {
-            var message = Assert.Throws<SettingsException>(() => Read("Development", ClientSecret, ("Wwsf:EpCscf:SessionsKey", key))).Message;
+            var message = Assert.Throws<SettingsException>(
+                () => Read("Development", ClientSecret, ("Wwsf:EpCscf:SessionsKey", key))).Message;
             Assert.Contains("Wwsf:EpCscf:SessionsKey must have 32 octets or more", message);
             Assert.DoesNotContain(key, message);
         }
