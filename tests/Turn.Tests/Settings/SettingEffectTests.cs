@@ -533,7 +533,7 @@ public sealed class SettingEffectTests
         foreach (var isAllowed in new[] { true, false })
         {
             await using var server = await TurnServerProcess.StartAsync(
-                Alice.Settings(("Turn__Management__AllowRemote", $"{isAllowed}")));
+                Alice.Settings(("Turn__Management__AllowRemote", $"{isAllowed}"), ("AllowedHosts", "turn.example.org")));
             using var http = new HttpClient();
             using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{server.ManagementPort}/allocations");
             request.Headers.Host = "turn.example.org";
