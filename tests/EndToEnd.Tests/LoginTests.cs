@@ -39,7 +39,7 @@ public sealed class LoginTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task FiveWrongPasswords_PageShowsThatTheNameIsLocked()
+    public async Task FiveWrongPasswords_PageShowsThatTheNameHasToWait()
     {
         await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
         for (var i = 0; i < 5; i++)
@@ -51,7 +51,7 @@ public sealed class LoginTests(RunningSystem system)
         }
 
         await wic.LogInAsync("mallory", "not the password");
-        await wic.ExpectAlertAsync("this name is locked");
+        await wic.ExpectAlertAsync("this name has to wait");
     }
 
     /// <summary>As in production, the provider's site (127.0.0.1) differs from the page's (localhost).</summary>
