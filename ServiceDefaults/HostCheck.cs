@@ -1,6 +1,6 @@
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.HostFiltering;
+using Microsoft.AspNetCore.Hosting;
 using StringSegment = Microsoft.Extensions.Primitives.StringSegment;
 
 namespace WebRtcIms.ServiceDefaults;

@@ -13,6 +13,6 @@ public sealed record ConnectionLimits(int UnauthenticatedPerAddress, int Unauthe
     public int MostOpen => Total + Math.Min(Total, 64);
 
     /// <summary>The same limits, lowered so that no more sockets than this are open.</summary>
-    public ConnectionLimits Within(int sockets) => 
+    public ConnectionLimits Within(int sockets) =>
         MostOpen <= sockets ? this : this with { Total = Math.Max(1, Math.Max(sockets / 2, sockets - 64)) };
 }

@@ -87,7 +87,8 @@ public sealed class StrangerTests
     {
         var prlimit = Tools.Require("prlimit", "util-linux");
         var start = new ProcessStartInfo(prlimit,
-            ["--nofile=350:350", "dotnet", Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll")]) { RedirectStandardError = true };
+            ["--nofile=350:350", "dotnet", Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll")])
+        { RedirectStandardError = true };
         foreach (var (name, value) in Alice.Settings(("Turn__Port", $"{FreePorts.TcpAndUdp()}"))) start.Environment[name] = value;
         using var process = Process.Start(start)!;
         var output = await process.StandardError.ReadToEndAsync(Cancel);
