@@ -42,6 +42,11 @@ internal sealed class AllocationAdmission(
         if (drain.IsDraining) return Redirect(pending, started);
         if (pending.Proof.Credential.Token is not { } token) return Admit(pending, started);
 
+        if (!quotas.TryCount(token, pending.FiveTuple.Client.Address, started))
+        {
+            return Refuse(StunError.AllocationQuotaReached, "quota", null, AllocationSpans.StartAllocate(pending, null, started));
+        }
+
         // RFC 7635 lets a token make several allocations, so the cache remembers requests, not tokens.
         var isFirst = replays.IsFirst(token, pending, started);
         metrics.CountLookup(Cache.NodeReplay, isHit: !isFirst);

@@ -16,6 +16,8 @@ internal enum Quota
     User,
     TokenInFleet,
     AddressesOfToken,
+    RateOfToken,
+    RateOfClientAddress,
 }
 
 /// <summary>What an allocation counts for.</summary>
@@ -37,6 +39,7 @@ internal sealed class AllocationQuotas(QuotaSettings settings)
     private readonly Dictionary<InternetAddress, Share> _perAddress = [];
     private readonly Dictionary<TokenName, int> _perToken = [];
     private readonly Dictionary<string, Share> _perUser = [];
+    private readonly AllocationRates _rates = new(settings);
     private readonly TokenAddresses _addresses = new(settings.AddressesPerToken);
     private readonly long[] _refusals = new long[Enum.GetValues<Quota>().Length];
     private int _total;
@@ -65,6 +68,14 @@ internal sealed class AllocationQuotas(QuotaSettings settings)
     }
 
     private static double Most(IEnumerable<Share> shares) => shares.Select(share => share.Count).DefaultIfEmpty().Max();
+
+    /// <summary>Counts a request with a token, before a cache keeps it. False when there are too many in this minute.</summary>
+    public bool TryCount(TokenName token, InternetAddress client, DateTimeOffset now)
+    {
+        if (_rates.Count(token, ClientNetwork.Of(client), now) is not { } limit) return true;
+        CountRefusal(limit);
+        return false;
+    }
 
     /// <summary>Takes a place. Null when a quota is used up.</summary>
     public Lease? TryTake(AllocationClaim claim)

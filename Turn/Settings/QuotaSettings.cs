@@ -30,6 +30,14 @@ internal sealed class QuotaSettings
     [Range(1, int.MaxValue, ErrorMessage = AtLeast)]
     public int PerClientAddress { get; set; } = 200;
 
+    /// <summary>Allocates in a minute, whether their allocations still exist or not. A call needs a few.</summary>
+    [Range(1, int.MaxValue, ErrorMessage = AtLeast)]
+    public int AllocatesPerMinuteOfToken { get; set; } = 120;
+
+    /// <summary>The same for all tokens that one client address uses. An IPv6 address counts as its /64.</summary>
+    [Range(1, int.MaxValue, ErrorMessage = AtLeast)]
+    public int AllocatesPerMinuteOfClientAddress { get; set; } = 1000;
+
     [Range(1, int.MaxValue, ErrorMessage = AtLeast)]
     public int Total { get; set; } = 16000;
 

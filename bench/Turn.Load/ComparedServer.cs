@@ -47,6 +47,8 @@ internal sealed class ComparedServer : IDisposable
             ("Turn__Quotas__PerUser", "100000"),
             ("Turn__Quotas__PerToken", "100000"),
             ("Turn__Quotas__Total", "100000"),
+            ("Turn__Quotas__AllocatesPerMinuteOfToken", "100000000"),
+            ("Turn__Quotas__AllocatesPerMinuteOfClientAddress", "100000000"),
             ("Turn__Quotas__PacketsPerSecond", "0"),
             ("Turn__Quotas__BytesPerSecond", "0"),
             ("Turn__Quotas__ClientAddressTraffic__PacketsPerSecond", "0"),

@@ -263,6 +263,8 @@ internal static class TelemetryCost
                 ("Turn__PeerPolicy", "AllowLoopback"),
                 ("Turn__ServerName", ServerName), ("Turn__Keys__0__Kid", "k1"), ("Turn__Keys__0__Key", key),
                 ("Turn__ChallengesPerSecond", "0"), ("Turn__Quotas__PerUser", "100000"), ("Turn__Quotas__PerClientAddress", "100000"),
+                ("Turn__Quotas__AllocatesPerMinuteOfToken", "100000000"),
+                ("Turn__Quotas__AllocatesPerMinuteOfClientAddress", "100000000"),
                 ("Turn__Quotas__PacketsPerSecond", "0"), ("Turn__Quotas__BytesPerSecond", "0"),
                 ("Turn__Quotas__ClientAddressTraffic__PacketsPerSecond", "0"),
                 ("Turn__Quotas__ClientAddressTraffic__BytesPerSecond", "0")]);
