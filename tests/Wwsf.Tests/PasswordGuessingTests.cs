@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Net;
+using Microsoft.AspNetCore.Cryptography.KeyDerivation;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -237,6 +239,20 @@ public sealed class PasswordGuessingTests
 
         using var second = NewApp().WithDatabaseOf(first);
         Assert.Equal("alice", (await (await second.OpenPageAsync()).LogInAsync("alice", "alice-calls-bob")).Text("user"));
+    }
+
+    /// <summary>Version 3 of Identity's format: a marker, the function, the rounds, then salt and key.</summary>
+    [Fact]
+    [Requirement("SEC-16")]
+    public async Task NewHash_HasTheRoundsThatOwaspAdvises()
+    {
+        using var app = NewApp();
+        await app.OpenPageAsAliceAsync();
+        var hash = Convert.FromBase64String((await HashOfAliceAsync(app))!);
+
+        Assert.Equal(1, hash[0]);
+        Assert.Equal((uint)KeyDerivationPrf.HMACSHA512, BinaryPrimitives.ReadUInt32BigEndian(hash.AsSpan(1)));
+        Assert.Equal(210_000u, BinaryPrimitives.ReadUInt32BigEndian(hash.AsSpan(5)));
     }
 
     [Fact]
