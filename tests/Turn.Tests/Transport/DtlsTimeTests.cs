@@ -104,10 +104,13 @@ public sealed class DtlsTimeTests : IAsyncLifetime
         Assert.Equal((2, 1), (_fixture.Admission.Unauthenticated, _fixture.Admission.Authenticated));
     }
 
+    // The server makes the session after its last message of the handshake. An answer shows that it has one.
     private DtlsClient Connected()
     {
         var client = new DtlsClient(_fixture.Address);
         client.Handshake();
+        client.Send(StunRequest.Plain(StunMethod.Binding));
+        Assert.NotNull(client.TryReceive());
         return client;
     }
 }
