@@ -48,7 +48,7 @@ public sealed class PublicAddressTests : IDisposable
         var gateway = (await ModelAsync($"--Parameters:public-address={address}")).Resources.OfType<ProjectResource>()
             .Single(resource => resource.Name == "wic-web");
         var configuration = await ExecutionConfigurationBuilder.Create(gateway).WithEnvironmentVariablesConfig().BuildAsync(
-            new DistributedApplicationExecutionContext(DistributedApplicationOperation.Run), NullLogger.Instance,
+            new DistributedApplicationExecutionContext(DistributedApplicationOperation.Publish), NullLogger.Instance,
             TestContext.Current.CancellationToken);
 
         Assert.Equal(hosts, configuration.EnvironmentVariables.ToDictionary().GetValueOrDefault("AllowedHosts"));
