@@ -126,8 +126,7 @@ internal sealed class WafSettings
         foreach (var id in Duplicates(Clients.Select(client => client.ClientId))) yield return $"Waf:Clients has the ClientId '{id}' twice";
         foreach (var problem in GuestTraffic.Problems()) yield return $"Waf:GuestTraffic:{problem}";
         foreach (var problem in UserTraffic.Problems()) yield return $"Waf:UserTraffic:{problem}";
-        foreach (var text in KnownProxies.Where(text => ParseNetwork(text) is null))
-            yield return $"Waf:KnownProxies '{text}' is neither an address nor a range such as 10.1.0.0/16";
+        foreach (var problem in ServiceDefaults.Admission.KnownProxies.Problems("Waf:KnownProxies", KnownProxies)) yield return problem;
         if (AuditRetention < TimeSpan.Zero) yield return "Waf:AuditRetention must be a time such as 90.00:00:00, or 0 to keep all rows";
         if (MutualTlsAddress is not null && (!IsIssuer(MutualTlsAddress) || new Uri(MutualTlsAddress).Scheme != Uri.UriSchemeHttps))
             yield return "Waf:MutualTlsAddress must be an address such as https://waf.example.org:8444/";
@@ -163,13 +162,7 @@ internal sealed class WafSettings
         }
     }
 
-    public IEnumerable<IPNetwork> KnownNetworks() => KnownProxies.Select(text => ParseNetwork(text)!.Value);
-
-    private static IPNetwork? ParseNetwork(string text)
-    {
-        if (IPNetwork.TryParse(text, out var network)) return network;
-        return IPAddress.TryParse(text, out var address) ? new IPNetwork(address, 8 * address.GetAddressBytes().Length) : null;
-    }
+    public IEnumerable<IPNetwork> KnownNetworks() => ServiceDefaults.Admission.KnownProxies.NetworksOf(KnownProxies);
 
     private static IEnumerable<string> Duplicates(IEnumerable<string> names) =>
         names.Where(name => name.Length > 0).GroupBy(name => name).Where(group => group.Count() > 1).Select(group => group.Key);

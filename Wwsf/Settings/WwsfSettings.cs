@@ -57,7 +57,7 @@ internal sealed partial class WwsfSettings
     public static WwsfSettings Read(IConfiguration configuration, IHostEnvironment environment) =>
         SettingsReader.Read<WwsfSettings>(configuration, Section, settings => settings.Complete(configuration, environment));
 
-    public IEnumerable<IPNetwork> KnownNetworks() => KnownProxies.Select(text => ParseNetwork(text)!.Value);
+    public IEnumerable<IPNetwork> KnownNetworks() => ServiceDefaults.Admission.KnownProxies.NetworksOf(KnownProxies);
 
     // Sets the values that depend on other settings, and returns the problems of these.
     private IEnumerable<string> Complete(IConfiguration configuration, IHostEnvironment environment)
@@ -74,20 +74,13 @@ internal sealed partial class WwsfSettings
         Origins = new(PublicOrigin.Where(PublicOrigins.IsValid), environment.IsDevelopment());
         if (Uri.CheckHostName(HomeDomain) != UriHostNameType.Dns)
             yield return $"Wwsf:HomeDomain '{HomeDomain}' is not a domain name such as ims.example.com";
-        foreach (var text in KnownProxies.Where(text => ParseNetwork(text) is null))
-            yield return $"Wwsf:KnownProxies '{text}' is neither an address nor a range such as 10.1.0.0/16";
+        foreach (var problem in ServiceDefaults.Admission.KnownProxies.Problems("Wwsf:KnownProxies", KnownProxies)) yield return problem;
         foreach (var problem in Waf.Complete().Concat(EpCscf.Problems(environment)).Concat(OpenIdConnect?.Problems() ?? []))
             yield return problem;
         if (StoreSettings.Read("wwsf", configuration.GetConnectionString("wwsf"), environment.ContentRootPath) is { } store) Store = store;
         else yield return "ConnectionStrings:wwsf " + StoreSettings.Problem("wwsf");
         if (!IsRedisAddress(configuration.GetConnectionString("redis")))
             yield return "ConnectionStrings:redis is not a Redis address such as 127.0.0.1:6379";
-    }
-
-    private static IPNetwork? ParseNetwork(string text)
-    {
-        if (IPNetwork.TryParse(text, out var network)) return network;
-        return IPAddress.TryParse(text, out var address) ? new IPNetwork(address, 8 * address.GetAddressBytes().Length) : null;
     }
 
     private static bool IsRedisAddress(string? connectionString)
