@@ -322,21 +322,21 @@ def send(lab):
                 c.send_to(peer.address, b"as a request", message_class=stun.REQUEST)
                 for length in (0, 1, 2, 3, 4, 1000, 0, 0, 0, 5, 8000):
                     c.send_to(peer.address, b"z" * length)
-                    check("TURN-B24", f"{name} {transport} {length}", peer.receive(1)[0], b"z" * length)
+                    check("TURN-B24", f"{name} {transport} {length}", peer.receive()[0], b"z" * length)
                 for length in (0, 0, 1, 0, 7000):
                     peer.send(b"q" * length, c.relayed)
-                    message = c.next_message(1)
+                    message = c.next_message()
                     check("TURN-B24", f"{name} {transport} {length} back", message and message.get(stun.DATA_ATTRIBUTE), b"q" * length)
                 c.bind(0x4000, peer.address)
                 for length in (0, 0, 3, 0, 0, 0):
                     c.on_channel(0x4000, b"c" * length)
-                    check("TURN-B24", f"{name} {transport} {length} on a channel", peer.receive(1)[0], b"c" * length)
+                    check("TURN-B24", f"{name} {transport} {length} on a channel", peer.receive()[0], b"c" * length)
                     peer.send(b"b" * length, c.relayed)
-                    packet = c.next(1)
+                    packet = c.next()
                     check("TURN-B24", f"{name} {transport} {length} from the channel", packet and packet[:4], struct.pack(">HH", 0x4000, length))
                 for _ in range(20):
                     c.on_channel(0x4000, b"")
-                check("TURN-B24", f"{name} {transport} a burst of nothing", [peer.receive(1)[0] for _ in range(20)], [b""] * 20)
+                check("TURN-B24", f"{name} {transport} a burst of nothing", [peer.receive()[0] for _ in range(20)], [b""] * 20)
                 c.refresh(0)
 
 
@@ -423,7 +423,7 @@ def channels(lab):
                 for length in range(0, 10):
                     peer.send(b"p" * length, c.relayed)
                     pad = bytes(-length % 4) if transport != "udp" else b""
-                    check("TURN-B29", f"{name} {transport} {length} octets", c.next(1), struct.pack(">HH", 0x4000, length) + b"p" * length + pad)
+                    check("TURN-B29", f"{name} {transport} {length} octets", c.next(), struct.pack(">HH", 0x4000, length) + b"p" * length + pad)
     with lab.client() as c:
         for octet in list(range(0x04, 0x100, 4)):
             check("TURN-B30", f"first octet {octet:02X}", c.answer(bytes([octet, 0, 0, 0]) + os.urandom(16)), None)
@@ -503,13 +503,13 @@ def streams_of_others(lab):
         for name, octets in beginnings.items():
             with lab.client(transport=transport) as c:
                 c.send(octets)
-                check("CLIENT-8", f"{name} over {transport}", c.is_closed(2))
+                check("CLIENT-8", f"{name} over {transport}", c.is_closed())
         with lab.client(transport=transport) as c:
             c.allocate()
             c.send(b"\x40\0\0\4abcd")
             check("CLIENT-8", f"{transport}: ChannelData after an Allocate is dropped", c.exchange(c.plain(stun.BINDING)).ok)
             c.send(b"\0\1\0\0" + os.urandom(16))
-            check("CLIENT-8", f"{transport}: another cookie later", c.is_closed(2))
+            check("CLIENT-8", f"{transport}: another cookie later", c.is_closed())
 
 
 ALL = [transports, without_allocation, other_credentials, relayed_addresses, allocate_is_authenticated, tuple_in_use, requested_transport,
