@@ -26,7 +26,8 @@ public sealed class IndependentClientTests(TurnServers servers)
         var path = Tools.Require(program, package);
         if (program == "node") NpmPackages.Require("Clients", "werift");
         var server = await servers.WithAsync(backEnd);
-        var cases = Credentials().SelectMany(user => Transports, (user, transport) => (user.Name, transport, user.Username, user.Password)).ToList();
+        var cases = Credentials()
+            .SelectMany(user => Transports, (user, transport) => (user.Name, transport, user.Username, user.Password)).ToList();
 
         var result = await Command.RunAsync(path, [NpmPackages.PathOf("Clients", script)], null, ("CASES", JsonSerializer.Serialize(
             cases.Select(each => new object[] { each.Name, each.transport, server.Port, each.Username, each.Password }))));

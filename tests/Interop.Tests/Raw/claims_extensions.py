@@ -392,6 +392,9 @@ def names(lab):
         check("CLIENT-7", f"{seconds} s left", lab.allocate_once(lab.ephemeral(seconds=seconds)).error, error)
     for name in ("", ":", "::", ":a:b"):
         check("CLIENT-7", f"name {name!r}", lab.allocate_once(lab.ephemeral(name)).ok)
+    for before in ("carol:", "ca~rol:", "k1~AQID:", "1x:"):
+        for seconds, error in ((60, None), (-1, 401)):
+            check("CLIENT-7", f"{before}time", lab.allocate_once(stun.ephemeral(lab.secret, "", seconds, before)).error, error)
     for text in ("carol", ":carol", "12x:carol", "-5:carol", "+99999999999:carol", "99999999999999999999:carol"):
         check("CLIENT-7", f"name {text!r}", lab.allocate_once(stun.ephemeral(lab.secret, "", 0).but(username=text.encode())).error, 401)
     credential = lab.ephemeral(seconds=4)

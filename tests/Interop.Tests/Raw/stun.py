@@ -168,9 +168,9 @@ class Credential:
         return copy
 
 
-def ephemeral(secret, name, seconds):
-    """The REST scheme: the user name begins with its end."""
-    username = f"{int(time.time()) + seconds}{name}"
+def ephemeral(secret, name, seconds, before=""):
+    """The REST scheme: the user name has its end before or behind a colon."""
+    username = f"{before}{int(time.time()) + seconds}{name}"
     password = base64.b64encode(hmac.new(secret.encode(), username.encode(), hashlib.sha1).digest()).decode()
     return Credential(username, password)
 
