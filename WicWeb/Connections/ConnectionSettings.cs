@@ -21,7 +21,7 @@ internal sealed class ConnectionSettings
     [Range(1, int.MaxValue, ErrorMessage = AtLeast)]
     public int Idle { get; set; } = 2_000;
 
-    /// <summary>WebSockets of one address. Others may give way as idle connections do.</summary>
+    /// <summary>WebSockets of one address with a live session. Others may give way as requests in flight do.</summary>
     [Range(1, int.MaxValue, ErrorMessage = AtLeast)]
     public int PerAddress { get; set; } = 2_000;
 
