@@ -15,6 +15,17 @@ public sealed class IdleMemory(TimeProvider time) : BackgroundService
     private long _allocated;
     private long _kept;
 
+    /// <summary>Collects if the heap has grown since the last time, and the process has hardly allocated since the last call.</summary>
+    public void ReleaseIfQuiet()
+    {
+        var allocated = GC.GetTotalAllocatedBytes();
+        var isQuiet = allocated - _allocated < AllocatedWhenQuiet;
+        _allocated = allocated;
+        if (!isQuiet || Committed - _kept < Worthwhile) return;
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        _kept = Committed;
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
@@ -26,16 +37,6 @@ public sealed class IdleMemory(TimeProvider time) : BackgroundService
         {
             // The process stops.
         }
-    }
-
-    private void ReleaseIfQuiet()
-    {
-        var allocated = GC.GetTotalAllocatedBytes();
-        var isQuiet = allocated - _allocated < AllocatedWhenQuiet;
-        _allocated = allocated;
-        if (!isQuiet || Committed - _kept < Worthwhile) return;
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-        _kept = Committed;
     }
 
     private static long Committed => GC.GetGCMemoryInfo(GCKind.Any).TotalCommittedBytes;

@@ -10,6 +10,7 @@ using WebRtcIms.Tests.Common;
 namespace WebRtcIms.ServiceDefaults.Tests.Admission;
 
 /// <summary>Each rule of the policy for connections, without a connection.</summary>
+[Collection(HeapTests.Name)]
 public sealed class ConnectionAdmissionTests : IDisposable
 {
     private readonly LogRecorder _logs = new();
