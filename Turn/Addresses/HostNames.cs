@@ -5,16 +5,14 @@ using System.Net.Sockets;
 namespace WebRtcIms.Turn.Addresses;
 
 /// <summary>The host names in the settings. They are looked up at the start and again once a minute, because addresses change.</summary>
-internal sealed partial class HostNames(ILogger<HostNames> logger)
+internal sealed partial class HostNames(ILogger<HostNames> logger, Func<string, CancellationToken, Task<IPAddress[]>>? lookUp = null)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
     private static readonly IPAddress[] Loopback = [IPAddress.Loopback, IPAddress.IPv6Loopback];
 
+    private readonly Func<string, CancellationToken, Task<IPAddress[]>> _lookUp = lookUp ?? Dns.GetHostAddressesAsync;
     private readonly ConcurrentDictionary<string, IPAddress[]> _addresses = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<string, string> _problems = new(StringComparer.OrdinalIgnoreCase);
-
-    /// <summary>Names that were never found.</summary>
-    public IEnumerable<string> Unknown => _addresses.Where(name => name.Value.Length == 0).Select(name => name.Key);
 
     /// <summary>The addresses of a host: itself if it is an address, and none as long as its name is not found.</summary>
     public IReadOnlyList<IPAddress> AddressesOf(string host)
@@ -30,7 +28,7 @@ internal sealed partial class HostNames(ILogger<HostNames> logger)
     {
         try
         {
-            var found = await Dns.GetHostAddressesAsync(name, cancel).WaitAsync(Limit, cancel);
+            var found = await _lookUp(name, cancel).WaitAsync(Limit, cancel);
             if (found.Length == 0) return;
             _problems.TryRemove(name, out _);
             var former = _addresses.GetValueOrDefault(name);

@@ -48,7 +48,7 @@ public sealed class SettingsTests
     [InlineData("Turn:RelayAddress", "fe80::1", "Turn:RelayAddress: peers cannot reach 'fe80::1'; give an address of this machine")]
     [InlineData("Turn:PublicAddress", "1.2.3.4.5", "Turn:PublicAddress: '1.2.3.4.5' is neither an IP address nor a host name")]
     [InlineData("Turn:PublicAddress", "300.1.1.1", "Turn:PublicAddress: '300.1.1.1' is neither an IP address nor a host name")]
-    [InlineData("Turn:PublicAddress", "turn_1", "Turn:PublicAddress: 'turn_1' is neither an IP address nor a host name")]
+    [InlineData("Turn:PublicAddress", "turn 1", "Turn:PublicAddress: 'turn 1' is neither an IP address nor a host name")]
     [InlineData("Turn:PublicAddress", "0.0.0.0", "Turn:PublicAddress: peers cannot reach '0.0.0.0'")]
     [InlineData("Turn:PublicAddress", "::", "Turn:PublicAddress: peers cannot reach '::'")]
     [InlineData("Turn:PublicAddress", "255.255.255.255", "Turn:PublicAddress: peers cannot reach '255.255.255.255'")]
