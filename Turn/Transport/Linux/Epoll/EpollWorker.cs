@@ -1,4 +1,3 @@
-using System.Net;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
@@ -33,7 +32,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
     private readonly SendBatch _toPeers = new();
 
     // By the number of the listener that they leave by.
-    private readonly SendBatch[] _toClients;
+    private SendBatch[] _toClients = [];
     private readonly DatagramsApart _apart = new();
     private readonly LinuxRelay[] _relaysInBatch = new LinuxRelay[SendBatch.Capacity];
     private readonly RoutedDatagram[] _routed = new RoutedDatagram[SendBatch.Capacity];
@@ -42,13 +41,11 @@ internal sealed unsafe class EpollWorker : LinuxWorker
     private int _relayCount;
     private int _routedCount;
 
-    public EpollWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
-        : base(host, binder, metrics, endpoints, number)
+    public EpollWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, int number)
+        : base(host, binder, metrics, number)
     {
         _epoll = Libc.EpollCreate(0);
         if (_epoll < 0) throw new InvalidOperationException($"epoll_create1 failed with error {Libc.LastError}");
-        _toClients = Array.ConvertAll(Listeners, _ => new SendBatch());
-        foreach (var listener in Listeners) Watch(listener.Descriptor, ListenerMark | (uint)listener.Number);
     }
 
     public override bool TryStop(LinuxRelay relay)
@@ -63,6 +60,15 @@ internal sealed unsafe class EpollWorker : LinuxWorker
     public override void OnError(LinuxRelay relay)
     {
     }
+
+    protected override void BeginReceive(WorkerListener listener)
+    {
+        if (listener.Number == _toClients.Length) _toClients = [.. _toClients, new SendBatch()];
+        Watch(listener.Descriptor, ListenerMark | (uint)listener.Number);
+    }
+
+    // epoll forgets a socket that is closed. Its batch is empty: it was sent before the gate was left.
+    protected override bool TryStop(WorkerListener listener) => true;
 
     protected override void BeginReceive(LinuxRelay relay) => Watch(relay.Descriptor, (uint)relay.Slot);
 
@@ -104,7 +110,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
             var data = *(ulong*)(epollEvent + Libc.EpollDataOffset);
             if ((data & ListenerMark) != 0)
             {
-                ReceiveFromClients(Listeners[(int)(uint)data], time);
+                if (Listeners[(int)(uint)data] is { } listener) ReceiveFromClients(listener, time);
                 continue;
             }
 
@@ -220,6 +226,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
     {
         foreach (var listener in Listeners)
         {
+            if (listener is null) continue;
             var batch = _toClients[listener.Number];
             if (batch.Count > 0) CountNotSent(batch.Flush(listener.Descriptor));
         }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Net;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Telemetry;
@@ -32,6 +31,8 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     private readonly Ring _ring = new(Submissions, Completions);
     private readonly RingBuffers _clients;
     private readonly RingBuffers _peers;
+    private readonly List<WorkerListener> _listenersToStart = [];
+    private readonly List<WorkerListener> _listenersToStop = [];
     private readonly List<LinuxRelay> _toStart = [];
     private readonly List<LinuxRelay> _toStop = [];
     private readonly ConcurrentQueue<LinuxRelay> _toAsk = [];
@@ -42,8 +43,8 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     private bool _hasEnded;
 
     /// <exception cref="RingException">The kernel refuses.</exception>
-    public IoUringWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
-        : base(host, binder, metrics, endpoints, number)
+    public IoUringWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, int number)
+        : base(host, binder, metrics, number)
     {
         _clients = new RingBuffers(_ring, group: 0);
         _peers = new RingBuffers(_ring, group: 1);
@@ -64,6 +65,20 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         WakeFromElsewhere();
     }
 
+    protected override void BeginReceive(WorkerListener listener)
+    {
+        _listenersToStart.Add(listener);
+        WakeFromElsewhere();
+    }
+
+    protected override bool TryStop(WorkerListener listener)
+    {
+        if (_hasEnded) return true;
+        _listenersToStop.Add(listener);
+        WakeFromElsewhere();
+        return false;
+    }
+
     protected override void BeginReceive(LinuxRelay relay)
     {
         _toStart.Add(relay);
@@ -74,7 +89,6 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     {
         _ring.Enable();
         ReadWakeUps();
-        foreach (var listener in Listeners) _clients.Receive(_ring, listener.Descriptor, FromClients | (uint)listener.Number);
         while (!IsStopping)
         {
             _ring.Enter(wait: true);
@@ -147,21 +161,33 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
             if (!relay.IsClosing) ReceiveErrors(relay);
         }
 
+        foreach (var listener in _listenersToStart) _clients.Receive(_ring, listener.Descriptor, FromClients | (uint)listener.Number);
+        _listenersToStart.Clear();
+        foreach (var listener in _listenersToStop) Cancel(FromClients | (uint)listener.Number);
+        _listenersToStop.Clear();
         foreach (var relay in _toStart) _peers.Receive(_ring, relay.Descriptor, FromPeers | (uint)relay.Slot);
         _toStart.Clear();
-        foreach (var relay in _toStop) Cancel(relay);
+        foreach (var relay in _toStop) Cancel(FromPeers | (uint)relay.Slot);
         _toStop.Clear();
     }
 
     private void ReceiveFromClient(int number, in RingCompletion completion, EngineTime time)
     {
-        var listener = Listeners[number];
-        if (!completion.HasMore) _clients.Receive(_ring, listener.Descriptor, completion.UserData);
-        if (!completion.HasBuffer) return;
+        var listener = Listeners[number]!;
+        if (completion.HasBuffer)
+        {
+            _clients.Hold(completion.Buffer);
+            if (completion.Result >= 0 && !listener.IsClosing) RouteToPeer(listener, completion.Buffer, time);
+        }
 
-        var buffer = completion.Buffer;
-        _clients.Hold(buffer);
-        if (completion.Result < 0 || _clients.IsTruncated(buffer)) return;
+        if (completion.HasMore) return;
+        if (listener.IsClosing) Remove(listener);
+        else _clients.Receive(_ring, listener.Descriptor, completion.UserData);
+    }
+
+    private void RouteToPeer(WorkerListener listener, int buffer, EngineTime time)
+    {
+        if (_clients.IsTruncated(buffer)) return;
         var start = _clients.Payload(buffer);
         var datagram = new ReadOnlySpan<byte>(start, _clients.Length(buffer));
         var flow = new FiveTuple(ClientTransport.Udp, _clients.Sender(buffer), listener.Local);
@@ -213,13 +239,13 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         if (relay is not null && !isGone) ReceiveErrors(relay);
     }
 
-    private void Cancel(LinuxRelay relay)
+    private void Cancel(ulong receive)
     {
         ref var submission = ref _ring.Next();
         submission.Operation = RingSubmission.Cancel;
         submission.Flags = RingSubmission.SkipSuccess;
         submission.Descriptor = -1;
-        submission.Address = FromPeers | (uint)relay.Slot;
+        submission.Address = receive;
         submission.UserData = Cancelled;
     }
 

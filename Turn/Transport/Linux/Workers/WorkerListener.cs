@@ -16,6 +16,9 @@ internal sealed class WorkerListener(IPEndPoint endpoint, int number) : ClientPa
     /// <summary>Its place among the worker's listeners.</summary>
     public int Number { get; } = number;
 
+    /// <summary>It is being closed: the worker neither receives nor sends by its descriptor any more.</summary>
+    public bool IsClosing { get; set; }
+
     public TransportAddress Local { get; } = TransportAddress.From(endpoint);
 
     public int Descriptor => _socket.Descriptor;
