@@ -2,14 +2,15 @@ using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Transport.Dtls;
 
 /// <summary>DTLS on every listening address, at the TLS port, where there is a certificate.</summary>
 internal sealed partial class DtlsService(
-    TurnSettings settings, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, StreamAdmissions admissions, TimeProvider time,
-    ILogger<DtlsService> logger) : BackgroundService
+    TurnSettings settings, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, StreamAdmissions admissions, TurnMetrics metrics,
+    TimeProvider time, ILogger<DtlsService> logger) : BackgroundService
 {
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(5);
 
@@ -49,7 +50,7 @@ internal sealed partial class DtlsService(
     {
         try
         {
-            return new DtlsListener(endpoint, hosts, tls, admissions.Dtls, time, logger);
+            return new DtlsListener(endpoint, hosts, tls, admissions.Dtls, metrics, time, logger);
         }
         catch (SocketException error)
         {

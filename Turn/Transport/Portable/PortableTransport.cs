@@ -48,7 +48,7 @@ internal sealed partial class PortableTransport(
     {
         try
         {
-            return new UdpListener(endpoint, _host);
+            return new UdpListener(endpoint, _host, metrics);
         }
         catch (SocketException error)
         {

@@ -30,7 +30,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
 
     private readonly ReceiveBatch _fromClients = new();
     private readonly ReceiveBatch _fromPeers = new();
-    private readonly SendBatch _toPeers = new();
+    private readonly SendBatch _toPeers;
 
     // By the number of the listener that they leave by.
     private readonly SendBatch[] _toClients;
@@ -47,7 +47,9 @@ internal sealed unsafe class EpollWorker : LinuxWorker
     {
         _epoll = Libc.EpollCreate(0);
         if (_epoll < 0) throw new InvalidOperationException($"epoll_create1 failed with error {Libc.LastError}");
-        _toClients = Array.ConvertAll(Listeners, _ => new SendBatch());
+        var limits = new SegmentLimits();
+        _toPeers = new SendBatch(limits);
+        _toClients = Array.ConvertAll(Listeners, _ => new SendBatch(limits));
         foreach (var listener in Listeners) Watch(listener.Descriptor, ListenerMark | (uint)listener.Number);
     }
 
@@ -123,7 +125,6 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         for (var slot = 0; slot < count; slot++)
         {
             var length = _fromClients.DatagramLength(slot);
-            if (length > MaxDatagram) continue;
             var flow = new FiveTuple(ClientTransport.Udp, _fromClients.Sender(slot), listener.Local);
             var start = _fromClients.Payload(slot);
             var left = _fromClients.Length(slot);
@@ -186,7 +187,6 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         for (var slot = filled; slot < filled + count; slot++)
         {
             var length = _fromPeers.DatagramLength(slot);
-            if (length > MaxDatagram) continue;
             var sender = _fromPeers.Sender(slot);
             var start = _fromPeers.Payload(slot);
             var left = _fromPeers.Length(slot);
@@ -205,15 +205,19 @@ internal sealed unsafe class EpollWorker : LinuxWorker
 
     private void RouteToClient(byte* start, int length, bool isAlone, LinuxRelay relay, in TransportAddress peer, EngineTime time)
     {
-        // A flush frees all copies, so it comes before the next one is made.
-        if (_apart.IsFull) FlushToClients();
-
-        // The header of each would be written over the end of the one before it.
-        if (!isAlone) start = _apart.Copy(start, length);
+        if (!isAlone) start = CopyApart(start, length);
         if (RouteToClient(start, length, relay, peer, time, out var message, out var messageLength) is not { } listener) return;
         var batch = _toClients[listener.Number];
         batch.Add(relay.Allocation!.FiveTuple.Client, message, messageLength);
         if (batch.Count == SendBatch.Capacity) FlushToClients();
+    }
+
+    // The header of each would be written over the end of the one before it.
+    private byte* CopyApart(byte* start, int length)
+    {
+        // A flush frees all copies, so it comes before the next one is made.
+        if (!_apart.HasRoom(length)) FlushToClients();
+        return _apart.Copy(start, length);
     }
 
     private void FlushToClients()

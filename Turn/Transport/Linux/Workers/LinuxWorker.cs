@@ -13,8 +13,8 @@ namespace WebRtcIms.Turn.Transport.Linux.Workers;
 /// <summary>A thread with sockets, allocations and buffers of its own, which shares nothing with the other workers.</summary>
 internal abstract unsafe class LinuxWorker : IRelayTransport, IDisposable
 {
-    /// <summary>The longest datagram that is relayed: a jumbo frame. A longer one is dropped.</summary>
-    public const int MaxDatagram = 9216;
+    /// <summary>No datagram is longer, and no message that the kernel puts together.</summary>
+    public const int MaxDatagram = ushort.MaxValue;
 
     private readonly RelayBinder _binder;
     private readonly TurnMetrics _metrics;
@@ -25,7 +25,7 @@ internal abstract unsafe class LinuxWorker : IRelayTransport, IDisposable
     protected LinuxWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
     {
         (Host, _binder, _metrics) = (host, binder, metrics);
-        Listeners = [.. endpoints.Select((endpoint, listener) => new WorkerListener(endpoint, listener))];
+        Listeners = [.. endpoints.Select((endpoint, listener) => new WorkerListener(endpoint, listener, metrics))];
         host.Transport = this;
         _thread = new Thread(Run) { IsBackground = true, Name = $"turn worker {number}" };
     }
