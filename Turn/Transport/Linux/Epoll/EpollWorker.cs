@@ -61,11 +61,6 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         return true;
     }
 
-    // epoll reports errors by itself.
-    public override void OnError(LinuxRelay relay)
-    {
-    }
-
     protected override void BeginReceive(LinuxRelay relay) => Watch(relay.Descriptor, (uint)relay.Slot);
 
     // The worker checks for a stop after each wait.
@@ -111,7 +106,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
             }
 
             if (Relays[(int)data] is not { } relay) continue;
-            if ((*(uint*)epollEvent & Libc.EpollError) != 0) ReceiveErrors(relay, MaxPerRelay);
+            if ((*(uint*)epollEvent & Libc.EpollError) != 0) ReceiveErrors(relay, most: MaxPerRelay);
             ReceiveFromPeers(relay, ref filled, time);
         }
 

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
@@ -36,7 +35,6 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     private readonly List<LinuxRelay> _toStart = [];
     private readonly List<LinuxRelay> _toStop = [];
     private readonly List<LinuxRelay> _toClose = [];
-    private readonly ConcurrentQueue<LinuxRelay> _toAsk = [];
     private readonly int _wakeDescriptor = Libc.EventDescriptor(0, 0);
     private readonly ulong[] _wakeValue = GC.AllocateArray<ulong>(1, pinned: true);
     private RingSendBatch _sending;
@@ -60,13 +58,6 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         _toStop.Add(relay);
         WakeFromElsewhere();
         return false;
-    }
-
-    // A ring does not report errors by itself, as epoll does.
-    public override void OnError(LinuxRelay relay)
-    {
-        _toAsk.Enqueue(relay);
-        WakeFromElsewhere();
     }
 
     protected override void BeginReceive(LinuxRelay relay)
@@ -147,11 +138,6 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
                     ReadWakeUps();
                     break;
             }
-        }
-
-        while (_toAsk.TryDequeue(out var relay))
-        {
-            if (!relay.IsClosing) ReceiveErrors(relay);
         }
 
         foreach (var relay in _toStart) _peers.Receive(_ring, relay.Descriptor, FromPeers | (uint)relay.Slot);

@@ -52,7 +52,7 @@ internal sealed unsafe class LinuxRelay : Relay
         {
             var isSent = DatagramBatch.TrySend(Descriptor, start, (nuint)payload.Length, name, nameLength, out var hasError);
             if (!isSent) _worker?.CountNotSent(1);
-            if (hasError) _worker?.OnError(this);
+            if (hasError) _worker?.ReceiveErrors(this, peer);
         }
     }
 
