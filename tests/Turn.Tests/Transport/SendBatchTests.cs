@@ -230,7 +230,7 @@ public sealed unsafe class SendBatchTests : IDisposable
         {
             _batch.Clear();
             foreach (var (to, length) in datagrams)
-                _batch.Add(descriptor, _relay, to, (byte*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref _octets[0]), length);
+                _batch.Add(_relay, to, (byte*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref _octets[0]), length);
             _batch.Queue(_ring, 0, ++_turn);
             _ring.Enter(wait: false);
             var lost = 0;

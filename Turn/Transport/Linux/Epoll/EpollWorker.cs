@@ -1,4 +1,3 @@
-using System.Net;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
@@ -30,10 +29,11 @@ internal sealed unsafe class EpollWorker : LinuxWorker
 
     private readonly ReceiveBatch _fromClients = new();
     private readonly ReceiveBatch _fromPeers = new();
+    private readonly SegmentLimits _limits = new();
     private readonly SendBatch _toPeers;
 
     // By the number of the listener that they leave by.
-    private readonly SendBatch[] _toClients;
+    private SendBatch[] _toClients = [];
     private readonly DatagramsApart _apart = new();
     private readonly LinuxRelay[] _relaysInBatch = new LinuxRelay[SendBatch.Capacity];
     private readonly RoutedDatagram[] _routed = new RoutedDatagram[SendBatch.Capacity];
@@ -42,15 +42,12 @@ internal sealed unsafe class EpollWorker : LinuxWorker
     private int _relayCount;
     private int _routedCount;
 
-    public EpollWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
-        : base(host, binder, metrics, endpoints, number)
+    public EpollWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, int number)
+        : base(host, binder, metrics, number)
     {
         _epoll = Libc.EpollCreate(0);
         if (_epoll < 0) throw new InvalidOperationException($"epoll_create1 failed with error {Libc.LastError}");
-        var limits = new SegmentLimits();
-        _toPeers = new SendBatch(limits);
-        _toClients = Array.ConvertAll(Listeners, _ => new SendBatch(limits));
-        foreach (var listener in Listeners) Watch(listener.Descriptor, ListenerMark | (uint)listener.Number);
+        _toPeers = new SendBatch(_limits);
     }
 
     public override bool TryStop(LinuxRelay relay)
@@ -60,6 +57,15 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         Relays.Remove(relay);
         return true;
     }
+
+    protected override void BeginReceive(WorkerListener listener)
+    {
+        if (listener.Number == _toClients.Length) _toClients = [.. _toClients, new SendBatch(_limits)];
+        Watch(listener.Descriptor, ListenerMark | (uint)listener.Number);
+    }
+
+    // epoll forgets a socket that is closed. Its batch is empty: it was sent before the gate was left.
+    protected override bool TryStop(WorkerListener listener) => true;
 
     protected override void BeginReceive(LinuxRelay relay) => Watch(relay.Descriptor, (uint)relay.Slot);
 
@@ -101,7 +107,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
             var data = *(ulong*)(epollEvent + Libc.EpollDataOffset);
             if ((data & ListenerMark) != 0)
             {
-                ReceiveFromClients(Listeners[(int)(uint)data], time);
+                if (Listeners[(int)(uint)data] is { } listener) ReceiveFromClients(listener, time);
                 continue;
             }
 
@@ -219,6 +225,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
     {
         foreach (var listener in Listeners)
         {
+            if (listener is null) continue;
             var batch = _toClients[listener.Number];
             if (batch.Count > 0) CountNotSent(batch.Flush(listener.Descriptor));
         }

@@ -1,4 +1,3 @@
-using System.Net;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Telemetry;
@@ -32,9 +31,11 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     private readonly Ring _ring = new(Submissions, Completions);
     private readonly RingBuffers _clients;
     private readonly RingBuffers _peers;
+    private readonly List<WorkerListener> _listenersToStart = [];
+    private readonly List<WorkerListener> _listenersToStop = [];
     private readonly List<LinuxRelay> _toStart = [];
     private readonly List<LinuxRelay> _toStop = [];
-    private readonly List<LinuxRelay> _toClose = [];
+    private readonly List<IWorkerSocket> _toClose = [];
     private readonly int _wakeDescriptor = Libc.EventDescriptor(0, 0);
     private readonly ulong[] _wakeValue = GC.AllocateArray<ulong>(1, pinned: true);
     private RingSendBatch _sending;
@@ -43,8 +44,8 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     private bool _hasEnded;
 
     /// <exception cref="RingException">The kernel refuses.</exception>
-    public IoUringWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
-        : base(host, binder, metrics, endpoints, number)
+    public IoUringWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, int number)
+        : base(host, binder, metrics, number)
     {
         _clients = new RingBuffers(_ring, group: 0);
         _peers = new RingBuffers(_ring, group: 1);
@@ -60,6 +61,20 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         return false;
     }
 
+    protected override void BeginReceive(WorkerListener listener)
+    {
+        _listenersToStart.Add(listener);
+        WakeFromElsewhere();
+    }
+
+    protected override bool TryStop(WorkerListener listener)
+    {
+        if (_hasEnded) return true;
+        _listenersToStop.Add(listener);
+        WakeFromElsewhere();
+        return false;
+    }
+
     protected override void BeginReceive(LinuxRelay relay)
     {
         _toStart.Add(relay);
@@ -70,7 +85,6 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     {
         _ring.Enable();
         ReadWakeUps();
-        foreach (var listener in Listeners) _clients.Receive(_ring, listener.Descriptor, FromClients | (uint)listener.Number);
         while (!IsStopping)
         {
             _ring.Enter(wait: _toClose.Count == 0);
@@ -118,7 +132,7 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     private void RunOnce()
     {
         var time = Host.Now;
-        foreach (var relay in _toClose) Close(relay);
+        foreach (var socket in _toClose) Close(socket);
         _toClose.Clear();
         while (_ring.TryRead(out var completion))
         {
@@ -140,27 +154,38 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
             }
         }
 
+        foreach (var listener in _listenersToStart) _clients.Receive(_ring, listener.Descriptor, FromClients | (uint)listener.Number);
+        _listenersToStart.Clear();
+        foreach (var listener in _listenersToStop) Cancel(FromClients | (uint)listener.Number);
+        _listenersToStop.Clear();
         foreach (var relay in _toStart) _peers.Receive(_ring, relay.Descriptor, FromPeers | (uint)relay.Slot);
         _toStart.Clear();
-        foreach (var relay in _toStop) Cancel(relay);
+        foreach (var relay in _toStop) Cancel(FromPeers | (uint)relay.Slot);
         _toStop.Clear();
     }
 
     private void ReceiveFromClient(int number, in RingCompletion completion, EngineTime time)
     {
-        var listener = Listeners[number];
-        if (!completion.HasMore) _clients.Receive(_ring, listener.Descriptor, completion.UserData);
-        if (!completion.HasBuffer) return;
+        var listener = Listeners[number]!;
+        if (completion.HasBuffer)
+        {
+            _clients.Hold(completion.Buffer);
+            if (completion.Result >= 0 && !listener.IsClosing) RouteToPeer(listener, completion.Buffer, time);
+        }
 
-        var buffer = completion.Buffer;
-        _clients.Hold(buffer);
-        if (completion.Result < 0) return;
+        if (completion.HasMore) return;
+        if (listener.IsClosing) _toClose.Add(listener);
+        else _clients.Receive(_ring, listener.Descriptor, completion.UserData);
+    }
+
+    private void RouteToPeer(WorkerListener listener, int buffer, EngineTime time)
+    {
         var start = _clients.Payload(buffer);
         var datagram = new ReadOnlySpan<byte>(start, _clients.Length(buffer));
         var flow = new FiveTuple(ClientTransport.Udp, _clients.Sender(buffer), listener.Local);
         if (!Host.TryRoute(datagram, flow, listener, time, out var outcome)) return;
         var relay = (LinuxRelay)outcome.Relay!;
-        _sending.Add(relay.Descriptor, relay, outcome.Peer, start + outcome.Offset, outcome.Length);
+        _sending.Add(relay, outcome.Peer, start + outcome.Offset, outcome.Length);
     }
 
     private void ReceiveFromPeer(LinuxRelay relay, in RingCompletion completion, EngineTime time)
@@ -189,7 +214,7 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         var (start, length) = ((nint)_peers.Payload(buffer), _peers.Length(buffer));
         var peer = _peers.Sender(buffer);
         if (RouteToClient((byte*)start, length, relay, peer, time, out var message, out var messageLength) is { } listener)
-            _sending.Add(listener.Descriptor, null, relay.Allocation!.FiveTuple.Client, message, messageLength);
+            _sending.Add(listener, relay.Allocation!.FiveTuple.Client, message, messageLength);
     }
 
     /// <summary>The kernel did not accept a datagram, or a run of them.</summary>
@@ -200,19 +225,26 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         if (relay is not null) ReceiveErrors(relay);
     }
 
-    private void Close(LinuxRelay relay)
+    private void Close(IWorkerSocket socket)
     {
-        Relays.Remove(relay);
-        relay.Close();
+        if (socket is LinuxRelay relay)
+        {
+            Relays.Remove(relay);
+            relay.Close();
+        }
+        else
+        {
+            Remove((WorkerListener)socket);
+        }
     }
 
-    private void Cancel(LinuxRelay relay)
+    private void Cancel(ulong receive)
     {
         ref var submission = ref _ring.Next();
         submission.Operation = RingSubmission.Cancel;
         submission.Flags = RingSubmission.SkipSuccess;
         submission.Descriptor = -1;
-        submission.Address = FromPeers | (uint)relay.Slot;
+        submission.Address = receive;
         submission.UserData = Cancelled;
     }
 

@@ -19,17 +19,16 @@ internal sealed unsafe class RingSendBatch(SegmentLimits limits) : DatagramBatch
     private const uint PlaceMask = (1U << PlaceBits) - 1;
     private const uint RunMask = (1U << RunBits) - 1;
 
-    private readonly Source[] _sources = new Source[Capacity];
+    private readonly IWorkerSocket?[] _sockets = new IWorkerSocket?[Capacity];
     private ushort _turn;
 
-    /// <param name="descriptor">The socket.</param>
-    /// <param name="relay">The relay whose socket it is; null for a listener.</param>
+    /// <param name="socket">The socket.</param>
     /// <param name="destination">Where to.</param>
     /// <param name="start">The octets, which stay where they are until <see cref="Clear"/>.</param>
     /// <param name="length">How many.</param>
-    public void Add(int descriptor, LinuxRelay? relay, in TransportAddress destination, byte* start, int length)
+    public void Add(IWorkerSocket socket, in TransportAddress destination, byte* start, int length)
     {
-        _sources[Count] = new Source(descriptor, relay);
+        _sockets[Count] = socket;
         Append(destination, start, length);
     }
 
@@ -40,7 +39,7 @@ internal sealed unsafe class RingSendBatch(SegmentLimits limits) : DatagramBatch
         for (int first = 0, end = 0, run; first < Count; first += run)
         {
             // A message leaves one socket.
-            while (end < Count && (end <= first || _sources[end].Descriptor == _sources[first].Descriptor)) end++;
+            while (end < Count && (end <= first || _sockets[end] == _sockets[first])) end++;
             run = RunLength(first, end);
             ref var submission = ref ring.Next();
             submission.UserData = mark | (uint)first | ((uint)run << PlaceBits) | ((uint)turn << (PlaceBits + RunBits));
@@ -61,23 +60,23 @@ internal sealed unsafe class RingSendBatch(SegmentLimits limits) : DatagramBatch
         relay = null;
         if (tag >> (PlaceBits + RunBits) != _turn || place + run > Count) return run;
 
-        // The relay may have ended meanwhile, and another socket may have its descriptor.
-        var source = _sources[place];
-        if (source.Relay is { IsClosing: true }) return run;
-        relay = source.Relay;
-        return SendAgain(source.Descriptor, Headers + place, place, run, error);
+        // It may have ended meanwhile, and another socket may have its descriptor.
+        var socket = _sockets[place]!;
+        if (socket.IsClosing) return run;
+        relay = socket as LinuxRelay;
+        return SendAgain(socket.Descriptor, Headers + place, place, run, error);
     }
 
     public void Clear()
     {
-        Array.Clear(_sources, 0, Count);
+        Array.Clear(_sockets, 0, Count);
         Count = 0;
     }
 
     private void Write(ref RingSubmission submission, int first, int run)
     {
         submission.Flags = RingSubmission.SkipSuccess;
-        submission.Descriptor = _sources[first].Descriptor;
+        submission.Descriptor = _sockets[first]!.Descriptor;
         submission.MessageFlags = MessageFlags;
         if (run == 1)
         {
@@ -94,8 +93,4 @@ internal sealed unsafe class RingSendBatch(SegmentLimits limits) : DatagramBatch
         submission.Address = (ulong)(Headers + first);
         submission.Length = 1;
     }
-
-    /// <param name="Descriptor">The socket that a datagram leaves.</param>
-    /// <param name="Relay">The relay whose socket it is; null for a listener.</param>
-    private readonly record struct Source(int Descriptor, LinuxRelay? Relay);
 }

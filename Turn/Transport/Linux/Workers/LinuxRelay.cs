@@ -11,7 +11,7 @@ namespace WebRtcIms.Turn.Transport.Linux.Workers;
 /// allocation's memory. All members are called with the server's gate held, so a descriptor is never used after another socket has got
 /// its number.
 /// </summary>
-internal sealed unsafe class LinuxRelay : Relay
+internal sealed unsafe class LinuxRelay : Relay, IWorkerSocket
 {
     private readonly Action<ushort> _onClosed;
     private LinuxWorker? _worker;

@@ -22,17 +22,17 @@ internal abstract unsafe class LinuxWorker : IRelayTransport, IDisposable
     private readonly Thread _thread;
     private volatile bool _isStopping;
 
-    protected LinuxWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
+    protected LinuxWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, int number)
     {
         (Host, _binder, _metrics) = (host, binder, metrics);
-        Listeners = [.. endpoints.Select((endpoint, listener) => new WorkerListener(endpoint, listener, metrics))];
         host.Transport = this;
         _thread = new Thread(Run) { IsBackground = true, Name = $"turn worker {number}" };
     }
 
     protected EngineHost Host { get; }
 
-    protected WorkerListener[] Listeners { get; }
+    /// <summary>The listeners by number, and null in free places. Changed with the server's gate held.</summary>
+    protected WorkerListener?[] Listeners { get; private set; } = [];
 
     protected RelaySlots Relays { get; } = new();
 
@@ -42,8 +42,39 @@ internal abstract unsafe class LinuxWorker : IRelayTransport, IDisposable
 
     public void Start() => _thread.Start();
 
-    public AllocationDecision Bind(RelayRequest request) =>
-        _binder.Bind(request, (bind, advertise, onClosed) => new LinuxRelay(bind, advertise, onClosed));
+    /// <summary>Listens on an address.</summary>
+    /// <exception cref="System.Net.Sockets.SocketException">The address cannot be bound.</exception>
+    public void Open(IPEndPoint endpoint)
+    {
+        using (Host.EnterGate())
+        {
+            var number = Array.IndexOf(Listeners, null);
+            if (number < 0)
+            {
+                number = Listeners.Length;
+                Listeners = [.. Listeners, null];
+            }
+
+            var listener = new WorkerListener(endpoint, number, _metrics);
+            Listeners[number] = listener;
+            BeginReceive(listener);
+        }
+    }
+
+    /// <summary>Stops listening on an address. Allocations whose clients use it can no longer be reached.</summary>
+    public void Close(IPEndPoint endpoint)
+    {
+        var local = TransportAddress.From(endpoint);
+        using (Host.EnterGate())
+        {
+            if (Array.Find(Listeners, it => it is { IsClosing: false } && it.Local == local) is not { } listener) return;
+            listener.IsClosing = true;
+            if (TryStop(listener)) Remove(listener);
+        }
+    }
+
+    public AllocationDecision Bind(RelayRequest request, InternetAddress server) =>
+        _binder.Bind(request, server, (bind, advertise, onClosed) => new LinuxRelay(bind, advertise, onClosed));
 
     public void Start(Relay relay, Allocation allocation)
     {
@@ -57,11 +88,11 @@ internal abstract unsafe class LinuxWorker : IRelayTransport, IDisposable
     public ClientPath PathFor(in FiveTuple flow, ClientPath path)
     {
         var server = flow.Server;
-        return path is WorkerListener ? Array.Find(Listeners, listener => listener.Local == server)! : path;
+        return path is WorkerListener ? Array.Find(Listeners, it => it is { IsClosing: false } && it.Local == server) ?? path : path;
     }
 
     /// <summary>
-    /// Ends what <see cref="BeginReceive"/> began. False when the kernel still uses the socket; then the worker closes it. The server's
+    /// Ends what <see cref="BeginReceive(LinuxRelay)"/> began. False when the kernel still uses the socket; then the worker closes it. The server's
     /// gate is held.
     /// </summary>
     public abstract bool TryStop(LinuxRelay relay);
@@ -90,9 +121,25 @@ internal abstract unsafe class LinuxWorker : IRelayTransport, IDisposable
         Wake();
         if (_thread.IsAlive) _thread.Join();
         Release();
-        foreach (var listener in Listeners) listener.Dispose();
+        foreach (var listener in Listeners) listener?.Dispose();
         _errors.Dispose();
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Begins to receive what clients send to a listener. The server's gate is held.</summary>
+    protected abstract void BeginReceive(WorkerListener listener);
+
+    /// <summary>
+    /// Ends what <see cref="BeginReceive(WorkerListener)"/> began. False when the kernel still uses the socket; then the worker removes the
+    /// listener later. The server's gate is held.
+    /// </summary>
+    protected abstract bool TryStop(WorkerListener listener);
+
+    /// <summary>Closes a listener's socket. The server's gate is held.</summary>
+    protected void Remove(WorkerListener listener)
+    {
+        Listeners[listener.Number] = null;
+        listener.Dispose();
     }
 
     /// <summary>Begins to receive what peers send to a relay. The server's gate is held.</summary>
@@ -120,9 +167,11 @@ internal abstract unsafe class LinuxWorker : IRelayTransport, IDisposable
         message = room + outcome.Offset;
         messageLength = outcome.Length;
         if (!isRouted) return null;
-        if (relay.Allocation!.Path is WorkerListener listener) return listener;
+        if (relay.Allocation!.Path is WorkerListener { IsClosing: false } listener && Owns(listener)) return listener;
         relay.Allocation.Client.Send(new ReadOnlySpan<byte>(message, messageLength));
         return null;
     }
 
+    // During a change another worker may have listeners that this one does not have.
+    private bool Owns(WorkerListener listener) => listener.Number < Listeners.Length && Listeners[listener.Number] == listener;
 }
