@@ -32,6 +32,7 @@ public static class ServiceHost
             builder.AddServiceDefaults();
             add(builder);
             HostCheck.AddTo(builder, requiresHosts);
+            ReadableHosts.AddTo(builder.Services);
             await using var app = builder.Build();
             app.UseExceptionHandler();
             map(app);

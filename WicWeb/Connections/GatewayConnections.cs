@@ -38,7 +38,13 @@ internal static partial class GatewayConnections
     public static void UseConnections(this WebApplication app, ConnectionSettings settings, IReadOnlyList<string> proxies)
     {
         if (settings.Limits is var limits && limits.Total < settings.Total) LogLowered(app.Logger, FileDescriptors.Limit, limits.Total);
-        if (proxies.Count > 0) app.UseForwardedHeaders();
+        if (proxies.Count > 0)
+        {
+            app.UseForwardedHeaders();
+            // A proxy may pass on an X-Forwarded-Host that a stranger has sent.
+            app.Use(app.Services.GetRequiredService<HostCheck>().CheckAsync);
+        }
+
         var sessions = app.Services.GetRequiredService<LiveSessions>();
         app.Use((context, next) =>
             context.Features.Get<AdmittedConnection>() is { } place ? CountAsync(place, sessions, context, next) : next(context));
