@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Settings;
