@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http.Features;
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.WicWeb.Sessions;
+using WebRtcIms.WicWeb.Settings;
 
 namespace WebRtcIms.WicWeb.Connections;
 

@@ -8,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.WicWeb.Connections;
+using WebRtcIms.WicWeb.Settings;
 
 namespace WebRtcIms.WicWeb.Tests;
 
