@@ -239,8 +239,8 @@ public sealed partial class TurnEngine
         // 8. with its R bit, ADDITIONAL-ADDRESS-FAMILY is a 400. 9. ADDITIONAL-ADDRESS-FAMILY must be IPv6 (400).
         if (hasAdditional) return ReadBothFamilies(request, additional, hasEvenPort, reserveNext, out relays, out refusedFamily);
 
-        // 7. REQUESTED-ADDRESS-FAMILY, or IPv4 without it: 440 if this server has no relays of the family.
-        var family = StunAddressFamily.IPv4;
+        // 7. REQUESTED-ADDRESS-FAMILY, or the default without it: 440 if this server has no relays of the family.
+        var family = DefaultFamily(flow);
         if (hasFamily && !TryReadFamily(request, StunAttributeType.RequestedAddressFamily, out family))
             return StunError.AddressFamilyNotSupported;
         if (!Relays(family)) return StunError.AddressFamilyNotSupported;
@@ -269,6 +269,13 @@ public sealed partial class TurnEngine
         if (!request.TryGet(type, out var value) || value.Length != 4) return false;
         family = (StunAddressFamily)value[0];
         return family is StunAddressFamily.IPv4 or StunAddressFamily.IPv6;
+    }
+
+    private StunAddressFamily DefaultFamily(in FiveTuple flow)
+    {
+        if (!settings.DefaultsToClientFamily) return StunAddressFamily.IPv4;
+        var family = flow.Client.Address.Family;
+        return Relays(family) ? family : settings.RelaysIPv6 ? StunAddressFamily.IPv6 : StunAddressFamily.IPv4;
     }
 
     private bool Relays(StunAddressFamily family) =>
