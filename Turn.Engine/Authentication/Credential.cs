@@ -165,12 +165,15 @@ public sealed class Credential
     internal bool IsBeforeEnd(DateTimeOffset now) => EndsAt is not { } end || now < end;
 
     /// <summary>
-    /// Seconds that may still be granted: what is left of the token, or of an ephemeral name that ends its allocations. Others have no bound.
+    /// Seconds that may still be granted: what is left of the token, or of an ephemeral name that ends its allocations. Others have no
+    /// bound.
     /// </summary>
     public uint RemainingSeconds(DateTimeOffset now)
     {
         if (Token is not null) return Content.RemainingSeconds(now);
-        return EndsAllocations && EndsAt is { } end ? (uint)Math.Clamp(Math.Ceiling((end - now).TotalSeconds), 0, uint.MaxValue) : uint.MaxValue;
+        return EndsAllocations && EndsAt is { } end
+            ? (uint)Math.Clamp(Math.Ceiling((end - now).TotalSeconds), 0, uint.MaxValue)
+            : uint.MaxValue;
     }
 
     /// <summary>USERHASH (RFC 8489 §14.4), 32 octets.</summary>
