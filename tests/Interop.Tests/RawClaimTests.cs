@@ -77,7 +77,7 @@ public sealed class RawClaimTests : IAsyncLifetime
     {
         var result = await Command.RunAsync(
             Tools.Require("/usr/bin/python3", "python3-cryptography"), [Repository.PathOf("tests", "Interop.Tests", "Raw", "run.py")],
-            null, ("RAW_LAB", Lab()));
+            TimeSpan.FromMinutes(3), ("RAW_LAB", Lab()));
         var lines = result.Output.Split('\n');
         TestContext.Current.SendDiagnosticMessage(result.Output);
 
