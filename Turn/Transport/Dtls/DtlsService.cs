@@ -3,14 +3,15 @@ using System.Net;
 using WebRtcIms.Turn.Addresses;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Transport.Dtls;
 
 /// <summary>DTLS at the TLS port, where there is a certificate.</summary>
 internal sealed partial class DtlsService(
-    TurnSettings settings, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, StreamAdmissions admissions, TimeProvider time,
-    ILogger<DtlsService> logger) : BackgroundService, IAddressListener
+    TurnSettings settings, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, StreamAdmissions admissions, TurnMetrics metrics,
+    TimeProvider time, ILogger<DtlsService> logger) : BackgroundService, IAddressListener
 {
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(5);
 
@@ -25,7 +26,7 @@ internal sealed partial class DtlsService(
     {
         if (settings.TlsCertificate is null) return;
         var endpoint = new IPEndPoint(address, Port);
-        var listener = _listeners[address] = new DtlsListener(endpoint, hosts, tls, admissions.Dtls, time, logger);
+        var listener = _listeners[address] = new DtlsListener(endpoint, hosts, tls, admissions.Dtls, metrics, time, logger);
         _ = listener.ReceiveAsync();
         LogListening(endpoint);
     }

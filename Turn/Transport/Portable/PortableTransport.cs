@@ -36,7 +36,7 @@ internal sealed partial class PortableTransport(
     public void Open(IPAddress address)
     {
         var endpoint = new IPEndPoint(address, Port);
-        var listener = _listeners[address] = new UdpListener(endpoint, _host);
+        var listener = _listeners[address] = new UdpListener(endpoint, _host, metrics);
         _ = listener.ReceiveAsync();
         LogListening(endpoint);
     }

@@ -12,6 +12,7 @@ using WebRtcIms.Turn.Addresses;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Transport.Dtls;
 using WebRtcIms.Turn.Transport.Portable;
 using WebRtcIms.Turn.Transport.Streams;
@@ -67,7 +68,8 @@ internal sealed class DtlsFixture : IAsyncLifetime
         await _tls.StartAsync(CancellationToken.None);
         await _transport.StartAsync(CancellationToken.None);
         var servers = _host.Services.GetRequiredService<IReadOnlyList<EngineHost>>();
-        _listener = new DtlsListener(Address, servers, _tls, Admission, Clock, NullLogger.Instance);
+        _listener = new DtlsListener(
+            Address, servers, _tls, Admission, _host.Services.GetRequiredService<TurnMetrics>(), Clock, NullLogger.Instance);
         _ = _listener.ReceiveAsync();
     }
 

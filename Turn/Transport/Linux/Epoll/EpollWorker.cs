@@ -29,7 +29,8 @@ internal sealed unsafe class EpollWorker : LinuxWorker
 
     private readonly ReceiveBatch _fromClients = new();
     private readonly ReceiveBatch _fromPeers = new();
-    private readonly SendBatch _toPeers = new();
+    private readonly SegmentLimits _limits = new();
+    private readonly SendBatch _toPeers;
 
     // By the number of the listener that they leave by.
     private SendBatch[] _toClients = [];
@@ -46,6 +47,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
     {
         _epoll = Libc.EpollCreate(0);
         if (_epoll < 0) throw new InvalidOperationException($"epoll_create1 failed with error {Libc.LastError}");
+        _toPeers = new SendBatch(_limits);
     }
 
     public override bool TryStop(LinuxRelay relay)
@@ -56,14 +58,9 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         return true;
     }
 
-    // epoll reports errors by itself.
-    public override void OnError(LinuxRelay relay)
-    {
-    }
-
     protected override void BeginReceive(WorkerListener listener)
     {
-        if (listener.Number == _toClients.Length) _toClients = [.. _toClients, new SendBatch()];
+        if (listener.Number == _toClients.Length) _toClients = [.. _toClients, new SendBatch(_limits)];
         Watch(listener.Descriptor, ListenerMark | (uint)listener.Number);
     }
 
@@ -115,7 +112,7 @@ internal sealed unsafe class EpollWorker : LinuxWorker
             }
 
             if (Relays[(int)data] is not { } relay) continue;
-            if ((*(uint*)epollEvent & Libc.EpollError) != 0) ReceiveErrors(relay, MaxPerRelay);
+            if ((*(uint*)epollEvent & Libc.EpollError) != 0) ReceiveErrors(relay, most: MaxPerRelay);
             ReceiveFromPeers(relay, ref filled, time);
         }
 
@@ -129,7 +126,6 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         for (var slot = 0; slot < count; slot++)
         {
             var length = _fromClients.DatagramLength(slot);
-            if (length > MaxDatagram) continue;
             var flow = new FiveTuple(ClientTransport.Udp, _fromClients.Sender(slot), listener.Local);
             var start = _fromClients.Payload(slot);
             var left = _fromClients.Length(slot);
@@ -192,7 +188,6 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         for (var slot = filled; slot < filled + count; slot++)
         {
             var length = _fromPeers.DatagramLength(slot);
-            if (length > MaxDatagram) continue;
             var sender = _fromPeers.Sender(slot);
             var start = _fromPeers.Payload(slot);
             var left = _fromPeers.Length(slot);
@@ -211,15 +206,19 @@ internal sealed unsafe class EpollWorker : LinuxWorker
 
     private void RouteToClient(byte* start, int length, bool isAlone, LinuxRelay relay, in TransportAddress peer, EngineTime time)
     {
-        // A flush frees all copies, so it comes before the next one is made.
-        if (_apart.IsFull) FlushToClients();
-
-        // The header of each would be written over the end of the one before it.
-        if (!isAlone) start = _apart.Copy(start, length);
+        if (!isAlone) start = CopyApart(start, length);
         if (RouteToClient(start, length, relay, peer, time, out var message, out var messageLength) is not { } listener) return;
         var batch = _toClients[listener.Number];
         batch.Add(relay.Allocation!.FiveTuple.Client, message, messageLength);
         if (batch.Count == SendBatch.Capacity) FlushToClients();
+    }
+
+    // The header of each would be written over the end of the one before it.
+    private byte* CopyApart(byte* start, int length)
+    {
+        // A flush frees all copies, so it comes before the next one is made.
+        if (!_apart.HasRoom(length)) FlushToClients();
+        return _apart.Copy(start, length);
     }
 
     private void FlushToClients()

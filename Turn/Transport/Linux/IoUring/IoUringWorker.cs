@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Telemetry;
@@ -14,7 +13,8 @@ namespace WebRtcIms.Turn.Transport.Linux.IoUring;
 /// </summary>
 /// <remarks>
 /// Only this thread closes a socket, so that descriptors in the ring are always valid. It does so after the kernel has released the
-/// socket, so that its port is free. Requests of other threads wait in lists under the server's gate.
+/// socket, so that its port is free, and after the kernel has accepted what leaves by it. Requests of other threads wait in lists under
+/// the server's gate.
 /// </remarks>
 internal sealed unsafe class IoUringWorker : LinuxWorker
 {
@@ -35,11 +35,12 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     private readonly List<WorkerListener> _listenersToStop = [];
     private readonly List<LinuxRelay> _toStart = [];
     private readonly List<LinuxRelay> _toStop = [];
-    private readonly ConcurrentQueue<LinuxRelay> _toAsk = [];
+    private readonly List<IWorkerSocket> _toClose = [];
     private readonly int _wakeDescriptor = Libc.EventDescriptor(0, 0);
     private readonly ulong[] _wakeValue = GC.AllocateArray<ulong>(1, pinned: true);
-    private RingSendBatch _sending = new();
-    private RingSendBatch _sent = new();
+    private RingSendBatch _sending;
+    private RingSendBatch _sent;
+    private ushort _turn;
     private bool _hasEnded;
 
     /// <exception cref="RingException">The kernel refuses.</exception>
@@ -48,6 +49,8 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     {
         _clients = new RingBuffers(_ring, group: 0);
         _peers = new RingBuffers(_ring, group: 1);
+        var limits = new SegmentLimits();
+        (_sending, _sent) = (new RingSendBatch(limits), new RingSendBatch(limits));
     }
 
     public override bool TryStop(LinuxRelay relay)
@@ -56,13 +59,6 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         _toStop.Add(relay);
         WakeFromElsewhere();
         return false;
-    }
-
-    // A ring does not report errors by itself, as epoll does.
-    public override void OnError(LinuxRelay relay)
-    {
-        _toAsk.Enqueue(relay);
-        WakeFromElsewhere();
     }
 
     protected override void BeginReceive(WorkerListener listener)
@@ -91,13 +87,13 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         ReadWakeUps();
         while (!IsStopping)
         {
-            _ring.Enter(wait: true);
+            _ring.Enter(wait: _toClose.Count == 0);
             using (Host.EnterGate()) RunOnce();
             _clients.EndTurn();
             _peers.EndTurn();
             _sent.Clear();
             (_sending, _sent) = (_sent, _sending);
-            _sent.Queue(_ring, Sent);
+            _sent.Queue(_ring, Sent, ++_turn);
         }
 
         _ring.Enter(wait: false);
@@ -136,6 +132,8 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     private void RunOnce()
     {
         var time = Host.Now;
+        foreach (var socket in _toClose) Close(socket);
+        _toClose.Clear();
         while (_ring.TryRead(out var completion))
         {
             var number = (int)(uint)completion.UserData;
@@ -148,17 +146,12 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
                     ReceiveFromPeer(Relays[number]!, completion, time);
                     break;
                 case Sent:
-                    SendAgain(number, completion.Result);
+                    SendAgain((uint)number, completion.Result);
                     break;
                 case Woken:
                     ReadWakeUps();
                     break;
             }
-        }
-
-        while (_toAsk.TryDequeue(out var relay))
-        {
-            if (!relay.IsClosing) ReceiveErrors(relay);
         }
 
         foreach (var listener in _listenersToStart) _clients.Receive(_ring, listener.Descriptor, FromClients | (uint)listener.Number);
@@ -181,19 +174,18 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         }
 
         if (completion.HasMore) return;
-        if (listener.IsClosing) Remove(listener);
+        if (listener.IsClosing) _toClose.Add(listener);
         else _clients.Receive(_ring, listener.Descriptor, completion.UserData);
     }
 
     private void RouteToPeer(WorkerListener listener, int buffer, EngineTime time)
     {
-        if (_clients.IsTruncated(buffer)) return;
         var start = _clients.Payload(buffer);
         var datagram = new ReadOnlySpan<byte>(start, _clients.Length(buffer));
         var flow = new FiveTuple(ClientTransport.Udp, _clients.Sender(buffer), listener.Local);
         if (!Host.TryRoute(datagram, flow, listener, time, out var outcome)) return;
         var relay = (LinuxRelay)outcome.Relay!;
-        _sending.Add(relay.Descriptor, relay.Slot, outcome.Peer, start + outcome.Offset, outcome.Length);
+        _sending.Add(relay, outcome.Peer, start + outcome.Offset, outcome.Length);
     }
 
     private void ReceiveFromPeer(LinuxRelay relay, in RingCompletion completion, EngineTime time)
@@ -207,8 +199,8 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         if (completion.HasMore) return;
         if (relay.IsClosing)
         {
-            Relays.Remove(relay);
-            relay.Close();
+            // Datagrams of this turn still leave by its socket.
+            _toClose.Add(relay);
             return;
         }
 
@@ -219,24 +211,31 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
 
     private void RouteToClient(LinuxRelay relay, int buffer, EngineTime time)
     {
-        if (_peers.IsTruncated(buffer)) return;
         var (start, length) = ((nint)_peers.Payload(buffer), _peers.Length(buffer));
         var peer = _peers.Sender(buffer);
         if (RouteToClient((byte*)start, length, relay, peer, time, out var message, out var messageLength) is { } listener)
-            _sending.Add(listener.Descriptor, -1, relay.Allocation!.FiveTuple.Client, message, messageLength);
+            _sending.Add(listener, relay.Allocation!.FiveTuple.Client, message, messageLength);
     }
 
     /// <summary>The kernel did not accept a datagram, or a run of them.</summary>
-    private void SendAgain(int index, int result)
+    private void SendAgain(uint tag, int result)
     {
-        if (result >= 0 || !_sent.Contains(index)) return;
-        var slot = _sent.RelayOf(index);
-        var relay = slot >= 0 ? Relays[slot] : null;
+        if (result >= 0) return;
+        CountNotSent(_sent.SendAgain(tag, -result, out var relay));
+        if (relay is not null) ReceiveErrors(relay);
+    }
 
-        // The relay may have ended meanwhile, and another socket may have its descriptor.
-        var isGone = slot >= 0 && relay is not { IsClosing: false };
-        CountNotSent(isGone ? _sent.RunOf(index) : _sent.SendAgain(index, -result));
-        if (relay is not null && !isGone) ReceiveErrors(relay);
+    private void Close(IWorkerSocket socket)
+    {
+        if (socket is LinuxRelay relay)
+        {
+            Relays.Remove(relay);
+            relay.Close();
+        }
+        else
+        {
+            Remove((WorkerListener)socket);
+        }
     }
 
     private void Cancel(ulong receive)

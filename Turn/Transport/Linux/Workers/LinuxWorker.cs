@@ -13,8 +13,8 @@ namespace WebRtcIms.Turn.Transport.Linux.Workers;
 /// <summary>A thread with sockets, allocations and buffers of its own, which shares nothing with the other workers.</summary>
 internal abstract unsafe class LinuxWorker : IRelayTransport, IDisposable
 {
-    /// <summary>The longest datagram that is relayed: a jumbo frame. A longer one is dropped.</summary>
-    public const int MaxDatagram = 9216;
+    /// <summary>No datagram is longer, and no message that the kernel puts together.</summary>
+    public const int MaxDatagram = ushort.MaxValue;
 
     private readonly RelayBinder _binder;
     private readonly TurnMetrics _metrics;
@@ -55,7 +55,7 @@ internal abstract unsafe class LinuxWorker : IRelayTransport, IDisposable
                 Listeners = [.. Listeners, null];
             }
 
-            var listener = new WorkerListener(endpoint, number);
+            var listener = new WorkerListener(endpoint, number, _metrics);
             Listeners[number] = listener;
             BeginReceive(listener);
         }
@@ -97,11 +97,23 @@ internal abstract unsafe class LinuxWorker : IRelayTransport, IDisposable
     /// </summary>
     public abstract bool TryStop(LinuxRelay relay);
 
-    /// <summary>A send has failed: what the network says about it is in the relay's error queue. Called by any thread.</summary>
-    public abstract void OnError(LinuxRelay relay);
-
     /// <summary>The kernel did not take datagrams.</summary>
     public void CountNotSent(int lost) => _metrics.CountDrops(DropReason.NotSent, lost);
+
+    /// <summary>
+    /// Notifies the client of what the network said about datagrams of a relay. Called by any thread with the server's gate held.
+    /// </summary>
+    /// <param name="relay">The relay.</param>
+    /// <param name="refused">Where a datagram was to go that the kernel has just refused: its report has no port.</param>
+    /// <param name="most">How many reports are read at most.</param>
+    public void ReceiveErrors(LinuxRelay relay, TransportAddress refused = default, int most = int.MaxValue)
+    {
+        for (var i = 0; i < most && _errors.TryRead(relay.Descriptor, out var peer, out var error); i++)
+        {
+            if (peer.Port == 0 && peer.Address == refused.Address) peer = refused;
+            if (peer.Port != 0) Host.ReceiveIcmp(relay.Allocation!, peer, error);
+        }
+    }
 
     public void Dispose()
     {
@@ -162,11 +174,4 @@ internal abstract unsafe class LinuxWorker : IRelayTransport, IDisposable
 
     // During a change another worker may have listeners that this one does not have.
     private bool Owns(WorkerListener listener) => listener.Number < Listeners.Length && Listeners[listener.Number] == listener;
-
-    /// <summary>Notifies the clients of what the network said about datagrams of a relay.</summary>
-    protected void ReceiveErrors(LinuxRelay relay, int most = int.MaxValue)
-    {
-        for (var i = 0; i < most && _errors.TryRead(relay.Descriptor, out var peer, out var error); i++)
-            Host.ReceiveIcmp(relay.Allocation!, peer, error);
-    }
 }
