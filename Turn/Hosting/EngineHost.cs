@@ -93,13 +93,13 @@ internal sealed partial class EngineHost(
                     Workers[outcome.Engine].HandOver.Add(packet, flow, path);
                     return false;
                 case OutcomeKind.Decide:
-                    _ = DecideAsync(outcome.Pending!);
+                    Expect(path, DecideAsync(outcome.Pending!));
                     return false;
                 case OutcomeKind.Renew:
-                    _ = RenewAsync(outcome.Renewal!);
+                    Expect(path, RenewAsync(outcome.Renewal!));
                     return false;
                 case OutcomeKind.Connect:
-                    _ = ConnectAsync(outcome.Connection!, outcome.Peer);
+                    Expect(path, ConnectAsync(outcome.Connection!, outcome.Peer));
                     return false;
                 case OutcomeKind.Bind:
                     path.Send(flow.Client, reply[..outcome.Length]);
@@ -158,6 +158,11 @@ internal sealed partial class EngineHost(
             Failed(error);
             return false;
         }
+    }
+
+    private static void Expect(ClientPath path, Task answer)
+    {
+        if (!answer.IsCompleted && path is IExpectsAnswers waiting) waiting.Expect(answer);
     }
 
     private void Failed(Exception error)

@@ -31,7 +31,7 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
         var transport = connection.Features.Get<ITlsHandshakeFeature>() is null ? ClientTransport.Tcp : ClientTransport.Tls;
         var flow = new FiveTuple(transport, Address(connection.RemoteEndPoint), Address(connection.LocalEndPoint));
         var host = hosts[(int)((uint)flow.GetHashCode() % hosts.Count)];
-        await using var path = new StreamPath(connection, metrics);
+        await using var path = new StreamPath(connection, metrics, time);
         try
         {
             if (await ReadAsync(connection, host, flow, path) is not { } peer) return;
@@ -57,7 +57,8 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
         var input = connection.Transport.Input;
         using var stalled = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
 
-        using var stopping = Stopping(connection).Register(input.CancelPendingRead);
+        var isStopping = false;
+        using var stopping = Stopping(connection).Register(Stop);
         var place = connection.Features.Get<AdmittedConnection>();
         var lastUseful = time.GetTimestamp();
         using var check = time.CreateTimer(_ => EndIfUseless(), null, CheckInterval, CheckInterval);
@@ -74,12 +75,29 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
                 return boundTo;
             }
 
+            if (path.IsFull)
+            {
+                input.AdvanceTo(buffer.Start);
+                await path.WaitForRoomAsync();
+                if (Volatile.Read(ref isStopping)) return null;
+                continue;
+            }
+
             var isNewMessage = !isWithinMessage || buffer.Length < read.Buffer.Length;
             isWithinMessage = !buffer.IsEmpty;
             if (!isWithinMessage) stalled.CancelAfter(Timeout.InfiniteTimeSpan);
             else if (isNewMessage) stalled.CancelAfter(FrameTimeout);
             input.AdvanceTo(buffer.Start, buffer.End);
-            if (read.IsCompleted) return null;
+            if (!read.IsCompleted) continue;
+            await path.WaitForAnswersAsync();
+            return null;
+        }
+
+        void Stop()
+        {
+            Volatile.Write(ref isStopping, true);
+            path.StopWaiting();
+            input.CancelPendingRead();
         }
 
         void EndIfUseless()
@@ -92,17 +110,19 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
             }
 
             place?.Demote();
-            if (time.GetElapsedTime(lastUseful) >= UselessLimit) input.CancelPendingRead();
+            if (time.GetElapsedTime(lastUseful) >= UselessLimit) Stop();
         }
     }
 
-    /// <summary>Handles all whole messages and leaves the rest; false when the stream cannot be followed any more.</summary>
+    /// <summary>
+    /// Handles all whole messages, until too many responses wait, and leaves the rest; false when the stream cannot be followed any more.
+    /// </summary>
     private static bool HandleMessages(
         ref ReadOnlySequence<byte> buffer, EngineHost host, in FiveTuple flow, StreamPath path, out PeerConnection? boundTo)
     {
         boundTo = null;
         Span<byte> prefix = stackalloc byte[StreamFraming.PrefixLength];
-        while (buffer.Length >= StreamFraming.PrefixLength)
+        while (buffer.Length >= StreamFraming.PrefixLength && !path.IsFull)
         {
             buffer.Slice(0, StreamFraming.PrefixLength).CopyTo(prefix);
             var length = StreamFraming.FrameLength(prefix);
