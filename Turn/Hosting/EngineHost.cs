@@ -412,7 +412,7 @@ internal sealed partial class EngineHost(
     {
         try
         {
-            foreach (var (allocation, record) in Allocations().Where(live => live.Record is { IsGrantUnknown: true, Token: not null }))
+            foreach (var (allocation, record) in AllocationsWithUnknownGrant())
             {
                 var token = record.Token!;
                 if (await admission.ReadGrantAsync(token).ConfigureAwait(false) is not { } answer) continue;
@@ -430,6 +430,21 @@ internal sealed partial class EngineHost(
         {
             Failed(error);
         }
+    }
+
+    // Usually none, and it is asked each second: the others are not collected.
+    private List<(Allocation Allocation, AllocationRecord Record)> AllocationsWithUnknownGrant()
+    {
+        List<(Allocation, AllocationRecord)> found = [];
+        lock (_gate)
+        {
+            foreach (var allocation in engine.Allocations)
+            {
+                if (allocation.Lease is AllocationRecord { IsGrantUnknown: true, Token: not null } record) found.Add((allocation, record));
+            }
+        }
+
+        return found;
     }
 
     private void SetGrant(Allocation allocation, AllocationRecord record, Grant grant)

@@ -55,7 +55,7 @@ internal sealed class TurnMetrics
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = Seconds });
         _lookups = Meter.CreateCounter<long>("turn.cache.lookups", description: "Lookups in the caches, by cache and result");
         _shortages = Meter.CreateCounter<long>(
-            "turn.relay.shortages", description: "Allocates refused with 508 because something is used up, by cause");
+            "turn.relay.shortages", description: "Allocates refused with 508, and streams closed, because something is used up, by cause");
         Meter.CreateObservableCounter(
             "turn.relay.packets", () => Observe(counter => counter.Packets), description: "Datagrams relayed, by direction");
         Meter.CreateObservableCounter(

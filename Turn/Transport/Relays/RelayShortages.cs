@@ -5,7 +5,7 @@ using WebRtcIms.Turn.Telemetry;
 
 namespace WebRtcIms.Turn.Transport.Relays;
 
-/// <summary>Why no relay could be bound. The client gets 508 for each of them.</summary>
+/// <summary>Why no relay could be bound. The client gets 508.</summary>
 internal enum RelayShortage
 {
     /// <summary>No port of the range is free.</summary>
@@ -14,14 +14,14 @@ internal enum RelayShortage
     /// <summary>The process may open no further socket for relays.</summary>
     Descriptors,
 
-    /// <summary>The kernel has no memory for a socket, or the process has no memory for an allocation.</summary>
+    /// <summary>The kernel has no memory for a socket, or the process has none for more clients.</summary>
     Memory,
 
     /// <summary>The machine does not have the address of the relays.</summary>
     Address,
 }
 
-/// <summary>Counts the Allocates that are refused for lack of something, and logs each cause once a minute.</summary>
+/// <summary>Counts what is refused for lack of something, and logs each cause once a minute.</summary>
 internal sealed partial class RelayShortages(
     TurnSettings settings, TurnMetrics metrics, TimeProvider time, ILogger<RelayShortages> logger)
 {
@@ -29,6 +29,9 @@ internal sealed partial class RelayShortages(
 
     private readonly Lock _gate = new();
     private readonly Dictionary<RelayShortage, long> _logged = [];
+
+    /// <summary>Whether there is no memory for more clients.</summary>
+    public Func<bool> IsMemoryLow { get; init; } = () => ProcessMemory.IsLow;
 
     /// <summary>What a failure to open a socket means.</summary>
     public static RelayShortage Of(SocketException error) => error.SocketErrorCode switch
@@ -75,7 +78,7 @@ internal sealed partial class RelayShortages(
         "Allocates get 508: no file descriptor is left for a relay. The limit (ulimit -n) is {Limit}: raise it, or add a node")]
     private partial void LogNoDescriptor(int? limit);
 
-    [LoggerMessage(3, LogLevel.Warning, "Allocates get 508: no memory is left for a relay. Give the process more, or add a node")]
+    [LoggerMessage(3, LogLevel.Warning, "Allocates get 508, and new streams are closed: the heap is nearly full. Give the process more memory, or add a node")]
     private partial void LogNoMemory();
 
     [LoggerMessage(4, LogLevel.Warning, "Allocates get 508: this machine does not have the address that relays are to be bound to")]

@@ -13,6 +13,7 @@ using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Tests.Addresses;
 using WebRtcIms.Turn.Tests.Telemetry;
 using WebRtcIms.Turn.Transport.Relays;
+using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Tests.Transport;
 
@@ -106,6 +107,35 @@ public sealed class ShortageTests : IDisposable
         Assert.Equal(1, _measurements.Sum("turn.relay.shortages", "cause=Descriptors"));
         Assert.Contains("no file descriptor is left for a relay", Assert.Single(_log.Records), StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    [Requirement("NET-08")]
+    public async Task WhileTheHeapIsNearlyFull_NothingIsOpened_AndStreamsAreClosed(bool isLow)
+    {
+        var settings = new TurnSettings();
+        var meters = _services.GetRequiredService<IMeterFactory>();
+        var shortages = new RelayShortages(settings, new TurnMetrics(meters), _clock, Logger) { IsMemoryLow = () => isLow };
+        var binder = new RelayBinder(settings, Listening.RelaysOf(settings), new LiveRelays(), _sockets, shortages, new Random(1));
+        await using var stream = new StreamFixture();
+        var isServed = false;
+
+        Assert.Equal(
+            isLow ? StunError.InsufficientCapacity : StunError.None, binder.Bind(One, InternetAddress.Parse("127.0.0.1"), Open).Error);
+        await StreamMemory.ServeAsync(stream.Connection, _ => Task.FromResult(isServed = true), shortages);
+
+        Assert.Equal((isLow ? 0 : 1, !isLow, isLow), (_attempts, isServed, stream.IsAborted));
+        Assert.Equal(isLow ? 2 : 0, _measurements.Sum("turn.relay.shortages", "cause=Memory"));
+    }
+
+    [Theory]
+    [InlineData(75, 100, false)]
+    [InlineData(76, 100, true)]
+    [InlineData(76, 0, false)]
+    [Requirement("NET-08")]
+    public void AQuarterOfTheHeap_IsLeftToThoseThatExist(long used, long available, bool isLow) =>
+        Assert.Equal(isLow, ProcessMemory.IsLowFor(used, available));
 
     [Fact]
     [Requirement("NET-08")]
