@@ -31,7 +31,7 @@ public sealed partial class TurnEngine
     public Outcome HandlePeer(Allocation allocation, in TransportAddress source, Span<byte> buffer, EngineTime time)
     {
         var now = time.Milliseconds;
-        if (now >= allocation.ExpiresAt) return Outcome.Drop(DropReason.NoAllocation);
+        if (now >= allocation.ExpiresAtOf(source.Address.Family)) return Outcome.Drop(DropReason.NoAllocation);
 
         var peer = PeerAt(allocation, source, now);
         var length = buffer.Length - Headroom - Tailroom;
@@ -63,10 +63,10 @@ public sealed partial class TurnEngine
     public Outcome HandleIcmp(
         Allocation allocation, in TransportAddress destination, IcmpError error, EngineTime time, Span<byte> reply)
     {
-        if (time.Milliseconds >= allocation.ExpiresAt) return Outcome.Drop(DropReason.NoAllocation);
+        var family = destination.Address.Family;
+        if (time.Milliseconds >= allocation.ExpiresAtOf(family)) return Outcome.Drop(DropReason.NoAllocation);
         var peer = PeerAt(allocation, destination, time.Milliseconds);
         if (!allocation.HasPermission(peer.Address, time.Milliseconds)) return Outcome.Drop(DropReason.NoPermission);
-        var family = peer.Address.Family;
         if (!error.IsForClients(family)) return Outcome.Drop(DropReason.UnexpectedMessage);
 
         // 16 reserved bits, 7 of type, 9 of code, 32 of error data (RFC 8656 §18.13).
@@ -103,6 +103,7 @@ public sealed partial class TurnEngine
     {
         if (Find(flow, time) is not { } allocation) return WithoutAllocation(flow);
         if (HasUnknownRequiredAttribute(indication)) return Drop(allocation, DropReason.UnknownAttributeInIndication);
+        if (HasAttributeOfWrongLength(indication)) return Drop(allocation, DropReason.Malformed);
         if (!indication.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer)) return Drop(allocation, DropReason.Malformed);
         if (!indication.TryGet(StunAttributeType.Data, out var payload)) return Drop(allocation, DropReason.Malformed);
         if (!allocation.HasPermission(peer.Address, time.Milliseconds)) return Drop(allocation, DropReason.NoPermission);

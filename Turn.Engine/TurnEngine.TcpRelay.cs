@@ -142,7 +142,7 @@ public sealed partial class TurnEngine
         if (authentication.Error != StunError.None) return Challenge(request, flow, authentication.Error, time, reply);
 
         var proof = authentication.Proof;
-        if (RefuseUnknownAttributes(request, proof, reply, out var refusal)) return refusal;
+        if (RefuseAttributes(request, proof, reply, out var refusal)) return refusal;
         var isInUse = Find(flow, time) is not null || _pending.ContainsKey(flow) || EngineElsewhere(flow) is not null;
         if (!flow.IsStream || isInUse) return Refuse(request, StunError.BadRequest, proof, reply);
 

@@ -4,6 +4,7 @@ using System.Text.Json;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.ServiceDefaults.KeyDelivery;
+using WebRtcIms.Stun.Integrity;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Turn.Addresses;
@@ -68,12 +69,16 @@ internal static class TurnServices
         services.AddSingleton(settings);
         services.AddSingleton(new AccessTokenKeyRing(keys));
         services.AddSingleton(Random.Shared);
+
+        // REALM is prepared where it is sent (RFC 8489 §14.9), and clients derive their keys from what they got.
+        var realm = LongTermKey.PrepareOpaqueString(settings.Realm);
         var authentication = new AuthenticationSettings(
             settings.ServerName,
-            settings.Realm,
+            realm,
             settings.BrowserProfile.Enabled,
-            settings.StaticUsers.ConvertAll(user => Credential.FromStaticUser(user.Name, user.Password, settings.Realm)),
+            settings.StaticUsers.ConvertAll(user => Credential.FromStaticUser(user.Name, user.Password, realm)),
             settings.SharedSecret is { } secret ? Encoding.UTF8.GetBytes(secret) : null,
+            settings.SharedSecretTime == SharedSecretTime.Allocation,
             AwaitsKeys: settings.KeyDelivery is not null);
         services.AddSingleton(authentication);
         services.AddSingleton(provider => new NonceIssuer(

@@ -48,6 +48,16 @@ internal enum DefaultRelayFamily
     Client,
 }
 
+/// <summary>What the time in a user name of the shared secret ends.</summary>
+internal enum SharedSecretTime
+{
+    /// <summary>New allocations: the time is checked at the first use, as in coturn. An allocation may be refreshed after it.</summary>
+    FirstUse,
+
+    /// <summary>Also the allocations that were made before it.</summary>
+    Allocation,
+}
+
 /// <summary>The back end for UDP.</summary>
 internal enum TransportMode
 {
@@ -104,6 +114,9 @@ internal sealed class TurnSettings
     /// deployment can move to tokens step by step.
     /// </summary>
     public string? SharedSecret { get; set; }
+
+    /// <summary>What the time in an ephemeral user name ends.</summary>
+    public SharedSecretTime SharedSecretTime { get; set; }
 
     public BrowserProfileSettings BrowserProfile { get; set; } = new();
 

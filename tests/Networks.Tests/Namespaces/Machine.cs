@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Stun;
@@ -53,10 +54,11 @@ public sealed class Machine(string name)
         return client;
     }
 
-    /// <summary>A client over TCP.</summary>
-    public async Task<StunTestClient> TcpClientAsync(IPEndPoint server, StunCredential? credential = null)
+    /// <summary>A client over TCP, or over TLS if options are given.</summary>
+    public async Task<StunTestClient> TcpClientAsync(
+        IPEndPoint server, StunCredential? credential = null, SslClientAuthenticationOptions? tls = null)
     {
-        var client = await Run(() => StunTestClient.TcpAsync(server));
+        var client = await Run(() => StunTestClient.TcpAsync(server, tls));
         client.Credential = credential;
         return client;
     }

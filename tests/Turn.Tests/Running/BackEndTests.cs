@@ -138,7 +138,7 @@ public sealed class BackEndTests
     public async Task PortOfADeletedAllocation_IsFreeAgain(string transport)
     {
         const int Ports = 4;
-        var first = FreePorts.TcpAndUdp();
+        var first = FreePorts.Range(Ports);
         await using var server = await TurnServerProcess.StartAsync(
         [
             .. Alice.Settings(("Turn__Transport", transport)),
