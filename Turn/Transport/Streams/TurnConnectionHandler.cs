@@ -69,15 +69,16 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
             var read = await input.ReadAsync(stalled.Token);
             if (read.IsCanceled) return null;
             var buffer = read.Buffer;
-            if (!HandleMessages(ref buffer, ref isFirst, host, flow, path, out var boundTo)) return null;
+            if (!HandleMessages(ref buffer, ref isFirst, host, flow, path, out var boundTo, out var isFull)) return null;
             if (boundTo is not null)
             {
                 input.AdvanceTo(buffer.Start);
                 return boundTo;
             }
 
-            if (path.IsFull)
+            if (isFull)
             {
+                // What is left is read again at once.
                 input.AdvanceTo(buffer.Start);
                 await path.WaitForRoomAsync();
                 if (Volatile.Read(ref isStopping)) return null;
@@ -120,12 +121,14 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
     /// </summary>
     private static bool HandleMessages(
         ref ReadOnlySequence<byte> buffer, ref bool isFirst, EngineHost host, in FiveTuple flow, StreamPath path,
-        out PeerConnection? boundTo)
+        out PeerConnection? boundTo, out bool isFull)
     {
-        boundTo = null;
+        (boundTo, isFull) = (null, false);
         Span<byte> octets = stackalloc byte[StreamFraming.StartLength];
-        while (!buffer.IsEmpty && !path.IsFull)
+        while (!buffer.IsEmpty)
         {
+            isFull = path.IsFull;
+            if (isFull) return true;
             var start = octets[..(int)Math.Min(buffer.Length, octets.Length)];
             buffer.Slice(0, start.Length).CopyTo(start);
             if (!StreamFraming.MayStart(start, isFirst)) return false;
