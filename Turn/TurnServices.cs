@@ -1,6 +1,8 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.ServiceDefaults.KeyDelivery;
@@ -162,7 +164,8 @@ internal static class TurnServices
         services.AddSingleton<ListeningAddresses>();
         services.AddSingleton<RelayAddresses>();
         services.AddSingleton<PublicAddresses>();
-        services.AddSingleton<OwnAddresses>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<OwnAddresses>(
+            provider, () => provider.GetService<IConnectionMultiplexer>()?.GetEndPoints() ?? Enumerable.Empty<EndPoint>()));
         services.AddSingleton<HostNames>();
         services.AddSingleton<IAddressChanges>(_ =>
             OperatingSystem.IsLinux() && NetlinkChanges.TryOpen() is { } netlink ? netlink : new NetworkChanges());

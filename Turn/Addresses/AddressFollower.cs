@@ -25,6 +25,8 @@ internal sealed partial class AddressFollower(
     // No allocation lives longer without a Refresh. An address that returns within this time serves its clients as before.
     private static readonly TimeSpan KeepTime = TimeSpan.FromMinutes(65);
 
+    private const string NatHint = "The public side of a NAT belongs in Turn:PublicAddress";
+
     private readonly Func<IReadOnlyList<MachineAddress>> _read = read ?? MachineAddress.ReadAll;
     private readonly Lock _gate = new();
     private readonly IReadOnlyList<IAddressListener> _listeners = [.. listeners];
@@ -168,11 +170,14 @@ internal sealed partial class AddressFollower(
         if (listening.Live.Count == 0)
             yield return $"TURN listens nowhere: this machine has no address of Turn:ListenAddress ({settings.ListenAddress})";
         foreach (var address in _named.Where(address => !IsWildcard(address) && !IsLive(address)))
-            yield return $"TURN does not listen on {address} of Turn:ListenAddress: this machine does not have it";
+        {
+            yield return $"TURN does not listen on {address} of Turn:ListenAddress: this machine does not have it. " + NatHint;
+        }
+
         if (listening.Live.Count > 0 && !engine.RelaysIPv4 && !engine.RelaysIPv6)
             yield return "No relay can be bound: peers cannot reach any address that TURN listens on";
         foreach (var address in TurnSettings.Addresses(settings.RelayAddress).Where(it => !IPAddress.IsLoopback(it) && !IsOfMachine(it)))
-            yield return $"Relays cannot be bound to {address} of Turn:RelayAddress: this machine does not have it";
+            yield return $"Relays cannot be bound to {address} of Turn:RelayAddress: this machine does not have it. " + NatHint;
         foreach (var name in publicAddresses.Unknown)
             yield return $"{name} of Turn:PublicAddress has no address: clients get the local addresses of relays";
     }

@@ -146,6 +146,7 @@ public sealed class AddressFollowerTests : IDisposable
         var health = await HealthAsync();
         Assert.Equal(HealthStatus.Degraded, health.Status);
         Assert.Contains("TURN does not listen on 192.0.2.9", health.Description, StringComparison.Ordinal);
+        Assert.Contains("The public side of a NAT belongs in Turn:PublicAddress", health.Description, StringComparison.Ordinal);
 
         _udp.Fails.Clear();
         _dtls.Fails.Clear();
@@ -161,6 +162,17 @@ public sealed class AddressFollowerTests : IDisposable
         AssertLive("192.0.2.1");
         Assert.Empty(_udp.Closed);
         Assert.Equal(HealthStatus.Degraded, (await HealthAsync()).Status);
+    }
+
+    [Theory]
+    [InlineData("192.0.2.1,192.0.2.1,::ffff:192.0.2.1")]
+    [InlineData("192.0.2.1,0.0.0.0,192.0.2.1,0.0.0.0")]
+    public async Task AddressThatIsNamedTwice_IsListenedOnOnce(string listenAddress)
+    {
+        Have("eth0", "192.0.2.1");
+        using var follower = await StartAsync(listenAddress);
+        AssertLive("192.0.2.1");
+        Assert.Equal(["192.0.2.1"], _udp.Opened);
     }
 
     [Fact]

@@ -112,6 +112,22 @@ public sealed class OwnAddressTests
         Assert.Equal("10.0.0.7", Assert.Single(names.AddressesOf("turn.example")).ToString());
     }
 
+    [Fact]
+    public async Task NodesThatTheClientOfRedisHasFound_AreClosedAlso()
+    {
+        List<EndPoint> nodes = [];
+        var names = new HostNames(
+            NullLogger<HostNames>.Instance, (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Parse("10.0.0.12")]));
+        var own = new OwnAddresses(new TurnSettings(), new ConfigurationBuilder().Build(), names, () => nodes);
+        Assert.DoesNotContain(Peer("10.0.0.11", 6379), own.Read([]));
+
+        nodes.AddRange([IPEndPoint.Parse("10.0.0.11:6379"), new DnsEndPoint("node2.example", 6380)]);
+        own.Read([]);
+        await names.ResolveAsync(TestContext.Current.CancellationToken);
+        Assert.Contains(Peer("10.0.0.11", 6379), own.Read([]));
+        Assert.Contains(Peer("10.0.0.12", 6380), own.Read([]));
+    }
+
     private static TransportAddress Peer(string address, int port) =>
         TransportAddress.From(new IPEndPoint(IPAddress.Parse(address), port));
 
