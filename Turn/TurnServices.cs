@@ -60,7 +60,7 @@ internal static class TurnServices
     public static void UseTurn(this WebApplication app)
     {
         app.Services.ObserveTurn();
-        app.LogDescriptorShares();
+        app.LogCapacity();
         app.MapManagement();
     }
 
@@ -105,6 +105,7 @@ internal static class TurnServices
             MaxChannels = settings.Quotas.PeersPerAllocation,
             Traffic = new TrafficLimits(settings.Quotas.PacketsPerSecond, settings.Quotas.BytesPerSecond),
         });
+        services.AddSingleton<RelayShortages>();
         services.AddSingleton<RelayBinder>();
         services.AddSingleton(new PortReservations());
         services.AddSingleton(
