@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Settings;
@@ -32,7 +33,7 @@ internal sealed partial class SipEndpoint(
         using var place = admission.TryAdmit(context.Connection.RemoteIpAddress, context.Abort);
         if (place is not null)
         {
-            await RunAsync(context.WebSockets, place);
+            await RunAsync(context, place);
             return;
         }
 
@@ -41,14 +42,14 @@ internal sealed partial class SipEndpoint(
             .ExecuteAsync(context);
     }
 
-    private async Task RunAsync(WebSocketManager webSockets, AdmittedConnection place)
+    private async Task RunAsync(HttpContext context, AdmittedConnection place)
     {
         // The span of the upgrade request would last as long as the connection, and contain every call.
         Activity.Current = null;
         // No compression: it would mix the client's own text with tokens in one stream, and needs memory for each connection.
-        using var socket = await webSockets.AcceptWebSocketAsync(
+        using var socket = await context.WebSockets.AcceptWebSocketAsync(
             new WebSocketAcceptContext { SubProtocol = Subprotocol, DangerousEnableCompression = false });
-        var flow = new Flow(socket, settings, time) { Place = place };
+        var flow = new Flow(socket, settings, time) { Place = place, ServerNames = NamesOf(context) };
         flows.Add(flow);
         using var check = time.CreateTimer(
             _ => Check(flow, time.GetUtcNow()), null, ConnectionLifetimes.UntilRegistered, ConnectionLifetimes.Check);
@@ -74,6 +75,14 @@ internal sealed partial class SipEndpoint(
         {
             LogFailure(error);
         }
+    }
+
+    private static string[] NamesOf(HttpContext context)
+    {
+        var local = context.Connection.LocalIpAddress;
+        var address = local is null ? "" : local.AddressFamily == AddressFamily.InterNetworkV6 && !local.IsIPv4MappedToIPv6
+            ? $"[{local}]" : $"{local.MapToIPv4()}";
+        return [context.Request.Host.Host.ToLowerInvariant(), address];
     }
 
     private static void Check(Flow flow, DateTimeOffset now)

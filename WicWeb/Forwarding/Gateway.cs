@@ -58,14 +58,16 @@ internal static class Gateway
 
     public static void AddGateway(this WebApplicationBuilder builder, WicWebSettings settings)
     {
-        var flow = settings.Flow != FlowReaders.Off;
+        RouteConfig[] flowRoutes = settings.Flow == FlowReaders.Off ? [] : FlowViewRoutes.RoutesAt(settings.FlowHost);
+        ClusterConfig[] flowClusters = settings.Flow == FlowReaders.Off ? [] : [FlowViewRoutes.Cluster];
         var flowKey = FlowViewKey.Of(builder.Configuration);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes);
         builder.Services.AddSingleton<FlowAccess>();
+        FlowSignIn.AddTo(builder, settings);
         builder.AddFlowViewRoutes();
         builder.Services.AddSingleton<IDestinationResolver, DiscoveredDestinations>();
         builder.Services.AddReverseProxy()
-            .LoadFromMemory(flow ? [.. Routes, .. FlowViewRoutes.Routes] : Routes, flow ? [.. Clusters, FlowViewRoutes.Cluster] : Clusters)
+            .LoadFromMemory([.. Routes, .. flowRoutes], [.. Clusters, .. flowClusters])
             .ConfigureHttpClient((_, handler) => handler.ConnectTimeout = TimeSpan.FromSeconds(3))
             .AddTransforms(context =>
             {

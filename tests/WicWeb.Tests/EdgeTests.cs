@@ -1,6 +1,9 @@
 using System.Net;
 using System.Net.WebSockets;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.HttpsPolicy;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using WebRtcIms.Tests.Common;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -286,9 +289,17 @@ public sealed class EdgeTests : IAsyncLifetime
         {
             using var answer = await client.GetAsync(new Uri(path, UriKind.Relative), Cancel);
             Assert.Equal(
-                expected ? "max-age=31536000" : "",
+                expected ? "max-age=31536000; includeSubDomains" : "",
                 answer.Headers.TryGetValues("Strict-Transport-Security", out var values) ? string.Join(',', values) : "");
         }
+    }
+
+    [Fact]
+    [Requirement("SEC-18")]
+    public async Task HostsBelow_CanBeLeftOut()
+    {
+        await using var gateway = Gateway(("WicWeb:HstsSubDomains", "false"));
+        Assert.False(gateway.Services.GetRequiredService<IOptions<HstsOptions>>().Value.IncludeSubDomains);
     }
 
     [Fact]
