@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Routing;
-using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Http;
 
 namespace WebRtcIms.EpCscf.Tests;

@@ -1,7 +1,6 @@
 using System.Text;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
-using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Http;
 
 namespace WebRtcIms.Waf.Tests;

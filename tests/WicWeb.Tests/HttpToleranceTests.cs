@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
-using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Http;
 
 namespace WebRtcIms.WicWeb.Tests;

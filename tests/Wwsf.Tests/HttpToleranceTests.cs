@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
-using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Http;
 
 namespace WebRtcIms.Wwsf.Tests;
