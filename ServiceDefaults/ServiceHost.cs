@@ -37,13 +37,21 @@ public static class ServiceHost
         try
         {
             var builder = WebApplication.CreateBuilder(args);
-            builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+            builder.WebHost.ConfigureKestrel(kestrel =>
+            {
+                kestrel.AddServerHeader = false;
+                // The host of a target in absolute form replaces that of the header (RFC 9112 §3.2.2).
+                kestrel.AllowHostHeaderOverride = true;
+            });
             builder.AddServiceDefaults();
             add(builder);
             HostCheck.AddTo(builder, requiresHosts);
             ReadableHosts.AddTo(builder.Services);
+            builder.Services.AddSingleton<IStartupFilter, HeadRequests>();
             await using var app = builder.Build();
             app.UseExceptionHandler();
+            HeadRequests.RestoreIn(app);
+            BodyFormat.CheckIn(app);
             map(app);
             app.MapDefaultEndpoints();
             await StartAsync(app).ConfigureAwait(false);

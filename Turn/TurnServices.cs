@@ -52,6 +52,7 @@ internal static class TurnServices
         var managementUrls = ManagementSettings.Urls(builder.Configuration);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
+            kestrel.Limits.MaxRequestBodySize = ManagementEndpoint.MaxRequestBodyBytes;
             foreach (var url in managementUrls) ManagementEndpoint.Listen(kestrel, url);
             kestrel.ListenForTurn(settings);
         });
