@@ -32,6 +32,7 @@ public sealed class SipClientTests
             Assert.True(Text(pair, "step") == "done", result.Output + servers.EpCscf.Output);
             Assert.Matches("^\"Guest [1-4]\" <sip:guest-[1-4]@ims.example>$", Text(pair, "asserted"));
             Assert.Equal((486, 200, 200), (Number(pair, "refused"), Number(pair, "sent"), Number(pair, "options")));
+            Assert.True(pair.GetProperty("isSame").GetBoolean());
         });
         Assert.Equal((404, 480), (Number(lines[^1], "unknown"), Number(lines[^1], "offline")));
     }

@@ -5,7 +5,7 @@ import newJsSip from 'jssip'
 import oldJsSip from 'jssip-2019'
 import { JsSipPhone } from './jssip.js'
 import { SipJsPhone } from './sipjs.js'
-import { until } from './phone.js'
+import { until, within } from './phone.js'
 
 const { SIP_SERVER: server, SIP_DOMAIN: domain } = process.env
 const accounts = JSON.parse(process.env.SIP_ACCOUNTS).map(account => ({ ...account, server, domain }))
@@ -26,11 +26,12 @@ async function answeredCall(caller, callee) {
   incoming.actions.accept()
   await Promise.all([outgoing.is('established'), incoming.is('established')])
 
-  for (const [holder, held] of [[outgoing, incoming], [incoming, outgoing]]) {
-    await holder.actions.hold(true)
-    await until('held', () => held.offered === 'sendonly')
-    await holder.actions.hold(false)
-    await until('resumed', () => held.offered === 'sendrecv')
+  for (const [who, holder, held] of [['caller', outgoing, incoming], ['callee', incoming, outgoing]]) {
+    for (const [isHeld, direction] of [[true, 'sendonly'], [false, 'sendrecv']]) {
+      await until('settled', () => outgoing.isSettled() && incoming.isSettled())
+      await within(`${direction} by the ${who}`, holder.actions.hold(isHeld))
+      await until(`${direction} of the ${who}`, () => held.offered === direction)
+    }
   }
 
   incoming.actions.hangUp()
@@ -64,10 +65,10 @@ async function use(caller, callee) {
     result.step = 'refuse'
     result.refused = await refusedCall(caller, callee)
     result.step = 'message'
-    result.sent = await caller.send(callee.impu, 'Grüße aus Köln')
-    result.received = await callee.message()
+    result.sent = await within('message', caller.send(callee.impu, 'Grüße aus Köln'))
+    result.isSame = await callee.message() === 'Grüße aus Köln'
     result.step = 'options'
-    result.options = caller.options ? await caller.options(callee.impu) : 200
+    result.options = caller.options ? await within('options', caller.options(callee.impu)) : 200
     result.step = 'done'
   } catch (error) {
     result.error = `${error.message}`

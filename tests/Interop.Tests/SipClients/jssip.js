@@ -63,7 +63,10 @@ export class JsSipPhone extends Phone {
       accept: answer,
       refuse: code => session.terminate({ status_code: code }),
       hangUp: () => session.terminate(),
-      hold: isHeld => new Promise(resolve => (isHeld ? session.hold({}, resolve) : session.unhold({}, resolve))),
+      // JsSIP refuses to send a re-INVITE while another one is under way.
+      hold: isHeld => new Promise((resolve, reject) => {
+        until('ready', () => (isHeld ? session.hold({}, resolve) : session.unhold({}, resolve))).catch(reject)
+      }),
     }
     session.on('progress', () => { call.state = 'ringing' })
     session.on('confirmed', () => { call.state = 'established' })

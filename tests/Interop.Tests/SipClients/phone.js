@@ -10,12 +10,25 @@ export async function until(what, condition) {
   }
 }
 
+/** The same for something that ends by itself. */
+export async function within(what, promise) {
+  let timer
+  const limit = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error(`not in time: ${what}`)), 10_000) })
+  try {
+    return await Promise.race([promise, limit])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 export class Call {
   state = 'new'
   /** The status of a refusal. */
   code = 0
   offered = ''
   actions = {}
+  /** Whether nothing of a former re-INVITE is under way. */
+  isSettled = () => true
 
   is(state) {
     return until(`${state}, but ${this.state} ${this.code}`, () => this.state === state)

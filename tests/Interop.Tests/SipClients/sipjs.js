@@ -45,7 +45,6 @@ export class SipJsPhone extends Phone {
         onInvite: (invitation) => {
           const call = this.#follow(invitation)
           call.caller = invitation.request.getHeader('P-Asserted-Identity')
-          invitation.delegate = { onCancel: () => { call.state = 'cancelled' } }
           this.calls.push(call)
         },
         onMessage: (message) => {
@@ -66,7 +65,7 @@ export class SipJsPhone extends Phone {
   }
 
   async unregister() {
-    await this.registerer.unregister()
+    await this.registerer.unregister({ requestOptions: { extraHeaders: [this.bearer] } })
     await until(`${this.name} is not registered`, () => this.registerer.state === RegistererState.Unregistered)
   }
 
@@ -119,12 +118,16 @@ export class SipJsPhone extends Phone {
         requestDelegate: { onAccept: resolve, onReject: response => reject(new Error(`re-INVITE: ${response.message.statusCode}`)) },
       }).catch(reject)),
     }
+    // SIP.js does not send or accept a re-INVITE before the ACK of the former one has been handled (RFC 3261 §14.1, RFC 6337 §4.3).
+    call.isSettled = () => !session.dialog.reinviteUserAgentServer && !session.dialog.ackProcessing
     session.stateChange.addListener((state) => {
       if (state === SessionState.Established) call.state = 'established'
       if (state === SessionState.Terminated && call.state === 'established') call.state = 'ended'
-      if (state === SessionState.Established || !session.sessionDescriptionHandler) return
     })
-    session.delegate = { onSessionDescriptionHandler: (handler) => { handler.onOffer = (direction) => { call.offered = direction } } }
+    session.delegate = {
+      onCancel: () => { call.state = 'cancelled' },
+      onSessionDescriptionHandler: (handler) => { handler.onOffer = (direction) => { call.offered = direction } },
+    }
     return call
   }
 }
