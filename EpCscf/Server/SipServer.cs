@@ -128,7 +128,7 @@ internal sealed class SipServer(
 
     private ServerTransaction Begin(Flow flow, SipRequest request)
     {
-        var scope = new RequestScope(time, EpCscfTelemetry.StartServer(request, HasToken(flow, request)));
+        var scope = new RequestScope(time, telemetry.StartServer(request, SessionOf(flow, request)));
         var binding = flow.Registration?.Binding.Id;
         var began = time.GetTimestamp();
         var isSetUp = request.Method != Method.Invite || request.IsInDialog;
@@ -156,9 +156,12 @@ internal sealed class SipServer(
     }
 
     // The first REGISTER of a connection comes before its registration.
-    private bool HasToken(Flow flow, SipRequest request) => flow.Registration is not null
-        || (request.Method == Method.Register && BearerCredentials.Find(request.Headers) is { } token
-            && tokens.Validate(token, out _) == RegistrationTokenStatus.Valid);
+    private string? SessionOf(Flow flow, SipRequest request)
+    {
+        if (flow.Registration is { } registration) return registration.Token.SessionId;
+        if (request.Method != Method.Register || BearerCredentials.Find(request.Headers) is not { } text) return null;
+        return tokens.Validate(text, out var token) == RegistrationTokenStatus.Valid ? token!.SessionId : null;
+    }
 
     /// <summary>Handles requests to the domain itself, not to a user of it.</summary>
     private SipResponse? RespondAsDomain(SipRequest request)
