@@ -19,6 +19,8 @@ internal sealed partial class LostBindings(
         {
             case BindingLoss.Replaced:
                 await SendToOwnerAsync(binding, new(HandOverKind.Replaced, binding.Id, Encoding.ASCII.GetBytes(binding.FlowId)));
+                requests.OnReconnected(binding.Id);
+                handOvers.SendToOthers(new(HandOverKind.Reconnected, binding.Id));
                 break;
             case BindingLoss.Removed:
                 if (!Unbind(binding.Id)) await SendToOwnerAsync(binding, new(HandOverKind.Removed, binding.Id));
@@ -45,6 +47,9 @@ internal sealed partial class LostBindings(
                 break;
             case HandOverKind.Removed:
                 Unbind(handOver.Binding);
+                break;
+            case HandOverKind.Reconnected:
+                requests.OnReconnected(handOver.Binding);
                 break;
             case HandOverKind.Lost:
                 requests.OnBindingLost(handOver.Binding);

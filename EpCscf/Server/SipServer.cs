@@ -84,15 +84,12 @@ internal sealed class SipServer(
         var request = server.Request;
         if (request.Method == Method.Register)
         {
-            var (response, registration) = await registrar.RegisterAsync(flow.Id, flow.Registration, request);
-            if (registration is null || flows.Bind(flow, registration))
-            {
-                server.Respond(response);
-                return;
-            }
-
-            server.Respond(Later(request, 503, "Service Unavailable: too many connections"));
-            flow.Close(CloseCode.TooMuch, "too many connections");
+            var isRefused = false;
+            var (response, replaced) = await registrar.RegisterAsync(
+                flow.Id, flow.Registration, request, registration => !(isRefused = !flows.Bind(flow, registration)));
+            server.Respond(response);
+            if (replaced is not null) await registrar.OnReplacedAsync(replaced);
+            if (isRefused) flow.Close(CloseCode.TooMuch, "too many connections");
         }
         else if (request.Method == Method.Cancel)
         {

@@ -95,6 +95,7 @@ public sealed class SecrecyTests
         await alice.ExpectAsync("SIP/2.0 100");
         await bob.AnswerAsync(await bob.ExpectAsync("INVITE"), 486, "Busy Here");
         await alice.ExpectAsync("SIP/2.0 486");
+        await bob.ExpectAsync("ACK");
         Assert.Equal(1, Count("SIP INVITE"));
 
         // Everyone else must not write into it, by any method.
