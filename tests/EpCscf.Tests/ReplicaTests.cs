@@ -348,6 +348,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         await _alice.SendAsync(sent);
         if (method == "INVITE") await _alice.ExpectAsync("SIP/2.0 100");
         await swallowed.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await _connection.GetSubscriber().UnsubscribeAsync(RedisChannel.Literal($"ims:replica:{Self(_there)}"));
 
         await using var again = await _bob.ReconnectAsync(_here);
         Assert.StartsWith("SIP/2.0 200", (await again.RegisterAsync(_here.Token("bob"))).StartLine);
