@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using Microsoft.Extensions.Primitives;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Settings;
@@ -16,6 +15,8 @@ internal sealed partial class SipEndpoint(
     ILogger<SipEndpoint> logger)
 {
     private const string Subprotocol = "sip";
+
+    private readonly List<WebOrigin?> _allowed = settings.AllowedOrigins.ConvertAll(WebOrigin.Parse);
 
     public async Task AcceptAsync(HttpContext context)
     {
@@ -100,16 +101,13 @@ internal sealed partial class SipEndpoint(
     private static IResult Problem(int statusCode, string text) => Results.Problem(text, statusCode: statusCode);
 
     // A browser always names the page's origin, so a client without one is not a browser. The gateway forwards the scheme and the host that
-    // the page asked for. The default port is equal to none (RFC 6454 §4).
+    // the page asked for.
     private bool IsAllowedOrigin(HttpRequest request)
     {
         var origin = request.Headers.Origin;
-        if (StringValues.IsNullOrEmpty(origin)) return true;
-        if (settings.AllowedOrigins.Count > 0) return settings.AllowedOrigins.Contains(origin.ToString(), StringComparer.OrdinalIgnoreCase);
-        return Uri.TryCreate(origin, UriKind.Absolute, out var page)
-            && Uri.TryCreate($"{request.Scheme}://{request.Host}", UriKind.Absolute, out var server)
-            && (page.Scheme, page.Port) == (server.Scheme, server.Port)
-            && page.Host.Equals(server.Host, StringComparison.OrdinalIgnoreCase);
+        if (origin.Count == 0) return true;
+        return origin.Count == 1 && WebOrigin.Parse(origin) is { } page
+            && (_allowed.Count > 0 ? _allowed.Contains(page) : page == WebOrigin.Of(request));
     }
 
     [LoggerMessage(1, LogLevel.Error, "A SIP message could not be handled")]

@@ -32,6 +32,7 @@ public sealed class LimitTests
     {
         await using var app = EpCscfApp.Start(settings: ("EpCscf:AllowedOrigins:0", "https://calls.example"));
         Assert.Null(await RefusalAsync(app, headers: ("Origin", "https://calls.example")));
+        Assert.Null(await RefusalAsync(app, headers: ("Origin", "https://CALLS.example:443")));
         Assert.Equal(HttpStatusCode.Forbidden, await RefusalAsync(app, headers: ("Origin", app.Address.GetLeftPart(UriPartial.Authority))));
     }
 
