@@ -1,5 +1,3 @@
-using WebRtcIms.WicWeb.Connections;
-
 namespace WebRtcIms.WicWeb.Settings;
 
 /// <summary>The callers that may read FlowView through the gateway: the setting <c>WicWeb:Flow</c>.</summary>

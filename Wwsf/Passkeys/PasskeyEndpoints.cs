@@ -43,7 +43,7 @@ internal static class PasskeyEndpoints
         // Discoverable without a user name, and two factors: possession, and knowledge or biometrics.
         ResidentKeyRequirement = "required",
         UserVerificationRequirement = "required",
-        ServerDomain = origins.RelyingPartyOf(request.Host),
+        ServerDomain = origins.RelyingPartyOf(request),
         // WebAuthn §7.1 steps 9 to 11, §7.2 steps 12 to 14. The page sends the response from the origin that it names, and not in a frame.
         ValidateOrigin = answer => ValueTask.FromResult(
             !answer.CrossOrigin && string.IsNullOrEmpty(answer.TopOrigin)

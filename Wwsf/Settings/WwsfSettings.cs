@@ -1,4 +1,3 @@
-using System.Net;
 using StackExchange.Redis;
 using WebRtcIms.Stores;
 
@@ -76,8 +75,6 @@ internal sealed partial class WwsfSettings
     /// <exception cref="SettingsException">Settings are invalid; the message lists all of them by key.</exception>
     public static WwsfSettings Read(IConfiguration configuration, IHostEnvironment environment) =>
         SettingsReader.Read<WwsfSettings>(configuration, Section, settings => settings.Complete(configuration, environment));
-
-    public IEnumerable<IPNetwork> KnownNetworks() => ServiceDefaults.Admission.KnownProxies.NetworksOf(KnownProxies);
 
     // Sets the values that depend on other settings, and returns the problems of these.
     private IEnumerable<string> Complete(IConfiguration configuration, IHostEnvironment environment)
