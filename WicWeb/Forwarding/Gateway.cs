@@ -36,18 +36,26 @@ internal static class Gateway
         new() { RouteId = "wwsf", ClusterId = Wwsf, Match = new RouteMatch { Path = "/api/{**rest:regex(^[a-z0-9/-]+$)}" } },
     ];
 
+    /// <summary>
+    /// Requests go on with the octets that came. By default text beyond ASCII is an error, and a page of a sibling domain can plant a cookie
+    /// with it. UTF-8 never makes a line end of other characters.
+    /// </summary>
+    public static readonly HttpClientConfig AnyText = new() { RequestHeaderEncoding = "utf-8" };
+
     private static readonly ClusterConfig[] Clusters =
     [
         new()
         {
             ClusterId = Wwsf,
             Destinations = new Dictionary<string, DestinationConfig> { ["wwsf"] = new() { Address = "https+http://wwsf" } },
+            HttpClient = AnyText,
             HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(20) },
         },
         new()
         {
             ClusterId = "ep-cscf",
             Destinations = new Dictionary<string, DestinationConfig> { ["ep-cscf"] = new() { Address = "https+http://ep-cscf" } },
+            HttpClient = AnyText,
             // The eP-CSCF pings each connection every 20 s.
             HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(60) },
         },

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.Net.Http.Headers;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Telemetry;
@@ -34,12 +35,20 @@ internal static class WebApi
         app.Use(CountOutcome);
         app.UseExceptionHandler();
         app.UseStatusCodePages();
+        app.Use((context, next) => HasOtherCharset(context.Request)
+            ? Problem.OfStatus(StatusCodes.Status415UnsupportedMediaType).ExecuteAsync(context)
+            : next(context));
         app.Use((context, next) =>
         {
             context.Response.OnStarting(ForbidStoring, context);
             return next(context);
         });
     }
+
+    // JSON between systems is UTF-8 (RFC 8259 §8.1). For a charset that does not exist ASP.NET Core throws.
+    private static bool HasOtherCharset(HttpRequest request) => request.HasJsonContentType()
+        && HeaderUtilities.RemoveQuotes(request.GetTypedHeaders().ContentType!.Charset) is { Length: > 0 } charset
+        && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase);
 
     private static Task ForbidStoring(object state)
     {
