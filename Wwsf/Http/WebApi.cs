@@ -35,9 +35,7 @@ internal static class WebApi
         app.Use(CountOutcome);
         app.UseExceptionHandler();
         app.UseStatusCodePages();
-        app.Use((context, next) => HasOtherCharset(context.Request)
-            ? Problem.OfStatus(StatusCodes.Status415UnsupportedMediaType).ExecuteAsync(context)
-            : next(context));
+        app.Use(CheckCharset);
         app.Use((context, next) =>
         {
             context.Response.OnStarting(ForbidStoring, context);
@@ -45,10 +43,17 @@ internal static class WebApi
         });
     }
 
-    // JSON between systems is UTF-8 (RFC 8259 §8.1). For a charset that does not exist ASP.NET Core throws.
-    private static bool HasOtherCharset(HttpRequest request) => request.HasJsonContentType()
-        && HeaderUtilities.RemoveQuotes(request.GetTypedHeaders().ContentType!.Charset) is { Length: > 0 } charset
-        && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase);
+    // JSON between systems is UTF-8 (RFC 8259 §8.1). For a charset that it does not know, and for one in quotes, ASP.NET Core throws.
+    private static Task CheckCharset(HttpContext context, RequestDelegate next)
+    {
+        var request = context.Request;
+        if (!request.HasJsonContentType()) return next(context);
+        var charset = HeaderUtilities.RemoveQuotes(request.GetTypedHeaders().ContentType!.Charset);
+        if (charset.Length > 0 && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase))
+            return Problem.OfStatus(StatusCodes.Status415UnsupportedMediaType).ExecuteAsync(context);
+        request.ContentType = "application/json";
+        return next(context);
+    }
 
     private static Task ForbidStoring(object state)
     {
