@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 
 namespace WebRtcIms.ServiceDefaults;
@@ -25,6 +24,7 @@ public static class ServiceHost
         string name, string[] args, Action<WebApplicationBuilder> add, Action<WebApplication> map, string ports = "ASPNETCORE_URLS",
         bool requiresHosts = true)
     {
+        var isStarted = false;
         try
         {
             var builder = WebApplication.CreateBuilder(args);
@@ -32,23 +32,47 @@ public static class ServiceHost
             builder.AddServiceDefaults();
             add(builder);
             HostCheck.AddTo(builder, requiresHosts);
+            ReadableHosts.AddTo(builder.Services);
             await using var app = builder.Build();
             app.UseExceptionHandler();
             map(app);
             app.MapDefaultEndpoints();
-            await app.RunAsync().ConfigureAwait(false);
+            await StartAsync(app).ConfigureAwait(false);
+            isStarted = true;
+            await app.WaitForShutdownAsync().ConfigureAwait(false);
             return 0;
         }
-        catch (SettingsException error)
+        catch (Exception error) when (!isStarted && StartErrors.Describe(error, ports) is { } problem)
         {
-            await Console.Error.WriteLineAsync($"{name} cannot start. {error.Message}").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync($"{name} cannot start. {problem}").ConfigureAwait(false);
+            return 1;
         }
-        catch (IOException error) when (error.InnerException is AddressInUseException)
-        {
-            await Console.Error.WriteLineAsync($"{name} cannot start. {error.Message} Choose another port with {ports}.")
-                .ConfigureAwait(false);
-        }
+    }
 
-        return 1;
+    // A host that is only disposed cancels the background services that have started, also those that no thread has run yet. It logs each
+    // as a crash, with a stack trace (dotnet/runtime#98935). A host that is stopped expects their end.
+    private static async Task StartAsync(WebApplication app)
+    {
+        try
+        {
+            await app.StartAsync().ConfigureAwait(false);
+        }
+        catch
+        {
+            await StopAsync(app).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static async Task StopAsync(WebApplication app)
+    {
+        try
+        {
+            await app.StopAsync().ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is AggregateException or OperationCanceledException or InvalidOperationException)
+        {
+            // A service that has not started may not be able to stop. The cause of the failed start is what counts.
+        }
     }
 }

@@ -90,7 +90,7 @@ public sealed class FlowsTests : IDisposable
     }
 
     [Fact]
-    [Requirement("SEC-37")]
+    [Requirement("SEC-40")]
     public void ClientThatReadsSlowly_IsNotDisconnectedByRequestsOfOthers_AndLearnsTheEndsOfCalls()
     {
         var flow = Connection();
@@ -109,7 +109,7 @@ public sealed class FlowsTests : IDisposable
     }
 
     [Fact]
-    [Requirement("SEC-37")]
+    [Requirement("SEC-40")]
     public void ManySmallRequestsOfOthers_LeaveHalfOfTheQueue()
     {
         var flow = Connection();

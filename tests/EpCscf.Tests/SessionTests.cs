@@ -59,7 +59,7 @@ public sealed class SessionTests : IAsyncLifetime
 
     /// <summary>The time of a fault would be that of a billion steps. Without one it is some milliseconds.</summary>
     [Fact]
-    [Requirement("SEC-38")]
+    [Requirement("SEC-41")]
     public async Task EndsOfManySessions_TakeAConstantTimeForEach()
     {
         var (sessions, tokens) = (_app.Service<RevokedSessions>(), new RevokedTokens(TimeProvider.System));

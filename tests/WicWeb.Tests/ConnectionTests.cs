@@ -8,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.WicWeb.Connections;
+using WebRtcIms.WicWeb.Settings;
 
 namespace WebRtcIms.WicWeb.Tests;
 
@@ -133,6 +133,28 @@ public sealed class ConnectionTests : IAsyncLifetime
         answer.SetResult();
         Assert.All(await Task.WhenAll(responses), response => Assert.Equal(HttpStatusCode.OK, response.StatusCode));
         await UntilAsync(() => Admission is { Unauthenticated: 1, Count: 1 });
+    }
+
+    [Fact]
+    [Requirement("SEC-42")]
+    public async Task RequestsInFlightOfOneAddress_AreBounded_AlsoOverOneHttp2Connection()
+    {
+        Start(isHttps: true, ("IdlePerAddress", "3"));
+        var answer = new TaskCompletionSource();
+        _backend.Answer = async context =>
+        {
+            await answer.Task;
+            await context.Response.WriteAsync("ok");
+        };
+        var waiting = Enumerable.Range(0, 6).Select(_ => GetAsync("/api/session", HttpVersion.Version20)).ToList();
+        await UntilAsync(() => _backend.Requests.Count == 6);
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await GetAsync("/api/session", HttpVersion.Version20)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/icon.svg", HttpVersion.Version20)).StatusCode);
+
+        answer.SetResult();
+        Assert.All(await Task.WhenAll(waiting), response => Assert.Equal(HttpStatusCode.OK, response.StatusCode));
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/api/session", HttpVersion.Version20)).StatusCode);
     }
 
     [Fact]

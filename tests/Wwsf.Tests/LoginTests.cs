@@ -96,7 +96,7 @@ public sealed class LoginTests
     [InlineData("\"no such\"", HttpStatusCode.UnsupportedMediaType)]
     [InlineData("UTF-8", HttpStatusCode.Unauthorized)]
     [InlineData("\"utf-8\"", HttpStatusCode.Unauthorized)]
-    [Requirement("SEC-36")]
+    [Requirement("SEC-39")]
     public async Task CharsetOfAJsonBody_IsUtf8_AndNoOtherIsAFailureOfTheService(string charset, HttpStatusCode expected)
     {
         using var app = new WwsfApp();

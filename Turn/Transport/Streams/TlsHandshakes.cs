@@ -30,7 +30,7 @@ internal sealed partial class TlsHandshakes(TurnSettings settings, TimeProvider 
         if (!TlsCertificate.TryLoad(settings.TlsCertificate, settings.TlsKey!, out var certificate, out var problem))
             throw new SettingsException(problem!);
         Offer(certificate!);
-        foreach (var address in settings.ListenAddresses())
+        foreach (var address in TurnSettings.Addresses(settings.ListenAddress))
             LogListening(address.ToString(), settings.TlsPort, certificate!.Leaf.NotAfter.ToUniversalTime());
         return base.StartAsync(cancellationToken);
     }

@@ -116,7 +116,7 @@ public sealed class AdmissionBoundaryTests
 
     /// <summary>The time of a fault would be that of a billion steps. Without one it is some milliseconds.</summary>
     [Fact]
-    [Requirement("SEC-38")]
+    [Requirement("SEC-41")]
     public void PollOfManyKnownRevocations_TakesAConstantTimeForEach()
     {
         var revocations = new Revocations(_clock);

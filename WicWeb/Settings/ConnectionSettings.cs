@@ -1,7 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using WebRtcIms.ServiceDefaults.Admission;
 
-namespace WebRtcIms.WicWeb.Connections;
+namespace WebRtcIms.WicWeb.Settings;
 
 /// <summary>Limits of TCP connections to the gateway. An IPv6 address counts as its /64.</summary>
 internal sealed class ConnectionSettings

@@ -1,0 +1,28 @@
+using System.Net.Sockets;
+using System.Text.Json;
+using Microsoft.AspNetCore.Connections;
+
+namespace WebRtcIms.ServiceDefaults;
+
+/// <summary>What an operator can do about a start that has failed. Any other failure is a bug, and its stack trace is wanted.</summary>
+internal static class StartErrors
+{
+    /// <summary>One message, without a secret; null for a bug.</summary>
+    /// <param name="error">What has stopped the start.</param>
+    /// <param name="ports">The settings that choose the ports.</param>
+    public static string? Describe(Exception error, string ports) => error switch
+    {
+        SettingsException => error.Message,
+        IOException { InnerException: AddressInUseException } => $"{error.Message} Choose another port with {ports}.",
+        // Kestrel wraps only errors about busy ports, and those of localhost, which has two addresses.
+        IOException { InnerException: AggregateException } => $"{error.Message} Choose another address or port with {ports}.",
+        SocketException socket => $"An address cannot be bound ({socket.SocketErrorCode}). Choose another address or port with {ports}.",
+        // The message of the inner exception could quote a secret of the file.
+        InvalidDataException when LineOf(error) is { } line => $"{error.Message} Line {line + 1} is not JSON.",
+        DirectoryNotFoundException => $"The content root (ASPNETCORE_CONTENTROOT) is wrong: {error.Message}",
+        _ => null,
+    };
+
+    private static long? LineOf(Exception error) =>
+        error is JsonException json ? json.LineNumber ?? 0 : error.InnerException is { } inner ? LineOf(inner) : null;
+}
