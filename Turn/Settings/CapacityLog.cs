@@ -1,4 +1,4 @@
-using WebRtcIms.ServiceDefaults.Admission;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Turn.Settings;
 

@@ -1,5 +1,4 @@
 using WebRtcIms.ServiceDefaults;
-using WebRtcIms.ServiceDefaults.Admission;
 
 namespace WebRtcIms.Turn.Settings;
 

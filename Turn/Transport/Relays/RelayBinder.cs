@@ -48,7 +48,8 @@ internal sealed class RelayBinder
         {
             RelayShortage? shortage = _shortages.IsMemoryLow() ? RelayShortage.Memory : null;
             if (request.IPv4 && shortage is null) shortage = Bind(AddressFamily.InterNetwork, used, request, open, out ipv4, out reserved);
-            if (request.IPv6 && shortage is null) shortage = Bind(AddressFamily.InterNetworkV6, used, request, open, out ipv6, out reserved);
+            if (request.IPv6 && shortage is null)
+                shortage = Bind(AddressFamily.InterNetworkV6, used, request, open, out ipv6, out reserved);
             isBound = shortage is null;
             if (isBound) return new AllocationDecision(StunError.None, ipv4, ipv6, reserved);
             _shortages.Report(shortage!.Value);

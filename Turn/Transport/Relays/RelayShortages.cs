@@ -1,5 +1,5 @@
 using System.Net.Sockets;
-using WebRtcIms.ServiceDefaults.Admission;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Telemetry;
 
@@ -78,7 +78,8 @@ internal sealed partial class RelayShortages(
         "Allocates get 508: no file descriptor is left for a relay. The limit (ulimit -n) is {Limit}: raise it, or add a node")]
     private partial void LogNoDescriptor(int? limit);
 
-    [LoggerMessage(3, LogLevel.Warning, "Allocates get 508, and new streams are closed: the heap is nearly full. Give the process more memory, or add a node")]
+    [LoggerMessage(3, LogLevel.Warning,
+        "Allocates get 508, and new streams are closed: the heap is nearly full. Give the process more memory, or add a node")]
     private partial void LogNoMemory();
 
     [LoggerMessage(4, LogLevel.Warning, "Allocates get 508: this machine does not have the address that relays are to be bound to")]

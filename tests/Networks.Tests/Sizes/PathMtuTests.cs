@@ -9,8 +9,8 @@ using WebRtcIms.Tests.Common.Stun;
 namespace WebRtcIms.Networks.Tests.Sizes;
 
 /// <summary>
-/// Paths whose MTU is smaller than that of the interface: of tunnels, and of routers on the way. What arrives one at a time must also arrive
-/// in a burst.
+/// Paths whose MTU is smaller than that of the interface: of tunnels, and of routers on the way. What arrives one at a time must also
+/// arrive in a burst.
 /// </summary>
 public sealed class PathMtuTests
 {

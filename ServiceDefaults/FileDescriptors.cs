@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace WebRtcIms.ServiceDefaults.Admission;
+namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>
 /// The file descriptors of this process. Without one for an assembly or a health probe the process would end or be killed, so connections
