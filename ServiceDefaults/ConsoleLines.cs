@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging.Console;
 namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>
-/// Log records on the console, in the layout of .NET's simple formatter. It escapes the control characters of a message, so that no value in
-/// it looks like another record or changes the terminal. <c>Logging:Console:FormatterName</c> can name another formatter.
+/// Log records on the console, in the layout of .NET's simple formatter. It escapes the control characters of a message, so that no value
+/// in it looks like another record or changes the terminal. <c>Logging:Console:FormatterName</c> can name another formatter.
 /// </summary>
 public sealed class ConsoleLines() : ConsoleFormatter(FormatterName)
 {

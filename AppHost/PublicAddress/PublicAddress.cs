@@ -9,6 +9,9 @@ internal sealed record PublicAddress(string Host, string Ip)
 {
     public const string Loopback = "127.0.0.1";
 
+    /// <summary>The names of this machine, under which browsers and the other parts reach a service in a run.</summary>
+    public const string HostsOfARun = $"localhost;{Loopback}";
+
     public const string Parameter = "public-address";
 
     /// <summary>Null when there is none: everything stays on loopback then.</summary>

@@ -7,8 +7,9 @@ using WebRtcIms.EpCscf.Settings;
 namespace WebRtcIms.EpCscf.Server;
 
 /// <summary>
-/// <c>/sessions</c>, for the WWSF only: whether a session is registered, and its end. The WWSF authenticates with a token of the key that both
-/// share. The session is named in the body, so that no URL in a log or a trace has it. A rebound DNS name is refused before this (HostCheck).
+/// <c>/sessions</c>, for the WWSF only: whether a session is registered, and its end. The WWSF authenticates with a token of the key that
+/// both share. The session is named in the body, so that no URL in a log or a trace has it. A rebound DNS name is refused before this
+/// (HostCheck).
 /// </summary>
 internal static class SessionEndpoints
 {
@@ -39,7 +40,8 @@ internal static class SessionEndpoints
         var now = context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
         if (Bearer.Of(context.Request) is { } token && SessionsToken.Verify(token, keys, now)) return null;
         context.Response.Headers.WWWAuthenticate = Bearer.Scheme;
-        return Results.Problem("The token is missing or wrong, or the clocks of WWSF and eP-CSCF differ.", statusCode: StatusCodes.Status401Unauthorized);
+        return Results.Problem(
+            "The token is missing or wrong, or the clocks of WWSF and eP-CSCF differ.", statusCode: StatusCodes.Status401Unauthorized);
     }
 
     private static async Task<string?> ReadAsync(HttpRequest request)

@@ -7,7 +7,8 @@ using WebRtcIms.WicWeb.Settings;
 namespace WebRtcIms.WicWeb.Forwarding;
 
 /// <summary>
-/// Decides for each request to FlowView whether its caller may read it. <see cref="FlowSignIn"/> has the log-in at a provider. As with Aspire's dashboard, the token is in the link that people
+/// Decides for each request to FlowView whether its caller may read it. <see cref="FlowSignIn"/> has the log-in at a provider.
+/// As with Aspire's dashboard, the token is in the link that people
 /// open (<c>/flow/?t=…</c>). The answer replaces it with a cookie, which scripts cannot read and other sites cannot send.
 /// </summary>
 internal sealed class FlowAccess(WicWebSettings settings, TimeProvider time)
@@ -52,7 +53,8 @@ internal sealed class FlowAccess(WicWebSettings settings, TimeProvider time)
     /// </summary>
     private Task AdmitAsync(HttpContext context)
     {
-        context.Response.Cookies.Append(CookieName(context.Request), CookieUntil((time.GetUtcNow() + Lifetime).ToUnixTimeSeconds()), new CookieOptions
+        var end = (time.GetUtcNow() + Lifetime).ToUnixTimeSeconds();
+        context.Response.Cookies.Append(CookieName(context.Request), CookieUntil(end), new CookieOptions
         {
             Path = "/flow",
             HttpOnly = true,

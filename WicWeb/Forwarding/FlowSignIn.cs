@@ -47,9 +47,10 @@ internal static class FlowSignIn
 
     public static async Task CheckAsync(HttpContext context, RequestDelegate next)
     {
+        var path = context.Request.Path.Value?.TrimEnd('/');
         if ((await context.AuthenticateAsync(Scheme)).Succeeded) await next(context);
         // The page goes to the provider. Its requests and files cannot.
-        else if (string.Equals(context.Request.Path.Value?.TrimEnd('/'), Path, StringComparison.OrdinalIgnoreCase)) await LogInAsync(context);
+        else if (string.Equals(path, Path, StringComparison.OrdinalIgnoreCase)) await LogInAsync(context);
         else await WriteAsync(context, StatusCodes.Status401Unauthorized, "Open /flow/ to log in.");
     }
 
@@ -59,10 +60,11 @@ internal static class FlowSignIn
         {
             await context.ChallengeAsync(Provider, new AuthenticationProperties { RedirectUri = Path + "/" });
         }
-        catch (Exception error) when (error is HttpRequestException or IOException or OperationCanceledException or InvalidOperationException)
+        catch (Exception error) when (error is HttpRequestException or IOException or OperationCanceledException
+            or InvalidOperationException)
         {
             Logger(context).Unavailable(error.GetBaseException().GetType().Name);
-            await WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "The login service cannot be reached. Try again in a minute.");
+            await WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "The login service cannot be reached. Try again soon.");
         }
     }
 

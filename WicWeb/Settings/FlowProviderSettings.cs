@@ -1,6 +1,8 @@
 namespace WebRtcIms.WicWeb.Settings;
 
-/// <summary>The OpenID Connect provider of <see cref="FlowReaders.OpenIdConnect"/>, and the claim that its users need to read FlowView.</summary>
+/// <summary>
+/// The OpenID Connect provider of <see cref="FlowReaders.OpenIdConnect"/>, and the claim that its users need to read FlowView.
+/// </summary>
 internal sealed class FlowProviderSettings
 {
     private const string Section = "WicWeb:FlowProvider";

@@ -58,7 +58,7 @@ internal sealed class WicWebSettings
     {
         foreach (var problem in ServiceDefaults.Admission.KnownProxies.Problems("WicWeb:KnownProxies", KnownProxies)) yield return problem;
         if (Flow == FlowReaders.Local && !environment.IsDevelopment())
-            yield return "WicWeb:Flow may be Local only in Development, because a proxy on this machine is local also; use OpenIdConnect or Token";
+            yield return "WicWeb:Flow may be Local only in Development, because a proxy on this machine is local also; use OpenIdConnect";
         if (Flow == FlowReaders.Token && FlowToken.Reveal() is not { Length: >= MinTokenLength })
             yield return $"WicWeb:FlowToken must have at least {MinTokenLength} characters, such as those of 'openssl rand -hex 32'";
         if (FlowHost.Length > 0 && Uri.CheckHostName(FlowHost) == UriHostNameType.Unknown)

@@ -48,7 +48,8 @@ internal sealed partial class Registrations(HttpClient http, WwsfSettings settin
     /// <summary>Null if the eP-CSCF refuses the request.</summary>
     private async Task<HttpResponseMessage?> PostAsync(string path, string sid, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(path, UriKind.Relative)) { Content = JsonContent.Create(new { sid }) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(path, UriKind.Relative));
+        request.Content = JsonContent.Create(new { sid });
         if (settings.EpCscf.SessionsKey?.Reveal() is { } key)
             request.Headers.Authorization = new("Bearer", SessionsToken.Create(key, time.GetUtcNow()));
         var response = await http.SendAsync(request, cancellationToken);

@@ -19,8 +19,9 @@ internal sealed record OwnPasskey(string Id, DateTimeOffset CreatedAt);
 
 /// <summary>
 /// Passkeys (W3C Web Authentication): <c>/api/passkeys</c> lists those of the account of the session, adds and removes one soon after a
-/// log-in. <c>/api/session/passkey</c> logs in with one. Adding and logging in each take two requests: <c>options</c> for the challenge, then the response of the browser. ASP.NET Core
-/// Identity creates the challenge and verifies the response. A login needs no user name, because the authenticator stores it.
+/// log-in. <c>/api/session/passkey</c> logs in with one. Adding and logging in each take two requests: <c>options</c> for the challenge,
+/// then the response of the browser. ASP.NET Core Identity creates the challenge and verifies the response. A login needs no user name,
+/// because the authenticator stores it.
 /// </summary>
 internal static class PasskeyEndpoints
 {

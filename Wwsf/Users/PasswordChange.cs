@@ -14,7 +14,9 @@ internal enum PasswordChangeOutcome
     Busy,
 }
 
-/// <summary>Replaces a password. The security stamp changes with it, so all sessions of the user end that do not get the new stamp.</summary>
+/// <summary>
+/// Replaces a password. The security stamp changes with it, so all sessions of the user end that do not get the new stamp.
+/// </summary>
 internal sealed class PasswordChange(UserManager<User> users, PasswordRule guessable, HashingLimit limit)
 {
     private const int StampBytes = 20;

@@ -53,7 +53,8 @@ internal sealed class ScriptedEpCscf : IAsyncDisposable
     {
         var token = context.Request.Headers.Authorization.ToString().Split(' ')[^1];
         // A clock of a test may be anywhere.
-        if (!SessionsToken.Verify(token, [Key], DateTimeOffset.FromUnixTimeSeconds(long.Parse(token.Split('.')[0], CultureInfo.InvariantCulture))))
+        var made = DateTimeOffset.FromUnixTimeSeconds(long.Parse(token.Split('.')[0], CultureInfo.InvariantCulture));
+        if (!SessionsToken.Verify(token, [Key], made))
         {
             context.Response.StatusCode = 401;
             return;
