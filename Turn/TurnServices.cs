@@ -52,6 +52,7 @@ internal static class TurnServices
         var managementUrls = ManagementSettings.Urls(builder.Configuration);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
+            kestrel.Limits.MaxRequestBodySize = ManagementEndpoint.MaxRequestBodyBytes;
             foreach (var url in managementUrls) ManagementEndpoint.Listen(kestrel, url);
             kestrel.ListenForTurn(settings);
         });
@@ -60,7 +61,7 @@ internal static class TurnServices
     public static void UseTurn(this WebApplication app)
     {
         app.Services.ObserveTurn();
-        app.LogDescriptorShares();
+        app.LogCapacity();
         app.MapManagement();
     }
 
@@ -105,6 +106,7 @@ internal static class TurnServices
             MaxChannels = settings.Quotas.PeersPerAllocation,
             Traffic = new TrafficLimits(settings.Quotas.PacketsPerSecond, settings.Quotas.BytesPerSecond),
         });
+        services.AddSingleton<RelayShortages>();
         services.AddSingleton<RelayBinder>();
         services.AddSingleton(new PortReservations());
         services.AddSingleton(
