@@ -134,11 +134,8 @@ internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, B
         user.Transaction.Start();
     }
 
-    private bool Send(SipRequest message, ClientTransaction? transaction)
-    {
+    private bool Send(SipRequest message, ClientTransaction? transaction) =>
         services.Delivery.Send(Target, forwarded.Replica, SipWriter.Write(message), transaction);
-        return true;
-    }
 
     private void End(SipResponse final)
     {

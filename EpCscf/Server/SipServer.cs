@@ -16,6 +16,7 @@ internal sealed class SipServer(
 {
     private const string OwnMethods = "REGISTER, OPTIONS";
     private const string RetryAfterSeconds = "5";
+    private const int NotRegisteredStatus = 403;
 
     public async Task HandleAsync(Flow flow, ReadOnlyMemory<byte> octets)
     {
@@ -55,8 +56,15 @@ internal sealed class SipServer(
             return;
         }
 
-        // Requests of an established call and CANCEL are refused last, because they end calls.
-        if (transactions.Count >= (request.IsInDialog || request.Method == Method.Cancel ? 2 : 1) * settings.Limits.Transactions)
+        // §8.2.7: without a transaction, which would wait for an ACK that a stranger need not send.
+        if (request.Method == Method.Invite && flow.Registration is null)
+        {
+            telemetry.Answered(request.Method, NotRegisteredStatus);
+            flow.Send(request.Answer(NotRegisteredStatus, "Forbidden: not registered", SipRequest.NewTag()));
+            return;
+        }
+
+        if (IsOverloaded(flow, request))
         {
             telemetry.Dropped("overload");
             flow.Send(Overload(request, "overload"));
@@ -75,6 +83,18 @@ internal sealed class SipServer(
             requests.Find(server)?.Cancel();
             throw;
         }
+    }
+
+    /// <summary>
+    /// Whether there are too many transactions, of the subscriber or of all. One subscriber cannot use up those of the others. Requests of an
+    /// established call and CANCEL are refused last, because they end calls.
+    /// </summary>
+    private bool IsOverloaded(Flow flow, SipRequest request)
+    {
+        var factor = request.IsInDialog || request.Method == Method.Cancel ? 2 : 1;
+        return transactions.Count >= factor * settings.Limits.Transactions
+            || (flow.Registration is { } registration
+                && transactions.CountOf(registration.Binding.Id.Subscriber) >= factor * settings.Limits.TransactionsPerSubscriber);
     }
 
     private async Task RespondAsync(Flow flow, ServerTransaction server)
@@ -127,6 +147,7 @@ internal sealed class SipServer(
     {
         var scope = new RequestScope(time, telemetry.StartServer(request, SessionOf(flow, request)));
         var binding = flow.Registration?.Binding.Id;
+        var subscriber = binding?.Subscriber;
         var began = time.GetTimestamp();
         var isSetUp = request.Method != Method.Invite || request.IsInDialog;
         bool Send(SipResponse response)
@@ -148,7 +169,7 @@ internal sealed class SipServer(
         ServerTransaction server = request.Method == Method.Invite
             ? new InviteServerTransaction(request, Send, scope)
             : new NonInviteServerTransaction(request, Send, scope);
-        transactions.Add(flow.RemoteId, server);
+        transactions.Add(flow.RemoteId, subscriber, server);
         return server;
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Net.WebSockets;
+using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.EpCscf.Connections;
@@ -88,6 +89,37 @@ public sealed class FlowsTests : IDisposable
 
         Assert.NotNull(flow.Registration);
         Assert.Same(flow, _flows.Find(Registration().Binding.Id));
+    }
+
+    [Fact]
+    [Requirement("SEC-40")]
+    public void ClientThatReadsSlowly_IsNotDisconnectedByRequestsOfOthers_AndLearnsTheEndsOfCalls()
+    {
+        var flow = Connection();
+        _flows.Bind(flow, Registration());
+        var delivery = new Delivery(_flows, null!, null!, null!, TimeProvider.System);
+        var id = Registration().Binding.Id;
+        bool Send(string start, int length) => delivery.Send(id, replica: null, Encoding.ASCII.GetBytes(start.PadRight(length)));
+
+        Assert.Equal(9, Enumerable.Range(0, 100).Count(_ => Send("MESSAGE sip:a SIP/2.0", 60_000)));
+        Assert.Equal((false, false), (Send("INFO sip:a SIP/2.0", 100), Send("SIP/2.0 180 Ringing", 100)));
+        Assert.Equal((false, false), (Send("BYE sip:a SIP/2.0", 60_000), Send("CANCEL sip:a SIP/2.0", 60_000)));
+
+        Assert.Equal((true, true), (Send("BYE sip:a SIP/2.0", 800), Send("CANCEL sip:a SIP/2.0", 800)));
+        Assert.Equal((true, true), (Send("ACK sip:a SIP/2.0", 800), Send("SIP/2.0 200 OK", 60_000)));
+        Assert.True(flow.Send("x"u8.ToArray()));
+    }
+
+    [Fact]
+    [Requirement("SEC-40")]
+    public void ManySmallRequestsOfOthers_LeaveHalfOfTheQueue()
+    {
+        var flow = Connection();
+        _flows.Bind(flow, Registration());
+        var delivery = new Delivery(_flows, null!, null!, null!, TimeProvider.System);
+
+        Assert.Equal(257, Enumerable.Range(0, 1000).Count(_ => delivery.Send(Registration().Binding.Id, null, "INFO "u8.ToArray())));
+        Assert.True(flow.Send("x"u8.ToArray()));
     }
 
     private static FlowRegistration Registration()
