@@ -13,7 +13,8 @@ internal sealed class RedisBindingStore(BindingRedis redis, BindingNames names, 
     // Value and minimum lifetime in one step: a process that ends in between leaves no key without an expiry.
     private const string Extend = "if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end";
     private const string SetBinding =
-        "local replaced = redis.call('HGET', KEYS[1], ARGV[2]) redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) " + Extend + " return replaced";
+        "local replaced = redis.call('HGET', KEYS[1], ARGV[2]) redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) " + Extend +
+        " return replaced";
     private const string AddToSession = "redis.call('SADD', KEYS[1], ARGV[2]) " + Extend;
 
     private readonly InMemoryBindingStore _local = new(time);

@@ -70,7 +70,8 @@ internal sealed class Proxy(
         // A call whose token could not be renewed can still be ended.
         if (!flow.IsRegistered && request.Method is not (Method.Bye or Method.Ack))
             return (Refused(403, "Forbidden: the registration has expired"), null);
-        if (Routes(flow, request).FirstOrDefault()?.Uri is not { } uri || routes.Find(uri, registration.Binding.Id, request) is not { } sender)
+        if (Routes(flow, request).FirstOrDefault()?.Uri is not { } uri
+            || routes.Find(uri, registration.Binding.Id, request) is not { } sender)
             return (Refused(481, "Call/Transaction Does Not Exist"), null);
         if (!IdentityPolicy.MayUse(request, registration.Impus, sender))
             return (Refused(403, "Forbidden: From is not your identity"), null);

@@ -55,17 +55,17 @@ internal sealed partial class ReplicaService(
             case HandOverKind.ForwardedMessage:
                 flows.Find(handOver.Binding)?.Send(handOver.Octets);
                 break;
-            case HandOverKind.Response when SipParser.Parse(handOver.Octets.Span, SipParser.MaxForwardedLength).Message is SipResponse response:
+            case HandOverKind.Response when Read(handOver) is SipResponse response:
                 if (transactions.Find(handOver.Binding.ToString(), response) is { } client) client.Handle(response);
                 else telemetry.Dropped("stray_response");
                 break;
-            case HandOverKind.Undelivered when SipParser.Parse(handOver.Octets.Span, SipParser.MaxForwardedLength).Message is SipRequest request:
+            case HandOverKind.Undelivered when Read(handOver) is SipRequest request:
                 transactions.FindSent(handOver.Binding.ToString(), request)?.OnUndelivered();
                 break;
-            case HandOverKind.Cancel when SipParser.Parse(handOver.Octets.Span, SipParser.MaxForwardedLength).Message is SipRequest cancel:
+            case HandOverKind.Cancel when Read(handOver) is SipRequest cancel:
                 cancellation.HandleFor(sender, handOver.Binding, cancel);
                 break;
-            case HandOverKind.Cancelled when SipParser.Parse(handOver.Octets.Span, SipParser.MaxForwardedLength).Message is SipRequest cancel:
+            case HandOverKind.Cancelled when Read(handOver) is SipRequest cancel:
                 cancellation.Confirm(handOver.Binding, cancel);
                 break;
             case HandOverKind.DialogEnded:
@@ -76,6 +76,8 @@ internal sealed partial class ReplicaService(
                 break;
         }
     }
+
+    private static SipMessage? Read(HandOver handOver) => SipParser.Parse(handOver.Octets.Span, SipParser.MaxForwardedLength).Message;
 
     /// <summary>
     /// A dead replica does not answer, so requests to its pages end. They end one interval later: if only Redis was away, the replica has

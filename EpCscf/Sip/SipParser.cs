@@ -103,8 +103,8 @@ internal static class SipParser
         if (fields.Via is null) return new(null, fields.Problem(headers));
         var parts = startLine.Split(' ', 3);
         var code = 0;
-        var isStatusLine = parts.Length > 1 && !startLine.Contains('\r', StringComparison.Ordinal) && IsVersion(parts[0]) && parts[1].Length == 3 && TryNumber(parts[1], 699, out code)
-            && code >= 100;
+        var isStatusLine = parts.Length > 1 && !startLine.Contains('\r', StringComparison.Ordinal)
+            && IsVersion(parts[0]) && parts[1].Length == 3 && TryNumber(parts[1], 699, out code) && code >= 100;
         if (!isStatusLine) error ??= "the status line is wrong";
         // It has no meaning in a response.
         headers.Remove(HeaderName.Route);
@@ -178,7 +178,8 @@ internal static class SipParser
     }
 
     private static bool IsRequestUri(string text) =>
-        text.IndexOf(':', StringComparison.Ordinal) > 0 && char.IsAsciiLetter(text[0]) && SipUri.MayBeUri(text) && !text.Contains('\r', StringComparison.Ordinal)
+        text.IndexOf(':', StringComparison.Ordinal) > 0 && char.IsAsciiLetter(text[0]) && SipUri.MayBeUri(text)
+        && !text.Contains('\r', StringComparison.Ordinal)
         && (!SipUri.IsSipScheme(text) || SipUri.Parse(text) is { HasHeaders: false });
 
     // The same value twice is as good as once, except for the fields that tell who calls whom.

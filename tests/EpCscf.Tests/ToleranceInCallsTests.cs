@@ -87,11 +87,13 @@ public sealed class ToleranceInCallsTests : AliceAndBob
     public async Task ContactOfAnotherDevice_IsReadableForAllDevices()
     {
         await using var other = await App.ConnectAsync("alice");
-        Assert.StartsWith("SIP/2.0 200", (await other.RegisterAsync(
-            App.Token("alice"), contact: $"My phone <sip:PBX#1000@{other.Host};transport=ws>;;+sip.instance=\"<{other.Instance}>\"")).StartLine);
+        var ok = await other.RegisterAsync(
+            App.Token("alice"), contact: $"My phone <sip:PBX#1000@{other.Host};transport=ws>;;+sip.instance=\"<{other.Instance}>\"");
+        Assert.StartsWith("SIP/2.0 200", ok.StartLine);
 
         var contacts = (await Alice.RegisterAsync(App.Token("alice"))).All("Contact");
-        Assert.Contains(contacts, contact => contact.StartsWith($"<sip:PBX%231000@{other.Host};transport=ws>;+sip", StringComparison.Ordinal));
+        Assert.Contains(contacts, contact =>
+            contact.StartsWith($"<sip:PBX%231000@{other.Host};transport=ws>;+sip", StringComparison.Ordinal));
         await Bob.SendAsync(Bob.Request("MESSAGE", "sip:alice@ims.example"));
         await other.ExpectAsync($"MESSAGE sip:PBX%231000@{other.Host};transport=ws SIP/2.0");
     }

@@ -10,7 +10,8 @@ public sealed class ToleranceTests
     private const string Body = "v=0 grüße";
 
     private static readonly string Message = string.Join("\r\n",
-        "MESSAGE sip:bob@ims.example SIP/2.0", "Via: SIP/2.0/WSS x.invalid;branch=z9hG4bK1", "Max-Forwards: 69", "To: <sip:bob@ims.example>",
+        "MESSAGE sip:bob@ims.example SIP/2.0", "Via: SIP/2.0/WSS x.invalid;branch=z9hG4bK1", "Max-Forwards: 69",
+        "To: <sip:bob@ims.example>",
         "From: \"Alice\" <sip:alice@ims.example>;tag=1", "Call-ID: c1", "CSeq: 1 MESSAGE", "Contact: <sip:a@x.invalid;transport=ws>",
         "Supported: path, outbound", "Content-Length: 11", "", Body);
 
@@ -109,10 +110,11 @@ public sealed class ToleranceTests
     [Theory]
     [InlineData("sip:b#1{x}@ims.example;p=`", "sip:b%231%7Bx%7D@ims.example;p=%60")]
     [InlineData("sip:jürgen@ims.example", "sip:j%C3%BCrgen@ims.example")]
-    [InlineData("sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*@ims.example", "sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*@ims.example")]
+    [InlineData("sip:1_u.R~(b!e)&n't+it$/z?,/;;*@ims.example", "sip:1_u.R~(b!e)&n't+it$/z?,/;;*@ims.example")]
     public void CharactersThatAUriDoesNotHave_AreEscaped(string uri, string expected)
     {
-        var request = Assert.IsType<SipRequest>(Parse(Message.Replace("sip:bob@ims.example>", uri + ">", StringComparison.Ordinal)).Message);
+        var text = Message.Replace("sip:bob@ims.example>", uri + ">", StringComparison.Ordinal);
+        var request = Assert.IsType<SipRequest>(Parse(text).Message);
         Assert.Equal((expected, $"<{expected}>"), (request.To.UriText, request.Headers.First(HeaderName.To)));
     }
 

@@ -14,7 +14,8 @@ internal sealed class SipServers(WafProcess waf, EpCscfProcess epCscf) : IAsyncD
         var key = RandomNumberGenerator.GetBytes(32);
         var waf = await WafProcess.StartAsync(
             ("Waf__TurnServers__0__Name", "turn.example.org"), ("Waf__TurnServers__0__Kid", "k1"),
-            ("Waf__TurnServers__0__Key", Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))), ("Waf__Clients__0__Audiences__0", "turn.example.org"),
+            ("Waf__TurnServers__0__Key", Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))),
+            ("Waf__Clients__0__Audiences__0", "turn.example.org"),
             ("Waf__Clients__0__Impus__0", $"sip:guest-*@{EpCscfProcess.Domain}"),
             ("Waf__ImsRegistration__Domain", EpCscfProcess.Domain), ("Waf__ImsRegistration__Identity", EpCscfProcess.Waf),
             ("Waf__ImsRegistration__Kid", "r1"), ("Waf__ImsRegistration__Key", Convert.ToBase64String(key)));

@@ -119,7 +119,10 @@ export class SipJsPhone extends Phone {
       }).catch(reject)),
     }
     // SIP.js does not send or accept a re-INVITE before the ACK of the former one has been handled (RFC 3261 §14.1, RFC 6337 §4.3).
-    call.isSettled = () => !session.dialog.reinviteUserAgentServer && !session.dialog.ackProcessing
+    call.isSettled = () => {
+      const { ackWait, ackProcessing, reinviteUserAgentServer } = session.dialog
+      return !ackWait && !ackProcessing && !reinviteUserAgentServer
+    }
     session.stateChange.addListener((state) => {
       if (state === SessionState.Established) call.state = 'established'
       if (state === SessionState.Terminated && call.state === 'established') call.state = 'ended'
