@@ -12,7 +12,8 @@ public sealed record WebOrigin(string Scheme, string Host, int Port)
     /// <returns>Null if the text is not an origin.</returns>
     public static WebOrigin? Parse(string? text)
     {
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri is not { UserInfo: "", PathAndQuery: "/", Fragment: "" }) return null;
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri)) return null;
+        if (uri is not { UserInfo: "", PathAndQuery: "/", Fragment: "" }) return null;
         var host = (uri.HostNameType == UriHostNameType.IPv6 ? uri.Host : uri.IdnHost).TrimEnd('.');
         return host.Length > 0 && uri.Scheme is "http" or "https" ? new(uri.Scheme, host, uri.Port) : null;
     }
@@ -23,7 +24,7 @@ public sealed record WebOrigin(string Scheme, string Host, int Port)
     /// </summary>
     public static WebOrigin? Of(HttpRequest request)
     {
-        var scheme = request.Scheme.ToLowerInvariant() switch { "ws" => Uri.UriSchemeHttp, "wss" => Uri.UriSchemeHttps, var other => other };
+        var scheme = request.Scheme.ToLowerInvariant() switch { "ws" => "http", "wss" => "https", var other => other };
         return Parse($"{scheme}://{request.Headers.Host}");
     }
 

@@ -26,7 +26,8 @@ internal readonly record struct RequestBody(byte[] Octets, int Status, string Pr
         if (codings.Count > 1 || codings.Any(coding => !Codings.ContainsKey(coding)))
         {
             request.HttpContext.Response.Headers.AcceptEncoding = string.Join(", ", Codings.Keys);
-            return new RequestBody([], StatusCodes.Status415UnsupportedMediaType, "Content-Encoding must be one of those in Accept-Encoding.");
+            return new RequestBody(
+                [], StatusCodes.Status415UnsupportedMediaType, "Content-Encoding must be one of those in Accept-Encoding.");
         }
 
         try

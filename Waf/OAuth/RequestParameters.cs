@@ -17,18 +17,21 @@ internal static class RequestParameters
 
     private const string Form = "application/x-www-form-urlencoded";
 
-    /// <summary>Reads the form of a POST, or rejects the request. <see cref="WriteResponse{TContext}"/> makes a 405 of another method.</summary>
+    /// <summary>
+    /// Reads the form of a POST, or rejects the request. <see cref="WriteResponse{TContext}"/> makes a 405 of another method.
+    /// </summary>
     public static async ValueTask ReadFormAsync(BaseValidatingContext context, bool mayBeGet = false)
     {
         var request = context.Transaction.GetHttpRequest()!;
         var isPost = HttpMethods.IsPost(request.Method);
         if (!isPost) request.HttpContext.Response.Headers.Allow = mayBeGet ? "GET, POST" : "POST";
-        if (isPost && MediaTypeHeaderValue.TryParse(request.ContentType, out var type) && type.MediaType.Equals(Form, StringComparison.OrdinalIgnoreCase)
-            && await ReadFormAsync(request) is { } form)
-            Read(context, [.. form]);
-        else
-            context.Reject(Errors.InvalidRequest, mayBeGet ? "Send a POST with a form, or a GET with a query." : "Send a POST with a form.");
+        if (isPost && IsForm(request) && await ReadFormAsync(request) is { } form) Read(context, [.. form]);
+        else if (mayBeGet) context.Reject(Errors.InvalidRequest, "Send a POST with a form, or a GET with a query.");
+        else context.Reject(Errors.InvalidRequest, "Send a POST with a form.");
     }
+
+    private static bool IsForm(HttpRequest request) => MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+        && type.MediaType.Equals(Form, StringComparison.OrdinalIgnoreCase);
 
     // Null for more parameters, or longer ones, than a form may have.
     private static async Task<IFormCollection?> ReadFormAsync(HttpRequest request)

@@ -48,5 +48,7 @@ internal sealed class PublicOrigins
     private bool Contains(WebOrigin origin) => _listed.Contains(origin) || (_admitsLocalHost && origin.Host == LocalHost);
 
     private static WebOrigin? Parse(string text) =>
-        WebOrigin.Parse(text) is { } origin && (origin.Scheme == Uri.UriSchemeHttps || LocalCaller.IsLoopbackName(origin.Host)) ? origin : null;
+        WebOrigin.Parse(text) is { } origin && (origin.Scheme == Uri.UriSchemeHttps || LocalCaller.IsLoopbackName(origin.Host))
+            ? origin
+            : null;
 }

@@ -22,7 +22,8 @@ public sealed class SettingsTests
             ("EpCscf:FlowTokenKey", ShortKey), ("EpCscf:Subscribers:0:Impus:0", "alice"), ("EpCscf:Pools:0:Name", "guest-"),
             ("EpCscf:Pools:0:Size", "0"),
             ("EpCscf:Limits:Connections", "0"), ("EpCscf:Limits:UnregisteredPerAddress", "0"), ("EpCscf:Limits:Unregistered", "0"),
-            ("EpCscf:Limits:RegisteredPerAddress", "0"), ("EpCscf:KnownProxies:0", "gateway"), ("EpCscf:AllowedOrigins:0", "phone.example.com")));
+            ("EpCscf:Limits:RegisteredPerAddress", "0"), ("EpCscf:KnownProxies:0", "gateway"),
+            ("EpCscf:AllowedOrigins:0", "phone.example.com")));
 
         foreach (var key in (string[])
         [

@@ -134,7 +134,7 @@ public sealed class ReceiverTests
         using var app = new FlowViewApp();
         using var client = app.Start();
         using var content =
-            new ByteArrayContent([1, 2, 3]) { Headers = { { "Content-Type", "application/x-protobuf" }, { "Content-Encoding", "br" } } };
+            new ByteArrayContent([1, 2, 3]) { Headers = { { "Content-Type", "application/x-protobuf" }, { "Content-Encoding", "zstd" } } };
 
         Assert.Equal(HttpStatusCode.UnsupportedMediaType,
             await StatusOf(client.PostAsync("/v1/traces", content, TestContext.Current.CancellationToken)));

@@ -26,7 +26,11 @@ public sealed class HttpToleranceTests(HttpToleranceTests.Service service) : ICl
             var endpoints = HttpEndpoint.Of(app.Services.GetServices<EndpointDataSource>());
             var client = Convert.ToBase64String(Encoding.ASCII.GetBytes($"{WafApp.OtherClient}:{WafApp.OtherSecret}"));
             Public = new(app.Address, [.. endpoints.Where(endpoint => !IsOfAdministration(endpoint))]);
-            OAuth = new(app.Address, [new("/oauth2/token", ["GET", "POST"], ReadsJson: false), new("/.well-known/oauth-authorization-server", [], ReadsJson: false)])
+            OAuth = new(app.Address,
+            [
+                new("/oauth2/token", ["GET", "POST"], ReadsJson: false),
+                new("/.well-known/oauth-authorization-server", [], ReadsJson: false),
+            ])
             {
                 Logs = app.Logs,
                 Headers = $"Authorization: Basic {client}\r\n",

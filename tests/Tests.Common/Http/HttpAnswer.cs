@@ -71,7 +71,8 @@ public sealed record HttpAnswer(int Status, IReadOnlyDictionary<string, string> 
 
     private static HttpAnswer Parse(string text)
     {
-        while (text.StartsWith("HTTP/1.1 100 ", StringComparison.Ordinal)) text = text[(text.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..];
+        while (text.StartsWith("HTTP/1.1 100 ", StringComparison.Ordinal))
+            text = text[(text.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..];
         if (!text.StartsWith("HTTP/1.", StringComparison.Ordinal)) return new(0, new Dictionary<string, string>(), text);
         var parts = text.Split("\r\n\r\n", 2);
         var lines = parts[0].Split("\r\n");

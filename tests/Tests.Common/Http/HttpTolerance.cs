@@ -17,7 +17,8 @@ public sealed record HttpTolerance(Uri Server, IReadOnlyList<HttpEndpoint> Endpo
 
     // The largest limit of a body is that of FlowView, 8 MB.
     private static readonly string TooLarge = $"\"{new string('x', 9_000_000)}\"";
-    private static readonly Lazy<byte[]> Bomb = new(() => Pack(new byte[BombLength], stream => new GZipStream(stream, CompressionLevel.Fastest)));
+    private static readonly Lazy<byte[]> Bomb = new(() =>
+        Pack(new byte[BombLength], stream => new GZipStream(stream, CompressionLevel.Fastest)));
 
     private static int _requests;
 
@@ -69,7 +70,8 @@ public sealed record HttpTolerance(Uri Server, IReadOnlyList<HttpEndpoint> Endpo
         ["other Accept headers that cannot be read"] = Same(request => request.With(
             "Accept-Encoding: ;q=, br;q=x", "Accept-Language: ---,;q=9", "Accept-Charset: x;q=")),
         ["preconditions that cannot be read"] = Same(request => request.With(
-            "If-None-Match: x, W/, \"", "If-Match: ,", "If-Modified-Since: yesterday", "If-Unmodified-Since: 0", "If-Range: x", "Range: bytes=z")),
+            "If-None-Match: x, W/, \"", "If-Match: ,", "If-Modified-Since: yesterday", "If-Unmodified-Since: 0", "If-Range: x",
+            "Range: bytes=z")),
         ["traces that cannot be read"] = Same(request => request.With(
             "traceparent: 00-zz-zz-zz", "tracestate: =,=", "baggage: =;=,%zz", "Request-Id: |", "Correlation-Context: =")),
         ["claims of proxies that cannot be read"] = Same(request => request.With(
@@ -87,9 +89,15 @@ public sealed record HttpTolerance(Uri Server, IReadOnlyList<HttpEndpoint> Endpo
         }),
         ["credentials of the scheme only"] = Any(request => request with { Credentials = "Authorization: Bearer\r\n" }),
         ["credentials that are not UTF-8"] = Any(request => request with { Credentials = "Authorization: Basic //79/A==\r\n" }),
-        ["credentials, repeated"] = Any(request => request with { Credentials = "Authorization: Bearer a\r\nAuthorization: Basic Yjpj\r\n" }),
+        ["credentials, repeated"] = Any(request => request with
+        {
+            Credentials = "Authorization: Bearer a\r\nAuthorization: Basic Yjpj\r\n",
+        }),
         ["Origin that cannot be read"] = Any(request => request.With("Origin: ://", "Origin: null")),
-        ["query that cannot be read"] = Any(request => request with { Target = $"{request.Target}?%zz&=&a=%00&limit=x&from=-&%ff=%ff&a&a" }),
+        ["query that cannot be read"] = Any(request => request with
+        {
+            Target = $"{request.Target}?%zz&=&a=%00&limit=x&from=-&%ff=%ff&a&a",
+        }),
         ["path with an escape that cannot be read"] = Any(request => request with { Target = $"{request.Target}/%zz%ff%00" }),
         ["target of 9 kB"] = Refused([414], request => request with { Target = $"{request.Target}?{new string('x', 9_000)}" }),
         ["headers of 40 kB"] = Refused([431], request => request.With([.. Enumerable.Repeat($"X-Header: {new string('x', 8_000)}", 5)])),
@@ -125,7 +133,10 @@ public sealed record HttpTolerance(Uri Server, IReadOnlyList<HttpEndpoint> Endpo
         ["body that is not UTF-8"] = Any(request => request with { Body = "\u00ff\u00fe{}" }, needsBody: true),
         ["body with a byte order mark"] = Any(request => request with { Body = "\u00ef\u00bb\u00bf{}" }, needsBody: true),
         ["body of deep JSON"] = Any(request => request with { Body = new string('[', 5_000) }, needsBody: true),
-        ["body of other JSON"] = Any(request => request with { Body = """{"a":1,"a":[],"user_name":{},"sid":[],"all":"x"}""" }, needsBody: true),
+        ["body of other JSON"] = Any(request => request with
+        {
+            Body = """{"a":1,"a":[],"user_name":{},"sid":[],"all":"x"}""",
+        }, needsBody: true),
         ["body that ends early"] = Any(request => request with { Length = 10 }, needsBody: true, ends: true),
         ["body that is too large"] = Refused(
             [413], request => request with { Body = TooLarge }, needsBody: true, isRefusedBefore: true),
@@ -226,7 +237,7 @@ public sealed record HttpTolerance(Uri Server, IReadOnlyList<HttpEndpoint> Endpo
             if (!HttpEndpoint.HasBody(method)) return null;
             var plain = test.Plain(endpoint, method);
             var expected = test.Decoding.Contains(endpoint.Path) ? (await test.SendAsync(plain)).Status : 415;
-            var answer = await test.SendAsync(plain.With($"Content-Encoding: {coding}").WithBody(pack(Encoding.Latin1.GetBytes(plain.Body!))));
+            var answer = await test.SendAsync(plain.Packed(coding, pack));
             return answer.Status == expected ? Unsupported(answer) : $"{answer.Status} instead of {expected}: {answer.Body}";
         };
 
@@ -236,7 +247,7 @@ public sealed record HttpTolerance(Uri Server, IReadOnlyList<HttpEndpoint> Endpo
         if (!HttpEndpoint.HasBody(method)) return null;
         var expected = test.Decoding.Contains(endpoint.Path) ? status : 415;
         var plain = test.Plain(endpoint, method);
-        var answer = await test.SendAsync(plain.With($"Content-Encoding: {coding}").WithBody(pack(Encoding.Latin1.GetBytes(plain.Body!))));
+        var answer = await test.SendAsync(plain.Packed(coding, pack));
         return answer.Status == expected ? Unsupported(answer) : $"{answer.Status} instead of {expected}: {answer.Body}";
     };
 
@@ -338,9 +349,11 @@ public sealed record HttpTolerance(Uri Server, IReadOnlyList<HttpEndpoint> Endpo
 
         public string Trailers { get; init; } = "";
 
-        public Request With(params string[] headers) => this with { Others = Others + string.Concat(headers.Select(header => $"{header}\r\n")) };
+        public Request With(params string[] headers) =>
+            this with { Others = Others + string.Concat(headers.Select(header => $"{header}\r\n")) };
 
-        public Request WithBody(byte[] body) => this with { Body = Encoding.Latin1.GetString(body) };
+        public Request Packed(string coding, Func<byte[], byte[]> pack) =>
+            With($"Content-Encoding: {coding}") with { Body = Encoding.Latin1.GetString(pack(Encoding.Latin1.GetBytes(Body!))) };
 
         public byte[] ToOctets()
         {
@@ -350,7 +363,8 @@ public sealed record HttpTolerance(Uri Server, IReadOnlyList<HttpEndpoint> Endpo
             if (Type is not null) headers.Append(CultureInfo.InvariantCulture, $"Content-Type: {Type}\r\n");
             headers.Append(Others);
             if (Body is not null && IsChunked) headers.Append("Transfer-Encoding: chunked\r\n");
-            else if (Body is not null && HasLength) headers.Append(CultureInfo.InvariantCulture, $"Content-Length: {Length ?? Body.Length}\r\n");
+            else if (Body is not null && HasLength)
+                headers.Append(CultureInfo.InvariantCulture, $"Content-Length: {Length ?? Body.Length}\r\n");
             var fields = IsUpperCase
                 ? string.Join("\r\n", headers.ToString().Split("\r\n").Select(line =>
                     line.Split(':', 2) is [var name, var value] ? $"{name.ToUpperInvariant()}:{value}" : line))
