@@ -61,8 +61,17 @@ internal sealed class EpCscfSettings
         if (Uri.CheckHostName(HomeDomain) != UriHostNameType.Dns)
             yield return $"EpCscf:HomeDomain must be a domain name, not '{HomeDomain}'";
         if (Waf.Length == 0) yield return "EpCscf:Waf is missing";
-        if (!Uri.TryCreate(AuthorizationServer, UriKind.Absolute, out var server) || server.Scheme != Uri.UriSchemeHttps)
+        if (HttpAddress.Parse(AuthorizationServer)?.Scheme != Uri.UriSchemeHttps)
             yield return "EpCscf:AuthorizationServer must be an https URI (RFC 8898 §4)";
+        for (var i = 0; i < AllowedOrigins.Count; i++)
+        {
+            if (HttpAddress.Parse(AllowedOrigins[i]) is not { PathAndQuery: "/", UserInfo: "", Fragment: "" } || AllowedOrigins[i].EndsWith('/'))
+            {
+                yield return $"EpCscf:AllowedOrigins:{i} must be an origin such as https://phone.example.com, with nothing after it"
+                    + SettingText.Not(AllowedOrigins[i]);
+            }
+        }
+
         if (TokenKeys.Count == 0 && KeyDelivery is null)
         {
             yield return "EpCscf:TokenKeys is empty: give at least EpCscf:TokenKeys:0:Kid and :Key, the same as the WAF has " +

@@ -27,8 +27,7 @@ public sealed class KeyDeliverySettings
     /// <param name="section">The name of these settings.</param>
     public IEnumerable<string> Problems(string section)
     {
-        if (!Uri.TryCreate(Address, UriKind.Absolute, out var address) || address.Scheme != Uri.UriSchemeHttps
-            || address.PathAndQuery != "/" || address.UserInfo.Length > 0)
+        if (HttpAddress.Parse(Address) is not { PathAndQuery: "/", UserInfo: "" } address || address.Scheme != Uri.UriSchemeHttps)
             yield return $"{section}:Address must be an https address without a path, such as https://waf.example.org:8444";
         if (Problem(section, nameof(Certificate), Certificate, () => LoadCertificate().Dispose()) is { } problem) yield return problem;
         if (Authority is not null && Problem(section, nameof(Authority), Authority, () => LoadAuthority()) is { } other) yield return other;

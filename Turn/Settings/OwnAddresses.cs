@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using StackExchange.Redis;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.Messages;
 
 namespace WebRtcIms.Turn.Settings;
@@ -24,10 +24,7 @@ internal static class OwnAddresses
         foreach (var url in ManagementSettings.Urls(configuration)) Add(own, url);
         Add(own, configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);
         Add(own, configuration["FlowView:Endpoint"]);
-        if (configuration.GetConnectionString("redis") is { } redis && !string.IsNullOrWhiteSpace(redis))
-        {
-            foreach (var endpoint in ConfigurationOptions.Parse(redis).EndPoints) Add(own, endpoint);
-        }
+        foreach (var endpoint in RedisAddress.Read(configuration)?.EndPoints ?? []) Add(own, endpoint);
 
         return own;
     }

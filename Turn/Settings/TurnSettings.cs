@@ -189,10 +189,11 @@ internal sealed class TurnSettings
         if (SharedSecret is { Length: < 16 }) yield return "Turn:SharedSecret must have 16 characters or more";
         for (var i = 0; i < StaticUsers.Count; i++)
         {
-            if (StaticUsers[i].Name.Length == 0 || StaticUsers[i].Password.Length == 0)
-                yield return $"Turn:StaticUsers:{i} needs a Name and a Password";
+            if (StaticUsers[i].Name.Length == 0) yield return $"Turn:StaticUsers:{i}:Name is missing";
+            if (StaticUsers[i].Password.Length == 0) yield return $"Turn:StaticUsers:{i}:Password is missing";
         }
 
+        if (Split(ListenAddress).Length == 0) yield return "Turn:ListenAddress is empty: give an address, or 0.0.0.0 and :: for all";
         (string, string?)[] addresses =
             [("ListenAddress", ListenAddress), ("RelayAddress", RelayAddress), ("PublicAddress", PublicAddress)];
         foreach (var (name, list) in addresses)

@@ -49,7 +49,10 @@ internal sealed class WicWebSettings
         foreach (var problem in ServiceDefaults.Admission.KnownProxies.Problems("WicWeb:KnownProxies", KnownProxies)) yield return problem;
         if (Flow == FlowReaders.Local && !environment.IsDevelopment())
             yield return "WicWeb:Flow may be Local only in Development, because a proxy on this machine is local also; use Token";
-        if (Flow == FlowReaders.Token && FlowToken.Reveal() is not { Length: >= MinTokenLength })
+        if (PublicUrl.Length > 0 && (HttpAddress.Parse(PublicUrl) is not { PathAndQuery: "/" } url || url.Scheme != Uri.UriSchemeHttps))
+            yield return $"WicWeb:PublicUrl must be an https address such as https://192.168.1.20:8443{SettingText.Not(PublicUrl)}";
+        var token = FlowToken.Reveal() ?? "";
+        if (token.Length < MinTokenLength && (Flow == FlowReaders.Token || token.Length > 0))
             yield return $"WicWeb:FlowToken must have at least {MinTokenLength} characters, such as those of 'openssl rand -hex 32'";
     }
 }

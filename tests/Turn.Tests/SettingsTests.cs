@@ -42,7 +42,7 @@ public sealed class SettingsTests
     [InlineData("Turn:PublicAddress", "1.2.3.4.5", "Turn:PublicAddress: '1.2.3.4.5' is not an IP address")]
     [InlineData("Turn:DeniedPeers:0", "10.0.0.0/33", "Turn:DeniedPeers: '10.0.0.0/33' is not a range such as 10.1.0.0/16")]
     [InlineData("Turn:AllowedPeers:0", "everything", "Turn:AllowedPeers: 'everything' is not a range such as 10.1.0.0/16")]
-    [InlineData("Turn:StaticUsers:0:Name", "alice", "Turn:StaticUsers:0 needs a Name and a Password")]
+    [InlineData("Turn:StaticUsers:0:Name", "alice", "Turn:StaticUsers:0:Password is missing")]
     [InlineData("Turn:Quotas:Total", "0", "Turn:Quotas:Total must be at least 1")]
     [InlineData("Turn:Quotas:PacketsPerSecond", "-1", "Turn:Quotas:PacketsPerSecond must be 0 (no limit) or more")]
     [InlineData("Turn:Quotas:BytesPerSecond", "-1", "Turn:Quotas:BytesPerSecond must be 0 (no limit) or more")]
@@ -176,7 +176,7 @@ public sealed class SettingsTests
     [InlineData("Turn:SharedSecrt", "Turn:SharedSecrt is not a setting; did you mean Turn:SharedSecret?")]
     [InlineData("Turn:StaticUsers:0:Pasword", "Turn:StaticUsers:0:Pasword is not a setting; did you mean Turn:StaticUsers:0:Password?")]
     [InlineData("Turn:Keys:1:Kye", "Turn:Keys:1:Kye is not a setting; did you mean Turn:Keys:1:Key?")]
-    [InlineData("Turn:Keys:1", "Turn:Keys:1 must be a list")]
+    [InlineData("Turn:Keys:1", "Turn:Keys:1 must be a group of settings, such as Turn:Keys:1:Kid")]
     [InlineData("Turn:Keys:1:NotAfter", "Turn:Keys:1:NotAfter must be")]
     [Requirement("ABUSE-84")]
     public void UnknownName_IsReportedWithTheNearest_AndOtherProblems_WithoutSecrets(string setting, string message)
@@ -197,7 +197,7 @@ public sealed class SettingsTests
         Assert.Contains("Turn:Port must be a whole number, not 'abc'", error.Message, StringComparison.Ordinal);
         Assert.Contains("Turn:TlsPort must be from 1 to 65535", error.Message, StringComparison.Ordinal);
         Assert.Contains("Turn:SharedSecret must have 16 characters or more", error.Message, StringComparison.Ordinal);
-        Assert.Contains("Turn:StaticUsers:0 needs a Name", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Turn:StaticUsers:0:Name is missing", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, error.Message, StringComparison.Ordinal);
     }
 
@@ -205,7 +205,7 @@ public sealed class SettingsTests
     [InlineData("""[{"Kid":"k2","Key":"a secret"}]""", "Turn:KeysFile:0:Key must be base64")]
     [InlineData("""[{"Kid":"k2","Kye":"a secret"}]""", "Turn:KeysFile:0:Kye is not a setting; did you mean Turn:KeysFile:0:Key?")]
     [InlineData("""{"Kid":"k2","Key":"a secret"}""", "Turn:KeysFile:Kid is not an entry of a list, such as Turn:KeysFile:0")]
-    [InlineData("""["a secret"]""", "Turn:KeysFile:0 must be a list")]
+    [InlineData("""["a secret"]""", "Turn:KeysFile:0 must be a group of settings")]
     [InlineData("\"a secret\"", "Turn:KeysFile must be a list")]
     [InlineData("[\n{\"Key\":a secret}]", "Turn:KeysFile: line 2 is not part of a list")]
     [Requirement("ABUSE-84")]
