@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using WebRtcIms.ServiceDefaults.Certificates;
 
 namespace WebRtcIms.ServiceDefaults;
 
@@ -30,6 +31,7 @@ public static class ServiceHost
             var builder = WebApplication.CreateBuilder(args);
             builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
             builder.AddServiceDefaults();
+            KestrelCertificates.AddTo(builder);
             add(builder);
             HostCheck.AddTo(builder, requiresHosts);
             await using var app = builder.Build();

@@ -22,6 +22,8 @@ internal static partial class StartErrors
         InvalidDataException when LineOf(error) is { } line => $"{error.Message} Line {line + 1} is not JSON.",
         InvalidOperationException when BoundSetting().Match(error.Message) is { Success: true, Groups: var groups } =>
             $"{groups["setting"]} has a value that cannot be read as {groups["type"]}.",
+        InvalidOperationException when error.Message.StartsWith("Unable to configure HTTPS endpoint", StringComparison.Ordinal) =>
+            $"{ports} has an https address, which needs Kestrel:Certificates:Default:Path and Kestrel:Certificates:Default:KeyPath.",
         DirectoryNotFoundException => $"The content root (ASPNETCORE_CONTENTROOT) is wrong: {error.Message}",
         _ => null,
     };

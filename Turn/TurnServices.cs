@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.ServiceDefaults.Admission;
+using WebRtcIms.ServiceDefaults.Certificates;
 using WebRtcIms.ServiceDefaults.KeyDelivery;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
@@ -134,6 +135,7 @@ internal static class TurnServices
 
             return hosts;
         });
+        if (settings.TlsFiles is not null) CertificateWatch.AddTo(services);
         services.AddSingleton<TlsHandshakes>();
         services.AddSingleton(DescriptorShares.Of(settings));
         services.AddSingleton(provider => new RelaySockets(provider.GetRequiredService<DescriptorShares>().Relays));

@@ -1,3 +1,4 @@
+using WebRtcIms.ServiceDefaults.Certificates;
 using WebRtcIms.WicWeb.Connections;
 
 namespace WebRtcIms.WicWeb.Settings;
@@ -23,8 +24,14 @@ internal sealed class WicWebSettings
     /// <summary>One more address of the gateway, on https, such as <c>https://192.168.1.20:8443</c>.</summary>
     public string PublicUrl { get; init; } = "";
 
-    /// <summary>The certificate and key for <see cref="PublicUrl"/>: a PFX file without a password.</summary>
+    /// <summary>The certificate for <see cref="PublicUrl"/>, perhaps with its chain and its key: PEM, DER or PFX.</summary>
     public string PublicCertificate { get; init; } = "";
+
+    /// <summary>The key of the certificate, if it is in a file of its own.</summary>
+    public string? PublicCertificateKey { get; init; }
+
+    /// <summary>The password of an encrypted key, or of the PFX file.</summary>
+    public Redacted<string> PublicCertificatePassword { get; init; }
 
     /// <summary>The callers that may read FlowView. The settings file of Development has <c>Local</c>.</summary>
     public FlowReaders Flow { get; init; }
@@ -40,6 +47,11 @@ internal sealed class WicWebSettings
 
     public ConnectionSettings Connections { get; init; } = new();
 
+    /// <summary>The settings of the certificate for <see cref="PublicUrl"/>; null without such an address.</summary>
+    public CertificateFiles? PublicCertificateFiles => PublicUrl.Length == 0 ? null : new(
+        "WicWeb:PublicCertificate", PublicCertificate, "WicWeb:PublicCertificateKey", PublicCertificateKey,
+        "WicWeb:PublicCertificatePassword", PublicCertificatePassword.Reveal());
+
     /// <exception cref="SettingsException">Settings are wrong. The message lists them all, each with its key.</exception>
     public static WicWebSettings Read(IConfiguration configuration, IHostEnvironment environment) =>
         SettingsReader.Read<WicWebSettings>(configuration, "WicWeb", settings => settings.Problems(environment));
@@ -51,6 +63,7 @@ internal sealed class WicWebSettings
             yield return "WicWeb:Flow may be Local only in Development, because a proxy on this machine is local also; use Token";
         if (PublicUrl.Length > 0 && (HttpAddress.Parse(PublicUrl) is not { PathAndQuery: "/" } url || url.Scheme != Uri.UriSchemeHttps))
             yield return $"WicWeb:PublicUrl must be an https address such as https://192.168.1.20:8443{SettingText.Not(PublicUrl)}";
+        if (PublicCertificateFiles is { } files && LoadedCertificate.Load(files, out var problemOfFiles) is null) yield return problemOfFiles!;
         var token = FlowToken.Reveal() ?? "";
         if (token.Length < MinTokenLength && (Flow == FlowReaders.Token || token.Length > 0))
             yield return $"WicWeb:FlowToken must have at least {MinTokenLength} characters, such as those of 'openssl rand -hex 32'";

@@ -93,9 +93,9 @@ public sealed class SettingsTests
         AssertRefused(WithTls(file + "x", key), $"Turn:TlsCertificate: '{file}x' cannot be read (FileNotFoundException)");
         AssertRefused(WithTls(file, key + "x"), $"Turn:TlsKey: '{key}x' cannot be read (FileNotFoundException)");
         AssertRefused(WithTls(file, other.KeyFile), $"Turn:TlsKey: '{other.KeyFile}' is not the key of the certificate in '{file}'");
-        AssertRefused(WithTls(file, file), $"Turn:TlsKey: '{file}' is not a private key in PEM without a password");
-        AssertRefused(WithTls(key, key), $"Turn:TlsCertificate: '{key}' is not a certificate in PEM");
-        AssertRefused(WithTls(file, null), "Turn:TlsCertificate needs Turn:TlsKey");
+        AssertRefused(WithTls(file, file), $"Turn:TlsKey: '{file}' has no private key");
+        AssertRefused(WithTls(key, key), $"Turn:TlsCertificate: '{key}' has no certificate");
+        AssertRefused(WithTls(file, null), $"Turn:TlsKey is missing: '{file}' has no private key");
         AssertRefused(WithTls(null, key), "Turn:TlsKey needs Turn:TlsCertificate");
         AssertRefused(new(WithTls(file, key)) { ["Turn:TlsPort"] = "3478" }, "Turn:TlsPort must differ from Turn:Port");
         AssertRefused(new(WithTls(file, key)) { ["Turn:TlsPort"] = "0" }, "Turn:TlsPort must be from 1 to 65535");
@@ -130,7 +130,7 @@ public sealed class SettingsTests
         AssertRefused(With(("CertificateKey", key + "x")), "Turn:KeyDelivery:Certificate: '");
         AssertRefused(
             With(("CertificateKey", other.KeyFile)),
-            $"Turn:KeyDelivery:Certificate: '{file}' is not PEM, or '{other.KeyFile}' is not its key");
+            $"Turn:KeyDelivery:CertificateKey: '{other.KeyFile}' is not the key of the certificate in '{file}'");
         AssertRefused(With(("Certificate", null)), "Turn:KeyDelivery:Certificate: '' cannot be read");
         AssertRefused(With(("Authority", key)), $"Turn:KeyDelivery:Authority: '{key}' is not PEM");
         AssertRefused(With(("Authority", "")), "Turn:KeyDelivery:Authority: '' cannot be read");
