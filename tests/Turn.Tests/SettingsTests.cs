@@ -127,12 +127,12 @@ public sealed class SettingsTests
         AssertRefused(With(("Address", "https://waf.example.org/keys")), Address);
         AssertRefused(With(("Address", "https://turn:BEGIN@waf.example.org")), Address);
         AssertRefused(With(("Certificate", file + "x")), $"Turn:KeyDelivery:Certificate: '{file}x' cannot be read (FileNotFoundException)");
-        AssertRefused(With(("CertificateKey", key + "x")), "Turn:KeyDelivery:Certificate: '");
+        AssertRefused(With(("CertificateKey", key + "x")), $"Turn:KeyDelivery:CertificateKey: '{key}x' cannot be read");
         AssertRefused(
             With(("CertificateKey", other.KeyFile)),
             $"Turn:KeyDelivery:CertificateKey: '{other.KeyFile}' is not the key of the certificate in '{file}'");
         AssertRefused(With(("Certificate", null)), "Turn:KeyDelivery:Certificate: '' cannot be read");
-        AssertRefused(With(("Authority", key)), $"Turn:KeyDelivery:Authority: '{key}' is not PEM");
+        AssertRefused(With(("Authority", key)), $"Turn:KeyDelivery:Authority: '{key}' has no certificate");
         AssertRefused(With(("Authority", "")), "Turn:KeyDelivery:Authority: '' cannot be read");
         AssertRefused(With(("Interval", "00:00:00.5")), "Turn:KeyDelivery:Interval must be a time from 00:00:01 to 01:00:00");
 
