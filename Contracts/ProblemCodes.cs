@@ -11,6 +11,10 @@ public static class ProblemCodes
     public const string LoginFailed = "login_failed";
     public const string LockedOut = "locked_out";
     public const string TooBusy = "too_busy";
+    public const string LogInAgain = "log_in_again";
+    public const string WrongPassword = "wrong_password";
+    public const string WeakPassword = "weak_password";
+    public const string NoPassword = "no_password";
     public const string Antiforgery = "antiforgery";
     public const string InvalidRequest = "invalid_request";
     public const string NotFound = "not_found";
@@ -32,6 +36,8 @@ public static class ProblemCodes
 
     public const string PasskeyFailed = "passkey_failed";
     public const string PasskeyNotAdded = "passkey_not_added";
+    public const string PasskeyRequired = "passkey_required";
+    public const string PasskeyMissing = "passkey_missing";
     public const string PasskeyNeedsUser = "passkey_needs_user";
     public const string PasskeyOfProvider = "passkey_of_provider";
     public const string TooManyPasskeys = "too_many_passkeys";

@@ -40,6 +40,7 @@ public static class Extensions
             http.AddStandardResilienceHandler();
             http.AddServiceDiscovery();
         });
+        builder.Services.AddHostedService<IdleMemory>();
         builder.Services.AddSingleton(TimeProvider.System);
         return builder;
     }

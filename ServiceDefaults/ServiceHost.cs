@@ -34,6 +34,7 @@ public static class ServiceHost
             KestrelCertificates.AddTo(builder);
             add(builder);
             HostCheck.AddTo(builder, requiresHosts);
+            ReadableHosts.AddTo(builder.Services);
             await using var app = builder.Build();
             app.UseExceptionHandler();
             map(app);

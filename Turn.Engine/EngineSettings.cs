@@ -8,11 +8,17 @@ public sealed record EngineSettings
     /// <summary>SOFTWARE in responses (RFC 8489 §14.14); no version, which would help only an attacker.</summary>
     public string Software { get; init; } = "WebRtcIms";
 
-    /// <summary>Whether relayed transport addresses of a family can be had.</summary>
-    public bool RelaysIPv4 { get; init; } = true;
+    /// <summary>Whether relayed transport addresses of a family can be had. The host changes it as addresses come and go.</summary>
+    public bool RelaysIPv4 { get; set; } = true;
 
     /// <inheritdoc cref="RelaysIPv4"/>
-    public bool RelaysIPv6 { get; init; }
+    public bool RelaysIPv6 { get; set; }
+
+    /// <summary>
+    /// Without REQUESTED-ADDRESS-FAMILY a relay is of IPv4 (RFC 8656 §7.2). Browsers never send that attribute, so on a server with IPv6
+    /// alone they would have no relay. With this they get the family of their own address, or else the one that can be had.
+    /// </summary>
+    public bool DefaultsToClientFamily { get; init; }
 
     /// <summary>RFC 8656 §7.2: an allocation that asks for nothing, or for less, gets this.</summary>
     public TimeSpan DefaultLifetime { get; init; } = TimeSpan.FromSeconds(600);

@@ -58,7 +58,7 @@ public readonly record struct Outcome(OutcomeKind Kind)
     /// <summary>The datagram must not be fragmented on its way (ToPeer).</summary>
     public bool DontFragment { get; private init; }
 
-    /// <summary>The peer to send to (ToPeer).</summary>
+    /// <summary>Where to send to (ToPeer) or to connect to (Connect): the peer, or where a relay of this server is bound.</summary>
     public TransportAddress Peer { get; private init; }
 
     /// <summary>The request to decide (Decide); null otherwise.</summary>
@@ -108,7 +108,8 @@ public readonly record struct Outcome(OutcomeKind Kind)
     public static Outcome HandOver(int engine) => new(OutcomeKind.HandOver) { Engine = (ushort)engine };
 
     /// <summary>Open the connection (RFC 6062 §5.2).</summary>
-    public static Outcome Connect(PeerConnection connection) => new(OutcomeKind.Connect) { Connection = connection };
+    public static Outcome Connect(PeerConnection connection, in TransportAddress to) =>
+        new(OutcomeKind.Connect) { Connection = connection, Peer = to };
 
     /// <summary>Send the reply, then carry the octets of the connection (RFC 6062 §5.4).</summary>
     public static Outcome Bind(PeerConnection connection, in Outcome reply) =>

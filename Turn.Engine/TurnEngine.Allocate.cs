@@ -14,7 +14,7 @@ public sealed partial class TurnEngine
 
     /// <summary>
     /// The checks of RFC 8656 §7.2, by the numbers of its list. Check 1, authentication, is in HandleRequest. Check 4, DONT-FRAGMENT,
-    /// is in RefuseUnknownAttributes, which runs before check 2. The host makes checks 10 (quota, 486) and 11 (300) when it decides.
+    /// is in RefuseAttributes, which runs before check 2. The host makes checks 10 (quota, 486) and 11 (300) when it decides.
     /// </summary>
     private Outcome HandleAllocate(
         in StunMessageReader request, in FiveTuple flow, ClientPath path, Allocation? allocation,
@@ -23,7 +23,7 @@ public sealed partial class TurnEngine
         // 2. The 5-tuple is in use: 437, unless this is a retransmission of the request that made the allocation.
         if (allocation is not null)
         {
-            return allocation.CreatedBy == request.TransactionId
+            return allocation.CreatedBy == request.TransactionId && proof.Credential.IsSameAs(allocation.CreatedUnder)
                 ? AllocateSuccess(allocation, request.TransactionId, proof, request.HasFingerprint, reply)
                 : Refuse(request, StunError.AllocationMismatch, proof, reply);
         }
@@ -78,8 +78,8 @@ public sealed partial class TurnEngine
             ReservationToken = decision.Reserved is { } next
                 ? reservations.Add(next, pending.FiveTuple.Client.Address, time.After(settings.ReservationLifetime)) : 0,
             Mobility = pending.IsMobile ? NewMobility() : null,
-            ExpiresAt = time.After(TimeSpan.FromSeconds(pending.LifetimeSeconds)),
         };
+        allocation.Extend(StunAddressFamily.None, time.After(TimeSpan.FromSeconds(pending.LifetimeSeconds)));
         Limit(allocation, decision.Traffic);
         _allocations.Add(pending.FiveTuple, allocation);
         if (allocation.Mobility is { } mobility) _byTicket.Add(mobility.Id, allocation);
@@ -107,7 +107,7 @@ public sealed partial class TurnEngine
         in StunMessageReader request, in FiveTuple flow, ClientPath path, Allocation allocation, in Proof proof, EngineTime time,
         Span<byte> reply, bool isMove = false)
     {
-        // RFC 8656 §8.2: a family in a Refresh must be one that the allocation has; of two, only that one is meant.
+        // RFC 8656 §8.1, §8.2: a family in a Refresh must be one that the allocation has. Of two, only that one is meant.
         var family = StunAddressFamily.None;
         if (request.Has(StunAttributeType.RequestedAddressFamily))
         {
@@ -126,17 +126,18 @@ public sealed partial class TurnEngine
         if (!proof.Credential.IsSameAs(allocation.Credential))
         {
             return lifetime == 0 ? Refuse(request, StunError.WrongCredentials, proof, reply) : Outcome.Renew(new PendingRenewal(
-                allocation, new ClientFlow(flow, path), proof, request.TransactionId, lifetime, request.HasFingerprint));
+                allocation, new ClientFlow(flow, path), proof, request.TransactionId, family, lifetime, request.HasFingerprint));
         }
 
         if (lifetime == 0)
         {
             Delete(allocation, family);
+            if (!flow.IsStream) _deletions.Add(flow, request.TransactionId, proof.Credential, time);
             return RefreshSuccess(request.TransactionId, request.HasFingerprint, 0, ticket: null, proof, reply);
         }
 
         if (isMove) MoveTo(allocation, new ClientFlow(flow, path));
-        var ticket = Extend(allocation, lifetime, proof, time);
+        var ticket = Extend(allocation, family, lifetime, proof, time);
         if (isMove) allocation.Mobility!.LastMove = new Move(request.TransactionId, flow, time.Milliseconds, lifetime, ticket!);
         return RefreshSuccess(request.TransactionId, request.HasFingerprint, lifetime, ticket, proof, reply);
     }
@@ -152,16 +153,25 @@ public sealed partial class TurnEngine
         if (error == StunError.None && !IsLive(allocation, time)) error = StunError.AllocationMismatch;
         if (error != StunError.None)
             return Refuse(StunMethod.Refresh, renewal.TransactionId, renewal.WithFingerprint, error, proof, reply);
-        var ticket = Extend(allocation, renewal.LifetimeSeconds, proof, time);
+        var ticket = Extend(allocation, renewal.Family, renewal.LifetimeSeconds, proof, time);
         return RefreshSuccess(
             renewal.TransactionId, renewal.WithFingerprint, renewal.LifetimeSeconds, ticket, proof, reply) with
         { Allocation = allocation };
     }
 
-    /// <summary>Gives an allocation its time, its credential and, if its client is mobile, its next ticket.</summary>
-    private byte[]? Extend(Allocation allocation, uint lifetime, in Proof proof, EngineTime time)
+    private Outcome RepeatDeletion(
+        in StunMessageReader request, in FiveTuple flow, Credential credential, EngineTime time, Span<byte> reply)
     {
-        allocation.ExpiresAt = time.After(TimeSpan.FromSeconds(lifetime));
+        var authentication = authenticator.Authenticate(request, flow, credential, time);
+        return authentication.Error == StunError.None
+            ? RefreshSuccess(request.TransactionId, request.HasFingerprint, 0, ticket: null, authentication.Proof, reply)
+            : Challenge(request, flow, authentication.Error, time, reply);
+    }
+
+    /// <summary>Gives an allocation its time, its credential and, if its client is mobile, its next ticket.</summary>
+    private byte[]? Extend(Allocation allocation, StunAddressFamily family, uint lifetime, in Proof proof, EngineTime time)
+    {
+        allocation.Extend(family, time.After(TimeSpan.FromSeconds(lifetime)));
         allocation.Credential = proof.Credential;
         return allocation.Mobility is { } mobility ? NewTicket(mobility) : null;
     }
@@ -181,15 +191,16 @@ public sealed partial class TurnEngine
     private void Delete(Allocation allocation, StunAddressFamily family)
     {
         var other = family == StunAddressFamily.IPv4 ? allocation.IPv6 : allocation.IPv4;
-        if (family == StunAddressFamily.None || other is null)
-        {
-            End(allocation, AllocationEnd.Deleted);
-            return;
-        }
+        if (family == StunAddressFamily.None || other is null) End(allocation, AllocationEnd.Deleted);
+        else RelaysToClose.Add(allocation.RemoveRelay(family));
+    }
 
-        RelaysToClose.Add(allocation.RelayFor(family)!);
-        if (family == StunAddressFamily.IPv4) allocation.IPv4 = null;
-        else allocation.IPv6 = null;
+    /// <summary>Deletes the family that no Refresh has extended, while the other one lives on.</summary>
+    private void DeleteExpiredFamily(Allocation allocation, EngineTime time)
+    {
+        if (allocation.IPv4 is null || allocation.IPv6 is null) return;
+        if (time.Milliseconds >= allocation.ExpiresAtOf(StunAddressFamily.IPv4)) Delete(allocation, StunAddressFamily.IPv4);
+        else if (time.Milliseconds >= allocation.ExpiresAtOf(StunAddressFamily.IPv6)) Delete(allocation, StunAddressFamily.IPv6);
     }
 
     /// <summary>Checks 3 and 5 to 9 of RFC 8656 §7.2: which relays the client wants, and whether this server has them.</summary>
@@ -202,7 +213,7 @@ public sealed partial class TurnEngine
         refusedFamily = StunAddressFamily.None;
 
         // 3. REQUESTED-TRANSPORT: 400 if absent or malformed, 442 if not supported.
-        if (!request.TryGet(StunAttributeType.RequestedTransport, out var transport) || transport.Length != 4) return StunError.BadRequest;
+        if (!request.TryGet(StunAttributeType.RequestedTransport, out var transport)) return StunError.BadRequest;
         if (transport[0] == TcpProtocolNumber) return ReadTcpRelayRequest(request, flow, out relays);
         if (transport[0] != UdpProtocolNumber) return StunError.UnsupportedTransportProtocol;
 
@@ -215,7 +226,7 @@ public sealed partial class TurnEngine
         // 5. RESERVATION-TOKEN excludes the attributes that describe a relay: 400. An unknown or expired token is 508.
         if (request.TryGet(StunAttributeType.ReservationToken, out var token))
         {
-            if (hasEvenPort || hasFamily || hasAdditional || token.Length != 8) return StunError.BadRequest;
+            if (hasEvenPort || hasFamily || hasAdditional) return StunError.BadRequest;
             reserved = reservations.TryAcquire(BinaryPrimitives.ReadUInt64BigEndian(token), time.Milliseconds);
             return reserved is null ? StunError.InsufficientCapacity : StunError.None;
         }
@@ -223,14 +234,13 @@ public sealed partial class TurnEngine
         // 6. REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY exclude each other: 400.
         if (hasFamily && hasAdditional) return StunError.BadRequest;
         // 8. EVEN-PORT. Whether the ports can be had is known only when the host binds the relays (508).
-        if (hasEvenPort && evenPort.Length != 1) return StunError.BadRequest;
         var reserveNext = hasEvenPort && (evenPort[0] & 0x80) != 0;
         if (reserveNext && reservations.CountOf(flow.Client.Address) >= settings.MaxReservations) return StunError.InsufficientCapacity;
         // 8. with its R bit, ADDITIONAL-ADDRESS-FAMILY is a 400. 9. ADDITIONAL-ADDRESS-FAMILY must be IPv6 (400).
         if (hasAdditional) return ReadBothFamilies(request, additional, hasEvenPort, reserveNext, out relays, out refusedFamily);
 
-        // 7. REQUESTED-ADDRESS-FAMILY, or IPv4 without it: 440 if this server has no relays of the family.
-        var family = StunAddressFamily.IPv4;
+        // 7. REQUESTED-ADDRESS-FAMILY, or the default without it: 440 if this server has no relays of the family.
+        var family = DefaultFamily(flow);
         if (hasFamily && !TryReadFamily(request, StunAttributeType.RequestedAddressFamily, out family))
             return StunError.AddressFamilyNotSupported;
         if (!Relays(family)) return StunError.AddressFamilyNotSupported;
@@ -259,6 +269,13 @@ public sealed partial class TurnEngine
         if (!request.TryGet(type, out var value) || value.Length != 4) return false;
         family = (StunAddressFamily)value[0];
         return family is StunAddressFamily.IPv4 or StunAddressFamily.IPv6;
+    }
+
+    private StunAddressFamily DefaultFamily(in FiveTuple flow)
+    {
+        if (!settings.DefaultsToClientFamily) return StunAddressFamily.IPv4;
+        var family = flow.Client.Address.Family;
+        return Relays(family) ? family : settings.RelaysIPv6 ? StunAddressFamily.IPv6 : StunAddressFamily.IPv4;
     }
 
     private bool Relays(StunAddressFamily family) =>

@@ -70,7 +70,7 @@ public sealed partial class TurnEngine
         }
 
         var proof = authentication.Proof;
-        if (RefuseUnknownAttributes(request, proof, reply, out var refusal)) return refusal;
+        if (RefuseAttributes(request, proof, reply, out var refusal)) return refusal;
         if (_mobile.Tickets is null) return Refuse(request, StunError.MobilityForbidden, proof, reply);
         if (!isGenuine) return Refuse(request, StunError.BadRequest, proof, reply);
         if (allocation?.Mobility is not { } mobility) return Refuse(request, StunError.AllocationMismatch, proof, reply);
@@ -87,7 +87,6 @@ public sealed partial class TurnEngine
             var last = mobility.LastMove!;
             return RefreshSuccess(request.TransactionId, request.HasFingerprint, last.Lifetime, last.Ticket, proof, reply);
         }
-
 
         // A used ticket is void, one that comes from where the client is already moves nothing, and TCP allocations are for streams.
         if (move != mobility.Moves || isThere) return Refuse(request, StunError.BadRequest, proof, reply);
@@ -108,9 +107,7 @@ public sealed partial class TurnEngine
     private Allocation? FindByTicket(ulong id, EngineTime time)
     {
         if (!_byTicket.TryGetValue(id, out var allocation)) return null;
-        if (time.Milliseconds < allocation.ExpiresAt) return allocation;
-        End(allocation, AllocationEnd.Expired);
-        return null;
+        return IfLive(allocation, time);
     }
 
     /// <summary>Another ticket for the same move: each answer to a Refresh has a new one (RFC 8016 §3.2.2).</summary>

@@ -71,7 +71,7 @@ public sealed partial class TurnEngine
     private bool TryReadChannelNumber(in StunMessageReader request, out ushort number)
     {
         number = 0;
-        if (!request.TryGet(StunAttributeType.ChannelNumber, out var value) || value.Length != 4) return false;
+        if (!request.TryGet(StunAttributeType.ChannelNumber, out var value)) return false;
         number = BinaryPrimitives.ReadUInt16BigEndian(value);
         return number >= ChannelData.MinChannel
             && number <= (settings.Rfc5766Channels ? ChannelData.MaxChannelRfc5766 : ChannelData.MaxChannel);

@@ -25,14 +25,15 @@ public sealed partial class TurnEngine
 
     /// <summary>Handles a datagram that a peer sent to a relay.</summary>
     /// <param name="allocation">The relay's allocation.</param>
-    /// <param name="peer">Where it came from.</param>
+    /// <param name="source">Where it came from.</param>
     /// <param name="buffer"><see cref="Headroom"/> free octets, the payload, and <see cref="Tailroom"/> free octets.</param>
     /// <param name="time">Now.</param>
-    public Outcome HandlePeer(Allocation allocation, in TransportAddress peer, Span<byte> buffer, EngineTime time)
+    public Outcome HandlePeer(Allocation allocation, in TransportAddress source, Span<byte> buffer, EngineTime time)
     {
         var now = time.Milliseconds;
-        if (now >= allocation.ExpiresAt) return Outcome.Drop(DropReason.NoAllocation);
+        if (now >= allocation.ExpiresAtOf(source.Address.Family)) return Outcome.Drop(DropReason.NoAllocation);
 
+        var peer = PeerAt(allocation, source, now);
         var length = buffer.Length - Headroom - Tailroom;
         var channel = allocation.ChannelTo(peer);
         if (!(channel?.Permission.IsLive(now) ?? allocation.HasPermission(peer.Address, now)))
@@ -55,15 +56,17 @@ public sealed partial class TurnEngine
     /// channel is bound (RFC 8656 §11.5, §12.7).
     /// </summary>
     /// <param name="allocation">Whose datagram it was.</param>
-    /// <param name="peer">Where it was to go.</param>
+    /// <param name="destination">Where it was to go.</param>
     /// <param name="error">What was said.</param>
     /// <param name="time">Now.</param>
     /// <param name="reply">At least <see cref="ReplyBufferLength"/> octets.</param>
-    public Outcome HandleIcmp(Allocation allocation, in TransportAddress peer, IcmpError error, EngineTime time, Span<byte> reply)
+    public Outcome HandleIcmp(
+        Allocation allocation, in TransportAddress destination, IcmpError error, EngineTime time, Span<byte> reply)
     {
-        if (time.Milliseconds >= allocation.ExpiresAt) return Outcome.Drop(DropReason.NoAllocation);
+        var family = destination.Address.Family;
+        if (time.Milliseconds >= allocation.ExpiresAtOf(family)) return Outcome.Drop(DropReason.NoAllocation);
+        var peer = PeerAt(allocation, destination, time.Milliseconds);
         if (!allocation.HasPermission(peer.Address, time.Milliseconds)) return Outcome.Drop(DropReason.NoPermission);
-        var family = peer.Address.Family;
         if (!error.IsForClients(family)) return Outcome.Drop(DropReason.UnexpectedMessage);
 
         // 16 reserved bits, 7 of type, 9 of code, 32 of error data (RFC 8656 §18.13).
@@ -100,6 +103,7 @@ public sealed partial class TurnEngine
     {
         if (Find(flow, time) is not { } allocation) return WithoutAllocation(flow);
         if (HasUnknownRequiredAttribute(indication)) return Drop(allocation, DropReason.UnknownAttributeInIndication);
+        if (HasAttributeOfWrongLength(indication)) return Drop(allocation, DropReason.Malformed);
         if (!indication.TryGetXorAddress(StunAttributeType.XorPeerAddress, out var peer)) return Drop(allocation, DropReason.Malformed);
         if (!indication.TryGet(StunAttributeType.Data, out var payload)) return Drop(allocation, DropReason.Malformed);
         if (!allocation.HasPermission(peer.Address, time.Milliseconds)) return Drop(allocation, DropReason.NoPermission);
@@ -126,7 +130,17 @@ public sealed partial class TurnEngine
 
         allocation.Totals.PacketsToPeers++;
         allocation.Totals.BytesToPeers += length;
-        return Outcome.ToPeer(allocation, relay, peer, offset, length, dontFragment);
+        return Outcome.ToPeer(allocation, relay, peerPolicy.Relays.BoundOf(peer, isTcp: false), offset, length, dontFragment);
+    }
+
+    /// <summary>
+    /// A relay of this server is seen under its advertised address, as it would be behind the NAT. A client with a permission only for
+    /// the bound address sees that one.
+    /// </summary>
+    private TransportAddress PeerAt(Allocation allocation, in TransportAddress source, long now)
+    {
+        var advertised = peerPolicy.Relays.AdvertisedOf(source, isTcp: allocation.PeerConnections is not null);
+        return advertised != source && allocation.HasPermission(advertised.Address, now) ? advertised : source;
     }
 
     private static Outcome Drop(Allocation allocation, DropReason reason)

@@ -28,7 +28,7 @@ public sealed partial class TurnEngine
         if (request.Has(StunAttributeType.ReservationToken) || request.Has(StunAttributeType.AdditionalAddressFamily))
             return StunError.BadRequest;
 
-        var family = StunAddressFamily.IPv4;
+        var family = DefaultFamily(flow);
         var hasFamily = request.Has(StunAttributeType.RequestedAddressFamily);
         if (hasFamily && !TryReadFamily(request, StunAttributeType.RequestedAddressFamily, out family))
             return StunError.AddressFamilyNotSupported;
@@ -57,7 +57,7 @@ public sealed partial class TurnEngine
             Request = new ConnectRequest(request.TransactionId, proof, request.HasFingerprint),
         };
         connections.Add(peer, connection);
-        return Outcome.Connect(connection);
+        return Outcome.Connect(connection, peerPolicy.Relays.BoundOf(peer, isTcp: true));
     }
 
     // TCP allows a connection from an address to itself. For a relay it is never useful.
@@ -105,10 +105,11 @@ public sealed partial class TurnEngine
     /// is not a permission for the peer (RFC 6062 §5.3).
     /// </summary>
     public Outcome HandlePeerConnection(
-        Allocation allocation, in TransportAddress peer, PeerTransport stream, EngineTime time, Span<byte> reply)
+        Allocation allocation, in TransportAddress source, PeerTransport stream, EngineTime time, Span<byte> reply)
     {
         var connections = allocation.PeerConnections!;
         var isLive = IsLive(allocation, time);
+        var peer = PeerAt(allocation, source, time.Milliseconds);
         var mayConnect = isLive && allocation.HasPermission(peer.Address, time.Milliseconds);
         var connection = new PeerConnection(allocation, peer);
         if (!mayConnect || connections.Count >= settings.MaxPeerConnections || !connections.TryAdd(peer, connection))
@@ -141,7 +142,7 @@ public sealed partial class TurnEngine
         if (authentication.Error != StunError.None) return Challenge(request, flow, authentication.Error, time, reply);
 
         var proof = authentication.Proof;
-        if (RefuseUnknownAttributes(request, proof, reply, out var refusal)) return refusal;
+        if (RefuseAttributes(request, proof, reply, out var refusal)) return refusal;
         var isInUse = Find(flow, time) is not null || _pending.ContainsKey(flow) || EngineElsewhere(flow) is not null;
         if (!flow.IsStream || isInUse) return Refuse(request, StunError.BadRequest, proof, reply);
 

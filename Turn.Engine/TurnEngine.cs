@@ -51,7 +51,19 @@ public sealed partial class TurnEngine(
         StunAttributeType.ConnectionId,
     ];
 
-    private const int MaxUnknownReported = 16;
+    private const int MaxUnknownReported = 128;
+
+    /// <summary>Attributes of one length, under the methods that read them. Elsewhere they are ignored (RFC 8489 §6.3).</summary>
+    private static readonly (StunMethod Method, StunAttributeType Type, int Length)[] Lengths =
+    [
+        (StunMethod.Allocate, StunAttributeType.Lifetime, 4), (StunMethod.Allocate, StunAttributeType.RequestedTransport, 4),
+        (StunMethod.Allocate, StunAttributeType.RequestedAddressFamily, 4),
+        (StunMethod.Allocate, StunAttributeType.AdditionalAddressFamily, 4), (StunMethod.Allocate, StunAttributeType.EvenPort, 1),
+        (StunMethod.Allocate, StunAttributeType.ReservationToken, 8), (StunMethod.Allocate, StunAttributeType.DontFragment, 0),
+        (StunMethod.Refresh, StunAttributeType.Lifetime, 4), (StunMethod.Refresh, StunAttributeType.RequestedAddressFamily, 4),
+        (StunMethod.ChannelBind, StunAttributeType.ChannelNumber, 4), (StunMethod.ConnectionBind, StunAttributeType.ConnectionId, 4),
+        (StunMethod.Send, StunAttributeType.DontFragment, 0),
+    ];
 
     /// <summary>Octets around a message on the wire: Ethernet with its checksum, IPv4 and UDP.</summary>
     private const int FrameOverhead = 18 + 20 + 8;
@@ -60,6 +72,7 @@ public sealed partial class TurnEngine(
     private readonly ChallengeBudget _challenges = new(settings.ChallengesPerSecond, random.Next());
     private readonly Dictionary<FiveTuple, Allocation> _allocations = [];
     private readonly Dictionary<FiveTuple, PendingAllocation> _pending = [];
+    private readonly RecentDeletions _deletions = new();
 
     /// <summary>Relays that nothing uses any more; the host closes them and clears the list.</summary>
     public List<Relay> RelaysToClose { get; } = [];
@@ -116,10 +129,10 @@ public sealed partial class TurnEngine(
     {
         foreach (var allocation in _allocations.Values)
         {
-            if (time.Milliseconds >= allocation.ExpiresAt) End(allocation, AllocationEnd.Expired);
-            else allocation.Sweep(time.Milliseconds);
+            if (IfLive(allocation, time) is not null) allocation.Sweep(time.Milliseconds);
         }
 
+        _deletions.Sweep(time.Milliseconds);
         SweepPeerConnections(time.Milliseconds);
         reservations.Sweep(time.Milliseconds, RelaysToClose);
     }
@@ -136,7 +149,7 @@ public sealed partial class TurnEngine(
     private Outcome HandleBinding(in StunMessageReader request, in FiveTuple flow, EngineTime time, Span<byte> reply)
     {
         if (WhyNotAnswer(flow, time) is not DropReason.None and var reason) return Outcome.Drop(reason);
-        if (RefuseUnknownAttributes(request, default, reply, out var refusal)) return refusal;
+        if (RefuseAttributes(request, default, reply, out var refusal)) return refusal;
         var response = new StunMessageWriter(reply, StunMethod.Binding, StunClass.SuccessResponse, request.TransactionId);
         response.WriteXorAddress(StunAttributeType.XorMappedAddress, flow.Client);
         response.Write(StunAttributeType.Software, _software);
@@ -146,6 +159,8 @@ public sealed partial class TurnEngine(
     private Outcome HandleRequest(
         in StunMessageReader request, in FiveTuple flow, ClientPath path, EngineTime time, Span<byte> reply)
     {
+        if (request.Method == StunMethod.Refresh && _deletions.Find(flow, request.TransactionId, time) is { } deleter)
+            return RepeatDeletion(request, flow, deleter, time, reply);
         var allocation = Find(flow, time);
         if (request.Method == StunMethod.Refresh && request.Has(StunAttributeType.MobilityTicket))
             return HandleRefreshWithTicket(request, flow, path, allocation, time, reply);
@@ -157,7 +172,7 @@ public sealed partial class TurnEngine(
         if (authentication.Error != StunError.None) return Challenge(request, flow, authentication.Error, time, reply);
 
         var proof = authentication.Proof;
-        if (RefuseUnknownAttributes(request, proof, reply, out var refusal)) return refusal;
+        if (RefuseAttributes(request, proof, reply, out var refusal)) return refusal;
         if (request.Method == StunMethod.Allocate) return HandleAllocate(request, flow, path, allocation, proof, time, reply);
 
         if (allocation is null) return Refuse(request, StunError.AllocationMismatch, proof, reply);
@@ -202,7 +217,17 @@ public sealed partial class TurnEngine(
     private Allocation? Find(in FiveTuple flow, EngineTime time)
     {
         if (!_allocations.TryGetValue(flow, out var allocation) && !_arriving.TryGetValue(flow, out allocation)) return null;
-        if (time.Milliseconds < allocation.ExpiresAt) return allocation;
+        return IfLive(allocation, time);
+    }
+
+    private Allocation? IfLive(Allocation allocation, EngineTime time)
+    {
+        if (time.Milliseconds < allocation.ExpiresAt)
+        {
+            DeleteExpiredFamily(allocation, time);
+            return allocation;
+        }
+
         End(allocation, AllocationEnd.Expired);
         return null;
     }
@@ -225,8 +250,11 @@ public sealed partial class TurnEngine(
         Ended.Add(allocation);
     }
 
-    /// <summary>RFC 8489 §6.3.1; the list is bounded, so that a request full of them costs no more than another.</summary>
-    private bool RefuseUnknownAttributes(in StunMessageReader request, Proof proof, Span<byte> reply, out Outcome refusal)
+    /// <summary>
+    /// Refuses a request with an attribute that is unknown (420, RFC 8489 §6.3.1) or has a wrong length (400). The list of the unknown is
+    /// bounded, so that a request full of them costs no more than another.
+    /// </summary>
+    private bool RefuseAttributes(in StunMessageReader request, Proof proof, Span<byte> reply, out Outcome refusal)
     {
         Span<StunAttributeType> unknown = stackalloc StunAttributeType[MaxUnknownReported];
         var count = 0;
@@ -237,8 +265,20 @@ public sealed partial class TurnEngine(
             if (count < unknown.Length) unknown[count++] = attribute.Type;
         }
 
-        refusal = count == 0 ? default : Refuse(request, StunError.UnknownAttribute, proof, reply, unknown[..count]);
-        return count > 0;
+        var error = count > 0 ? StunError.UnknownAttribute : HasAttributeOfWrongLength(request) ? StunError.BadRequest : StunError.None;
+        refusal = error == StunError.None ? default : Refuse(request, error, proof, reply, unknown[..count]);
+        return error != StunError.None;
+    }
+
+    private bool HasAttributeOfWrongLength(in StunMessageReader message)
+    {
+        foreach (var (method, type, length) in Lengths)
+        {
+            if (method == message.Method && message.TryGet(type, out var value) && value.Length != length) return true;
+        }
+
+        return settings.DraftAddressFamily && message.Method == StunMethod.Allocate
+            && message.TryGet(StunAttributeType.AdditionalAddressFamilyDraft, out var family) && family.Length != 4;
     }
 
     private bool IsUnderstood(StunAttributeType type) => type switch

@@ -5,8 +5,10 @@ using WebRtcIms.ServiceDefaults;
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.ServiceDefaults.Certificates;
 using WebRtcIms.ServiceDefaults.KeyDelivery;
+using WebRtcIms.Stun.Integrity;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Turn.Addresses;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Engine.Allocations;
@@ -19,6 +21,7 @@ using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Transport.Dtls;
 using WebRtcIms.Turn.Transport.Linux;
+using WebRtcIms.Turn.Transport.Linux.Native;
 using WebRtcIms.Turn.Transport.Portable;
 using WebRtcIms.Turn.Transport.Relays;
 using WebRtcIms.Turn.Transport.Streams;
@@ -67,12 +70,16 @@ internal static class TurnServices
         services.AddSingleton(settings);
         services.AddSingleton(new AccessTokenKeyRing(keys));
         services.AddSingleton(Random.Shared);
+
+        // REALM is prepared where it is sent (RFC 8489 §14.9), and clients derive their keys from what they got.
+        var realm = LongTermKey.PrepareOpaqueString(settings.Realm);
         var authentication = new AuthenticationSettings(
             settings.ServerName,
-            settings.Realm,
+            realm,
             settings.BrowserProfile.Enabled,
-            settings.StaticUsers.ConvertAll(user => Credential.FromStaticUser(user.Name, user.Password, settings.Realm)),
+            settings.StaticUsers.ConvertAll(user => Credential.FromStaticUser(user.Name, user.Password, realm)),
             settings.SharedSecret is { } secret ? Encoding.UTF8.GetBytes(secret) : null,
+            settings.SharedSecretTime == SharedSecretTime.Allocation,
             AwaitsKeys: settings.KeyDelivery is not null);
         services.AddSingleton(authentication);
         services.AddSingleton(provider => new NonceIssuer(
@@ -82,16 +89,12 @@ internal static class TurnServices
         services.AddSingleton<KeyReload>();
         services.AddHostedService(provider => provider.GetRequiredService<KeyReload>());
         if (settings.KeyUse is { } use) services.AddKeyDelivery<KeyReload>(use);
-        var relays = new LiveRelays(settings.RelayAddresses().Select(InternetAddress.From));
-        services.AddSingleton(relays);
-        services.AddSingleton(PeerPolicyFrom(settings, builder.Configuration, relays));
-
-        // Before the transports: no packet may come while the policy does not know the machine.
-        services.AddHostedService<MachineAddresses>();
-        services.AddSingleton(provider => new EngineSettings
+        services.AddAddresses(settings);
+        services.AddSingleton(new EngineSettings
         {
-            RelaysIPv4 = provider.GetRequiredService<RelayBinder>().HasIPv4,
-            RelaysIPv6 = provider.GetRequiredService<RelayBinder>().HasIPv6,
+            // Until addresses are known.
+            RelaysIPv4 = false,
+            DefaultsToClientFamily = settings.DefaultRelayFamily == DefaultRelayFamily.Client,
             Rfc5766Channels = settings.Rfc5766Channels,
             DraftAddressFamily = settings.DraftAddressFamily,
             TcpRelays = settings.TcpRelays,
@@ -140,12 +143,40 @@ internal static class TurnServices
         services.AddSingleton(DescriptorShares.Of(settings));
         services.AddSingleton(provider => new RelaySockets(provider.GetRequiredService<DescriptorShares>().Relays));
         services.AddSingleton<StreamAdmissions>();
-        AdmittedListeners.AddTo(services, (provider, endpoint) => provider.GetRequiredService<StreamAdmissions>().Of(endpoint));
+        AdmittedListeners.AddTo(
+            services, (provider, endpoint) => provider.GetRequiredService<StreamAdmissions>().Of(endpoint),
+            endpoint => endpoint.Port == settings.Port || endpoint.Port == settings.TlsPort ? StreamEndpoints.Bind(endpoint) : null);
         services.AddHostedService(provider => provider.GetRequiredService<TlsHandshakes>());
         services.AddHostedService<EngineHostService>();
-        if (settings.UsesWorkers) services.AddHostedService<LinuxTransport>();
-        else services.AddHostedService<PortableTransport>();
-        services.AddHostedService<DtlsService>();
+        if (settings.UsesWorkers) services.AddListener<LinuxTransport>();
+        else services.AddListener<PortableTransport>();
+        services.AddListener<DtlsService>();
+
+        // After the listeners, which it opens.
+        services.AddHostedService<AddressFollower>();
+    }
+
+    private static void AddAddresses(this IServiceCollection services, TurnSettings settings)
+    {
+        services.AddSingleton(new LiveRelays());
+        services.AddSingleton(provider => PeerPolicyFrom(settings, provider.GetRequiredService<LiveRelays>()));
+        services.AddSingleton<ListeningAddresses>();
+        services.AddSingleton<RelayAddresses>();
+        services.AddSingleton<PublicAddresses>();
+        services.AddSingleton<OwnAddresses>();
+        services.AddSingleton<HostNames>();
+        services.AddSingleton<IAddressChanges>(_ =>
+            OperatingSystem.IsLinux() && NetlinkChanges.TryOpen() is { } netlink ? netlink : new NetworkChanges());
+        services.AddHealthChecks().AddCheck<AddressHealthCheck>("addresses");
+    }
+
+    // The first is that of UDP.
+    private static void AddListener<T>(this IServiceCollection services)
+        where T : class, IHostedService, IAddressListener
+    {
+        services.AddSingleton<T>();
+        services.AddSingleton<IAddressListener>(provider => provider.GetRequiredService<T>());
+        services.AddHostedService(provider => provider.GetRequiredService<T>());
     }
 
     private static int EndRevoked(IServiceProvider provider)
@@ -165,13 +196,12 @@ internal static class TurnServices
             ? HKDF.DeriveKey(HashAlgorithmName.SHA256, Convert.FromBase64String(secret), 32, info: Encoding.ASCII.GetBytes(purpose))
             : RandomNumberGenerator.GetBytes(32);
 
-    private static PeerPolicy PeerPolicyFrom(TurnSettings settings, IConfiguration configuration, LiveRelays relays)
+    private static PeerPolicy PeerPolicyFrom(TurnSettings settings, LiveRelays relays)
     {
         var allowed = settings.AllowedPeers.ConvertAll(AddressRange.Parse);
         var denied = settings.DeniedPeers.ConvertAll(AddressRange.Parse);
         if (settings.PeerPolicy == PeerPolicyMode.AllowLoopback) allowed.AddRange(PeerPolicy.Loopback);
         return new PeerPolicy(
-            allowed, denied, OwnAddresses.Read(settings, configuration), relays,
-            opensMachine: settings.PeerPolicy == PeerPolicyMode.AllowThisMachine);
+            allowed, denied, new HashSet<TransportAddress>(), relays, opensMachine: settings.PeerPolicy == PeerPolicyMode.AllowThisMachine);
     }
 }

@@ -4,6 +4,7 @@ using OpenIddict.EntityFrameworkCore.Models;
 using StackExchange.Redis;
 using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.ServiceDefaults;
+using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Stores;
 using WebRtcIms.Waf.Administration;
 using WebRtcIms.Waf.ApiDocuments;
@@ -36,7 +37,7 @@ internal static class WafServices
         services.AddSingleton<WafTelemetry>();
         services.AddSingleton<IHttpContextFactory, HiddenQuery.ContextFactory>();
         services.ConfigureOptions<LogFloor>();
-        services.AddKnownProxies(settings.KnownNetworks());
+        KnownProxies.AddTo(services, settings.KnownProxies, isHostBelieved: false);
         services.AddRateLimiter(options =>
             RateLimit.Apply(
                 options, settings.TokenRequestsPerMinute, AuthorizationServer.Folder, WellKnown, ApiDocuments.ApiDocuments.Folder));
@@ -89,7 +90,7 @@ internal static class WafServices
     public static void UseWaf(this WebApplication app)
     {
         app.UseAdminPort();
-        app.UseForwardedHeaders();
+        KnownProxies.UseIn(app, "Waf:KnownProxies");
         app.RequireEncryption(AuthorizationServer.Folder, WellKnown);
         // A GET may have a secret in its address (TS 33.203 X.5.3.2 step 4).
         app.Use((context, next) =>

@@ -1,4 +1,3 @@
-using System.Net;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stores;
 using WebRtcIms.Waf.Administration;
@@ -161,8 +160,6 @@ internal sealed class WafSettings
                 yield return $"Waf:TurnServers: a Kid of '{name}' could be that of a key of the ring of '{keys[i].Name}'";
         }
     }
-
-    public IEnumerable<IPNetwork> KnownNetworks() => ServiceDefaults.Admission.KnownProxies.NetworksOf(KnownProxies);
 
     private static IEnumerable<string> Duplicates(IEnumerable<string> names) =>
         names.Where(name => name.Length > 0).GroupBy(name => name).Where(group => group.Count() > 1).Select(group => group.Key);

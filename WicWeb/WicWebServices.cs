@@ -14,7 +14,11 @@ internal static class WicWebServices
     {
         var settings = WicWebSettings.Read(builder.Configuration, builder.Environment);
         builder.Services.AddSingleton(settings);
-        builder.Services.AddHsts(https => https.MaxAge = TimeSpan.FromDays(365));
+        builder.Services.AddHsts(https =>
+        {
+            https.MaxAge = TimeSpan.FromDays(365);
+            https.IncludeSubDomains = settings.HstsSubDomains;
+        });
         builder.AddPage();
         builder.AddGateway(settings);
         TraceBoundary.AddTo(builder.Services);
@@ -29,6 +33,8 @@ internal static class WicWebServices
         app.UseConnections(settings.Connections, settings.KnownProxies);
         if (!app.Environment.IsDevelopment()) app.UseHsts();
         app.UseSecurityHeaders();
+        app.UseFlowHost(settings.FlowHost);
+        FlowSignIn.UseIn(app, settings);
         app.UsePage();
         app.UseRateLimiter();
         PageSpanEndpoint.MapTo(app);

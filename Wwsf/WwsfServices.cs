@@ -37,7 +37,11 @@ internal static class WwsfServices
         app.UseRateLimiter();
         app.UseAuthentication();
         var page = app.MapGroup("/api");
-        page.MapLogin();
+        if (app.Services.GetRequiredService<WwsfSettings>().PasswordLogin != PasswordLogin.Never)
+        {
+            page.MapLogin();
+            page.MapPassword();
+        }
         page.MapOtherSessions();
         app.MapLiveSession();
         app.MapPasskeys();

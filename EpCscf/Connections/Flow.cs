@@ -28,6 +28,9 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
     private const int MaxQueuedMessages = 512;
     private const int MaxQueuedOctets = 1024 * 1024;
 
+    // A message that is longer than allowed by more than this ends its connection. A shorter one only gets its response.
+    private const int MaxDiscarded = 3 * SipParser.MaxMessageLength;
+
     // A client that goes on after so many refusals is disconnected.
     private const int MaxRefusals = 200;
 
@@ -37,6 +40,7 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
     private readonly TokenBucket _rate = new(2 * settings.Limits.MessagesPerSecond, settings.Limits.MessagesPerSecond, time);
     private volatile CloseReason? _closeReason;
     private byte[] _incoming = new byte[4 * 1024];
+    private byte[]? _discarded;
     private int _queuedOctets;
     private int _refusals;
 
@@ -44,6 +48,9 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
 
     /// <summary>The flow's place among all connections. A registered flow does not give way to others.</summary>
     public AdmittedConnection? Place { get; init; }
+
+    /// <summary>The names by which the client may know this server: the host that it asked for, and the address that it reached.</summary>
+    public IReadOnlyList<string> ServerNames { get; init; } = [];
 
     /// <summary>Null before the first registration. It may have expired.</summary>
     public FlowRegistration? Registration { get; set; }
@@ -113,22 +120,28 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
         _outgoing.Writer.TryComplete();
     }
 
-    /// <summary>The next message; null if the client has closed.</summary>
+    /// <summary>
+    /// The next message; null if the client has closed. Of a message that is too long, it is the first octets, one more than are allowed.
+    /// </summary>
     private async Task<ReadOnlyMemory<byte>?> ReceiveAsync()
     {
-        var length = 0;
+        var (length, discarded) = (0, 0);
         while (true)
         {
-            var received = await socket.ReceiveAsync(_incoming.AsMemory(length), CancellationToken.None);
+            var isFull = length > SipParser.MaxMessageLength;
+            var received = await socket.ReceiveAsync(
+                isFull ? _discarded ??= new byte[4 * 1024] : _incoming.AsMemory(length), CancellationToken.None);
             if (received.MessageType == WebSocketMessageType.Close) return null;
-            length += received.Count;
-            if (length > SipParser.MaxMessageLength)
+            if (isFull) discarded += received.Count;
+            else length += received.Count;
+            if (discarded > MaxDiscarded)
             {
                 Close(CloseCode.TooBig, "too long");
                 return null;
             }
+
             if (received.EndOfMessage) return _incoming.AsMemory(0, length);
-            if (length < _incoming.Length) continue;
+            if (length < _incoming.Length || isFull) continue;
             Array.Resize(ref _incoming, Math.Min(2 * _incoming.Length, SipParser.MaxMessageLength + 1));
         }
     }
@@ -136,13 +149,8 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
     // RFC 5626 §3.5.1: two line ends are a keep-alive, one line end is the answer to it.
     private async Task HandleAsync(ReadOnlyMemory<byte> octets, Func<ReadOnlyMemory<byte>, Task> onMessage)
     {
-        if (octets.Span.ContainsAnyExcept("\r\n"u8))
-        {
-            await onMessage(octets);
-            return;
-        }
-
-        if (octets.Span.SequenceEqual("\r\n\r\n"u8) && TryCountMessage()) Send("\r\n"u8.ToArray());
+        if (octets.Span.ContainsAnyExcept("\r\n"u8)) await onMessage(octets);
+        else if (octets.Span.Count((byte)'\n') > 1 && TryCountMessage()) Send("\r\n"u8.ToArray());
     }
 
     private async Task SendAllAsync()

@@ -21,7 +21,8 @@ internal sealed partial class Registrar(
     private const int MaxBindings = 10;
     private const int MaxContactLength = 512;
 
-    private static readonly string[] Extensions = ["path", "outbound"];
+    /// <summary>The extensions that this server knows (RFC 3327, RFC 5626).</summary>
+    public static readonly string[] Extensions = ["path", "outbound"];
 
     /// <summary>A binding does not lead to its connection any more. Requests and connections that depend on it must end.</summary>
     public event Func<Binding, BindingLoss, Task>? BindingLost;
@@ -35,7 +36,8 @@ internal sealed partial class Registrar(
         string flowId, FlowRegistration? present, SipRequest request)
     {
         if (request.SipUri?.Host != settings.HomeDomain) return Refuse(request, 404, "Not Found: this is the registrar of another domain");
-        if (request.Unsupported(HeaderName.Require, Extensions) is { } unsupported) return (unsupported, null);
+        if ((request.Unsupported(HeaderName.ProxyRequire, []) ?? request.Unsupported(HeaderName.Require, Extensions)) is { } unsupported)
+            return (unsupported, null);
         if (await authorization.CheckAsync(request) is not { } token) return (authorization.Challenge(request), null);
 
         var identity = request.To.Uri?.AddressOfRecord ?? "";
@@ -99,7 +101,7 @@ internal sealed partial class Registrar(
         var known = current.FirstOrDefault(binding => binding.Id == id);
         if (known is not null && known.CallId == request.CallId && request.CSeq.Number <= known.CSeq)
             return Refuse(request, 500, "Server Internal Error: CSeq is not higher than before");
-        if (Expires(request, contact) is not { } seconds) return Refuse(request, 400, "Bad Request: expires must be a number of seconds");
+        var seconds = Expires(request, contact);
         if (seconds == 0)
         {
             if (known is not null) await RemoveAsync(known, BindingLoss.Removed);
@@ -159,11 +161,12 @@ internal sealed partial class Registrar(
     private static string NameOf(Subscriber subscriber, string impu) =>
         subscriber.DisplayName.Length == 0 ? $"<{impu}>" : $"{HeaderText.Quote(subscriber.DisplayName)} <{impu}>";
 
-    private static int? Expires(SipRequest request, NameAddress contact)
+    // §20.10: a value that is not a number is read as 3600.
+    private static int Expires(SipRequest request, NameAddress contact)
     {
         if ((contact.Parameters["expires"] ?? request.Headers.First(HeaderName.Expires)) is not { } text) return DefaultExpires;
         return uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
-            ? (int)Math.Min(seconds, MaxExpires) : null;
+            ? (int)Math.Min(seconds, MaxExpires) : MaxExpires;
     }
 
     private static (SipResponse Response, FlowRegistration? Registration) Refuse(

@@ -59,17 +59,16 @@ internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, B
     /// <param name="response">The response with our Via on top.</param>
     public void OnResponse(SipResponse response)
     {
-        var copy = response.Copy();
-        copy.Headers.Pop(HeaderName.Via);
-        SetRecordRoute(copy);
         if (response.IsProvisional)
         {
             _isProceeding = true;
             if (_isCancelled) SendCancel();
             else if (IsInvite && response.StatusCode > 100) StartTimerC();
-            owner.OnProvisional(this, copy);
+            if (response.Problem is null) owner.OnProvisional(this, ToForward(response));
             return;
         }
+
+        var copy = response.Problem is null ? ToForward(response) : Replacement(response);
 
         // If timer C sent the CANCEL, the 487 to it means that there was no answer.
         if (_hasTimerCFired && response.StatusCode == 487) End(CancelResult());
@@ -97,6 +96,21 @@ internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, B
             End(CancelResult());
         }
     }
+
+    private SipResponse ToForward(SipResponse response)
+    {
+        var copy = response.Copy();
+        copy.Headers.Pop(HeaderName.Via);
+        SetRecordRoute(copy);
+        return copy;
+    }
+
+    /// <summary>
+    /// For a response that could not be read. A refusal stays what it is. A success has no meaning without its header fields.
+    /// </summary>
+    private SipResponse Replacement(SipResponse response) => response.IsSuccess || response.StatusCode == 502
+        ? LocalResponse(502, $"Bad Gateway: response of the callee: {response.Problem}")
+        : LocalResponse(response.StatusCode, "Refused");
 
     private void SendCancel()
     {

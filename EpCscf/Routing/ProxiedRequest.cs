@@ -113,15 +113,18 @@ internal sealed class ProxiedRequest(ServerTransaction server, BindingId sender,
     private void Forward(SipResponse response)
     {
         StrippedHeaders.RemoveFrom(response.Headers);
-        RestoreNames(response);
+        RestoreFields(response);
         if (callee is not null && response.StatusCode > 100) IdentityPolicy.Assert(response.Headers, callee, callee.Impus[0]);
         Server.Respond(response);
     }
 
-    // A responder repeats From and To, and adds a tag (RFC 3261 §8.2.6.2). It must not name somebody else.
-    private void RestoreNames(SipResponse response)
+    // A responder repeats these fields, and adds a tag to To (RFC 3261 §8.2.6.2). It must not name another user, and the caller needs
+    // them as they were.
+    private void RestoreFields(SipResponse response)
     {
         var request = Server.Request;
+        foreach (var name in (string[])[HeaderName.Via, HeaderName.CallId, HeaderName.CSeq])
+            response.Headers.Set(name, request.Headers.Lines(name));
         var to = request.Headers.First(HeaderName.To)!;
         response.Headers.Set(HeaderName.From, request.Headers.First(HeaderName.From)!);
         response.Headers.Set(HeaderName.To, request.To.Tag is null && response.To.Tag is { } tag ? $"{to};tag={tag}" : to);

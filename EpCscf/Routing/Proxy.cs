@@ -55,7 +55,7 @@ internal sealed class Proxy(
     /// <summary>The checks of §16.3, which do not depend on the sender.</summary>
     private SipResponse? Refuse(SipRequest request)
     {
-        if (request.SipUri is null) return request.Answer(416, "Unsupported URI Scheme", SipRequest.NewTag());
+        if (TargetOf(request) is null) return request.Answer(416, "Unsupported URI Scheme", SipRequest.NewTag());
         if (request.MaxForwards == 0) return request.Answer(483, "Too Many Hops", SipRequest.NewTag());
         if (HasLooped(request)) return request.Answer(482, "Loop Detected", SipRequest.NewTag());
         return request.Unsupported(HeaderName.ProxyRequire, []);
@@ -69,8 +69,7 @@ internal sealed class Proxy(
         // A call whose token could not be renewed can still be ended.
         if (!flow.IsRegistered && request.Method is not (Method.Bye or Method.Ack))
             return (Refused(403, "Forbidden: the registration has expired"), null);
-        var route = request.Headers.Values(HeaderName.Route).FirstOrDefault();
-        if (NameAddress.Parse(route)?.Uri is not { } uri || routes.Find(uri, registration.Binding.Id, request) is not { } sender)
+        if (Routes(flow, request).FirstOrDefault()?.Uri is not { } uri || routes.Find(uri, registration.Binding.Id, request) is not { } sender)
             return (Refused(481, "Call/Transaction Does Not Exist"), null);
         if (!IdentityPolicy.MayUse(request, registration.Impus, sender))
             return (Refused(403, "Forbidden: From is not your identity"), null);
@@ -78,7 +77,7 @@ internal sealed class Proxy(
         if (!Bucket(_dialogRequests, registration, settings.Limits.DialogRequestsPerMinute).TryAcquire() && request.Method != Method.Bye)
             return (Busy(request, "too many requests in calls"), null);
 
-        var copy = Copy(request, request.Uri);
+        var copy = Copy(flow, request, request.Uri);
         if (copy.Headers.Has(HeaderName.Route)) return (Refused(403, "Forbidden: no route beyond this server"), null);
         IdentityPolicy.AssertInDialog(copy.Headers, request, registration.Impus, sender);
         return (null, new(registration.Binding.Id, null, [new(copy, sender.Peer, await delivery.LocateAsync(sender.Peer), sender.Dialog)]));
@@ -96,7 +95,7 @@ internal sealed class Proxy(
             return (Refused(403, "Forbidden: From is not your identity"), null);
         if (!Bucket(_calls, registration, settings.Limits.CallsPerMinute).TryAcquire()) return (Busy(request, "too many calls"), null);
 
-        var target = request.SipUri!;
+        var target = TargetOf(request)!;
         if (target.Host != settings.HomeDomain || core.FindByImpu(target.AddressOfRecord) is not { } callee)
             return (Refused(404, "Not Found"), null);
         var bindings = await store.FindAsync(names.Subscriber(callee.Impi));
@@ -104,7 +103,7 @@ internal sealed class Proxy(
         List<ForwardedRequest> copies = [];
         foreach (var binding in bindings.Where(binding => binding.Id != sender))
         {
-            var copy = Copy(request, binding.Contact);
+            var copy = Copy(flow, request, binding.Contact);
             if (copy.Headers.Has(HeaderName.Route)) return (Refused(403, "Forbidden: no route beyond this server"), null);
             var dialog = Dialog.CanBegin(request.Method) ? Dialog.Begin(sender, binding.Id) : null;
             if (dialog is not null) copy.Headers.Add(HeaderName.RecordRoute, routes.ForCallee(dialog, request));
@@ -115,12 +114,23 @@ internal sealed class Proxy(
         return copies.Count == 0 ? (Refused(480, "Temporarily Unavailable"), null) : (null, new(sender, callee, copies));
     }
 
-    /// <summary>The copy to forward (§16.6): our Via on top, one hop less, and without our own Route.</summary>
-    private SipRequest Copy(SipRequest request, string uri)
+    /// <summary>
+    /// The routes without those that only name this proxy (§16.4): one that the client has by its configuration, or outside of a dialogue
+    /// the Service-Route.
+    /// </summary>
+    private IEnumerable<NameAddress> Routes(Flow flow, SipRequest request) =>
+        request.Headers.Values(HeaderName.Route).Select(route => NameAddress.Parse(route)!)
+            .SkipWhile(route => route.Uri is { } uri && IsOwn(uri.Host, flow)
+                && (uri.User.Length == 0 || (uri.User == Registrar.OriginatingUser && !request.IsInDialog)));
+
+    private bool IsOwn(string host, Flow flow) => host == settings.Host || host == settings.HomeDomain || flow.ServerNames.Contains(host);
+
+    /// <summary>The copy to forward (§16.6): our Via on top, one hop less, and without our own routes.</summary>
+    private SipRequest Copy(Flow flow, SipRequest request, string uri)
     {
         var copy = request.Copy(uri);
-        var route = NameAddress.Parse(copy.Headers.Values(HeaderName.Route).FirstOrDefault())?.Uri;
-        if (route?.Host == settings.Host && (request.IsInDialog || routes.IsOriginating(route))) copy.Headers.Pop(HeaderName.Route);
+        // In a dialogue, the first of the others has the token.
+        copy.Headers.Set(HeaderName.Route, Routes(flow, request).Skip(request.IsInDialog ? 1 : 0).Select(route => route.ToString()));
         StrippedHeaders.RemoveFrom(copy.Headers);
         // There is no proxy between a page and this server.
         copy.Headers.Remove(HeaderName.RecordRoute);
@@ -130,6 +140,10 @@ internal sealed class Proxy(
         copy.Headers.Push(HeaderName.Via, $"SIP/2.0/WSS {settings.Host};branch={branch}");
         return copy;
     }
+
+    // A telephone number is a user of this domain (§19.1.6).
+    private SipUri? TargetOf(SipRequest request) =>
+        request.SipUri ?? (request.IsInDialog ? null : TelUri.ToSipUri(request.Uri, settings.HomeDomain));
 
     private bool HasLooped(SipRequest request)
     {

@@ -79,9 +79,6 @@ internal sealed class RouteTokens(BindingNames names, EndedDialogs ended, EpCscf
             octets[PrivateAt] != 0);
     }
 
-    /// <summary>Whether this is our Service-Route.</summary>
-    public bool IsOriginating(SipUri? route) => route is { User: Registrar.OriginatingUser } && route.Host == settings.Host;
-
     private string Create(Dialog dialog, TimeSpan lifetime, NameAddress identity, bool isPrivate, string binding)
     {
         Span<byte> octets = stackalloc byte[Length];

@@ -55,17 +55,17 @@ internal sealed partial class ReplicaService(
             case HandOverKind.ForwardedMessage:
                 flows.Find(handOver.Binding)?.Send(handOver.Octets);
                 break;
-            case HandOverKind.Response when SipParser.Parse(handOver.Octets.Span).Message is SipResponse response:
+            case HandOverKind.Response when SipParser.Parse(handOver.Octets.Span, SipParser.MaxForwardedLength).Message is SipResponse response:
                 if (transactions.Find(handOver.Binding.ToString(), response) is { } client) client.Handle(response);
                 else telemetry.Dropped("stray_response");
                 break;
-            case HandOverKind.Undelivered when SipParser.Parse(handOver.Octets.Span).Message is SipRequest request:
+            case HandOverKind.Undelivered when SipParser.Parse(handOver.Octets.Span, SipParser.MaxForwardedLength).Message is SipRequest request:
                 transactions.FindSent(handOver.Binding.ToString(), request)?.OnUndelivered();
                 break;
-            case HandOverKind.Cancel when SipParser.Parse(handOver.Octets.Span).Message is SipRequest cancel:
+            case HandOverKind.Cancel when SipParser.Parse(handOver.Octets.Span, SipParser.MaxForwardedLength).Message is SipRequest cancel:
                 cancellation.HandleFor(sender, handOver.Binding, cancel);
                 break;
-            case HandOverKind.Cancelled when SipParser.Parse(handOver.Octets.Span).Message is SipRequest cancel:
+            case HandOverKind.Cancelled when SipParser.Parse(handOver.Octets.Span, SipParser.MaxForwardedLength).Message is SipRequest cancel:
                 cancellation.Confirm(handOver.Binding, cancel);
                 break;
             case HandOverKind.DialogEnded:

@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Primitives;
+using System.Net.Sockets;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Settings;
@@ -16,6 +16,8 @@ internal sealed partial class SipEndpoint(
 {
     private const string Subprotocol = "sip";
 
+    private readonly List<WebOrigin?> _allowed = settings.AllowedOrigins.ConvertAll(WebOrigin.Parse);
+
     public async Task AcceptAsync(HttpContext context)
     {
         if (Refuse(context) is { } refusal)
@@ -29,7 +31,7 @@ internal sealed partial class SipEndpoint(
         using var place = admission.TryAdmit(context.Connection.RemoteIpAddress, context.Abort);
         if (place is not null)
         {
-            await RunAsync(context.WebSockets, place);
+            await RunAsync(context, place);
             return;
         }
 
@@ -38,14 +40,14 @@ internal sealed partial class SipEndpoint(
             .ExecuteAsync(context);
     }
 
-    private async Task RunAsync(WebSocketManager webSockets, AdmittedConnection place)
+    private async Task RunAsync(HttpContext context, AdmittedConnection place)
     {
         // The span of the upgrade request would last as long as the connection, and contain every call.
         Activity.Current = null;
         // No compression: it would mix the client's own text with tokens in one stream, and needs memory for each connection.
-        using var socket = await webSockets.AcceptWebSocketAsync(
+        using var socket = await context.WebSockets.AcceptWebSocketAsync(
             new WebSocketAcceptContext { SubProtocol = Subprotocol, DangerousEnableCompression = false });
-        var flow = new Flow(socket, settings, time) { Place = place };
+        var flow = new Flow(socket, settings, time) { Place = place, ServerNames = NamesOf(context) };
         flows.Add(flow);
         using var check = time.CreateTimer(
             _ => Check(flow, time.GetUtcNow()), null, ConnectionLifetimes.UntilRegistered, ConnectionLifetimes.Check);
@@ -73,6 +75,14 @@ internal sealed partial class SipEndpoint(
         }
     }
 
+    private static string[] NamesOf(HttpContext context)
+    {
+        var local = context.Connection.LocalIpAddress;
+        var address = local is null ? "" : local.AddressFamily == AddressFamily.InterNetworkV6 && !local.IsIPv4MappedToIPv6
+            ? $"[{local}]" : $"{local.MapToIPv4()}";
+        return [context.Request.Host.Host.ToLowerInvariant(), address];
+    }
+
     private static void Check(Flow flow, DateTimeOffset now)
     {
         if (!flow.IsRegistered) flow.Place?.Demote();
@@ -91,16 +101,13 @@ internal sealed partial class SipEndpoint(
     private static IResult Problem(int statusCode, string text) => Results.Problem(text, statusCode: statusCode);
 
     // A browser always names the page's origin, so a client without one is not a browser. The gateway forwards the scheme and the host that
-    // the page asked for. The default port is equal to none (RFC 6454 §4).
+    // the page asked for.
     private bool IsAllowedOrigin(HttpRequest request)
     {
         var origin = request.Headers.Origin;
-        if (StringValues.IsNullOrEmpty(origin)) return true;
-        if (settings.AllowedOrigins.Count > 0) return settings.AllowedOrigins.Contains(origin.ToString(), StringComparer.OrdinalIgnoreCase);
-        return Uri.TryCreate(origin, UriKind.Absolute, out var page)
-            && Uri.TryCreate($"{request.Scheme}://{request.Host}", UriKind.Absolute, out var server)
-            && (page.Scheme, page.Port) == (server.Scheme, server.Port)
-            && page.Host.Equals(server.Host, StringComparison.OrdinalIgnoreCase);
+        if (origin.Count == 0) return true;
+        return origin.Count == 1 && WebOrigin.Parse(origin) is { } page
+            && (_allowed.Count > 0 ? _allowed.Contains(page) : page == WebOrigin.Of(request));
     }
 
     [LoggerMessage(1, LogLevel.Error, "A SIP message could not be handled")]

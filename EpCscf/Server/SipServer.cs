@@ -28,6 +28,7 @@ internal sealed class SipServer(
                 if (parsed.Answer is { } answer) flow.Send(answer);
                 break;
             case SipResponse response:
+                if (response.Problem is not null) telemetry.Dropped("malformed");
                 Handle(flow, response, octets);
                 break;
             case SipRequest request when isWithinRate:
@@ -164,6 +165,8 @@ internal sealed class SipServer(
     {
         if (request.IsInDialog || request.SipUri is not { User.Length: 0 } uri
             || (uri.Host != settings.HomeDomain && uri.Host != settings.Host)) return null;
+        if ((request.Unsupported(HeaderName.ProxyRequire, []) ?? request.Unsupported(HeaderName.Require, Registrar.Extensions))
+            is { } unsupported) return unsupported;
         var response = request.Method == Method.Options ? request.Answer(200, "OK", SipRequest.NewTag())
             : Method.IsStandard(request.Method) ? request.Answer(405, "Method Not Allowed", SipRequest.NewTag())
             : request.Answer(501, "Not Implemented", SipRequest.NewTag());

@@ -112,6 +112,8 @@ internal sealed class EpCscfSettings
             foreach (var problem in Pools[i].Problems()) yield return $"EpCscf:Pools:{i}:{problem}";
         }
 
+        foreach (var (index, origin) in AllowedOrigins.Index().Where(entry => WebOrigin.Parse(entry.Item) is null))
+            yield return $"EpCscf:AllowedOrigins:{index} '{origin}' is not an origin such as https://phone.example.com";
         foreach (var problem in ServiceDefaults.Admission.KnownProxies.Problems("EpCscf:KnownProxies", KnownProxies)) yield return problem;
         foreach (var (name, value) in Limits.All().Where(limit => limit.Value < 1))
             yield return $"EpCscf:Limits:{name} must be 1 or more, not {value}";

@@ -80,11 +80,17 @@ internal sealed class SipParameters
 
     private SipParameters(List<KeyValuePair<string, string?>> items) => _items = items;
 
+    /// <summary>Whether there was nothing between two semicolons, or after the last one. The grammar does not allow it.</summary>
+    public bool HasEmpty { get; private init; }
+
     /// <summary>The value without its quotes; null if the parameter is missing or has no value.</summary>
     public string? this[string name] => _items.Find(item => item.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Value is { } value
         ? HeaderText.Unquote(value)
         : null;
 
+    /// <summary>
+    /// Reads parameters. One name with two values is refused (RFC 3261 §7.3.1): another reader might choose the other value.
+    /// </summary>
     /// <param name="text">Empty, or starts with a semicolon.</param>
     /// <param name="parameters">The parameters; empty if the text is not a list of parameters.</param>
     public static bool TryParse(string text, out SipParameters parameters)
@@ -92,6 +98,7 @@ internal sealed class SipParameters
         parameters = None;
         if (text.Length == 0) return true;
         List<KeyValuePair<string, string?>> items = [];
+        var hasEmpty = false;
         var rest = text.AsSpan();
         while (rest.Length > 0)
         {
@@ -100,14 +107,25 @@ internal sealed class SipParameters
             var end = HeaderText.IndexOfOutside(rest, ';');
             var item = end < 0 ? rest : rest[..end];
             rest = end < 0 ? [] : rest[end..];
+            if (item.IsWhiteSpace())
+            {
+                hasEmpty = true;
+                continue;
+            }
+
             var equals = HeaderText.IndexOfOutside(item, '=');
             var name = (equals < 0 ? item : item[..equals]).Trim();
             if (!HeaderText.IsToken(name)) return false;
             var value = equals < 0 ? null : item[(equals + 1)..].Trim().ToString();
             if (value is "" || (value is not null && value[0] == '"' && HeaderText.EndOfQuoted(value, 0) != value.Length)) return false;
-            items.Add(new(name.ToString(), value));
+            var key = name.ToString();
+            if (items.Exists(other => other.Key.Equals(key, StringComparison.OrdinalIgnoreCase) && other.Value != value)) return false;
+            items.Add(new(key, value));
         }
-        parameters = new(items);
+        parameters = new(items) { HasEmpty = hasEmpty };
         return true;
     }
+
+    public override string ToString() =>
+        string.Concat(_items.Select(item => item.Value is null ? $";{item.Key}" : $";{item.Key}={item.Value}"));
 }

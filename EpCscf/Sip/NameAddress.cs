@@ -3,6 +3,10 @@ namespace WebRtcIms.EpCscf.Sip;
 /// <summary>
 /// The value of From, To, Contact, Route and the like: <c>"Alice" &lt;sip:alice@example.com&gt;;tag=1928</c> (RFC 3261 §20.10).
 /// </summary>
+/// <remarks>
+/// Read leniently where the meaning is clear: any text before the brackets is a display name, white space at the brackets and empty
+/// parameters mean nothing. <see cref="ToString"/> then gives the value as the grammar wants it.
+/// </remarks>
 internal sealed record NameAddress(string? DisplayName, string UriText, SipParameters Parameters)
 {
     /// <summary>Replaces an address that could not be read.</summary>
@@ -13,11 +17,18 @@ internal sealed record NameAddress(string? DisplayName, string UriText, SipParam
 
     public string? Tag => Parameters["tag"];
 
+    /// <summary>Whether the text was not as the grammar wants it, so another reader might not understand it.</summary>
+    public bool IsRepaired { get; private init; }
+
+    public override string ToString() =>
+        string.IsNullOrEmpty(DisplayName) ? $"<{UriText}>{Parameters}" : $"{HeaderText.Quote(DisplayName)} <{UriText}>{Parameters}";
+
     public static NameAddress? Parse(string? text)
     {
         if (string.IsNullOrWhiteSpace(text)) return null;
         text = text.Trim();
         string? displayName = null;
+        var isRepaired = false;
         var open = text.IndexOf('<', StringComparison.Ordinal);
         if (text[0] == '"')
         {
@@ -31,19 +42,25 @@ internal sealed record NameAddress(string? DisplayName, string UriText, SipParam
         else if (open > 0)
         {
             displayName = text[..open].Trim();
-            if (!displayName.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries).All(word => HeaderText.IsToken(word))) return null;
+            // A quote or a bracket here does not show where the name ends.
+            if (displayName.Any(c => c is '"' or '>' || (char.IsControl(c) && c != '\t'))) return null;
+            isRepaired = !displayName.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries).All(word => HeaderText.IsToken(word));
         }
 
-        return open < 0 ? ParseBare(text) : ParseBracketed(displayName, text, open);
+        return open < 0 ? ParseBare(text) : ParseBracketed(displayName, text, open, isRepaired);
     }
 
-    private static NameAddress? ParseBracketed(string? displayName, string text, int open)
+    private static NameAddress? ParseBracketed(string? displayName, string text, int open, bool isRepaired)
     {
         var close = text.IndexOf('>', open);
         if (close < 0) return null;
-        var uri = text[(open + 1)..close];
+        var between = text[(open + 1)..close];
+        var uri = between.Trim();
         if (!IsAbsoluteUri(uri) || !SipParameters.TryParse(text[(close + 1)..].Trim(), out var parameters)) return null;
-        return Checked(new(displayName, uri, parameters));
+        return Checked(new(displayName, uri, parameters)
+        {
+            IsRepaired = isRepaired || uri.Length < between.Length || parameters.HasEmpty,
+        });
     }
 
     // Without brackets, parameters after the first semicolon belong to the header field. A URI with a comma, a question mark or a semicolon
@@ -54,7 +71,7 @@ internal sealed record NameAddress(string? DisplayName, string UriText, SipParam
         var uri = (semicolon < 0 ? text : text[..semicolon]).Trim();
         if (!IsAbsoluteUri(uri) || uri.AsSpan().ContainsAny(",?")) return null;
         if (!SipParameters.TryParse(semicolon < 0 ? "" : text[semicolon..], out var parameters)) return null;
-        return Checked(new(null, uri, parameters));
+        return Checked(new(null, uri, parameters) { IsRepaired = parameters.HasEmpty });
     }
 
     private static NameAddress? Checked(NameAddress address) => SipUri.IsSipScheme(address.UriText) && address.Uri is null ? null : address;
@@ -64,6 +81,6 @@ internal sealed record NameAddress(string? DisplayName, string UriText, SipParam
         var colon = text.IndexOf(':', StringComparison.Ordinal);
         return colon > 0 && char.IsAsciiLetter(text[0]) && text.AsSpan(0, colon).IndexOfAnyExcept("+-.") >= 0
             && text.AsSpan(0, colon).ToString().All(c => char.IsAsciiLetterOrDigit(c) || c is '+' or '-' or '.')
-            && !text.AsSpan().ContainsAny(" \t<>\"");
+            && SipUri.MayBeUri(text);
     }
 }

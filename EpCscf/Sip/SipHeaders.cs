@@ -106,12 +106,18 @@ internal sealed class SipHeaders
     }
 
     /// <summary>Replaces all lines of that name by one.</summary>
-    public void Set(string name, string value)
+    public void Set(string name, string value) => Set(name, [value]);
+
+    /// <summary>Replaces all lines of that name by one for each value.</summary>
+    public void Set(string name, IEnumerable<string> values)
     {
         var index = IndexOf(name);
         Remove(name);
-        _fields.Insert(index < 0 ? _fields.Count : index, (name, value));
+        _fields.InsertRange(index < 0 ? _fields.Count : index, values.Select(value => (name, value)));
     }
+
+    /// <summary>Every line of that name.</summary>
+    public IReadOnlyList<string> Lines(string name) => [.. _fields.Where(field => Is(field.Name, name)).Select(field => field.Value)];
 
     public void Remove(string name) => _fields.RemoveAll(field => Is(field.Name, name));
 

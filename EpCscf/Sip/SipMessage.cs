@@ -11,10 +11,10 @@ internal static class Method
     public const string Register = "REGISTER";
 
     /// <summary>The methods of the SIP RFCs. Users may send each other others as well.</summary>
-    private static readonly HashSet<string> Standard =
-    [
+    public static readonly IReadOnlySet<string> Standard = new HashSet<string>
+    {
         Ack, Bye, Cancel, "INFO", Invite, "MESSAGE", "NOTIFY", Options, "PRACK", "PUBLISH", "REFER", Register, "SUBSCRIBE", "UPDATE",
-    ];
+    };
 
     public static bool IsStandard(string method) => Standard.Contains(method);
 }
@@ -72,10 +72,12 @@ internal sealed record SipRequest : SipMessage
         headers.CopyFrom(Headers, HeaderName.Route);
         headers.Add(HeaderName.MaxForwards, "70");
         headers.CopyFrom(Headers, HeaderName.From);
-        headers.CopyFrom(target.Headers, HeaderName.To);
+        // A response that could not be read may have none.
+        var to = target.Headers.Has(HeaderName.To) ? target : this;
+        headers.CopyFrom(to.Headers, HeaderName.To);
         headers.CopyFrom(Headers, HeaderName.CallId);
         headers.Add(HeaderName.CSeq, cseq.ToString());
-        return new() { Method = method, Uri = Uri, Headers = headers, From = From, To = target.To, CallId = CallId, CSeq = cseq };
+        return new() { Method = method, Uri = Uri, Headers = headers, From = From, To = to.To, CallId = CallId, CSeq = cseq };
     }
 
     /// <summary>A response from this server (§8.2.6).</summary>
@@ -109,6 +111,12 @@ internal sealed record SipResponse : SipMessage
     public required int StatusCode { get; init; }
 
     public required string Reason { get; init; }
+
+    /// <summary>
+    /// Why the response could not be read; null if it could. It then has only what finds its transaction: the topmost Via, and what it
+    /// tells of CSeq.
+    /// </summary>
+    public string? Problem { get; init; }
 
     public bool IsProvisional => StatusCode < 200;
 

@@ -7,7 +7,7 @@ internal static class SipRequestChecks
     public static SipResponse? Unsupported(this SipRequest request, string header, ReadOnlySpan<string> known)
     {
         List<string> unknown = [];
-        foreach (var option in request.Headers.Values(header))
+        foreach (var option in request.Headers.Values(header).Where(option => option.Length > 0))
         {
             var isKnown = false;
             foreach (var name in known) isKnown |= name.Equals(option, StringComparison.OrdinalIgnoreCase);

@@ -2,21 +2,26 @@ namespace WebRtcIms.EpCscf.Sip;
 
 /// <summary>A <c>sip:</c> or <c>sips:</c> URI (RFC 3261 §19.1).</summary>
 /// <param name="User">Unescaped and without a password; empty if there is none.</param>
-/// <param name="Host">In lower case.</param>
+/// <param name="Host">In lower case, without the dot of the root.</param>
 /// <param name="HasHeaders">Whether it has <c>?name=value</c>, which is not allowed in a request URI (§19.1.1).</param>
 internal sealed record SipUri(string User, string Host, bool HasHeaders)
 {
     private const string UserReserved = "-_.!~*'()&=+$,;?/";
 
+    // U+FFFD stands for octets that were not UTF-8.
+    private static readonly SearchValues<char> NotInUri = SearchValues.Create(" \t<>\"\uFFFD");
+
     /// <summary>The address of record in canonical form: only scheme, user and host (§10.3 step 5).</summary>
     public string AddressOfRecord => $"sip:{(User.Length == 0 ? "" : Escape(User) + "@")}{Host}";
+
+    public static bool MayBeUri(ReadOnlySpan<char> text) => !text.ContainsAny(NotInUri);
 
     public static bool IsSipScheme(string text) =>
         text.StartsWith("sip:", StringComparison.OrdinalIgnoreCase) || text.StartsWith("sips:", StringComparison.OrdinalIgnoreCase);
 
     public static SipUri? Parse(string text)
     {
-        if (!IsSipScheme(text) || text.AsSpan().ContainsAny(" \t<>\"")) return null;
+        if (!IsSipScheme(text) || !MayBeUri(text)) return null;
         var rest = text[(text.IndexOf(':', StringComparison.Ordinal) + 1)..];
         var user = "";
         if (rest.LastIndexOf('@') is >= 0 and var at)
@@ -33,9 +38,9 @@ internal sealed record SipUri(string User, string Host, bool HasHeaders)
         var hasHeaders = question >= 0;
         if (hasHeaders) rest = rest[..question];
         var semicolon = rest.IndexOf(';', StringComparison.Ordinal);
-        if (!SipParameters.TryParse(semicolon < 0 ? "" : rest[semicolon..], out _)) return null;
+        if (!SipParameters.TryParse(semicolon < 0 ? "" : rest[semicolon..], out var parameters) || parameters.HasEmpty) return null;
         if (!TryParseHostPort(semicolon < 0 ? rest : rest[..semicolon], out var host, out _)) return null;
-        return new(user, host, hasHeaders);
+        return new(user, host.Length > 1 ? host.TrimEnd('.') : host, hasHeaders);
     }
 
     /// <summary>A host name, IPv4 address or IPv6 address in brackets, with an optional port.</summary>

@@ -12,7 +12,7 @@ internal sealed record Via(string SentBy, string? Branch)
     public static Via? Parse(string text)
     {
         var semicolon = text.IndexOf(';', StringComparison.Ordinal);
-        if (!SipParameters.TryParse(semicolon < 0 ? "" : text[semicolon..], out var parameters)) return null;
+        if (!SipParameters.TryParse(semicolon < 0 ? "" : text[semicolon..], out var parameters) || parameters.HasEmpty) return null;
         var head = semicolon < 0 ? text : text[..semicolon];
         if (head.Split('/', 3) is not [var protocol, var version, var rest]) return null;
         if (!protocol.Trim().Equals("SIP", StringComparison.OrdinalIgnoreCase) || version.Trim() != "2.0") return null;

@@ -21,10 +21,23 @@ internal sealed class TransactionTable
     public ServerTransaction? FindCancelled(string sender, SipRequest cancel) =>
         _servers.GetValueOrDefault(KeyOf(sender, cancel) with { Method = Method.Invite });
 
-    /// <summary>Null also if the response does not repeat what the request says about its dialogue (§8.2.6.2).</summary>
-    public ClientTransaction? Find(string sender, SipResponse response) =>
-        response.TopVia.Branch is { } branch && _clients.GetValueOrDefault(new(sender, branch, response.CSeq.Method)) is { } client
-            && Repeats(response, client.Request) ? client : null;
+    /// <summary>
+    /// Null also if the response does not repeat what the request says about its dialogue (§8.2.6.2). A response that could not be read can
+    /// only be a failure, so its branch is enough.
+    /// </summary>
+    public ClientTransaction? Find(string sender, SipResponse response)
+    {
+        if (response.TopVia.Branch is not { } branch) return null;
+        if (response.Problem is null || response.CSeq.Method.Length > 0)
+        {
+            return _clients.GetValueOrDefault(new(sender, branch, response.CSeq.Method)) is { } client
+                && (response.Problem is not null || Repeats(response, client.Request)) ? client : null;
+        }
+
+        // Its CSeq could not be read either. A CANCEL has the branch of its INVITE, and its response does not matter.
+        return Method.Standard.Where(method => method != Method.Cancel)
+            .Select(method => _clients.GetValueOrDefault(new(sender, branch, method))).FirstOrDefault(client => client is not null);
+    }
 
     public ClientTransaction? FindSent(string remoteId, SipRequest request) =>
         request.TopVia.Branch is { } branch ? _clients.GetValueOrDefault(new(remoteId, branch, request.Method)) : null;

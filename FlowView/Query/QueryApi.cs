@@ -70,6 +70,8 @@ internal static class QueryApi
         // An open page must not delay the stop.
         var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
         context.Response.RegisterForDispose(stop);
+        // nginx would hold events back until they fill a buffer.
+        context.Response.Headers["X-Accel-Buffering"] = "no";
         return TypedResults.ServerSentEvents(feed.ListenAsync(context.Connection.RemoteIpAddress, stop.Token));
     }
 

@@ -28,11 +28,16 @@ public sealed class AdmittedConnection : IDisposable
     {
         (_admission, _giveWay, Address) = (admission, giveWay, address);
         Place = new LinkedListNode<AdmittedConnection>(this);
+        PlaceOfAddress = new LinkedListNode<AdmittedConnection>(this);
     }
 
     internal string Address { get; }
 
+    /// <summary>Among all connections of its class.</summary>
     internal LinkedListNode<AdmittedConnection> Place { get; }
+
+    /// <summary>Among those of its address.</summary>
+    internal LinkedListNode<AdmittedConnection> PlaceOfAddress { get; }
 
     internal ConnectionClass Class { get; set; }
 

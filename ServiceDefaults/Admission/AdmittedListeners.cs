@@ -16,20 +16,28 @@ public sealed class AdmittedListeners : IConnectionListenerFactory, IConnectionL
 
     private readonly ConcurrentDictionary<ConnectionAdmission, SemaphoreSlim> _open = [];
     private readonly Func<IPEndPoint, ConnectionAdmission> _admissionOf;
+    private readonly Func<IPEndPoint, Socket?> _bind;
     private readonly SocketConnectionContextFactory _connections;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
-    private AdmittedListeners(Func<IPEndPoint, ConnectionAdmission> admissionOf, TimeProvider time, ILogger<AdmittedListeners> logger)
+    private AdmittedListeners(
+        Func<IPEndPoint, ConnectionAdmission> admissionOf, Func<IPEndPoint, Socket?> bind, TimeProvider time,
+        ILogger<AdmittedListeners> logger)
     {
-        (_admissionOf, _time, _logger) = (admissionOf, time, logger);
+        (_admissionOf, _bind, _time, _logger) = (admissionOf, bind, time, logger);
         _connections = new SocketConnectionContextFactory(new SocketConnectionFactoryOptions(), logger);
     }
 
     /// <summary>Replaces Kestrel's own sockets.</summary>
-    public static void AddTo(IServiceCollection services, Func<IServiceProvider, IPEndPoint, ConnectionAdmission> admissionOf) =>
+    /// <param name="services">The services of the application.</param>
+    /// <param name="admissionOf">The admission of a port.</param>
+    /// <param name="bind">Binds the socket of an endpoint; null for one as Kestrel binds it.</param>
+    public static void AddTo(
+        IServiceCollection services, Func<IServiceProvider, IPEndPoint, ConnectionAdmission> admissionOf,
+        Func<IPEndPoint, Socket?>? bind = null) =>
         services.AddSingleton<IConnectionListenerFactory>(provider => new AdmittedListeners(
-            endpoint => admissionOf(provider, endpoint), provider.GetRequiredService<TimeProvider>(),
+            endpoint => admissionOf(provider, endpoint), bind ?? (_ => null), provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<AdmittedListeners>>()));
 
     public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint;
@@ -38,17 +46,17 @@ public sealed class AdmittedListeners : IConnectionListenerFactory, IConnectionL
     {
         var admission = _admissionOf((IPEndPoint)endpoint);
         var open = _open.GetOrAdd(admission, _ => new SemaphoreSlim(admission.MostOpen));
-        var socket = Bind(endpoint);
+        var socket = Bind((IPEndPoint)endpoint);
         return new(new AdmittedListener(socket, admission, open, _connections, _time, _logger));
     }
 
     public void Dispose() => _connections.Dispose();
 
-    private static Socket Bind(EndPoint endpoint)
+    private Socket Bind(IPEndPoint endpoint)
     {
         try
         {
-            var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+            var socket = _bind(endpoint) ?? SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
             socket.Listen(Backlog);
             return socket;
         }

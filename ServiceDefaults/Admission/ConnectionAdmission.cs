@@ -6,7 +6,8 @@ namespace WebRtcIms.ServiceDefaults.Admission;
 /// <summary>
 /// The admission policy for connections that strangers can open. It counts a connection before the part accepts it, per client address
 /// and in total. Connections that have proved nothing have small bounds. At a bound the oldest of them gives way: of the same address, or
-/// of the address that has most of them. So a flood of one address costs other addresses nothing. Connections with a request in flight
+/// of the address that has most of them, or of all if no address has more than a browser needs. So a flood of one address costs other
+/// addresses nothing, and a flood of many addresses costs a browser no more than the others. Connections with a request in flight
 /// give way after all others, and authenticated ones never. Each operation takes constant time, and an address is known only while it has
 /// a connection.
 /// </summary>

@@ -1,41 +1,50 @@
 namespace WebRtcIms.ServiceDefaults.Admission;
 
 /// <summary>
-/// Connections of one class, the oldest first, for each address and by the number that an address has. Every operation takes constant
-/// time. An address is known only while it has a connection here.
+/// Connections of one class, the oldest first: of all, for each address, and by the number that an address has. Every operation takes
+/// constant time. An address is known only while it has a connection here.
 /// </summary>
 /// <param name="perAddress">The most that one address ever has.</param>
 internal sealed class FairQueue(int perAddress)
 {
+    // A browser keeps up to six connections to a host, and a page has a WebSocket. An address with this many is not a flood: otherwise a
+    // flood of addresses with one connection each would cost browsers theirs.
+    private const int OfOneBrowser = 8;
+
     private readonly Dictionary<string, Address> _addresses = [];
+    private readonly LinkedList<AdmittedConnection> _oldestFirst = [];
 
     // Addresses by their number of connections, those first that have had this number for longest.
     private readonly LinkedList<Address>[] _byNumber = new LinkedList<Address>[perAddress + 1];
     private int _most;
 
-    public int Count { get; private set; }
+    public int Count => _oldestFirst.Count;
 
     public int CountOf(string address) => _addresses.GetValueOrDefault(address)?.OldestFirst.Count ?? 0;
 
     public AdmittedConnection OldestOf(string address) => _addresses[address].OldestFirst.First!.Value;
 
-    /// <summary>The oldest connection of the address that has most of them; null if there is none.</summary>
-    public AdmittedConnection? OldestOfMost() => _most == 0 ? null : _byNumber[_most].First!.Value.OldestFirst.First!.Value;
+    /// <summary>
+    /// The oldest connection of the address that has most of them. If none has more than a browser needs, the oldest of all. Null if there
+    /// is none.
+    /// </summary>
+    public AdmittedConnection? OldestOfMost() =>
+        _most > OfOneBrowser ? _byNumber[_most].First!.Value.OldestFirst.First!.Value : _oldestFirst.First?.Value;
 
     public void Add(AdmittedConnection connection)
     {
         if (!_addresses.TryGetValue(connection.Address, out var address))
             _addresses.Add(connection.Address, address = new Address(connection.Address));
-        address.OldestFirst.AddLast(connection.Place);
-        Count++;
+        address.OldestFirst.AddLast(connection.PlaceOfAddress);
+        _oldestFirst.AddLast(connection.Place);
         Move(address);
     }
 
     public void Remove(AdmittedConnection connection)
     {
         var address = _addresses[connection.Address];
-        address.OldestFirst.Remove(connection.Place);
-        Count--;
+        address.OldestFirst.Remove(connection.PlaceOfAddress);
+        _oldestFirst.Remove(connection.Place);
         Move(address);
         if (address.OldestFirst.Count == 0) _addresses.Remove(address.Key);
     }

@@ -21,10 +21,13 @@ public static partial class KnownProxies
     /// <param name="services">The services.</param>
     /// <param name="proxies">The setting.</param>
     /// <param name="isLoopbackKnown">Whether this machine is also a known proxy. At the edge it is a client like others.</param>
-    public static void AddTo(IServiceCollection services, IEnumerable<string> proxies, bool isLoopbackKnown = true) =>
+    /// <param name="isHostBelieved">Whether the service needs the host that a browser asked for.</param>
+    public static void AddTo(
+        IServiceCollection services, IEnumerable<string> proxies, bool isLoopbackKnown = true, bool isHostBelieved = true) =>
         services.Configure<ForwardedHeadersOptions>(options =>
         {
-            options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost;
+            options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
+            if (isHostBelieved) options.ForwardedHeaders |= ForwardedHeaders.XForwardedHost;
             // Through several proxies that are all known, back to the first address that is not.
             options.ForwardLimit = null;
             if (!isLoopbackKnown)

@@ -23,7 +23,8 @@ internal static class Fingerprint
     public static bool Verify(ReadOnlySpan<byte> message, int offset)
     {
         var value = message[(offset + StunHeader.AttributeHeaderLength)..];
-        return value.Length == 4 && BinaryPrimitives.ReadUInt32BigEndian(value) == Compute(message[..offset]);
+        return BinaryPrimitives.ReadUInt16BigEndian(message[(offset + 2)..]) == 4
+            && BinaryPrimitives.ReadUInt32BigEndian(value) == Compute(message[..offset]);
     }
 
     internal static uint[] MakeTable()

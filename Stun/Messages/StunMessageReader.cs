@@ -55,6 +55,13 @@ public readonly ref struct StunMessageReader
     /// <summary>Whether MESSAGE-INTEGRITY-SHA256 is present; it may be invalid.</summary>
     public bool HasMessageIntegritySha256 => _integritySha256 > 0;
 
+    /// <summary>
+    /// Whether an integrity attribute has another length than its HMAC (RFC 8489 §14.5, §14.6). TURN does not allow truncation.
+    /// </summary>
+    public bool HasIntegrityOfWrongLength =>
+        (_integrity > 0 && LengthAt(_integrity) != MessageIntegrity.Sha1Length)
+        || (_integritySha256 > 0 && LengthAt(_integritySha256) != MessageIntegrity.Sha256Length);
+
     public bool HasFingerprint => _fingerprint > 0;
 
     /// <summary>The attributes that may be acted on, in order, without integrity and fingerprint.</summary>
@@ -106,6 +113,8 @@ public readonly ref struct StunMessageReader
         value = default;
         return false;
     }
+
+    private int LengthAt(int attribute) => BinaryPrimitives.ReadUInt16BigEndian(_message[(attribute + 2)..]);
 
     /// <summary>Whether there is an attribute of a type that may be acted on.</summary>
     public bool Has(StunAttributeType type) => TryGet(type, out _);

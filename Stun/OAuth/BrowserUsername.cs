@@ -18,7 +18,9 @@ public static class BrowserUsername
     /// <summary>Makes a USERNAME.</summary>
     public static string Format(string keyId, ReadOnlySpan<byte> token) => $"{keyId}{Separator}{Base64Url.EncodeToString(token)}";
 
-    /// <summary>Splits a USERNAME.</summary>
+    /// <summary>
+    /// Splits a USERNAME. A token has one user name: white space, padding and unused bits that are set are not accepted.
+    /// </summary>
     /// <param name="username">The octets of the attribute.</param>
     /// <param name="token">The octets of the token; <see cref="MaxLength"/> are enough.</param>
     /// <param name="keyIdLength">The length of the kid in <paramref name="username"/>, in octets.</param>
@@ -29,6 +31,10 @@ public static class BrowserUsername
         tokenLength = 0;
         keyIdLength = username.IndexOf((byte)Separator);
         if (keyIdLength <= 0) return false;
-        return Base64Url.DecodeFromUtf8(username[(keyIdLength + 1)..], token, out _, out tokenLength) == OperationStatus.Done;
+        var text = username[(keyIdLength + 1)..];
+        if (text.Length > MaxLength || Base64Url.DecodeFromUtf8(text, token, out _, out tokenLength) != OperationStatus.Done) return false;
+        Span<byte> canonical = stackalloc byte[MaxLength];
+        return Base64Url.EncodeToUtf8(token[..tokenLength], canonical, out _, out var length) == OperationStatus.Done
+            && text.SequenceEqual(canonical[..length]);
     }
 }

@@ -32,6 +32,9 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
     /// <summary>The Allocate that made this: its retransmission gets the same answer again (RFC 8656 §7.2).</summary>
     internal TransactionId CreatedBy { get; } = request.TransactionId;
 
+    /// <summary>The credential of <see cref="CreatedBy"/>: another user's request is not a retransmission.</summary>
+    internal Credential CreatedUnder { get; } = request.Proof.Credential;
+
     internal uint CreatedWithLifetime { get; } = request.LifetimeSeconds;
 
     /// <summary>What the client must prove to hold; renewed by a Refresh with another token (RFC 7635 §9).</summary>
@@ -52,8 +55,14 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
     /// <summary>What the host keeps with the allocation, to give it back at the end: its place in the quotas, above all.</summary>
     public object? Lease { get; } = decision.Lease;
 
-    /// <summary>When the allocation expires, in milliseconds as <see cref="EngineTime.Milliseconds"/> counts them (RFC 8656 §3).</summary>
-    public long ExpiresAt { get; internal set; }
+    // A Refresh may be for one of two families (RFC 8656 §8.1), so each has its own time.
+    private long _ipv4ExpiresAt;
+    private long _ipv6ExpiresAt;
+
+    /// <summary>
+    /// When the last of its relays expires, in milliseconds as <see cref="EngineTime.Milliseconds"/> counts them (RFC 8656 §3).
+    /// </summary>
+    public long ExpiresAt => Math.Max(IPv4 is null ? 0 : _ipv4ExpiresAt, IPv6 is null ? 0 : _ipv6ExpiresAt);
 
     /// <summary>Why it has ended.</summary>
     public AllocationEnd End { get; internal set; }
@@ -124,6 +133,32 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
     /// <summary>The relay of a family; null when the allocation has none. Every family except IPv6 counts as IPv4.</summary>
     public Relay? RelayFor(StunAddressFamily family) => family == StunAddressFamily.IPv6 ? IPv6 : IPv4;
 
+    internal long ExpiresAtOf(StunAddressFamily family) => family == StunAddressFamily.IPv6 ? _ipv6ExpiresAt : _ipv4ExpiresAt;
+
+    /// <summary>Starts the time of one family anew, or of both if none is named.</summary>
+    internal void Extend(StunAddressFamily family, long expiresAt)
+    {
+        if (family != StunAddressFamily.IPv6) _ipv4ExpiresAt = expiresAt;
+        if (family != StunAddressFamily.IPv4) _ipv6ExpiresAt = expiresAt;
+    }
+
+    /// <summary>Removes the relay of a family with its permissions and channels (RFC 8656 §8.1), and returns it.</summary>
+    internal Relay RemoveRelay(StunAddressFamily family)
+    {
+        var relay = RelayFor(family)!;
+        if (family == StunAddressFamily.IPv6) IPv6 = null;
+        else IPv4 = null;
+        foreach (var channel in _channels.Values.Where(channel => channel.Peer.Address.Family == family)) Remove(channel);
+        foreach (var peer in _permissions.Keys.Where(peer => peer.Family == family)) _permissions.Remove(peer);
+        return relay;
+    }
+
+    private void Remove(ChannelBinding channel)
+    {
+        _channels.Remove(channel.Number);
+        _channelsByPeer.Remove(channel.Peer);
+    }
+
     internal bool HasPermission(InternetAddress peer, long now) =>
         _permissions.TryGetValue(peer, out var permission) && permission.IsLive(now);
 
@@ -166,9 +201,7 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
     {
         foreach (var binding in _channels.Values)
         {
-            if (binding.HoldsItsNumber(now)) continue;
-            _channels.Remove(binding.Number);
-            _channelsByPeer.Remove(binding.Peer);
+            if (!binding.HoldsItsNumber(now)) Remove(binding);
         }
 
         // A channel refers to its permission, which CreatePermission may bring back to life.

@@ -9,4 +9,5 @@ namespace WebRtcIms.Turn.Engine.Allocations;
 /// the allocation's user. The host calls <see cref="TurnEngine.CompleteRenewal"/> in every case.
 /// </summary>
 public sealed record PendingRenewal(
-    Allocation Allocation, ClientFlow Client, Proof Proof, TransactionId TransactionId, uint LifetimeSeconds, bool WithFingerprint);
+    Allocation Allocation, ClientFlow Client, Proof Proof, TransactionId TransactionId, StunAddressFamily Family,
+    uint LifetimeSeconds, bool WithFingerprint);

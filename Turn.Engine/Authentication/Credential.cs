@@ -49,6 +49,9 @@ public sealed class Credential
     /// <summary>When an ephemeral user name ends; null for every other credential.</summary>
     private DateTimeOffset? EndsAt { get; init; }
 
+    /// <summary>Whether <see cref="EndsAt"/> also ends the allocations that were made before.</summary>
+    private bool EndsAllocations { get; init; }
+
     /// <summary>USERNAME in UTF-8: the kid, the user name of the browser profile, or the name of a user.</summary>
     public ReadOnlySpan<byte> Username => _username;
 
@@ -63,7 +66,7 @@ public sealed class Credential
             if (Token is { } token) return $"token:{token.KeyId}:{token.TokenId}";
             var name = Encoding.UTF8.GetString(_username);
             var end = EndsAt is null ? -1 : name.IndexOf(':', StringComparison.Ordinal);
-            return end >= 0 && end + 1 < name.Length ? $"name:{name[(end + 1)..]}" : $"name:{name}";
+            return EndsAt is null ? $"name:{name}" : $"ephemeral:{(end + 1 < name.Length ? name[(end + 1)..] : name)}";
         }
     }
 
@@ -118,7 +121,8 @@ public sealed class Credential
     /// 1970, and the password is base64 of its HMAC-SHA-1 under a secret shared with the issuer. Null when the time is
     /// missing.
     /// </summary>
-    internal static Credential? FromSharedSecret(ReadOnlySpan<byte> username, byte[] secret, ReadOnlySpan<byte> realm)
+    internal static Credential? FromSharedSecret(
+        ReadOnlySpan<byte> username, byte[] secret, ReadOnlySpan<byte> realm, bool endsAllocations)
     {
         if (!Utf8Parser.TryParse(username, out uint ends, out var length)) return null;
         if (length < username.Length && username[length] != (byte)':') return null;
@@ -129,7 +133,11 @@ public sealed class Credential
         Base64.EncodeToUtf8(hash, password, out _, out _);
         var (md5, sha256) = LongTermKeys(username, realm, password);
         CryptographicOperations.ZeroMemory(password);
-        return new Credential(username.ToArray(), md5, md5, sha256) { EndsAt = DateTimeOffset.FromUnixTimeSeconds(ends) };
+        return new Credential(username.ToArray(), md5, md5, sha256)
+        {
+            EndsAt = DateTimeOffset.FromUnixTimeSeconds(ends),
+            EndsAllocations = endsAllocations,
+        };
     }
 
     /// <summary>
@@ -140,13 +148,16 @@ public sealed class Credential
         ReferenceEquals(this, other)
         || (Token is not null || other.Token is not null ? Token == other.Token : Username.SequenceEqual(other.Username));
 
+    /// <summary>Whether an ephemeral name may be used for the first time; true for every other credential.</summary>
+    internal bool IsBeforeEnd(DateTimeOffset now) => EndsAt is not { } end || now < end;
+
     /// <summary>
-    /// Seconds that may still be granted: what is left of the token or of the ephemeral name, or no bound for a static user.
+    /// Seconds that may still be granted: what is left of the token, or of an ephemeral name that ends its allocations; otherwise no bound.
     /// </summary>
     public uint RemainingSeconds(DateTimeOffset now)
     {
         if (Token is not null) return Content.RemainingSeconds(now);
-        return EndsAt is { } end ? (uint)Math.Clamp(Math.Ceiling((end - now).TotalSeconds), 0, uint.MaxValue) : uint.MaxValue;
+        return EndsAllocations && EndsAt is { } end ? (uint)Math.Clamp(Math.Ceiling((end - now).TotalSeconds), 0, uint.MaxValue) : uint.MaxValue;
     }
 
     /// <summary>USERHASH (RFC 8489 §14.4), 32 octets.</summary>

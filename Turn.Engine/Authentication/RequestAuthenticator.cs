@@ -28,9 +28,11 @@ public sealed class RequestAuthenticator(
     // An authentic token that has ended for longer than this comes from a client that is late, not from a clock that is wrong.
     private static readonly TimeSpan LikelySkew = TimeSpan.FromMinutes(1);
 
-    // USERNAME is shorter than 509 octets (RFC 8489 §14.3); REALM and NONCE are parsed up to 763 (§14.9, §14.10).
+    // USERNAME is shorter than 509 octets (RFC 8489 §14.3). REALM and NONCE have less than 128 characters and at most 763 octets
+    // (§14.9, §14.10).
     private const int MaxUsername = 508;
     private const int MaxRealmOrNonce = 763;
+    private const int MaxRealmOrNonceCharacters = 127;
 
     /// <summary>PASSWORD-ALGORITHMS as it stands in the challenge: SHA-256, then MD5, both without parameters (RFC 8489 §14.11).</summary>
     private static readonly byte[] OfferedAlgorithms = [0, 2, 0, 0, 0, 1, 0, 0];
@@ -78,18 +80,21 @@ public sealed class RequestAuthenticator(
         // RFC 8489 §9.2.4, first: no integrity, so it is a request for a challenge.
         if (!request.HasMessageIntegrity && !request.HasMessageIntegritySha256) return new(StunError.Unauthenticated);
 
+        // A client that truncates its HMAC would do the same again after a challenge.
+        if (request.HasIntegrityOfWrongLength) return new(StunError.BadRequest);
         if (!TryReadUsername(request, out var username)) return new(StunError.BadRequest);
-        if (!request.TryGet(StunAttributeType.Realm, out var realm) || realm.Length is 0 or > MaxRealmOrNonce)
-            return new(StunError.BadRequest);
-        if (!request.TryGet(StunAttributeType.Nonce, out var nonce) || nonce.Length is 0 or > MaxRealmOrNonce)
-            return new(StunError.BadRequest);
-        if (!Utf8.IsValid(realm)) return new(StunError.BadRequest);
+        if (!TryRead(request, StunAttributeType.Realm, out var realm) || !Utf8.IsValid(realm)) return new(StunError.BadRequest);
+        if (!TryRead(request, StunAttributeType.Nonce, out var nonce)) return new(StunError.BadRequest);
 
         var nonceStatus = nonces.Check(nonce, flow, time);
         if (nonceStatus == NonceStatus.Forged) return new(StunError.StaleNonce);
         if (!TryReadPasswordAlgorithm(request, out var passwordAlgorithm)) return new(StunError.BadRequest);
 
         if (!AcceptsTokens && request.Has(StunAttributeType.AccessToken)) return new(StunError.UnknownAttribute);
+
+        // Credentials belong to a realm (RFC 8489 §9.2). Those of another realm are wrong here, and the challenge has the right one. 437 is
+        // for a 5-tuple in use (RFC 8656 §7.2).
+        if (!realm.SequenceEqual(_realm)) return new(StunError.Unauthenticated);
         var credential = Find(request, username, current, time);
         if (credential is null || !credential.Verifies(request, passwordAlgorithm)) return new(StunError.Unauthenticated);
 
@@ -112,6 +117,11 @@ public sealed class RequestAuthenticator(
         if (settings.AcceptsPasswords) response.Write(StunAttributeType.PasswordAlgorithms, OfferedAlgorithms);
         if (AcceptsTokens) response.Write(StunAttributeType.ThirdPartyAuthorization, _serverName);
     }
+
+    private static bool TryRead(in StunMessageReader request, StunAttributeType realmOrNonce, out ReadOnlySpan<byte> value) =>
+        request.TryGet(realmOrNonce, out value)
+        && value.Length is > 0 and <= MaxRealmOrNonce
+        && Encoding.UTF8.GetCharCount(value) <= MaxRealmOrNonceCharacters;
 
     /// <summary>Reads USERNAME, or finds the user of USERHASH (RFC 8489 §9.2.4). An unknown hash gives a name that no user has.</summary>
     private bool TryReadUsername(in StunMessageReader request, out ReadOnlySpan<byte> username)
@@ -151,20 +161,25 @@ public sealed class RequestAuthenticator(
             return FromToken(username, token, username: default, time);
 
         if (current is not null && current.Username.SequenceEqual(username)) return current;
-        if (settings.BrowserProfile && username.IndexOf((byte)BrowserUsername.Separator) > 0) return FromBrowserUsername(username, time);
-
         foreach (var user in settings.StaticUsers)
         {
             if (user.Username.SequenceEqual(username)) return user;
         }
 
-        if (settings.SharedSecret is not { } secret || Credential.FromSharedSecret(username, secret, _realm) is not { } ephemeral)
-            return null;
-        return ephemeral.RemainingSeconds(time.Utc) > 0 ? ephemeral : null;
+        // The separator of the browser profile may also be in other names. No kid begins with the time of an ephemeral name and a colon.
+        return FromSharedSecret(username, time) ?? FromBrowserUsername(username, time);
+    }
+
+    private Credential? FromSharedSecret(ReadOnlySpan<byte> username, EngineTime time)
+    {
+        if (settings.SharedSecret is not { } secret) return null;
+        var ephemeral = Credential.FromSharedSecret(username, secret, _realm, settings.SharedSecretEndsAllocations);
+        return ephemeral?.IsBeforeEnd(time.Utc) == true ? ephemeral : null;
     }
 
     private Credential? FromBrowserUsername(ReadOnlySpan<byte> username, EngineTime time)
     {
+        if (!settings.BrowserProfile) return null;
         Span<byte> token = stackalloc byte[BrowserUsername.MaxLength];
         return BrowserUsername.TryParse(username, token, out var keyIdLength, out var length)
             ? FromToken(username[..keyIdLength], token[..length], username, time)

@@ -37,8 +37,8 @@ public sealed class PeerPolicy(
     private readonly AddressRange[] _allowed = [.. allowed];
     private readonly AddressRange[] _denied = [.. denied];
     private readonly AddressRange[] _opened = [.. Loopback.Where(allowed.Contains)];
-    private readonly LiveRelays _relays = relays ?? LiveRelays.None;
     private IReadOnlySet<InternetAddress> _machine = new HashSet<InternetAddress>();
+    private IReadOnlySet<TransportAddress> _own = own;
 
     private static readonly AddressRange[] SpecialPurpose = Ranges(
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
@@ -63,6 +63,16 @@ public sealed class PeerPolicy(
         set => Volatile.Write(ref _machine, value);
     }
 
+    /// <summary>What the server itself listens on or depends on. It may be replaced at any time.</summary>
+    public IReadOnlySet<TransportAddress> Own
+    {
+        get => Volatile.Read(ref _own);
+        set => Volatile.Write(ref _own, value);
+    }
+
+    /// <summary>The live relays of this server.</summary>
+    public LiveRelays Relays { get; } = relays ?? LiveRelays.None;
+
     /// <summary>Whether the address may be a peer; a refusal is 403 (RFC 8656 §10.2).</summary>
     public bool Allows(InternetAddress peer)
     {
@@ -70,7 +80,7 @@ public sealed class PeerPolicy(
         var isClosed = IsClosedMachine(peer);
         if (!isClosed && IsIn(_allowed, peer)) return true;
         if (IsIn(_denied, peer)) return false;
-        return _relays.IsAddress(peer) || (!isClosed && !IsIn(SpecialPurpose, peer));
+        return Relays.IsAddress(peer) || (!isClosed && !IsIn(SpecialPurpose, peer));
     }
 
     /// <summary>Whether a client may reach a port of an address for which it may have a permission.</summary>
@@ -92,7 +102,7 @@ public sealed class PeerPolicy(
     }
 
     /// <summary>Whether this is the address of a live relay of this server.</summary>
-    public bool IsRelay(in TransportAddress address, bool isTcp = false) => _relays.Contains(address, isTcp);
+    public bool IsRelay(in TransportAddress address, bool isTcp = false) => Relays.Contains(address, isTcp);
 
     /// <summary>Whether a peer is one of the server's own addresses.</summary>
     public bool IsOwn(in TransportAddress peer) =>
@@ -100,6 +110,7 @@ public sealed class PeerPolicy(
 
     private bool IsOwnAt(in TransportAddress peer)
     {
+        var own = Own;
         if (own.Contains(peer)) return true;
         var any = peer.Address.Family == StunAddressFamily.IPv6 ? AnyIPv6 : AnyIPv4;
         return own.Contains(peer with { Address = any }) && IsMachine(peer.Address);
@@ -107,7 +118,7 @@ public sealed class PeerPolicy(
 
     // 0.0.0.0 and :: are this machine for a socket that sends to them.
     private bool IsMachine(InternetAddress address) =>
-        IsIn(Loopback, address) || address == AnyIPv4 || address == AnyIPv6 || Machine.Contains(address) || _relays.IsAddress(address);
+        IsIn(Loopback, address) || address == AnyIPv4 || address == AnyIPv6 || Machine.Contains(address) || Relays.IsAddress(address);
 
     private bool IsClosedMachine(InternetAddress address) => !opensMachine && IsMachine(address) && !IsIn(_opened, address);
 

@@ -54,13 +54,13 @@ internal sealed partial class EngineHost
         }
     }
 
-    private async Task ConnectAsync(PeerConnection connection)
+    private async Task ConnectAsync(PeerConnection connection, TransportAddress to)
     {
         PeerTransport? stream = null;
         try
         {
             var relay = connection.Allocation.RelayFor(connection.Peer.Address.Family)!;
-            stream = await TcpRelays.TryConnectAsync(relay, connection.Peer).ConfigureAwait(false);
+            stream = await TcpRelays.TryConnectAsync(relay, to).ConfigureAwait(false);
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {

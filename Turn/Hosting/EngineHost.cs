@@ -99,7 +99,7 @@ internal sealed partial class EngineHost(
                     _ = RenewAsync(outcome.Renewal!);
                     return false;
                 case OutcomeKind.Connect:
-                    _ = ConnectAsync(outcome.Connection!);
+                    _ = ConnectAsync(outcome.Connection!, outcome.Peer);
                     return false;
                 case OutcomeKind.Bind:
                     path.Send(flow.Client, reply[..outcome.Length]);
@@ -286,7 +286,8 @@ internal sealed partial class EngineHost(
         AllocationDecision decision;
         try
         {
-            decision = pending.Reserved is { } reserved ? AllocationDecision.Of(reserved) : TransportOf(pending).Bind(pending.Relays);
+            decision = pending.Reserved is { } reserved
+                ? AllocationDecision.Of(reserved) : TransportOf(pending).Bind(pending.Relays, pending.FiveTuple.Server.Address);
         }
         catch
         {

@@ -1,3 +1,4 @@
+using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
 
@@ -7,7 +8,9 @@ namespace WebRtcIms.Turn.Hosting;
 internal interface IRelayTransport
 {
     /// <summary>Binds the relays of an Allocate, or fails with 508 and leaves nothing bound.</summary>
-    AllocationDecision Bind(RelayRequest request);
+    /// <param name="request">What is asked for.</param>
+    /// <param name="server">The address of this server that the client used.</param>
+    AllocationDecision Bind(RelayRequest request, InternetAddress server);
 
     /// <summary>Delivers what peers send to the allocation from now on. The host's gate is held.</summary>
     void Start(Relay relay, Allocation allocation);

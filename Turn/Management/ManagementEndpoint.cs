@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Turn.Addresses;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Hosting;
@@ -30,8 +31,9 @@ internal static partial class ManagementEndpoint
     public static void MapManagement(this WebApplication app)
     {
         // Separate from health: a draining node is healthy, and should get no new clients.
-        app.MapGet("/ready", (Drain drain, TurnSettings settings, KeyReload keys) =>
+        app.MapGet("/ready", (Drain drain, TurnSettings settings, KeyReload keys, ListeningAddresses addresses) =>
             drain.IsDraining ? NotReady("draining")
+            : addresses.Live.Count == 0 ? NotReady("no addresses")
             : settings.KeyDelivery is not null && !keys.HasKeys ? NotReady("no keys")
             : Results.Json(new { status = "ready" }));
 

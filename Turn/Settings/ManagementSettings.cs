@@ -15,5 +15,11 @@ internal sealed class ManagementSettings
         : configuration["http_ports"] is { Length: > 0 } ports ? [.. Split(ports).Select(port => $"http://*:{port}")]
         : ["http://localhost:8083"];
 
+    /// <summary>All addresses at which Kestrel may listen beside the TURN ports: also those that the settings of Kestrel name.</summary>
+    public static IEnumerable<string> AllUrls(IConfiguration configuration) =>
+        Urls(configuration)
+            .Concat(Split(configuration["https_ports"] ?? "").Select(port => $"https://*:{port}"))
+            .Concat(configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"]).OfType<string>());
+
     private static string[] Split(string text) => text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }

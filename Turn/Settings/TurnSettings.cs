@@ -1,10 +1,9 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
-using System.Net.NetworkInformation;
-using System.Net.Sockets;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.ServiceDefaults.Certificates;
 using WebRtcIms.ServiceDefaults.KeyDelivery;
+using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Peers;
 
 namespace WebRtcIms.Turn.Settings;
@@ -36,6 +35,29 @@ internal enum PeerPolicyMode
     /// so keep others away from these addresses.
     /// </summary>
     AllowThisMachine,
+}
+
+/// <summary>The family of a relay without REQUESTED-ADDRESS-FAMILY.</summary>
+internal enum DefaultRelayFamily
+{
+    /// <summary>As RFC 8656 §7.2 says.</summary>
+    IPv4,
+
+    /// <summary>
+    /// That of the client's address, or the one that this server has. Browsers do not send the attribute, so a server with IPv6 alone needs
+    /// this.
+    /// </summary>
+    Client,
+}
+
+/// <summary>What the time in a user name of the shared secret ends.</summary>
+internal enum SharedSecretTime
+{
+    /// <summary>New allocations: the time is checked at the first use, as in coturn. An allocation may be refreshed after it.</summary>
+    FirstUse,
+
+    /// <summary>Also the allocations that were made before it.</summary>
+    Allocation,
 }
 
 /// <summary>The back end for UDP.</summary>
@@ -95,9 +117,14 @@ internal sealed class TurnSettings
     /// </summary>
     public string? SharedSecret { get; set; }
 
+    /// <summary>What the time in an ephemeral user name ends.</summary>
+    public SharedSecretTime SharedSecretTime { get; set; }
+
     public BrowserProfileSettings BrowserProfile { get; set; } = new();
 
-    /// <summary>One address or several, separated by commas; 0.0.0.0 and :: stand for every address of this machine.</summary>
+    /// <summary>
+    /// One address or several, separated by commas. 0.0.0.0 and :: stand for every IPv4 or IPv6 address that this machine has at any time.
+    /// </summary>
     public string ListenAddress { get; set; } = "127.0.0.1";
 
     /// <summary>For UDP and TCP.</summary>
@@ -120,11 +147,17 @@ internal sealed class TurnSettings
     /// <summary>The password of an encrypted key, or of a PKCS #12 file.</summary>
     public Redacted<string>? TlsKeyPassword { get; set; }
 
-    /// <summary>The address that relays are bound to; by default the first listening address of each family.</summary>
+    /// <summary>The addresses that relays are bound to; by default the address that the client used.</summary>
     public string? RelayAddress { get; set; }
 
-    /// <summary>The relay address in responses instead of the bound one: the public side of a one-to-one NAT.</summary>
+    /// <summary>
+    /// The relay address in responses instead of the bound one: the public side of a one-to-one NAT, as an address or a name that is looked
+    /// up again and again. Several are separated by commas; <c>203.0.113.1/10.0.0.5</c> is only for relays bound to 10.0.0.5.
+    /// </summary>
     public string? PublicAddress { get; set; }
+
+    /// <summary>The family of a relay when a client asks for none, as browsers do.</summary>
+    public DefaultRelayFamily DefaultRelayFamily { get; set; }
 
     public RelayPortSettings RelayPorts { get; set; } = new();
 
@@ -201,15 +234,7 @@ internal sealed class TurnSettings
             if (StaticUsers[i].Password.Length == 0) yield return $"Turn:StaticUsers:{i}:Password is missing";
         }
 
-        if (Split(ListenAddress).Length == 0) yield return "Turn:ListenAddress is empty: give an address, or 0.0.0.0 and :: for all";
-        (string, string?)[] addresses =
-            [("ListenAddress", ListenAddress), ("RelayAddress", RelayAddress), ("PublicAddress", PublicAddress)];
-        foreach (var (name, list) in addresses)
-        {
-            foreach (var text in Split(list).Where(text => !IPAddress.TryParse(text, out _)))
-                yield return $"Turn:{name}: '{text}' is not an IP address";
-        }
-
+        foreach (var problem in AddressProblems()) yield return problem;
         foreach (var (name, ranges) in new[] { ("AllowedPeers", AllowedPeers), ("DeniedPeers", DeniedPeers) })
         {
             foreach (var text in ranges.Where(text => !AddressRange.TryParse(text, out _)))
@@ -237,38 +262,49 @@ internal sealed class TurnSettings
 
     private static bool IsLinux => OperatingSystem.IsLinux() && Environment.Is64BitProcess;
 
-    /// <summary>The addresses to listen on, with each wildcard replaced by the addresses of the machine.</summary>
-    public IReadOnlyList<IPAddress> ListenAddresses() =>
-        [.. Split(ListenAddress).Select(IPAddress.Parse).SelectMany(Expand).Distinct()];
+    /// <summary>A list of addresses that has been checked.</summary>
+    public static IReadOnlyList<IPAddress> Addresses(string? list) => [.. Split(list).Select(Parse).Distinct()];
 
-    /// <summary>The address that relays of a family are bound to; null when the server has no address of this family.</summary>
-    public IPAddress? RelayBindAddress(AddressFamily family) =>
-        Split(RelayAddress).Select(IPAddress.Parse).Concat(RelayAddress is null ? ListenAddresses() : [])
-            .FirstOrDefault(address => address.AddressFamily == family);
+    /// <summary>The entries of <see cref="PublicAddress"/>.</summary>
+    public IReadOnlyList<PublicAddressSetting> PublicAddresses() => [.. Split(PublicAddress).Select(PublicAddressSetting.Parse)];
 
-    /// <summary>The address of relays of a family in responses, if it differs from the bound one.</summary>
-    public IPAddress? AdvertisedAddress(AddressFamily family) =>
-        Split(PublicAddress).Select(IPAddress.Parse).FirstOrDefault(address => address.AddressFamily == family);
+    private IEnumerable<string> AddressProblems()
+    {
+        if (Split(ListenAddress).Length == 0) yield return "Turn:ListenAddress is empty: give an address, or 0.0.0.0 for all";
+        foreach (var (name, list) in new[] { ("ListenAddress", ListenAddress), ("RelayAddress", RelayAddress) })
+        {
+            foreach (var text in Split(list))
+            {
+                if (!IPAddress.TryParse(text, out _)) yield return $"Turn:{name}: '{text}' is not an IP address";
+                else if (IsMulticast(Parse(text))) yield return $"Turn:{name}: '{text}' is not the address of one machine";
+                else if (name == "RelayAddress" && !IsReachable(Parse(text)))
+                {
+                    yield return $"Turn:{name}: peers cannot reach '{text}'; give an address of this machine, " +
+                        "or leave it out, and relays have the address that the client used";
+                }
+            }
+        }
 
-    /// <summary>The addresses of relays, bound and advertised.</summary>
-    public IEnumerable<IPAddress> RelayAddresses() =>
-        new[] { AddressFamily.InterNetwork, AddressFamily.InterNetworkV6 }
-            .SelectMany(family => new[] { RelayBindAddress(family), AdvertisedAddress(family) }).OfType<IPAddress>();
+        foreach (var text in Split(PublicAddress))
+        {
+            if (PublicAddressSetting.ProblemOf(text) is { } problem) yield return $"Turn:PublicAddress: {problem}";
+        }
+    }
+
+    /// <summary>Whether peers can send to an address: neither a wildcard nor one that needs an interface beside it.</summary>
+    internal static bool IsReachable(IPAddress address) =>
+        !address.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any) && !address.IsIPv6LinkLocal && !IsMulticast(address);
+
+    private static bool IsMulticast(IPAddress address) => Engine.Peers.PeerPolicy.IsMulticast(InternetAddress.From(address));
+
+    private static IPAddress Parse(string text)
+    {
+        var address = IPAddress.Parse(text);
+        return address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+    }
 
     private static string[] Split(string? text) =>
         (text ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-
-    // A socket bound to a wildcard does not say which address a datagram came to, and an answer must leave from that
-    // one (RFC 8489 §6.3.1.2).
-    private static IEnumerable<IPAddress> Expand(IPAddress address)
-    {
-        if (!address.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any)) return [address];
-        return NetworkInterface.GetAllNetworkInterfaces()
-            .Where(network => network.OperationalStatus == OperationalStatus.Up)
-            .SelectMany(network => network.GetIPProperties().UnicastAddresses)
-            .Select(unicast => unicast.Address)
-            .Where(unicast => unicast.AddressFamily == address.AddressFamily && !unicast.IsIPv6LinkLocal);
-    }
 }
 
 /// <summary>A long-term user without a token (RFC 8489 §9.2).</summary>

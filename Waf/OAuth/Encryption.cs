@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.HttpOverrides;
 using WebRtcIms.ServiceDefaults;
 using static OpenIddict.Abstractions.OpenIddictConstants;
 
@@ -7,14 +6,6 @@ namespace WebRtcIms.Waf.OAuth;
 /// <summary>Refuses plain http of other machines, where requests and responses have secrets (RFC 6749 §3.2, RFC 7635 §11).</summary>
 internal static class Encryption
 {
-    /// <summary>Believes only these proxies, and this machine, about the address of a caller and about TLS that ends there.</summary>
-    public static void AddKnownProxies(this IServiceCollection services, IEnumerable<System.Net.IPNetwork> networks) =>
-        services.Configure<ForwardedHeadersOptions>(options =>
-        {
-            options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
-            foreach (var network in networks) options.KnownIPNetworks.Add(network);
-        });
-
     /// <param name="app">The service.</param>
     /// <param name="paths">The paths, each with all below it.</param>
     public static void RequireEncryption(this WebApplication app, params PathString[] paths)

@@ -1,13 +1,15 @@
 using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http.Features;
 using WebRtcIms.ServiceDefaults.Admission;
+using WebRtcIms.WicWeb.Sessions;
+using WebRtcIms.WicWeb.Settings;
 
 namespace WebRtcIms.WicWeb.Connections;
 
 /// <summary>
 /// Bounds the TCP connections of the gateway, from before the TLS handshake. A connection in its handshake, with slow headers or between
-/// two requests gives way first. One with a request in flight gives way last, and one with an accepted WebSocket never. HTTP/2 carries many
-/// requests over a connection, which counts once.
+/// two requests gives way first. One with a request in flight gives way last, which includes the WebSocket of a stranger. One with the
+/// WebSocket of a live session never gives way. HTTP/2 carries many requests over a connection, which counts once.
 /// </summary>
 internal static partial class GatewayConnections
 {
@@ -37,20 +39,26 @@ internal static partial class GatewayConnections
     public static void UseConnections(this WebApplication app, ConnectionSettings settings, IReadOnlyList<string> proxies)
     {
         if (settings.Limits is var limits && limits.Total < settings.Total) LogLowered(app.Logger, FileDescriptors.Limit, limits.Total);
-        if (proxies.Count > 0) app.UseForwardedHeaders();
+        if (proxies.Count > 0)
+        {
+            app.UseForwardedHeaders();
+            // A proxy may pass on an X-Forwarded-Host that a stranger has sent.
+            app.Use(app.Services.GetRequiredService<HostCheck>().CheckAsync);
+        }
+
+        var sessions = app.Services.GetRequiredService<LiveSessions>();
         app.Use((context, next) =>
-            context.Features.Get<AdmittedConnection>() is { } place ? CountAsync(place, context, next) : next(context));
+            context.Features.Get<AdmittedConnection>() is { } place ? CountAsync(place, sessions, context, next) : next(context));
     }
 
-    private static async Task CountAsync(AdmittedConnection place, HttpContext context, RequestDelegate next)
+    private static async Task CountAsync(AdmittedConnection place, LiveSessions sessions, HttpContext context, RequestDelegate next)
     {
         var isWebSocket = false;
-        context.Response.OnStarting(() =>
+        context.Response.OnStarting(async () =>
         {
-            if (!IsAcceptedWebSocket(context)) return Task.CompletedTask;
+            if (!IsAcceptedWebSocket(context) || await sessions.FindAsync(context) is null) return;
             isWebSocket = true;
             place.AcceptWebSocket();
-            return Task.CompletedTask;
         });
         place.BeginRequest();
         try

@@ -7,13 +7,12 @@ using WebRtcIms.WicWeb.Settings;
 namespace WebRtcIms.WicWeb.Forwarding;
 
 /// <summary>
-/// Decides for each request to FlowView whether its caller may read it. As with Aspire's dashboard, the token is in the link that people
+/// Decides for each request to FlowView whether its caller may read it. <see cref="FlowSignIn"/> has the log-in at a provider. As with Aspire's dashboard, the token is in the link that people
 /// open (<c>/flow/?t=…</c>). The answer replaces it with a cookie, which scripts cannot read and other sites cannot send.
 /// </summary>
 internal sealed class FlowAccess(WicWebSettings settings, TimeProvider time)
 {
     private const string Parameter = "t";
-    private const string CookieName = "flow-view";
     private static readonly TimeSpan Lifetime = TimeSpan.FromHours(12);
 
     private readonly byte[] _token = Encoding.UTF8.GetBytes(settings.FlowToken.Reveal() ?? "");
@@ -23,6 +22,7 @@ internal sealed class FlowAccess(WicWebSettings settings, TimeProvider time)
         if (context.GetReverseProxyFeature().Route.Config.ClusterId != FlowViewRoutes.ClusterId) return next(context);
         if (settings.Flow == FlowReaders.Local)
             return IsLocal(context) ? next(context) : Results.NotFound().ExecuteAsync(context);
+        if (settings.Flow == FlowReaders.OpenIdConnect) return FlowSignIn.CheckAsync(context, next);
         if (HasCookie(context.Request)) return next(context);
         if (IsToken(context.Request.Query[Parameter])) return AdmitAsync(context);
         return Results.Problem("Open FlowView with the link that has the token, /flow/?t=….",
@@ -37,8 +37,11 @@ internal sealed class FlowAccess(WicWebSettings settings, TimeProvider time)
     private bool IsToken(string? text) => text is not null
         && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(text)), SHA256.HashData(_token));
 
+    // With the prefix, a page of a sibling domain cannot plant a cookie over http.
+    private static string CookieName(HttpRequest request) => request.IsHttps ? "__Secure-flow-view" : "flow-view";
+
     private bool HasCookie(HttpRequest request) =>
-        request.Cookies[CookieName]?.Split('.') is [var expires, _] parts
+        request.Cookies[CookieName(request)]?.Split('.') is [var expires, _] parts
             && long.TryParse(expires, NumberStyles.None, CultureInfo.InvariantCulture, out var end)
             && end > time.GetUtcNow().ToUnixTimeSeconds()
             && CryptographicOperations.FixedTimeEquals(
@@ -49,7 +52,7 @@ internal sealed class FlowAccess(WicWebSettings settings, TimeProvider time)
     /// </summary>
     private Task AdmitAsync(HttpContext context)
     {
-        context.Response.Cookies.Append(CookieName, CookieUntil((time.GetUtcNow() + Lifetime).ToUnixTimeSeconds()), new CookieOptions
+        context.Response.Cookies.Append(CookieName(context.Request), CookieUntil((time.GetUtcNow() + Lifetime).ToUnixTimeSeconds()), new CookieOptions
         {
             Path = "/flow",
             HttpOnly = true,

@@ -8,7 +8,7 @@ internal static class FlowViewRoutes
 {
     public const string ClusterId = "flow-view";
 
-    public static readonly RouteConfig[] Routes =
+    private static readonly RouteConfig[] Routes =
     [
         new() { RouteId = "flow-view-start", ClusterId = ClusterId, Match = new RouteMatch { Path = "/flow", Methods = ["GET"] } },
         new()
@@ -27,6 +27,11 @@ internal static class FlowViewRoutes
         HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(30) },
     };
 
+    /// <param name="host">The host that has them; empty for every host.</param>
+    public static RouteConfig[] RoutesAt(string host) => host.Length == 0
+        ? Routes
+        : [.. Routes.Select(route => route with { Match = route.Match with { Hosts = [host] } })];
+
     public static void AddFlowViewRoutes(this WebApplicationBuilder builder)
     {
         // Requests for traces must not make traces.
@@ -37,6 +42,16 @@ internal static class FlowViewRoutes
         });
         builder.Services.PostConfigure<HttpClientTraceInstrumentationOptions>(options =>
             options.FilterHttpRequestMessage = request => !IsOfFlowView(request.RequestUri?.AbsolutePath ?? ""));
+    }
+
+    /// <summary>The host of FlowView has no page and no API, so that nothing of the one can reach the other (ASVS 3.5.4).</summary>
+    public static void UseFlowHost(this WebApplication app, string host)
+    {
+        if (host.Length == 0) return;
+        app.Use((context, next) =>
+            string.Equals(context.Request.Host.Host, host, StringComparison.OrdinalIgnoreCase) && !IsOfFlowView(context.Request.Path)
+                ? Results.NotFound().ExecuteAsync(context)
+                : next(context));
     }
 
     private static bool IsOfFlowView(PathString path) => path.StartsWithSegments("/flow") || path.StartsWithSegments("/v1");

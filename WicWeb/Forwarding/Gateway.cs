@@ -19,6 +19,9 @@ internal static class Gateway
     // The largest request is a log-in: user name and password.
     private const int MaxRequestBodyBytes = 16 * 1024;
 
+    // How the names of headers begin that proxies write.
+    private static readonly string[] Claims = ["Forwarded", "X-Forwarded-", "X-Original-", "X-Real-IP"];
+
     // The API's paths are plain words. Dots, encoded slashes and other characters that two servers may read as different paths do
     // not match, so they are not forwarded.
     private static readonly RouteConfig[] Routes =
@@ -55,19 +58,20 @@ internal static class Gateway
 
     public static void AddGateway(this WebApplicationBuilder builder, WicWebSettings settings)
     {
-        var flow = settings.Flow != FlowReaders.Off;
+        RouteConfig[] flowRoutes = settings.Flow == FlowReaders.Off ? [] : FlowViewRoutes.RoutesAt(settings.FlowHost);
+        ClusterConfig[] flowClusters = settings.Flow == FlowReaders.Off ? [] : [FlowViewRoutes.Cluster];
         var flowKey = FlowViewKey.Of(builder.Configuration);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes);
         builder.Services.AddSingleton<FlowAccess>();
+        FlowSignIn.AddTo(builder, settings);
         builder.AddFlowViewRoutes();
         builder.Services.AddSingleton<IDestinationResolver, DiscoveredDestinations>();
         builder.Services.AddReverseProxy()
-            .LoadFromMemory(flow ? [.. Routes, .. FlowViewRoutes.Routes] : Routes, flow ? [.. Clusters, FlowViewRoutes.Cluster] : Clusters)
+            .LoadFromMemory([.. Routes, .. flowRoutes], [.. Clusters, .. flowClusters])
             .ConfigureHttpClient((_, handler) => handler.ConnectTimeout = TimeSpan.FromSeconds(3))
             .AddTransforms(context =>
             {
-                // YARP overwrites X-Forwarded-*, but would pass on this form of the same claim.
-                context.AddRequestHeaderRemove("Forwarded");
+                context.AddRequestTransform(RemoveClaims);
                 // A backend gets only the credentials that it checks.
                 if (context.Route.ClusterId != Wwsf) context.AddRequestHeaderRemove("Cookie");
                 if (context.Route.RouteId != Directory) context.AddRequestHeaderRemove("Authorization");
@@ -76,6 +80,16 @@ internal static class Gateway
                 context.AddResponseHeaderRemove("Server", ResponseCondition.Always);
             });
     }
+
+    // A stranger's claims about the address or the host, and what a known proxy has claimed. YARP then adds its own X-Forwarded-*.
+    private static ValueTask RemoveClaims(RequestTransformContext context)
+    {
+        var headers = context.ProxyRequest.Headers;
+        foreach (var name in context.HttpContext.Request.Headers.Keys.Where(IsClaim)) headers.Remove(name);
+        return ValueTask.CompletedTask;
+    }
+
+    private static bool IsClaim(string name) => Array.Exists(Claims, start => name.StartsWith(start, StringComparison.OrdinalIgnoreCase));
 
     public static void MapGateway(this WebApplication app) => app.MapReverseProxy(proxy =>
     {

@@ -11,8 +11,8 @@ internal static class PageErrors
     public static readonly FrozenSet<string> Codes = FrozenSet.Create<string>(
         "not_signed_in", "session_expired", "antiforgery", "rate_limited", "gateway_unavailable", "wwsf_unavailable",
         "waf_unavailable", "waf_refused", "ims_unavailable", "ims_overloaded", "registration_failed", "registration_forbidden",
-        "no_free_identity", "too_many_guests", "leases_unavailable", "no_subscription", "not_authorised", "call_forbidden",
-        "nobody_there", "not_online", "no_answer", "busy", "declined", "cancelled", "no_common_format", "call_failed",
+        "no_free_identity", "too_many_guests", "leases_unavailable", "no_subscription", "passkey_missing", "not_authorised",
+        "call_forbidden", "nobody_there", "not_online", "no_answer", "busy", "declined", "cancelled", "no_common_format", "call_failed",
         "address_invalid", "negotiating", "not_registered", "demo_line_unavailable", "turn_not_tried", "turn_unreachable", "turn_401",
         "turn_403", "turn_486", "turn_508", "turn_refused", "no_media_path", "transport_not_offered", "credentials_too_long",
         "microphone_blocked", "microphone_missing", "microphone_busy", "camera_blocked", "camera_missing", "camera_busy",

@@ -1,5 +1,4 @@
 using WebRtcIms.ServiceDefaults.Certificates;
-using WebRtcIms.WicWeb.Connections;
 
 namespace WebRtcIms.WicWeb.Settings;
 
@@ -14,6 +13,9 @@ internal enum FlowReaders
 
     /// <summary>Callers that have opened a link with the token.</summary>
     Token,
+
+    /// <summary>Users of <see cref="WicWebSettings.FlowProvider"/> who have the required claim.</summary>
+    OpenIdConnect,
 }
 
 /// <summary>The section <c>WicWeb</c> of the configuration.</summary>
@@ -39,6 +41,15 @@ internal sealed class WicWebSettings
     /// <summary>The token of <see cref="FlowReaders.Token"/>.</summary>
     public Redacted<string> FlowToken { get; init; }
 
+    /// <summary>The provider of <see cref="FlowReaders.OpenIdConnect"/>.</summary>
+    public FlowProviderSettings FlowProvider { get; init; } = new();
+
+    /// <summary>The host that has FlowView, and nothing else. Without it, FlowView is beside the page.</summary>
+    public string FlowHost { get; init; } = "";
+
+    /// <summary>Whether HSTS is also for the hosts below that of the page.</summary>
+    public bool HstsSubDomains { get; init; } = true;
+
     /// <summary>
     /// The addresses and networks of proxies in front of the gateway, whose X-Forwarded headers are accepted. No others are, not even of
     /// this machine.
@@ -60,12 +71,16 @@ internal sealed class WicWebSettings
     {
         foreach (var problem in ServiceDefaults.Admission.KnownProxies.Problems("WicWeb:KnownProxies", KnownProxies)) yield return problem;
         if (Flow == FlowReaders.Local && !environment.IsDevelopment())
-            yield return "WicWeb:Flow may be Local only in Development, because a proxy on this machine is local also; use Token";
+            yield return "WicWeb:Flow may be Local only in Development, because a proxy on this machine is local also; use OpenIdConnect or Token";
         if (PublicUrl.Length > 0 && (HttpAddress.Parse(PublicUrl) is not { PathAndQuery: "/" } url || url.Scheme != Uri.UriSchemeHttps))
             yield return $"WicWeb:PublicUrl must be an https address such as https://192.168.1.20:8443{SettingText.Not(PublicUrl)}";
         if (PublicCertificateFiles is { } files && LoadedCertificate.Load(files, out var problemOfFiles) is null) yield return problemOfFiles!;
         var token = FlowToken.Reveal() ?? "";
         if (token.Length < MinTokenLength && (Flow == FlowReaders.Token || token.Length > 0))
             yield return $"WicWeb:FlowToken must have at least {MinTokenLength} characters, such as those of 'openssl rand -hex 32'";
+        if (FlowHost.Length > 0 && Uri.CheckHostName(FlowHost) == UriHostNameType.Unknown)
+            yield return $"WicWeb:FlowHost '{FlowHost}' is not a host such as flow.example.com";
+        if (Flow != FlowReaders.OpenIdConnect) yield break;
+        foreach (var problem in FlowProvider.Problems()) yield return problem;
     }
 }

@@ -1,4 +1,4 @@
-using Microsoft.AspNetCore.HttpOverrides;
+using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Telemetry;
@@ -19,17 +19,12 @@ internal static class WebApi
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower);
         // In Development, a body that is not JSON would otherwise cause an exception and the status 500.
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = false);
-        builder.Services.Configure<ForwardedHeadersOptions>(options =>
-        {
-            // Passkeys belong to the host that the browser sees.
-            options.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost;
-            foreach (var network in settings.KnownNetworks()) options.KnownIPNetworks.Add(network);
-        });
+        KnownProxies.AddTo(builder.Services, settings.KnownProxies);
     }
 
     public static void UseWebApi(this WebApplication app)
     {
-        app.UseForwardedHeaders();
+        KnownProxies.UseIn(app, "Wwsf:KnownProxies");
         app.UseCookiePrefixes();
         app.Use(CountOutcome);
         app.UseExceptionHandler();

@@ -9,9 +9,17 @@ using WebRtcIms.Wwsf.Users;
 
 namespace WebRtcIms.Wwsf.Passkeys;
 
+/// <summary>Response of <c>GET /api/passkeys</c>.</summary>
+internal sealed record PasskeysAnswer(IReadOnlyList<OwnPasskey> Passkeys);
+
+/// <summary>A passkey in the response of <c>GET /api/passkeys</c>.</summary>
+/// <param name="Id">Names the passkey in <c>DELETE /api/passkeys/{id}</c>.</param>
+/// <param name="CreatedAt">When it was added.</param>
+internal sealed record OwnPasskey(string Id, DateTimeOffset CreatedAt);
+
 /// <summary>
-/// Passkeys (W3C Web Authentication): <c>/api/passkeys</c> adds one to the account of the session, <c>/api/session/passkey</c>
-/// logs in with one. Each takes two requests: <c>options</c> for the challenge, then the response of the browser. ASP.NET Core
+/// Passkeys (W3C Web Authentication): <c>/api/passkeys</c> lists those of the account of the session, adds and removes one soon after a
+/// log-in. <c>/api/session/passkey</c> logs in with one. Adding and logging in each take two requests: <c>options</c> for the challenge, then the response of the browser. ASP.NET Core
 /// Identity creates the challenge and verifies the response. A login needs no user name, because the authenticator stores it.
 /// </summary>
 internal static class PasskeyEndpoints
@@ -35,7 +43,7 @@ internal static class PasskeyEndpoints
         // Discoverable without a user name, and two factors: possession, and knowledge or biometrics.
         ResidentKeyRequirement = "required",
         UserVerificationRequirement = "required",
-        ServerDomain = origins.RelyingPartyOf(request.Host),
+        ServerDomain = origins.RelyingPartyOf(request),
         // WebAuthn §7.1 steps 9 to 11, §7.2 steps 12 to 14. The page sends the response from the origin that it names, and not in a frame.
         ValidateOrigin = answer => ValueTask.FromResult(
             !answer.CrossOrigin && string.IsNullOrEmpty(answer.TopOrigin)
@@ -45,12 +53,30 @@ internal static class PasskeyEndpoints
     public static void MapPasskeys(this WebApplication app)
     {
         var passkeys = app.MapGroup("/api/passkeys").RequireAntiforgeryToken().RequireRateLimiting(Limits.Logins)
-            .WithMetadata(new SessionRequired());
+            .RequireRecentLogIn().WithMetadata(new SessionRequired());
+        passkeys.MapGet("", ListAsync);
         passkeys.MapPost("options", CreateOptionsAsync);
         passkeys.MapPost("", AddAsync);
+        passkeys.MapDelete("{id}", RemoveAsync);
         var logIn = app.MapGroup("/api/session/passkey").RequireAntiforgeryToken().RequireRateLimiting(Limits.Logins);
         logIn.MapPost("options", RequestOptionsAsync);
         logIn.MapPost("", LogInAsync).WithMetadata(new Counted((telemetry, outcome) => telemetry.CountSession(Way, outcome)));
+    }
+
+    private static async Task<IResult> ListAsync(HttpContext context, UserManager<User> users)
+    {
+        var passkeys = await UserOfAsync(context, users) is { } user ? await users.GetPasskeysAsync(user) : [];
+        return TypedResults.Ok(new PasskeysAnswer([.. passkeys.Select(passkey => new OwnPasskey(IdOf(passkey), passkey.CreatedAt))]));
+    }
+
+    private static async Task<IResult> RemoveAsync(string id, HttpContext context, UserManager<User> users, AuditLog audit)
+    {
+        if (await UserOfAsync(context, users) is not { } user) return Problem.PasskeyNeedsUser;
+        if ((await users.GetPasskeysAsync(user)).FirstOrDefault(passkey => IdOf(passkey) == id) is not { } passkey)
+            return TypedResults.NoContent();
+        if (!(await users.RemovePasskeyAsync(user, passkey.CredentialId)).Succeeded) return Problem.TooBusy;
+        audit.PasskeyRemoved(user.Id, CallerAddress.Of(context));
+        return TypedResults.NoContent();
     }
 
     private static async Task<IResult> CreateOptionsAsync(
@@ -85,6 +111,8 @@ internal static class PasskeyEndpoints
         if (!await state.TryUseAsync(challenge!)) return Problem.PasskeyNotAdded;
         if (!(await users.AddOrUpdatePasskeyAsync(user, result.Passkey)).Succeeded) return Problem.PasskeyNotAdded;
         audit.PasskeyAdded(user.Id, CallerAddress.Of(context));
+        // Other sessions that began with the password get no rights by this. This one has proved both factors.
+        if (WebSession.From(context.User) is { NeedsPasskey: true }) await context.BeginSessionAsync(user, Way);
         return TypedResults.NoContent();
     }
 
@@ -120,6 +148,9 @@ internal static class PasskeyEndpoints
         audit.Refused(user?.Id, Way, ProblemCodes.PasskeyFailed, CallerAddress.Of(context));
         return Problem.PasskeyFailed;
     }
+
+    // The paths of the API are lower-case words.
+    private static string IdOf(UserPasskeyInfo passkey) => Pseudonym.Of(Convert.ToHexString(passkey.CredentialId));
 
     private static async Task<User?> UserOfAsync(HttpContext context, UserManager<User> users) =>
         WebSession.From(context.User)?.User is { } name ? await users.FindByNameAsync(name) : null;

@@ -55,6 +55,28 @@ internal sealed record Problem(int Status, string Code, string Title, string Det
     public static Problem TooBusy { get; } = new(503, ProblemCodes.TooBusy,
         "Too many log-ins at the moment", "The web service is busy with other log-ins. Try again in a few seconds.", RetrySoon);
 
+    /// <summary>For changes that decide who can log in.</summary>
+    public static Problem LogInAgain { get; } = new(403, ProblemCodes.LogInAgain,
+        "Log in again", "You logged in a while ago. Log in again to make this change.");
+
+    public static Problem WrongPassword { get; } = new(403, ProblemCodes.WrongPassword,
+        "The password was not changed", "Your current password is wrong. Check it and try again.");
+
+    public static Problem WeakPassword { get; } = new(400, ProblemCodes.WeakPassword,
+        "The new password is too weak",
+        "Use 12 characters or more. Well-known passwords, names and patterns are refused; several words that do not belong together are good.");
+
+    public static Problem NoPassword { get; } = new(403, ProblemCodes.NoPassword,
+        "Your account has no password here", "You log in at another service or as a guest. There is no password to change.");
+
+    /// <summary>The password was right, and the account has a passkey.</summary>
+    public static Problem PasskeyRequired { get; } = new(403, ProblemCodes.PasskeyRequired,
+        "Log in with your passkey", "Your account has a passkey, so a password is not enough. Log in with the passkey.");
+
+    /// <summary>The user logged in with a password only.</summary>
+    public static Problem PasskeyMissing { get; } = new(403, ProblemCodes.PasskeyMissing,
+        "Add a passkey first", "A password is not enough to make or receive calls. Add a passkey to your account first.");
+
     public static Problem PasskeyFailed { get; } = new(401, ProblemCodes.PasskeyFailed,
         "The passkey was not accepted", "No account has this passkey, or the login took too long. Try again, or log in with the password.");
 

@@ -12,7 +12,8 @@ internal sealed record OtherSessionsAnswer(IReadOnlyList<OtherSession> Sessions)
 internal sealed record OtherSession(string Id, DateTimeOffset BeganAt, DateTimeOffset UsedAt);
 
 /// <summary>
-/// <c>/api/sessions</c>: the other sessions of the user, such as on a device that was lost. A user can end one of them or all.
+/// <c>/api/sessions</c>: the other sessions of the user, such as on a device that was lost. A user can end one of them or all,
+/// soon after a log-in (ASVS 7.5.2).
 /// A guest has no other session.
 /// </summary>
 internal static class OtherSessions
@@ -22,9 +23,10 @@ internal static class OtherSessions
         var sessions = api.MapGroup("sessions").RequireAntiforgeryToken().RequireRateLimiting(Limits.Logins)
             .WithMetadata(new SessionRequired());
         sessions.MapGet("", ListAsync);
-        sessions.MapDelete("", (HttpContext context, SessionRecords records, SessionEnd end) => EndAsync(context, records, end, _ => true));
-        sessions.MapDelete("{id}", (string id, HttpContext context, SessionRecords records, SessionEnd end) =>
-            EndAsync(context, records, end, session => Pseudonym.Of(session.Sid) == id));
+        var ends = sessions.MapGroup("").RequireRecentLogIn();
+        ends.MapDelete("", (HttpContext context, SessionEnd end) => EndAsync(context, end, isMeant: null));
+        ends.MapDelete("{id}", (string id, HttpContext context, SessionEnd end) =>
+            EndAsync(context, end, session => Pseudonym.Of(session.Sid) == id));
     }
 
     private static async Task<IResult> ListAsync(HttpContext context, SessionRecords records)
@@ -34,12 +36,9 @@ internal static class OtherSessions
             [.. others.Select(other => new OtherSession(Pseudonym.Of(other.Sid), other.BeganAt, other.UsedAt))]));
     }
 
-    private static async Task<IResult> EndAsync(
-        HttpContext context, SessionRecords records, SessionEnd end, Predicate<OwnSession> isMeant)
+    private static async Task<IResult> EndAsync(HttpContext context, SessionEnd end, Predicate<OwnSession>? isMeant)
     {
-        var current = WebSession.From(context.User)!;
-        foreach (var other in (await records.FindOthersAsync(current)).Where(other => isMeant(other)))
-            await end.EndAsync(current with { Sid = other.Sid }, EndReason.EndedByUser);
+        await end.EndOthersAsync(WebSession.From(context.User)!, EndReason.EndedByUser, isMeant);
         return TypedResults.NoContent();
     }
 }

@@ -68,11 +68,15 @@ internal static class SessionCookie
         context.Request.Cookies.ContainsKey(FrameOf(context).Length == 0 ? Name : FrameName);
 
     /// <summary>Begins a session of a user that replaces the current one, and makes it the session of this request.</summary>
-    public static async Task BeginSessionAsync(this HttpContext context, User user, string way)
+    /// <param name="context">The request.</param>
+    /// <param name="user">The user.</param>
+    /// <param name="way">The way to log in.</param>
+    /// <param name="needsPasskey">See <see cref="WebSession"/>.</param>
+    public static async Task BeginSessionAsync(this HttpContext context, User user, string way, bool needsPasskey = false)
     {
         var services = context.RequestServices;
         await context.EndCurrentAsync(EndReason.Replaced);
-        var session = WebSession.Create(user.UserName);
+        var session = WebSession.Create(user.UserName) with { NeedsPasskey = needsPasskey };
         await services.GetRequiredService<SessionRecords>().AddAsync(session, user);
         services.GetRequiredService<KnownBrowsers>().Remember(context, user);
         services.GetRequiredService<AuditLog>().LoggedIn(user.Id, session.Sid, way, CallerAddress.Of(context));

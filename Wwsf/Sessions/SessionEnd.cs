@@ -21,4 +21,13 @@ internal sealed class SessionEnd(
         var releasing = identities.ReleaseAsync(session);
         await records.CompleteAsync(await revoking ? [session.Sid] : [], await releasing ? [session.Sid] : []);
     }
+
+    /// <summary>Ends the other sessions of the user, or some of them.</summary>
+    public async Task EndOthersAsync(WebSession current, string reason, Predicate<OwnSession>? isMeant = null)
+    {
+        foreach (var other in await records.FindOthersAsync(current))
+        {
+            if (isMeant?.Invoke(other) is not false) await EndAsync(current with { Sid = other.Sid }, reason);
+        }
+    }
 }

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Http.HttpResults;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Stores;
 using WebRtcIms.Wwsf.Telemetry;
 using WebRtcIms.Wwsf.Users;
 
@@ -20,8 +21,9 @@ internal sealed record LoginRequest(string? UserName, string? Password)
 /// <param name="Registered">Whether the session is registered with the IMS.</param>
 /// <param name="AntiforgeryToken">For the header <c>X-XSRF-TOKEN</c> of every POST and DELETE until the next such response.</param>
 /// <param name="ExternalLogin">The name of the provider behind <c>/api/session/external</c>, if there is one.</param>
+/// <param name="PasswordLogin">Whether a password can log in.</param>
 internal sealed record SessionAnswer(
-    string? User, bool? Anonymous, string? Impu, bool Registered, string? AntiforgeryToken, string? ExternalLogin)
+    string? User, bool? Anonymous, string? Impu, bool Registered, string? AntiforgeryToken, string? ExternalLogin, bool PasswordLogin)
 {
     public override string ToString() => nameof(SessionAnswer);
 }
@@ -31,7 +33,7 @@ internal static class SessionEndpoints
 {
     // The longest name that Identity stores; no user has a longer one.
     private const int MaxUserNameLength = 256;
-    private const int MaxPasswordLength = 1024;
+    public const int MaxPasswordLength = 1024;
     private const string Way = "password";
 
     public static void MapLogin(this IEndpointRouteBuilder api) =>
@@ -66,24 +68,27 @@ internal static class SessionEndpoints
         });
 
     private static async Task<IResult> LogInAsync(
-        LoginRequest login, HttpContext context, PasswordCheck passwords, IAntiforgery antiforgery, SessionIdentities identities,
-        AuditLog audit)
+        LoginRequest login, HttpContext context, PasswordCheck passwords, UserManager<User> users, IAntiforgery antiforgery,
+        SessionIdentities identities, AuditLog audit, WwsfSettings settings)
     {
         if (string.IsNullOrWhiteSpace(login.UserName) || string.IsNullOrEmpty(login.Password)) return Problem.InvalidRequest;
         if (login.UserName.Length > MaxUserNameLength || login.Password.Length > MaxPasswordLength) return Problem.LoginFailed;
 
         var result = await passwords.CheckAsync(context, login.UserName, login.Password);
-        if (ProblemOf(result) is { } problem)
+        var problem = ProblemOf(result);
+        var needsPasskey = settings.PasswordLogin == PasswordLogin.UntilPasskey;
+        if (problem is null && needsPasskey && (await users.GetPasskeysAsync(result.User!)).Count > 0) problem = Problem.PasskeyRequired;
+        if (problem is not null)
         {
             audit.Refused(result.User?.Id, Way, problem.Code, CallerAddress.Of(context));
             return problem;
         }
 
-        await context.BeginSessionAsync(result.User!, Way);
+        await context.BeginSessionAsync(result.User!, Way, needsPasskey);
         return await AnswerAsync(context, antiforgery, identities);
     }
 
-    private static Problem? ProblemOf(PasswordResult result) => result.Outcome switch
+    public static Problem? ProblemOf(PasswordResult result) => result.Outcome switch
     {
         PasswordOutcome.Accepted => null,
         PasswordOutcome.Waiting => Problem.LockedOut(result.RetryAfter),
@@ -109,11 +114,18 @@ internal static class SessionEndpoints
     public static async Task<Ok<SessionAnswer>> AnswerAsync(HttpContext context, IAntiforgery antiforgery, SessionIdentities identities)
     {
         var token = antiforgery.GetAndStoreTokens(context).RequestToken;
-        var external = context.RequestServices.GetRequiredService<WwsfSettings>().OpenIdConnect?.DisplayName;
-        if (WebSession.From(context.User) is not { } session)
-            return TypedResults.Ok(new SessionAnswer(null, null, null, Registered: false, token, external));
+        var settings = context.RequestServices.GetRequiredService<WwsfSettings>();
+        var answer = new SessionAnswer(
+            null, null, null, Registered: false, token, settings.OpenIdConnect?.DisplayName, settings.PasswordLogin != PasswordLogin.Never);
+        if (WebSession.From(context.User) is not { } session) return TypedResults.Ok(answer);
 
         var (impu, registered) = await identities.FindAsync(session, context.RequestAborted);
-        return TypedResults.Ok(new SessionAnswer(session.User, session.User is null, impu, registered, token, external));
+        return TypedResults.Ok(answer with
+        {
+            User = session.User,
+            Anonymous = session.User is null,
+            Impu = impu,
+            Registered = registered,
+        });
     }
 }

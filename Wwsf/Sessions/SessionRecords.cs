@@ -51,6 +51,18 @@ internal sealed class SessionRecords(WwsfStore store, WwsfSettings settings, Ses
         return FindReason(found.Row, found.User) is null ? DateTimeOffset.FromUnixTimeSeconds(found.Row.UsedAt) : null;
     }
 
+    /// <summary>When the user logged in; null for a guest.</summary>
+    public async Task<DateTimeOffset?> FindBeginAsync(WebSession session) =>
+        await store.Sessions.Where(row => row.Sid == session.Sid && row.UserId != null).Select(row => (long?)row.BeganAt)
+            .SingleOrDefaultAsync() is { } began ? DateTimeOffset.FromUnixTimeSeconds(began) : null;
+
+    /// <summary>Gives the session the new security stamp of its user. The caller stores it together with the user.</summary>
+    public async Task KeepAsync(WebSession session, User user)
+    {
+        if (await store.Sessions.SingleOrDefaultAsync(row => row.Sid == session.Sid) is not { } row) return;
+        store.Entry(row).Property(kept => kept.SecurityStamp).CurrentValue = user.SecurityStamp;
+    }
+
     public async Task SetUsedAsync(WebSession session, DateTimeOffset lastUse)
     {
         if (session.User is null || time.GetUtcNow() - lastUse < UsePrecision) return;

@@ -10,7 +10,7 @@ internal sealed class PublicOrigins
         "an origin such as https://phone.example.com: https (or http on this machine), a host, and nothing after it";
 
     private const string LocalHost = "localhost";
-    private readonly List<Uri> _listed;
+    private readonly List<WebOrigin> _listed;
     private readonly bool _admitsLocalHost;
 
     /// <param name="origins">Valid origins, see <see cref="IsValid"/>.</param>
@@ -24,45 +24,29 @@ internal sealed class PublicOrigins
     public static bool IsValid(string origin) => Parse(origin) is not null;
 
     /// <summary>Whether a browser names this origin for the page, in clientDataJSON of a passkey for example.</summary>
-    public bool Contains(string origin) => Parse(origin) is { } given && Contains(given) && origin == Text(given);
+    public bool Contains(string origin) => Parse(origin) is { } given && Contains(given) && origin == given.ToString();
 
     /// <summary>
     /// The relying party of passkeys (WebAuthn §5.1.2) for a page at this host: the first listed host that the host is equal to or below.
     /// For other hosts it is the first one, and a browser refuses it there.
     /// </summary>
-    public string RelyingPartyOf(HostString host)
+    public string RelyingPartyOf(HttpRequest request)
     {
-        var name = AsciiNameOf(host);
+        var name = WebOrigin.Of(request)?.Host ?? "";
         if (_admitsLocalHost && name == LocalHost) return LocalHost;
-        return _listed.Select(HostOf).FirstOrDefault(party => name == party || name.EndsWith("." + party, StringComparison.Ordinal))
-            ?? (_listed.Count > 0 ? HostOf(_listed[0]) : LocalHost);
+        return _listed.Find(party => name == party.Host || name.EndsWith("." + party.Host, StringComparison.Ordinal))?.Host
+            ?? (_listed.Count > 0 ? _listed[0].Host : LocalHost);
     }
 
     /// <summary>The origin of the page that sent the request; the first of the list if the request names another one.</summary>
     public string Of(HttpRequest request)
     {
-        var origin = Parse($"{request.Scheme}://{request.Host.ToUriComponent()}");
-        if (origin is not null && Contains(origin)) return Text(origin);
-        return _listed.Count > 0 ? Text(_listed[0]) : $"{request.Scheme}://{LocalHost}";
+        if (WebOrigin.Of(request) is { } origin && Contains(origin)) return origin.ToString();
+        return _listed.Count > 0 ? _listed[0].ToString() : $"{request.Scheme}://{LocalHost}";
     }
 
-    private bool Contains(Uri origin) =>
-        _listed.Exists(listed => Text(listed) == Text(origin)) || (_admitsLocalHost && HostOf(origin) == LocalHost);
+    private bool Contains(WebOrigin origin) => _listed.Contains(origin) || (_admitsLocalHost && origin.Host == LocalHost);
 
-    private static Uri? Parse(string origin) =>
-        Uri.TryCreate(origin, UriKind.Absolute, out var address)
-        && (address.Scheme == Uri.UriSchemeHttps || (address.Scheme == Uri.UriSchemeHttp && address.IsLoopback))
-        && address is { UserInfo: "", PathAndQuery: "/", Fragment: "", Host: not "" }
-            ? address
-            : null;
-
-    // As browsers write an origin: the host name as A-labels (RFC 5890), and no default port.
-    private static string Text(Uri origin) => origin.IsDefaultPort
-        ? $"{origin.Scheme}://{HostOf(origin)}"
-        : string.Create(CultureInfo.InvariantCulture, $"{origin.Scheme}://{HostOf(origin)}:{origin.Port}");
-
-    private static string HostOf(Uri origin) => origin.HostNameType == UriHostNameType.Dns ? origin.IdnHost : origin.Host;
-
-    // ASP.NET Core has decoded the A-labels of the Host header.
-    private static string AsciiNameOf(HostString host) => new HostString(host.ToUriComponent()).Host.ToLowerInvariant();
+    private static WebOrigin? Parse(string text) =>
+        WebOrigin.Parse(text) is { } origin && (origin.Scheme == Uri.UriSchemeHttps || LocalCaller.IsLoopbackName(origin.Host)) ? origin : null;
 }

@@ -1,7 +1,24 @@
-using System.Net;
 using WebRtcIms.Stores;
 
 namespace WebRtcIms.Wwsf.Settings;
+
+/// <summary>Whether a password alone logs in: the setting <c>Wwsf:PasswordLogin</c>.</summary>
+internal enum PasswordLogin
+{
+    /// <summary><see cref="Always"/> in Development, <see cref="UntilPasskey"/> elsewhere.</summary>
+    Default,
+
+    /// <summary>A password is enough.</summary>
+    Always,
+
+    /// <summary>
+    /// A user who has a passkey needs it. A user without one can only add one after the log-in with the password (ASVS 6.3.3).
+    /// </summary>
+    UntilPasskey,
+
+    /// <summary>Only passkeys and the provider of <see cref="WwsfSettings.OpenIdConnect"/>.</summary>
+    Never,
+}
 
 /// <summary>The sections <c>Wwsf</c> and <c>ConnectionStrings:wwsf</c> of the configuration.</summary>
 internal sealed partial class WwsfSettings
@@ -42,6 +59,8 @@ internal sealed partial class WwsfSettings
     /// <summary>After this time a registered session also ends, and the user logs in again.</summary>
     public TimeSpan MaxSessionLifetime => 2 * SessionLifetime;
 
+    public PasswordLogin PasswordLogin { get; set; }
+
     public LimitSettings Limits { get; set; } = new();
 
     /// <summary>The provider at which users may log in; null if there is none.</summary>
@@ -56,11 +75,11 @@ internal sealed partial class WwsfSettings
     public static WwsfSettings Read(IConfiguration configuration, IHostEnvironment environment) =>
         SettingsReader.Read<WwsfSettings>(configuration, Section, settings => settings.Complete(configuration, environment));
 
-    public IEnumerable<IPNetwork> KnownNetworks() => ServiceDefaults.Admission.KnownProxies.NetworksOf(KnownProxies);
-
     // Sets the values that depend on other settings, and returns the problems of these.
     private IEnumerable<string> Complete(IConfiguration configuration, IHostEnvironment environment)
     {
+        if (PasswordLogin == PasswordLogin.Default)
+            PasswordLogin = environment.IsDevelopment() ? PasswordLogin.Always : PasswordLogin.UntilPasskey;
         if (TurnUris.Count == 0 && environment.IsDevelopment()) TurnUris.AddRange(DevelopmentTurnUris);
         if (TurnUris.Count == 0)
             yield return "Wwsf:TurnUris:0 is missing; give at least one such as turn:turn.example.com:3478?transport=udp";

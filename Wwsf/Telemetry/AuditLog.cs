@@ -42,6 +42,10 @@ internal sealed partial class AuditLog(ILogger<AuditLog> logger)
 
     public void PasskeyAdded(string userId, string address) => LogPasskeyAdded(Pseudonym.Of(userId), address);
 
+    public void PasskeyRemoved(string userId, string address) => LogPasskeyRemoved(Pseudonym.Of(userId), address);
+
+    public void PasswordChanged(string userId, string address) => LogPasswordChanged(Pseudonym.Of(userId), address);
+
     [LoggerMessage(1, LogLevel.Information, "User {User} logged in by {Way} from {Address}: session {Session}", EventName = "audit.log_in")]
     private partial void LogLoggedIn(string user, string session, string way, string address);
 
@@ -70,6 +74,12 @@ internal sealed partial class AuditLog(ILogger<AuditLog> logger)
 
     [LoggerMessage(9, LogLevel.Warning, "A request from {Address} exceeded the limit of {Limit}", EventName = "rate_limit.refused")]
     private partial void LogRateLimited(string limit, string address);
+
+    [LoggerMessage(10, LogLevel.Information, "User {User} removed a passkey from {Address}", EventName = "audit.passkey_removed")]
+    private partial void LogPasskeyRemoved(string user, string address);
+
+    [LoggerMessage(11, LogLevel.Information, "User {User} changed the password from {Address}", EventName = "audit.password_changed")]
+    private partial void LogPasswordChanged(string user, string address);
 }
 
 /// <summary>Why a session ended, in the log.</summary>
@@ -78,6 +88,7 @@ internal static class EndReason
     public const string SignedOut = "signed out";
     public const string Replaced = "replaced by a new session";
     public const string EndedByUser = "ended from another session of the user";
+    public const string PasswordChanged = "password of the user changed";
     public const string NotRegistered = "guest did not register in time";
     public const string UserDeleted = "user deleted";
     public const string UserLocked = "user locked";

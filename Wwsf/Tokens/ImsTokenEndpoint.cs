@@ -24,6 +24,7 @@ internal static class ImsTokenEndpoint
     public static void MapImsToken(this IEndpointRouteBuilder api) =>
         api.MapPost("ims-token", IssueAsync)
             .RequireAntiforgeryToken()
+            .RequirePasskey()
             .RequireRateLimiting(Limits.ImsTokens)
             .WithMetadata(new SessionRequired(), new Counted((telemetry, outcome) => telemetry.CountImsToken(outcome)));
 

@@ -27,6 +27,7 @@ internal static class TurnTokenEndpoint
     public static void MapTurnToken(this IEndpointRouteBuilder api) =>
         api.MapPost("turn-token", IssueAsync)
             .RequireAntiforgeryToken()
+            .RequirePasskey()
             .RequireRateLimiting(Limits.TurnTokens)
             .WithMetadata(new SessionRequired(Step: 3), new Counted((telemetry, outcome) => telemetry.CountTurnToken(outcome)));
 

@@ -15,8 +15,10 @@ internal static class UserSetup
         var services = builder.Services;
         builder.AddStore<WwsfStore>(settings.Store);
         services.AddIdentityCore<User>(Configure).AddEntityFrameworkStores<WwsfStore>();
+        services.AddScoped<PasswordRule>();
         services.Configure<PasswordHasherOptions>(hasher => hasher.IterationCount = Rounds);
         services.AddScoped<PasswordCheck>();
+        services.AddScoped<PasswordChange>();
         services.AddScoped<SingleUse>();
         services.AddScoped<FailedLogins>();
         services.AddSingleton<KnownBrowsers>();

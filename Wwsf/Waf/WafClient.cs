@@ -1,4 +1,5 @@
 using Polly;
+using Polly.Timeout;
 using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Sessions;
@@ -97,14 +98,15 @@ internal sealed partial class WafClient(
                 var status => new(null, Refused(kind, status, body, credentials)),
             };
         }
+        catch (Exception error) when (error is TimeoutRejectedException or OperationCanceledException
+            && !cancellationToken.IsCancellationRequested)
+        {
+            return new(null, Unavailable(kind, "no complete response in time"));
+        }
         catch (Exception error) when (error is HttpRequestException or ExecutionRejectedException)
         {
             var reason = error is HttpRequestException { HttpRequestError: var httpError } ? httpError.ToString() : error.GetType().Name;
             return new(null, Unavailable(kind, reason));
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            return new(null, Unavailable(kind, "no complete response in time"));
         }
     }
 

@@ -24,7 +24,7 @@ internal sealed unsafe partial class LoadRun : IDisposable
     private readonly TransportAddress[] _relayed;
     private readonly long[] _lastSequence;
     private readonly ReceiveBatch _arrived = new();
-    private readonly SendBatch _departing = new();
+    private readonly SendBatch _departing = new(new SegmentLimits());
     private readonly ReceiveBatch _payloads = new();
     private readonly int _epoll = Libc.EpollCreate(0);
     private readonly byte[] _events = new byte[256 * Libc.EpollEventLength];

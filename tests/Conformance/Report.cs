@@ -67,6 +67,13 @@ public sealed partial record Report(string Path, string Title, string Introducti
         new("docs/security-review.md", "Findings of the security review",
             "What a review of the running system found, as what must hold. Levels are those of [conformance.md](conformance.md).",
             [new("Findings", true, "SEC-")]),
+        new("docs/networks-review.md", "Findings on real networks",
+            "What trials on real networks and with independent clients found, as what must hold. Levels are those of\n"
+            + "[conformance.md](conformance.md).",
+            [
+                new("Situations that people report about other servers", true, "NET-"),
+                new("Independent clients and raw packets", true, "CLIENT-"),
+            ]),
     ];
 
     /// <summary>The folder with the solution, at or above <paramref name="folder"/>.</summary>

@@ -17,7 +17,7 @@ public sealed class LoginTests(RunningSystem system)
 
         await wic.Get("add-passkey").EvaluateAsync("element => { element.closest('details').open = true; }");
         await wic.Get("add-passkey").ClickAsync();
-        await wic.ExpectTextAsync("passkey-added", "Passkey added");
+        await wic.ExpectTextAsync("account-changed", "Passkey added");
         await wic.Get("add-passkey").ClickAsync();
         await wic.ExpectAlertAsync("has a passkey already");
 

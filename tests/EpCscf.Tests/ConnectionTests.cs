@@ -189,6 +189,24 @@ public sealed class ConnectionTests : IAsyncDisposable
     [InlineData("https://phone.example.com:8443", "phone.example.com:8443", "https", true)]
     [InlineData("https://[2001:db8::1]", "[2001:db8::1]", "https", true)]
     [InlineData("https://phone.example.com", "phone.example.com", "https, https", true)]
+    [InlineData("https://phone.example.com", "PHONE.Example.Com:443", "HTTPS", true)]
+    [InlineData("https://phone.example.com.", "phone.example.com", "https", true)]
+    [InlineData("https://phone.example.com", "phone.example.com.:443", "https", true)]
+    [InlineData("https://phone.example.com", "phone.example.com", "wss", true)]
+    [InlineData("http://phone.example.com", "phone.example.com", "ws", true)]
+    [InlineData("http://phone.example.com", "phone.example.com", "wss", false)]
+    [InlineData("https://[2001:db8::1]", "[2001:DB8:0:0::1]:443", "https", true)]
+    [InlineData("https://xn--bcher-kva.example", "xn--bcher-kva.example", "https", true)]
+    [InlineData("https://xn--bcher-kva.example", "XN--BCHER-KVA.example:443", "https", true)]
+    [InlineData("https://xn--strae-oqa.example", "xn--strae-oqa.example", "https", true)]
+    [InlineData("https://xn--strae-oqa.example", "strasse.example", "https", false)]
+    [InlineData("https://xn--bcher-kva.example", "bucher.example", "https", false)]
+    [InlineData("https://phone.example.com", "phone.example.com, inner:8080", "https, http", true)]
+    [InlineData("https://inner:8080", "phone.example.com, inner:8080", "https, https", false)]
+    [InlineData("https://phone.example.com/", "phone.example.com:x", "https", false)]
+    [InlineData("https://phone.example.com/x", "phone.example.com", "https", false)]
+    [InlineData("https://user@phone.example.com", "phone.example.com", "https", false)]
+    [InlineData("", "phone.example.com", "https", false)]
     [InlineData("http://phone.example.com", "phone.example.com", "https", false)]
     [InlineData("https://phone.example.com", "phone.example.com", "http", false)]
     [InlineData("http://phone.example.com:443", "phone.example.com:443", "https", false)]
@@ -198,13 +216,15 @@ public sealed class ConnectionTests : IAsyncDisposable
     [InlineData("file://phone.example.com", "phone.example.com", "https", false)]
     [InlineData("null", "phone.example.com", "https", false)]
     [Requirement("SEC-31")]
+    [Requirement("NET-07")]
+    [Requirement("NET-09")]
     public async Task Origin_IsSchemeHostAndPort_AndTheDefaultPortIsNone(string origin, string host, string scheme, bool isAllowed)
     {
-        Start();
+        Start(("EpCscf:KnownProxies:0", "10.9.0.0/16"));
         Task<Wic> ConnectAsync() => Wic.ConnectAsync(App, "alice", options: options =>
         {
             options.SetRequestHeader("Origin", origin);
-            options.SetRequestHeader("X-Forwarded-For", Other);
+            options.SetRequestHeader("X-Forwarded-For", host.Contains(',', StringComparison.Ordinal) ? $"{Other}, 10.9.0.1" : Other);
             options.SetRequestHeader("X-Forwarded-Host", host);
             options.SetRequestHeader("X-Forwarded-Proto", scheme);
         });

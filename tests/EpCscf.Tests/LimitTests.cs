@@ -32,6 +32,7 @@ public sealed class LimitTests
     {
         await using var app = EpCscfApp.Start(settings: ("EpCscf:AllowedOrigins:0", "https://calls.example"));
         Assert.Null(await RefusalAsync(app, headers: ("Origin", "https://calls.example")));
+        Assert.Null(await RefusalAsync(app, headers: ("Origin", "https://CALLS.example:443")));
         Assert.Equal(HttpStatusCode.Forbidden, await RefusalAsync(app, headers: ("Origin", app.Address.GetLeftPart(UriPartial.Authority))));
     }
 
@@ -51,17 +52,58 @@ public sealed class LimitTests
         await bob.AssertNothingAsync();
     }
 
-    [Fact]
-    public async Task MessageThatIsTooLong_ClosesItsConnectionAlone()
+    [Theory]
+    [InlineData(66_000)]
+    [InlineData(250_000)]
+    [Requirement("NET-20")]
+    [Requirement("RFC3261-21.5.7")]
+    public async Task RequestThatIsTooLong_Is513_AndItsConnectionStays(int length)
     {
         await using var app = EpCscfApp.Start();
         await using var alice = await app.RegisterAsync("alice");
         await using var bob = await app.RegisterAsync("bob");
 
         await alice.SendAsync(alice.Request("MESSAGE", "sip:bob@ims.example", body: new string('x', 60_000)));
-        Assert.Equal(60_000, (await bob.ExpectAsync("MESSAGE")).Body.Length);
+        var allowed = await bob.ExpectAsync("MESSAGE");
+        Assert.Equal(60_000, allowed.Body.Length);
+        await bob.AnswerAsync(allowed, 200, "OK");
+        await alice.ExpectAsync("SIP/2.0 200");
+
+        var request = alice.Request("MESSAGE", "sip:bob@ims.example", body: new string('x', length));
+        var refusal = await alice.AskAsync(request);
+        Assert.Equal("SIP/2.0 513 Message Too Large", refusal.StartLine);
+        Assert.Equal((new Received(request)["Via"], new Received(request)["CSeq"]), (refusal["Via"], refusal["CSeq"]));
+        await alice.AssertNothingAsync();
+        await bob.AssertNothingAsync();
+    }
+
+    [Fact]
+    [Requirement("NET-20")]
+    public async Task ResponseThatIsTooLong_FailsItsRequestOnly()
+    {
+        await using var app = EpCscfApp.Start();
+        await using var alice = await app.RegisterAsync("alice");
+        await using var bob = await app.RegisterAsync("bob");
+
+        await alice.SendAsync(alice.Request("MESSAGE", "sip:bob@ims.example"));
+        await bob.AnswerAsync(await bob.ExpectAsync("MESSAGE"), 200, "OK", body: new string('x', 66_000));
+        Assert.StartsWith("SIP/2.0 502 Bad Gateway", (await alice.ExpectAsync("SIP/2.0")).StartLine);
+        await bob.AssertNothingAsync();
+    }
+
+    [Fact]
+    [Requirement("NET-20")]
+    public async Task MessageWithoutAnEnd_ClosesItsConnectionOnly()
+    {
+        await using var app = EpCscfApp.Start();
+        await using var alice = await app.RegisterAsync("alice");
+        await using var bob = await app.RegisterAsync("bob");
+
         await alice.SendAsync(new byte[64 * 1024 + 1]);
+        await alice.AssertNothingAsync();
+        await alice.SendAsync(new byte[400_000]);
         await alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        Assert.Equal(WebSocketCloseStatus.MessageTooBig, alice.Socket.CloseStatus);
         await bob.AssertNothingAsync();
     }
 
@@ -173,7 +215,7 @@ public sealed class LimitTests
     {
         await using var app = EpCscfApp.Start();
         await using var alice = await app.RegisterAsync("alice");
-        foreach (var garbage in (string[])["", "x", "\r\n\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "SIP/2.0 200 OK\r\n\r\n",
+        foreach (var garbage in (string[])["", "x", "\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "SIP/2.0 200 OK\r\n\r\n",
             "\0\0\0\0"]) await alice.SendAsync(garbage);
         await alice.SendAsync([0xff, 0xfe, 0xfd], WebSocketMessageType.Binary);
         await alice.AssertNothingAsync();

@@ -54,12 +54,10 @@ public sealed class ParserTests
     [Theory]
     [InlineData("OPTIONS tel:1\nX: y SIP/2.0")]
     [InlineData("OPTIONS tel:1\rX:y SIP/2.0")]
-    [InlineData("SIP/2.0 200 OK\nContact: <sip:mallory@x.invalid>")]
+    [InlineData("SIP/2.0 200 OK\rContact: <sip:mallory@x.invalid>")]
     public void LoneLineEndInTheStartLine_IsNotForwarded(string startLine) =>
-        Assert.Null(
-            SipParser.Parse(
-                Encoding.UTF8.GetBytes(
-                    Minimal.Replace("OPTIONS sip:bob@ims.example SIP/2.0", startLine, StringComparison.Ordinal))).Message);
+        Assert.True(Parse(Minimal.Replace("OPTIONS sip:bob@ims.example SIP/2.0", startLine, StringComparison.Ordinal)).Message
+            is null or SipResponse { Problem: not null, Reason: "" });
 
     [Fact]
     [Requirement("RFC3261-7.3.1")]
@@ -111,8 +109,9 @@ public sealed class ParserTests
         Assert.Equal(400, Parse(WithHeader($"X: {new string('x', SipParser.MaxHeaderLength)}")).Answer?.StatusCode);
         Assert.NotNull(Parse(WithHeader($"X: {new string('x', SipParser.MaxHeaderLength - 10)}")).Message);
         Assert.Equal(
-            "Too many header fields", Parse(WithHeader(string.Join("\r\n", Enumerable.Repeat("X: x", SipParser.MaxHeaders)))).Error);
-        Assert.Equal("too long", Parse(Minimal + new string('x', SipParser.MaxMessageLength)).Error);
+            "there are too many header fields",
+            Parse(WithHeader(string.Join("\r\n", Enumerable.Repeat("X: x", SipParser.MaxHeaders)))).Error);
+        Assert.Equal(513, Parse(Minimal + new string('x', SipParser.MaxMessageLength)).Answer?.StatusCode);
     }
 
     [Fact]

@@ -34,7 +34,7 @@ public sealed class ProxyTests : AliceAndBob
         async Task AssertAnswerAsync(string line, string request) =>
             Assert.Equal($"SIP/2.0 {line}", (await Alice.AskAsync(request)).StartLine);
 
-        await AssertAnswerAsync("416 Unsupported URI Scheme", Alice.Request("OPTIONS", "tel:+4912345", Bob.Impu));
+        await AssertAnswerAsync("416 Unsupported URI Scheme", Alice.Request("OPTIONS", "isbn:2983792873", Bob.Impu));
         await AssertAnswerAsync("483 Too Many Hops", Alice.Request("OPTIONS", Bob.Impu, maxForwards: 0));
         await AssertAnswerAsync("404 Not Found", Alice.Request("OPTIONS", "sip:bob@elsewhere.example"));
         await AssertAnswerAsync("480 Temporarily Unavailable", Alice.Request("OPTIONS", "sip:guest-1@ims.example"));

@@ -234,7 +234,7 @@ public sealed class RoutingTests : AliceAndBob
     }
 
     [Theory]
-    [InlineData("tel:+4912345")]
+    [InlineData("tel:7042;phone-context=another.example")]
     [InlineData("nobodyKnowsThisScheme:totallyopaquecontent")]
     [Requirement("RFC3261-16.3-2")]
     public async Task OtherScheme_Is416(string uri) =>

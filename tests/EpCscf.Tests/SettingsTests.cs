@@ -22,7 +22,7 @@ public sealed class SettingsTests
             ("EpCscf:FlowTokenKey", ShortKey), ("EpCscf:Subscribers:0:Impus:0", "alice"), ("EpCscf:Pools:0:Name", "guest-"),
             ("EpCscf:Pools:0:Size", "0"),
             ("EpCscf:Limits:Connections", "0"), ("EpCscf:Limits:UnregisteredPerAddress", "0"), ("EpCscf:Limits:Unregistered", "0"),
-            ("EpCscf:Limits:RegisteredPerAddress", "0"), ("EpCscf:KnownProxies:0", "gateway")));
+            ("EpCscf:Limits:RegisteredPerAddress", "0"), ("EpCscf:KnownProxies:0", "gateway"), ("EpCscf:AllowedOrigins:0", "phone.example.com")));
 
         foreach (var key in (string[])
         [
@@ -32,7 +32,7 @@ public sealed class SettingsTests
             "EpCscf:Subscribers:0:AllowedWwsfs", "EpCscf:Pools:0:Name", "EpCscf:Pools:0:Size", "EpCscf:Pools:0:AllowedWafs",
             "EpCscf:Pools:0:AllowedWwsfs",
             "EpCscf:Limits:Connections", "EpCscf:Limits:UnregisteredPerAddress", "EpCscf:Limits:Unregistered",
-            "EpCscf:Limits:RegisteredPerAddress", "EpCscf:KnownProxies",
+            "EpCscf:Limits:RegisteredPerAddress", "EpCscf:KnownProxies", "EpCscf:AllowedOrigins:0",
         ])
         {
             Assert.Single(error.Message.Split('\n'), line => line.StartsWith($"  {key} ", StringComparison.Ordinal));

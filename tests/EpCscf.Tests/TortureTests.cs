@@ -26,7 +26,19 @@ public sealed class TortureTests
         var parsed = SipParser.Parse(Encoding.UTF8.GetBytes(text));
 
         Assert.True(parsed.Message is null, name);
-        Assert.Equal(expected, parsed.Answer?.StatusCode ?? 0);
+        Assert.Equal(expected, parsed.Answer?.StatusCode);
+    }
+
+    [Theory]
+    [MemberData(nameof(TortureMessages.UnreadableResponses), MemberType = typeof(TortureMessages))]
+    [Requirement("RFC4475-3.1.2")]
+    public void ResponseThatCannotBeRead_StillCountsForItsTransaction(string name, string text, int expected)
+    {
+        var parsed = SipParser.Parse(Encoding.UTF8.GetBytes(text));
+
+        var response = Assert.IsType<SipResponse>(parsed.Message);
+        Assert.True(response.Problem is not null && response.Problem == parsed.Error, name);
+        Assert.Equal((expected, "z9hG4bK293423"), (response.StatusCode, response.TopVia.Branch));
     }
 
     [Fact]
@@ -82,6 +94,7 @@ public sealed class TortureTests
     public void EveryMessageOfTheRfc_IsAcceptedOrRefused()
     {
         var known = TortureMessages.Valid.Select(row => row.Data.Item1).Concat(TortureMessages.Invalid.Select(row => row.Data.Item1))
+            .Concat(TortureMessages.UnreadableResponses.Select(row => row.Data.Item1))
             .Select(name => name.Split(' ')[0]);
         Assert.Equal(TortureMessages.All.Order(StringComparer.Ordinal), known.Order(StringComparer.Ordinal));
     }

@@ -192,6 +192,12 @@ public sealed class BoundaryTests
     [InlineData("AQIDAQID", false, -1, 0)]
     [InlineData("k1~A", false, 2, 0)]
     [InlineData("k1~AQ!D", false, 2, 0)]
+    [InlineData("k1~AQID ", false, 2, 3)]
+    [InlineData("k1~AQ ID", false, 2, 3)]
+    [InlineData("k1~AQ\tI\nD", false, 2, 3)]
+    [InlineData("k1~AQI=", false, 2, 2)]
+    [InlineData("k1~AQJ", false, 2, 2)]
+    [Requirement("CLIENT-8")]
     public void BrowserUserName_IsAKidAndAToken(string name, bool valid, int kid, int octets)
     {
         var token = new byte[BrowserUsername.MaxLength];

@@ -59,6 +59,30 @@ public sealed class FramingTests
         Assert.True(length <= StreamFraming.MaxFrameLength);
     }
 
+    [Theory]
+    [InlineData("", true, true)]
+    [InlineData("00", true, true)]
+    [InlineData("0001", true, true)]
+    [InlineData("000100002112a442", true, true)]
+    [InlineData("0001000021", true, true)]
+    [InlineData("3fef00002112a4", true, true)]
+    [InlineData("0001000022", true, false)]
+    [InlineData("000100002112a443", true, false)]
+    [InlineData("000100002112a443", false, false)]
+    [InlineData("00010001", true, false)]
+    [InlineData("4000", false, true)]
+    [InlineData("4000", true, false)]
+    [InlineData("47", true, false)]
+    [InlineData("1603010200010001", true, false)]
+    [InlineData("0d0a0d0a000d0a51", true, false)]
+    [InlineData("2a310d0a", true, false)]
+    [InlineData("80", false, false)]
+    [InlineData("ff", true, false)]
+    [Requirement("RFC8489-5")]
+    [Requirement("CLIENT-8")]
+    public void StreamOfAnotherProtocol_IsKnownByItsFirstOctets(string start, bool isFirst, bool may) =>
+        Assert.Equal(may, StreamFraming.MayStart(Convert.FromHexString(start), isFirst));
+
     [Fact]
     public void Header_IsFourOctets()
     {

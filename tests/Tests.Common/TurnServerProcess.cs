@@ -42,10 +42,37 @@ public sealed class TurnServerProcess : ServerProcess
     /// <summary>Starts the server in a process that may open only so many files, and waits until it listens.</summary>
     public static async Task<TurnServerProcess> StartWithDescriptorsAsync(int descriptors, params (string Name, string Value)[] settings)
     {
-        var server = Launch(settings, Tools.Require("prlimit", "util-linux"), string.Create(
-            CultureInfo.InvariantCulture, $"--nofile={descriptors}:{descriptors}"), "dotnet");
-        await server.WaitForOutputAsync("Management listens on");
-        return server;
+        return await StartBehindAsync(
+            [
+                Tools.Require("prlimit", "util-linux"),
+                string.Create(CultureInfo.InvariantCulture, $"--nofile={descriptors}:{descriptors}"),
+                "dotnet",
+            ],
+            settings);
+    }
+
+    /// <summary>Starts the server by another program, whose last argument is <c>dotnet</c>, and waits until it listens.</summary>
+    public static async Task<TurnServerProcess> StartBehindAsync(string[] program, params (string Name, string Value)[] settings)
+    {
+        var server = Launch(settings, program);
+        try
+        {
+            await server.WaitForOutputAsync("Management listens on");
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>As <see cref="RunToEndAsync"/>, by another program.</summary>
+    public static async Task<(int ExitCode, string Output)> RunToEndBehindAsync(
+        string[] program, params (string Name, string Value)[] settings)
+    {
+        await using var server = Launch(settings, program);
+        return (await server.WaitForExitAsync(), server.Output);
     }
 
     private static TurnServerProcess Launch((string Name, string Value)[] settings, params string[] program)

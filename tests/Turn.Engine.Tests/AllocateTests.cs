@@ -266,7 +266,7 @@ public sealed class AllocateTests
     [Requirement("RFC8656-8.2")]
     [Requirement("ABUSE-52")]
     [Requirement("TURN-B19")]
-    public void RefreshWithZero_Deletes_AndItsRepetitionIsAMismatch()
+    public void RefreshWithZero_Deletes_AndAnotherOneIsAMismatch()
     {
         var client = _fixture.NewClient();
         client.Allocate();

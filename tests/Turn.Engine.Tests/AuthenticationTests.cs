@@ -248,7 +248,7 @@ public sealed class AuthenticationTests
         Assert.Equal(StunError.Unauthenticated, _fixture.Send(StunRequest.Plain(StunMethod.Allocate, unknown), _fixture.NewFlow())!.Error);
         Assert.Equal(StunError.UnknownAttribute, answer.Error);
         Assert.Equal("7FFF7000", Convert.ToHexString(list.AsSpan(0, 4)));
-        Assert.Equal(32, list.Length);
+        Assert.Equal(2 * 128, list.Length);
         Assert.True(client.Verifies(answer));
     }
 
@@ -320,15 +320,19 @@ public sealed class AuthenticationTests
     }
 
     [Theory]
-    [InlineData(60, "", StunError.None, 60u)]
-    [InlineData(60, ":carol", StunError.None, 60u)]
-    [InlineData(3600, ":carol:with:colons", StunError.None, 600u)]
-    [InlineData(0, ":carol", StunError.Unauthenticated, 0u)]
-    [InlineData(-1, ":carol", StunError.Unauthenticated, 0u)]
-    [InlineData(60, "carol", StunError.Unauthenticated, 0u)]
-    public void EphemeralUser_IsTakenUntilItsTime(int secondsLeft, string name, StunError error, uint lifetime)
+    [InlineData(60, "", true, StunError.None, 60u)]
+    [InlineData(60, ":carol", true, StunError.None, 60u)]
+    [InlineData(60, ":carol", false, StunError.None, 600u)]
+    [InlineData(3600, ":carol:with:colons", true, StunError.None, 600u)]
+    [InlineData(1, ":carol", false, StunError.None, 600u)]
+    [InlineData(0, ":carol", false, StunError.Unauthenticated, 0u)]
+    [InlineData(0, ":carol", true, StunError.Unauthenticated, 0u)]
+    [InlineData(-1, ":carol", true, StunError.Unauthenticated, 0u)]
+    [InlineData(60, "carol", true, StunError.Unauthenticated, 0u)]
+    [Requirement("CLIENT-7")]
+    public void EphemeralUser_IsTakenUntilItsTime(int secondsLeft, string name, bool endsAllocations, StunError error, uint lifetime)
     {
-        var fixture = new EngineFixture(sharedSecret: "shared by all servers");
+        var fixture = new EngineFixture(sharedSecret: "shared by all servers", sharedSecretEndsAllocations: endsAllocations);
         var username = $"{fixture.Time.Utc.ToUnixTimeSeconds() + secondsLeft}{name}";
         var client = fixture.NewClient(StunCredential.Ephemeral(username, "shared by all servers"));
         var answer = client.TryAllocate()!;

@@ -64,13 +64,17 @@ public sealed class AuthenticatorTests
 
     [Theory]
     [InlineData(StunAttributeType.Username, 508, StunError.Unauthenticated)]
-    [InlineData(StunAttributeType.Nonce, 763, StunError.StaleNonce)]
-    [InlineData(StunAttributeType.Realm, 763, StunError.None)]
+    [InlineData(StunAttributeType.Username, 509, StunError.BadRequest)]
+    [InlineData(StunAttributeType.Nonce, 127, StunError.StaleNonce)]
+    [InlineData(StunAttributeType.Nonce, 128, StunError.BadRequest)]
+    [InlineData(StunAttributeType.Realm, 127, StunError.Unauthenticated)]
+    [InlineData(StunAttributeType.Realm, 128, StunError.BadRequest)]
     [Requirement("RFC8489-14.3")]
     [Requirement("RFC8489-14.9")]
     [Requirement("RFC8489-14.10")]
     [Requirement("ABUSE-9")]
-    public void LongestAttribute_IsRead(StunAttributeType type, int length, StunError error)
+    [Requirement("TURN-A33")]
+    public void LongestAttribute_IsRead_AndALongerOneIsABadRequest(StunAttributeType type, int length, StunError error)
     {
         var client = _fixture.NewClient();
         var value = Encoding.ASCII.GetBytes(new string('a', length));
@@ -80,6 +84,20 @@ public sealed class AuthenticatorTests
             StunAttributeType.Nonce => client.Credential with { Nonce = value },
             _ => client.Credential with { Realm = value },
         };
+
+        Assert.Equal(error, client.TryAllocate()!.Error);
+    }
+
+    /// <summary>REALM and NONCE have up to 127 characters, each of up to four octets.</summary>
+    [Theory]
+    [InlineData(127, StunError.Unauthenticated)]
+    [InlineData(128, StunError.BadRequest)]
+    [Requirement("RFC8489-14.9")]
+    [Requirement("TURN-A33")]
+    public void Realm_IsCountedInCharacters(int characters, StunError error)
+    {
+        var client = _fixture.NewClient();
+        client.Credential = client.Credential with { Realm = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("\u20AC", characters))) };
 
         Assert.Equal(error, client.TryAllocate()!.Error);
     }

@@ -19,12 +19,16 @@ public sealed class RelayRequestTests
     [InlineData(StunAttributeType.ReservationToken, "01020304050607", StunError.BadRequest)]
     [InlineData(StunAttributeType.ReservationToken, "010203040506070809", StunError.BadRequest)]
     [InlineData(StunAttributeType.ReservationToken, "0102030405060708", StunError.InsufficientCapacity)]
-    [InlineData(StunAttributeType.RequestedAddressFamily, "01", StunError.AddressFamilyNotSupported)]
-    [InlineData(StunAttributeType.RequestedAddressFamily, "0100000000", StunError.AddressFamilyNotSupported)]
+    [InlineData(StunAttributeType.RequestedAddressFamily, "01", StunError.BadRequest)]
+    [InlineData(StunAttributeType.RequestedAddressFamily, "0100000000", StunError.BadRequest)]
     [InlineData(StunAttributeType.AdditionalAddressFamily, "02", StunError.BadRequest)]
+    [InlineData(StunAttributeType.Lifetime, "0258", StunError.BadRequest)]
+    [InlineData(StunAttributeType.Lifetime, "", StunError.BadRequest)]
+    [InlineData(StunAttributeType.DontFragment, "00", StunError.BadRequest)]
     [Requirement("RFC8656-7.2-5")]
     [Requirement("RFC8656-7.2-8")]
     [Requirement("ABUSE-9")]
+    [Requirement("CLIENT-8")]
     public void AttributeOfAnotherLength_IsRefused(StunAttributeType type, string value, StunError error) =>
         Assert.Equal(error, _fixture.NewClient().TryAllocate(StunRequest.UdpWith(type, Convert.FromHexString(value)))!.Error);
 

@@ -20,7 +20,7 @@ public sealed class SettingsTests
         var settings = Read(Good);
 
         Assert.Equal(3478, settings.Port);
-        Assert.Equal("127.0.0.1", Assert.Single(settings.ListenAddresses()).ToString());
+        Assert.Equal("127.0.0.1", Assert.Single(TurnSettings.Addresses(settings.ListenAddress)).ToString());
     }
 
     [Theory]
@@ -39,7 +39,22 @@ public sealed class SettingsTests
     [InlineData("Turn:Keys:0:Key", "not base64!", "Turn:Keys:0:Key must be base64")]
     [InlineData("Turn:Keys:0:Algorithm", "A256CBC-HS512", "Turn:Keys:0:Algorithm must be A256GCM or A128GCM")]
     [InlineData("Turn:ListenAddress", "localhost", "Turn:ListenAddress: 'localhost' is not an IP address")]
-    [InlineData("Turn:PublicAddress", "1.2.3.4.5", "Turn:PublicAddress: '1.2.3.4.5' is not an IP address")]
+    [InlineData("Turn:ListenAddress", " , ", "Turn:ListenAddress is empty: give an address, or 0.0.0.0 for all")]
+    [InlineData("Turn:ListenAddress", "224.0.0.1", "Turn:ListenAddress: '224.0.0.1' is not the address of one machine")]
+    [InlineData("Turn:RelayAddress", "ff02::1", "Turn:RelayAddress: 'ff02::1' is not the address of one machine")]
+    [InlineData("Turn:RelayAddress", "0.0.0.0", "Turn:RelayAddress: peers cannot reach '0.0.0.0'; give an address of this machine")]
+    [InlineData("Turn:RelayAddress", "10.0.0.1,::", "Turn:RelayAddress: peers cannot reach '::'; give an address of this machine")]
+    [InlineData("Turn:RelayAddress", "::ffff:0.0.0.0", "Turn:RelayAddress: peers cannot reach '::ffff:0.0.0.0'")]
+    [InlineData("Turn:RelayAddress", "fe80::1", "Turn:RelayAddress: peers cannot reach 'fe80::1'; give an address of this machine")]
+    [InlineData("Turn:PublicAddress", "1.2.3.4.5", "Turn:PublicAddress: '1.2.3.4.5' is neither an IP address nor a host name")]
+    [InlineData("Turn:PublicAddress", "300.1.1.1", "Turn:PublicAddress: '300.1.1.1' is neither an IP address nor a host name")]
+    [InlineData("Turn:PublicAddress", "turn 1", "Turn:PublicAddress: 'turn 1' is neither an IP address nor a host name")]
+    [InlineData("Turn:PublicAddress", "0.0.0.0", "Turn:PublicAddress: peers cannot reach '0.0.0.0'")]
+    [InlineData("Turn:PublicAddress", "::", "Turn:PublicAddress: peers cannot reach '::'")]
+    [InlineData("Turn:PublicAddress", "255.255.255.255", "Turn:PublicAddress: peers cannot reach '255.255.255.255'")]
+    [InlineData("Turn:PublicAddress", "203.0.113.1/0.0.0.0", "Turn:PublicAddress: '0.0.0.0' is not an address of this machine")]
+    [InlineData("Turn:PublicAddress", "203.0.113.1/fd00::1", "Turn:PublicAddress: peers cannot reach '203.0.113.1/fd00::1'")]
+    [InlineData("Turn:PublicAddress", "203.0.113.1/10.0.0.1/32", "Turn:PublicAddress: '203.0.113.1/10.0.0.1/32' is not a public address")]
     [InlineData("Turn:DeniedPeers:0", "10.0.0.0/33", "Turn:DeniedPeers: '10.0.0.0/33' is not a range such as 10.1.0.0/16")]
     [InlineData("Turn:AllowedPeers:0", "everything", "Turn:AllowedPeers: 'everything' is not a range such as 10.1.0.0/16")]
     [InlineData("Turn:StaticUsers:0:Name", "alice", "Turn:StaticUsers:0:Password is missing")]
@@ -47,6 +62,7 @@ public sealed class SettingsTests
     [InlineData("Turn:Quotas:PacketsPerSecond", "-1", "Turn:Quotas:PacketsPerSecond must be 0 (no limit) or more")]
     [InlineData("Turn:Quotas:BytesPerSecond", "-1", "Turn:Quotas:BytesPerSecond must be 0 (no limit) or more")]
     [Requirement("ABUSE-84")]
+    [Requirement("NET-11")]
     public void WrongValue_IsNamedWithWhatIsExpected(string setting, string value, string message)
     {
         var error = Assert.Throws<SettingsException>(() => Read(new Dictionary<string, string?>(Good) { [setting] = value }));

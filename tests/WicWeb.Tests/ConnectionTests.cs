@@ -8,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Tests.Common;
-using WebRtcIms.WicWeb.Connections;
+using WebRtcIms.WicWeb.Settings;
 
 namespace WebRtcIms.WicWeb.Tests;
 
@@ -85,25 +85,11 @@ public sealed class ConnectionTests : IAsyncLifetime
     [InlineData(false)]
     [InlineData(true)]
     [Requirement("SEC-1")]
-    public async Task AcceptedWebSocket_StaysInAFlood_OverHttp1AndHttp2(bool isHttp2)
+    public async Task WebSocketOfALiveSession_StaysInAFlood_OverHttp1AndHttp2(bool isHttp2)
     {
         Start(isHttps: isHttp2, ("Total", "5"));
-        _backend.Answer = async context =>
-        {
-            using var accepted = await context.WebSockets.AcceptWebSocketAsync("sip");
-            var octets = new byte[10];
-            var received = await accepted.ReceiveAsync(octets, CancellationToken.None);
-            await accepted.SendAsync(octets.AsMemory(0, received.Count), WebSocketMessageType.Text, true, CancellationToken.None);
-            await accepted.CloseAsync(WebSocketCloseStatus.NormalClosure, "", CancellationToken.None);
-        };
-        using var socket = new ClientWebSocket();
-        socket.Options.AddSubProtocol("sip");
-        if (isHttp2)
-            (socket.Options.HttpVersion, socket.Options.HttpVersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionExact);
-        using var invoker = new HttpMessageInvoker(new SocketsHttpHandler { SslOptions = _certificate.ClientOptions() });
-        await socket.ConnectAsync(
-            new UriBuilder(Gateway.Address) { Scheme = isHttp2 ? "wss" : "ws", Path = "/sip" }.Uri, invoker, Cancel);
-        Assert.Equal(1, Admission.Authenticated);
+        var socket = await OpenWebSocketAsync(isHttp2, BackendStub.Cookie);
+        await UntilAsync(() => Admission.Authenticated == 1);
         for (var i = 0; i < 20; i++) await ConnectAsync($"127.0.0.{i + 1}");
         await UntilAsync(() => Admission is { Authenticated: 1, Count: 5 });
 
@@ -111,6 +97,22 @@ public sealed class ConnectionTests : IAsyncLifetime
         Assert.Equal(2, (await socket.ReceiveAsync(new byte[10], Cancel)).Count);
         await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "", Cancel);
         await UntilAsync(() => Admission.Authenticated == 0);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("wwsf-session=ended")]
+    [Requirement("SEC-1")]
+    public async Task WebSocketOfAStranger_GivesWay_WhenNoIdleConnectionIsLeft(string cookie)
+    {
+        Start(isHttps: false, ("Total", "3"));
+        List<ClientWebSocket> sockets = [];
+        for (var i = 0; i < 3; i++) sockets.Add(await OpenWebSocketAsync(isHttp2: false, cookie));
+        Assert.Equal((0, 3), (Admission.Authenticated, Admission.Count));
+
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/icon.svg")).StatusCode);
+        await Assert.ThrowsAnyAsync<WebSocketException>(() => sockets[0].ReceiveAsync(new byte[10], Cancel));
+        Assert.Equal(3, Admission.Count);
     }
 
     [Fact]
@@ -144,14 +146,17 @@ public sealed class ConnectionTests : IAsyncLifetime
             if (Interlocked.Increment(ref inFlight) <= 2) await Task.Delay(Timeout.Infinite, context.RequestAborted);
             await context.Response.WriteAsync("ok");
         };
+        var sent = 0;
         foreach (var address in (string[])["127.0.0.2", "127.0.0.3"])
         {
             var slow = await ConnectAsync(address);
             await slow.SendAsync(
                 Encoding.ASCII.GetBytes($"GET /api/session HTTP/1.1\r\nHost: {Gateway.Address.Authority}\r\n\r\n"), Cancel);
+            // The first request begins before the second, so its connection is the older one.
+            sent++;
+            await UntilAsync(() => Volatile.Read(ref inFlight) == sent);
         }
 
-        await UntilAsync(() => Volatile.Read(ref inFlight) == 2);
         Assert.Equal(HttpStatusCode.OK, (await GetAsync("/api/session")).StatusCode);
         Assert.True(await HasEndedAsync((Socket)_clients[0]));
     }
@@ -221,6 +226,30 @@ public sealed class ConnectionTests : IAsyncLifetime
         _gateway = new GatewayFactory(_backend.Address, epCscf: _backend.Address, certificate: isHttps ? _certificate : null);
         foreach (var (name, value) in settings) _gateway.With($"WicWeb:Connections:{name}", value);
         _ = _gateway.Address;
+    }
+
+    /// <summary>A WebSocket to a backend that sends its first message back.</summary>
+    private async Task<ClientWebSocket> OpenWebSocketAsync(bool isHttp2, string cookie)
+    {
+        _backend.Answer = async context =>
+        {
+            using var accepted = await context.WebSockets.AcceptWebSocketAsync("sip");
+            var octets = new byte[10];
+            var received = await accepted.ReceiveAsync(octets, CancellationToken.None);
+            await accepted.SendAsync(octets.AsMemory(0, received.Count), WebSocketMessageType.Text, true, CancellationToken.None);
+            await accepted.CloseAsync(WebSocketCloseStatus.NormalClosure, "", CancellationToken.None);
+        };
+        var socket = new ClientWebSocket();
+        _clients.Add(socket);
+        socket.Options.AddSubProtocol("sip");
+        if (cookie.Length > 0) socket.Options.SetRequestHeader("Cookie", cookie);
+        if (isHttp2)
+            (socket.Options.HttpVersion, socket.Options.HttpVersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionExact);
+        var invoker = new HttpMessageInvoker(new SocketsHttpHandler { SslOptions = _certificate.ClientOptions() });
+        _clients.Add(invoker);
+        await socket.ConnectAsync(
+            new UriBuilder(Gateway.Address) { Scheme = isHttp2 ? "wss" : "ws", Path = "/sip" }.Uri, invoker, Cancel);
+        return socket;
     }
 
     private async Task<Socket> ConnectAsync(string from)

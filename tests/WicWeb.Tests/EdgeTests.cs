@@ -1,6 +1,9 @@
 using System.Net;
 using System.Net.WebSockets;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.HttpsPolicy;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using WebRtcIms.Tests.Common;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -107,6 +110,83 @@ public sealed class EdgeTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("phone.example.com", "phone.example.com.", 200)]
+    [InlineData("phone.example.com", "phone.example.com.:8443", 200)]
+    [InlineData("phone.example.com", "PHONE.EXAMPLE.COM", 200)]
+    [InlineData("bücher.example", "xn--bcher-kva.example", 200)]
+    [InlineData("xn--bcher-kva.example", "xn--bcher-kva.example:443", 200)]
+    [InlineData("xn--bcher-kva.example", "XN--Bcher-KVA.example", 200)]
+    [InlineData("https://BÜCHER.example:8443/", "xn--bcher-kva.example", 200)]
+    [InlineData("*.bücher.example", "phone.xn--bcher-kva.example", 200)]
+    [InlineData("*.example.com", "phone.example.com.", 200)]
+    [InlineData("*.example.com", "example.com", 400)]
+    [InlineData("2001:db8::1", "[2001:DB8:0::1]:8443", 200)]
+    [InlineData("[2001:db8::1]:8443", "[2001:db8::1]", 200)]
+    [InlineData("192.0.2.1:8443", "192.0.2.1", 200)]
+    [InlineData("bücher.example", "bucher.example", 400)]
+    [InlineData("phone.example.com", "xn--99999999.example", 400)]
+    [InlineData("phone.example.com", "xn--.example:8443", 400)]
+    [InlineData("phone.example.com", "phone..example.com", 400)]
+    [InlineData("phone.example.com", ".", 400)]
+    [InlineData("phone.example.com", "", 400)]
+    [InlineData("phone.example.com", "phone.example.com:x", 400)]
+    [InlineData("phone.example.com", "phone.example.com:99999", 400)]
+    [InlineData("phone.example.com", "user@phone.example.com", 400)]
+    [Requirement("NET-07")]
+    [Requirement("NET-09")]
+    public async Task Host_IsComparedAsTheSameNameHoweverItIsWritten(string setting, string host, int expected)
+    {
+        await using var gateway = new GatewayFactory(_wwsf.Address).WithAllLogs().With("AllowedHosts", setting);
+
+        var answer = await RawHttp.SendAsync(
+            gateway.Address, $"GET /api/session HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n", Cancel);
+
+        Assert.StartsWith($"HTTP/1.1 {expected} ", answer, StringComparison.Ordinal);
+        Assert.Equal(expected == 200 ? 1 : 0, _wwsf.Requests.Count);
+        Assert.DoesNotContain("IDN name", gateway.Logs.Text, StringComparison.Ordinal);
+    }
+
+    /// <summary>A proxy that overwrites X-Forwarded-For passes on an X-Forwarded-Host of its client.</summary>
+    [Theory]
+    [InlineData("phone.example.com:443", true)]
+    [InlineData("phone.example.com.", true)]
+    [InlineData("evil.example.net", false)]
+    [InlineData("xn--99999999.example", true)]
+    [Requirement("NET-10")]
+    public async Task ForwardedHost_IsOneOfOurs(string forwarded, bool isAnswered)
+    {
+        await using var gateway = Gateway(("AllowedHosts", "phone.example.com"), ("WicWeb:KnownProxies:0", "127.0.0.1"));
+        using var client = gateway.CreateClient();
+        client.DefaultRequestHeaders.Host = "phone.example.com";
+        client.DefaultRequestHeaders.Add("X-Forwarded-For", "203.0.113.7");
+        client.DefaultRequestHeaders.Add("X-Forwarded-Host", forwarded);
+
+        using var answer = await client.GetAsync("/api/session", Cancel);
+
+        Assert.Equal(isAnswered ? HttpStatusCode.OK : HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal(isAnswered ? 1 : 0, _wwsf.Requests.Count);
+    }
+
+    /// <summary>Headers with which proxies make claims, as strangers may send them also.</summary>
+    [Fact]
+    [Requirement("NET-10")]
+    public async Task ClaimsOfStrangers_ReachNoBackend()
+    {
+        string[] claims =
+        [
+            "Forwarded", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Forwarded-Server",
+            "X-Original-For", "X-Original-Host", "X-Original-Proto", "X-Original-URL", "X-Real-IP",
+        ];
+        await using var gateway = Gateway();
+        using var client = gateway.CreateClient();
+        foreach (var claim in claims) client.DefaultRequestHeaders.Add(claim, "/203.0.113.7");
+
+        using var answer = await client.GetAsync("/api/session", Cancel);
+
+        Assert.Empty(Assert.Single(_wwsf.Requests).Headers.Keys.Intersect(claims, StringComparer.OrdinalIgnoreCase));
+    }
+
+    [Theory]
     [InlineData("GET / HTTP/1.0\r\n\r\n")]
     [InlineData("GET /api/session HTTP/1.0\r\n\r\n")]
     [InlineData("GET http://rebound.example.net/ HTTP/1.1\r\nHost: rebound.example.net\r\nConnection: close\r\n\r\n")]
@@ -209,9 +289,17 @@ public sealed class EdgeTests : IAsyncLifetime
         {
             using var answer = await client.GetAsync(new Uri(path, UriKind.Relative), Cancel);
             Assert.Equal(
-                expected ? "max-age=31536000" : "",
+                expected ? "max-age=31536000; includeSubDomains" : "",
                 answer.Headers.TryGetValues("Strict-Transport-Security", out var values) ? string.Join(',', values) : "");
         }
+    }
+
+    [Fact]
+    [Requirement("SEC-18")]
+    public async Task HostsBelow_CanBeLeftOut()
+    {
+        await using var gateway = Gateway(("WicWeb:HstsSubDomains", "false"));
+        Assert.False(gateway.Services.GetRequiredService<IOptions<HstsOptions>>().Value.IncludeSubDomains);
     }
 
     [Fact]

@@ -151,10 +151,10 @@ public sealed class FlowAccessTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("Production", "Local", "", "only in Development, because a proxy on this machine is local also; use Token")]
+    [InlineData("Production", "Local", "", "only in Development, because a proxy on this machine is local also; use OpenIdConnect or Token")]
     [InlineData("Production", "Token", "short", "must have at least 32 characters, such as those of 'openssl rand -hex 32'")]
     [InlineData("Development", "Token", "", "must have at least 32 characters, such as those of 'openssl rand -hex 32'")]
-    [InlineData("Production", "Everyone", "", "WicWeb:Flow must be one of Off, Local, Token, not 'Everyone'")]
+    [InlineData("Production", "Everyone", "", "WicWeb:Flow must be one of Off, Local, Token, OpenIdConnect, not 'Everyone'")]
     [Requirement("SEC-4")]
     public void SettingThatOpensIt_StopsTheStart(string environment, string flow, string token, string problem)
     {

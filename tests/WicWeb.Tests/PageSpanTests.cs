@@ -365,9 +365,9 @@ public sealed class PageSpanTests : IAsyncLifetime
         var texts = File.ReadAllText(Repository.PathOf("web", "shared", "texts", "en.ts"));
         var problems = texts[texts.IndexOf("  problems: {", StringComparison.Ordinal)..];
         var codes = Regex.Matches(problems, "^    ([a-z0-9_]+): \\[", RegexOptions.Multiline).Select(match => match.Groups[1].Value)
-            .Where(code => !Regex.IsMatch(code, "^(login|locked|passkey|too_many_passkeys|external|flow_view|trace|too_many_pages)"));
+            .Where(code => !Regex.IsMatch(code, "^(log_?in|locked|(wrong|weak|no)_password|passkey|too_many_passkeys|external|flow_view|trace|too_many_pages)"));
 
-        Assert.Equal(codes.Append("token_expired").Append("unexpected").Order(), PageErrors.Codes.Order());
+        Assert.Equal(codes.Append("passkey_missing").Append("token_expired").Append("unexpected").Order(), PageErrors.Codes.Order());
     }
 
     private GatewayFactory Gateway(params (string Key, string Value)[] settings)

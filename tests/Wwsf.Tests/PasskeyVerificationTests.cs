@@ -181,6 +181,8 @@ public sealed class PasskeyVerificationTests
         var page = await app.OpenPageAsync(WwsfApp.PublicOrigin);
         await page.LogInAsync("carol", password);
         Assert.Equal(HttpStatusCode.NoContent, (await authenticator.AddToAsync(page)).Status);
+        // Outside Development the passkey begins another session.
+        await page.LoadAsync();
         await page.SignOutAsync();
 
         var options = await page.SendAsync(HttpMethod.Post, "/api/session/passkey/options", null, (header, "evil.example"));

@@ -1,3 +1,4 @@
+import { Account } from './ui/account.ts';
 import { Alerts } from './ui/alerts.ts';
 import { Api, type Session } from './call/api.ts';
 import { type CheckResult, checkNames, isNotOffered, runChecks } from './ims/checks.ts';
@@ -5,7 +6,7 @@ import { DeviceChoice } from './ui/devices.ts';
 import { diagnostics } from './ui/diagnostics.ts';
 import { el, find } from '../shared/dom.ts';
 import { Registration } from './ims/registration.ts';
-import { addPasskey, canUsePasskeys, logInWithPasskey } from './call/passkeys.ts';
+import { canUsePasskeys, logInWithPasskey } from './call/passkeys.ts';
 import { People } from './ui/people.ts';
 import { Phone } from './ui/phone.ts';
 import { Problem, problemOf } from './call/problem.ts';
@@ -36,6 +37,7 @@ const registration = new Registration(api, texts.labels.anonymous, {
   onincoming: call => phone.ring(call),
 });
 const phone = new Phone(api, alerts, registration, devices, tones, { onchange: () => render(), onsignin: askToSignIn });
+const account = new Account(api, alerts, { onchange: async () => useSession(await api.session()), onlogin: askToLogInAgain });
 const people = new People(registration, (impu, name) => phone.callPerson(impu, name));
 
 const passwordField = find<HTMLInputElement>('password');
@@ -45,6 +47,8 @@ const addressField = find<HTMLInputElement>('to');
 let session: Session | undefined;
 /** Set while the user is asked to sign in again. Continues the action that needed a session. */
 let afterSignIn: (() => void) | undefined;
+/** The user is signed in, and a change needs a recent log-in. */
+let logsInAgain = false;
 let checkResults: CheckResult[] = [];
 const pageTitle = document.title;
 
@@ -140,18 +144,18 @@ function askToSignIn(goOn: () => void): void {
   find('guest').focus();
 }
 
-async function offerPasskey(): Promise<void> {
-  const button = find<HTMLButtonElement>('add-passkey');
-  button.disabled = true;
-  try {
-    alerts.clear();
-    await addPasskey(api);
-    find('passkey-added').textContent = texts.labels.passkeyAdded;
-  } catch (thrown) {
-    alerts.show(problemOf(thrown));
-  } finally {
-    button.disabled = false;
-  }
+/** Before a change that needs a recent log-in. It ends no call, because a call hides what could be changed. */
+function askToLogInAgain(goOn: () => void): void {
+  logsInAgain = true;
+  userNameField.value = session?.user ?? '';
+  askToSignIn(goOn);
+  find(session?.password_login === false ? 'passkey' : 'password').focus();
+}
+
+function notNow(): void {
+  afterSignIn = undefined;
+  alerts.clear();
+  render();
 }
 
 function setBusy(busy: boolean): void {
@@ -166,6 +170,7 @@ function setInvalid(invalid: boolean): void {
 
 function render(): void {
   if (phone.phase === 'ended') afterSignIn = undefined;
+  if (!afterSignIn) logsInAgain = false;
   const [signedIn, busy, ringing] = [isSignedIn(), phone.isBusy, phone.incoming !== undefined];
   const free = signedIn && !busy && afterSignIn === undefined;
   const withPerson = phone.isTalking && phone.isWithPerson;
@@ -182,7 +187,13 @@ function render(): void {
     options: (free && !ringing) || phone.isTalking,
     'before-call': free,
     'check-before': free,
-    'passkey-choice': free && session?.user != null && canUsePasskeys(),
+    account: free && session?.user != null,
+    'passkeys-section': canUsePasskeys(),
+    'password-form': session?.password_login !== false,
+    guest: !logsInAgain,
+    'or-log-in': !logsInAgain,
+    'log-in-form': session?.password_login !== false,
+    'not-now': logsInAgain,
     passkey: canUsePasskeys(),
     external: !!session?.external_login,
     'hang-up': busy,
@@ -194,7 +205,7 @@ function render(): void {
     trace: find('trace-id').textContent !== '',
   });
   find('external').textContent = texts.labels.externalLogin(session?.external_login ?? '');
-  if (!signedIn) find('passkey-added').textContent = '';
+  if (!signedIn) account.clear();
   if (!withPerson) showKeypad(false);
   const { incoming } = phone;
   document.title = incoming ? texts.labels.titleIncoming(incoming.caller.name) : pageTitle;
@@ -274,7 +285,7 @@ find('log-in-form').addEventListener('submit', event => {
 });
 find('passkey').addEventListener('click', () => void signIn(() => logInWithPasskey(api)));
 find('external').addEventListener('click', () => void logInElsewhere());
-find('add-passkey').addEventListener('click', () => void offerPasskey());
+find('not-now').addEventListener('click', notNow);
 find('sign-out').addEventListener('click', () => void signOut());
 find('go-online').addEventListener('click', () => registration.goOnline());
 find('dial').addEventListener('submit', event => {

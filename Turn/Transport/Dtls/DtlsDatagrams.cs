@@ -73,6 +73,9 @@ internal sealed class DtlsDatagrams(DatagramSocket socket, TransportAddress clie
 
     public void Send(ReadOnlySpan<byte> buffer) => socket.Send(client, buffer);
 
+    /// <summary>A message is longer than a record carries.</summary>
+    public void CountNotSent() => socket.CountNotSent();
+
     public void Close()
     {
         lock (_waiting)

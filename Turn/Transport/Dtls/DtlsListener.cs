@@ -7,6 +7,7 @@ using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Transport.Portable;
 using WebRtcIms.Turn.Transport.Streams;
 
@@ -47,10 +48,10 @@ internal sealed partial class DtlsListener : IDisposable
 
     /// <exception cref="System.Net.Sockets.SocketException">The address cannot be bound.</exception>
     public DtlsListener(
-        IPEndPoint endpoint, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, ConnectionAdmission admission, TimeProvider time,
-        ILogger logger)
+        IPEndPoint endpoint, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, ConnectionAdmission admission, TurnMetrics metrics,
+        TimeProvider time, ILogger logger)
     {
-        _socket = new DatagramSocket(endpoint);
+        _socket = new DatagramSocket(endpoint, metrics);
         _local = TransportAddress.From(endpoint);
         _cookies = new CookieExchange(_crypto, time);
         (_hosts, _tls, _admission, _time, _logger) = (hosts, tls, admission, time, logger);

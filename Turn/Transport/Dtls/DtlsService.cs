@@ -1,32 +1,39 @@
+using System.Collections.Concurrent;
 using System.Net;
-using System.Net.Sockets;
+using WebRtcIms.Turn.Addresses;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Transport.Dtls;
 
-/// <summary>DTLS on every listening address, at the TLS port, where there is a certificate.</summary>
+/// <summary>DTLS at the TLS port, where there is a certificate.</summary>
 internal sealed partial class DtlsService(
-    TurnSettings settings, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, StreamAdmissions admissions, TimeProvider time,
-    ILogger<DtlsService> logger) : BackgroundService
+    TurnSettings settings, IReadOnlyList<EngineHost> hosts, TlsHandshakes tls, StreamAdmissions admissions, TurnMetrics metrics,
+    TimeProvider time, ILogger<DtlsService> logger) : BackgroundService, IAddressListener
 {
     private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(5);
 
-    private readonly List<DtlsListener> _listeners = [];
+    private readonly ConcurrentDictionary<IPAddress, DtlsListener> _listeners = [];
 
-    public override Task StartAsync(CancellationToken cancellationToken)
+    public int Port => settings.TlsPort;
+
+    public override Task StartAsync(CancellationToken cancellationToken) =>
+        settings.TlsCertificate is null ? Task.CompletedTask : base.StartAsync(cancellationToken);
+
+    public void Open(IPAddress address)
     {
-        if (settings.TlsCertificate is null) return Task.CompletedTask;
-        foreach (var address in settings.ListenAddresses())
-        {
-            var endpoint = new IPEndPoint(address, settings.TlsPort);
-            _listeners.Add(Listen(endpoint));
-            LogListening(endpoint);
-        }
+        if (settings.TlsCertificate is null) return;
+        var endpoint = new IPEndPoint(address, Port);
+        var listener = _listeners[address] = new DtlsListener(endpoint, hosts, tls, admissions.Dtls, metrics, time, logger);
+        _ = listener.ReceiveAsync();
+        LogListening(endpoint);
+    }
 
-        foreach (var listener in _listeners) _ = listener.ReceiveAsync();
-        return base.StartAsync(cancellationToken);
+    public void Close(IPAddress address)
+    {
+        if (_listeners.TryRemove(address, out var listener)) listener.Dispose();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -36,24 +43,12 @@ internal sealed partial class DtlsService(
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                foreach (var listener in _listeners) listener.Sweep();
+                foreach (var listener in _listeners.Values) listener.Sweep();
             }
         }
         catch (OperationCanceledException)
         {
-            foreach (var listener in _listeners) listener.Dispose();
-        }
-    }
-
-    private DtlsListener Listen(IPEndPoint endpoint)
-    {
-        try
-        {
-            return new DtlsListener(endpoint, hosts, tls, admissions.Dtls, time, logger);
-        }
-        catch (SocketException error)
-        {
-            throw BindErrors.CannotBind(endpoint, error);
+            foreach (var listener in _listeners.Values) listener.Dispose();
         }
     }
 

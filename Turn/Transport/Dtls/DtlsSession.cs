@@ -71,7 +71,12 @@ internal sealed class DtlsSession(DtlsTransport transport, DtlsDatagrams datagra
 
     public override void Send(in TransportAddress client, ReadOnlySpan<byte> message)
     {
-        if (message.Length > MaxMessage) return;
+        if (message.Length > MaxMessage)
+        {
+            datagrams.CountNotSent();
+            return;
+        }
+
         if (AuthenticatedResponse.Is(message)) Place?.TryAuthenticate();
         try
         {

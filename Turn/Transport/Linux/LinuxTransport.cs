@@ -1,5 +1,5 @@
 using System.Net;
-using System.Net.Sockets;
+using WebRtcIms.Turn.Addresses;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Telemetry;
@@ -14,25 +14,49 @@ namespace WebRtcIms.Turn.Transport.Linux;
 /// <summary>UDP on Linux: one worker for each server, on epoll or io_uring.</summary>
 internal sealed partial class LinuxTransport(
     TurnSettings settings, IReadOnlyList<EngineHost> hosts, RelayBinder relays, TurnMetrics metrics, ILogger<LinuxTransport> logger)
-        : IHostedService
+        : IHostedService, IAddressListener
 {
     private readonly List<LinuxWorker> _workers = [];
+    private bool _usesIoUring;
+
+    public int Port => settings.Port;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        var endpoints = settings.ListenAddresses().Select(address => new IPEndPoint(address, settings.Port)).ToList();
-        foreach (var endpoint in endpoints) RefuseTakenPort(endpoint);
-        var usesIoUring = settings.Transport == TransportMode.IoUring && IoUringWorks();
+        _usesIoUring = settings.Transport == TransportMode.IoUring && IoUringWorks();
         for (var number = 0; number < hosts.Count; number++)
         {
-            _workers.Add(usesIoUring
-                ? new IoUringWorker(hosts[number], relays, metrics, endpoints, number)
-                : new EpollWorker(hosts[number], relays, metrics, endpoints, number));
+            _workers.Add(_usesIoUring
+                ? new IoUringWorker(hosts[number], relays, metrics, number)
+                : new EpollWorker(hosts[number], relays, metrics, number));
         }
 
         foreach (var worker in _workers) worker.Start();
-        foreach (var endpoint in endpoints) LogListening(endpoint, hosts.Count, usesIoUring ? "io_uring" : "epoll");
         return Task.CompletedTask;
+    }
+
+    public void Open(IPAddress address)
+    {
+        var endpoint = new IPEndPoint(address, Port);
+
+        // With SO_REUSEPORT a second server of the same user would silently share the port and take half of the clients.
+        new DatagramSocket(endpoint).Dispose();
+        try
+        {
+            foreach (var worker in _workers) worker.Open(endpoint);
+        }
+        catch
+        {
+            Close(address);
+            throw;
+        }
+
+        LogListening(endpoint, hosts.Count, _usesIoUring ? "io_uring" : "epoll");
+    }
+
+    public void Close(IPAddress address)
+    {
+        foreach (var worker in _workers) worker.Close(new IPEndPoint(address, Port));
     }
 
     public Task StopAsync(CancellationToken cancellationToken)
@@ -46,19 +70,6 @@ internal sealed partial class LinuxTransport(
         if (IoUringProbe.Run() is not { } problem) return true;
         LogNoIoUring(problem);
         return false;
-    }
-
-    // With SO_REUSEPORT a second server of the same user would silently share the port and take half of the clients.
-    private static void RefuseTakenPort(IPEndPoint endpoint)
-    {
-        try
-        {
-            new DatagramSocket(endpoint).Dispose();
-        }
-        catch (SocketException error)
-        {
-            throw BindErrors.CannotBind(endpoint, error);
-        }
     }
 
     [LoggerMessage(1, LogLevel.Information, "TURN listens on {Endpoint}, UDP ({Workers} {Kind} workers) and TCP")]

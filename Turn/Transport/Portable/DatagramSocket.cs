@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Telemetry;
 
 namespace WebRtcIms.Turn.Transport.Portable;
 
@@ -30,14 +32,16 @@ internal sealed class DatagramSocket : IDisposable
     private readonly Lock _fragmentation = new();
     private readonly Socket _socket;
     private readonly AddressFamily _family;
+    private readonly TurnMetrics? _metrics;
 
     /// <param name="endpoint">Where to bind.</param>
+    /// <param name="metrics">Counts the datagrams that cannot be sent.</param>
     /// <param name="sharesPort">Several sockets of this process bind the same address, and the kernel spreads clients over them
     /// (Linux).</param>
     /// <exception cref="SocketException">The address cannot be bound.</exception>
-    public DatagramSocket(IPEndPoint endpoint, bool sharesPort = false)
+    public DatagramSocket(IPEndPoint endpoint, TurnMetrics? metrics = null, bool sharesPort = false)
     {
-        _family = endpoint.AddressFamily;
+        (_family, _metrics) = (endpoint.AddressFamily, metrics);
         _socket = new Socket(_family, SocketType.Dgram, ProtocolType.Udp);
         try
         {
@@ -77,7 +81,7 @@ internal sealed class DatagramSocket : IDisposable
     /// <summary>Receives until the socket is closed.</summary>
     public async Task ReceiveAsync(int headroom, int tailroom, Receiver receiver)
     {
-        const int LargestDatagram = 65507;
+        const int LargestDatagram = ushort.MaxValue;
         var buffer = GC.AllocateUninitializedArray<byte>(headroom + LargestDatagram + tailroom);
         var sender = SocketAddresses.Create(_family);
         while (true)
@@ -100,19 +104,19 @@ internal sealed class DatagramSocket : IDisposable
         }
     }
 
-    /// <summary>False when the datagram could not be sent: it is lost, as any datagram may be.</summary>
-    public bool Send(in TransportAddress destination, ReadOnlySpan<byte> payload)
+    /// <summary>Sends without waiting. A datagram that cannot be sent is counted. It is lost, as any datagram may be.</summary>
+    public void Send(in TransportAddress destination, ReadOnlySpan<byte> payload)
     {
         var address = Destination;
         SocketAddresses.Write(destination, address);
         try
         {
             // The asynchronous overload with a SocketAddress must not run twice at once on one socket; this one may.
-            return _socket.SendTo(payload, SocketFlags.None, address) == payload.Length;
+            _socket.SendTo(payload, SocketFlags.None, address);
         }
         catch (Exception error) when (error is SocketException or ObjectDisposedException)
         {
-            return false;
+            CountNotSent();
         }
     }
 
@@ -120,23 +124,25 @@ internal sealed class DatagramSocket : IDisposable
     /// The same with DF set in the IPv4 header. Systems have an option of the socket for it, not of a single datagram. So it costs two
     /// more calls, and a datagram that another thread sends meanwhile may also have DF.
     /// </summary>
-    public bool SendUnfragmented(in TransportAddress destination, ReadOnlySpan<byte> payload)
+    public void SendUnfragmented(in TransportAddress destination, ReadOnlySpan<byte> payload)
     {
         lock (_fragmentation)
         {
             try
             {
                 _socket.DontFragment = true;
-                var sent = Send(destination, payload);
+                Send(destination, payload);
                 _socket.DontFragment = false;
-                return sent;
             }
             catch (Exception error) when (error is SocketException or ObjectDisposedException)
             {
-                return false;
+                CountNotSent();
             }
         }
     }
+
+    /// <summary>A datagram for this socket cannot be sent.</summary>
+    public void CountNotSent() => _metrics?.CountDrops(DropReason.NotSent, 1);
 
     public void Dispose() => _socket.Dispose();
 

@@ -2,7 +2,6 @@ using System.Net;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Engine.Allocations;
-using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Telemetry;
 
 namespace WebRtcIms.Turn.Transport.Portable;
@@ -15,15 +14,14 @@ internal sealed class PortableRelay : Relay
 {
     private readonly DatagramSocket _socket;
     private readonly Action<ushort> _onClosed;
-    private readonly TurnMetrics _metrics;
     private int _closed;
 
     /// <exception cref="System.Net.Sockets.SocketException">The port is taken.</exception>
     public PortableRelay(IPEndPoint bind, InternetAddress advertise, Action<ushort> onClosed, TurnMetrics metrics)
         : base(TransportAddress.From(bind), new TransportAddress(advertise, (ushort)bind.Port))
     {
-        _socket = new DatagramSocket(bind);
-        (_onClosed, _metrics) = (onClosed, metrics);
+        _socket = new DatagramSocket(bind, metrics);
+        _onClosed = onClosed;
     }
 
     /// <summary>Delivers what peers send to <paramref name="allocation"/> from now on.</summary>
@@ -32,10 +30,10 @@ internal sealed class PortableRelay : Relay
         TurnEngine.Tailroom,
         (in TransportAddress sender, Span<byte> buffer) => onPeer(allocation, sender, buffer));
 
-    public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload) => Count(_socket.Send(peer, payload));
+    public override void Send(in TransportAddress peer, ReadOnlySpan<byte> payload) => _socket.Send(peer, payload);
 
     public override void SendUnfragmented(in TransportAddress peer, ReadOnlySpan<byte> payload) =>
-        Count(_socket.SendUnfragmented(peer, payload));
+        _socket.SendUnfragmented(peer, payload);
 
     public override void Dispose()
     {
@@ -43,6 +41,4 @@ internal sealed class PortableRelay : Relay
         _socket.Dispose();
         _onClosed(Bound.Port);
     }
-
-    private void Count(bool isSent) => _metrics.CountDrops(DropReason.NotSent, isSent ? 0 : 1);
 }

@@ -2,6 +2,7 @@ using System.Net;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
+using WebRtcIms.Turn.Telemetry;
 
 namespace WebRtcIms.Turn.Transport.Portable;
 
@@ -13,9 +14,9 @@ internal sealed class UdpListener : ClientPath, IDisposable
     private readonly EngineHost _host;
 
     /// <exception cref="System.Net.Sockets.SocketException">The address cannot be bound.</exception>
-    public UdpListener(IPEndPoint endpoint, EngineHost host)
+    public UdpListener(IPEndPoint endpoint, EngineHost host, TurnMetrics metrics)
     {
-        _socket = new DatagramSocket(endpoint);
+        _socket = new DatagramSocket(endpoint, metrics);
         _local = TransportAddress.From(endpoint);
         _host = host;
     }

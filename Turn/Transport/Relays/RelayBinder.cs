@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Turn.Addresses;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Peers;
 using WebRtcIms.Turn.Settings;
@@ -20,29 +21,30 @@ internal sealed class RelayBinder
     private readonly Lock _gate = new();
     private readonly LiveRelays _live;
     private readonly RelaySockets _sockets;
-    private readonly Family? _ipv4;
-    private readonly Family? _ipv6;
+    private readonly RelayAddresses _addresses;
+    private readonly Family _ipv4;
+    private readonly Family _ipv6;
 
-    public RelayBinder(TurnSettings settings, LiveRelays live, RelaySockets sockets, Random random)
+    public RelayBinder(TurnSettings settings, RelayAddresses addresses, LiveRelays live, RelaySockets sockets, Random random)
     {
-        (_live, _sockets) = (live, sockets);
+        (_addresses, _live, _sockets) = (addresses, live, sockets);
         _ipv4 = FamilyOf(settings, AddressFamily.InterNetwork, random);
         _ipv6 = FamilyOf(settings, AddressFamily.InterNetworkV6, random);
     }
 
-    public bool HasIPv4 => _ipv4 is not null;
-
-    public bool HasIPv6 => _ipv6 is not null;
-
     /// <summary>Binds what is asked for; 508 when a port cannot be had, and then nothing stays bound.</summary>
-    public AllocationDecision Bind(RelayRequest request, RelayOpener open)
+    /// <param name="request">What is asked for.</param>
+    /// <param name="server">The address of this server that the client used.</param>
+    /// <param name="open">Binds one socket.</param>
+    public AllocationDecision Bind(RelayRequest request, InternetAddress server, RelayOpener open)
     {
+        var used = server.ToIPAddress();
         Relay? ipv4 = null, ipv6 = null, reserved = null;
         var isBound = false;
         try
         {
-            isBound = (!request.IPv4 || TryBind(_ipv4, request, open, out ipv4, out reserved))
-                && (!request.IPv6 || TryBind(_ipv6, request, open, out ipv6, out reserved));
+            isBound = (!request.IPv4 || TryBind(_ipv4, used, request, open, out ipv4, out reserved))
+                && (!request.IPv6 || TryBind(_ipv6, used, request, open, out ipv6, out reserved));
             return isBound
                 ? new AllocationDecision(StunError.None, ipv4, ipv6, reserved) : new AllocationDecision(StunError.InsufficientCapacity);
         }
@@ -58,18 +60,19 @@ internal sealed class RelayBinder
         }
     }
 
-    private bool TryBind(Family? family, RelayRequest request, RelayOpener open, out Relay? relay, out Relay? next)
+    private bool TryBind(
+        Family family, IPAddress server, RelayRequest request, RelayOpener open, out Relay? relay, out Relay? next)
     {
         relay = next = null;
-        if (family is null) return false;
+        if (_addresses.For(family.Kind, server) is not { } address) return false;
         var taken = new List<ushort>();
         try
         {
             for (var attempt = 0; attempt < MaxAttempts; attempt++)
             {
                 if (!TryTake(family, request, out var port)) return false;
-                relay = TryOpen(family, port, request.IsTcp, open);
-                if (request.ReserveNext && relay is not null) next = TryOpen(family, (ushort)(port + 1), request.IsTcp, open);
+                relay = TryOpen(family, address, port, request.IsTcp, open);
+                if (request.ReserveNext && relay is not null) next = TryOpen(family, address, (ushort)(port + 1), request.IsTcp, open);
                 if (relay is not null && (next is not null || !request.ReserveNext)) return true;
 
                 // Another program has one of the ports. Keep them aside until a pair is found, or all attempts are used.
@@ -93,13 +96,14 @@ internal sealed class RelayBinder
             return request.EvenPort ? family.Ports.TryTakeEven(request.ReserveNext, out port) : family.Ports.TryTake(out port);
     }
 
-    private Relay? TryOpen(Family family, ushort port, bool isTcp, RelayOpener open)
+    private Relay? TryOpen(Family family, RelayAddress address, ushort port, bool isTcp, RelayOpener open)
     {
         if (!_sockets.TryTake()) return null;
         try
         {
-            var relay = open(new IPEndPoint(family.Bind, port), family.Advertise, isTcp ? family.CloseTcp : family.CloseUdp);
-            _live.Add(family.Advertise.Family, isTcp, port);
+            var bind = new IPEndPoint(address.Bound.ToIPAddress(), port);
+            var relay = open(bind, address.Advertised, isTcp ? family.CloseTcp : family.CloseUdp);
+            _live.Add(address, isTcp, port);
             return relay;
         }
         catch (SocketException)
@@ -115,13 +119,12 @@ internal sealed class RelayBinder
         }
     }
 
-    private Family? FamilyOf(TurnSettings settings, AddressFamily family, Random random)
+    // One range for all addresses of a family: behind a NAT they may share the public address.
+    private Family FamilyOf(TurnSettings settings, AddressFamily kind, Random random)
     {
-        if (settings.RelayBindAddress(family) is not { } bind) return null;
-        var advertise = settings.AdvertisedAddress(family) ?? bind;
         var ports = new RelayPortRange(settings.RelayPorts.Min, settings.RelayPorts.Max, random);
-        var advertised = InternetAddress.From(advertise);
-        return new Family(bind, advertised, ports, GiveBack, port => Close(port, isTcp: false), port => Close(port, isTcp: true));
+        var family = kind == AddressFamily.InterNetworkV6 ? StunAddressFamily.IPv6 : StunAddressFamily.IPv4;
+        return new Family(kind, ports, GiveBack, port => Close(port, isTcp: false), port => Close(port, isTcp: true));
 
         void GiveBack(ushort port)
         {
@@ -130,19 +133,17 @@ internal sealed class RelayBinder
 
         void Close(ushort port, bool isTcp)
         {
-            _live.Remove(advertised.Family, isTcp, port);
+            _live.Remove(family, isTcp, port);
             _sockets.Return();
             GiveBack(port);
         }
     }
 
-    /// <param name="Bind">The address of the relays' sockets.</param>
-    /// <param name="Advertise">The address that clients and peers get.</param>
+    /// <param name="Kind">IPv4 or IPv6.</param>
     /// <param name="Ports">Those that are free.</param>
     /// <param name="GiveBack">Makes a port free again.</param>
     /// <param name="CloseUdp">A relay has closed; one for all relays.</param>
     /// <param name="CloseTcp">A TCP relay has closed; one for all relays.</param>
     private sealed record Family(
-        IPAddress Bind, InternetAddress Advertise, RelayPortRange Ports, Action<ushort> GiveBack, Action<ushort> CloseUdp,
-        Action<ushort> CloseTcp);
+        AddressFamily Kind, RelayPortRange Ports, Action<ushort> GiveBack, Action<ushort> CloseUdp, Action<ushort> CloseTcp);
 }

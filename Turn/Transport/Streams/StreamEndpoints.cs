@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
@@ -9,16 +10,52 @@ namespace WebRtcIms.Turn.Transport.Streams;
 /// <summary>The TCP and TLS ports, on Kestrel.</summary>
 internal static class StreamEndpoints
 {
+    // IPPROTO_IP and IP_FREEBIND, also for IPv6. .NET has no names for them.
+    private const int LevelIP = 0;
+    private const int FreeBind = 15;
+
     private static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(10);
 
     public static void ListenForTurn(this KestrelServerOptions kestrel, TurnSettings settings)
     {
-        foreach (var address in settings.ListenAddresses())
+        foreach (var address in Addresses(settings))
         {
             kestrel.Listen(new IPEndPoint(address, settings.Port), listen => listen.UseConnectionHandler<TurnConnectionHandler>());
             if (settings.TlsCertificate is not null) kestrel.Listen(new IPEndPoint(address, settings.TlsPort), ListenForTls);
         }
     }
+
+    /// <summary>
+    /// A listening socket for one of these addresses. Unlike Kestrel's own, one for :: leaves IPv4 to others, and on Linux an address may be
+    /// bound that this machine gets later, or that is still tentative.
+    /// </summary>
+    public static Socket Bind(IPEndPoint endpoint)
+    {
+        var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            if (OperatingSystem.IsLinux()) socket.SetRawSocketOption(LevelIP, FreeBind, [1, 0, 0, 0]);
+            socket.Bind(endpoint);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    // A connection has the address that the client used, so unlike UDP a wildcard needs one socket.
+    private static IEnumerable<IPAddress> Addresses(TurnSettings settings)
+    {
+        var named = TurnSettings.Addresses(settings.ListenAddress);
+        return named
+            .Where(address => WildcardOf(address) is var any && (address.Equals(any) || !named.Contains(any)))
+            .Where(address => address.AddressFamily != AddressFamily.InterNetworkV6 || Socket.OSSupportsIPv6);
+    }
+
+    private static IPAddress WildcardOf(IPAddress address) =>
+        address.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any;
 
     private static void ListenForTls(ListenOptions listen)
     {

@@ -35,7 +35,7 @@ internal sealed partial class TlsHandshakes(TurnSettings settings, IServiceProvi
     {
         if (settings.TlsFiles is not { } files) return Task.CompletedTask;
         _certificate = services.GetRequiredService<CertificateWatch>().Watch(files);
-        foreach (var address in settings.ListenAddresses())
+        foreach (var address in TurnSettings.Addresses(settings.ListenAddress))
             LogListening(address.ToString(), settings.TlsPort, _certificate.Current.Leaf.NotAfter.ToUniversalTime());
         return Task.CompletedTask;
     }

@@ -62,12 +62,13 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
         var lastUseful = time.GetTimestamp();
         using var check = time.CreateTimer(_ => EndIfUseless(), null, CheckInterval, CheckInterval);
         var isWithinMessage = false;
+        var isFirst = true;
         while (true)
         {
             var read = await input.ReadAsync(stalled.Token);
             if (read.IsCanceled) return null;
             var buffer = read.Buffer;
-            if (!HandleMessages(ref buffer, host, flow, path, out var boundTo)) return null;
+            if (!HandleMessages(ref buffer, ref isFirst, host, flow, path, out var boundTo)) return null;
             if (boundTo is not null)
             {
                 input.AdvanceTo(buffer.Start);
@@ -98,16 +99,20 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
 
     /// <summary>Handles all whole messages and leaves the rest; false when the stream cannot be followed any more.</summary>
     private static bool HandleMessages(
-        ref ReadOnlySequence<byte> buffer, EngineHost host, in FiveTuple flow, StreamPath path, out PeerConnection? boundTo)
+        ref ReadOnlySequence<byte> buffer, ref bool isFirst, EngineHost host, in FiveTuple flow, StreamPath path,
+        out PeerConnection? boundTo)
     {
         boundTo = null;
-        Span<byte> prefix = stackalloc byte[StreamFraming.PrefixLength];
-        while (buffer.Length >= StreamFraming.PrefixLength)
+        Span<byte> octets = stackalloc byte[StreamFraming.StartLength];
+        while (!buffer.IsEmpty)
         {
-            buffer.Slice(0, StreamFraming.PrefixLength).CopyTo(prefix);
-            var length = StreamFraming.FrameLength(prefix);
-            if (length == 0) return false;
+            var start = octets[..(int)Math.Min(buffer.Length, octets.Length)];
+            buffer.Slice(0, start.Length).CopyTo(start);
+            if (!StreamFraming.MayStart(start, isFirst)) return false;
+            if (start.Length < StreamFraming.PrefixLength) return true;
+            var length = StreamFraming.FrameLength(start);
             if (buffer.Length < length) return true;
+            isFirst = false;
             boundTo = Handle(buffer.Slice(0, length), host, flow, path);
             buffer = buffer.Slice(length);
             if (boundTo is not null) return true;

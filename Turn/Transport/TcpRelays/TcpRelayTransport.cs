@@ -9,8 +9,8 @@ namespace WebRtcIms.Turn.Transport.TcpRelays;
 /// <summary>Opens relays for TCP allocations (RFC 6062), on the socket API of every system.</summary>
 internal sealed class TcpRelayTransport(EngineHost host, RelayBinder relays, RelaySockets sockets, TimeProvider time) : ITcpRelayTransport
 {
-    public AllocationDecision Bind(RelayRequest request) =>
-        relays.Bind(request, (bind, advertise, onClosed) => new TcpRelay(bind, advertise, onClosed, sockets, host, time));
+    public AllocationDecision Bind(RelayRequest request, InternetAddress server) =>
+        relays.Bind(request, server, (bind, advertise, onClosed) => new TcpRelay(bind, advertise, onClosed, sockets, host, time));
 
     public async Task<PeerTransport?> TryConnectAsync(Relay relay, TransportAddress peer) =>
         await ((TcpRelay)relay).TryConnectAsync(peer).ConfigureAwait(false);

@@ -22,6 +22,9 @@ internal static class SipTarget
                 CheckWritten(request.Copy(), request);
                 CheckLines(request, SipWriter.Write(request.Answer(486, "Busy Here", SipRequest.NewTag())).Span);
                 break;
+            case SipResponse { Problem: not null } unreadable:
+                _ = unreadable.TopVia.Branch;
+                break;
             case SipResponse response:
                 ReadEverything(response);
                 CheckWritten(response.Copy(), response);

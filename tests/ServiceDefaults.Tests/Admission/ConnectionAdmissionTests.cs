@@ -10,6 +10,7 @@ using WebRtcIms.Tests.Common;
 namespace WebRtcIms.ServiceDefaults.Tests.Admission;
 
 /// <summary>Each rule of the policy for connections, without a connection.</summary>
+[Collection(HeapTests.Name)]
 public sealed class ConnectionAdmissionTests : IDisposable
 {
     private readonly LogRecorder _logs = new();
@@ -74,16 +75,27 @@ public sealed class ConnectionAdmissionTests : IDisposable
     [Requirement("SEC-2")]
     public void TotalOfStrangers_TakesFromTheAddressThatHasMost_NotFromTheOldestOfAll()
     {
-        var admission = Admission(new(10, 4, 100, 100));
+        var admission = Admission(new(20, 10, 100, 100));
         Admit(admission, "192.0.2.1", "guest");
-        Admit(admission, "192.0.2.66", "flood1");
-        Admit(admission, "192.0.2.66", "flood2");
-        Admit(admission, "192.0.2.66", "flood3");
-        Admit(admission, "192.0.2.66", "flood4");
+        for (var i = 1; i <= 10; i++) Admit(admission, "192.0.2.66", $"flood{i}");
         Admit(admission, "192.0.2.3", "page");
 
         Assert.Equal(["flood1", "flood2"], _gaveWay);
-        Assert.Equal(4, admission.Unauthenticated);
+        Assert.Equal(10, admission.Unauthenticated);
+    }
+
+    [Fact]
+    [Requirement("SEC-1")]
+    [Requirement("SEC-2")]
+    public void FloodOfAddressesWithOneConnectionEach_TakesNoneOfABrowserThatIsYounger()
+    {
+        var admission = Admission(new(20, 50, 100, 100));
+        for (var i = 1; i <= 50; i++) Admit(admission, $"192.0.2.{i}", $"flood{i}");
+        for (var i = 1; i <= 8; i++) Admit(admission, "198.51.100.1", $"browser{i}");
+        for (var i = 51; i <= 80; i++) Admit(admission, $"192.0.2.{i}", $"flood{i}");
+
+        Assert.Equal(Enumerable.Range(1, 38).Select(i => $"flood{i}"), _gaveWay);
+        Assert.Equal(50, admission.Unauthenticated);
     }
 
     [Fact]

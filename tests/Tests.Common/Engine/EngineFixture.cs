@@ -19,6 +19,9 @@ public sealed class EngineFixture
     public const string ServerName = "turn.example.org";
     public const string Realm = "example.org";
 
+    /// <summary>A user whose name has the separator of the browser profile.</summary>
+    public const string UserWithSeparator = "ti~lde";
+
     /// <summary>An address of the server itself. It is denied although its range is allowed.</summary>
     public static readonly TransportAddress OwnAddress = TransportAddress.From(IPEndPoint.Parse("203.0.113.1:6379"));
 
@@ -37,14 +40,15 @@ public sealed class EngineFixture
     public EngineFixture(
         EngineSettings? settings = null, bool tokens = true, bool browserProfile = true, bool staticUsers = true, Random? random = null,
         string? sharedSecret = null, MobileAllocations? mobile = null, int number = 0,
-        PeerPolicy? peers = null)
+        PeerPolicy? peers = null, bool sharedSecretEndsAllocations = false)
     {
         random ??= new Random(1);
         var users = staticUsers
-            ? new[] { Credential.FromStaticUser("alice", "secret", Realm), Credential.FromStaticUser("bob", "secret", Realm) } : [];
+            ? new[] { "alice", "bob", UserWithSeparator }.Select(name => Credential.FromStaticUser(name, "secret", Realm)).ToArray() : [];
         var ring = new AccessTokenKeyRing(tokens ? _keys : []);
         var authentication = new AuthenticationSettings(
-            ServerName, Realm, browserProfile, users, sharedSecret is null ? null : Encoding.UTF8.GetBytes(sharedSecret));
+            ServerName, Realm, browserProfile, users, sharedSecret is null ? null : Encoding.UTF8.GetBytes(sharedSecret),
+            sharedSecretEndsAllocations);
         Nonces = new NonceIssuer(new byte[32], authentication.Features(tokens), random);
         Authenticator = new RequestAuthenticator(authentication, ring, Nonces);
         Engine = new TurnEngine(

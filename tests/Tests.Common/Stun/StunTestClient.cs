@@ -38,11 +38,11 @@ public sealed class StunTestClient : IAsyncDisposable
 
     public IPEndPoint LocalEndPoint => (IPEndPoint)_socket.LocalEndPoint!;
 
-    /// <summary>A client over UDP, bound to the address of the server, on a free port or the given one.</summary>
-    public static StunTestClient Udp(IPEndPoint server, int port = 0)
+    /// <summary>A client over UDP, bound to the address of the server or another, on a free port or the given one.</summary>
+    public static StunTestClient Udp(IPEndPoint server, int port = 0, IPAddress? from = null)
     {
         var socket = new Socket(server.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = (int)Limit.TotalMilliseconds };
-        socket.Bind(new IPEndPoint(server.Address, port));
+        socket.Bind(new IPEndPoint(from ?? server.Address, port));
         socket.Connect(server);
         return new StunTestClient(socket, stream: null);
     }

@@ -6,6 +6,7 @@ using WebRtcIms.Turn.Engine.Peers;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Tests.Addresses;
 using WebRtcIms.Turn.Transport.Relays;
 
 namespace WebRtcIms.Turn.Tests.Hosting;
@@ -13,7 +14,7 @@ namespace WebRtcIms.Turn.Tests.Hosting;
 /// <summary>Gives out the ports of the settings without sockets.</summary>
 internal sealed class FakeTransport(TurnSettings settings) : IRelayTransport
 {
-    private readonly RelayBinder _binder = new(settings, new LiveRelays(), new RelaySockets(1000), new Random(1));
+    private readonly RelayBinder _binder = new(settings, Listening.RelaysOf(settings), new LiveRelays(), new RelaySockets(1000), new Random(1));
 
     /// <summary>The number of relays that are open.</summary>
     public int Bound { get; private set; }
@@ -21,7 +22,7 @@ internal sealed class FakeTransport(TurnSettings settings) : IRelayTransport
     /// <summary>If set, binding a relay of IPv6 fails with this.</summary>
     public Exception? BindFails { get; set; }
 
-    public AllocationDecision Bind(RelayRequest request) => _binder.Bind(request, (bind, advertise, onClosed) =>
+    public AllocationDecision Bind(RelayRequest request, InternetAddress server) => _binder.Bind(request, server, (bind, advertise, onClosed) =>
     {
         if (BindFails is not null && bind.AddressFamily == AddressFamily.InterNetworkV6) throw BindFails;
 

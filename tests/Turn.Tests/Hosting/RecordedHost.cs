@@ -141,7 +141,7 @@ internal sealed class RecordingTransport(List<string> events) : ITcpRelayTranspo
     /// <summary>The path for packets that another worker has handed over; null for the given one.</summary>
     public ClientPath? OwnPath { get; set; }
 
-    public AllocationDecision Bind(RelayRequest request)
+    public AllocationDecision Bind(RelayRequest request, InternetAddress server)
     {
         events.Add("bind");
         OnBind?.Invoke();

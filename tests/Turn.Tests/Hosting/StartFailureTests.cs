@@ -52,7 +52,7 @@ public sealed class StartFailureTests
     {
         public int Works { get; set; } = works;
 
-        public AllocationDecision Bind(RelayRequest request) => inner.Bind(request);
+        public AllocationDecision Bind(RelayRequest request, InternetAddress server) => inner.Bind(request, server);
 
         public void Start(Relay relay, Allocation allocation)
         {

@@ -11,6 +11,8 @@ namespace WebRtcIms.Turn.Tests.Running;
 /// <summary>What every way to receive and send must do, against the running server.</summary>
 public sealed class BackEndTests
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     /// <summary>
@@ -76,6 +78,35 @@ public sealed class BackEndTests
             socket.SetRawSocketOption(Libc.LevelUdp, Libc.UdpSegment, BitConverter.GetBytes(size));
     }
 
+    /// <summary>Longer than any frame: the sender's kernel has made fragments of each, and the receiver's has joined them.</summary>
+    [Theory]
+    [InlineData("Epoll")]
+    [InlineData("IoUring")]
+    [InlineData("Portable")]
+    [Requirement("CLIENT-5")]
+    public async Task LongestDatagramsOfUdp_ArriveWhole_InBothDirections(string transport)
+    {
+        await using var server = await TurnServerProcess.StartAsync(Alice.Settings(
+            ("Turn__Transport", transport), ("Turn__Quotas__BytesPerSecond", "0")));
+        await using var client = await BoundAsync(server);
+        client.Socket.SendBufferSize = client.Peer.Client.SendBufferSize = 1 << 20;
+        client.Socket.ReceiveBufferSize = client.Peer.Client.ReceiveBufferSize = 1 << 20;
+        var number = 0;
+
+        // Four octets of a channel's header make the last one 65,507.
+        foreach (var length in new[] { 9216, 9217, 16_385, 40_000, 65_503 })
+        {
+            for (var i = 0; i < 3; i++)
+            {
+                var payload = Payload(++number, length);
+                client.Socket.Send(ClientAndPeer.OnChannel(payload));
+                client.Peer.Client.SendTo(payload, client.Relayed);
+                Assert.Equal(payload, (await client.Peer.ReceiveAsync(Cancel).AsTask().WaitAsync(Patience, Cancel)).Buffer);
+                Assert.Equal(ClientAndPeer.OnChannel(payload), await client.Client.ReceiveAsync());
+            }
+        }
+    }
+
     /// <summary>They come together, so the relay may be gone before what was to leave by it is sent.</summary>
     [Theory]
     [InlineData("Epoll")]
@@ -107,7 +138,7 @@ public sealed class BackEndTests
     public async Task PortOfADeletedAllocation_IsFreeAgain(string transport)
     {
         const int Ports = 4;
-        var first = FreePorts.TcpAndUdp();
+        var first = FreePorts.Range(Ports);
         await using var server = await TurnServerProcess.StartAsync(
         [
             .. Alice.Settings(("Turn__Transport", transport)),

@@ -155,11 +155,21 @@ public sealed class StrangerTests
         strangers.ForEach(stranger => stranger.Dispose());
     }
 
+    // The server accepts at two ports side by side. So it can admit, from the queue of one port, connections that are older than this one,
+    // and close this one for them before the connect has returned here.
     private static async Task<Socket> ConnectAsync(string from, int port)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Bind(new IPEndPoint(IPAddress.Parse(from), 0));
-        await socket.ConnectAsync(IPAddress.Loopback, port, Cancel);
+        try
+        {
+            await socket.ConnectAsync(IPAddress.Loopback, port, Cancel);
+        }
+        catch (SocketException error) when (error.SocketErrorCode == SocketError.ConnectionReset)
+        {
+            // The stream has ended, as reading from it shows.
+        }
+
         return socket;
     }
 

@@ -9,6 +9,7 @@ using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Tests.Common.Stun;
+using WebRtcIms.Turn.Addresses;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Tests.Admission;
@@ -27,7 +28,7 @@ internal sealed class ComposedServer : IAsyncDisposable
     private readonly EngineFixture _engine = new();
     private readonly RecordingPath _path = new();
     private readonly IHost _host;
-    private readonly IHostedService _transport;
+    private readonly List<IHostedService> _services;
 
     private ComposedServer(FakeRedis? redis, IEnumerable<(string Name, string Value)> settings)
     {
@@ -49,7 +50,8 @@ internal sealed class ComposedServer : IAsyncDisposable
         builder.Services.Replace(ServiceDescriptor.Singleton<TimeProvider>(Time));
         if (redis is not null) builder.Services.Replace(ServiceDescriptor.Singleton<IConnectionMultiplexer>(redis.Connection));
         _host = builder.Build();
-        _transport = _host.Services.GetServices<IHostedService>().Single(service => service is PortableTransport or LinuxTransport);
+        _services = [.. _host.Services.GetServices<IHostedService>().Where(service =>
+            service is PortableTransport or LinuxTransport or AddressFollower)];
     }
 
     /// <summary>For UDP.</summary>
@@ -66,7 +68,7 @@ internal sealed class ComposedServer : IAsyncDisposable
     public static async Task<ComposedServer> StartAsync(FakeRedis? redis, params (string Name, string Value)[] settings)
     {
         var server = new ComposedServer(redis, settings);
-        await server._transport.StartAsync(TestContext.Current.CancellationToken);
+        foreach (var service in server._services) await service.StartAsync(TestContext.Current.CancellationToken);
         return server;
     }
 
@@ -112,7 +114,7 @@ internal sealed class ComposedServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (var host in Hosts) host.EndAll();
-        await _transport.StopAsync(CancellationToken.None);
+        foreach (var service in Enumerable.Reverse(_services)) await service.StopAsync(CancellationToken.None);
         _host.Dispose();
     }
 

@@ -84,6 +84,7 @@ public sealed class SettingEffectTests
             streams.TryAdmit(IPAddress.Loopback, () => { })!.TryAuthenticate() && streams.TryAdmit(IPAddress.Loopback, () => { }) is null)),
         ("Rfc5766Channels", Rfc5766ChannelsAsync),
         ("DraftAddressFamily", DraftAddressFamilyAsync),
+        ("DefaultRelayFamily", DefaultRelayFamilyAsync),
         ("TcpRelays", TcpRelaysAsync),
         ("ChallengesPerSecond", ChallengesPerSecondAsync),
         ("Mobility", MobilityAsync),
@@ -471,6 +472,15 @@ public sealed class SettingEffectTests
             var relayed = (await server.AllocateAsync(server.NewClient(), both)).Addresses(StunAttributeType.XorRelayedAddress);
 
             Assert.Equal(isEnabled ? 2 : 1, relayed.Count);
+        }
+    }
+
+    private static async Task DefaultRelayFamilyAsync()
+    {
+        foreach (var (mode, error) in new[] { ("IPv4", StunError.AddressFamilyNotSupported), ("Client", StunError.None) })
+        {
+            await using var server = await ComposedServer.StartAsync(("Turn:DefaultRelayFamily", mode), ("Turn:ListenAddress", "::1"));
+            Assert.Equal(error, await server.AllocateErrorAsync(server.NewClient()));
         }
     }
 

@@ -118,7 +118,7 @@ public sealed class SpanTests : IAsyncLifetime
         switch (end)
         {
             case AllocationEnd.Expired:
-                host.Host.Allocations().Single().Allocation.ExpiresAt = 0;
+                host.Host.Allocations().Single().Allocation.Extend(default, 0);
                 host.Host.Sweep();
                 break;
             case AllocationEnd.StreamClosed:

@@ -33,6 +33,26 @@ public sealed class BackEndRuleTests
         Assert.Equal(2, server.Drops("NotSent"));
     }
 
+    [Theory]
+    [InlineData("Epoll")]
+    [InlineData("IoUring")]
+    [InlineData("Portable")]
+    [Requirement("CLIENT-5")]
+    public async Task DatagramToAClientThatTheKernelRefuses_IsCounted_AndTheNextIsSent(string transport)
+    {
+        await using var server = await InProcessServer.StartAsync(transport);
+        var listener = (await server.AllocateAsync()).Path;
+        using var client = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        var address = TransportAddress.From((IPEndPoint)client.Client.LocalEndPoint!);
+
+        listener.Send(address, new byte[LongerThanUdp]);
+        Assert.Equal(1, server.Drops("NotSent"));
+
+        listener.Send(address, [7]);
+        Assert.Equal([7], (await client.ReceiveAsync(TestContext.Current.CancellationToken)).Buffer);
+        Assert.Equal(1, server.Drops("NotSent"));
+    }
+
     /// <summary>Its answer would come back to the server, which would answer again.</summary>
     [Theory]
     [InlineData("Epoll")]

@@ -8,8 +8,11 @@ using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Turn.Addresses;
+using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Transport.Dtls;
 using WebRtcIms.Turn.Transport.Portable;
 using WebRtcIms.Turn.Transport.Streams;
@@ -42,6 +45,10 @@ internal sealed class DtlsFixture : IAsyncLifetime
         builder.Services.AddMetrics();
         builder.Services.Replace(ServiceDescriptor.Singleton<TimeProvider>(Clock));
         _host = builder.Build();
+
+        // Nothing follows the addresses of the machine here.
+        _host.Services.GetRequiredService<ListeningAddresses>().Live = [new ListeningAddress(IPAddress.Loopback, null, IsNamed: true)];
+        _host.Services.GetRequiredService<EngineSettings>().RelaysIPv4 = true;
         _tls = _host.Services.GetRequiredService<TlsHandshakes>();
         _transport = ActivatorUtilities.CreateInstance<PortableTransport>(_host.Services);
     }
@@ -61,7 +68,8 @@ internal sealed class DtlsFixture : IAsyncLifetime
         await _tls.StartAsync(CancellationToken.None);
         await _transport.StartAsync(CancellationToken.None);
         var servers = _host.Services.GetRequiredService<IReadOnlyList<EngineHost>>();
-        _listener = new DtlsListener(Address, servers, _tls, Admission, Clock, NullLogger.Instance);
+        _listener = new DtlsListener(
+            Address, servers, _tls, Admission, _host.Services.GetRequiredService<TurnMetrics>(), Clock, NullLogger.Instance);
         _ = _listener.ReceiveAsync();
     }
 

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Stun;
+using WebRtcIms.Turn.Addresses;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
@@ -47,7 +48,7 @@ internal sealed class InProcessServer : IAsyncDisposable
         builder.Services.AddSingleton(TimeProvider.System);
         _app = builder.Build();
         _services = [.. _app.Services.GetServices<IHostedService>().Where(service =>
-            service is TlsHandshakes or PortableTransport or LinuxTransport or DtlsService)];
+            service is TlsHandshakes or PortableTransport or LinuxTransport or DtlsService or AddressFollower)];
         _measurements = new Measurements(_app.Services.GetRequiredService<IMeterFactory>());
     }
 
@@ -87,7 +88,7 @@ internal sealed class InProcessServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var service in _services) await service.StopAsync(CancellationToken.None);
+        foreach (var service in Enumerable.Reverse(_services)) await service.StopAsync(CancellationToken.None);
         _measurements.Dispose();
         _app.Dispose();
         _certificate.Dispose();

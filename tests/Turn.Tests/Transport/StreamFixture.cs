@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Telemetry;
@@ -25,6 +26,7 @@ internal sealed class StreamFixture : IAsyncDisposable
         builder.Services.AddMetrics();
         builder.Services.Replace(ServiceDescriptor.Singleton<TimeProvider>(Clock));
         _host = builder.Build();
+        _host.Services.GetRequiredService<EngineSettings>().RelaysIPv4 = true;
 
         // A stream that holds next to nothing, so that a client which does not read is noticed at once; and what is written has
         // been handled when the write returns, so that the clock may then be moved.

@@ -5,6 +5,7 @@ using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Peers;
 using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Tests.Addresses;
 using WebRtcIms.Turn.Transport.Relays;
 using WebRtcIms.Turn.Transport.TcpRelays;
 
@@ -24,9 +25,8 @@ public sealed class TakenPortTests
         other.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         other.Listen();
         var port = ((IPEndPoint)other.LocalEndPoint!).Port;
-        var binder = new RelayBinder(
-            new TurnSettings { RelayPorts = new RelayPortSettings { Min = port, Max = port } }, LiveRelays.None, new RelaySockets(100),
-            new Random(1));
+        var settings = new TurnSettings { RelayPorts = new RelayPortSettings { Min = port, Max = port } };
+        var binder = new RelayBinder(settings, Listening.RelaysOf(settings), new LiveRelays(), new RelaySockets(100), new Random(1));
 
         Assert.Equal(StunError.InsufficientCapacity, Bind(binder).Error);
 
@@ -39,5 +39,6 @@ public sealed class TakenPortTests
     // The host is needed only once a peer connects.
     private static AllocationDecision Bind(RelayBinder binder) => binder.Bind(
         new RelayRequest(IPv4: true, IPv6: false, EvenPort: false, ReserveNext: false) { IsTcp = true },
+        InternetAddress.Parse("127.0.0.1"),
         (bind, advertise, onClosed) => new TcpRelay(bind, advertise, onClosed, new RelaySockets(100), host: null!, TimeProvider.System));
 }

@@ -12,7 +12,15 @@ export interface Session {
   antiforgery_token: string | null;
   /** Name of the provider of external log-ins, if there is one. */
   external_login?: string | null;
+  /** False if the service has no log-in with a password. */
+  password_login?: boolean;
 }
+
+/** A passkey of the account. */
+export interface OwnPasskey { id: string; created_at: string }
+
+/** Another session of the user. */
+export interface OwnSession { id: string; began_at: string; used_at: string }
 
 /** `POST /api/ims-token`. The token is sent only in the Authorization header of SIP requests and of the directory. */
 export interface ImsToken {
@@ -78,6 +86,28 @@ export class Api {
 
   async addPasskey(credential: object): Promise<void> {
     await this.#change('POST', '/passkeys', credential);
+  }
+
+  async passkeys(): Promise<OwnPasskey[]> {
+    return (await json<{ passkeys: OwnPasskey[] }>(await this.#send('GET', '/passkeys'))).passkeys;
+  }
+
+  async removePasskey(id: string): Promise<void> {
+    await this.#change('DELETE', `/passkeys/${id}`);
+  }
+
+  /** The sessions of the user in other browsers. */
+  async sessions(): Promise<OwnSession[]> {
+    return (await json<{ sessions: OwnSession[] }>(await this.#send('GET', '/sessions'))).sessions;
+  }
+
+  /** Ends one of the other sessions, or all. */
+  async endSessions(id?: string): Promise<void> {
+    await this.#change('DELETE', id === undefined ? '/sessions' : `/sessions/${id}`);
+  }
+
+  async changePassword(current: string, next: string): Promise<void> {
+    await this.#change('POST', '/password', { current_password: current, new_password: next });
   }
 
   async signOut(): Promise<Session> {

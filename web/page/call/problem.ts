@@ -21,7 +21,7 @@ export class Problem extends Error {
 
   /** True if another try would fail in the same way. */
   get isFinal(): boolean {
-    return this.code === 'registration_forbidden' || this.code === 'no_subscription';
+    return ['registration_forbidden', 'no_subscription', 'passkey_missing'].includes(this.code);
   }
 
   /** True if a generated tone can replace the microphone and camera. */

@@ -1,4 +1,3 @@
-using System.Net;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
@@ -30,10 +29,11 @@ internal sealed unsafe class EpollWorker : LinuxWorker
 
     private readonly ReceiveBatch _fromClients = new();
     private readonly ReceiveBatch _fromPeers = new();
-    private readonly SendBatch _toPeers = new();
+    private readonly SegmentLimits _limits = new();
+    private readonly SendBatch _toPeers;
 
     // By the number of the listener that they leave by.
-    private readonly SendBatch[] _toClients;
+    private SendBatch[] _toClients = [];
     private readonly DatagramsApart _apart = new();
     private readonly LinuxRelay[] _relaysInBatch = new LinuxRelay[SendBatch.Capacity];
     private readonly RoutedDatagram[] _routed = new RoutedDatagram[SendBatch.Capacity];
@@ -42,13 +42,12 @@ internal sealed unsafe class EpollWorker : LinuxWorker
     private int _relayCount;
     private int _routedCount;
 
-    public EpollWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
-        : base(host, binder, metrics, endpoints, number)
+    public EpollWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, int number)
+        : base(host, binder, metrics, number)
     {
         _epoll = Libc.EpollCreate(0);
         if (_epoll < 0) throw new InvalidOperationException($"epoll_create1 failed with error {Libc.LastError}");
-        _toClients = Array.ConvertAll(Listeners, _ => new SendBatch());
-        foreach (var listener in Listeners) Watch(listener.Descriptor, ListenerMark | (uint)listener.Number);
+        _toPeers = new SendBatch(_limits);
     }
 
     public override bool TryStop(LinuxRelay relay)
@@ -59,10 +58,14 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         return true;
     }
 
-    // epoll reports errors by itself.
-    public override void OnError(LinuxRelay relay)
+    protected override void BeginReceive(WorkerListener listener)
     {
+        if (listener.Number == _toClients.Length) _toClients = [.. _toClients, new SendBatch(_limits)];
+        Watch(listener.Descriptor, ListenerMark | (uint)listener.Number);
     }
+
+    // epoll forgets a socket that is closed. Its batch is empty: it was sent before the gate was left.
+    protected override bool TryStop(WorkerListener listener) => true;
 
     protected override void BeginReceive(LinuxRelay relay) => Watch(relay.Descriptor, (uint)relay.Slot);
 
@@ -104,12 +107,12 @@ internal sealed unsafe class EpollWorker : LinuxWorker
             var data = *(ulong*)(epollEvent + Libc.EpollDataOffset);
             if ((data & ListenerMark) != 0)
             {
-                ReceiveFromClients(Listeners[(int)(uint)data], time);
+                if (Listeners[(int)(uint)data] is { } listener) ReceiveFromClients(listener, time);
                 continue;
             }
 
             if (Relays[(int)data] is not { } relay) continue;
-            if ((*(uint*)epollEvent & Libc.EpollError) != 0) ReceiveErrors(relay, MaxPerRelay);
+            if ((*(uint*)epollEvent & Libc.EpollError) != 0) ReceiveErrors(relay, most: MaxPerRelay);
             ReceiveFromPeers(relay, ref filled, time);
         }
 
@@ -123,7 +126,6 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         for (var slot = 0; slot < count; slot++)
         {
             var length = _fromClients.DatagramLength(slot);
-            if (length > MaxDatagram) continue;
             var flow = new FiveTuple(ClientTransport.Udp, _fromClients.Sender(slot), listener.Local);
             var start = _fromClients.Payload(slot);
             var left = _fromClients.Length(slot);
@@ -186,7 +188,6 @@ internal sealed unsafe class EpollWorker : LinuxWorker
         for (var slot = filled; slot < filled + count; slot++)
         {
             var length = _fromPeers.DatagramLength(slot);
-            if (length > MaxDatagram) continue;
             var sender = _fromPeers.Sender(slot);
             var start = _fromPeers.Payload(slot);
             var left = _fromPeers.Length(slot);
@@ -205,21 +206,26 @@ internal sealed unsafe class EpollWorker : LinuxWorker
 
     private void RouteToClient(byte* start, int length, bool isAlone, LinuxRelay relay, in TransportAddress peer, EngineTime time)
     {
-        // A flush frees all copies, so it comes before the next one is made.
-        if (_apart.IsFull) FlushToClients();
-
-        // The header of each would be written over the end of the one before it.
-        if (!isAlone) start = _apart.Copy(start, length);
+        if (!isAlone) start = CopyApart(start, length);
         if (RouteToClient(start, length, relay, peer, time, out var message, out var messageLength) is not { } listener) return;
         var batch = _toClients[listener.Number];
         batch.Add(relay.Allocation!.FiveTuple.Client, message, messageLength);
         if (batch.Count == SendBatch.Capacity) FlushToClients();
     }
 
+    // The header of each would be written over the end of the one before it.
+    private byte* CopyApart(byte* start, int length)
+    {
+        // A flush frees all copies, so it comes before the next one is made.
+        if (!_apart.HasRoom(length)) FlushToClients();
+        return _apart.Copy(start, length);
+    }
+
     private void FlushToClients()
     {
         foreach (var listener in Listeners)
         {
+            if (listener is null) continue;
             var batch = _toClients[listener.Number];
             if (batch.Count > 0) CountNotSent(batch.Flush(listener.Descriptor));
         }

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine;
 using WebRtcIms.Turn.Transport.Linux.Native;
+using WebRtcIms.Turn.Transport.Linux.Workers;
 
 namespace WebRtcIms.Turn.Transport.Linux.Epoll;
 
@@ -15,11 +16,9 @@ internal sealed unsafe class ReceiveBatch : IDisposable
     /// <summary>Messages at most.</summary>
     public const int Capacity = 64;
 
-    private const int MaxMessage = ushort.MaxValue;
-
     // Not near a power of two: otherwise the starts of all messages would compete for the same few cache lines. Pages that no long
     // message has reached cost nothing.
-    private const int Stride = ((TurnEngine.Headroom + MaxMessage + TurnEngine.Tailroom + 63) / 64 + 11) * 64;
+    private const int Stride = ((TurnEngine.Headroom + LinuxWorker.MaxDatagram + TurnEngine.Tailroom + 63) / 64 + 11) * 64;
 
     private readonly byte* _buffers = Allocate<byte>(Capacity * Stride);
     private readonly byte* _names = Allocate<byte>(Capacity * NativeAddress.Room);
@@ -31,7 +30,7 @@ internal sealed unsafe class ReceiveBatch : IDisposable
     {
         for (var i = 0; i < Capacity; i++)
         {
-            _vectors[i] = new IoVector { Start = Payload(i), Length = MaxMessage };
+            _vectors[i] = new IoVector { Start = Payload(i), Length = LinuxWorker.MaxDatagram };
             _headers[i] = new MultiMessageHeader
             {
                 Name = _names + (i * NativeAddress.Room),

@@ -4,7 +4,7 @@ using WebRtcIms.Turn.Transport.Linux.Native;
 namespace WebRtcIms.Turn.Transport.Linux.Epoll;
 
 /// <summary>Datagrams that leave one socket by one sendmmsg.</summary>
-internal sealed unsafe class SendBatch() : DatagramBatch(Capacity)
+internal sealed unsafe class SendBatch(SegmentLimits limits) : DatagramBatch(Capacity, limits)
 {
     /// <summary>Datagrams at most.</summary>
     public const int Capacity = ReceiveBatch.Capacity;
@@ -37,7 +37,7 @@ internal sealed unsafe class SendBatch() : DatagramBatch(Capacity)
 
             // The error concerns only this message. The others are still sent.
             var refused = Headers + sent++;
-            lost += SendAgain(descriptor, (int)(refused->Vectors - Vectors), (int)refused->VectorCount, error);
+            lost += SendAgain(descriptor, refused, (int)(refused->Vectors - Vectors), (int)refused->VectorCount, error);
         }
 
         return lost;

@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-using System.Net;
 using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Telemetry;
@@ -15,7 +13,8 @@ namespace WebRtcIms.Turn.Transport.Linux.IoUring;
 /// </summary>
 /// <remarks>
 /// Only this thread closes a socket, so that descriptors in the ring are always valid. It does so after the kernel has released the
-/// socket, so that its port is free. Requests of other threads wait in lists under the server's gate.
+/// socket, so that its port is free, and after the kernel has accepted what leaves by it. Requests of other threads wait in lists under
+/// the server's gate.
 /// </remarks>
 internal sealed unsafe class IoUringWorker : LinuxWorker
 {
@@ -32,21 +31,26 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     private readonly Ring _ring = new(Submissions, Completions);
     private readonly RingBuffers _clients;
     private readonly RingBuffers _peers;
+    private readonly List<WorkerListener> _listenersToStart = [];
+    private readonly List<WorkerListener> _listenersToStop = [];
     private readonly List<LinuxRelay> _toStart = [];
     private readonly List<LinuxRelay> _toStop = [];
-    private readonly ConcurrentQueue<LinuxRelay> _toAsk = [];
+    private readonly List<IWorkerSocket> _toClose = [];
     private readonly int _wakeDescriptor = Libc.EventDescriptor(0, 0);
     private readonly ulong[] _wakeValue = GC.AllocateArray<ulong>(1, pinned: true);
-    private RingSendBatch _sending = new();
-    private RingSendBatch _sent = new();
+    private RingSendBatch _sending;
+    private RingSendBatch _sent;
+    private ushort _turn;
     private bool _hasEnded;
 
     /// <exception cref="RingException">The kernel refuses.</exception>
-    public IoUringWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, IEnumerable<IPEndPoint> endpoints, int number)
-        : base(host, binder, metrics, endpoints, number)
+    public IoUringWorker(EngineHost host, RelayBinder binder, TurnMetrics metrics, int number)
+        : base(host, binder, metrics, number)
     {
         _clients = new RingBuffers(_ring, group: 0);
         _peers = new RingBuffers(_ring, group: 1);
+        var limits = new SegmentLimits();
+        (_sending, _sent) = (new RingSendBatch(limits), new RingSendBatch(limits));
     }
 
     public override bool TryStop(LinuxRelay relay)
@@ -57,11 +61,18 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         return false;
     }
 
-    // A ring does not report errors by itself, as epoll does.
-    public override void OnError(LinuxRelay relay)
+    protected override void BeginReceive(WorkerListener listener)
     {
-        _toAsk.Enqueue(relay);
+        _listenersToStart.Add(listener);
         WakeFromElsewhere();
+    }
+
+    protected override bool TryStop(WorkerListener listener)
+    {
+        if (_hasEnded) return true;
+        _listenersToStop.Add(listener);
+        WakeFromElsewhere();
+        return false;
     }
 
     protected override void BeginReceive(LinuxRelay relay)
@@ -74,16 +85,15 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     {
         _ring.Enable();
         ReadWakeUps();
-        foreach (var listener in Listeners) _clients.Receive(_ring, listener.Descriptor, FromClients | (uint)listener.Number);
         while (!IsStopping)
         {
-            _ring.Enter(wait: true);
+            _ring.Enter(wait: _toClose.Count == 0);
             using (Host.EnterGate()) RunOnce();
             _clients.EndTurn();
             _peers.EndTurn();
             _sent.Clear();
             (_sending, _sent) = (_sent, _sending);
-            _sent.Queue(_ring, Sent);
+            _sent.Queue(_ring, Sent, ++_turn);
         }
 
         _ring.Enter(wait: false);
@@ -122,6 +132,8 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
     private void RunOnce()
     {
         var time = Host.Now;
+        foreach (var socket in _toClose) Close(socket);
+        _toClose.Clear();
         while (_ring.TryRead(out var completion))
         {
             var number = (int)(uint)completion.UserData;
@@ -134,7 +146,7 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
                     ReceiveFromPeer(Relays[number]!, completion, time);
                     break;
                 case Sent:
-                    SendAgain(number, completion.Result);
+                    SendAgain((uint)number, completion.Result);
                     break;
                 case Woken:
                     ReadWakeUps();
@@ -142,32 +154,38 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
             }
         }
 
-        while (_toAsk.TryDequeue(out var relay))
-        {
-            if (!relay.IsClosing) ReceiveErrors(relay);
-        }
-
+        foreach (var listener in _listenersToStart) _clients.Receive(_ring, listener.Descriptor, FromClients | (uint)listener.Number);
+        _listenersToStart.Clear();
+        foreach (var listener in _listenersToStop) Cancel(FromClients | (uint)listener.Number);
+        _listenersToStop.Clear();
         foreach (var relay in _toStart) _peers.Receive(_ring, relay.Descriptor, FromPeers | (uint)relay.Slot);
         _toStart.Clear();
-        foreach (var relay in _toStop) Cancel(relay);
+        foreach (var relay in _toStop) Cancel(FromPeers | (uint)relay.Slot);
         _toStop.Clear();
     }
 
     private void ReceiveFromClient(int number, in RingCompletion completion, EngineTime time)
     {
-        var listener = Listeners[number];
-        if (!completion.HasMore) _clients.Receive(_ring, listener.Descriptor, completion.UserData);
-        if (!completion.HasBuffer) return;
+        var listener = Listeners[number]!;
+        if (completion.HasBuffer)
+        {
+            _clients.Hold(completion.Buffer);
+            if (completion.Result >= 0 && !listener.IsClosing) RouteToPeer(listener, completion.Buffer, time);
+        }
 
-        var buffer = completion.Buffer;
-        _clients.Hold(buffer);
-        if (completion.Result < 0 || _clients.IsTruncated(buffer)) return;
+        if (completion.HasMore) return;
+        if (listener.IsClosing) _toClose.Add(listener);
+        else _clients.Receive(_ring, listener.Descriptor, completion.UserData);
+    }
+
+    private void RouteToPeer(WorkerListener listener, int buffer, EngineTime time)
+    {
         var start = _clients.Payload(buffer);
         var datagram = new ReadOnlySpan<byte>(start, _clients.Length(buffer));
         var flow = new FiveTuple(ClientTransport.Udp, _clients.Sender(buffer), listener.Local);
         if (!Host.TryRoute(datagram, flow, listener, time, out var outcome)) return;
         var relay = (LinuxRelay)outcome.Relay!;
-        _sending.Add(relay.Descriptor, relay.Slot, outcome.Peer, start + outcome.Offset, outcome.Length);
+        _sending.Add(relay, outcome.Peer, start + outcome.Offset, outcome.Length);
     }
 
     private void ReceiveFromPeer(LinuxRelay relay, in RingCompletion completion, EngineTime time)
@@ -181,8 +199,8 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
         if (completion.HasMore) return;
         if (relay.IsClosing)
         {
-            Relays.Remove(relay);
-            relay.Close();
+            // Datagrams of this turn still leave by its socket.
+            _toClose.Add(relay);
             return;
         }
 
@@ -193,33 +211,40 @@ internal sealed unsafe class IoUringWorker : LinuxWorker
 
     private void RouteToClient(LinuxRelay relay, int buffer, EngineTime time)
     {
-        if (_peers.IsTruncated(buffer)) return;
         var (start, length) = ((nint)_peers.Payload(buffer), _peers.Length(buffer));
         var peer = _peers.Sender(buffer);
         if (RouteToClient((byte*)start, length, relay, peer, time, out var message, out var messageLength) is { } listener)
-            _sending.Add(listener.Descriptor, -1, relay.Allocation!.FiveTuple.Client, message, messageLength);
+            _sending.Add(listener, relay.Allocation!.FiveTuple.Client, message, messageLength);
     }
 
     /// <summary>The kernel did not accept a datagram, or a run of them.</summary>
-    private void SendAgain(int index, int result)
+    private void SendAgain(uint tag, int result)
     {
-        if (result >= 0 || !_sent.Contains(index)) return;
-        var slot = _sent.RelayOf(index);
-        var relay = slot >= 0 ? Relays[slot] : null;
-
-        // The relay may have ended meanwhile, and another socket may have its descriptor.
-        var isGone = slot >= 0 && relay is not { IsClosing: false };
-        CountNotSent(isGone ? _sent.RunOf(index) : _sent.SendAgain(index, -result));
-        if (relay is not null && !isGone) ReceiveErrors(relay);
+        if (result >= 0) return;
+        CountNotSent(_sent.SendAgain(tag, -result, out var relay));
+        if (relay is not null) ReceiveErrors(relay);
     }
 
-    private void Cancel(LinuxRelay relay)
+    private void Close(IWorkerSocket socket)
+    {
+        if (socket is LinuxRelay relay)
+        {
+            Relays.Remove(relay);
+            relay.Close();
+        }
+        else
+        {
+            Remove((WorkerListener)socket);
+        }
+    }
+
+    private void Cancel(ulong receive)
     {
         ref var submission = ref _ring.Next();
         submission.Operation = RingSubmission.Cancel;
         submission.Flags = RingSubmission.SkipSuccess;
         submission.Descriptor = -1;
-        submission.Address = FromPeers | (uint)relay.Slot;
+        submission.Address = receive;
         submission.UserData = Cancelled;
     }
 

@@ -7,7 +7,7 @@ using WebRtcIms.Turn.Transport.Linux.Workers;
 namespace WebRtcIms.Turn.Transport.Linux.IoUring;
 
 /// <summary>
-/// Buffers that the kernel takes one by one as datagrams arrive, They are returned one iteration after their content was sent, because
+/// Buffers that the kernel takes one by one as datagrams arrive. They are returned one iteration after their content was sent, because
 /// until then a failed send can be retried.
 /// </summary>
 /// <remarks>
@@ -22,7 +22,10 @@ internal sealed unsafe class RingBuffers : IDisposable
     private const int HeaderLength = 16;
     private const int PayloadOffset = HeaderLength + NativeAddress.Room;
     private const int ReceivedLength = PayloadOffset + LinuxWorker.MaxDatagram;
-    private const int Stride = ((ReceivedLength + TurnEngine.Tailroom + 63) / 64) * 64;
+
+    // Not near a power of two, so that the starts of all buffers do not compete for the same few cache lines. Pages that no long datagram
+    // has reached cost nothing.
+    private const int Stride = ((ReceivedLength + TurnEngine.Tailroom + 63) / 64 + 11) * 64;
     private const int EntryLength = 16;
     private const int TailOffset = 14;
 
@@ -85,8 +88,6 @@ internal sealed unsafe class RingBuffers : IDisposable
     public byte* Payload(int buffer) => Start(buffer) + PayloadOffset;
 
     public int Length(int buffer) => (int)*(uint*)(Start(buffer) + 8);
-
-    public bool IsTruncated(int buffer) => (*(uint*)(Start(buffer) + 12) & Libc.Truncated) != 0;
 
     public TransportAddress Sender(int buffer) => NativeAddress.Read(Start(buffer) + HeaderLength);
 

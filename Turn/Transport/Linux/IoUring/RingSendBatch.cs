@@ -1,57 +1,82 @@
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Transport.Linux.Native;
+using WebRtcIms.Turn.Transport.Linux.Workers;
 
 namespace WebRtcIms.Turn.Transport.Linux.IoUring;
 
 /// <summary>Datagrams that leave by one submission, from any sockets. The kernel reports only failures.</summary>
-internal sealed unsafe class RingSendBatch() : DatagramBatch(Capacity)
+/// <remarks>
+/// A report has the tag of its message: the place of the first datagram, how many there are, and the turn of the worker. A report of
+/// another turn comes too late: its datagrams are lost, and nothing else is sent in their place.
+/// </remarks>
+internal sealed unsafe class RingSendBatch(SegmentLimits limits) : DatagramBatch(Capacity, limits)
 {
     private const int Capacity = 2 * RingBuffers.Capacity;
 
-    private readonly Source[] _sources = new Source[Capacity];
+    // The parts of a tag.
+    private const int PlaceBits = 9;
+    private const int RunBits = 7;
+    private const uint PlaceMask = (1U << PlaceBits) - 1;
+    private const uint RunMask = (1U << RunBits) - 1;
 
-    /// <param name="descriptor">The socket.</param>
-    /// <param name="relay">The slot of the relay whose socket it is; -1 for a listener.</param>
+    private readonly IWorkerSocket?[] _sockets = new IWorkerSocket?[Capacity];
+    private ushort _turn;
+
+    /// <param name="socket">The socket.</param>
     /// <param name="destination">Where to.</param>
     /// <param name="start">The octets, which stay where they are until <see cref="Clear"/>.</param>
     /// <param name="length">How many.</param>
-    public void Add(int descriptor, int relay, in TransportAddress destination, byte* start, int length)
+    public void Add(IWorkerSocket socket, in TransportAddress destination, byte* start, int length)
     {
-        _sources[Count] = new Source(descriptor, relay, 1);
+        _sockets[Count] = socket;
         Append(destination, start, length);
     }
 
-    /// <summary>Queues all; <paramref name="mark"/> and a datagram's place become the user data of a completion.</summary>
-    public void Queue(Ring ring, ulong mark)
+    /// <summary>Queues all; <paramref name="mark"/> and the tag of a message become the user data of a completion.</summary>
+    public void Queue(Ring ring, ulong mark, ushort turn)
     {
+        _turn = turn;
         for (int first = 0, end = 0, run; first < Count; first += run)
         {
             // A message leaves one socket.
-            while (end < Count && (end <= first || _sources[end].Descriptor == _sources[first].Descriptor)) end++;
+            while (end < Count && (end <= first || _sockets[end] == _sockets[first])) end++;
             run = RunLength(first, end);
-            _sources[first] = _sources[first] with { Run = run };
             ref var submission = ref ring.Next();
-            submission.UserData = mark | (uint)first;
+            submission.UserData = mark | (uint)first | ((uint)run << PlaceBits) | ((uint)turn << (PlaceBits + RunBits));
             Write(ref submission, first, run);
         }
     }
 
-    /// <summary>The slot of the relay whose datagram this is, or -1.</summary>
-    public int RelayOf(int index) => _sources[index].Relay;
+    /// <summary>How many datagrams a tag stands for.</summary>
+    public static int RunOf(uint tag) => (int)((tag >> PlaceBits) & RunMask);
 
-    public int RunOf(int index) => _sources[index].Run;
+    /// <summary>Sends once more what has failed; returns how many datagrams are lost.</summary>
+    /// <param name="tag">The tag of the message.</param>
+    /// <param name="error">The error number.</param>
+    /// <param name="relay">The relay whose error queue may have more; null for none.</param>
+    public int SendAgain(uint tag, int error, out LinuxRelay? relay)
+    {
+        var (place, run) = ((int)(tag & PlaceMask), RunOf(tag));
+        relay = null;
+        if (tag >> (PlaceBits + RunBits) != _turn || place + run > Count) return run;
 
-    /// <summary>Sends what has failed once more; returns how many are lost.</summary>
-    public int SendAgain(int index, int error) => SendAgain(_sources[index].Descriptor, index, _sources[index].Run, error);
+        // It may have ended meanwhile, and another socket may have its descriptor.
+        var socket = _sockets[place]!;
+        if (socket.IsClosing) return run;
+        relay = socket as LinuxRelay;
+        return SendAgain(socket.Descriptor, Headers + place, place, run, error);
+    }
 
-    public bool Contains(int index) => index < Count;
-
-    public void Clear() => Count = 0;
+    public void Clear()
+    {
+        Array.Clear(_sockets, 0, Count);
+        Count = 0;
+    }
 
     private void Write(ref RingSubmission submission, int first, int run)
     {
         submission.Flags = RingSubmission.SkipSuccess;
-        submission.Descriptor = _sources[first].Descriptor;
+        submission.Descriptor = _sockets[first]!.Descriptor;
         submission.MessageFlags = MessageFlags;
         if (run == 1)
         {
@@ -68,9 +93,4 @@ internal sealed unsafe class RingSendBatch() : DatagramBatch(Capacity)
         submission.Address = (ulong)(Headers + first);
         submission.Length = 1;
     }
-
-    /// <param name="Descriptor">The socket that a datagram leaves.</param>
-    /// <param name="Relay">The slot of the relay whose socket it is; -1 for a listener.</param>
-    /// <param name="Run">How many datagrams go as the message that begins with this one.</param>
-    private readonly record struct Source(int Descriptor, int Relay, int Run);
 }

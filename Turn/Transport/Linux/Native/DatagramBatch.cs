@@ -12,16 +12,18 @@ internal abstract unsafe class DatagramBatch : IDisposable
     /// <summary>How every datagram is sent.</summary>
     protected const int MessageFlags = Libc.DontWait | Libc.NoSignal;
 
+    // ICMP errors may arrive as fast as datagrams leave, and each makes one call fail.
+    private const int MaxAttempts = 4;
+
     private readonly byte* _names;
     private readonly byte* _controls;
     private readonly TransportAddress[] _destinations;
+    private readonly SegmentLimits _limits;
 
-    /// <summary>Whether the kernel cuts; found out by trying.</summary>
-    private bool _segments = true;
-
-    protected DatagramBatch(int capacity)
+    protected DatagramBatch(int capacity, SegmentLimits limits)
     {
         var count = (nuint)capacity;
+        _limits = limits;
         _destinations = new TransportAddress[capacity];
         _names = (byte*)NativeMemory.AllocZeroed(count, NativeAddress.Room);
         _controls = (byte*)NativeMemory.AllocZeroed(count, UdpSegments.ControlRoom);
@@ -38,8 +40,8 @@ internal abstract unsafe class DatagramBatch : IDisposable
     protected MultiMessageHeader* Headers { get; }
 
     /// <summary>
-    /// Sends one datagram, at most twice: an ICMP error about an earlier datagram makes one call fail. Without room in the socket's
-    /// buffer the datagram is lost.
+    /// Sends one datagram, and tries again after an error: an ICMP error about an earlier datagram, to any destination, makes one call
+    /// fail. Without room in the socket's buffer the datagram is lost.
     /// </summary>
     /// <param name="descriptor">The socket.</param>
     /// <param name="start">The octets.</param>
@@ -50,11 +52,15 @@ internal abstract unsafe class DatagramBatch : IDisposable
     public static bool TrySend(int descriptor, byte* start, nuint length, byte* name, uint nameLength, out bool hasError)
     {
         hasError = false;
-        while (Libc.SendTo(descriptor, start, length, MessageFlags, name, nameLength) < 0)
+        for (var attempt = 1; Libc.SendTo(descriptor, start, length, MessageFlags, name, nameLength) < 0;)
         {
-            if (Libc.LastError == Libc.Interrupted) continue;
-            if (hasError || Libc.LastError == Libc.Again) return false;
+            var error = Libc.LastError;
+            if (error == Libc.Interrupted) continue;
+            if (error == Libc.Again) return false;
+
+            // Each attempt with a datagram that is too long leaves an error in the socket's queue.
             hasError = true;
+            if (++attempt > (error == Libc.MessageTooLong ? 2 : MaxAttempts)) return false;
         }
 
         return true;
@@ -78,7 +84,7 @@ internal abstract unsafe class DatagramBatch : IDisposable
     /// <summary>How many datagrams from <paramref name="first"/> on can go as one message; all before <paramref name="end"/>.</summary>
     protected int RunLength(int first, int end)
     {
-        if (!_segments) return 1;
+        if (!_limits.Allows(_destinations[first].Address, Vectors[first].Length)) return 1;
         var run = new UdpSegments(Vectors[first].Length);
         while (first + run.Count < end
             && _destinations[first + run.Count] == _destinations[first]
@@ -111,14 +117,24 @@ internal abstract unsafe class DatagramBatch : IDisposable
     }
 
     /// <summary>Sends a message that the kernel has refused once more, and returns how many datagrams are lost.</summary>
-    protected int SendAgain(int descriptor, int first, int run, int error)
+    protected int SendAgain(int descriptor, MultiMessageHeader* message, int first, int run, int error)
     {
         if (error == Libc.Again) return run;
+        if (run == 1) return SendSingly(descriptor, first, run);
 
-        // No UDP_SEGMENT on this kernel or path: do not ask again.
-        if (run > 1 && error is Libc.InputOutput or Libc.Invalid) _segments = false;
+        // The error may be of an earlier datagram. Only the second one is of this message.
+        if (Libc.SendMany(descriptor, message, 1, MessageFlags) == 1) return 0;
+        error = Libc.LastError;
+        if (error == Libc.Again) return run;
+        if (IsOfSegments(error)) Lower(first, error);
         return SendSingly(descriptor, first, run);
     }
+
+    // The segments are longer than the path takes (EINVAL before Linux 6.14), or the path does not segment (EIO).
+    private static bool IsOfSegments(int error) => error is Libc.MessageTooLong or Libc.Invalid or Libc.InputOutput;
+
+    private void Lower(int first, int error) =>
+        _limits.Lower(_destinations[first].Address, error == Libc.InputOutput ? 0 : Vectors[first].Length - 1);
 
     /// <summary>Sends the datagrams of a run one by one, and returns how many are lost.</summary>
     protected int SendSingly(int descriptor, int first, int run)

@@ -52,9 +52,9 @@ internal sealed unsafe class ErrorQueue : IDisposable
             {
                 var extended = _control + offset + ControlHeader;
 
-                // A datagram with DF that is longer than the path takes, as the kernel knows from an earlier "fragmentation needed".
+                // A datagram that is longer than the path takes, as the kernel knows from an earlier ICMP message.
                 if (extended[4] == OriginLocal && *(uint*)extended == Libc.MessageTooLong)
-                    error = new IcmpError(3, 4, *(uint*)(extended + 8));
+                    error = TooLong(level, *(uint*)(extended + 8));
                 if (extended[4] is OriginIcmp or OriginIcmpv6) error = new IcmpError(extended[5], extended[6], *(uint*)(extended + 8));
             }
 
@@ -63,6 +63,9 @@ internal sealed unsafe class ErrorQueue : IDisposable
 
         return true;
     }
+
+    // "Fragmentation needed" of RFC 792 and "packet too big" of RFC 4443.
+    private static IcmpError TooLong(int level, uint mtu) => level == Libc.LevelIPv6 ? new(2, 0, mtu) : new(3, 4, mtu);
 
     public void Dispose()
     {

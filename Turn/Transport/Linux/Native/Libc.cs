@@ -13,7 +13,6 @@ internal static unsafe partial class Libc
     public const uint EpollError = 8;
     public const int DontWait = 0x40;
     public const int ErrorQueue = 0x2000;
-    public const int Truncated = 0x20;
     public const int LevelSocket = 1;
     public const int ReusePort = 15;
     public const int SendBuffer = 7;

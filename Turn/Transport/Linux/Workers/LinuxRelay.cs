@@ -11,7 +11,7 @@ namespace WebRtcIms.Turn.Transport.Linux.Workers;
 /// allocation's memory. All members are called with the server's gate held, so a descriptor is never used after another socket has got
 /// its number.
 /// </summary>
-internal sealed unsafe class LinuxRelay : Relay
+internal sealed unsafe class LinuxRelay : Relay, IWorkerSocket
 {
     private readonly Action<ushort> _onClosed;
     private LinuxWorker? _worker;
@@ -52,7 +52,7 @@ internal sealed unsafe class LinuxRelay : Relay
         {
             var isSent = DatagramBatch.TrySend(Descriptor, start, (nuint)payload.Length, name, nameLength, out var hasError);
             if (!isSent) _worker?.CountNotSent(1);
-            if (hasError) _worker?.OnError(this);
+            if (hasError) _worker?.ReceiveErrors(this, peer);
         }
     }
 

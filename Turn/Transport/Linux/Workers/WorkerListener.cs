@@ -1,6 +1,7 @@
 using System.Net;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Primitives;
+using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Transport.Portable;
 
 namespace WebRtcIms.Turn.Transport.Linux.Workers;
@@ -9,12 +10,15 @@ namespace WebRtcIms.Turn.Transport.Linux.Workers;
 /// One worker's share of a listening address: every worker binds the same address with SO_REUSEPORT, and the kernel gives a
 /// client's datagrams always to the same one.
 /// </summary>
-internal sealed class WorkerListener(IPEndPoint endpoint, int number) : ClientPath, IDisposable
+internal sealed class WorkerListener(IPEndPoint endpoint, int number, TurnMetrics metrics) : ClientPath, IWorkerSocket, IDisposable
 {
-    private readonly DatagramSocket _socket = new(endpoint, sharesPort: true);
+    private readonly DatagramSocket _socket = new(endpoint, metrics, sharesPort: true);
 
     /// <summary>Its place among the worker's listeners.</summary>
     public int Number { get; } = number;
+
+    /// <summary>It is being closed: the worker neither receives nor sends by its descriptor any more.</summary>
+    public bool IsClosing { get; set; }
 
     public TransportAddress Local { get; } = TransportAddress.From(endpoint);
 

@@ -1,7 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using WebRtcIms.ServiceDefaults.Admission;
 
-namespace WebRtcIms.WicWeb.Connections;
+namespace WebRtcIms.WicWeb.Settings;
 
 /// <summary>Limits of TCP connections to the gateway. An IPv6 address counts as its /64.</summary>
 internal sealed class ConnectionSettings
@@ -21,7 +21,7 @@ internal sealed class ConnectionSettings
     [Range(1, int.MaxValue, ErrorMessage = AtLeast)]
     public int Idle { get; set; } = 2_000;
 
-    /// <summary>WebSockets of one address. Others may give way as idle connections do.</summary>
+    /// <summary>WebSockets of one address with a live session. Others may give way as requests in flight do.</summary>
     [Range(1, int.MaxValue, ErrorMessage = AtLeast)]
     public int PerAddress { get; set; } = 2_000;
 
