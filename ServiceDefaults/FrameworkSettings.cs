@@ -23,7 +23,8 @@ internal static class FrameworkSettings
             .. RedisAddress.Problem(configuration) is { } redis ? [redis] : Array.Empty<string>(),
             .. HttpAddress.Problem("FlowView:Endpoint", configuration["FlowView:Endpoint"], "http://localhost:4318") is { } flow
                 ? [flow] : Array.Empty<string>(),
-            .. PortProblem(Extensions.PrometheusPort, configuration[Extensions.PrometheusPort]) is { } port ? [port] : Array.Empty<string>(),
+            .. PortProblem(Extensions.PrometheusPort, configuration[Extensions.PrometheusPort]) is { } port
+                ? [port] : Array.Empty<string>(),
         ];
         if (problems.Length > 0) throw SettingsException.Of(problems);
     }

@@ -36,7 +36,8 @@ public static class ListenAddresses
         try
         {
             var address = BindingAddress.Parse(url);
-            return address.Scheme is "http" or "https" && (address.IsUnixPipe || address.IsNamedPipe || IsInternet(address)) ? address : null;
+            return address.Scheme is "http" or "https" && (address.IsUnixPipe || address.IsNamedPipe || IsInternet(address))
+                ? address : null;
         }
         catch (Exception error) when (error is FormatException or ArgumentException or InvalidOperationException)
         {

@@ -19,7 +19,7 @@ public static class RedisAddress
     public static ConfigurationOptions? Read(IConfiguration configuration) =>
         configuration.GetConnectionString(Name) is { } text && !string.IsNullOrWhiteSpace(text) ? Parse(text.Trim()) : null;
 
-    /// <summary>The problem of the setting; null when it is good or missing. It does not quote the value, which may have a password.</summary>
+    /// <summary>The problem of the setting; null when it is good or missing. It does not quote the value: it may have a password.</summary>
     public static string? Problem(IConfiguration configuration) =>
         string.IsNullOrWhiteSpace(configuration.GetConnectionString(Name)) || Read(configuration) is not null
             ? null : $"{Setting} must be a Redis address such as 127.0.0.1:6379,ssl=true or redis://user:password@127.0.0.1:6379/0";
@@ -45,7 +45,8 @@ public static class RedisAddress
 
     private static ConfigurationOptions? ParseUrl(string text)
     {
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("redis" or "rediss") || url.Query.Length > 0) return null;
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.Scheme is not ("redis" or "rediss")) return null;
+        if (url.Query.Length > 0) return null;
         var path = url.AbsolutePath.Trim('/');
         var database = 0;
         if (path.Length > 0 && !int.TryParse(path, NumberStyles.None, CultureInfo.InvariantCulture, out database)) return null;

@@ -123,7 +123,8 @@ public static class SettingsReader
     private static string? TextProblem(Type type, IConfigurationSection section) =>
         string.IsNullOrEmpty(section.Value) ? null
         : typeof(IList).IsAssignableFrom(type) ? $"{section.Path} must be a list: give {section.Path}:0"
-        : $"{section.Path} must be a group of settings, such as {section.Path}:{type.GetProperties().First(property => property.CanWrite).Name}";
+        : $"{section.Path} must be a group of settings, such as "
+            + $"{section.Path}:{type.GetProperties().First(property => property.CanWrite).Name}";
 
     private static bool IsScalar(Type type) => type == typeof(string) || type == typeof(Redacted<string>) || type.IsEnum
         || Array.Exists(type.GetInterfaces(), contract =>

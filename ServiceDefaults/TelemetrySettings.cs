@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace WebRtcIms.ServiceDefaults;
 
-/// <summary>The settings of OpenTelemetry. Its SDK passes over a value that it cannot use, and telemetry is then missing in silence.</summary>
+/// <summary>The settings of OpenTelemetry. Its SDK passes over a value that it cannot use, and telemetry is missing in silence.</summary>
 internal static class TelemetrySettings
 {
     private static readonly string[] Signals = ["", "TRACES_", "METRICS_", "LOGS_"];
@@ -42,7 +42,8 @@ internal static class TelemetrySettings
     ];
 
     private static string? OneOfProblem(string name, string? value, string[] known) =>
-        string.IsNullOrEmpty(value) || known.Contains(value) ? null : $"{name} must be one of {string.Join(", ", known)}{SettingText.Not(value)}";
+        string.IsNullOrEmpty(value) || known.Contains(value)
+            ? null : $"{name} must be one of {string.Join(", ", known)}{SettingText.Not(value)}";
 
     private static bool IsListOfPairs(string? value) =>
         string.IsNullOrEmpty(value) || value.Split(',', StringSplitOptions.RemoveEmptyEntries).All(pair => pair.Trim().IndexOf('=') > 0);

@@ -63,15 +63,6 @@ internal sealed class EpCscfSettings
         if (Waf.Length == 0) yield return "EpCscf:Waf is missing";
         if (HttpAddress.Parse(AuthorizationServer)?.Scheme != Uri.UriSchemeHttps)
             yield return "EpCscf:AuthorizationServer must be an https URI (RFC 8898 §4)";
-        for (var i = 0; i < AllowedOrigins.Count; i++)
-        {
-            if (HttpAddress.Parse(AllowedOrigins[i]) is not { PathAndQuery: "/", UserInfo: "", Fragment: "" } || AllowedOrigins[i].EndsWith('/'))
-            {
-                yield return $"EpCscf:AllowedOrigins:{i} must be an origin such as https://phone.example.com, with nothing after it"
-                    + SettingText.Not(AllowedOrigins[i]);
-            }
-        }
-
         if (TokenKeys.Count == 0 && KeyDelivery is null)
         {
             yield return "EpCscf:TokenKeys is empty: give at least EpCscf:TokenKeys:0:Kid and :Key, the same as the WAF has " +
@@ -113,7 +104,7 @@ internal sealed class EpCscfSettings
         }
 
         foreach (var (index, origin) in AllowedOrigins.Index().Where(entry => WebOrigin.Parse(entry.Item) is null))
-            yield return $"EpCscf:AllowedOrigins:{index} '{origin}' is not an origin such as https://phone.example.com";
+            yield return $"EpCscf:AllowedOrigins:{index} must be an origin such as https://phone.example.com{SettingText.Not(origin)}";
         foreach (var problem in ServiceDefaults.Admission.KnownProxies.Problems("EpCscf:KnownProxies", KnownProxies)) yield return problem;
         foreach (var (name, value) in Limits.All().Where(limit => limit.Value < 1))
             yield return $"EpCscf:Limits:{name} must be 1 or more, not {value}";

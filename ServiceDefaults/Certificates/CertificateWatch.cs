@@ -72,5 +72,6 @@ public sealed class CertificateWatch : IHealthCheck, IDisposable
     }
 
     private IEnumerable<Measurement<double>> Measure() => Certificates.Select(certificate =>
-        new Measurement<double>(certificate.Remaining.TotalSeconds, new KeyValuePair<string, object?>("setting", certificate.Files.Setting)));
+        new Measurement<double>(
+            certificate.Remaining.TotalSeconds, new KeyValuePair<string, object?>("setting", certificate.Files.Setting)));
 }

@@ -15,7 +15,7 @@ public static class KestrelCertificates
     private const string Kestrel = "Kestrel";
     private const string Default = "Kestrel:Certificates:Default";
 
-    /// <summary>Gives https endpoints their certificates, and what <see cref="HttpsConnectionAdapterOptions"/> of the services have.</summary>
+    /// <summary>Gives https endpoints their certificates, and the <see cref="HttpsConnectionAdapterOptions"/> of the services.</summary>
     /// <exception cref="SettingsException">The settings of a certificate are not complete, or its files cannot be used.</exception>
     internal static void AddTo(WebApplicationBuilder builder)
     {

@@ -26,7 +26,8 @@ internal static class KeyFile
     /// <summary>Whether a key that could not be read is of an Edwards curve.</summary>
     public static bool IsOfEdwardsCurve(byte[] der) => Array.Exists(EdwardsCurves, curve => der.AsSpan().IndexOf(curve) is >= 0 and < 16);
 
-    private static AsymmetricAlgorithm? Import(Action<AsymmetricAlgorithm> import) => Import(RSA.Create(), import) ?? Import(ECDsa.Create(), import);
+    private static AsymmetricAlgorithm? Import(Action<AsymmetricAlgorithm> import) =>
+        Import(RSA.Create(), import) ?? Import(ECDsa.Create(), import);
 
     private static AsymmetricAlgorithm? ImportRsa(byte[] der) => Import(RSA.Create(), key => ((RSA)key).ImportRSAPrivateKey(der, out _));
 

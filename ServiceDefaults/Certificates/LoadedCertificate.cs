@@ -32,7 +32,7 @@ public sealed record LoadedCertificate(SslStreamCertificateContext Context, stri
 
         // The first certificate in the file need not be the server's own. The context puts the others in order (RFC 8446 §4.4.2), and
         // fetches none.
-        X509Certificate2Collection others = [.. content.Certificates.Where(other => !other.RawDataMemory.Span.SequenceEqual(leaf!.RawDataMemory.Span))];
+        X509Certificate2Collection others = [.. content.Certificates.Where(other => !IsSame(other, leaf!))];
         return new(SslStreamCertificateContext.Create(leaf!, others, offline: true), FingerprintOf(octets, keyOctets));
     }
 
@@ -78,13 +78,14 @@ public sealed record LoadedCertificate(SslStreamCertificateContext Context, stri
             : $"{files.KeySetting}: '{files.KeyPath}' has no private key in PEM, DER or PKCS #12";
     }
 
-    private static string KeyPlace(CertificateFiles files) => $"'{(string.IsNullOrWhiteSpace(files.KeyPath) ? files.Path : files.KeyPath)}'";
+    private static string KeyPlace(CertificateFiles files) =>
+        $"'{(string.IsNullOrWhiteSpace(files.KeyPath) ? files.Path : files.KeyPath)}'";
 
     private static X509Certificate2? Join(List<X509Certificate2> certificates, FileContent keys)
     {
         foreach (var certificate in certificates)
         {
-            if (keys.Complete is { } complete && complete.RawDataMemory.Span.SequenceEqual(certificate.RawDataMemory.Span)) return complete;
+            if (keys.Complete is { } complete && IsSame(complete, certificate)) return complete;
             foreach (var key in keys.Keys)
             {
                 if (Join(certificate, key) is { } joined) return joined;
@@ -114,6 +115,9 @@ public sealed record LoadedCertificate(SslStreamCertificateContext Context, stri
             return null;
         }
     }
+
+    private static bool IsSame(X509Certificate2 one, X509Certificate2 other) =>
+        one.RawDataMemory.Span.SequenceEqual(other.RawDataMemory.Span);
 
     private static bool IsForServer(X509Certificate2 leaf) =>
         leaf.Extensions.OfType<X509EnhancedKeyUsageExtension>().ToList() is not { Count: > 0 } uses

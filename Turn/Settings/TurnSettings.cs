@@ -136,8 +136,8 @@ internal sealed class TurnSettings
     public int TlsPort { get; set; } = 5349;
 
     /// <summary>
-    /// A file with the server's certificate, its chain, and perhaps its key: PEM, DER or PKCS #12. Without it the server has neither TLS nor
-    /// DTLS.
+    /// A file with the server's certificate, its chain, and perhaps its key: PEM, DER or PKCS #12. Without it the server has neither TLS
+    /// nor DTLS.
     /// </summary>
     public string? TlsCertificate { get; set; }
 

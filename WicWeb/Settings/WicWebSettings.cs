@@ -74,12 +74,12 @@ internal sealed class WicWebSettings
             yield return "WicWeb:Flow may be Local only in Development, because a proxy on this machine is local also; use OpenIdConnect or Token";
         if (PublicUrl.Length > 0 && (HttpAddress.Parse(PublicUrl) is not { PathAndQuery: "/" } url || url.Scheme != Uri.UriSchemeHttps))
             yield return $"WicWeb:PublicUrl must be an https address such as https://192.168.1.20:8443{SettingText.Not(PublicUrl)}";
-        if (PublicCertificateFiles is { } files && LoadedCertificate.Load(files, out var problemOfFiles) is null) yield return problemOfFiles!;
+        if (PublicCertificateFiles is { } files && LoadedCertificate.Load(files, out var unusable) is null) yield return unusable!;
         var token = FlowToken.Reveal() ?? "";
         if (token.Length < MinTokenLength && (Flow == FlowReaders.Token || token.Length > 0))
             yield return $"WicWeb:FlowToken must have at least {MinTokenLength} characters, such as those of 'openssl rand -hex 32'";
         if (FlowHost.Length > 0 && Uri.CheckHostName(FlowHost) == UriHostNameType.Unknown)
-            yield return $"WicWeb:FlowHost '{FlowHost}' is not a host such as flow.example.com";
+            yield return $"WicWeb:FlowHost must be a host such as flow.example.com{SettingText.Not(FlowHost)}";
         if (Flow != FlowReaders.OpenIdConnect) yield break;
         foreach (var problem in FlowProvider.Problems()) yield return problem;
     }

@@ -42,7 +42,10 @@ internal sealed class OpenIdConnectSettings
     {
         if (string.IsNullOrWhiteSpace(ClientSecret.Reveal())) yield return "Wwsf:OpenIdConnect:ClientSecret is missing";
         if (Authority.Length > 0 && !IsSafe(Authority))
-            yield return $"Wwsf:OpenIdConnect:Authority must be an https address such as https://login.example.com{SettingText.Not(Authority)}";
+        {
+            yield return "Wwsf:OpenIdConnect:Authority must be an https address such as https://login.example.com"
+                + SettingText.Not(Authority);
+        }
     }
 
     // An attacker on the path could log in as any user.

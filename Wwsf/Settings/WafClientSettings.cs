@@ -63,7 +63,11 @@ internal sealed class WafClientSettings
         if (HasSecret) yield return "Wwsf:Waf:ClientSecret and Wwsf:Waf:KeyFile exclude each other";
         if (string.IsNullOrWhiteSpace(Issuer)) yield return "Wwsf:Waf:Issuer is missing";
         if (LoadKey(KeyFile) is { } key) Credentials = new(clientId, Secret: null, new(Issuer ?? "", key));
-        else yield return $"Wwsf:Waf:KeyFile '{KeyFile}' is not a file with an EC private key (P-256), or Wwsf:Waf:KeyPassword is not its password";
+        else
+        {
+            yield return $"Wwsf:Waf:KeyFile '{KeyFile}' is not a file with an EC private key (P-256), "
+                + "or Wwsf:Waf:KeyPassword is not its password";
+        }
     }
 
     private ECDsa? LoadKey(string file) =>

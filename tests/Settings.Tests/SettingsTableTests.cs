@@ -5,7 +5,7 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Settings.Tests;
 
-/// <summary>The table of settings in the README of each part has the settings that its reader knows, with their types and defaults.</summary>
+/// <summary>The table of settings in the README of each part has the settings that its reader knows, with types and defaults.</summary>
 public sealed partial class SettingsTableTests
 {
     // These depend on the machine.
@@ -22,7 +22,8 @@ public sealed partial class SettingsTableTests
     public void Table_HasTheSettingsOfTheReader(string part)
     {
         var rows = RowsOf(part);
-        var wanted = SettingProperty.Of(Part.Of(part)).Select(setting => $"| `{setting.Name}` | {TypeOf(setting.Type)} | {DefaultOf(setting)} |").ToList();
+        var wanted = SettingProperty.Of(Part.Of(part))
+            .Select(setting => $"| `{setting.Name}` | {TypeOf(setting.Type)} | {DefaultOf(setting)} |").ToList();
         var actual = rows.Select(row => $"| `{row.Name}` | {row.Type} | {row.Default} |").ToList();
 
         Assert.True(

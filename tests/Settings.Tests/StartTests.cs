@@ -32,7 +32,8 @@ public sealed class StartTests : IDisposable
         Assert.True(lines.Count(line => line.Contains(named, StringComparison.Ordinal)) == 1, run.Error);
 
         // What is missing beside it is one sentence each, that begins with the name of a setting.
-        Assert.All(lines[1..], line => Assert.Matches("^  ([A-Za-z]+:[A-Za-z0-9:-]*|OTEL_[A-Z_]+|ASPNETCORE_[A-Z_]+|AllowedHosts)[ :,]", line));
+        const string Setting = "^  ([A-Za-z]+:[A-Za-z0-9:-]*|OTEL_[A-Z_]+|ASPNETCORE_[A-Z_]+|AllowedHosts)[ :,]";
+        Assert.All(lines[1..], line => Assert.Matches(Setting, line));
         Assert.DoesNotContain("   at ", run.Error + run.Log, StringComparison.Ordinal);
         Assert.DoesNotContain(Malformed.Secret, run.Error + run.Log, StringComparison.Ordinal);
     }

@@ -4,7 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace WebRtcIms.Tests.Common;
 
-/// <summary>A certificate for localhost under two intermediate authorities and a root, in a folder for the files that a test makes.</summary>
+/// <summary>A certificate for localhost under two intermediate authorities and a root, and a folder for files.</summary>
 public sealed class CertificateChain : IDisposable
 {
     private const string ServerUse = "1.3.6.1.5.5.7.3.1";
@@ -51,8 +51,8 @@ public sealed class CertificateChain : IDisposable
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(use)], critical: false));
         var end = TimeProvider.System.GetUtcNow() + (remaining ?? TimeSpan.FromDays(60));
         Leaf = request.Create(
-            _authorities[0].SubjectName, X509SignatureGenerator.CreateForECDsa(_authorityKey), end - (lifetime ?? TimeSpan.FromDays(90)), end,
-            RandomNumberGenerator.GetBytes(8));
+            _authorities[0].SubjectName, X509SignatureGenerator.CreateForECDsa(_authorityKey), end - (lifetime ?? TimeSpan.FromDays(90)),
+            end, RandomNumberGenerator.GetBytes(8));
         Key = key.ExportPkcs8PrivateKeyPem() + "\n";
     }
 
@@ -79,7 +79,7 @@ public sealed class CertificateChain : IDisposable
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, critical: true));
         var now = TimeProvider.System.GetUtcNow();
         return request.Create(
-            issuer?.SubjectName ?? request.SubjectName, X509SignatureGenerator.CreateForECDsa(_authorityKey), now.AddYears(-1), now.AddYears(5),
-            RandomNumberGenerator.GetBytes(8));
+            issuer?.SubjectName ?? request.SubjectName, X509SignatureGenerator.CreateForECDsa(_authorityKey), now.AddYears(-1),
+            now.AddYears(5), RandomNumberGenerator.GetBytes(8));
     }
 }

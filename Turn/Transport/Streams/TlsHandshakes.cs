@@ -10,7 +10,8 @@ namespace WebRtcIms.Turn.Transport.Streams;
 /// The options of new TLS connections: TLS 1.2 and 1.3 with ALPN <c>stun.turn</c> (RFC 7443), and the certificate that the files have
 /// now. A change does not affect existing connections.
 /// </summary>
-internal sealed partial class TlsHandshakes(TurnSettings settings, IServiceProvider services, ILogger<TlsHandshakes> logger) : IHostedService
+internal sealed partial class TlsHandshakes(TurnSettings settings, IServiceProvider services, ILogger<TlsHandshakes> logger)
+    : IHostedService
 {
     private static readonly SslApplicationProtocol StunTurn = new("stun.turn");
 

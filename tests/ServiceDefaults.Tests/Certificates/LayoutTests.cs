@@ -56,7 +56,6 @@ public sealed class LayoutTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Layouts))]
-    [Requirement("NET-04")]
     public async Task Layout_IsRead_WithItsKeyAndItsWholeChain(string name, bool isRsa, string commands, string file, string? keyFile)
     {
         await MakeAsync(isRsa, commands);
@@ -82,18 +81,21 @@ public sealed class LayoutTests : IDisposable
     }
 
     [Theory]
-    [InlineData("openssl genpkey -algorithm ed25519 -out key.pem", "fullchain.pem", "key.pem", "Key: '{0}/key.pem' has a key of the kind Ed25519")]
+    [InlineData(
+        "openssl genpkey -algorithm ed25519 -out key.pem", "fullchain.pem", "key.pem", "Key: '{0}/key.pem' has a key of the kind Ed25519")]
     [InlineData(
         "openssl genpkey -algorithm ed25519 -outform DER -out key.der", "fullchain.pem", "key.der", "Key: '{0}/key.der' has a key of the kind Ed25519")]
     [InlineData(
         "openssl ec -aes128 -passout env:P -in privkey.pem -out key.pem", "fullchain.pem", "key.pem",
         "Key: '{0}/key.pem' has a key that is encrypted in the old form of OpenSSL")]
-    [InlineData("openssl genpkey -algorithm EC -pkeyopt group:P-256 -out key.pem", "fullchain.pem", "key.pem", "Key: '{0}/key.pem' is not the key")]
+    [InlineData(
+        "openssl genpkey -algorithm EC -pkeyopt group:P-256 -out key.pem", "fullchain.pem", "key.pem", "Key: '{0}/key.pem' is not the key")]
     [InlineData("openssl genpkey -algorithm RSA -out key.pem", "fullchain.pem", "key.pem", "Key: '{0}/key.pem' is not the key")]
     [InlineData("head -c 300 fullchain.pem > cut.pem", "cut.pem", "privkey.pem", "Path: '{0}/cut.pem' ends in the middle of a block")]
     [InlineData("head -c 100 privkey.pem > key.pem", "fullchain.pem", "key.pem", "Key: '{0}/key.pem' ends in the middle of a block")]
     [InlineData("openssl crl2pkcs7 -nocrl -certfile fullchain.pem -out x.p7b", "x.p7b", "privkey.pem", "Path: '{0}/x.p7b' is PKCS #7")]
-    [InlineData("openssl crl2pkcs7 -nocrl -certfile cert.pem -outform DER -out x.p7b", "x.p7b", "privkey.pem", "Path: '{0}/x.p7b' is PKCS #7")]
+    [InlineData(
+        "openssl crl2pkcs7 -nocrl -certfile cert.pem -outform DER -out x.p7b", "x.p7b", "privkey.pem", "Path: '{0}/x.p7b' is PKCS #7")]
     [InlineData("", "privkey.pem", "privkey.pem", "Path: '{0}/privkey.pem' has no certificate")]
     [InlineData("", "fullchain.pem", "fullchain.pem", "Key: '{0}/fullchain.pem' has no private key")]
     [InlineData("", "fullchain.pem", null, "Key is missing: '{0}/fullchain.pem' has no private key")]
@@ -105,8 +107,8 @@ public sealed class LayoutTests : IDisposable
     [InlineData("", "fullchain.pem", "none.pem", "Key: '{0}/none.pem' cannot be read (FileNotFoundException)")]
     [InlineData(
         "openssl pkcs8 -topk8 -in privkey.pem -passout pass:other -out key.pem", "fullchain.pem", "key.pem", "Password is missing: '{0}/key.pem' is encrypted")]
-    [InlineData("openssl pkcs12 -export -in cert.pem -inkey privkey.pem -passout pass:other -out x.pfx", "x.pfx", null, "Password is missing: '{0}/x.pfx'")]
-    [Requirement("NET-04")]
+    [InlineData(
+        "openssl pkcs12 -export -in cert.pem -inkey privkey.pem -passout pass:other -out x.pfx", "x.pfx", null, "Password is missing: '{0}/x.pfx'")]
     public async Task FileOfNoUse_IsNamedWithTheReason_AndNothingOfItIsShown(string commands, string file, string? keyFile, string problem)
     {
         await MakeAsync(isRsa: false, commands);
@@ -120,7 +122,6 @@ public sealed class LayoutTests : IDisposable
     [Theory]
     [InlineData("openssl pkcs8 -topk8 -in privkey.pem -passout pass:other -out key.pem", "fullchain.pem", "key.pem")]
     [InlineData("openssl pkcs12 -export -in cert.pem -inkey privkey.pem -passout pass:other -out key.pem", "key.pem", null)]
-    [Requirement("NET-04")]
     public async Task WrongPassword_IsNamed_AndNotShown(string commands, string file, string? keyFile)
     {
         await MakeAsync(isRsa: false, commands);
