@@ -1,5 +1,4 @@
 using System.Net;
-using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Settings;
@@ -24,14 +23,20 @@ internal sealed class OwnAddresses
     private readonly HashSet<int> _everywhere = [];
     private readonly TurnSettings _settings;
     private readonly HostNames _names;
+    private readonly Func<IEnumerable<EndPoint>> _redisNodes;
 
-    public OwnAddresses(TurnSettings settings, IConfiguration configuration, HostNames names)
+    /// <param name="settings">The settings of TURN.</param>
+    /// <param name="configuration">All settings.</param>
+    /// <param name="names">Looks names up.</param>
+    /// <param name="redisNodes">The nodes of Redis that its client has found: those of a cluster are not in the settings.</param>
+    public OwnAddresses(
+        TurnSettings settings, IConfiguration configuration, HostNames names, Func<IEnumerable<EndPoint>>? redisNodes = null)
     {
-        (_settings, _names) = (settings, names);
+        (_settings, _names, _redisNodes) = (settings, names, redisNodes ?? (() => []));
         foreach (var url in ManagementSettings.AllUrls(configuration)) AddListener(url);
         foreach (var collector in Collectors) Add(configuration[collector]);
         Add(settings.KeyDelivery?.Address);
-        if (RedisAddress.Read(configuration) is { } redis) AddRedis(redis);
+        if (RedisAddress.Read(configuration) is { } redis) AddRedis(redis.EndPoints);
 
         // From now on the names are looked up.
         foreach (var (host, _) in _hosts) _names.AddressesOf(host);
@@ -40,6 +45,7 @@ internal sealed class OwnAddresses
     /// <param name="turn">The addresses of the TURN ports: where they are bound and their public ones.</param>
     public HashSet<TransportAddress> Read(IEnumerable<IPAddress> turn)
     {
+        AddRedis(_redisNodes());
         HashSet<TransportAddress> own = [];
         foreach (var address in turn)
         {
@@ -93,9 +99,9 @@ internal sealed class OwnAddresses
         if (Uri.TryCreate(url, UriKind.Absolute, out var uri)) Add(uri.IdnHost, uri.Port);
     }
 
-    private void AddRedis(ConfigurationOptions redis)
+    private void AddRedis(IEnumerable<EndPoint> endpoints)
     {
-        foreach (var endpoint in redis.EndPoints)
+        foreach (var endpoint in endpoints)
         {
             if (endpoint is IPEndPoint ip) Add(ip.Address.ToString(), ip.Port);
             if (endpoint is DnsEndPoint dns) Add(dns.Host, dns.Port);
