@@ -18,10 +18,11 @@ public static class Extensions
     internal const string PrometheusPort = "Prometheus:Port";
 
     /// <summary>Adds telemetry, health checks, service discovery and resilience. <see cref="ServiceHost"/> calls it first.</summary>
-    /// <exception cref="SettingsException">A peer on another machine has no TLS.</exception>
+    /// <exception cref="SettingsException">A setting cannot be used, or a peer on another machine has no TLS.</exception>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {
+        FrameworkSettings.Check(builder.Configuration);
         TransportEncryption.Check(builder.Configuration, builder.Environment);
         builder.ConfigureOpenTelemetry();
         ConsoleLines.AddTo(builder);
@@ -85,7 +86,7 @@ public static class Extensions
         if (Sampling.Of(builder.Configuration) is { } sampler)
             builder.Services.ConfigureOpenTelemetryTracerProvider(tracing => tracing.SetSampler(sampler));
 
-        if (builder.Configuration[PrometheusPort] is not null)
+        if (builder.Configuration[PrometheusPort] is { Length: > 0 })
             builder.Services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddPrometheusExporter());
         if (!string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
             builder.Services.AddOpenTelemetry().UseOtlpExporter();

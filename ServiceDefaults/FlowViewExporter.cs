@@ -16,11 +16,7 @@ internal static class FlowViewExporter
 
     public static void ExportToFlowView(this IHostApplicationBuilder builder)
     {
-        var setting = builder.Configuration["FlowView:Endpoint"];
-        if (string.IsNullOrWhiteSpace(setting)) return;
-        if (!Uri.TryCreate(setting, UriKind.Absolute, out var endpoint) || endpoint.Scheme is not ("http" or "https"))
-            throw new InvalidOperationException($"FlowView:Endpoint must be an address such as http://localhost:4318, not '{setting}'.");
-
+        if (HttpAddress.Parse(builder.Configuration["FlowView:Endpoint"]) is not { } endpoint) return;
         var headers = FlowViewKey.Of(builder.Configuration) is { } key ? $"{FlowViewKey.Header}={Uri.EscapeDataString(key)}" : "";
         builder.Logging.AddOpenTelemetry(logging => logging.AddProcessor(_ =>
             new BatchLogRecordExportProcessor(new OtlpLogExporter(OptionsFor(endpoint, "v1/logs", headers)),

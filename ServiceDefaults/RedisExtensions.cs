@@ -21,11 +21,25 @@ public static class RedisExtensions
     /// </summary>
     public static bool TryAddRedisClient(this IHostApplicationBuilder builder)
     {
-        if (string.IsNullOrWhiteSpace(builder.Configuration.GetConnectionString(ConnectionName))) return false;
+        if (RedisAddress.Problem(builder.Configuration) is { } problem) throw SettingsException.Of([problem]);
+        if (RedisAddress.Read(builder.Configuration) is not { } address) return false;
 
         // Our RedisCommand makes the spans: Aspire's come up to 10 s late and never say that a command failed
         // (docs/adr/0002-redis-spans.md).
-        builder.AddRedisClient(ConnectionName, settings => settings.DisableTracing = true, FailFast);
+        // Aspire's client does not read the form of a URL, and a password of a URL may have a comma, which the other form cannot express.
+        var isUrl = builder.Configuration.GetConnectionString(ConnectionName)!.Contains("://", StringComparison.Ordinal);
+        builder.AddRedisClient(
+            ConnectionName,
+            settings =>
+            {
+                settings.DisableTracing = true;
+                if (isUrl) settings.ConnectionString = "localhost";
+            },
+            options =>
+            {
+                if (isUrl) Copy(address, options);
+                FailFast(options);
+            });
         builder.Services.AddActivatedSingleton<RedisGauge>();
         builder.Services.PostConfigure<HealthCheckServiceOptions>(health =>
         {
@@ -33,6 +47,14 @@ public static class RedisExtensions
             (check.Name, check.FailureStatus) = (ConnectionName, HealthStatus.Degraded);
         });
         return true;
+    }
+
+    private static void Copy(ConfigurationOptions url, ConfigurationOptions options)
+    {
+        options.EndPoints.Clear();
+        foreach (var endpoint in url.EndPoints) options.EndPoints.Add(endpoint);
+        (options.User, options.Password) = (url.User, url.Password);
+        (options.Ssl, options.SslHost, options.DefaultDatabase) = (url.Ssl, url.SslHost, url.DefaultDatabase);
     }
 
     private static void FailFast(ConfigurationOptions options)

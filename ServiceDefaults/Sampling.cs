@@ -9,17 +9,22 @@ namespace WebRtcIms.ServiceDefaults;
 /// </summary>
 public static class Sampling
 {
-    private const string Name = "OTEL_TRACES_SAMPLER";
+    internal const string Name = "OTEL_TRACES_SAMPLER";
 
     /// <summary>Null for any other sampler, which OpenTelemetry creates itself.</summary>
-    /// <exception cref="InvalidOperationException">The ratio is not a number from 0 to 1.</exception>
+    /// <exception cref="SettingsException">The ratio is not a number from 0 to 1.</exception>
     public static Sampler? Of(IConfiguration configuration)
     {
         if (configuration[Name] != "parentbased_traceidratio") return null;
-        var text = configuration[Name + "_ARG"] ?? "1";
-        if (!double.TryParse(text, CultureInfo.InvariantCulture, out var ratio) || ratio is not (>= 0 and <= 1))
-            throw new InvalidOperationException($"{Name}_ARG must be a number from 0 to 1, not '{text}'.");
-        var byId = new TraceIdRatioBasedSampler(ratio);
+        if (RatioProblem(configuration) is { } problem) throw SettingsException.Of([problem]);
+        var byId = new TraceIdRatioBasedSampler(Ratio(configuration)!.Value);
         return new ParentBasedSampler(byId, remoteParentSampled: byId);
     }
+
+    internal static string? RatioProblem(IConfiguration configuration) =>
+        Ratio(configuration) is null ? $"{Name}_ARG must be a number from 0 to 1{SettingText.Not(configuration[Name + "_ARG"]!)}" : null;
+
+    private static double? Ratio(IConfiguration configuration) =>
+        configuration[Name + "_ARG"] is not { Length: > 0 } text ? 1
+        : double.TryParse(text, CultureInfo.InvariantCulture, out var ratio) && ratio is >= 0 and <= 1 ? ratio : null;
 }

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using WebRtcIms.ServiceDefaults.Certificates;
 
 namespace WebRtcIms.ServiceDefaults;
 
@@ -43,6 +44,7 @@ public static class ServiceHost
                 kestrel.AllowHostHeaderOverride = true;
             });
             builder.AddServiceDefaults();
+            KestrelCertificates.AddTo(builder);
             add(builder);
             HostCheck.AddTo(builder, requiresHosts);
             ReadableHosts.AddTo(builder.Services);

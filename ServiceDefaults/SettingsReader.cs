@@ -26,7 +26,7 @@ public static class SettingsReader
     {
         List<string> problems = [];
         var settings = Read<T>(configuration.GetSection(section), problems);
-        if (validate is not null) problems.AddRange(validate(settings));
+        if (validate is not null) problems.AddRange(Others(validate(settings), problems));
         return problems.Count == 0 ? settings : throw SettingsException.Of(problems.Distinct());
     }
 
@@ -38,10 +38,26 @@ public static class SettingsReader
         where T : class, new()
     {
         var settings = new T();
+        if (TextProblem(typeof(T), section) is { } problem) problems.Add(problem);
         if (settings is IList list) Fill(list, section, problems);
         else Fill(settings, section, problems);
         return settings;
     }
+
+    /// <summary>The problem of a setting of .NET that is one of some names; null when it is good or missing.</summary>
+    internal static string? EnumProblem<T>(IConfigurationSection section)
+        where T : struct, Enum
+    {
+        List<string> problems = [];
+        if (!string.IsNullOrEmpty(section.Value)) TryParse(typeof(T), section.Value, section.Path, problems, out _);
+        return problems.SingleOrDefault();
+    }
+
+    // A value that cannot be read keeps its default, and what is said of the default would be a second problem of the same setting.
+    private static List<string> Others(IEnumerable<string> problems, List<string> known) =>
+        [.. problems.Where(problem => !known.Exists(other => SettingOf(other) == SettingOf(problem)))];
+
+    private static string SettingOf(string problem) => problem.Split(' ', 2)[0].TrimEnd(':');
 
     private static void Fill(object settings, IConfigurationSection section, List<string> problems)
     {
@@ -84,6 +100,12 @@ public static class SettingsReader
             return TryParse(type, section.Value ?? "", section.Path, problems, out value);
         }
 
+        if (TextProblem(type, section) is { } problem)
+        {
+            problems.Add(problem);
+            return false;
+        }
+
         if (typeof(IList).IsAssignableFrom(type))
         {
             value = Activator.CreateInstance(type);
@@ -96,6 +118,13 @@ public static class SettingsReader
         Fill(value!, section, problems);
         return true;
     }
+
+    // The text may be a secret at the wrong place.
+    private static string? TextProblem(Type type, IConfigurationSection section) =>
+        string.IsNullOrEmpty(section.Value) ? null
+        : typeof(IList).IsAssignableFrom(type) ? $"{section.Path} must be a list: give {section.Path}:0"
+        : $"{section.Path} must be a group of settings, such as "
+            + $"{section.Path}:{type.GetProperties().First(property => property.CanWrite).Name}";
 
     private static bool IsScalar(Type type) => type == typeof(string) || type == typeof(Redacted<string>) || type.IsEnum
         || Array.Exists(type.GetInterfaces(), contract =>
@@ -111,7 +140,7 @@ public static class SettingsReader
                 Enum.GetNames(type).Contains(text, StringComparer.OrdinalIgnoreCase) ? Enum.Parse(type, text, ignoreCase: true) : null,
             _ => ParseMethod.MakeGenericMethod(type).Invoke(null, [text]),
         };
-        if (value is null) problems.Add($"{path} must be {Kind(type)}, not '{text}'");
+        if (value is null) problems.Add($"{path} must be {Kind(type)}{SettingText.Not(text)}");
         return value is not null;
     }
 

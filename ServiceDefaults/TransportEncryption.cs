@@ -1,5 +1,4 @@
 using System.Net;
-using StackExchange.Redis;
 
 namespace WebRtcIms.ServiceDefaults;
 
@@ -45,7 +44,7 @@ public static class TransportEncryption
     {
         var problems = configuration[Setting] is { Length: > 0 } value
             && !value.Equals(Mesh, StringComparison.OrdinalIgnoreCase) && !value.Equals(Services, StringComparison.OrdinalIgnoreCase)
-                ? [$"{Setting} must be {Services} or {Mesh}, not '{value}'"]
+                ? [$"{Setting} must be {Services} or {Mesh}{SettingText.Not(value)}"]
                 : IsElsewhere(configuration, environment) ? Array.Empty<string>()
                 : [
                     .. configuration.GetSection("services").GetChildren().SelectMany(ServiceProblems),
@@ -65,8 +64,7 @@ public static class TransportEncryption
 
     private static IEnumerable<string> RedisProblems(IConfiguration configuration)
     {
-        if (configuration.GetConnectionString("redis") is not { } text || string.IsNullOrWhiteSpace(text)) yield break;
-        if (Parse(text) is { Ssl: false } redis && redis.EndPoints.Any(IsOfAnotherMachine))
+        if (RedisAddress.Read(configuration) is { Ssl: false } redis && redis.EndPoints.Any(IsOfAnotherMachine))
             yield return $"ConnectionStrings:redis {Problem("add ssl=true")}";
     }
 
@@ -81,17 +79,4 @@ public static class TransportEncryption
         IPEndPoint { Address: var address } => !IPAddress.IsLoopback(address),
         _ => false,
     };
-
-    // Each service reports an address that cannot be read in its own words.
-    private static ConfigurationOptions? Parse(string text)
-    {
-        try
-        {
-            return ConfigurationOptions.Parse(text);
-        }
-        catch (ArgumentException)
-        {
-            return null;
-        }
-    }
 }

@@ -30,7 +30,7 @@ public sealed record StoreSettings(string Name, string ConnectionString, string 
                 ? ReadPostgres(name, connectionString, contentRoot)
                 : ReadSqlite(name, connectionString, contentRoot);
         }
-        catch (ArgumentException)
+        catch (Exception error) when (error is ArgumentException or FormatException or OverflowException)
         {
             return null;
         }

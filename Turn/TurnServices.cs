@@ -5,6 +5,7 @@ using System.Text.Json;
 using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.ServiceDefaults.Admission;
+using WebRtcIms.ServiceDefaults.Certificates;
 using WebRtcIms.ServiceDefaults.KeyDelivery;
 using WebRtcIms.Stun.Integrity;
 using WebRtcIms.Stun.Messages;
@@ -141,6 +142,7 @@ internal static class TurnServices
 
             return hosts;
         });
+        if (settings.TlsFiles is not null) CertificateWatch.AddTo(services);
         services.AddSingleton<TlsHandshakes>();
         services.AddSingleton(DescriptorShares.Of(settings));
         services.AddSingleton(provider => new RelaySockets(provider.GetRequiredService<DescriptorShares>().Relays));

@@ -84,7 +84,7 @@ internal static class WafServices
         services.AddApiDocuments();
         if (settings.MutualTlsAddress is not null || settings.ImsRegistration?.Thumbprint is not null
             || settings.TurnServers.Exists(server => server.Thumbprint is not null))
-            builder.WebHost.AllowClientCertificates();
+            services.AllowClientCertificates();
     }
 
     public static void UseWaf(this WebApplication app)
@@ -152,10 +152,10 @@ internal static class WafServices
         ActivatorUtilities.CreateInstance<T>(provider, provider.GetService<IConnectionMultiplexer>() is { } redis ? [redis] : []);
 
     // The hash identifies a certificate: TURN servers and clients do not need one of an authority.
-    private static void AllowClientCertificates(this IWebHostBuilder host) =>
-        host.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https =>
+    private static void AllowClientCertificates(this IServiceCollection services) =>
+        services.Configure<HttpsConnectionAdapterOptions>(https =>
         {
             https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
             https.AllowAnyClientCertificate();
-        }));
+        });
 }

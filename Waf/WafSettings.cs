@@ -1,4 +1,3 @@
-using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stores;
 using WebRtcIms.Waf.Administration;
@@ -82,7 +81,7 @@ internal sealed class WafSettings
             .. settings.IssuerProblems(TransportEncryption.IsElsewhere(configuration, environment), environment),
             .. store is null ? [$"ConnectionStrings:waf {StoreSettings.Problem("waf")}"] : Array.Empty<string>(),
             .. settings.Admin.Problems(configuration, TransportEncryption.IsElsewhere(configuration, environment)),
-            .. RedisProblems(configuration),
+            .. RedisAddress.Problem(configuration) is { } redis ? [redis] : Array.Empty<string>(),
         ]);
         settings.Store = store!;
         settings.AllowGetTokenRequests ??= environment.IsDevelopment();
@@ -131,6 +130,7 @@ internal sealed class WafSettings
             yield return "Waf:MutualTlsAddress must be an address such as https://waf.example.org:8444/";
         if (MutualTlsAddress is null && Clients.Exists(client => client.CertificateSha256 is not null))
             yield return "Waf:MutualTlsAddress is missing: clients with CertificateSha256 connect to it";
+        if (KeyDirectory?.Contains('\0', StringComparison.Ordinal) is true) yield return "Waf:KeyDirectory must be the path of a folder";
         if (TokenRequestsPerMinute < 1) yield return "Waf:TokenRequestsPerMinute must be a number from 1";
     }
 
@@ -165,19 +165,5 @@ internal sealed class WafSettings
         names.Where(name => name.Length > 0).GroupBy(name => name).Where(group => group.Count() > 1).Select(group => group.Key);
 
     private static bool IsIssuer(string text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var issuer) && issuer is { Scheme: "https" or "http", Query: "", Fragment: "" };
-
-    private static IEnumerable<string> RedisProblems(IConfiguration configuration)
-    {
-        if (configuration.GetConnectionString("redis") is not { } text || string.IsNullOrWhiteSpace(text)) return [];
-        try
-        {
-            ConfigurationOptions.Parse(text);
-            return [];
-        }
-        catch (ArgumentException)
-        {
-            return ["ConnectionStrings:redis must be a Redis address such as 127.0.0.1:6379"];
-        }
-    }
+        HttpAddress.Parse(text) is { Query: "", Fragment: "" };
 }

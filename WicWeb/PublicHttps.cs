@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using WebRtcIms.ServiceDefaults.Certificates;
 using WebRtcIms.WicWeb.Settings;
 
 namespace WebRtcIms.WicWeb;
@@ -10,25 +10,12 @@ namespace WebRtcIms.WicWeb;
 /// </summary>
 internal static class PublicHttps
 {
-    /// <exception cref="SettingsException">There is an address, but no usable certificate for it.</exception>
     public static void AddPublicHttps(this WebApplicationBuilder builder, WicWebSettings settings)
     {
-        if (settings.PublicUrl.Length == 0) return;
-        var certificate = Read(settings.PublicCertificate);
+        if (settings.PublicCertificateFiles is not { } files) return;
         builder.WebHost.UseUrls($"{builder.Configuration[WebHostDefaults.ServerUrlsKey]};{settings.PublicUrl}");
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = certificate));
-    }
-
-    private static X509Certificate2 Read(string path)
-    {
-        try
-        {
-            return X509CertificateLoader.LoadPkcs12FromFile(path, password: null);
-        }
-        catch (Exception error) when (error is CryptographicException or IOException or ArgumentException)
-        {
-            throw SettingsException.Of([$"WicWeb:PublicCertificate must be a PFX file without a password, for WicWeb:PublicUrl; "
-                    + $"'{path}' is not: {error.Message}"]);
-        }
+        CertificateWatch.AddTo(builder.Services);
+        builder.Services.AddOptions<HttpsConnectionAdapterOptions>()
+            .Configure<CertificateWatch>((https, watch) => https.Use(watch.Watch(files)));
     }
 }

@@ -61,7 +61,7 @@ internal sealed class EpCscfSettings
         if (Uri.CheckHostName(HomeDomain) != UriHostNameType.Dns)
             yield return $"EpCscf:HomeDomain must be a domain name, not '{HomeDomain}'";
         if (Waf.Length == 0) yield return "EpCscf:Waf is missing";
-        if (!Uri.TryCreate(AuthorizationServer, UriKind.Absolute, out var server) || server.Scheme != Uri.UriSchemeHttps)
+        if (HttpAddress.Parse(AuthorizationServer)?.Scheme != Uri.UriSchemeHttps)
             yield return "EpCscf:AuthorizationServer must be an https URI (RFC 8898 §4)";
         if (TokenKeys.Count == 0 && KeyDelivery is null)
         {
@@ -104,7 +104,7 @@ internal sealed class EpCscfSettings
         }
 
         foreach (var (index, origin) in AllowedOrigins.Index().Where(entry => WebOrigin.Parse(entry.Item) is null))
-            yield return $"EpCscf:AllowedOrigins:{index} '{origin}' is not an origin such as https://phone.example.com";
+            yield return $"EpCscf:AllowedOrigins:{index} must be an origin such as https://phone.example.com{SettingText.Not(origin)}";
         foreach (var problem in ServiceDefaults.Admission.KnownProxies.Problems("EpCscf:KnownProxies", KnownProxies)) yield return problem;
         foreach (var (name, value) in Limits.All().Where(limit => limit.Value < 1))
             yield return $"EpCscf:Limits:{name} must be 1 or more, not {value}";

@@ -72,7 +72,8 @@ internal sealed class FlowViewSettings
         [
             .. from template in settings.TraceUrls
                where TraceViewer.Parse(template) is null
-               select $"FlowView:TraceUrl must be http or https addresses that contain {{trace_id}}, not '{template}'",
+               select $"FlowView:TraceUrl must be http or https addresses that contain {{trace_id}}{SettingText.Not(template)}",
+            .. ServiceDefaults.Admission.KnownProxies.Problems("FlowView:KnownProxies", settings.KnownProxies),
             .. settings.ApiKey.Reveal() is { Length: > 0 and < MinKeyLength }
                 ? [$"FlowView:ApiKey must have at least {MinKeyLength} characters, such as those of 'openssl rand -hex 32'"]
                 : Array.Empty<string>(),

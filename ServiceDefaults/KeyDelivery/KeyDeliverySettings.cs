@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Net.Security;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using WebRtcIms.ServiceDefaults.Certificates;
 
 namespace WebRtcIms.ServiceDefaults.KeyDelivery;
 
@@ -11,13 +12,16 @@ public sealed class KeyDeliverySettings
     /// <summary>The https address of the WAF, such as <c>https://waf.example.org:8444</c>.</summary>
     public string Address { get; set; } = "";
 
-    /// <summary>A PEM file with this service's client certificate. The WAF knows it by its SHA-256.</summary>
+    /// <summary>A file with this service's client certificate: PEM, DER or PKCS #12. The WAF knows it by its SHA-256.</summary>
     public string Certificate { get; set; } = "";
 
-    /// <summary>A PEM file with the private key of the certificate.</summary>
+    /// <summary>A file with the private key of the certificate, if it is not in the same file.</summary>
     public string CertificateKey { get; set; } = "";
 
-    /// <summary>A PEM file with the certificates that the WAF's certificate must chain to; by default those of the system.</summary>
+    /// <summary>The password of an encrypted key.</summary>
+    public Redacted<string>? CertificateKeyPassword { get; set; }
+
+    /// <summary>A file with the certificates that the WAF's certificate must chain to; by default those of the system.</summary>
     public string? Authority { get; set; }
 
     /// <summary>The time between two requests. The WAF must announce a next key earlier than this.</summary>
@@ -27,11 +31,12 @@ public sealed class KeyDeliverySettings
     /// <param name="section">The name of these settings.</param>
     public IEnumerable<string> Problems(string section)
     {
-        if (!Uri.TryCreate(Address, UriKind.Absolute, out var address) || address.Scheme != Uri.UriSchemeHttps
-            || address.PathAndQuery != "/" || address.UserInfo.Length > 0)
+        if (HttpAddress.Parse(Address) is not { PathAndQuery: "/", UserInfo: "" } address || address.Scheme != Uri.UriSchemeHttps)
             yield return $"{section}:Address must be an https address without a path, such as https://waf.example.org:8444";
-        if (Problem(section, nameof(Certificate), Certificate, () => LoadCertificate().Dispose()) is { } problem) yield return problem;
-        if (Authority is not null && Problem(section, nameof(Authority), Authority, () => LoadAuthority()) is { } other) yield return other;
+        if (LoadedCertificate.Load(Files(section), out var problem) is null) yield return problem!;
+        if (Authority is null) yield break;
+        _ = LoadedCertificate.LoadAuthorities($"{section}:Authority", Authority, out var other);
+        if (other is not null) yield return other;
     }
 
     /// <summary>The options of one connection. The files are read again each time, so that renewed certificates need no restart.</summary>
@@ -42,15 +47,8 @@ public sealed class KeyDeliverySettings
         CertificateChainPolicy = Authority is null ? null : PolicyOf(LoadAuthority()),
     };
 
-    internal X509Certificate2 LoadCertificate()
-    {
-        var certificate = X509Certificate2.CreateFromPemFile(Certificate, CertificateKey);
-
-        // Schannel does not accept ephemeral keys.
-        return OperatingSystem.IsWindows()
-            ? X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null)
-            : certificate;
-    }
+    internal X509Certificate2 LoadCertificate(string section) =>
+        LoadedCertificate.Load(Files(section), out var problem)?.Leaf ?? throw new CryptographicException(problem);
 
     private static X509ChainPolicy PolicyOf(X509Certificate2Collection authority)
     {
@@ -61,26 +59,11 @@ public sealed class KeyDeliverySettings
 
     private X509Certificate2Collection LoadAuthority()
     {
-        var authority = new X509Certificate2Collection();
-        authority.ImportFromPemFile(Authority!);
-        return authority.Count > 0 ? authority : throw new CryptographicException("The file has no certificate.");
+        var authorities = LoadedCertificate.LoadAuthorities(nameof(Authority), Authority!, out var problem);
+        return problem is null ? [.. authorities] : throw new CryptographicException(problem);
     }
 
-    private string? Problem(string section, string name, string path, Action load)
-    {
-        try
-        {
-            load();
-            return null;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            return $"{section}:{name}: '{path}' cannot be read ({error.GetType().Name})";
-        }
-        catch (CryptographicException)
-        {
-            var key = name == nameof(Certificate) ? $", or '{CertificateKey}' is not its key" : "";
-            return $"{section}:{name}: '{path}' is not PEM{key}";
-        }
-    }
+    private CertificateFiles Files(string section) => new(
+        $"{section}:Certificate", Certificate, $"{section}:CertificateKey", CertificateKey, $"{section}:CertificateKeyPassword",
+        CertificateKeyPassword?.Reveal()) { IsForServer = false };
 }

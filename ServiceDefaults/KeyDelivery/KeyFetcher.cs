@@ -88,7 +88,7 @@ public sealed partial class KeyFetcher(
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stoppingToken);
         try
         {
-            using var certificate = _settings.LoadCertificate();
+            using var certificate = _settings.LoadCertificate(use.Section);
             using var handler = new SocketsHttpHandler
             {
                 // A response from another place is not the WAF's.

@@ -1,5 +1,5 @@
 using System.Net;
-using StackExchange.Redis;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Settings;
 
@@ -36,8 +36,7 @@ internal sealed class OwnAddresses
         foreach (var url in ManagementSettings.AllUrls(configuration)) AddListener(url);
         foreach (var collector in Collectors) Add(configuration[collector]);
         Add(settings.KeyDelivery?.Address);
-        if (configuration.GetConnectionString("redis") is { } redis && !string.IsNullOrWhiteSpace(redis))
-            AddRedis(ConfigurationOptions.Parse(redis).EndPoints);
+        if (RedisAddress.Read(configuration) is { } redis) AddRedis(redis.EndPoints);
 
         // From now on the names are looked up.
         foreach (var (host, _) in _hosts) _names.AddressesOf(host);

@@ -21,9 +21,14 @@ internal static partial class ManagementEndpoint
     public static void Listen(KestrelServerOptions kestrel, string url)
     {
         var address = BindingAddress.Parse(url);
-        if (string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase)) kestrel.ListenLocalhost(address.Port);
-        else if (IPAddress.TryParse(address.Host, out var ip)) kestrel.Listen(ip, address.Port);
-        else kestrel.ListenAnyIP(address.Port);
+        if (string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase)) kestrel.ListenLocalhost(address.Port, Configure);
+        else if (IPAddress.TryParse(address.Host, out var ip)) kestrel.Listen(ip, address.Port, Configure);
+        else kestrel.ListenAnyIP(address.Port, Configure);
+
+        void Configure(ListenOptions listen)
+        {
+            if (address.Scheme == Uri.UriSchemeHttps) listen.UseHttps();
+        }
     }
 
     public static void MapManagement(this WebApplication app)

@@ -54,9 +54,6 @@ internal sealed record TurnKeySettings
 
     private static List<TurnKeySettings> Read(IConfigurationSection section, List<string> problems)
     {
-        // A text where a key should be may be a secret, so no message quotes it.
-        foreach (var text in section.GetChildren().Append(section).Where(child => !string.IsNullOrEmpty(child.Value)))
-            problems.Add($"{text.Path} must be a list such as [{{ \"Kid\": \"k1\", \"Key\": \"…\" }}], or an entry of one");
         var keys = SettingsReader.Read<List<TurnKeySettings>>(section, problems);
         for (var i = 0; i < keys.Count; i++)
         {
@@ -75,7 +72,7 @@ internal sealed record TurnKeySettings
             using var stream = new MemoryStream(Encoding.UTF8.GetBytes(json));
             return new ConfigurationBuilder().AddJsonStream(stream).Build().GetSection(FileSetting);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
         {
             problems.Add($"{FileSetting}: '{path}' cannot be read ({error.GetType().Name})");
         }

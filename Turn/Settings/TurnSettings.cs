@@ -1,5 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
+using WebRtcIms.ServiceDefaults;
+using WebRtcIms.ServiceDefaults.Certificates;
 using WebRtcIms.ServiceDefaults.KeyDelivery;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Engine.Peers;
@@ -133,11 +135,17 @@ internal sealed class TurnSettings
     [Range(1, 65535, ErrorMessage = Limits)]
     public int TlsPort { get; set; } = 5349;
 
-    /// <summary>A PEM file with the server's certificate and its chain. Without it the server has neither TLS nor DTLS.</summary>
+    /// <summary>
+    /// A file with the server's certificate, its chain, and perhaps its key: PEM, DER or PKCS #12. Without it the server has neither TLS
+    /// nor DTLS.
+    /// </summary>
     public string? TlsCertificate { get; set; }
 
-    /// <summary>A PEM file with the certificate's private key, without a password.</summary>
+    /// <summary>A file with the certificate's private key, if it is not in the same file.</summary>
     public string? TlsKey { get; set; }
+
+    /// <summary>The password of an encrypted key, or of a PKCS #12 file.</summary>
+    public Redacted<string>? TlsKeyPassword { get; set; }
 
     /// <summary>The addresses that relays are bound to; by default the address that the client used.</summary>
     public string? RelayAddress { get; set; }
@@ -222,8 +230,8 @@ internal sealed class TurnSettings
         if (SharedSecret is { Length: < 16 }) yield return "Turn:SharedSecret must have 16 characters or more";
         for (var i = 0; i < StaticUsers.Count; i++)
         {
-            if (StaticUsers[i].Name.Length == 0 || StaticUsers[i].Password.Length == 0)
-                yield return $"Turn:StaticUsers:{i} needs a Name and a Password";
+            if (StaticUsers[i].Name.Length == 0) yield return $"Turn:StaticUsers:{i}:Name is missing";
+            if (StaticUsers[i].Password.Length == 0) yield return $"Turn:StaticUsers:{i}:Password is missing";
         }
 
         foreach (var problem in AddressProblems()) yield return problem;
@@ -238,13 +246,16 @@ internal sealed class TurnSettings
         if (TlsProblem() is { } tls) yield return tls;
     }
 
+    /// <summary>The settings of the certificate; null without TLS.</summary>
+    public CertificateFiles? TlsFiles => TlsCertificate is null ? null : new(
+        "Turn:TlsCertificate", TlsCertificate, "Turn:TlsKey", TlsKey, "Turn:TlsKeyPassword", TlsKeyPassword?.Reveal());
+
     private string? TlsProblem()
     {
         if (TlsCertificate is null && TlsKey is null) return null;
         if (TlsPort == Port) return "Turn:TlsPort must differ from Turn:Port";
-        if (string.IsNullOrWhiteSpace(TlsCertificate)) return "Turn:TlsKey needs Turn:TlsCertificate, the PEM file of its certificate";
-        if (string.IsNullOrWhiteSpace(TlsKey)) return "Turn:TlsCertificate needs Turn:TlsKey, the PEM file of its private key";
-        return Settings.TlsCertificate.TryLoad(TlsCertificate, TlsKey, out _, out var problem) ? null : problem;
+        if (string.IsNullOrWhiteSpace(TlsCertificate)) return "Turn:TlsKey needs Turn:TlsCertificate, the file of its certificate";
+        return LoadedCertificate.Load(TlsFiles!, out var problem) is null ? problem : null;
     }
 
     public bool UsesWorkers => Transport is TransportMode.Epoll or TransportMode.IoUring || (Transport == TransportMode.Auto && IsLinux);

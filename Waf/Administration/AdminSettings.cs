@@ -74,18 +74,7 @@ internal sealed class AdminSettings
     private static string[] Split(string? text) =>
         (text ?? "").Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
-    private static BindingAddress? Parse(string? url)
-    {
-        try
-        {
-            return string.IsNullOrEmpty(url) || url.Contains(';', StringComparison.Ordinal) ? null
-                : BindingAddress.Parse(url) is { Port: > 0, PathBase: "" } address ? address : null;
-        }
-        catch (FormatException)
-        {
-            return null;
-        }
-    }
+    private static BindingAddress? Parse(string? url) => ListenAddresses.Parse(url) is { Port: > 0 } address ? address : null;
 }
 
 /// <summary>A person or a machine that administers the WAF.</summary>

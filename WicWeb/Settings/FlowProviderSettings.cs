@@ -25,9 +25,8 @@ internal sealed class FlowProviderSettings
     public IEnumerable<string> Problems()
     {
         // An attacker on the path could log in as any user.
-        if (!Uri.TryCreate(Authority, UriKind.Absolute, out var address)
-            || !(address.Scheme == Uri.UriSchemeHttps || (address.Scheme == Uri.UriSchemeHttp && address.IsLoopback)))
-            yield return $"{Section}:Authority must be an https address such as https://login.example.com, not '{Authority}'";
+        if (HttpAddress.Parse(Authority) is not { } address || !(address.Scheme == Uri.UriSchemeHttps || address.IsLoopback))
+            yield return $"{Section}:Authority must be an https address such as https://login.example.com{SettingText.Not(Authority)}";
         if (ClientId.Length == 0) yield return $"{Section}:ClientId is missing";
         if (string.IsNullOrWhiteSpace(ClientSecret.Reveal())) yield return $"{Section}:ClientSecret is missing";
         if (Claim.Length == 0) yield return $"{Section}:Claim is missing";

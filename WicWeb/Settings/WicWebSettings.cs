@@ -1,3 +1,5 @@
+using WebRtcIms.ServiceDefaults.Certificates;
+
 namespace WebRtcIms.WicWeb.Settings;
 
 /// <summary>The callers that may read FlowView through the gateway: the setting <c>WicWeb:Flow</c>.</summary>
@@ -24,8 +26,14 @@ internal sealed class WicWebSettings
     /// <summary>One more address of the gateway, on https, such as <c>https://192.168.1.20:8443</c>.</summary>
     public string PublicUrl { get; init; } = "";
 
-    /// <summary>The certificate and key for <see cref="PublicUrl"/>: a PFX file without a password.</summary>
+    /// <summary>The certificate for <see cref="PublicUrl"/>, perhaps with its chain and its key: PEM, DER or PFX.</summary>
     public string PublicCertificate { get; init; } = "";
+
+    /// <summary>The key of the certificate, if it is in a file of its own.</summary>
+    public string? PublicCertificateKey { get; init; }
+
+    /// <summary>The password of an encrypted key, or of the PFX file.</summary>
+    public Redacted<string> PublicCertificatePassword { get; init; }
 
     /// <summary>The callers that may read FlowView. The settings file of Development has <c>Local</c>.</summary>
     public FlowReaders Flow { get; init; }
@@ -50,6 +58,11 @@ internal sealed class WicWebSettings
 
     public ConnectionSettings Connections { get; init; } = new();
 
+    /// <summary>The settings of the certificate for <see cref="PublicUrl"/>; null without such an address.</summary>
+    public CertificateFiles? PublicCertificateFiles => PublicUrl.Length == 0 ? null : new(
+        "WicWeb:PublicCertificate", PublicCertificate, "WicWeb:PublicCertificateKey", PublicCertificateKey,
+        "WicWeb:PublicCertificatePassword", PublicCertificatePassword.Reveal());
+
     /// <exception cref="SettingsException">Settings are wrong. The message lists them all, each with its key.</exception>
     public static WicWebSettings Read(IConfiguration configuration, IHostEnvironment environment) =>
         SettingsReader.Read<WicWebSettings>(configuration, "WicWeb", settings => settings.Problems(environment));
@@ -59,10 +72,14 @@ internal sealed class WicWebSettings
         foreach (var problem in ServiceDefaults.Admission.KnownProxies.Problems("WicWeb:KnownProxies", KnownProxies)) yield return problem;
         if (Flow == FlowReaders.Local && !environment.IsDevelopment())
             yield return "WicWeb:Flow may be Local only in Development, because a proxy on this machine is local also; use OpenIdConnect";
-        if (Flow == FlowReaders.Token && FlowToken.Reveal() is not { Length: >= MinTokenLength })
+        if (PublicUrl.Length > 0 && (HttpAddress.Parse(PublicUrl) is not { PathAndQuery: "/" } url || url.Scheme != Uri.UriSchemeHttps))
+            yield return $"WicWeb:PublicUrl must be an https address such as https://192.168.1.20:8443{SettingText.Not(PublicUrl)}";
+        if (PublicCertificateFiles is { } files && LoadedCertificate.Load(files, out var unusable) is null) yield return unusable!;
+        var token = FlowToken.Reveal() ?? "";
+        if (token.Length < MinTokenLength && (Flow == FlowReaders.Token || token.Length > 0))
             yield return $"WicWeb:FlowToken must have at least {MinTokenLength} characters, such as those of 'openssl rand -hex 32'";
         if (FlowHost.Length > 0 && Uri.CheckHostName(FlowHost) == UriHostNameType.Unknown)
-            yield return $"WicWeb:FlowHost '{FlowHost}' is not a host such as flow.example.com";
+            yield return $"WicWeb:FlowHost must be a host such as flow.example.com{SettingText.Not(FlowHost)}";
         if (Flow != FlowReaders.OpenIdConnect) yield break;
         foreach (var problem in FlowProvider.Problems()) yield return problem;
     }

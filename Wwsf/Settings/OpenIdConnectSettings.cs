@@ -42,10 +42,13 @@ internal sealed class OpenIdConnectSettings
     {
         if (string.IsNullOrWhiteSpace(ClientSecret.Reveal())) yield return "Wwsf:OpenIdConnect:ClientSecret is missing";
         if (Authority.Length > 0 && !IsSafe(Authority))
-            yield return $"Wwsf:OpenIdConnect:Authority '{Authority}' is not an https address such as https://login.example.com";
+        {
+            yield return "Wwsf:OpenIdConnect:Authority must be an https address such as https://login.example.com"
+                + SettingText.Not(Authority);
+        }
     }
 
     // An attacker on the path could log in as any user.
-    private static bool IsSafe(string authority) => Uri.TryCreate(authority, UriKind.Absolute, out var address)
-        && (address.Scheme == "https" || (address.Scheme == "http" && address.IsLoopback));
+    private static bool IsSafe(string authority) =>
+        HttpAddress.Parse(authority) is { } address && (address.Scheme == Uri.UriSchemeHttps || address.IsLoopback);
 }

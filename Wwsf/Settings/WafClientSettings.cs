@@ -1,3 +1,5 @@
+using WebRtcIms.ServiceDefaults.Certificates;
+
 namespace WebRtcIms.Wwsf.Settings;
 
 /// <summary>
@@ -16,7 +18,11 @@ internal sealed class WafClientSettings
 
     public Redacted<string>? ClientSecret { get; set; }
 
+    /// <summary>A file with the EC key (P-256) with which this client signs.</summary>
     public string? KeyFile { get; set; }
+
+    /// <summary>The password of the key, if it is encrypted.</summary>
+    public Redacted<string>? KeyPassword { get; set; }
 
     public string? Issuer { get; set; }
 
@@ -57,23 +63,15 @@ internal sealed class WafClientSettings
         if (HasSecret) yield return "Wwsf:Waf:ClientSecret and Wwsf:Waf:KeyFile exclude each other";
         if (string.IsNullOrWhiteSpace(Issuer)) yield return "Wwsf:Waf:Issuer is missing";
         if (LoadKey(KeyFile) is { } key) Credentials = new(clientId, Secret: null, new(Issuer ?? "", key));
-        else yield return $"Wwsf:Waf:KeyFile '{KeyFile}' is not a file with an EC private key (P-256) in PEM";
+        else
+        {
+            yield return $"Wwsf:Waf:KeyFile '{KeyFile}' is not a file with an EC private key (P-256), "
+                + "or Wwsf:Waf:KeyPassword is not its password";
+        }
     }
 
-    private static ECDsa? LoadKey(string file)
-    {
-        var key = ECDsa.Create();
-        try
-        {
-            key.ImportFromPem(File.ReadAllText(file));
-            return key.KeySize == 256 && key.ExportParameters(includePrivateParameters: true).D is not null ? key : null;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or CryptographicException)
-        {
-            // The message of the exception could quote the key.
-            return null;
-        }
-    }
+    private ECDsa? LoadKey(string file) =>
+        LoadedCertificate.LoadKey(file, KeyPassword?.Reveal()) is ECDsa { KeySize: 256 } key ? key : null;
 }
 
 /// <summary>A client of the WAF. It has a secret, or it signs.</summary>

@@ -1,4 +1,3 @@
-using StackExchange.Redis;
 using WebRtcIms.Stores;
 
 namespace WebRtcIms.Wwsf.Settings;
@@ -84,38 +83,27 @@ internal sealed partial class WwsfSettings
         if (TurnUris.Count == 0 && environment.IsDevelopment()) TurnUris.AddRange(DevelopmentTurnUris);
         if (TurnUris.Count == 0)
             yield return "Wwsf:TurnUris:0 is missing; give at least one such as turn:turn.example.com:3478?transport=udp";
-        foreach (var (index, uri) in TurnUris.Index().Where(entry => !TurnUri().IsMatch(entry.Item)))
-            yield return $"Wwsf:TurnUris:{index} '{uri}' is not a TURN URI such as turn:turn.example.com:3478?transport=udp";
+        foreach (var (index, uri) in TurnUris.Index().Where(entry => !IsTurnUri(entry.Item)))
+            yield return $"Wwsf:TurnUris:{index} must be a TURN URI such as turn:turn.example.com:3478?transport=udp{SettingText.Not(uri)}";
         if (PublicOrigin.Count == 0 && !environment.IsDevelopment())
             yield return $"Wwsf:PublicOrigin:0 is missing; give {PublicOrigins.Example}";
         foreach (var (index, origin) in PublicOrigin.Index().Where(entry => !PublicOrigins.IsValid(entry.Item)))
-            yield return $"Wwsf:PublicOrigin:{index} '{origin}' is not {PublicOrigins.Example}";
+            yield return $"Wwsf:PublicOrigin:{index} must be {PublicOrigins.Example}{SettingText.Not(origin)}";
         Origins = new(PublicOrigin.Where(PublicOrigins.IsValid), environment.IsDevelopment());
         if (Uri.CheckHostName(HomeDomain) != UriHostNameType.Dns)
-            yield return $"Wwsf:HomeDomain '{HomeDomain}' is not a domain name such as ims.example.com";
+            yield return $"Wwsf:HomeDomain must be a domain name such as ims.example.com{SettingText.Not(HomeDomain)}";
         foreach (var problem in ServiceDefaults.Admission.KnownProxies.Problems("Wwsf:KnownProxies", KnownProxies)) yield return problem;
         foreach (var problem in Waf.Complete().Concat(EpCscf.Problems(environment)).Concat(OpenIdConnect?.Problems() ?? []))
             yield return problem;
         if (StoreSettings.Read("wwsf", configuration.GetConnectionString("wwsf"), environment.ContentRootPath) is { } store) Store = store;
         else yield return "ConnectionStrings:wwsf " + StoreSettings.Problem("wwsf");
-        if (!IsRedisAddress(configuration.GetConnectionString("redis")))
-            yield return "ConnectionStrings:redis is not a Redis address such as 127.0.0.1:6379";
+        if (RedisAddress.Problem(configuration) is { } redis) yield return redis;
     }
 
-    private static bool IsRedisAddress(string? connectionString)
-    {
-        try
-        {
-            if (!string.IsNullOrWhiteSpace(connectionString)) ConfigurationOptions.Parse(connectionString);
-            return true;
-        }
-        catch (ArgumentException)
-        {
-            return false;
-        }
-    }
+    private static bool IsTurnUri(string text) =>
+        TurnUri().Match(text) is { Success: true, Groups: var groups } && HttpAddress.Parse($"http://{groups["host"]}") is not null;
 
-    [GeneratedRegex(@"^turns?:[^\s/@?]+(\?transport=(udp|tcp))?$")]
+    [GeneratedRegex(@"^turns?:(?<host>[^\s/@?]+)(\?transport=(udp|tcp))?$")]
     private static partial Regex TurnUri();
 }
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using StackExchange.Redis;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.ServiceDefaults.Tests;
 
@@ -21,5 +22,31 @@ public sealed class RedisExtensionsTests
 
         var used = ConfigurationOptions.Parse(redis.Configuration);
         Assert.Equal((asyncTimeout, syncTimeout), (used.AsyncTimeout, used.SyncTimeout));
+    }
+
+    [Theory]
+    [InlineData("redis://127.0.0.1", "127.0.0.1:6379", null, null, 0, false)]
+    [InlineData("redis://127.0.0.1:1/3", "127.0.0.1:1", null, null, 3, false)]
+    [InlineData("redis://:p%2Cw%40d@localhost:1", "localhost:1", null, "p,w@d", 0, false)]
+    [InlineData("rediss://user:pw@127.0.0.1:1/", "127.0.0.1:1", "user", "pw", 0, true)]
+    [InlineData("redis://[::1]:1", "[::1]:1", null, null, 0, false)]
+    [Requirement("NET-16")]
+    public async Task Url_IsReadAsOtherClientsDo(
+        string url, string endpoint, string? user, string? password, int database, bool isEncrypted)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration["ConnectionStrings:redis"] = url;
+        Assert.True(builder.TryAddRedisClient());
+        using var host = builder.Build();
+
+        await using var redis = host.Services.GetRequiredService<IConnectionMultiplexer>();
+
+        // A password with a comma makes this text one that its own parser would not read.
+        var used = redis.Configuration;
+        Assert.StartsWith($"{endpoint},", used, StringComparison.Ordinal);
+        Assert.Equal(user is not null, used.Contains($",user={user},", StringComparison.Ordinal));
+        Assert.Equal(password is not null, used.Contains($",password={password},", StringComparison.Ordinal));
+        Assert.Equal(isEncrypted, used.Contains(",ssl=True", StringComparison.Ordinal));
+        Assert.Contains($",defaultDatabase={database}", used, StringComparison.Ordinal);
     }
 }

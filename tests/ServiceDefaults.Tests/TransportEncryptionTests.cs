@@ -21,6 +21,7 @@ public sealed class TransportEncryptionTests
         { "ConnectionStrings:redis", "10.1.2.3:6379,password=x" },
         { "ConnectionStrings:redis", "127.0.0.1:6379,redis.example:6379" },
         { "ConnectionStrings:redis", "redis.example:6379,ssl=false" },
+        { "ConnectionStrings:redis", "redis://:password@redis.example:6379" },
         { "OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317" },
         { "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://10.1.2.3:4318/v1/logs" },
     };
@@ -53,7 +54,7 @@ public sealed class TransportEncryptionTests
     [InlineData("ConnectionStrings:redis", "localhost:6379,password=x")]
     [InlineData("ConnectionStrings:redis", "redis.example:6380,ssl=true")]
     [InlineData("ConnectionStrings:redis", "")]
-    [InlineData("ConnectionStrings:redis", "10.1.2.3:6379,nonsense=1")]
+    [InlineData("ConnectionStrings:redis", "rediss://:x@redis.example:6380")]
     [Requirement("SEC-19")]
     public void OtherAddresses_DoNot(string setting, string value) => Start(Environments.Production, (setting, value));
 

@@ -34,6 +34,15 @@ public sealed class TestCertificate : IDisposable
     /// <summary>Writes another certificate with another key to the files.</summary>
     public void Replace() => Write(_isEcdsa ? CreateEcdsa() : Create(_rsaBits));
 
+    /// <summary>Encrypts the key in its file.</summary>
+    public void Encrypt(string password)
+    {
+        using AsymmetricAlgorithm key = _isEcdsa ? ECDsa.Create() : RSA.Create();
+        key.ImportFromPem(File.ReadAllText(KeyFile));
+        var parameters = new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 2048);
+        File.WriteAllText(KeyFile, key.ExportEncryptedPkcs8PrivateKeyPem(password, parameters));
+    }
+
     /// <summary>Accepts only this certificate.</summary>
     public bool Trusts(X509Certificate? certificate) =>
         certificate is not null && certificate.GetCertHashString(HashAlgorithmName.SHA256) == Thumbprint;

@@ -57,7 +57,7 @@ public sealed class SettingsTests
     [InlineData("Turn:PublicAddress", "203.0.113.1/10.0.0.1/32", "Turn:PublicAddress: '203.0.113.1/10.0.0.1/32' is not a public address")]
     [InlineData("Turn:DeniedPeers:0", "10.0.0.0/33", "Turn:DeniedPeers: '10.0.0.0/33' is not a range such as 10.1.0.0/16")]
     [InlineData("Turn:AllowedPeers:0", "everything", "Turn:AllowedPeers: 'everything' is not a range such as 10.1.0.0/16")]
-    [InlineData("Turn:StaticUsers:0:Name", "alice", "Turn:StaticUsers:0 needs a Name and a Password")]
+    [InlineData("Turn:StaticUsers:0:Name", "alice", "Turn:StaticUsers:0:Password is missing")]
     [InlineData("Turn:Quotas:Total", "0", "Turn:Quotas:Total must be at least 1")]
     [InlineData("Turn:Quotas:PacketsPerSecond", "-1", "Turn:Quotas:PacketsPerSecond must be 0 (no limit) or more")]
     [InlineData("Turn:Quotas:BytesPerSecond", "-1", "Turn:Quotas:BytesPerSecond must be 0 (no limit) or more")]
@@ -109,9 +109,9 @@ public sealed class SettingsTests
         AssertRefused(WithTls(file + "x", key), $"Turn:TlsCertificate: '{file}x' cannot be read (FileNotFoundException)");
         AssertRefused(WithTls(file, key + "x"), $"Turn:TlsKey: '{key}x' cannot be read (FileNotFoundException)");
         AssertRefused(WithTls(file, other.KeyFile), $"Turn:TlsKey: '{other.KeyFile}' is not the key of the certificate in '{file}'");
-        AssertRefused(WithTls(file, file), $"Turn:TlsKey: '{file}' is not a private key in PEM without a password");
-        AssertRefused(WithTls(key, key), $"Turn:TlsCertificate: '{key}' is not a certificate in PEM");
-        AssertRefused(WithTls(file, null), "Turn:TlsCertificate needs Turn:TlsKey");
+        AssertRefused(WithTls(file, file), $"Turn:TlsKey: '{file}' has no private key");
+        AssertRefused(WithTls(key, key), $"Turn:TlsCertificate: '{key}' has no certificate");
+        AssertRefused(WithTls(file, null), $"Turn:TlsKey is missing: '{file}' has no private key");
         AssertRefused(WithTls(null, key), "Turn:TlsKey needs Turn:TlsCertificate");
         AssertRefused(new(WithTls(file, key)) { ["Turn:TlsPort"] = "3478" }, "Turn:TlsPort must differ from Turn:Port");
         AssertRefused(new(WithTls(file, key)) { ["Turn:TlsPort"] = "0" }, "Turn:TlsPort must be from 1 to 65535");
@@ -143,12 +143,12 @@ public sealed class SettingsTests
         AssertRefused(With(("Address", "https://waf.example.org/keys")), Address);
         AssertRefused(With(("Address", "https://turn:BEGIN@waf.example.org")), Address);
         AssertRefused(With(("Certificate", file + "x")), $"Turn:KeyDelivery:Certificate: '{file}x' cannot be read (FileNotFoundException)");
-        AssertRefused(With(("CertificateKey", key + "x")), "Turn:KeyDelivery:Certificate: '");
+        AssertRefused(With(("CertificateKey", key + "x")), $"Turn:KeyDelivery:CertificateKey: '{key}x' cannot be read");
         AssertRefused(
             With(("CertificateKey", other.KeyFile)),
-            $"Turn:KeyDelivery:Certificate: '{file}' is not PEM, or '{other.KeyFile}' is not its key");
+            $"Turn:KeyDelivery:CertificateKey: '{other.KeyFile}' is not the key of the certificate in '{file}'");
         AssertRefused(With(("Certificate", null)), "Turn:KeyDelivery:Certificate: '' cannot be read");
-        AssertRefused(With(("Authority", key)), $"Turn:KeyDelivery:Authority: '{key}' is not PEM");
+        AssertRefused(With(("Authority", key)), $"Turn:KeyDelivery:Authority: '{key}' has no certificate");
         AssertRefused(With(("Authority", "")), "Turn:KeyDelivery:Authority: '' cannot be read");
         AssertRefused(With(("Interval", "00:00:00.5")), "Turn:KeyDelivery:Interval must be a time from 00:00:01 to 01:00:00");
 
@@ -192,7 +192,7 @@ public sealed class SettingsTests
     [InlineData("Turn:SharedSecrt", "Turn:SharedSecrt is not a setting; did you mean Turn:SharedSecret?")]
     [InlineData("Turn:StaticUsers:0:Pasword", "Turn:StaticUsers:0:Pasword is not a setting; did you mean Turn:StaticUsers:0:Password?")]
     [InlineData("Turn:Keys:1:Kye", "Turn:Keys:1:Kye is not a setting; did you mean Turn:Keys:1:Key?")]
-    [InlineData("Turn:Keys:1", "Turn:Keys:1 must be a list")]
+    [InlineData("Turn:Keys:1", "Turn:Keys:1 must be a group of settings, such as Turn:Keys:1:Kid")]
     [InlineData("Turn:Keys:1:NotAfter", "Turn:Keys:1:NotAfter must be")]
     [Requirement("ABUSE-84")]
     public void UnknownName_IsReportedWithTheNearest_AndOtherProblems_WithoutSecrets(string setting, string message)
@@ -213,7 +213,7 @@ public sealed class SettingsTests
         Assert.Contains("Turn:Port must be a whole number, not 'abc'", error.Message, StringComparison.Ordinal);
         Assert.Contains("Turn:TlsPort must be from 1 to 65535", error.Message, StringComparison.Ordinal);
         Assert.Contains("Turn:SharedSecret must have 16 characters or more", error.Message, StringComparison.Ordinal);
-        Assert.Contains("Turn:StaticUsers:0 needs a Name", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Turn:StaticUsers:0:Name is missing", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, error.Message, StringComparison.Ordinal);
     }
 
@@ -221,7 +221,7 @@ public sealed class SettingsTests
     [InlineData("""[{"Kid":"k2","Key":"a secret"}]""", "Turn:KeysFile:0:Key must be base64")]
     [InlineData("""[{"Kid":"k2","Kye":"a secret"}]""", "Turn:KeysFile:0:Kye is not a setting; did you mean Turn:KeysFile:0:Key?")]
     [InlineData("""{"Kid":"k2","Key":"a secret"}""", "Turn:KeysFile:Kid is not an entry of a list, such as Turn:KeysFile:0")]
-    [InlineData("""["a secret"]""", "Turn:KeysFile:0 must be a list")]
+    [InlineData("""["a secret"]""", "Turn:KeysFile:0 must be a group of settings")]
     [InlineData("\"a secret\"", "Turn:KeysFile must be a list")]
     [InlineData("[\n{\"Key\":a secret}]", "Turn:KeysFile: line 2 is not part of a list")]
     [Requirement("ABUSE-84")]

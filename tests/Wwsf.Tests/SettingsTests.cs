@@ -187,7 +187,7 @@ public sealed class SettingsTests
         }
 
         var error = Assert.Throws<SettingsException>(() => Read("Production", settings));
-        Assert.Contains($"\n  Wwsf:PublicOrigin:0 '{origin}' is not an origin such as https://phone.example.com", error.Message);
+        Assert.Contains("\n  Wwsf:PublicOrigin:0 must be an origin such as https://phone.example.com", error.Message);
     }
 
     [Fact]
@@ -225,8 +225,8 @@ public sealed class SettingsTests
     }
 
     [Theory]
-    [InlineData("Authority", "http://login.example.com", "'http://login.example.com' is not an https address")]
-    [InlineData("Authority", "login.example.com", "'login.example.com' is not an https address")]
+    [InlineData("Authority", "http://login.example.com", "Authority must be an https address such as")]
+    [InlineData("Authority", "login.example.com", "Authority must be an https address such as")]
     [InlineData("Authority", "", "is missing")]
     [InlineData("ClientId", "", "is missing")]
     [InlineData("ClientSecret", "", "is missing")]

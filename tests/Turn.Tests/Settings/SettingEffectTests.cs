@@ -6,6 +6,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Extensions.Hosting;
 using StackExchange.Redis;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.ServiceDefaults.KeyDelivery;
 using WebRtcIms.Stun.Messages;
@@ -42,6 +43,7 @@ public sealed class SettingEffectTests
         ("KeysFile", KeysFileAsync),
         ("FleetKey", FleetKeyAsync),
         ("KeyDelivery:Address, KeyDelivery:Certificate, KeyDelivery:CertificateKey", KeyDeliveryAsync),
+        ("KeyDelivery:CertificateKeyPassword", CertificateKeyPasswordAsync),
         ("KeyDelivery:Authority", AuthorityAsync),
         ("KeyDelivery:Interval", IntervalAsync),
         ("StaticUsers:0:Name, StaticUsers:0:Password", StaticUserAsync),
@@ -49,7 +51,7 @@ public sealed class SettingEffectTests
         ("SharedSecretTime", SharedSecretTimeAsync),
         ("BrowserProfile:Enabled", BrowserProfileAsync),
         ("ListenAddress, Port", ListenAsync),
-        ("TlsPort, TlsCertificate, TlsKey", TlsAsync),
+        ("TlsPort, TlsCertificate, TlsKey, TlsKeyPassword", TlsAsync),
         ("RelayAddress", RelayAddressAsync),
         ("PublicAddress", PublicAddressAsync),
         ("RelayPorts:Min, RelayPorts:Max", RelayPortsAsync),
@@ -205,6 +207,21 @@ public sealed class SettingEffectTests
         Assert.Equal(StunError.None, await fixture.AllocateAsync(Key));
     }
 
+    private static async Task CertificateKeyPasswordAsync()
+    {
+        using var certificate = new TestCertificate();
+        certificate.Encrypt("a password");
+        (string, string)[] settings =
+        [
+            ("Turn:KeyDelivery:Address", "https://127.0.0.1:1"), ("Turn:KeyDelivery:Certificate", certificate.CertificateFile),
+            ("Turn:KeyDelivery:CertificateKey", certificate.KeyFile),
+        ];
+
+        var error = await Assert.ThrowsAsync<SettingsException>(() => ComposedServer.StartAsync(settings));
+        Assert.Contains("Turn:KeyDelivery:CertificateKeyPassword is missing", error.Message, StringComparison.Ordinal);
+        await using var server = await ComposedServer.StartAsync([.. settings, ("Turn:KeyDelivery:CertificateKeyPassword", "a password")]);
+    }
+
     // The test's certificate is self-signed: no system trusts it.
     private static async Task AuthorityAsync()
     {
@@ -297,7 +314,9 @@ public sealed class SettingEffectTests
     private static async Task TlsAsync()
     {
         using var certificate = new TestCertificate();
-        await using var server = await TurnServerProcess.StartAsync(Alice.Settings(certificate.Settings));
+        certificate.Encrypt("a password");
+        await using var server = await TurnServerProcess.StartAsync(
+            Alice.Settings([.. certificate.Settings, ("Turn__TlsKeyPassword", "a password")]));
         using var socket = new TcpClient();
         await socket.ConnectAsync(IPAddress.Loopback, server.TlsPort, Cancel);
         await using var tls = new SslStream(socket.GetStream());
