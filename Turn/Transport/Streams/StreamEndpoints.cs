@@ -27,8 +27,8 @@ internal static class StreamEndpoints
     }
 
     /// <summary>
-    /// A listening socket for one of these addresses. Unlike Kestrel's own, one for :: leaves IPv4 to others, and on Linux an address may be
-    /// bound that this machine gets later, or that is still tentative.
+    /// A listening socket for one of these addresses. Unlike Kestrel's own, one for :: leaves IPv4 to others, and on Linux an address may
+    /// be bound that this machine gets later, or that is still tentative.
     /// </summary>
     public static Socket Bind(IPEndPoint endpoint)
     {

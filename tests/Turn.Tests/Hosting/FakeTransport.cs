@@ -24,7 +24,8 @@ internal sealed class FakeTransport(TurnSettings settings) : IRelayTransport
     /// <summary>If set, binding a relay of IPv6 fails with this.</summary>
     public Exception? BindFails { get; set; }
 
-    public AllocationDecision Bind(RelayRequest request, InternetAddress server) => _binder.Bind(request, server, (bind, advertise, onClosed) =>
+    public AllocationDecision Bind(RelayRequest request, InternetAddress server) => _binder.Bind(request, server, (
+        bind, advertise, onClosed) =>
     {
         if (BindFails is not null && bind.AddressFamily == AddressFamily.InterNetworkV6) throw BindFails;
 

@@ -92,8 +92,8 @@ internal abstract unsafe class LinuxWorker : IRelayTransport, IDisposable
     }
 
     /// <summary>
-    /// Ends what <see cref="BeginReceive(LinuxRelay)"/> began. False when the kernel still uses the socket; then the worker closes it. The server's
-    /// gate is held.
+    /// Ends what <see cref="BeginReceive(LinuxRelay)"/> began. False when the kernel still uses the socket; then the worker closes it.
+    /// The server's gate is held.
     /// </summary>
     public abstract bool TryStop(LinuxRelay relay);
 
