@@ -9,8 +9,8 @@ using WebRtcIms.Turn.Engine.Primitives;
 namespace WebRtcIms.Turn.Engine.Tests;
 
 /// <summary>
-/// Another client's relay behind the same one-to-one NAT: it is bound to 10.0.0.1, and its client knows it as 8.8.4.4. Datagrams go to where
-/// it is bound, and what comes from there is seen under its advertised address.
+/// Another client's relay behind the same one-to-one NAT: it is bound to 10.0.0.1, and its client knows it as 8.8.4.4. Datagrams go to
+/// where it is bound, and what comes from there is seen under its advertised address.
 /// </summary>
 [Requirement("NET-02")]
 public sealed class HairpinTests
@@ -28,7 +28,10 @@ public sealed class HairpinTests
         _relays.Add(Address, isTcp: false, 50001);
         _fixture = new EngineFixture(
             new EngineSettings { TcpRelays = true },
-            peers: new PeerPolicy([], [], new HashSet<TransportAddress>(), _relays) { Machine = new HashSet<InternetAddress> { Address.Bound } });
+            peers: new PeerPolicy([], [], new HashSet<TransportAddress>(), _relays)
+            {
+                Machine = new HashSet<InternetAddress> { Address.Bound },
+            });
     }
 
     [Theory]

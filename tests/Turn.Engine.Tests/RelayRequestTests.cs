@@ -43,7 +43,7 @@ public sealed class RelayRequestTests
         _fixture.NewClient()
             .TryAllocate(StunRequest.Value(StunAttributeType.RequestedTransport, Convert.FromHexString(value)))!.Error);
 
-    /// <summary>Browsers send no REQUESTED-ADDRESS-FAMILY. RFC 8656 §7.2 then wants IPv4; a server with IPv6 alone can give what it has.</summary>
+    /// <summary>Browsers send no REQUESTED-ADDRESS-FAMILY. RFC 8656 §7.2 then wants IPv4; only a setting changes that.</summary>
     [Theory]
     [InlineData(false, "198.51.100.7", true, true, "IPv4")]
     [InlineData(false, "2001:db8::7", true, true, "IPv4")]

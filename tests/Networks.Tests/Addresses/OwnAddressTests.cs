@@ -6,7 +6,7 @@ using WebRtcIms.Tests.Common.Stun;
 
 namespace WebRtcIms.Networks.Tests.Addresses;
 
-/// <summary>The management port is not a peer, however its address is written, also where the addresses of the machine are opened.</summary>
+/// <summary>The management port is not a peer, however its address is written, also where the machine is opened.</summary>
 [Requirement("NET-04")]
 [Requirement("NET-05")]
 public sealed class OwnAddressTests

@@ -34,8 +34,8 @@ public sealed class TestNetwork : IAsyncDisposable
     }
 
     /// <summary>
-    /// Two machines on one wire: <c>server</c> at 20.77.0.1/24 and 2a77::1/64 on <c>eth0</c>, <c>client</c> at .101, .102 and .103 (2a77::101
-    /// to ::103) on <c>eth0</c>.
+    /// Two machines on one wire: <c>server</c> at 20.77.0.1/24 and 2a77::1/64 on <c>eth0</c>, <c>client</c> at .101, .102 and .103
+    /// (2a77::101 to ::103) on <c>eth0</c>.
     /// </summary>
     public static async Task<(TestNetwork Network, Machine Server, Machine Client)> WithClientAsync()
     {

@@ -207,7 +207,8 @@ public sealed class AddressFollowerTests : IDisposable
         using var follower = await StartAsync(settings, names);
         var relays = new RelayAddresses(settings, _listening, new PublicAddresses(settings, names));
         Assert.Equal("192.0.2.1", $"{relays.For(AddressFamily.InterNetwork, IPAddress.Loopback)!.Advertised}");
-        Assert.Contains("turn.example.org of Turn:PublicAddress has no address", (await HealthAsync()).Description, StringComparison.Ordinal);
+        var problem = "turn.example.org of Turn:PublicAddress has no address";
+        Assert.Contains(problem, (await HealthAsync()).Description, StringComparison.Ordinal);
 
         foreach (var address in new[] { "198.51.100.1", "198.51.100.2" })
         {
@@ -265,8 +266,8 @@ public sealed class AddressFollowerTests : IDisposable
     {
         var publicAddresses = new PublicAddresses(settings, names);
         var follower = new AddressFollower(
-            settings, [_udp, _dtls], new NoChanges(), _listening, new RelayAddresses(settings, _listening, publicAddresses), publicAddresses,
-            new OwnAddresses(settings, new ConfigurationBuilder().Build(), names), names, _policy, _engine, _time,
+            settings, [_udp, _dtls], new NoChanges(), _listening, new RelayAddresses(settings, _listening, publicAddresses),
+            publicAddresses, new OwnAddresses(settings, new ConfigurationBuilder().Build(), names), names, _policy, _engine, _time,
             _loggers.CreateLogger<AddressFollower>(), () => _machineFails ? throw new NetworkInformationException() : _machine);
         await follower.StartAsync(Cancel);
         return follower;

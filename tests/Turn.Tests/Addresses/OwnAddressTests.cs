@@ -147,9 +147,9 @@ public sealed class OwnAddressTests
     private static OwnAddresses Own(HostNames names, params (string Name, string Value)[] settings)
     {
         var delivery = settings.FirstOrDefault(setting => setting.Name == "KeyDelivery").Value;
+        var values = settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value));
         return new OwnAddresses(
             new TurnSettings { KeyDelivery = delivery is null ? null : new KeyDeliverySettings { Address = delivery } },
-            new ConfigurationBuilder().AddInMemoryCollection(settings.Select(it => KeyValuePair.Create(it.Name, (string?)it.Value))).Build(),
-            names);
+            new ConfigurationBuilder().AddInMemoryCollection(values).Build(), names);
     }
 }
