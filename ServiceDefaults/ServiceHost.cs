@@ -1,7 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using WebRtcIms.ServiceDefaults.Admission;
-using WebRtcIms.ServiceDefaults.Certificates;
 
 namespace WebRtcIms.ServiceDefaults;
 
