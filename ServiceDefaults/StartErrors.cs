@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Connections;
+using WebRtcIms.ServiceDefaults.Certificates;
 
 namespace WebRtcIms.ServiceDefaults;
 
@@ -13,7 +14,7 @@ internal static partial class StartErrors
     /// <param name="ports">The settings that choose the ports.</param>
     public static string? Describe(Exception error, string ports) => error switch
     {
-        SettingsException => error.Message,
+        SettingsException or CertificateException => error.Message,
         IOException { InnerException: AddressInUseException } => $"{error.Message} Choose another port with {ports}.",
         // Kestrel wraps only errors about busy ports, and those of localhost, which has two addresses.
         IOException { InnerException: AggregateException } => $"{error.Message} Choose another address or port with {ports}.",

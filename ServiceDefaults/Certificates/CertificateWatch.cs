@@ -33,13 +33,13 @@ public sealed class CertificateWatch : IHealthCheck, IDisposable
     }
 
     /// <summary>Loads a certificate and watches its files. The same settings give the same certificate.</summary>
-    /// <exception cref="SettingsException">The files cannot be used.</exception>
+    /// <exception cref="CertificateException">The files cannot be used.</exception>
     public WatchedCertificate Watch(CertificateFiles files)
     {
         lock (_gate)
         {
             if (_certificates.Find(known => known.Files == files) is { } same) return same;
-            if (LoadedCertificate.Load(files, out var problem) is not { } loaded) throw SettingsException.Of([problem!]);
+            if (LoadedCertificate.Load(files, out var problem) is not { } loaded) throw new CertificateException(problem!);
             var watched = new WatchedCertificate(files, loaded, _time, _logger);
             _certificates.Add(watched);
             _timer ??= _time.CreateTimer(_ => Poll(), null, ReadInterval, ReadInterval);

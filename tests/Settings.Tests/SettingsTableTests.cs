@@ -28,7 +28,8 @@ public sealed partial class SettingsTableTests
 
         Assert.True(
             wanted.Except(actual).Concat(actual.Except(wanted)).ToList() is [],
-            $"{part}/README.md, All settings. Rows to add, each with a meaning and an example:\n{string.Join('\n', wanted.Except(actual))}\n"
+            $"{part}/README.md, All settings. Rows to add, each with a meaning and an example:\n"
+                + $"{string.Join('\n', wanted.Except(actual))}\n"
                 + $"Rows to remove:\n{string.Join('\n', actual.Except(wanted))}");
         Assert.Equal(rows.Count, rows.Select(row => row.Name).Distinct().Count());
     }

@@ -183,7 +183,7 @@ public sealed class RenewalTests : IDisposable
     public void SameFiles_AreOneCertificate()
     {
         Assert.Same(Watch(), Watch());
-        Assert.Throws<SettingsException>(() => _watch.Watch(Files with { Path = "none" }));
+        Assert.Throws<CertificateException>(() => _watch.Watch(Files with { Path = "none" }));
     }
 
     private CertificateFiles Files => new("Path", _chain.PathOf("cert.pem"), "Key", _chain.PathOf("key.pem"), "Password", null);

@@ -3,8 +3,9 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Options;
+using WebRtcIms.ServiceDefaults.Certificates;
 
-namespace WebRtcIms.ServiceDefaults.Certificates;
+namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>
 /// The certificates of Kestrel's settings, <c>Kestrel:Certificates:Default</c> and <c>Kestrel:Endpoints:{name}:Certificate</c>, loaded and
