@@ -1,3 +1,4 @@
+using Microsoft.Net.Http.Headers;
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Settings;
@@ -15,7 +16,7 @@ internal static class WebApi
     {
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes);
         builder.Services.AddSingleton<WwsfTelemetry>();
-        builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails = Complete);
+        builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails += Complete);
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower);
         // In Development, a body that is not JSON would otherwise cause an exception and the status 500.
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = false);
@@ -29,11 +30,24 @@ internal static class WebApi
         app.Use(CountOutcome);
         app.UseExceptionHandler();
         app.UseStatusCodePages();
+        app.Use(CheckCharset);
         app.Use((context, next) =>
         {
             context.Response.OnStarting(ForbidStoring, context);
             return next(context);
         });
+    }
+
+    // JSON between systems is UTF-8 (RFC 8259 §8.1). For a charset that it does not know, and for one in quotes, ASP.NET Core throws.
+    private static Task CheckCharset(HttpContext context, RequestDelegate next)
+    {
+        var request = context.Request;
+        if (!request.HasJsonContentType()) return next(context);
+        var charset = HeaderUtilities.RemoveQuotes(request.GetTypedHeaders().ContentType!.Charset);
+        if (charset.Length > 0 && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase))
+            return Problem.OfStatus(StatusCodes.Status415UnsupportedMediaType).ExecuteAsync(context);
+        request.ContentType = "application/json";
+        return next(context);
     }
 
     private static Task ForbidStoring(object state)
@@ -67,8 +81,5 @@ internal static class WebApi
         var general = Problem.OfStatus(context.ProblemDetails.Status ?? 500);
         if (members.TryAdd("code", general.Code))
             (context.ProblemDetails.Title, context.ProblemDetails.Detail) = (general.Title, general.Detail);
-        // The operator needs only the trace id, and the names of members are in snake_case.
-        members.Remove("traceId");
-        if (Activity.Current is { } activity) members["trace_id"] = activity.TraceId.ToHexString();
     }
 }

@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using WebRtcIms.Contracts;
+using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EpCscf.Tests;
@@ -57,6 +59,24 @@ public sealed class SessionTests : IAsyncLifetime
         directory.Headers.Authorization = new AuthenticationHeaderValue("Bearer", alice.Token);
         using var refused = await _client.SendAsync(directory, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+    }
+
+    /// <summary>The time of a fault would be that of a billion steps. Without one it is some milliseconds.</summary>
+    [Fact]
+    [Requirement("SEC-41")]
+    public async Task EndsOfManySessions_TakeAConstantTimeForEach()
+    {
+        var (sessions, tokens) = (_app.Service<RevokedSessions>(), new RevokedTokens(TimeProvider.System));
+        var began = Stopwatch.GetTimestamp();
+        for (var number = 0; number < 40_000; number++)
+        {
+            await sessions.AddAsync($"session-{number}");
+            Assert.True(tokens.Add($"token:k1:{number}", DateTimeOffset.MaxValue));
+        }
+
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(5));
+        Assert.True(await sessions.ContainsAsync("session-0"));
+        Assert.False(await sessions.ContainsAsync(Sid));
     }
 
     [Theory]
