@@ -24,6 +24,8 @@ internal sealed partial class Registrar(
     /// <summary>The extensions that this server knows (RFC 3327, RFC 5626).</summary>
     public static readonly string[] Extensions = ["path", "outbound"];
 
+    private readonly ConcurrentDictionary<string, LeaseHolder> _holders = new();
+
     /// <summary>A binding does not lead to its connection any more. Requests and connections that depend on it must end.</summary>
     public event Func<Binding, BindingLoss, Task>? BindingLost;
 
@@ -53,6 +55,8 @@ internal sealed partial class Registrar(
         if (present is not null && present.Subscriber != subscriber)
             return Refuse(request, 403, "Forbidden: this connection is registered for another identity");
 
+        if (subscriber!.IsLeased && !IsHolder(token)) return Refuse(request, 403, "Forbidden: the identity belongs to another guest now");
+
         List<string> registered = [.. impus.Where(impu => subscriber!.Impus.Contains(impu))];
         return await UpdateAsync(flowId, present, request, token, subscriber!, registered);
     }
@@ -73,6 +77,15 @@ internal sealed partial class Registrar(
     /// <summary>Ends one registration. The page may register again with a token that is not revoked.</summary>
     public Task EndAsync(Binding binding) => RemoveAsync(binding, BindingLoss.SignedOut);
 
+    // A WWSF or a Redis that has lost its leases may give an identity to another session. The session of the newest token has it. There is
+    // one entry for each identity of a pool.
+    private bool IsHolder(RegistrationToken token)
+    {
+        var claim = new LeaseHolder(token.SessionId, token.IssuedAt);
+        var holder = _holders.AddOrUpdate(token.Impi, claim, (_, before) => before.IssuedAt > claim.IssuedAt ? before : claim);
+        return holder.SessionId == claim.SessionId;
+    }
+
     private async Task<(SipResponse Response, FlowRegistration? Registration)> UpdateAsync(
         string flowId, FlowRegistration? present, SipRequest request, RegistrationToken token, Subscriber subscriber, List<string> impus)
     {
@@ -80,6 +93,9 @@ internal sealed partial class Registrar(
 
         var contacts = request.Headers.Values(HeaderName.Contact).ToList();
         var current = await store.FindAsync(names.Subscriber(subscriber.Impi));
+        var former = current.Where(binding => subscriber.IsLeased && binding.SessionId != token.SessionId).ToList();
+        foreach (var binding in former) await EndAsync(binding);
+        current = [.. current.Except(former)];
         if (contacts is []) return Accept(current);
         if (contacts is ["*"])
         {
@@ -114,14 +130,14 @@ internal sealed partial class Registrar(
             return Refuse(request, 503, "Service Unavailable: too many registrations", (HeaderName.RetryAfter, "10"));
 
         // A connection has one binding: another Contact over it replaces the former one.
-        var former = present?.Binding.Id is { } formerId && formerId != id ? present.Binding : null;
-        var others = current.Where(binding => binding.Id != id && binding.Id != former?.Id);
+        var replaced = present?.Binding.Id is { } formerId && formerId != id ? present.Binding : null;
+        var others = current.Where(binding => binding.Id != id && binding.Id != replaced?.Id);
         var tokenEnd = DateTimeOffset.FromUnixTimeSeconds(token.ExpiresAt);
         var end = time.GetUtcNow().AddSeconds(Math.Min(seconds, MaxExpires));
         var updated = new Binding(
             id, contact.UriText, instance, regId, request.CallId, request.CSeq.Number, end < tokenEnd
                 ? end : tokenEnd, flowId, replicas.Self, token.SessionId);
-        if (former is not null) await store.RemoveAsync(former);
+        if (replaced is not null) await store.RemoveAsync(replaced);
         await store.SaveAsync(updated);
         if (known is not null && known.FlowId != flowId) await NotifyAsync(known, BindingLoss.Replaced);
         var response = Accepted(request, subscriber, impus, others.Append(updated));
@@ -187,4 +203,6 @@ internal sealed partial class Registrar(
 
     [LoggerMessage(1, LogLevel.Warning, "The core refused a registration: {Decision}")]
     private partial void LogRefused(CoreDecision decision);
+
+    private sealed record LeaseHolder(string SessionId, long IssuedAt);
 }

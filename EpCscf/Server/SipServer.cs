@@ -108,6 +108,7 @@ internal sealed class SipServer(
             if (registration is null || flows.Bind(flow, registration))
             {
                 server.Respond(response);
+                if (registration is { Subscriber.IsLeased: true }) await EndFormerGuestsAsync(registration);
                 return;
             }
 
@@ -128,6 +129,14 @@ internal sealed class SipServer(
             if (request.Method == Method.Invite) server.Respond(request.Answer(100, "Trying"));
             await proxy.RouteAsync(flow, server);
         }
+    }
+
+    // The store may have lost the bindings of the identity's former session, which then does not know them.
+    private async Task EndFormerGuestsAsync(FlowRegistration registration)
+    {
+        var former = flows.Registrations.Where(other => other.Subscriber.Impi == registration.Subscriber.Impi
+            && other.Binding.SessionId != registration.Binding.SessionId).ToList();
+        foreach (var other in former) await registrar.EndAsync(other.Binding);
     }
 
     private void Handle(Flow flow, SipResponse response, ReadOnlyMemory<byte> octets)
