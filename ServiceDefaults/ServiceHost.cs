@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using WebRtcIms.ServiceDefaults.Certificates;
 
 namespace WebRtcIms.ServiceDefaults;
 

@@ -9,8 +9,10 @@ namespace WebRtcIms.EpCscf.Core;
 /// <param name="DisplayName">Shown to callees; may be empty.</param>
 /// <param name="AllowedWafs">WAFs that may vouch for this subscription.</param>
 /// <param name="AllowedWwsfs">WWSFs that may vouch for this subscription.</param>
+/// <param name="IsLeased">Whether it is one of a pool, which a WWSF leases to one session after the other.</param>
 internal sealed record Subscriber(
-    string Impi, IReadOnlyList<string> Impus, string DisplayName, IReadOnlyList<string> AllowedWafs, IReadOnlyList<string> AllowedWwsfs)
+    string Impi, IReadOnlyList<string> Impus, string DisplayName, IReadOnlyList<string> AllowedWafs, IReadOnlyList<string> AllowedWwsfs,
+    bool IsLeased = false)
 {
     /// <summary>May be a person's name.</summary>
     public override string ToString() => "***";
@@ -75,7 +77,7 @@ internal sealed class CoreModel
     {
         var user = string.Create(CultureInfo.InvariantCulture, $"{pool.Name}-{number}");
         var shown = pool.DisplayName.Length == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{pool.DisplayName} {number}");
-        return new($"{user}@{domain}", [$"sip:{user}@{domain}"], shown, pool.AllowedWafs, pool.AllowedWwsfs);
+        return new($"{user}@{domain}", [$"sip:{user}@{domain}"], shown, pool.AllowedWafs, pool.AllowedWwsfs, IsLeased: true);
     }
 
     private void Add(Subscriber subscriber)

@@ -25,6 +25,7 @@ internal sealed partial class Registrar(
     public static readonly string[] Extensions = ["path", "outbound"];
 
     private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1))];
+    private readonly ConcurrentDictionary<string, LeaseHolder> _holders = new();
 
     /// <summary>A binding does not lead to its connection any more. Requests and connections that depend on it must end.</summary>
     public event Func<Binding, BindingLoss, Task>? BindingLost;
@@ -57,6 +58,8 @@ internal sealed partial class Registrar(
         }
         if (present is not null && present.Subscriber != subscriber)
             return Refuse(request, 403, "Forbidden: this connection is registered for another identity");
+
+        if (subscriber!.IsLeased && !IsHolder(token)) return Refuse(request, 403, "Forbidden: the identity belongs to another guest now");
 
         List<string> registered = [.. impus.Where(impu => subscriber!.Impus.Contains(impu))];
         // One after the other: of two connections of one page, the last one has the binding both here and in the store.
@@ -91,6 +94,15 @@ internal sealed partial class Registrar(
     /// <summary>Ends one registration. The page may register again with a token that is not revoked.</summary>
     public Task EndAsync(Binding binding) => RemoveAsync(binding, BindingLoss.SignedOut);
 
+    // A WWSF or a Redis that has lost its leases may give an identity to another session. The session of the newest token has it. There is
+    // one entry for each identity of a pool.
+    private bool IsHolder(RegistrationToken token)
+    {
+        var claim = new LeaseHolder(token.SessionId, token.IssuedAt);
+        var holder = _holders.AddOrUpdate(token.Impi, claim, (_, before) => before.IssuedAt > claim.IssuedAt ? before : claim);
+        return holder.SessionId == claim.SessionId;
+    }
+
     private async Task<(SipResponse Response, Binding? Replaced)> UpdateAsync(
         string flowId, FlowRegistration? present, SipRequest request, Authorized authorized)
     {
@@ -99,6 +111,9 @@ internal sealed partial class Registrar(
 
         var contacts = request.Headers.Values(HeaderName.Contact).ToList();
         var current = await store.FindAsync(names.Subscriber(subscriber.Impi));
+        var former = current.Where(binding => subscriber.IsLeased && binding.SessionId != token.SessionId).ToList();
+        foreach (var binding in former) await EndAsync(binding);
+        current = [.. current.Except(former)];
         if (contacts is []) return Accept(current);
         if (contacts is ["*"])
         {
@@ -133,8 +148,8 @@ internal sealed partial class Registrar(
             return Refuse(request, 503, "Service Unavailable: too many registrations", (HeaderName.RetryAfter, "10"));
 
         // A connection has one binding: another Contact over it replaces the former one.
-        var former = present?.Binding.Id is { } formerId && formerId != id ? present.Binding : null;
-        var others = current.Where(binding => binding.Id != id && binding.Id != former?.Id);
+        var own = present?.Binding.Id is { } ownId && ownId != id ? present.Binding : null;
+        var others = current.Where(binding => binding.Id != id && binding.Id != own?.Id);
         var tokenEnd = DateTimeOffset.FromUnixTimeSeconds(token.ExpiresAt);
         var end = time.GetUtcNow().AddSeconds(Math.Min(seconds, MaxExpires));
         var updated = new Binding(
@@ -143,7 +158,7 @@ internal sealed partial class Registrar(
         // The connection comes first: another replica that replaces the binding at this moment finds what it has to close.
         if (!tryBind(new(updated, subscriber, impus, token)))
             return Refuse(request, 503, "Service Unavailable: too many connections", (HeaderName.RetryAfter, "5"));
-        if (former is not null) await store.RemoveAsync(former);
+        if (own is not null) await store.RemoveAsync(own);
         var replaced = await store.SaveAsync(updated);
         var response = Accepted(request, subscriber, impus, others.Append(updated));
         // RFC 5626 §6: only if the client named a flow; other clients do not understand it.
@@ -211,4 +226,6 @@ internal sealed partial class Registrar(
 
     [LoggerMessage(1, LogLevel.Warning, "The core refused a registration: {Decision}")]
     private partial void LogRefused(CoreDecision decision);
+
+    private sealed record LeaseHolder(string SessionId, long IssuedAt);
 }

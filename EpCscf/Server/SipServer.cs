@@ -104,11 +104,17 @@ internal sealed class SipServer(
         var request = server.Request;
         if (request.Method == Method.Register)
         {
+            FlowRegistration? bound = null;
             var isRefused = false;
-            var (response, replaced) = await registrar.RegisterAsync(
-                flow.Id, flow.Registration, request, registration => !(isRefused = !flows.Bind(flow, registration)));
+            var (response, replaced) = await registrar.RegisterAsync(flow.Id, flow.Registration, request, registration =>
+            {
+                if (flows.Bind(flow, registration)) bound = registration;
+                else isRefused = true;
+                return !isRefused;
+            });
             server.Respond(response);
             if (replaced is not null) await registrar.OnReplacedAsync(replaced);
+            if (bound is { Subscriber.IsLeased: true }) await EndFormerGuestsAsync(bound);
             if (isRefused) flow.Close(CloseCode.TooMuch, "too many connections");
         }
         else if (request.Method == Method.Cancel)
@@ -125,6 +131,14 @@ internal sealed class SipServer(
             if (request.Method == Method.Invite) server.Respond(request.Answer(100, "Trying"));
             await proxy.RouteAsync(flow, server);
         }
+    }
+
+    // The store may have lost the bindings of the identity's former session, which then does not know them.
+    private async Task EndFormerGuestsAsync(FlowRegistration registration)
+    {
+        var former = flows.Registrations.Where(other => other.Subscriber.Impi == registration.Subscriber.Impi
+            && other.Binding.SessionId != registration.Binding.SessionId).ToList();
+        foreach (var other in former) await registrar.EndAsync(other.Binding);
     }
 
     private void Handle(Flow flow, SipResponse response, ReadOnlyMemory<byte> octets)

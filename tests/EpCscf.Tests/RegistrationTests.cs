@@ -118,6 +118,34 @@ public sealed class RegistrationTests
         Assert.StartsWith("SIP/2.0 403", (await beyond.RegisterAsync(app.Token("guest-4"))).StartLine);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    [Requirement("SEC-43")]
+    public async Task PoolIdentityOfAnotherSession_IsTheNewOnesAlone_AlsoIfTheBindingsWereLost(bool isStoreLost)
+    {
+        await using var app = EpCscfApp.Start();
+        var earlier = app.Token("guest-1");
+        await using var former = await app.ConnectAsync("guest-1");
+        Assert.StartsWith("SIP/2.0 200", (await former.RegisterAsync(earlier)).StartLine);
+        if (isStoreLost)
+        {
+            var store = app.Service<IBindingStore>();
+            foreach (var binding in await store.FindSessionAsync("session-of-guest-1")) await store.RemoveAsync(binding);
+        }
+
+        await using var guest = await app.ConnectAsync("guest-1");
+        var later = app.Token("guest-1", change: token => token with { SessionId = "another", IssuedAt = token.IssuedAt + 1 });
+        Assert.Single((await guest.RegisterAsync(later)).All("Contact"));
+
+        await former.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        Assert.Equal(4403, (int?)former.Socket.CloseStatus);
+        await using var again = await former.ReconnectAsync();
+        Assert.Equal("SIP/2.0 403 Forbidden: the identity belongs to another guest now", (await again.RegisterAsync(earlier)).StartLine);
+        await guest.AssertNothingAsync();
+        Assert.StartsWith("SIP/2.0 200", (await guest.RegisterAsync(later)).StartLine);
+    }
+
     [Fact]
     [Requirement("RFC3261-10.2.8")]
     public async Task Expires_IsBoundedByMinimumMaximumAndToken()
