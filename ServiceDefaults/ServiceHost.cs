@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using WebRtcIms.ServiceDefaults.Admission;
 
 namespace WebRtcIms.ServiceDefaults;
 
@@ -24,6 +25,14 @@ public static class ServiceHost
         string name, string[] args, Action<WebApplicationBuilder> add, Action<WebApplication> map, string ports = "ASPNETCORE_URLS",
         bool requiresHosts = true)
     {
+        if (FileDescriptors.Limit < FileDescriptors.Least)
+        {
+            await Console.Error.WriteLineAsync(
+                $"{name} cannot start. The limit of open files (ulimit -n) is {FileDescriptors.Limit}; "
+                + $"it needs {FileDescriptors.Least} or more, and more for each connection.").ConfigureAwait(false);
+            return 1;
+        }
+
         var isStarted = false;
         try
         {

@@ -11,6 +11,9 @@ internal sealed class Delivery(Flows flows, IBindingStore store, Replicas replic
 {
     private const int MaxWaiting = 10_000;
 
+    // The requests that end a call, and have no body.
+    private const int MaxEndLength = 2048;
+
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(250);
 
     private int _waiting;
@@ -27,9 +30,13 @@ internal sealed class Delivery(Flows flows, IBindingStore store, Replicas replic
     /// <param name="replica">The target's replica, from <see cref="LocateAsync"/>.</param>
     /// <param name="octets">The message.</param>
     /// <param name="transaction">Is notified if the message cannot be delivered. Its message is not sent any more once it is over.</param>
-    public void Send(BindingId id, string? replica, ReadOnlyMemory<byte> octets, ClientTransaction? transaction = null)
+    /// <returns>False if the target is connected here and reads too slowly. The message is not sent.</returns>
+    public bool Send(BindingId id, string? replica, ReadOnlyMemory<byte> octets, ClientTransaction? transaction = null)
     {
-        if (flows.Find(id)?.Send(octets) != true) _ = SendOrNotifyAsync();
+        var flow = flows.Find(id);
+        if (flow is { IsCongested: true } && MayBeRefused(octets.Span)) return false;
+        if (flow?.Send(octets) != true) _ = SendOrNotifyAsync();
+        return true;
 
         async Task SendOrNotifyAsync()
         {
@@ -40,14 +47,22 @@ internal sealed class Delivery(Flows flows, IBindingStore store, Replicas replic
     /// <summary>Sends a message of another replica for a binding that is, or was, connected here.</summary>
     public void SendFor(string sender, BindingId id, ReadOnlyMemory<byte> octets)
     {
-        if (flows.Find(id)?.Send(octets) != true) _ = SendOrNotifyAsync();
+        var flow = flows.Find(id);
+        if (flow is { IsCongested: true } && MayBeRefused(octets.Span)) _ = NotifyAsync();
+        else if (flow?.Send(octets) != true) _ = SendOrNotifyAsync();
 
         async Task SendOrNotifyAsync()
         {
-            if (!await SendAsync(id, replica: null, octets, HandOverKind.ForwardedMessage, transaction: null))
-                await handOvers.SendAsync(sender, new(HandOverKind.Undelivered, id, octets));
+            if (!await SendAsync(id, replica: null, octets, HandOverKind.ForwardedMessage, transaction: null)) await NotifyAsync();
         }
+
+        Task NotifyAsync() => handOvers.SendAsync(sender, new(HandOverKind.Undelivered, id, octets));
     }
+
+    // A request of another client, or one of its provisional responses.
+    private static bool MayBeRefused(ReadOnlySpan<byte> message) => message.StartsWith("SIP/2.0 "u8)
+        ? message.StartsWith("SIP/2.0 1"u8)
+        : message.Length > MaxEndLength || !(message.StartsWith("BYE "u8) || message.StartsWith("CANCEL "u8) || message.StartsWith("ACK "u8));
 
     private async Task<bool> SendAsync(
         BindingId id, string? replica, ReadOnlyMemory<byte> octets, HandOverKind kind, ClientTransaction? transaction)

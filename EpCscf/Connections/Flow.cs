@@ -60,6 +60,13 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
     /// <summary>Identifies the client in the keys of transactions: its binding, which it keeps when it reconnects.</summary>
     public string RemoteId => Registration?.Binding.Id.ToString() ?? Id;
 
+    /// <summary>
+    /// Whether half of the queue is used. The rest is for what the client itself has begun, and for the ends of calls: with the requests of
+    /// others alone, its connection must not be lost.
+    /// </summary>
+    public bool IsCongested =>
+        Volatile.Read(ref _queuedOctets) > MaxQueuedOctets / 2 || _outgoing.Reader.Count > MaxQueuedMessages / 2;
+
     /// <summary>Counts a message. False if it is beyond the rate; a client that goes on is disconnected.</summary>
     public bool TryCountMessage()
     {

@@ -24,6 +24,8 @@ internal sealed partial class Registrar(
     /// <summary>The extensions that this server knows (RFC 3327, RFC 5626).</summary>
     public static readonly string[] Extensions = ["path", "outbound"];
 
+    private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1))];
+
     /// <summary>A binding does not lead to its connection any more. Requests and connections that depend on it must end.</summary>
     public event Func<Binding, BindingLoss, Task>? BindingLost;
 
@@ -31,9 +33,12 @@ internal sealed partial class Registrar(
     /// <param name="flowId">The connection that it came over.</param>
     /// <param name="present">What the connection is registered for.</param>
     /// <param name="request">The REGISTER.</param>
-    /// <returns>The final response, and the new registration of the connection unless it stays as it is.</returns>
-    public async Task<(SipResponse Response, FlowRegistration? Registration)> RegisterAsync(
-        string flowId, FlowRegistration? present, SipRequest request)
+    /// <param name="tryBind">Gives the connection its new registration. False if it may not have one.</param>
+    /// <returns>
+    /// The final response, and the binding whose connection has been replaced: call <see cref="OnReplacedAsync"/> after the response.
+    /// </returns>
+    public async Task<(SipResponse Response, Binding? Replaced)> RegisterAsync(
+        string flowId, FlowRegistration? present, SipRequest request, Func<FlowRegistration, bool> tryBind)
     {
         if (request.SipUri?.Host != settings.HomeDomain) return Refuse(request, 404, "Not Found: this is the registrar of another domain");
         if ((request.Unsupported(HeaderName.ProxyRequire, []) ?? request.Unsupported(HeaderName.Require, Extensions)) is { } unsupported)
@@ -54,8 +59,21 @@ internal sealed partial class Registrar(
             return Refuse(request, 403, "Forbidden: this connection is registered for another identity");
 
         List<string> registered = [.. impus.Where(impu => subscriber!.Impus.Contains(impu))];
-        return await UpdateAsync(flowId, present, request, token, subscriber!, registered);
+        // One after the other: of two connections of one page, the last one has the binding both here and in the store.
+        var gate = _gates[(uint)subscriber!.Impi.GetHashCode(StringComparison.Ordinal) % _gates.Length];
+        await gate.WaitAsync();
+        try
+        {
+            return await UpdateAsync(flowId, present, request, new(token, subscriber, registered, tryBind));
+        }
+        finally
+        {
+            gate.Release();
+        }
     }
+
+    /// <summary>The page has registered over another connection, and has its response.</summary>
+    public Task OnReplacedAsync(Binding replaced) => NotifyAsync(replaced, BindingLoss.Replaced);
 
     /// <summary>Removes the binding of a lost connection, unless the page has registered over another one meanwhile.</summary>
     public async Task RemoveLostAsync(Binding binding)
@@ -73,10 +91,11 @@ internal sealed partial class Registrar(
     /// <summary>Ends one registration. The page may register again with a token that is not revoked.</summary>
     public Task EndAsync(Binding binding) => RemoveAsync(binding, BindingLoss.SignedOut);
 
-    private async Task<(SipResponse Response, FlowRegistration? Registration)> UpdateAsync(
-        string flowId, FlowRegistration? present, SipRequest request, RegistrationToken token, Subscriber subscriber, List<string> impus)
+    private async Task<(SipResponse Response, Binding? Replaced)> UpdateAsync(
+        string flowId, FlowRegistration? present, SipRequest request, Authorized authorized)
     {
-        (SipResponse, FlowRegistration?) Accept(IEnumerable<Binding> bindings) => (Accepted(request, subscriber, impus, bindings), null);
+        var (token, subscriber, impus, tryBind) = authorized;
+        (SipResponse, Binding?) Accept(IEnumerable<Binding> bindings) => (Accepted(request, subscriber, impus, bindings), null);
 
         var contacts = request.Headers.Values(HeaderName.Contact).ToList();
         var current = await store.FindAsync(names.Subscriber(subscriber.Impi));
@@ -121,14 +140,16 @@ internal sealed partial class Registrar(
         var updated = new Binding(
             id, contact.UriText, instance, regId, request.CallId, request.CSeq.Number, end < tokenEnd
                 ? end : tokenEnd, flowId, replicas.Self, token.SessionId);
+        // The connection comes first: another replica that replaces the binding at this moment finds what it has to close.
+        if (!tryBind(new(updated, subscriber, impus, token)))
+            return Refuse(request, 503, "Service Unavailable: too many connections", (HeaderName.RetryAfter, "5"));
         if (former is not null) await store.RemoveAsync(former);
-        await store.SaveAsync(updated);
-        if (known is not null && known.FlowId != flowId) await NotifyAsync(known, BindingLoss.Replaced);
+        var replaced = await store.SaveAsync(updated);
         var response = Accepted(request, subscriber, impus, others.Append(updated));
         // RFC 5626 §6: only if the client named a flow; other clients do not understand it.
         if (regId is not null && request.Headers.HasToken(HeaderName.Supported, "outbound"))
             response.Headers.Add(HeaderName.Require, "outbound");
-        return (response, new(updated, subscriber, impus, token));
+        return (response, replaced?.FlowId == flowId ? null : replaced);
     }
 
     private async Task RemoveAsync(Binding binding, BindingLoss loss)
@@ -169,7 +190,7 @@ internal sealed partial class Registrar(
             ? (int)Math.Min(seconds, MaxExpires) : MaxExpires;
     }
 
-    private static (SipResponse Response, FlowRegistration? Registration) Refuse(
+    private static (SipResponse Response, Binding? Replaced) Refuse(
         SipRequest request, int statusCode, string reason, params ReadOnlySpan<(string Name, string Value)> fields)
     {
         var response = request.Answer(statusCode, reason, SipRequest.NewTag());
@@ -184,6 +205,9 @@ internal sealed partial class Registrar(
         CoreDecision.WafNotAllowed => "this WAF may not vouch for the subscription",
         _ => "this WWSF may not vouch for the subscription",
     };
+
+    private sealed record Authorized(
+        RegistrationToken Token, Subscriber Subscriber, List<string> Impus, Func<FlowRegistration, bool> TryBind);
 
     [LoggerMessage(1, LogLevel.Warning, "The core refused a registration: {Decision}")]
     private partial void LogRefused(CoreDecision decision);

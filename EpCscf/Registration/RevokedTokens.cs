@@ -8,7 +8,10 @@ namespace WebRtcIms.EpCscf.Registration;
 /// </summary>
 internal sealed class RevokedTokens(TimeProvider time)
 {
+    private static readonly TimeSpan PurgeInterval = TimeSpan.FromSeconds(30);
+
     private readonly ConcurrentDictionary<string, DateTimeOffset> _ends = new(StringComparer.Ordinal);
+    private long _purgeAt;
 
     /// <summary>False when it is known already.</summary>
     /// <param name="name">A name of <see cref="TurnRevocations"/>.</param>
@@ -16,7 +19,7 @@ internal sealed class RevokedTokens(TimeProvider time)
     public bool Add(string name, DateTimeOffset until)
     {
         var now = time.GetUtcNow();
-        foreach (var old in _ends.Where(entry => entry.Value <= now)) _ends.TryRemove(old);
+        Purge(now);
         if (until <= now || (_ends.TryGetValue(name, out var known) && known >= until)) return false;
         _ends[name] = until;
         return true;
@@ -28,4 +31,12 @@ internal sealed class RevokedTokens(TimeProvider time)
             && DateTimeOffset.FromUnixTimeSeconds(token.IssuedAt) <= end - TokenLimits.LongestLifetime);
 
     private DateTimeOffset? EndOf(string name) => _ends.TryGetValue(name, out var end) && end > time.GetUtcNow() ? end : null;
+
+    // Strangers can end many sessions, so not for each one.
+    private void Purge(DateTimeOffset now)
+    {
+        var purgeAt = Interlocked.Read(ref _purgeAt);
+        if (now.Ticks < purgeAt || Interlocked.CompareExchange(ref _purgeAt, (now + PurgeInterval).Ticks, purgeAt) != purgeAt) return;
+        foreach (var old in _ends.Where(entry => entry.Value <= now)) _ends.TryRemove(old);
+    }
 }

@@ -16,6 +16,7 @@ internal sealed class SipServer(
 {
     private const string OwnMethods = "REGISTER, OPTIONS";
     private const string RetryAfterSeconds = "5";
+    private const int NotRegisteredStatus = 403;
 
     public async Task HandleAsync(Flow flow, ReadOnlyMemory<byte> octets)
     {
@@ -55,8 +56,15 @@ internal sealed class SipServer(
             return;
         }
 
-        // Requests of an established call and CANCEL are refused last, because they end calls.
-        if (transactions.Count >= (request.IsInDialog || request.Method == Method.Cancel ? 2 : 1) * settings.Limits.Transactions)
+        // §8.2.7: without a transaction, which would wait for an ACK that a stranger need not send.
+        if (request.Method == Method.Invite && flow.Registration is null)
+        {
+            telemetry.Answered(request.Method, NotRegisteredStatus);
+            flow.Send(request.Answer(NotRegisteredStatus, "Forbidden: not registered", SipRequest.NewTag()));
+            return;
+        }
+
+        if (IsOverloaded(flow, request))
         {
             telemetry.Dropped("overload");
             flow.Send(Overload(request, "overload"));
@@ -77,6 +85,18 @@ internal sealed class SipServer(
         }
     }
 
+    /// <summary>
+    /// Whether there are too many transactions, of the subscriber or of all. One subscriber cannot use up those of the others. Requests of an
+    /// established call and CANCEL are refused last, because they end calls.
+    /// </summary>
+    private bool IsOverloaded(Flow flow, SipRequest request)
+    {
+        var factor = request.IsInDialog || request.Method == Method.Cancel ? 2 : 1;
+        return transactions.Count >= factor * settings.Limits.Transactions
+            || (flow.Registration is { } registration
+                && transactions.CountOf(registration.Binding.Id.Subscriber) >= factor * settings.Limits.TransactionsPerSubscriber);
+    }
+
     private async Task RespondAsync(Flow flow, ServerTransaction server)
     {
         // Only for this call: an async method does not change the caller's current activity.
@@ -84,15 +104,12 @@ internal sealed class SipServer(
         var request = server.Request;
         if (request.Method == Method.Register)
         {
-            var (response, registration) = await registrar.RegisterAsync(flow.Id, flow.Registration, request);
-            if (registration is null || flows.Bind(flow, registration))
-            {
-                server.Respond(response);
-                return;
-            }
-
-            server.Respond(Later(request, 503, "Service Unavailable: too many connections"));
-            flow.Close(CloseCode.TooMuch, "too many connections");
+            var isRefused = false;
+            var (response, replaced) = await registrar.RegisterAsync(
+                flow.Id, flow.Registration, request, registration => !(isRefused = !flows.Bind(flow, registration)));
+            server.Respond(response);
+            if (replaced is not null) await registrar.OnReplacedAsync(replaced);
+            if (isRefused) flow.Close(CloseCode.TooMuch, "too many connections");
         }
         else if (request.Method == Method.Cancel)
         {
@@ -128,8 +145,9 @@ internal sealed class SipServer(
 
     private ServerTransaction Begin(Flow flow, SipRequest request)
     {
-        var scope = new RequestScope(time, EpCscfTelemetry.StartServer(request, HasToken(flow, request)));
+        var scope = new RequestScope(time, telemetry.StartServer(request, SessionOf(flow, request)));
         var binding = flow.Registration?.Binding.Id;
+        var subscriber = binding?.Subscriber;
         var began = time.GetTimestamp();
         var isSetUp = request.Method != Method.Invite || request.IsInDialog;
         bool Send(SipResponse response)
@@ -151,14 +169,17 @@ internal sealed class SipServer(
         ServerTransaction server = request.Method == Method.Invite
             ? new InviteServerTransaction(request, Send, scope)
             : new NonInviteServerTransaction(request, Send, scope);
-        transactions.Add(flow.RemoteId, server);
+        transactions.Add(flow.RemoteId, subscriber, server);
         return server;
     }
 
     // The first REGISTER of a connection comes before its registration.
-    private bool HasToken(Flow flow, SipRequest request) => flow.Registration is not null
-        || (request.Method == Method.Register && BearerCredentials.Find(request.Headers) is { } token
-            && tokens.Validate(token, out _) == RegistrationTokenStatus.Valid);
+    private string? SessionOf(Flow flow, SipRequest request)
+    {
+        if (flow.Registration is { } registration) return registration.Token.SessionId;
+        if (request.Method != Method.Register || BearerCredentials.Find(request.Headers) is not { } text) return null;
+        return tokens.Validate(text, out var token) == RegistrationTokenStatus.Valid ? token!.SessionId : null;
+    }
 
     /// <summary>Handles requests to the domain itself, not to a user of it.</summary>
     private SipResponse? RespondAsDomain(SipRequest request)

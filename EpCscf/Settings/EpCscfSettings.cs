@@ -192,7 +192,11 @@ internal sealed class LimitSettings
 
     public int DirectoryRequestsPerMinute { get; set; } = 120;
 
+    /// <summary>Requests in progress. Beyond it there is 503 for new ones.</summary>
     public int Transactions { get; set; } = 20_000;
+
+    /// <summary>Requests in progress that one subscriber has sent. A refused INVITE is in progress until its ACK.</summary>
+    public int TransactionsPerSubscriber { get; set; } = 400;
 
     public ConnectionLimits OfConnections => new(UnregisteredPerAddress, Unregistered, RegisteredPerAddress, Connections);
 
@@ -201,5 +205,6 @@ internal sealed class LimitSettings
             (nameof(Unregistered), Unregistered), (nameof(RegisteredPerAddress), RegisteredPerAddress),
             (nameof(MessagesPerSecond), MessagesPerSecond), (nameof(CallsPerMinute), CallsPerMinute),
             (nameof(DialogRequestsPerMinute), DialogRequestsPerMinute),
-            (nameof(DirectoryRequestsPerMinute), DirectoryRequestsPerMinute), (nameof(Transactions), Transactions)];
+            (nameof(DirectoryRequestsPerMinute), DirectoryRequestsPerMinute), (nameof(Transactions), Transactions),
+            (nameof(TransactionsPerSubscriber), TransactionsPerSubscriber)];
 }

@@ -11,7 +11,12 @@ internal sealed class TransactionTable
     private readonly ConcurrentDictionary<ServerKey, ServerTransaction> _servers = new();
     private readonly ConcurrentDictionary<ClientKey, ClientTransaction> _clients = new();
 
+    private readonly ConcurrentDictionary<string, int> _ofSubscribers = new();
+
     public int Count => _servers.Count + _clients.Count;
+
+    /// <summary>The requests of a subscriber, over all its connections.</summary>
+    public int CountOf(string subscriber) => _ofSubscribers.GetValueOrDefault(subscriber);
 
     /// <param name="sender">The sender's binding, or its connection before it has registered.</param>
     /// <param name="request">An ACK finds the INVITE that it ends.</param>
@@ -42,10 +47,18 @@ internal sealed class TransactionTable
     public ClientTransaction? FindSent(string remoteId, SipRequest request) =>
         request.TopVia.Branch is { } branch ? _clients.GetValueOrDefault(new(remoteId, branch, request.Method)) : null;
 
-    public void Add(string sender, ServerTransaction transaction)
+    /// <param name="sender">As for <see cref="Find(string, SipRequest)"/>.</param>
+    /// <param name="subscriber">The subscriber that it counts for; null before the registration.</param>
+    /// <param name="transaction">The transaction.</param>
+    public void Add(string sender, string? subscriber, ServerTransaction transaction)
     {
         var key = KeyOf(sender, transaction.Request);
-        transaction.Ended = () => _servers.TryRemove(new(key, transaction));
+        transaction.Ended = () =>
+        {
+            _servers.TryRemove(new(key, transaction));
+            ChangeCount(subscriber, -1);
+        };
+        ChangeCount(subscriber, 1);
         _servers[key] = transaction;
     }
 
@@ -54,6 +67,14 @@ internal sealed class TransactionTable
         var key = new ClientKey(transaction.RemoteId, transaction.Request.TopVia.Branch!, transaction.Request.Method);
         transaction.Ended = () => _clients.TryRemove(new(key, transaction));
         _clients[key] = transaction;
+    }
+
+    // Only subscribers with requests are kept.
+    private void ChangeCount(string? subscriber, int difference)
+    {
+        if (subscriber is null) return;
+        var count = _ofSubscribers.AddOrUpdate(subscriber, difference, (_, before) => before + difference);
+        if (count == 0) _ofSubscribers.TryRemove(new(subscriber, 0));
     }
 
     private static bool Repeats(SipResponse response, SipRequest request) =>

@@ -10,21 +10,31 @@ namespace WebRtcIms.Turn.Admission;
 /// </summary>
 internal sealed class Revocations(TimeProvider time) : IRevocations
 {
+    private static readonly TimeSpan PurgeInterval = TimeSpan.FromSeconds(30);
+
     private readonly ConcurrentDictionary<string, DateTimeOffset> _until = new();
+    private long _purgeAt;
 
     /// <summary>True when the revocation is new.</summary>
     public bool Add(string name, DateTimeOffset until)
     {
         var now = time.GetUtcNow();
         if (until <= now) return false;
+        Purge(now);
+        var isNew = !_until.TryGetValue(name, out var before) || before < until;
+        if (isNew) _until[name] = until;
+        return isNew;
+    }
+
+    // Each poll adds all of them again, and strangers can end many sessions. So not for each one.
+    private void Purge(DateTimeOffset now)
+    {
+        var purgeAt = Interlocked.Read(ref _purgeAt);
+        if (now.Ticks < purgeAt || Interlocked.CompareExchange(ref _purgeAt, (now + PurgeInterval).Ticks, purgeAt) != purgeAt) return;
         foreach (var (known, end) in _until)
         {
             if (end <= now) _until.TryRemove(known, out _);
         }
-
-        var isNew = !_until.TryGetValue(name, out var before) || before < until;
-        if (isNew) _until[name] = until;
-        return isNew;
     }
 
     public bool Cover(Credential credential, DateTimeOffset now) => Cover(credential, now, grant: null);

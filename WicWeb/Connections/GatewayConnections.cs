@@ -1,6 +1,8 @@
 using System.Diagnostics.Metrics;
+using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http.Features;
 using WebRtcIms.ServiceDefaults.Admission;
+using WebRtcIms.WicWeb.Forwarding;
 using WebRtcIms.WicWeb.Sessions;
 using WebRtcIms.WicWeb.Settings;
 
@@ -9,13 +11,17 @@ namespace WebRtcIms.WicWeb.Connections;
 /// <summary>
 /// Bounds the TCP connections of the gateway, from before the TLS handshake. A connection in its handshake, with slow headers or between
 /// two requests gives way first. One with a request in flight gives way last, which includes the WebSocket of a stranger. One with the
-/// WebSocket of a live session never gives way. HTTP/2 carries many requests over a connection, which counts once.
+/// WebSocket of a live session never gives way. HTTP/2 carries many requests over a connection, which counts once. Each of them needs
+/// a connection to a backend, so the requests in flight of an address are bounded also.
 /// </summary>
 internal static partial class GatewayConnections
 {
     private static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(30);
+
+    // A page needs fewer at once, and further ones wait in the browser.
+    private const int StreamsOfConnection = 20;
 
     public static void AddConnections(this WebApplicationBuilder builder, ConnectionSettings settings, IReadOnlyList<string> proxies)
     {
@@ -25,7 +31,9 @@ internal static partial class GatewayConnections
             kestrel.Limits.KeepAliveTimeout = IdleTimeout;
             // A client that has vanished keeps its streams open.
             kestrel.Limits.Http2.KeepAlivePingDelay = PingDelay;
+            kestrel.Limits.Http2.MaxStreamsPerConnection = StreamsOfConnection;
         });
+        builder.Services.AddRateLimiter(limiter => limiter.GlobalLimiter = RequestsInFlight(settings));
         var limits = settings.Limits;
         builder.Services.AddSingleton(provider => new ConnectionAdmission(
             "gateway", limits, provider.GetRequiredService<IMeterFactory>(), provider.GetRequiredService<ILogger<ConnectionAdmission>>())
@@ -50,6 +58,13 @@ internal static partial class GatewayConnections
         app.Use((context, next) =>
             context.Features.Get<AdmittedConnection>() is { } place ? CountAsync(place, sessions, context, next) : next(context));
     }
+
+    // More than the connections with a request in flight, so that over HTTP/1.1 the oldest gives way instead. The eP-CSCF bounds WebSockets.
+    private static PartitionedRateLimiter<HttpContext> RequestsInFlight(ConnectionSettings settings) =>
+        PartitionedRateLimiter.Create<HttpContext, string>(context => context.Request.Path == Gateway.SipPath
+            ? RateLimitPartition.GetNoLimiter("")
+            : RateLimitPartition.GetConcurrencyLimiter(
+                CallerAddress.Of(context), _ => new ConcurrencyLimiterOptions { PermitLimit = 2 * settings.IdlePerAddress }));
 
     private static async Task CountAsync(AdmittedConnection place, LiveSessions sessions, HttpContext context, RequestDelegate next)
     {

@@ -23,6 +23,7 @@ internal static class FlowViewRoutes
     {
         ClusterId = ClusterId,
         Destinations = new Dictionary<string, DestinationConfig> { ["flow-view"] = new() { Address = "https+http://flow-view" } },
+        HttpClient = Gateway.AnyText,
         // The live feed sends an event every ten seconds.
         HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(30) },
     };

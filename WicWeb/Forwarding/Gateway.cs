@@ -14,6 +14,8 @@ internal static class Gateway
     /// <summary>The cluster of the WWSF.</summary>
     public const string Wwsf = "wwsf";
 
+    public const string SipPath = "/sip";
+
     private const string Directory = "directory";
 
     // The largest request is a log-in: user name and password.
@@ -35,9 +37,15 @@ internal static class Gateway
             Transforms = [new Dictionary<string, string> { ["PathSet"] = "/directory" }],
         },
         // Any method: a WebSocket over HTTP/2 begins with CONNECT (RFC 8441 §4), which YARP cannot match.
-        new() { RouteId = "sip", ClusterId = "ep-cscf", Match = new RouteMatch { Path = "/sip" } },
+        new() { RouteId = "sip", ClusterId = "ep-cscf", Match = new RouteMatch { Path = SipPath } },
         new() { RouteId = "wwsf", ClusterId = Wwsf, Match = new RouteMatch { Path = "/api/{**rest:regex(^[a-z0-9/-]+$)}" } },
     ];
+
+    /// <summary>
+    /// Requests go on with the octets that came. By default text beyond ASCII is an error, and a page of a sibling domain can plant a cookie
+    /// with it. UTF-8 never makes a line end of other characters.
+    /// </summary>
+    public static readonly HttpClientConfig AnyText = new() { RequestHeaderEncoding = "utf-8" };
 
     private static readonly ClusterConfig[] Clusters =
     [
@@ -45,12 +53,14 @@ internal static class Gateway
         {
             ClusterId = Wwsf,
             Destinations = new Dictionary<string, DestinationConfig> { ["wwsf"] = new() { Address = "https+http://wwsf" } },
+            HttpClient = AnyText,
             HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(20) },
         },
         new()
         {
             ClusterId = "ep-cscf",
             Destinations = new Dictionary<string, DestinationConfig> { ["ep-cscf"] = new() { Address = "https+http://ep-cscf" } },
+            HttpClient = AnyText,
             // The eP-CSCF pings each connection every 20 s.
             HttpRequest = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromSeconds(60) },
         },

@@ -53,10 +53,14 @@ internal static class SessionEndpoints
     }
 
     /// <summary>
-    /// <c>GET /session</c>: 204 if the session of the cookie is alive, otherwise 401. For the gateway, which does not forward this path.
+    /// <c>GET /session</c>: 204 and the pseudonym if the session of the cookie is alive, otherwise 401. For the gateway, which does not
+    /// forward this path.
     /// </summary>
-    public static void MapLiveSession(this IEndpointRouteBuilder app) =>
-        app.MapGet("/session", () => TypedResults.NoContent()).WithMetadata(new SessionRequired());
+    public static void MapLiveSession(this IEndpointRouteBuilder app) => app.MapGet("/session", (HttpContext context) =>
+    {
+        context.Response.Headers[LiveSession.Name] = WebSession.From(context.User)!.Pseudonym;
+        return TypedResults.NoContent();
+    }).WithMetadata(new SessionRequired());
 
     /// <summary>Answers 400 to a POST or DELETE without a valid header <c>X-XSRF-TOKEN</c>.</summary>
     public static TBuilder RequireAntiforgeryToken<TBuilder>(this TBuilder endpoints)

@@ -72,6 +72,7 @@ internal sealed class SipServerProcess : IDisposable
             ("EpCscf__Limits__MessagesPerSecond", "1000000"),
             ("EpCscf__Limits__CallsPerMinute", "10000000"),
             ("EpCscf__Limits__DialogRequestsPerMinute", "10000000"),
+            ("EpCscf__Limits__TransactionsPerSubscriber", "10000000"),
         }) start.Environment[name] = value;
         return new SipServerProcess("the eP-CSCF", start, port, new RegistrationTokenKey("k", key));
     }

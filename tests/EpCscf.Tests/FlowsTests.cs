@@ -1,11 +1,13 @@
 using System.Diagnostics.Metrics;
 using System.Net.WebSockets;
+using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using WebRtcIms.Contracts.RegistrationTokens;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Telemetry;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EpCscf.Tests;
@@ -17,7 +19,8 @@ public sealed class FlowsTests : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(200);
 
     private readonly ServiceProvider _services =
-        new ServiceCollection().AddMetrics().AddSingleton<EpCscfTelemetry>().BuildServiceProvider();
+        new ServiceCollection().AddMetrics().AddSingleton(TimeProvider.System).AddSingleton<TraceMembers>().AddSingleton<EpCscfTelemetry>()
+            .BuildServiceProvider();
 
     private readonly WebSocket _socket = WebSocket.CreateFromStream(Stream.Null, new WebSocketCreationOptions());
     private readonly EpCscfSettings _settings = new();
@@ -86,6 +89,37 @@ public sealed class FlowsTests : IDisposable
 
         Assert.NotNull(flow.Registration);
         Assert.Same(flow, _flows.Find(Registration().Binding.Id));
+    }
+
+    [Fact]
+    [Requirement("SEC-40")]
+    public void ClientThatReadsSlowly_IsNotDisconnectedByRequestsOfOthers_AndLearnsTheEndsOfCalls()
+    {
+        var flow = Connection();
+        _flows.Bind(flow, Registration());
+        var delivery = new Delivery(_flows, null!, null!, null!, TimeProvider.System);
+        var id = Registration().Binding.Id;
+        bool Send(string start, int length) => delivery.Send(id, replica: null, Encoding.ASCII.GetBytes(start.PadRight(length)));
+
+        Assert.Equal(9, Enumerable.Range(0, 100).Count(_ => Send("MESSAGE sip:a SIP/2.0", 60_000)));
+        Assert.Equal((false, false), (Send("INFO sip:a SIP/2.0", 100), Send("SIP/2.0 180 Ringing", 100)));
+        Assert.Equal((false, false), (Send("BYE sip:a SIP/2.0", 60_000), Send("CANCEL sip:a SIP/2.0", 60_000)));
+
+        Assert.Equal((true, true), (Send("BYE sip:a SIP/2.0", 800), Send("CANCEL sip:a SIP/2.0", 800)));
+        Assert.Equal((true, true), (Send("ACK sip:a SIP/2.0", 800), Send("SIP/2.0 200 OK", 60_000)));
+        Assert.True(flow.Send("x"u8.ToArray()));
+    }
+
+    [Fact]
+    [Requirement("SEC-40")]
+    public void ManySmallRequestsOfOthers_LeaveHalfOfTheQueue()
+    {
+        var flow = Connection();
+        _flows.Bind(flow, Registration());
+        var delivery = new Delivery(_flows, null!, null!, null!, TimeProvider.System);
+
+        Assert.Equal(257, Enumerable.Range(0, 1000).Count(_ => delivery.Send(Registration().Binding.Id, null, "INFO "u8.ToArray())));
+        Assert.True(flow.Send("x"u8.ToArray()));
     }
 
     private static FlowRegistration Registration()

@@ -184,6 +184,44 @@ public sealed class LimitTests
     }
 
     [Fact]
+    [Requirement("SEC-36")]
+    public async Task InviteOfAStranger_LeavesNoTransaction_ThoughItsAckNeverComes()
+    {
+        await using var app = EpCscfApp.Start(settings: ("EpCscf:Limits:Transactions", "2"));
+        await using var stranger = await app.ConnectAsync();
+        for (var i = 0; i < 5; i++)
+        {
+            var refusal = await stranger.AskAsync(stranger.Invite("sip:bob@ims.example"));
+            Assert.Equal("SIP/2.0 403 Forbidden: not registered", refusal.StartLine);
+            Assert.Contains(";tag=", refusal["To"], StringComparison.Ordinal);
+        }
+
+        Assert.Equal(0, app.Service<Transactions.TransactionTable>().Count);
+        await using var bob = await app.RegisterAsync("bob");
+        await bob.AssertNothingAsync();
+    }
+
+    [Fact]
+    [Requirement("SEC-36")]
+    public async Task RequestsOfOneSubscriber_HaveAShareOfAll_OverAllItsConnections()
+    {
+        await using var app = EpCscfApp.Start(settings: ("EpCscf:Limits:TransactionsPerSubscriber", "3"));
+        await using var alice = await app.RegisterAsync("alice");
+        await using var other = await app.RegisterAsync("alice");
+        await using var bob = await app.RegisterAsync("bob");
+        var invites = Enumerable.Range(0, 3).Select(_ => alice.Invite("sip:nobody@ims.example")).ToList();
+        foreach (var invite in invites) Assert.StartsWith("SIP/2.0 404", (await alice.AskAsync(invite)).StartLine);
+
+        Assert.StartsWith("SIP/2.0 503", (await alice.AskAsync(alice.Invite("sip:nobody@ims.example"))).StartLine);
+        Assert.StartsWith("SIP/2.0 503", (await other.AskAsync(other.Invite("sip:nobody@ims.example"))).StartLine);
+        Assert.StartsWith("SIP/2.0 404", (await bob.AskAsync(bob.Invite("sip:nobody@ims.example"))).StartLine);
+
+        await alice.SendAsync(invites[0].Replace("INVITE sip", "ACK sip", StringComparison.Ordinal)
+            .Replace(" INVITE\r\n", " ACK\r\n", StringComparison.Ordinal));
+        Assert.StartsWith("SIP/2.0 404", (await alice.AskAsync(alice.Invite("sip:nobody@ims.example"))).StartLine);
+    }
+
+    [Fact]
     public async Task PageThatIsNotRegisteredAnyMore_IsDisconnectedInTheEnd()
     {
         await using var app = EpCscfApp.Start(_time);

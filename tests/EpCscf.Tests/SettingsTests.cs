@@ -87,6 +87,7 @@ public sealed class SettingsTests
     [InlineData("MessagesPerSecond")]
     [InlineData("CallsPerMinute")]
     [InlineData("DialogRequestsPerMinute")]
+    [InlineData("TransactionsPerSubscriber")]
     [InlineData("DirectoryRequestsPerMinute")]
     [InlineData("Transactions")]
     public void LimitBelowOne_IsNamed(string limit) => Assert.Contains(

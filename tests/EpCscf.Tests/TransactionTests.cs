@@ -207,7 +207,7 @@ public sealed class TransactionTests
     {
         var table = new TransactionTable();
         var transaction = InviteServer();
-        table.Add("alice", transaction);
+        table.Add("alice", "subscriber", transaction);
 
         Assert.Same(transaction, table.Find("alice", Request("INVITE")));
         Assert.Same(transaction, table.Find("alice", Request("ACK")));
@@ -217,10 +217,11 @@ public sealed class TransactionTests
         Assert.Null(table.FindCancelled("mallory", Request("CANCEL")));
         Assert.Null(table.Find("alice", Request("INVITE", branch: "z9hG4bK2")));
         Assert.Null(table.Find("alice", Request("INVITE", host: "y.invalid")));
+        Assert.Equal((1, 0), (table.CountOf("subscriber"), table.CountOf("another")));
 
         transaction.Respond(Answer(transaction, 486));
         transaction.Handle(Request("ACK"));
-        Assert.Equal((0, null), (table.Count, table.Find("alice", Request("INVITE"))));
+        Assert.Equal((0, 0, null), (table.Count, table.CountOf("subscriber"), table.Find("alice", Request("INVITE"))));
     }
 
     [Fact]

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
+using WebRtcIms.Contracts;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.WicWeb.Tests;
@@ -51,10 +52,13 @@ internal sealed class BackendStub : IAsyncDisposable
     {
         if (context.Request.Path == "/session")
         {
-            SessionChecks.Enqueue(context.Request.Headers.Cookie.ToString());
-            context.Response.StatusCode = context.Request.Headers.Cookie.ToString().StartsWith(Cookie, StringComparison.Ordinal)
-                ? StatusCodes.Status204NoContent
-                : StatusCodes.Status401Unauthorized;
+            var cookies = context.Request.Headers.Cookie.ToString();
+            SessionChecks.Enqueue(cookies);
+            // As the WWSF: only the cookie of the session counts, and the first of several.
+            var session = cookies.Split("; ").FirstOrDefault(cookie => cookie.Split('=')[0] == Cookie.Split('=')[0]) ?? "";
+            var isLive = session.StartsWith(Cookie, StringComparison.Ordinal);
+            context.Response.StatusCode = isLive ? StatusCodes.Status204NoContent : StatusCodes.Status401Unauthorized;
+            if (isLive) context.Response.Headers[LiveSession.Name] = session;
             return;
         }
 

@@ -136,6 +136,28 @@ public sealed class ConnectionTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("SEC-42")]
+    public async Task RequestsInFlightOfOneAddress_AreBounded_AlsoOverOneHttp2Connection()
+    {
+        Start(isHttps: true, ("IdlePerAddress", "3"));
+        var answer = new TaskCompletionSource();
+        _backend.Answer = async context =>
+        {
+            await answer.Task;
+            await context.Response.WriteAsync("ok");
+        };
+        var waiting = Enumerable.Range(0, 6).Select(_ => GetAsync("/api/session", HttpVersion.Version20)).ToList();
+        await UntilAsync(() => _backend.Requests.Count == 6);
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await GetAsync("/api/session", HttpVersion.Version20)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/icon.svg", HttpVersion.Version20)).StatusCode);
+
+        answer.SetResult();
+        Assert.All(await Task.WhenAll(waiting), response => Assert.Equal(HttpStatusCode.OK, response.StatusCode));
+        Assert.Equal(HttpStatusCode.OK, (await GetAsync("/api/session", HttpVersion.Version20)).StatusCode);
+    }
+
+    [Fact]
     [Requirement("SEC-1")]
     public async Task RequestsInFlight_GiveWayLast_WhenAllPlacesAreTaken()
     {

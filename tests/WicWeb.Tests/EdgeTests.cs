@@ -44,6 +44,24 @@ public sealed class EdgeTests : IAsyncLifetime
         Assert.Equal(expected, string.Join(' ', received.Headers.Keys.Where(name => name is "Cookie" or "Authorization")));
     }
 
+    [Theory]
+    [InlineData("/api/session", "Cookie")]
+    [InlineData("/api/session", "X-Other")]
+    [InlineData("/api/directory", "Origin")]
+    [InlineData("/sip", "Sec-WebSocket-Protocol")]
+    [InlineData("/flow/", "User-Agent")]
+    [Requirement("SEC-38")]
+    public async Task TextBeyondAsciiInAHeader_GoesOnAsItCame(string path, string name)
+    {
+        await using var gateway = Gateway(("environment", "Development"));
+
+        var answer = await RawHttp.GetAsync(gateway.Address, $"{path} HTTP/1.1\r\n{name}: a=\u00e9\u010a\u20ac\r\nX-Rest:", Cancel);
+
+        Assert.StartsWith("HTTP/1.1 200", answer, StringComparison.Ordinal);
+        var received = Assert.Single(_wwsf.Requests.Concat(_other.Requests));
+        Assert.Equal("a=\u00e9\u010a\u20ac", received.Headers[name]);
+    }
+
     [Theory, InlineData("Production"), InlineData("Development")]
     [Requirement("SEC-5")]
     public async Task Answers_HaveNoHeaderOfTheRequest(string environment)

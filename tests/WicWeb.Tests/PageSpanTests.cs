@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -296,6 +297,26 @@ public sealed class PageSpanTests : IAsyncLifetime
         for (var sent = 0; sent < 5; sent++) await SendAsync(client, "{}");
 
         Assert.Equal(BackendStub.Cookie, Assert.Single(_flowView.SessionChecks));
+    }
+
+    [Theory]
+    [InlineData("; wwsf-sessionC1={0}")]
+    [InlineData("; __Host-wwsf-session={0}")]
+    [InlineData("; wwsf-session={0}")]
+    [InlineData("; WWSF-session={0}")]
+    [Requirement("SEC-37")]
+    public async Task Session_IsOne_WhateverCookiesComeWithItsOwn(string others)
+    {
+        await using var gateway = Gateway();
+        var answers = new List<HttpStatusCode>();
+        for (var sent = 0; sent < 61; sent++)
+        {
+            using var client = Client(gateway, BackendStub.Cookie + string.Format(CultureInfo.InvariantCulture, others, sent));
+            answers.Add(await SendAsync(client, Request(("name", "\"register\""))));
+        }
+
+        Assert.Equal(60, answers.Count(answer => answer == HttpStatusCode.OK));
+        Assert.Equal(HttpStatusCode.TooManyRequests, answers[^1]);
     }
 
     [Theory]

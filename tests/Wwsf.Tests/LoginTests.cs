@@ -89,6 +89,30 @@ public sealed class LoginTests
         Assert.NotEmpty(answer.Text("detail")!);
     }
 
+    [Theory]
+    [InlineData("utf-7", HttpStatusCode.UnsupportedMediaType)]
+    [InlineData("utf-16", HttpStatusCode.UnsupportedMediaType)]
+    [InlineData("nonsense", HttpStatusCode.UnsupportedMediaType)]
+    [InlineData("\"no such\"", HttpStatusCode.UnsupportedMediaType)]
+    [InlineData("UTF-8", HttpStatusCode.Unauthorized)]
+    [InlineData("\"utf-8\"", HttpStatusCode.Unauthorized)]
+    [Requirement("SEC-39")]
+    public async Task CharsetOfAJsonBody_IsUtf8_AndNoOtherIsAFailureOfTheService(string charset, HttpStatusCode expected)
+    {
+        using var app = new WwsfApp();
+        var page = await app.OpenPageAsync();
+
+        foreach (var path in (string[])["/api/session/login", "/api/session/passkey"])
+        {
+            var content = new StringContent("""{"user_name":"nobody","password":"wrong"}""");
+            content.Headers.Remove("Content-Type");
+            content.Headers.TryAddWithoutValidation("Content-Type", $"application/json; charset={charset}");
+            var answer = await page.SendAsync(HttpMethod.Post, path, content);
+            Assert.Equal(expected, answer.Status);
+            Assert.NotEmpty(answer.Text("detail")!);
+        }
+    }
+
     [Fact]
     public async Task VeryLongNameOrPassword_LoginFailed()
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Contracts;
@@ -111,6 +112,21 @@ public sealed class AdmissionBoundaryTests
 
         Assert.Equal(isNew, revocations.Add("key:k1", Now.AddSeconds(seconds)));
         Assert.Equal(isNew, revocations.Cover(NewPending().Pending.Proof.Credential, Now));
+    }
+
+    /// <summary>The time of a fault would be that of a billion steps. Without one it is some milliseconds.</summary>
+    [Fact]
+    [Requirement("SEC-41")]
+    public void PollOfManyKnownRevocations_TakesAConstantTimeForEach()
+    {
+        var revocations = new Revocations(_clock);
+        var names = Enumerable.Range(0, 40_000).Select(number => $"session:{number}").ToList();
+        var began = Stopwatch.GetTimestamp();
+
+        Assert.All(names, name => Assert.True(revocations.Add(name, Now.AddMinutes(11))));
+        Assert.All(names, name => Assert.False(revocations.Add(name, Now.AddMinutes(11))));
+
+        Assert.InRange(Stopwatch.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(5));
     }
 
     [Fact]
