@@ -20,6 +20,7 @@ internal static class EpCscfServices
         var services = builder.Services;
         services.AddSingleton(settings);
         services.AddSingleton(new CoreModel(settings));
+        services.AddSingleton<TraceMembers>();
         services.AddSingleton<EpCscfTelemetry>();
         services.AddSingleton<TokenKeys>();
         if (settings.KeyUse is { } use) services.AddKeyDelivery<TokenKeys>(use);

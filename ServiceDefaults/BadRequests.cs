@@ -11,9 +11,17 @@ internal sealed class BadRequests : IExceptionHandler
 {
     public static void AddTo(IServiceCollection services)
     {
-        services.AddProblemDetails();
+        services.AddProblemDetails(options => options.CustomizeProblemDetails += NameTrace);
         services.AddExceptionHandler<BadRequests>();
         services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = false);
+    }
+
+    // The operator needs only the trace id, and the names of members are in snake_case.
+    private static void NameTrace(ProblemDetailsContext context)
+    {
+        var members = context.ProblemDetails.Extensions;
+        members.Remove("traceId");
+        if (Activity.Current is { } activity) members["trace_id"] = activity.TraceId.ToHexString();
     }
 
     /// <summary>A client's mistake is not an error of the server, so it is not logged as one.</summary>

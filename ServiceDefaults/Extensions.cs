@@ -24,6 +24,7 @@ public static class Extensions
     {
         TransportEncryption.Check(builder.Configuration, builder.Environment);
         builder.ConfigureOpenTelemetry();
+        ConsoleLines.AddTo(builder);
 
         // ServiceHost reports a failed start in one sentence. The host's own record of it is a stack trace.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using WebRtcIms.ServiceDefaults.Admission;
 
 namespace WebRtcIms.ServiceDefaults;
 
@@ -24,17 +25,33 @@ public static class ServiceHost
         string name, string[] args, Action<WebApplicationBuilder> add, Action<WebApplication> map, string ports = "ASPNETCORE_URLS",
         bool requiresHosts = true)
     {
+        if (FileDescriptors.Limit < FileDescriptors.Least)
+        {
+            await Console.Error.WriteLineAsync(
+                $"{name} cannot start. The limit of open files (ulimit -n) is {FileDescriptors.Limit}; "
+                + $"it needs {FileDescriptors.Least} or more, and more for each connection.").ConfigureAwait(false);
+            return 1;
+        }
+
         var isStarted = false;
         try
         {
             var builder = WebApplication.CreateBuilder(args);
-            builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+            builder.WebHost.ConfigureKestrel(kestrel =>
+            {
+                kestrel.AddServerHeader = false;
+                // The host of a target in absolute form replaces that of the header (RFC 9112 §3.2.2).
+                kestrel.AllowHostHeaderOverride = true;
+            });
             builder.AddServiceDefaults();
             add(builder);
             HostCheck.AddTo(builder, requiresHosts);
             ReadableHosts.AddTo(builder.Services);
+            builder.Services.AddSingleton<IStartupFilter, HeadRequests>();
             await using var app = builder.Build();
             app.UseExceptionHandler();
+            HeadRequests.RestoreIn(app);
+            BodyFormat.CheckIn(app);
             map(app);
             app.MapDefaultEndpoints();
             await StartAsync(app).ConfigureAwait(false);

@@ -1,6 +1,8 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using StackExchange.Redis;
 using WebRtcIms.ServiceDefaults;
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.ServiceDefaults.KeyDelivery;
@@ -50,6 +52,7 @@ internal static class TurnServices
         var managementUrls = ManagementSettings.Urls(builder.Configuration);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
+            kestrel.Limits.MaxRequestBodySize = ManagementEndpoint.MaxRequestBodyBytes;
             foreach (var url in managementUrls) ManagementEndpoint.Listen(kestrel, url);
             kestrel.ListenForTurn(settings);
         });
@@ -58,7 +61,7 @@ internal static class TurnServices
     public static void UseTurn(this WebApplication app)
     {
         app.Services.ObserveTurn();
-        app.LogDescriptorShares();
+        app.LogCapacity();
         app.MapManagement();
     }
 
@@ -103,6 +106,7 @@ internal static class TurnServices
             MaxChannels = settings.Quotas.PeersPerAllocation,
             Traffic = new TrafficLimits(settings.Quotas.PacketsPerSecond, settings.Quotas.BytesPerSecond),
         });
+        services.AddSingleton<RelayShortages>();
         services.AddSingleton<RelayBinder>();
         services.AddSingleton(new PortReservations());
         services.AddSingleton(
@@ -161,7 +165,8 @@ internal static class TurnServices
         services.AddSingleton<ListeningAddresses>();
         services.AddSingleton<RelayAddresses>();
         services.AddSingleton<PublicAddresses>();
-        services.AddSingleton<OwnAddresses>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<OwnAddresses>(
+            provider, () => provider.GetService<IConnectionMultiplexer>()?.GetEndPoints() ?? Enumerable.Empty<EndPoint>()));
         services.AddSingleton<HostNames>();
         services.AddSingleton<IAddressChanges>(_ =>
             OperatingSystem.IsLinux() && NetlinkChanges.TryOpen() is { } netlink ? netlink : new NetworkChanges());

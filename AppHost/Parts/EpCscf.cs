@@ -2,7 +2,8 @@ namespace WebRtcIms.AppHost;
 
 /// <summary>What the WWSF has to know about the eP-CSCF.</summary>
 /// <param name="SessionsKey">The key with which it asks about sessions and ends them.</param>
-internal sealed record EpCscfAnnotation(ParameterResource SessionsKey) : IResourceAnnotation;
+/// <param name="Waf">The name of the WAF in registration tokens.</param>
+internal sealed record EpCscfAnnotation(ParameterResource SessionsKey, string Waf) : IResourceAnnotation;
 
 internal static class EpCscf
 {
@@ -21,16 +22,27 @@ internal static class EpCscf
             .WithEnvironment("EpCscf__HomeDomain", Ims.Domain)
             .WithEnvironment("EpCscf__Waf", waf.Get<WafAnnotation>().Identity)
             .WithEnvironment("EpCscf__FlowTokenKey", flowTokenKey)
-            .WithAnnotation(new EpCscfAnnotation(sessionsKey.Resource))
+            .WithAnnotation(new EpCscfAnnotation(sessionsKey.Resource, waf.Get<WafAnnotation>().Identity))
             .WithEnvironment("EpCscf__SessionsKeys__0", sessionsKey)
             .WithIconName("CallConnecting");
         waf.WithRegistrationKeysFor(epCscf);
         return epCscf;
     }
 
-    /// <summary>Lets the WWSF find the eP-CSCF, ask it about sessions and end them.</summary>
+    /// <summary>
+    /// Lets the WWSF find the eP-CSCF, ask it about sessions and end them, and register guests there. Outside Development the guests are its
+    /// only subscribers, until the operator adds others.
+    /// </summary>
     public static IResourceBuilder<ProjectResource> WithSessionsAt(this IResourceBuilder<ProjectResource> wwsf,
-        IResourceBuilder<ProjectResource> epCscf) => wwsf
-            .WithReference(epCscf)
-            .WithEnvironment("Wwsf__EpCscf__SessionsKey", epCscf.Get<EpCscfAnnotation>().SessionsKey);
+        IResourceBuilder<ProjectResource> epCscf)
+    {
+        const string pool = "EpCscf__Pools__0__";
+        var self = epCscf.Get<EpCscfAnnotation>();
+        epCscf.WithEnvironment(pool + "Name", "guest")
+            .WithEnvironment(pool + "Size", "50")
+            .WithEnvironment(pool + "DisplayName", "Guest")
+            .WithEnvironment(pool + "AllowedWafs__0", self.Waf)
+            .WithEnvironment(pool + "AllowedWwsfs__0", wwsf.Resource.Name);
+        return wwsf.WithReference(epCscf).WithEnvironment("Wwsf__EpCscf__SessionsKey", self.SessionsKey);
+    }
 }

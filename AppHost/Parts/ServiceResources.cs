@@ -21,12 +21,13 @@ internal static class ServiceResources
         return service.WithEnvironment("OTEL_DOTNET_EXPERIMENTAL_OTLP_RETRY", "");
     }
 
-    /// <summary>
-    /// Names the host under which the other parts reach the service. In a run that is loopback, which Development allows.
-    /// </summary>
+    /// <summary>The names of this machine, under which browsers and the other parts reach a service in a run.</summary>
+    public const string HostsOfARun = $"localhost;{PublicAddress.Loopback}";
+
+    /// <summary>Names the host under which the other parts reach the service. Outside Development it does not start without one.</summary>
     private static IResourceBuilder<ProjectResource> WithAllowedHosts(this IResourceBuilder<ProjectResource> service) =>
         service.ApplicationBuilder.ExecutionContext.IsRunMode
-            ? service
+            ? service.WithEnvironment("AllowedHosts", HostsOfARun)
             : service.WithEnvironment("AllowedHosts", service.GetEndpoint("http").Property(EndpointProperty.Host));
 
     /// <summary>What another part said about itself with <c>WithAnnotation</c>.</summary>

@@ -24,7 +24,7 @@ internal sealed class PublicGateway(PublicAddress address, int port)
         .WithEndpoint(port: port, targetPort: port, scheme: "tcp", name: "public", isProxied: false, isExternal: true)
         .WithEndpoint("public", endpoint => endpoint.TargetHost = address.Ip)
         .WithUrlForEndpoint("public", url => (url.Url, url.DisplayText) = (Url, "On a phone in the room"))
-        .WithEnvironment("AllowedHosts", address.Host)
+        .WithEnvironment("AllowedHosts", $"{ServiceResources.HostsOfARun};{address.Host}")
         .WithEnvironment("WicWeb__PublicUrl", string.Create(CultureInfo.InvariantCulture, $"https://{address.Ip}:{port}"))
         .WithEnvironment(context => context.EnvironmentVariables["WicWeb__PublicCertificate"] = _certificate.Value.Path)
         .OnResourceReady((_, _, _) => InviteAsync());

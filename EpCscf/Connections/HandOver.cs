@@ -37,6 +37,9 @@ internal enum HandOverKind : byte
 
     /// <summary>A dialogue has ended for the binding. The octets name its route token.</summary>
     DialogEnded,
+
+    /// <summary>The binding has another connection, at the sender. Its former replica has ended.</summary>
+    Reconnected,
 }
 
 /// <param name="Kind">The kind.</param>

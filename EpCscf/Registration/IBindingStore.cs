@@ -12,7 +12,8 @@ internal interface IBindingStore
     /// </summary>
     ValueTask<string?> LocateAsync(BindingId id);
 
-    ValueTask SaveAsync(Binding binding);
+    /// <summary>Saves the binding, and returns the one with the same id that it replaces.</summary>
+    ValueTask<Binding?> SaveAsync(Binding binding);
 
     /// <summary>
     /// Removes the binding unless it has been registered over another connection since. False if there was nothing to remove.

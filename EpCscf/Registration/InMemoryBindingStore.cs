@@ -14,16 +14,17 @@ internal sealed class InMemoryBindingStore(TimeProvider time) : IBindingStore
     public async ValueTask<string?> LocateAsync(BindingId id) =>
         (await FindAsync(id.Subscriber)).FirstOrDefault(binding => binding.Id == id)?.Replica;
 
-    public ValueTask SaveAsync(Binding binding)
+    public ValueTask<Binding?> SaveAsync(Binding binding)
     {
         lock (_gate)
         {
             var live = Live(binding.Id.Subscriber);
+            var replaced = live.Find(other => other.Id == binding.Id);
             live.RemoveAll(other => other.Id == binding.Id);
             live.Add(binding);
             _bindings[binding.Id.Subscriber] = live;
+            return ValueTask.FromResult(replaced);
         }
-        return ValueTask.CompletedTask;
     }
 
     public ValueTask<bool> RemoveAsync(Binding binding)

@@ -12,7 +12,8 @@ internal sealed class RedisBindingStore(BindingRedis redis, BindingNames names, 
 {
     // Value and minimum lifetime in one step: a process that ends in between leaves no key without an expiry.
     private const string Extend = "if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end";
-    private const string SetBinding = "redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) " + Extend;
+    private const string SetBinding =
+        "local replaced = redis.call('HGET', KEYS[1], ARGV[2]) redis.call('HSET', KEYS[1], ARGV[2], ARGV[3]) " + Extend + " return replaced";
     private const string AddToSession = "redis.call('SADD', KEYS[1], ARGV[2]) " + Extend;
 
     private readonly InMemoryBindingStore _local = new(time);
@@ -26,19 +27,20 @@ internal sealed class RedisBindingStore(BindingRedis redis, BindingNames names, 
             ? binding.Replica
             : null);
 
-    public async ValueTask SaveAsync(Binding binding)
+    public async ValueTask<Binding?> SaveAsync(Binding binding)
     {
-        await _local.SaveAsync(binding);
+        var local = await _local.SaveAsync(binding);
         var lifetime = (long)(binding.ExpiresAt - time.GetUtcNow()).TotalMilliseconds;
         var connection = lifetime + (long)ConnectionLifetimes.AfterExpiry.TotalMilliseconds;
-        await redis.TryAsync("HSET", async database =>
+        var (isSaved, replaced) = await redis.TryAsync("HSET", async database =>
         {
-            await Task.WhenAll(
-                database.ScriptEvaluateAsync(
-                    SetBinding, [KeyOf(binding.Id.Subscriber)], [connection, binding.Id.Device, JsonSerializer.Serialize(binding)]),
-                database.ScriptEvaluateAsync(AddToSession, [SessionKey(binding.SessionId)], [lifetime, binding.Id.ToString()]));
-            return true;
+            var added = database.ScriptEvaluateAsync(AddToSession, [SessionKey(binding.SessionId)], [lifetime, binding.Id.ToString()]);
+            var former = await database.ScriptEvaluateAsync(
+                SetBinding, [KeyOf(binding.Id.Subscriber)], [connection, binding.Id.Device, JsonSerializer.Serialize(binding)]);
+            await added;
+            return (true, Read((RedisValue)former));
         });
+        return isSaved ? replaced : local;
     }
 
     public async ValueTask<bool> RemoveAsync(Binding binding)

@@ -25,6 +25,7 @@ internal sealed partial class Registrar(
     public static readonly string[] Extensions = ["path", "outbound"];
 
     private readonly ConcurrentDictionary<string, LeaseHolder> _holders = new();
+    private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1))];
 
     /// <summary>A binding does not lead to its connection any more. Requests and connections that depend on it must end.</summary>
     public event Func<Binding, BindingLoss, Task>? BindingLost;
@@ -33,9 +34,12 @@ internal sealed partial class Registrar(
     /// <param name="flowId">The connection that it came over.</param>
     /// <param name="present">What the connection is registered for.</param>
     /// <param name="request">The REGISTER.</param>
-    /// <returns>The final response, and the new registration of the connection unless it stays as it is.</returns>
-    public async Task<(SipResponse Response, FlowRegistration? Registration)> RegisterAsync(
-        string flowId, FlowRegistration? present, SipRequest request)
+    /// <param name="tryBind">Gives the connection its new registration. False if it may not have one.</param>
+    /// <returns>
+    /// The final response, and the binding whose connection has been replaced: call <see cref="OnReplacedAsync"/> after the response.
+    /// </returns>
+    public async Task<(SipResponse Response, Binding? Replaced)> RegisterAsync(
+        string flowId, FlowRegistration? present, SipRequest request, Func<FlowRegistration, bool> tryBind)
     {
         if (request.SipUri?.Host != settings.HomeDomain) return Refuse(request, 404, "Not Found: this is the registrar of another domain");
         if ((request.Unsupported(HeaderName.ProxyRequire, []) ?? request.Unsupported(HeaderName.Require, Extensions)) is { } unsupported)
@@ -58,8 +62,21 @@ internal sealed partial class Registrar(
         if (subscriber!.IsLeased && !IsHolder(token)) return Refuse(request, 403, "Forbidden: the identity belongs to another guest now");
 
         List<string> registered = [.. impus.Where(impu => subscriber!.Impus.Contains(impu))];
-        return await UpdateAsync(flowId, present, request, token, subscriber!, registered);
+        // One after the other: of two connections of one page, the last one has the binding both here and in the store.
+        var gate = _gates[(uint)subscriber!.Impi.GetHashCode(StringComparison.Ordinal) % _gates.Length];
+        await gate.WaitAsync();
+        try
+        {
+            return await UpdateAsync(flowId, present, request, new(token, subscriber, registered, tryBind));
+        }
+        finally
+        {
+            gate.Release();
+        }
     }
+
+    /// <summary>The page has registered over another connection, and has its response.</summary>
+    public Task OnReplacedAsync(Binding replaced) => NotifyAsync(replaced, BindingLoss.Replaced);
 
     /// <summary>Removes the binding of a lost connection, unless the page has registered over another one meanwhile.</summary>
     public async Task RemoveLostAsync(Binding binding)
@@ -86,16 +103,17 @@ internal sealed partial class Registrar(
         return holder.SessionId == claim.SessionId;
     }
 
-    private async Task<(SipResponse Response, FlowRegistration? Registration)> UpdateAsync(
-        string flowId, FlowRegistration? present, SipRequest request, RegistrationToken token, Subscriber subscriber, List<string> impus)
+    private async Task<(SipResponse Response, Binding? Replaced)> UpdateAsync(
+        string flowId, FlowRegistration? present, SipRequest request, Authorized authorized)
     {
-        (SipResponse, FlowRegistration?) Accept(IEnumerable<Binding> bindings) => (Accepted(request, subscriber, impus, bindings), null);
+        var (token, subscriber, impus, tryBind) = authorized;
+        (SipResponse, Binding?) Accept(IEnumerable<Binding> bindings) => (Accepted(request, subscriber, impus, bindings), null);
 
         var contacts = request.Headers.Values(HeaderName.Contact).ToList();
         var current = await store.FindAsync(names.Subscriber(subscriber.Impi));
-        var former = current.Where(binding => subscriber.IsLeased && binding.SessionId != token.SessionId).ToList();
-        foreach (var binding in former) await EndAsync(binding);
-        current = [.. current.Except(former)];
+        var ended = current.Where(binding => subscriber.IsLeased && binding.SessionId != token.SessionId).ToList();
+        foreach (var binding in ended) await EndAsync(binding);
+        current = [.. current.Except(ended)];
         if (contacts is []) return Accept(current);
         if (contacts is ["*"])
         {
@@ -130,21 +148,23 @@ internal sealed partial class Registrar(
             return Refuse(request, 503, "Service Unavailable: too many registrations", (HeaderName.RetryAfter, "10"));
 
         // A connection has one binding: another Contact over it replaces the former one.
-        var replaced = present?.Binding.Id is { } formerId && formerId != id ? present.Binding : null;
-        var others = current.Where(binding => binding.Id != id && binding.Id != replaced?.Id);
+        var former = present?.Binding.Id is { } formerId && formerId != id ? present.Binding : null;
+        var others = current.Where(binding => binding.Id != id && binding.Id != former?.Id);
         var tokenEnd = DateTimeOffset.FromUnixTimeSeconds(token.ExpiresAt);
         var end = time.GetUtcNow().AddSeconds(Math.Min(seconds, MaxExpires));
         var updated = new Binding(
             id, contact.UriText, instance, regId, request.CallId, request.CSeq.Number, end < tokenEnd
                 ? end : tokenEnd, flowId, replicas.Self, token.SessionId);
-        if (replaced is not null) await store.RemoveAsync(replaced);
-        await store.SaveAsync(updated);
-        if (known is not null && known.FlowId != flowId) await NotifyAsync(known, BindingLoss.Replaced);
+        // The connection comes first: another replica that replaces the binding at this moment finds what it has to close.
+        if (!tryBind(new(updated, subscriber, impus, token)))
+            return Refuse(request, 503, "Service Unavailable: too many connections", (HeaderName.RetryAfter, "5"));
+        if (former is not null) await store.RemoveAsync(former);
+        var replaced = await store.SaveAsync(updated);
         var response = Accepted(request, subscriber, impus, others.Append(updated));
         // RFC 5626 §6: only if the client named a flow; other clients do not understand it.
         if (regId is not null && request.Headers.HasToken(HeaderName.Supported, "outbound"))
             response.Headers.Add(HeaderName.Require, "outbound");
-        return (response, new(updated, subscriber, impus, token));
+        return (response, replaced?.FlowId == flowId ? null : replaced);
     }
 
     private async Task RemoveAsync(Binding binding, BindingLoss loss)
@@ -185,7 +205,7 @@ internal sealed partial class Registrar(
             ? (int)Math.Min(seconds, MaxExpires) : MaxExpires;
     }
 
-    private static (SipResponse Response, FlowRegistration? Registration) Refuse(
+    private static (SipResponse Response, Binding? Replaced) Refuse(
         SipRequest request, int statusCode, string reason, params ReadOnlySpan<(string Name, string Value)> fields)
     {
         var response = request.Answer(statusCode, reason, SipRequest.NewTag());
@@ -200,6 +220,9 @@ internal sealed partial class Registrar(
         CoreDecision.WafNotAllowed => "this WAF may not vouch for the subscription",
         _ => "this WWSF may not vouch for the subscription",
     };
+
+    private sealed record Authorized(
+        RegistrationToken Token, Subscriber Subscriber, List<string> Impus, Func<FlowRegistration, bool> TryBind);
 
     [LoggerMessage(1, LogLevel.Warning, "The core refused a registration: {Decision}")]
     private partial void LogRefused(CoreDecision decision);

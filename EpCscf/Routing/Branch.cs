@@ -54,6 +54,15 @@ internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, B
         _transaction.Start();
     }
 
+    /// <summary>
+    /// The target has another connection. A request without a response may have been lost with the former one, or with its replica.
+    /// </summary>
+    public void OnReconnected()
+    {
+        if (_transaction?.TrySendAgain() == true)
+            services.Delivery.Send(Target, replica: null, SipWriter.Write(_request), _transaction);
+    }
+
     public bool Send(SipRequest message) => Send(message, ReferenceEquals(message, _request) ? _transaction : null);
 
     /// <param name="response">The response with our Via on top.</param>

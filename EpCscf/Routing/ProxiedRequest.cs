@@ -55,6 +55,18 @@ internal sealed class ProxiedRequest(ServerTransaction server, BindingId sender,
         }
     }
 
+    /// <summary>A binding has another connection.</summary>
+    public void OnReconnected(BindingId binding)
+    {
+        lock (Server.Scope.Gate)
+        {
+            foreach (var branch in _branches)
+            {
+                if (branch.Target == binding) branch.OnReconnected();
+            }
+        }
+    }
+
     /// <summary>Bindings whose loss affects this request: the caller, and the callees without a final response.</summary>
     public IReadOnlyList<BindingId> PendingBindings()
     {
@@ -151,5 +163,10 @@ internal sealed class ProxiedRequests
     public void OnBindingLost(BindingId binding)
     {
         foreach (var request in _requests.Values) request.OnBindingLost(binding);
+    }
+
+    public void OnReconnected(BindingId binding)
+    {
+        foreach (var request in _requests.Values) request.OnReconnected(binding);
     }
 }

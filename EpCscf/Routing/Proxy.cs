@@ -14,7 +14,8 @@ namespace WebRtcIms.EpCscf.Routing;
 /// </summary>
 internal sealed class Proxy(
     IBindingStore store, BindingNames names, CoreModel core, TokenAuthorization authorization, RouteTokens routes, ProxiedRequests requests,
-    Delivery delivery, Replicas replicas, BranchServices services, EpCscfSettings settings, TimeProvider time)
+    Delivery delivery, Replicas replicas, BranchServices services, EpCscfSettings settings, TimeProvider time,
+    EpCscfTelemetry telemetry)
 {
     private readonly ConcurrentDictionary<string, TokenBucket> _calls = new();
     private readonly ConcurrentDictionary<string, TokenBucket> _dialogRequests = new();
@@ -108,6 +109,7 @@ internal sealed class Proxy(
             var dialog = Dialog.CanBegin(request.Method) ? Dialog.Begin(sender, binding.Id) : null;
             if (dialog is not null) copy.Headers.Add(HeaderName.RecordRoute, routes.ForCallee(dialog, request));
             IdentityPolicy.Assert(copy.Headers, registration.Subscriber, identity);
+            telemetry.ShareTrace(binding.SessionId);
             copies.Add(new(copy, binding.Id, binding.Replica == replicas.Self ? null : binding.Replica, dialog));
         }
 

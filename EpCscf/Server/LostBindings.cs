@@ -18,7 +18,10 @@ internal sealed partial class LostBindings(
         switch (loss)
         {
             case BindingLoss.Replaced:
-                await SendToOwnerAsync(binding, new(HandOverKind.Replaced, binding.Id, Encoding.ASCII.GetBytes(binding.FlowId)));
+                // A former replica that is alive forwards what it has for the binding.
+                if (await SendToOwnerAsync(binding, new(HandOverKind.Replaced, binding.Id, Encoding.ASCII.GetBytes(binding.FlowId)))) break;
+                requests.OnReconnected(binding.Id);
+                if (binding.Replica != replicas.Self) handOvers.SendToOthers(new(HandOverKind.Reconnected, binding.Id));
                 break;
             case BindingLoss.Removed:
                 if (!Unbind(binding.Id)) await SendToOwnerAsync(binding, new(HandOverKind.Removed, binding.Id));
@@ -46,6 +49,9 @@ internal sealed partial class LostBindings(
             case HandOverKind.Removed:
                 Unbind(handOver.Binding);
                 break;
+            case HandOverKind.Reconnected:
+                requests.OnReconnected(handOver.Binding);
+                break;
             case HandOverKind.Lost:
                 requests.OnBindingLost(handOver.Binding);
                 break;
@@ -55,10 +61,9 @@ internal sealed partial class LostBindings(
         }
     }
 
-    private async Task SendToOwnerAsync(Binding binding, HandOver handOver)
-    {
-        if (binding.Replica != replicas.Self) await handOvers.SendAsync(binding.Replica, handOver);
-    }
+    /// <summary>False if the binding was connected here, or to a replica that has ended.</summary>
+    private async Task<bool> SendToOwnerAsync(Binding binding, HandOver handOver) =>
+        binding.Replica != replicas.Self && await handOvers.SendAsync(binding.Replica, handOver);
 
     private bool Unbind(BindingId binding)
     {

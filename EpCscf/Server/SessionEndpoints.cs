@@ -1,13 +1,14 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Mvc;
+using WebRtcIms.Contracts;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Settings;
 
 namespace WebRtcIms.EpCscf.Server;
 
 /// <summary>
-/// <c>/sessions</c>, for the WWSF only: whether a session is registered, and its end. The WWSF authenticates with a key that both share.
-/// The session is named in the body, so that no URL in a log or a trace has it. A rebound DNS name is refused before this (HostCheck).
+/// <c>/sessions</c>, for the WWSF only: whether a session is registered, and its end. The WWSF authenticates with a token of the key that both
+/// share. The session is named in the body, so that no URL in a log or a trace has it. A rebound DNS name is refused before this (HostCheck).
 /// </summary>
 internal static class SessionEndpoints
 {
@@ -34,20 +35,11 @@ internal static class SessionEndpoints
     private static IResult? Refuse(HttpContext context)
     {
         if (LocalCaller.IsPage(context)) return Results.Problem("This is not for pages.", statusCode: StatusCodes.Status403Forbidden);
-        var keys = context.RequestServices.GetRequiredService<EpCscfSettings>().SessionsKeys;
-        if (Bearer.Of(context.Request) is { } key && IsOneOf(keys, key)) return null;
+        var keys = context.RequestServices.GetRequiredService<EpCscfSettings>().SessionsKeys.Select(key => key.Reveal() ?? "");
+        var now = context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
+        if (Bearer.Of(context.Request) is { } token && SessionsToken.Verify(token, keys, now)) return null;
         context.Response.Headers.WWWAuthenticate = Bearer.Scheme;
-        return Results.Problem("The key is missing or wrong.", statusCode: StatusCodes.Status401Unauthorized);
-    }
-
-    /// <summary>Takes the same time for each key, so that a wrong one tells nothing about the right ones.</summary>
-    private static bool IsOneOf(List<Redacted<string>> keys, string key)
-    {
-        var given = SHA256.HashData(Encoding.UTF8.GetBytes(key));
-        var isKnown = false;
-        foreach (var known in keys)
-            isKnown |= CryptographicOperations.FixedTimeEquals(given, SHA256.HashData(Encoding.UTF8.GetBytes(known.Reveal())));
-        return isKnown;
+        return Results.Problem("The token is missing or wrong, or the clocks of WWSF and eP-CSCF differ.", statusCode: StatusCodes.Status401Unauthorized);
     }
 
     private static async Task<string?> ReadAsync(HttpRequest request)

@@ -22,6 +22,8 @@ internal sealed partial class SipEndpoint(
     {
         if (Refuse(context) is { } refusal)
         {
+            // RFC 9110 §15.5.22.
+            if (!context.WebSockets.IsWebSocketRequest) context.Response.Headers.Upgrade = "websocket";
             await refusal.ExecuteAsync(context);
             return;
         }

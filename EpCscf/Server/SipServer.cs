@@ -104,16 +104,14 @@ internal sealed class SipServer(
         var request = server.Request;
         if (request.Method == Method.Register)
         {
-            var (response, registration) = await registrar.RegisterAsync(flow.Id, flow.Registration, request);
-            if (registration is null || flows.Bind(flow, registration))
-            {
-                server.Respond(response);
-                if (registration is { Subscriber.IsLeased: true }) await EndFormerGuestsAsync(registration);
-                return;
-            }
-
-            server.Respond(Later(request, 503, "Service Unavailable: too many connections"));
-            flow.Close(CloseCode.TooMuch, "too many connections");
+            var isRefused = false;
+            FlowRegistration? bound = null;
+            var (response, replaced) = await registrar.RegisterAsync(
+                flow.Id, flow.Registration, request, registration => !(isRefused = !flows.Bind(flow, bound = registration)));
+            server.Respond(response);
+            if (replaced is not null) await registrar.OnReplacedAsync(replaced);
+            if (isRefused) flow.Close(CloseCode.TooMuch, "too many connections");
+            else if (bound is { Subscriber.IsLeased: true }) await EndFormerGuestsAsync(bound);
         }
         else if (request.Method == Method.Cancel)
         {
@@ -157,7 +155,7 @@ internal sealed class SipServer(
 
     private ServerTransaction Begin(Flow flow, SipRequest request)
     {
-        var scope = new RequestScope(time, EpCscfTelemetry.StartServer(request, HasToken(flow, request)));
+        var scope = new RequestScope(time, telemetry.StartServer(request, SessionOf(flow, request)));
         var binding = flow.Registration?.Binding.Id;
         var subscriber = binding?.Subscriber;
         var began = time.GetTimestamp();
@@ -186,9 +184,12 @@ internal sealed class SipServer(
     }
 
     // The first REGISTER of a connection comes before its registration.
-    private bool HasToken(Flow flow, SipRequest request) => flow.Registration is not null
-        || (request.Method == Method.Register && BearerCredentials.Find(request.Headers) is { } token
-            && tokens.Validate(token, out _) == RegistrationTokenStatus.Valid);
+    private string? SessionOf(Flow flow, SipRequest request)
+    {
+        if (flow.Registration is { } registration) return registration.Token.SessionId;
+        if (request.Method != Method.Register || BearerCredentials.Find(request.Headers) is not { } text) return null;
+        return tokens.Validate(text, out var token) == RegistrationTokenStatus.Valid ? token!.SessionId : null;
+    }
 
     /// <summary>Handles requests to the domain itself, not to a user of it.</summary>
     private SipResponse? RespondAsDomain(SipRequest request)

@@ -57,10 +57,7 @@ internal sealed record NameAddress(string? DisplayName, string UriText, SipParam
         var between = text[(open + 1)..close];
         var uri = between.Trim();
         if (!IsAbsoluteUri(uri) || !SipParameters.TryParse(text[(close + 1)..].Trim(), out var parameters)) return null;
-        return Checked(new(displayName, uri, parameters)
-        {
-            IsRepaired = isRepaired || uri.Length < between.Length || parameters.HasEmpty,
-        });
+        return Checked(displayName, uri, parameters, isRepaired || uri.Length < between.Length);
     }
 
     // Without brackets, parameters after the first semicolon belong to the header field. A URI with a comma, a question mark or a semicolon
@@ -71,10 +68,18 @@ internal sealed record NameAddress(string? DisplayName, string UriText, SipParam
         var uri = (semicolon < 0 ? text : text[..semicolon]).Trim();
         if (!IsAbsoluteUri(uri) || uri.AsSpan().ContainsAny(",?")) return null;
         if (!SipParameters.TryParse(semicolon < 0 ? "" : text[semicolon..], out var parameters)) return null;
-        return Checked(new(null, uri, parameters) { IsRepaired = parameters.HasEmpty });
+        return Checked(displayName: null, uri, parameters, isRepaired: false);
     }
 
-    private static NameAddress? Checked(NameAddress address) => SipUri.IsSipScheme(address.UriText) && address.Uri is null ? null : address;
+    private static NameAddress? Checked(string? displayName, string uri, SipParameters parameters, bool isRepaired)
+    {
+        var escaped = SipUri.IsSipScheme(uri) ? SipUri.EscapeOthers(uri) : uri;
+        var address = new NameAddress(displayName, escaped, parameters)
+        {
+            IsRepaired = isRepaired || parameters.HasEmpty || !ReferenceEquals(escaped, uri),
+        };
+        return SipUri.IsSipScheme(uri) && address.Uri is null ? null : address;
+    }
 
     private static bool IsAbsoluteUri(string text)
     {

@@ -7,12 +7,13 @@ namespace WebRtcIms.EpCscf.Sip;
 internal sealed record SipUri(string User, string Host, bool HasHeaders)
 {
     private const string UserReserved = "-_.!~*'()&=+$,;?/";
+    private const string Others = ":@%[]";
 
     // U+FFFD stands for octets that were not UTF-8.
     private static readonly SearchValues<char> NotInUri = SearchValues.Create(" \t<>\"\uFFFD");
 
     /// <summary>The address of record in canonical form: only scheme, user and host (§10.3 step 5).</summary>
-    public string AddressOfRecord => $"sip:{(User.Length == 0 ? "" : Escape(User) + "@")}{Host}";
+    public string AddressOfRecord => $"sip:{(User.Length == 0 ? "" : Escape(User, UserReserved) + "@")}{Host}";
 
     public static bool MayBeUri(ReadOnlySpan<char> text) => !text.ContainsAny(NotInUri);
 
@@ -79,14 +80,20 @@ internal sealed record SipUri(string User, string Host, bool HasHeaders)
         return Encoding.UTF8.GetString([.. octets]);
     }
 
-    private static string Escape(string user)
+    /// <summary>
+    /// The URI with escapes for characters that the grammar does not have, such as <c>#</c>. Some clients send them, and others ignore the
+    /// whole message.
+    /// </summary>
+    public static string EscapeOthers(string uri) => Escape(uri, UserReserved + Others);
+
+    private static string Escape(string text, string allowed)
     {
-        if (user.All(c => char.IsAsciiLetterOrDigit(c) || UserReserved.Contains(c, StringComparison.Ordinal))) return user;
+        bool IsAllowed(char c) => char.IsAsciiLetterOrDigit(c) || allowed.Contains(c, StringComparison.Ordinal);
+        if (text.All(IsAllowed)) return text;
         var escaped = new StringBuilder();
-        foreach (var octet in Encoding.UTF8.GetBytes(user))
+        foreach (var octet in Encoding.UTF8.GetBytes(text))
         {
-            var c = (char)octet;
-            if (char.IsAsciiLetterOrDigit(c) || UserReserved.Contains(c, StringComparison.Ordinal)) escaped.Append(c);
+            if (octet < 0x80 && IsAllowed((char)octet)) escaped.Append((char)octet);
             else escaped.Append(CultureInfo.InvariantCulture, $"%{octet:X2}");
         }
         return escaped.ToString();

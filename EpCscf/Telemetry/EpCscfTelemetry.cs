@@ -22,8 +22,11 @@ internal sealed class EpCscfTelemetry
     private readonly Histogram<double> _duration;
     private readonly Histogram<double> _setUp;
 
-    public EpCscfTelemetry(IMeterFactory factory)
+    private readonly TraceMembers _traces;
+
+    public EpCscfTelemetry(IMeterFactory factory, TraceMembers traces)
     {
+        _traces = traces;
         var meter = factory.Create("WebRtcIms.EpCscf");
         _requests =
             meter.CreateCounter<long>("epcscf.requests", description: "SIP requests from WICs, by method and status of the final response");
@@ -40,18 +43,27 @@ internal sealed class EpCscfTelemetry
     }
 
     /// <summary>
-    /// The span of a request that this server received. If the caller has shown a token, it is a child of the page's span that the request
-    /// names; its sampled flag does not count. Otherwise it begins a trace of its own, with a link to that span.
+    /// The span of a request that this server received. It is a child of the page's span that the request names if the page's session may
+    /// write into that trace: it began the trace, or got it from this server. The page's sampled flag does not count. Otherwise it begins a
+    /// trace of its own, with a link to that span.
     /// </summary>
-    public static Activity? StartServer(SipRequest request, bool hasToken)
+    /// <param name="request">The request.</param>
+    /// <param name="session">The session at the WWSF that the page has shown a token of; null if there is none.</param>
+    public Activity? StartServer(SipRequest request, string? session)
     {
         if (!ActivityContext.TryParse(request.Headers.First(HeaderName.Traceparent), null, isRemote: true, out var named))
             return Start(request, ActivityKind.Server, default);
-        if (hasToken)
+        if (session is not null && _traces.Admit(named.TraceId, session, mayJoin: false))
             return Start(request, ActivityKind.Server, new(named.TraceId, named.SpanId, ActivityTraceFlags.Recorded, isRemote: true));
         var activity = Start(request, ActivityKind.Server, default);
         activity?.AddLink(new ActivityLink(named));
         return activity;
+    }
+
+    /// <summary>The session gets the id of the current trace with a request, so it may write into the trace.</summary>
+    public void ShareTrace(string session)
+    {
+        if (Activity.Current is { } current) _traces.Add(current.TraceId, session);
     }
 
     /// <summary>The span of a request that this server forwards.</summary>

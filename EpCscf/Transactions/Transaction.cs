@@ -93,6 +93,8 @@ internal abstract class ServerTransaction(SipRequest request, Func<SipResponse, 
 /// <param name="scope">The scope of the request.</param>
 internal abstract class ClientTransaction(SipRequest request, IClientTransactionUser user, RequestScope scope) : Transaction(request, scope)
 {
+    private bool _isSentAgain;
+
     /// <inheritdoc cref="IClientTransactionUser.RemoteId"/>
     public string RemoteId => User.RemoteId;
 
@@ -129,9 +131,20 @@ internal abstract class ClientTransaction(SipRequest request, IClientTransaction
     {
         lock (Scope.Gate)
         {
-            IsWaiting = false;
+            (IsWaiting, _isSentAgain) = (false, true);
             return State != TransactionState.Terminated;
         }
+    }
+
+    /// <summary>
+    /// Whether a request may be sent again over another connection: there is no response, and it was sent only once. The other side takes
+    /// it for a retransmission if it has it already.
+    /// </summary>
+    public bool TrySendAgain()
+    {
+        if (IsWaiting || _isSentAgain || State is not (TransactionState.Calling or TransactionState.Trying)) return false;
+        _isSentAgain = true;
+        return true;
     }
 
     /// <summary>Gives up a request that has no final response.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.ServerSentEvents;
 using Microsoft.AspNetCore.Http.HttpResults;
 using WebRtcIms.FlowView.Calls;
 using WebRtcIms.FlowView.Settings;
@@ -72,7 +73,9 @@ internal static class QueryApi
         context.Response.RegisterForDispose(stop);
         // nginx would hold events back until they fill a buffer.
         context.Response.Headers["X-Accel-Buffering"] = "no";
-        return TypedResults.ServerSentEvents(feed.ListenAsync(context.Connection.RemoteIpAddress, stop.Token));
+        return TypedResults.ServerSentEvents(HttpMethods.IsHead(context.Request.Method)
+            ? AsyncEnumerable.Empty<SseItem<Change>>()
+            : feed.ListenAsync(context.Connection.RemoteIpAddress, stop.Token));
     }
 
     // The page shows its own text for the code, in the reader's language.

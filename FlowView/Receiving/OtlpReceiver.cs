@@ -1,5 +1,6 @@
 using System.Threading.RateLimiting;
 using Google.Protobuf;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.FlowView.Otlp;
 using WebRtcIms.FlowView.Query;
 using WebRtcIms.FlowView.Settings;
@@ -8,7 +9,7 @@ using WebRtcIms.FlowView.Store;
 namespace WebRtcIms.FlowView.Receiving;
 
 /// <summary>
-/// <c>POST /v1/traces</c>, <c>/v1/logs</c> and <c>/v1/metrics</c>: OTLP 1.x over HTTP, protobuf or JSON, plain or gzip.
+/// <c>POST /v1/traces</c>, <c>/v1/logs</c> and <c>/v1/metrics</c>: OTLP 1.x over HTTP, protobuf or JSON, plain or in a content coding.
 /// Answers 200 (with a partial success if some items were refused), 400 for a body that cannot be read, 413, 415, and 503
 /// with Retry-After if too many requests come at once. The body of a failure is a google.rpc.Status. Metrics are checked and discarded:
 /// a sender that exports everything to one address must not fail.
@@ -50,7 +51,7 @@ internal sealed class OtlpReceiver(TraceStore traces, LogStore logs, OtlpTransla
     public static void MapTo(WebApplication app)
     {
         var receiver = app.Services.GetRequiredService<OtlpReceiver>();
-        var routes = app.MapGroup("/v1").RequireRateLimiting("otlp");
+        var routes = app.MapGroup("/v1").RequireRateLimiting("otlp").WithMetadata(new BodyFormat.Decoded());
         routes.MapPost("/traces", request => receiver.ReceiveAsync(request, ExportTraceServiceRequest.Parser, receiver.Handle));
         routes.MapPost("/logs", request => receiver.ReceiveAsync(request, ExportLogsServiceRequest.Parser, receiver.Handle));
         routes.MapPost("/metrics",

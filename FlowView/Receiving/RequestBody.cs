@@ -1,10 +1,19 @@
 using System.IO.Compression;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.FlowView.Receiving;
 
 /// <summary>A request's body, unpacked, or the HTTP status of the failure.</summary>
 internal readonly record struct RequestBody(byte[] Octets, int Status, string Problem)
 {
+    private static readonly Dictionary<string, Func<Stream, Stream>> Codings = new()
+    {
+        ["gzip"] = body => new GZipStream(body, CompressionMode.Decompress),
+        ["x-gzip"] = body => new GZipStream(body, CompressionMode.Decompress),
+        ["deflate"] = body => new ZLibStream(body, CompressionMode.Decompress),
+        ["br"] = body => new BrotliStream(body, CompressionMode.Decompress),
+    };
+
     /// <summary>
     /// Reads up to <paramref name="limit"/> octets, as sent and as unpacked. So a small request that unpacks to a huge one is refused
     /// also.
@@ -13,14 +22,16 @@ internal readonly record struct RequestBody(byte[] Octets, int Status, string Pr
     {
         if (request.ContentLength > limit) return TooLarge(limit);
 
-        var encoding = request.Headers.ContentEncoding.ToString();
-        if (encoding is not ("" or "identity" or "gzip"))
-            return new RequestBody([], StatusCodes.Status415UnsupportedMediaType,
-                $"Content-Encoding '{encoding}' is not supported; gzip is.");
+        var codings = BodyFormat.CodingsOf(request);
+        if (codings.Count > 1 || codings.Any(coding => !Codings.ContainsKey(coding)))
+        {
+            request.HttpContext.Response.Headers.AcceptEncoding = string.Join(", ", Codings.Keys);
+            return new RequestBody([], StatusCodes.Status415UnsupportedMediaType, "Content-Encoding must be one of those in Accept-Encoding.");
+        }
 
         try
         {
-            await using var unpacked = encoding == "gzip" ? new GZipStream(request.Body, CompressionMode.Decompress) : request.Body;
+            await using var unpacked = codings is [var coding] ? Codings[coding](request.Body) : request.Body;
             using var octets = new MemoryStream((int)(request.ContentLength ?? 0));
             var buffer = new byte[16 * 1024];
             for (int read; (read = await unpacked.ReadAsync(buffer, request.HttpContext.RequestAborted)) > 0;)
@@ -30,9 +41,9 @@ internal readonly record struct RequestBody(byte[] Octets, int Status, string Pr
             }
             return new RequestBody(octets.ToArray(), StatusCodes.Status200OK, "");
         }
-        catch (InvalidDataException)
+        catch (Exception error) when (error is InvalidDataException or InvalidOperationException && codings.Count > 0)
         {
-            return new RequestBody([], StatusCodes.Status400BadRequest, "The body is not gzip.");
+            return new RequestBody([], StatusCodes.Status400BadRequest, $"The body is not {codings[0]}.");
         }
         catch (BadHttpRequestException error)
         {

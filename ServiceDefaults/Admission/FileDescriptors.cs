@@ -11,6 +11,9 @@ public static class FileDescriptors
     // The runtime keeps two for each assembly, and loads some of them late. Redis, HTTP clients and telemetry need a few.
     private const int Reserve = 128;
 
+    /// <summary>Below this a process cannot even load the assemblies that would report the problem.</summary>
+    public const int Least = 300;
+
     private const string LimitLine = "Max open files";
 
     /// <summary>The limit of the process; the runtime has raised it to the hard one. Null where the system does not tell it.</summary>

@@ -19,8 +19,8 @@ public static class StreamFraming
     public const int MaxFrameLength = 65536 + StunHeader.Length;
 
     /// <summary>
-    /// Whether a message may begin with these octets. The first octets of other protocols differ (HTTP, TLS, SSH, SIP), so their streams need
-    /// not stay open until a length field of theirs is fulfilled.
+    /// Whether a message may begin with these octets. The first octets of other protocols differ (HTTP, TLS, SSH, SIP), so their streams
+    /// need not stay open until a length field of theirs is fulfilled.
     /// </summary>
     /// <param name="start">The first octets of a message, up to <see cref="StartLength"/>.</param>
     /// <param name="isFirst">Whether it is the first message of its stream: channels exist only after requests.</param>

@@ -52,11 +52,13 @@ public sealed class Credential
     /// <summary>Whether <see cref="EndsAt"/> also ends the allocations that were made before.</summary>
     private bool EndsAllocations { get; init; }
 
+    private ReadOnlySpan<byte> EphemeralUser => _username.AsSpan()[TryReadEnd(_username, out _, out var user) ? user : default(Range)];
+
     /// <summary>USERNAME in UTF-8: the kid, the user name of the browser profile, or the name of a user.</summary>
     public ReadOnlySpan<byte> Username => _username;
 
     /// <summary>
-    /// The user whose allocations count together, where no grant names one. An ephemeral name has its end before the user, so that one user
+    /// The user whose allocations count together, where no grant names one. An ephemeral name has its end beside the user, so that one user
     /// has many names. Every token is a user of its own.
     /// </summary>
     public string User
@@ -64,9 +66,9 @@ public sealed class Credential
         get
         {
             if (Token is { } token) return $"token:{token.KeyId}:{token.TokenId}";
-            var name = Encoding.UTF8.GetString(_username);
-            var end = EndsAt is null ? -1 : name.IndexOf(':', StringComparison.Ordinal);
-            return EndsAt is null ? $"name:{name}" : $"ephemeral:{(end + 1 < name.Length ? name[(end + 1)..] : name)}";
+            return EndsAt is null
+                ? $"name:{Encoding.UTF8.GetString(_username)}"
+                : $"ephemeral:{Encoding.UTF8.GetString(EphemeralUser.IsEmpty ? Username : EphemeralUser)}";
         }
     }
 
@@ -117,15 +119,13 @@ public sealed class Credential
     }
 
     /// <summary>
-    /// The ephemeral credential that many deployments use: the user name begins with the time at which it ends, in seconds since
-    /// 1970, and the password is base64 of its HMAC-SHA-1 under a secret shared with the issuer. Null when the time is
-    /// missing.
+    /// The ephemeral credential that many deployments use: the user name has the time at which it ends, in seconds since 1970, and the
+    /// password is base64 of its HMAC-SHA-1 under a secret shared with the issuer. Null when the time is missing.
     /// </summary>
     internal static Credential? FromSharedSecret(
         ReadOnlySpan<byte> username, byte[] secret, ReadOnlySpan<byte> realm, bool endsAllocations)
     {
-        if (!Utf8Parser.TryParse(username, out uint ends, out var length)) return null;
-        if (length < username.Length && username[length] != (byte)':') return null;
+        if (!TryReadEnd(username, out var ends, out _)) return null;
 
         Span<byte> hash = stackalloc byte[HMACSHA1.HashSizeInBytes];
         HMACSHA1.HashData(secret, username, hash);
@@ -140,6 +140,19 @@ public sealed class Credential
         };
     }
 
+    /// <summary>Reads <c>end</c>, <c>end:user</c>, or <c>user:end</c>, which coturn also accepts.</summary>
+    private static bool TryReadEnd(ReadOnlySpan<byte> username, out uint ends, out Range user)
+    {
+        var colon = username.IndexOf((byte)':');
+        user = colon < 0 ? ^0.. : (colon + 1)..;
+        if (IsNumber(colon < 0 ? username : username[..colon], out ends)) return true;
+        user = ..Math.Max(colon, 0);
+        return colon > 0 && IsNumber(username[(colon + 1)..], out ends);
+
+        static bool IsNumber(ReadOnlySpan<byte> text, out uint number) =>
+            Utf8Parser.TryParse(text, out number, out var length) && length == text.Length;
+    }
+
     /// <summary>
     /// Whether both are the same token, or the same user name where there is no token. The kid is the user name of all native tokens under
     /// one key, so the name does not tell tokens apart.
@@ -152,12 +165,15 @@ public sealed class Credential
     internal bool IsBeforeEnd(DateTimeOffset now) => EndsAt is not { } end || now < end;
 
     /// <summary>
-    /// Seconds that may still be granted: what is left of the token, or of an ephemeral name that ends its allocations; otherwise no bound.
+    /// Seconds that may still be granted: what is left of the token, or of an ephemeral name that ends its allocations. Others have no
+    /// bound.
     /// </summary>
     public uint RemainingSeconds(DateTimeOffset now)
     {
         if (Token is not null) return Content.RemainingSeconds(now);
-        return EndsAllocations && EndsAt is { } end ? (uint)Math.Clamp(Math.Ceiling((end - now).TotalSeconds), 0, uint.MaxValue) : uint.MaxValue;
+        return EndsAllocations && EndsAt is { } end
+            ? (uint)Math.Clamp(Math.Ceiling((end - now).TotalSeconds), 0, uint.MaxValue)
+            : uint.MaxValue;
     }
 
     /// <summary>USERHASH (RFC 8489 §14.4), 32 octets.</summary>

@@ -166,7 +166,7 @@ public sealed class RequestAuthenticator(
             if (user.Username.SequenceEqual(username)) return user;
         }
 
-        // The separator of the browser profile may also be in other names. No kid begins with the time of an ephemeral name and a colon.
+        // The separator of the browser profile may also be in other names, so these come first.
         return FromSharedSecret(username, time) ?? FromBrowserUsername(username, time);
     }
 

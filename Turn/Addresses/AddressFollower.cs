@@ -15,7 +15,7 @@ namespace WebRtcIms.Turn.Addresses;
 internal sealed partial class AddressFollower(
     TurnSettings settings, IEnumerable<IAddressListener> listeners, IAddressChanges changes, ListeningAddresses listening,
     RelayAddresses relayAddresses, PublicAddresses publicAddresses, OwnAddresses own, HostNames names, PeerPolicy policy,
-    EngineSettings engine, TimeProvider time, ILogger<AddressFollower> logger)
+    EngineSettings engine, TimeProvider time, ILogger<AddressFollower> logger, Func<IReadOnlyList<MachineAddress>>? read = null)
     : BackgroundService
 {
     // A notification may be lost, and a bind may fail for a reason of which no notification tells the end.
@@ -25,6 +25,9 @@ internal sealed partial class AddressFollower(
     // No allocation lives longer without a Refresh. An address that returns within this time serves its clients as before.
     private static readonly TimeSpan KeepTime = TimeSpan.FromMinutes(65);
 
+    private const string NatHint = "The public side of a NAT belongs in Turn:PublicAddress";
+
+    private readonly Func<IReadOnlyList<MachineAddress>> _read = read ?? MachineAddress.ReadAll;
     private readonly Lock _gate = new();
     private readonly IReadOnlyList<IAddressListener> _listeners = [.. listeners];
     private readonly IReadOnlyList<IPAddress> _named = TurnSettings.Addresses(settings.ListenAddress);
@@ -35,7 +38,7 @@ internal sealed partial class AddressFollower(
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         await names.ResolveAsync(cancellationToken);
-        lock (_gate) Update(isStart: true);
+        Update(isStart: true);
         await base.StartAsync(cancellationToken);
     }
 
@@ -57,7 +60,7 @@ internal sealed partial class AddressFollower(
             try
             {
                 await wait(stopping).ConfigureAwait(false);
-                lock (_gate) Update(isStart: false);
+                Update();
             }
             catch (OperationCanceledException)
             {
@@ -69,6 +72,12 @@ internal sealed partial class AddressFollower(
                 await Task.Delay(Interval, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
+    }
+
+    /// <summary>Compares the addresses of this machine with what is known, and opens and closes listeners.</summary>
+    public void Update()
+    {
+        lock (_gate) Update(isStart: false);
     }
 
     private void Update(bool isStart)
@@ -93,7 +102,7 @@ internal sealed partial class AddressFollower(
     {
         try
         {
-            _machine = MachineAddress.ReadAll();
+            _machine = _read();
         }
         catch (NetworkInformationException)
         {
@@ -161,11 +170,14 @@ internal sealed partial class AddressFollower(
         if (listening.Live.Count == 0)
             yield return $"TURN listens nowhere: this machine has no address of Turn:ListenAddress ({settings.ListenAddress})";
         foreach (var address in _named.Where(address => !IsWildcard(address) && !IsLive(address)))
-            yield return $"TURN does not listen on {address} of Turn:ListenAddress: this machine does not have it";
+        {
+            yield return $"TURN does not listen on {address} of Turn:ListenAddress: this machine does not have it. " + NatHint;
+        }
+
         if (listening.Live.Count > 0 && !engine.RelaysIPv4 && !engine.RelaysIPv6)
             yield return "No relay can be bound: peers cannot reach any address that TURN listens on";
         foreach (var address in TurnSettings.Addresses(settings.RelayAddress).Where(it => !IPAddress.IsLoopback(it) && !IsOfMachine(it)))
-            yield return $"Relays cannot be bound to {address} of Turn:RelayAddress: this machine does not have it";
+            yield return $"Relays cannot be bound to {address} of Turn:RelayAddress: this machine does not have it. " + NatHint;
         foreach (var name in publicAddresses.Unknown)
             yield return $"{name} of Turn:PublicAddress has no address: clients get the local addresses of relays";
     }

@@ -23,14 +23,21 @@ internal sealed class OwnAddresses
     private readonly HashSet<int> _everywhere = [];
     private readonly TurnSettings _settings;
     private readonly HostNames _names;
+    private readonly Func<IEnumerable<EndPoint>> _redisNodes;
 
-    public OwnAddresses(TurnSettings settings, IConfiguration configuration, HostNames names)
+    /// <param name="settings">The settings of TURN.</param>
+    /// <param name="configuration">All settings.</param>
+    /// <param name="names">Looks names up.</param>
+    /// <param name="redisNodes">The nodes of Redis that its client has found: those of a cluster are not in the settings.</param>
+    public OwnAddresses(
+        TurnSettings settings, IConfiguration configuration, HostNames names, Func<IEnumerable<EndPoint>>? redisNodes = null)
     {
-        (_settings, _names) = (settings, names);
+        (_settings, _names, _redisNodes) = (settings, names, redisNodes ?? (() => []));
         foreach (var url in ManagementSettings.AllUrls(configuration)) AddListener(url);
         foreach (var collector in Collectors) Add(configuration[collector]);
         Add(settings.KeyDelivery?.Address);
-        if (configuration.GetConnectionString("redis") is { } redis && !string.IsNullOrWhiteSpace(redis)) AddRedis(redis);
+        if (configuration.GetConnectionString("redis") is { } redis && !string.IsNullOrWhiteSpace(redis))
+            AddRedis(ConfigurationOptions.Parse(redis).EndPoints);
 
         // From now on the names are looked up.
         foreach (var (host, _) in _hosts) _names.AddressesOf(host);
@@ -39,6 +46,7 @@ internal sealed class OwnAddresses
     /// <param name="turn">The addresses of the TURN ports: where they are bound and their public ones.</param>
     public HashSet<TransportAddress> Read(IEnumerable<IPAddress> turn)
     {
+        AddRedis(_redisNodes());
         HashSet<TransportAddress> own = [];
         foreach (var address in turn)
         {
@@ -92,9 +100,9 @@ internal sealed class OwnAddresses
         if (Uri.TryCreate(url, UriKind.Absolute, out var uri)) Add(uri.IdnHost, uri.Port);
     }
 
-    private void AddRedis(string connection)
+    private void AddRedis(IEnumerable<EndPoint> endpoints)
     {
-        foreach (var endpoint in ConfigurationOptions.Parse(connection).EndPoints)
+        foreach (var endpoint in endpoints)
         {
             if (endpoint is IPEndPoint ip) Add(ip.Address.ToString(), ip.Port);
             if (endpoint is DnsEndPoint dns) Add(dns.Host, dns.Port);

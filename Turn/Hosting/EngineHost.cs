@@ -93,13 +93,13 @@ internal sealed partial class EngineHost(
                     Workers[outcome.Engine].HandOver.Add(packet, flow, path);
                     return false;
                 case OutcomeKind.Decide:
-                    _ = DecideAsync(outcome.Pending!);
+                    Expect(path, DecideAsync(outcome.Pending!));
                     return false;
                 case OutcomeKind.Renew:
-                    _ = RenewAsync(outcome.Renewal!);
+                    Expect(path, RenewAsync(outcome.Renewal!));
                     return false;
                 case OutcomeKind.Connect:
-                    _ = ConnectAsync(outcome.Connection!, outcome.Peer);
+                    Expect(path, ConnectAsync(outcome.Connection!, outcome.Peer));
                     return false;
                 case OutcomeKind.Bind:
                     path.Send(flow.Client, reply[..outcome.Length]);
@@ -158,6 +158,11 @@ internal sealed partial class EngineHost(
             Failed(error);
             return false;
         }
+    }
+
+    private static void Expect(ClientPath path, Task answer)
+    {
+        if (!answer.IsCompleted && path is IExpectsAnswers waiting) waiting.Expect(answer);
     }
 
     private void Failed(Exception error)
@@ -407,7 +412,7 @@ internal sealed partial class EngineHost(
     {
         try
         {
-            foreach (var (allocation, record) in Allocations().Where(live => live.Record is { IsGrantUnknown: true, Token: not null }))
+            foreach (var (allocation, record) in AllocationsWithUnknownGrant())
             {
                 var token = record.Token!;
                 if (await admission.ReadGrantAsync(token).ConfigureAwait(false) is not { } answer) continue;
@@ -425,6 +430,21 @@ internal sealed partial class EngineHost(
         {
             Failed(error);
         }
+    }
+
+    // Usually none, and it is asked each second: the others are not collected.
+    private List<(Allocation Allocation, AllocationRecord Record)> AllocationsWithUnknownGrant()
+    {
+        List<(Allocation, AllocationRecord)> found = [];
+        lock (_gate)
+        {
+            foreach (var allocation in engine.Allocations)
+            {
+                if (allocation.Lease is AllocationRecord { IsGrantUnknown: true, Token: not null } record) found.Add((allocation, record));
+            }
+        }
+
+        return found;
     }
 
     private void SetGrant(Allocation allocation, AllocationRecord record, Grant grant)

@@ -15,6 +15,9 @@ namespace WebRtcIms.Turn.Management;
 /// </summary>
 internal static partial class ManagementEndpoint
 {
+    /// <summary>The largest request is a revocation.</summary>
+    public const int MaxRequestBodyBytes = 16 * 1024;
+
     public static void Listen(KestrelServerOptions kestrel, string url)
     {
         var address = BindingAddress.Parse(url);

@@ -39,6 +39,7 @@ internal sealed class TurnMetrics
     private readonly Histogram<double> _allocationDuration;
     private readonly Histogram<double> _cacheDuration;
     private readonly Counter<long> _lookups;
+    private readonly Counter<long> _shortages;
 
     public TurnMetrics(IMeterFactory factory)
     {
@@ -53,6 +54,8 @@ internal sealed class TurnMetrics
             "turn.cache.duration", "s", "Time that an Allocate or a renewal waited for Redis, by failure",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = Seconds });
         _lookups = Meter.CreateCounter<long>("turn.cache.lookups", description: "Lookups in the caches, by cache and result");
+        _shortages = Meter.CreateCounter<long>(
+            "turn.relay.shortages", description: "Allocates refused with 508, and streams closed, because something is used up, by cause");
         Meter.CreateObservableCounter(
             "turn.relay.packets", () => Observe(counter => counter.Packets), description: "Datagrams relayed, by direction");
         Meter.CreateObservableCounter(
@@ -75,6 +78,8 @@ internal sealed class TurnMetrics
 
     public void CountLookup(Cache cache, bool isHit) =>
         _lookups.Add(1, Tag("cache", cache.ToString()), Tag("result", isHit ? "hit" : "miss"));
+
+    public void CountShortage(string cause) => _shortages.Add(1, Tag("cause", cause));
 
     /// <param name="duration">The time from the request to the response or time-out.</param>
     /// <param name="error">The failure, or null.</param>

@@ -7,6 +7,9 @@ internal sealed class ClientSettings
 {
     public const int MaxClientIdLength = 100;
 
+    // As strong as AES-128 (NIST SP 800-57 part 1, table 2).
+    private const int MinRsaBits = 3072;
+
     public string ClientId { get; set; } = "";
 
     public string ClientSecret { get; set; } = "";
@@ -40,7 +43,7 @@ internal sealed class ClientSettings
         var others = Convert.ToInt32(Jwks is not null) + Convert.ToInt32(CertificateSha256 is not null);
         if (others > 0 && ClientSecret.Length > 0 || others > 1) yield return "ClientSecret, Jwks and CertificateSha256 exclude each other";
         else if (Jwks is not null && PublicKeys(Jwks) is null)
-            yield return "Jwks must be a JWK Set of public keys, EC or RSA, such as {\"keys\":[{\"kty\":\"EC\",…}]}";
+            yield return "Jwks must be a JWK Set of public keys, EC, or RSA of 3072 bits or more, such as {\"keys\":[{\"kty\":\"EC\",…}]}";
         else if (CertificateSha256 is not null && ClientCertificate.ReadHash(CertificateSha256) is null)
             yield return "CertificateSha256 must be 64 hexadecimal digits";
         else if (others == 0 && ClientSecret.Length < 16) yield return "ClientSecret must have 16 characters or more";
@@ -51,14 +54,15 @@ internal sealed class ClientSettings
             yield return $"Impus has '{impu}', which is not a pattern such as sip:guest-*@example.org";
     }
 
-    /// <summary>Null when the text is not a set of public keys that verify signatures.</summary>
+    /// <summary>Null when the text is not a set of public keys that verify signatures, each with a strength of 128 bits or more.</summary>
     public static JsonWebKeySet? PublicKeys(string jwks)
     {
         try
         {
             var set = new JsonWebKeySet(jwks);
             return set.Keys.Count > 0
-                && set.Keys.All(key => key is { Kty: "EC" or "RSA", HasPrivateKey: false, D: null } && key.Use is null or "sig")
+                && set.Keys.All(key => key is { Kty: "EC" } or { Kty: "RSA", KeySize: >= MinRsaBits }
+                    && key is { HasPrivateKey: false, D: null, Use: null or "sig" })
                 ? set
                 : null;
         }

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore;
 using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using OpenIddict.Server.AspNetCore;
@@ -14,14 +15,32 @@ internal static class RequestParameters
     /// <summary>The name of the client's secret in a GET (TS 33.203 X.5.3.2 step 4).</summary>
     public const string ClientPassword = "client_password";
 
-    private const string NotAForm = "Send a POST with a form.";
+    private const string Form = "application/x-www-form-urlencoded";
 
-    /// <summary>Reads the form of a POST, or rejects the request.</summary>
-    public static async ValueTask ReadFormAsync(BaseValidatingContext context, string notAForm = NotAForm)
+    /// <summary>Reads the form of a POST, or rejects the request. <see cref="WriteResponse{TContext}"/> makes a 405 of another method.</summary>
+    public static async ValueTask ReadFormAsync(BaseValidatingContext context, bool mayBeGet = false)
     {
         var request = context.Transaction.GetHttpRequest()!;
-        if (!HttpMethods.IsPost(request.Method) || !request.HasFormContentType) context.Reject(Errors.InvalidRequest, notAForm);
-        else Read(context, [.. await request.ReadFormAsync(request.HttpContext.RequestAborted)]);
+        var isPost = HttpMethods.IsPost(request.Method);
+        if (!isPost) request.HttpContext.Response.Headers.Allow = mayBeGet ? "GET, POST" : "POST";
+        if (isPost && MediaTypeHeaderValue.TryParse(request.ContentType, out var type) && type.MediaType.Equals(Form, StringComparison.OrdinalIgnoreCase)
+            && await ReadFormAsync(request) is { } form)
+            Read(context, [.. form]);
+        else
+            context.Reject(Errors.InvalidRequest, mayBeGet ? "Send a POST with a form, or a GET with a query." : "Send a POST with a form.");
+    }
+
+    // Null for more parameters, or longer ones, than a form may have.
+    private static async Task<IFormCollection?> ReadFormAsync(HttpRequest request)
+    {
+        try
+        {
+            return await request.ReadFormAsync(request.HttpContext.RequestAborted);
+        }
+        catch (InvalidDataException)
+        {
+            return null;
+        }
     }
 
     public static void Read(BaseValidatingContext context, List<KeyValuePair<string, StringValues>> parameters)

@@ -18,6 +18,8 @@ internal sealed class WriteResponse<TContext> : IOpenIddictServerHandler<TContex
     public async ValueTask HandleAsync(TContext context)
     {
         var response = context.Transaction.GetHttpRequest()!.HttpContext.Response;
+        // OpenIddict answers 400, which RFC 9110 §15.5.6 has another status for.
+        if (response.Headers.Allow.Count > 0) response.StatusCode = StatusCodes.Status405MethodNotAllowed;
         // A successful revocation has no content (RFC 7009 §2.2).
         if (context.Transaction.Response is { Count: > 0 } content) await response.WriteAsJsonAsync(content);
         context.HandleRequest();

@@ -52,7 +52,7 @@ internal static class TokenHandlers
             }
             else if (!HttpMethods.IsGet(request.Method))
             {
-                await RequestParameters.ReadFormAsync(context, "Send a POST with a form, or a GET with a query.");
+                await RequestParameters.ReadFormAsync(context, mayBeGet: true);
             }
             else
             {

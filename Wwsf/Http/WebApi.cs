@@ -16,7 +16,7 @@ internal static class WebApi
     {
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes);
         builder.Services.AddSingleton<WwsfTelemetry>();
-        builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails = Complete);
+        builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails += Complete);
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower);
         // In Development, a body that is not JSON would otherwise cause an exception and the status 500.
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = false);
@@ -81,8 +81,5 @@ internal static class WebApi
         var general = Problem.OfStatus(context.ProblemDetails.Status ?? 500);
         if (members.TryAdd("code", general.Code))
             (context.ProblemDetails.Title, context.ProblemDetails.Detail) = (general.Title, general.Detail);
-        // The operator needs only the trace id, and the names of members are in snake_case.
-        members.Remove("traceId");
-        if (Activity.Current is { } activity) members["trace_id"] = activity.TraceId.ToHexString();
     }
 }

@@ -1,5 +1,3 @@
-using WebRtcIms.Wwsf.Settings;
-
 namespace WebRtcIms.Wwsf.Ims;
 
 /// <summary>The pool of identities with its store, and the client for the eP-CSCF.</summary>
@@ -15,11 +13,9 @@ internal static class ImsSetup
         services.AddSingleton<IdentityPool>();
         services.AddHostedService<PoolGauge>();
 
-        var client = services.AddHttpClient<Registrations>((provider, http) =>
+        var client = services.AddHttpClient<Registrations>(http =>
         {
             http.BaseAddress = new Uri("https+http://ep-cscf");
-            if (provider.GetRequiredService<WwsfSettings>().EpCscf.SessionsKey is { } key)
-                http.DefaultRequestHeaders.Authorization = new("Bearer", key.Reveal());
             http.MaxResponseContentBufferSize = MaxAnswerBytes;
         });
         client.ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });

@@ -1,3 +1,5 @@
+using WebRtcIms.Wwsf.Settings;
+
 namespace WebRtcIms.Wwsf.Ims;
 
 /// <summary>
@@ -5,7 +7,7 @@ namespace WebRtcIms.Wwsf.Ims;
 /// the result and the WWSF can continue without it, so the time limit is short and requests are not retried. The session is in the body,
 /// because URLs are in logs and traces.
 /// </summary>
-internal sealed partial class Registrations(HttpClient http, TimeProvider time, ILogger<Registrations> logger)
+internal sealed partial class Registrations(HttpClient http, WwsfSettings settings, TimeProvider time, ILogger<Registrations> logger)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
 
@@ -46,7 +48,10 @@ internal sealed partial class Registrations(HttpClient http, TimeProvider time, 
     /// <summary>Null if the eP-CSCF refuses the request.</summary>
     private async Task<HttpResponseMessage?> PostAsync(string path, string sid, CancellationToken cancellationToken)
     {
-        var response = await http.PostAsJsonAsync(new Uri(path, UriKind.Relative), new { sid }, cancellationToken);
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(path, UriKind.Relative)) { Content = JsonContent.Create(new { sid }) };
+        if (settings.EpCscf.SessionsKey?.Reveal() is { } key)
+            request.Headers.Authorization = new("Bearer", SessionsToken.Create(key, time.GetUtcNow()));
+        var response = await http.SendAsync(request, cancellationToken);
         if (response.IsSuccessStatusCode) return response;
         response.Dispose();
         LogUnavailable($"HTTP {(int)response.StatusCode}");

@@ -95,15 +95,16 @@ internal static class PasskeyEndpoints
     }
 
     private static async Task<IResult> AddAsync(
-        JsonElement credential, HttpContext context, IPasskeyHandler<User> passkeys, UserManager<User> users, PasskeyState state,
+        JsonElement? credential, HttpContext context, IPasskeyHandler<User> passkeys, UserManager<User> users, PasskeyState state,
         AuditLog audit)
     {
         if (await UserOfAsync(context, users) is not { } user) return Problem.PasskeyNeedsUser;
         var challenge = state.Remove(context, PasskeyState.Adding);
+        if (credential is not { ValueKind: JsonValueKind.Object } given) return Problem.PasskeyNotAdded;
         var result = await passkeys.PerformAttestationAsync(new PasskeyAttestationContext
         {
             HttpContext = context,
-            CredentialJson = credential.GetRawText(),
+            CredentialJson = given.GetRawText(),
             AttestationState = challenge,
         });
         // Another user may have logged in since the challenge.
@@ -124,14 +125,16 @@ internal static class PasskeyEndpoints
     }
 
     private static async Task<IResult> LogInAsync(
-        JsonElement credential, HttpContext context, IPasskeyHandler<User> passkeys, UserManager<User> users, PasskeyState state,
+        JsonElement? credential, HttpContext context, IPasskeyHandler<User> passkeys, UserManager<User> users, PasskeyState state,
         IAntiforgery antiforgery, SessionIdentities identities, AuditLog audit, TimeProvider time)
     {
         var challenge = state.Remove(context, PasskeyState.LoggingIn);
+        // The framework fails for an empty body unless the value may be null.
+        if (credential is not { ValueKind: JsonValueKind.Object } given) return Refuse(context, audit, user: null);
         var result = await passkeys.PerformAssertionAsync(new PasskeyAssertionContext
         {
             HttpContext = context,
-            CredentialJson = credential.GetRawText(),
+            CredentialJson = given.GetRawText(),
             AssertionState = challenge,
         });
         if (!result.Succeeded) return Refuse(context, audit, user: null);

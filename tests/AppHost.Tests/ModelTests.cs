@@ -197,6 +197,33 @@ public sealed class ModelTests : IDisposable
         }
     }
 
+    /// <summary>Outside Development the settings files have no subscribers, and the eP-CSCF does not start without any.</summary>
+    [Fact]
+    public async Task EpCscf_KnowsTheGuestsOfTheWwsf()
+    {
+        var epCscf = await EnvironmentAsync("ep-cscf", "--environment=Production");
+
+        Assert.Equal(
+            ("guest", "50", "Guest", "waf.webrtcims.local", "wwsf"),
+            (Pool("Name"), Pool("Size"), Pool("DisplayName"), Pool("AllowedWafs__0"), Pool("AllowedWwsfs__0")));
+
+        string Pool(string name) => epCscf[$"EpCscf__Pools__0__{name}"];
+    }
+
+    /// <summary>Outside Development a service does not start without it.</summary>
+    [Theory]
+    [InlineData("Development")]
+    [InlineData("Production")]
+    [Requirement("SEC-21")]
+    public async Task Services_AnswerForTheNamesOfThisMachine(string environment)
+    {
+        foreach (var service in new[] { "turn", "waf", "ep-cscf", "wwsf", "flow-view", "wic-web" })
+        {
+            var variables = await EnvironmentAsync(service, $"--environment={environment}");
+            Assert.Equal((service, "localhost;127.0.0.1"), (service, variables.GetValueOrDefault("AllowedHosts")));
+        }
+    }
+
     [Fact]
     public async Task EveryParameter_HasADescription()
     {

@@ -40,10 +40,10 @@ public sealed class PublicAddressTests : IDisposable
     }
 
     [Theory]
-    [InlineData("127.0.0.2", "127.0.0.2")]
-    [InlineData("", null)]
+    [InlineData("127.0.0.2", "localhost;127.0.0.1;127.0.0.2")]
+    [InlineData("", "localhost;127.0.0.1")]
     [Requirement("SEC-21")]
-    public async Task Gateway_AnswersForThePublicAddress(string address, string? hosts)
+    public async Task Gateway_AnswersForThePublicAddress(string address, string hosts)
     {
         var gateway = (await ModelAsync($"--Parameters:public-address={address}")).Resources.OfType<ProjectResource>()
             .Single(resource => resource.Name == "wic-web");

@@ -165,7 +165,7 @@ public sealed class DirectoryTests : IAsyncLifetime
 
         public ValueTask<string?> LocateAsync(BindingId id) => store.LocateAsync(id);
 
-        public ValueTask SaveAsync(Binding binding) => store.SaveAsync(binding);
+        public ValueTask<Binding?> SaveAsync(Binding binding) => store.SaveAsync(binding);
 
         public ValueTask<bool> RemoveAsync(Binding binding) => store.RemoveAsync(binding);
 

@@ -81,7 +81,7 @@ public sealed class FailureTests : IAsyncLifetime
 
         public ValueTask<string?> LocateAsync(BindingId id) => _inner.LocateAsync(id);
 
-        public ValueTask SaveAsync(Binding binding) => _inner.SaveAsync(binding);
+        public ValueTask<Binding?> SaveAsync(Binding binding) => _inner.SaveAsync(binding);
 
         public ValueTask<bool> RemoveAsync(Binding binding) => _inner.RemoveAsync(binding);
 

@@ -7,6 +7,7 @@ using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Settings;
 using WebRtcIms.EpCscf.Telemetry;
+using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EpCscf.Tests;
@@ -18,7 +19,8 @@ public sealed class FlowsTests : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(200);
 
     private readonly ServiceProvider _services =
-        new ServiceCollection().AddMetrics().AddSingleton<EpCscfTelemetry>().BuildServiceProvider();
+        new ServiceCollection().AddMetrics().AddSingleton(TimeProvider.System).AddSingleton<TraceMembers>().AddSingleton<EpCscfTelemetry>()
+            .BuildServiceProvider();
 
     private readonly WebSocket _socket = WebSocket.CreateFromStream(Stream.Null, new WebSocketCreationOptions());
     private readonly EpCscfSettings _settings = new();

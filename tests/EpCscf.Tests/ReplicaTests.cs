@@ -334,6 +334,30 @@ public sealed class ReplicaTests : IAsyncLifetime
         Assert.Equal(0, _here.Service<ProxiedRequests>().Count);
     }
 
+    [Theory]
+    [InlineData("INVITE")]
+    [InlineData("MESSAGE")]
+    [Requirement("RFC3261-17.1")]
+    public async Task RequestHandedOverToAReplicaThatDiesAtThatMoment_ReachesThePageThatComesBack(string method)
+    {
+        await KillTheOtherReplicaAsync();
+        var swallowed = new TaskCompletionSource();
+        await _connection.GetSubscriber().SubscribeAsync(
+            RedisChannel.Literal($"ims:replica:{Self(_there)}"), (_, _) => swallowed.TrySetResult());
+        var sent = _alice.Request(method, "sip:bob@ims.example");
+        await _alice.SendAsync(sent);
+        if (method == "INVITE") await _alice.ExpectAsync("SIP/2.0 100");
+        await swallowed.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await _connection.GetSubscriber().UnsubscribeAsync(RedisChannel.Literal($"ims:replica:{Self(_there)}"));
+
+        await using var again = await _bob.ReconnectAsync(_here);
+        Assert.StartsWith("SIP/2.0 200", (await again.RegisterAsync(_here.Token("bob"))).StartLine);
+        var received = await again.ExpectAsync(method);
+        Assert.Equal(new Received(sent)["Call-ID"], received["Call-ID"]);
+        await again.AnswerAsync(received, 486, "Busy Here");
+        Assert.EndsWith(method, (await _alice.ExpectAsync("SIP/2.0 486"))["CSeq"]);
+    }
+
     [Fact]
     public async Task SessionEndedAtOneReplica_IsEndedAtTheOther()
     {

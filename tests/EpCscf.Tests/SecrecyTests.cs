@@ -81,6 +81,38 @@ public sealed class SecrecyTests
 
     [Fact]
     [Requirement("SEC-3")]
+    public async Task TraceOfAnotherPage_IsOnlyContinuedByTheOneThatGotIt()
+    {
+        await using var app = EpCscfApp.Start();
+        await using var alice = await app.RegisterAsync("alice");
+        await using var bob = await app.RegisterAsync("bob");
+        await using var guest = await app.RegisterAsync("guest-1");
+        var trace = ActivityTraceId.CreateRandom();
+        string Named() => $"Traceparent: 00-{trace}-{ActivitySpanId.CreateRandom()}-01\r\n";
+        int Count(string name) => app.SpansOf(trace).Count(span => span.Kind == ActivityKind.Server && span.DisplayName == name);
+
+        await alice.SendAsync(alice.Invite("sip:bob@ims.example", Named()));
+        await alice.ExpectAsync("SIP/2.0 100");
+        await bob.AnswerAsync(await bob.ExpectAsync("INVITE"), 486, "Busy Here");
+        await alice.ExpectAsync("SIP/2.0 486");
+        await bob.ExpectAsync("ACK");
+        Assert.Equal(1, Count("SIP INVITE"));
+
+        // Everyone else must not write into it, by any method.
+        foreach (var (method, uri) in ((string, string)[])[("OPTIONS", "sip:ims.example"), ("MESSAGE", "sip:nobody@ims.example")])
+            await guest.AskAsync(guest.Request(method, uri, extra: Named()));
+        await guest.RegisterAsync(app.Token("guest-1"), extra: Named());
+        Assert.Equal((0, 0, 0), (Count("SIP OPTIONS"), Count("SIP MESSAGE"), Count("SIP REGISTER")));
+        lock (app.Spans)
+            Assert.Equal(3, app.Spans.Count(span => span.Links.Any(link => link.Context.TraceId == trace)));
+
+        await bob.AskAsync(bob.Request("OPTIONS", "sip:ims.example", extra: Named()));
+        await alice.AskAsync(alice.Request("MESSAGE", "sip:nobody@ims.example", extra: Named()));
+        Assert.Equal((1, 1), (Count("SIP OPTIONS"), Count("SIP MESSAGE")));
+    }
+
+    [Fact]
+    [Requirement("SEC-3")]
     public async Task SampledFlagOfAPage_DoesNotCount()
     {
         await using var app = EpCscfApp.Start();

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using WebRtcIms.Contracts;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.Tests.Common;
 
@@ -22,7 +23,10 @@ public sealed class SessionTests : IAsyncLifetime
     [
         "", "Bearer", "Bearer ", "Bearer wrong", $"Bearer {EpCscfApp.SessionsKey}x", $"Bearer {EpCscfApp.SessionsKey[..^1]}",
         $"Bearer {EpCscfApp.SessionsKey} {EpCscfApp.SessionsKey}", $"Basic {EpCscfApp.SessionsKey}", EpCscfApp.SessionsKey,
+        $"Bearer {EpCscfApp.SessionsKey}", "Bearer .", "Bearer 1.", "Bearer -1.AAAA", "Bearer 99999999999999999999.AAAA",
     ];
+
+    private static DateTimeOffset Now => TimeProvider.System.GetUtcNow();
 
     public ValueTask InitializeAsync()
     {
@@ -93,10 +97,32 @@ public sealed class SessionTests : IAsyncLifetime
 
     [Fact]
     [Requirement("SEC-14")]
+    public async Task Token_IsOfUseForAMinute_AndOnlyUnderTheKey()
+    {
+        await using var alice = await _app.RegisterAsync("alice");
+        var token = SessionsToken.Create(EpCscfApp.SessionsKey, Now);
+        foreach (var seconds in (int[])[-50, 50])
+            Assert.Equal(HttpStatusCode.OK, (await PostAsync("find", authorization: Under(EpCscfApp.SessionsKey, seconds))).Status);
+        foreach (var wrong in (string[])
+            [
+                Under(EpCscfApp.SessionsKey, -90), Under(EpCscfApp.SessionsKey, 90), Under("another-key-of-more-than-32-octets!", 0),
+                $"Bearer {Now.ToUnixTimeSeconds() + 1}.{token.Split('.')[1]}", $"Bearer {token}x", $"Bearer {token}.x",
+            ])
+        {
+            Assert.Equal((wrong, HttpStatusCode.Unauthorized), (wrong, (await PostAsync("end", authorization: wrong)).Status));
+        }
+        Assert.DoesNotContain(EpCscfApp.SessionsKey, token);
+        await alice.AssertNothingAsync();
+
+        static string Under(string key, int seconds) => $"Bearer {SessionsToken.Create(key, Now.AddSeconds(seconds))}";
+    }
+
+    [Fact]
+    [Requirement("SEC-14")]
     public async Task BothKeys_AreAcceptedDuringARotation()
     {
         Assert.Equal(HttpStatusCode.OK, (await PostAsync("find")).Status);
-        Assert.Equal(HttpStatusCode.OK, (await PostAsync("find", authorization: $"Bearer {NewKey}")).Status);
+        Assert.Equal(HttpStatusCode.OK, (await PostAsync("find", authorization: $"Bearer {SessionsToken.Create(NewKey, Now)}")).Status);
     }
 
     [Theory]
@@ -154,7 +180,7 @@ public sealed class SessionTests : IAsyncLifetime
     {
         await using var alice = await _app.RegisterAsync("alice");
         using var request = new HttpRequestMessage(new(method), path);
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", EpCscfApp.SessionsKey);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", SessionsToken.Create(EpCscfApp.SessionsKey, Now));
         using var answer = await _client.SendAsync(request, TestContext.Current.CancellationToken);
         Assert.True(answer.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.MethodNotAllowed, $"{answer.StatusCode}");
         await alice.AssertNothingAsync();
@@ -196,12 +222,13 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     private async Task<(HttpStatusCode Status, string Body)> PostAsync(
-        string action, string body = Body, string authorization = $"Bearer {EpCscfApp.SessionsKey}",
+        string action, string body = Body, string? authorization = null,
         (string Name, string Value)? header = null, string type = "application/json", HttpClient? client = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, $"/sessions/{action}");
         request.Content = new StringContent(body, Encoding.UTF8, type);
-        request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        request.Headers.TryAddWithoutValidation(
+            "Authorization", authorization ?? $"Bearer {SessionsToken.Create(EpCscfApp.SessionsKey, Now)}");
         if (header is var (name, value)) request.Headers.TryAddWithoutValidation(name, value);
         using var answer = await (client ?? _client).SendAsync(request, TestContext.Current.CancellationToken);
         return (answer.StatusCode, await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));

@@ -82,6 +82,20 @@ public sealed class ToleranceInCallsTests : AliceAndBob
         Assert.Equal("\"Alice\" <sip:alice@ims.example>", message["P-Asserted-Identity"]);
     }
 
+    /// <summary>onsip/SIP.js#560: a Contact of another device, which the stack could not read, cost the registration.</summary>
+    [Fact]
+    public async Task ContactOfAnotherDevice_IsReadableForAllDevices()
+    {
+        await using var other = await App.ConnectAsync("alice");
+        Assert.StartsWith("SIP/2.0 200", (await other.RegisterAsync(
+            App.Token("alice"), contact: $"My phone <sip:PBX#1000@{other.Host};transport=ws>;;+sip.instance=\"<{other.Instance}>\"")).StartLine);
+
+        var contacts = (await Alice.RegisterAsync(App.Token("alice"))).All("Contact");
+        Assert.Contains(contacts, contact => contact.StartsWith($"<sip:PBX%231000@{other.Host};transport=ws>;+sip", StringComparison.Ordinal));
+        await Bob.SendAsync(Bob.Request("MESSAGE", "sip:alice@ims.example"));
+        await other.ExpectAsync($"MESSAGE sip:PBX%231000@{other.Host};transport=ws SIP/2.0");
+    }
+
     /// <summary>However a header field is written that may not pass, it does not pass.</summary>
     [Theory]
     [InlineData("p-asserted-identity: <sip:bob@ims.example>")]

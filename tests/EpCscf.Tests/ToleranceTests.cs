@@ -106,6 +106,16 @@ public sealed class ToleranceTests
         AssertIsMessage(SipParser.Parse(SipWriter.Write(Parse(text).Message!).Span));
     }
 
+    [Theory]
+    [InlineData("sip:b#1{x}@ims.example;p=`", "sip:b%231%7Bx%7D@ims.example;p=%60")]
+    [InlineData("sip:jürgen@ims.example", "sip:j%C3%BCrgen@ims.example")]
+    [InlineData("sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*@ims.example", "sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*@ims.example")]
+    public void CharactersThatAUriDoesNotHave_AreEscaped(string uri, string expected)
+    {
+        var request = Assert.IsType<SipRequest>(Parse(Message.Replace("sip:bob@ims.example>", uri + ">", StringComparison.Ordinal)).Message);
+        Assert.Equal((expected, $"<{expected}>"), (request.To.UriText, request.Headers.First(HeaderName.To)));
+    }
+
     [Fact]
     public void MessageWithoutAnEmptyLine_HasNoBody()
     {

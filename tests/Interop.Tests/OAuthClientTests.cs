@@ -30,7 +30,7 @@ public sealed class OAuthClientTests
     public async Task OpenIdClient_DiscoversRegistersAndUsesATurnToken_ByEachMethod()
     {
         var node = Tools.Require("node", "nodejs");
-        RequirePackages();
+        NpmPackages.Require("OAuthClient", "openid-client");
         await using var redis = await RedisServer.StartAsync();
         using var server = new TestCertificate();
         using var client = new TestCertificate();
@@ -38,7 +38,7 @@ public sealed class OAuthClientTests
         await using var waf = await StartAsync(main, mutual, redis, server);
 
         var result = await Command.RunAsync(
-            node, [Folder("client.js")], limit: null,
+            node, [NpmPackages.PathOf("OAuthClient", "client.js")], limit: null,
             ("WAF_ISSUER", $"https://localhost:{main}/"), ("WAF_INITIAL_ACCESS_TOKEN", InitialAccessToken),
             ("WAF_AUDIENCE", TurnServer), ("WAF_CERTIFICATE", server.CertificateFile),
             ("CLIENT_CERTIFICATE", client.CertificateFile), ("CLIENT_KEY", client.KeyFile));
@@ -91,17 +91,6 @@ public sealed class OAuthClientTests
             ("Waf__InitialAccessTokens__0__Uses", $"{Methods.Length}"),
             ("Waf__InitialAccessTokens__0__Audiences__0", TurnServer),
             ("Waf__InitialAccessTokens__0__Impus__0", "sip:guest-*@ims.example"));
-
-    private static string Folder(string name) => Repository.PathOf("tests", "Interop.Tests", "OAuthClient", name);
-
-    // The build installs them where npm can.
-    private static void RequirePackages()
-    {
-        if (Directory.Exists(Path.Combine(Folder("node_modules"), "openid-client"))) return;
-        const string reason = "openid-client is not installed (npm ci in tests/Interop.Tests/OAuthClient)";
-        if (Environment.GetEnvironmentVariable("CI") is { Length: > 0 }) Assert.Fail(reason);
-        Assert.Skip(reason);
-    }
 
     private static string Text(JsonElement element, string name) => element.GetProperty(name).GetString()!;
 }

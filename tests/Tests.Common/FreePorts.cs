@@ -37,7 +37,8 @@ public static class FreePorts
     /// The first of several ports in a row that are free for both protocols: the relay ports of a server. Each even port of the range is
     /// locked, because a server that uses a port which no lock covers takes it from the test that gets it next.
     /// </summary>
-    public static int Range(int count) => Find(first => Enumerable.Range(first, count).All(port => IsTaken(first, port) && IsFreeForBoth(port)));
+    public static int Range(int count) =>
+        Find(first => Enumerable.Range(first, count).All(port => IsTaken(first, port) && IsFreeForBoth(port)));
 
     private static bool IsTaken(int first, int port) => port == first || port % 2 != 0 || TryLock(port);
 

@@ -11,11 +11,13 @@ public sealed class TestCertificate : IDisposable
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("certificate-");
 
     private readonly bool _isEcdsa;
+    private readonly int _rsaBits;
 
     /// <param name="isEcdsa">Whether the key is of P-256; else RSA.</param>
-    public TestCertificate(bool isEcdsa = false)
+    /// <param name="rsaBits">The length of the RSA key.</param>
+    public TestCertificate(bool isEcdsa = false, int rsaBits = 2048)
     {
-        _isEcdsa = isEcdsa;
+        (_isEcdsa, _rsaBits) = (isEcdsa, rsaBits);
         Replace();
     }
 
@@ -30,7 +32,7 @@ public sealed class TestCertificate : IDisposable
     public (string Name, string Value)[] Settings => [("Turn__TlsCertificate", CertificateFile), ("Turn__TlsKey", KeyFile)];
 
     /// <summary>Writes another certificate with another key to the files.</summary>
-    public void Replace() => Write(_isEcdsa ? CreateEcdsa() : Create());
+    public void Replace() => Write(_isEcdsa ? CreateEcdsa() : Create(_rsaBits));
 
     /// <summary>Accepts only this certificate.</summary>
     public bool Trusts(X509Certificate? certificate) =>
@@ -44,9 +46,9 @@ public sealed class TestCertificate : IDisposable
         RemoteCertificateValidationCallback = (_, certificate, _, _) => Trusts(certificate),
     };
 
-    public static (string CertificatePem, string KeyPem) Create()
+    public static (string CertificatePem, string KeyPem) Create(int rsaBits = 2048)
     {
-        using var key = RSA.Create(2048);
+        using var key = RSA.Create(rsaBits);
         return Sign(new CertificateRequest("CN=turn.test", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1), key);
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.Messages;
@@ -329,6 +330,7 @@ public sealed class AuthenticationTests
     [InlineData(0, ":carol", true, StunError.Unauthenticated, 0u)]
     [InlineData(-1, ":carol", true, StunError.Unauthenticated, 0u)]
     [InlineData(60, "carol", true, StunError.Unauthenticated, 0u)]
+    [InlineData(60, ":", true, StunError.None, 60u)]
     [Requirement("CLIENT-7")]
     public void EphemeralUser_IsTakenUntilItsTime(int secondsLeft, string name, bool endsAllocations, StunError error, uint lifetime)
     {
@@ -339,6 +341,33 @@ public sealed class AuthenticationTests
 
         Assert.Equal(error, answer.Error);
         if (error == StunError.None) Assert.Equal(lifetime, answer.Lifetime);
+    }
+
+    /// <summary>coturn reads the time on either side of the first colon.</summary>
+    [Theory]
+    [InlineData("{0}", "ephemeral:{0}")]
+    [InlineData("{0}:", "ephemeral:{0}:")]
+    [InlineData("{0}:carol", "ephemeral:carol")]
+    [InlineData("{0}:7:carol", "ephemeral:7:carol")]
+    [InlineData("carol:{0}", "ephemeral:carol")]
+    [InlineData("ca~rol:{0}", "ephemeral:ca~rol")]
+    [InlineData("1x:{0}", "ephemeral:1x")]
+    [InlineData("7:{0}", null)]
+    [InlineData(":{0}", null)]
+    [InlineData("carol:{0}x", null)]
+    [InlineData("carol:7:{0}", null)]
+    [InlineData("carol", null)]
+    [Requirement("CLIENT-4")]
+    [Requirement("CLIENT-7")]
+    public void EphemeralName_HasItsTimeOnOneSideOfTheFirstColon(string format, string? user)
+    {
+        var fixture = new EngineFixture(sharedSecret: "shared by all servers");
+        var end = fixture.Time.Utc.ToUnixTimeSeconds() + 60;
+        var name = string.Format(CultureInfo.InvariantCulture, format, end);
+        var client = fixture.NewClient(StunCredential.Ephemeral(name, "shared by all servers"));
+
+        Assert.Equal(user is null ? StunError.Unauthenticated : StunError.None, client.TryAllocate()!.Error);
+        if (user is not null) Assert.Equal(string.Format(CultureInfo.InvariantCulture, user, end), client.Allocation.Credential.User);
     }
 
     [Fact]

@@ -97,7 +97,7 @@ public sealed class AuthenticatorTests
     public void Realm_IsCountedInCharacters(int characters, StunError error)
     {
         var client = _fixture.NewClient();
-        client.Credential = client.Credential with { Realm = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("\u20AC", characters))) };
+        client.Credential = client.Credential with { Realm = Encoding.UTF8.GetBytes(new string('\u20AC', characters)) };
 
         Assert.Equal(error, client.TryAllocate()!.Error);
     }

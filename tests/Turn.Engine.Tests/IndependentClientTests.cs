@@ -172,7 +172,8 @@ public sealed class IndependentClientTests
                 StunMethod.Allocate,
                 StunRequest.All(
                     StunRequest.UdpTransport, StunRequest.Value(StunAttributeType.Username, "alice"u8.ToArray()),
-                    StunRequest.Value(StunAttributeType.Realm, challenge.Realm), StunRequest.Value(StunAttributeType.Nonce, challenge.Nonce),
+                    StunRequest.Value(StunAttributeType.Realm, challenge.Realm),
+                    StunRequest.Value(StunAttributeType.Nonce, challenge.Nonce),
                     StunRequest.Value(type, new byte[length]))),
             client.Flow)!;
 
@@ -238,7 +239,7 @@ public sealed class IndependentClientTests
         Assert.NotEqual(StunError.None, _fixture.Send(request, client.Flow)!.Error);
     }
 
-    /// <summary>The retransmission is authenticated like the request, and says nothing about an allocation that was made after it.</summary>
+    /// <summary>The retransmission is authenticated, and says nothing about an allocation that was made after it.</summary>
     [Fact]
     [Requirement("RFC8489-6.3.1")]
     [Requirement("TURN-A14")]

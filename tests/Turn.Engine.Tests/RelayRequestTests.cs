@@ -3,6 +3,7 @@ using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Engine.Allocations;
+using WebRtcIms.Turn.Engine.Primitives;
 
 namespace WebRtcIms.Turn.Engine.Tests;
 
@@ -41,6 +42,37 @@ public sealed class RelayRequestTests
         error,
         _fixture.NewClient()
             .TryAllocate(StunRequest.Value(StunAttributeType.RequestedTransport, Convert.FromHexString(value)))!.Error);
+
+    /// <summary>Browsers send no REQUESTED-ADDRESS-FAMILY. RFC 8656 §7.2 then wants IPv4; a server with IPv6 alone can give what it has.</summary>
+    [Theory]
+    [InlineData(false, "198.51.100.7", true, true, "IPv4")]
+    [InlineData(false, "2001:db8::7", true, true, "IPv4")]
+    [InlineData(false, "2001:db8::7", false, true, "440")]
+    [InlineData(true, "198.51.100.7", true, true, "IPv4")]
+    [InlineData(true, "2001:db8::7", true, true, "IPv6")]
+    [InlineData(true, "198.51.100.7", false, true, "IPv6")]
+    [InlineData(true, "2001:db8::7", true, false, "IPv4")]
+    [InlineData(true, "2001:db8::7", false, false, "440")]
+    [Requirement("NET-19")]
+    [Requirement("RFC8656-7.2-7")]
+    public void WithoutAFamily_TheRelayIsOfTheDefaultOne(bool isOfClient, string client, bool hasIPv4, bool hasIPv6, string expected)
+    {
+        var fixture = new EngineFixture(new EngineSettings
+        {
+            DefaultsToClientFamily = isOfClient, RelaysIPv4 = hasIPv4, RelaysIPv6 = hasIPv6, TcpRelays = true,
+        })
+        { Waiting = [] };
+        foreach (var transport in new[] { ClientTransport.Udp, ClientTransport.Tcp })
+        {
+            var flow = fixture.NewFlow(transport) with { Client = new TransportAddress(InternetAddress.Parse(client), 40000) };
+            var answer = new EngineClient(fixture, flow, StunCredential.Password("alice", "secret"))
+                .TryAllocate(transport == ClientTransport.Udp ? StunRequest.UdpTransport : StunRequest.TcpTransport);
+            var relays = fixture.Waiting.LastOrDefault()?.Relays;
+
+            Assert.Equal(expected, answer is not null ? $"{(int)answer.Error}" : relays!.Value.IPv6 ? "IPv6" : "IPv4");
+            Assert.True(relays is null || relays.Value.IPv4 != relays.Value.IPv6);
+        }
+    }
 
     /// <summary>Only the first bit of EVEN-PORT reserves the next port (RFC 8656 §18.7).</summary>
     [Theory]

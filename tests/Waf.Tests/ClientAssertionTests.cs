@@ -261,7 +261,7 @@ public sealed class ClientAssertionTests
     public async Task ClientWithSeveralKeysOfAKind_NamesTheKey(string? keyId, bool isAccepted)
     {
         using var second = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var rsa = RSA.Create(2048);
+        using var rsa = RSA.Create(3072);
         var (point, numbers) = (second.ExportParameters(false).Q, rsa.ExportParameters(false));
         var other = $$"""{"kty":"EC","crv":"P-256","kid":"s2","x":"{{Url(point.X)}}","y":"{{Url(point.Y)}}"}""";
         var third = $$"""{"kty":"RSA","kid":"s3","n":"{{Url(numbers.Modulus)}}","e":"{{Url(numbers.Exponent)}}"}""";

@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -111,10 +112,27 @@ public sealed class ClientRegistrationTests
     {
         "null", "7", "{}", "{\"keys\":[]}", "{\"keys\":[{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}]}",
         SignedAssertion.PublicKeys.Replace("\"x\"", "\"d\":\"AAAA\",\"x\"", StringComparison.Ordinal),
-        """{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","d":"AQAB"}]}""",
-        """{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","use":"enc"}]}""",
-        $$"""{"keys":[{{string.Join(',', Enumerable.Repeat("""{"kty":"RSA","n":"AQAB","e":"AQAB"}""", 11))}}]}""",
+        $$"""{"keys":[{{Rsa(3072)[..^1]}},"d":"AQAB"}]}""",
+        $$"""{"keys":[{{Rsa(3072)[..^1]}},"use":"enc"}]}""",
+        $$"""{"keys":[{{string.Join(',', Enumerable.Repeat(Rsa(3072), 11))}}]}""",
+        $$"""{"keys":[{{Rsa(1024)}}]}""",
+        $$"""{"keys":[{{Rsa(2048)}}]}""",
+        $$"""{"keys":[{{Rsa(3064)}}]}""",
+        $$"""{"keys":[{{Rsa(3072)}},{{Rsa(2048)}}]}""",
     };
+
+    private static string Rsa(int bits) =>
+        $$"""{"kty":"RSA","n":"{{Base64Url.EncodeToString(Enumerable.Repeat((byte)0xC3, bits / 8).ToArray())}}","e":"AQAB"}""";
+
+    [Fact]
+    public async Task RsaKeysOf3072Bits_AreRegistered()
+    {
+        using var app = new WafApp().WithRegistration();
+
+        (await SendAsync(app, HttpMethod.Post, Endpoint, FirstToken,
+            JsonText($$$"""{"token_endpoint_auth_method":"private_key_jwt","jwks":{"keys":[{{{Rsa(3072)}}}]}}""")))
+            .Assert(HttpStatusCode.Created);
+    }
 
     [Theory]
     [MemberData(nameof(InvalidKeys))]

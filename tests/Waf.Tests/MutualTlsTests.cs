@@ -14,8 +14,8 @@ public sealed class MutualTlsTests : IDisposable
     private const string Holder = "holder";
 
     private readonly TestCertificate _server = new();
-    private readonly TestCertificate _own = new();
-    private readonly TestCertificate _other = new();
+    private readonly TestCertificate _own = new(rsaBits: 3072);
+    private readonly TestCertificate _other = new(rsaBits: 3072);
     private readonly HashCount _hashes = new();
     private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
 

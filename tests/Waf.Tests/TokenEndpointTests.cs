@@ -21,7 +21,8 @@ public sealed class TokenEndpointTests
         using var answer = await client.PutAsync(
             new Uri(TokenRequest.Path, UriKind.Relative), new FormUrlEncodedContent([]), TestContext.Current.CancellationToken);
 
-        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, answer.StatusCode);
+        Assert.Equal(allowGet ? ["GET", "POST"] : ["POST"], answer.Content.Headers.Allow);
         Assert.Contains($"\"{hint}\"", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
     }
 

@@ -113,6 +113,8 @@ public sealed class ProxyTests : IAsyncLifetime
             Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
             Assert.Equal("wwsf_unavailable", problem.GetProperty("code").GetString());
             Assert.EndsWith(".", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+            Assert.Matches("^[0-9a-f]{32}$", problem.GetProperty("trace_id").GetString());
+            Assert.False(problem.TryGetProperty("traceId", out _));
             Assert.Equal("2", response.Headers.RetryAfter?.ToString());
             Assert.Equal("no-store", response.Headers.CacheControl?.ToString());
         }

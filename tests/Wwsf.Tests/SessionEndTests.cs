@@ -223,6 +223,40 @@ public sealed class SessionEndTests : IAsyncLifetime
         Assert.True(await IsCompleteAsync(app));
     }
 
+    /// <summary>As docs/operations.md says.</summary>
+    [Fact]
+    [Requirement("SEC-15")]
+    public async Task AccountOfItsOwnAtRedis_ReachesOnlyItsKeys_AndItsPasswordChangesWithoutAnOutage()
+    {
+        var admin = _redis.GetDatabase();
+        await admin.ExecuteAsync(
+            "ACL", "SETUSER", "wwsf", "on", ">first", "~ims:lease:*", "~turn:revoked", "&turn:revocations", "+@all", "-@admin");
+        using var before = NewApp().With("ConnectionStrings:redis", $"{_server.Address},user=wwsf,password=first,asyncTimeout=10000");
+        await EndASessionAsync(before);
+        await admin.ExecuteAsync("ACL", "SETUSER", "wwsf", ">second");
+        using var after = NewApp().With("ConnectionStrings:redis", $"{_server.Address},user=wwsf,password=second,asyncTimeout=10000");
+        await EndASessionAsync(before);
+        await EndASessionAsync(after);
+        await admin.ExecuteAsync("ACL", "SETUSER", "wwsf", "<first");
+        await EndASessionAsync(after);
+
+        var error = await Assert.ThrowsAsync<RedisServerException>(async () =>
+        {
+            await using var client = await ConnectionMultiplexer.ConnectAsync($"{_server.Address},user=wwsf,password=second");
+            await client.GetDatabase().StringGetAsync("waf:assertion:x");
+        });
+        Assert.StartsWith("NOPERM", error.Message, StringComparison.Ordinal);
+
+        async Task EndASessionAsync(WwsfApp app)
+        {
+            var page = await app.OpenPageAsGuestAsync();
+            Assert.Equal(HttpStatusCode.OK, (await page.ImsTokenAsync()).Status);
+            var sid = _waf.Requests[^1].Form["sid"];
+            Assert.Equal(HttpStatusCode.OK, (await page.SignOutAsync()).Status);
+            Assert.NotNull(await RevokedUntilAsync(sid));
+        }
+    }
+
     [Fact]
     [Requirement("SEC-15")]
     public async Task WithoutRedis_OneLineInTheLog_AndSessionsEnd()

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vite';
+import { target } from '../browsers.mjs';
 
 export default defineConfig({
   // FlowView serves its pages under /flow/, also behind the gateway.
@@ -6,7 +7,7 @@ export default defineConfig({
   build: {
     outDir: '../../FlowView/wwwroot',
     emptyOutDir: true,
-    target: ['chrome123', 'firefox120', 'safari17.5'],
+    target,
     // The content security policy admits only files: nothing may be inlined as a data: URL.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vite';
+import { target } from '../browsers.mjs';
 
 // `npm run dev` serves the page with hot reload on port 5173. The API comes from a running gateway.
 const gateway = process.env.WIC_GATEWAY ?? 'http://localhost:8080';
@@ -8,7 +9,7 @@ export default defineConfig({
     outDir: '../../WicWeb/wwwroot',
     emptyOutDir: true,
     rolldownOptions: { input: ['page/index.html', 'page/demo.html'] },
-    target: ['chrome123', 'firefox120', 'safari17.5'],
+    target,
     // The content security policy admits only files: nothing may be inlined as a data: URL.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

@@ -9,6 +9,7 @@ using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Telemetry;
 using WebRtcIms.Turn.Transport.Portable;
+using WebRtcIms.Turn.Transport.Relays;
 using WebRtcIms.Turn.Transport.Streams;
 
 namespace WebRtcIms.Turn.Transport.Dtls;
@@ -118,7 +119,7 @@ internal sealed partial class DtlsListener : IDisposable
     private void Verify(TransportAddress client, ReadOnlySpan<byte> datagram)
     {
         var datagrams = new DtlsDatagrams(_socket, client);
-        if (_cookies.Verify(client, datagram, datagrams) is not { } request) return;
+        if (_cookies.Verify(client, datagram, datagrams) is not { } request || ProcessMemory.IsLow) return;
         lock (_gate)
         {
             if (_threads == MaxThreads) return;

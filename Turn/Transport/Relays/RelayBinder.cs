@@ -18,21 +18,24 @@ internal sealed class RelayBinder
     // Other programs may hold ports of the range. After this many in a row the range counts as full.
     private const int MaxAttempts = 32;
 
-    private readonly Lock _gate = new();
     private readonly LiveRelays _live;
     private readonly RelaySockets _sockets;
+    private readonly RelayShortages _shortages;
     private readonly RelayAddresses _addresses;
-    private readonly Family _ipv4;
-    private readonly Family _ipv6;
+    private readonly Dictionary<(AddressFamily Family, bool IsTcp), RelayPortPool> _pools = [];
 
-    public RelayBinder(TurnSettings settings, RelayAddresses addresses, LiveRelays live, RelaySockets sockets, Random random)
+    public RelayBinder(
+        TurnSettings settings, RelayAddresses addresses, LiveRelays live, RelaySockets sockets, RelayShortages shortages, Random random)
     {
-        (_addresses, _live, _sockets) = (addresses, live, sockets);
-        _ipv4 = FamilyOf(settings, AddressFamily.InterNetwork, random);
-        _ipv6 = FamilyOf(settings, AddressFamily.InterNetworkV6, random);
+        (_addresses, _live, _sockets, _shortages) = (addresses, live, sockets, shortages);
+        foreach (var family in new[] { AddressFamily.InterNetwork, AddressFamily.InterNetworkV6 })
+        {
+            foreach (var isTcp in new[] { false, true })
+                _pools.Add((family, isTcp), new RelayPortPool(family, isTcp, settings.RelayPorts, live, sockets, random));
+        }
     }
 
-    /// <summary>Binds what is asked for; 508 when a port cannot be had, and then nothing stays bound.</summary>
+    /// <summary>Binds what is asked for; 508 when something is used up, and then nothing stays bound.</summary>
     /// <param name="request">What is asked for.</param>
     /// <param name="server">The address of this server that the client used.</param>
     /// <param name="open">Binds one socket.</param>
@@ -43,10 +46,13 @@ internal sealed class RelayBinder
         var isBound = false;
         try
         {
-            isBound = (!request.IPv4 || TryBind(_ipv4, used, request, open, out ipv4, out reserved))
-                && (!request.IPv6 || TryBind(_ipv6, used, request, open, out ipv6, out reserved));
-            return isBound
-                ? new AllocationDecision(StunError.None, ipv4, ipv6, reserved) : new AllocationDecision(StunError.InsufficientCapacity);
+            RelayShortage? shortage = _shortages.IsMemoryLow() ? RelayShortage.Memory : null;
+            if (request.IPv4 && shortage is null) shortage = Bind(AddressFamily.InterNetwork, used, request, open, out ipv4, out reserved);
+            if (request.IPv6 && shortage is null) shortage = Bind(AddressFamily.InterNetworkV6, used, request, open, out ipv6, out reserved);
+            isBound = shortage is null;
+            if (isBound) return new AllocationDecision(StunError.None, ipv4, ipv6, reserved);
+            _shortages.Report(shortage!.Value);
+            return new AllocationDecision(StunError.InsufficientCapacity);
         }
         finally
         {
@@ -60,90 +66,58 @@ internal sealed class RelayBinder
         }
     }
 
-    private bool TryBind(
-        Family family, IPAddress server, RelayRequest request, RelayOpener open, out Relay? relay, out Relay? next)
+    private RelayShortage? Bind(
+        AddressFamily family, IPAddress server, RelayRequest request, RelayOpener open, out Relay? relay, out Relay? next)
     {
         relay = next = null;
-        if (_addresses.For(family.Kind, server) is not { } address) return false;
+        if (_addresses.For(family, server) is not { } address) return RelayShortage.Address;
+        var pool = _pools[(family, request.IsTcp)];
+
+        // Ports that another program has are kept aside until a free one is found, or all attempts are used.
         var taken = new List<ushort>();
         try
         {
             for (var attempt = 0; attempt < MaxAttempts; attempt++)
             {
-                if (!TryTake(family, request, out var port)) return false;
-                relay = TryOpen(family, address, port, request.IsTcp, open);
-                if (request.ReserveNext && relay is not null) next = TryOpen(family, address, (ushort)(port + 1), request.IsTcp, open);
-                if (relay is not null && (next is not null || !request.ReserveNext)) return true;
-
-                // Another program has one of the ports. Keep them aside until a pair is found, or all attempts are used.
-                if (relay is null) taken.Add(port);
-                else relay.Dispose();
-                relay = null;
+                if (!pool.TryTake(request, out var port)) return RelayShortage.Ports;
+                taken.Add(port);
                 if (request.ReserveNext) taken.Add((ushort)(port + 1));
+                var shortage = Open(pool, address, port, open, taken, out relay);
+                if (shortage is null && request.ReserveNext) shortage = Open(pool, address, (ushort)(port + 1), open, taken, out next);
+                if (shortage is null) return null;
+                relay?.Dispose();
+                relay = null;
+                if (shortage != RelayShortage.Ports) return shortage;
             }
 
-            return false;
+            return RelayShortage.Ports;
         }
         finally
         {
-            foreach (var port in taken) family.GiveBack(port);
+            foreach (var port in taken) pool.Return(port);
         }
     }
 
-    private bool TryTake(Family family, RelayRequest request, out ushort port)
+    /// <summary>Opens a socket at a port. The port then belongs to the relay.</summary>
+    private RelayShortage? Open(
+        RelayPortPool pool, RelayAddress address, ushort port, RelayOpener open, List<ushort> taken, out Relay? relay)
     {
-        lock (_gate)
-            return request.EvenPort ? family.Ports.TryTakeEven(request.ReserveNext, out port) : family.Ports.TryTake(out port);
-    }
-
-    private Relay? TryOpen(Family family, RelayAddress address, ushort port, bool isTcp, RelayOpener open)
-    {
-        if (!_sockets.TryTake()) return null;
+        relay = null;
+        if (!_sockets.TryTake()) return RelayShortage.Descriptors;
         try
         {
-            var bind = new IPEndPoint(address.Bound.ToIPAddress(), port);
-            var relay = open(bind, address.Advertised, isTcp ? family.CloseTcp : family.CloseUdp);
-            _live.Add(address, isTcp, port);
-            return relay;
-        }
-        catch (SocketException)
-        {
-            _sockets.Return();
+            relay = open(new IPEndPoint(address.Bound.ToIPAddress(), port), address.Advertised, pool.Close);
+            _live.Add(address, pool.IsTcp, port);
+            taken.Remove(port);
             return null;
         }
-        catch
+        catch (SocketException error)
         {
-            _sockets.Return();
-            family.GiveBack(port);
-            throw;
+            return RelayShortages.Of(error);
+        }
+        finally
+        {
+            if (relay is null) _sockets.Return();
         }
     }
-
-    // One range for all addresses of a family: behind a NAT they may share the public address.
-    private Family FamilyOf(TurnSettings settings, AddressFamily kind, Random random)
-    {
-        var ports = new RelayPortRange(settings.RelayPorts.Min, settings.RelayPorts.Max, random);
-        var family = kind == AddressFamily.InterNetworkV6 ? StunAddressFamily.IPv6 : StunAddressFamily.IPv4;
-        return new Family(kind, ports, GiveBack, port => Close(port, isTcp: false), port => Close(port, isTcp: true));
-
-        void GiveBack(ushort port)
-        {
-            lock (_gate) ports.Return(port);
-        }
-
-        void Close(ushort port, bool isTcp)
-        {
-            _live.Remove(family, isTcp, port);
-            _sockets.Return();
-            GiveBack(port);
-        }
-    }
-
-    /// <param name="Kind">IPv4 or IPv6.</param>
-    /// <param name="Ports">Those that are free.</param>
-    /// <param name="GiveBack">Makes a port free again.</param>
-    /// <param name="CloseUdp">A relay has closed; one for all relays.</param>
-    /// <param name="CloseTcp">A TCP relay has closed; one for all relays.</param>
-    private sealed record Family(
-        AddressFamily Kind, RelayPortRange Ports, Action<ushort> GiveBack, Action<ushort> CloseUdp, Action<ushort> CloseTcp);
 }

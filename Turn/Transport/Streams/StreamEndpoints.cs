@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Transport.Relays;
 
 namespace WebRtcIms.Turn.Transport.Streams;
 
@@ -20,7 +21,7 @@ internal static class StreamEndpoints
     {
         foreach (var address in Addresses(settings))
         {
-            kestrel.Listen(new IPEndPoint(address, settings.Port), listen => listen.UseConnectionHandler<TurnConnectionHandler>());
+            kestrel.Listen(new IPEndPoint(address, settings.Port), ListenForTcp);
             if (settings.TlsCertificate is not null) kestrel.Listen(new IPEndPoint(address, settings.TlsPort), ListenForTls);
         }
     }
@@ -57,12 +58,25 @@ internal static class StreamEndpoints
     private static IPAddress WildcardOf(IPAddress address) =>
         address.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any;
 
+    private static void ListenForTcp(ListenOptions listen)
+    {
+        RefuseWithoutMemory(listen);
+        listen.UseConnectionHandler<TurnConnectionHandler>();
+    }
+
+    private static void RefuseWithoutMemory(ListenOptions listen)
+    {
+        var shortages = listen.ApplicationServices.GetRequiredService<RelayShortages>();
+        listen.Use(next => connection => StreamMemory.ServeAsync(connection, next, shortages));
+    }
+
     private static void ListenForTls(ListenOptions listen)
     {
         var handshakes = listen.ApplicationServices.GetRequiredService<TlsHandshakes>();
 
         // The protocol is not HTTP. Other values would make Kestrel expect QUIC.
         listen.Protocols = HttpProtocols.Http1;
+        RefuseWithoutMemory(listen);
         listen.Use(next => connection => HalfOpenHandshakes.BeginAsync(connection, next));
         listen.UseHttps(new TlsHandshakeCallbackOptions
         {

@@ -31,7 +31,7 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
         var transport = connection.Features.Get<ITlsHandshakeFeature>() is null ? ClientTransport.Tcp : ClientTransport.Tls;
         var flow = new FiveTuple(transport, Address(connection.RemoteEndPoint), Address(connection.LocalEndPoint));
         var host = hosts[(int)((uint)flow.GetHashCode() % hosts.Count)];
-        await using var path = new StreamPath(connection, metrics);
+        await using var path = new StreamPath(connection, metrics, time);
         try
         {
             if (await ReadAsync(connection, host, flow, path) is not { } peer) return;
@@ -57,7 +57,8 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
         var input = connection.Transport.Input;
         using var stalled = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
 
-        using var stopping = Stopping(connection).Register(input.CancelPendingRead);
+        var isStopping = false;
+        using var stopping = Stopping(connection).Register(Stop);
         var place = connection.Features.Get<AdmittedConnection>();
         var lastUseful = time.GetTimestamp();
         using var check = time.CreateTimer(_ => EndIfUseless(), null, CheckInterval, CheckInterval);
@@ -68,11 +69,20 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
             var read = await input.ReadAsync(stalled.Token);
             if (read.IsCanceled) return null;
             var buffer = read.Buffer;
-            if (!HandleMessages(ref buffer, ref isFirst, host, flow, path, out var boundTo)) return null;
+            if (!HandleMessages(ref buffer, ref isFirst, host, flow, path, out var boundTo, out var isFull)) return null;
             if (boundTo is not null)
             {
                 input.AdvanceTo(buffer.Start);
                 return boundTo;
+            }
+
+            if (isFull)
+            {
+                // What is left is read again at once.
+                input.AdvanceTo(buffer.Start);
+                await path.WaitForRoomAsync();
+                if (Volatile.Read(ref isStopping)) return null;
+                continue;
             }
 
             var isNewMessage = !isWithinMessage || buffer.Length < read.Buffer.Length;
@@ -80,7 +90,16 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
             if (!isWithinMessage) stalled.CancelAfter(Timeout.InfiniteTimeSpan);
             else if (isNewMessage) stalled.CancelAfter(FrameTimeout);
             input.AdvanceTo(buffer.Start, buffer.End);
-            if (read.IsCompleted) return null;
+            if (!read.IsCompleted) continue;
+            await path.WaitForAnswersAsync();
+            return null;
+        }
+
+        void Stop()
+        {
+            Volatile.Write(ref isStopping, true);
+            path.StopWaiting();
+            input.CancelPendingRead();
         }
 
         void EndIfUseless()
@@ -93,19 +112,23 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
             }
 
             place?.Demote();
-            if (time.GetElapsedTime(lastUseful) >= UselessLimit) input.CancelPendingRead();
+            if (time.GetElapsedTime(lastUseful) >= UselessLimit) Stop();
         }
     }
 
-    /// <summary>Handles all whole messages and leaves the rest; false when the stream cannot be followed any more.</summary>
+    /// <summary>
+    /// Handles all whole messages, until too many responses wait, and leaves the rest; false when the stream cannot be followed any more.
+    /// </summary>
     private static bool HandleMessages(
         ref ReadOnlySequence<byte> buffer, ref bool isFirst, EngineHost host, in FiveTuple flow, StreamPath path,
-        out PeerConnection? boundTo)
+        out PeerConnection? boundTo, out bool isFull)
     {
-        boundTo = null;
+        (boundTo, isFull) = (null, false);
         Span<byte> octets = stackalloc byte[StreamFraming.StartLength];
         while (!buffer.IsEmpty)
         {
+            isFull = path.IsFull;
+            if (isFull) return true;
             var start = octets[..(int)Math.Min(buffer.Length, octets.Length)];
             buffer.Slice(0, start.Length).CopyTo(start);
             if (!StreamFraming.MayStart(start, isFirst)) return false;

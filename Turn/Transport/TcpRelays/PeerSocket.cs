@@ -13,10 +13,11 @@ namespace WebRtcIms.Turn.Transport.TcpRelays;
 /// </summary>
 internal sealed class PeerSocket(Socket socket, RelaySockets sockets, EngineHost host, TimeProvider time) : PeerTransport
 {
-    // After a client has closed its half, the peer may still send, but not for ever.
+    // After a client has closed its half, the peer may still send. A peer that is silent for this long is given up.
     private static readonly TimeSpan HalfClosedTime = TimeSpan.FromSeconds(30);
 
     private readonly CancellationTokenSource _closed = new();
+    private bool _isHalfClosed;
     private int _isDisposed;
 
     /// <summary>Carries octets both ways until either side ends, the allocation does, or the server stops.</summary>
@@ -25,10 +26,18 @@ internal sealed class PeerSocket(Socket socket, RelaySockets sockets, EngineHost
         try
         {
             using var end = CancellationTokenSource.CreateLinkedTokenSource(_closed.Token, stop);
-            var toClient = ToClientAsync(connection, client.Output, end.Token);
+            var toClient = ToClientAsync(connection, client.Output, end);
             var toPeer = ToPeerAsync(connection, client.Input, end.Token);
-            if (await Task.WhenAny(toClient, toPeer) == toPeer) end.CancelAfter(HalfClosedTime);
-            else await end.CancelAsync();
+            if (await Task.WhenAny(toClient, toPeer) == toPeer)
+            {
+                Volatile.Write(ref _isHalfClosed, true);
+                end.CancelAfter(HalfClosedTime);
+            }
+            else
+            {
+                await end.CancelAsync();
+            }
+
             await Task.WhenAll(toClient, toPeer);
         }
         finally
@@ -72,18 +81,19 @@ internal sealed class PeerSocket(Socket socket, RelaySockets sockets, EngineHost
         }
     }
 
-    private async Task ToClientAsync(PeerConnection connection, PipeWriter output, CancellationToken end)
+    private async Task ToClientAsync(PeerConnection connection, PipeWriter output, CancellationTokenSource end)
     {
         try
         {
             while (true)
             {
-                var length = await socket.ReceiveAsync(output.GetMemory(), end);
+                var length = await socket.ReceiveAsync(output.GetMemory(), end.Token);
                 if (length == 0) return;
+                if (Volatile.Read(ref _isHalfClosed)) end.CancelAfter(HalfClosedTime);
                 output.Advance(length);
                 var pause = host.CountToClient(connection, length);
-                if ((await output.FlushAsync(end)).IsCompleted) return;
-                await PauseAsync(pause, end);
+                if ((await output.FlushAsync(end.Token)).IsCompleted) return;
+                await PauseAsync(pause, end.Token);
             }
         }
         catch (Exception error) when (IsEnd(error))

@@ -59,7 +59,7 @@ internal sealed record ClientMetadata(string? Name, string AuthenticationMethod,
         if (!needsKeys) return null;
         var keys = ClientSettings.PublicKeys(reader.Json("jwks"));
         if (keys is null || keys.Keys.Count > MaxKeys)
-            reader.Fail("jwks", $"must be a JWK Set of 1 to {MaxKeys} public keys for signatures, EC or RSA");
+            reader.Fail("jwks", $"must be a JWK Set of 1 to {MaxKeys} public keys for signatures, EC, or RSA of 3072 bits or more");
         else if (method == ClientAuthenticationMethods.SelfSignedTlsClientAuth
             && keys.Keys.Any(key => ClientCertificate.HashOf(key) is null))
             reader.Fail("jwks", "must have the certificate of each key in x5c");

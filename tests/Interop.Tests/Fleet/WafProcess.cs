@@ -76,6 +76,17 @@ internal sealed class WafProcess : ServerProcess
         string Text(string name) => body.GetProperty(name).GetString()!;
     }
 
+    /// <summary>A token with which the identity can register at an eP-CSCF.</summary>
+    public async Task<string> GetRegistrationTokenAsync(string impi)
+    {
+        using var response = await PostAsync(
+            "token", TestContext.Current.CancellationToken, ("grant_type", "client_credentials"), ("scope", "ims.register"),
+            ("impu", $"sip:{impi}"), ("impi", impi), ("sid", $"session of {impi}"));
+        var body = await response.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken);
+        Assert.True(response.IsSuccessStatusCode, $"{response.StatusCode}: {body}");
+        return body.GetProperty("access_token").GetString()!;
+    }
+
     public async Task RevokeAsync(Token token)
     {
         using var response = await PostAsync("revoke", TestContext.Current.CancellationToken, ("token", token.AccessToken));

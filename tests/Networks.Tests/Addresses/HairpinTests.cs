@@ -75,6 +75,29 @@ public sealed class HairpinTests
         Assert.Equal("hello"u8.ToArray(), received);
     }
 
+    /// <summary>The bound addresses are in a denied range, as behind most NATs. Only relays are reached there.</summary>
+    [Fact]
+    public async Task PrivateAddressOfTheServer_DoesNotCloseItsRelays()
+    {
+        var (network, server, client) = await TestNetwork.WithClientAsync();
+        await using var end = network;
+        await server.AddAddressAsync("10.0.0.5/24", "eth0");
+        await client.AddAddressAsync("10.0.0.101/24", "eth0");
+        await using var turn = await server.StartTurnAsync(Users.Settings(
+            ("Turn__ListenAddress", "10.0.0.5"), ("Turn__PublicAddress", "20.99.0.1")));
+        var to = IPEndPoint.Parse("10.0.0.5:3478");
+        await using var alice = await Caller.AllocateAsync(client.UdpClient("10.0.0.101", to, Users.Alice));
+        await using var bob = await Caller.AllocateAsync(client.UdpClient("10.0.0.101", to, Users.Alice));
+        await alice.BindAsync(bob.Relayed);
+        await bob.BindAsync(alice.Relayed);
+        await alice.SendOnChannelAsync("hello");
+        Assert.Equal("hello", await bob.ReceiveOnChannelAsync());
+
+        Assert.Equal(StunError.Forbidden, (await alice.Client.PermitAsync(IPEndPoint.Parse("10.0.0.101:9"))).Error);
+        Assert.Equal(StunError.Forbidden, (await alice.Client.BindAsync(0x4001, IPEndPoint.Parse("10.0.0.5:9"))).Error);
+        Assert.Equal(StunError.Forbidden, (await alice.Client.BindAsync(0x4001, IPEndPoint.Parse("20.99.0.1:9"))).Error);
+    }
+
     [Fact]
     public async Task EachAddressOfTheMachine_HasItsOwnPublicAddress()
     {

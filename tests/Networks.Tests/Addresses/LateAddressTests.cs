@@ -80,12 +80,13 @@ public sealed class LateAddressTests
         var (network, server, client) = await TestNetwork.WithClientAsync();
         await using var end = network;
 
-        // Many probes, so that it is still tentative when the server starts.
-        server.Set("net/ipv6/conf/eth0/dad_transmits", "4");
+        // It stays tentative until the server has tried to use it: one probe a second, and then a hundred.
+        server.Set("net/ipv6/conf/eth0/dad_transmits", "60");
         await server.IpAsync("address", "add", "2a77::9/64", "dev", "eth0");
         await using var turn = await server.StartTurnAsync(
             Users.Settings(("Turn__ListenAddress", listenAddress), ("Turn__Transport", transport)));
         await turn.WaitForOutputAsync("[2a77::9]:3478 cannot be bound (AddressNotAvailable); TURN listens there as soon as it can");
+        server.Set("net/ipv6/neigh/eth0/retrans_time_ms", "10");
 
         var endpoint = IPEndPoint.Parse("[2a77::9]:3478");
         await turn.WaitForOutputAsync($"TURN listens on {endpoint}");

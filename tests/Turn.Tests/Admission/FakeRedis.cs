@@ -1,3 +1,4 @@
+using System.Net;
 using System.Reflection;
 using StackExchange.Redis;
 using WebRtcIms.Turn.Admission;
@@ -21,6 +22,7 @@ internal sealed class FakeRedis
         {
             nameof(IConnectionMultiplexer.GetDatabase) => _database,
             nameof(IConnectionMultiplexer.GetSubscriber) => subscriber,
+            nameof(IConnectionMultiplexer.GetEndPoints) => Array.Empty<EndPoint>(),
             _ => throw new NotSupportedException(method),
         });
     }

@@ -96,6 +96,7 @@ public sealed class QuotaTests
     [Theory]
     [InlineData("alice", "name:alice")]
     [InlineData("ti:lde", "name:ti:lde")]
+    [Requirement("CLIENT-3")]
     [Requirement("SEC-12")]
     public void StaticUser_IsCountedByItsName(string name, string user) =>
         Assert.Equal(user, Credential.FromStaticUser(name, "secret", "example.org").User);

@@ -7,6 +7,7 @@ using WebRtcIms.Turn.Engine.Primitives;
 using WebRtcIms.Turn.Hosting;
 using WebRtcIms.Turn.Settings;
 using WebRtcIms.Turn.Tests.Addresses;
+using WebRtcIms.Turn.Tests.Transport;
 using WebRtcIms.Turn.Transport.Relays;
 
 namespace WebRtcIms.Turn.Tests.Hosting;
@@ -14,7 +15,8 @@ namespace WebRtcIms.Turn.Tests.Hosting;
 /// <summary>Gives out the ports of the settings without sockets.</summary>
 internal sealed class FakeTransport(TurnSettings settings) : IRelayTransport
 {
-    private readonly RelayBinder _binder = new(settings, Listening.RelaysOf(settings), new LiveRelays(), new RelaySockets(1000), new Random(1));
+    private readonly RelayBinder _binder = new(
+        settings, Listening.RelaysOf(settings), new LiveRelays(), new RelaySockets(1000), NoShortages.Of(settings), new Random(1));
 
     /// <summary>The number of relays that are open.</summary>
     public int Bound { get; private set; }

@@ -71,6 +71,7 @@ public sealed class StrangerTests
             Assert.Equal(StunError.InsufficientCapacity, last);
             Assert.InRange(clients.Count, 10, Descriptors);
             await AssertIsHealthyAsync(server);
+            await server.WaitForOutputAsync("Allocates get 508: no file descriptor is left for a relay. The limit (ulimit -n) is 400");
 
             Assert.True((await clients[0].RequestAsync(StunMethod.Refresh, StunRequest.Lifetime(0))).IsSuccess);
             Assert.True((await clients[^1].AllocateAsync()).IsSuccess);
@@ -81,13 +82,19 @@ public sealed class StrangerTests
         }
     }
 
-    [Fact]
+    [Theory]
+    [InlineData(90)]
+    [InlineData(150)]
+    [InlineData(200)]
+    [InlineData(256)]
+    [InlineData(350)]
     [Requirement("ABUSE-57")]
-    public async Task LimitThatLeavesNothing_IsAReasonNotToStart()
+    [Requirement("CLIENT-6")]
+    public async Task LimitThatLeavesNothing_IsAReasonNotToStart(int limit)
     {
         var prlimit = Tools.Require("prlimit", "util-linux");
         var start = new ProcessStartInfo(prlimit,
-            ["--nofile=350:350", "dotnet", Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll")])
+            [$"--nofile={limit}:{limit}", "dotnet", Path.Combine(AppContext.BaseDirectory, "WebRtcIms.Turn.dll")])
         { RedirectStandardError = true };
         foreach (var (name, value) in Alice.Settings(("Turn__Port", $"{FreePorts.TcpAndUdp()}"))) start.Environment[name] = value;
         using var process = Process.Start(start)!;
@@ -96,7 +103,40 @@ public sealed class StrangerTests
 
         Assert.Equal(1, process.ExitCode);
         Assert.Contains("TURN cannot start", output, StringComparison.Ordinal);
-        Assert.Contains("The limit of open files (ulimit -n) is 350; the server needs ", output, StringComparison.Ordinal);
+        Assert.Contains($"The limit of open files (ulimit -n) is {limit}; ", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Requirement("NET-08")]
+    public async Task AllocationsBeyondThePorts_Get508_OthersGoOn_AndTheLogSaysIt()
+    {
+        const int Ports = 4;
+        var first = FreePorts.TcpAndUdp();
+        await using var server = await TurnServerProcess.StartAsync(Alice.Settings(
+            ("Turn__RelayPorts__Min", $"{first}"), ("Turn__RelayPorts__Max", $"{first + Ports - 1}")));
+        await server.WaitForOutputAsync($"Turn:RelayPorts has the {Ports} ports from {first} to {first + Ports - 1}");
+        var clients = new List<StunTestClient>();
+        try
+        {
+            var last = StunError.None;
+            while (last == StunError.None && clients.Count <= Ports)
+            {
+                clients.Add(Alice.Udp(IPAddress.Loopback, server.Port));
+                last = (await clients[^1].AllocateAsync()).Error;
+            }
+
+            Assert.Equal(StunError.InsufficientCapacity, last);
+            await server.WaitForOutputAsync($"Allocates get 508: no port from {first} to {first + Ports - 1} is free");
+            await AssertIsHealthyAsync(server);
+            Assert.True((await clients[0].RequestAsync(StunMethod.Refresh)).IsSuccess);
+            Assert.True((await clients[0].RequestAsync(StunMethod.Refresh, StunRequest.Lifetime(0))).IsSuccess);
+            Assert.True((await clients[^1].AllocateAsync()).IsSuccess);
+        }
+        finally
+        {
+            foreach (var client in clients) await client.DisposeAsync();
+        }
     }
 
     [Fact]

@@ -46,6 +46,7 @@ public sealed class SettingEffectTests
         ("KeyDelivery:Interval", IntervalAsync),
         ("StaticUsers:0:Name, StaticUsers:0:Password", StaticUserAsync),
         ("SharedSecret", SharedSecretAsync),
+        ("SharedSecretTime", SharedSecretTimeAsync),
         ("BrowserProfile:Enabled", BrowserProfileAsync),
         ("ListenAddress, Port", ListenAsync),
         ("TlsPort, TlsCertificate, TlsKey", TlsAsync),
@@ -252,6 +253,18 @@ public sealed class SettingEffectTests
         var password = Convert.ToBase64String(HMACSHA1.HashData(Encoding.UTF8.GetBytes(Secret), Encoding.UTF8.GetBytes(username)));
 
         Assert.Equal(StunError.None, await server.AllocateErrorAsync(server.NewClient(StunCredential.Password(username, password))));
+    }
+
+    private static async Task SharedSecretTimeAsync()
+    {
+        const string Secret = "shared by all servers";
+        foreach (var (value, lifetime) in new[] { ("FirstUse", 600u), ("Allocation", 60u) })
+        {
+            await using var server = await ComposedServer.StartAsync(("Turn:SharedSecret", Secret), ("Turn:SharedSecretTime", value));
+            var username = $"{server.Time.GetUtcNow().AddMinutes(1).ToUnixTimeSeconds()}:carol";
+
+            Assert.Equal(lifetime, (await server.AllocateAsync(server.NewClient(StunCredential.Ephemeral(username, Secret)))).Lifetime);
+        }
     }
 
     private static async Task BrowserProfileAsync()

@@ -117,7 +117,7 @@ public sealed class DropReasonTests
     {
         await using var fixture = new StreamFixture();
         using var drops = new Drops(fixture.Metrics);
-        var path = new StreamPath(fixture.Connection, fixture.Metrics);
+        var path = new StreamPath(fixture.Connection, fixture.Metrics, fixture.Clock);
 
         // The stream itself takes some messages, so the first ones are not counted as waiting.
         for (var i = 0; i < 100 && drops.Counted.Count == 0; i++) path.Send(default, new byte[60_000]);

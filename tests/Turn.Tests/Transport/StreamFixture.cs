@@ -34,7 +34,7 @@ internal sealed class StreamFixture : IAsyncDisposable
             readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline,
             pauseWriterThreshold: 4096, resumeWriterThreshold: 2048, useSynchronizationContext: false));
         Client = pair.Client;
-        Connection = new DefaultConnectionContext("1", pair.Server, pair.Client)
+        Connection = new AbortedByFlag("1", pair.Server, pair.Client)
         {
             RemoteEndPoint = new IPEndPoint(IPAddress.Loopback, 40000),
             LocalEndPoint = new IPEndPoint(IPAddress.Loopback, 3478),
@@ -48,6 +48,9 @@ internal sealed class StreamFixture : IAsyncDisposable
 
     public ConnectionContext Connection { get; }
 
+    /// <summary>Whether the server has given the connection up.</summary>
+    public bool IsAborted => ((AbortedByFlag)Connection).IsAborted;
+
     public TurnMetrics Metrics => _host.Services.GetRequiredService<TurnMetrics>();
 
     public IReadOnlyList<EngineHost> Hosts => _host.Services.GetRequiredService<IReadOnlyList<EngineHost>>();
@@ -59,6 +62,15 @@ internal sealed class StreamFixture : IAsyncDisposable
     {
         await Connection.DisposeAsync();
         _host.Dispose();
+    }
+
+    // The base class cancels a token later, on another thread, although it may be disposed by then.
+    private sealed class AbortedByFlag(string id, IDuplexPipe transport, IDuplexPipe application)
+        : DefaultConnectionContext(id, transport, application)
+    {
+        public bool IsAborted { get; private set; }
+
+        public override void Abort(ConnectionAbortedException abortReason) => IsAborted = true;
     }
 
     private sealed record DuplexPipe(PipeReader Input, PipeWriter Output) : IDuplexPipe

@@ -19,7 +19,7 @@ public sealed class StreamPathTests
     public async Task SlowReader_LosesTheOldestMessagesAsAWhole_AndTheQueueIsBoundedInOctets(int length, int count)
     {
         await using var fixture = new StreamFixture();
-        var path = new StreamPath(fixture.Connection, fixture.Metrics);
+        var path = new StreamPath(fixture.Connection, fixture.Metrics, fixture.Clock);
         for (var i = 0; i < count; i++)
         {
             var message = new byte[length];
@@ -43,7 +43,7 @@ public sealed class StreamPathTests
     public async Task ReaderThatKeepsUp_LosesNothing()
     {
         await using var fixture = new StreamFixture();
-        var path = new StreamPath(fixture.Connection, fixture.Metrics);
+        var path = new StreamPath(fixture.Connection, fixture.Metrics, fixture.Clock);
         var reading = ReadToEndAsync(fixture);
         for (var i = 0; i < 200; i++) path.Send(default, new byte[1000]);
         await path.DisposeAsync();

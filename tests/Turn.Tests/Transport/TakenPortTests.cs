@@ -26,7 +26,8 @@ public sealed class TakenPortTests
         other.Listen();
         var port = ((IPEndPoint)other.LocalEndPoint!).Port;
         var settings = new TurnSettings { RelayPorts = new RelayPortSettings { Min = port, Max = port } };
-        var binder = new RelayBinder(settings, Listening.RelaysOf(settings), new LiveRelays(), new RelaySockets(100), new Random(1));
+        var binder = new RelayBinder(
+            settings, Listening.RelaysOf(settings), new LiveRelays(), new RelaySockets(100), NoShortages.Of(settings), new Random(1));
 
         Assert.Equal(StunError.InsufficientCapacity, Bind(binder).Error);
 

@@ -34,7 +34,7 @@ function fits(url: string, transport: Transport): boolean {
 /** Resolves with the first relay candidate of the next gathering. Rejects with the answer of the TURN server. */
 export function relayGathered(connection: RTCPeerConnection, signal: AbortSignal): Promise<RTCIceCandidate> {
   const errors: number[] = [];
-  const { promise, resolve, reject } = withResolvers<RTCIceCandidate>();
+  const { promise, resolve, reject } = Promise.withResolvers<RTCIceCandidate>();
   const over = new AbortController();
   const listening = { signal: AbortSignal.any([signal, over.signal]) };
   const fail = () => reject(turnProblem(errors));
@@ -66,11 +66,3 @@ export function turnProblem(errorCodes: number[]): Problem {
 }
 
 const known = new Set([401, 403, 486, 508]);
-
-// Promise.withResolvers is younger than the oldest browser that this page supports.
-function withResolvers<T>() {
-  let resolve!: (value: T) => void;
-  let reject!: (reason: Error) => void;
-  const promise = new Promise<T>((accept, refuse) => { resolve = accept; reject = refuse; });
-  return { promise, resolve, reject };
-}

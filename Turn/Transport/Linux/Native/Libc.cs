@@ -40,8 +40,14 @@ internal static unsafe partial class Libc
     public const int Again = 11;
     public const int Interrupted = 4;
     public const int InputOutput = 5;
+    public const int NoMemory = 12;
     public const int Invalid = 22;
+    public const int TooManyFilesOfSystem = 23;
+    public const int TooManyFiles = 24;
     public const int MessageTooLong = 90;
+    public const int AddressInUse = 98;
+    public const int AddressNotAvailable = 99;
+    public const int NoBufferSpace = 105;
 
     /// <summary>epoll_event is packed on x86-64 alone, so its data stands at 4 there and at 8 elsewhere.</summary>
     public static readonly int EpollEventLength = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;

@@ -51,7 +51,7 @@ internal sealed class NetlinkChanges : IAddressChanges, IDisposable
             await _socket.ReceiveAsync(_message, SocketFlags.None, cancel).ConfigureAwait(false);
 
             // One change brings several messages.
-            while (_socket.Available > 0) _socket.Receive(_message);
+            while (_socket.Poll(TimeSpan.Zero, SelectMode.SelectRead)) _socket.Receive(_message);
         }
         catch (SocketException error) when (error.SocketErrorCode == SocketError.NoBufferSpaceAvailable)
         {

@@ -47,6 +47,18 @@ internal static unsafe class RelayDescriptor
         if (Libc.SetSocketOption(descriptor, level, name, &value, sizeof(int)) < 0) throw Failed("setsockopt");
     }
 
-    private static SocketException Failed(string call) =>
-        new((int)SocketError.SocketError, $"{call}: {Marshal.GetPInvokeErrorMessage(Libc.LastError)}");
+    private static SocketException Failed(string call)
+    {
+        var error = Libc.LastError;
+        return new SocketException((int)SocketErrorOf(error), $"{call}: {Marshal.GetPInvokeErrorMessage(error)}");
+    }
+
+    private static SocketError SocketErrorOf(int error) => error switch
+    {
+        Libc.TooManyFiles or Libc.TooManyFilesOfSystem => SocketError.TooManyOpenSockets,
+        Libc.NoMemory or Libc.NoBufferSpace => SocketError.NoBufferSpaceAvailable,
+        Libc.AddressInUse => SocketError.AddressAlreadyInUse,
+        Libc.AddressNotAvailable => SocketError.AddressNotAvailable,
+        _ => SocketError.SocketError,
+    };
 }

@@ -1,14 +1,14 @@
-using System.Diagnostics;
 using System.Threading.RateLimiting;
 
-namespace WebRtcIms.WicWeb.Sessions;
+namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>
-/// The sessions that may write into a trace. The first session that uses a trace id begins the trace. Another session may join while the
-/// trace is in use: the callee learns the id from the INVITE. The id of an older trace, which people copy and operators see, admits no one.
-/// A session begins a limited number of traces, so it cannot push out those of others.
+/// The sessions that may write into a trace. The first session that uses a trace id begins the trace. A server that hands the id to another
+/// session adds it. Where the id comes to it another way, a session may join while the trace is in use: the gateway does not see the
+/// INVITE. The id of an older trace, which people copy and operators see, admits no one. A session begins a limited number of traces, so it
+/// cannot push out those of others.
 /// </summary>
-internal sealed class TraceMembers(TimeProvider time) : IDisposable
+public sealed class TraceMembers(TimeProvider time) : IDisposable
 {
     /// <summary>Longer than a callee's phone rings.</summary>
     public static readonly TimeSpan InUse = TimeSpan.FromMinutes(5);
@@ -32,7 +32,10 @@ internal sealed class TraceMembers(TimeProvider time) : IDisposable
     private readonly Queue<ActivityTraceId> _ownByAge = [];
 
     /// <summary>Whether the session is one of the trace, or becomes one now.</summary>
-    public bool Admit(ActivityTraceId trace, string session)
+    /// <param name="trace">The trace.</param>
+    /// <param name="session">The session.</param>
+    /// <param name="mayJoin">Whether a trace of other sessions admits this one while it is in use.</param>
+    public bool Admit(ActivityTraceId trace, string session, bool mayJoin = true)
     {
         lock (_lock)
         {
@@ -45,10 +48,20 @@ internal sealed class TraceMembers(TimeProvider time) : IDisposable
             }
 
             var isMember = members.Sessions.Contains(session);
-            if (!isMember && (members.Sessions.Count >= MaxSessions || time.GetElapsedTime(members.LastUse, now) > InUse)) return false;
-            if (!isMember) members.Sessions.Add(session);
-            members.LastUse = now;
-            return true;
+            var isNew = members.Sessions.Count == 0;
+            if (!isMember && !isNew && (!mayJoin || time.GetElapsedTime(members.LastUse, now) > InUse)) return false;
+            return members.TryAdd(session, now);
+        }
+    }
+
+    /// <summary>Adds a session that gets the trace's id from this server.</summary>
+    public void Add(ActivityTraceId trace, string session)
+    {
+        lock (_lock)
+        {
+            var now = time.GetTimestamp();
+            if (!_traces.TryGetValue(trace, out var members)) members = Begin(trace, now);
+            members.TryAdd(session, now);
         }
     }
 
@@ -76,5 +89,17 @@ internal sealed class TraceMembers(TimeProvider time) : IDisposable
         public List<string> Sessions { get; } = [];
 
         public long LastUse { get; set; }
+
+        public bool TryAdd(string session, long now)
+        {
+            if (!Sessions.Contains(session))
+            {
+                if (Sessions.Count >= MaxSessions) return false;
+                Sessions.Add(session);
+            }
+
+            LastUse = now;
+            return true;
+        }
     }
 }
