@@ -24,8 +24,8 @@ internal sealed partial class Registrar(
     /// <summary>The extensions that this server knows (RFC 3327, RFC 5626).</summary>
     public static readonly string[] Extensions = ["path", "outbound"];
 
-    private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1))];
     private readonly ConcurrentDictionary<string, LeaseHolder> _holders = new();
+    private readonly SemaphoreSlim[] _gates = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1))];
 
     /// <summary>A binding does not lead to its connection any more. Requests and connections that depend on it must end.</summary>
     public event Func<Binding, BindingLoss, Task>? BindingLost;
@@ -111,9 +111,9 @@ internal sealed partial class Registrar(
 
         var contacts = request.Headers.Values(HeaderName.Contact).ToList();
         var current = await store.FindAsync(names.Subscriber(subscriber.Impi));
-        var former = current.Where(binding => subscriber.IsLeased && binding.SessionId != token.SessionId).ToList();
-        foreach (var binding in former) await EndAsync(binding);
-        current = [.. current.Except(former)];
+        var ended = current.Where(binding => subscriber.IsLeased && binding.SessionId != token.SessionId).ToList();
+        foreach (var binding in ended) await EndAsync(binding);
+        current = [.. current.Except(ended)];
         if (contacts is []) return Accept(current);
         if (contacts is ["*"])
         {
@@ -148,8 +148,8 @@ internal sealed partial class Registrar(
             return Refuse(request, 503, "Service Unavailable: too many registrations", (HeaderName.RetryAfter, "10"));
 
         // A connection has one binding: another Contact over it replaces the former one.
-        var own = present?.Binding.Id is { } ownId && ownId != id ? present.Binding : null;
-        var others = current.Where(binding => binding.Id != id && binding.Id != own?.Id);
+        var former = present?.Binding.Id is { } formerId && formerId != id ? present.Binding : null;
+        var others = current.Where(binding => binding.Id != id && binding.Id != former?.Id);
         var tokenEnd = DateTimeOffset.FromUnixTimeSeconds(token.ExpiresAt);
         var end = time.GetUtcNow().AddSeconds(Math.Min(seconds, MaxExpires));
         var updated = new Binding(
@@ -158,7 +158,7 @@ internal sealed partial class Registrar(
         // The connection comes first: another replica that replaces the binding at this moment finds what it has to close.
         if (!tryBind(new(updated, subscriber, impus, token)))
             return Refuse(request, 503, "Service Unavailable: too many connections", (HeaderName.RetryAfter, "5"));
-        if (own is not null) await store.RemoveAsync(own);
+        if (former is not null) await store.RemoveAsync(former);
         var replaced = await store.SaveAsync(updated);
         var response = Accepted(request, subscriber, impus, others.Append(updated));
         // RFC 5626 §6: only if the client named a flow; other clients do not understand it.

@@ -104,18 +104,14 @@ internal sealed class SipServer(
         var request = server.Request;
         if (request.Method == Method.Register)
         {
-            FlowRegistration? bound = null;
             var isRefused = false;
-            var (response, replaced) = await registrar.RegisterAsync(flow.Id, flow.Registration, request, registration =>
-            {
-                if (flows.Bind(flow, registration)) bound = registration;
-                else isRefused = true;
-                return !isRefused;
-            });
+            FlowRegistration? bound = null;
+            var (response, replaced) = await registrar.RegisterAsync(
+                flow.Id, flow.Registration, request, registration => !(isRefused = !flows.Bind(flow, bound = registration)));
             server.Respond(response);
             if (replaced is not null) await registrar.OnReplacedAsync(replaced);
-            if (bound is { Subscriber.IsLeased: true }) await EndFormerGuestsAsync(bound);
             if (isRefused) flow.Close(CloseCode.TooMuch, "too many connections");
+            else if (bound is { Subscriber.IsLeased: true }) await EndFormerGuestsAsync(bound);
         }
         else if (request.Method == Method.Cancel)
         {

@@ -1,4 +1,5 @@
 using System.Security.Claims;
+using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.AspNetCore.DataProtection;
@@ -16,6 +17,9 @@ internal static class FlowSignIn
     private const string Provider = "flow-view provider";
     private const string Path = "/flow";
     private const string ReturnPath = Path + "/signed-in";
+
+    // Each return of an attempt is a request to the provider, with our credentials. A stranger can begin an attempt.
+    private const int ReturnsPerMinute = 30;
 
     // A user who loses the claim keeps FlowView for this time. Most providers need no new log-in after it.
     private static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
@@ -42,7 +46,14 @@ internal static class FlowSignIn
     /// <summary>Handles the return from the provider.</summary>
     public static void UseIn(WebApplication app, WicWebSettings settings)
     {
-        if (settings.Flow == FlowReaders.OpenIdConnect) app.UseAuthentication();
+        if (settings.Flow != FlowReaders.OpenIdConnect) return;
+        var returns = PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetFixedWindowLimiter(
+            CallerAddress.Of(context), _ => new() { PermitLimit = ReturnsPerMinute, Window = TimeSpan.FromMinutes(1) }));
+        app.Lifetime.ApplicationStopped.Register(returns.Dispose);
+        app.Use((context, next) => context.Request.Path != ReturnPath || returns.AttemptAcquire(context).IsAcquired
+            ? next(context)
+            : WriteAsync(context, StatusCodes.Status429TooManyRequests, "Too many log-ins. Try again in a minute."));
+        app.UseAuthentication();
     }
 
     public static async Task CheckAsync(HttpContext context, RequestDelegate next)

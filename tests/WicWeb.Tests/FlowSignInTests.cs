@@ -126,6 +126,21 @@ public sealed class FlowSignInTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("/flow/signed-in")]
+    [InlineData("/FLOW/Signed-In")]
+    [Requirement("SEC-44")]
+    public async Task ReturnsOfOneAddress_AreBounded_AndFlowViewIsNot(string path)
+    {
+        await using var gateway = Gateway();
+        using var browser = new FlowBrowser(gateway);
+        for (var sent = 0; sent < 30; sent++)
+            Assert.Equal(HttpStatusCode.Forbidden, (await browser.GetAsync($"{path}?code={sent}&state=y")).Status);
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await browser.GetAsync($"{path}?code=x&state=y")).Status);
+        Assert.Equal(HttpStatusCode.Redirect, (await browser.GetAsync("/flow/")).Status);
+    }
+
+    [Theory]
     [InlineData("another issuer")]
     [InlineData("denied")]
     [Requirement("SEC-35")]
