@@ -30,8 +30,8 @@ internal static class EpCscf
     }
 
     /// <summary>
-    /// Lets the WWSF find the eP-CSCF, ask it about sessions and end them, and register guests there. Outside Development the guests are its
-    /// only subscribers, until the operator adds others.
+    /// Lets the WWSF find the eP-CSCF, ask it about sessions and end them, and register guests there. Outside Development the guests are
+    /// its only subscribers, until the operator adds others.
     /// </summary>
     public static IResourceBuilder<ProjectResource> WithSessionsAt(this IResourceBuilder<ProjectResource> wwsf,
         IResourceBuilder<ProjectResource> epCscf)
