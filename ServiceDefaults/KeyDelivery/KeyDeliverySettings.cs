@@ -65,5 +65,6 @@ public sealed class KeyDeliverySettings
 
     private CertificateFiles Files(string section) => new(
         $"{section}:Certificate", Certificate, $"{section}:CertificateKey", CertificateKey, $"{section}:CertificateKeyPassword",
-        CertificateKeyPassword?.Reveal()) { IsForServer = false };
+        CertificateKeyPassword?.Reveal())
+    { IsForServer = false };
 }

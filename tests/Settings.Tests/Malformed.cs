@@ -33,7 +33,7 @@ public static class Malformed
             "Waf:Clients:0:Jwks" => [("Waf:Clients:0:ClientSecret", ""), ("Waf:Issuer", "https://waf.example/")],
             "Waf:TurnServers:0:Key" => [("Waf:TurnServers:0:Kid", "k1")],
             "Turn:KeysFile" => [("Turn:Keys:0:Kid", "k1")],
-            
+
             "http_ports" or "https_ports" => [("urls", "")],
             "WicWeb:PublicCertificate" => [("WicWeb:PublicUrl", "https://127.0.0.1:8443")],
             "Waf:ImsRegistration:Key" =>

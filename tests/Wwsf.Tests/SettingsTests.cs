@@ -225,8 +225,8 @@ public sealed class SettingsTests
     }
 
     [Theory]
-    [InlineData("Authority", "http://login.example.com", "Authority must be an https address such as")]
-    [InlineData("Authority", "login.example.com", "Authority must be an https address such as")]
+    [InlineData("Authority", "http://login.example.com", "must be an https address such as")]
+    [InlineData("Authority", "login.example.com", "must be an https address such as")]
     [InlineData("Authority", "", "is missing")]
     [InlineData("ClientId", "", "is missing")]
     [InlineData("ClientSecret", "", "is missing")]
