@@ -17,7 +17,16 @@ internal static class RawHttp
         await using var stream = client.GetStream();
         await stream.WriteAsync(Encoding.UTF8.GetBytes(octets), cancellationToken);
         if (ends) client.Client.Shutdown(SocketShutdown.Send);
-        using var reader = new StreamReader(stream, Encoding.UTF8);
-        return await reader.ReadToEndAsync(cancellationToken);
+        using var answer = new MemoryStream();
+        try
+        {
+            await stream.CopyToAsync(answer, cancellationToken);
+        }
+        catch (IOException) when (ends)
+        {
+            // The server may reset a connection whose client has closed its side.
+        }
+
+        return Encoding.UTF8.GetString(answer.ToArray());
     }
 }
