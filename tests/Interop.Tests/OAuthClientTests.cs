@@ -33,7 +33,7 @@ public sealed class OAuthClientTests
         NpmPackages.Require("OAuthClient", "openid-client");
         await using var redis = await RedisServer.StartAsync();
         using var server = new TestCertificate();
-        using var client = new TestCertificate();
+        using var client = new TestCertificate(rsaBits: 3072);
         var (main, mutual) = (FreePorts.Tcp(), FreePorts.Tcp());
         await using var waf = await StartAsync(main, mutual, redis, server);
 

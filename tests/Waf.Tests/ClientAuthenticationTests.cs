@@ -34,7 +34,7 @@ public sealed class ClientAuthenticationTests
         Assert.Equal("no-store", answer.Headers["Cache-Control"]);
 
         using var strict = new WafApp().With("Waf:AllowGetTokenRequests", "false");
-        (await new TokenRequest().GetAsync(strict)).AssertError(HttpStatusCode.BadRequest, "invalid_request");
+        (await new TokenRequest().GetAsync(strict)).AssertError(HttpStatusCode.MethodNotAllowed, "invalid_request");
         (await new TokenRequest().SendAsync(strict)).AssertOk();
     }
 
