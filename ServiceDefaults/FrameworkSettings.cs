@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 
 namespace WebRtcIms.ServiceDefaults;
 
@@ -42,6 +43,7 @@ internal static class FrameworkSettings
 
     private static bool IsHostEntry(string entry)
     {
+        if (IPAddress.TryParse(entry, out _)) return true;
         if (entry.Contains("://", StringComparison.Ordinal)) return HttpAddress.Parse(entry) is { PathAndQuery: "/" };
         var host = new HostString(entry.StartsWith("*.", StringComparison.Ordinal) ? entry[2..] : entry);
         var hasPort = entry.LastIndexOf(':') > entry.LastIndexOf(']');

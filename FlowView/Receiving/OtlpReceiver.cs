@@ -1,10 +1,10 @@
 using System.Threading.RateLimiting;
 using Google.Protobuf;
-using WebRtcIms.ServiceDefaults;
 using WebRtcIms.FlowView.Otlp;
 using WebRtcIms.FlowView.Query;
 using WebRtcIms.FlowView.Settings;
 using WebRtcIms.FlowView.Store;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.FlowView.Receiving;
 

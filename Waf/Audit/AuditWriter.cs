@@ -16,7 +16,7 @@ internal sealed partial class AuditWriter(
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan WriteLimit = TimeSpan.FromSeconds(5);
 
     private readonly List<AuditEntry> _batch = new(BatchSize);
     private bool _isAway;
@@ -24,10 +24,9 @@ internal sealed partial class AuditWriter(
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        using var timeout = new CancellationTokenSource(FlushLimit, time);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var limit = new CancellationTokenSource(WriteLimit, time);
         do Fill();
-        while (_batch.Count > 0 && await TryWriteAsync(limit.Token));
+        while (_batch.Count > 0 && !limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested && await TryWriteAsync());
 
         var lost = _batch.Count + audit.Queue.Count;
         if (lost == 0) return;
@@ -42,7 +41,7 @@ internal sealed partial class AuditWriter(
             while (await audit.Queue.WaitToReadAsync(stoppingToken))
             {
                 Fill();
-                while (!await TryWriteAsync(stoppingToken)) await Task.Delay(RetryInterval, time, stoppingToken);
+                while (!await TryWriteAsync()) await Task.Delay(RetryInterval, time, stoppingToken);
                 await Task.Delay(Pause, time, stoppingToken);
             }
         }
@@ -57,14 +56,16 @@ internal sealed partial class AuditWriter(
         while (_batch.Count < BatchSize && audit.Queue.TryRead(out var entry)) _batch.Add(entry);
     }
 
-    private async Task<bool> TryWriteAsync(CancellationToken cancellationToken)
+    // A stop does not interrupt a transaction: it may have been committed, and its rows would be written twice.
+    private async Task<bool> TryWriteAsync()
     {
+        using var limit = new CancellationTokenSource(WriteLimit, time);
         try
         {
             await using var scope = scopes.CreateAsyncScope();
             var store = scope.ServiceProvider.GetRequiredService<WafDatabase>();
             store.Audit.AddRange(_batch);
-            await store.SaveChangesAsync(cancellationToken);
+            await store.SaveChangesAsync(limit.Token);
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {

@@ -59,7 +59,10 @@ public sealed class RelayRequestTests
     {
         var fixture = new EngineFixture(new EngineSettings
         {
-            DefaultsToClientFamily = isOfClient, RelaysIPv4 = hasIPv4, RelaysIPv6 = hasIPv6, TcpRelays = true,
+            DefaultsToClientFamily = isOfClient,
+            RelaysIPv4 = hasIPv4,
+            RelaysIPv6 = hasIPv6,
+            TcpRelays = true,
         })
         { Waiting = [] };
         foreach (var transport in new[] { ClientTransport.Udp, ClientTransport.Tcp })

@@ -97,7 +97,7 @@ public sealed class BestCurrentPracticeTests
                 new Uri(query, UriKind.Relative), new FormUrlEncodedContent(form), TestContext.Current.CancellationToken);
             Assert.False(post.IsSuccessStatusCode);
             using var get = await client.GetAsync(new Uri(query, UriKind.Relative), TestContext.Current.CancellationToken);
-            Assert.Equal(HttpStatusCode.BadRequest, get.StatusCode);
+            Assert.Equal(HttpStatusCode.MethodNotAllowed, get.StatusCode);
         }
     }
 
