@@ -62,7 +62,8 @@ internal sealed class Delivery(Flows flows, IBindingStore store, Replicas replic
     // A request of another client, or one of its provisional responses.
     private static bool MayBeRefused(ReadOnlySpan<byte> message) => message.StartsWith("SIP/2.0 "u8)
         ? message.StartsWith("SIP/2.0 1"u8)
-        : message.Length > MaxEndLength || !(message.StartsWith("BYE "u8) || message.StartsWith("CANCEL "u8) || message.StartsWith("ACK "u8));
+        : message.Length > MaxEndLength
+            || !(message.StartsWith("BYE "u8) || message.StartsWith("CANCEL "u8) || message.StartsWith("ACK "u8));
 
     private async Task<bool> SendAsync(
         BindingId id, string? replica, ReadOnlyMemory<byte> octets, HandOverKind kind, ClientTransaction? transaction)

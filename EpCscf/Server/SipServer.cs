@@ -86,8 +86,8 @@ internal sealed class SipServer(
     }
 
     /// <summary>
-    /// Whether there are too many transactions, of the subscriber or of all. One subscriber cannot use up those of the others. Requests of an
-    /// established call and CANCEL are refused last, because they end calls.
+    /// Whether there are too many transactions, of the subscriber or of all. One subscriber cannot use up those of the others. Requests of
+    /// an established call and CANCEL are refused last, because they end calls.
     /// </summary>
     private bool IsOverloaded(Flow flow, SipRequest request)
     {

@@ -59,7 +59,8 @@ internal static partial class GatewayConnections
             context.Features.Get<AdmittedConnection>() is { } place ? CountAsync(place, sessions, context, next) : next(context));
     }
 
-    // More than the connections with a request in flight, so that over HTTP/1.1 the oldest gives way instead. The eP-CSCF bounds WebSockets.
+    // More than the connections with a request in flight, so that over HTTP/1.1 the oldest gives way instead. The eP-CSCF bounds
+    // WebSockets.
     private static PartitionedRateLimiter<HttpContext> RequestsInFlight(ConnectionSettings settings) =>
         PartitionedRateLimiter.Create<HttpContext, string>(context => context.Request.Path == Gateway.SipPath
             ? RateLimitPartition.GetNoLimiter("")

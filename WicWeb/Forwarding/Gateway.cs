@@ -42,8 +42,8 @@ internal static class Gateway
     ];
 
     /// <summary>
-    /// Requests go on with the octets that came. By default text beyond ASCII is an error, and a page of a sibling domain can plant a cookie
-    /// with it. UTF-8 never makes a line end of other characters.
+    /// Requests go on with the octets that came. By default text beyond ASCII is an error, and a page of a sibling domain can plant a
+    /// cookie with it. UTF-8 never makes a line end of other characters.
     /// </summary>
     public static readonly HttpClientConfig AnyText = new() { RequestHeaderEncoding = "utf-8" };
 
