@@ -42,15 +42,13 @@ public static class BodyFormat
     {
         if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || !type.Charset.HasValue) return true;
         var charset = HeaderUtilities.RemoveQuotes(type.Charset);
-        if (charset.Length == 0 || charset != type.Charset)
-        {
-            type.Charset = charset.Length == 0 ? null : charset;
-            request.ContentType = type.ToString();
-        }
-
         try
         {
-            return charset.Length == 0 || Encoding.GetEncoding(charset.ToString()) is not null;
+            if (charset.Length > 0) _ = Encoding.GetEncoding(charset.ToString());
+            if (charset.Length > 0 && charset == type.Charset) return true;
+            type.Charset = charset.Length == 0 ? null : charset;
+            request.ContentType = type.ToString();
+            return true;
         }
         catch (Exception error) when (error is ArgumentException or NotSupportedException)
         {
