@@ -6,8 +6,8 @@ using Microsoft.Net.Http.Headers;
 namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>
-/// Answers 415 to a body in a content coding or a charset that the service does not read (RFC 9110 §8.4, §15.5.16). Without it, JSON
-/// readers take a packed body for broken JSON, and fail for an unknown charset.
+/// Answers 415 to a body in a content coding or a charset that the service does not read (RFC 9110 §8.4, §15.5.16). Without it, JSON readers
+/// take a packed body for broken JSON, and fail for an unknown charset.
 /// </summary>
 public static class BodyFormat
 {
@@ -42,18 +42,13 @@ public static class BodyFormat
     {
         if (!MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || !type.Charset.HasValue) return true;
         var charset = HeaderUtilities.RemoveQuotes(type.Charset);
-        if (charset.Length > 0 && !IsKnown(charset.ToString())) return false;
-        if (charset.Length > 0 && charset == type.Charset) return true;
-        type.Charset = charset.Length == 0 ? null : charset;
-        request.ContentType = type.ToString();
-        return true;
-    }
-
-    private static bool IsKnown(string charset)
-    {
         try
         {
-            return Encoding.GetEncoding(charset) is not null;
+            if (charset.Length > 0) _ = Encoding.GetEncoding(charset.ToString());
+            if (charset.Length > 0 && charset == type.Charset) return true;
+            type.Charset = charset.Length == 0 ? null : charset;
+            request.ContentType = type.ToString();
+            return true;
         }
         catch (Exception error) when (error is ArgumentException or NotSupportedException)
         {

@@ -1,4 +1,3 @@
-using Microsoft.Net.Http.Headers;
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Wwsf.Problems;
 using WebRtcIms.Wwsf.Settings;
@@ -30,24 +29,11 @@ internal static class WebApi
         app.Use(CountOutcome);
         app.UseExceptionHandler();
         app.UseStatusCodePages();
-        app.Use(CheckCharset);
         app.Use((context, next) =>
         {
             context.Response.OnStarting(ForbidStoring, context);
             return next(context);
         });
-    }
-
-    // JSON between systems is UTF-8 (RFC 8259 §8.1). For a charset that it does not know, and for one in quotes, ASP.NET Core throws.
-    private static Task CheckCharset(HttpContext context, RequestDelegate next)
-    {
-        var request = context.Request;
-        if (!request.HasJsonContentType()) return next(context);
-        var charset = HeaderUtilities.RemoveQuotes(request.GetTypedHeaders().ContentType!.Charset);
-        if (charset.Length > 0 && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase))
-            return Problem.OfStatus(StatusCodes.Status415UnsupportedMediaType).ExecuteAsync(context);
-        request.ContentType = "application/json";
-        return next(context);
     }
 
     private static Task ForbidStoring(object state)
