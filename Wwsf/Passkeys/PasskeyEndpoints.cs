@@ -58,7 +58,7 @@ internal static class PasskeyEndpoints
         passkeys.MapGet("", ListAsync);
         passkeys.MapPost("options", CreateOptionsAsync);
         passkeys.MapPost("", AddAsync);
-        // Ids of credentials have 16 octets or more (WebAuthn §4); "options" is not one.
+        // An id is a pseudonym, so "options" is not one.
         passkeys.MapDelete("{id:minlength(16)}", RemoveAsync);
         var logIn = app.MapGroup("/api/session/passkey").RequireAntiforgeryToken().RequireRateLimiting(Limits.Logins);
         logIn.MapPost("options", RequestOptionsAsync);
