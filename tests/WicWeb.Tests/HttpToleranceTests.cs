@@ -31,7 +31,8 @@ public sealed class HttpToleranceTests(HttpToleranceTests.Service service) : ICl
             ])
             {
                 Logs = _gateway.Logs,
-                Headers = $"Cookie: {BackendStub.Cookie}\r\n",
+                // Requests of one session would meet the limit of each session.
+                Headers = $"Cookie: {BackendStub.Cookie}{{number}}\r\n",
                 BodyOf = _ => ("application/json", """{"resourceSpans":[]}"""),
             };
         }

@@ -22,7 +22,7 @@ public sealed record HttpTolerance(Uri Server, IReadOnlyList<HttpEndpoint> Endpo
 
     private static int _requests;
 
-    /// <summary>Headers of each request, such as credentials. Each ends with CRLF.</summary>
+    /// <summary>Headers of each request, such as credentials. Each ends with CRLF. <c>{number}</c> stands for the request's number.</summary>
     public string Headers { get; init; } = "";
 
     /// <summary>The media type and the body of plain requests.</summary>
@@ -320,7 +320,8 @@ public sealed record HttpTolerance(Uri Server, IReadOnlyList<HttpEndpoint> Endpo
         var (type, body) = HttpEndpoint.HasBody(method) ? BodyOf(endpoint) : (null, null);
         // Requests of one address would meet the limits of each address.
         var number = Interlocked.Increment(ref _requests);
-        return new(method, endpoint.Path, Server.Authority, type, body, Headers)
+        var headers = Headers.Replace("{number}", number.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
+        return new(method, endpoint.Path, Server.Authority, type, body, headers)
         {
             Others = $"X-Forwarded-For: 198.18.{number / 256}.{number % 256}\r\n",
         };
