@@ -22,7 +22,7 @@ public sealed record HttpTolerance(Uri Server, IReadOnlyList<HttpEndpoint> Endpo
 
     private static int _requests;
 
-    /// <summary>Headers of each request, such as credentials. Each ends with CRLF. <c>{number}</c> stands for the request's number.</summary>
+    /// <summary>Headers of each request, each with CRLF. <c>{number}</c> stands for the number of the request.</summary>
     public string Headers { get; init; } = "";
 
     /// <summary>The media type and the body of plain requests.</summary>
