@@ -6,8 +6,8 @@ using Microsoft.Net.Http.Headers;
 namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>
-/// Answers 415 to a body in a content coding or a charset that the service does not read (RFC 9110 §8.4, §15.5.16). Without it, JSON readers
-/// take a packed body for broken JSON, and fail for an unknown charset.
+/// Answers 415 to a body in a content coding or a charset that the service does not read (RFC 9110 §8.4, §15.5.16). Without it, JSON
+/// readers take a packed body for broken JSON, and fail for an unknown charset.
 /// </summary>
 public static class BodyFormat
 {
