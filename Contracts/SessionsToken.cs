@@ -7,7 +7,7 @@ namespace WebRtcIms.Contracts;
 
 /// <summary>
 /// Authenticates a request of the WWSF to the eP-CSCF about a session: the time and its HMAC under the key that both share. The key itself
-/// is never sent, and a token that somebody has read is of no use after a minute.
+/// is never sent, and a stolen token is of no use after a minute.
 /// </summary>
 public static class SessionsToken
 {

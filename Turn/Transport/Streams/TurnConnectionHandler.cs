@@ -78,7 +78,7 @@ internal sealed class TurnConnectionHandler(IReadOnlyList<EngineHost> hosts, Tur
 
             if (isFull)
             {
-                // What is left is read again at once.
+                // The rest of the buffer is read again at once.
                 input.AdvanceTo(buffer.Start);
                 await path.WaitForRoomAsync();
                 if (Volatile.Read(ref isStopping)) return null;
