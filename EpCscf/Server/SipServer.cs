@@ -12,7 +12,7 @@ namespace WebRtcIms.EpCscf.Server;
 internal sealed class SipServer(
     Registrar registrar, Proxy proxy, Cancellation cancellation, ProxiedRequests requests, TransactionTable transactions, Flows flows,
     Delivery delivery, Replicas replicas, HandOvers handOvers, EpCscfSettings settings, TimeProvider time, EpCscfTelemetry telemetry,
-    RegistrationTokenValidator tokens)
+    RegistrationTokenValidator tokens, CallLog log)
 {
     private const string OwnMethods = "REGISTER, OPTIONS";
     private const string RetryAfterSeconds = "5";
@@ -155,7 +155,8 @@ internal sealed class SipServer(
 
     private ServerTransaction Begin(Flow flow, SipRequest request)
     {
-        var scope = new RequestScope(time, telemetry.StartServer(request, SessionOf(flow, request)));
+        var session = SessionOf(flow, request);
+        var scope = new RequestScope(time, telemetry.StartServer(request, session));
         var binding = flow.Registration?.Binding.Id;
         var subscriber = binding?.Subscriber;
         var began = time.GetTimestamp();
@@ -167,13 +168,20 @@ internal sealed class SipServer(
                 isSetUp = true;
                 telemetry.CallSetUp(response.StatusCode, time.GetElapsedTime(began), scope.Span);
             }
-            if (!response.IsProvisional) telemetry.Answered(request.Method, response.StatusCode, time.GetElapsedTime(began), scope.Span);
+            if (!response.IsProvisional) End(response);
             // A page that has reconnected gets its response over the new connection.
             var octets = SipWriter.Write(response);
             if (binding is not { } id) return flow.Send(octets);
             if (flows.Find(id) is null && flow.Send(octets)) return true;
             delivery.Send(id, replica: null, octets);
             return true;
+        }
+
+        void End(SipResponse response)
+        {
+            var took = time.GetElapsedTime(began);
+            EpCscfTelemetry.Within(scope.Span, () => log.Answered(session, request, response, took));
+            telemetry.Answered(request.Method, response.StatusCode, took, scope.Span);
         }
 
         ServerTransaction server = request.Method == Method.Invite
