@@ -175,8 +175,17 @@ internal sealed class Wic : IAsyncDisposable
 
     public Task SendAsync(string message) => SendAsync(Encoding.UTF8.GetBytes(message));
 
-    public Task SendAsync(byte[] octets, WebSocketMessageType type = WebSocketMessageType.Text) =>
-        Socket.SendAsync(octets, type, endOfMessage: true, TestContext.Current.CancellationToken);
+    public async Task SendAsync(byte[] octets, WebSocketMessageType type = WebSocketMessageType.Text)
+    {
+        try
+        {
+            await Socket.SendAsync(octets, type, endOfMessage: true, TestContext.Current.CancellationToken);
+        }
+        catch (WebSocketException error)
+        {
+            throw new WebSocketException($"{User} was disconnected: {Socket.CloseStatus} {Socket.CloseStatusDescription}", error);
+        }
+    }
 
     public async Task<Received> NextAsync() => _before.TryDequeue(out var earlier) ? earlier : await ReceivedAsync();
 
