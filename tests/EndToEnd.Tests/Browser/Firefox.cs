@@ -45,10 +45,12 @@ public sealed partial class Firefox : ServerProcess
         return firefox;
     }
 
-    /// <summary>Opens the page as a user with its own cookies.</summary>
-    public async Task<FirefoxPage> OpenAsync(Uri address)
+    /// <summary>Opens the page as a user with its own cookies. The script, a function, runs before those of the page.</summary>
+    public async Task<FirefoxPage> OpenAsync(Uri address, string? script = null)
     {
         var user = (string)(await Connection.SendAsync("browser.createUserContext", new { }))["userContext"]!;
+        if (script is not null)
+            await Connection.SendAsync("script.addPreloadScript", new { functionDeclaration = script, userContexts = new[] { user } });
         var tab = (string)(await Connection.SendAsync("browsingContext.create", new { type = "tab", userContext = user }))["context"]!;
         await Connection.SendAsync("browsingContext.navigate", new { context = tab, url = address.ToString(), wait = "complete" });
         return new FirefoxPage(Connection, tab, user);
