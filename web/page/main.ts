@@ -6,6 +6,7 @@ import { DeviceChoice } from './ui/devices.ts';
 import { diagnostics } from './ui/diagnostics.ts';
 import { el, find } from '../shared/dom.ts';
 import { Registration } from './ims/registration.ts';
+import { missingInBrowser } from './call/media.ts';
 import { canUsePasskeys, logInWithPasskey } from './call/passkeys.ts';
 import { People } from './ui/people.ts';
 import { Phone } from './ui/phone.ts';
@@ -59,6 +60,8 @@ async function loadSession(): Promise<void> {
   try {
     useSession(await api.session());
     alerts.clear();
+    const missing = missingInBrowser();
+    if (missing) alerts.show(missing);
     showExternalProblem();
   } catch (thrown) {
     alerts.show(problemOf(thrown), { retry: () => void loadSession() });

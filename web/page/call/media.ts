@@ -6,8 +6,15 @@ export interface Devices {
   camera?: string | undefined;
 }
 
+/** What keeps this browser from any call: WebRTC is missing, or an extension or a setting has switched it off. */
+export function missingInBrowser(): Problem | undefined {
+  return 'RTCPeerConnection' in globalThis ? undefined : new Problem('webrtc_missing');
+}
+
 /** Captures the microphone, and the camera if `video`. If a chosen device is gone, the browser takes another one. */
 export async function captureMedia(video: boolean, devices: Devices = {}): Promise<MediaStream> {
+  const missing = missingInBrowser();
+  if (missing) throw missing;
   if (!navigator.mediaDevices) throw new Problem('insecure_context', { step: 1 });
   try {
     return await navigator.mediaDevices.getUserMedia({

@@ -438,6 +438,7 @@ export const de: Texts = {
     camera_missing: ['Kein Mikrofon oder keine Kamera gefunden', 'Schließen Sie beide an, und versuchen Sie es erneut, rufen Sie ohne Video an, oder verwenden Sie erzeugten Ton und erzeugtes Bild.'],
     camera_busy: ['Mikrofon oder Kamera ist belegt', 'Ein anderes Programm verwendet eines davon. Schließen Sie es, und versuchen Sie es erneut, oder rufen Sie mit erzeugtem Ton und Bild an.'],
     media_failed: ['Das Mikrofon ließ sich nicht starten', 'Versuchen Sie es erneut, oder rufen Sie mit einem erzeugten Ton an.'],
+    webrtc_missing: ['Dieser Browser kann nicht telefonieren', 'Ihm fehlt WebRTC, oder eine Erweiterung oder Einstellung hat es ausgeschaltet. Nehmen Sie Chrome 124, Firefox 124, Safari 17.5 oder eine neuere Version.'],
     insecure_context: ['Diese Adresse ist nicht sicher', 'Browser geben das Mikrofon nur für https-Seiten und für localhost frei. Sie können mit einem erzeugten Ton anrufen.'],
 
     // Call

@@ -450,6 +450,7 @@ export const en = {
     camera_missing: ['No microphone or camera found', 'Connect them and try again, call without video, or use generated sound and picture.'],
     camera_busy: ['Microphone or camera is in use', 'Another program holds one of them. Close it and try again, or call with generated sound and picture.'],
     media_failed: ['The microphone did not start', 'Try again, or call with a generated tone.'],
+    webrtc_missing: ['This browser cannot make calls', 'WebRTC is missing in it, or an extension or a setting has switched it off. Use Chrome 124, Firefox 124, Safari 17.5 or a later version.'],
     insecure_context: ['This address is not secure', 'Browsers give the microphone only to https pages and to localhost. You can call with a generated tone.'],
 
     // Call
