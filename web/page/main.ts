@@ -11,6 +11,9 @@ import { canUsePasskeys, logInWithPasskey } from './call/passkeys.ts';
 import { People } from './ui/people.ts';
 import { Phone } from './ui/phone.ts';
 import { Problem, problemOf } from './call/problem.ts';
+import { StageMode } from './stage/stageMode.ts';
+import { story } from './stage/story.ts';
+import { chooseWords } from './stage/words.ts';
 import { sendSpans } from './telemetry/sendSpans.ts';
 import { fillTexts } from '../shared/texts/fillTexts.ts';
 import { formats, texts } from '../shared/texts/language.ts';
@@ -346,6 +349,15 @@ find('far-name').textContent = texts.labels.farEnd;
 find('retry').textContent = texts.labels.tryAgain;
 find('copy-trace').textContent = texts.labels.copy;
 find('copy-diagnostics').textContent = texts.labels.copyDiagnostics;
+api.ontoken = token => void story.keep(token);
+const stageMode = new StageMode({
+  stage: () => api.stage(),
+  cheat: name => api.demonstrate(`cheats/${name}`),
+  openEnvelope: relay => api.demonstrate('envelope', { relay }),
+  breakPart: name => api.demonstrate(`parts/${name}/break`),
+});
+find('stage-open').addEventListener('click', () => stageMode.open());
+for (const button of document.querySelectorAll<HTMLElement>('[data-words]')) button.addEventListener('click', () => chooseWords(button.dataset.words === 'plain' ? 'plain' : 'standard'));
 renderCallLabel();
 offerWhatHappened();
 void loadSession();

@@ -10,6 +10,7 @@ import { DemoLine } from './demoLine.ts';
 import type { IncomingCall, Registration } from '../ims/registration.ts';
 import { SipCall } from '../ims/sipCall.ts';
 import { StepLadder } from './stepLadder.ts';
+import { story } from '../stage/story.ts';
 import { LoopCall } from '../call/loopCall.ts';
 import { captureMedia } from '../call/media.ts';
 import { Problem, problemOf } from '../call/problem.ts';
@@ -228,6 +229,7 @@ export class Phone {
     this.#connectedAt = undefined;
     this.#statistics = undefined;
     this.#problem = undefined;
+    story.clear();
     find('trace-id').textContent = '';
     find('total').textContent = '';
     find('far-name').textContent = texts.labels.farEnd;
@@ -266,7 +268,7 @@ export class Phone {
     find('stage').dataset.video = String(options.video || (farEnd.kind === 'caller' && farEnd.call.withVideo));
     void this.#stage.speaker(this.#devices.chosen.speaker);
     const started = new CallFlow(
-      this.#api, options, this.#view(() => this.#flow === started, generated), this.#legOf(farEnd),
+      this.#api, options, story.record(this.#view(() => this.#flow === started, generated)), this.#legOf(farEnd),
       farEnd.kind === 'caller' ? farEnd.call.traceparent : undefined);
     this.#flow = started;
     find('trace-id').textContent = started.trace.id;
