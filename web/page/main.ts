@@ -204,6 +204,7 @@ function render(): void {
     external: !!session?.external_login,
     'hang-up': busy,
     mute: phone.isTalking,
+    'camera-on': phone.isTalking,
     listen: phone.isTalking && !phone.isWithPerson,
     hold: withPerson,
     keys: withPerson,
@@ -213,11 +214,14 @@ function render(): void {
   find('external').textContent = texts.labels.externalLogin(session?.external_login ?? '');
   if (!signedIn) account.clear();
   if (!withPerson) showKeypad(false);
+  find('camera-on').ariaPressed = String(phone.sendsVideo);
   const { incoming } = phone;
   document.title = incoming ? texts.labels.titleIncoming(incoming.caller.name) : pageTitle;
   if (incoming) {
     find('caller').textContent = incoming.caller.name;
     find('caller-address').textContent = incoming.caller.impu ?? '';
+    show({ 'accept-video': incoming.withVideo });
+    find('accept-label').textContent = incoming.withVideo ? texts.labels.acceptWithoutVideo : texts.labels.accept;
     find('incoming-kind').textContent = incoming.withVideo ? texts.labels.callsWithVideo : texts.labels.calls;
   }
   renderOnline();
@@ -300,11 +304,13 @@ find('dial').addEventListener('submit', event => {
 });
 addressField.addEventListener('input', renderCallLabel);
 find('demo-line').addEventListener('click', () => void phone.callDemoLine());
-find('accept').addEventListener('click', () => phone.accept());
+find('accept').addEventListener('click', () => phone.accept(false));
+find('accept-video').addEventListener('click', () => phone.accept(true));
 find('decline').addEventListener('click', () => phone.decline());
 find('incoming').addEventListener('keydown', event => { if (event.key === 'Escape') phone.decline(); });
 find('hang-up').addEventListener('click', () => phone.hangUp());
 bindToggle('mute', pressed => phone.mute(pressed));
+find('camera-on').addEventListener('click', () => void phone.turnCamera(!phone.sendsVideo));
 bindToggle('listen', pressed => phone.listen(pressed));
 find('hold').addEventListener('click', () => void phone.hold(find('hold').ariaPressed !== 'true'));
 find('keys').addEventListener('click', () => showKeypad(find('keypad').hidden === true));

@@ -14,7 +14,7 @@ export const de: Texts = {
     call: 'Anruf',
     goOnline: 'Online gehen',
     youAre: 'Sie sind',
-    accept: 'Annehmen',
+    acceptWithVideo: 'Mit Video',
     decline: 'Ablehnen',
     useTone: 'Erzeugten Ton verwenden',
     continueAsGuest: 'Als Gast fortfahren',
@@ -103,6 +103,9 @@ export const de: Texts = {
     calls: 'ruft Sie an',
     callsWithVideo: 'ruft Sie mit Video an',
     anonymous: 'Anonymer Anrufer',
+    accept: 'Annehmen',
+    acceptWithoutVideo: 'Ohne Video',
+    triesFor: time => `endet in ${time}`,
     missed: name => `Verpasster Anruf von ${name}`,
     farEnd: 'Gegenseite',
     echo: 'Echo',
@@ -406,6 +409,9 @@ export const de: Texts = {
       nobody_there: 'niemand hat diese Adresse',
       not_online: 'nicht online',
       no_media_path: 'über das Relay kommt nichts an',
+      connection_interrupted: 'über das Relay kam nichts an',
+      connection_lost: 'der Weg brach ab und war nach einer Minute nicht wiederhergestellt',
+      no_network: 'das Gerät hat kein Netz',
     },
     sipReasons: {
       401: 'das Registrierungs-Token fehlt oder wurde abgelehnt',
@@ -600,6 +606,11 @@ export const de: Texts = {
     // Call
     connection_interrupted: ['Die Verbindung ist unterbrochen', 'Über den TURN-Server kommt zurzeit nichts an. Die Seite holt neue Zugangsdaten und versucht es von selbst erneut.'],
     connection_lost: ['Der Anruf ist abgerissen', 'Die Verbindung über den TURN-Server brach ab und ließ sich eine Minute lang nicht wiederherstellen.'],
+    connection_lost_there: ['Der Anruf ist abgerissen', 'Bei der Gegenseite kam eine Minute lang nichts an. Sie hat den Anruf beendet.'],
+    no_network: ['Kein Netz', 'Dieses Gerät hat kein Netz. Ein Browser nutzt für Anrufe keinen anderen Weg, auch nicht innerhalb des Geräts, außer er wurde mit --allow-loopback-in-peer-connection gestartet.'],
+    set_up_timeout: ['Der Anruf kam nicht zustande', 'Ein Teil des Aufbaus dauerte zu lange. Versuchen Sie es erneut.'],
+    negotiation_failed: ['Die Änderung war nicht möglich', 'Die Gegenseite stimmte der Änderung nicht zu. Der Anruf geht weiter.'],
+    call_gone: ['Der Anruf ist beendet', 'Die Gegenseite kennt diesen Anruf nicht mehr.'],
 
     // Requests that no page makes, and failures of the servers themselves
     invalid_request: ['Die Anfrage ist nicht lesbar', 'Der Webdienst versteht diese Anfrage nicht. Laden Sie die Seite neu, und versuchen Sie es erneut.'],

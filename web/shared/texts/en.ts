@@ -19,7 +19,7 @@ export const en = {
     call: 'Call',
     goOnline: 'Go online',
     youAre: 'You are',
-    accept: 'Accept',
+    acceptWithVideo: 'With video',
     decline: 'Decline',
     useTone: 'Use a generated tone',
     continueAsGuest: 'Continue as guest',
@@ -109,6 +109,9 @@ export const en = {
     calls: 'calls you',
     callsWithVideo: 'calls you with video',
     anonymous: 'Anonymous caller',
+    accept: 'Accept',
+    acceptWithoutVideo: 'Without video',
+    triesFor: (time: string) => `ends in ${time}`,
     missed: (name: string) => `Missed call from ${name}`,
     farEnd: 'Far end',
     echo: 'echo',
@@ -416,6 +419,9 @@ export const en = {
       nobody_there: 'nobody has this address',
       not_online: 'not online',
       no_media_path: 'nothing comes through the relay',
+      connection_interrupted: 'nothing came through the relay',
+      connection_lost: 'the path was lost and not restored within a minute',
+      no_network: 'the device has no network',
     },
     sipReasons: {
       401: 'the registration token is missing or was refused',
@@ -612,6 +618,11 @@ export const en = {
     // Call
     connection_interrupted: ['The connection is interrupted', 'Nothing comes through the TURN server at the moment. The page gets new credentials and tries again by itself.'],
     connection_lost: ['The call was lost', 'The connection through the TURN server broke and could not be restored within a minute.'],
+    connection_lost_there: ['The call was lost', 'The other side received nothing for a minute and ended the call.'],
+    no_network: ['No network', 'This device has no network. A browser uses no other way for calls, not even within this device, unless it is started with --allow-loopback-in-peer-connection.'],
+    set_up_timeout: ['The call did not start', 'A part of the set-up took too long. Try again.'],
+    negotiation_failed: ['The change was not possible', 'The other side did not agree to the change of the call. The call goes on.'],
+    call_gone: ['The call is over', 'The other side no longer knows this call.'],
 
     // Requests that no page makes, and failures of the servers themselves
     invalid_request: ['The request cannot be read', 'The web service does not understand this request. Reload the page and try again.'],
