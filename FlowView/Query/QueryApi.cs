@@ -91,7 +91,8 @@ internal static class QueryApi
 
 internal sealed record CallSummary(
     string Id, CallKind Kind, CallOutcome Outcome, string Name, IReadOnlyList<string> Who, SpanDetails? Cause, string FailedStep,
-    double Start, double Duration, double? SetUp, int Spans, IReadOnlyList<string> Steps, long Arrival)
+    double Start, double Duration, double? SetUp, int Spans, IReadOnlyList<string> Steps, long Arrival,
+    long? PacketsReceived, long? PacketsLost)
 {
     public static CallSummary Of(Trace trace)
     {
@@ -100,7 +101,8 @@ internal sealed record CallSummary(
             Json.TraceId(trace.Id), call.Kind, call.Outcome, NameOf(trace.Root), call.Who,
             call.Cause is { } cause ? SpanDetails.Of(cause) : null, call.FailedStep,
             Json.Milliseconds(trace.Start), Json.Milliseconds(trace.Duration),
-            call.SetUp is { IsError: false } setUp ? Json.Milliseconds(setUp.End - setUp.Start) : null, trace.Count, call.Steps, trace.Arrival);
+            call.SetUp is { IsError: false } setUp ? Json.Milliseconds(setUp.End - setUp.Start) : null,
+            trace.Count, call.Steps, trace.Arrival, call.Packets?.Received, call.Packets?.Lost);
     }
 
     // "POST" or a route's pattern says less than the path.

@@ -19,6 +19,9 @@ export interface Call {
   steps: string[];
   /** Traces are numbered as they begin to arrive. */
   arrival: number;
+  /** What the caller's page has received and missed; null if it has not reported. */
+  packets_received: number | null;
+  packets_lost: number | null;
 }
 
 export interface CallList { traces: Call[]; matches: number }

@@ -4,7 +4,7 @@ import { type Ladder, ladderOf, nameOf } from '../../shared/ladder/ladder.ts';
 import { toMermaid } from '../../shared/ladder/mermaid.ts';
 import { formats, texts } from '../../shared/texts/language.ts';
 import { type Call, get, type LogRecord, type ShownSpan, type TraceDetails } from '../api.ts';
-import { callName, outcomeText, personTag, reasonText } from '../call.ts';
+import { callName, outcomeText, packetsText, personTag, reasonText } from '../call.ts';
 import { copyButton, download, pairsTable, serviceTag } from '../dom.ts';
 import type { Show } from './view.ts';
 
@@ -122,6 +122,7 @@ function factsOf(call: Call, records: number) {
     el('span', {}, formats.dateTime(call.start)),
     el('span', {}, formats.spanDuration(call.duration)),
     ...(call.set_up === null ? [] : [el('span', {}, flow.setUpIn(formats.spanDuration(call.set_up)))]),
+    ...(packetsText(call) ? [el('span', {}, packetsText(call))] : []),
     el('span', {}, flow.spans(call.spans)),
     el('span', {}, flow.records(records)),
     ...call.who.map(personTag),

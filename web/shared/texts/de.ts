@@ -486,6 +486,7 @@ export const de: Texts = {
     entries: count => counted(count, { one: '# Eintrag', other: '# Einträge' }),
     columns: { time: 'Zeit', call: 'Anruf', who: 'Wer', outcome: 'Ergebnis', duration: 'Dauer', steps: 'Schritte' },
     setUpIn: time => `aufgebaut in ${time}`,
+    packetsLost: (lost, all) => `${lost} von ${all} Paketen verloren`,
     stepsOf8: steps => `Schritte ${steps} von 8`,
     nothingFits: 'Kein Anruf passt zu dieser Suche',
     removeCondition: 'Entfernen Sie eine Bedingung. Neue passende Anrufe erscheinen von selbst.',

@@ -497,6 +497,7 @@ export const en = {
     entries: (count: number) => counted(count, { one: '# entry', other: '# entries' }),
     columns: { time: 'Time', call: 'Call', who: 'Who', outcome: 'Outcome', duration: 'Duration', steps: 'Steps' },
     setUpIn: (time: string) => `set up in ${time}`,
+    packetsLost: (lost: string, all: string) => `${lost} of ${all} packets lost`,
     stepsOf8: (steps: string) => `Steps ${steps} of 8`,
     nothingFits: 'No call fits this search',
     removeCondition: 'Remove a condition. New calls that fit appear by themselves.',
