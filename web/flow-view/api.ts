@@ -34,7 +34,7 @@ export interface ShownSpan extends Span {
   links: { trace: string; span: string; attributes: Attributes }[];
 }
 export interface LogRecord { time: number; severity: number; text: string; category: string; service: string; span: string; attributes: Attributes }
-export interface TraceDetails { call: Call; spans: ShownSpan[]; logs: LogRecord[]; viewers: { name: string; url: string }[] }
+export interface TraceDetails { call: Call; spans: ShownSpan[]; logs: LogRecord[]; meanwhile: LogRecord[]; viewers: { name: string; url: string }[] }
 
 export async function get<T>(path: string, query: Record<string, string> = {}): Promise<T> {
   const parameters = new URLSearchParams(Object.entries(query).flatMap(([key, value]) => value ? [[key, value]] : []));

@@ -15,7 +15,7 @@ const { flow } = texts;
 export const callView: Show = async (main, path, query) => {
   const [id = ''] = path;
   let selected = query.get('span') ?? '';
-  let { call, spans, logs, viewers } = await get<TraceDetails>(`traces/${encodeURIComponent(id)}`);
+  let { call, spans, logs, meanwhile, viewers } = await get<TraceDetails>(`traces/${encodeURIComponent(id)}`);
   let ladder = ladderOf(spans);
 
   const title = el('h1', {});
@@ -48,8 +48,8 @@ export const callView: Show = async (main, path, query) => {
     scroll.replaceChildren(ladder.rows.length ? toElement(draw(ladder, fromPage)) : nothingToDraw());
     if (focused) scroll.querySelector<SVGElement>(`[data-span="${focused}"]`)?.focus({ preventScroll: true });
     // A record that is open is being read.
-    if (!records.querySelector('details[open]')) records.replaceChildren(el('h2', {}, flow.logRecordsCount(logs.length)), ...logs.map(record));
-    records.hidden = !logs.length;
+    if (!records.querySelector('details[open]')) records.replaceChildren(...recordList(logs, meanwhile));
+    records.hidden = !logs.length && !meanwhile.length;
     showSelected();
   };
   const showSelected = () => {
@@ -61,7 +61,7 @@ export const callView: Show = async (main, path, query) => {
     const span = spans.find(candidate => candidate.id === selected);
     details.hidden = !span;
     columns.classList.toggle('with-details', Boolean(span));
-    columns.classList.toggle('with-records', logs.length > 0);
+    columns.classList.toggle('with-records', !records.hidden);
     if (span) details.replaceChildren(...spanDetails(span, spans, () => select(span.id)));
   };
   const select = (span: string) => {
@@ -99,7 +99,7 @@ export const callView: Show = async (main, path, query) => {
   return {
     changed: async change => {
       if (change.traces && !change.traces.includes(id)) return;
-      ({ call, spans, logs } = await get<TraceDetails>(`traces/${encodeURIComponent(id)}`));
+      ({ call, spans, logs, meanwhile } = await get<TraceDetails>(`traces/${encodeURIComponent(id)}`));
       ladder = ladderOf(spans);
       render();
       isFound ||= findCause();
@@ -138,10 +138,29 @@ function isDark() {
   return colorScheme === 'dark' || (colorScheme !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches);
 }
 
-function record(log: LogRecord) {
+function recordList(logs: LogRecord[], meanwhile: LogRecord[]) {
+  return [
+    el('h2', {}, flow.logRecordsCount(logs.length)), ...merged(logs).map(record),
+    ...(meanwhile.length ? [el('h3', {}, flow.meanwhile(meanwhile.length)), ...merged(meanwhile).map(record)] : []),
+  ];
+}
+
+/** Equal records that follow each other are one with a count, such as those of a browser's allocations. */
+function merged(logs: LogRecord[]) {
+  const groups: { log: LogRecord; count: number }[] = [];
+  for (const log of logs) {
+    const last = groups.at(-1);
+    if (last && last.log.text === log.text && last.log.service === log.service) last.count++;
+    else groups.push({ log, count: 1 });
+  }
+  return groups;
+}
+
+function record({ log, count }: { log: LogRecord; count: number }) {
   const level = levelOf(log.severity);
   return el('details', { 'data-span': log.span || undefined },
-    el('summary', {}, el('span', { class: 'soft' }, formats.clockTime(log.time)), ' ', el('span', { class: `level level-${level}` }, flow.levels[level]), ' ', serviceTag(log.service), ' ', el('span', { class: 'log-text' }, log.text)),
+    el('summary', {}, el('span', { class: 'soft' }, formats.clockTime(log.time)), ' ', el('span', { class: `level level-${level}` }, flow.levels[level]), ' ', serviceTag(log.service), ' ',
+      el('span', { class: 'log-text' }, log.text), count > 1 && ` ×${count}`),
     el('p', { class: 'soft' }, log.category), pairsTable(log.attributes));
 }
 

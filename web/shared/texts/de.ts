@@ -499,6 +499,7 @@ export const de: Texts = {
     copyMermaid: 'Als Mermaid kopieren',
     selectedSpan: 'Ausgewählter Span',
     logRecords: 'Protokolleinträge',
+    meanwhile: count => `Währenddessen, außerhalb von Anrufen (${count})`,
     logRecordsCount: count => `Protokolleinträge (${count})`,
     spans: count => counted(count, { one: '# Span', other: '# Spans' }),
     records: count => count === 0 ? 'keine Protokolleinträge' : counted(count, { one: '# Protokolleintrag', other: '# Protokolleinträge' }),

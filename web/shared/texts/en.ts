@@ -510,6 +510,7 @@ export const en = {
     copyMermaid: 'Copy as Mermaid',
     selectedSpan: 'Selected span',
     logRecords: 'Log records',
+    meanwhile: (count: number) => `Meanwhile, in no call (${count})`,
     logRecordsCount: (count: number) => `Log records (${count})`,
     spans: (count: number) => counted(count, { one: '# span', other: '# spans' }),
     records: (count: number) => count === 0 ? 'no log records' : counted(count, { one: '# log record', other: '# log records' }),
