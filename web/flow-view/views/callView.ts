@@ -1,5 +1,5 @@
 import { el } from '../../shared/dom.ts';
-import { draw, fromPage, toElement, toSvg } from '../../shared/ladder/drawing.ts';
+import { drawForPage, toSvg } from '../../shared/ladder/drawing.ts';
 import { type Ladder, ladderOf, nameOf } from '../../shared/ladder/ladder.ts';
 import { toMermaid } from '../../shared/ladder/mermaid.ts';
 import { formats, texts } from '../../shared/texts/language.ts';
@@ -45,12 +45,17 @@ export const callView: Show = async (main, path, query) => {
     outcome.replaceChildren(...outcomeParts(call, ladder));
     facts.replaceChildren(...factsOf(call, logs.length));
     const focused = document.activeElement?.getAttribute('data-span');
-    scroll.replaceChildren(ladder.rows.length ? toElement(draw(ladder, fromPage)) : nothingToDraw());
+    // The panels beside the ladder decide how much room it has.
+    showRecords();
+    scroll.replaceChildren(...(ladder.rows.length ? drawForPage(ladder, scroll.clientWidth) : [nothingToDraw()]));
     if (focused) scroll.querySelector<SVGElement>(`[data-span="${focused}"]`)?.focus({ preventScroll: true });
+    showSelected();
+  };
+  const showRecords = () => {
     // A record that is open is being read.
     if (!records.querySelector('details[open]')) records.replaceChildren(...recordList(logs, meanwhile));
     records.hidden = !logs.length && !meanwhile.length;
-    showSelected();
+    columns.classList.toggle('with-records', !records.hidden);
   };
   const showSelected = () => {
     for (const row of main.querySelectorAll('[data-span]')) {
@@ -60,8 +65,6 @@ export const callView: Show = async (main, path, query) => {
     }
     const span = spans.find(candidate => candidate.id === selected);
     details.hidden = !span;
-    columns.classList.toggle('with-details', Boolean(span));
-    columns.classList.toggle('with-records', !records.hidden);
     if (span) details.replaceChildren(...spanDetails(span, spans, () => select(span.id)));
   };
   const select = (span: string) => {
@@ -96,6 +99,12 @@ export const callView: Show = async (main, path, query) => {
   };
   render();
   let isFound = findCause();
+  let width = scroll.clientWidth;
+  new ResizeObserver(() => {
+    if (scroll.clientWidth === width) return;
+    width = scroll.clientWidth;
+    render();
+  }).observe(scroll);
   return {
     changed: async change => {
       if (change.traces && !change.traces.includes(id)) return;
