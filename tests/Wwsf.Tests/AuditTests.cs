@@ -4,7 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Wwsf.Stores;
-using WebRtcIms.Wwsf.Telemetry;
+using WebRtcIms.Contracts;
 
 namespace WebRtcIms.Wwsf.Tests;
 

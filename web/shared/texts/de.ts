@@ -412,6 +412,12 @@ export const de: Texts = {
       connection_interrupted: 'über das Relay kam nichts an',
       connection_lost: 'der Weg brach ab und war nach einer Minute nicht wiederhergestellt',
       no_network: 'das Gerät hat kein Netz',
+      gateway_unavailable: 'die Seite hat keine Verbindung zum Dienst',
+      connection_lost_there: 'die Gegenseite hat eine Minute lang nichts empfangen',
+      call_gone: 'die Gegenseite hat den Anruf verlassen',
+      negotiation_failed: 'die beiden Seiten haben sich nicht auf die Medien geeinigt',
+      set_up_timeout: 'der Aufbau hat zu lange gedauert',
+      webrtc_missing: 'der Browser hat kein WebRTC',
     },
     sipReasons: {
       401: 'das Registrierungs-Token fehlt oder wurde abgelehnt',

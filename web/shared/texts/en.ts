@@ -422,6 +422,12 @@ export const en = {
       connection_interrupted: 'nothing came through the relay',
       connection_lost: 'the path was lost and not restored within a minute',
       no_network: 'the device has no network',
+      gateway_unavailable: 'the page has no connection to the service',
+      connection_lost_there: 'the other side received nothing for a minute',
+      call_gone: 'the other side has left the call',
+      negotiation_failed: 'the two sides did not agree on the media',
+      set_up_timeout: 'the set-up took too long',
+      webrtc_missing: 'the browser has no WebRTC',
     },
     sipReasons: {
       401: 'the registration token is missing or was refused',
