@@ -65,7 +65,7 @@ export class StageMap {
   readonly #spark = svg('circle', { class: 'spark', r: '7' });
   readonly #envelope = envelope('envelope');
   readonly #forged = envelope('envelope forged');
-  readonly #key = svg('g', { class: 'pass-key' }, svg('path', { d: 'M-10 0a5 5 0 1 1 9.500 2.200H10V6H7V2.200H4V5H1V2.200A5 5 0 0 1-10 0Zm3.500 0a1.500 1.500 0 1 0 3 0 1.500 1.500 0 0 0-3 0Z' }));
+  readonly #key = svg('g', { class: 'pass-key' }, svg('path', { 'fill-rule': 'evenodd', d: 'M-14 0a7 7 0 0 1 13.600-2.300H15V7h-4V2.300H8V5.500H4.500V2.300H-.4A7 7 0 0 1-14 0Zm4 0a3 3 0 1 0 6 0 3 3 0 0 0-6 0Z' }));
   readonly #code = el('output', { class: 'refusal', 'data-testid': 'refusal' });
   #scene: Scene = { number: 0, part: 0, failed: false, isLive: false };
   #points: Record<Place, { x: number; y: number }> | undefined;
