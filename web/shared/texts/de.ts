@@ -252,6 +252,7 @@ export const de: Texts = {
     story: 'Die Geschichte dieses Anrufs',
     map: 'Karte des Anrufs. Wählen Sie einen Ort, um das Token dort zu sehen.',
     position: 'Stelle in der Geschichte',
+    controls: 'Die Wiedergabe',
     back: 'Einen Schritt zurück',
     forward: 'Einen Schritt weiter',
     replay: 'Wiederholen',
@@ -580,6 +581,10 @@ export const de: Texts = {
     not_registered: ['Sie sind nicht online', 'Gehen Sie zuerst online; dann können Sie anrufen und angerufen werden.'],
     demo_line_unavailable: ['Der Demo-Anschluss antwortet nicht', 'Er konnte nicht online gehen. Versuchen Sie es in einigen Sekunden erneut.'],
     turn_not_tried: ['Nicht versucht', 'Ohne Erlaubnis für das Relay gibt es nichts zu versuchen.'],
+
+    // Demonstrations
+    part_is_down: ['Es steht schon', 'Dieser Teil steht oder startet. Warten Sie, bis er wieder läuft.'],
+    stage_unavailable: ['Im Moment nicht möglich', 'Der Anwendungshost oder der TURN-Server antwortet nicht. Versuchen Sie es in einigen Sekunden erneut.'],
 
     // TURN
     turn_unreachable: ['Der TURN-Server antwortet nicht', 'Es gibt kein Relay: Der TURN-Server läuft nicht, oder eine Firewall sperrt ihn. Versuchen Sie es erneut, oder wählen Sie unter Einstellungen einen anderen Transport.'],

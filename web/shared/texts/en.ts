@@ -260,6 +260,7 @@ export const en = {
     story: 'The story of this call',
     map: 'Map of the call. Choose a place to see the token there.',
     position: 'Position in the story',
+    controls: 'The player',
     back: 'One step back',
     forward: 'One step forward',
     replay: 'Replay',
@@ -592,6 +593,10 @@ export const en = {
     not_registered: ['You are not online', 'Go online first; then you can call and be called.'],
     demo_line_unavailable: ['The demo line does not answer', 'It could not go online. Try again in a few seconds.'],
     turn_not_tried: ['Not tried', 'Without permission for the relay there is nothing to try.'],
+
+    // Demonstrations
+    part_is_down: ['It is down already', 'This part is stopped or starting. Wait until it works again.'],
+    stage_unavailable: ['Not available at the moment', 'The application host or the TURN server does not answer. Try again in a few seconds.'],
 
     // TURN
     turn_unreachable: ['The TURN server does not answer', 'No relay could be set up: the TURN server is down, or a firewall blocks it. Try again, or choose another transport under Options.'],
