@@ -14,7 +14,7 @@ export type FarEnd =
   | { kind: 'caller'; call: IncomingCall };
 
 /** The part of a call's view that only draws. It can be shown again later. */
-export type LineScreen = Pick<CallView, 'step' | 'localMedia' | 'remoteMedia' | 'credentials'> & {
+export type LineScreen = Pick<CallView, 'step' | 'localMedia' | 'remoteMedia' | 'credentials' | 'video' | 'interrupted'> & {
   relayed(candidate: RTCIceCandidate): void;
   total(total: Total): void;
 };
@@ -40,6 +40,8 @@ export class Line {
   call: SipCall | undefined;
   features: CallFeatures | undefined;
   phase: Phase = 'media';
+  /** Which side sends a picture. */
+  picture: { here: boolean; there: boolean };
   /** On the clock of `performance.now()`. */
   ringingSince: number | undefined;
   connectedAt: number | undefined;
@@ -63,6 +65,7 @@ export class Line {
   #candidate: RTCIceCandidate | undefined;
   #credentials: Credentials | undefined;
   #total: Total | undefined;
+  #giveUpAt: number | undefined;
   #screen: LineScreen | undefined;
 
   constructor(farEnd: FarEnd, options: { video: boolean; generated: boolean; began: number }) {
@@ -72,6 +75,7 @@ export class Line {
     this.began = options.began;
     this.#name = farEnd.kind === 'person' ? farEnd.name : farEnd.kind === 'caller' ? farEnd.call.caller.name : '';
     this.isAudible = farEnd.kind !== 'echo';
+    this.picture = { here: options.video, there: false };
   }
 
   get name(): string {
@@ -129,6 +133,8 @@ export class Line {
     if (this.#candidate) screen.relayed(this.#candidate);
     if (this.#credentials) screen.credentials(this.#credentials);
     if (this.#total) screen.total(this.#total);
+    screen.video(this.picture);
+    screen.interrupted(this.#giveUpAt);
   }
 
   detach(): void {
@@ -170,6 +176,14 @@ export class Line {
       held: held => {
         this.held = held;
         events.onheld(this);
+      },
+      video: picture => {
+        this.picture = picture;
+        this.#screen?.video(picture);
+      },
+      interrupted: giveUpAt => {
+        this.#giveUpAt = giveUpAt;
+        this.#screen?.interrupted(giveUpAt);
       },
       connected: took => {
         this.connectedAt = performance.now();

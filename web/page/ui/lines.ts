@@ -5,6 +5,7 @@ import { ringTime } from '../phone/ringing.ts';
 import { find } from '../../shared/dom.ts';
 import { clock } from '../../shared/texts/formats.ts';
 import { texts } from '../../shared/texts/language.ts';
+import { story } from '../stage/story.ts';
 import type { Alerts } from './alerts.ts';
 import { Screen } from './screen.ts';
 import { statusOf } from './statusLine.ts';
@@ -12,7 +13,7 @@ import type { Tones } from './tones.ts';
 
 /** The two lines of the telephone, and the drawing of the one that is shown. */
 export class Lines {
-  readonly screen = new Screen();
+  readonly screen: Screen;
   readonly #alerts: Alerts;
   readonly #tones: Tones;
   readonly #isRinging: () => boolean;
@@ -30,6 +31,7 @@ export class Lines {
     this.#tones = tones;
     this.#isRinging = isRinging;
     this.#onchange = onchange;
+    this.screen = new Screen(onchange);
   }
 
   get shown(): Line | undefined {
@@ -82,6 +84,7 @@ export class Lines {
     this.#shown = undefined;
     this.#refusal = undefined;
     this.screen.clear();
+    story.clear();
     this.redraw();
   }
 
@@ -122,13 +125,13 @@ export class Lines {
     await this.hold(held, false);
   }
 
-  async hold(line: Line | undefined, on: boolean, quietly = false): Promise<boolean> {
+  async hold(line: Line | undefined, on: boolean): Promise<boolean> {
     if (!line?.call || line.held.here === on) return line !== undefined;
     try {
       await line.call.hold(on);
       return true;
     } catch (thrown) {
-      if (line.isTalking && !quietly) this.#alerts.show(problemOf(thrown));
+      if (line.isTalking) this.#alerts.show(problemOf(thrown));
       return false;
     }
   }

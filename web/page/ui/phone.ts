@@ -16,6 +16,7 @@ import { ringTime } from '../phone/ringing.ts';
 import { sipLeg } from '../phone/sipLeg.ts';
 import { find } from '../../shared/dom.ts';
 import { formats, texts } from '../../shared/texts/language.ts';
+import { story } from '../stage/story.ts';
 import { DemoLine } from './demoLine.ts';
 import type { DeviceChoice } from './devices.ts';
 import { Lines } from './lines.ts';
@@ -183,7 +184,8 @@ export class Phone {
     return !this.isBusy ? 'accept' : this.isTalking && this.isWithPerson ? 'holdAndAccept' : 'endAndAccept';
   }
 
-  async accept(generated = false): Promise<void> {
+  /** The callee chooses whether to send a picture. */
+  async accept(video: boolean, generated = false): Promise<void> {
     const call = this.incoming;
     if (!call) return;
     const { acceptance } = this;
@@ -192,7 +194,7 @@ export class Phone {
     if (this.#ringing.call !== call) return;
     if (acceptance === 'holdAndAccept') this.#lines.setAside();
     else this.hangUp();
-    this.#start({ kind: 'caller', call }, generated);
+    this.#start({ kind: 'caller', call }, generated, video);
   }
 
   decline(): void {
@@ -234,6 +236,18 @@ export class Phone {
 
   async hold(on: boolean): Promise<void> {
     await this.#lines.hold(this.line, on);
+  }
+
+  get sendsVideo(): boolean {
+    return this.line?.picture.here === true && !this.line.isOver;
+  }
+
+  async turnCamera(on: boolean): Promise<void> {
+    try {
+      await this.line?.flow?.turnCamera(on);
+    } catch (thrown) {
+      if (this.isTalking) this.#parts.alerts.show(problemOf(thrown));
+    }
   }
 
   async swap(): Promise<void> {
@@ -280,7 +294,7 @@ export class Phone {
 
   // --- Inside
 
-  #start(farEnd: FarEnd, generated = false): Line | undefined {
+  #start(farEnd: FarEnd, generated = false, video = find<HTMLInputElement>('with-video').checked): Line | undefined {
     const { registration, devices, api, alerts } = this.#parts;
     if (this.isBusy) return undefined;
     if (farEnd.kind !== 'echo' && registration.state !== 'online') {
@@ -289,16 +303,16 @@ export class Phone {
     }
     alerts.clear();
     devices.close();
-    const line = new Line(farEnd, { video: find<HTMLInputElement>('with-video').checked, generated, began: Date.now() });
+    const line = new Line(farEnd, { video, generated, began: Date.now() });
     line.flow = new CallFlow(api, {
-      video: line.video,
+      video,
       transport: find<HTMLSelectElement>('transport').value as Transport,
       relayOnly: farEnd.kind === 'echo' || find<HTMLInputElement>('relay-only').checked,
       devices: devices.chosen,
       isCallee: farEnd.kind === 'caller',
       kind: farEnd.kind === 'caller' ? undefined : farEnd.kind === 'person' && farEnd.isDemo ? 'demo_line' as const : farEnd.kind,
       generated,
-    }, line.view(this.#lineEvents), this.#legOf(line), farEnd.kind === 'caller' ? farEnd.call.traceparent : undefined);
+    }, story.record(line.view(this.#lineEvents)), this.#legOf(line), farEnd.kind === 'caller' ? farEnd.call.traceparent : undefined);
     void this.#lines.screen.speaker(devices.chosen.speaker);
     this.#lines.show(line);
     void line.flow.start();
@@ -380,10 +394,11 @@ export class Phone {
   }
 
   /** How to try a failed call again. */
-  #again({ farEnd }: Line): ((withTone: boolean) => void) | undefined {
-    if (farEnd.kind === 'caller') return this.#ringing.call === farEnd.call ? withTone => void this.accept(withTone) : undefined;
+  #again(line: Line): ((withTone: boolean) => void) | undefined {
+    const { farEnd } = line;
+    if (farEnd.kind === 'caller') return this.#ringing.call === farEnd.call ? withTone => void this.accept(line.video, withTone) : undefined;
     if (farEnd.kind === 'person' && farEnd.isDemo) return () => void this.callDemoLine();
-    return farEnd.kind === 'person' && farEnd.referral ? undefined : withTone => void this.#start(farEnd, withTone);
+    return farEnd.kind === 'person' && farEnd.referral ? undefined : withTone => void this.#start(farEnd, withTone, line.video);
   }
 
   #over(line: Line): void {

@@ -67,7 +67,8 @@ export class Ringing {
     find('caller').textContent = call.caller.name;
     find('caller-address').textContent = call.caller.impu ?? '';
     find('incoming-kind').textContent = call.withVideo ? texts.labels.callsWithVideo : texts.labels.calls;
-    find('accept-label').textContent = texts.labels[acceptance];
+    find('accept-video').hidden = !call.withVideo;
+    find('accept-label').textContent = acceptance === 'accept' && call.withVideo ? texts.labels.acceptWithoutVideo : texts.labels[acceptance];
     this.tick();
   }
 

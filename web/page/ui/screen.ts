@@ -2,6 +2,7 @@ import type { Credentials, StepState } from '../call/callView.ts';
 import type { MediaStatistics } from '../call/statistics.ts';
 import { find } from '../../shared/dom.ts';
 import type { Line, LineScreen, Total } from '../phone/line.ts';
+import { clock } from '../../shared/texts/formats.ts';
 import { formats, texts } from '../../shared/texts/language.ts';
 import { Figures } from './figures.ts';
 import { Stage } from './stage.ts';
@@ -12,7 +13,13 @@ export class Screen implements LineScreen {
   readonly #figures = new Figures();
   readonly #stage = new Stage();
   readonly #ladder = new StepLadder(find('ladder'), find('lane-names'));
+  readonly #onchange: () => void;
   #line: Line | undefined;
+  #giveUpAt: number | undefined;
+
+  constructor(onchange: () => void) {
+    this.#onchange = onchange;
+  }
 
   /** Draws this line and no other one. */
   show(line: Line): void {
@@ -22,7 +29,6 @@ export class Screen implements LineScreen {
     find('trace-id').textContent = trace;
     find<HTMLAnchorElement>('trace-link').href = `/flow/#/calls/${trace}`;
     find('far-link').textContent = line.isWithPerson ? texts.labels.farRelay : texts.labels.echo;
-    find('stage').dataset.video = String(line.video || (line.farEnd.kind === 'caller' && line.farEnd.call.withVideo));
     find('mute').ariaPressed = String(line.isMuted);
     find('listen').ariaPressed = String(!line.isWithPerson && line.isAudible);
     this.name(line);
@@ -36,6 +42,8 @@ export class Screen implements LineScreen {
     this.#ladder.reset();
     this.#figures.clear();
     this.#stage.clear();
+    this.video({ here: false, there: false });
+    this.interrupted(undefined);
     find('trace-id').textContent = '';
     find('total').textContent = '';
     find('far-name').textContent = texts.labels.farEnd;
@@ -46,6 +54,8 @@ export class Screen implements LineScreen {
   /** The call is over. Its ladder and its figures stay. */
   end(): void {
     find('stage').dataset.held = 'false';
+    this.interrupted(undefined);
+    this.video({ here: false, there: false });
     this.#stage.clear();
     this.#figures.stop();
   }
@@ -59,9 +69,7 @@ export class Screen implements LineScreen {
   }
 
   remoteMedia(stream: MediaStream): void {
-    const line = this.#line!;
-    if (stream.getVideoTracks().length > 0 && line.farEnd.kind === 'caller') find('stage').dataset.video = 'true';
-    this.#stage.showFar(stream, line.isAudible);
+    this.#stage.showFar(stream, this.#line!.isAudible);
   }
 
   relayed(candidate: RTCIceCandidate): void {
@@ -70,6 +78,18 @@ export class Screen implements LineScreen {
 
   credentials(credentials: Credentials): void {
     this.#figures.credentials(credentials);
+  }
+
+  /** The picture of either side: both, one or none. */
+  video({ here, there }: { here: boolean; there: boolean }): void {
+    Object.assign(find('stage').dataset, { video: String(here || there), nearVideo: String(here), farVideo: String(there) });
+    this.#onchange();
+  }
+
+  /** Until an interrupted call is given up. */
+  interrupted(giveUpAt: number | undefined): void {
+    this.#giveUpAt = giveUpAt;
+    this.#showCountdown();
   }
 
   total(total: Total): void {
@@ -93,6 +113,7 @@ export class Screen implements LineScreen {
   /** Called each second. */
   tick(): void {
     this.#figures.tick();
+    this.#showCountdown();
   }
 
   listen(on: boolean): void {
@@ -101,5 +122,11 @@ export class Screen implements LineScreen {
 
   async speaker(id: string | undefined): Promise<void> {
     await this.#stage.speaker(id as string);
+  }
+
+  #showCountdown(): void {
+    const left = this.#giveUpAt === undefined ? undefined : Math.max(0, Math.ceil((this.#giveUpAt - performance.now()) / 1000));
+    find('give-up').hidden = left === undefined;
+    find('give-up').textContent = left === undefined ? '' : texts.labels.triesFor(clock(left));
   }
 }

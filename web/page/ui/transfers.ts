@@ -5,9 +5,6 @@ import type { Names } from '../phone/names.ts';
 import type { Alerts } from './alerts.ts';
 import type { Lines } from './lines.ts';
 
-const resumeTries = 40;
-const resumeInterval = 250;
-
 /** Blind transfer (RFC 5589 §6), on the side that asks for it and on the side that is transferred. */
 export class Transfers {
   readonly #lines: Lines;
@@ -56,19 +53,11 @@ export class Transfers {
     if (!this.#start({ kind: 'person', address: target, name, isDemo: false, referral }, line.generated)) referral.reject();
   }
 
-  /** The person that the far end named did not answer. Only after the far end has resumed: two re-INVITEs at once collide (491). */
+  /** The person that the far end named did not answer. After the far end has resumed, because two re-INVITEs at once collide (491). */
   resumeAfter(line: Line): void {
     if (line !== this.#lines.shown || line.transferredTo === undefined || line.held.there) return;
     line.transferredTo = undefined;
-    void this.#resume(line);
-  }
-
-  // The far end's own re-INVITE may not be over yet. Until then this page cannot send one.
-  async #resume(line: Line): Promise<void> {
-    for (let tries = 0; tries < resumeTries && line === this.#lines.shown && !line.isOver; tries++) {
-      if (await this.#lines.hold(line, false, true)) return;
-      await new Promise(resolve => setTimeout(resolve, resumeInterval));
-    }
+    void this.#lines.hold(line, false);
   }
 
   #redraw(): void {

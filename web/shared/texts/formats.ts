@@ -42,6 +42,11 @@ export class Formats {
     return `${(milliseconds < 10 ? this.#oneDigit : this.#ungrouped).format(milliseconds)} ms`;
   }
 
+  /** Tenths of a millisecond, all with one digit, so that a reader can add them up: 1234 → "123.4 ms". */
+  tenths(tenths: number): string {
+    return `${this.#oneDigit.format(tenths / 10)} ms`;
+  }
+
   /** For the ladder, from microseconds to minutes. */
   spanDuration(milliseconds: number): string {
     if (milliseconds < 1) return `${Math.round(milliseconds * 1000)} µs`;
