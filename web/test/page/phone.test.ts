@@ -96,8 +96,8 @@ test('a call that nobody ends is given up a moment after its end', () => assert.
 
 const screen = () => {
   const drawn: unknown[][] = [];
-  const record = (name: string) => (...values: unknown[]) => { drawn.push([name, ...values]); };
-  return { drawn, screen: Object.fromEntries(['step', 'localMedia', 'remoteMedia', 'relayed', 'credentials', 'total'].map(name => [name, record(name)])) as unknown as LineScreen };
+  const record = (name: string) => (...values: unknown[]) => { if (name === 'step') drawn.push([name, ...values]); };
+  return { drawn, screen: Object.fromEntries(['step', 'localMedia', 'remoteMedia', 'relayed', 'credentials', 'total', 'video', 'interrupted'].map(name => [name, record(name)])) as unknown as LineScreen };
 };
 const events = (heard: string[] = []): LineEvents => ({
   onphase: line => heard.push(line.phase), onheld: () => heard.push('held'), onwarning: () => heard.push('warning'),
