@@ -15,6 +15,10 @@ public sealed class PhoneTests(RunningSystem system)
     private const string Bob = "sip:bob@webrtcims.local";
 
     [Fact]
+    [Requirement("EXP-03")]
+    [Requirement("EXP-04")]
+    [Requirement("EXP-31")]
+    [Requirement("EXP-33")]
     public async Task MissedCall_IsShownOnBothSides_WithoutATraceOfTheCallBefore()
     {
         await using var guest = await OpenGuestAsync();
@@ -24,6 +28,7 @@ public sealed class PhoneTests(RunningSystem system)
         await alice.ExpectInCallAsync();
         await alice.HangUpAsync();
         await Assertions.Expect(alice.Get("step-1")).ToHaveAttributeAsync("data-state", "done");
+        await Assertions.Expect(alice.Get("renewals")).ToHaveTextAsync("");
 
         await guest.DialAsync("alice");
         await guest.ExpectTextAsync("status", "Ringing · Alice");
@@ -58,6 +63,7 @@ public sealed class PhoneTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-03")]
     public async Task NobodyAnswers_BothSidesSaySo()
     {
         await using var guest = await OpenGuestAsync();
@@ -78,6 +84,8 @@ public sealed class PhoneTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-07")]
+    [Requirement("EXP-32")]
     public async Task PeopleAreShownByName_AndNobodyCallsThemselves()
     {
         await using var alice = await OpenAsync("alice");
@@ -93,6 +101,7 @@ public sealed class PhoneTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-34")]
     public async Task SecondCall_IsAcceptedByHoldingTheFirst_AndTheOtherSideReadsWhy()
     {
         await using var guest = await OpenGuestAsync();
@@ -146,7 +155,7 @@ public sealed class PhoneTests(RunningSystem system)
     }
 
     [Fact]
-    [Requirement("RFC3515-2.4.5")]
+    [Requirement("EXP-34")]
     public async Task Transfer_ConnectsTheOtherTwo_OrSaysWhyNot()
     {
         await using var guest = await OpenGuestAsync();
@@ -182,7 +191,7 @@ public sealed class PhoneTests(RunningSystem system)
 
     /// <summary>The page does not poll: the list comes over the WebSocket that it has anyway.</summary>
     [Fact]
-    [Requirement("RFC6665-4.2.2")]
+    [Requirement("EXP-35")]
     public async Task PersonWhoComesOrGoes_IsPushedToThePage()
     {
         await using var guest = await OpenGuestAsync();

@@ -47,6 +47,7 @@ public sealed class PresenceTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("EXP-35")]
     public async Task NewPerson_IsNotifiedWithinASecond_AndManyAtOnceAreOneNotification()
     {
         await SubscribeAsync(_alice);

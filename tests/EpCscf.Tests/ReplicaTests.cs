@@ -271,6 +271,7 @@ public sealed class ReplicaTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("EXP-35")]
     public async Task PersonOfTheOtherReplica_IsNotifiedToThePagesOfThisOne()
     {
         await _alice.SendAsync(_alice.Request(

@@ -17,14 +17,12 @@ import { sipLeg } from '../phone/sipLeg.ts';
 import { find } from '../../shared/dom.ts';
 import { formats, texts } from '../../shared/texts/language.ts';
 import { story } from '../stage/story.ts';
-import { DemoLine } from './demoLine.ts';
+import { DemoCalls } from './demoCalls.ts';
 import type { DeviceChoice } from './devices.ts';
 import { Lines } from './lines.ts';
 import { type Acceptance, Ringing } from './ringing.ts';
 import type { Tones } from './tones.ts';
 import { Transfers } from './transfers.ts';
-
-const demoLineLimit = 10_000;
 
 export interface PhoneEvents {
   /** The phase or what is possible in it changed. */
@@ -52,9 +50,7 @@ export class Phone {
   readonly #lines: Lines;
   readonly #ringing: Ringing;
   readonly #transfers: Transfers;
-  #demo: DemoLine | undefined;
-  /** The demo line goes online. */
-  #awaitsDemo = false;
+  readonly #demo = new DemoCalls();
 
   constructor(parts: PhoneParts, events: PhoneEvents) {
     this.#parts = parts;
@@ -71,7 +67,7 @@ export class Phone {
 
   /** From the click to the end. */
   get isBusy(): boolean {
-    return this.#awaitsDemo || this.#lines.hasCall;
+    return this.#demo.isOpening || this.#lines.hasCall;
   }
 
   get isTalking(): boolean {
@@ -143,19 +139,13 @@ export class Phone {
     const { identity } = this.#parts.registration;
     if (this.isBusy || !identity) return;
     this.#lines.clear();
-    this.#awaitsDemo = true;
+    const opening = this.#demo.open(identity.impu);
     this.#lines.write(texts.status.demoLine);
     this.#events.onchange();
-    const demo = this.#demo = new DemoLine(identity.impu);
     try {
-      const { impu, name } = await demo.ready(demoLineLimit);
-      if (this.#demo !== demo) return;
-      this.#awaitsDemo = false;
-      this.#start({ kind: 'person', address: impu, name: texts.labels.demoLineOf(name), isDemo: true });
+      const ready = await opening;
+      if (ready) this.#start({ kind: 'person', address: ready.impu, name: texts.labels.demoLineOf(ready.name), isDemo: true });
     } catch (thrown) {
-      // The user may have given up in the meantime.
-      if (this.#demo !== demo) return;
-      this.#closeDemo();
       this.#refuse(problemOf(thrown), () => void this.callDemoLine());
     }
   }
@@ -210,8 +200,8 @@ export class Phone {
   // --- During a call
 
   hangUp(): void {
-    if (this.#awaitsDemo) {
-      this.#closeDemo();
+    if (this.#demo.isOpening) {
+      this.#demo.close();
       this.#lines.redraw();
       this.#events.onchange();
     }
@@ -289,7 +279,7 @@ export class Phone {
     this.#ringing.end();
     this.other?.flow?.hangUp();
     this.hangUp();
-    this.#closeDemo();
+    this.#demo.close();
   }
 
   // --- Inside
@@ -403,7 +393,7 @@ export class Phone {
 
   #over(line: Line): void {
     const { farEnd } = line;
-    if (farEnd.kind === 'person' && farEnd.isDemo) this.#closeDemo();
+    if (farEnd.kind === 'person' && farEnd.isDemo) this.#demo.close();
     if (farEnd.kind === 'person' && !line.call) farEnd.referral?.reject();
     const { other } = this;
     this.#lines.end(line);
@@ -437,12 +427,6 @@ export class Phone {
     this.#lines.refuse(problem);
     this.#parts.alerts.show(problem, retry ? { retry } : {});
     this.#events.onchange();
-  }
-
-  #closeDemo(): void {
-    this.#awaitsDemo = false;
-    this.#demo?.close();
-    this.#demo = undefined;
   }
 
   async #eachSecond(): Promise<void> {

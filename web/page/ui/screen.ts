@@ -45,7 +45,8 @@ export class Screen implements LineScreen {
     this.video({ here: false, there: false });
     this.interrupted(undefined);
     find('trace-id').textContent = '';
-    find('total').textContent = '';
+    find('total').textContent = texts.page.callAndWatch;
+    find('far-link').textContent = '–';
     find('far-name').textContent = texts.labels.farEnd;
     find('stage').dataset.held = 'false';
     for (const id of ['mute', 'listen', 'hold']) find(id).ariaPressed = 'false';
