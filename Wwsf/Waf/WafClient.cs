@@ -33,21 +33,28 @@ internal sealed partial class WafClient(
     private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     /// <summary>Step 4 of figure X.5.3.2-1.</summary>
-    public async Task<WafAnswer<TurnToken>> RequestTurnTokenAsync(WebSession session, CancellationToken cancellationToken)
+    /// <param name="session">Only its pseudonym goes to the WAF.</param>
+    /// <param name="cancellationToken">Ends the request.</param>
+    /// <param name="server">The TURN server; null for the one of the settings.</param>
+    /// <param name="lifetime">A shorter life than usual.</param>
+    public async Task<WafAnswer<TurnToken>> RequestTurnTokenAsync(
+        WebSession session, CancellationToken cancellationToken, string? server = null, TimeSpan? lifetime = null)
     {
         using var step = WwsfTelemetry.StartStep(4, "request TURN token");
         var start = time.GetTimestamp();
-        var answer = await SendAsync<TurnToken>("TURN", new()
+        Dictionary<string, string> form = new()
         {
             ["grant_type"] = "client_credentials",
             ["scope"] = Scopes.Stun,
-            ["aud"] = settings.TurnServerName,
+            ["aud"] = server ?? settings.TurnServerName,
             ["timestamp"] = time.GetUtcNow().ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture),
             ["token_type"] = "pop",
             ["alg"] = TurnToken.Algorithm,
             ["sid"] = session.Sid,
             ["guest"] = session.User is null ? "true" : "false",
-        }, cancellationToken);
+        };
+        if (lifetime is { TotalSeconds: var seconds }) form["lifetime"] = seconds.ToString("0", CultureInfo.InvariantCulture);
+        var answer = await SendAsync<TurnToken>("TURN", form, cancellationToken);
         if (answer.Problem is { } problem) WwsfTelemetry.Fail(step, problem.Code);
         return answer with { Elapsed = time.GetElapsedTime(start) };
     }
