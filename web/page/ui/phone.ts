@@ -57,7 +57,8 @@ export class Phone {
     this.#events = events;
     this.#lines = new Lines(parts.alerts, parts.tones, () => this.#ringing.call !== undefined, () => this.#events.onchange());
     this.#ringing = new Ringing(parts.tones, (call, outcome) => this.#notAnswered(call, outcome));
-    this.#transfers = new Transfers(this.#lines, parts.names, parts.alerts, (farEnd, generated) => this.#start(farEnd, generated), () => this.#events.onchange());
+    this.#transfers = new Transfers(
+      this.#lines, parts.names, parts.alerts, (farEnd, generated) => this.#start(farEnd, generated), () => this.#events.onchange());
     setInterval(() => void this.#eachSecond(), 1000);
   }
 

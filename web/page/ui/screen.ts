@@ -126,7 +126,8 @@ export class Screen implements LineScreen {
   }
 
   #showCountdown(): void {
-    const left = this.#giveUpAt === undefined ? undefined : Math.max(0, Math.ceil((this.#giveUpAt - performance.now()) / 1000));
+    const giveUpAt = this.#giveUpAt;
+    const left = giveUpAt === undefined ? undefined : Math.max(0, Math.ceil((giveUpAt - performance.now()) / 1000));
     find('give-up').hidden = left === undefined;
     find('give-up').textContent = left === undefined ? '' : texts.labels.triesFor(clock(left));
   }
