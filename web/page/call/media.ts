@@ -6,6 +6,11 @@ export interface Devices {
   camera?: string | undefined;
 }
 
+/** What keeps this browser from any call: WebRTC is missing, or an extension or a setting has switched it off. */
+export function missingInBrowser(): Problem | undefined {
+  return 'RTCPeerConnection' in globalThis ? undefined : new Problem('webrtc_missing');
+}
+
 /** Captures the microphone, and the camera if `video`. If a chosen device is gone, the browser takes another one. */
 export function captureMedia(video: boolean, devices: Devices = {}): Promise<MediaStream> {
   return capture({
@@ -29,6 +34,8 @@ function pictureOf(devices: Devices): MediaTrackConstraints {
 }
 
 async function capture(constraints: MediaStreamConstraints, video: boolean): Promise<MediaStream> {
+  const missing = missingInBrowser();
+  if (missing) throw missing;
   if (!navigator.mediaDevices) throw new Problem('insecure_context', { step: 1 });
   try {
     return await navigator.mediaDevices.getUserMedia(constraints);
