@@ -19,6 +19,11 @@ export function captureMedia(video: boolean, devices: Devices = {}): Promise<Med
   }, video);
 }
 
+/** Whether the user has allowed a device already. Some browsers do not tell. */
+export async function isAllowed(device: string): Promise<boolean> {
+  return (await navigator.permissions.query({ name: device as PermissionName }).catch(() => undefined))?.state === 'granted';
+}
+
 /** The camera only, for a call that has the microphone already. */
 export async function captureCamera(devices: Devices = {}): Promise<MediaStreamTrack> {
   return (await capture({ video: pictureOf(devices) }, true)).getVideoTracks()[0]!;
