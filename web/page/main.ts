@@ -245,7 +245,7 @@ function render(): void {
   if (!withPerson) showKeypad(false);
   if (!withPerson) showTransfer(false);
   people.busyWith = phone.line?.impu;
-  phone.renderRinging();
+  phone.renderIncoming();
   if (other) find('other-line-text').textContent = texts.labels.otherOnHold(other.name);
   find('guest').textContent = invited && !signedIn ? texts.labels.invitedTo(readableName(invited)) : texts.labels.continueAsGuest;
   find('camera-on').ariaPressed = String(phone.sendsVideo);
