@@ -23,7 +23,8 @@ internal sealed record WafAnswer<TToken>(TToken? Token, Problem? Problem, TimeSp
 /// request for a registration token contains an identity.
 /// </summary>
 internal sealed partial class WafClient(
-    HttpClient http, ClientState client, WwsfSettings settings, TimeProvider time, ILogger<WafClient> logger)
+    HttpClient http, ClientState client, WafAvailability availability, WwsfSettings settings, TimeProvider time,
+    ILogger<WafClient> logger)
 {
     /// <summary>A person waits for a call to begin, so every request ends within this time.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
@@ -98,6 +99,7 @@ internal sealed partial class WafClient(
             request.Options.Set(WafAuthentication.Credentials, credentials);
             using var response = await http.SendAsync(request, limit.Token);
             var body = await response.Content.ReadAsStringAsync(limit.Token);
+            if ((int)response.StatusCode < 500 && availability.IsBack()) LogAvailable();
             return (int)response.StatusCode switch
             {
                 200 => Accept<TToken>(kind, body, ServerTiming.ReadStep5(response.Headers)),
@@ -137,6 +139,7 @@ internal sealed partial class WafClient(
 
     private Problem Unavailable(string kind, string reason, TimeSpan? retryAfter = null)
     {
+        availability.Lost();
         LogUnavailable(kind, reason);
         return Problem.WafUnavailable(retryAfter);
     }
@@ -169,6 +172,9 @@ internal sealed partial class WafClient(
 
     [LoggerMessage(3, LogLevel.Warning, "The WAF did not answer the {Kind} token request: {Reason}.")]
     private partial void LogUnavailable(string kind, string reason);
+
+    [LoggerMessage(5, LogLevel.Information, "The WAF answers token requests again.")]
+    private partial void LogAvailable();
 
     // The registration has logged the reason.
     [LoggerMessage(4, LogLevel.Debug, "The {Kind} token request was not sent: {Reason}.")]

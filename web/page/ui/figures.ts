@@ -27,6 +27,7 @@ export class Figures {
     this.#credentials = undefined;
     find('path').dataset.live = 'false';
     find('time-left').textContent = none;
+    find('renewals').textContent = '';
     find<HTMLProgressElement>('time-bar').value = 0;
   }
 
