@@ -83,6 +83,7 @@ export const de: Texts = {
     standardWords: 'Worte der Norm',
     traceId: 'Trace-ID',
     showInFlowView: 'In FlowView zeigen',
+    allCalls: 'Alle Anrufe in FlowView',
     whatHappened: 'Was zwischen allen Teilen geschah',
     callAsLadder: 'Der Ablauf des Anrufs',
     pathHeading: 'Der Weg der Medien',
@@ -682,6 +683,7 @@ export const de: Texts = {
     ep_cscf_unavailable: ['Der Anrufdienst ist nicht verfügbar', 'Der Anrufdienst (eP-CSCF) antwortet zurzeit nicht. Versuchen Sie es in einigen Sekunden erneut.'],
 
     // FlowView
+    trace_search_invalid: ['Die Suche ist nicht verständlich', 'Ein Attribut ist Schlüssel=Wert, oder nur der Schlüssel für jeden Wert. Andere Operatoren gibt es nicht.'],
     flow_view_unavailable: ['FlowView ist nicht verfügbar', 'FlowView antwortet zurzeit nicht. Anrufe gehen auch ohne FlowView, und diese Seite versucht es von selbst erneut.'],
     trace_not_found: ['Diesen Trace gibt es nicht', 'Der Trace ist nicht hier. Neue Spans brauchen eine Sekunde, und alte Traces werden verdrängt.'],
   },

@@ -88,6 +88,7 @@ export const en = {
     standardWords: 'Words of the standard',
     traceId: 'Trace id',
     showInFlowView: 'Show in FlowView',
+    allCalls: 'All calls in FlowView',
     whatHappened: 'What happened, between all parts',
     callAsLadder: 'The call as a ladder',
     pathHeading: 'Where the media goes',
@@ -695,6 +696,7 @@ export const en = {
     ep_cscf_unavailable: ['The call service is not available', 'The call service (eP-CSCF) does not answer at the moment. Try again in a few seconds.'],
 
     // FlowView
+    trace_search_invalid: ['The search is not understood', 'An attribute is key=value, or key for any value. There are no other operators.'],
     flow_view_unavailable: ['FlowView is not available', 'FlowView does not answer at the moment. Calls work without it, and this page tries again by itself.'],
     trace_not_found: ['No such trace', 'The trace is not here. New spans take a second to arrive, and old traces are evicted.'],
   } satisfies Readonly<Record<string, readonly [title: string, text: string]>>,
