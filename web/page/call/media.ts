@@ -6,18 +6,30 @@ export interface Devices {
   camera?: string | undefined;
 }
 
+const pictureSize = { width: { ideal: 1280 }, height: { ideal: 720 } };
+
 /** Captures the microphone, and the camera if `video`. If a chosen device is gone, the browser takes another one. */
-export async function captureMedia(video: boolean, devices: Devices = {}): Promise<MediaStream> {
+export function captureMedia(video: boolean, devices: Devices = {}): Promise<MediaStream> {
+  return capture({ audio: ideally(devices.microphone) ?? true, video: video && { ...pictureSize, ...ideally(devices.camera) } });
+}
+
+/** Captures only the camera. */
+export function captureCamera(devices: Devices = {}): Promise<MediaStream> {
+  return capture({ video: { ...pictureSize, ...ideally(devices.camera) } });
+}
+
+function ideally(device: string | undefined) {
+  return device ? { deviceId: { ideal: device } } : undefined;
+}
+
+async function capture(constraints: MediaStreamConstraints): Promise<MediaStream> {
   if (!navigator.mediaDevices) throw new Problem('insecure_context', { step: 1 });
   try {
-    return await navigator.mediaDevices.getUserMedia({
-      audio: devices.microphone ? { deviceId: { ideal: devices.microphone } } : true,
-      video: video && { width: { ideal: 640 }, height: { ideal: 360 }, ...(devices.camera ? { deviceId: { ideal: devices.camera } } : {}) },
-    });
+    return await navigator.mediaDevices.getUserMedia(constraints);
   } catch (error) {
     const name = error instanceof DOMException ? error.name : '';
     const code = codeOfError[name] ?? 'media_failed';
-    throw new Problem(video ? code.replace('microphone', 'camera') : code, { step: 1, detail: name });
+    throw new Problem(constraints.video ? code.replace('microphone', 'camera') : code, { step: 1, detail: name });
   }
 }
 

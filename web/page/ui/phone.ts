@@ -16,7 +16,7 @@ import { Problem, problemOf } from '../call/problem.ts';
 import { Stage } from './stage.ts';
 import { type MediaStatistics } from '../call/statistics.ts';
 import { clock } from '../../shared/texts/formats.ts';
-import { formats, texts } from '../../shared/texts/language.ts';
+import { texts } from '../../shared/texts/language.ts';
 import type { Tones } from './tones.ts';
 import type { Transport } from '../call/turn.ts';
 
@@ -273,7 +273,8 @@ export class Phone {
     find<HTMLAnchorElement>('trace-link').href = `/flow/#/calls/${started.trace.id}`;
     void started.start();
     this.#events.onchange();
-    find('hang-up').focus();
+    find('hang-up').focus({ preventScroll: true });
+    find('screen').scrollIntoView({ block: 'nearest' });
   }
 
   #legOf(farEnd: FarEnd): MakeLeg {
@@ -304,10 +305,7 @@ export class Phone {
         if (stream.getVideoTracks().length > 0) find('stage').dataset.video = String(find('stage').dataset.video === 'true' || farEnd.kind === 'caller');
         this.#stage.showFar(stream, farEnd.kind !== 'echo' || find('listen').ariaPressed === 'true');
       },
-      relayed: (candidate, sinceClick) => {
-        this.#figures.relayed(candidate);
-        if (farEnd.kind !== 'echo') find('total').textContent = texts.labels.clickToRelay(formats.duration(sinceClick));
-      },
+      relayed: candidate => this.#figures.relayed(candidate),
       held: ({ here, there }) => {
         find('hold').ariaPressed = String(here);
         find('stage').dataset.held = String(here || there);
@@ -315,7 +313,7 @@ export class Phone {
       },
       connected: sinceClick => {
         this.#connectedAt = performance.now();
-        if (farEnd.kind === 'echo') find('total').textContent = texts.labels.clickToMedia(formats.duration(sinceClick));
+        find('total').textContent = this.#ladder.sum(sinceClick);
       },
       credentials: credentials => this.#figures.credentials(credentials),
       warning: (problem, interrupted) => {
