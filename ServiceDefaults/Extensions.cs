@@ -97,9 +97,10 @@ public static class Extensions
     private static MetricStreamConfiguration? DropBufferCounts(Instrument instrument) =>
         instrument.Meter.Name == "Microsoft.AspNetCore.MemoryPool" ? MetricStreamConfiguration.Drop : null;
 
-    // Services fetch their keys all the time, as probes ask for the health.
+    // Services fetch their keys and look for sessions all the time, as probes ask for the health.
     private static bool IsNotAProbe(HttpContext context) =>
-        !context.Request.Path.StartsWithSegments(LongTermKeys.Path)
+        !context.Request.Path.StartsWithSegments(SessionsToken.FindPath)
+        && !context.Request.Path.StartsWithSegments(LongTermKeys.Path)
         && !context.Request.Path.StartsWithSegments(HealthPath)
         && !context.Request.Path.StartsWithSegments(AlivePath)
         && !context.Request.Path.StartsWithSegments(MetricsPath);

@@ -94,6 +94,19 @@ internal sealed partial class Registrar(
     /// <summary>Ends one registration. The page may register again with a token that is not revoked.</summary>
     public Task EndAsync(Binding binding) => RemoveAsync(binding, BindingLoss.SignedOut);
 
+    /// <summary>
+    /// Ends the registrations of former sessions of an identity. The store may have lost their bindings. Does nothing if a newer session
+    /// has the identity meanwhile.
+    /// </summary>
+    public async Task EndFormerGuestsAsync(FlowRegistration registration, IEnumerable<FlowRegistration> connected)
+    {
+        // The list comes before the check, because a newer session becomes the holder before it is connected.
+        var former = connected.Where(other => other.Subscriber.Impi == registration.Subscriber.Impi
+            && other.Binding.SessionId != registration.Binding.SessionId).ToList();
+        if (_holders.GetValueOrDefault(registration.Subscriber.Impi)?.SessionId != registration.Token.SessionId) return;
+        foreach (var other in former) await EndAsync(other.Binding);
+    }
+
     // A WWSF or a Redis that has lost its leases may give an identity to another session. The session of the newest token has it. There is
     // one entry for each identity of a pool.
     private bool IsHolder(RegistrationToken token)

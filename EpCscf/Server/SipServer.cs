@@ -111,7 +111,7 @@ internal sealed class SipServer(
             server.Respond(response);
             if (replaced is not null) await registrar.OnReplacedAsync(replaced);
             if (isRefused) flow.Close(CloseCode.TooMuch, "too many connections");
-            else if (bound is { Subscriber.IsLeased: true }) await EndFormerGuestsAsync(bound);
+            else if (bound is { Subscriber.IsLeased: true }) await registrar.EndFormerGuestsAsync(bound, flows.Registrations);
         }
         else if (request.Method == Method.Cancel)
         {
@@ -127,14 +127,6 @@ internal sealed class SipServer(
             if (request.Method == Method.Invite) server.Respond(request.Answer(100, "Trying"));
             await proxy.RouteAsync(flow, server);
         }
-    }
-
-    // The store may have lost the bindings of the identity's former session, which then does not know them.
-    private async Task EndFormerGuestsAsync(FlowRegistration registration)
-    {
-        var former = flows.Registrations.Where(other => other.Subscriber.Impi == registration.Subscriber.Impi
-            && other.Binding.SessionId != registration.Binding.SessionId).ToList();
-        foreach (var other in former) await registrar.EndAsync(other.Binding);
     }
 
     private void Handle(Flow flow, SipResponse response, ReadOnlyMemory<byte> octets)

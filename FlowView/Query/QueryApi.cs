@@ -26,9 +26,9 @@ internal static class QueryApi
         api.MapGet("/events", Listen);
     }
 
-    private static IResult ListCalls([AsParameters] CallQuery query, TraceStore traces)
+    private static IResult ListCalls([AsParameters] CallQuery query, TraceStore traces, LogStore logs)
     {
-        var (page, matches) = traces.Search(query.Fits, CallSummary.Of, query.PageLength);
+        var (page, matches) = traces.Search(query.FilterWith(logs), CallSummary.Of, query.PageLength, query.Skipped);
         return Results.Ok(new { Traces = page, Matches = matches });
     }
 
@@ -91,7 +91,7 @@ internal static class QueryApi
 
 internal sealed record CallSummary(
     string Id, CallKind Kind, CallOutcome Outcome, string Name, IReadOnlyList<string> Who, SpanDetails? Cause, string FailedStep,
-    double Start, double Duration, double? SetUp, int Spans, IReadOnlyList<string> Steps)
+    double Start, double Duration, double? SetUp, int Spans, IReadOnlyList<string> Steps, long Arrival)
 {
     public static CallSummary Of(Trace trace)
     {
@@ -100,7 +100,7 @@ internal sealed record CallSummary(
             Json.TraceId(trace.Id), call.Kind, call.Outcome, NameOf(trace.Root), call.Who,
             call.Cause is { } cause ? SpanDetails.Of(cause) : null, call.FailedStep,
             Json.Milliseconds(trace.Start), Json.Milliseconds(trace.Duration),
-            call.SetUp is { IsError: false } setUp ? Json.Milliseconds(setUp.End - setUp.Start) : null, trace.Count, call.Steps);
+            call.SetUp is { IsError: false } setUp ? Json.Milliseconds(setUp.End - setUp.Start) : null, trace.Count, call.Steps, trace.Arrival);
     }
 
     // "POST" or a route's pattern says less than the path.

@@ -32,6 +32,15 @@ internal sealed class LogStore(FlowViewSettings settings)
         }
     }
 
+    /// <summary>The traces that have a record with this word.</summary>
+    public IReadOnlySet<UInt128> TracesWith(string word)
+    {
+        LogEntry[] entries;
+        lock (_lock) entries = [.. _entries];
+        return entries.Where(entry => entry.Text.Contains(word, StringComparison.OrdinalIgnoreCase)).Select(entry => entry.TraceId)
+            .ToHashSet();
+    }
+
     /// <summary>The records of a trace, in order.</summary>
     public IReadOnlyList<LogEntry> Of(UInt128 traceId)
     {

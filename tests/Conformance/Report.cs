@@ -74,6 +74,10 @@ public sealed partial record Report(string Path, string Title, string Introducti
                 new("Situations that people report about other servers", true, "NET-"),
                 new("Independent clients and raw packets", true, "CLIENT-"),
             ]),
+        new("docs/experience-review.md", "Findings of the experience review",
+            "What walks of a demo team, an operator and a developer through the running system found, as what must hold. Levels are those\n"
+            + "of [conformance.md](conformance.md).",
+            [new("Findings", true, "EXP-")]),
     ];
 
     /// <summary>The folder with the solution, at or above <paramref name="folder"/>.</summary>

@@ -20,6 +20,16 @@ public sealed class FailureTests(RunningSystem system)
     }
 
     [Fact]
+    public async Task BrowserWithoutWebRtc_IsNamedAtOnce_AndWhenItCalls()
+    {
+        await using var wic = await system.Chromium.OpenAsync(system.PageAddress, script: "delete window.RTCPeerConnection");
+        await wic.ExpectAlertAsync("This browser cannot make calls");
+        await wic.ContinueAsGuestAsync();
+        await wic.CallAsync();
+        await wic.ExpectAlertAsync("This browser cannot make calls");
+    }
+
+    [Fact]
     public async Task SessionNoLongerValid_PageAsksToSignInAgainAndGoesOn()
     {
         await using var wic = await OpenAsGuestAsync();

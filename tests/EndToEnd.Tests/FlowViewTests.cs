@@ -57,7 +57,7 @@ public sealed class FlowViewTests(RunningSystem system)
     {
         await using var wic = await OpenAsGuestAsync();
         var traceId = await CallTheEchoAsync(wic);
-        await using var flowView = await system.OpenCallsAsync("who=guest&outcome=worked&kind=echo");
+        await using var flowView = await system.OpenCallsAsync("text=guest&outcome=worked&kind=echo");
 
         var row = RowOf(flowView.Page, traceId);
         await Assertions.Expect(row).ToContainTextAsync("Echo call");
@@ -102,20 +102,21 @@ public sealed class FlowViewTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task List_LeavesOutPolls_UnlessTheyAreAskedFor()
+    public async Task List_LeavesOutWhatIsNoCall_UnlessAskedFor_AndPollsHaveNoTraces()
     {
         await using var wic = await OpenAsGuestAsync();
         await wic.WaitUntilOnlineAsync();
         await using var flowView = await system.OpenCallsAsync("");
-        var poll = flowView.Page.Locator("td.what").GetByText("GET /api/directory").First;
-        await Assertions.Expect(flowView.Page.Locator("td.what").GetByText("Registration").First)
-            .ToBeVisibleAsync(new() { Timeout = 20_000 });
-        Assert.Equal(0, await poll.CountAsync());
+        var names = flowView.Page.Locator("td.what");
+        await Assertions.Expect(names.GetByText("Registration").First).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        Assert.Equal(0, await names.GetByText("GET /api/session").CountAsync());
 
         await flowView.Page.GetByLabel("Other traces").CheckAsync();
 
-        await Assertions.Expect(poll).ToBeVisibleAsync(new() { Timeout = 20_000 });
+        await Assertions.Expect(names.GetByText("GET /api/session").First).ToBeVisibleAsync(new() { Timeout = 30_000 });
         Assert.EndsWith("#/calls?other=true", flowView.Page.Url, StringComparison.Ordinal);
+        foreach (var noise in (string[])["GET /api/directory", "GET /assets", "GET /icon.svg", "GET /session", "HGET", "POST /sessions/find"])
+            Assert.Equal(0, await names.GetByText(noise).CountAsync());
     }
 
     [Fact]
@@ -124,7 +125,7 @@ public sealed class FlowViewTests(RunningSystem system)
         await using var wic = await OpenAsGuestAsync();
         var first = await CallTheEchoAsync(wic);
         await using var flowView = await system.OpenCallsAsync("kind=echo");
-        var person = flowView.Page.GetByLabel("Person or trace id");
+        var person = flowView.Page.GetByLabel("Text, person or trace id");
         await person.FillAsync("guest");
         await RowOf(flowView.Page, first).GetByRole(AriaRole.Link).FocusAsync();
 
@@ -140,11 +141,32 @@ public sealed class FlowViewTests(RunningSystem system)
     }
 
     [Fact]
+    public async Task List_PausesAndGoesOn()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        var first = await CallTheEchoAsync(wic);
+        await using var flowView = await system.OpenCallsAsync("kind=echo");
+        await Assertions.Expect(RowOf(flowView.Page, first)).ToBeVisibleAsync();
+        await flowView.Get("pause").ClickAsync();
+
+        var second = await CallTheEchoAsync(wic);
+
+        await Assertions.Expect(flowView.Page.Locator("#live")).ToContainTextAsync("changed", new() { Timeout = 30_000 });
+        Assert.Equal(0, await RowOf(flowView.Page, second).CountAsync());
+        await flowView.Get("pause").ClickAsync();
+        await Assertions.Expect(RowOf(flowView.Page, second)).ToBeVisibleAsync();
+        await Assertions.Expect(flowView.Page.Locator("#live")).ToHaveTextAsync("Live");
+
+        await flowView.Get("phone").ClickAsync();
+        await Assertions.Expect(flowView.Get("guest").Or(flowView.Get("call")).First).ToBeVisibleAsync();
+    }
+
+    [Fact]
     public async Task Address_KeepsTheSearch()
     {
         await using var flowView =
             await system.OpenCallsAsync(
-                "who=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true");
+                "text=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true");
 
         await Assertions.Expect(flowView.Page.GetByLabel("Outcome")).ToHaveValueAsync("failed");
         await Assertions.Expect(flowView.Page.GetByLabel("Kind")).ToHaveValueAsync("person");
@@ -152,7 +174,7 @@ public sealed class FlowViewTests(RunningSystem system)
         await Assertions.Expect(flowView.Page)
             .ToHaveURLAsync(
                 new Regex(
-                    "who=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true$"));
+                    "text=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true$"));
         await flowView.Page.GetByLabel("Outcome").SelectOptionAsync("worked");
         await Assertions.Expect(flowView.Page).ToHaveURLAsync(new Regex("outcome=worked&kind=person"));
     }

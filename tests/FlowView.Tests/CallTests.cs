@@ -196,7 +196,7 @@ public sealed class CallTests
 
     private static Call Of(params Span[] spans)
     {
-        var trace = new Trace(1, 0);
+        var trace = new Trace(1, 0, 0);
         foreach (var span in spans) trace.Put(span);
         return Call.Of(trace);
     }

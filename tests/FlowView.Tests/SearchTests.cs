@@ -18,12 +18,12 @@ public sealed class SearchTests : IDisposable
 
     [Theory]
     [InlineData("", 4, 3, 2, 1)]
-    [InlineData("who=guest", 4, 1)]
-    [InlineData("who=GUEST+3f0a", 1)]
-    [InlineData("who=00000000000000000000000000000002", 2)]
+    [InlineData("text=guest", 4, 1)]
+    [InlineData("text=GUEST+3f0a", 1)]
+    [InlineData("text=00000000000000000000000000000002", 2)]
     [InlineData("outcome=worked", 4, 3, 1)]
     [InlineData("outcome=failed", 2)]
-    [InlineData("outcome=failed&who=guest")]
+    [InlineData("outcome=failed&text=guest")]
     [InlineData("kind=echo", 1)]
     [InlineData("kind=demo_line", 2)]
     [InlineData("kind=relay_only", 4)]
@@ -38,7 +38,23 @@ public sealed class SearchTests : IDisposable
     [InlineData("attribute=enduser.pseudo.id", 4, 1)]
     [InlineData("attribute=enduser.pseudo.id%3D3f0a", 1)]
     [InlineData("attribute=team%3DRELAY&limit=2", 4, 3)]
-    [InlineData("who=nobody")]
+    [InlineData("text=nobody")]
+    [InlineData("text=register", 3)]
+    [InlineData("text=demo_line", 2)]
+    [InlineData("text=REFUSED+quota", 4)]
+    [InlineData("text=refused+guest", 4)]
+    [InlineData("text=refused+demo_line")]
+    [InlineData("part=wwsf", 4, 1)]
+    [InlineData("part=ep-cscf", 3)]
+    [InlineData("part=redis", 3)]
+    [InlineData("part=wwsf&outcome=failed")]
+    [InlineData("limit=2&page=1", 4, 3)]
+    [InlineData("limit=2&page=2", 2, 1)]
+    [InlineData("limit=2&page=3")]
+    [InlineData("limit=3&page=-1", 4, 3, 2)]
+    [InlineData("limit=1000&page=2000000000")]
+    [InlineData("until=2", 3, 2, 1)]
+    [InlineData("until=2&limit=2&page=2", 1)]
     public async Task Search_FindsTheCallsThatFit_LatestFirst(string query, params int[] expected)
     {
         await SendAsync("wic", Samples.Span(1, 1, "set up call", attributes: ("ims.call.kind", "echo")));
@@ -46,7 +62,9 @@ public sealed class SearchTests : IDisposable
         await SendAsync(
             "wic", Samples.Span(2, 1, "set up call", atMs: 1000, tookMs: 100, error: "", attributes: ("ims.call.kind", "demo_line")));
         await SendAsync("ep-cscf", Samples.Span(3, 1, "SIP REGISTER", atMs: 2000, tookMs: 200));
+        await SendAsync("ep-cscf", Samples.Span(3, 2, "HGET", parent: 1, atMs: 2000, attributes: ("db.system.name", "redis")));
         await SendAsync("wwsf", Check(4, "91bc", atMs: 3000));
+        await _client.SendAsync("/v1/logs", Samples.Log("turn", "An allocation was refused: the quota is used up", 4));
         await SendAsync("wic-web", Samples.Span(5, 1, "GET", atMs: 4000));
 
         var found = await _client.GetJsonAsync($"/flow/api/traces?{query}");

@@ -26,6 +26,8 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
     private readonly Dictionary<string, string> _settings = new()
     {
         ["environment"] = "Production",
+        // Each watched file takes an inotify instance, of which a user has 128.
+        ["hostBuilder:reloadConfigOnChange"] = "false",
         ["AllowedHosts"] = "localhost;127.0.0.1;[::1];waf;wwsf;ep-cscf;*.example;*.example.com;*.example.org;*.test",
     };
 

@@ -17,6 +17,8 @@ export interface Call {
   set_up: number | null;
   spans: number;
   steps: string[];
+  /** Traces are numbered as they begin to arrive. */
+  arrival: number;
 }
 
 export interface CallList { traces: Call[]; matches: number }

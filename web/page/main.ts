@@ -6,10 +6,14 @@ import { DeviceChoice } from './ui/devices.ts';
 import { diagnostics } from './ui/diagnostics.ts';
 import { el, find } from '../shared/dom.ts';
 import { Registration } from './ims/registration.ts';
+import { missingInBrowser } from './call/media.ts';
 import { canUsePasskeys, logInWithPasskey } from './call/passkeys.ts';
 import { People } from './ui/people.ts';
 import { Phone } from './ui/phone.ts';
 import { Problem, problemOf } from './call/problem.ts';
+import { StageMode } from './stage/stageMode.ts';
+import { story } from './stage/story.ts';
+import { chooseWords } from './stage/words.ts';
 import { sendSpans } from './telemetry/sendSpans.ts';
 import { fillTexts } from '../shared/texts/fillTexts.ts';
 import { formats, texts } from '../shared/texts/language.ts';
@@ -59,6 +63,8 @@ async function loadSession(): Promise<void> {
   try {
     useSession(await api.session());
     alerts.clear();
+    const missing = missingInBrowser();
+    if (missing) alerts.show(missing);
     showExternalProblem();
   } catch (thrown) {
     alerts.show(problemOf(thrown), { retry: () => void loadSession() });
@@ -198,6 +204,7 @@ function render(): void {
     external: !!session?.external_login,
     'hang-up': busy,
     mute: phone.isTalking,
+    'camera-on': phone.isTalking,
     listen: phone.isTalking && !phone.isWithPerson,
     hold: withPerson,
     keys: withPerson,
@@ -207,11 +214,14 @@ function render(): void {
   find('external').textContent = texts.labels.externalLogin(session?.external_login ?? '');
   if (!signedIn) account.clear();
   if (!withPerson) showKeypad(false);
+  find('camera-on').ariaPressed = String(phone.sendsVideo);
   const { incoming } = phone;
   document.title = incoming ? texts.labels.titleIncoming(incoming.caller.name) : pageTitle;
   if (incoming) {
     find('caller').textContent = incoming.caller.name;
     find('caller-address').textContent = incoming.caller.impu ?? '';
+    show({ 'accept-video': incoming.withVideo });
+    find('accept-label').textContent = incoming.withVideo ? texts.labels.acceptWithoutVideo : texts.labels.accept;
     find('incoming-kind').textContent = incoming.withVideo ? texts.labels.callsWithVideo : texts.labels.calls;
   }
   renderOnline();
@@ -294,11 +304,13 @@ find('dial').addEventListener('submit', event => {
 });
 addressField.addEventListener('input', renderCallLabel);
 find('demo-line').addEventListener('click', () => void phone.callDemoLine());
-find('accept').addEventListener('click', () => phone.accept());
+find('accept').addEventListener('click', () => phone.accept(false));
+find('accept-video').addEventListener('click', () => phone.accept(true));
 find('decline').addEventListener('click', () => phone.decline());
 find('incoming').addEventListener('keydown', event => { if (event.key === 'Escape') phone.decline(); });
 find('hang-up').addEventListener('click', () => phone.hangUp());
 bindToggle('mute', pressed => phone.mute(pressed));
+find('camera-on').addEventListener('click', () => void phone.turnCamera(!phone.sendsVideo));
 bindToggle('listen', pressed => phone.listen(pressed));
 find('hold').addEventListener('click', () => void phone.hold(find('hold').ariaPressed !== 'true'));
 find('keys').addEventListener('click', () => showKeypad(find('keypad').hidden === true));
@@ -343,6 +355,15 @@ find('far-name').textContent = texts.labels.farEnd;
 find('retry').textContent = texts.labels.tryAgain;
 find('copy-trace').textContent = texts.labels.copy;
 find('copy-diagnostics').textContent = texts.labels.copyDiagnostics;
+api.ontoken = token => void story.keep(token);
+const stageMode = new StageMode({
+  stage: () => api.stage(),
+  cheat: name => api.demonstrate(`cheats/${name}`),
+  openEnvelope: relay => api.demonstrate('envelope', { relay }),
+  breakPart: name => api.demonstrate(`parts/${name}/break`),
+});
+find('stage-open').addEventListener('click', () => stageMode.open());
+for (const button of document.querySelectorAll<HTMLElement>('[data-words]')) button.addEventListener('click', () => chooseWords(button.dataset.words === 'plain' ? 'plain' : 'standard'));
 renderCallLabel();
 offerWhatHappened();
 void loadSession();

@@ -10,18 +10,21 @@ const { flow } = texts;
 const pageLength = 50;
 
 const outcomes = { '': flow.all, ...flow.outcomes };
+const parts = { '': flow.all, ...Object.fromEntries(Object.entries(texts.ladder.lanes).filter(([id]) => id !== 'user' && id !== 'peer').map(([id, lane]) => [id, lane.name])) };
 const kinds = { '': flow.all, ...flow.kinds, signalling: flow.allSignalling };
 
 export const callsView: Show = async (main, _path, query) => {
   const text = (name: string, placeholder = '') => el('input', { name, value: query.get(name) ?? '', placeholder });
   const number = (name: string) => el('input', { name, type: 'number', min: '0', value: query.get(name) ?? '' });
   const time = (name: string) => el('input', { name, type: 'datetime-local', value: localTime(query.get(name)) });
-  const limit = el('input', { name: 'limit', type: 'hidden', value: query.get('limit') ?? '' });
+  const hidden = (name: string) => el('input', { name, type: 'hidden', value: query.get(name) ?? '' });
+  const [page, until] = [hidden('page'), hidden('until')];
   const other = el('input', { type: 'checkbox', name: 'other', value: 'true', checked: query.get('other') === 'true' });
   const form = el('form', { class: 'card filters', 'aria-label': flow.searchCalls },
-    field(flow.person, text('who', 'guest'), 'wide'),
+    field(flow.text, text('text', 'guest'), 'wide'),
     field(flow.outcome, choice('outcome', outcomes, query)),
     field(flow.kind, choice('kind', kinds, query)),
+    field(flow.part, choice('part', parts, query)),
     field(flow.atLeast, number('min_ms'), 'narrow'),
     field(flow.atMost, number('max_ms'), 'narrow'),
     el('span', { class: 'break' }),
@@ -29,32 +32,49 @@ export const callsView: Show = async (main, _path, query) => {
     field(flow.to, time('to'), 'time'),
     field(flow.attribute, text('attribute', 'turn.kid=k1')),
     el('label', { class: 'check' }, other, flow.other),
-    limit);
+    page, until);
   const count = el('p', { class: 'soft', role: 'status', 'data-testid': 'count' });
   const empty = el('div', { class: 'empty' });
   const list = callTable();
-  const more = el('button', { type: 'button', 'data-testid': 'more' }, flow.more);
-  main.replaceChildren(el('div', { class: 'head' }, el('h1', {}, flow.calls), count), form, el('div', { class: 'card flush' }, list.table, empty), more);
+  /** Page 1 is live. The others are those of the calls that there were when the reader left page 1, so that they do not move. */
+  const go = (number: number) => {
+    if (number > 1 && !until.value) until.value = newest;
+    page.value = number > 1 ? String(number) : '';
+    if (number <= 1) until.value = '';
+    history.pushState(null, '', addressOf(form));
+    void load();
+    scrollTo({ top: 0 });
+  };
+  const current = () => Number(page.value) || 1;
+  const pageButton = (label: string, target: () => number) => el('button', { type: 'button', onclick: () => go(target()) }, label);
+  const first = pageButton(flow.newest, () => 1);
+  const previous = pageButton(flow.previous, () => current() - 1);
+  const next = pageButton(flow.next, () => current() + 1);
+  const pages = el('nav', { class: 'pages', 'aria-label': flow.pages, 'data-testid': 'pages' }, first, previous, next);
+  main.replaceChildren(el('div', { class: 'head' }, el('h1', {}, flow.calls), count), form, el('div', { class: 'card flush' }, list.table, empty), pages);
 
   let loads = 0;
+  let newest = '';
   const load = async () => {
-    const current = ++loads;
-    const search = searchOf(form);
-    history.replaceState(null, '', search.size ? `#/calls?${search}` : '#/calls');
-    const { traces, matches } = await get<CallList>('traces', Object.fromEntries(search) as Record<string, string>);
+    const currentLoad = ++loads;
+    history.replaceState(null, '', addressOf(form));
+    const { traces, matches } = await get<CallList>('traces', Object.fromEntries(searchOf(form)) as Record<string, string>);
     // The answer to an earlier search may come after that to a later one.
-    if (current !== loads) return;
-    count.textContent = matches > traces.length ? flow.latest(traces.length, matches) : flow.entries(matches);
+    if (currentLoad !== loads) return;
+    const skipped = (current() - 1) * pageLength;
+    if (skipped === 0) newest = String(traces[0]?.arrival ?? '');
+    count.textContent = matches > traces.length && traces.length ? flow.range(skipped + 1, skipped + traces.length, matches) : flow.entries(matches);
     list.update(traces);
     list.table.hidden = !traces.length;
     empty.hidden = traces.length > 0;
-    if (!traces.length) empty.replaceChildren(...nothing(search.size > 0));
-    more.hidden = matches <= traces.length;
+    if (!traces.length) empty.replaceChildren(...nothing(searchOf(form).size > 0));
+    pages.hidden = matches <= pageLength && current() === 1;
+    first.disabled = previous.disabled = current() === 1;
+    next.disabled = skipped + traces.length >= matches;
   };
   form.addEventListener('submit', event => event.preventDefault());
-  form.addEventListener('input', () => void load());
-  more.addEventListener('click', () => {
-    limit.value = String((Number(limit.value) || pageLength) + pageLength);
+  form.addEventListener('input', () => {
+    page.value = until.value = '';
     void load();
   });
   await load();
@@ -79,6 +99,11 @@ function searchOf(form: HTMLFormElement) {
     search.set(key, key === 'from' || key === 'to' ? new Date(value).toISOString() : value.trim());
   }
   return search;
+}
+
+function addressOf(form: HTMLFormElement) {
+  const search = searchOf(form);
+  return search.size ? `#/calls?${search}` : '#/calls';
 }
 
 /** As a field of the type datetime-local has it. */

@@ -13,7 +13,11 @@ export interface CallView {
   relayed(candidate: RTCIceCandidate, sinceClick: number): void;
   /** Which side holds the call, if any. */
   held(held: { here: boolean; there: boolean }): void;
+  /** Which side sends a picture. */
+  video(video: { here: boolean; there: boolean }): void;
   connected(sinceClick: number): void;
+  /** The path is lost. The call is given up at this time of `performance.now()`; undefined when the path is back. */
+  interrupted(giveUpAt: number | undefined): void;
   credentials(credentials: Credentials): void;
   /** A failure that the call may survive. */
   warning(problem: Problem, interrupted: boolean): void;

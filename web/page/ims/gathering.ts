@@ -21,35 +21,39 @@ export function userFragments(sdp: string): Set<string> {
 
 export interface GatheringEvents {
   onrelayed(candidate: RTCIceCandidate): void;
-  /** A restart found no candidate. The description is sent without any, and the call goes on while its old path works. */
+  /** The answer to a restart found no candidate. It is sent without any, and the call goes on while its old path works. */
   onrestartfailed(problem: Problem): void;
 }
 
 /**
- * Makes `setLocalDescription` of a connection resolve when the description has its candidates, also after an ICE restart.
- * JsSIP 3.13.8 waits for `iceGatheringState`, but only the first time, and for ever on a restart that it requested. So it always
- * reads that gathering is complete, which is true of every description that it then reads.
+ * Makes `setLocalDescription` of a connection resolve when the description has its candidates, also after an ICE restart. An offer
+ * without a candidate is rejected, so it is never sent.
  */
 export function describeWithCandidates(connection: RTCPeerConnection, events: GatheringEvents, signal: AbortSignal): void {
   const setLocalDescription = connection.setLocalDescription.bind(connection);
-  const isComplete = () => Object.getOwnPropertyDescriptor(RTCPeerConnection.prototype, 'iceGatheringState')!.get!.call(connection) === 'complete';
+  const isComplete = () => connection.iceGatheringState === 'complete';
   const isRelayOnly = () => connection.getConfiguration().iceTransportPolicy === 'relay';
 
   connection.setLocalDescription = async (description?: RTCLocalSessionDescriptionInit) => {
+    if (description?.type === 'rollback') return setLocalDescription(description);
     const before = userFragments(connection.currentLocalDescription?.sdp ?? '');
     const gathering = new Gathering(connection, isRelayOnly(), events.onrelayed, signal);
     try {
       await setLocalDescription(description);
-      const now = userFragments(connection.localDescription?.sdp ?? '');
-      if ([...now].some(fragment => !before.has(fragment))) await gathering.ends(isComplete).catch(problem => {
-        if (before.size === 0) throw problem;
+      const now = connection.localDescription;
+      if (isRestart(before, now?.sdp ?? '')) await gathering.ends(isComplete).catch(problem => {
+        if (before.size === 0 || now?.type === 'offer') throw problem;
         events.onrestartfailed(problem as Problem);
       });
     } finally {
       gathering.close();
     }
   };
-  Object.defineProperty(connection, 'iceGatheringState', { get: () => 'complete' });
+}
+
+/** Whether a description has user fragments that an earlier one did not have. */
+export function isRestart(before: Set<string>, sdp: string): boolean {
+  return [...userFragments(sdp)].some(fragment => !before.has(fragment));
 }
 
 class Gathering {

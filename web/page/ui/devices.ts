@@ -77,7 +77,7 @@ export class DeviceChoice {
 
   async #look(): Promise<void> {
     this.#stopPicture();
-    const picture = await this.#capture(captureCamera(this.chosen));
+    const picture = await this.#capture(captureCamera(this.chosen).then(track => new MediaStream([track])));
     if (!picture) return;
     this.#picture.srcObject = picture;
     this.#picture.hidden = false;

@@ -10,6 +10,7 @@ import { DemoLine } from './demoLine.ts';
 import type { IncomingCall, Registration } from '../ims/registration.ts';
 import { SipCall } from '../ims/sipCall.ts';
 import { StepLadder } from './stepLadder.ts';
+import { story } from '../stage/story.ts';
 import { LoopCall } from '../call/loopCall.ts';
 import { captureMedia } from '../call/media.ts';
 import { Problem, problemOf } from '../call/problem.ts';
@@ -56,6 +57,8 @@ export class Phone {
   #isBetween = false;
   #statistics: MediaStatistics | undefined;
   #problem: Problem | undefined;
+  #giveUpAt: number | undefined;
+  #sendsVideo = false;
 
   constructor(api: Api, alerts: Alerts, registration: Registration, devices: DeviceChoice, tones: Tones, events: PhoneEvents) {
     this.#api = api;
@@ -156,10 +159,11 @@ export class Phone {
     find('accept').focus();
   }
 
-  accept(generated = false): void {
+  /** The callee chooses whether to send a picture. */
+  accept(video: boolean, generated = false): void {
     const call = this.#incoming;
     if (!call || this.isBusy) return;
-    this.#start({ kind: 'caller', call }, generated);
+    this.#start({ kind: 'caller', call }, generated, video);
   }
 
   decline(): void {
@@ -201,6 +205,18 @@ export class Phone {
     }
   }
 
+  get sendsVideo(): boolean {
+    return this.#sendsVideo;
+  }
+
+  async turnCamera(on: boolean): Promise<void> {
+    try {
+      await this.#flow?.turnCamera(on);
+    } catch (thrown) {
+      if (this.isTalking) this.#alerts.show(problemOf(thrown));
+    }
+  }
+
   key(key: string): void {
     this.#tones.key(key);
     if (this.isTalking) this.#call?.sendKey(key);
@@ -228,6 +244,7 @@ export class Phone {
     this.#connectedAt = undefined;
     this.#statistics = undefined;
     this.#problem = undefined;
+    story.clear();
     find('trace-id').textContent = '';
     find('total').textContent = '';
     find('far-name').textContent = texts.labels.farEnd;
@@ -244,7 +261,7 @@ export class Phone {
 
   // --- Inside
 
-  #start(farEnd: FarEnd, generated = false): void {
+  #start(farEnd: FarEnd, generated = false, video = find<HTMLInputElement>('with-video').checked): void {
     if (this.isBusy) return;
     if (farEnd.kind !== 'echo' && this.#registration.state !== 'online') return this.#refuse(new Problem('not_registered'));
     this.#alerts.clear();
@@ -255,7 +272,7 @@ export class Phone {
     find('far-link').textContent = farEnd.kind === 'echo' ? texts.labels.echo : texts.labels.farRelay;
     if (farEnd.kind !== 'echo') find('far-name').textContent = this.#name;
     const options = {
-      video: find<HTMLInputElement>('with-video').checked,
+      video,
       transport: find<HTMLSelectElement>('transport').value as Transport,
       relayOnly: farEnd.kind === 'echo' || find<HTMLInputElement>('relay-only').checked,
       devices: this.#devices.chosen,
@@ -263,10 +280,10 @@ export class Phone {
       kind: farEnd.kind === 'caller' ? undefined : farEnd.kind === 'person' && farEnd.isDemo ? 'demo_line' as const : farEnd.kind,
       generated,
     };
-    find('stage').dataset.video = String(options.video || (farEnd.kind === 'caller' && farEnd.call.withVideo));
+    this.#showVideo({ here: video, there: false });
     void this.#stage.speaker(this.#devices.chosen.speaker);
     const started = new CallFlow(
-      this.#api, options, this.#view(() => this.#flow === started, generated), this.#legOf(farEnd),
+      this.#api, options, story.record(this.#view(() => this.#flow === started, options)), this.#legOf(farEnd),
       farEnd.kind === 'caller' ? farEnd.call.traceparent : undefined);
     this.#flow = started;
     find('trace-id').textContent = started.trace.id;
@@ -295,14 +312,13 @@ export class Phone {
   }
 
   /** Ignores events of a call that is no longer the current one. */
-  #view(isCurrent: () => boolean, generated: boolean): CallView {
+  #view(isCurrent: () => boolean, { generated, video }: { generated: boolean; video: boolean }): CallView {
     const farEnd = this.#farEnd;
     const view: CallView = {
       phase: phase => this.#setPhase(phase),
       step: (number, state, took) => this.#ladder.set(number, state, took),
       localMedia: stream => this.#stage.showNear(stream),
       remoteMedia: stream => {
-        if (stream.getVideoTracks().length > 0) find('stage').dataset.video = String(find('stage').dataset.video === 'true' || farEnd.kind === 'caller');
         this.#stage.showFar(stream, farEnd.kind !== 'echo' || find('listen').ariaPressed === 'true');
       },
       relayed: candidate => this.#figures.relayed(candidate),
@@ -311,6 +327,8 @@ export class Phone {
         find('stage').dataset.held = String(here || there);
         if (this.isTalking) this.#showStatus(here ? texts.status.heldHere : there ? texts.status.heldThere : texts.status.inCall);
       },
+      video: shown => this.#showVideo(shown),
+      interrupted: giveUpAt => this.#countDown(giveUpAt),
       connected: sinceClick => {
         this.#connectedAt = performance.now();
         find('total').textContent = this.#ladder.sum(sinceClick);
@@ -328,21 +346,21 @@ export class Phone {
       },
       failed: (problem, step) => {
         if (step !== undefined) find('total').textContent = texts.labels.failedAt(step);
-        this.#failed(problem, farEnd, generated);
+        this.#failed(problem, farEnd, generated, video);
       },
     };
     return Object.fromEntries(Object.entries(view).map(([name, handler]) =>
       [name, (...values: unknown[]) => { if (isCurrent()) (handler as (...values: unknown[]) => void)(...values); }])) as unknown as CallView;
   }
 
-  #failed(problem: Problem, farEnd: FarEnd, generated: boolean): void {
+  #failed(problem: Problem, farEnd: FarEnd, generated: boolean, video: boolean): void {
     this.#problem = problem;
     // A caller who still waits can be answered again.
     const again = farEnd.kind === 'caller'
-      ? this.#incoming && ((withTone: boolean) => this.accept(withTone))
+      ? this.#incoming && ((withTone: boolean) => this.accept(video, withTone))
       : farEnd.kind === 'person' && farEnd.isDemo
         ? () => void this.callDemoLine()
-        : (withTone: boolean) => this.#start(farEnd, withTone);
+        : (withTone: boolean) => this.#start(farEnd, withTone, video);
     this.#setPhase('failed');
     this.#alerts.show(problem, problem.asksToSignIn || !again ? {} : { retry: () => again(generated), useTone: () => again(true) });
     if (problem.asksToSignIn) this.#events.onsignin(() => again?.(generated));
@@ -382,6 +400,8 @@ export class Phone {
     else this.#showStatus(next === 'idle' ? texts.status.ready : texts.status[next]);
     if (next === 'ended' || next === 'failed') {
       find('stage').dataset.held = 'false';
+      this.#countDown(undefined);
+      this.#showVideo({ here: false, there: false });
       this.#stage.clear();
       this.#figures.stop();
       this.#closeDemo();
@@ -389,6 +409,26 @@ export class Phone {
     if (next === 'ended') this.#alerts.clear();
     this.#events.onchange();
     if (next === 'ended' && hadFocus) find('call').focus();
+  }
+
+  /** The picture of either side: both, one or none. */
+  #showVideo({ here, there }: { here: boolean; there: boolean }): void {
+    this.#sendsVideo = here;
+    Object.assign(find('stage').dataset, { video: String(here || there), nearVideo: String(here), farVideo: String(there) });
+    this.#events.onchange();
+  }
+
+  /** Until an interrupted call is given up. */
+  #countDown(giveUpAt: number | undefined): void {
+    this.#giveUpAt = giveUpAt;
+    this.#showCountdown();
+  }
+
+  #showCountdown(): void {
+    const giveUpAt = this.#giveUpAt;
+    const left = giveUpAt === undefined ? undefined : Math.max(0, Math.ceil((giveUpAt - performance.now()) / 1000));
+    find('give-up').hidden = left === undefined;
+    find('give-up').textContent = left === undefined ? '' : texts.labels.triesFor(clock(left));
   }
 
   #showStatus(text: string): void {
@@ -399,6 +439,7 @@ export class Phone {
 
   async #eachSecond(): Promise<void> {
     this.#figures.tick();
+    this.#showCountdown();
     if (!this.#flow || this.#connectedAt === undefined || !this.isBusy) return;
     find('call-timer').textContent = clock((performance.now() - this.#connectedAt) / 1000);
     const current = this.#flow;

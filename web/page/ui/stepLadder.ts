@@ -41,7 +41,7 @@ export class StepLadder {
   /** How the times of the steps, and the time until media flows, add up to the time since the click. */
   sum(sinceClick: number): string {
     const [total, steps] = [tenthsOf(sinceClick), this.#rows.reduce((sum, row) => sum + row.tenths, 0)];
-    return texts.labels.total(milliseconds(total), milliseconds(steps), milliseconds(total - steps));
+    return texts.labels.total(formats.tenths(total), formats.tenths(steps), formats.tenths(total - steps));
   }
 
   set(number: number, state: StepState, took?: number): void {
@@ -50,7 +50,7 @@ export class StepLadder {
     row.item.dataset.state = state;
     row.state.textContent = ` (${texts.steps.states[state]}) `;
     row.tenths = tenthsOf(took ?? 0);
-    row.took.textContent = took !== undefined ? milliseconds(row.tenths) : { done: '✓', failed: texts.steps.failed, skipped: texts.steps.skipped, pending: '', active: '' }[state];
+    row.took.textContent = took !== undefined ? formats.tenths(row.tenths) : { done: '✓', failed: texts.steps.failed, skipped: texts.steps.skipped, pending: '', active: '' }[state];
     row.took.title = took === undefined && state === 'done' ? texts.steps.notReported : '';
   }
 }
@@ -58,10 +58,6 @@ export class StepLadder {
 /** Tenths of a millisecond, as the page shows them: so the numbers on the screen add up. */
 function tenthsOf(took: number): number {
   return Math.round(took * 10);
-}
-
-function milliseconds(tenths: number): string {
-  return formats.tenths(tenths / 10);
 }
 
 function route(from: number, to: number): string {

@@ -12,7 +12,6 @@ export class Formats {
   readonly #whole: Intl.NumberFormat;
   readonly #ungrouped: Intl.NumberFormat;
   readonly #oneDigit: Intl.NumberFormat;
-  readonly #tenths: Intl.NumberFormat;
   readonly #clockTime: Intl.DateTimeFormat;
   readonly #day: Intl.DateTimeFormat;
   readonly #dateTime: Intl.DateTimeFormat;
@@ -21,7 +20,6 @@ export class Formats {
     this.#whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
     this.#ungrouped = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, useGrouping: false });
     this.#oneDigit = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1, useGrouping: false });
-    this.#tenths = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
     this.#clockTime = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hourCycle: 'h23' });
     this.#day = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' });
     this.#dateTime = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
@@ -42,9 +40,9 @@ export class Formats {
     return `${(milliseconds < 10 ? this.#oneDigit : this.#ungrouped).format(milliseconds)} ms`;
   }
 
-  /** Milliseconds to a tenth, for times that add up. */
-  tenths(milliseconds: number): string {
-    return `${this.#tenths.format(milliseconds)} ms`;
+  /** Tenths of a millisecond, all with one digit, so that a reader can add them up: 1234 → "123.4 ms". */
+  tenths(tenths: number): string {
+    return `${this.#oneDigit.format(tenths / 10)} ms`;
   }
 
   /** For the ladder, from microseconds to minutes. */

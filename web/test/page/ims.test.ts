@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { diagnostics } from '../../page/ui/diagnostics.ts';
 import { addressOf, callerOf, shortName } from '../../page/ims/addresses.ts';
-import { enoughAfter, gatheringState, giveUpAfter, userFragments } from '../../page/ims/gathering.ts';
-import { problemOfAnswer, problemOfEnd, registrationProblem } from '../../page/ims/sipProblems.ts';
+import { enoughAfter, gatheringState, giveUpAfter, isRestart, userFragments } from '../../page/ims/gathering.ts';
+import { mediaLostReason, problemOfAnswer, problemOfEnd, problemOfReason, registrationProblem } from '../../page/ims/sipProblems.ts';
 import { Problem } from '../../page/call/problem.ts';
 
 // --- Addresses
@@ -45,6 +45,13 @@ test('complete without a candidate has failed', () => assert.equal(gatheringStat
 test('an ICE restart is known by its new name', () =>
   assert.deepEqual([...userFragments('v=0\r\na=ice-ufrag:AbC+\r\na=ice-pwd:x\r\nm=video\r\na=ice-ufrag:AbC+\r\na=ice-ufrag:d/1\r\n')], ['AbC+', 'd/1']));
 
+test('a description with the old names is not a restart', () => {
+  const before = userFragments('a=ice-ufrag:one\r\n');
+  assert.equal(isRestart(before, 'v=0\r\na=ice-ufrag:one\r\n'), false);
+  assert.equal(isRestart(before, 'v=0\r\na=ice-ufrag:two\r\n'), true);
+  assert.equal(isRestart(before, 'v=0\r\n'), false);
+});
+
 // --- How calls end
 
 test('a hang-up of either side is not a problem', () => {
@@ -58,6 +65,14 @@ test('an answer without a text of its own is told by its number', () => assert.e
 test('the browser\'s own problem tells more than the code that was answered for it', () =>
   assert.equal(problemOfEnd('WebRTC Error', 500, new Problem('turn_401'))!.code, 'turn_401'));
 test('a lost connection is not an answer', () => assert.equal(problemOfEnd('Connection Error', undefined)!.code, 'ims_unavailable'));
+
+test('the reason of a BYE: lost media of either side, and nothing for a hang-up', () => {
+  const header = mediaLostReason.slice('Reason: '.length);
+  for (const value of [header, 'release_cause ; cause=3', 'Q.850;cause=16, RELEASE_CAUSE;text="x";cause=2', 'SIP ;cause=408; text="RTP Timeout"'])
+    assert.equal(problemOfReason(value)?.code, 'connection_lost_there', value);
+  for (const value of [undefined, '', 'SIP;cause=200', 'RELEASE_CAUSE;cause=1;text="User ends call"', 'SIP;cause=503', 'Q.850;cause=2'])
+    assert.equal(problemOfReason(value), undefined, value);
+});
 
 test('only a refusal of the identity ends the tries to register', () => {
   assert.deepEqual([undefined, 401, 403, 500, 503].map(status => registrationProblem(status).isFinal), [false, false, true, false, false]);

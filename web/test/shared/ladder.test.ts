@@ -75,6 +75,25 @@ test('The order in which spans arrive does not matter', () => {
   assert.deepEqual(lines(ladderOf(spansOf(whole).reverse())), ladder);
 });
 
+test('Rows are in the order of time, whatever caused them', () => {
+  const ladder = ladderOf(spansOf([
+    ...whole,
+    allocate('t2', 61, { duration: 40 }, { 'network.transport': 'tcp' }),
+    ['r1', 'p0', 'wic', 'renew credentials', 20_000, 900, {}, failing('turn_unreachable')],
+  ]));
+  const times = ladder.rows.map(row => row.at);
+  assert.deepEqual(times, [...times].sort((one, other) => one - other), times.join(' '));
+});
+
+test('The clock of a page may be wrong: a part does not answer before it is asked', () => {
+  for (const skew of [-40_000, 3000]) {
+    const servers = new Set(token.map(([id]) => id));
+    const rows = lines(ladderOf(spansOf(whole.map(([id, parent, service, name, start, ...rest]): Line =>
+      [id, parent, service, name, start + (servers.has(id) || service === 'turn' ? skew : 0), ...rest]))));
+    assert.deepEqual(rows.map(row => row[0]).filter(number => number !== ' '), ['1', '2', '3', '4', '5', '6', '7', '8'], rows.join('\n'));
+  }
+});
+
 test('A page that sends no spans leaves steps 2 to 6 and 8', () => {
   const numbers = ladderOf(spansOf([...token, allocate('t1', 60)])).rows.map(row => row.number).filter(number => number);
   assert.deepEqual(numbers, ['2', '3', '4', '5', '6', '8']);
@@ -209,7 +228,7 @@ test('A branch of a call that another branch answered has not failed, and points
 
 test('The page of the called one is the peer, with steps of its own', () => {
   const invite = { 'sip.method': 'INVITE', 'sip.status_code': 200 };
-  const ofPeer = token.map(([id, parent, ...rest]): Line => [`b${id}`, parent === 'p2' ? 'bp2' : `b${parent}`, ...rest]);
+  const ofPeer = token.map(([id, parent, service, name, start, ...rest]): Line => [`b${id}`, parent === 'p2' ? 'bp2' : `b${parent}`, service, name, start + 89, ...rest]);
   const rows = lines(ladderOf(spansOf([
     ...whole,
     ['e1', 'p7', 'ep-cscf', 'SIP INVITE', 90, 100, invite, server],
