@@ -48,6 +48,9 @@ internal static class PageSpanReader
     public static string OutcomeOf(Span span) =>
         !IsError(span) ? "ok" : Find(span, ErrorKey) == "cancelled" ? "cancelled" : "failed";
 
+    /// <summary>Why the span failed: a code of <see cref="PageErrors"/>; null if it did not fail.</summary>
+    public static string? ErrorOf(Span span) => IsError(span) ? Find(span, ErrorKey) ?? PageErrors.Other : null;
+
     /// <summary>Whether a span ended between two times and took no longer than <paramref name="longest"/>.</summary>
     public static bool IsWithin(Span span, DateTimeOffset earliest, DateTimeOffset latest, TimeSpan longest) =>
         span.EndTimeUnixNano >= Nanoseconds(earliest - DateTimeOffset.UnixEpoch)

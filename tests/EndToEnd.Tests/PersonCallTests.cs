@@ -64,7 +64,7 @@ public sealed class PersonCallTests(RunningSystem system)
 
         await guest.Get("hold").ClickAsync();
         await guest.ExpectTextAsync("status", "On hold");
-        await alice.ExpectTextAsync("status", "holds the call");
+        await alice.ExpectTextAsync("status", "put you on hold");
         await alice.Page.WaitForFunctionAsync(
             """
             async () => {
