@@ -185,7 +185,7 @@ export class CallFlow {
         this.#view.relayed(candidate, performance.now() - this.#clicked);
       });
     // Without a relay the path is direct. The user allowed that.
-    if (!this.#relayed) this.#view.step(8, 'pending');
+    if (!this.#relayed) this.#view.step(8, 'skipped');
     this.#established = true;
     this.#view.connected(performance.now() - this.#clicked);
     this.#phase('inCall');

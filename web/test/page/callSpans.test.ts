@@ -125,7 +125,7 @@ test('a relay that was not needed is not told, and nothing hangs under it', () =
   const trace = new Trace('set up call');
   const view = recordSteps(silent, trace);
   view.step(8, 'active');
-  view.step(8, 'pending');
+  view.step(8, 'skipped');
   view.connected(1);
 
   assert.deepEqual(sent.getFinishedSpans().map(span => span.name), ['set up call']);
