@@ -51,6 +51,7 @@ export class CallFlow {
   #askedForToken: number | undefined;
   #isCaptured = false;
   #established = false;
+  #statistics: MediaStatistics | undefined;
   #phaseLimit: ReturnType<typeof setTimeout> | undefined;
 
   /** `traceparent` is the caller's, if this page is the callee. */
@@ -59,7 +60,7 @@ export class CallFlow {
     this.#makeLeg = makeLeg;
     this.#api = api;
     this.#options = options;
-    this.#view = recordSteps(view, this.trace);
+    this.#view = recordSteps(view, this.trace, () => this.#statistics);
     this.#upkeep = this.#makeUpkeep();
   }
 
@@ -114,7 +115,8 @@ export class CallFlow {
 
   async statistics(): Promise<MediaStatistics | undefined> {
     const report = await this.#call?.statistics();
-    return report && summarise(report.values());
+    if (report) this.#statistics = summarise(report.values());
+    return report && this.#statistics;
   }
 
   // Step 1
@@ -183,7 +185,7 @@ export class CallFlow {
         this.#view.relayed(candidate, performance.now() - this.#clicked);
       });
     // Without a relay the path is direct. The user allowed that.
-    if (!this.#relayed) this.#view.step(8, 'pending');
+    if (!this.#relayed) this.#view.step(8, 'skipped');
     this.#established = true;
     this.#view.connected(performance.now() - this.#clicked);
     this.#phase('inCall');
