@@ -23,6 +23,7 @@ internal static class EpCscfServices
         services.AddSingleton(new CoreModel(settings));
         services.AddSingleton<TraceMembers>();
         services.AddSingleton<EpCscfTelemetry>();
+        services.AddSingleton<CallLog>();
         services.AddSingleton<TokenKeys>();
         if (settings.KeyUse is { } use) services.AddKeyDelivery<TokenKeys>(use);
         services.AddSingleton(provider => new RegistrationTokenValidator(

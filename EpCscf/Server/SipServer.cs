@@ -13,7 +13,7 @@ namespace WebRtcIms.EpCscf.Server;
 internal sealed class SipServer(
     Registrar registrar, Proxy proxy, Cancellation cancellation, ProxiedRequests requests, TransactionTable transactions, Flows flows,
     Delivery delivery, Replicas replicas, HandOvers handOvers, EpCscfSettings settings, TimeProvider time, EpCscfTelemetry telemetry,
-    RegistrationTokenValidator tokens, OnlineSubscriptions online)
+    RegistrationTokenValidator tokens, CallLog log, OnlineSubscriptions online)
 {
     private const string OwnMethods = "REGISTER, OPTIONS, SUBSCRIBE";
     private const string RetryAfterSeconds = "5";
@@ -155,9 +155,10 @@ internal sealed class SipServer(
 
     private ServerTransaction Begin(Flow flow, SipRequest request)
     {
+        var session = SessionOf(flow, request);
         // Each page renews its subscription all day. A trace of it tells nothing.
         var isTraced = request.Method != Method.Subscribe || !IsForDomain(request);
-        var scope = new RequestScope(time, isTraced ? telemetry.StartServer(request, SessionOf(flow, request)) : null);
+        var scope = new RequestScope(time, isTraced ? telemetry.StartServer(request, session) : null);
         var binding = flow.Registration?.Binding.Id;
         var subscriber = binding?.Subscriber;
         var began = time.GetTimestamp();
@@ -169,8 +170,16 @@ internal sealed class SipServer(
                 isSetUp = true;
                 telemetry.CallSetUp(response.StatusCode, time.GetElapsedTime(began), scope.Span);
             }
-            if (!response.IsProvisional) telemetry.Answered(request.Method, response.StatusCode, time.GetElapsedTime(began), scope.Span);
-            // A page that has reconnected gets its response over the new connection.
+            var took = time.GetElapsedTime(began);
+            if (!response.IsProvisional) telemetry.Answered(request.Method, response.StatusCode, took, scope.Span);
+            var isSent = Deliver(response);
+            if (!response.IsProvisional) EpCscfTelemetry.Within(scope.Span, () => log.Answered(session, request, response, took));
+            return isSent;
+        }
+
+        // A page that has reconnected gets its response over the new connection.
+        bool Deliver(SipResponse response)
+        {
             var octets = SipWriter.Write(response);
             if (binding is not { } id) return flow.Send(octets);
             if (flows.Find(id) is null && flow.Send(octets)) return true;

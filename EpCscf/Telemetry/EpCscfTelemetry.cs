@@ -107,11 +107,12 @@ internal sealed class EpCscfTelemetry
     private static TagList TagsOf(string method, int statusCode) =>
         new() { { "sip.method", Known(method) }, { "sip.status_code", statusCode } };
 
-    private static void Within(Activity? span, Action measure)
+    /// <summary>Runs an action while the span is the current one.</summary>
+    public static void Within(Activity? span, Action action)
     {
         var before = Activity.Current;
         Activity.Current = span;
-        measure();
+        action();
         Activity.Current = before;
     }
 

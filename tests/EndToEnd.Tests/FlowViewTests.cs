@@ -28,7 +28,7 @@ public sealed class FlowViewTests(RunningSystem system)
         Assert.Equal(["1", "2", "3", "4", "5", "6", "7", "8"], (await StepsAsync(flowView.Page)).Distinct());
         Assert.Equal(
             ["User", "WIC", "WWSF", "WAF", "Redis", "TURN"],
-            await flowView.Page.Locator("svg.ladder > g[aria-hidden] > text[font-weight]").AllTextContentsAsync());
+            await flowView.Page.Locator("svg.ladder-heads > text[font-weight]").AllTextContentsAsync());
         Assert.Empty(await flowView.Get("cause").AllInnerTextsAsync());
         Assert.Empty((await flowView.Page.RunAxe()).Violations);
         await flowView.KeepAsync("ladder-call");

@@ -2,9 +2,9 @@ using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using WebRtcIms.Contracts;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Wwsf.Stores;
-using WebRtcIms.Wwsf.Telemetry;
 
 namespace WebRtcIms.Wwsf.Tests;
 

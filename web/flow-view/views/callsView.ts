@@ -1,7 +1,7 @@
 import { el } from '../../shared/dom.ts';
 import { formats, texts } from '../../shared/texts/language.ts';
 import { type Call, type CallList, get } from '../api.ts';
-import { callName, outcomeText, personTag, reasonText } from '../call.ts';
+import { callName, outcomeText, packetsText, personTag, reasonText } from '../call.ts';
 import type { Show } from './view.ts';
 
 // The calls and registrations that fit a search, latest first.
@@ -158,13 +158,14 @@ function callTable() {
 function fill(row: HTMLTableRowElement, call: Call) {
   const cell = (name: string, ...children: (Node | string | false)[]) => el('td', { role: 'cell', class: name }, ...children);
   const reason = reasonText(call);
+  const packets = packetsText(call);
   row.className = call.outcome === 'failed' ? 'failed' : '';
   row.replaceChildren(
     cell('time', el('time', { title: formats.dateTime(call.start) }, dayOf(call.start), formats.clockTime(call.start))),
     cell('what', el('a', { href: `#/calls/${call.id}` }, callName(call)), ['relay_only', 'signalling'].includes(call.kind) && el('span', { class: 'soft' }, call.name)),
     cell('who', el('div', { class: 'people' }, ...call.who.map(personTag))),
     cell('outcome', el('span', { class: `is-${call.outcome}` }, outcomeText(call)), reason !== '' && el('span', { class: 'soft' }, reason)),
-    cell('number took', formats.spanDuration(call.duration), call.set_up !== null && el('span', { class: 'soft' }, flow.setUpIn(formats.spanDuration(call.set_up)))),
+    cell('number took', formats.spanDuration(call.duration), call.set_up !== null && el('span', { class: 'soft' }, flow.setUpIn(formats.spanDuration(call.set_up))), packets !== '' && el('span', { class: call.packets_lost ? 'soft is-lossy' : 'soft' }, packets)),
     cell('steps-cell', stepStrip(call.steps)));
 }
 

@@ -49,6 +49,7 @@ export class CallFlow {
   #step = 1;
   #relayed = false;
   #established = false;
+  #statistics: MediaStatistics | undefined;
   #phaseLimit: ReturnType<typeof setTimeout> | undefined;
 
   /** `traceparent` is the caller's, if this page is the callee. */
@@ -57,7 +58,7 @@ export class CallFlow {
     this.#makeLeg = makeLeg;
     this.#api = api;
     this.#options = options;
-    this.#view = recordSteps(view, this.trace);
+    this.#view = recordSteps(view, this.trace, () => this.#statistics);
     this.#upkeep = this.#makeUpkeep();
   }
 
@@ -107,7 +108,8 @@ export class CallFlow {
 
   async statistics(): Promise<MediaStatistics | undefined> {
     const report = await this.#call?.statistics();
-    return report && summarise(report.values());
+    if (report) this.#statistics = summarise(report.values());
+    return report && this.#statistics;
   }
 
   // Step 1

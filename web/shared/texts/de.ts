@@ -296,6 +296,7 @@ export const de: Texts = {
     story: 'Die Geschichte dieses Anrufs',
     map: 'Karte des Anrufs. Wählen Sie einen Ort, um das Token dort zu sehen.',
     position: 'Stelle in der Geschichte',
+    controls: 'Die Wiedergabe',
     back: 'Einen Schritt zurück',
     forward: 'Einen Schritt weiter',
     replay: 'Wiederholen',
@@ -456,6 +457,12 @@ export const de: Texts = {
       connection_interrupted: 'über das Relay kam nichts an',
       connection_lost: 'der Weg brach ab und war nach einer Minute nicht wiederhergestellt',
       no_network: 'das Gerät hat kein Netz',
+      gateway_unavailable: 'die Seite hat keine Verbindung zum Dienst',
+      connection_lost_there: 'die Gegenseite hat eine Minute lang nichts empfangen',
+      call_gone: 'die Gegenseite hat den Anruf verlassen',
+      negotiation_failed: 'die beiden Seiten haben sich nicht auf die Medien geeinigt',
+      set_up_timeout: 'der Aufbau hat zu lange gedauert',
+      webrtc_missing: 'der Browser hat kein WebRTC',
     },
     sipReasons: {
       401: 'das Registrierungs-Token fehlt oder wurde abgelehnt',
@@ -530,6 +537,7 @@ export const de: Texts = {
     entries: count => counted(count, { one: '# Eintrag', other: '# Einträge' }),
     columns: { time: 'Zeit', call: 'Anruf', who: 'Wer', outcome: 'Ergebnis', duration: 'Dauer', steps: 'Schritte' },
     setUpIn: time => `aufgebaut in ${time}`,
+    packetsLost: (lost, all) => `${lost} von ${all} Paketen verloren`,
     stepsOf8: steps => `Schritte ${steps} von 8`,
     nothingFits: 'Kein Anruf passt zu dieser Suche',
     removeCondition: 'Entfernen Sie eine Bedingung. Neue passende Anrufe erscheinen von selbst.',
@@ -542,6 +550,7 @@ export const de: Texts = {
     copyMermaid: 'Als Mermaid kopieren',
     selectedSpan: 'Ausgewählter Span',
     logRecords: 'Protokolleinträge',
+    meanwhile: count => `Währenddessen, außerhalb von Anrufen (${count})`,
     logRecordsCount: count => `Protokolleinträge (${count})`,
     spans: count => counted(count, { one: '# Span', other: '# Spans' }),
     records: count => count === 0 ? 'keine Protokolleinträge' : counted(count, { one: '# Protokolleintrag', other: '# Protokolleinträge' }),
@@ -629,6 +638,10 @@ export const de: Texts = {
     not_registered: ['Sie sind nicht online', 'Gehen Sie zuerst online; dann können Sie anrufen und angerufen werden.'],
     demo_line_unavailable: ['Der Demo-Anschluss antwortet nicht', 'Er konnte nicht online gehen. Versuchen Sie es in einigen Sekunden erneut.'],
     turn_not_tried: ['Nicht versucht', 'Ohne Erlaubnis für das Relay gibt es nichts zu versuchen.'],
+
+    // Demonstrations
+    part_is_down: ['Es steht schon', 'Dieser Teil steht oder startet. Warten Sie, bis er wieder läuft.'],
+    stage_unavailable: ['Im Moment nicht möglich', 'Der Anwendungshost oder der TURN-Server antwortet nicht. Versuchen Sie es in einigen Sekunden erneut.'],
 
     // TURN
     turn_unreachable: ['Der TURN-Server antwortet nicht', 'Es gibt kein Relay: Der TURN-Server läuft nicht, oder eine Firewall sperrt ihn. Versuchen Sie es erneut, oder wählen Sie unter Einstellungen einen anderen Transport.'],

@@ -305,6 +305,7 @@ export const en = {
     story: 'The story of this call',
     map: 'Map of the call. Choose a place to see the token there.',
     position: 'Position in the story',
+    controls: 'The player',
     back: 'One step back',
     forward: 'One step forward',
     replay: 'Replay',
@@ -467,6 +468,12 @@ export const en = {
       connection_interrupted: 'nothing came through the relay',
       connection_lost: 'the path was lost and not restored within a minute',
       no_network: 'the device has no network',
+      gateway_unavailable: 'the page has no connection to the service',
+      connection_lost_there: 'the other side received nothing for a minute',
+      call_gone: 'the other side has left the call',
+      negotiation_failed: 'the two sides did not agree on the media',
+      set_up_timeout: 'the set-up took too long',
+      webrtc_missing: 'the browser has no WebRTC',
     },
     sipReasons: {
       401: 'the registration token is missing or was refused',
@@ -542,6 +549,7 @@ export const en = {
     entries: (count: number) => counted(count, { one: '# entry', other: '# entries' }),
     columns: { time: 'Time', call: 'Call', who: 'Who', outcome: 'Outcome', duration: 'Duration', steps: 'Steps' },
     setUpIn: (time: string) => `set up in ${time}`,
+    packetsLost: (lost: string, all: string) => `${lost} of ${all} packets lost`,
     stepsOf8: (steps: string) => `Steps ${steps} of 8`,
     nothingFits: 'No call fits this search',
     removeCondition: 'Remove a condition. New calls that fit appear by themselves.',
@@ -554,6 +562,7 @@ export const en = {
     copyMermaid: 'Copy as Mermaid',
     selectedSpan: 'Selected span',
     logRecords: 'Log records',
+    meanwhile: (count: number) => `Meanwhile, in no call (${count})`,
     logRecordsCount: (count: number) => `Log records (${count})`,
     spans: (count: number) => counted(count, { one: '# span', other: '# spans' }),
     records: (count: number) => count === 0 ? 'no log records' : counted(count, { one: '# log record', other: '# log records' }),
@@ -642,6 +651,10 @@ export const en = {
     not_registered: ['You are not online', 'Go online first; then you can call and be called.'],
     demo_line_unavailable: ['The demo line does not answer', 'It could not go online. Try again in a few seconds.'],
     turn_not_tried: ['Not tried', 'Without permission for the relay there is nothing to try.'],
+
+    // Demonstrations
+    part_is_down: ['It is down already', 'This part is stopped or starting. Wait until it works again.'],
+    stage_unavailable: ['Not available at the moment', 'The application host or the TURN server does not answer. Try again in a few seconds.'],
 
     // TURN
     turn_unreachable: ['The TURN server does not answer', 'No relay could be set up: the TURN server is down, or a firewall blocks it. Try again, or choose another transport under Options.'],
