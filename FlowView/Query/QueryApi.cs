@@ -33,6 +33,8 @@ internal static class QueryApi
 
     private static IResult ListCalls([AsParameters] CallQuery query, TraceStore traces, LogStore logs)
     {
+        if (query.Problem is { } problem)
+            return Problem("trace_search_invalid", StatusCodes.Status400BadRequest, "The search is not understood", problem);
         var (page, matches) = traces.Search(query.FilterWith(logs), CallSummary.Of, query.PageLength, query.Skipped);
         return Results.Ok(new { Traces = page, Matches = matches });
     }

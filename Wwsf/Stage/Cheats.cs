@@ -36,6 +36,9 @@ internal sealed class Cheats(WwsfSettings settings, SessionRevocations revocatio
     private const string Honest = "honest";
     private const string Cheat = "cheat";
 
+    // Before it stand the length of the nonce and the nonce, which are not secret.
+    private const int SealedFrom = 2 + AccessTokenKey.NonceLength;
+
     private static readonly TimeSpan ShortLife = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Margin = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
@@ -67,31 +70,37 @@ internal sealed class Cheats(WwsfSettings settings, SessionRevocations revocatio
     private async Task<CheatAnswer> TryAsync(
         CheatAnswer answer, Token token, WebSession session, WafClient waf, CancellationToken cancel)
     {
-        switch (answer.Cheat)
+        if (answer.Cheat == Server)
         {
-            case Bit:
-                var bit = RandomNumberGenerator.GetInt32(8 * (2 + AccessTokenKey.NonceLength), 8 * token.Octets.Length);
-                var changed = (byte[])token.Octets.Clone();
-                changed[bit / 8] ^= (byte)(0x80 >> (bit % 8));
-                var (before, after) = (await AllocateAsync(Honest, token, cancel), await AllocateAsync(Cheat, token with { Octets = changed }, cancel));
-                return answer with { Attempts = [before, after], ChangedBit = bit };
-            case Key:
-                var stolen = token with { MacKey = RandomNumberGenerator.GetBytes(token.MacKey.Length) };
-                return answer with { Attempts = [await AllocateAsync(Honest, token, cancel), await AllocateAsync(Cheat, stolen, cancel)] };
-            case End:
-                var inTime = await AllocateAsync(Honest, token, cancel);
-                // The server accepts the token as long as clocks may differ (RFC 7635 §7).
-                var left = token.Lifetime + AccessToken.ClockDelta + Margin - time.GetElapsedTime(token.Arrived);
-                await Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, cancel);
-                return answer with { Attempts = [inTime, await AllocateAsync(Cheat, token, cancel)] };
-            default:
-                var elsewhere = await AllocateAsync(Cheat, token, cancel);
-                var (here, _) = await GetTokenAsync(waf, session, null, null, cancel);
-                return answer with
-                {
-                    Attempts = here is null ? [elsewhere] : [elsewhere, await AllocateAsync("relabelled", token with { Kid = here.Kid }, cancel)],
-                };
+            var elsewhere = await AllocateAsync(Cheat, token, cancel);
+            var (here, _) = await GetTokenAsync(waf, session, null, null, cancel);
+            if (here is null) return answer with { Attempts = [elsewhere] };
+            return answer with { Attempts = [elsewhere, await AllocateAsync("relabelled", token with { Kid = here.Kid }, cancel)] };
         }
+
+        var honest = await AllocateAsync(Honest, token, cancel);
+        int? bit = answer.Cheat == Bit ? RandomNumberGenerator.GetInt32(8 * SealedFrom, 8 * token.Octets.Length) : null;
+        if (answer.Cheat == End)
+        {
+            // The server accepts the token as long as clocks may differ (RFC 7635 §7).
+            var left = token.Lifetime + AccessToken.ClockDelta + Margin - time.GetElapsedTime(token.Arrived);
+            await Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, cancel);
+        }
+
+        var stolen = answer.Cheat switch
+        {
+            Bit => token with { Octets = WithChanged(token.Octets, bit!.Value) },
+            Key => token with { MacKey = RandomNumberGenerator.GetBytes(token.MacKey.Length) },
+            _ => token,
+        };
+        return answer with { Attempts = [honest, await AllocateAsync(Cheat, stolen, cancel)], ChangedBit = bit };
+    }
+
+    private static byte[] WithChanged(byte[] token, int bit)
+    {
+        var changed = (byte[])token.Clone();
+        changed[bit / 8] ^= (byte)(0x80 >> (bit % 8));
+        return changed;
     }
 
     private async Task<Attempt> AllocateAsync(string kind, Token token, CancellationToken cancel)

@@ -23,12 +23,13 @@ public sealed class PartBreakerTests
         using var http = host.Client();
         await UntilAsync(http, "up");
 
-        Assert.Equal(HttpStatusCode.Accepted, (await http.PostAsync(new Uri("/parts/part/break", UriKind.Relative), null, Cancel)).StatusCode);
-        Assert.Equal(HttpStatusCode.Conflict, (await http.PostAsync(new Uri("/parts/part/break", UriKind.Relative), null, Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.Accepted, await BreakAsync(http, "part"));
+        Assert.Equal(HttpStatusCode.Conflict, await BreakAsync(http, "part"));
         var down = await UntilAsync(http, "down");
         Assert.InRange(down.GetProperty("restarts_in").GetDouble(), 0, PartBreaker.Outage.TotalSeconds);
         // The process itself has ended, not only the endpoint's word.
-        await host.App.ResourceNotifications.WaitForResourceAsync("part", KnownResourceStates.TerminalStates, Cancel).WaitAsync(Limit, Cancel);
+        await host.App.ResourceNotifications
+            .WaitForResourceAsync("part", KnownResourceStates.TerminalStates, Cancel).WaitAsync(Limit, Cancel);
         await UntilAsync(http, "up");
     }
 
@@ -39,13 +40,12 @@ public sealed class PartBreakerTests
         using var http = host.Client();
         await UntilAsync(http, "up");
 
-        Assert.Equal(HttpStatusCode.NotFound, (await http.PostAsync(new Uri("/parts/page/break", UriKind.Relative), null, Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, await BreakAsync(http, "page"));
         foreach (var key in new[] { null, "", host.Key + "0", host.Key[1..] })
         {
             using var stranger = host.Client(key);
             Assert.Equal(HttpStatusCode.NotFound, (await stranger.GetAsync(new Uri("/parts", UriKind.Relative), Cancel)).StatusCode);
-            Assert.Equal(
-                HttpStatusCode.NotFound, (await stranger.PostAsync(new Uri("/parts/part/break", UriKind.Relative), null, Cancel)).StatusCode);
+            Assert.Equal(HttpStatusCode.NotFound, await BreakAsync(stranger, "part"));
         }
 
         Assert.True(IPAddress.IsLoopback(IPAddress.Parse(new Uri(host.Address!).Host)));
@@ -60,6 +60,12 @@ public sealed class PartBreakerTests
         await using var host = await StartAsync(environment);
         Assert.Null(host.Address);
         Assert.Empty(host.Key);
+    }
+
+    private static async Task<HttpStatusCode> BreakAsync(HttpClient http, string part)
+    {
+        using var answer = await http.PostAsync(new Uri($"/parts/{part}/break", UriKind.Relative), null, Cancel);
+        return answer.StatusCode;
     }
 
     private static async Task<JsonElement> UntilAsync(HttpClient http, string state)

@@ -11,6 +11,7 @@ using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.EndToEnd.Tests.Setup;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Client.Protocol;
@@ -151,6 +152,7 @@ public sealed class FailureLadderTests(RunningSystem system)
 
     /// <summary>Aspire's proxy still accepts connections for the stopped WAF, so that requests time out.</summary>
     [Fact]
+    [Requirement("EXP-18")]
     public async Task WafDown_FailsStep4()
     {
         await using var wic = await OpenAsGuestAsync();
@@ -212,6 +214,7 @@ public sealed class FailureLadderTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-02")]
     public async Task TurnDownInACall_IsTheReasonOfItsEnd()
     {
         await using var wic = await OpenAsGuestAsync();

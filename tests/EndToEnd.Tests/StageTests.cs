@@ -32,7 +32,10 @@ public sealed partial class StageTests(RunningSystem system)
         Assert.True(await wic.Page.EvaluateAsync<bool>(
             """
             ([fifth, total]) => {
-              const value = text => { const [, number, unit] = /([\d.]+) (ms|s)/.exec(text); return Number(number) * (unit === 's' ? 1000 : 1); };
+              const value = text => {
+                const [, number, unit] = /([\d.]+) (ms|s)/.exec(text);
+                return Number(number) * (unit === 's' ? 1000 : 1);
+              };
               const near = (one, other, by) => Math.abs(one - other) <= by;
               return near(value(document.querySelector('#step-5 .took').textContent), fifth, 1)
                 && near(value(document.getElementById('total').textContent), total, total >= 1000 ? 60 : 1);
@@ -47,7 +50,8 @@ public sealed partial class StageTests(RunningSystem system)
         await Expect(wic.Get("slow-motion")).ToHaveTextAsync(SlowMotion());
         await wic.Get("stage-words-plain").ClickAsync();
         await Expect(wic.Get("beat-title")).ToHaveTextAsync("The pass is sealed");
-        await Expect(wic.Get("stage-headline")).ToContainTextAsync("Your password never reaches the relay. A pass that lasts 10 minutes does.");
+        await Expect(wic.Get("stage-headline"))
+            .ToContainTextAsync("Your password never reaches the relay. A pass that lasts 10 minutes does.");
         await wic.Get("scrubber").PressAsync("End");
         await Expect(wic.Get("beat-title")).ToHaveTextAsync("The call is connected");
         await wic.Get("replay").ClickAsync();

@@ -32,6 +32,32 @@ public sealed class CallTests : AliceAndBob
     }
 
     [Fact]
+    [Requirement("EXP-18")]
+    public async Task RegistrationAndCall_AreLogged_WithPseudonymsOnly()
+    {
+        var (invite, _) = await ConnectAsync();
+        await Bob.SendAsync(Bob.InDialog("BYE", invite: invite, extra: "Reason: RELEASE_CAUSE;cause=2;text=\"RTP/RTCP time-out\"\r\n"));
+        await Alice.AnswerAsync(await Alice.ExpectAsync("BYE"), 200, "OK");
+        await Bob.ExpectAsync("SIP/2.0 200");
+        await Alice.SendAsync(Alice.Invite("sip:carol@ims.example"));
+        await Alice.ExpectAsync("SIP/2.0 480");
+
+        var (alice, bob) = (Contracts.Pseudonym.Of("session-of-alice"), Contracts.Pseudonym.Of("session-of-bob"));
+        await LoggedAsync($"Session {alice} is registered, for");
+        await LoggedAsync($"A call of session {alice} was answered after");
+        await LoggedAsync($"Session {bob} ended its call: RELEASE_CAUSE;cause=2;text=\"RTP/RTCP time-out\"");
+        await LoggedAsync($"A call of session {alice} failed after");
+        await LoggedAsync("with 480: not reachable at the moment");
+        var records = App.Logs.Records.Where(record => record.Contains("CallLog", StringComparison.Ordinal)).ToList();
+        Assert.All(records, record => Assert.DoesNotMatch("sip:|session-of|alice|bob", record));
+    }
+
+    private async Task LoggedAsync(string text)
+    {
+        while (!App.Logs.Text.Contains(text, StringComparison.Ordinal)) await Task.Delay(10, TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
     [Requirement("RFC3261-16.12")]
     public async Task Call_IsEndedByTheCallee()
     {

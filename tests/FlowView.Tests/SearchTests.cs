@@ -1,4 +1,5 @@
 using System.Text.Json;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.FlowView.Tests;
 
@@ -17,6 +18,7 @@ public sealed class SearchTests : IDisposable
     }
 
     [Theory]
+    [Requirement("EXP-14")]
     [InlineData("", 4, 3, 2, 1)]
     [InlineData("text=guest", 4, 1)]
     [InlineData("text=GUEST+3f0a", 1)]
@@ -79,6 +81,11 @@ public sealed class SearchTests : IDisposable
     [Theory]
     [InlineData("from=yesterday")]
     [InlineData("min_ms=long")]
+    [InlineData("outcome=good")]
+    [InlineData("kind=phone")]
+    [InlineData("attribute=turn.lifetime>5")]
+    [InlineData("attribute=turn.kid!%3Dk1")]
+    [Requirement("EXP-24")]
     public async Task SearchThatCannotBeRead_Is400(string query)
     {
         using var answer = await _client.GetAsync($"/flow/api/traces?{query}", TestContext.Current.CancellationToken);

@@ -122,6 +122,10 @@ public sealed class ProxyTests : IAsyncLifetime
         _backend = await BackendStub.StartAsync(port);
         using var again = await _client.GetAsync("/api/session", Cancel);
         Assert.Equal(HttpStatusCode.OK, again.StatusCode);
+        var records = _gateway.Logs.Records.Where(record => record.Contains("BackendLog", StringComparison.Ordinal)).ToList();
+        Assert.Equal(2, records.Count);
+        Assert.Contains("wwsf does not answer (Request). The page gets 503", records[0], StringComparison.Ordinal);
+        Assert.Contains("wwsf answers again", records[1], StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,6 +1,6 @@
 import { el } from '../../shared/dom.ts';
 import { formats, texts } from '../../shared/texts/language.ts';
-import { type Call, type CallList, get } from '../api.ts';
+import { type Call, type CallList, Failure, get } from '../api.ts';
 import { callName, outcomeText, packetsText, personTag, reasonText } from '../call.ts';
 import type { Show } from './view.ts';
 
@@ -58,7 +58,7 @@ export const callsView: Show = async (main, _path, query) => {
   const load = async () => {
     const currentLoad = ++loads;
     history.replaceState(null, '', addressOf(form));
-    const { traces, matches } = await get<CallList>('traces', Object.fromEntries(searchOf(form)) as Record<string, string>);
+    const { traces, matches, problem } = await find(searchOf(form));
     // The answer to an earlier search may come after that to a later one.
     if (currentLoad !== loads) return;
     const skipped = (current() - 1) * pageLength;
@@ -67,7 +67,7 @@ export const callsView: Show = async (main, _path, query) => {
     list.update(traces);
     list.table.hidden = !traces.length;
     empty.hidden = traces.length > 0;
-    if (!traces.length) empty.replaceChildren(...nothing(searchOf(form).size > 0));
+    if (!traces.length) empty.replaceChildren(...nothing(searchOf(form).size > 0, problem));
     pages.hidden = matches <= pageLength && current() === 1;
     first.disabled = previous.disabled = current() === 1;
     next.disabled = skipped + traces.length >= matches;
@@ -99,6 +99,16 @@ function searchOf(form: HTMLFormElement) {
     search.set(key, key === 'from' || key === 'to' ? new Date(value).toISOString() : value.trim());
   }
   return search;
+}
+
+/** Nothing and a sentence for a search that the server does not understand, because the reader may still be typing. */
+async function find(search: URLSearchParams): Promise<CallList & { problem?: string }> {
+  try {
+    return await get<CallList>('traces', Object.fromEntries(search) as Record<string, string>);
+  } catch (failure) {
+    if (!(failure instanceof Failure)) throw failure;
+    return { traces: [], matches: 0, problem: failure.message };
+  }
 }
 
 function addressOf(form: HTMLFormElement) {
@@ -183,7 +193,8 @@ function stepStrip(seen: string[]) {
   return strip;
 }
 
-function nothing(isSearch: boolean) {
+function nothing(isSearch: boolean, problem?: string) {
+  if (problem) return [el('strong', {}, problem)];
   return isSearch
     ? [el('strong', {}, flow.nothingFits), el('p', {}, flow.removeCondition)]
     : [el('strong', {}, flow.noCalls), el('p', {}, flow.makeACall)];

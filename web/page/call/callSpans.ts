@@ -41,7 +41,7 @@ export function recordSteps(view: CallView, trace: Trace, received: () => Receiv
       if (state === 'active' && name) open.set(number, trace.begin(name, number));
       if (state === 'done') close(number);
       // The step was not needed. Its span never ends, so it is never sent.
-      if (state === 'pending' && open.delete(number)) trace.current = trace.root;
+      if (state === 'skipped' && open.delete(number)) trace.current = trace.root;
       view.step(number, state, took);
     },
     connected(sinceClick) {

@@ -223,6 +223,7 @@ export class Workbench {
       clearInterval(ticking);
     }
     this.render();
+    this.drawer.querySelector('.outcome')?.scrollIntoView({ block: 'nearest', behavior: calmMotion.matches ? 'instant' : 'smooth' });
   }
 
   async #travel(): Promise<void> {

@@ -283,7 +283,8 @@ export class Phone {
     this.#lines.show(line);
     void line.flow.start();
     this.#events.onchange();
-    find('hang-up').focus();
+    find('hang-up').focus({ preventScroll: true });
+    find('screen').scrollIntoView({ block: 'nearest' });
     return line;
   }
 

@@ -8,7 +8,7 @@ export interface Shape { tag: string; attributes: Record<string, string | number
 export type Paint = (colour: keyof typeof palettes.light) => string;
 
 const gutter = 84;
-const laneGaps = { least: 84, most: 172 };
+const laneGaps = { least: 78, most: 172 };
 const headHeight = 64;
 const rowHeight = 42;
 const reasonHeight = 22;

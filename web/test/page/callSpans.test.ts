@@ -99,7 +99,8 @@ test('what comes after the set-up is below it and changes nothing of it', () => 
   assert.deepEqual(errorOf(named('renew credentials')), ['waf_unavailable', true]);
   assert.equal(named('renew credentials')?.parentSpanContext?.spanId, trace.root.spanContext().spanId);
   assert.deepEqual(errorOf(named('set up call')), [undefined, false]);
-  assert.equal(sent.getFinishedSpans().length, 2);
+  assert.deepEqual(errorOf(named('in call')), ['connection_lost', true]);
+  assert.equal(sent.getFinishedSpans().length, 3);
 });
 
 test('a failure ends the step that was at work, with its code', () => {
@@ -125,7 +126,7 @@ test('a relay that was not needed is not told, and nothing hangs under it', () =
   const trace = new Trace('set up call');
   const view = recordSteps(silent, trace);
   view.step(8, 'active');
-  view.step(8, 'pending');
+  view.step(8, 'skipped');
   view.connected(1);
 
   assert.deepEqual(sent.getFinishedSpans().map(span => span.name), ['set up call']);
