@@ -117,7 +117,7 @@ export const de: Texts = {
     checking: 'wird geprüft…',
     notOffered: 'der Dienst bietet es nicht an',
     works: time => `in Ordnung, ${time}`,
-    standardDevice: 'Standard',
+    standardDevice: 'Standardgerät',
     device: number => `Gerät ${number}`,
     diagnosticsCopied: 'Diagnose kopiert',
     copyDiagnostics: 'Diagnose kopieren',

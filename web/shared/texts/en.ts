@@ -123,7 +123,7 @@ export const en = {
     checking: 'checking…',
     notOffered: 'the service does not offer it',
     works: (time: string) => `works, ${time}`,
-    standardDevice: 'Standard',
+    standardDevice: 'System default',
     device: (number: number) => `Device ${number}`,
     diagnosticsCopied: 'Diagnostics copied',
     copyDiagnostics: 'Copy diagnostics',
