@@ -13,6 +13,9 @@ namespace Microsoft.Extensions.Hosting;
 public static class Extensions
 {
     private const string HealthPath = "/health";
+
+    // A page asks for the state of the parts each second while its stage is open.
+    private const string StagePath = "/api/stage";
     private const string AlivePath = "/alive";
     internal const string MetricsPath = "/metrics";
     internal const string PrometheusPort = "Prometheus:Port";
@@ -103,5 +106,6 @@ public static class Extensions
         && !context.Request.Path.StartsWithSegments(LongTermKeys.Path)
         && !context.Request.Path.StartsWithSegments(HealthPath)
         && !context.Request.Path.StartsWithSegments(AlivePath)
+        && !(context.Request.Path == StagePath && HttpMethods.IsGet(context.Request.Method))
         && !context.Request.Path.StartsWithSegments(MetricsPath);
 }

@@ -30,6 +30,9 @@ internal sealed partial class Registrar(
     /// <summary>A binding does not lead to its connection any more. Requests and connections that depend on it must end.</summary>
     public event Func<Binding, BindingLoss, Task>? BindingLost;
 
+    /// <summary>A binding was added or removed, so its subscriber may have gone online or offline.</summary>
+    public event Action<BindingId>? OnlineChanged;
+
     /// <summary>Handles a REGISTER.</summary>
     /// <param name="flowId">The connection that it came over.</param>
     /// <param name="present">What the connection is registered for.</param>
@@ -81,7 +84,9 @@ internal sealed partial class Registrar(
     /// <summary>Removes the binding of a lost connection, unless the page has registered over another one meanwhile.</summary>
     public async Task RemoveLostAsync(Binding binding)
     {
-        if (await store.RemoveAsync(binding)) await NotifyAsync(binding, BindingLoss.Disconnected);
+        if (!await store.RemoveAsync(binding)) return;
+        OnlineChanged?.Invoke(binding.Id);
+        await NotifyAsync(binding, BindingLoss.Disconnected);
     }
 
     /// <summary>Ends all registrations of a session at the WWSF, and refuses its tokens from now on.</summary>
@@ -173,6 +178,7 @@ internal sealed partial class Registrar(
             return Refuse(request, 503, "Service Unavailable: too many connections", (HeaderName.RetryAfter, "5"));
         if (former is not null) await store.RemoveAsync(former);
         var replaced = await store.SaveAsync(updated);
+        if (known is null) OnlineChanged?.Invoke(id);
         var response = Accepted(request, subscriber, impus, others.Append(updated));
         // RFC 5626 §6: only if the client named a flow; other clients do not understand it.
         if (regId is not null && request.Headers.HasToken(HeaderName.Supported, "outbound"))
@@ -183,6 +189,7 @@ internal sealed partial class Registrar(
     private async Task RemoveAsync(Binding binding, BindingLoss loss)
     {
         await store.RemoveAsync(binding);
+        OnlineChanged?.Invoke(binding.Id);
         await NotifyAsync(binding, loss);
     }
 

@@ -1,4 +1,5 @@
 using WebRtcIms.EpCscf.Connections;
+using WebRtcIms.EpCscf.Presence;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.EpCscf.Settings;
@@ -12,9 +13,9 @@ namespace WebRtcIms.EpCscf.Server;
 internal sealed class SipServer(
     Registrar registrar, Proxy proxy, Cancellation cancellation, ProxiedRequests requests, TransactionTable transactions, Flows flows,
     Delivery delivery, Replicas replicas, HandOvers handOvers, EpCscfSettings settings, TimeProvider time, EpCscfTelemetry telemetry,
-    RegistrationTokenValidator tokens)
+    RegistrationTokenValidator tokens, CallLog log, OnlineSubscriptions online)
 {
-    private const string OwnMethods = "REGISTER, OPTIONS";
+    private const string OwnMethods = "REGISTER, OPTIONS, SUBSCRIBE";
     private const string RetryAfterSeconds = "5";
     private const int NotRegisteredStatus = 403;
 
@@ -117,6 +118,13 @@ internal sealed class SipServer(
         {
             cancellation.Handle(server, flow);
         }
+        else if (IsForDomain(request) && request.Method == Method.Subscribe)
+        {
+            // RFC 6665 §4.2.1.1: the first NOTIFY follows the response.
+            var (response, subscription) = online.Handle(flow, request);
+            server.Respond(response);
+            if (subscription is not null) await online.NotifyAsync(subscription);
+        }
         else if (RespondAsDomain(request) is { } own)
         {
             server.Respond(own);
@@ -147,7 +155,10 @@ internal sealed class SipServer(
 
     private ServerTransaction Begin(Flow flow, SipRequest request)
     {
-        var scope = new RequestScope(time, telemetry.StartServer(request, SessionOf(flow, request)));
+        var session = SessionOf(flow, request);
+        // Each page renews its subscription all day. A trace of it tells nothing.
+        var isTraced = request.Method != Method.Subscribe || !IsForDomain(request);
+        var scope = new RequestScope(time, isTraced ? telemetry.StartServer(request, session) : null);
         var binding = flow.Registration?.Binding.Id;
         var subscriber = binding?.Subscriber;
         var began = time.GetTimestamp();
@@ -159,8 +170,16 @@ internal sealed class SipServer(
                 isSetUp = true;
                 telemetry.CallSetUp(response.StatusCode, time.GetElapsedTime(began), scope.Span);
             }
-            if (!response.IsProvisional) telemetry.Answered(request.Method, response.StatusCode, time.GetElapsedTime(began), scope.Span);
-            // A page that has reconnected gets its response over the new connection.
+            var took = time.GetElapsedTime(began);
+            if (!response.IsProvisional) telemetry.Answered(request.Method, response.StatusCode, took, scope.Span);
+            var isSent = Deliver(response);
+            if (!response.IsProvisional) EpCscfTelemetry.Within(scope.Span, () => log.Answered(session, request, response, took));
+            return isSent;
+        }
+
+        // A page that has reconnected gets its response over the new connection.
+        bool Deliver(SipResponse response)
+        {
             var octets = SipWriter.Write(response);
             if (binding is not { } id) return flow.Send(octets);
             if (flows.Find(id) is null && flow.Send(octets)) return true;
@@ -186,8 +205,7 @@ internal sealed class SipServer(
     /// <summary>Handles requests to the domain itself, not to a user of it.</summary>
     private SipResponse? RespondAsDomain(SipRequest request)
     {
-        if (request.IsInDialog || request.SipUri is not { User.Length: 0 } uri
-            || (uri.Host != settings.HomeDomain && uri.Host != settings.Host)) return null;
+        if (request.IsInDialog || !IsForDomain(request)) return null;
         if ((request.Unsupported(HeaderName.ProxyRequire, []) ?? request.Unsupported(HeaderName.Require, Registrar.Extensions))
             is { } unsupported) return unsupported;
         var response = request.Method == Method.Options ? request.Answer(200, "OK", SipRequest.NewTag())
@@ -197,6 +215,9 @@ internal sealed class SipServer(
         if (request.Method == Method.Options) response.Headers.Add(HeaderName.Supported, "path, outbound");
         return response;
     }
+
+    private bool IsForDomain(SipRequest request) => request.SipUri is { User.Length: 0 } uri
+        && (uri.Host == settings.HomeDomain || uri.Host == settings.Host);
 
     private static SipResponse Overload(SipRequest request, string why) => Later(request, 503, $"Service Unavailable: {why}");
 

@@ -78,6 +78,7 @@ internal static class Gateway
         builder.Services.AddSingleton<FlowAccess>();
         FlowSignIn.AddTo(builder, settings);
         TracedRequests.AddTo(builder.Services);
+        builder.Services.AddSingleton<BackendLog>();
         builder.Services.AddSingleton<IDestinationResolver, DiscoveredDestinations>();
         builder.Services.AddReverseProxy()
             .LoadFromMemory([.. Routes, .. flowRoutes], [.. Clusters, .. flowClusters])

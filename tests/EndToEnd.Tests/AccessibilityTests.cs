@@ -59,8 +59,12 @@ public sealed class AccessibilityTests(RunningSystem system)
         await guest.Get("keys").ClickAsync();
         await ExpectNothingAsync(guest, look, "in-call");
         Assert.False(await guest.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth > innerWidth"));
+        await guest.Get("transfer").ClickAsync();
+        await ExpectNothingAsync(guest, look, "transfer");
         await guest.HangUpAsync();
         await guest.ExpectIdleAsync();
+        await guest.Get("invite").Locator("summary").ClickAsync();
+        await ExpectNothingAsync(guest, look, "after-call");
 
         await guest.Get("demo-line").ClickAsync();
         await guest.ExpectInCallAsync();

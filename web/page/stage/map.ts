@@ -11,6 +11,8 @@ export interface Scene {
   failed: boolean;
   /** The call is connected and the story is at its end. */
   isLive: boolean;
+  /** The path of a running call is broken at the moment. */
+  isInterrupted: boolean;
 }
 export type Health = 'up' | 'down' | 'starting';
 
@@ -65,9 +67,9 @@ export class StageMap {
   readonly #spark = svg('circle', { class: 'spark', r: '7' });
   readonly #envelope = envelope('envelope');
   readonly #forged = envelope('envelope forged');
-  readonly #key = svg('g', { class: 'pass-key' }, svg('path', { d: 'M-10 0a5 5 0 1 1 9.500 2.200H10V6H7V2.200H4V5H1V2.200A5 5 0 0 1-10 0Zm3.500 0a1.500 1.500 0 1 0 3 0 1.500 1.500 0 0 0-3 0Z' }));
+  readonly #key = svg('g', { class: 'pass-key' }, svg('path', { 'fill-rule': 'evenodd', d: 'M-14 0a7 7 0 0 1 13.600-2.300H15V7h-4V2.300H8V5.500H4.500V2.300H-.4A7 7 0 0 1-14 0Zm4 0a3 3 0 1 0 6 0 3 3 0 0 0-6 0Z' }));
   readonly #code = el('output', { class: 'refusal', 'data-testid': 'refusal' });
-  #scene: Scene = { number: 0, part: 0, failed: false, isLive: false };
+  #scene: Scene = { number: 0, part: 0, failed: false, isLive: false, isInterrupted: false };
   #points: Record<Place, { x: number; y: number }> | undefined;
   #attempt = 0;
 
@@ -104,12 +106,13 @@ export class StageMap {
 
   show(scene: Scene): void {
     this.#scene = scene;
-    const { number, part, failed, isLive } = scene;
+    const { number, part, failed, isLive, isInterrupted } = scene;
+    const isBroken = isInterrupted || this.#nodes.get('turn')!.dataset.health === 'down';
     for (const [from, to, kind] of edges) {
       if (kind !== 'story') continue;
       const steps = Object.entries(ways).filter(([, legs]) => legs.some(leg => leg.includes(from) && leg.includes(to))).map(([step]) => Number(step));
       const isMedia = isLive && (to === 'turn' || to === 'peer');
-      const state = isMedia ? 'media' : steps.includes(number) ? failed ? 'failed' : 'now' : steps.some(step => step < number) ? 'passed' : 'off';
+      const state = isMedia ? isBroken ? 'failed' : 'media' : steps.includes(number) ? failed ? 'failed' : 'now' : steps.some(step => step < number) ? 'passed' : 'off';
       this.#lines.get(name(from, to))!.dataset.state = state;
     }
     for (const [place, node] of this.#nodes) {
@@ -124,6 +127,7 @@ export class StageMap {
       const state = health.get(place) ?? 'up';
       if (node.dataset.health !== state) node.dataset.health = state;
     }
+    this.show(this.#scene);
   }
 
   select(place: Place | undefined): void {

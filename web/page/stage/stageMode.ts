@@ -57,17 +57,17 @@ export class StageMode {
       el('header', { class: 'stage-head' },
         this.#status, words,
         el('button', { type: 'button', class: 'stage-close', 'data-testid': 'stage-close', onclick: () => this.#dialog.close() }, texts.stage.leave, el('kbd', {}, 'Esc'))),
-      el('div', { class: 'stage-scene' },
-        el('div', { class: 'stage-picture' }, this.#far, this.#bars, this.#headline, el('div', { class: 'deck' }, ...this.#mirrors.map(mirror => mirror.to))),
-        this.#workbench.drawer),
+      el('div', { class: 'stage-picture' }, this.#far, this.#bars, this.#headline, el('div', { class: 'deck' }, ...this.#mirrors.map(mirror => mirror.to))),
       el('section', { class: 'stage-story', 'aria-label': texts.stage.story },
         el('div', { class: 'beat', 'data-testid': 'beat' },
           this.#badge, el('p', { class: 'beat-words', 'aria-live': 'polite' }, this.#title, this.#text), el('p', { class: 'beat-times' }, this.#time, this.#slow)),
-        this.#map.element,
+        this.#map.element),
+      el('section', { class: 'stage-controls', 'aria-label': texts.stage.controls },
         el('div', { class: 'player' },
           step(-1, texts.stage.back, 'step-back', '‹'), this.#play, step(1, texts.stage.forward, 'step-forward', '›'), this.#slider,
           this.#workbench.buttons),
-        el('div', { class: 'times' }, this.#shares, this.#total)));
+        el('div', { class: 'times' }, this.#shares, this.#total)),
+      this.#workbench.drawer);
     this.#dialog.addEventListener('keydown', event => this.#key(event));
     this.#dialog.addEventListener('close', () => this.#closed());
     document.body.append(this.#dialog);
@@ -106,7 +106,8 @@ export class StageMode {
   }
 
   get #farEnd(): string {
-    return find('far-name').textContent ?? '';
+    const name = find('far-name').textContent ?? '';
+    return name === texts.labels.farEnd ? '' : name;
   }
 
   #closed(): void {
@@ -144,6 +145,7 @@ export class StageMode {
     const { phase = 'idle', video } = find('stage').dataset;
     const isCall = far.srcObject !== null;
     this.#dialog.dataset.picture = isCall ? video === 'true' ? 'video' : 'sound' : 'none';
+    const isChanged = this.#dialog.dataset.phase !== phase;
     this.#dialog.dataset.phase = phase;
     const timer = find('call-timer');
     const alert = find('alert').textContent?.trim() ?? '';
@@ -156,6 +158,7 @@ export class StageMode {
     if (this.#headline.textContent !== headline) this.#headline.textContent = headline;
     this.#headline.dataset.alert = String(alert !== '');
     this.#map.applyWords(phase === 'idle' ? '' : this.#farEnd);
+    if (isChanged) this.#show(true);
   }
 
   // The page's own meter has the levels.
@@ -248,7 +251,8 @@ export class StageMode {
     const beat = story.hasBegun ? this.#beats[index] : undefined;
     const failed = beat !== undefined && story.failedStep === beat.number;
     const isLive = story.isConnected && this.#position >= count;
-    this.#map.show({ number: beat && (this.#position > 0 || this.#playing) ? beat.number : 0, part, failed, isLive });
+    const isInterrupted = this.#dialog.dataset.phase === 'interrupted';
+    this.#map.show({ number: beat && (this.#position > 0 || this.#playing) ? beat.number : 0, part, failed, isLive, isInterrupted });
 
     const state = [beat?.number, this.#playing, failed, isLive, count].join();
     this.#time.textContent = beat ? texts.stage.sinceClick(formats.duration(timeAt(this.#beats, this.#position))) : '';

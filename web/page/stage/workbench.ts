@@ -55,6 +55,7 @@ export class Workbench {
   #panel: Panel | undefined;
   #place: Place = 'wic';
   #opened: OpenedToken | string | undefined;
+  #opens = false;
   #cheat: Trial | undefined;
   #broken = new Map<string, string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -106,6 +107,8 @@ export class Workbench {
     if (panel !== 'cheat') this.#map.clearAttempt();
     if (panel === undefined && before) this.buttons.querySelector<HTMLElement>(`[data-panel="${before}"]`)?.focus();
     this.render();
+    // On a narrow screen it is below the map.
+    if (panel !== undefined && panel !== before) this.drawer.scrollIntoView({ block: 'nearest', behavior: calmMotion.matches ? 'instant' : 'smooth' });
   }
 
   render(): void {
@@ -148,6 +151,7 @@ export class Workbench {
     this.#offer = await this.#api.stage().catch(() => this.#offer);
     if (!this.#isOpen) return;
     const parts = this.#offer?.parts ?? [];
+    if (this.#panel === 'envelope' && this.#place === 'turn' && this.#opened === undefined) void this.#openEnvelope();
     this.#map.setHealth(new Map(parts.map(part => [part.name as Place, part.state])));
     this.#update();
     if (parts.length > 0) this.#timer = setTimeout(() => void this.#poll(), pollInterval);
@@ -157,8 +161,10 @@ export class Workbench {
 
   async #openEnvelope(): Promise<void> {
     const { relay } = this.#story;
-    if (!relay || !this.#offer?.can_open) return;
+    if (!relay || !this.#offer?.can_open || this.#opens) return;
+    this.#opens = true;
     const opened = await this.#api.openEnvelope(relay).catch((thrown: unknown) => problemText(problemOf(thrown)).text);
+    this.#opens = false;
     if (relay !== this.#story.relay) return;
     this.#opened = opened;
     if (this.#panel === 'envelope') this.render();
@@ -217,6 +223,7 @@ export class Workbench {
       clearInterval(ticking);
     }
     this.render();
+    this.drawer.querySelector('.outcome')?.scrollIntoView({ block: 'nearest', behavior: calmMotion.matches ? 'instant' : 'smooth' });
   }
 
   async #travel(): Promise<void> {

@@ -317,7 +317,7 @@ test('Mermaid gets participants, arrows, notes and the failure', () => {
 
 test('The list of calls gives the reason of the ladder', () => {
   const cause = spansOf([['w4', '', 'wwsf', 'request TURN token', 0, 5, { 'ims.step': 4, 'error.type': 'waf_unavailable' }, failing('')]])[0]!;
-  const call: Call = { id: '1', kind: 'echo', outcome: 'failed', name: '', who: [], cause, failed_step: '4', start: 0, duration: 5, set_up: null, spans: 1, steps: [] };
+  const call: Call = { id: '1', kind: 'echo', outcome: 'failed', name: '', who: [], cause, failed_step: '4', start: 0, arrival: 0, duration: 5, set_up: null, packets_received: null, packets_lost: null, spans: 1, steps: [] };
   assert.equal(reasonText(call), 'step 4: the WAF does not answer');
   assert.equal(reasonText({ ...call, failed_step: '' }), 'the WAF does not answer');
   assert.equal(reasonText({ ...call, outcome: 'worked' }), 'A part failed: step 4: the WAF does not answer');
