@@ -26,6 +26,8 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
     private readonly Dictionary<string, string> _settings = new()
     {
         ["environment"] = "Production",
+        // A watcher of the settings files takes one of 128 that a user may have.
+        ["hostBuilder:reloadConfigOnChange"] = "false",
         ["AllowedHosts"] = "localhost;127.0.0.1;[::1];waf;wwsf;ep-cscf;*.example;*.example.com;*.example.org;*.test",
     };
 
