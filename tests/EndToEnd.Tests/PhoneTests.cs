@@ -226,7 +226,7 @@ public sealed class PhoneTests(RunningSystem system)
         await alice.Get("decline").ClickAsync();
         await guest.ExpectAlertAsync("Busy");
 
-        // Who is signed in already needs the tap, too.
+        // A user who is signed in also needs the tap.
         await guest.Page.GotoAsync(link);
         await guest.WaitUntilOnlineAsync();
         await Assertions.Expect(guest.Get("to")).ToHaveValueAsync("Alice");
