@@ -40,7 +40,9 @@ internal sealed class PublicGateway(PublicAddress address, int port)
 
     // As phones show it, on two lines.
     private static string InPairs(string fingerprint) =>
-        string.Join(Environment.NewLine, fingerprint.Chunk(32).Select(line => string.Join(' ', line.Chunk(2).Select(pair => new string(pair)))));
+        string.Join(
+            Environment.NewLine,
+            fingerprint.Chunk(32).Select(line => string.Join(' ', line.Chunk(2).Select(pair => new string(pair)))));
 
     // Light on dark in half blocks. A terminal is told so, as its own colours may be the other way round.
     private static string Code(string url)

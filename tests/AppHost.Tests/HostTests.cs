@@ -73,7 +73,8 @@ public sealed class HostTests : IDisposable
         var launch = await File.ReadAllTextAsync(Repository.PathOf(".vscode", "launch.json"), TestContext.Current.CancellationToken);
         Assert.Subset(
             services.Select(id => Processes.ProgramOf(id)!).ToHashSet(),
-            JsonNode.Parse(launch)!["configurations"]!.AsArray().Select(entry => (string?)entry!["processName"]).OfType<string>().ToHashSet());
+            JsonNode.Parse(launch)!["configurations"]!.AsArray().Select(entry => (string?)entry!["processName"])
+                .OfType<string>().ToHashSet());
 
         Processes.Signal(host.Id, "KILL");
 
