@@ -254,14 +254,14 @@ export class StageMode {
     const isInterrupted = this.#dialog.dataset.phase === 'interrupted';
     this.#map.show({ number: beat && (this.#position > 0 || this.#playing) ? beat.number : 0, part, failed, isLive, isInterrupted });
 
-    const state = [beat?.number, this.#playing, failed, isLive, count].join();
+    const state = [beat?.number, this.#playing, failed, isLive, isInterrupted, count].join();
     this.#time.textContent = beat ? texts.stage.sinceClick(formats.duration(timeAt(this.#beats, this.#position))) : '';
     if (state === this.#shown && !always) return;
     this.#shown = state;
     this.#dialog.dataset.beat = String(beat?.number ?? 0);
-    this.#badge.textContent = beat ? beat.number === connecting ? '✓' : String(beat.number) : '·';
-    this.#badge.dataset.state = failed ? 'failed' : beat?.number === connecting ? 'done' : '';
-    const words = beat ? stepWords(beat.number) : { title: texts.stage.noCallYet, text: texts.stage.noCallHint };
+    this.#badge.textContent = isInterrupted && isLive ? '!' : beat ? beat.number === connecting ? '✓' : String(beat.number) : '·';
+    this.#badge.dataset.state = failed || (isInterrupted && isLive) ? 'failed' : beat?.number === connecting ? 'done' : '';
+    const words = isInterrupted && isLive ? texts.stage.interrupted : beat ? stepWords(beat.number) : { title: texts.stage.noCallYet, text: texts.stage.noCallHint };
     this.#title.textContent = words.title;
     this.#text.textContent = failed ? texts.stage.stoppedHere : words.text;
     this.#slider.setAttribute('aria-valuetext', beat ? texts.stage.stepOf(beat.number === connecting ? texts.stage.afterwards : String(beat.number), words.title) : words.title);
