@@ -85,9 +85,8 @@ internal sealed class OnlineSubscriptions(
             // A page that reads slowly gets the next list instead.
             if (!isConnected || (isLive && (subscription.Sent == online || flow.IsCongested))) return 0;
             subscription.Sent = online;
-            var body = JsonSerializer.SerializeToUtf8Bytes(
-                new { online = online.Users.Where(entry => entry.Name != subscription.Subscriber).Take(MaxListed).Select(entry => entry.User) },
-                SnakeCase);
+            var others = online.Users.Where(entry => entry.Name != subscription.Subscriber).Select(entry => entry.User);
+            var body = JsonSerializer.SerializeToUtf8Bytes(new { online = others.Take(MaxListed) }, SnakeCase);
             Send(subscription, subscription.Notify(body, now));
             return body.Length;
         }

@@ -170,20 +170,21 @@ internal sealed class SipServer(
                 isSetUp = true;
                 telemetry.CallSetUp(response.StatusCode, time.GetElapsedTime(began), scope.Span);
             }
-            if (!response.IsProvisional) End(response);
-            // A page that has reconnected gets its response over the new connection.
+            var took = time.GetElapsedTime(began);
+            if (!response.IsProvisional) telemetry.Answered(request.Method, response.StatusCode, took, scope.Span);
+            var isSent = Deliver(response);
+            if (!response.IsProvisional) EpCscfTelemetry.Within(scope.Span, () => log.Answered(session, request, response, took));
+            return isSent;
+        }
+
+        // A page that has reconnected gets its response over the new connection.
+        bool Deliver(SipResponse response)
+        {
             var octets = SipWriter.Write(response);
             if (binding is not { } id) return flow.Send(octets);
             if (flows.Find(id) is null && flow.Send(octets)) return true;
             delivery.Send(id, replica: null, octets);
             return true;
-        }
-
-        void End(SipResponse response)
-        {
-            var took = time.GetElapsedTime(began);
-            EpCscfTelemetry.Within(scope.Span, () => log.Answered(session, request, response, took));
-            telemetry.Answered(request.Method, response.StatusCode, took, scope.Span);
         }
 
         ServerTransaction server = request.Method == Method.Invite

@@ -95,10 +95,12 @@ internal sealed partial class CallLog(ILogger<CallLog> logger)
         "A registration of session {Session} was refused with {Status}: {Reason}", EventName = "registration_refused")]
     private partial void LogRegistrationRefused(string session, int status, string reason);
 
-    [LoggerMessage(3, LogLevel.Information, "The registration of session {Session} ended: {Reason}", EventName = "call.registration_ended")]
+    [LoggerMessage(3, LogLevel.Information,
+        "The registration of session {Session} ended: {Reason}", EventName = "call.registration_ended")]
     private partial void LogRegistrationEnded(string session, string reason);
 
-    [LoggerMessage(4, LogLevel.Information, "A call of session {Session} was answered after {Milliseconds} ms", EventName = "call.answered")]
+    [LoggerMessage(4, LogLevel.Information,
+        "A call of session {Session} was answered after {Milliseconds} ms", EventName = "call.answered")]
     private partial void LogCallAnswered(string session, long milliseconds);
 
     [LoggerMessage(5, LogLevel.Information,

@@ -60,6 +60,14 @@ internal sealed record CallQuery
     /// <summary>Whether a trace is a call or signalling.</summary>
     public static bool IsCall(Trace trace) => trace.Derived(Call.Of).Kind != CallKind.Other;
 
+    /// <summary>Why the search cannot be understood; null if it can.</summary>
+    public string? Problem =>
+        !string.IsNullOrEmpty(Outcome) && !NamesOf<CallOutcome>().Contains(Outcome)
+            ? $"The outcome is one of {string.Join(", ", NamesOf<CallOutcome>())}."
+        : !string.IsNullOrEmpty(Kind) && !NamesOf<CallKind>().Contains(Kind) ? $"The kind is one of {string.Join(", ", NamesOf<CallKind>())}."
+        : Attribute?.Split('=')[0].AsSpan().IndexOfAny("<>! ") >= 0 ? "The attribute is key=value, or key for any value."
+        : null;
+
     public Func<Trace, bool> FilterWith(LogStore logs)
     {
         var words = (Text ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
@@ -93,6 +101,9 @@ internal sealed record CallQuery
 
     private static string Database(Span span) =>
         AttributeText.Of(Array.Find(span.Attributes, attribute => attribute.Key == "db.system.name").Value);
+
+    private static IEnumerable<string> NamesOf<T>()
+        where T : struct, Enum => Enum.GetValues<T>().Select(NameOf);
 
     private static string NameOf<T>(T value)
         where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());

@@ -26,6 +26,7 @@ internal sealed partial class PageSpanEndpoint(
     private static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan MaxSkew = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan MaxDuration = TimeSpan.FromHours(1);
+    private static readonly TimeSpan LongestCall = TimeSpan.FromDays(1);
 
     private static readonly InstrumentAdvice<double> Seconds =
         new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] };
@@ -95,7 +96,8 @@ internal sealed partial class PageSpanEndpoint(
     private bool IsOfNow(Span span)
     {
         var now = time.GetUtcNow();
-        var isOfNow = PageSpanReader.IsWithin(span, now - MaxAge, now + MaxSkew, MaxDuration);
+        var isOfNow = PageSpanReader.IsWithin(
+            span, now - MaxAge, now + MaxSkew, span.Name == PageSpanReader.InCall ? LongestCall : MaxDuration);
         if (!isOfNow) _refused.Add(1, new KeyValuePair<string, object?>("reason", "time"));
         return isOfNow;
     }
@@ -111,7 +113,7 @@ internal sealed partial class PageSpanEndpoint(
     {
         var step = PageSpanReader.StepOf(span);
         var isFailed = PageSpanReader.ErrorOf(span) is not null;
-        if (step is null && span.Name != PageSpanReader.SetUp && !isFailed) return;
+        if (step is null && span.Name is not (PageSpanReader.SetUp or PageSpanReader.InCall) && !isFailed) return;
 
         // The log record and the measurement's exemplar belong to the page's trace.
         using var activity = new Activity(span.Name)
@@ -134,6 +136,11 @@ internal sealed partial class PageSpanEndpoint(
         {
             LogSetUp(session, (long)(took * 1000));
         }
+        else if (span.Name == PageSpanReader.InCall)
+        {
+            var received = PageSpanReader.CountOf(span, PageSpanReader.Received);
+            LogEnded(session, (long)took, received, PageSpanReader.CountOf(span, PageSpanReader.Lost));
+        }
     }
 
     private bool IsSampled(Span span)
@@ -151,6 +158,11 @@ internal sealed partial class PageSpanEndpoint(
     [LoggerMessage(2, LogLevel.Information,
         "The page of session {Session} reports that '{Span}' failed after {Milliseconds} ms: {Error}", EventName = "call.page_failed")]
     private partial void LogFailed(string session, string span, long milliseconds, string error);
+
+    [LoggerMessage(3, LogLevel.Information,
+        "The page of session {Session} reports that its call ended after {Seconds} s. Received: {Received} packets. Lost: {Lost} packets",
+        EventName = "call.page_ended")]
+    private partial void LogEnded(string session, long seconds, int? received, int? lost);
 
     private static ActivityTraceId TraceIdOf(Span span) => ActivityTraceId.CreateFromBytes(span.TraceId.Span);
 }

@@ -28,7 +28,7 @@ public sealed class FlowViewTests(RunningSystem system)
         Assert.Equal(["1", "2", "3", "4", "5", "6", "7", "8"], (await StepsAsync(flowView.Page)).Distinct());
         Assert.Equal(
             ["User", "WIC", "WWSF", "WAF", "Redis", "TURN"],
-            await flowView.Page.Locator("svg.ladder > g[aria-hidden] > text[font-weight]").AllTextContentsAsync());
+            await flowView.Page.Locator("svg.ladder-heads > text[font-weight]").AllTextContentsAsync());
         Assert.Empty(await flowView.Get("cause").AllInnerTextsAsync());
         Assert.Empty((await flowView.Page.RunAxe()).Violations);
         await flowView.KeepAsync("ladder-call");
@@ -53,6 +53,7 @@ public sealed class FlowViewTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-19")]
     public async Task List_ShowsKindCallerAndOutcomeOfACall()
     {
         await using var wic = await OpenAsGuestAsync();
@@ -69,6 +70,7 @@ public sealed class FlowViewTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-19")]
     public async Task List_ShowsWhyACallFailed()
     {
         await using var wic = await OpenAsGuestAsync();
@@ -84,6 +86,7 @@ public sealed class FlowViewTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-16")]
     public async Task List_KnowsTheDemoLine()
     {
         await using var wic = await OpenAsGuestAsync();
@@ -97,11 +100,34 @@ public sealed class FlowViewTests(RunningSystem system)
             spans.Any(span => span.IsSetUp && span.Parent.Length == 0) && spans.Count(span => span.Is("wwsf", "3")) == 2);
         await using var flowView = await system.OpenCallsAsync("kind=demo_line");
 
-        await Assertions.Expect(RowOf(flowView.Page, traceId)).ToContainTextAsync("Call to the demo line");
-        await Assertions.Expect(RowOf(flowView.Page, traceId).Locator(".person")).ToHaveCountAsync(2);
+        var row = RowOf(flowView.Page, traceId);
+        await Assertions.Expect(row).ToContainTextAsync("Call to the demo line");
+        await Assertions.Expect(row.Locator(".person")).ToHaveCountAsync(2);
+        await Assertions.Expect(row).ToContainTextAsync("packets lost", new() { Timeout = 30_000 });
+
+        await row.GetByRole(AriaRole.Link).ClickAsync();
+        await ExpectLadderOfTwoPeopleAsync(flowView);
+    }
+
+    /// <summary>All lanes fit the place, and their heads stay when the rows scroll.</summary>
+    private static async Task ExpectLadderOfTwoPeopleAsync(WicPage flowView)
+    {
+        await flowView.Page.SetViewportSizeAsync(1280, 720);
+        var scroll = flowView.Get("ladder");
+        await scroll.Locator("svg.ladder .row").First.WaitForAsync();
+        var heads = scroll.Locator("svg.ladder-heads > text[font-weight]");
+        await Assertions.Expect(heads).ToContainTextAsync(["User", "WIC", "WWSF", "WAF", "eP-CSCF", "Redis", "TURN", "Peer"]);
+        Assert.True(await scroll.EvaluateAsync<bool>("place => place.scrollWidth <= place.clientWidth"), "The ladder scrolls sideways.");
+        Assert.True(
+            await scroll.EvaluateAsync<bool>(
+                "place => { place.scrollTop = 1e6; return place.scrollTop === 0 || Math.abs(place.querySelector('.ladder-heads').getBoundingClientRect().top - place.getBoundingClientRect().top) < 2; }"),
+            "The heads of the lanes scroll away.");
+        await flowView.Page.ScreenshotAsync(
+            new() { Path = Path.Combine(AppContext.BaseDirectory, "screenshots", "ladder-of-two-1280.png") });
     }
 
     [Fact]
+    [Requirement("EXP-12")]
     public async Task List_LeavesOutWhatIsNoCall_UnlessAskedFor_AndPollsHaveNoTraces()
     {
         await using var wic = await OpenAsGuestAsync();
@@ -120,6 +146,7 @@ public sealed class FlowViewTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-13")]
     public async Task List_IsLive_AndKeepsTheFocusAndTheTypedText()
     {
         await using var wic = await OpenAsGuestAsync();
@@ -141,6 +168,8 @@ public sealed class FlowViewTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-13")]
+    [Requirement("EXP-22")]
     public async Task List_PausesAndGoesOn()
     {
         await using var wic = await OpenAsGuestAsync();
@@ -237,6 +266,7 @@ public sealed class FlowViewTests(RunningSystem system)
     [InlineData("dark", ColorScheme.Dark, 1280, 720)]
     [InlineData("phone-light", ColorScheme.Light, 390, 844)]
     [InlineData("phone-dark", ColorScheme.Dark, 390, 844)]
+    [Requirement("EXP-23")]
     public async Task Pages_AreForEverybody(string look, ColorScheme scheme, int width, int height)
     {
         await using var wic = await OpenAsGuestAsync();

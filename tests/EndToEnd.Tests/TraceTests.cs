@@ -108,7 +108,7 @@ public sealed class TraceTests(RunningSystem system)
         }
 
         await using var flowView = await system.OpenTraceAsync(traceId);
-        await Assertions.Expect(flowView.Page.Locator("svg.ladder > g[aria-hidden] > text[font-weight]"))
+        await Assertions.Expect(flowView.Page.Locator("svg.ladder-heads > text[font-weight]"))
             .ToHaveTextAsync(["User", "WIC", "WWSF", "WAF", "eP-CSCF", "Redis", "TURN", "Peer"]);
         var steps = await flowView.Page.Locator(FlowViewPage.Step)
             .EvaluateAllAsync<string[]>(

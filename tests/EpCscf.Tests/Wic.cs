@@ -275,9 +275,10 @@ internal sealed class Wic : IAsyncDisposable
             }
             await Socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "", CancellationToken.None);
         }
-        catch (Exception error) when (error is WebSocketException or ObjectDisposedException or OperationCanceledException or IOException)
+        catch (Exception error) when (
+            error is WebSocketException or ObjectDisposedException or OperationCanceledException or IOException or InvalidOperationException)
         {
-            // Over.
+            // Over. An aborted socket is "not connected" to the next read.
         }
         _received.Writer.TryComplete(new WebSocketException($"{User} was disconnected"));
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.FlowView.Tests;
 
@@ -17,6 +18,7 @@ public sealed class SearchTests : IDisposable
     }
 
     [Theory]
+    [Requirement("EXP-14")]
     [InlineData("", 4, 3, 2, 1)]
     [InlineData("text=guest", 4, 1)]
     [InlineData("text=GUEST+3f0a", 1)]
@@ -79,6 +81,11 @@ public sealed class SearchTests : IDisposable
     [Theory]
     [InlineData("from=yesterday")]
     [InlineData("min_ms=long")]
+    [InlineData("outcome=good")]
+    [InlineData("kind=phone")]
+    [InlineData("attribute=turn.lifetime>5")]
+    [InlineData("attribute=turn.kid!%3Dk1")]
+    [Requirement("EXP-24")]
     public async Task SearchThatCannotBeRead_Is400(string query)
     {
         using var answer = await _client.GetAsync($"/flow/api/traces?{query}", TestContext.Current.CancellationToken);
@@ -125,7 +132,7 @@ public sealed class SearchTests : IDisposable
             .With("FlowView:TraceUrl", "http://localhost:15080/traces/detail/{trace_id} https://jaeger.example/trace/{trace_id}");
         using var client = app.Start();
         await client.SendAsync("/v1/traces", Samples.Of("turn", Samples.Span(1, 1)));
-        foreach (var (text, trace) in new[] { ("first", 1), ("of another trace", 2), ("second", 1) })
+        foreach (var (text, trace) in new[] { ("first", 1), ("of another trace", 2), ("of no trace", 0), ("second", 1) })
             await client.SendAsync("/v1/logs", Samples.Log("turn", text, trace));
 
         var call = await client.GetJsonAsync($"/flow/api/traces/{Samples.TraceId(1)}");
@@ -133,12 +140,24 @@ public sealed class SearchTests : IDisposable
         Assert.Equal(Samples.TraceId(1), call.Text("call", "id"));
         Assert.Single(call.GetProperty("spans").EnumerateArray());
         Assert.Equal(["first", "second"], call.GetProperty("logs").EnumerateArray().Select(log => log.Text("text")));
+        Assert.Equal(["of no trace"], call.GetProperty("meanwhile").EnumerateArray().Select(log => log.Text("text")));
         Assert.Equal(
             [
                 ("Aspire", $"http://localhost:15080/traces/detail/{Samples.TraceId(1)}"),
                 ("jaeger.example", $"https://jaeger.example/trace/{Samples.TraceId(1)}"),
             ],
             call.GetProperty("viewers").EnumerateArray().Select(viewer => (viewer.Text("name"), viewer.Text("url"))));
+    }
+
+    [Fact]
+    public async Task RecordsWithoutATrace_AreThoseOfTheTimeOfTheCall()
+    {
+        await SendAsync("turn", Samples.Span(1, 1, atMs: 5_001));
+        await SendAsync("turn", Samples.Span(2, 1, atMs: 5_000));
+        await _client.SendAsync("/v1/logs", Samples.Log("redis", "at the start", 0));
+
+        Assert.Empty((await _client.GetJsonAsync($"/flow/api/traces/{Samples.TraceId(1)}")).GetProperty("meanwhile").EnumerateArray());
+        Assert.Single((await _client.GetJsonAsync($"/flow/api/traces/{Samples.TraceId(2)}")).GetProperty("meanwhile").EnumerateArray());
     }
 
     [Theory, InlineData("00000000000000000000000000000001"), InlineData("no-id")]

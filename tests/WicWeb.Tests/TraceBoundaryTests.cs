@@ -151,6 +151,7 @@ public sealed class TraceBoundaryTests : IAsyncLifetime
     [InlineData("/assets/unknown.js", false)]
     [InlineData("/flow/", false)]
     [InlineData("/.env", false)]
+    [Requirement("EXP-12")]
     public async Task OnlyRequestsOfTheApi_HaveSpans_AndNoPoll(string path, bool isTraced)
     {
         await RawHttp.GetAsync(_gateway.Address, $"{path} HTTP/1.1\r\ntraceparent: 00-{_trace}-{_span}-01\r\nX-Rest:", Cancel);

@@ -245,7 +245,7 @@ function render(): void {
   if (!withPerson) showKeypad(false);
   if (!withPerson) showTransfer(false);
   people.busyWith = phone.line?.impu;
-  phone.renderRinging();
+  phone.renderIncoming();
   if (other) find('other-line-text').textContent = texts.labels.otherOnHold(other.name);
   find('guest').textContent = invited && !signedIn ? texts.labels.invitedTo(readableName(invited)) : texts.labels.continueAsGuest;
   find('camera-on').ariaPressed = String(phone.sendsVideo);
@@ -299,11 +299,13 @@ function useIdentity(): void {
 }
 
 function showTransfer(open: boolean): void {
+  if (open) showKeypad(false);
   find('transfer-panel').hidden = !open;
   find('transfer').ariaExpanded = String(open);
 }
 
 function showKeypad(open: boolean): void {
+  if (open) showTransfer(false);
   find('keypad').hidden = !open;
   find('keys').ariaExpanded = String(open);
 }

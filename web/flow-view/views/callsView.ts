@@ -1,7 +1,7 @@
 import { el } from '../../shared/dom.ts';
 import { formats, texts } from '../../shared/texts/language.ts';
-import { type Call, type CallList, get } from '../api.ts';
-import { callName, outcomeText, personTag, reasonText } from '../call.ts';
+import { type Call, type CallList, Failure, get } from '../api.ts';
+import { callName, outcomeText, packetsText, personTag, reasonText } from '../call.ts';
 import type { Show } from './view.ts';
 
 // The calls and registrations that fit a search, latest first.
@@ -20,8 +20,11 @@ export const callsView: Show = async (main, _path, query) => {
   const hidden = (name: string) => el('input', { name, type: 'hidden', value: query.get(name) ?? '' });
   const [page, until] = [hidden('page'), hidden('until')];
   const other = el('input', { type: 'checkbox', name: 'other', value: 'true', checked: query.get('other') === 'true' });
+  // On a narrow page the conditions would hide the list.
+  const unfold = el('button', { type: 'button', class: 'unfold small', 'aria-expanded': 'false' }, flow.moreConditions);
   const form = el('form', { class: 'card filters', 'aria-label': flow.searchCalls },
     field(flow.text, text('text', 'guest'), 'wide'),
+    unfold,
     field(flow.outcome, choice('outcome', outcomes, query)),
     field(flow.kind, choice('kind', kinds, query)),
     field(flow.part, choice('part', parts, query)),
@@ -58,7 +61,7 @@ export const callsView: Show = async (main, _path, query) => {
   const load = async () => {
     const currentLoad = ++loads;
     history.replaceState(null, '', addressOf(form));
-    const { traces, matches } = await get<CallList>('traces', Object.fromEntries(searchOf(form)) as Record<string, string>);
+    const { traces, matches, problem } = await find(searchOf(form));
     // The answer to an earlier search may come after that to a later one.
     if (currentLoad !== loads) return;
     const skipped = (current() - 1) * pageLength;
@@ -67,11 +70,17 @@ export const callsView: Show = async (main, _path, query) => {
     list.update(traces);
     list.table.hidden = !traces.length;
     empty.hidden = traces.length > 0;
-    if (!traces.length) empty.replaceChildren(...nothing(searchOf(form).size > 0));
+    if (!traces.length) empty.replaceChildren(...nothing(searchOf(form).size > 0, problem));
     pages.hidden = matches <= pageLength && current() === 1;
     first.disabled = previous.disabled = current() === 1;
     next.disabled = skipped + traces.length >= matches;
   };
+  const showConditions = (shown: boolean) => {
+    form.classList.toggle('unfolded', shown);
+    unfold.setAttribute('aria-expanded', String(shown));
+  };
+  unfold.addEventListener('click', () => showConditions(!form.classList.contains('unfolded')));
+  showConditions([...query.keys()].some(key => !['text', 'page', 'until'].includes(key)));
   form.addEventListener('submit', event => event.preventDefault());
   form.addEventListener('input', () => {
     page.value = until.value = '';
@@ -99,6 +108,16 @@ function searchOf(form: HTMLFormElement) {
     search.set(key, key === 'from' || key === 'to' ? new Date(value).toISOString() : value.trim());
   }
   return search;
+}
+
+/** Nothing and a sentence for a search that the server does not understand, because the reader may still be typing. */
+async function find(search: URLSearchParams): Promise<CallList & { problem?: string }> {
+  try {
+    return await get<CallList>('traces', Object.fromEntries(search) as Record<string, string>);
+  } catch (failure) {
+    if (!(failure instanceof Failure)) throw failure;
+    return { traces: [], matches: 0, problem: failure.message };
+  }
 }
 
 function addressOf(form: HTMLFormElement) {
@@ -158,13 +177,14 @@ function callTable() {
 function fill(row: HTMLTableRowElement, call: Call) {
   const cell = (name: string, ...children: (Node | string | false)[]) => el('td', { role: 'cell', class: name }, ...children);
   const reason = reasonText(call);
+  const packets = packetsText(call);
   row.className = call.outcome === 'failed' ? 'failed' : '';
   row.replaceChildren(
     cell('time', el('time', { title: formats.dateTime(call.start) }, dayOf(call.start), formats.clockTime(call.start))),
     cell('what', el('a', { href: `#/calls/${call.id}` }, callName(call)), ['relay_only', 'signalling'].includes(call.kind) && el('span', { class: 'soft' }, call.name)),
     cell('who', el('div', { class: 'people' }, ...call.who.map(personTag))),
     cell('outcome', el('span', { class: `is-${call.outcome}` }, outcomeText(call)), reason !== '' && el('span', { class: 'soft' }, reason)),
-    cell('number took', formats.spanDuration(call.duration), call.set_up !== null && el('span', { class: 'soft' }, flow.setUpIn(formats.spanDuration(call.set_up)))),
+    cell('number took', formats.spanDuration(call.duration), call.set_up !== null && el('span', { class: 'soft' }, flow.setUpIn(formats.spanDuration(call.set_up))), packets !== '' && el('span', { class: call.packets_lost ? 'soft is-lossy' : 'soft' }, packets)),
     cell('steps-cell', stepStrip(call.steps)));
 }
 
@@ -182,7 +202,8 @@ function stepStrip(seen: string[]) {
   return strip;
 }
 
-function nothing(isSearch: boolean) {
+function nothing(isSearch: boolean, problem?: string) {
+  if (problem) return [el('strong', {}, problem)];
   return isSearch
     ? [el('strong', {}, flow.nothingFits), el('p', {}, flow.removeCondition)]
     : [el('strong', {}, flow.noCalls), el('p', {}, flow.makeACall)];

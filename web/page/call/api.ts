@@ -126,12 +126,15 @@ export class Api {
     const token = await json<TurnToken>(response);
     this.ontoken(token);
     const server = parseServerTiming(response.headers.get('Server-Timing'));
-    const [sessionCheck, waf, tokenMade] = [server.get('step3'), server.get('step4'), server.get('step5')];
+    const [sessionCheck, wafAnswered, tokenMade] = [server.get('step3'), server.get('step4'), server.get('step5')];
     return {
       token,
       timings: {
-        request: Math.max(0, answered - asked - (sessionCheck ?? 0) - (waf ?? 0)),
-        sessionCheck, waf, tokenMade,
+        request: Math.max(0, answered - asked - (sessionCheck ?? 0) - (wafAnswered ?? 0)),
+        sessionCheck,
+        // The WAF's answer includes step 5.
+        waf: wafAnswered === undefined ? undefined : Math.max(0, wafAnswered - (tokenMade ?? 0)),
+        tokenMade,
         answer: performance.now() - answered,
       },
     };

@@ -1,6 +1,6 @@
 import type { Api, Timings } from './api.ts';
 import type { Leg, LegEvents } from './leg.ts';
-import { captureMedia, captureCamera, type Devices, generateMedia, generatePicture, stop } from './media.ts';
+import { captureMedia, captureCamera, type Devices, generateMedia, generatePicture, isAllowed, stop } from './media.ts';
 import { recordSteps } from './callSpans.ts';
 import type { CallView, Phase } from './callView.ts';
 import { isWithoutNetwork } from './network.ts';
@@ -48,7 +48,10 @@ export class CallFlow {
   #token: { token: TurnToken; received: number } | undefined;
   #step = 1;
   #relayed = false;
+  #askedForToken: number | undefined;
+  #isCaptured = false;
   #established = false;
+  #statistics: MediaStatistics | undefined;
   #phaseLimit: ReturnType<typeof setTimeout> | undefined;
 
   /** `traceparent` is the caller's, if this page is the callee. */
@@ -57,14 +60,19 @@ export class CallFlow {
     this.#makeLeg = makeLeg;
     this.#api = api;
     this.#options = options;
-    this.#view = recordSteps(view, this.trace);
+    this.#view = recordSteps(view, this.trace, () => this.#statistics);
     this.#upkeep = this.#makeUpkeep();
   }
 
   async start(): Promise<void> {
     try {
-      const media = await this.#capture();
-      const configuration = await this.#authorise();
+      this.#phase('media');
+      this.#begin(1);
+      const capturing = this.#capture();
+      capturing.catch(() => {});
+      // A user who is asked may refuse, and then no token is necessary.
+      if (!await this.#isCaptureAllowed()) await capturing;
+      const [media, configuration] = await Promise.all([capturing, this.#authorise()]);
       await this.#connect(media, configuration);
     } catch (thrown) {
       if (!this.#ended.signal.aborted) this.#fail(problemOf(thrown));
@@ -107,33 +115,42 @@ export class CallFlow {
 
   async statistics(): Promise<MediaStatistics | undefined> {
     const report = await this.#call?.statistics();
-    return report && summarise(report.values());
+    if (report) this.#statistics = summarise(report.values());
+    return report && this.#statistics;
   }
 
   // Step 1
   async #capture(): Promise<MediaStream> {
-    this.#phase('media');
-    this.#begin(1);
     const { video, generated, devices } = this.#options;
     const media = generated ? generateMedia(video) : await captureMedia(video, devices);
     this.#ended.signal.addEventListener('abort', () => stop(media));
     if (this.#ended.signal.aborted) stop(media);
     this.#ended.signal.throwIfAborted();
     this.#media = media;
-    this.#view.step(1, 'done', performance.now() - this.#clicked);
+    // The time of the token does not count twice.
+    const [asked, came] = [this.#askedForToken, this.#token?.received];
+    const now = performance.now();
+    this.#view.step(1, 'done', (asked === undefined ? now : asked) - this.#clicked + (came === undefined ? 0 : now - came));
+    this.#isCaptured = true;
     this.#view.localMedia(media);
     return media;
+  }
+
+  /** Whether the browser captures without asking the user. */
+  async #isCaptureAllowed(): Promise<boolean> {
+    const { video, generated } = this.#options;
+    return generated || (await Promise.all((video ? ['microphone', 'camera'] : ['microphone']).map(isAllowed))).every(allowed => allowed);
   }
 
   // Steps 2 to 6
   async #authorise(): Promise<RTCConfiguration> {
     this.#phase('authorising');
+    this.#askedForToken = performance.now();
     this.#begin(2);
     const { token, timings } = await this.#api.turnToken(this.trace, this.#ended.signal);
     this.#showServerSteps(timings);
     this.#token = { token, received: performance.now() };
     this.#showCredentials(token, performance.now(), 0);
-    this.#begin(7);
     return this.#configurationOf(token);
   }
 
@@ -144,6 +161,7 @@ export class CallFlow {
   // Steps 7 and 8
   async #connect(media: MediaStream, configuration: RTCConfiguration): Promise<void> {
     this.#phase('connecting');
+    this.#begin(7);
     const handed = performance.now();
     this.#call = this.#makeLeg(media, configuration, {
       onmedia: stream => this.#view.remoteMedia(stream),
@@ -167,7 +185,7 @@ export class CallFlow {
         this.#view.relayed(candidate, performance.now() - this.#clicked);
       });
     // Without a relay the path is direct. The user allowed that.
-    if (!this.#relayed) this.#view.step(8, 'pending');
+    if (!this.#relayed) this.#view.step(8, 'skipped');
     this.#established = true;
     this.#view.connected(performance.now() - this.#clicked);
     this.#phase('inCall');
@@ -251,7 +269,9 @@ export class CallFlow {
 
   // Steps before the failed one are done, although no answer reported them.
   #showFailedStep(failed: number): void {
+    if (failed > 1 && !this.#isCaptured) this.#view.step(1, 'done');
     for (let passed = this.#step; passed < failed; passed++) this.#view.step(passed, 'done');
+    for (let later = failed + 1; later <= this.#step; later++) this.#view.step(later, 'pending');
     this.#view.step(failed, 'failed');
   }
 

@@ -1,6 +1,6 @@
 import type { Problem } from './problem.ts';
 
-export type StepState = 'pending' | 'active' | 'done' | 'failed';
+export type StepState = 'pending' | 'active' | 'done' | 'skipped' | 'failed';
 export type Phase = 'media' | 'authorising' | 'connecting' | 'calling' | 'ringing' | 'inCall' | 'interrupted' | 'ended' | 'failed';
 
 /** What happens during a call, for the page to show. */

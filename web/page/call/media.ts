@@ -16,19 +16,24 @@ export function captureMedia(video: boolean, devices: Devices = {}): Promise<Med
   return capture({
     audio: devices.microphone ? { deviceId: { ideal: devices.microphone } } : true,
     video: video && pictureOf(devices),
-  }, video);
+  });
+}
+
+/** Whether the user has allowed a device already. Some browsers do not tell. */
+export async function isAllowed(device: string): Promise<boolean> {
+  return (await navigator.permissions.query({ name: device as PermissionName }).catch(() => undefined))?.state === 'granted';
 }
 
 /** The camera only, for a call that has the microphone already. */
 export async function captureCamera(devices: Devices = {}): Promise<MediaStreamTrack> {
-  return (await capture({ video: pictureOf(devices) }, true)).getVideoTracks()[0]!;
+  return (await capture({ video: pictureOf(devices) })).getVideoTracks()[0]!;
 }
 
 function pictureOf(devices: Devices): MediaTrackConstraints {
-  return { width: { ideal: 640 }, height: { ideal: 360 }, ...(devices.camera ? { deviceId: { ideal: devices.camera } } : {}) };
+  return { width: { ideal: 1280 }, height: { ideal: 720 }, ...(devices.camera ? { deviceId: { ideal: devices.camera } } : {}) };
 }
 
-async function capture(constraints: MediaStreamConstraints, video: boolean): Promise<MediaStream> {
+async function capture(constraints: MediaStreamConstraints): Promise<MediaStream> {
   const missing = missingInBrowser();
   if (missing) throw missing;
   if (!navigator.mediaDevices) throw new Problem('insecure_context', { step: 1 });
@@ -37,7 +42,7 @@ async function capture(constraints: MediaStreamConstraints, video: boolean): Pro
   } catch (error) {
     const name = error instanceof DOMException ? error.name : '';
     const code = codeOfError[name] ?? 'media_failed';
-    throw new Problem(video ? code.replace('microphone', 'camera') : code, { step: 1, detail: name });
+    throw new Problem(constraints.video ? code.replace('microphone', 'camera') : code, { step: 1, detail: name });
   }
 }
 

@@ -1,4 +1,3 @@
-import type { IncomingRequest } from 'jssip/lib/SIPMessage';
 import type { RTCSession } from 'jssip/lib/RTCSession';
 import { Problem } from '../call/problem.ts';
 import { callerOf, isSameAddress } from './addresses.ts';
@@ -35,8 +34,11 @@ export interface Referral {
 
 interface Message { hasHeader(name: string): boolean; getHeader(name: string): string | undefined }
 interface InfoEvent { originator: string; info: { body: string }; request: Message }
-interface ReferEvent { request: IncomingRequest & { refer_to?: { uri: ReferTo } }; accept(begun: (session: RTCSession) => void, options: object): unknown; reject(): void }
-interface ReferTo { scheme: string; user: string; host: string; toString(): string }
+interface ReferEvent {
+  request: { refer_to?: { uri: { toString(): string } } };
+  accept(begun: (session: RTCSession) => void, options: object): unknown;
+  reject(): void;
+}
 
 /** What two pages tell each other during a call besides media. */
 export class CallFeatures {
@@ -82,7 +84,8 @@ export class CallFeatures {
         eventHandlers: {
           requestFailed: () => settle(() => fail('transfer_refused')),
           accepted: () => settle(resolve),
-          failed: ({ status_line }: { status_line?: { status_code: number } }) => settle(() => fail(transferProblem(Number(status_line?.status_code)))),
+          failed: ({ status_line: line }: { status_line?: { status_code: number } }) =>
+            settle(() => fail(transferProblem(Number(line?.status_code)))),
         },
       });
     });

@@ -3,14 +3,19 @@ import { turnProblem } from '../call/turn.ts';
 
 /**
  * How long to wait for candidates. SIP sends them all in one description (no trickle ICE), and a silent TURN server would delay the
- * call by 40 s. So one usable candidate is enough after 0.6 s, and gathering without any fails at the limit.
+ * call by 40 s. So a relay candidate is enough 50 ms later, which other servers have to answer, another usable one after 0.6 s, and
+ * gathering without any fails at the limit.
  */
+export const enoughAfterRelay = 50;
 export const enoughAfter = 600;
 export const giveUpAfter = 8_000;
 
-/** Whether to go on waiting. `elapsed` is in milliseconds since gathering started; `usable` counts the candidates so far. */
-export function gatheringState(elapsed: number, usable: number, isComplete: boolean): 'wait' | 'enough' | 'failed' {
-  if (usable > 0 && (isComplete || elapsed >= enoughAfter)) return 'enough';
+/**
+ * Whether to go on waiting. `elapsed` is in milliseconds since gathering started, `sinceRelay` since the first relay candidate;
+ * `usable` counts the candidates so far.
+ */
+export function gatheringState(elapsed: number, usable: number, isComplete: boolean, sinceRelay = 0): 'wait' | 'enough' | 'failed' {
+  if (usable > 0 && (isComplete || elapsed >= enoughAfter || sinceRelay >= enoughAfterRelay)) return 'enough';
   return isComplete || elapsed >= giveUpAfter ? 'failed' : 'wait';
 }
 
@@ -61,6 +66,7 @@ class Gathering {
   readonly #errors: number[] = [];
   readonly #signal: AbortSignal;
   #usable = 0;
+  #relayedAt: number | undefined;
   #hasEnded = false;
   #evaluate = () => {};
 
@@ -71,6 +77,8 @@ class Gathering {
       if (candidate === null) this.#hasEnded = true;
       else if (candidate.type === 'relay') {
         this.#usable++;
+        this.#relayedAt ??= performance.now();
+        this.#lookAgainIn(enoughAfterRelay);
         relayed(candidate);
       } else if (!relayOnly && candidate.candidate !== '') this.#usable++;
       this.#evaluate();
@@ -83,17 +91,21 @@ class Gathering {
     return new Promise((resolve, reject) => {
       this.#evaluate = () => {
         if (this.#signal.aborted) return reject(this.#signal.reason as Error);
-        const state = gatheringState(performance.now() - started, this.#usable, this.#hasEnded && isComplete());
+        const now = performance.now();
+        const sinceRelay = this.#relayedAt === undefined ? 0 : now - this.#relayedAt;
+        const state = gatheringState(now - started, this.#usable, this.#hasEnded && isComplete(), sinceRelay);
         if (state === 'enough') resolve();
         else if (state === 'failed') reject(turnProblem(this.#errors));
       };
-      for (const limit of [enoughAfter, giveUpAfter]) {
-        const timer = setTimeout(this.#evaluate, limit + 1);
-        this.#over.signal.addEventListener('abort', () => clearTimeout(timer));
-      }
+      for (const limit of [enoughAfter, giveUpAfter]) this.#lookAgainIn(limit);
       this.#signal.addEventListener('abort', this.#evaluate, { signal: this.#over.signal });
       this.#evaluate();
     });
+  }
+
+  #lookAgainIn(limit: number): void {
+    const timer = setTimeout(() => this.#evaluate(), limit + 1);
+    this.#over.signal.addEventListener('abort', () => clearTimeout(timer));
   }
 
   close(): void {

@@ -30,7 +30,8 @@ export class Presence {
   /** Call it when the agent has registered over a new connection. */
   start(agent: Pick<UA, 'subscribe' | 'isConnected'>, domain: URI): void {
     this.stop();
-    const subscriber = agent.subscribe(domain as never, eventPackage, 'application/json', { expires, params: {} } as never) as unknown as Subscriber;
+    const options = { expires, params: {} } as never;
+    const subscriber = agent.subscribe(domain as never, eventPackage, 'application/json', options) as unknown as Subscriber;
     const isCurrent = () => this.#subscriber === subscriber;
     this.#subscriber = subscriber;
     subscriber.on('notify', (_isFinal, _request, body) => {

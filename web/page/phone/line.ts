@@ -20,7 +20,7 @@ export type LineScreen = Pick<CallView, 'step' | 'localMedia' | 'remoteMedia' | 
 };
 
 /** What the sentence under the ladder says. */
-export type Total = { kind: 'relay' | 'media'; took: number } | { kind: 'failed'; step: number };
+export type Total = { kind: 'media'; took: number } | { kind: 'failed'; step: number };
 
 export interface LineEvents {
   onphase(line: Line): void;
@@ -143,7 +143,6 @@ export class Line {
 
   /** The view of the call: keeps what comes, draws it if the line is shown, and passes on what the telephone has to act upon. */
   view(events: LineEvents): CallView {
-    const isEcho = this.farEnd.kind === 'echo';
     const total = (reached: Total) => {
       this.#total = reached;
       this.#screen?.total(reached);
@@ -168,10 +167,9 @@ export class Line {
         this.far = stream;
         this.#screen?.remoteMedia(stream);
       },
-      relayed: (candidate, took) => {
+      relayed: candidate => {
         this.#candidate = candidate;
         this.#screen?.relayed(candidate);
-        if (!isEcho) total({ kind: 'relay', took });
       },
       held: held => {
         this.held = held;
@@ -187,7 +185,7 @@ export class Line {
       },
       connected: took => {
         this.connectedAt = performance.now();
-        if (isEcho) total({ kind: 'media', took });
+        total({ kind: 'media', took });
       },
       credentials: credentials => {
         this.#credentials = credentials;

@@ -9,7 +9,8 @@ type Session = NonNullable<ReturnType<Registration['call']>>;
 
 /** Makes the SIP call of a line: one that goes out, one that came in, or one that the far end of another line asked for. */
 export function sipLeg(
-  line: Line, farEnd: Exclude<FarEnd, { kind: 'echo' }>, registration: Registration, answering: () => void, events: FeatureEvents): MakeLeg {
+  line: Line, farEnd: Exclude<FarEnd, { kind: 'echo' }>, registration: Registration, answering: () => void,
+  events: FeatureEvents): MakeLeg {
   const begin = (options: object): Session | undefined => {
     if (farEnd.kind === 'person') return farEnd.referral ? farEnd.referral.accept(options) : registration.call(farEnd.address, options);
     const { session } = farEnd.call;
@@ -26,7 +27,8 @@ export function sipLeg(
     begin: ({ extraHeaders = [], ...options }) => {
       const session = begin({ ...options, extraHeaders: [...extraHeaders, ...fields] });
       const { identity } = registration;
-      if (session && identity) line.features = new CallFeatures(session, farEnd.kind === 'caller' ? farEnd.call.invite : undefined, identity, events);
+      const invite = farEnd.kind === 'caller' ? farEnd.call.invite : undefined;
+      if (session && identity) line.features = new CallFeatures(session, invite, identity, events);
       return session;
     },
   }, trace, legEvents);

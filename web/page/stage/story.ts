@@ -83,7 +83,7 @@ export class Story extends EventTarget {
         if (!isCurrent()) return;
         const now = performance.now() - this.#clicked;
         const step = steps.get(number);
-        if (state === 'pending') steps.delete(number);
+        if (state === 'skipped') steps.delete(number);
         else if (state === 'active') steps.set(number, { state, began: now });
         else steps.set(number, { ...step, state, ended: now, took: took ?? (step?.began === undefined ? undefined : now - step.began) });
         this.#changed();

@@ -16,7 +16,10 @@ export class Invitation {
       button.textContent = texts.labels.linkCopied;
       setTimeout(label, 2000);
     });
-    find('invite-only-here').hidden = !isOnlyHere(location.hostname);
+    // The code would send phones to themselves.
+    const onlyHere = isOnlyHere(location.hostname);
+    find('invite-only-here').hidden = !onlyHere;
+    find('invite-qr').hidden = onlyHere;
   }
 
   render(impu: string | undefined): void {

@@ -15,12 +15,12 @@ import type { Names } from '../phone/names.ts';
 import { ringTime } from '../phone/ringing.ts';
 import { sipLeg } from '../phone/sipLeg.ts';
 import { find } from '../../shared/dom.ts';
-import { formats, texts } from '../../shared/texts/language.ts';
+import { texts } from '../../shared/texts/language.ts';
 import { story } from '../stage/story.ts';
 import { DemoCalls } from './demoCalls.ts';
 import type { DeviceChoice } from './devices.ts';
+import { Incoming } from './incoming.ts';
 import { Lines } from './lines.ts';
-import { type Acceptance, Ringing } from './ringing.ts';
 import type { Tones } from './tones.ts';
 import { Transfers } from './transfers.ts';
 
@@ -48,16 +48,23 @@ export class Phone {
   readonly #parts: PhoneParts;
   readonly #events: PhoneEvents;
   readonly #lines: Lines;
-  readonly #ringing: Ringing;
+  readonly #incoming: Incoming;
   readonly #transfers: Transfers;
   readonly #demo = new DemoCalls();
 
   constructor(parts: PhoneParts, events: PhoneEvents) {
     this.#parts = parts;
     this.#events = events;
-    this.#lines = new Lines(parts.alerts, parts.tones, () => this.#ringing.call !== undefined, () => this.#events.onchange());
-    this.#ringing = new Ringing(parts.tones, (call, outcome) => this.#notAnswered(call, outcome));
-    this.#transfers = new Transfers(this.#lines, parts.names, parts.alerts, (farEnd, generated) => this.#start(farEnd, generated), () => this.#events.onchange());
+    this.#lines = new Lines(parts.alerts, parts.tones, () => this.#incoming.ringing !== undefined, () => this.#events.onchange());
+    this.#incoming = new Incoming(this.#lines, parts.tones, parts.names, {
+      isBusy: () => this.isBusy,
+      answer: (call, video, generated) => { this.#start({ kind: 'caller', call }, generated, video); },
+      hangUp: () => this.hangUp(),
+      remember: call => this.#remember(call),
+      onchange: () => this.#events.onchange(),
+    });
+    this.#transfers = new Transfers(
+      this.#lines, parts.names, parts.alerts, (farEnd, generated) => this.#start(farEnd, generated), () => this.#events.onchange());
     setInterval(() => void this.#eachSecond(), 1000);
   }
 
@@ -80,9 +87,7 @@ export class Phone {
 
   /** The call that rings, unless it is being answered. */
   get incoming(): IncomingCall | undefined {
-    const { call } = this.#ringing;
-    const isBeingAnswered = this.#lines.hasCall && this.line?.farEnd.kind === 'caller' && this.line.farEnd.call === call;
-    return isBeingAnswered ? undefined : call;
+    return this.#incoming.offered;
   }
 
   /** The line that the page shows. */
@@ -153,48 +158,19 @@ export class Phone {
   // --- A call that comes in
 
   ring(call: IncomingCall): void {
-    if (call.caller.impu) this.#parts.names.learn(call.caller.impu, call.caller.name);
-    // Both lines are in use, or another call rings already.
-    if (this.#ringing.call || this.other) {
-      call.session.terminate({ status_code: 486, reason_phrase: 'Busy Here' });
-      return this.#remember(pastOf(call, 'missed'));
-    }
-    const isWaiting = this.isBusy;
-    // The call before is history. Its ladder would look like that of this call.
-    this.#lines.clear();
-    this.#ringing.start(call, isWaiting);
-    if (!isWaiting) this.#lines.redrawStatus();
-    this.#events.onchange();
-    // A person who talks may be about to press another button.
-    if (!isWaiting) find('accept').focus();
+    this.#incoming.ring(call);
   }
 
-  /** What accepting the call does to the present one. An echo, or a call that is not answered yet, cannot be held. */
-  get acceptance(): Acceptance {
-    return !this.isBusy ? 'accept' : this.isTalking && this.isWithPerson ? 'holdAndAccept' : 'endAndAccept';
-  }
-
-  /** The callee chooses whether to send a picture. */
-  async accept(video: boolean, generated = false): Promise<void> {
-    const call = this.incoming;
-    if (!call) return;
-    const { acceptance } = this;
-    if (acceptance === 'holdAndAccept' && (this.#lines.isChanging || !await this.#lines.holdShown())) return;
-    // The caller may have given up meanwhile.
-    if (this.#ringing.call !== call) return;
-    if (acceptance === 'holdAndAccept') this.#lines.setAside();
-    else this.hangUp();
-    this.#start({ kind: 'caller', call }, generated, video);
+  async accept(video: boolean): Promise<void> {
+    await this.#incoming.accept(video, false);
   }
 
   decline(): void {
-    const hadFocus = document.activeElement?.closest('.incoming') !== null;
-    this.#ringing.decline();
-    if (hadFocus) find(this.isBusy ? 'hang-up' : 'to').focus();
+    this.#incoming.decline();
   }
 
-  renderRinging(): void {
-    this.#ringing.render(this.acceptance);
+  renderIncoming(): void {
+    this.#incoming.render();
   }
 
   // --- During a call
@@ -276,7 +252,7 @@ export class Phone {
 
   /** Ends all calls before the user changes. */
   close(): void {
-    this.#ringing.end();
+    this.#incoming.end();
     this.other?.flow?.hangUp();
     this.hangUp();
     this.#demo.close();
@@ -307,7 +283,8 @@ export class Phone {
     this.#lines.show(line);
     void line.flow.start();
     this.#events.onchange();
-    find('hang-up').focus();
+    find('hang-up').focus({ preventScroll: true });
+    find('screen').scrollIntoView({ block: 'nearest' });
     return line;
   }
 
@@ -315,11 +292,7 @@ export class Phone {
     const { farEnd } = line;
     if (farEnd.kind === 'echo') return (media, configuration, events) => new LoopCall(media, configuration, events);
     const { registration, names } = this.#parts;
-    const answering = () => {
-      this.#ringing.stop();
-      this.#events.onchange();
-    };
-    return sipLeg(line, farEnd, registration, answering, {
+    return sipLeg(line, farEnd, registration, () => this.#incoming.answering(), {
       onmuted: muted => {
         line.isPeerMuted = muted;
         if (line === this.line) this.#lines.redrawStatus();
@@ -362,7 +335,7 @@ export class Phone {
   };
 
   #ended(line: Line): void {
-    // Nobody answered in time, so this page has cancelled the call.
+    // The callee did not answer in time, so this page has cancelled the call.
     if (line.outcome === 'no_answer') return this.#failed(line, new Problem('no_answer'));
     const hadFocus = document.activeElement?.closest('.controls') !== null;
     this.#over(line);
@@ -386,7 +359,9 @@ export class Phone {
   /** How to try a failed call again. */
   #again(line: Line): ((withTone: boolean) => void) | undefined {
     const { farEnd } = line;
-    if (farEnd.kind === 'caller') return this.#ringing.call === farEnd.call ? withTone => void this.accept(line.video, withTone) : undefined;
+    if (farEnd.kind === 'caller') {
+      return this.#incoming.ringing === farEnd.call ? withTone => void this.#incoming.accept(line.video, withTone) : undefined;
+    }
     if (farEnd.kind === 'person' && farEnd.isDemo) return () => void this.callDemoLine();
     return farEnd.kind === 'person' && farEnd.referral ? undefined : withTone => void this.#start(farEnd, withTone, line.video);
   }
@@ -399,23 +374,7 @@ export class Phone {
     this.#lines.end(line);
     if (other && other === this.line) this.#transfers.resumeAfter(other);
     // A caller who still rings can be answered again.
-    if (farEnd.kind !== 'caller' || this.#ringing.call !== farEnd.call) this.#remember(line.past());
-  }
-
-  /** A call that rang here was not answered. */
-  #notAnswered(call: IncomingCall, outcome: 'missed' | 'declined'): void {
-    const past = pastOf(call, outcome);
-    const line = this.line;
-    if (line?.farEnd.kind === 'caller' && line.farEnd.call === call && !line.isOver) {
-      // It was being answered when the caller gave up.
-      line.outcome = outcome;
-      line.flow?.hangUp();
-    } else this.#remember(past);
-    if (!this.isBusy) {
-      this.#lines.clear();
-      if (outcome === 'missed') this.#lines.write(texts.labels.missed(past.name, formats.time(past.at)));
-    }
-    this.#events.onchange();
+    if (farEnd.kind !== 'caller' || this.#incoming.ringing !== farEnd.call) this.#remember(line.past());
   }
 
   #remember(call: PastCall): void {
@@ -430,7 +389,7 @@ export class Phone {
   }
 
   async #eachSecond(): Promise<void> {
-    this.#ringing.tick();
+    this.#incoming.tick();
     this.#lines.tick();
     const line = this.line;
     if (!line || line.isOver) return;
@@ -445,9 +404,4 @@ export class Phone {
     this.#lines.screen.statistics(statistics);
     this.#lines.redrawStatus();
   }
-}
-
-/** A call that was not answered at this page. */
-function pastOf({ caller, withVideo }: IncomingCall, outcome: 'missed' | 'declined'): PastCall {
-  return { direction: 'in', kind: 'person', name: caller.name, impu: caller.impu, video: withVideo, at: Date.now(), seconds: 0, outcome };
 }

@@ -3,7 +3,7 @@ import type { MediaStatistics } from '../call/statistics.ts';
 import { find } from '../../shared/dom.ts';
 import type { Line, LineScreen, Total } from '../phone/line.ts';
 import { clock } from '../../shared/texts/formats.ts';
-import { formats, texts } from '../../shared/texts/language.ts';
+import { texts } from '../../shared/texts/language.ts';
 import { Figures } from './figures.ts';
 import { Stage } from './stage.ts';
 import { StepLadder } from './stepLadder.ts';
@@ -52,7 +52,7 @@ export class Screen implements LineScreen {
     for (const id of ['mute', 'listen', 'hold']) find(id).ariaPressed = 'false';
   }
 
-  /** The call is over. Its ladder and its figures stay. */
+  /** The call is over. Its ladder stays. */
   end(): void {
     find('stage').dataset.held = 'false';
     this.interrupted(undefined);
@@ -94,8 +94,7 @@ export class Screen implements LineScreen {
   }
 
   total(total: Total): void {
-    find('total').textContent = total.kind === 'failed' ? texts.labels.failedAt(total.step)
-      : total.kind === 'relay' ? texts.labels.clickToRelay(formats.duration(total.took)) : texts.labels.clickToMedia(formats.duration(total.took));
+    find('total').textContent = total.kind === 'failed' ? texts.labels.failedAt(total.step) : this.#ladder.sum(total.took);
   }
 
   held(line: Line): void {
@@ -126,7 +125,8 @@ export class Screen implements LineScreen {
   }
 
   #showCountdown(): void {
-    const left = this.#giveUpAt === undefined ? undefined : Math.max(0, Math.ceil((this.#giveUpAt - performance.now()) / 1000));
+    const giveUpAt = this.#giveUpAt;
+    const left = giveUpAt === undefined ? undefined : Math.max(0, Math.ceil((giveUpAt - performance.now()) / 1000));
     find('give-up').hidden = left === undefined;
     find('give-up').textContent = left === undefined ? '' : texts.labels.triesFor(clock(left));
   }

@@ -10,7 +10,10 @@ export function statusOf(line: Line): string {
     case 'authorising':
     case 'connecting': return status[line.phase];
     case 'failed': return line.problem?.code === 'no_answer' ? of(status.noAnswer) : status.failed;
-    case 'ended': return line.transfersTo !== undefined && line.outcome === 'transferred' ? status.transferred(line.name, line.transfersTo) : status.ended;
+    case 'ended': {
+      const { name, outcome, transfersTo } = line;
+      return transfersTo !== undefined && outcome === 'transferred' ? status.transferred(name, transfersTo) : status.ended;
+    }
     case 'inCall': return inCall(line, of);
     default: return of(status[line.phase]);
   }

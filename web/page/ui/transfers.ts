@@ -13,7 +13,8 @@ export class Transfers {
   readonly #start: (farEnd: FarEnd, generated: boolean) => Line | undefined;
   readonly #onchange: () => void;
 
-  constructor(lines: Lines, names: Names, alerts: Alerts, start: (farEnd: FarEnd, generated: boolean) => Line | undefined, onchange: () => void) {
+  constructor(
+    lines: Lines, names: Names, alerts: Alerts, start: (farEnd: FarEnd, generated: boolean) => Line | undefined, onchange: () => void) {
     this.#lines = lines;
     this.#names = names;
     this.#alerts = alerts;

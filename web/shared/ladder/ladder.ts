@@ -258,7 +258,11 @@ class Writer {
     if (figure && step && !step.isShown && !this.isTold(span, figure.to)) return [this.row('request', span, lane, figure.to, { step }), ...within];
     if (within.length) return within;
     if (span.kind === 'client' || span.kind === 'producer') return [this.calling(span, lane, step)];
-    return failed(span) ? [this.row('local', span, lane, lane, {})] : [];
+    if (!failed(span)) return [];
+    const mark = this.row('local', span, lane, lane, {});
+    // A call that was dropped had begun well.
+    if (span.name === 'in call') mark.at += span.duration;
+    return [mark];
   }
 
   /** Whether the step's other end tells of it, a failure of the failure. */
