@@ -8,7 +8,7 @@ import { applyWords, chooseWords, onWords, stepWords } from './words.ts';
 
 const calmMotion = matchMedia('(prefers-reduced-motion: reduce)');
 /** Buttons of the page that also stand on the stage. */
-const controls = ['call', 'demo-line', 'accept', 'decline', 'retry', 'mute', 'hang-up'] as const;
+const controls = ['call', 'demo-line', 'accept', 'accept-video', 'decline', 'retry', 'mute', 'camera-on', 'hang-up'] as const;
 const isField = (target: EventTarget | null) => target instanceof Element && target.closest('input, textarea, select, [contenteditable]') !== null;
 
 /** The stage: the picture large, and under it the story of the call on a map. It only shows: the page goes on behind it. */
