@@ -46,7 +46,7 @@ export class StageMode {
     });
     this.#mirrors = controls.map(id => {
       const from = find(id);
-      return { from, to: el('button', { type: 'button', class: `deck-button ${id}`, 'data-testid': `stage-${id}`, onclick: () => from.click() }) };
+      return { from, to: el('button', { type: 'button', class: 'deck-button', 'data-control': id, 'data-testid': `stage-${id}`, onclick: () => from.click() }) };
     });
     const words = el('div', { class: 'words', role: 'group', 'aria-label': texts.stage.words },
       ...(['plain', 'standard'] as const).map(each =>
