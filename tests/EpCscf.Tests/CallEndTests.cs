@@ -1,3 +1,5 @@
+using WebRtcIms.Tests.Common;
+
 namespace WebRtcIms.EpCscf.Tests;
 
 /// <summary>Ended calls are counted by the Reason of the BYE, each once.</summary>
@@ -11,6 +13,7 @@ public sealed class CallEndTests : AliceAndBob
     [InlineData("Reason: SIP ;cause=408; text=\"RTP Timeout\"\r\n", "media_lost")]
     [InlineData("Reason: SIP;cause=500\r\n", "other")]
     [InlineData("Reason: ;;=\r\n", "other")]
+    [Requirement("EXP-02")]
     public async Task Bye_IsCountedByItsReason_WhichTheOtherSideGets(string header, string reason)
     {
         var ok = await CallAsync();

@@ -74,13 +74,17 @@ export async function sendPicture(connection: RTCPeerConnection, media: MediaStr
   picture.direction = track ? 'sendrecv' : 'recvonly';
 }
 
+/** Which side sends a picture, by the last negotiation. */
+export function pictures(connection: RTCPeerConnection): { here: boolean; there: boolean } {
+  const picture = pictureOf(connection);
+  const direction = picture?.currentDirection ?? '';
+  return { here: /^send/.test(direction) && picture?.sender.track?.readyState === 'live', there: /recv/.test(direction) };
+}
+
 /** Reports which side sends a picture, after each negotiation. */
 export function watchPicture(connection: RTCPeerConnection, onvideo: (video: { here: boolean; there: boolean }) => void): void {
   connection.addEventListener('signalingstatechange', () => {
-    if (connection.signalingState !== 'stable') return;
-    const picture = pictureOf(connection);
-    const direction = picture?.currentDirection ?? '';
-    onvideo({ here: /^send/.test(direction) && picture?.sender.track?.readyState === 'live', there: /recv/.test(direction) });
+    if (connection.signalingState === 'stable') onvideo(pictures(connection));
   });
 }
 

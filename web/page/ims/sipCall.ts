@@ -1,5 +1,5 @@
 import type { AnswerOptions, RTCSession } from 'jssip/lib/RTCSession';
-import { mediaFlows, receiveMedia, replaceTrack, samplePath, sendPicture, watchPicture, watchState } from '../call/connection.ts';
+import { mediaFlows, pictures, receiveMedia, replaceTrack, samplePath, sendPicture, watchPicture, watchState } from '../call/connection.ts';
 import type { Leg, LegEvents } from '../call/leg.ts';
 import type { PathSample } from '../call/pathWatch.ts';
 import { Problem } from '../call/problem.ts';
@@ -112,10 +112,16 @@ export class SipCall implements Leg {
 
   async turnCamera(track: MediaStreamTrack | undefined): Promise<void> {
     const { connection } = this.#session!;
-    await this.#negotiate(async () => {
-      await sendPicture(connection, this.#media, track);
-      return true;
-    });
+    try {
+      await this.#negotiate(async () => {
+        await sendPicture(connection, this.#media, track);
+        return true;
+      });
+      if (track && !pictures(connection).here) throw new Problem('no_common_format');
+    } catch (thrown) {
+      if (!this.#closed.signal.aborted) await sendPicture(connection, this.#media, undefined);
+      throw thrown;
+    }
   }
 
   /** A key of the keypad as a telephone-event (RFC 4733). */

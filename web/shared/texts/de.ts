@@ -538,6 +538,7 @@ export const de: Texts = {
     to: 'Bis',
     attribute: 'Attribut',
     other: 'Andere Traces',
+    moreConditions: 'Weitere Bedingungen',
     pages: 'Seiten',
     newest: 'Neueste',
     previous: 'Vorige',

@@ -550,6 +550,7 @@ export const en = {
     to: 'To',
     attribute: 'Attribute',
     other: 'Other traces',
+    moreConditions: 'More conditions',
     pages: 'Pages',
     newest: 'Newest',
     previous: 'Previous',
