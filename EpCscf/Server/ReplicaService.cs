@@ -14,8 +14,8 @@ namespace WebRtcIms.EpCscf.Server;
 /// </summary>
 internal sealed partial class ReplicaService(
     Replicas replicas, HandOvers handOvers, LostBindings lostBindings, Flows flows, Delivery delivery, Cancellation cancellation,
-    TransactionTable transactions, ProxiedRequests requests, EndedDialogs ended, OnlineNotifier presence, IBindingStore store, TimeProvider time,
-    EpCscfTelemetry telemetry, ILogger<ReplicaService> logger) : BackgroundService
+    TransactionTable transactions, ProxiedRequests requests, EndedDialogs ended, OnlineNotifier presence, IBindingStore store,
+    TimeProvider time, EpCscfTelemetry telemetry, ILogger<ReplicaService> logger) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
 

@@ -2,7 +2,7 @@ using WebRtcIms.Stores;
 
 namespace WebRtcIms.Wwsf.Settings;
 
-/// <summary>Whether a password alone logs in: the setting <c>Wwsf:PasswordLogin</c>.</summary>
+/// <summary>Whether a password logs in without a passkey: the setting <c>Wwsf:PasswordLogin</c>.</summary>
 internal enum PasswordLogin
 {
     /// <summary><see cref="Always"/> in Development, <see cref="UntilPasskey"/> elsewhere.</summary>

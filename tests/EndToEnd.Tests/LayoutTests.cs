@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.EndToEnd.Tests.Setup;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
@@ -20,6 +21,11 @@ public sealed class LayoutTests(RunningSystem system)
     ];
 
     [Fact]
+    [Requirement("EXP-25")]
+    [Requirement("EXP-27")]
+    [Requirement("EXP-28")]
+    [Requirement("EXP-29")]
+    [Requirement("EXP-36")]
     public async Task CallWithVideo_InEveryWindow_HangUpIsInViewAndNothingMoves()
     {
         // German words are longer.
@@ -67,6 +73,7 @@ public sealed class LayoutTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-25")]
     public async Task ErrorsAndPanels_MoveNoStep()
     {
         await using var wic = await OpenAsGuestAsync(new() { ViewportSize = new() { Width = 1280, Height = 720 } });
@@ -114,6 +121,7 @@ public sealed class LayoutTests(RunningSystem system)
     [Theory]
     [InlineData("call")]
     [InlineData("demo-line")]
+    [Requirement("EXP-30")]
     public async Task TimesOfACall_AddUp(string button)
     {
         await using var wic = await OpenAsGuestAsync();
@@ -135,6 +143,9 @@ public sealed class LayoutTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-26")]
+    [Requirement("EXP-31")]
+    [Requirement("EXP-36")]
     public async Task AfterACall_TheLadderIsReadableAndNothingIsStale()
     {
         await using var wic = await OpenAsGuestAsync(
@@ -169,6 +180,7 @@ public sealed class LayoutTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-37")]
     public async Task WaitForTheMicrophone_ShowsASpinner()
     {
         await using var wic = await OpenAsGuestAsync(script: "navigator.mediaDevices.getUserMedia = () => new Promise(() => {});");

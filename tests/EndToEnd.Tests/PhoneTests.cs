@@ -35,7 +35,8 @@ public sealed class PhoneTests(RunningSystem system)
         await Assertions.Expect(guest.Get("call-timer")).ToHaveTextAsync(new Regex(@"^0:(0[1-9]|[1-5]\d)$"), Patience);
         await Assertions.Expect(guest.Get("ring-left")).ToHaveTextAsync(new Regex(@"^rings for [1-5]?\d s more$"), Patience);
         await alice.ExpectTextAsync("caller", caller);
-        await Assertions.Expect(alice.Get("incoming-time")).ToHaveTextAsync(new Regex(@"^0:(0[1-9]|[1-5]\d) · rings for [1-5]?\d s more$"), Patience);
+        await Assertions.Expect(alice.Get("incoming-time")).ToHaveTextAsync(
+            new Regex(@"^0:(0[1-9]|[1-5]\d) · rings for [1-5]?\d s more$"), Patience);
         await alice.ExpectTextAsync("status", "Incoming call");
         await Assertions.Expect(alice.Get("call-timer")).ToBeHiddenAsync();
         await Assertions.Expect(alice.Get("trace-id")).ToBeHiddenAsync();
@@ -226,7 +227,7 @@ public sealed class PhoneTests(RunningSystem system)
         await alice.Get("decline").ClickAsync();
         await guest.ExpectAlertAsync("Busy");
 
-        // Who is signed in already needs the tap, too.
+        // A user who is signed in already also has to click.
         await guest.Page.GotoAsync(link);
         await guest.WaitUntilOnlineAsync();
         await Assertions.Expect(guest.Get("to")).ToHaveValueAsync("Alice");

@@ -18,10 +18,10 @@ public sealed class KeyServer : IAsyncDisposable
     private WebApplication? _app;
 
     /// <summary>The certificate of the server.</summary>
-    public TestCertificate Certificate { get; } = new();
+    public TestCertificate Certificate { get; } = new(isEcdsa: true);
 
     /// <summary>The certificate of the service.</summary>
-    public TestCertificate ClientCertificate { get; } = new();
+    public TestCertificate ClientCertificate { get; } = new(isEcdsa: true);
 
     /// <summary>The keys of the default response. The first is the current one.</summary>
     public IReadOnlyList<LongTermKey> Keys { get; set; } = [];
@@ -53,7 +53,7 @@ public sealed class KeyServer : IAsyncDisposable
     /// <summary>Starts at the same port, with the certificate that <see cref="Certificate"/> has now.</summary>
     public async Task StartAsync()
     {
-        var builder = WebApplication.CreateBuilder();
+        var builder = WebApplication.CreateBuilder(["--hostBuilder:reloadConfigOnChange=false"]);
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenLocalhost(_port, listener => listener.UseHttps(https =>
         {

@@ -33,6 +33,8 @@ public static class Watchdog
     /// <summary>Starts a server that ends with this process at the latest.</summary>
     public static Process Start(ProcessStartInfo start)
     {
+        // A user may have 128 file watchers, and many servers run at the same time. None reads its settings files again.
+        start.Environment["DOTNET_hostBuilder__reloadConfigOnChange"] = "false";
         var server = new Process { StartInfo = start, EnableRaisingEvents = true };
         server.Start();
         var id = server.Id;

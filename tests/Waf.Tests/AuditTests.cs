@@ -241,6 +241,12 @@ public sealed class AuditTests
         await store.SaveChangesAsync(Cancel);
     }
 
+    private static async Task<int> CountAsync(WafApp app)
+    {
+        await using var scope = app.Services.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<WafDatabase>().Audit.CountAsync(Cancel);
+    }
+
     private static async Task<List<AuditEntry>> RowsAsync(WafApp app)
     {
         await using var scope = app.Services.CreateAsyncScope();

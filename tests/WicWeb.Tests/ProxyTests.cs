@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.WicWeb.Tests;
 
@@ -102,6 +103,7 @@ public sealed class ProxyTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("EXP-44")]
     public async Task BackendDown_IsAProblemWithASentence_AndIsOverWhenItIsBack()
     {
         var port = new Uri(_backend.Address).Port;
@@ -126,6 +128,7 @@ public sealed class ProxyTests : IAsyncLifetime
         Assert.Equal(2, records.Count);
         Assert.Contains("wwsf does not answer (Request). The page gets 503", records[0], StringComparison.Ordinal);
         Assert.Contains("wwsf answers again", records[1], StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", _gateway.Logs.Text, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -2,6 +2,8 @@ using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Client.Protocol;
+using WebRtcIms.Turn.Settings;
+using WebRtcIms.Turn.Tests.Settings;
 
 namespace WebRtcIms.Turn.Tests.Running;
 
@@ -80,15 +82,19 @@ public sealed class KeyReloadTests : IAsyncDisposable
     [Requirement("ABUSE-84")]
     public async Task KeysThatCannotBeUsed_AreRefusedWithTheSetting_AndTheOldOnesStay(string? content, string message)
     {
-        await StartAsync(_old.Json());
+        await File.WriteAllTextAsync(_file, $"[{_old.Json()}]", Cancel);
+        await using var server = await ComposedServer.StartAsync(("Turn:KeysFile", _file));
         if (content is null) File.Delete(_file);
         else await File.WriteAllTextAsync(_file, content, Cancel);
-        await _server!.WaitForOutputAsync($"The keys were not replaced; the old ones stay. {message}");
+        server.Get<KeyReload>().ReloadIfChanged();
 
-        Assert.Equal(StunError.None, await TryAllocateAsync(_old.Issue()));
-        Assert.DoesNotContain("c2hvcnQ=", _server!.Output, StringComparison.Ordinal);
-        await ReplaceAsync($"[{_new.Json()}]", "under the keys k2");
-        Assert.Equal(StunError.None, await TryAllocateAsync(_new.Issue()));
+        Assert.Contains($"The keys were not replaced; the old ones stay. {message}", server.Logs.Text, StringComparison.Ordinal);
+        Assert.Equal(StunError.None, await server.AllocateErrorAsync(server.NewClient(_old.Issue())));
+        Assert.DoesNotContain("c2hvcnQ=", server.Logs.Text, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(_file, $"[{_new.Json()}]", Cancel);
+        server.Get<KeyReload>().ReloadIfChanged();
+        Assert.Contains("under the keys k2", server.Logs.Text, StringComparison.Ordinal);
+        Assert.Equal(StunError.None, await server.AllocateErrorAsync(server.NewClient(_new.Issue())));
     }
 
     [Fact]

@@ -1,8 +1,5 @@
 using System.Net;
 using System.Net.Http.Json;
-using System.Net.NetworkInformation;
-using System.Net.Sockets;
-using System.Text;
 using System.Text.Json;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common;
@@ -136,103 +133,6 @@ public sealed class ManagementTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, (await _http.DeleteAsync(Url("/drain"), Cancel)).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await _http.GetAsync(Url("/ready"), Cancel)).StatusCode);
         await two.AllocateAsync(_key.Issue().Native, cancellationToken: Cancel);
-    }
-
-    [Theory]
-    [InlineData("{}")]
-    [InlineData("""{"all":false}""")]
-    [InlineData("""{"all":true,"kid":"k1"}""")]
-    [InlineData("""{"token_id":"x"}""")]
-    [InlineData("""{"kid":"k1","client_id":"wwsf"}""")]
-    public async Task RevocationOfNothingOrOfTwoThings_Is400(string body)
-    {
-        using var content = new StringContent(body, Encoding.UTF8, "application/json");
-        var answer = await _http.PostAsync(Url("/revocations"), content, Cancel);
-
-        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
-        Assert.Contains("'kid'", await answer.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("Host", "rebound.example", HttpStatusCode.Forbidden)]
-    [InlineData("Host", "127.0.0.1.rebound.example:8083", HttpStatusCode.Forbidden)]
-    [InlineData("Origin", "https://example.org", HttpStatusCode.Forbidden)]
-    [InlineData("Origin", "null", HttpStatusCode.Forbidden)]
-    [InlineData("Sec-Fetch-Site", "cross-site", HttpStatusCode.Forbidden)]
-    [InlineData("Host", "localhost", HttpStatusCode.OK)]
-    [InlineData("Sec-Fetch-Site", "none", HttpStatusCode.OK)]
-    public async Task Browsers_AreKeptOut(string header, string value, HttpStatusCode expected)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, Url("/allocations"));
-        request.Headers.TryAddWithoutValidation(header, value);
-
-        Assert.Equal(expected, (await _http.SendAsync(request, Cancel)).StatusCode);
-    }
-
-    [Theory]
-    [InlineData("text/plain")]
-    [InlineData("application/x-www-form-urlencoded")]
-    [InlineData("multipart/form-data")]
-    public async Task BodyThatAPageCouldSend_IsNotTaken(string type)
-    {
-        using var content = new StringContent("""{"kid":"k1"}""", Encoding.UTF8, type);
-        var answer = await _http.PostAsync(Url("/revocations"), content, Cancel);
-
-        Assert.Equal(HttpStatusCode.UnsupportedMediaType, answer.StatusCode);
-        await using var client = await ConnectAsync();
-        await client.AllocateAsync(_key.Issue().Native, cancellationToken: Cancel);
-    }
-
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task OtherAddresses_ShowHealthAndReadinessAlone_UnlessTheSettingSaysOtherwise(bool allow)
-    {
-        var address = NetworkInterface.GetAllNetworkInterfaces().SelectMany(network => network.GetIPProperties().UnicastAddresses)
-            .Select(unicast => unicast.Address).FirstOrDefault(address =>
-                address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
-        if (address is null) Assert.Skip("this machine has the loopback address alone");
-        var port = FreePorts.Tcp();
-        await using var server = await TurnServerProcess.StartAsync(
-            [.. _key.Settings(), ("ASPNETCORE_URLS", $"http://{address}:{port}"), ("Turn__Management__AllowRemote", $"{allow}"),
-            ("AllowedHosts", $"{address}")]);
-
-        Assert.Equal(HttpStatusCode.OK, (await _http.GetAsync(new Uri($"http://{address}:{port}/ready"), Cancel)).StatusCode);
-        Assert.Equal(allow
-            ? HttpStatusCode.OK
-            : HttpStatusCode.NotFound, (await _http.GetAsync(new Uri($"http://{address}:{port}/allocations"), Cancel)).StatusCode);
-        Assert.Equal(
-            HttpStatusCode.NotFound, (await _http.DeleteAsync(new Uri($"http://{address}:{port}/allocations/0"), Cancel)).StatusCode);
-    }
-
-    [Fact]
-    [Requirement("SEC-21")]
-    public async Task WithoutAllowedHosts_OnlyNamesOfLoopbackAreAnswered_AndProbesByAnyName()
-    {
-        await using var server = await TurnServerProcess.StartAsync([.. _key.Settings()]);
-
-        Assert.Equal(HttpStatusCode.BadRequest, await StatusAsync("rebound.example", "/allocations"));
-        Assert.Equal(HttpStatusCode.OK, await StatusAsync("localhost", "/allocations"));
-        foreach (var probe in (string[])["/health", "/alive", "/ready"])
-            Assert.Equal((probe, HttpStatusCode.OK), (probe, await StatusAsync("rebound.example", probe)));
-
-        async Task<HttpStatusCode> StatusAsync(string host, string path)
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"http://127.0.0.1:{server.ManagementPort}{path}"));
-            request.Headers.Host = host;
-            using var answer = await _http.SendAsync(request, Cancel);
-            return answer.StatusCode;
-        }
-    }
-
-    [Theory, InlineData("Production"), InlineData("Development")]
-    [Requirement("SEC-5")]
-    public async Task Answers_HaveNoHeaderOfTheRequest(string environment)
-    {
-        await using var server = await TurnServerProcess.StartAsync([.. _key.Settings(), ("ASPNETCORE_ENVIRONMENT", environment)]);
-        using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{server.ManagementPort}") };
-
-        await HeaderEcho.ExpectNoneAsync(client, "/allocations/x", "/revocations", "/ready", "/nothing");
     }
 
     private Uri Url(string path) => new($"http://127.0.0.1:{_server!.ManagementPort}{path}");

@@ -95,8 +95,7 @@ public sealed class TcpRelayTests : IAsyncLifetime
         var octets = limit.EndsWith("BytesPerSecond", StringComparison.Ordinal) ? 500_000 : 75 * 4096;
         var atLeast = limit.EndsWith("BytesPerSecond", StringComparison.Ordinal)
             ? (500_000 - 200_000 - 4096) / 200_000.0 : (75.0 - 25 - 1) / 25;
-        await _server!.DisposeAsync();
-        _server = await TurnServerProcess.StartAsync(Alice.Settings(("Turn__TcpRelays", "true"), (limit, value)));
+        await RestartAsync((limit, value));
         var (control, _) = await AllocateAsync();
         await using var owner = control;
         var (data, peer) = await OpenAsync(control);
@@ -178,6 +177,7 @@ public sealed class TcpRelayTests : IAsyncLifetime
     public async Task ClientThatDoesNotRead_StopsThePeer_AndNothingIsLost()
     {
         const int Total = 64 << 20;
+        await RestartAsync(("Turn__Quotas__BytesPerSecond", "0"), ("Turn__Quotas__PacketsPerSecond", "0"));
         var (control, _) = await AllocateAsync();
         await using var owner = control;
         var (data, peer) = await OpenAsync(control);
@@ -235,6 +235,12 @@ public sealed class TcpRelayTests : IAsyncLifetime
         {
             // A reset is also an end.
         }
+    }
+
+    private async Task RestartAsync(params (string, string)[] settings)
+    {
+        await _server!.DisposeAsync();
+        _server = await TurnServerProcess.StartAsync(Alice.Settings([("Turn__TcpRelays", "true"), .. settings]));
     }
 
     private async Task<StunTestClient> ConnectAsync() => await Alice.TcpAsync(_server!.Port);

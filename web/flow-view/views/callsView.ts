@@ -20,8 +20,11 @@ export const callsView: Show = async (main, _path, query) => {
   const hidden = (name: string) => el('input', { name, type: 'hidden', value: query.get(name) ?? '' });
   const [page, until] = [hidden('page'), hidden('until')];
   const other = el('input', { type: 'checkbox', name: 'other', value: 'true', checked: query.get('other') === 'true' });
+  // On a narrow page the conditions would hide the list.
+  const unfold = el('button', { type: 'button', class: 'unfold small', 'aria-expanded': 'false' }, flow.moreConditions);
   const form = el('form', { class: 'card filters', 'aria-label': flow.searchCalls },
     field(flow.text, text('text', 'guest'), 'wide'),
+    unfold,
     field(flow.outcome, choice('outcome', outcomes, query)),
     field(flow.kind, choice('kind', kinds, query)),
     field(flow.part, choice('part', parts, query)),
@@ -72,6 +75,12 @@ export const callsView: Show = async (main, _path, query) => {
     first.disabled = previous.disabled = current() === 1;
     next.disabled = skipped + traces.length >= matches;
   };
+  const showConditions = (shown: boolean) => {
+    form.classList.toggle('unfolded', shown);
+    unfold.setAttribute('aria-expanded', String(shown));
+  };
+  unfold.addEventListener('click', () => showConditions(!form.classList.contains('unfolded')));
+  showConditions([...query.keys()].some(key => !['text', 'page', 'until'].includes(key)));
   form.addEventListener('submit', event => event.preventDefault());
   form.addEventListener('input', () => {
     page.value = until.value = '';

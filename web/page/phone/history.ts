@@ -38,7 +38,7 @@ export class CallHistory {
   }
 
   get calls(): PastCall[] {
-    // Other tabs of the browser write it, too.
+    // Other tabs of the browser also write it.
     const { owner, calls } = this.#read();
     return owner === this.#owner ? calls : [];
   }

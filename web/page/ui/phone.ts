@@ -335,7 +335,7 @@ export class Phone {
   };
 
   #ended(line: Line): void {
-    // Nobody answered in time, so this page has cancelled the call.
+    // The callee did not answer in time, so this page has cancelled the call.
     if (line.outcome === 'no_answer') return this.#failed(line, new Problem('no_answer'));
     const hadFocus = document.activeElement?.closest('.controls') !== null;
     this.#over(line);

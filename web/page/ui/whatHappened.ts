@@ -55,7 +55,7 @@ export function offerWhatHappened(): void {
 
 /** Looks for the trace in the list first: to ask for one that is not there yet would be an error. */
 async function spansOf(id: string): Promise<Span[]> {
-  const list = await read<{ traces: object[] }>(`/flow/api/traces?other=true&who=${id}`);
+  const list = await read<{ traces: object[] }>(`/flow/api/traces?other=true&text=${id}`);
   return list?.traces.length ? (await read<{ spans: Span[] }>(`/flow/api/traces/${id}`))?.spans ?? [] : [];
 }
 

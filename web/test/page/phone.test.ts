@@ -340,6 +340,7 @@ test('a new connection has a new subscription, and the former one is not heard a
   const presence = new Presence(() => lists++);
   presence.start(ua, domain);
   presence.stop();
+  made[0]!.emit('notify', false, undefined, listOf());
   presence.start(ua, domain);
   made[0]!.emit('notify', false, undefined, listOf());
   made[0]!.emit('terminated', 6);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Call } from '../../flow-view/api.ts';
-import { reasonText as reasonTextFor } from '../../flow-view/call.ts';
+import { packetsText, reasonText as reasonTextFor } from '../../flow-view/call.ts';
 import { toSvg } from '../../shared/ladder/drawing.ts';
 import { type Ladder, ladderOf as ladderFor, type Span } from '../../shared/ladder/ladder.ts';
 import { toMermaid } from '../../shared/ladder/mermaid.ts';
@@ -323,6 +323,14 @@ test('The list of calls gives the reason of the ladder', () => {
   assert.equal(reasonText({ ...call, outcome: 'worked' }), 'A part failed: step 4: the WAF does not answer');
   assert.equal(reasonText({ ...call, outcome: 'cancelled' }), '');
   assert.equal(reasonText({ ...call, cause: null }), '');
+  assert.equal(packetsText(call, english), '');
+  assert.equal(packetsText({ ...call, packets_received: 1234, packets_lost: 3 }, english), '3 of 1,237 packets lost');
+});
+
+test('A call that was dropped has a mark at its end, with the reason', () => {
+  const ladder = ladderOf(spansOf([...whole, ['pc', 'p0', 'wic', 'in call', 200, 70_000, { 'error.type': 'connection_lost' }, failing('')]]));
+  const last = ladder.rows.at(-1)!;
+  assert.deepEqual([last.kind, last.at, last.isCause, last.reason], ['local', 70_200, true, 'the path was lost and not restored within a minute']);
 });
 
 test('A request that was given up is one without an answer in time', () => {
