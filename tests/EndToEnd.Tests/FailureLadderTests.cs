@@ -195,7 +195,7 @@ public sealed class FailureLadderTests(RunningSystem system)
         var row = flowView.Page.Locator("tbody tr").First;
         await Assertions.Expect(row).ToContainTextAsync("wrong user name or password", new() { Timeout = 30_000 });
         await row.GetByRole(AriaRole.Link).ClickAsync();
-        await Assertions.Expect(flowView.Get("logs"))
+        await Assertions.Expect(flowView.Get("logs-of-call"))
             .ToContainTextAsync(new Regex("A log-in by password from .* was refused: login_failed"), new() { Timeout = 30_000 });
     }
 
@@ -231,8 +231,8 @@ public sealed class FailureLadderTests(RunningSystem system)
 
         await using var flowView = await system.OpenCallsAsync($"text={traceId}&outcome=failed&kind=echo");
         await flowView.Page.Locator("td.what a").ClickAsync(new() { Timeout = 30_000 });
-        await Assertions.Expect(flowView.Get("logs")).ToContainTextAsync("'in call' failed", new() { Timeout = 30_000 });
-        await Assertions.Expect(flowView.Get("logs")).ToContainTextAsync("ended after");
+        await Assertions.Expect(flowView.Get("logs-of-call")).ToContainTextAsync("'in call' failed", new() { Timeout = 30_000 });
+        await Assertions.Expect(flowView.Get("logs-of-call")).ToContainTextAsync("ended after");
         await flowView.KeepAsync("ladder-turn-down-in-a-call");
     }
 
