@@ -101,8 +101,8 @@ public sealed class FlowViewTests(RunningSystem system)
         await using var flowView = await system.OpenCallsAsync("kind=demo_line");
 
         var row = RowOf(flowView.Page, traceId);
-        await Assertions.Expect(row).ToContainTextAsync("Call to the demo line");
-        await Assertions.Expect(row.Locator(".person")).ToHaveCountAsync(2);
+        await Assertions.Expect(row).ToContainTextAsync("Call to the demo line", new() { Timeout = 30_000 });
+        await Assertions.Expect(row.Locator(".person")).ToHaveCountAsync(2, new() { Timeout = 30_000 });
         await Assertions.Expect(row).ToContainTextAsync("packets lost", new() { Timeout = 30_000 });
 
         await row.GetByRole(AriaRole.Link).ClickAsync();
@@ -175,7 +175,7 @@ public sealed class FlowViewTests(RunningSystem system)
         await using var wic = await OpenAsGuestAsync();
         var first = await CallTheEchoAsync(wic);
         await using var flowView = await system.OpenCallsAsync("kind=echo");
-        await Assertions.Expect(RowOf(flowView.Page, first)).ToBeVisibleAsync();
+        await Assertions.Expect(RowOf(flowView.Page, first)).ToBeVisibleAsync(new() { Timeout = 30_000 });
         await flowView.Get("pause").ClickAsync();
 
         var second = await CallTheEchoAsync(wic);
@@ -183,11 +183,11 @@ public sealed class FlowViewTests(RunningSystem system)
         await Assertions.Expect(flowView.Page.Locator("#live")).ToContainTextAsync("changed", new() { Timeout = 30_000 });
         Assert.Equal(0, await RowOf(flowView.Page, second).CountAsync());
         await flowView.Get("pause").ClickAsync();
-        await Assertions.Expect(RowOf(flowView.Page, second)).ToBeVisibleAsync();
-        await Assertions.Expect(flowView.Page.Locator("#live")).ToHaveTextAsync("Live");
+        await Assertions.Expect(RowOf(flowView.Page, second)).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        await Assertions.Expect(flowView.Page.Locator("#live")).ToHaveTextAsync("Live", new() { Timeout = 30_000 });
 
         await flowView.Get("phone").ClickAsync();
-        await Assertions.Expect(flowView.Get("guest").Or(flowView.Get("call")).First).ToBeVisibleAsync();
+        await Assertions.Expect(flowView.Get("guest").Or(flowView.Get("call")).First).ToBeVisibleAsync(new() { Timeout = 30_000 });
     }
 
     [Fact]
