@@ -222,7 +222,8 @@ public sealed class FailureLadderTests(RunningSystem system)
         var traceId = await wic.TextAsync("trace-id");
         await using (await system.WithoutAsync("turn"))
         {
-            await Assertions.Expect(wic.Page.Locator("#stage")).ToHaveAttributeAsync("data-phase", "interrupted", new() { Timeout = 30_000 });
+            await Assertions.Expect(wic.Page.Locator("#stage"))
+                .ToHaveAttributeAsync("data-phase", "interrupted", new() { Timeout = 30_000 });
             await wic.Page.Clock.FastForwardAsync(61_000);
             await wic.ExpectAlertAsync("the call was lost", seconds: 30);
         }
