@@ -333,6 +333,7 @@ export const en = {
     passLasts: (time: string) => `Your password never reaches the relay. A pass that lasts ${time} does.`,
     minutes: (count: number) => counted(count, { one: '# minute', other: '# minutes' }),
     stoppedHere: 'The call stopped here.',
+    interrupted: { title: 'The connection is interrupted', text: 'The page restores it by itself.' },
     connecting: { title: 'Media through the relay', text: 'ICE checks, then DTLS-SRTP through the relayed address' },
     otherSide: { name: 'Peer', role: 'far end' },
     tools: 'Tools',
