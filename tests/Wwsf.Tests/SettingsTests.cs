@@ -105,6 +105,15 @@ public sealed class SettingsTests
     }
 
     [Fact]
+    [Requirement("EXP-43")]
+    public void MissingSecret_NamesTheOtherWays()
+    {
+        var error = Assert.Throws<SettingsException>(() => Read("Development"));
+        foreach (var way in (string[])["Wwsf:Waf:ClientSecret is missing", "Wwsf:Waf:KeyFile", "Wwsf:Waf:InitialAccessToken"])
+            Assert.Contains(way, error.Message);
+    }
+
+    [Fact]
     public void Secrets_AreNeverInTheMessage()
     {
         var error = Assert.Throws<SettingsException>(() => Read(

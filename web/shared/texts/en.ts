@@ -404,7 +404,7 @@ export const en = {
     effects: {
       turn: 'A running call is interrupted and heals. A new call stops at step 8.',
       waf: 'A running call goes on. A new call stops at step 4.',
-      'ep-cscf': 'A running call goes on. Nobody can be rung until it is back.',
+      'ep-cscf': 'A running call goes on. No phone rings until it is back.',
       redis: 'Calls go on. The parts work without what they share.',
     },
   },
