@@ -38,11 +38,13 @@ internal sealed partial class Registrar(
     /// <param name="present">What the connection is registered for.</param>
     /// <param name="request">The REGISTER.</param>
     /// <param name="tryBind">Gives the connection its new registration. False if it may not have one.</param>
+    /// <param name="respond">Sends a response of a request that was authorized.</param>
     /// <returns>
     /// The final response, and the binding whose connection has been replaced: call <see cref="OnReplacedAsync"/> after the response.
     /// </returns>
     public async Task<(SipResponse Response, Binding? Replaced)> RegisterAsync(
-        string flowId, FlowRegistration? present, SipRequest request, Func<FlowRegistration, bool> tryBind)
+        string flowId, FlowRegistration? present, SipRequest request, Func<FlowRegistration, bool> tryBind,
+        Action<SipResponse> respond)
     {
         if (request.SipUri?.Host != settings.HomeDomain) return Refuse(request, 404, "Not Found: this is the registrar of another domain");
         if ((request.Unsupported(HeaderName.ProxyRequire, []) ?? request.Unsupported(HeaderName.Require, Extensions)) is { } unsupported)
@@ -70,7 +72,10 @@ internal sealed partial class Registrar(
         await gate.WaitAsync();
         try
         {
-            return await UpdateAsync(flowId, present, request, new(token, subscriber, registered, tryBind));
+            var result = await UpdateAsync(flowId, present, request, new(token, subscriber, registered, tryBind));
+            // Before another connection of the page replaces this one and closes it.
+            respond(result.Response);
+            return result;
         }
         finally
         {

@@ -108,7 +108,9 @@ internal sealed class SipServer(
             var isRefused = false;
             FlowRegistration? bound = null;
             var (response, replaced) = await registrar.RegisterAsync(
-                flow.Id, flow.Registration, request, registration => !(isRefused = !flows.Bind(flow, bound = registration)));
+                flow.Id, flow.Registration, request, registration => !(isRefused = !flows.Bind(flow, bound = registration)),
+                server.Respond);
+            // A refusal has not been sent yet. A second response has no effect.
             server.Respond(response);
             if (replaced is not null) await registrar.OnReplacedAsync(replaced);
             if (isRefused) flow.Close(CloseCode.TooMuch, "too many connections");
@@ -170,11 +172,15 @@ internal sealed class SipServer(
                 isSetUp = true;
                 telemetry.CallSetUp(response.StatusCode, time.GetElapsedTime(began), scope.Span);
             }
-            var took = time.GetElapsedTime(began);
-            if (!response.IsProvisional) telemetry.Answered(request.Method, response.StatusCode, took, scope.Span);
-            var isSent = Deliver(response);
-            if (!response.IsProvisional) EpCscfTelemetry.Within(scope.Span, () => log.Answered(session, request, response, took));
-            return isSent;
+            if (!response.IsProvisional)
+            {
+                var took = time.GetElapsedTime(began);
+                // The span ends with the response, and cannot be the current one later.
+                EpCscfTelemetry.Within(scope.Span, () => log.Answered(session, request, response, took));
+                telemetry.Answered(request.Method, response.StatusCode, took, scope.Span);
+            }
+
+            return Deliver(response);
         }
 
         // A page that has reconnected gets its response over the new connection.

@@ -5,7 +5,7 @@ namespace WebRtcIms.FlowView.Store;
 /// <summary>
 /// The spans, by trace, within a limit on their number and on their size. Beyond the limit the oldest trace is evicted as a whole,
 /// because half a trace explains nothing. Traces that are not worth keeping, such as those of strangers, go before the others, and in any
-/// case after some minutes.
+/// case after some minutes; of a flood of them after one.
 /// </summary>
 /// <param name="settings">The limits.</param>
 /// <param name="isWorthKeeping">Asked once for each trace. It runs while nothing changes.</param>
@@ -67,7 +67,7 @@ internal sealed class TraceStore(FlowViewSettings settings, Func<Trace, bool> is
     {
         lock (_lock)
         {
-            while (IsOlderThan(ShortLife)) Judge();
+            while (IsOlderThan(ShortLife) || (_new.Count > settings.NewTraces && IsOlderThan(UntilComplete))) Judge();
             if (_traces.Count < _traces.Capacity / 4) _traces.TrimExcess();
         }
     }

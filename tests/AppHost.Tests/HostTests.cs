@@ -45,9 +45,12 @@ public sealed class HostTests : IDisposable
                 RegexOptions.Multiline);
             Assert.True(lines.Success, host.Output);
             using var client = new HttpClient();
-            foreach (var link in new[] { lines.Groups["page"].Value, $"{lines.Groups["page"].Value}/flow/", lines.Groups["dashboard"].Value })
-                using (var answer = await client.GetAsync(new Uri(link), TestContext.Current.CancellationToken))
-                    Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            var (page, dashboard) = (lines.Groups["page"].Value, lines.Groups["dashboard"].Value);
+            foreach (var link in new[] { page, $"{page}/flow/", dashboard })
+            {
+                using var answer = await client.GetAsync(new Uri(link), TestContext.Current.CancellationToken);
+                Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            }
         }
 
         var withoutLadder = new Dictionary<string, string> { ["WicWeb__Flow"] = "Off" };
@@ -67,10 +70,11 @@ public sealed class HostTests : IDisposable
         var services = ServiceProcesses();
         Assert.Equal(7, services.Count);
         // A debugger finds each service by this name.
-        var named = JsonNode.Parse(await File.ReadAllTextAsync(Repository.PathOf(".vscode", "launch.json"), TestContext.Current.CancellationToken))!;
+        var launch = await File.ReadAllTextAsync(Repository.PathOf(".vscode", "launch.json"), TestContext.Current.CancellationToken);
         Assert.Subset(
             services.Select(id => Processes.ProgramOf(id)!).ToHashSet(),
-            named["configurations"]!.AsArray().Select(entry => (string?)entry!["processName"]).OfType<string>().ToHashSet());
+            JsonNode.Parse(launch)!["configurations"]!.AsArray().Select(entry => (string?)entry!["processName"])
+                .OfType<string>().ToHashSet());
 
         Processes.Signal(host.Id, "KILL");
 

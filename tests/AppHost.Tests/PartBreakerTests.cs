@@ -5,6 +5,7 @@ using System.Text.Json;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace WebRtcIms.AppHost.Tests;
 
@@ -95,7 +96,9 @@ public sealed class PartBreakerTests
         PartBreaker.AddTo(page, [part]);
         var app = await builder.BuildAsync(Cancel);
         await app.StartAsync(Cancel).WaitAsync(Limit, Cancel);
-        var variables = await page.Resource.GetEnvironmentVariableValuesAsync(DistributedApplicationOperation.Run);
+        var configuration = await ExecutionConfigurationBuilder.Create(page.Resource).WithEnvironmentVariablesConfig().BuildAsync(
+            new DistributedApplicationExecutionContext(DistributedApplicationOperation.Run), NullLogger.Instance, Cancel);
+        var variables = configuration.EnvironmentVariables.ToDictionary();
         return new(app, variables.GetValueOrDefault("Wwsf__Stage__Control"), variables.GetValueOrDefault("Wwsf__Stage__ControlKey", ""));
     }
 

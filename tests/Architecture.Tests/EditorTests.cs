@@ -12,7 +12,8 @@ public sealed partial class EditorTests
     private static readonly List<JsonElement> Entries = [.. Launch.GetProperty("configurations").EnumerateArray()];
 
     private static readonly HashSet<string> Tasks =
-        [.. JsonElement.Parse(Repository.Read(".vscode/tasks.json")).GetProperty("tasks").EnumerateArray().Select(task => Text(task, "label")!)];
+        [.. JsonElement.Parse(Repository.Read(".vscode/tasks.json")).GetProperty("tasks").EnumerateArray()
+            .Select(task => Text(task, "label")!)];
 
     [Fact]
     public void Programs_AreWhatTheBuildMakes() => Problems.None(
@@ -40,7 +41,8 @@ public sealed partial class EditorTests
         var attached = Entries.Where(entry => Text(entry, "processName") is not null).ToDictionary(entry => Text(entry, "name")!);
         var services = Products.EachService.Select(row => row.Data).Order().ToList();
 
-        Assert.Equal(services.Select(service => $"WebRtcIms.{service}"), attached.Values.Select(entry => Text(entry, "processName")!).Order());
+        Assert.Equal(
+            services.Select(service => $"WebRtcIms.{service}"), attached.Values.Select(entry => Text(entry, "processName")!).Order());
         var compound = Assert.Single(Launch.GetProperty("compounds").EnumerateArray());
         Assert.Equal(
             attached.Keys.Order(), compound.GetProperty("configurations").EnumerateArray().Select(name => name.GetString()!).Order());

@@ -72,7 +72,7 @@ public sealed class DemoTests(RunningSystem system)
         await wic.HangUpAsync();
     }
 
-    // The call goes on when TURN is back. Whatever happens, the next test has a TURN server.
+    // The call goes on when TURN is back. The next test needs a TURN server, also if this one fails.
     private async Task BreakAsync(WicPage wic, string look)
     {
         await wic.Get("tool-break").ClickAsync();

@@ -98,7 +98,8 @@ public sealed class FirefoxTests(RunningSystem system, FirefoxTests.OneFirefox b
     private static async Task ExpectRelayedMediaAsync(FirefoxPage page)
     {
         await page.ExpectPhaseAsync("inCall");
-        await page.UntilAsync("() => ['sent', 'received'].every(way => Number(find(`packets-${way}`).textContent.replace(/\\D/g, '')) > 100)");
+        await page.UntilAsync(
+            "() => ['sent', 'received'].every(way => Number(find(`packets-${way}`).textContent.replace(/\\D/g, '')) > 100)");
         Assert.Equal("relay", await page.TextAsync("local-candidate-type"));
         Assert.Equal("relay", await page.TextAsync("remote-candidate-type"));
         for (var step = 1; step <= 8; step++)

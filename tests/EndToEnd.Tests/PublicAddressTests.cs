@@ -20,6 +20,7 @@ public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost sta
     private const string Address = "127.0.0.2";
 
     [Fact]
+    [Requirement("EXP-47")]
     public async Task PhoneThatReadsTheCode_CallsTheDesk_ThroughTheRelayAtThePublicAddress()
     {
         var host = started.Host;
@@ -142,7 +143,7 @@ public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost sta
         {
             _host = await StartAsync(
                 Folder, $"--Parameters:public-address={Address}", string.Create(CultureInfo.InvariantCulture, $"--turn-port={TurnPort}"));
-            await _host.UntilAsync("SHA-256 fingerprint:");
+            await _host.UntilAsync("Compare it with the certificate");
         }
 
         public async ValueTask DisposeAsync()

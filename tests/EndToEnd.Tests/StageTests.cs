@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Aspire.Hosting.ApplicationModel;
 using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
@@ -106,7 +107,8 @@ public sealed partial class StageTests(RunningSystem system)
         finally
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-            await system.App.ResourceNotifications.WaitForResourceAsync("turn", now => now.Snapshot.StopTimeStamp is not null, limit.Token);
+            await system.App.ResourceNotifications.WaitForResourceAsync("turn", KnownResourceStates.TerminalStates, limit.Token);
+            await system.App.ResourceNotifications.WaitForResourceAsync("turn", KnownResourceStates.Running, limit.Token);
             await system.UntilHealthyAsync("turn", limit.Token);
         }
 

@@ -40,6 +40,7 @@ public sealed class CallTests : AliceAndBob
         await Alice.AnswerAsync(await Alice.ExpectAsync("BYE"), 200, "OK");
         await Bob.ExpectAsync("SIP/2.0 200");
         await Alice.SendAsync(Alice.Invite("sip:carol@ims.example"));
+        await Alice.ExpectAsync("SIP/2.0 100");
         await Alice.ExpectAsync("SIP/2.0 480");
 
         var (alice, bob) = (Contracts.Pseudonym.Of("session-of-alice"), Contracts.Pseudonym.Of("session-of-bob"));

@@ -137,6 +137,23 @@ public sealed class StoreTests
     }
 
     [Fact]
+    public void FloodOfTracesThatAreNoCalls_IsForgottenAfterAMinute()
+    {
+        var store = StoreOf(new FlowViewSettings { Spans = 1000 });
+        store.Add([.. Enumerable.Range(1, 500).Select(stranger => Span(stranger, 1)), Span(501, 1) with { Name = "set up call" }]);
+
+        _time.Advance(TraceStore.UntilComplete);
+        store.Sweep();
+        Assert.Equal(501, store.Usage.Traces);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        store.Sweep();
+
+        // The youngest are few enough to stay until they are five minutes old.
+        Assert.Equal(20, store.Usage.Traces);
+        Assert.Single(store.Find(501));
+    }
+
+    [Fact]
     public void FloodOfTracesThatAreNoCalls_LeavesTheCalls()
     {
         var store = StoreOf(new FlowViewSettings { Spans = 1000 });

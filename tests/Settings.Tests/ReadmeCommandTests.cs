@@ -40,7 +40,7 @@ public sealed partial class ReadmeCommandTests : IDisposable
         ],
         ["Waf/README.md"] =
         [
-            ("ASPNETCORE_URLS=\"http://127.0.0.1:8081;https://0.0.0.0:8444\" Kestrel", "needs certificates; MutualTlsTests and KeyDelivery tests"),
+            ("ASPNETCORE_URLS=\"http://127.0.0.1:8081;https://", "needs certificates; MutualTlsTests and KeyDelivery tests"),
             ("dotnet run --project Waf -- help", "WafCommandTests"),
         ],
         ["Wwsf/README.md"] = [("Wwsf__OpenIdConnect__Authority=", "needs a provider; the end-to-end tests have one")],

@@ -37,8 +37,8 @@ public sealed class PackageTests(OwnServer server) : IDisposable
     // The code of Turn.Client/README.md, with the variables that it leaves to the reader.
     private static string ReadmeCode()
     {
-        var code = Regex.Match(File.ReadAllText(Repository.PathOf("Turn.Client", "README.md")), "```csharp\n(.*?)\n```", RegexOptions.Singleline)
-            .Groups[1].Value;
+        var readme = File.ReadAllText(Repository.PathOf("Turn.Client", "README.md"));
+        var code = Regex.Match(readme, "```csharp\n(.*?)\n```", RegexOptions.Singleline).Groups[1].Value;
         Assert.NotEmpty(code);
         var usings = code.Split('\n').TakeWhile(line => line.StartsWith("using WebRtcIms.", StringComparison.Ordinal)).ToList();
         return $$"""

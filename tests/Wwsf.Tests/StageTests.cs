@@ -4,7 +4,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
-using WebRtcIms.ServiceDefaults;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Wwsf.Tests;
@@ -105,14 +104,6 @@ public sealed class StageTests(RealTurnSystem system) : IClassFixture<RealTurnSy
         Assert.Equal(HttpStatusCode.NotFound, (await page.SendAsync(HttpMethod.Get, "/api/stage")).Status);
         foreach (var path in (string[])["cheats/bit", "cheats/key", "envelope", "parts/turn/break"])
             Assert.Equal(HttpStatusCode.NotFound, (await page.SendAsync(HttpMethod.Post, $"/api/stage/{path}")).Status);
-    }
-
-    [Fact]
-    public async Task EnabledOutsideDevelopment_DoesNotStart()
-    {
-        using var app = new WwsfApp("Production").With("Wwsf:Stage:Enabled", "true");
-        var error = await Assert.ThrowsAsync<SettingsException>(app.StartAsync);
-        Assert.Contains("Wwsf:Stage:Enabled can be true only in Development", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

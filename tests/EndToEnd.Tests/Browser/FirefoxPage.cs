@@ -5,6 +5,8 @@ namespace WebRtcIms.EndToEnd.Tests.Browser;
 /// <summary>The page in Firefox, with a method for each action of a user. Every wait runs in the page and has a limit.</summary>
 public sealed class FirefoxPage : IAsyncDisposable
 {
+    private const string Find = "const find = id => document.querySelector(`[data-testid=\"${id}\"]`);";
+
     private readonly BidiConnection _connection;
     private readonly string _tab;
     private readonly string _user;
@@ -65,7 +67,7 @@ public sealed class FirefoxPage : IAsyncDisposable
             "script.callFunction",
             new
             {
-                functionDeclaration = $"(...all) => {{ const find = id => document.querySelector(`[data-testid=\"${{id}}\"]`); return ({function})(...all); }}",
+                functionDeclaration = $"(...all) => {{ {Find} return ({function})(...all); }}",
                 arguments = arguments.Select(argument => new { type = "string", value = argument }),
                 target = new { context = _tab },
                 awaitPromise = true,

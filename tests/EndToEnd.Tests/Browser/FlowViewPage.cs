@@ -65,7 +65,7 @@ internal static class FlowViewPage
             "aria-label", new Regex($"{Regex.Escape(arrow)}.*failed: .*{Regex.Escape(reason)}"), new() { Timeout = Patient.Timeout });
         await Assertions.Expect(cause).ToHaveAttributeAsync("data-step", step);
         await flowView.ExpectTextAsync("cause", reason);
-        await Assertions.Expect(flowView.Get("logs")).ToContainTextAsync(log, Patient);
+        await Assertions.Expect(flowView.Get("logs-of-call")).ToContainTextAsync(log, Patient);
         await flowView.KeepAsync($"ladder-{reason.Split(' ')[0]}-{step}");
     }
 

@@ -149,7 +149,7 @@ function isDark() {
 
 function recordList(logs: LogRecord[], meanwhile: LogRecord[]) {
   return [
-    el('h2', {}, flow.logRecordsCount(logs.length)), ...merged(logs).map(record),
+    el('div', { 'data-testid': 'logs-of-call' }, el('h2', {}, flow.logRecordsCount(logs.length)), ...merged(logs).map(record)),
     ...(meanwhile.length ? [el('h3', {}, flow.meanwhile(meanwhile.length)), ...merged(meanwhile).map(record)] : []),
   ];
 }

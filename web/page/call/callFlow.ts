@@ -271,7 +271,7 @@ export class CallFlow {
   #showFailedStep(failed: number): void {
     if (failed > 1 && !this.#isCaptured) this.#view.step(1, 'done');
     for (let passed = this.#step; passed < failed; passed++) this.#view.step(passed, 'done');
-    for (let later = failed + 1; later <= this.#step; later++) this.#view.step(later, 'pending');
+    for (let later = failed + 1; later <= this.#step; later++) this.#view.step(later, 'skipped');
     this.#view.step(failed, 'failed');
   }
 

@@ -15,6 +15,7 @@ const names: Record<number, string> = { 1: 'click call', 2: 'request TURN token'
 export function recordSteps(view: CallView, trace: Trace, received: () => Received | undefined = () => undefined): CallView {
   const open = new Map<number, Span>();
   let inCall: Span | undefined;
+  let isInterrupted = false;
   let expiresAt = Infinity;
 
   const close = (step: number, error?: string) => {
@@ -54,9 +55,14 @@ export function recordSteps(view: CallView, trace: Trace, received: () => Receiv
     phase(phase) {
       if (phase === 'ended') {
         notSetUp('cancelled');
-        endCall();
+        // The user did not wait for the end of the silence.
+        endCall(isInterrupted ? 'connection_interrupted' : undefined);
       }
       view.phase(phase);
+    },
+    interrupted(giveUpAt) {
+      isInterrupted = giveUpAt !== undefined;
+      view.interrupted(giveUpAt);
     },
     credentials(credentials) {
       expiresAt = credentials.expiresAt;

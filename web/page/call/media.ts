@@ -21,7 +21,7 @@ export function captureMedia(video: boolean, devices: Devices = {}): Promise<Med
 
 /** Whether the user has allowed a device already. Some browsers do not tell. */
 export async function isAllowed(device: string): Promise<boolean> {
-  return (await navigator.permissions.query({ name: device as PermissionName }).catch(() => undefined))?.state === 'granted';
+  return (await navigator.permissions?.query({ name: device as PermissionName }).catch(() => undefined))?.state === 'granted';
 }
 
 /** The camera only, for a call that has the microphone already. */

@@ -8,7 +8,7 @@ import { applyWords, chooseWords, onWords, stepWords } from './words.ts';
 
 const calmMotion = matchMedia('(prefers-reduced-motion: reduce)');
 /** Buttons of the page that also stand on the stage. */
-const controls = ['call', 'demo-line', 'accept', 'decline', 'retry', 'mute', 'hang-up'] as const;
+const controls = ['call', 'demo-line', 'accept', 'accept-video', 'decline', 'retry', 'mute', 'camera-on', 'hang-up'] as const;
 const isField = (target: EventTarget | null) => target instanceof Element && target.closest('input, textarea, select, [contenteditable]') !== null;
 
 /** The stage: the picture large, and under it the story of the call on a map. It only shows: the page goes on behind it. */
@@ -46,7 +46,7 @@ export class StageMode {
     });
     this.#mirrors = controls.map(id => {
       const from = find(id);
-      return { from, to: el('button', { type: 'button', class: `deck-button ${id}`, 'data-testid': `stage-${id}`, onclick: () => from.click() }) };
+      return { from, to: el('button', { type: 'button', class: 'deck-button', 'data-control': id, 'data-testid': `stage-${id}`, onclick: () => from.click() }) };
     });
     const words = el('div', { class: 'words', role: 'group', 'aria-label': texts.stage.words },
       ...(['plain', 'standard'] as const).map(each =>
@@ -254,14 +254,14 @@ export class StageMode {
     const isInterrupted = this.#dialog.dataset.phase === 'interrupted';
     this.#map.show({ number: beat && (this.#position > 0 || this.#playing) ? beat.number : 0, part, failed, isLive, isInterrupted });
 
-    const state = [beat?.number, this.#playing, failed, isLive, count].join();
+    const state = [beat?.number, this.#playing, failed, isLive, isInterrupted, count].join();
     this.#time.textContent = beat ? texts.stage.sinceClick(formats.duration(timeAt(this.#beats, this.#position))) : '';
     if (state === this.#shown && !always) return;
     this.#shown = state;
     this.#dialog.dataset.beat = String(beat?.number ?? 0);
-    this.#badge.textContent = beat ? beat.number === connecting ? '✓' : String(beat.number) : '·';
-    this.#badge.dataset.state = failed ? 'failed' : beat?.number === connecting ? 'done' : '';
-    const words = beat ? stepWords(beat.number) : { title: texts.stage.noCallYet, text: texts.stage.noCallHint };
+    this.#badge.textContent = isInterrupted && isLive ? '!' : beat ? beat.number === connecting ? '✓' : String(beat.number) : '·';
+    this.#badge.dataset.state = failed || (isInterrupted && isLive) ? 'failed' : beat?.number === connecting ? 'done' : '';
+    const words = isInterrupted && isLive ? texts.stage.interrupted : beat ? stepWords(beat.number) : { title: texts.stage.noCallYet, text: texts.stage.noCallHint };
     this.#title.textContent = words.title;
     this.#text.textContent = failed ? texts.stage.stoppedHere : words.text;
     this.#slider.setAttribute('aria-valuetext', beat ? texts.stage.stepOf(beat.number === connecting ? texts.stage.afterwards : String(beat.number), words.title) : words.title);

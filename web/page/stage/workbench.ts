@@ -185,7 +185,7 @@ export class Workbench {
     if (place === 'turn' && typeof opened === 'object') {
       facts.push(
         [texts.stage.facts.kid, opened.kid], [texts.stage.facts.keyInside, `${opened.key_print}…`], [texts.stage.facts.keyLength, texts.stage.octets(formats.count(opened.key_octets))],
-        [texts.stage.facts.issued, formats.dateTime(Date.parse(opened.issued_at))], [texts.stage.facts.lifetime, clock(opened.lifetime)], [texts.stage.facts.left, clock(opened.left)]);
+        [texts.stage.facts.issued, formats.clockTime(Date.parse(opened.issued_at))], [texts.stage.facts.lifetime, clock(opened.lifetime)], [texts.stage.facts.left, clock(opened.left)]);
     }
     const isSame = typeof opened === 'object' && opened.key_print === token.keyPrint;
     const state = place === 'turn' ? isOpen ? 'open' : 'sealed' : place === 'wic' || place === 'wwsf' ? 'sealed' : place === 'waf' ? 'sealing' : 'never';

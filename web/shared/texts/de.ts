@@ -324,6 +324,7 @@ export const de: Texts = {
     passLasts: (time: string) => `Ihr Passwort erreicht das Relay nie. Ein Pass, der ${time} gilt, erreicht es.`,
     minutes: (count: number) => counted(count, { one: '# Minute', other: '# Minuten' }),
     stoppedHere: 'Hier blieb der Anruf stehen.',
+    interrupted: { title: 'Die Verbindung ist unterbrochen', text: 'Die Seite stellt sie von selbst wieder her.' },
     connecting: { title: 'Medien durch das Relay', text: 'ICE-Prüfungen, dann DTLS-SRTP durch die Relay-Adresse' },
     otherSide: { name: 'Peer', role: 'Gegenseite' },
     tools: 'Werkzeuge',

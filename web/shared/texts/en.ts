@@ -333,6 +333,7 @@ export const en = {
     passLasts: (time: string) => `Your password never reaches the relay. A pass that lasts ${time} does.`,
     minutes: (count: number) => counted(count, { one: '# minute', other: '# minutes' }),
     stoppedHere: 'The call stopped here.',
+    interrupted: { title: 'The connection is interrupted', text: 'The page restores it by itself.' },
     connecting: { title: 'Media through the relay', text: 'ICE checks, then DTLS-SRTP through the relayed address' },
     otherSide: { name: 'Peer', role: 'far end' },
     tools: 'Tools',
@@ -403,7 +404,7 @@ export const en = {
     effects: {
       turn: 'A running call is interrupted and heals. A new call stops at step 8.',
       waf: 'A running call goes on. A new call stops at step 4.',
-      'ep-cscf': 'A running call goes on. Nobody can be rung until it is back.',
+      'ep-cscf': 'A running call goes on. No phone rings until it is back.',
       redis: 'Calls go on. The parts work without what they share.',
     },
   },

@@ -177,3 +177,19 @@ test('a malformed traceparent begins a trace', () => {
     sent.reset();
   }
 });
+
+test('a call that its user ends during an interruption has failed', () => {
+  const view = recordSteps(silent, new Trace('set up call'));
+  view.connected(1);
+  view.interrupted(60_000);
+  view.phase('ended');
+  assert.deepEqual(errorOf(named('in call')), ['connection_interrupted', true]);
+
+  sent.reset();
+  const healed = recordSteps(silent, new Trace('set up call'));
+  healed.connected(1);
+  healed.interrupted(60_000);
+  healed.interrupted(undefined);
+  healed.phase('ended');
+  assert.deepEqual(errorOf(named('in call')), [undefined, false]);
+});
