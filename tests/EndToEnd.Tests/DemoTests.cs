@@ -86,11 +86,12 @@ public sealed class DemoTests(RunningSystem system)
         finally
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-            await system.App.ResourceNotifications.WaitForResourceAsync("turn", now => now.Snapshot.StopTimeStamp is not null, limit.Token);
+            await system.App.ResourceNotifications.WaitForResourceAsync("turn", KnownResourceStates.TerminalStates, limit.Token);
+            await system.App.ResourceNotifications.WaitForResourceAsync("turn", KnownResourceStates.Running, limit.Token);
             await system.UntilHealthyAsync("turn", limit.Token);
         }
     }
 
-    private static Task KeepAsync(WicPage wic, string look, string beat) => wic.Page.ScreenshotAsync(
+    private static Task<byte[]> KeepAsync(WicPage wic, string look, string beat) => wic.Page.ScreenshotAsync(
         new() { Path = Path.Combine(Path.GetFullPath(Folder ?? "screenshots", AppContext.BaseDirectory), $"{look}-{beat}.png") });
 }
