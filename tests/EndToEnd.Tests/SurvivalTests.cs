@@ -70,7 +70,7 @@ public sealed class SurvivalTests(RunningSystem system)
             await alice.ExpectAlertAsync("The other side received nothing");
         }
 
-        await system.ExpectFailureAsync(traceId, "", "renew credentials", "does not answer");
+        await system.ExpectFailureAsync(traceId, "", "renew credentials", "does not answer", "RTP/RTCP time-out");
     }
 
     [Fact]
