@@ -1,4 +1,3 @@
-using Aspire.Hosting.ApplicationModel;
 using Microsoft.Playwright;
 using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.EndToEnd.Tests.Setup;
