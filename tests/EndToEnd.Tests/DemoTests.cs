@@ -1,3 +1,4 @@
+using Aspire.Hosting.ApplicationModel;
 using Microsoft.Playwright;
 using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.EndToEnd.Tests.Setup;
