@@ -58,7 +58,7 @@ public static partial class ServiceHost
             BodyFormat.CheckIn(app);
             map(app);
             app.MapDefaultEndpoints();
-            await StartAsync(app).ConfigureAwait(false);
+            if (!await StartAsync(app).ConfigureAwait(false)) return 0;
             isStarted = true;
             if (!HasOwnLines(app)) LogStarted(app.Logger, name, string.Join(", ", app.Urls), app.Environment.EnvironmentName);
             await app.WaitForShutdownAsync().ConfigureAwait(false);
@@ -79,11 +79,18 @@ public static partial class ServiceHost
 
     // A host that is only disposed cancels the background services that have started, also those that no thread has run yet. It logs each
     // as a crash, with a stack trace (dotnet/runtime#98935). A host that is stopped expects their end.
-    private static async Task StartAsync(WebApplication app)
+    // False if a signal ended the start.
+    private static async Task<bool> StartAsync(WebApplication app)
     {
         try
         {
             await app.StartAsync().ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            await StopAsync(app).ConfigureAwait(false);
+            return false;
         }
         catch
         {

@@ -64,7 +64,8 @@ internal sealed record CallQuery
     public string? Problem =>
         !string.IsNullOrEmpty(Outcome) && !NamesOf<CallOutcome>().Contains(Outcome)
             ? $"The outcome is one of {string.Join(", ", NamesOf<CallOutcome>())}."
-        : !string.IsNullOrEmpty(Kind) && !NamesOf<CallKind>().Contains(Kind) ? $"The kind is one of {string.Join(", ", NamesOf<CallKind>())}."
+        : !string.IsNullOrEmpty(Kind) && !NamesOf<CallKind>().Contains(Kind)
+            ? $"The kind is one of {string.Join(", ", NamesOf<CallKind>())}."
         : Attribute?.Split('=')[0].AsSpan().IndexOfAny("<>! ") >= 0 ? "The attribute is key=value, or key for any value."
         : null;
 

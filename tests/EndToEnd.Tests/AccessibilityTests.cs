@@ -44,6 +44,12 @@ public sealed class AccessibilityTests(RunningSystem system)
         await alice.WaitUntilOnlineAsync();
         await guest.Get("sip:alice@webrtcims.local").WaitForAsync();
         await ExpectNothingAsync(guest, look, "idle");
+        await guest.Page.Locator("#devices > summary").ClickAsync();
+        await guest.Get("try-microphone").ClickAsync();
+        await guest.Get("try-camera").ClickAsync();
+        await guest.Page.WaitForFunctionAsync("() => document.querySelector('[data-testid=camera-preview]').videoWidth > 0");
+        await ExpectNothingAsync(guest, look, "devices");
+        await guest.Page.Locator("#devices > summary").ClickAsync();
 
         await guest.DialAsync("nobody");
         await guest.ExpectAlertAsync("Nobody has this address");

@@ -1,4 +1,3 @@
-using Aspire.Hosting.ApplicationModel;
 using Microsoft.Playwright;
 using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.EndToEnd.Tests.Setup;
@@ -91,6 +90,6 @@ public sealed class DemoTests(RunningSystem system)
         }
     }
 
-    private static Task KeepAsync(WicPage wic, string look, string beat) => wic.Page.ScreenshotAsync(
+    private static Task<byte[]> KeepAsync(WicPage wic, string look, string beat) => wic.Page.ScreenshotAsync(
         new() { Path = Path.Combine(Path.GetFullPath(Folder ?? "screenshots", AppContext.BaseDirectory), $"{look}-{beat}.png") });
 }

@@ -101,8 +101,8 @@ public sealed class FlowViewTests(RunningSystem system)
         await using var flowView = await system.OpenCallsAsync("kind=demo_line");
 
         var row = RowOf(flowView.Page, traceId);
-        await Assertions.Expect(row).ToContainTextAsync("Call to the demo line");
-        await Assertions.Expect(row.Locator(".person")).ToHaveCountAsync(2);
+        await Assertions.Expect(row).ToContainTextAsync("Call to the demo line", new() { Timeout = 30_000 });
+        await Assertions.Expect(row.Locator(".person")).ToHaveCountAsync(2, new() { Timeout = 30_000 });
         await Assertions.Expect(row).ToContainTextAsync("packets lost", new() { Timeout = 30_000 });
 
         await row.GetByRole(AriaRole.Link).ClickAsync();
@@ -120,7 +120,13 @@ public sealed class FlowViewTests(RunningSystem system)
         Assert.True(await scroll.EvaluateAsync<bool>("place => place.scrollWidth <= place.clientWidth"), "The ladder scrolls sideways.");
         Assert.True(
             await scroll.EvaluateAsync<bool>(
-                "place => { place.scrollTop = 1e6; return place.scrollTop === 0 || Math.abs(place.querySelector('.ladder-heads').getBoundingClientRect().top - place.getBoundingClientRect().top) < 2; }"),
+                """
+                place => {
+                  place.scrollTop = 1e6;
+                  const top = element => element.getBoundingClientRect().top;
+                  return place.scrollTop === 0 || Math.abs(top(place.querySelector('.ladder-heads')) - top(place)) < 2;
+                }
+                """),
             "The heads of the lanes scroll away.");
         await flowView.Page.ScreenshotAsync(
             new() { Path = Path.Combine(AppContext.BaseDirectory, "screenshots", "ladder-of-two-1280.png") });
@@ -141,7 +147,8 @@ public sealed class FlowViewTests(RunningSystem system)
 
         await Assertions.Expect(names.GetByText("GET /api/session").First).ToBeVisibleAsync(new() { Timeout = 30_000 });
         Assert.EndsWith("#/calls?other=true", flowView.Page.Url, StringComparison.Ordinal);
-        foreach (var noise in (string[])["GET /api/directory", "GET /assets", "GET /icon.svg", "GET /session", "HGET", "POST /sessions/find"])
+        string[] polls = ["GET /api/directory", "GET /session", "HGET", "POST /sessions/find"];
+        foreach (var noise in polls.Concat(["GET /assets", "GET /icon.svg"]))
             Assert.Equal(0, await names.GetByText(noise).CountAsync());
     }
 
@@ -175,7 +182,7 @@ public sealed class FlowViewTests(RunningSystem system)
         await using var wic = await OpenAsGuestAsync();
         var first = await CallTheEchoAsync(wic);
         await using var flowView = await system.OpenCallsAsync("kind=echo");
-        await Assertions.Expect(RowOf(flowView.Page, first)).ToBeVisibleAsync();
+        await Assertions.Expect(RowOf(flowView.Page, first)).ToBeVisibleAsync(new() { Timeout = 30_000 });
         await flowView.Get("pause").ClickAsync();
 
         var second = await CallTheEchoAsync(wic);
@@ -183,11 +190,11 @@ public sealed class FlowViewTests(RunningSystem system)
         await Assertions.Expect(flowView.Page.Locator("#live")).ToContainTextAsync("changed", new() { Timeout = 30_000 });
         Assert.Equal(0, await RowOf(flowView.Page, second).CountAsync());
         await flowView.Get("pause").ClickAsync();
-        await Assertions.Expect(RowOf(flowView.Page, second)).ToBeVisibleAsync();
-        await Assertions.Expect(flowView.Page.Locator("#live")).ToHaveTextAsync("Live");
+        await Assertions.Expect(RowOf(flowView.Page, second)).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        await Assertions.Expect(flowView.Page.Locator("#live")).ToHaveTextAsync("Live", new() { Timeout = 30_000 });
 
         await flowView.Get("phone").ClickAsync();
-        await Assertions.Expect(flowView.Get("guest").Or(flowView.Get("call")).First).ToBeVisibleAsync();
+        await Assertions.Expect(flowView.Get("guest").Or(flowView.Get("call")).First).ToBeVisibleAsync(new() { Timeout = 30_000 });
     }
 
     [Fact]

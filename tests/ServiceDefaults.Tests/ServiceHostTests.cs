@@ -56,6 +56,18 @@ public sealed class ServiceHostTests
         Assert.Matches(@"Part listens on http://127\.0\.0\.1:\d+, environment Development", record);
     }
 
+    [Fact]
+    [Requirement("NET-04")]
+    public async Task StopDuringTheStart_IsNoFailure()
+    {
+        using var logs = new LogRecorder();
+
+        var exitCode = await RunAsync(logs, services => services.AddHostedService<StopWhileStarting>());
+
+        Assert.Equal(0, exitCode);
+        Assert.DoesNotContain(logs.Records, record => record.Contains("   at ", StringComparison.Ordinal));
+    }
+
     private static Task<int> RunAsync(LogRecorder logs, Action<IServiceCollection> add) => ServiceHost.RunAsync(
         "Part", ["--environment=Development", "--urls=http://127.0.0.1:0"],
         builder =>
@@ -64,6 +76,17 @@ public sealed class ServiceHostTests
             add(builder.Services);
         },
         _ => { });
+
+    private sealed class StopWhileStarting(IHostApplicationLifetime lifetime) : IHostedService
+    {
+        public async Task StartAsync(CancellationToken cancellationToken)
+        {
+            lifetime.StopApplication();
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
 
     private sealed class StopAtOnce(IHostApplicationLifetime lifetime) : IHostedService
     {

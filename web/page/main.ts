@@ -300,11 +300,13 @@ function useIdentity(): void {
 
 function showTransfer(open: boolean): void {
   if (open) showKeypad(false);
+  if (open) showKeypad(false);
   find('transfer-panel').hidden = !open;
   find('transfer').ariaExpanded = String(open);
 }
 
 function showKeypad(open: boolean): void {
+  if (open) showTransfer(false);
   if (open) showTransfer(false);
   find('keypad').hidden = !open;
   find('keys').ariaExpanded = String(open);

@@ -142,7 +142,8 @@ public sealed class HostDecisionTests : IDisposable
             ended => Assert.Contains(
                 $"An allocation of {session} over Udp ended after 7 s: the client deleted it. Sent to peers: 0 packets", ended,
                 StringComparison.Ordinal),
-            refused => Assert.Matches($"An Allocate of {session} over Udp under the key .* was refused with 486: the quota is used up", refused));
+            refused => Assert.Matches(
+                $"An Allocate of {session} over Udp under the key .* was refused with 486: the quota is used up", refused));
         Assert.DoesNotContain("session-of-alice", _host.Log.Text, StringComparison.Ordinal);
     }
 
