@@ -311,8 +311,9 @@ class Writer {
 /** The failed row that the others follow from: the innermost of those that came last. */
 function markCause(rows: Row[]) {
   const requests = rows.filter(row => row.failed && row.kind !== 'response');
-  const last = requests.at(-1);
-  if (last) last.isCause = true;
+  // A call as a whole fails because of a part of it.
+  const cause = requests.findLast(row => row.label !== 'in call') ?? requests.at(-1);
+  if (cause) cause.isCause = true;
 }
 
 /** Milliseconds between the end of one and the start of the next that still are one burst. */
