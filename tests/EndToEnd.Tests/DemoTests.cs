@@ -1,3 +1,4 @@
+using Aspire.Hosting.ApplicationModel;
 using Microsoft.Playwright;
 using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.EndToEnd.Tests.Setup;
@@ -86,7 +87,8 @@ public sealed class DemoTests(RunningSystem system)
         finally
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-            await system.App.ResourceNotifications.WaitForResourceAsync("turn", now => now.Snapshot.StopTimeStamp is not null, limit.Token);
+            await system.App.ResourceNotifications.WaitForResourceAsync("turn", KnownResourceStates.TerminalStates, limit.Token);
+            await system.App.ResourceNotifications.WaitForResourceAsync("turn", KnownResourceStates.Running, limit.Token);
             await system.UntilHealthyAsync("turn", limit.Token);
         }
     }
