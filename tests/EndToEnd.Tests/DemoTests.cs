@@ -43,6 +43,7 @@ public sealed class DemoTests(RunningSystem system)
         await KeepAsync(wic, look, "code");
         await wic.Get("invite").Locator("summary").ClickAsync();
 
+        await wic.Get("with-video").CheckAsync();
         await wic.Get("demo-line").ClickAsync();
         await wic.ExpectInCallAsync();
         await wic.WaitForMediaAsync();
