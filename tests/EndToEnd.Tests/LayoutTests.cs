@@ -163,8 +163,7 @@ public sealed class LayoutTests(RunningSystem system)
         var errors = new List<string>();
         wic.Page.Console += (_, message) =>
         {
-            if (message.Type != "error") return;
-            lock (errors) errors.Add($"{message.Text} {message.Location}");
+            if (message.Type == "error") lock (errors) errors.Add($"{message.Text} {message.Location}");
         };
         await Assertions.Expect(wic.Get("no-path")).ToBeVisibleAsync();
         await wic.CallAsync();
@@ -183,8 +182,8 @@ public sealed class LayoutTests(RunningSystem system)
             Assert.InRange(await SmallestTextAsync(wic), 12, 20);
             Assert.False(await wic.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth > innerWidth"));
         }
-        var pictures = await wic.Page.EvaluateAsync<string[]>("() => window.pictures");
-        Assert.DoesNotContain(pictures, lanes => lanes.Contains("Gateway", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            await wic.Page.EvaluateAsync<string[]>("() => window.pictures"), lanes => lanes.Contains("Gateway", StringComparison.Ordinal));
         lock (errors) Assert.Empty(errors);
     }
 
@@ -229,7 +228,10 @@ public sealed class LayoutTests(RunningSystem system)
 
     /// <summary>On the page, not in the window: a click may scroll.</summary>
     private static Task<string> PlaceOfStepsAsync(WicPage wic) => wic.Page.EvaluateAsync<string>(
-        "() => [...document.querySelectorAll('.step')].map(step => step.getBoundingClientRect()).map(({ x, y }) => `${Math.round(x)},${Math.round(y + scrollY)}`).join(' ')");
+        """
+        () => [...document.querySelectorAll('.step')].map(step => step.getBoundingClientRect())
+          .map(({ x, y }) => `${Math.round(x)},${Math.round(y + scrollY)}`).join(' ')
+        """);
 
     /// <summary>The smallest text in the ladder, as drawn.</summary>
     private static Task<double> SmallestTextAsync(WicPage wic) => wic.Page.EvaluateAsync<double>(
