@@ -35,7 +35,8 @@ try
         .WaitForStart(turn)
         .WithCallLadder(flowView);
 
-    wwsf.WithPageOf(gateway);
+    wwsf.WithPageOf(gateway)
+        .WithStage(turn, [turn, waf, epCscf, redis]);
 
     builder.CheckPorts();
     await builder.Build().RunAsync();

@@ -25,6 +25,10 @@ public static class ProblemCodes
     public const string WafRefused = "waf_refused";
     public const string WafUnavailable = "waf_unavailable";
 
+    public const string TurnUnreachable = "turn_unreachable";
+    public const string PartIsDown = "part_is_down";
+    public const string StageUnavailable = "stage_unavailable";
+
     public const string WwsfUnavailable = "wwsf_unavailable";
     public const string EpCscfUnavailable = "ep_cscf_unavailable";
     public const string FlowViewUnavailable = "flow_view_unavailable";

@@ -11,6 +11,9 @@ namespace WebRtcIms.Contracts;
 /// </summary>
 public static class SessionsToken
 {
+    /// <summary>The path of the question whether a session is registered. The WWSF asks it for each guest, again and again.</summary>
+    public const string FindPath = "/sessions/find";
+
     /// <summary>Also how far the clocks of the two may differ.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(1);
 

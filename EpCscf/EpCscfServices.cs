@@ -1,5 +1,6 @@
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Core;
+using WebRtcIms.EpCscf.Presence;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.EpCscf.Server;
@@ -22,6 +23,7 @@ internal static class EpCscfServices
         services.AddSingleton(new CoreModel(settings));
         services.AddSingleton<TraceMembers>();
         services.AddSingleton<EpCscfTelemetry>();
+        services.AddSingleton<CallLog>();
         services.AddSingleton<TokenKeys>();
         if (settings.KeyUse is { } use) services.AddKeyDelivery<TokenKeys>(use);
         services.AddSingleton(provider => new RegistrationTokenValidator(
@@ -63,12 +65,16 @@ internal static class EpCscfServices
         services.AddSingleton<SipEndpoint>();
         services.AddSingleton<DirectoryLimit>();
         services.AddSingleton<OnlineUsers>();
+        services.AddSingleton<OnlineSubscriptions>();
+        services.AddSingleton<OnlineNotifier>();
+        services.AddHostedService(provider => provider.GetRequiredService<OnlineNotifier>());
     }
 
     public static void MapEpCscf(this WebApplication app)
     {
         var services = app.Services;
         services.GetRequiredService<Registrar>().BindingLost += services.GetRequiredService<LostBindings>().HandleAsync;
+        services.GetRequiredService<Registrar>().OnlineChanged += services.GetRequiredService<OnlineNotifier>().Handle;
         app.Lifetime.ApplicationStopping.Register(services.GetRequiredService<Flows>().CloseAll);
         KnownProxies.UseIn(app, "EpCscf:KnownProxies");
         app.UseWebSockets(new() { KeepAliveInterval = ConnectionLifetimes.Ping, KeepAliveTimeout = ConnectionLifetimes.Ping });

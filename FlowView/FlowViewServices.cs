@@ -23,7 +23,9 @@ internal static class FlowViewServices
         var streams = new ConnectionLimits(settings.EventStreamsPerAddress, settings.EventStreams, 1, settings.EventStreams);
         builder.Services.AddSingleton(provider =>
             ActivatorUtilities.CreateInstance<ConnectionAdmission>(provider, "flow_view_events", streams));
-        builder.Services.AddSingleton<TraceStore>();
+        builder.Services.AddSingleton(provider =>
+            new TraceStore(settings, CallQuery.IsCall, provider.GetRequiredService<TimeProvider>()));
+        builder.Services.AddHostedService<Sweeper>();
         builder.Services.AddSingleton<LogStore>();
         OtlpReceiver.AddTo(builder);
         builder.AddQueryApi();

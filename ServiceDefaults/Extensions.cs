@@ -13,6 +13,9 @@ namespace Microsoft.Extensions.Hosting;
 public static class Extensions
 {
     private const string HealthPath = "/health";
+
+    // A page asks for the state of the parts each second while its stage is open.
+    private const string StagePath = "/api/stage";
     private const string AlivePath = "/alive";
     internal const string MetricsPath = "/metrics";
     internal const string PrometheusPort = "Prometheus:Port";
@@ -97,10 +100,12 @@ public static class Extensions
     private static MetricStreamConfiguration? DropBufferCounts(Instrument instrument) =>
         instrument.Meter.Name == "Microsoft.AspNetCore.MemoryPool" ? MetricStreamConfiguration.Drop : null;
 
-    // Services fetch their keys all the time, as probes ask for the health.
+    // Services fetch their keys and look for sessions all the time, as probes ask for the health.
     private static bool IsNotAProbe(HttpContext context) =>
-        !context.Request.Path.StartsWithSegments(LongTermKeys.Path)
+        !context.Request.Path.StartsWithSegments(SessionsToken.FindPath)
+        && !context.Request.Path.StartsWithSegments(LongTermKeys.Path)
         && !context.Request.Path.StartsWithSegments(HealthPath)
         && !context.Request.Path.StartsWithSegments(AlivePath)
+        && !(context.Request.Path == StagePath && HttpMethods.IsGet(context.Request.Method))
         && !context.Request.Path.StartsWithSegments(MetricsPath);
 }

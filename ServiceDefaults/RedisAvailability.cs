@@ -2,7 +2,10 @@ using StackExchange.Redis;
 
 namespace WebRtcIms.ServiceDefaults;
 
-/// <summary>Logs once when Redis stops answering, with the consequence, and once when it answers again.</summary>
+/// <summary>
+/// Logs once when Redis stops answering, with the consequence, and once when it answers again. Each request that Redis did not answer in
+/// between has a record in its own trace, within the limit for one event.
+/// </summary>
 /// <param name="logger">The logger of the part that uses Redis.</param>
 /// <param name="consequence">What does not work meanwhile, as the end of a sentence.</param>
 public sealed partial class RedisAvailability(ILogger logger, string consequence)
@@ -20,6 +23,7 @@ public sealed partial class RedisAvailability(ILogger logger, string consequence
     public void Failed(Exception error)
     {
         if (Interlocked.Exchange(ref _isAway, 1) == 0) LogUnavailable(logger, Reason(error), consequence);
+        else if (Activity.Current is { Recorded: true }) LogStillUnavailable(logger, Reason(error), consequence);
     }
 
     // The first word of what Redis answers is the reason: READONLY, LOADING, OOM, NOAUTH. The rest may have a key in it.
@@ -28,6 +32,9 @@ public sealed partial class RedisAvailability(ILogger logger, string consequence
 
     [LoggerMessage(101, LogLevel.Warning, "Redis does not answer ({Error}); {Consequence}")]
     private static partial void LogUnavailable(ILogger logger, string error, string consequence);
+
+    [LoggerMessage(103, LogLevel.Information, "Redis still does not answer ({Error}); {Consequence}")]
+    private static partial void LogStillUnavailable(ILogger logger, string error, string consequence);
 
     [LoggerMessage(102, LogLevel.Information, "Redis answers again")]
     private static partial void LogAvailable(ILogger logger);

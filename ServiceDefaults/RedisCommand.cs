@@ -31,8 +31,12 @@ public sealed class RedisCommand : IDisposable
         activity?.SetTag("db.operation.name", command);
     }
 
-    /// <summary>Starts a command, such as <c>SET</c>, as a child of the current span.</summary>
-    public static RedisCommand Start(string command) => new(command, Source.StartActivity(command, ActivityKind.Client));
+    /// <summary>
+    /// Starts a command, such as <c>SET</c>, as a child of the current span. A command of background work has none, and would fill the
+    /// list of traces with itself.
+    /// </summary>
+    public static RedisCommand Start(string command) =>
+        new(command, Activity.Current is null ? null : Source.StartActivity(command, ActivityKind.Client));
 
     /// <summary>
     /// Records a finished command as a child of <paramref name="parent"/>. The text of a failure must be a constant, because it is a

@@ -8,8 +8,11 @@ namespace WebRtcIms.ServiceDefaults;
 /// maps, the default endpoints.
 /// A start that fails because of a setting or a busy port is one message on standard error and the exit code 1.
 /// </summary>
-public static class ServiceHost
+public static partial class ServiceHost
 {
+    // It logs four records at the start. One is enough.
+    private const string HostLines = "Microsoft.Hosting.Lifetime";
+
     /// <summary>Runs a service until it is told to stop.</summary>
     /// <param name="name">The part's name, for messages: <c>WAF</c>.</param>
     /// <param name="args">The command line.</param>
@@ -43,6 +46,7 @@ public static class ServiceHost
                 kestrel.AllowHostHeaderOverride = true;
             });
             builder.AddServiceDefaults();
+            builder.Logging.AddFilter(HostLines, LogLevel.Warning);
             KestrelCertificates.AddTo(builder);
             add(builder);
             HostCheck.AddTo(builder, requiresHosts);
@@ -54,8 +58,9 @@ public static class ServiceHost
             BodyFormat.CheckIn(app);
             map(app);
             app.MapDefaultEndpoints();
-            await StartAsync(app).ConfigureAwait(false);
+            if (!await StartAsync(app).ConfigureAwait(false)) return 0;
             isStarted = true;
+            if (!HasOwnLines(app)) LogStarted(app.Logger, name, string.Join(", ", app.Urls), app.Environment.EnvironmentName);
             await app.WaitForShutdownAsync().ConfigureAwait(false);
             return 0;
         }
@@ -66,13 +71,26 @@ public static class ServiceHost
         }
     }
 
+    // A part whose ports are not those of HTTP turns off the lines of the host, and logs its listeners itself.
+    private static bool HasOwnLines(WebApplication app) => app.Configuration[$"Logging:LogLevel:{HostLines}"] is not null;
+
+    [LoggerMessage(1, LogLevel.Information, "{Name} listens on {Addresses}, environment {Environment}")]
+    private static partial void LogStarted(ILogger logger, string name, string addresses, string environment);
+
     // A host that is only disposed cancels the background services that have started, also those that no thread has run yet. It logs each
     // as a crash, with a stack trace (dotnet/runtime#98935). A host that is stopped expects their end.
-    private static async Task StartAsync(WebApplication app)
+    // False if a signal ended the start.
+    private static async Task<bool> StartAsync(WebApplication app)
     {
         try
         {
             await app.StartAsync().ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            await StopAsync(app).ConfigureAwait(false);
+            return false;
         }
         catch
         {

@@ -9,7 +9,7 @@ namespace WebRtcIms.Turn.Engine;
 public readonly record struct IcmpError(byte Type, byte Code, uint Mtu)
 {
     /// <summary>
-    /// Whether a client is told: destination unreachable and time exceeded, and for IPv6 packet too big, too (RFC 8656 §11.5).
+    /// Whether a client is told: destination unreachable, time exceeded, and for IPv6 also packet too big (RFC 8656 §11.5).
     /// </summary>
     public bool IsForClients(StunAddressFamily family) =>
         family == StunAddressFamily.IPv4 ? Type is 3 or 11 : Type is 1 or 2 or 3;

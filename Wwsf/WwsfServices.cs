@@ -4,6 +4,7 @@ using WebRtcIms.Wwsf.Ims;
 using WebRtcIms.Wwsf.Passkeys;
 using WebRtcIms.Wwsf.Sessions;
 using WebRtcIms.Wwsf.Settings;
+using WebRtcIms.Wwsf.Stage;
 using WebRtcIms.Wwsf.Telemetry;
 using WebRtcIms.Wwsf.Tokens;
 using WebRtcIms.Wwsf.Users;
@@ -27,6 +28,7 @@ internal static class WwsfServices
         builder.AddExternalLogin(settings);
         builder.AddIms();
         builder.AddWafClient(settings);
+        builder.AddStage(settings.Stage);
     }
 
     public static void UseWwsf(this WebApplication app)
@@ -43,6 +45,7 @@ internal static class WwsfServices
             page.MapPassword();
         }
         page.MapOtherSessions();
+        page.MapStage(app.Services.GetRequiredService<WwsfSettings>().Stage);
         app.MapLiveSession();
         app.MapPasskeys();
         app.MapExternalLogin();

@@ -18,7 +18,9 @@ internal static class ServiceResources
         foreach (var variable in (string[])["DOTNET_ENVIRONMENT", "ASPNETCORE_ENVIRONMENT"])
             service.WithEnvironment(variable, builder.Environment.EnvironmentName);
         // The dashboard ends first. With Aspire's retries each service would try for 5 s to send it the last batch.
-        return service.WithEnvironment("OTEL_DOTNET_EXPERIMENTAL_OTLP_RETRY", "");
+        service.WithEnvironment("OTEL_DOTNET_EXPERIMENTAL_OTLP_RETRY", "");
+        // Aspire's always_on ignores the caller's decision. Polls, which the gateway does not trace, would begin traces at the next part.
+        return service.WithEnvironment("OTEL_TRACES_SAMPLER", "parentbased_always_on");
     }
 
     /// <summary>Names the host under which the other parts reach the service. Outside Development it does not start without one.</summary>

@@ -1,8 +1,9 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace WebRtcIms.AppHost;
 
-/// <summary>The lines that close a start: where people open the page and the call ladder.</summary>
+/// <summary>The lines that close a start: where people open the page, the call ladder and the dashboard, and as whom.</summary>
 internal static class StartMessage
 {
     /// <summary>Prints them when the gateway is ready and every service is healthy.</summary>
@@ -15,9 +16,37 @@ internal static class StartMessage
             foreach (var service in others) await notifications.WaitForResourceHealthyAsync(service.Name, cancel);
 
             var url = gateway.GetEndpoint("http").Url;
-            await Console.Out.WriteLineAsync($"""
-                WebRtcIms is up: open {url}
-                Call ladder: {url}/flow/
-                """);
+            var isDevelopment = ready.Services.GetRequiredService<IHostEnvironment>().IsDevelopment();
+            List<string> lines = [$"WebRtcIms is up: open {url}"];
+            if (isDevelopment) lines.Add("Accounts:    alice (alice-calls-bob), bob (bob-calls-alice), or continue as guest");
+            if (await HasLadderAsync(url, cancel)) lines.Add($"Call ladder: {url}/flow/");
+            if (DashboardUrl(ready.Services, notifications) is { } dashboard) lines.Add($"Dashboard:   {dashboard}");
+            lines.Add("Stop:        Ctrl+C");
+            await Console.Out.WriteLineAsync(string.Join(Environment.NewLine, lines));
         });
+
+    // With its log-in token; null if there is no dashboard, as in tests.
+    private static string? DashboardUrl(IServiceProvider services, ResourceNotificationService notifications)
+    {
+        if (!notifications.TryGetCurrentState("aspire-dashboard", out var dashboard)) return null;
+        if (dashboard.Snapshot.Urls.FirstOrDefault(url => url.Name is "http" or "https") is not { } url) return null;
+        var token = services.GetRequiredService<IConfiguration>()["AppHost:BrowserToken"];
+        return $"{url.Url.TrimEnd('/')}{(token is { Length: > 0 } ? $"/login?t={token}" : "")}";
+    }
+
+    // The gateway decides by its settings who may read it. Without readers the path does not exist.
+    private static async Task<bool> HasLadderAsync(string gateway, CancellationToken cancel)
+    {
+        using var handler = new HttpClientHandler { AllowAutoRedirect = false };
+        using var http = new HttpClient(handler);
+        try
+        {
+            using var answer = await http.GetAsync(new Uri($"{gateway}/flow/"), cancel);
+            return answer.StatusCode != HttpStatusCode.NotFound;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
 }

@@ -9,6 +9,9 @@ internal sealed record TurnServerAnnotation(
 {
     public const string Algorithm = "A256GCM";
 
+    /// <summary>The name of a TURN server for which the WAF has keys, and which does not run.</summary>
+    public const string OtherServerName = $"another-turn.{Ims.Domain}";
+
     /// <summary>The TURN URI for a transport, <c>udp</c> or <c>tcp</c> (RFC 7065).</summary>
     public ReferenceExpression Uri(string transport) => ReferenceExpression.Create($"turn:{Authority}?transport={transport}");
 }

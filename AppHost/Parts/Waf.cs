@@ -42,6 +42,13 @@ internal static class Waf
             .WithWafCommands(waf.GetEndpoint(Administration));
     }
 
+    // A demonstration shows a token of another server to ours. Nothing runs under its name.
+    private static IResourceBuilder<ProjectResource> WithOtherTurnServer(this IResourceBuilder<ProjectResource> waf) =>
+        waf.ApplicationBuilder.ExecutionContext.IsRunMode
+            ? waf.WithEnvironment("Waf__TurnServers__1__Name", TurnServerAnnotation.OtherServerName)
+                .WithEnvironment("Waf__TurnServers__1__Kid", "other")
+            : waf;
+
     /// <summary>Lets the WAF issue tokens for this TURN server.</summary>
     public static IResourceBuilder<ProjectResource> WithTokensFor(this IResourceBuilder<ProjectResource> waf,
         IResourceBuilder<ProjectResource> turn)
@@ -51,6 +58,7 @@ internal static class Waf
             .WithEnvironment("Waf__TurnServers__0__Name", server.ServerName)
             .WithEnvironment("Waf__TurnServers__0__Kid", server.KeyId)
             .WithEnvironment("Waf__TurnServers__0__Algorithm", TurnServerAnnotation.Algorithm)
-            .WithKeysFor(turn);
+            .WithKeysFor(turn)
+            .WithOtherTurnServer();
     }
 }

@@ -40,6 +40,17 @@ internal static class Wwsf
         return wwsf;
     }
 
+    /// <summary>In Development, the stage of the page can show what TURN found in a token, and stop these parts for some seconds.</summary>
+    public static IResourceBuilder<ProjectResource> WithStage(
+        this IResourceBuilder<ProjectResource> wwsf, IResourceBuilder<ProjectResource> turn,
+        IEnumerable<IResourceBuilder<IResource>> parts)
+    {
+        if (!wwsf.ApplicationBuilder.ExecutionContext.IsRunMode) return wwsf;
+        wwsf.WithEnvironment("Wwsf__Stage__OtherTurnServerName", TurnServerAnnotation.OtherServerName)
+            .WithEnvironment("Wwsf__Stage__TurnManagement", turn.GetEndpoint("http"));
+        return PartBreaker.AddTo(wwsf, parts);
+    }
+
     // The eP-CSCF knows the WWSF by its name here, not by the client id that the WAF assigns.
     private static IResourceBuilder<ProjectResource> WithInitialAccessToken(
         this IResourceBuilder<ProjectResource> waf, string wwsf, IResourceBuilder<ParameterResource> token, ParameterResource audience,
@@ -50,6 +61,8 @@ internal static class Wwsf
             .WithEnvironment(settings + "Token", token)
             .WithEnvironment(settings + "Wwsf", wwsf)
             .WithEnvironment(settings + "Audiences__0", audience);
+        if (waf.ApplicationBuilder.ExecutionContext.IsRunMode)
+            waf.WithEnvironment(settings + "Audiences__1", TurnServerAnnotation.OtherServerName);
         foreach (var (number, impu) in impus.Index()) waf.WithEnvironment($"{settings}Impus__{number}", impu);
         // A developer may delete the store of the WWSF at any time, and that of the WAF stays.
         return waf.ApplicationBuilder.ExecutionContext.IsRunMode

@@ -33,8 +33,16 @@ internal sealed class PublicGateway(PublicAddress address, int port)
     private Task InviteAsync() => Console.Out.WriteLineAsync($"""
         On a phone in the room: {Url}
         {Code(Url)}
-        Its certificate is self-made, so browsers warn of it. SHA-256 fingerprint: {_certificate.Value.Fingerprint}
+        Its certificate is self-made, so browsers warn of it. SHA-256 fingerprint:
+        {InPairs(_certificate.Value.Fingerprint)}
+        Compare it with the certificate that the phone shows, then go on.
         """);
+
+    // As phones show it, on two lines.
+    private static string InPairs(string fingerprint) =>
+        string.Join(
+            Environment.NewLine,
+            fingerprint.Chunk(32).Select(line => string.Join(' ', line.Chunk(2).Select(pair => new string(pair)))));
 
     // Light on dark in half blocks. A terminal is told so, as its own colours may be the other way round.
     private static string Code(string url)

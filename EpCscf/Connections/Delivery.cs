@@ -78,6 +78,8 @@ internal sealed class Delivery(Flows flows, IBindingStore store, Replicas replic
         try
         {
             transaction?.Wait();
+            // Four polls a second would fill the trace of the request.
+            Activity.Current = null;
             var start = time.GetTimestamp();
             while (time.GetElapsedTime(start) < ConnectionLifetimes.Grace)
             {

@@ -65,6 +65,8 @@ internal sealed class Flows(EpCscfTelemetry telemetry)
         }
     }
 
+    public bool Has(Flow flow) => _all.ContainsKey(flow.Id);
+
     public Flow? Find(BindingId binding) => _byBinding.GetValueOrDefault(binding);
 
     public void CloseAll()

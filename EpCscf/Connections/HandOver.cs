@@ -40,6 +40,9 @@ internal enum HandOverKind : byte
 
     /// <summary>The binding has another connection, at the sender. Its former replica has ended.</summary>
     Reconnected,
+
+    /// <summary>The subscriber of the binding may have gone online or offline.</summary>
+    OnlineChanged,
 }
 
 /// <param name="Kind">The kind.</param>

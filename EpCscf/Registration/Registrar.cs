@@ -30,16 +30,21 @@ internal sealed partial class Registrar(
     /// <summary>A binding does not lead to its connection any more. Requests and connections that depend on it must end.</summary>
     public event Func<Binding, BindingLoss, Task>? BindingLost;
 
+    /// <summary>A binding was added or removed, so its subscriber may have gone online or offline.</summary>
+    public event Action<BindingId>? OnlineChanged;
+
     /// <summary>Handles a REGISTER.</summary>
     /// <param name="flowId">The connection that it came over.</param>
     /// <param name="present">What the connection is registered for.</param>
     /// <param name="request">The REGISTER.</param>
     /// <param name="tryBind">Gives the connection its new registration. False if it may not have one.</param>
+    /// <param name="respond">Sends a response of a request that was authorized.</param>
     /// <returns>
     /// The final response, and the binding whose connection has been replaced: call <see cref="OnReplacedAsync"/> after the response.
     /// </returns>
     public async Task<(SipResponse Response, Binding? Replaced)> RegisterAsync(
-        string flowId, FlowRegistration? present, SipRequest request, Func<FlowRegistration, bool> tryBind)
+        string flowId, FlowRegistration? present, SipRequest request, Func<FlowRegistration, bool> tryBind,
+        Action<SipResponse> respond)
     {
         if (request.SipUri?.Host != settings.HomeDomain) return Refuse(request, 404, "Not Found: this is the registrar of another domain");
         if ((request.Unsupported(HeaderName.ProxyRequire, []) ?? request.Unsupported(HeaderName.Require, Extensions)) is { } unsupported)
@@ -67,7 +72,10 @@ internal sealed partial class Registrar(
         await gate.WaitAsync();
         try
         {
-            return await UpdateAsync(flowId, present, request, new(token, subscriber, registered, tryBind));
+            var result = await UpdateAsync(flowId, present, request, new(token, subscriber, registered, tryBind));
+            // Before another connection of the page replaces this one and closes it.
+            respond(result.Response);
+            return result;
         }
         finally
         {
@@ -81,7 +89,9 @@ internal sealed partial class Registrar(
     /// <summary>Removes the binding of a lost connection, unless the page has registered over another one meanwhile.</summary>
     public async Task RemoveLostAsync(Binding binding)
     {
-        if (await store.RemoveAsync(binding)) await NotifyAsync(binding, BindingLoss.Disconnected);
+        if (!await store.RemoveAsync(binding)) return;
+        OnlineChanged?.Invoke(binding.Id);
+        await NotifyAsync(binding, BindingLoss.Disconnected);
     }
 
     /// <summary>Ends all registrations of a session at the WWSF, and refuses its tokens from now on.</summary>
@@ -93,6 +103,19 @@ internal sealed partial class Registrar(
 
     /// <summary>Ends one registration. The page may register again with a token that is not revoked.</summary>
     public Task EndAsync(Binding binding) => RemoveAsync(binding, BindingLoss.SignedOut);
+
+    /// <summary>
+    /// Ends the registrations of former sessions of an identity. The store may have lost their bindings. Does nothing if a newer session
+    /// has the identity meanwhile.
+    /// </summary>
+    public async Task EndFormerGuestsAsync(FlowRegistration registration, IEnumerable<FlowRegistration> connected)
+    {
+        // The list comes before the check, because a newer session becomes the holder before it is connected.
+        var former = connected.Where(other => other.Subscriber.Impi == registration.Subscriber.Impi
+            && other.Binding.SessionId != registration.Binding.SessionId).ToList();
+        if (_holders.GetValueOrDefault(registration.Subscriber.Impi)?.SessionId != registration.Token.SessionId) return;
+        foreach (var other in former) await EndAsync(other.Binding);
+    }
 
     // A WWSF or a Redis that has lost its leases may give an identity to another session. The session of the newest token has it. There is
     // one entry for each identity of a pool.
@@ -160,6 +183,7 @@ internal sealed partial class Registrar(
             return Refuse(request, 503, "Service Unavailable: too many connections", (HeaderName.RetryAfter, "5"));
         if (former is not null) await store.RemoveAsync(former);
         var replaced = await store.SaveAsync(updated);
+        if (known is null) OnlineChanged?.Invoke(id);
         var response = Accepted(request, subscriber, impus, others.Append(updated));
         // RFC 5626 §6: only if the client named a flow; other clients do not understand it.
         if (regId is not null && request.Headers.HasToken(HeaderName.Supported, "outbound"))
@@ -170,6 +194,7 @@ internal sealed partial class Registrar(
     private async Task RemoveAsync(Binding binding, BindingLoss loss)
     {
         await store.RemoveAsync(binding);
+        OnlineChanged?.Invoke(binding.Id);
         await NotifyAsync(binding, loss);
     }
 

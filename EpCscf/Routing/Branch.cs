@@ -13,7 +13,8 @@ namespace WebRtcIms.EpCscf.Routing;
 /// <param name="Dialog">The dialogue that it belongs to or may begin.</param>
 internal sealed record ForwardedRequest(SipRequest Request, BindingId Target, string? Replica, Dialog? Dialog);
 
-internal sealed record BranchServices(Delivery Delivery, TransactionTable Transactions, RouteTokens Routes, EndedDialogs EndedDialogs);
+internal sealed record BranchServices(
+    Delivery Delivery, TransactionTable Transactions, RouteTokens Routes, EndedDialogs EndedDialogs, EpCscfTelemetry Telemetry);
 
 /// <summary>One of the targets of a request (RFC 3261 §16.6, §16.7): its client transaction, timer C and CANCEL.</summary>
 /// <param name="forwarded">The request and its target.</param>
@@ -145,7 +146,13 @@ internal sealed class Branch(ForwardedRequest forwarded, ProxiedRequest owner, B
             Final = final;
             _transaction?.Abandon();
             _timer.Stop();
-            if (forwarded.Dialog is { } dialog && EndsDialog(final)) services.EndedDialogs.Add(dialog, dialog.Caller, dialog.Callee);
+            if (forwarded.Dialog is { } dialog && EndsDialog(final))
+            {
+                var isNew = services.EndedDialogs.Add(dialog, dialog.Caller, dialog.Callee);
+                // A call ends once, however many BYEs its two sides send.
+                if (isNew && _request.IsInDialog) services.Telemetry.CallEnded(CallEnd.ReasonOf(_request), scope.Span);
+            }
+
             EpCscfTelemetry.End(scope.Span, final.StatusCode);
         }
         else if (!final.IsSuccess)

@@ -27,16 +27,20 @@ internal sealed class EndedDialogs(HandOvers handOvers, TimeProvider time)
     }
 
     /// <summary>Ends the token of one end, or of both.</summary>
-    public void Add(Dialog dialog, params ReadOnlySpan<BindingId> ends)
+    /// <returns>False if all of them have ended before.</returns>
+    public bool Add(Dialog dialog, params ReadOnlySpan<BindingId> ends)
     {
+        var isNew = false;
         foreach (var end in ends)
         {
             var name = NameOf(dialog, end);
-            Add(name);
+            isNew |= Add(name);
             var octets = new byte[sizeof(ulong)];
             BinaryPrimitives.WriteUInt64BigEndian(octets, name);
             handOvers.SendToOthers(new(HandOverKind.DialogEnded, end, octets));
         }
+
+        return isNew;
     }
 
     /// <summary>Another replica has ended a token.</summary>
@@ -47,7 +51,7 @@ internal sealed class EndedDialogs(HandOvers handOvers, TimeProvider time)
 
     private static ulong NameOf(Dialog dialog, BindingId end) => end == dialog.Caller ? dialog.Id : ~dialog.Id;
 
-    private void Add(ulong name)
+    private bool Add(ulong name)
     {
         lock (_gate)
         {
@@ -58,7 +62,7 @@ internal sealed class EndedDialogs(HandOvers handOvers, TimeProvider time)
                 _began = now;
             }
 
-            _current.Add(name);
+            return _current.Add(name) && !_former.Contains(name);
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using WebRtcIms.EpCscf.Presence;
 using WebRtcIms.EpCscf.Registration;
 
 namespace WebRtcIms.EpCscf.Server;
@@ -33,7 +34,7 @@ internal static class DirectoryEndpoint
 
         var online = await users.ListAsync();
         context.Response.Headers.CacheControl = "no-store";
-        return Results.Json(new { online = online.Where(entry => entry.Name != self).Select(entry => entry.User) }, SnakeCase);
+        return Results.Json(new { online = online.Users.Where(entry => entry.Name != self).Select(entry => entry.User) }, SnakeCase);
     }
 
     private static IResult SignIn(HttpContext context)

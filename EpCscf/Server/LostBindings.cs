@@ -1,13 +1,14 @@
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;
+using WebRtcIms.EpCscf.Telemetry;
 
 namespace WebRtcIms.EpCscf.Server;
 
 /// <summary>Ends what depends on a lost binding: its connection and its requests, here and at other replicas.</summary>
 internal sealed partial class LostBindings(
     Registrar registrar, Flows flows, ProxiedRequests requests, Replicas replicas, HandOvers handOvers, TimeProvider time,
-    ILogger<LostBindings> logger)
+    CallLog log, ILogger<LostBindings> logger)
 {
     /// <summary>The connection of a binding has ended. The binding follows, unless the page comes back within the grace time.</summary>
     public void OnDisconnected(Binding binding) => _ = RemoveLaterAsync(binding);
@@ -15,6 +16,7 @@ internal sealed partial class LostBindings(
     /// <summary>A binding was lost at this replica.</summary>
     public async Task HandleAsync(Binding binding, BindingLoss loss)
     {
+        log.RegistrationEnded(binding, loss);
         switch (loss)
         {
             case BindingLoss.Replaced:

@@ -1,5 +1,6 @@
 using StackExchange.Redis;
 using WebRtcIms.EpCscf.Connections;
+using WebRtcIms.EpCscf.Presence;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.EpCscf.Sip;
@@ -13,8 +14,8 @@ namespace WebRtcIms.EpCscf.Server;
 /// </summary>
 internal sealed partial class ReplicaService(
     Replicas replicas, HandOvers handOvers, LostBindings lostBindings, Flows flows, Delivery delivery, Cancellation cancellation,
-    TransactionTable transactions, ProxiedRequests requests, EndedDialogs ended, IBindingStore store, TimeProvider time,
-    EpCscfTelemetry telemetry, ILogger<ReplicaService> logger) : BackgroundService
+    TransactionTable transactions, ProxiedRequests requests, EndedDialogs ended, OnlineNotifier presence, IBindingStore store,
+    TimeProvider time, EpCscfTelemetry telemetry, ILogger<ReplicaService> logger) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
 
@@ -70,6 +71,9 @@ internal sealed partial class ReplicaService(
                 break;
             case HandOverKind.DialogEnded:
                 ended.Handle(handOver);
+                break;
+            case HandOverKind.OnlineChanged:
+                presence.Refresh();
                 break;
             default:
                 lostBindings.Handle(handOver);

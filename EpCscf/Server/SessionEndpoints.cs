@@ -20,7 +20,7 @@ internal static class SessionEndpoints
     {
         if (app.Services.GetRequiredService<EpCscfSettings>().SessionsKeys.Count == 0) return;
         var limit = new RequestSizeLimitAttribute(MaxBodyLength);
-        app.MapPost("/sessions/find", context => HandleAsync(context, FindAsync)).WithMetadata(limit);
+        app.MapPost(SessionsToken.FindPath, context => HandleAsync(context, FindAsync)).WithMetadata(limit);
         app.MapPost("/sessions/end", context => HandleAsync(context, EndAsync)).WithMetadata(limit);
     }
 

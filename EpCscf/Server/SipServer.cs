@@ -1,4 +1,5 @@
 using WebRtcIms.EpCscf.Connections;
+using WebRtcIms.EpCscf.Presence;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;
 using WebRtcIms.EpCscf.Settings;
@@ -12,9 +13,9 @@ namespace WebRtcIms.EpCscf.Server;
 internal sealed class SipServer(
     Registrar registrar, Proxy proxy, Cancellation cancellation, ProxiedRequests requests, TransactionTable transactions, Flows flows,
     Delivery delivery, Replicas replicas, HandOvers handOvers, EpCscfSettings settings, TimeProvider time, EpCscfTelemetry telemetry,
-    RegistrationTokenValidator tokens)
+    RegistrationTokenValidator tokens, CallLog log, OnlineSubscriptions online)
 {
-    private const string OwnMethods = "REGISTER, OPTIONS";
+    private const string OwnMethods = "REGISTER, OPTIONS, SUBSCRIBE";
     private const string RetryAfterSeconds = "5";
     private const int NotRegisteredStatus = 403;
 
@@ -107,15 +108,24 @@ internal sealed class SipServer(
             var isRefused = false;
             FlowRegistration? bound = null;
             var (response, replaced) = await registrar.RegisterAsync(
-                flow.Id, flow.Registration, request, registration => !(isRefused = !flows.Bind(flow, bound = registration)));
+                flow.Id, flow.Registration, request, registration => !(isRefused = !flows.Bind(flow, bound = registration)),
+                server.Respond);
+            // A refusal has not been sent yet. A second response has no effect.
             server.Respond(response);
             if (replaced is not null) await registrar.OnReplacedAsync(replaced);
             if (isRefused) flow.Close(CloseCode.TooMuch, "too many connections");
-            else if (bound is { Subscriber.IsLeased: true }) await EndFormerGuestsAsync(bound);
+            else if (bound is { Subscriber.IsLeased: true }) await registrar.EndFormerGuestsAsync(bound, flows.Registrations);
         }
         else if (request.Method == Method.Cancel)
         {
             cancellation.Handle(server, flow);
+        }
+        else if (IsForDomain(request) && request.Method == Method.Subscribe)
+        {
+            // RFC 6665 §4.2.1.1: the first NOTIFY follows the response.
+            var (response, subscription) = online.Handle(flow, request);
+            server.Respond(response);
+            if (subscription is not null) await online.NotifyAsync(subscription);
         }
         else if (RespondAsDomain(request) is { } own)
         {
@@ -127,14 +137,6 @@ internal sealed class SipServer(
             if (request.Method == Method.Invite) server.Respond(request.Answer(100, "Trying"));
             await proxy.RouteAsync(flow, server);
         }
-    }
-
-    // The store may have lost the bindings of the identity's former session, which then does not know them.
-    private async Task EndFormerGuestsAsync(FlowRegistration registration)
-    {
-        var former = flows.Registrations.Where(other => other.Subscriber.Impi == registration.Subscriber.Impi
-            && other.Binding.SessionId != registration.Binding.SessionId).ToList();
-        foreach (var other in former) await registrar.EndAsync(other.Binding);
     }
 
     private void Handle(Flow flow, SipResponse response, ReadOnlyMemory<byte> octets)
@@ -155,7 +157,10 @@ internal sealed class SipServer(
 
     private ServerTransaction Begin(Flow flow, SipRequest request)
     {
-        var scope = new RequestScope(time, telemetry.StartServer(request, SessionOf(flow, request)));
+        var session = SessionOf(flow, request);
+        // Each page renews its subscription all day. A trace of it tells nothing.
+        var isTraced = request.Method != Method.Subscribe || !IsForDomain(request);
+        var scope = new RequestScope(time, isTraced ? telemetry.StartServer(request, session) : null);
         var binding = flow.Registration?.Binding.Id;
         var subscriber = binding?.Subscriber;
         var began = time.GetTimestamp();
@@ -167,8 +172,20 @@ internal sealed class SipServer(
                 isSetUp = true;
                 telemetry.CallSetUp(response.StatusCode, time.GetElapsedTime(began), scope.Span);
             }
-            if (!response.IsProvisional) telemetry.Answered(request.Method, response.StatusCode, time.GetElapsedTime(began), scope.Span);
-            // A page that has reconnected gets its response over the new connection.
+            if (!response.IsProvisional)
+            {
+                var took = time.GetElapsedTime(began);
+                // The span ends with the response, and cannot be the current one later.
+                EpCscfTelemetry.Within(scope.Span, () => log.Answered(session, request, response, took));
+                telemetry.Answered(request.Method, response.StatusCode, took, scope.Span);
+            }
+
+            return Deliver(response);
+        }
+
+        // A page that has reconnected gets its response over the new connection.
+        bool Deliver(SipResponse response)
+        {
             var octets = SipWriter.Write(response);
             if (binding is not { } id) return flow.Send(octets);
             if (flows.Find(id) is null && flow.Send(octets)) return true;
@@ -194,8 +211,7 @@ internal sealed class SipServer(
     /// <summary>Handles requests to the domain itself, not to a user of it.</summary>
     private SipResponse? RespondAsDomain(SipRequest request)
     {
-        if (request.IsInDialog || request.SipUri is not { User.Length: 0 } uri
-            || (uri.Host != settings.HomeDomain && uri.Host != settings.Host)) return null;
+        if (request.IsInDialog || !IsForDomain(request)) return null;
         if ((request.Unsupported(HeaderName.ProxyRequire, []) ?? request.Unsupported(HeaderName.Require, Registrar.Extensions))
             is { } unsupported) return unsupported;
         var response = request.Method == Method.Options ? request.Answer(200, "OK", SipRequest.NewTag())
@@ -205,6 +221,9 @@ internal sealed class SipServer(
         if (request.Method == Method.Options) response.Headers.Add(HeaderName.Supported, "path, outbound");
         return response;
     }
+
+    private bool IsForDomain(SipRequest request) => request.SipUri is { User.Length: 0 } uri
+        && (uri.Host == settings.HomeDomain || uri.Host == settings.Host);
 
     private static SipResponse Overload(SipRequest request, string why) => Later(request, 503, $"Service Unavailable: {why}");
 

@@ -5,6 +5,7 @@ internal static class HeaderName
 {
     public const string Accept = "Accept";
     public const string Allow = "Allow";
+    public const string AllowEvents = "Allow-Events";
     public const string Authorization = "Authorization";
     public const string CallId = "Call-ID";
     public const string Contact = "Contact";
@@ -12,6 +13,7 @@ internal static class HeaderName
     public const string ContentType = "Content-Type";
     public const string CSeq = "CSeq";
     public const string Date = "Date";
+    public const string Event = "Event";
     public const string Expires = "Expires";
     public const string From = "From";
     public const string MaxForwards = "Max-Forwards";
@@ -29,6 +31,7 @@ internal static class HeaderName
     public const string RetryAfter = "Retry-After";
     public const string Route = "Route";
     public const string ServiceRoute = "Service-Route";
+    public const string SubscriptionState = "Subscription-State";
     public const string Supported = "Supported";
     public const string To = "To";
     public const string Traceparent = "Traceparent";
@@ -46,9 +49,10 @@ internal static class HeaderName
 
     private static readonly string[] Known =
     [
-        Accept, Allow, Authorization, CallId, Contact, ContentLength, ContentType, CSeq, Date, Expires, From, MaxForwards, MinExpires,
+        Accept, Allow, AllowEvents, Authorization, CallId, Contact, ContentLength, ContentType, CSeq, Date, Event, Expires, From,
+        MaxForwards, MinExpires,
         Path, Privacy, ProxyAuthorization, ProxyRequire, PAssertedIdentity, PAssociatedUri, PPreferredIdentity, Reason, RecordRoute,
-        Require, RetryAfter, Route, ServiceRoute, Supported, To, Traceparent, Unsupported, Via, WwwAuthenticate,
+        Require, RetryAfter, Route, ServiceRoute, SubscriptionState, Supported, To, Traceparent, Unsupported, Via, WwwAuthenticate,
     ];
 
     private static readonly Dictionary<string, string> Canonical = Known.Select(name => (Key: name, Name: name))

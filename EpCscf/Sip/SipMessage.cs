@@ -7,13 +7,15 @@ internal static class Method
     public const string Bye = "BYE";
     public const string Cancel = "CANCEL";
     public const string Invite = "INVITE";
+    public const string Notify = "NOTIFY";
     public const string Options = "OPTIONS";
     public const string Register = "REGISTER";
+    public const string Subscribe = "SUBSCRIBE";
 
     /// <summary>The methods of the SIP RFCs. Users may send each other others as well.</summary>
     public static readonly IReadOnlySet<string> Standard = new HashSet<string>
     {
-        Ack, Bye, Cancel, "INFO", Invite, "MESSAGE", "NOTIFY", Options, "PRACK", "PUBLISH", "REFER", Register, "SUBSCRIBE", "UPDATE",
+        Ack, Bye, Cancel, "INFO", Invite, "MESSAGE", Notify, Options, "PRACK", "PUBLISH", "REFER", Register, Subscribe, "UPDATE",
     };
 
     public static bool IsStandard(string method) => Standard.Contains(method);

@@ -17,6 +17,7 @@ internal sealed class EpCscfTelemetry
     private readonly Counter<long> _requests;
     private readonly Counter<long> _dropped;
     private readonly Counter<long> _tokens;
+    private readonly Counter<long> _callsEnded;
     private readonly UpDownCounter<long> _connections;
     private readonly UpDownCounter<long> _registered;
     private readonly Histogram<double> _duration;
@@ -32,6 +33,7 @@ internal sealed class EpCscfTelemetry
             meter.CreateCounter<long>("epcscf.requests", description: "SIP requests from WICs, by method and status of the final response");
         _dropped = meter.CreateCounter<long>("epcscf.dropped", description: "Messages that could not be used or matched, by reason");
         _tokens = meter.CreateCounter<long>("epcscf.tokens", description: "Registration tokens checked, by result");
+        _callsEnded = meter.CreateCounter<long>("epcscf.calls.ended", description: "Calls that were answered and have ended, by reason");
         _duration = meter.CreateHistogram<double>(
             "epcscf.request.duration", "s",
             "From a request to its final answer, by method and status; of an INVITE with the time that people take", advice: Seconds);
@@ -96,6 +98,13 @@ internal sealed class EpCscfTelemetry
     public void CallSetUp(int statusCode, TimeSpan took, Activity? span) =>
         Within(span, () => _setUp.Record(took.TotalSeconds, new KeyValuePair<string, object?>("sip.status_code", statusCode)));
 
+    /// <summary>A BYE has ended a call.</summary>
+    public void CallEnded(string reason, Activity? span)
+    {
+        span?.SetTag("sip.end_reason", reason);
+        Within(span, () => _callsEnded.Add(1, new KeyValuePair<string, object?>("reason", reason)));
+    }
+
     public void Dropped(string reason) => _dropped.Add(1, new KeyValuePair<string, object?>("reason", reason));
 
     public void TokenChecked(string result) => _tokens.Add(1, new KeyValuePair<string, object?>("result", result));
@@ -107,11 +116,12 @@ internal sealed class EpCscfTelemetry
     private static TagList TagsOf(string method, int statusCode) =>
         new() { { "sip.method", Known(method) }, { "sip.status_code", statusCode } };
 
-    private static void Within(Activity? span, Action measure)
+    /// <summary>Runs an action while the span is the current one.</summary>
+    public static void Within(Activity? span, Action action)
     {
         var before = Activity.Current;
         Activity.Current = span;
-        measure();
+        action();
         Activity.Current = before;
     }
 

@@ -45,10 +45,13 @@ internal enum CallOutcome
 /// <param name="Steps">The steps of figure X.5.3.2-1 that the trace has.</param>
 /// <param name="SetUp">The caller's page from the click until media flows or the call fails. Null while it is not reported, and for other
 /// traces.</param>
+/// <param name="Media">The caller's page from the set-up to the end of the call, with its packets. Null before the end.</param>
 internal sealed record Call(
-    CallKind Kind, CallOutcome Outcome, IReadOnlyList<string> Who, Span? Cause, string FailedStep, IReadOnlyList<string> Steps, Span? SetUp)
+    CallKind Kind, CallOutcome Outcome, IReadOnlyList<string> Who, Span? Cause, string FailedStep, IReadOnlyList<string> Steps, Span? SetUp,
+    Span? Media)
 {
     private const string SetUpName = "set up call";
+    private const string InCall = "in call";
     private const string Invite = "SIP INVITE";
 
     private static readonly HashSet<string> OfRegistration =
@@ -61,9 +64,11 @@ internal sealed record Call(
         var kind = KindOf(spans);
         // The caller's page has the root. The callee's hangs under the INVITE that the eP-CSCF sent it.
         var setUp = spans.Where(span => span.Name == SetUpName).MinBy(span => span.ParentId != 0);
+        var media = spans.FirstOrDefault(span => span.Name == InCall && span.ParentId == setUp?.SpanId);
         var cause = spans.LastOrDefault(span => Failed(span) && !IsOutdone(span, trace));
         var failedStep = Upwards(cause, trace).Select(Step).FirstOrDefault(step => step.Length > 0) ?? "";
-        return new Call(kind, OutcomeOf(kind, spans, setUp, trace.Root), WhoIn(spans), cause, failedStep, StepsIn(spans), setUp);
+        var outcome = OutcomeOf(kind, spans, setUp, media, trace.Root);
+        return new Call(kind, outcome, WhoIn(spans), cause, failedStep, StepsIn(spans), setUp, media);
     }
 
     private static CallKind KindOf(IReadOnlyList<Span> spans)
@@ -92,11 +97,17 @@ internal sealed record Call(
         || (span.Kind == SpanKind.Server && Text(span, "http.request.method") is "POST" or "PUT" or "DELETE"
             && (Path(span).StartsWith("/api/", StringComparison.Ordinal) || Path(span).StartsWith("/oauth2/", StringComparison.Ordinal)));
 
-    private static CallOutcome OutcomeOf(CallKind kind, IReadOnlyList<Span> spans, Span? setUp, Span root)
+    /// <summary>The packets that the caller's page has received, and those that it missed; null if it did not report them.</summary>
+    public (long Received, long Lost)? Packets =>
+        Number(Media, "ims.media.packets_received") is { } received && Number(Media, "ims.media.packets_lost") is { } lost
+            ? (received, lost) : null;
+
+    private static CallOutcome OutcomeOf(CallKind kind, IReadOnlyList<Span> spans, Span? setUp, Span? media, Span root)
     {
         switch (kind)
         {
             case CallKind.Echo or CallKind.Person or CallKind.DemoLine when setUp is not null:
+                if (media is not null && !setUp.IsError) return ResultOf(media);
                 return setUp.IsError
                     || spans.LastOrDefault(span => span.Name == "renew credentials") is not { IsError: true } lost
                     ? ResultOf(setUp) : ResultOf(lost);
@@ -154,6 +165,9 @@ internal sealed record Call(
     private static string Step(Span span) => Text(span, "ims.step");
 
     private static string Path(Span span) => Text(span, "url.path");
+
+    private static long? Number(Span? span, string key) =>
+        Array.Find(span?.Attributes ?? [], attribute => attribute.Key == key).Value as long?;
 
     private static long Status(Span span) =>
         Array.Find(span.Attributes, attribute => attribute.Key is "http.response.status_code" or "sip.status_code").Value as long? ?? 0;

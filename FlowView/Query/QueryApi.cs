@@ -11,6 +11,11 @@ namespace WebRtcIms.FlowView.Query;
 /// <summary>The API of the pages: JSON under <c>/flow/api</c>; README.md describes each answer.</summary>
 internal static class QueryApi
 {
+    /// <summary>A part that has just stopped or started explains a call soon after it. Nanoseconds.</summary>
+    private const ulong Around = 5_000_000_000;
+
+    private const int MaxMeanwhile = 50;
+
     public static void AddQueryApi(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<LiveFeed>();
@@ -26,16 +31,19 @@ internal static class QueryApi
         api.MapGet("/events", Listen);
     }
 
-    private static IResult ListCalls([AsParameters] CallQuery query, TraceStore traces)
+    private static IResult ListCalls([AsParameters] CallQuery query, TraceStore traces, LogStore logs)
     {
-        var (page, matches) = traces.Search(query.Fits, CallSummary.Of, query.PageLength);
+        if (query.Problem is { } problem)
+            return Problem("trace_search_invalid", StatusCodes.Status400BadRequest, "The search is not understood", problem);
+        var (page, matches) = traces.Search(query.FilterWith(logs), CallSummary.Of, query.PageLength, query.Skipped);
         return Results.Ok(new { Traces = page, Matches = matches });
     }
 
     private static IResult ShowCall(string id, TraceStore traces, LogStore logs, FlowViewSettings settings)
     {
         if (!TryParse(id, out var traceId)
-            || traces.Find(traceId, trace => new { Call = CallSummary.Of(trace), Spans = trace.InOrder() }) is not { } found)
+            || traces.Find(traceId, trace => new { Call = CallSummary.Of(trace), Spans = trace.InOrder(), trace.Start, trace.End })
+                is not { } found)
         {
             return Problem(
                 "trace_not_found", StatusCodes.Status404NotFound, "No such trace",
@@ -49,6 +57,8 @@ internal static class QueryApi
             found.Call,
             Spans = found.Spans.Select(SpanDetails.Of),
             Logs = logs.Of(traceId).Select(LogDetails.Of),
+            Meanwhile = logs.WithoutTrace(found.Start - Math.Min(found.Start, Around), found.End + Around)
+                .TakeLast(MaxMeanwhile).Select(LogDetails.Of),
             Viewers = settings.Viewers.Select(viewer => new { viewer.Name, Url = viewer.UrlOf(name) }),
         });
     }
@@ -91,7 +101,8 @@ internal static class QueryApi
 
 internal sealed record CallSummary(
     string Id, CallKind Kind, CallOutcome Outcome, string Name, IReadOnlyList<string> Who, SpanDetails? Cause, string FailedStep,
-    double Start, double Duration, double? SetUp, int Spans, IReadOnlyList<string> Steps)
+    double Start, double Duration, double? SetUp, int Spans, IReadOnlyList<string> Steps, long Arrival,
+    long? PacketsReceived, long? PacketsLost)
 {
     public static CallSummary Of(Trace trace)
     {
@@ -100,7 +111,8 @@ internal sealed record CallSummary(
             Json.TraceId(trace.Id), call.Kind, call.Outcome, NameOf(trace.Root), call.Who,
             call.Cause is { } cause ? SpanDetails.Of(cause) : null, call.FailedStep,
             Json.Milliseconds(trace.Start), Json.Milliseconds(trace.Duration),
-            call.SetUp is { IsError: false } setUp ? Json.Milliseconds(setUp.End - setUp.Start) : null, trace.Count, call.Steps);
+            call.SetUp is { IsError: false } setUp ? Json.Milliseconds(setUp.End - setUp.Start) : null,
+            trace.Count, call.Steps, trace.Arrival, call.Packets?.Received, call.Packets?.Lost);
     }
 
     // "POST" or a route's pattern says less than the path.

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Globalization;
 using Google.Protobuf;
 using Google.Protobuf.Collections;
@@ -12,7 +13,12 @@ namespace WebRtcIms.FlowView.Receiving;
 /// <summary>Translates OTLP messages into spans and log records. All attributes are kept.</summary>
 internal sealed class OtlpTranslation(TimeProvider time)
 {
+    private const int MaxSources = 1000;
+
     private readonly TextPool _texts = new();
+
+    // Each batch repeats the attributes of its sender.
+    private readonly ConcurrentDictionary<Resource, Source> _sources = [];
 
     /// <summary>The spans, and how many had no usable ids.</summary>
     public (List<Span> Spans, int Invalid) Spans(ExportTraceServiceRequest request)
@@ -77,7 +83,13 @@ internal sealed class OtlpTranslation(TimeProvider time)
 
     private Source SourceOf(Resource? resource)
     {
-        var attributes = AttributesOf(resource?.Attributes ?? []);
+        if (_sources.Count > MaxSources) _sources.Clear();
+        return _sources.GetOrAdd(resource ?? new Resource(), Translate);
+    }
+
+    private Source Translate(Resource resource)
+    {
+        var attributes = AttributesOf(resource.Attributes);
         return new Source(Find("service.name", "unknown"), Find("service.instance.id", ""), attributes);
 
         string Find(string key, string fallback) =>

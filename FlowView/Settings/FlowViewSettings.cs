@@ -60,6 +60,9 @@ internal sealed class FlowViewSettings
     /// <summary>So one trace cannot evict all others.</summary>
     public int SpansPerTrace => Math.Max(1, Spans / 10);
 
+    /// <summary>Young traces that are kept whatever they are. A flood has more.</summary>
+    public int NewTraces => Spans / 50;
+
     public long OctetsPerTrace => TraceOctets / 10;
 
     public int RequestOctets => RequestMegabytes * Megabyte;

@@ -32,11 +32,26 @@ internal sealed class LogStore(FlowViewSettings settings)
         }
     }
 
-    /// <summary>The records of a trace, in order.</summary>
-    public IReadOnlyList<LogEntry> Of(UInt128 traceId)
+    /// <summary>The traces that have a record with this word.</summary>
+    public IReadOnlySet<UInt128> TracesWith(string word)
     {
         LogEntry[] entries;
         lock (_lock) entries = [.. _entries];
-        return [.. entries.Where(entry => entry.TraceId == traceId).OrderBy(entry => entry.Time).ThenBy(entry => entry.Sequence)];
+        return entries.Where(entry => entry.Text.Contains(word, StringComparison.OrdinalIgnoreCase)).Select(entry => entry.TraceId)
+            .ToHashSet();
+    }
+
+    /// <summary>The records of a trace, in order.</summary>
+    public IReadOnlyList<LogEntry> Of(UInt128 traceId) => InOrder(entry => entry.TraceId == traceId);
+
+    /// <summary>The records without a trace between two times, in order: what the parts reported meanwhile.</summary>
+    public IReadOnlyList<LogEntry> WithoutTrace(ulong from, ulong to) =>
+        InOrder(entry => entry.TraceId == 0 && entry.Time >= from && entry.Time <= to);
+
+    private IReadOnlyList<LogEntry> InOrder(Func<LogEntry, bool> filter)
+    {
+        LogEntry[] entries;
+        lock (_lock) entries = [.. _entries];
+        return [.. entries.Where(filter).OrderBy(entry => entry.Time).ThenBy(entry => entry.Sequence)];
     }
 }

@@ -4,11 +4,11 @@ namespace WebRtcIms.FlowView.Store;
 
 /// <summary>
 /// One copy of each text that repeats in many spans: attribute keys, names of spans and services, short values. The limit protects it
-/// from texts that never repeat.
+/// from texts that never repeat: beyond it, the pool begins anew, so that strangers cannot fill it for good.
 /// </summary>
 internal sealed class TextPool
 {
-    private const int MaxTexts = 20_000;
+    public const int MaxTexts = 20_000;
     private const int MaxLength = 100;
 
     private readonly ConcurrentDictionary<string, string> _texts = new(StringComparer.Ordinal);
@@ -19,7 +19,9 @@ internal sealed class TextPool
         if (text.Length == 0) return "";
         if (text.Length > MaxLength) return text;
         if (_texts.TryGetValue(text, out var known)) return known;
-        if (_count < MaxTexts && _texts.TryAdd(text, text)) Interlocked.Increment(ref _count);
+        if (!_texts.TryAdd(text, text) || Interlocked.Increment(ref _count) <= MaxTexts) return text;
+        Interlocked.Exchange(ref _count, 0);
+        _texts.Clear();
         return text;
     }
 }

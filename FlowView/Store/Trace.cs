@@ -1,8 +1,14 @@
 namespace WebRtcIms.FlowView.Store;
 
 /// <summary>The spans of one trace, and what lists and filters need of them. Guarded by the store's lock.</summary>
-internal sealed class Trace(UInt128 id, long arrival)
+/// <param name="id">The trace id.</param>
+/// <param name="arrival">The number of its arrival.</param>
+/// <param name="arrived">The time of its arrival, as a timestamp.</param>
+internal sealed class Trace(UInt128 id, long arrival, long arrived)
 {
+    /// <summary>Roughly the octets that a trace occupies besides its spans.</summary>
+    private const int OwnSize = 500;
+
     private readonly Dictionary<ulong, Span> _spans = [];
     private object? _derived;
 
@@ -11,9 +17,11 @@ internal sealed class Trace(UInt128 id, long arrival)
     /// <summary>Traces are numbered as they begin to arrive.</summary>
     public long Arrival => arrival;
 
+    public long Arrived => arrived;
+
     public int Count => _spans.Count;
 
-    public long Size { get; private set; }
+    public long Size { get; private set; } = OwnSize;
 
     public ulong Start { get; private set; } = ulong.MaxValue;
 

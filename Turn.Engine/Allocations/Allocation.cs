@@ -176,7 +176,7 @@ public sealed class Allocation(PendingAllocation request, AllocationDecision dec
 
     internal ChannelBinding? ChannelTo(TransportAddress peer) => _channelsByPeer.GetValueOrDefault(peer);
 
-    /// <summary>Binds a channel or starts its time anew; its permission, too (RFC 8656 §12.2).</summary>
+    /// <summary>Binds a channel or starts its time anew, and that of its permission (RFC 8656 §12.2).</summary>
     /// <param name="number">The channel.</param>
     /// <param name="peer">The peer.</param>
     /// <param name="relay">The relay of this server that the peer must be; null for a peer at another machine.</param>

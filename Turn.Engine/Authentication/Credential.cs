@@ -23,6 +23,8 @@ public enum PasswordAlgorithm : ushort
 /// </summary>
 public sealed class Credential
 {
+    private const int FingerprintLength = 4;
+
     private readonly byte[] _username;
 
     // Keys of the two HMACs. A long-term credential derives both by MD5 unless the client chose SHA-256 (RFC 8489 §9.2.2).
@@ -43,6 +45,24 @@ public sealed class Credential
 
     /// <summary>When the token was made; 1970 when there is none.</summary>
     public DateTimeOffset IssuedAt => Content.Timestamp.ToDateTimeOffset();
+
+    /// <summary>How long the token lives, in seconds; 0 when there is none.</summary>
+    public uint LifetimeSeconds => Content.LifetimeSeconds;
+
+    /// <summary>The length of the session key in octets; 0 when there is no token.</summary>
+    public int MacKeyLength => Content.MacKey.Length;
+
+    /// <summary>
+    /// The first octets of SHA-256 of the session key: enough to see that two keys are the same, and no way back to one.
+    /// </summary>
+    public string MacKeyFingerprint
+    {
+        get
+        {
+            var content = Content;
+            return Convert.ToHexStringLower(SHA256.HashData(content.MacKey).AsSpan(0, FingerprintLength));
+        }
+    }
 
     private AccessToken Content { get; init; }
 

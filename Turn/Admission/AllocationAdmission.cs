@@ -19,6 +19,9 @@ internal readonly record struct AdmissionResult(StunError Error, AllocationQuota
     /// <summary>What the allocation may relay; null for the limits of this server.</summary>
     public TrafficLimits? Traffic { get; init; }
 
+    /// <summary>Why it was refused, as in the span; null if it was not.</summary>
+    public string? Reason { get; init; }
+
     /// <summary>The server that the client should use instead (300).</summary>
     public TransportAddress? AlternateServer { get; init; }
 }
@@ -65,15 +68,15 @@ internal sealed class AllocationAdmission(
         if (isReplay || IsRevoked(pending.Proof.Credential, answer))
         {
             tokens.Withdraw(token, answer);
-            return Refuse(StunError.Unauthenticated, isReplay ? "replay" : "revoked", null, activity);
+            return Refuse(StunError.Unauthenticated, isReplay ? "replay" : "revoked", answer.Grant, activity);
         }
         if (!answer.IsAvailable && settings.OnCacheUnavailable == CacheUnavailablePolicy.Deny)
-            return Refuse(StunError.InsufficientCapacity, "caches_unavailable", null, activity);
+            return Refuse(StunError.InsufficientCapacity, "caches_unavailable", answer.Grant, activity);
 
         // The fleet comes first: what it refuses adds no address to the token here.
         var lease = IsWithinFleetQuota(answer) ? quotas.TryTake(Claim(pending, answer.Grant)) : null;
         if (lease is null) tokens.Withdraw(token, answer);
-        if (lease is null) return Refuse(StunError.AllocationQuotaReached, "quota", null, activity);
+        if (lease is null) return Refuse(StunError.AllocationQuotaReached, "quota", answer.Grant, activity);
         if (answer.IsCounted) lease.OnReturned = () => tokens.Withdraw(token, answer);
         return new AdmissionResult(StunError.None, lease, activity)
         {
@@ -164,11 +167,10 @@ internal sealed class AllocationAdmission(
             pending.FiveTuple.Client.Address, user, credential.Token, now, now.AddSeconds(credential.RemainingSeconds(now)));
     }
 
-    // The reason is for the span. The client gets only the code.
-    private static AdmissionResult Refuse(StunError error, string reason, AllocationQuotas.Lease? lease, Activity? activity)
+    // The reason is for the span and the log. The client gets only the code.
+    private static AdmissionResult Refuse(StunError error, string reason, Grant? grant, Activity? activity)
     {
         activity?.SetTag("error.type", reason);
-        lease?.Dispose();
-        return new AdmissionResult(error, null, activity);
+        return new AdmissionResult(error, null, activity) { Grant = grant, Reason = reason };
     }
 }

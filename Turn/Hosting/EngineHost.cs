@@ -277,6 +277,8 @@ internal sealed partial class EngineHost(
             if (activity is not null) Activity.Current = activity;
             var error = Answer(pending, BindRelays(pending, admitted), activity);
             metrics.RecordAllocation(time.GetElapsedTime(began), error);
+            if (error == StunError.None) AllocationLog.Made(logger, pending, admitted.Grant);
+            else AllocationLog.Refused(logger, pending, admitted.Grant, error, admitted.Reason);
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
@@ -472,7 +474,8 @@ internal sealed partial class EngineHost(
         foreach (var allocation in engine.Ended)
         {
             if (allocation.Lease is not AllocationRecord record) continue;
-            AllocationSpans.End(allocation, record.Trace, record.Since, record.Token?.KeyId);
+            using (AllocationSpans.StartEnd(allocation, record.Trace, record.Since, record.Token?.KeyId))
+                AllocationLog.Ended(logger, allocation, record, time.GetUtcNow() - record.Since);
             record.Dispose();
         }
 

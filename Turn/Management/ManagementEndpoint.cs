@@ -46,6 +46,7 @@ internal static partial class ManagementEndpoint
             var now = host.Now;
             return host.Allocations().Select(live => AllocationView.Of(live.Allocation, live.Record, now));
         }));
+        if (app.Environment.IsDevelopment()) operators.MapGet("/opened-tokens", OpenedToken.Find);
         operators.MapDelete("/allocations/{id}", (string id, IReadOnlyList<EngineHost> hosts) =>
             hosts.Sum(host => host.End((_, record) => record.Id == id, AllocationEnd.Disconnected)) > 0
                 ? Results.NoContent() : Results.NotFound());

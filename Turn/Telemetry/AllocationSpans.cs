@@ -56,11 +56,12 @@ internal static class AllocationSpans
         return activity;
     }
 
-    public static void End(Allocation allocation, ActivityContext? trace, DateTimeOffset since, string? kid)
+    /// <summary>The span of the whole life of an allocation. It is the current one until it is disposed.</summary>
+    public static Activity? StartEnd(Allocation allocation, ActivityContext? trace, DateTimeOffset since, string? kid)
     {
-        if (trace is not { } parent) return;
-        using var activity = Source.StartActivity("turn.allocation", ActivityKind.Internal, parent, startTime: since);
-        if (activity is null) return;
+        if (trace is not { } parent) return null;
+        var activity = Source.StartActivity("turn.allocation", ActivityKind.Internal, parent, startTime: since);
+        if (activity is null) return null;
         var totals = allocation.Totals;
         activity.SetTag("turn.kid", kid);
         SetTransport(activity, allocation.FiveTuple);
@@ -74,6 +75,8 @@ internal static class AllocationSpans
         {
             if (totals.Drops(reason) is > 0 and var drops) activity.SetTag($"turn.drops.{reason}", drops);
         }
+
+        return activity;
     }
 
     // As OpenTelemetry's conventions have it, TLS is not a transport.

@@ -20,6 +20,7 @@ internal sealed class OAuthEndpoints(IOptions<OpenIddictServerOptions> options) 
         ("impu", "Public user identities, separated by spaces (ims.register)", false),
         ("impi", "The private user identity (ims.register)", false), ("sid", "The pseudonym of the session", false),
         ("guest", "true: the user has not logged in (stun)", false),
+        ("lifetime", "a shorter life than usual, in seconds (stun)", false),
     ];
 
     private static readonly (string Name, string Description, bool IsRequired)[] OneToken = [("token", "The token", true)];

@@ -4,8 +4,9 @@ using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace WebRtcIms.Waf.OAuth;
 
-/// <summary>Counts the errors of an endpoint, before OpenIddict changes them.</summary>
-internal sealed class CountRejection<TContext>(WafTelemetry telemetry) : IOpenIddictServerHandler<TContext>
+/// <summary>Counts and logs the errors of an endpoint, before OpenIddict changes them.</summary>
+internal sealed partial class CountRejection<TContext>(WafTelemetry telemetry, ILogger<CountRejection<TContext>> logger)
+    : IOpenIddictServerHandler<TContext>
     where TContext : BaseRequestContext
 {
     public static OpenIddictServerHandlerDescriptor Descriptor { get; } = OpenIddictServerHandlerDescriptor.CreateBuilder<TContext>()
@@ -15,7 +16,13 @@ internal sealed class CountRejection<TContext>(WafTelemetry telemetry) : IOpenId
 
     public ValueTask HandleAsync(TContext context)
     {
-        if (context.Transaction.Response?.Error is { } error) telemetry.Rejected(error);
+        if (context.Transaction.Response?.Error is not { } error) return ValueTask.CompletedTask;
+        telemetry.Rejected(error);
+        LogRejected(context.Transaction.EndpointType, error);
         return ValueTask.CompletedTask;
     }
+
+    // A description may repeat what the client sent.
+    [LoggerMessage(1, LogLevel.Information, "A request to the {Endpoint} endpoint was refused: {Error}")]
+    private partial void LogRejected(OpenIddictServerEndpointType endpoint, string error);
 }

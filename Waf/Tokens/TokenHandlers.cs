@@ -22,9 +22,16 @@ namespace WebRtcIms.Waf.Tokens;
 internal static class TokenHandlers
 {
     private const string IssuedTokenProperty = "webrtcims.issued_token";
+    private const string Lifetime = "lifetime";
 
     /// <summary>Whether the request is for a registration token, and not for a TURN token.</summary>
     public static bool IsForRegistration(this OpenIddictRequest? request) => request?.GetScopes() is [Contracts.Scopes.ImsRegister];
+
+    /// <summary>The life that the client asks for, if it asks. It can only be shorter than the one of the settings.</summary>
+    private static TimeSpan? LifetimeOf(OpenIddictRequest request) =>
+        int.TryParse((string?)request[Lifetime], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds > 0
+            ? TimeSpan.FromSeconds(seconds)
+            : null;
 
     /// <summary>Rejects a request because the current key may encrypt no more tokens. The next poll rotates the ring.</summary>
     public static void RejectUsedUpKey(GenerateTokenContext context) =>
@@ -114,6 +121,8 @@ internal static class TokenHandlers
                 context.Reject(Errors.InvalidRequest, $"The parameter 'sid' must have {MaxPseudonymLength} characters or less.");
             else if ((string?)request["guest"] is not (null or "true" or "false"))
                 context.Reject(Errors.InvalidRequest, "The parameter 'guest' must be true or false.");
+            else if (request[Lifetime] is not null && LifetimeOf(request) is null)
+                context.Reject(Errors.InvalidRequest, "The parameter 'lifetime' must be a number of seconds, at least 1.");
         }
 
         private async Task<bool> MayUseAsync(ValidateTokenRequestContext context, string audience)
@@ -167,7 +176,8 @@ internal static class TokenHandlers
             var started = Stopwatch.GetTimestamp();
             using var activity = WafTelemetry.StartTokenIssue();
             var audience = (string)request["aud"]!;
-            if (issuer.Issue(audience, (string?)request["alg"] ?? MacAlgorithm.Sha256, context.Transaction.GetLimits()) is not { } token)
+            var algorithm = (string?)request["alg"] ?? MacAlgorithm.Sha256;
+            if (issuer.Issue(audience, algorithm, context.Transaction.GetLimits(), LifetimeOf(request)) is not { } token)
             {
                 RejectUsedUpKey(context);
                 return;

@@ -32,12 +32,14 @@ internal sealed class TokenIssuer(KeyRings rings, KeyUse use, TimeProvider time)
     /// <param name="audience">A known TURN server name.</param>
     /// <param name="macAlgorithm">One of <see cref="MacAlgorithm"/>.</param>
     /// <param name="limits">Those of the client.</param>
-    public IssuedToken? Issue(string audience, string macAlgorithm, ClientLimits? limits = null)
+    /// <param name="wanted">A shorter life that the client asked for.</param>
+    public IssuedToken? Issue(string audience, string macAlgorithm, ClientLimits? limits = null, TimeSpan? wanted = null)
     {
         var (ring, now) = (rings.Find(audience)!, time.GetUtcNow());
         var key = ring.GetCurrent(now).Material;
         if (!use.TryAdd(key)) return null;
         var lifetime = limits?.Bound(ring.Settings.TokenLifetime) ?? ring.Settings.TokenLifetime;
+        if (wanted < lifetime) lifetime = wanted.Value;
         var macKey = RandomNumberGenerator.GetBytes(
             macAlgorithm == MacAlgorithm.Sha1 ? AccessToken.Sha1MacKeyLength : AccessToken.Sha256MacKeyLength);
         var nonce = RandomNumberGenerator.GetBytes(AccessTokenKey.NonceLength);

@@ -13,6 +13,7 @@ internal static class BackendProblems
     public static async Task WriteAsync(HttpContext context, RequestDelegate next)
     {
         await next(context);
+        BackendLog.Note(context);
         if (context.Response.HasStarted || context.GetForwarderErrorFeature() is not { Error: not ForwarderError.None } failure) return;
         if (context.RequestAborted.IsCancellationRequested) return;
 

@@ -1,6 +1,3 @@
-using OpenTelemetry.Instrumentation.AspNetCore;
-using OpenTelemetry.Instrumentation.Http;
-
 namespace WebRtcIms.WicWeb.Forwarding;
 
 /// <summary>FlowView through the gateway: its pages under <c>/flow</c>, for reading only.</summary>
@@ -33,18 +30,6 @@ internal static class FlowViewRoutes
         ? Routes
         : [.. Routes.Select(route => route with { Match = route.Match with { Hosts = [host] } })];
 
-    public static void AddFlowViewRoutes(this WebApplicationBuilder builder)
-    {
-        // Requests for traces must not make traces.
-        builder.Services.PostConfigure<AspNetCoreTraceInstrumentationOptions>(options =>
-        {
-            var isWanted = options.Filter;
-            options.Filter = context => !IsOfFlowView(context.Request.Path) && isWanted?.Invoke(context) is not false;
-        });
-        builder.Services.PostConfigure<HttpClientTraceInstrumentationOptions>(options =>
-            options.FilterHttpRequestMessage = request => !IsOfFlowView(request.RequestUri?.AbsolutePath ?? ""));
-    }
-
     /// <summary>The host of FlowView has no page and no API, so that nothing of the one can reach the other (ASVS 3.5.4).</summary>
     public static void UseFlowHost(this WebApplication app, string host)
     {
@@ -55,5 +40,5 @@ internal static class FlowViewRoutes
                 : next(context));
     }
 
-    private static bool IsOfFlowView(PathString path) => path.StartsWithSegments("/flow") || path.StartsWithSegments("/v1");
+    public static bool IsOfFlowView(PathString path) => path.StartsWithSegments("/flow") || path.StartsWithSegments("/v1");
 }

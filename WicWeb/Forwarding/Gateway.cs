@@ -16,6 +16,9 @@ internal static class Gateway
 
     public const string SipPath = "/sip";
 
+    /// <summary>The page polls it.</summary>
+    public const string DirectoryPath = "/api/directory";
+
     private const string Directory = "directory";
 
     // The largest request is a log-in: user name and password.
@@ -33,7 +36,7 @@ internal static class Gateway
             RouteId = Directory,
             ClusterId = "ep-cscf",
             Order = -1,
-            Match = new RouteMatch { Path = "/api/directory", Methods = ["GET"] },
+            Match = new RouteMatch { Path = DirectoryPath, Methods = ["GET"] },
             Transforms = [new Dictionary<string, string> { ["PathSet"] = "/directory" }],
         },
         // Any method: a WebSocket over HTTP/2 begins with CONNECT (RFC 8441 §4), which YARP cannot match.
@@ -74,7 +77,8 @@ internal static class Gateway
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes);
         builder.Services.AddSingleton<FlowAccess>();
         FlowSignIn.AddTo(builder, settings);
-        builder.AddFlowViewRoutes();
+        TracedRequests.AddTo(builder.Services);
+        builder.Services.AddSingleton<BackendLog>();
         builder.Services.AddSingleton<IDestinationResolver, DiscoveredDestinations>();
         builder.Services.AddReverseProxy()
             .LoadFromMemory([.. Routes, .. flowRoutes], [.. Clusters, .. flowClusters])

@@ -11,9 +11,9 @@ namespace WebRtcIms.WicWeb.PageSpans;
 /// <c>POST /v1/traces</c>: spans of a page with a live session, limited in number and size for each session and each address. Records the
 /// page's measurements as metrics of their own, and forwards the spans to the collectors.
 /// </summary>
-internal sealed class PageSpanEndpoint(
+internal sealed partial class PageSpanEndpoint(
     PageSpanExporter exporter, LiveSessions sessions, TraceMembers members, TimeProvider time, IConfiguration configuration,
-    IMeterFactory factory) : IDisposable
+    IMeterFactory factory, ILogger<PageSpanEndpoint> logger) : IDisposable
 {
     private const string Policy = "page-spans";
 
@@ -26,6 +26,7 @@ internal sealed class PageSpanEndpoint(
     private static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan MaxSkew = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan MaxDuration = TimeSpan.FromHours(1);
+    private static readonly TimeSpan LongestCall = TimeSpan.FromDays(1);
 
     private static readonly InstrumentAdvice<double> Seconds =
         new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] };
@@ -83,7 +84,7 @@ internal sealed class PageSpanEndpoint(
         if (PageSpanReader.Read(await reader.ReadToEndAsync(context.RequestAborted)) is not { } spans) return Results.BadRequest();
 
         var accepted = spans.Where(span => IsOfNow(span) && IsOf(session, span)).ToList();
-        foreach (var span in accepted) Measure(span);
+        foreach (var span in accepted) Measure(session, span);
         exporter.Send([.. accepted.Where(IsSampled)]);
         // Both are answers of OTLP (https://opentelemetry.io/docs/specs/otlp/#otlphttp-response).
         if (accepted.Count == spans.Count) return Results.Ok(new { });
@@ -95,7 +96,8 @@ internal sealed class PageSpanEndpoint(
     private bool IsOfNow(Span span)
     {
         var now = time.GetUtcNow();
-        var isOfNow = PageSpanReader.IsWithin(span, now - MaxAge, now + MaxSkew, MaxDuration);
+        var isOfNow = PageSpanReader.IsWithin(
+            span, now - MaxAge, now + MaxSkew, span.Name == PageSpanReader.InCall ? LongestCall : MaxDuration);
         if (!isOfNow) _refused.Add(1, new KeyValuePair<string, object?>("reason", "time"));
         return isOfNow;
     }
@@ -107,18 +109,38 @@ internal sealed class PageSpanEndpoint(
         return isMember;
     }
 
-    private void Measure(Span span)
+    private void Measure(string session, Span span)
     {
         var step = PageSpanReader.StepOf(span);
-        if (step is null && span.Name != PageSpanReader.SetUp) return;
+        var isFailed = PageSpanReader.ErrorOf(span) is not null;
+        if (step is null && span.Name is not (PageSpanReader.SetUp or PageSpanReader.InCall) && !isFailed) return;
 
-        // The measurement's exemplar links to the page's trace.
+        // The log record and the measurement's exemplar belong to the page's trace.
         using var activity = new Activity(span.Name)
             .SetParentId(TraceIdOf(span), ActivitySpanId.CreateFromBytes(span.SpanId.Span), ActivityTraceFlags.Recorded).Start();
         var took = (span.EndTimeUnixNano - span.StartTimeUnixNano) / NanosecondsPerSecond;
         var outcome = new KeyValuePair<string, object?>("outcome", PageSpanReader.OutcomeOf(span));
         if (step is { } number) _steps.Record(took, new KeyValuePair<string, object?>(ServiceTelemetry.ImsStep, number), outcome);
-        else _setUp.Record(took, outcome);
+        else if (span.Name == PageSpanReader.SetUp) _setUp.Record(took, outcome);
+        Log(session, span, took);
+    }
+
+    // A step fails the call, which has its own record. The texts of a page's span are from lists of this server.
+    private void Log(string session, Span span, double took)
+    {
+        if (PageSpanReader.ErrorOf(span) is { } error)
+        {
+            if (PageSpanReader.StepOf(span) is null) LogFailed(session, span.Name, (long)(took * 1000), error);
+        }
+        else if (span.Name == PageSpanReader.SetUp)
+        {
+            LogSetUp(session, (long)(took * 1000));
+        }
+        else if (span.Name == PageSpanReader.InCall)
+        {
+            var received = PageSpanReader.CountOf(span, PageSpanReader.Received);
+            LogEnded(session, (long)took, received, PageSpanReader.CountOf(span, PageSpanReader.Lost));
+        }
     }
 
     private bool IsSampled(Span span)
@@ -128,6 +150,19 @@ internal sealed class PageSpanEndpoint(
     }
 
     private static FixedWindowRateLimiterOptions Minute(int permits) => new() { PermitLimit = permits, Window = TimeSpan.FromMinutes(1) };
+
+    [LoggerMessage(1, LogLevel.Information,
+        "The page of session {Session} reports that its call was set up in {Milliseconds} ms", EventName = "call.set_up")]
+    private partial void LogSetUp(string session, long milliseconds);
+
+    [LoggerMessage(2, LogLevel.Information,
+        "The page of session {Session} reports that '{Span}' failed after {Milliseconds} ms: {Error}", EventName = "call.page_failed")]
+    private partial void LogFailed(string session, string span, long milliseconds, string error);
+
+    [LoggerMessage(3, LogLevel.Information,
+        "The page of session {Session} reports that its call ended after {Seconds} s. Received: {Received} packets. Lost: {Lost} packets",
+        EventName = "call.page_ended")]
+    private partial void LogEnded(string session, long seconds, int? received, int? lost);
 
     private static ActivityTraceId TraceIdOf(Span span) => ActivityTraceId.CreateFromBytes(span.TraceId.Span);
 }

@@ -5,11 +5,17 @@ namespace WebRtcIms.WicWeb.PageSpans;
 
 /// <summary>
 /// Reads a page's spans in OTLP/JSON. Any client can send this, so the reader copies only known span names and the attributes for the
-/// step of the figure, the kind of a call and the code of a problem. The service is always <c>wic</c>.
+/// step of the figure, the kind of a call, its packets and the code of a problem. The service is always <c>wic</c>.
 /// </summary>
 internal static class PageSpanReader
 {
     public const string SetUp = "set up call";
+
+    /// <summary>From the set-up to the end of the call.</summary>
+    public const string InCall = "in call";
+
+    public const string Received = "ims.media.packets_received";
+    public const string Lost = "ims.media.packets_lost";
 
     private const int MaxSpans = 32;
     private const string StepKey = "ims.step";
@@ -18,7 +24,7 @@ internal static class PageSpanReader
 
     private static readonly HashSet<string> Names =
     [
-        SetUp, "click call", "request TURN token", "configure peer connection", "allocate relay", "renew credentials",
+        SetUp, InCall, "click call", "request TURN token", "configure peer connection", "allocate relay", "renew credentials",
         "register", "request registration token", "check connection",
     ];
 
@@ -47,6 +53,13 @@ internal static class PageSpanReader
     /// <summary>The result: <c>ok</c>, <c>failed</c>, or <c>cancelled</c> after a hang-up.</summary>
     public static string OutcomeOf(Span span) =>
         !IsError(span) ? "ok" : Find(span, ErrorKey) == "cancelled" ? "cancelled" : "failed";
+
+    /// <summary>Why the span failed: a code of <see cref="PageErrors"/>; null if it did not fail.</summary>
+    public static string? ErrorOf(Span span) => IsError(span) ? Find(span, ErrorKey) ?? PageErrors.Other : null;
+
+    /// <summary>Packets, if the page has counted them.</summary>
+    public static int? CountOf(Span span, string key) =>
+        int.TryParse(Find(span, key), NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : null;
 
     /// <summary>Whether a span ended between two times and took no longer than <paramref name="longest"/>.</summary>
     public static bool IsWithin(Span span, DateTimeOffset earliest, DateTimeOffset latest, TimeSpan longest) =>
@@ -84,6 +97,12 @@ internal static class PageSpanReader
 
         if (Find(span, KindKey) is "echo" or "person" or "demo_line")
             read.Attributes.Add(new KeyValue { Key = KindKey, Value = new AnyValue { StringValue = Find(span, KindKey) } });
+        foreach (var key in (string[])[Received, Lost])
+        {
+            if (CountOf(span, key) is { } count)
+                read.Attributes.Add(new KeyValue { Key = key, Value = new AnyValue { IntValue = count } });
+        }
+
         return read;
     }
 

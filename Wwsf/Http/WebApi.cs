@@ -1,5 +1,6 @@
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Wwsf.Problems;
+using WebRtcIms.Wwsf.Sessions;
 using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Telemetry;
 
@@ -47,13 +48,16 @@ internal static class WebApi
     {
         // The exception handler clears the endpoint, so read it now. Count before the response is sent: a client that has the
         // response can rely on the count.
-        if (context.GetEndpoint()?.Metadata.GetMetadata<Counted>() is { } counted)
+        if (context.GetEndpoint() is RouteEndpoint endpoint && endpoint.Metadata.GetMetadata<Counted>() is { } counted)
         {
+            var path = $"{context.Request.Method} {endpoint.RoutePattern.RawText}";
             context.Response.OnStarting(() =>
             {
                 var status = context.Response.StatusCode;
                 var problem = context.Features.Get<Problem>() ?? (status < 400 ? null : Problem.OfStatus(status));
                 counted.Count(context.RequestServices.GetRequiredService<WwsfTelemetry>(), problem?.Code ?? "ok");
+                if (problem is not null && endpoint.Metadata.GetMetadata<SessionRequired>() is not null)
+                    context.RequestServices.GetRequiredService<AuditLog>().RequestRefused(WebSession.From(context.User), path, problem);
                 return Task.CompletedTask;
             });
         }

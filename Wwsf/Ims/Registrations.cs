@@ -18,7 +18,7 @@ internal sealed partial class Registrations(HttpClient http, WwsfSettings settin
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            using var response = await PostAsync("sessions/find", sid, limit.Token);
+            using var response = await PostAsync(SessionsToken.FindPath, sid, limit.Token);
             return response is not null && await response.Content.ReadFromJsonAsync<SessionAnswer>(limit.Token) is { Registered: true };
         }
         catch (Exception error) when (IsFailure(error) && !cancellationToken.IsCancellationRequested)

@@ -105,6 +105,16 @@ internal sealed record Problem(int Status, string Code, string Title, string Det
         "The web service cannot reach the authorization server (WAF), so it has no token for you. Try again in a few seconds.",
         retryAfter ?? RetrySoon);
 
+    public static Problem TurnUnreachable { get; } = new(503, ProblemCodes.TurnUnreachable,
+        "The TURN server does not answer", "The TURN server did not answer the attempt. Try again in a few seconds.", RetrySoon);
+
+    /// <summary>A demonstration would stop a part that is not running.</summary>
+    public static Problem PartIsDown { get; } = new(409, ProblemCodes.PartIsDown,
+        "The part is down already", "This part is stopped or starting. Wait until it works again.");
+
+    public static Problem StageUnavailable { get; } = new(503, ProblemCodes.StageUnavailable,
+        "The demonstration is not available", "The application host or the TURN server does not answer at the moment.", RetrySoon);
+
     /// <summary>The problem for an error of the framework, such as 404 or 500.</summary>
     public static Problem OfStatus(int status) => status switch
     {

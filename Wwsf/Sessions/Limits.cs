@@ -18,6 +18,10 @@ internal static class Limits
     public const string AnonymousSessions = "anonymous sessions";
     public const string ImsTokens = "ims tokens";
     public const string TurnTokens = "turn tokens";
+    public const string Demonstrations = "demonstrations";
+
+    // Each gets a token, or stops a part.
+    private const int DemonstrationsPerMinute = 20;
 
     private const string Guests = "guests";
 
@@ -33,11 +37,12 @@ internal static class Limits
                 AnonymousSessions, context => PerMinute(CallerAddress.Of(context), settings.Limits.AnonymousSessionsPerMinute));
             limiter.AddPolicy(ImsTokens, context => PerMinute(SessionOf(context), settings.Limits.ImsTokensPerMinute));
             limiter.AddPolicy(TurnTokens, context => PerMinute(SessionOf(context), settings.Limits.TurnTokensPerMinute));
+            limiter.AddPolicy(Demonstrations, context => PerMinute(SessionOf(context), DemonstrationsPerMinute));
         });
 
     private static PartitionedRateLimiter<HttpContext> Tokens(Func<HttpContext, string?> callerOf, int permits) =>
         PartitionedRateLimiter.Create<HttpContext, string>(context =>
-            PolicyOf(context) is ImsTokens or TurnTokens && callerOf(context) is { } caller
+            PolicyOf(context) is ImsTokens or TurnTokens or Demonstrations && callerOf(context) is { } caller
                 ? PerMinute(caller, permits) : RateLimitPartition.GetNoLimiter(""));
 
     public static RateLimitPartition<string> PerMinute(string caller, int permits) =>

@@ -22,8 +22,10 @@ internal sealed record LoginRequest(string? UserName, string? Password)
 /// <param name="AntiforgeryToken">For the header <c>X-XSRF-TOKEN</c> of every POST and DELETE until the next such response.</param>
 /// <param name="ExternalLogin">The name of the provider behind <c>/api/session/external</c>, if there is one.</param>
 /// <param name="PasswordLogin">Whether a password can log in.</param>
+/// <param name="Stage">Whether there are demonstrations: only in Development.</param>
 internal sealed record SessionAnswer(
-    string? User, bool? Anonymous, string? Impu, bool Registered, string? AntiforgeryToken, string? ExternalLogin, bool PasswordLogin)
+    string? User, bool? Anonymous, string? Impu, bool Registered, string? AntiforgeryToken, string? ExternalLogin, bool PasswordLogin,
+    bool Stage)
 {
     public override string ToString() => nameof(SessionAnswer);
 }
@@ -120,7 +122,8 @@ internal static class SessionEndpoints
         var token = antiforgery.GetAndStoreTokens(context).RequestToken;
         var settings = context.RequestServices.GetRequiredService<WwsfSettings>();
         var answer = new SessionAnswer(
-            null, null, null, Registered: false, token, settings.OpenIdConnect?.DisplayName, settings.PasswordLogin != PasswordLogin.Never);
+            null, null, null, Registered: false, token, settings.OpenIdConnect?.DisplayName, settings.PasswordLogin != PasswordLogin.Never,
+            settings.Stage.IsOn);
         if (WebSession.From(context.User) is not { } session) return TypedResults.Ok(answer);
 
         var (impu, registered) = await identities.FindAsync(session, context.RequestAborted);

@@ -16,11 +16,13 @@ internal sealed record WebSession(string Sid, string? User, bool NeedsPasskey = 
 
     public string Kind => User is null ? "anonymous" : "user";
 
+    public string KindForPeople => User is null ? "guest" : "user";
+
     /// <summary>
     /// Identifies the session in spans. It is a hash because <see cref="Sid"/> itself is the key to a registration at the eP-CSCF.
     /// TURN's list of allocations has the same value.
     /// </summary>
-    public string Pseudonym => Telemetry.Pseudonym.Of(Sid);
+    public string Pseudonym => Contracts.Pseudonym.Of(Sid);
 
     public static WebSession Create(string? user) => new(Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16)), user);
 

@@ -56,7 +56,12 @@ internal sealed class WafClientSettings
         if (string.IsNullOrWhiteSpace(KeyFile))
         {
             if (HasSecret) Credentials = new(clientId, ClientSecret, Signing: null);
-            else yield return "Wwsf:Waf:ClientSecret is missing; or give Wwsf:Waf:InitialAccessToken, and the WWSF registers itself";
+            else
+            {
+                yield return "Wwsf:Waf:ClientSecret is missing; or give Wwsf:Waf:KeyFile and Wwsf:Waf:Issuer, and the WWSF signs; "
+                    + "or give Wwsf:Waf:InitialAccessToken, and the WWSF registers itself";
+            }
+
             yield break;
         }
 

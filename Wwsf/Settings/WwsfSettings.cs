@@ -2,7 +2,7 @@ using WebRtcIms.Stores;
 
 namespace WebRtcIms.Wwsf.Settings;
 
-/// <summary>Whether a password alone logs in: the setting <c>Wwsf:PasswordLogin</c>.</summary>
+/// <summary>Whether a password logs in without a passkey: the setting <c>Wwsf:PasswordLogin</c>.</summary>
 internal enum PasswordLogin
 {
     /// <summary><see cref="Always"/> in Development, <see cref="UntilPasskey"/> elsewhere.</summary>
@@ -63,6 +63,8 @@ internal sealed partial class WwsfSettings
 
     public LimitSettings Limits { get; set; } = new();
 
+    public StageSettings Stage { get; set; } = new();
+
     /// <summary>The provider at which users may log in; null if there is none.</summary>
     public OpenIdConnectSettings? OpenIdConnect { get; set; }
 
@@ -93,6 +95,7 @@ internal sealed partial class WwsfSettings
         if (Uri.CheckHostName(HomeDomain) != UriHostNameType.Dns)
             yield return $"Wwsf:HomeDomain must be a domain name such as ims.example.com{SettingText.Not(HomeDomain)}";
         foreach (var problem in ServiceDefaults.Admission.KnownProxies.Problems("Wwsf:KnownProxies", KnownProxies)) yield return problem;
+        foreach (var problem in Stage.Complete(environment)) yield return problem;
         foreach (var problem in Waf.Complete().Concat(EpCscf.Problems(environment)).Concat(OpenIdConnect?.Problems() ?? []))
             yield return problem;
         if (StoreSettings.Read("wwsf", configuration.GetConnectionString("wwsf"), environment.ContentRootPath) is { } store) Store = store;

@@ -30,7 +30,7 @@ internal static class ImsTokenEndpoint
 
     private static async Task<IResult> IssueAsync(
         HttpContext context, SessionIdentities identities, GuestIdentities guests, WafClient waf, SessionRevocations revocations,
-        WwsfSettings settings)
+        AuditLog audit, WwsfSettings settings)
     {
         var session = WebSession.From(context.User)!;
         var (identity, problem) = session.User is { } user
@@ -43,6 +43,7 @@ internal static class ImsTokenEndpoint
 
         revocations.SetIssued(TimeSpan.FromSeconds(token.ExpiresIn));
         problem = session.User is null ? await guests.ExtendAsync(session, TimeSpan.FromSeconds(token.ExpiresIn)) : null;
+        if (problem is null) audit.RegistrationTokenIssued(session, token.ExpiresIn);
         return problem ?? (IResult)TypedResults.Ok(new ImsTokenAnswer(
             token.AccessToken!, token.ExpiresIn, identity.Impu, identity.Impi, identity.DisplayName,
             $"sip:{settings.HomeDomain}", settings.HomeDomain, WebSocketPath));

@@ -31,7 +31,7 @@ internal static class TurnTokenEndpoint
             .RequireRateLimiting(Limits.TurnTokens)
             .WithMetadata(new SessionRequired(Step: 3), new Counted((telemetry, outcome) => telemetry.CountTurnToken(outcome)));
 
-    private static async Task IssueAsync(HttpContext context, WafClient waf, SessionRevocations revocations, WwsfSettings settings)
+    private static async Task IssueAsync(HttpContext context, WafClient waf, SessionRevocations revocations, AuditLog audit, WwsfSettings settings)
     {
         var session = WebSession.From(context.User)!;
         var answer = await waf.RequestTurnTokenAsync(session, context.RequestAborted);
@@ -43,6 +43,7 @@ internal static class TurnTokenEndpoint
 
         revocations.SetIssued(TimeSpan.FromSeconds(token.ExpiresIn));
         using var step = WwsfTelemetry.StartStep(6, "answer with TURN token");
+        audit.TurnTokenIssued(session, token.Kid!, token.ExpiresIn);
         var sessionChecked = context.Features.Get<SessionCheckTime>()!.Elapsed;
         context.Response.Headers[ServerTiming.Header] = ServerTiming.Write(sessionChecked, answer.Elapsed, answer.TokenMade);
         await TypedResults.Ok(new TurnTokenAnswer(

@@ -23,7 +23,8 @@ internal sealed record WafAnswer<TToken>(TToken? Token, Problem? Problem, TimeSp
 /// request for a registration token contains an identity.
 /// </summary>
 internal sealed partial class WafClient(
-    HttpClient http, ClientState client, WwsfSettings settings, TimeProvider time, ILogger<WafClient> logger)
+    HttpClient http, ClientState client, WafAvailability availability, WwsfSettings settings, TimeProvider time,
+    ILogger<WafClient> logger)
 {
     /// <summary>A person waits for a call to begin, so every request ends within this time.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
@@ -32,21 +33,28 @@ internal sealed partial class WafClient(
     private static readonly JsonSerializerOptions SnakeCase = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     /// <summary>Step 4 of figure X.5.3.2-1.</summary>
-    public async Task<WafAnswer<TurnToken>> RequestTurnTokenAsync(WebSession session, CancellationToken cancellationToken)
+    /// <param name="session">Only its pseudonym goes to the WAF.</param>
+    /// <param name="cancellationToken">Ends the request.</param>
+    /// <param name="server">The TURN server; null for the one of the settings.</param>
+    /// <param name="lifetime">A shorter life than usual.</param>
+    public async Task<WafAnswer<TurnToken>> RequestTurnTokenAsync(
+        WebSession session, CancellationToken cancellationToken, string? server = null, TimeSpan? lifetime = null)
     {
         using var step = WwsfTelemetry.StartStep(4, "request TURN token");
         var start = time.GetTimestamp();
-        var answer = await SendAsync<TurnToken>("TURN", new()
+        Dictionary<string, string> form = new()
         {
             ["grant_type"] = "client_credentials",
             ["scope"] = Scopes.Stun,
-            ["aud"] = settings.TurnServerName,
+            ["aud"] = server ?? settings.TurnServerName,
             ["timestamp"] = time.GetUtcNow().ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture),
             ["token_type"] = "pop",
             ["alg"] = TurnToken.Algorithm,
             ["sid"] = session.Sid,
             ["guest"] = session.User is null ? "true" : "false",
-        }, cancellationToken);
+        };
+        if (lifetime is { TotalSeconds: var seconds }) form["lifetime"] = seconds.ToString("0", CultureInfo.InvariantCulture);
+        var answer = await SendAsync<TurnToken>("TURN", form, cancellationToken);
         if (answer.Problem is { } problem) WwsfTelemetry.Fail(step, problem.Code);
         return answer with { Elapsed = time.GetElapsedTime(start) };
     }
@@ -91,6 +99,7 @@ internal sealed partial class WafClient(
             request.Options.Set(WafAuthentication.Credentials, credentials);
             using var response = await http.SendAsync(request, limit.Token);
             var body = await response.Content.ReadAsStringAsync(limit.Token);
+            if ((int)response.StatusCode < 500 && availability.IsBack()) LogAvailable();
             return (int)response.StatusCode switch
             {
                 200 => Accept<TToken>(kind, body, ServerTiming.ReadStep5(response.Headers)),
@@ -130,6 +139,7 @@ internal sealed partial class WafClient(
 
     private Problem Unavailable(string kind, string reason, TimeSpan? retryAfter = null)
     {
+        availability.Lost();
         LogUnavailable(kind, reason);
         return Problem.WafUnavailable(retryAfter);
     }
@@ -162,6 +172,9 @@ internal sealed partial class WafClient(
 
     [LoggerMessage(3, LogLevel.Warning, "The WAF did not answer the {Kind} token request: {Reason}.")]
     private partial void LogUnavailable(string kind, string reason);
+
+    [LoggerMessage(5, LogLevel.Information, "The WAF answers token requests again.")]
+    private partial void LogAvailable();
 
     // The registration has logged the reason.
     [LoggerMessage(4, LogLevel.Debug, "The {Kind} token request was not sent: {Reason}.")]

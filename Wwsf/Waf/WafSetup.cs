@@ -14,6 +14,7 @@ internal static partial class WafSetup
     public static void AddWafClient(this IHostApplicationBuilder builder, WwsfSettings settings)
     {
         builder.Services.AddSingleton<ClientState>();
+        builder.Services.AddSingleton<WafAvailability>();
         if (settings.Waf.RegistersItself) builder.AddClientRegistration();
         var client = builder.Services.AddHttpClient<WafClient>(http =>
         {

@@ -149,7 +149,8 @@ internal sealed class LoadWic(SipServerProcess server, int number) : IDisposable
                 length = 0;
             }
         }
-        catch (Exception error) when (error is WebSocketException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception error) when (
+            error is WebSocketException or ObjectDisposedException or OperationCanceledException or InvalidOperationException)
         {
             // The connection ended.
         }

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.AppHost.Tests;
@@ -29,6 +30,38 @@ public sealed class HostTests : IDisposable
     }
 
     [Fact]
+    [Requirement("EXP-45")]
+    public async Task LastLines_NamePageAccountsLadderAndDashboard_OnlyWhereTheyAre()
+    {
+        SkipOnWindows();
+        await using (var host = Start())
+        {
+            await host.UntilAsync("Stop:        Ctrl+C");
+            var lines = Regex.Match(
+                host.Output,
+                @"^WebRtcIms is up: open (?<page>http://localhost:\d+)\n"
+                + @"Accounts:    alice \(alice-calls-bob\), bob \(bob-calls-alice\), or continue as guest\n"
+                + @"Call ladder: \k<page>/flow/\nDashboard:   (?<dashboard>http://localhost:\d+/login\?t=\w+)\nStop:        Ctrl\+C$",
+                RegexOptions.Multiline);
+            Assert.True(lines.Success, host.Output);
+            using var client = new HttpClient();
+            var (page, dashboard) = (lines.Groups["page"].Value, lines.Groups["dashboard"].Value);
+            foreach (var link in new[] { page, $"{page}/flow/", dashboard })
+            {
+                using var answer = await client.GetAsync(new Uri(link), TestContext.Current.CancellationToken);
+                Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            }
+        }
+
+        var withoutLadder = new Dictionary<string, string> { ["WicWeb__Flow"] = "Off" };
+        await using var other = HostProcess.Start(
+            typeof(Projects.AppHost).Assembly, _folder, "http", withoutLadder, $"--data-directory={_folder.FullName}");
+        await other.UntilAsync("Stop:        Ctrl+C");
+        Assert.DoesNotContain("Call ladder:", other.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Requirement("EXP-11")]
     public async Task KilledHost_TakesItsServicesWithIt()
     {
         SkipOnWindows();
@@ -36,6 +69,12 @@ public sealed class HostTests : IDisposable
         await host.UntilAsync("is up: open");
         var services = ServiceProcesses();
         Assert.Equal(7, services.Count);
+        // A debugger finds each service by this name.
+        var launch = await File.ReadAllTextAsync(Repository.PathOf(".vscode", "launch.json"), TestContext.Current.CancellationToken);
+        Assert.Subset(
+            services.Select(id => Processes.ProgramOf(id)!).ToHashSet(),
+            JsonNode.Parse(launch)!["configurations"]!.AsArray().Select(entry => (string?)entry!["processName"])
+                .OfType<string>().ToHashSet());
 
         Processes.Signal(host.Id, "KILL");
 

@@ -16,7 +16,7 @@ internal static class Products
         ["Garnet"] = [],
         ["Turn"] = ["Stun", "Turn.Engine", "ServiceDefaults", "Contracts"],
         ["Waf"] = ["Stun", "ServiceDefaults", "Contracts", "Stores"],
-        ["Wwsf"] = ["ServiceDefaults", "Contracts", "Stores"],
+        ["Wwsf"] = ["ServiceDefaults", "Contracts", "Stores", "Turn.Client"],
         ["EpCscf"] = ["ServiceDefaults", "Contracts"],
         ["WicWeb"] = ["ServiceDefaults", "Contracts"],
         ["FlowView"] = ["ServiceDefaults", "Contracts"],

@@ -13,6 +13,8 @@ public sealed partial class ProseTests
     [
         (IsNo(), "write \"is not a\""),
         (Whoever(), "begin with the subject"),
+        (AreNo(), "write \"are not\""),
+        (OfBefore(), "write \"earlier\" or \"older\""),
         (CommaToo(), "write \"also\""),
         (Alone(), "write \"only\""),
     ];
@@ -51,6 +53,10 @@ public sealed partial class ProseTests
     [InlineData("That is no address.", true)]
     [InlineData("There is no address.", false)]
     [InlineData("The binding is no longer valid.", false)]
+    [InlineData("Its own addresses are no peers.", true)]
+    [InlineData("There are no peers, and none are no longer valid.", false)]
+    [InlineData("The calls of before are listed.", true)]
+    [InlineData("Its permission, too (RFC 8656).", true)]
     [InlineData("Whoever receives it opens it.", true)]
     [InlineData("A record. Nobody waits for it.", true)]
     [InlineData("Its allocations end, too.", true)]
@@ -107,7 +113,14 @@ public sealed partial class ProseTests
     [GeneratedRegex(@"(?:^[\s/*#>-]*|[.!?] )(?:Whoever|Whatever|Nobody|Somebody) ")]
     private static partial Regex Whoever();
 
-    [GeneratedRegex(@", too[.;:)]")]
+    [GeneratedRegex(
+        @"(?<!\b[Tt]here )\b(?:are|was|were) no (?!longer\b|more\b|less\b|fewer\b|greater\b|later\b|earlier\b|worse\b|better\b|faster\b)")]
+    private static partial Regex AreNo();
+
+    [GeneratedRegex(@"\bof before\b")]
+    private static partial Regex OfBefore();
+
+    [GeneratedRegex(@", too(?:[.;:)]| \(|$)")]
     private static partial Regex CommaToo();
 
     [GeneratedRegex(@"\b(?:by|to|for|of|on|from|at|in|with|under) (?:them|it|that|this|those|these) alone\b")]

@@ -65,15 +65,19 @@ public sealed partial record Report(string Path, string Title, string Introducti
             "Each case is an attack or a fault that a server must survive. Levels are those of [conformance.md](conformance.md).",
             [new("Cases", true, "ABUSE-")]),
         new("docs/security-review.md", "Findings of the security review",
-            "What a review of the running system found, as what must hold. Levels are those of [conformance.md](conformance.md).",
+            "Findings of a review of the running system. Each line says what must hold. Levels are those of [conformance.md](conformance.md).",
             [new("Findings", true, "SEC-")]),
         new("docs/networks-review.md", "Findings on real networks",
-            "What trials on real networks and with independent clients found, as what must hold. Levels are those of\n"
+            "Findings of trials on real networks and with independent clients. Each line says what must hold. Levels are those of\n"
             + "[conformance.md](conformance.md).",
             [
                 new("Situations that people report about other servers", true, "NET-"),
                 new("Independent clients and raw packets", true, "CLIENT-"),
             ]),
+        new("docs/experience-review.md", "Findings of the experience review",
+            "A demo team, an operator and a developer walked through the running system. Each line says what must hold. Levels are those of\n"
+            + "[conformance.md](conformance.md).",
+            [new("Findings", true, "EXP-")]),
     ];
 
     /// <summary>The folder with the solution, at or above <paramref name="folder"/>.</summary>

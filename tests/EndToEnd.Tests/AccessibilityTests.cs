@@ -44,6 +44,12 @@ public sealed class AccessibilityTests(RunningSystem system)
         await alice.WaitUntilOnlineAsync();
         await guest.Get("sip:alice@webrtcims.local").WaitForAsync();
         await ExpectNothingAsync(guest, look, "idle");
+        await guest.Page.Locator("#devices > summary").ClickAsync();
+        await guest.Get("try-microphone").ClickAsync();
+        await guest.Get("try-camera").ClickAsync();
+        await guest.Page.WaitForFunctionAsync("() => document.querySelector('[data-testid=camera-preview]').videoWidth > 0");
+        await ExpectNothingAsync(guest, look, "devices");
+        await guest.Page.Locator("#devices > summary").ClickAsync();
 
         await guest.DialAsync("nobody");
         await guest.ExpectAlertAsync("Nobody has this address");
@@ -59,8 +65,12 @@ public sealed class AccessibilityTests(RunningSystem system)
         await guest.Get("keys").ClickAsync();
         await ExpectNothingAsync(guest, look, "in-call");
         Assert.False(await guest.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth > innerWidth"));
+        await guest.Get("transfer").ClickAsync();
+        await ExpectNothingAsync(guest, look, "transfer");
         await guest.HangUpAsync();
         await guest.ExpectIdleAsync();
+        await guest.Get("invite").Locator("summary").ClickAsync();
+        await ExpectNothingAsync(guest, look, "after-call");
 
         await guest.Get("demo-line").ClickAsync();
         await guest.ExpectInCallAsync();

@@ -163,6 +163,24 @@ public sealed class CommandTests(RunningSystem system)
         }
     }
 
+    [Fact]
+    [Requirement("EXP-10")]
+    public async Task Rebuild_BuildsAService_AndStartsItAgain()
+    {
+        var before = StartOf("flow-view");
+
+        var result = await ExecuteAsync("flow-view", KnownResourceCommands.RebuildCommand);
+
+        Assert.True(result.Success, result.Message);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        limit.CancelAfter(TimeSpan.FromSeconds(60));
+        await system.App.ResourceNotifications.WaitForResourceAsync("flow-view", now => now.Snapshot.StartTimeStamp > before, limit.Token);
+        await system.UntilHealthyAsync("flow-view", limit.Token);
+    }
+
+    private DateTime? StartOf(string resource) =>
+        system.App.ResourceNotifications.TryGetCurrentState(resource, out var now) ? now.Snapshot.StartTimeStamp : null;
+
     private Task<ExecuteCommandResult> ExecuteAsync(string resource, string command) =>
         system.App.ResourceCommands.ExecuteCommandAsync(resource, command, Cancel);
 

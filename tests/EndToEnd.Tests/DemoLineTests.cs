@@ -49,7 +49,6 @@ public sealed class DemoLineTests(RunningSystem system)
         await wic.ExpectIdleAsync();
         await Assertions.Expect(wic.Get("demo-frame")).ToHaveCountAsync(0);
         await ExpectGivenBackAsync(impu);
-        // The page polls the list of online users every four seconds.
         await Assertions.Expect(wic.Get(impu)).ToHaveCountAsync(0, new() { Timeout = 10_000 });
         Assert.Equal(own, await wic.WaitUntilOnlineAsync());
     }

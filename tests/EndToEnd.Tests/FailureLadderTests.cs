@@ -5,11 +5,13 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Aspire.Hosting.Testing;
+using Microsoft.Playwright;
 using StackExchange.Redis;
 using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.EndToEnd.Tests.Setup;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Stun.OAuth;
+using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Stun;
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Client.Protocol;
@@ -38,7 +40,8 @@ public sealed class FailureLadderTests(RunningSystem system)
         await wic.CallAsync();
         await wic.ExpectAlertAsync("rejected the token");
 
-        await system.ExpectFailureAsync(await wic.TextAsync("trace-id"), "8", "WIC to TURN", "the token had expired");
+        await system.ExpectFailureAsync(
+            await wic.TextAsync("trace-id"), "8", "WIC to TURN", "the token had expired", ": token_expired");
     }
 
     [Fact]
@@ -54,7 +57,8 @@ public sealed class FailureLadderTests(RunningSystem system)
         await wic.CallAsync();
         await wic.ExpectAlertAsync("rejected the token");
 
-        await system.ExpectFailureAsync(await wic.TextAsync("trace-id"), "8", "WIC to TURN", "under a key that the server does not have");
+        await system.ExpectFailureAsync(
+            await wic.TextAsync("trace-id"), "8", "WIC to TURN", "under a key that the server does not have", ": turn_401");
     }
 
     [Fact]
@@ -65,7 +69,7 @@ public sealed class FailureLadderTests(RunningSystem system)
         Assert.Equal(StunError.None, await AllocateAsync(token, transaction));
         Assert.Equal(StunError.Unauthenticated, await AllocateAsync(token, transaction));
 
-        await system.ExpectFailureAsync(traceId, "8", "WIC to TURN", "a replay");
+        await system.ExpectFailureAsync(traceId, "8", "WIC to TURN", "a replay", "refused with 401: it is a replay");
     }
 
     [Fact]
@@ -91,7 +95,7 @@ public sealed class FailureLadderTests(RunningSystem system)
         }
 
         Assert.Equal(StunError.AllocationQuotaReached, error);
-        await system.ExpectFailureAsync(traceId, "8", "WIC to TURN", "the quota is used up");
+        await system.ExpectFailureAsync(traceId, "8", "WIC to TURN", "the quota is used up", "refused with 486: the quota");
     }
 
     [Theory]
@@ -104,7 +108,8 @@ public sealed class FailureLadderTests(RunningSystem system)
         await wic.DialAsync(address);
         await wic.ExpectAlertAsync(text);
 
-        await system.ExpectFailureAsync(await wic.TextAsync("trace-id"), "", "WIC to eP-CSCF, SIP INVITE", reason);
+        await system.ExpectFailureAsync(
+            await wic.TextAsync("trace-id"), "", "WIC to eP-CSCF, SIP INVITE", reason, $"with {reason[..3]}: {reason[4..]}");
     }
 
     [Fact]
@@ -137,7 +142,7 @@ public sealed class FailureLadderTests(RunningSystem system)
             await wic.ContinueAsGuestAsync();
 
             var traceId = await refused.Task.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
-            await system.ExpectFailureAsync(traceId, "", "WIC to WWSF", "all guest identities are leased");
+            await system.ExpectFailureAsync(traceId, "", "WIC to WWSF", "all guest identities are leased", "503 no_free_identity");
         }
         finally
         {
@@ -147,6 +152,7 @@ public sealed class FailureLadderTests(RunningSystem system)
 
     /// <summary>Aspire's proxy still accepts connections for the stopped WAF, so that requests time out.</summary>
     [Fact]
+    [Requirement("EXP-18")]
     public async Task WafDown_FailsStep4()
     {
         await using var wic = await OpenAsGuestAsync();
@@ -156,7 +162,8 @@ public sealed class FailureLadderTests(RunningSystem system)
             await wic.ExpectAlertAsync("authorization server does not answer");
         }
 
-        await system.ExpectFailureAsync(await wic.TextAsync("trace-id"), "4", "WWSF to WAF", "no answer in time");
+        await system.ExpectFailureAsync(
+            await wic.TextAsync("trace-id"), "4", "WWSF to WAF", "no answer in time", "The WAF did not answer the TURN token request");
     }
 
     [Fact]
@@ -170,8 +177,90 @@ public sealed class FailureLadderTests(RunningSystem system)
             var traceId = await wic.TextAsync("trace-id");
             await wic.HangUpAsync();
 
-            await system.ExpectFailureAsync(traceId, "", "WAF to Redis", "Redis");
+            await system.ExpectFailureAsync(traceId, "", "WAF to Redis", "Redis", "does not answer (Redis");
         }
+    }
+
+    [Fact]
+    public async Task WrongPassword_FailsTheSignIn()
+    {
+        await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
+        await wic.LogInAsync(DemoUser.Name, "not the password");
+        await wic.ExpectAlertAsync("password is wrong");
+
+        // The request of a stranger begins a trace of the gateway, whose id the page does not know. "log-in" is a word of the log record.
+        await using var flowView = await system.OpenCallsAsync("outcome=failed&kind=signalling&text=log-in%20login_failed");
+        var row = flowView.Page.Locator("tbody tr").First;
+        await Assertions.Expect(row).ToContainTextAsync("wrong user name or password", new() { Timeout = 30_000 });
+        await row.GetByRole(AriaRole.Link).ClickAsync();
+        await Assertions.Expect(flowView.Get("logs-of-call"))
+            .ToContainTextAsync(new Regex("A log-in by password from .* was refused: login_failed"), new() { Timeout = 30_000 });
+    }
+
+    [Fact]
+    public async Task TurnDown_FailsStep8()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await using (await system.WithoutAsync("turn"))
+        {
+            await wic.CallAsync();
+            await wic.ExpectAlertAsync("TURN server does not answer");
+        }
+
+        await system.ExpectFailureAsync(
+            await wic.TextAsync("trace-id"), "8", "WIC to TURN", "the TURN server does not answer", ": turn_unreachable");
+    }
+
+    [Fact]
+    [Requirement("EXP-02")]
+    public async Task TurnDownInACall_IsTheReasonOfItsEnd()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await wic.Page.Clock.InstallAsync();
+        await wic.CallAsync();
+        await wic.WaitForMediaAsync();
+        var traceId = await wic.TextAsync("trace-id");
+        await using (await system.WithoutAsync("turn"))
+        {
+            await Assertions.Expect(wic.Page.Locator("#stage"))
+                .ToHaveAttributeAsync("data-phase", "interrupted", new() { Timeout = 30_000 });
+            await wic.Page.Clock.FastForwardAsync(61_000);
+            await wic.ExpectAlertAsync("the call was lost", seconds: 30);
+        }
+
+        await using var flowView = await system.OpenCallsAsync($"text={traceId}&outcome=failed&kind=echo");
+        await flowView.Page.Locator("td.what a").ClickAsync(new() { Timeout = 30_000 });
+        await Assertions.Expect(flowView.Get("logs-of-call")).ToContainTextAsync("'in call' failed", new() { Timeout = 30_000 });
+        await Assertions.Expect(flowView.Get("logs-of-call")).ToContainTextAsync("ended after");
+        await flowView.KeepAsync("ladder-turn-down-in-a-call");
+    }
+
+    [Fact]
+    public async Task CalleeDeclines_FailsTheInvite()
+    {
+        await using var guest = await OpenAsGuestAsync();
+        await guest.WaitUntilOnlineAsync();
+        await using var alice = await system.Chromium.OpenAsync(system.PageAddress);
+        await alice.LogInAsync(DemoUser.Name, DemoUser.Password);
+        await alice.WaitUntilOnlineAsync();
+        await guest.DialAsync("alice");
+        await alice.Get("decline").ClickAsync();
+        await guest.ExpectAlertAsync("Busy");
+
+        await system.ExpectFailureAsync(await guest.TextAsync("trace-id"), "", "SIP INVITE", "486 busy", "with 486: busy");
+    }
+
+    [Fact]
+    public async Task NetworkLost_FailsStep2_AndIsReportedWhenItIsBack()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await wic.Page.Context.SetOfflineAsync(true);
+        await wic.CallAsync();
+        await wic.ExpectAlertAsync("cannot reach the server");
+        var traceId = await wic.TextAsync("trace-id");
+        await wic.Page.Context.SetOfflineAsync(false);
+
+        await system.ExpectFailureAsync(traceId, "2", "WIC to WWSF", "the page has no connection", ": gateway_unavailable");
     }
 
     private IPEndPoint TurnEndPoint => new(IPAddress.Loopback, system.App.GetEndpoint("turn", "udp").Port);

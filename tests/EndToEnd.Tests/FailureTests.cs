@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.EndToEnd.Tests.Setup;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
@@ -17,6 +18,27 @@ public sealed class FailureTests(RunningSystem system)
 
         await wic.LogInAsync(DemoUser.Name, DemoUser.Password);
         await wic.Get("call").WaitForAsync();
+    }
+
+    [Fact]
+    public async Task BrowserWithoutWebRtc_IsNamedAtOnce_AndWhenItCalls()
+    {
+        await using var wic = await system.Chromium.OpenAsync(system.PageAddress, script: "delete window.RTCPeerConnection");
+        await wic.ExpectAlertAsync("This browser cannot make calls");
+        await wic.ContinueAsGuestAsync();
+        await wic.CallAsync();
+        await wic.ExpectAlertAsync("This browser cannot make calls");
+    }
+
+    [Fact]
+    [Requirement("NET-18")]
+    public async Task BrowserThatIsTooOld_IsSentToANewerOne()
+    {
+        await using var wic = await system.Chromium.OpenAsync(system.PageAddress, script: "delete AbortSignal.any");
+        await wic.ExpectTextAsync("too-old", "This browser is too old for this page. Use Chrome 124");
+        await using var other = await system.Chromium.OpenAsync(system.PageAddress);
+        await other.Get("guest").WaitForAsync();
+        Assert.True(await other.Get("too-old").IsHiddenAsync());
     }
 
     [Fact]

@@ -28,7 +28,7 @@ public sealed class FlowViewTests(RunningSystem system)
         Assert.Equal(["1", "2", "3", "4", "5", "6", "7", "8"], (await StepsAsync(flowView.Page)).Distinct());
         Assert.Equal(
             ["User", "WIC", "WWSF", "WAF", "Redis", "TURN"],
-            await flowView.Page.Locator("svg.ladder > g[aria-hidden] > text[font-weight]").AllTextContentsAsync());
+            await flowView.Page.Locator("svg.ladder-heads > text[font-weight]").AllTextContentsAsync());
         Assert.Empty(await flowView.Get("cause").AllInnerTextsAsync());
         Assert.Empty((await flowView.Page.RunAxe()).Violations);
         await flowView.KeepAsync("ladder-call");
@@ -53,11 +53,12 @@ public sealed class FlowViewTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-19")]
     public async Task List_ShowsKindCallerAndOutcomeOfACall()
     {
         await using var wic = await OpenAsGuestAsync();
         var traceId = await CallTheEchoAsync(wic);
-        await using var flowView = await system.OpenCallsAsync("who=guest&outcome=worked&kind=echo");
+        await using var flowView = await system.OpenCallsAsync("text=guest&outcome=worked&kind=echo");
 
         var row = RowOf(flowView.Page, traceId);
         await Assertions.Expect(row).ToContainTextAsync("Echo call");
@@ -69,6 +70,7 @@ public sealed class FlowViewTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-19")]
     public async Task List_ShowsWhyACallFailed()
     {
         await using var wic = await OpenAsGuestAsync();
@@ -84,6 +86,7 @@ public sealed class FlowViewTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-16")]
     public async Task List_KnowsTheDemoLine()
     {
         await using var wic = await OpenAsGuestAsync();
@@ -97,34 +100,66 @@ public sealed class FlowViewTests(RunningSystem system)
             spans.Any(span => span.IsSetUp && span.Parent.Length == 0) && spans.Count(span => span.Is("wwsf", "3")) == 2);
         await using var flowView = await system.OpenCallsAsync("kind=demo_line");
 
-        await Assertions.Expect(RowOf(flowView.Page, traceId)).ToContainTextAsync("Call to the demo line");
-        await Assertions.Expect(RowOf(flowView.Page, traceId).Locator(".person")).ToHaveCountAsync(2);
+        var row = RowOf(flowView.Page, traceId);
+        await Assertions.Expect(row).ToContainTextAsync("Call to the demo line", new() { Timeout = 30_000 });
+        await Assertions.Expect(row.Locator(".person")).ToHaveCountAsync(2, new() { Timeout = 30_000 });
+        await Assertions.Expect(row).ToContainTextAsync("packets lost", new() { Timeout = 30_000 });
+
+        await row.GetByRole(AriaRole.Link).ClickAsync();
+        await ExpectLadderOfTwoPeopleAsync(flowView);
+    }
+
+    /// <summary>All lanes fit the place, and their heads stay when the rows scroll.</summary>
+    private static async Task ExpectLadderOfTwoPeopleAsync(WicPage flowView)
+    {
+        await flowView.Page.SetViewportSizeAsync(1280, 720);
+        var scroll = flowView.Get("ladder");
+        await scroll.Locator("svg.ladder .row").First.WaitForAsync();
+        var heads = scroll.Locator("svg.ladder-heads > text[font-weight]");
+        await Assertions.Expect(heads).ToContainTextAsync(["User", "WIC", "WWSF", "WAF", "eP-CSCF", "Redis", "TURN", "Peer"]);
+        Assert.True(await scroll.EvaluateAsync<bool>("place => place.scrollWidth <= place.clientWidth"), "The ladder scrolls sideways.");
+        Assert.True(
+            await scroll.EvaluateAsync<bool>(
+                """
+                place => {
+                  place.scrollTop = 1e6;
+                  const top = element => element.getBoundingClientRect().top;
+                  return place.scrollTop === 0 || Math.abs(top(place.querySelector('.ladder-heads')) - top(place)) < 2;
+                }
+                """),
+            "The heads of the lanes scroll away.");
+        await flowView.Page.ScreenshotAsync(
+            new() { Path = Path.Combine(AppContext.BaseDirectory, "screenshots", "ladder-of-two-1280.png") });
     }
 
     [Fact]
-    public async Task List_LeavesOutPolls_UnlessTheyAreAskedFor()
+    [Requirement("EXP-12")]
+    public async Task List_LeavesOutWhatIsNoCall_UnlessAskedFor_AndPollsHaveNoTraces()
     {
         await using var wic = await OpenAsGuestAsync();
         await wic.WaitUntilOnlineAsync();
         await using var flowView = await system.OpenCallsAsync("");
-        var poll = flowView.Page.Locator("td.what").GetByText("GET /api/directory").First;
-        await Assertions.Expect(flowView.Page.Locator("td.what").GetByText("Registration").First)
-            .ToBeVisibleAsync(new() { Timeout = 20_000 });
-        Assert.Equal(0, await poll.CountAsync());
+        var names = flowView.Page.Locator("td.what");
+        await Assertions.Expect(names.GetByText("Registration").First).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        Assert.Equal(0, await names.GetByText("GET /api/session").CountAsync());
 
         await flowView.Page.GetByLabel("Other traces").CheckAsync();
 
-        await Assertions.Expect(poll).ToBeVisibleAsync(new() { Timeout = 20_000 });
+        await Assertions.Expect(names.GetByText("GET /api/session").First).ToBeVisibleAsync(new() { Timeout = 30_000 });
         Assert.EndsWith("#/calls?other=true", flowView.Page.Url, StringComparison.Ordinal);
+        string[] polls = ["GET /api/directory", "GET /session", "HGET", "POST /sessions/find"];
+        foreach (var noise in polls.Concat(["GET /assets", "GET /icon.svg"]))
+            Assert.Equal(0, await names.GetByText(noise).CountAsync());
     }
 
     [Fact]
+    [Requirement("EXP-13")]
     public async Task List_IsLive_AndKeepsTheFocusAndTheTypedText()
     {
         await using var wic = await OpenAsGuestAsync();
         var first = await CallTheEchoAsync(wic);
         await using var flowView = await system.OpenCallsAsync("kind=echo");
-        var person = flowView.Page.GetByLabel("Person or trace id");
+        var person = flowView.Page.GetByLabel("Text, person or trace id");
         await person.FillAsync("guest");
         await RowOf(flowView.Page, first).GetByRole(AriaRole.Link).FocusAsync();
 
@@ -140,11 +175,34 @@ public sealed class FlowViewTests(RunningSystem system)
     }
 
     [Fact]
+    [Requirement("EXP-13")]
+    [Requirement("EXP-22")]
+    public async Task List_PausesAndGoesOn()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        var first = await CallTheEchoAsync(wic);
+        await using var flowView = await system.OpenCallsAsync("kind=echo");
+        await Assertions.Expect(RowOf(flowView.Page, first)).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        await flowView.Get("pause").ClickAsync();
+
+        var second = await CallTheEchoAsync(wic);
+
+        await Assertions.Expect(flowView.Page.Locator("#live")).ToContainTextAsync("changed", new() { Timeout = 30_000 });
+        Assert.Equal(0, await RowOf(flowView.Page, second).CountAsync());
+        await flowView.Get("pause").ClickAsync();
+        await Assertions.Expect(RowOf(flowView.Page, second)).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        await Assertions.Expect(flowView.Page.Locator("#live")).ToHaveTextAsync("Live", new() { Timeout = 30_000 });
+
+        await flowView.Get("phone").ClickAsync();
+        await Assertions.Expect(flowView.Get("guest").Or(flowView.Get("call")).First).ToBeVisibleAsync(new() { Timeout = 30_000 });
+    }
+
+    [Fact]
     public async Task Address_KeepsTheSearch()
     {
         await using var flowView =
             await system.OpenCallsAsync(
-                "who=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true");
+                "text=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true");
 
         await Assertions.Expect(flowView.Page.GetByLabel("Outcome")).ToHaveValueAsync("failed");
         await Assertions.Expect(flowView.Page.GetByLabel("Kind")).ToHaveValueAsync("person");
@@ -152,7 +210,7 @@ public sealed class FlowViewTests(RunningSystem system)
         await Assertions.Expect(flowView.Page)
             .ToHaveURLAsync(
                 new Regex(
-                    "who=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true$"));
+                    "text=guest&outcome=failed&kind=person&min_ms=5&max_ms=90000&from=2026-01-02T03%3A04%3A00.000Z&attribute=turn.kid%3Dk1&other=true$"));
         await flowView.Page.GetByLabel("Outcome").SelectOptionAsync("worked");
         await Assertions.Expect(flowView.Page).ToHaveURLAsync(new Regex("outcome=worked&kind=person"));
     }
@@ -215,6 +273,7 @@ public sealed class FlowViewTests(RunningSystem system)
     [InlineData("dark", ColorScheme.Dark, 1280, 720)]
     [InlineData("phone-light", ColorScheme.Light, 390, 844)]
     [InlineData("phone-dark", ColorScheme.Dark, 390, 844)]
+    [Requirement("EXP-23")]
     public async Task Pages_AreForEverybody(string look, ColorScheme scheme, int width, int height)
     {
         await using var wic = await OpenAsGuestAsync();

@@ -41,11 +41,11 @@ public sealed class PersonCallTests(RunningSystem system)
         await using var alice = await OpenAliceAsync();
         await using var guest = await OpenGuestAsync();
         var impu = await guest.TextAsync("own-impu");
-        await guest.Get("with-video").CheckAsync();
         await alice.Get("with-video").CheckAsync();
 
         await alice.Get(impu).ClickAsync();
-        await guest.AcceptAsync("Alice");
+        await guest.ExpectTextAsync("caller", "Alice");
+        await guest.Get("accept-video").ClickAsync();
         await ExpectRelayedMediaAsync(alice, guest);
         foreach (var wic in new[] { alice, guest })
             await wic.Page.WaitForFunctionAsync("() => document.querySelector('[data-testid=far-video]').videoWidth > 0");
@@ -64,7 +64,7 @@ public sealed class PersonCallTests(RunningSystem system)
 
         await guest.Get("hold").ClickAsync();
         await guest.ExpectTextAsync("status", "On hold");
-        await alice.ExpectTextAsync("status", "holds the call");
+        await alice.ExpectTextAsync("status", "put you on hold");
         await alice.Page.WaitForFunctionAsync(
             """
             async () => {

@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Http.Headers;
 using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.EpCscf.Presence;
 using WebRtcIms.EpCscf.Registration;
-using WebRtcIms.EpCscf.Server;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EpCscf.Tests;

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Routing;
+using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Http;
 
 namespace WebRtcIms.EpCscf.Tests;
@@ -6,6 +7,7 @@ namespace WebRtcIms.EpCscf.Tests;
 /// <summary>Requests as HTTP allows or forbids them, for all endpoints.</summary>
 public sealed class HttpToleranceTests(HttpToleranceTests.Service service) : IClassFixture<HttpToleranceTests.Service>
 {
+    [Requirement("EXP-09")]
     [Theory, MemberData(nameof(HttpTolerance.Cases), MemberType = typeof(HttpTolerance))]
     public Task EveryEndpoint_AnswersAsHttpSays(string request) => service.Http.CheckAsync(request);
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Time.Testing;
+using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.Tests.Common;
 
@@ -144,6 +145,24 @@ public sealed class RegistrationTests
         Assert.Equal("SIP/2.0 403 Forbidden: the identity belongs to another guest now", (await again.RegisterAsync(earlier)).StartLine);
         await guest.AssertNothingAsync();
         Assert.StartsWith("SIP/2.0 200", (await guest.RegisterAsync(later)).StartLine);
+    }
+
+    /// <summary>The former session's REGISTER is answered, and the rest of its handling comes after that of the newer one.</summary>
+    [Fact]
+    [Requirement("SEC-43")]
+    public async Task FormerSessionThatIsHandledLate_DoesNotEndTheNewerOne()
+    {
+        await using var app = EpCscfApp.Start();
+        await using var former = await app.ConnectAsync("guest-1");
+        await former.RegisterAsync(app.Token("guest-1"));
+        var late = Assert.Single(app.Service<Flows>().Registrations);
+        await using var guest = await app.ConnectAsync("guest-1");
+        var later = app.Token("guest-1", change: token => token with { SessionId = "another", IssuedAt = token.IssuedAt + 1 });
+        Assert.StartsWith("SIP/2.0 200", (await guest.RegisterAsync(later)).StartLine);
+
+        await app.Service<Registrar>().EndFormerGuestsAsync(late, app.Service<Flows>().Registrations);
+
+        await guest.AssertNothingAsync();
     }
 
     [Fact]

@@ -271,6 +271,19 @@ public sealed class ReplicaTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("EXP-35")]
+    public async Task PersonOfTheOtherReplica_IsNotifiedToThePagesOfThisOne()
+    {
+        await _alice.SendAsync(_alice.Request(
+            "SUBSCRIBE", $"sip:{EpCscfApp.Domain}", extra: $"Contact: <{_alice.Contact}>\r\nEvent: webrtcims-online\r\n"));
+        await _alice.ExpectAsync("SIP/2.0 200");
+        await _alice.AnswerAsync(await _alice.ExpectAsync("NOTIFY"), 200, "OK");
+
+        await using var guest = await _there.RegisterAsync("guest-1");
+        Assert.Contains("guest-1", (await AdvanceUntilAsync(_alice.ExpectAsync("NOTIFY"))).Body);
+    }
+
+    [Fact]
     public async Task ReplicaIsKilledWhileItsPageRings_CallerGets480()
     {
         await RingAsync();

@@ -36,6 +36,7 @@ internal sealed class Wic : IAsyncDisposable
 
     private readonly EpCscfApp _app;
     private readonly Channel<Received> _received = Channel.CreateUnbounded<Received>();
+    private readonly Queue<Received> _before = new();
     private readonly Task _receiving;
     private int _cseq;
 
@@ -100,7 +101,7 @@ internal sealed class Wic : IAsyncDisposable
             $"Contact: {contact ?? $"<{Contact}>;+sip.ice;reg-id=1;+sip.instance=\"<{Instance}>\";expires={expires}"}\r\n" +
             $"Expires: {expires}\r\nSupported: path,gruu,outbound\r\n{authorization}{extra}",
             callId: $"reg-{Instance}"));
-        return await ExpectAsync("SIP/2.0");
+        return await NextAnswerAsync();
     }
 
     /// <summary>A request outside of a dialogue.</summary>
@@ -174,10 +175,35 @@ internal sealed class Wic : IAsyncDisposable
 
     public Task SendAsync(string message) => SendAsync(Encoding.UTF8.GetBytes(message));
 
-    public Task SendAsync(byte[] octets, WebSocketMessageType type = WebSocketMessageType.Text) =>
-        Socket.SendAsync(octets, type, endOfMessage: true, TestContext.Current.CancellationToken);
+    public async Task SendAsync(byte[] octets, WebSocketMessageType type = WebSocketMessageType.Text)
+    {
+        try
+        {
+            await Socket.SendAsync(octets, type, endOfMessage: true, TestContext.Current.CancellationToken);
+        }
+        catch (WebSocketException error)
+        {
+            throw new WebSocketException($"{User} was disconnected: {Socket.CloseStatus} {Socket.CloseStatusDescription}", error);
+        }
+    }
 
-    public async Task<Received> NextAsync()
+    public async Task<Received> NextAsync() => _before.TryDequeue(out var earlier) ? earlier : await ReceivedAsync();
+
+    /// <summary>
+    /// The next answer. Requests that come before it stay for later calls: a request that waited for this page may come before the answer
+    /// to its REGISTER.
+    /// </summary>
+    private async Task<Received> NextAnswerAsync()
+    {
+        while (true)
+        {
+            var message = await ReceivedAsync();
+            if (message.StartLine.StartsWith("SIP/2.0", StringComparison.Ordinal)) return message;
+            _before.Enqueue(message);
+        }
+    }
+
+    private async Task<Received> ReceivedAsync()
     {
         using var limit = new CancellationTokenSource(Patience);
         try
@@ -249,9 +275,10 @@ internal sealed class Wic : IAsyncDisposable
             }
             await Socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "", CancellationToken.None);
         }
-        catch (Exception error) when (error is WebSocketException or ObjectDisposedException or OperationCanceledException or IOException)
+        catch (Exception error) when (
+            error is WebSocketException or ObjectDisposedException or OperationCanceledException or IOException or InvalidOperationException)
         {
-            // Over.
+            // Over. An aborted socket is "not connected" to the next read.
         }
         _received.Writer.TryComplete(new WebSocketException($"{User} was disconnected"));
     }

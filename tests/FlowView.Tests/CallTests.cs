@@ -116,6 +116,31 @@ public sealed class CallTests
     }
 
     [Fact]
+    public void CallThatWasDropped_Failed_AndTheCalleesEndDoesNotDecide()
+    {
+        var setUp = SetUp("person");
+        var inCall = Page("in call", 0, "person", "connection_lost") with { ParentId = setUp.SpanId };
+        var ofCallee = Page("in call", 0, "", "connection_lost_there") with { ParentId = 7 };
+
+        var dropped = Of(setUp, inCall);
+        Assert.Equal((CallOutcome.Failed, inCall.SpanId), (dropped.Outcome, dropped.Cause?.SpanId));
+        Assert.Equal(CallOutcome.Worked, Of(setUp, inCall with { IsError = false, Attributes = [] }, ofCallee).Outcome);
+        Assert.Equal(CallOutcome.Worked, Of(setUp, ofCallee).Outcome);
+    }
+
+    [Fact]
+    public void Packets_AreThoseOfTheCaller()
+    {
+        var setUp = SetUp("echo");
+        var inCall = Span("wic", "in call", ("ims.media.packets_received", 500L), ("ims.media.packets_lost", 3L)) with
+        { ParentId = setUp.SpanId };
+
+        Assert.Equal((500, 3), Of(setUp, inCall).Packets);
+        Assert.Null(Of(setUp).Packets);
+        Assert.Null(Of(setUp, inCall with { Attributes = [] }).Packets);
+    }
+
+    [Fact]
     public void PartThatFailedInACallThatWorked_IsTheCauseOfNoFailure()
     {
         var call = Of(SetUp("echo"), Span("waf", "SET") with { IsError = true });
@@ -196,7 +221,7 @@ public sealed class CallTests
 
     private static Call Of(params Span[] spans)
     {
-        var trace = new Trace(1, 0);
+        var trace = new Trace(1, 0, 0);
         foreach (var span in spans) trace.Put(span);
         return Call.Of(trace);
     }

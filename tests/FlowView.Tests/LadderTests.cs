@@ -8,6 +8,7 @@ public sealed class LadderTests
 {
     [Fact]
     [Requirement("TS33.203-X.5.3.2-1")]
+    [Requirement("EXP-15")]
     public async Task Ladder_PassesItsOwnTests()
     {
         var output =

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.FlowView.Tests;
 
@@ -17,13 +18,14 @@ public sealed class SearchTests : IDisposable
     }
 
     [Theory]
+    [Requirement("EXP-14")]
     [InlineData("", 4, 3, 2, 1)]
-    [InlineData("who=guest", 4, 1)]
-    [InlineData("who=GUEST+3f0a", 1)]
-    [InlineData("who=00000000000000000000000000000002", 2)]
+    [InlineData("text=guest", 4, 1)]
+    [InlineData("text=GUEST+3f0a", 1)]
+    [InlineData("text=00000000000000000000000000000002", 2)]
     [InlineData("outcome=worked", 4, 3, 1)]
     [InlineData("outcome=failed", 2)]
-    [InlineData("outcome=failed&who=guest")]
+    [InlineData("outcome=failed&text=guest")]
     [InlineData("kind=echo", 1)]
     [InlineData("kind=demo_line", 2)]
     [InlineData("kind=relay_only", 4)]
@@ -38,7 +40,23 @@ public sealed class SearchTests : IDisposable
     [InlineData("attribute=enduser.pseudo.id", 4, 1)]
     [InlineData("attribute=enduser.pseudo.id%3D3f0a", 1)]
     [InlineData("attribute=team%3DRELAY&limit=2", 4, 3)]
-    [InlineData("who=nobody")]
+    [InlineData("text=nobody")]
+    [InlineData("text=register", 3)]
+    [InlineData("text=demo_line", 2)]
+    [InlineData("text=REFUSED+quota", 4)]
+    [InlineData("text=refused+guest", 4)]
+    [InlineData("text=refused+demo_line")]
+    [InlineData("part=wwsf", 4, 1)]
+    [InlineData("part=ep-cscf", 3)]
+    [InlineData("part=redis", 3)]
+    [InlineData("part=wwsf&outcome=failed")]
+    [InlineData("limit=2&page=1", 4, 3)]
+    [InlineData("limit=2&page=2", 2, 1)]
+    [InlineData("limit=2&page=3")]
+    [InlineData("limit=3&page=-1", 4, 3, 2)]
+    [InlineData("limit=1000&page=2000000000")]
+    [InlineData("until=2", 3, 2, 1)]
+    [InlineData("until=2&limit=2&page=2", 1)]
     public async Task Search_FindsTheCallsThatFit_LatestFirst(string query, params int[] expected)
     {
         await SendAsync("wic", Samples.Span(1, 1, "set up call", attributes: ("ims.call.kind", "echo")));
@@ -46,7 +64,9 @@ public sealed class SearchTests : IDisposable
         await SendAsync(
             "wic", Samples.Span(2, 1, "set up call", atMs: 1000, tookMs: 100, error: "", attributes: ("ims.call.kind", "demo_line")));
         await SendAsync("ep-cscf", Samples.Span(3, 1, "SIP REGISTER", atMs: 2000, tookMs: 200));
+        await SendAsync("ep-cscf", Samples.Span(3, 2, "HGET", parent: 1, atMs: 2000, attributes: ("db.system.name", "redis")));
         await SendAsync("wwsf", Check(4, "91bc", atMs: 3000));
+        await _client.SendAsync("/v1/logs", Samples.Log("turn", "An allocation was refused: the quota is used up", 4));
         await SendAsync("wic-web", Samples.Span(5, 1, "GET", atMs: 4000));
 
         var found = await _client.GetJsonAsync($"/flow/api/traces?{query}");
@@ -61,6 +81,11 @@ public sealed class SearchTests : IDisposable
     [Theory]
     [InlineData("from=yesterday")]
     [InlineData("min_ms=long")]
+    [InlineData("outcome=good")]
+    [InlineData("kind=phone")]
+    [InlineData("attribute=turn.lifetime>5")]
+    [InlineData("attribute=turn.kid!%3Dk1")]
+    [Requirement("EXP-24")]
     public async Task SearchThatCannotBeRead_Is400(string query)
     {
         using var answer = await _client.GetAsync($"/flow/api/traces?{query}", TestContext.Current.CancellationToken);
@@ -107,7 +132,7 @@ public sealed class SearchTests : IDisposable
             .With("FlowView:TraceUrl", "http://localhost:15080/traces/detail/{trace_id} https://jaeger.example/trace/{trace_id}");
         using var client = app.Start();
         await client.SendAsync("/v1/traces", Samples.Of("turn", Samples.Span(1, 1)));
-        foreach (var (text, trace) in new[] { ("first", 1), ("of another trace", 2), ("second", 1) })
+        foreach (var (text, trace) in new[] { ("first", 1), ("of another trace", 2), ("of no trace", 0), ("second", 1) })
             await client.SendAsync("/v1/logs", Samples.Log("turn", text, trace));
 
         var call = await client.GetJsonAsync($"/flow/api/traces/{Samples.TraceId(1)}");
@@ -115,12 +140,24 @@ public sealed class SearchTests : IDisposable
         Assert.Equal(Samples.TraceId(1), call.Text("call", "id"));
         Assert.Single(call.GetProperty("spans").EnumerateArray());
         Assert.Equal(["first", "second"], call.GetProperty("logs").EnumerateArray().Select(log => log.Text("text")));
+        Assert.Equal(["of no trace"], call.GetProperty("meanwhile").EnumerateArray().Select(log => log.Text("text")));
         Assert.Equal(
             [
                 ("Aspire", $"http://localhost:15080/traces/detail/{Samples.TraceId(1)}"),
                 ("jaeger.example", $"https://jaeger.example/trace/{Samples.TraceId(1)}"),
             ],
             call.GetProperty("viewers").EnumerateArray().Select(viewer => (viewer.Text("name"), viewer.Text("url"))));
+    }
+
+    [Fact]
+    public async Task RecordsWithoutATrace_AreThoseOfTheTimeOfTheCall()
+    {
+        await SendAsync("turn", Samples.Span(1, 1, atMs: 5_001));
+        await SendAsync("turn", Samples.Span(2, 1, atMs: 5_000));
+        await _client.SendAsync("/v1/logs", Samples.Log("redis", "at the start", 0));
+
+        Assert.Empty((await _client.GetJsonAsync($"/flow/api/traces/{Samples.TraceId(1)}")).GetProperty("meanwhile").EnumerateArray());
+        Assert.Single((await _client.GetJsonAsync($"/flow/api/traces/{Samples.TraceId(2)}")).GetProperty("meanwhile").EnumerateArray());
     }
 
     [Theory, InlineData("00000000000000000000000000000001"), InlineData("no-id")]

@@ -43,6 +43,31 @@ public sealed class ServiceHostTests
         Assert.Equal(1, exitCode);
     }
 
+    [Fact]
+    [Requirement("EXP-45")]
+    public async Task Start_IsOneRecord_WithAddressAndEnvironment()
+    {
+        using var logs = new LogRecorder();
+
+        var exitCode = await RunAsync(logs, services => services.AddHostedService<StopAtOnce>());
+
+        Assert.Equal(0, exitCode);
+        var record = Assert.Single(logs.Records, record => record.StartsWith("Information", StringComparison.Ordinal));
+        Assert.Matches(@"Part listens on http://127\.0\.0\.1:\d+, environment Development", record);
+    }
+
+    [Fact]
+    [Requirement("NET-04")]
+    public async Task StopDuringTheStart_IsNoFailure()
+    {
+        using var logs = new LogRecorder();
+
+        var exitCode = await RunAsync(logs, services => services.AddHostedService<StopWhileStarting>());
+
+        Assert.Equal(0, exitCode);
+        Assert.DoesNotContain(logs.Records, record => record.Contains("   at ", StringComparison.Ordinal));
+    }
+
     private static Task<int> RunAsync(LogRecorder logs, Action<IServiceCollection> add) => ServiceHost.RunAsync(
         "Part", ["--environment=Development", "--urls=http://127.0.0.1:0"],
         builder =>
@@ -51,6 +76,28 @@ public sealed class ServiceHostTests
             add(builder.Services);
         },
         _ => { });
+
+    private sealed class StopWhileStarting(IHostApplicationLifetime lifetime) : IHostedService
+    {
+        public async Task StartAsync(CancellationToken cancellationToken)
+        {
+            lifetime.StopApplication();
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    private sealed class StopAtOnce(IHostApplicationLifetime lifetime) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            lifetime.ApplicationStarted.Register(lifetime.StopApplication);
+            return Task.CompletedTask;
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
 
     /// <summary>A background service that ends with an exception when it is cancelled.</summary>
     private sealed class Waiting(LogRecorder logs) : BackgroundService

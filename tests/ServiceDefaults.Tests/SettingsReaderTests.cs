@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Net;
 using Microsoft.Extensions.Configuration;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.ServiceDefaults.Tests;
 
@@ -60,6 +61,7 @@ public sealed class SettingsReaderTests
     [InlineData("Part:Quotas:totl", "Part:Quotas:totl is not a setting; did you mean Part:Quotas:Total?")]
     [InlineData("Part:Users:0:Nmae", "Part:Users:0:Nmae is not a setting; did you mean Part:Users:0:Name?")]
     [InlineData("Part:Liftime", "did you mean Part:Lifetime?")]
+    [Requirement("EXP-42")]
     public void UnknownName_NamesTheNearestKnownOne(string name, string expected) =>
         Assert.Contains(expected, Refused((name, "1")), StringComparison.Ordinal);
 

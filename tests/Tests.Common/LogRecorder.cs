@@ -15,6 +15,8 @@ public sealed class LogRecorder : ILoggerProvider
         }
     }
 
+    public IEnumerable<string> Errors => Records.Where(record => record.StartsWith(nameof(LogLevel.Error), StringComparison.Ordinal));
+
     /// <summary>All records, each on one or more lines.</summary>
     public string Text => string.Join('\n', Records);
 

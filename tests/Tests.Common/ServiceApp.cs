@@ -26,7 +26,7 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
     private readonly Dictionary<string, string> _settings = new()
     {
         ["environment"] = "Production",
-        // A watcher of the settings files takes one of 128 that a user may have.
+        // Each watched file takes an inotify instance, of which a user has 128.
         ["hostBuilder:reloadConfigOnChange"] = "false",
         ["AllowedHosts"] = "localhost;127.0.0.1;[::1];waf;wwsf;ep-cscf;*.example;*.example.com;*.example.org;*.test",
     };

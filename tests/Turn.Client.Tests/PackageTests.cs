@@ -20,6 +20,7 @@ public sealed class PackageTests(OwnServer server) : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
+    [Requirement("EXP-40")]
     public async Task PackedClient_ServesTheSampleOutsideTheSolution()
     {
         await PackAsync("Stun");
@@ -31,6 +32,26 @@ public sealed class PackageTests(OwnServer server) : IDisposable
         var run = await RunAsync("exec", sample, $"{server.Udp}", OwnServer.User, OwnServer.Password);
 
         Assert.Matches(@"Relayed transport address: 127\.0\.0\.1:\d+, for 600 s", run);
+    }
+
+    // The code of Turn.Client/README.md, with the variables that it leaves to the reader.
+    private static string ReadmeCode()
+    {
+        var readme = File.ReadAllText(Repository.PathOf("Turn.Client", "README.md"));
+        var code = Regex.Match(readme, "```csharp\n(.*?)\n```", RegexOptions.Singleline).Groups[1].Value;
+        Assert.NotEmpty(code);
+        var usings = code.Split('\n').TakeWhile(line => line.StartsWith("using WebRtcIms.", StringComparison.Ordinal)).ToList();
+        return $$"""
+            {{string.Join('\n', usings)}}
+
+            internal static class Readme
+            {
+                public static async Task RunAsync(string kid, byte[] token, byte[] macKey, System.Net.IPEndPoint peer, byte[] data)
+                {
+            {{string.Join('\n', code.Split('\n').Skip(usings.Count))}}
+                }
+            }
+            """;
     }
 
     private async Task PackAsync(string project)
@@ -57,6 +78,7 @@ public sealed class PackageTests(OwnServer server) : IDisposable
         Directory.CreateDirectory(copy);
         foreach (var file in Directory.GetFiles(Repository.PathOf("samples", "turn-client")))
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        await File.WriteAllTextAsync(Path.Combine(copy, "Readme.cs"), ReadmeCode());
         await RunAsync("restore", copy, "--source", Feed, "--packages", Path.Combine(_folder.FullName, "packages"));
         await RunAsync("build", copy, "--no-restore", "-o", Path.Combine(copy, "out"), "-warnaserror", "-p:UseSharedCompilation=false");
         return Path.Combine(copy, "out", "turn-client.dll");

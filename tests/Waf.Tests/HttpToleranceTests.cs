@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Http;
 
 namespace WebRtcIms.Waf.Tests;
@@ -8,6 +9,7 @@ namespace WebRtcIms.Waf.Tests;
 /// <summary>Requests as HTTP allows or forbids them, for all endpoints of both ports.</summary>
 public sealed class HttpToleranceTests(HttpToleranceTests.Service service) : IClassFixture<HttpToleranceTests.Service>
 {
+    [Requirement("EXP-09")]
     [Theory, MemberData(nameof(HttpTolerance.Cases), MemberType = typeof(HttpTolerance))]
     public async Task EveryEndpoint_AnswersAsHttpSays(string request)
     {

@@ -51,6 +51,21 @@ public sealed class TokenTests
         Assert.InRange(age.Ticks, 0, TimeSpan.TicksPerSecond / 64000);
     }
 
+    [Theory]
+    [InlineData("1", 1u)]
+    [InlineData("599", 599u)]
+    [InlineData("600", 600u)]
+    [InlineData("86400", 600u)]
+    public async Task LifetimeThatIsAskedFor_CanOnlyBeShorter(string wanted, uint granted)
+    {
+        using var app = new WafApp { Time = new FakeTimeProvider(Now) };
+
+        var answer = (await new TokenRequest().With("lifetime", wanted).SendAsync(app)).AssertOk();
+
+        Assert.Equal(granted, answer.Body.GetProperty("expires_in").GetUInt32());
+        Assert.Equal(granted, WafApp.Decrypt(answer.Kid, answer.AccessToken, WafApp.TurnServer).LifetimeSeconds);
+    }
+
     [Fact]
     [Requirement("RFC6749-5.1-1")]
     public async Task TokenResponse_MustNotBeStored()
@@ -140,6 +155,10 @@ public sealed class TokenTests
     [InlineData("aud", "turn.attacker.example", "invalid_target")]
     [InlineData("timestamp", "yesterday", "invalid_request")]
     [InlineData("timestamp", "-1", "invalid_request")]
+    [InlineData("lifetime", "0", "invalid_request")]
+    [InlineData("lifetime", "-5", "invalid_request")]
+    [InlineData("lifetime", "soon", "invalid_request")]
+    [InlineData("lifetime", "99999999999", "invalid_request")]
     [Requirement("RFC6749-5.2-1")]
     [Requirement("ABUSE-88")]
     [Requirement("ABUSE-89")]

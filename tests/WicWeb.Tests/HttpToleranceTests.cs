@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Http;
 
 namespace WebRtcIms.WicWeb.Tests;
@@ -7,6 +8,7 @@ namespace WebRtcIms.WicWeb.Tests;
 /// <summary>Requests as HTTP allows or forbids them, for all endpoints of the gateway and those behind it.</summary>
 public sealed class HttpToleranceTests(HttpToleranceTests.Service service) : IClassFixture<HttpToleranceTests.Service>
 {
+    [Requirement("EXP-09")]
     [Theory, MemberData(nameof(HttpTolerance.Cases), MemberType = typeof(HttpTolerance))]
     public Task EveryEndpoint_AnswersAsHttpSays(string request) => service.Http.CheckAsync(request);
 

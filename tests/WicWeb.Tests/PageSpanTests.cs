@@ -96,6 +96,7 @@ public sealed class PageSpanTests : IAsyncLifetime
     [InlineData("request TURN token")]
     [InlineData("configure peer connection")]
     [InlineData("renew credentials")]
+    [InlineData("in call")]
     [InlineData("register")]
     [InlineData("request registration token")]
     [InlineData("check connection")]
@@ -120,6 +121,20 @@ public sealed class PageSpanTests : IAsyncLifetime
         await SendAsync(client, Request(("name", "\"set up call\""), ("attributes", $$$"""[{"key":"ims.call.kind","value":{"stringValue":"{{{kind}}}"}}]""")));
 
         Assert.Equal(goesOn, (await ReceivedAsync(_flowView)).Body.Contains("ims.call.kind", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("\"12\"", true)]
+    [InlineData("\"-12\"", false)]
+    [InlineData("\"99999999999\"", false)]
+    public async Task PacketsOfACall_GoOnWhenTheyAreANumber(string count, bool goesOn)
+    {
+        await using var gateway = Gateway();
+        using var client = Client(gateway);
+
+        await SendAsync(client, Request(("name", "\"in call\""), ("attributes", $$$"""[{"key":"ims.media.packets_lost","value":{"intValue":{{{count}}}}}]""")));
+
+        Assert.Equal(goesOn, (await ReceivedAsync(_flowView)).Body.Contains("ims.media.packets_lost", StringComparison.Ordinal));
     }
 
     [Theory, InlineData("text/plain"), InlineData("application/x-protobuf")]

@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.WicWeb.Tests;
 
@@ -102,6 +103,7 @@ public sealed class ProxyTests : IAsyncLifetime
     }
 
     [Fact]
+    [Requirement("EXP-44")]
     public async Task BackendDown_IsAProblemWithASentence_AndIsOverWhenItIsBack()
     {
         var port = new Uri(_backend.Address).Port;
@@ -122,6 +124,11 @@ public sealed class ProxyTests : IAsyncLifetime
         _backend = await BackendStub.StartAsync(port);
         using var again = await _client.GetAsync("/api/session", Cancel);
         Assert.Equal(HttpStatusCode.OK, again.StatusCode);
+        var records = _gateway.Logs.Records.Where(record => record.Contains("BackendLog", StringComparison.Ordinal)).ToList();
+        Assert.Equal(2, records.Count);
+        Assert.Contains("wwsf does not answer (Request). The page gets 503", records[0], StringComparison.Ordinal);
+        Assert.Contains("wwsf answers again", records[1], StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", _gateway.Logs.Text, StringComparison.Ordinal);
     }
 
     [Fact]

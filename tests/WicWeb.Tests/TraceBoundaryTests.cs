@@ -142,6 +142,26 @@ public sealed class TraceBoundaryTests : IAsyncLifetime
         Assert.Equal(60, continued);
     }
 
+    [Theory]
+    [InlineData("/api/session", true)]
+    [InlineData("/api/turn-token", true)]
+    [InlineData("/api/directory", false)]
+    [InlineData("/", false)]
+    [InlineData("/icon.svg", false)]
+    [InlineData("/assets/unknown.js", false)]
+    [InlineData("/flow/", false)]
+    [InlineData("/.env", false)]
+    [Requirement("EXP-12")]
+    public async Task OnlyRequestsOfTheApi_HaveSpans_AndNoPoll(string path, bool isTraced)
+    {
+        await RawHttp.GetAsync(_gateway.Address, $"{path} HTTP/1.1\r\ntraceparent: 00-{_trace}-{_span}-01\r\nX-Rest:", Cancel);
+
+        Activity? server;
+        while ((server = _spans.FirstOrDefault(span => span.Links.Any(link => link.Context.TraceId.ToHexString() == _trace))) is null)
+            await Task.Delay(10, Cancel);
+        Assert.Equal(isTraced, server.Recorded);
+    }
+
     private async Task<IReadOnlyDictionary<string, string>> SendAsync(string headers, string flags = "01", string? trace = null)
     {
         await RawHttp.GetAsync(_gateway.Address,

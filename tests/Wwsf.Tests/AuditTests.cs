@@ -2,9 +2,9 @@ using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using WebRtcIms.Contracts;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Wwsf.Stores;
-using WebRtcIms.Wwsf.Telemetry;
 
 namespace WebRtcIms.Wwsf.Tests;
 
@@ -30,6 +30,8 @@ public sealed class AuditTests : IDisposable
         var user = await PseudonymAsync(app, "alice");
         Assert.Equal([$"User {user} logged in by password from 203.0.113.7: session {session}"], _events.Named("audit.log_in"));
         Assert.Equal([$"Session {session} of user {user} ended: signed out"], _events.Named("audit.session_ended"));
+        Assert.Matches($"^The user of session {session} got a TURN token under the key .*, for \\d+ s$",
+            Assert.Single(_events.Named("call.turn_token_issued")));
         Assert.DoesNotContain(waf.Requests[0].Form["sid"], string.Join('\n', _events.All));
     }
 
@@ -52,6 +54,33 @@ public sealed class AuditTests : IDisposable
         Assert.Contains($"A log-in by password from 20010DB800010002 as user {bob} was refused: login_failed", refused);
         Assert.Contains("A log-in by password from 20010DB800010002 as user unknown was refused: locked_out", refused);
         Assert.Contains("A log-in by passkey from 127.0.0.1 as user unknown was refused: passkey_failed", refused);
+    }
+
+    [Fact]
+    [Requirement("EXP-18")]
+    public async Task TokenThatIsRefused_IsLoggedWithItsReason_AndTheWafsReturnOnce()
+    {
+        await using var waf = await ScriptedWaf.StartAsync();
+        using var app = NewApp(new WwsfApp(waf: waf));
+        var page = await app.OpenPageAsync();
+        await page.TurnTokenAsync();
+        await page.ContinueAsGuestAsync();
+        var script = waf.Script;
+        waf.Script = (context, _) =>
+        {
+            context.Response.StatusCode = 503;
+            return Task.CompletedTask;
+        };
+        await page.TurnTokenAsync();
+        waf.Script = script;
+        await page.TurnTokenAsync();
+        await page.TurnTokenAsync();
+
+        Assert.Contains("without a session was refused with 401 not_signed_in: Not signed in",
+            Assert.Single(_events.Named("request_of_stranger.refused")), StringComparison.Ordinal);
+        Assert.Matches("^POST .*turn-token of the guest of session [0-9a-f]{24} was refused with 503 waf_unavailable: ",
+            Assert.Single(_events.Named("request.refused")));
+        Assert.Single(_events.All, text => text == "The WAF answers token requests again.");
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Http;
 
 namespace WebRtcIms.Wwsf.Tests;
@@ -8,6 +9,7 @@ namespace WebRtcIms.Wwsf.Tests;
 /// <summary>Requests as HTTP allows or forbids them, for all endpoints.</summary>
 public sealed class HttpToleranceTests(HttpToleranceTests.Service service) : IClassFixture<HttpToleranceTests.Service>
 {
+    [Requirement("EXP-09")]
     [Theory, MemberData(nameof(HttpTolerance.Cases), MemberType = typeof(HttpTolerance))]
     public Task EveryEndpoint_AnswersAsHttpSays(string request) => service.Http.CheckAsync(request);
 

@@ -17,7 +17,8 @@ public sealed class SessionTests
         var answer = await (await app.OpenPageAsync()).LoadAsync();
 
         Assert.Equal(HttpStatusCode.OK, answer.Status);
-        Assert.Equal(["user", "anonymous", "impu", "registered", "antiforgery_token", "external_login", "password_login"], answer.Members);
+        Assert.Equal(
+            ["user", "anonymous", "impu", "registered", "antiforgery_token", "external_login", "password_login", "stage"], answer.Members);
         Assert.Equal(JsonValueKind.Null, answer.Json.GetProperty("user").ValueKind);
         Assert.Equal(JsonValueKind.Null, answer.Json.GetProperty("anonymous").ValueKind);
         Assert.Equal(JsonValueKind.Null, answer.Json.GetProperty("impu").ValueKind);

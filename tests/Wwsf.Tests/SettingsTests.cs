@@ -16,6 +16,28 @@ public sealed class SettingsTests
 {
     private static readonly (string, string) ClientSecret = ("Wwsf:Waf:ClientSecret", "x");
 
+    [Theory]
+    [InlineData("Development", null, true)]
+    [InlineData("Development", "false", false)]
+    [InlineData("Staging", null, false)]
+    [InlineData("Production", null, false)]
+    public void Stage_IsOnInDevelopmentOnly(string environment, string? enabled, bool isOn)
+    {
+        var settings = Read(
+            environment, ClientSecret, ("Wwsf:PublicOrigin:0", "https://phone.example.com"), ("Wwsf:TurnUris:0", "turn:turn.example.com"),
+            ("Wwsf:Stage:Enabled", enabled ?? ""));
+        Assert.Equal(isOn, settings.Stage.IsOn);
+    }
+
+    [Theory]
+    [InlineData("Staging")]
+    [InlineData("Production")]
+    public void StageThatIsTurnedOnOutsideDevelopment_StopsTheStart(string environment)
+    {
+        var error = Assert.Throws<SettingsException>(() => Read(environment, ClientSecret, ("Wwsf:Stage:Enabled", "true")));
+        Assert.Contains("Wwsf:Stage:Enabled can be true only in Development", error.Message);
+    }
+
     [Fact]
     public void EveryMistake_IsInOneMessageWithItsKey()
     {
@@ -80,6 +102,15 @@ public sealed class SettingsTests
             var error = Assert.Throws<SettingsException>(() => Read("Development", ClientSecret, ("Wwsf:" + setting, value)));
             Assert.Contains($"\n  Wwsf:{setting} ", error.Message);
         }
+    }
+
+    [Fact]
+    [Requirement("EXP-43")]
+    public void MissingSecret_NamesTheOtherWays()
+    {
+        var error = Assert.Throws<SettingsException>(() => Read("Development"));
+        foreach (var way in (string[])["Wwsf:Waf:ClientSecret is missing", "Wwsf:Waf:KeyFile", "Wwsf:Waf:InitialAccessToken"])
+            Assert.Contains(way, error.Message);
     }
 
     [Fact]

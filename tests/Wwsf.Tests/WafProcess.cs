@@ -14,6 +14,7 @@ internal sealed class WafProcess : ServerProcess
 {
     public const string Issuer = "https://waf.example.org/";
     public const string TurnServer = "turn.example.org";
+    public const string OtherTurnServer = "other.example.org";
 
     private readonly byte[] _longTermKey;
     private readonly DirectoryInfo _directory;
@@ -23,10 +24,21 @@ internal sealed class WafProcess : ServerProcess
 
     public required string Address { get; init; }
 
+    /// <summary>The long-term key of <see cref="TurnServer"/>, whose kid is k1, in base64.</summary>
+    public string LongTermKey => Convert.ToBase64String(_longTermKey);
+
     /// <summary>Starts it with one client that signs.</summary>
     public static Task<WafProcess> StartAsync(string jwks) => StartAsync(
         FreePorts.Tcp(),
         ("Waf__Clients__0__ClientId", "wwsf"), ("Waf__Clients__0__Jwks", jwks), ("Waf__Clients__0__Audiences__0", TurnServer));
+
+    /// <summary>Starts it with one client that has a secret, and may get tokens for two TURN servers.</summary>
+    public static Task<WafProcess> StartWithTwoServersAsync(string clientSecret) => StartAsync(
+        FreePorts.Tcp(),
+        ("Waf__TurnServers__1__Name", OtherTurnServer), ("Waf__TurnServers__1__Kid", "k2"),
+        ("Waf__TurnServers__1__Key", Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))),
+        ("Waf__Clients__0__ClientId", "wwsf"), ("Waf__Clients__0__ClientSecret", clientSecret),
+        ("Waf__Clients__0__Audiences__0", TurnServer), ("Waf__Clients__0__Audiences__1", OtherTurnServer));
 
     /// <summary>Starts it with an initial access token for one client, and with an empty store.</summary>
     public static Task<WafProcess> StartWithInitialAccessTokenAsync(int port, string token) => StartAsync(

@@ -17,6 +17,11 @@ export interface Call {
   set_up: number | null;
   spans: number;
   steps: string[];
+  /** Traces are numbered as they begin to arrive. */
+  arrival: number;
+  /** What the caller's page has received and missed; null if it has not reported. */
+  packets_received: number | null;
+  packets_lost: number | null;
 }
 
 export interface CallList { traces: Call[]; matches: number }
@@ -29,7 +34,7 @@ export interface ShownSpan extends Span {
   links: { trace: string; span: string; attributes: Attributes }[];
 }
 export interface LogRecord { time: number; severity: number; text: string; category: string; service: string; span: string; attributes: Attributes }
-export interface TraceDetails { call: Call; spans: ShownSpan[]; logs: LogRecord[]; viewers: { name: string; url: string }[] }
+export interface TraceDetails { call: Call; spans: ShownSpan[]; logs: LogRecord[]; meanwhile: LogRecord[]; viewers: { name: string; url: string }[] }
 
 export async function get<T>(path: string, query: Record<string, string> = {}): Promise<T> {
   const parameters = new URLSearchParams(Object.entries(query).flatMap(([key, value]) => value ? [[key, value]] : []));

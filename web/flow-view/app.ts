@@ -50,12 +50,14 @@ function problem(failure: unknown) {
 
 let pending: Change | undefined;
 let isNotifying = false;
+let isPaused = false;
+let feed: 'connecting' | 'live' | 'lost' = 'connecting';
 
 // A change that arrives while the view loads, or is busy with the last change, waits: the answer that the view gets may be older.
 async function notify() {
-  if (isNotifying) return;
+  if (isNotifying || isPaused) return;
   isNotifying = true;
-  while (pending && view) {
+  while (pending && view && !isPaused) {
     const change = pending;
     pending = undefined;
     try {
@@ -74,17 +76,35 @@ function both(one: Change | undefined, other: Change): Change {
 listen({
   // The first view loads when the feed has begun or cannot begin. So no change is missed, and nothing loads twice.
   state(state) {
-    const live = find('live');
-    live.dataset.state = state;
-    live.textContent = texts.flow[state];
+    feed = state;
+    showState();
     if (visit === 0) void show();
     else if (state === 'live') this.change({ traces: null });
   },
   change(change) {
     pending = both(pending, change);
+    showState();
     void notify();
   },
 });
+
+function showState() {
+  const live = find('live');
+  const isHeld = isPaused && feed === 'live';
+  live.dataset.state = isHeld ? 'paused' : feed;
+  if (isHeld) live.textContent = texts.flow.paused(pending?.traces?.length ?? 0);
+  else if (feed !== 'connecting') live.textContent = texts.flow[feed];
+}
+
+find('pause').addEventListener('click', () => {
+  isPaused = !isPaused;
+  find('pause').textContent = isPaused ? texts.flow.resume : texts.flow.pause;
+  showState();
+  void notify();
+});
+
+// Only the gateway has the phone beside FlowView.
+void fetch('../', { method: 'HEAD', redirect: 'error' }).then(answer => { find('phone').hidden = !answer.ok; }, () => {});
 
 bindTheme(find('theme'), isDark => { find('theme').textContent = isDark ? texts.flow.light : texts.flow.dark; });
 addEventListener('hashchange', () => void show());

@@ -23,6 +23,12 @@ export function reasonText(call: Call, reader: Language = language): string {
   return call.outcome === 'failed' ? reason : flow.partFailed(reason);
 }
 
+/** The packets that the caller missed; empty if its page has not reported them. */
+export function packetsText(call: Call, { texts, formats }: Language = language): string {
+  if (call.packets_lost === null || call.packets_received === null) return '';
+  return texts.flow.packetsLost(formats.count(call.packets_lost), formats.count(call.packets_received + call.packets_lost));
+}
+
 /** A short pseudonym. Its title is the whole pseudonym, as a search finds it. */
 export function personTag(person: string): HTMLElement {
   const [kind = '', pseudonym = ''] = person.split(' ');

@@ -79,7 +79,8 @@ const view: CallView = {
     showStatus(problemText(problem).title);
     end();
   },
-  step: none, localMedia: none, remoteMedia: none, relayed: none, held: none, connected: none, credentials: none, warning: none, recovered: none,
+  step: none, localMedia: none, remoteMedia: none, relayed: none, held: none, video: none, connected: none,
+  interrupted: none, credentials: none, warning: none, recovered: none,
 };
 
 function end(): void {

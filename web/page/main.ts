@@ -5,11 +5,22 @@ import { type CheckResult, checkNames, isNotOffered, runChecks } from './ims/che
 import { DeviceChoice } from './ui/devices.ts';
 import { diagnostics } from './ui/diagnostics.ts';
 import { el, find } from '../shared/dom.ts';
+import { CallHistory } from './phone/history.ts';
+import { invitedUser } from './phone/invitation.ts';
+import { Names } from './phone/names.ts';
+import { readableName } from './ims/addresses.ts';
+import { HistoryList } from './ui/historyList.ts';
+import { Invitation } from './ui/invitation.ts';
+import { NotificationChoice } from './ui/notificationChoice.ts';
 import { Registration } from './ims/registration.ts';
+import { missingInBrowser } from './call/media.ts';
 import { canUsePasskeys, logInWithPasskey } from './call/passkeys.ts';
 import { People } from './ui/people.ts';
 import { Phone } from './ui/phone.ts';
 import { Problem, problemOf } from './call/problem.ts';
+import { StageMode } from './stage/stageMode.ts';
+import { story } from './stage/story.ts';
+import { chooseWords } from './stage/words.ts';
 import { sendSpans } from './telemetry/sendSpans.ts';
 import { fillTexts } from '../shared/texts/fillTexts.ts';
 import { formats, texts } from '../shared/texts/language.ts';
@@ -30,15 +41,27 @@ const alerts = new Alerts();
 const tones = new Tones();
 const devices = new DeviceChoice(kind => void phone.changeDevice(kind), problem => alerts.show(problem));
 const registration = new Registration(api, texts.labels.anonymous, {
-  onstate: () => {
+  onstate: state => {
     renderOnline();
-    void people.refresh();
+    if (state === 'offline') people.show(undefined);
+    if (state === 'online') useIdentity();
   },
   onincoming: call => phone.ring(call),
+  onpeople: online => people.show(online),
 });
-const phone = new Phone(api, alerts, registration, devices, tones, { onchange: () => render(), onsignin: askToSignIn });
+const names = new Names();
+const history = new CallHistory(localStorage);
+const phone = new Phone({ api, alerts, registration, devices, tones, names, history }, {
+  onchange: () => render(), onhistory: () => historyList.render(), onsignin: askToSignIn,
+});
 const account = new Account(api, alerts, { onchange: async () => useSession(await api.session()), onlogin: askToLogInAgain });
-const people = new People(registration, (impu, name) => phone.callPerson(impu, name));
+const people = new People(names, impu => phone.callPerson(impu), impu => {
+  showTransfer(false);
+  void phone.transfer(impu);
+});
+const historyList = new HistoryList(history, call => phone.callAgain(call));
+const invitation = new Invitation();
+new NotificationChoice();
 
 const passwordField = find<HTMLInputElement>('password');
 const userNameField = find<HTMLInputElement>('user-name');
@@ -50,7 +73,10 @@ let afterSignIn: (() => void) | undefined;
 /** The user is signed in, and a change needs a recent log-in. */
 let logsInAgain = false;
 let checkResults: CheckResult[] = [];
-const pageTitle = document.title;
+/** The person that the page's address asks to call. */
+let invited = invitedUser(location.search);
+/** The invited person is called as soon as the page is online. */
+let callsWhenOnline = false;
 
 // --- Session
 
@@ -59,6 +85,8 @@ async function loadSession(): Promise<void> {
   try {
     useSession(await api.session());
     alerts.clear();
+    const missing = missingInBrowser();
+    if (missing) alerts.show(missing);
     showExternalProblem();
   } catch (thrown) {
     alerts.show(problemOf(thrown), { retry: () => void loadSession() });
@@ -79,9 +107,10 @@ function isSignedIn(): boolean {
   return !!session && (session.user !== null || session.anonymous === true);
 }
 
-/** Signs in, then goes on with the call that was waiting for it. */
-async function signIn(enter: () => Promise<Session>): Promise<void> {
+/** Signs in, then goes on with the call that was waiting for it, or `calls` the invited person. */
+async function signIn(enter: () => Promise<Session>, calls = false): Promise<void> {
   setBusy(true);
+  callsWhenOnline = calls;
   try {
     const entered = await enter();
     passwordField.value = '';
@@ -98,7 +127,7 @@ async function signIn(enter: () => Promise<Session>): Promise<void> {
     const problem = problemOf(thrown);
     const wrongPassword = problem.code === 'login_failed' || problem.code === 'locked_out';
     setInvalid(wrongPassword);
-    alerts.show(problem, wrongPassword || problem.code.startsWith('passkey') ? {} : { retry: () => void signIn(enter) });
+    alerts.show(problem, wrongPassword || problem.code.startsWith('passkey') ? {} : { retry: () => void signIn(enter, calls) });
     if (wrongPassword) passwordField.select();
   } finally {
     setBusy(false);
@@ -110,6 +139,8 @@ async function signOut(): Promise<void> {
   registration.goOffline();
   try {
     const left = await api.signOut();
+    history.clear();
+    historyList.render();
     phone.clear();
     useSession(left);
     find('guest').focus();
@@ -133,7 +164,7 @@ async function logInElsewhere(): Promise<void> {
 function showExternalProblem(): void {
   const code = new URLSearchParams(location.search).get('problem');
   if (!code) return;
-  history.replaceState(null, '', location.pathname);
+  window.history.replaceState(null, '', location.pathname);
   alerts.show(new Problem(code));
 }
 
@@ -172,6 +203,7 @@ function render(): void {
   if (phone.phase === 'ended') afterSignIn = undefined;
   if (!afterSignIn) logsInAgain = false;
   const [signedIn, busy, ringing] = [isSignedIn(), phone.isBusy, phone.incoming !== undefined];
+  const { other } = phone;
   const free = signedIn && !busy && afterSignIn === undefined;
   const withPerson = phone.isTalking && phone.isWithPerson;
   show({
@@ -179,7 +211,9 @@ function render(): void {
     who: signedIn,
     'sign-out': signedIn,
     online: signedIn,
-    incoming: ringing && !busy,
+    incoming: ringing,
+    'other-line': other !== undefined,
+    'own-calls': free && !ringing,
     dial: free && !ringing,
     call: free,
     'video-choice': free,
@@ -198,22 +232,23 @@ function render(): void {
     external: !!session?.external_login,
     'hang-up': busy,
     mute: phone.isTalking,
+    'camera-on': phone.isTalking,
     listen: phone.isTalking && !phone.isWithPerson,
     hold: withPerson,
     keys: withPerson,
+    transfer: withPerson,
     'call-timer': phone.isTimed,
     trace: find('trace-id').textContent !== '',
   });
   find('external').textContent = texts.labels.externalLogin(session?.external_login ?? '');
   if (!signedIn) account.clear();
   if (!withPerson) showKeypad(false);
-  const { incoming } = phone;
-  document.title = incoming ? texts.labels.titleIncoming(incoming.caller.name) : pageTitle;
-  if (incoming) {
-    find('caller').textContent = incoming.caller.name;
-    find('caller-address').textContent = incoming.caller.impu ?? '';
-    find('incoming-kind').textContent = incoming.withVideo ? texts.labels.callsWithVideo : texts.labels.calls;
-  }
+  if (!withPerson) showTransfer(false);
+  people.busyWith = phone.line?.impu;
+  phone.renderIncoming();
+  if (other) find('other-line-text').textContent = texts.labels.otherOnHold(other.name);
+  find('guest').textContent = invited && !signedIn ? texts.labels.invitedTo(readableName(invited)) : texts.labels.continueAsGuest;
+  find('camera-on').ariaPressed = String(phone.sendsVideo);
   renderOnline();
 }
 
@@ -245,7 +280,34 @@ function renderCallLabel(): void {
   find('call-label').textContent = addressField.value.trim() === '' ? texts.labels.testCall : texts.labels.call;
 }
 
+/** The page is online, with an identity that may be another one than before. */
+function useIdentity(): void {
+  const { identity } = registration;
+  if (!identity) return;
+  history.openFor(identity.impu);
+  historyList.render();
+  invitation.render(identity.impu);
+  if (!invited) return;
+  const user = invited;
+  invited = undefined;
+  window.history.replaceState(null, '', location.pathname);
+  addressField.value = names.of(user);
+  renderCallLabel();
+  if (callsWhenOnline) phone.dial(user);
+  else find('call').focus();
+  callsWhenOnline = false;
+}
+
+function showTransfer(open: boolean): void {
+  if (open) showKeypad(false);
+  if (open) showKeypad(false);
+  find('transfer-panel').hidden = !open;
+  find('transfer').ariaExpanded = String(open);
+}
+
 function showKeypad(open: boolean): void {
+  if (open) showTransfer(false);
+  if (open) showTransfer(false);
   find('keypad').hidden = !open;
   find('keys').ariaExpanded = String(open);
 }
@@ -277,7 +339,10 @@ async function copy(button: HTMLElement, text: string, done: string, before: str
 
 // --- Bindings
 
-find('guest').addEventListener('click', () => void signIn(() => api.continueAsGuest()));
+find('guest').addEventListener('click', () => {
+  // The button says so.
+  void signIn(() => api.continueAsGuest(), invited !== undefined);
+});
 find('log-in-form').addEventListener('submit', event => {
   event.preventDefault();
   const [userName, password] = [userNameField.value.trim(), passwordField.value];
@@ -294,11 +359,20 @@ find('dial').addEventListener('submit', event => {
 });
 addressField.addEventListener('input', renderCallLabel);
 find('demo-line').addEventListener('click', () => void phone.callDemoLine());
-find('accept').addEventListener('click', () => phone.accept());
+find('accept').addEventListener('click', () => void phone.accept(false));
+find('accept-video').addEventListener('click', () => void phone.accept(true));
 find('decline').addEventListener('click', () => phone.decline());
 find('incoming').addEventListener('keydown', event => { if (event.key === 'Escape') phone.decline(); });
 find('hang-up').addEventListener('click', () => phone.hangUp());
+find('swap').addEventListener('click', () => void phone.swap());
+find('transfer').addEventListener('click', () => showTransfer(find('transfer-panel').hidden === true));
+find('transfer-panel').addEventListener('keydown', event => {
+  if (event.key !== 'Escape') return;
+  showTransfer(false);
+  find('transfer').focus();
+});
 bindToggle('mute', pressed => phone.mute(pressed));
+find('camera-on').addEventListener('click', () => void phone.turnCamera(!phone.sendsVideo));
 bindToggle('listen', pressed => phone.listen(pressed));
 find('hold').addEventListener('click', () => void phone.hold(find('hold').ariaPressed !== 'true'));
 find('keys').addEventListener('click', () => showKeypad(find('keypad').hidden === true));
@@ -343,6 +417,15 @@ find('far-name').textContent = texts.labels.farEnd;
 find('retry').textContent = texts.labels.tryAgain;
 find('copy-trace').textContent = texts.labels.copy;
 find('copy-diagnostics').textContent = texts.labels.copyDiagnostics;
+api.ontoken = token => void story.keep(token);
+const stageMode = new StageMode({
+  stage: () => api.stage(),
+  cheat: name => api.demonstrate(`cheats/${name}`),
+  openEnvelope: relay => api.demonstrate('envelope', { relay }),
+  breakPart: name => api.demonstrate(`parts/${name}/break`),
+});
+find('stage-open').addEventListener('click', () => stageMode.open());
+for (const button of document.querySelectorAll<HTMLElement>('[data-words]')) button.addEventListener('click', () => chooseWords(button.dataset.words === 'plain' ? 'plain' : 'standard'));
 renderCallLabel();
 offerWhatHappened();
 void loadSession();

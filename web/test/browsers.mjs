@@ -42,6 +42,12 @@ for (const folder of ['page', 'shared', 'flow-view']) {
   }
 }
 
+// Texts that tell a user which browser to take.
+const advice = `Chrome ${browsers.chrome}, Firefox ${browsers.firefox}, Safari ${browsers.safari}`;
+for (const file of ['page/public/browser.js', 'shared/texts/en.ts', 'shared/texts/de.ts']) {
+  if (!readFileSync(join(root, file), 'utf8').includes(advice)) problems.push(`${file}: does not name ${advice}`);
+}
+
 if (problems.length > 0) {
   console.error(problems.join('\n'));
   process.exitCode = 1;

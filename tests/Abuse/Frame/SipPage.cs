@@ -147,7 +147,8 @@ internal sealed class SipPage : IDisposable
                 length = 0;
             }
         }
-        catch (Exception error) when (error is WebSocketException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception error) when (
+            error is WebSocketException or ObjectDisposedException or OperationCanceledException or InvalidOperationException)
         {
             // The connection is over.
         }

@@ -12,6 +12,7 @@ internal static class FlowViewPage
     public const string Step = "svg.ladder .row[data-step]:not([data-step=''])";
 
     private static readonly TimeSpan Arrival = TimeSpan.FromSeconds(20);
+    private static readonly LocatorAssertionsToContainTextOptions Patient = new() { Timeout = 30_000 };
 
     /// <summary>Opens the list of calls that match a search.</summary>
     public static Task<WicPage> OpenCallsAsync(this RunningSystem system, string search) =>
@@ -46,15 +47,25 @@ internal static class FlowViewPage
         }
     }
 
-    /// <summary>Expects one crossed arrow in the ladder of a trace, between the given parts and with the given reason.</summary>
-    public static async Task ExpectFailureAsync(this RunningSystem system, string traceId, string step, string arrow, string reason)
+    /// <summary>
+    /// Expects a failure to be explained: its reason in the list of calls, one click further one crossed arrow in the ladder, between the
+    /// given parts and with the reason, and beside it a log record that says the same.
+    /// </summary>
+    public static async Task ExpectFailureAsync(
+        this RunningSystem system, string traceId, string step, string arrow, string reason, string log)
     {
-        await using var flowView = await system.OpenTraceAsync(traceId);
+        await using var flowView = await system.Chromium.OpenAsync(
+            new Uri(system.PageAddress, $"flow/#/calls?text={traceId}"),
+            new() { ReducedMotion = ReducedMotion.Reduce, ViewportSize = new() { Width = 1600, Height = 1100 } });
+        await Assertions.Expect(flowView.Page.Locator("td.outcome")).ToContainTextAsync(reason, Patient);
+        await flowView.Page.Locator("td.what a").ClickAsync();
+
         var cause = flowView.Page.Locator("svg.ladder .row.cause");
         await Assertions.Expect(cause).ToHaveAttributeAsync(
-            "aria-label", new Regex($"{Regex.Escape(arrow)}.*failed: .*{Regex.Escape(reason)}"), new() { Timeout = 15_000 });
+            "aria-label", new Regex($"{Regex.Escape(arrow)}.*failed: .*{Regex.Escape(reason)}"), new() { Timeout = Patient.Timeout });
         await Assertions.Expect(cause).ToHaveAttributeAsync("data-step", step);
         await flowView.ExpectTextAsync("cause", reason);
+        await Assertions.Expect(flowView.Get("logs-of-call")).ToContainTextAsync(log, Patient);
         await flowView.KeepAsync($"ladder-{reason.Split(' ')[0]}-{step}");
     }
 

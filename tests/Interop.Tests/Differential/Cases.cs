@@ -53,10 +53,10 @@ internal static class Cases
             client.Allocate(null, Password(password: "wrong") with { Nonce = "0123456789abcdef"u8.ToArray() })),
         new("RFC 8489 §9.2.4", "PASSWORD-ALGORITHM without the list", client =>
             client.Allocate(Value(StunAttributeType.PasswordAlgorithm, 0, 2, 0, 0)),
-            "Debian's coturn is of before RFC 8489 and knows only MD5 and SHA-1."),
+            "Debian's coturn is older than RFC 8489 and knows only MD5 and SHA-1."),
         new("RFC 8489 §14.6", "MESSAGE-INTEGRITY-SHA256 with the MD5 key", client =>
             client.Allocate(null, Password() with { IsSha256 = true }),
-            "Debian's coturn is of before RFC 8489 and knows only MD5 and SHA-1."),
+            "Debian's coturn is older than RFC 8489 and knows only MD5 and SHA-1."),
         new("RFC 8489 §14.3", "USERNAME of 600 octets", client =>
             client.Allocate(null, Password() with { Username = Encoding.ASCII.GetBytes(new string('u', 600)) }),
             "A user name has less than 509 octets (§14.3); coturn looks it up, in vain."),

@@ -3,10 +3,10 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Interop.Tests.Sip;
 
-/// <summary>SIP.js and two versions of JsSIP, which share no code with this server, see <c>SipClients/client.js</c>.</summary>
+/// <summary>SIP.js, two versions of JsSIP, and node-sip, which share no code with this server: <c>SipClients/client.js</c>.</summary>
 public sealed class SipClientTests
 {
-    private const int Phones = 4;
+    private const int Phones = 5;
 
     [Fact]
     [Requirement("NET-14")]
@@ -30,7 +30,7 @@ public sealed class SipClientTests
         Assert.All(lines[..^1], pair =>
         {
             Assert.True(Text(pair, "step") == "done", result.Output + servers.EpCscf.Output);
-            Assert.Matches("^\"Guest [1-4]\" <sip:guest-[1-4]@ims.example>$", Text(pair, "asserted"));
+            Assert.Matches("^\"Guest [1-5]\" <sip:guest-[1-5]@ims.example>$", Text(pair, "asserted"));
             Assert.Equal((486, 200, 200), (Number(pair, "refused"), Number(pair, "sent"), Number(pair, "options")));
             Assert.True(pair.GetProperty("isSame").GetBoolean());
         });
@@ -42,8 +42,8 @@ public sealed class SipClientTests
     // The build installs them where npm can.
     private static void RequirePackages()
     {
-        if (Directory.Exists(Path.Combine(Folder("node_modules"), "sip.js"))) return;
-        const string reason = "SIP.js and JsSIP are not installed (npm ci in tests/Interop.Tests/SipClients)";
+        if (Directory.Exists(Path.Combine(Folder("node_modules"), "node-sip"))) return;
+        const string reason = "SIP.js, JsSIP and node-sip are not installed (npm ci in tests/Interop.Tests/SipClients)";
         if (Environment.GetEnvironmentVariable("CI") is { Length: > 0 }) Assert.Fail(reason);
         Assert.Skip(reason);
     }

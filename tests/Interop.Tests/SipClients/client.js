@@ -4,6 +4,7 @@ import './browser.js'
 import newJsSip from 'jssip'
 import oldJsSip from 'jssip-2019'
 import { JsSipPhone } from './jssip.js'
+import { NodeSipPhone } from './nodesip.js'
 import { SipJsPhone } from './sipjs.js'
 import { until, within } from './phone.js'
 
@@ -17,6 +18,7 @@ const phones = [
   new JsSipPhone(newJsSip, accounts[1], { use_preloaded_route: true }),
   new JsSipPhone(oldJsSip, accounts[2], { use_preloaded_route: true }),
   new SipJsPhone(accounts[3], { preloadedRouteSet: [`<sip:${authority};transport=ws;lr>`] }),
+  new NodeSipPhone(accounts[4]),
 ]
 
 async function answeredCall(caller, callee) {

@@ -306,6 +306,7 @@ public sealed record HttpTolerance(Uri Server, IReadOnlyList<HttpEndpoint> Endpo
         : answer.Status is 500 or 502 or 504 ? $"{answer.Status}: {answer.Body}"
         : answer.Status == 426 && !answer.Has("Upgrade") ? "426 without Upgrade"
         : answer.Body.Contains("   at ", StringComparison.Ordinal) ? $"a stack trace: {answer.Body}"
+        : ProblemDetails.Fault(answer) is { } fault ? $"{fault}: {answer.Body}"
         : null;
 
     private static byte[] Pack(byte[] octets, Func<Stream, Stream> open)

@@ -124,6 +124,30 @@ public sealed class HostDecisionTests : IDisposable
     }
 
     [Fact]
+    [Requirement("EXP-18")]
+    public void AllocationMadeEndedAndRefused_IsLogged_WithThePseudonymOfTheSession()
+    {
+        _host.Redis.Grant = $$"""{"client_id":"wwsf","pseudonym":"session-of-alice"}""";
+        var session = $"session {Pseudonym.Of("session-of-alice")}";
+        var client = _host.NewClient(hasToken: true);
+        _host.Ask(client, StunMethod.Allocate, StunRequest.UdpTransport);
+        _host.Clock.Advance(TimeSpan.FromSeconds(7));
+        _host.Ask(client, StunMethod.Refresh, StunRequest.Lifetime(0));
+        _host.Redis.LiveAllocations = 1000;
+        _host.Ask(_host.NewClient(hasToken: true), StunMethod.Allocate, StunRequest.UdpTransport);
+
+        Assert.Collection(
+            _host.Log.Records,
+            made => Assert.Contains($"An allocation of {session} was made over Udp under the key", made, StringComparison.Ordinal),
+            ended => Assert.Contains(
+                $"An allocation of {session} over Udp ended after 7 s: the client deleted it. Sent to peers: 0 packets", ended,
+                StringComparison.Ordinal),
+            refused => Assert.Matches(
+                $"An Allocate of {session} over Udp under the key .* was refused with 486: the quota is used up", refused));
+        Assert.DoesNotContain("session-of-alice", _host.Log.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     [Requirement("ABUSE-57")]
     [Requirement("ABUSE-83")]
     public void BugInTheDecision_Is500_AndIsLogged_AndGivesAllBack()
@@ -133,7 +157,7 @@ public sealed class HostDecisionTests : IDisposable
         Assert.Equal(
             StunError.ServerError, _host.Ask(_host.NewClient(hasToken: true), StunMethod.Allocate, StunRequest.UdpTransport)!.Error);
 
-        Assert.Contains("broken on purpose", Assert.Single(_host.Log.Records), StringComparison.Ordinal);
+        Assert.Contains("broken on purpose", Assert.Single(_host.Log.Errors), StringComparison.Ordinal);
         Assert.Equal((0, 0), (_host.Node.Quotas.Total, _host.Redis.Counted));
         Assert.Equal(1, _host.Requests(StunMethod.Allocate, StunError.ServerError));
     }
@@ -148,7 +172,7 @@ public sealed class HostDecisionTests : IDisposable
         var answer = _host.Ask(_host.NewClient(hasToken: true), StunMethod.Allocate, StunRequest.UdpTransport)!;
 
         Assert.NotEqual(StunError.None, answer.Error);
-        Assert.Contains("broken on purpose", Assert.Single(_host.Log.Records), StringComparison.Ordinal);
+        Assert.Contains("broken on purpose", Assert.Single(_host.Log.Errors), StringComparison.Ordinal);
         Assert.Equal((0, 0, 0), (_host.Host.AllocationCount, _host.Node.Quotas.Total, _host.Redis.Counted));
         Assert.Equal(1, Assert.Single(_host.Datagrams.Relays).Closed);
         Assert.Equal(answer.Error, (StunError)(int)Spans()[^1].GetTagItem("turn.error_code")!);
@@ -326,7 +350,7 @@ public sealed class HostDecisionTests : IDisposable
         Assert.Equal(StunError.ServerError, _host.Ask(client, StunMethod.Refresh)!.Error);
 
         Assert.Equal(1, _host.Drops(DropReason.Failed));
-        Assert.Contains("broken on purpose", Assert.Single(_host.Log.Records), StringComparison.Ordinal);
+        Assert.Contains("broken on purpose", Assert.Single(_host.Log.Errors), StringComparison.Ordinal);
         Assert.Equal(1, _host.Host.AllocationCount);
     }
 

@@ -106,7 +106,7 @@ public sealed class HostRelayTests : IDisposable
         _host.Host.ReceiveFromPeer(allocation, Peer, []);
         Assert.Equal(1, _host.Drops(DropReason.Failed));
         Assert.StartsWith(
-            "Error WebRtcIms.Turn.Hosting.EngineHost A packet could not be handled", Assert.Single(_host.Log.Records),
+            "Error WebRtcIms.Turn.Hosting.EngineHost A packet could not be handled", Assert.Single(_host.Log.Errors),
             StringComparison.Ordinal);
         Assert.Equal(sent, _host.Path.Sent.Count);
         _host.Host.ReceiveFromPeer(allocation, Peer, RecordedHost.PeerBuffer(7));
@@ -144,7 +144,7 @@ public sealed class HostRelayTests : IDisposable
         _host.Host.ReceiveIcmp(allocation, Peer, new IcmpError(3, 3, 0));
 
         Assert.Equal(1, _host.Drops(DropReason.Failed));
-        Assert.Single(_host.Log.Records);
+        Assert.Single(_host.Log.Errors);
         Assert.Equal(sent, _host.Path.Sent.Count);
     }
 
@@ -158,7 +158,7 @@ public sealed class HostRelayTests : IDisposable
         Assert.Null(_host.Ask(client, StunMethod.Refresh));
 
         Assert.Equal(1, _host.Drops(DropReason.Failed));
-        Assert.Contains("broken on purpose", Assert.Single(_host.Log.Records), StringComparison.Ordinal);
+        Assert.Contains("broken on purpose", Assert.Single(_host.Log.Errors), StringComparison.Ordinal);
     }
 
     [Fact]

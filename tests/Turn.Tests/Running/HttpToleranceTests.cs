@@ -10,6 +10,7 @@ namespace WebRtcIms.Turn.Tests.Running;
 /// <summary>Requests as HTTP allows or forbids them, for all endpoints of the management port.</summary>
 public sealed class HttpToleranceTests(HttpToleranceTests.Service service) : IClassFixture<HttpToleranceTests.Service>
 {
+    [Requirement("EXP-09")]
     [Theory, MemberData(nameof(HttpTolerance.Cases), MemberType = typeof(HttpTolerance))]
     public Task EveryEndpoint_AnswersAsHttpSays(string request) => service.Http.CheckAsync(request);
 

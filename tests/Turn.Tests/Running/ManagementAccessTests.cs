@@ -62,6 +62,19 @@ public sealed class ManagementAccessTests(ManagementAccessTests.Node node) : ICl
         await client.AllocateAsync(node.Key.Issue().Native, cancellationToken: Cancel);
     }
 
+    /// <summary>Without its parameters a request to an endpoint is a 400, and to nothing a 404.</summary>
+    [Theory]
+    [InlineData("Development", HttpStatusCode.BadRequest)]
+    [InlineData("Staging", HttpStatusCode.NotFound)]
+    [InlineData("Production", HttpStatusCode.NotFound)]
+    public async Task OpenedTokens_AreThereInDevelopmentOnly(string environment, HttpStatusCode expected)
+    {
+        await using var server = await TurnServerProcess.StartAsync([.. node.Key.Settings(), ("DOTNET_ENVIRONMENT", environment)]);
+        var url = new Uri($"http://127.0.0.1:{server.ManagementPort}/opened-tokens");
+
+        Assert.Equal(expected, (await _http.GetAsync(url, Cancel)).StatusCode);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

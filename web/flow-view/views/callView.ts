@@ -1,10 +1,10 @@
 import { el } from '../../shared/dom.ts';
-import { draw, fromPage, toElement, toSvg } from '../../shared/ladder/drawing.ts';
+import { drawForPage, toSvg } from '../../shared/ladder/drawing.ts';
 import { type Ladder, ladderOf, nameOf } from '../../shared/ladder/ladder.ts';
 import { toMermaid } from '../../shared/ladder/mermaid.ts';
 import { formats, texts } from '../../shared/texts/language.ts';
 import { type Call, get, type LogRecord, type ShownSpan, type TraceDetails } from '../api.ts';
-import { callName, outcomeText, personTag, reasonText } from '../call.ts';
+import { callName, outcomeText, packetsText, personTag, reasonText } from '../call.ts';
 import { copyButton, download, pairsTable, serviceTag } from '../dom.ts';
 import type { Show } from './view.ts';
 
@@ -15,7 +15,7 @@ const { flow } = texts;
 export const callView: Show = async (main, path, query) => {
   const [id = ''] = path;
   let selected = query.get('span') ?? '';
-  let { call, spans, logs, viewers } = await get<TraceDetails>(`traces/${encodeURIComponent(id)}`);
+  let { call, spans, logs, meanwhile, viewers } = await get<TraceDetails>(`traces/${encodeURIComponent(id)}`);
   let ladder = ladderOf(spans);
 
   const title = el('h1', {});
@@ -45,12 +45,17 @@ export const callView: Show = async (main, path, query) => {
     outcome.replaceChildren(...outcomeParts(call, ladder));
     facts.replaceChildren(...factsOf(call, logs.length));
     const focused = document.activeElement?.getAttribute('data-span');
-    scroll.replaceChildren(ladder.rows.length ? toElement(draw(ladder, fromPage)) : nothingToDraw());
+    // The panels beside the ladder decide how much room it has.
+    showRecords();
+    scroll.replaceChildren(...(ladder.rows.length ? drawForPage(ladder, scroll.clientWidth) : [nothingToDraw()]));
     if (focused) scroll.querySelector<SVGElement>(`[data-span="${focused}"]`)?.focus({ preventScroll: true });
-    // A record that is open is being read.
-    if (!records.querySelector('details[open]')) records.replaceChildren(el('h2', {}, flow.logRecordsCount(logs.length)), ...logs.map(record));
-    records.hidden = !logs.length;
     showSelected();
+  };
+  const showRecords = () => {
+    // A record that is open is being read.
+    if (!records.querySelector('details[open]')) records.replaceChildren(...recordList(logs, meanwhile));
+    records.hidden = !logs.length && !meanwhile.length;
+    columns.classList.toggle('with-records', !records.hidden);
   };
   const showSelected = () => {
     for (const row of main.querySelectorAll('[data-span]')) {
@@ -60,8 +65,6 @@ export const callView: Show = async (main, path, query) => {
     }
     const span = spans.find(candidate => candidate.id === selected);
     details.hidden = !span;
-    columns.classList.toggle('with-details', Boolean(span));
-    columns.classList.toggle('with-records', logs.length > 0);
     if (span) details.replaceChildren(...spanDetails(span, spans, () => select(span.id)));
   };
   const select = (span: string) => {
@@ -96,10 +99,16 @@ export const callView: Show = async (main, path, query) => {
   };
   render();
   let isFound = findCause();
+  let width = scroll.clientWidth;
+  new ResizeObserver(() => {
+    if (scroll.clientWidth === width) return;
+    width = scroll.clientWidth;
+    render();
+  }).observe(scroll);
   return {
     changed: async change => {
       if (change.traces && !change.traces.includes(id)) return;
-      ({ call, spans, logs } = await get<TraceDetails>(`traces/${encodeURIComponent(id)}`));
+      ({ call, spans, logs, meanwhile } = await get<TraceDetails>(`traces/${encodeURIComponent(id)}`));
       ladder = ladderOf(spans);
       render();
       isFound ||= findCause();
@@ -122,6 +131,7 @@ function factsOf(call: Call, records: number) {
     el('span', {}, formats.dateTime(call.start)),
     el('span', {}, formats.spanDuration(call.duration)),
     ...(call.set_up === null ? [] : [el('span', {}, flow.setUpIn(formats.spanDuration(call.set_up)))]),
+    ...(packetsText(call) ? [el('span', {}, packetsText(call))] : []),
     el('span', {}, flow.spans(call.spans)),
     el('span', {}, flow.records(records)),
     ...call.who.map(personTag),
@@ -137,10 +147,29 @@ function isDark() {
   return colorScheme === 'dark' || (colorScheme !== 'light' && matchMedia('(prefers-color-scheme: dark)').matches);
 }
 
-function record(log: LogRecord) {
+function recordList(logs: LogRecord[], meanwhile: LogRecord[]) {
+  return [
+    el('div', { 'data-testid': 'logs-of-call' }, el('h2', {}, flow.logRecordsCount(logs.length)), ...merged(logs).map(record)),
+    ...(meanwhile.length ? [el('h3', {}, flow.meanwhile(meanwhile.length)), ...merged(meanwhile).map(record)] : []),
+  ];
+}
+
+/** Equal records that follow each other are one with a count, such as those of a browser's allocations. */
+function merged(logs: LogRecord[]) {
+  const groups: { log: LogRecord; count: number }[] = [];
+  for (const log of logs) {
+    const last = groups.at(-1);
+    if (last && last.log.text === log.text && last.log.service === log.service) last.count++;
+    else groups.push({ log, count: 1 });
+  }
+  return groups;
+}
+
+function record({ log, count }: { log: LogRecord; count: number }) {
   const level = levelOf(log.severity);
   return el('details', { 'data-span': log.span || undefined },
-    el('summary', {}, el('span', { class: 'soft' }, formats.clockTime(log.time)), ' ', el('span', { class: `level level-${level}` }, flow.levels[level]), ' ', serviceTag(log.service), ' ', el('span', { class: 'log-text' }, log.text)),
+    el('summary', {}, el('span', { class: 'soft' }, formats.clockTime(log.time)), ' ', el('span', { class: `level level-${level}` }, flow.levels[level]), ' ', serviceTag(log.service), ' ',
+      el('span', { class: 'log-text' }, log.text), count > 1 && ` ×${count}`),
     el('p', { class: 'soft' }, log.category), pairsTable(log.attributes));
 }
 

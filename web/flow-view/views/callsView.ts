@@ -1,7 +1,7 @@
 import { el } from '../../shared/dom.ts';
 import { formats, texts } from '../../shared/texts/language.ts';
-import { type Call, type CallList, get } from '../api.ts';
-import { callName, outcomeText, personTag, reasonText } from '../call.ts';
+import { type Call, type CallList, Failure, get } from '../api.ts';
+import { callName, outcomeText, packetsText, personTag, reasonText } from '../call.ts';
 import type { Show } from './view.ts';
 
 // The calls and registrations that fit a search, latest first.
@@ -10,18 +10,24 @@ const { flow } = texts;
 const pageLength = 50;
 
 const outcomes = { '': flow.all, ...flow.outcomes };
+const parts = { '': flow.all, ...Object.fromEntries(Object.entries(texts.ladder.lanes).filter(([id]) => id !== 'user' && id !== 'peer').map(([id, lane]) => [id, lane.name])) };
 const kinds = { '': flow.all, ...flow.kinds, signalling: flow.allSignalling };
 
 export const callsView: Show = async (main, _path, query) => {
   const text = (name: string, placeholder = '') => el('input', { name, value: query.get(name) ?? '', placeholder });
   const number = (name: string) => el('input', { name, type: 'number', min: '0', value: query.get(name) ?? '' });
   const time = (name: string) => el('input', { name, type: 'datetime-local', value: localTime(query.get(name)) });
-  const limit = el('input', { name: 'limit', type: 'hidden', value: query.get('limit') ?? '' });
+  const hidden = (name: string) => el('input', { name, type: 'hidden', value: query.get(name) ?? '' });
+  const [page, until] = [hidden('page'), hidden('until')];
   const other = el('input', { type: 'checkbox', name: 'other', value: 'true', checked: query.get('other') === 'true' });
+  // On a narrow page the conditions would hide the list.
+  const unfold = el('button', { type: 'button', class: 'unfold small', 'aria-expanded': 'false' }, flow.moreConditions);
   const form = el('form', { class: 'card filters', 'aria-label': flow.searchCalls },
-    field(flow.person, text('who', 'guest'), 'wide'),
+    field(flow.text, text('text', 'guest'), 'wide'),
+    unfold,
     field(flow.outcome, choice('outcome', outcomes, query)),
     field(flow.kind, choice('kind', kinds, query)),
+    field(flow.part, choice('part', parts, query)),
     field(flow.atLeast, number('min_ms'), 'narrow'),
     field(flow.atMost, number('max_ms'), 'narrow'),
     el('span', { class: 'break' }),
@@ -29,32 +35,55 @@ export const callsView: Show = async (main, _path, query) => {
     field(flow.to, time('to'), 'time'),
     field(flow.attribute, text('attribute', 'turn.kid=k1')),
     el('label', { class: 'check' }, other, flow.other),
-    limit);
+    page, until);
   const count = el('p', { class: 'soft', role: 'status', 'data-testid': 'count' });
   const empty = el('div', { class: 'empty' });
   const list = callTable();
-  const more = el('button', { type: 'button', 'data-testid': 'more' }, flow.more);
-  main.replaceChildren(el('div', { class: 'head' }, el('h1', {}, flow.calls), count), form, el('div', { class: 'card flush' }, list.table, empty), more);
+  /** Page 1 is live. The others are those of the calls that there were when the reader left page 1, so that they do not move. */
+  const go = (number: number) => {
+    if (number > 1 && !until.value) until.value = newest;
+    page.value = number > 1 ? String(number) : '';
+    if (number <= 1) until.value = '';
+    history.pushState(null, '', addressOf(form));
+    void load();
+    scrollTo({ top: 0 });
+  };
+  const current = () => Number(page.value) || 1;
+  const pageButton = (label: string, target: () => number) => el('button', { type: 'button', onclick: () => go(target()) }, label);
+  const first = pageButton(flow.newest, () => 1);
+  const previous = pageButton(flow.previous, () => current() - 1);
+  const next = pageButton(flow.next, () => current() + 1);
+  const pages = el('nav', { class: 'pages', 'aria-label': flow.pages, 'data-testid': 'pages' }, first, previous, next);
+  main.replaceChildren(el('div', { class: 'head' }, el('h1', {}, flow.calls), count), form, el('div', { class: 'card flush' }, list.table, empty), pages);
 
   let loads = 0;
+  let newest = '';
   const load = async () => {
-    const current = ++loads;
-    const search = searchOf(form);
-    history.replaceState(null, '', search.size ? `#/calls?${search}` : '#/calls');
-    const { traces, matches } = await get<CallList>('traces', Object.fromEntries(search) as Record<string, string>);
+    const currentLoad = ++loads;
+    history.replaceState(null, '', addressOf(form));
+    const { traces, matches, problem } = await find(searchOf(form));
     // The answer to an earlier search may come after that to a later one.
-    if (current !== loads) return;
-    count.textContent = matches > traces.length ? flow.latest(traces.length, matches) : flow.entries(matches);
+    if (currentLoad !== loads) return;
+    const skipped = (current() - 1) * pageLength;
+    if (skipped === 0) newest = String(traces[0]?.arrival ?? '');
+    count.textContent = matches > traces.length && traces.length ? flow.range(skipped + 1, skipped + traces.length, matches) : flow.entries(matches);
     list.update(traces);
     list.table.hidden = !traces.length;
     empty.hidden = traces.length > 0;
-    if (!traces.length) empty.replaceChildren(...nothing(search.size > 0));
-    more.hidden = matches <= traces.length;
+    if (!traces.length) empty.replaceChildren(...nothing(searchOf(form).size > 0, problem));
+    pages.hidden = matches <= pageLength && current() === 1;
+    first.disabled = previous.disabled = current() === 1;
+    next.disabled = skipped + traces.length >= matches;
   };
+  const showConditions = (shown: boolean) => {
+    form.classList.toggle('unfolded', shown);
+    unfold.setAttribute('aria-expanded', String(shown));
+  };
+  unfold.addEventListener('click', () => showConditions(!form.classList.contains('unfolded')));
+  showConditions([...query.keys()].some(key => !['text', 'page', 'until'].includes(key)));
   form.addEventListener('submit', event => event.preventDefault());
-  form.addEventListener('input', () => void load());
-  more.addEventListener('click', () => {
-    limit.value = String((Number(limit.value) || pageLength) + pageLength);
+  form.addEventListener('input', () => {
+    page.value = until.value = '';
     void load();
   });
   await load();
@@ -79,6 +108,21 @@ function searchOf(form: HTMLFormElement) {
     search.set(key, key === 'from' || key === 'to' ? new Date(value).toISOString() : value.trim());
   }
   return search;
+}
+
+/** Nothing and a sentence for a search that the server does not understand, because the reader may still be typing. */
+async function find(search: URLSearchParams): Promise<CallList & { problem?: string }> {
+  try {
+    return await get<CallList>('traces', Object.fromEntries(search) as Record<string, string>);
+  } catch (failure) {
+    if (!(failure instanceof Failure)) throw failure;
+    return { traces: [], matches: 0, problem: failure.message };
+  }
+}
+
+function addressOf(form: HTMLFormElement) {
+  const search = searchOf(form);
+  return search.size ? `#/calls?${search}` : '#/calls';
 }
 
 /** As a field of the type datetime-local has it. */
@@ -133,13 +177,14 @@ function callTable() {
 function fill(row: HTMLTableRowElement, call: Call) {
   const cell = (name: string, ...children: (Node | string | false)[]) => el('td', { role: 'cell', class: name }, ...children);
   const reason = reasonText(call);
+  const packets = packetsText(call);
   row.className = call.outcome === 'failed' ? 'failed' : '';
   row.replaceChildren(
     cell('time', el('time', { title: formats.dateTime(call.start) }, dayOf(call.start), formats.clockTime(call.start))),
     cell('what', el('a', { href: `#/calls/${call.id}` }, callName(call)), ['relay_only', 'signalling'].includes(call.kind) && el('span', { class: 'soft' }, call.name)),
     cell('who', el('div', { class: 'people' }, ...call.who.map(personTag))),
     cell('outcome', el('span', { class: `is-${call.outcome}` }, outcomeText(call)), reason !== '' && el('span', { class: 'soft' }, reason)),
-    cell('number took', formats.spanDuration(call.duration), call.set_up !== null && el('span', { class: 'soft' }, flow.setUpIn(formats.spanDuration(call.set_up)))),
+    cell('number took', formats.spanDuration(call.duration), call.set_up !== null && el('span', { class: 'soft' }, flow.setUpIn(formats.spanDuration(call.set_up))), packets !== '' && el('span', { class: call.packets_lost ? 'soft is-lossy' : 'soft' }, packets)),
     cell('steps-cell', stepStrip(call.steps)));
 }
 
@@ -157,7 +202,8 @@ function stepStrip(seen: string[]) {
   return strip;
 }
 
-function nothing(isSearch: boolean) {
+function nothing(isSearch: boolean, problem?: string) {
+  if (problem) return [el('strong', {}, problem)];
   return isSearch
     ? [el('strong', {}, flow.nothingFits), el('p', {}, flow.removeCondition)]
     : [el('strong', {}, flow.noCalls), el('p', {}, flow.makeACall)];

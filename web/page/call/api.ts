@@ -14,6 +14,8 @@ export interface Session {
   external_login?: string | null;
   /** False if the service has no log-in with a password. */
   password_login?: boolean;
+  /** True if the service offers demonstrations with the token: only in Development. */
+  stage?: boolean;
 }
 
 /** A passkey of the account. */
@@ -53,6 +55,9 @@ const requestLimit = 15_000;
 export class Api {
   readonly #root: string;
   #antiforgeryToken = '';
+  #offersStage = false;
+  /** Called with each TURN token that arrives. */
+  ontoken: (token: TurnToken) => void = () => {};
 
   constructor(root = '/api') {
     this.#root = root;
@@ -119,13 +124,17 @@ export class Api {
     const response = await this.#change('POST', '/turn-token', undefined, { traceparent: trace.traceparent() }, signal);
     const answered = performance.now();
     const token = await json<TurnToken>(response);
+    this.ontoken(token);
     const server = parseServerTiming(response.headers.get('Server-Timing'));
-    const [sessionCheck, waf, tokenMade] = [server.get('step3'), server.get('step4'), server.get('step5')];
+    const [sessionCheck, wafAnswered, tokenMade] = [server.get('step3'), server.get('step4'), server.get('step5')];
     return {
       token,
       timings: {
-        request: Math.max(0, answered - asked - (sessionCheck ?? 0) - (waf ?? 0)),
-        sessionCheck, waf, tokenMade,
+        request: Math.max(0, answered - asked - (sessionCheck ?? 0) - (wafAnswered ?? 0)),
+        sessionCheck,
+        // The WAF's answer includes step 5.
+        waf: wafAnswered === undefined ? undefined : Math.max(0, wafAnswered - (tokenMade ?? 0)),
+        tokenMade,
         answer: performance.now() - answered,
       },
     };
@@ -135,10 +144,22 @@ export class Api {
     return json<ImsToken>(await this.#change('POST', '/ims-token', undefined, { traceparent: trace.traceparent() }, signal));
   }
 
+  /** What the service offers on the stage; undefined where it offers nothing. */
+  async stage<T>(): Promise<T | undefined> {
+    if (!this.#offersStage) return undefined;
+    return json<T>(await this.#send('GET', '/stage'));
+  }
+
+  /** A demonstration on the stage. Some take as long as a short token lives. */
+  async demonstrate<T>(path: string, body?: object): Promise<T> {
+    return json<T>(await this.#change('POST', `/stage/${path}`, body));
+  }
+
   /** The antiforgery token is bound to the session, so each answer about the session brings a new one. */
   async #keepAntiforgery(response: Response): Promise<Session> {
     const session = await json<Session>(response);
     this.#antiforgeryToken = session.antiforgery_token ?? '';
+    this.#offersStage = session.stage === true;
     return session;
   }
 

@@ -1,13 +1,15 @@
 import type { Api, Timings } from './api.ts';
 import type { Leg, LegEvents } from './leg.ts';
-import { captureMedia, type Devices, generateMedia, stop } from './media.ts';
+import { captureMedia, captureCamera, type Devices, generateMedia, generatePicture, isAllowed, stop } from './media.ts';
 import { recordSteps } from './callSpans.ts';
-import type { CallView } from './callView.ts';
+import type { CallView, Phase } from './callView.ts';
+import { isWithoutNetwork } from './network.ts';
 import { Problem, problemOf } from './problem.ts';
-import { backOff, calleeRenewal, renewAfter } from './schedule.ts';
+import { untilReachable } from './reach.ts';
 import { type MediaStatistics, summarise } from './statistics.ts';
 import { Trace } from '../telemetry/trace.ts';
 import { relayConfiguration, type Transport, type TurnToken } from './turn.ts';
+import { Upkeep } from './upkeep.ts';
 
 export interface CallOptions {
   video: boolean;
@@ -25,13 +27,13 @@ export interface CallOptions {
 /** Makes the call from the captured media and the relay's credentials. */
 export type MakeLeg = (media: MediaStream, configuration: RTCConfiguration, events: LegEvents, trace: Trace) => Leg;
 
-const giveUpAfter = 60_000;
-const patienceWhenLost = 2_000;
-
 /**
- * One call from the click to the end: the eight steps of figure X.5.3.2-1, then renewal of the credentials before they expire
- * and at once when the path breaks.
+ * How long each phase of a set-up may take, in milliseconds, if no shorter limit ends it. Only the user limits how long a permission
+ * for the microphone takes. JsSIP ends an INVITE without an answer after 32 s, and the callee's page rings for 60 s.
  */
+const limits: Partial<Record<Phase, number>> = { authorising: 20_000, connecting: 20_000, calling: 40_000, ringing: 90_000 };
+
+/** One call from the click to the end: the eight steps of figure X.5.3.2-1, then what keeps it up. */
 export class CallFlow {
   readonly trace: Trace;
   readonly #clicked = performance.now();
@@ -40,15 +42,17 @@ export class CallFlow {
   readonly #view: CallView;
   readonly #makeLeg: MakeLeg;
   readonly #ended = new AbortController();
+  readonly #upkeep: Upkeep;
   #call: Leg | undefined;
+  #media: MediaStream | undefined;
+  #token: { token: TurnToken; received: number } | undefined;
   #step = 1;
   #relayed = false;
+  #askedForToken: number | undefined;
+  #isCaptured = false;
   #established = false;
-  #renewals = 0;
-  #renewing = false;
-  #lostSince: number | undefined;
-  #renewalTimer: ReturnType<typeof setTimeout> | undefined;
-  #endPause = () => {};
+  #statistics: MediaStatistics | undefined;
+  #phaseLimit: ReturnType<typeof setTimeout> | undefined;
 
   /** `traceparent` is the caller's, if this page is the callee. */
   constructor(api: Api, options: CallOptions, view: CallView, makeLeg: MakeLeg, traceparent?: string) {
@@ -56,13 +60,19 @@ export class CallFlow {
     this.#makeLeg = makeLeg;
     this.#api = api;
     this.#options = options;
-    this.#view = recordSteps(view, this.trace);
+    this.#view = recordSteps(view, this.trace, () => this.#statistics);
+    this.#upkeep = this.#makeUpkeep();
   }
 
   async start(): Promise<void> {
     try {
-      const media = await this.#media();
-      const configuration = await this.#authorise();
+      this.#phase('media');
+      this.#begin(1);
+      const capturing = this.#capture();
+      capturing.catch(() => {});
+      // A user who is asked may refuse, and then no token is necessary.
+      if (!await this.#isCaptureAllowed()) await capturing;
+      const [media, configuration] = await Promise.all([capturing, this.#authorise()]);
       await this.#connect(media, configuration);
     } catch (thrown) {
       if (!this.#ended.signal.aborted) this.#fail(problemOf(thrown));
@@ -76,7 +86,7 @@ export class CallFlow {
 
   /** Ends the pause before the next try, for example after the user signed in again. */
   resume(): void {
-    this.#endPause();
+    this.#upkeep.resume();
   }
 
   mute(muted: boolean): void {
@@ -88,34 +98,60 @@ export class CallFlow {
     await this.#call?.replace(track);
   }
 
+  /** Turns the camera on or off in a call. Resolves when the far end has agreed. */
+  async turnCamera(on: boolean): Promise<void> {
+    if (!this.#established || !this.#media) return;
+    const { generated, devices } = this.#options;
+    const track = !on ? undefined : generated ? generatePicture() : await captureCamera(devices);
+    try {
+      this.#ended.signal.throwIfAborted();
+      await this.#call!.turnCamera(track);
+      this.#view.localMedia(this.#media);
+    } catch (thrown) {
+      track?.stop();
+      throw thrown;
+    }
+  }
+
   async statistics(): Promise<MediaStatistics | undefined> {
     const report = await this.#call?.statistics();
-    return report && summarise(report.values());
+    if (report) this.#statistics = summarise(report.values());
+    return report && this.#statistics;
   }
 
   // Step 1
-  async #media(): Promise<MediaStream> {
-    this.#view.phase('media');
-    this.#begin(1);
+  async #capture(): Promise<MediaStream> {
     const { video, generated, devices } = this.#options;
     const media = generated ? generateMedia(video) : await captureMedia(video, devices);
     this.#ended.signal.addEventListener('abort', () => stop(media));
     if (this.#ended.signal.aborted) stop(media);
     this.#ended.signal.throwIfAborted();
-    this.#view.step(1, 'done', performance.now() - this.#clicked);
+    this.#media = media;
+    // The time of the token does not count twice.
+    const [asked, came] = [this.#askedForToken, this.#token?.received];
+    const now = performance.now();
+    this.#view.step(1, 'done', (asked === undefined ? now : asked) - this.#clicked + (came === undefined ? 0 : now - came));
+    this.#isCaptured = true;
     this.#view.localMedia(media);
     return media;
   }
 
+  /** Whether the browser captures without asking the user. */
+  async #isCaptureAllowed(): Promise<boolean> {
+    const { video, generated } = this.#options;
+    return generated || (await Promise.all((video ? ['microphone', 'camera'] : ['microphone']).map(isAllowed))).every(allowed => allowed);
+  }
+
   // Steps 2 to 6
   async #authorise(): Promise<RTCConfiguration> {
-    this.#view.phase('authorising');
+    this.#phase('authorising');
+    this.#askedForToken = performance.now();
     this.#begin(2);
     const { token, timings } = await this.#api.turnToken(this.trace, this.#ended.signal);
     this.#showServerSteps(timings);
-    this.#keep(token, performance.now());
-    this.#begin(7);
-    return this.#configuration(token);
+    this.#token = { token, received: performance.now() };
+    this.#showCredentials(token, performance.now(), 0);
+    return this.#configurationOf(token);
   }
 
   #showServerSteps({ request, sessionCheck, waf, tokenMade, answer }: Timings): void {
@@ -124,13 +160,15 @@ export class CallFlow {
 
   // Steps 7 and 8
   async #connect(media: MediaStream, configuration: RTCConfiguration): Promise<void> {
-    this.#view.phase('connecting');
+    this.#phase('connecting');
+    this.#begin(7);
     const handed = performance.now();
     this.#call = this.#makeLeg(media, configuration, {
       onmedia: stream => this.#view.remoteMedia(stream),
-      onpath: state => this.#path(state),
-      onphase: phase => this.#view.phase(phase),
+      onpath: () => { if (this.#established) void this.#upkeep.look(); },
+      onphase: phase => this.#phase(phase),
       onhold: held => this.#view.held(held),
+      onvideo: video => this.#view.video(video),
       onended: problem => this.#over(problem),
     }, this.trace);
     let allocating = handed;
@@ -139,6 +177,7 @@ export class CallFlow {
         allocating = performance.now();
         this.#view.step(7, 'done', allocating - handed);
         this.#begin(8);
+        void this.#lookForNetwork();
       },
       candidate => {
         this.#relayed = true;
@@ -146,10 +185,24 @@ export class CallFlow {
         this.#view.relayed(candidate, performance.now() - this.#clicked);
       });
     // Without a relay the path is direct. The user allowed that.
-    if (!this.#relayed) this.#view.step(8, 'pending');
+    if (!this.#relayed) this.#view.step(8, 'skipped');
     this.#established = true;
     this.#view.connected(performance.now() - this.#clicked);
-    this.#view.phase('inCall');
+    this.#phase('inCall');
+    this.#upkeep.start(this.#token!.token, this.#token!.received);
+  }
+
+  /** Without a network a browser neither finds a candidate nor reports an error. */
+  async #lookForNetwork(): Promise<void> {
+    if (!await isWithoutNetwork(() => this.#relayed || this.#ended.signal.aborted)) return;
+    if (!this.#relayed) this.#fail(new Problem('no_network', { step: 8 }));
+  }
+
+  #phase(phase: Phase): void {
+    clearTimeout(this.#phaseLimit);
+    const limit = limits[phase];
+    if (limit !== undefined) this.#phaseLimit = setTimeout(() => this.#fail(new Problem('set_up_timeout')), limit);
+    this.#view.phase(phase);
   }
 
   /** The far end hung up, did not want the call, or cannot be reached. */
@@ -159,7 +212,7 @@ export class CallFlow {
     else this.hangUp();
   }
 
-  #configuration(token: TurnToken): RTCConfiguration {
+  #configurationOf(token: TurnToken): RTCConfiguration {
     return relayConfiguration(token, this.#options.transport, this.#options.relayOnly);
   }
 
@@ -168,71 +221,40 @@ export class CallFlow {
     this.#view.step(step, 'active');
   }
 
-  /** Remembers when the credentials end (not the credentials) and renews them before. */
-  #keep(token: TurnToken, received: number): void {
-    const lifetime = token.expires_in;
-    this.#view.credentials({ expiresAt: received + lifetime * 1000, lifetime, renewals: this.#renewals });
-    clearTimeout(this.#renewalTimer);
-    const after = this.#options.isCallee ? calleeRenewal(lifetime).after : renewAfter(lifetime, Math.random());
-    this.#renewalTimer = setTimeout(() => void this.#renew(), received + after * 1000 - performance.now());
+  /** The page shows when the credentials end, and not the credentials. */
+  #showCredentials({ expires_in: lifetime }: TurnToken, received: number, renewals: number): void {
+    this.#view.credentials({ expiresAt: received + lifetime * 1000, lifetime, renewals });
   }
 
-  #path(state: 'lost' | 'back'): void {
-    if (state === 'back') {
-      if (this.#lostSince === undefined) return;
-      this.#lostSince = undefined;
-      this.#view.phase('inCall');
-      if (!this.#renewing) this.#view.recovered();
-      return;
-    }
-    // While connecting, connect() reports the failure.
-    if (this.#lostSince !== undefined || !this.#established) return;
-    this.#lostSince = performance.now();
-    this.#view.phase('interrupted');
-    this.#view.warning(new Problem('connection_interrupted'), true);
-    this.resume();
-    void this.#renew();
-  }
-
-  /** Gets new credentials for the running call. Retries until it has them, the call ends, or the path was lost for a minute. */
-  async #renew(): Promise<void> {
-    if (this.#renewing || !this.#established) return;
-    this.#renewing = true;
-    for (let attempt = 0; !this.#ended.signal.aborted; attempt++) {
-      const renewing = this.trace.begin('renew credentials');
-      try {
-        const { token } = await this.#api.turnToken(this.trace, this.#ended.signal);
-        const received = performance.now();
-        const patience = this.#lostSince === undefined ? calleeRenewal(token.expires_in).patience * 1000 : patienceWhenLost;
-        await this.#call!.renew(this.#configuration(token), patience);
-        this.#renewals++;
-        this.#keep(token, received);
+  #makeUpkeep(): Upkeep {
+    return new Upkeep({
+      isCallee: this.#options.isCallee,
+      isOnline: () => navigator.onLine,
+      newToken: async signal => (await this.#api.turnToken(this.trace, signal)).token,
+      configurationOf: token => this.#configurationOf(token),
+      reach: untilReachable,
+      sample: () => this.#call!.sample(),
+      useConfiguration: configuration => this.#call!.useConfiguration(configuration),
+      restart: (patience, notNeeded) => this.#call!.restart(patience, notNeeded),
+    }, {
+      onbegin: () => {
+        const span = this.trace.begin('renew credentials');
+        return error => this.trace.end(span, error);
+      },
+      oncredentials: (token, received, renewals) => this.#showCredentials(token, received, renewals),
+      onlost: (giveUpAt, problem) => {
+        this.#view.phase('interrupted');
+        this.#view.interrupted(giveUpAt);
+        this.#view.warning(problem, true);
+      },
+      onback: () => {
+        this.#view.interrupted(undefined);
+        this.#view.phase('inCall');
         this.#view.recovered();
-        this.trace.end(renewing);
-        break;
-      } catch (thrown) {
-        const problem = problemOf(thrown);
-        // A hang-up during the renewal is not a failure.
-        this.trace.end(renewing, this.#ended.signal.aborted ? undefined : problem.code);
-        if (this.#ended.signal.aborted) break;
-        if (this.#lostSince !== undefined && performance.now() - this.#lostSince > giveUpAfter) {
-          this.#fail(new Problem('connection_lost'));
-          break;
-        }
-        this.#view.warning(problem, this.#lostSince !== undefined);
-        await this.#pause(Math.max(backOff(attempt), problem.retryAfter ?? 0));
-      }
-    }
-    this.#renewing = false;
-  }
-
-  #pause(seconds: number): Promise<void> {
-    return new Promise(resolve => {
-      const timer = setTimeout(resolve, seconds * 1000);
-      this.#endPause = () => {
-        clearTimeout(timer);
-        resolve();
-      };
+      },
+      onwarning: problem => this.#view.warning(problem, this.#upkeep.isLost),
+      onrecovered: () => this.#view.recovered(),
+      ongivenup: problem => this.#fail(problem),
     });
   }
 
@@ -241,20 +263,22 @@ export class CallFlow {
     // After the relay is allocated the call can fail, but no step of the figure.
     const step = this.#established ? undefined : problem.step ?? (this.#relayed ? undefined : this.#step);
     if (step !== undefined) this.#showFailedStep(step);
-    this.#end();
+    this.#end(problem.code === 'connection_lost');
     this.#view.failed(problem, step);
   }
 
   // Steps before the failed one are done, although no answer reported them.
   #showFailedStep(failed: number): void {
+    if (failed > 1 && !this.#isCaptured) this.#view.step(1, 'done');
     for (let passed = this.#step; passed < failed; passed++) this.#view.step(passed, 'done');
+    for (let later = failed + 1; later <= this.#step; later++) this.#view.step(later, 'skipped');
     this.#view.step(failed, 'failed');
   }
 
-  #end(): void {
-    clearTimeout(this.#renewalTimer);
+  #end(isLost = false): void {
+    clearTimeout(this.#phaseLimit);
     this.#ended.abort();
-    this.#endPause();
-    this.#call?.close();
+    this.#upkeep.end();
+    this.#call?.close(isLost);
   }
 }

@@ -1,6 +1,6 @@
 import type { Problem } from './problem.ts';
 
-export type StepState = 'pending' | 'active' | 'done' | 'failed';
+export type StepState = 'pending' | 'active' | 'done' | 'skipped' | 'failed';
 export type Phase = 'media' | 'authorising' | 'connecting' | 'calling' | 'ringing' | 'inCall' | 'interrupted' | 'ended' | 'failed';
 
 /** What happens during a call, for the page to show. */
@@ -13,7 +13,11 @@ export interface CallView {
   relayed(candidate: RTCIceCandidate, sinceClick: number): void;
   /** Which side holds the call, if any. */
   held(held: { here: boolean; there: boolean }): void;
+  /** Which side sends a picture. */
+  video(video: { here: boolean; there: boolean }): void;
   connected(sinceClick: number): void;
+  /** The path is lost. The call is given up at this time of `performance.now()`; undefined when the path is back. */
+  interrupted(giveUpAt: number | undefined): void;
   credentials(credentials: Credentials): void;
   /** A failure that the call may survive. */
   warning(problem: Problem, interrupted: boolean): void;

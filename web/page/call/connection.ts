@@ -1,4 +1,6 @@
+import type { PathSample } from './pathWatch.ts';
 import { Problem } from './problem.ts';
+import { packetsArrived } from './statistics.ts';
 
 const connectLimit = 10_000;
 
@@ -49,4 +51,50 @@ export async function replaceTrack(connection: RTCPeerConnection | undefined, me
   media.removeTrack(before);
   before.stop();
   media.addTrack(track);
+}
+
+/** The transceiver that carries the picture, if one was negotiated or is about to be. */
+function pictureOf(connection: RTCPeerConnection): RTCRtpTransceiver | undefined {
+  return connection.getTransceivers().find(({ receiver, direction }) => receiver.track.kind === 'video' && direction !== 'stopped');
+}
+
+/** Sends a picture from the next negotiation on, or none. `media` keeps the track, which is stopped with it. */
+export async function sendPicture(connection: RTCPeerConnection, media: MediaStream, track: MediaStreamTrack | undefined): Promise<void> {
+  const picture = pictureOf(connection);
+  for (const other of media.getVideoTracks().filter(each => each !== track)) {
+    media.removeTrack(other);
+    other.stop();
+  }
+  if (track && !media.getVideoTracks().includes(track)) media.addTrack(track);
+  if (!picture) {
+    if (track) connection.addTransceiver(track, { direction: 'sendrecv', streams: [media] });
+    return;
+  }
+  await picture.sender.replaceTrack(track ?? null);
+  picture.direction = track ? 'sendrecv' : 'recvonly';
+}
+
+/** Which side sends a picture, by the last negotiation. */
+export function pictures(connection: RTCPeerConnection): { here: boolean; there: boolean } {
+  const picture = pictureOf(connection);
+  const direction = picture?.currentDirection ?? '';
+  return { here: /^send/.test(direction) && picture?.sender.track?.readyState === 'live', there: /recv/.test(direction) };
+}
+
+/** Reports which side sends a picture, after each negotiation. */
+export function watchPicture(connection: RTCPeerConnection, onvideo: (video: { here: boolean; there: boolean }) => void): void {
+  connection.addEventListener('signalingstatechange', () => {
+    if (connection.signalingState === 'stable') onvideo(pictures(connection));
+  });
+}
+
+/** What a connection receives at the moment. */
+export async function samplePath(connection: RTCPeerConnection): Promise<PathSample> {
+  const isExpected = connection.getTransceivers().some(({ currentDirection }) => currentDirection?.includes('recv'));
+  const isBroken = connection.connectionState === 'failed' || ['disconnected', 'failed'].includes(connection.iceConnectionState);
+  return {
+    packets: packetsArrived((await connection.getStats()).values()),
+    isExpected,
+    state: isBroken ? 'broken' : isConnected(connection) ? 'connected' : 'unknown',
+  };
 }

@@ -1,6 +1,7 @@
 import type { Leg, LegEvents } from './leg.ts';
-import { isConnected, mediaFlows, receiveMedia, replaceTrack, watchState } from './connection.ts';
+import { mediaFlows, receiveMedia, replaceTrack, samplePath, sendPicture, watchPicture, watchState } from './connection.ts';
 import { stop } from './media.ts';
+import type { PathSample } from './pathWatch.ts';
 import { relayGathered } from './turn.ts';
 
 /**
@@ -25,12 +26,8 @@ export class LoopCall implements Leg {
       transceiver.direction = 'sendrecv';
       void transceiver.sender.replaceTrack(track);
     });
-    for (const end of [this.#near, this.#far]) {
-      watchState(end, () => {
-        if (['disconnected', 'failed'].includes(end.iceConnectionState)) events.onpath('lost');
-        else if ([this.#near, this.#far].every(isConnected)) events.onpath('back');
-      });
-    }
+    for (const end of [this.#near, this.#far]) watchState(end, () => events.onpath());
+    watchPicture(this.#near, video => events.onvideo(video));
     for (const track of microphone.getTracks()) this.#near.addTrack(track, microphone);
   }
 
@@ -46,14 +43,20 @@ export class LoopCall implements Leg {
     await mediaFlows([this.#near, this.#far], this.#closed.signal);
   }
 
-  /** New credentials on both ends and an ICE restart: the media moves to new allocations without a gap. */
-  async renew(configuration: RTCConfiguration): Promise<void> {
+  useConfiguration(configuration: RTCConfiguration): void {
     for (const end of [this.#near, this.#far]) end.setConfiguration(configuration);
+  }
+
+  /** An ICE restart on both ends: the media moves to new allocations without a gap. */
+  async restart(): Promise<void> {
     this.#near.restartIce();
     const relayed = this.#relayed();
     await this.#negotiate();
     await relayed;
-    await mediaFlows([this.#near, this.#far], this.#closed.signal);
+  }
+
+  sample(): Promise<PathSample> {
+    return samplePath(this.#near);
   }
 
   async statistics(): Promise<RTCStatsReport> {
@@ -62,6 +65,13 @@ export class LoopCall implements Leg {
 
   mute(muted: boolean): void {
     for (const track of this.#microphone.getAudioTracks()) track.enabled = !muted;
+  }
+
+  async turnCamera(track: MediaStreamTrack | undefined): Promise<void> {
+    await sendPicture(this.#near, this.#microphone, track);
+    const echo = this.#far.getTransceivers().find(({ receiver }) => receiver.track.kind === 'video');
+    if (echo) echo.direction = track ? 'sendrecv' : 'inactive';
+    await this.#negotiate();
   }
 
   replace(track: MediaStreamTrack): Promise<void> {

@@ -6,18 +6,43 @@ export interface Devices {
   camera?: string | undefined;
 }
 
+/** What keeps this browser from any call: WebRTC is missing, or an extension or a setting has switched it off. */
+export function missingInBrowser(): Problem | undefined {
+  return 'RTCPeerConnection' in globalThis ? undefined : new Problem('webrtc_missing');
+}
+
 /** Captures the microphone, and the camera if `video`. If a chosen device is gone, the browser takes another one. */
-export async function captureMedia(video: boolean, devices: Devices = {}): Promise<MediaStream> {
+export function captureMedia(video: boolean, devices: Devices = {}): Promise<MediaStream> {
+  return capture({
+    audio: devices.microphone ? { deviceId: { ideal: devices.microphone } } : true,
+    video: video && pictureOf(devices),
+  });
+}
+
+/** Whether the user has allowed a device already. Some browsers do not tell. */
+export async function isAllowed(device: string): Promise<boolean> {
+  return (await navigator.permissions?.query({ name: device as PermissionName }).catch(() => undefined))?.state === 'granted';
+}
+
+/** The camera only, for a call that has the microphone already. */
+export async function captureCamera(devices: Devices = {}): Promise<MediaStreamTrack> {
+  return (await capture({ video: pictureOf(devices) })).getVideoTracks()[0]!;
+}
+
+function pictureOf(devices: Devices): MediaTrackConstraints {
+  return { width: { ideal: 1280 }, height: { ideal: 720 }, ...(devices.camera ? { deviceId: { ideal: devices.camera } } : {}) };
+}
+
+async function capture(constraints: MediaStreamConstraints): Promise<MediaStream> {
+  const missing = missingInBrowser();
+  if (missing) throw missing;
   if (!navigator.mediaDevices) throw new Problem('insecure_context', { step: 1 });
   try {
-    return await navigator.mediaDevices.getUserMedia({
-      audio: devices.microphone ? { deviceId: { ideal: devices.microphone } } : true,
-      video: video && { width: { ideal: 640 }, height: { ideal: 360 }, ...(devices.camera ? { deviceId: { ideal: devices.camera } } : {}) },
-    });
+    return await navigator.mediaDevices.getUserMedia(constraints);
   } catch (error) {
     const name = error instanceof DOMException ? error.name : '';
     const code = codeOfError[name] ?? 'media_failed';
-    throw new Problem(video ? code.replace('microphone', 'camera') : code, { step: 1, detail: name });
+    throw new Problem(constraints.video ? code.replace('microphone', 'camera') : code, { step: 1, detail: name });
   }
 }
 
@@ -42,18 +67,14 @@ export function generateMedia(video: boolean): MediaStream {
   pulse.start();
 
   const stream = output.stream;
-  const stopPicture = video ? addPicture(stream) : () => {};
+  if (video) stream.addTrack(generatePicture());
   const [track] = stream.getAudioTracks();
-  const stop = track!.stop.bind(track);
-  track!.stop = () => {
-    stop();
-    stopPicture();
-    void audio.close();
-  };
+  onStop(track!, () => void audio.close());
   return stream;
 }
 
-function addPicture(stream: MediaStream): () => void {
+/** A drawn picture, for machines without a camera. */
+export function generatePicture(): MediaStreamTrack {
   const canvas = Object.assign(document.createElement('canvas'), { width: 640, height: 360 });
   const context = canvas.getContext('2d')!;
   const draw = () => {
@@ -67,8 +88,17 @@ function addPicture(stream: MediaStream): () => void {
   };
   draw();
   const timer = setInterval(draw, 40);
-  for (const track of canvas.captureStream(25).getVideoTracks()) stream.addTrack(track);
-  return () => clearInterval(timer);
+  const [track] = canvas.captureStream(25).getVideoTracks();
+  onStop(track!, () => clearInterval(timer));
+  return track!;
+}
+
+function onStop(track: MediaStreamTrack, then: () => void): void {
+  const stop = track.stop.bind(track);
+  track.stop = () => {
+    stop();
+    then();
+  };
 }
 
 export function stop(media: MediaStream): void {

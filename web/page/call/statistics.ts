@@ -47,6 +47,13 @@ export function summarise(report: Iterable<Entry>): MediaStatistics {
   };
 }
 
+/** All packets that have arrived, of any kind. Firefox counts only those of media. */
+export function packetsArrived(report: Iterable<Entry>): number {
+  const entries = [...report];
+  const transports = entries.filter(entry => entry.type === 'transport' && entry.packetsReceived !== undefined);
+  return sum(transports.length > 0 ? transports : entries.filter(entry => entry.type === 'inbound-rtp'), 'packetsReceived');
+}
+
 function sum(entries: Entry[], member: string): number {
   return entries.reduce((total, entry) => total + (Number(entry[member]) || 0), 0);
 }

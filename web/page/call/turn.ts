@@ -4,6 +4,10 @@ import { Problem } from './problem.ts';
 export interface TurnToken {
   uris: string[];
   expires_in: number;
+  /** The same token in the form of RFC 7635. */
+  kid?: string;
+  key?: string;
+  access_token?: string;
   ice_servers: { urls: string | string[]; username: string; credential: string }[];
 }
 

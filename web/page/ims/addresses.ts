@@ -12,9 +12,22 @@ export function addressOf(text: string, realm: string): string | undefined {
   return user && `sip:${user}@${host ?? realm}`;
 }
 
-/** The part before the @, without the scheme: a name for a person of whom nothing else is known. */
+/** The part before the @, without the scheme. */
 export function shortName(impu: string): string {
   return impu.replace(/^[a-z]+:/i, '').replace(/[@;].*$/, '');
+}
+
+/** A name for a person of whom only the address is known: "sip:guest-13@home.example" is "Guest 13", "bob" is "Bob". */
+export function readableName(impu: string): string {
+  const words = shortName(impu).split(/[-._]+/).filter(word => word !== '');
+  return words.map(word => word[0]!.toUpperCase() + word.slice(1)).join(' ') || impu;
+}
+
+/** Whether two addresses are the same identity. Only the domain ignores case (RFC 3261 §19.1.4). */
+export function isSameAddress(one: string, other: string): boolean {
+  const parts = (address: string) => /^(?:sips?:)?([^@;]*)(?:@([^;?]*))?/i.exec(address)!;
+  const [first, second] = [parts(one), parts(other)];
+  return first[1] === second[1] && first[2]?.toLowerCase() === second[2]?.toLowerCase();
 }
 
 /** The caller, from P-Asserted-Identity, which only the eP-CSCF can set (RFC 3325). */
@@ -22,5 +35,5 @@ export function callerOf(asserted: string | undefined, anonymous: string): Perso
   const [, quoted, token, uri] = /^\s*(?:"((?:[^"\\]|\\.)*)"|([^<"]*?))\s*<([^>]+)>/.exec(asserted ?? '') ?? [];
   const impu = uri ?? (/^\s*((?:sips?|tel):[^;,\s]+)/i.exec(asserted ?? '')?.[1]);
   if (!impu) return { name: anonymous, impu: undefined };
-  return { name: quoted?.replace(/\\(.)/g, '$1') || token || shortName(impu), impu };
+  return { name: quoted?.replace(/\\(.)/g, '$1') || token || readableName(impu), impu };
 }

@@ -3,14 +3,19 @@ import { turnProblem } from '../call/turn.ts';
 
 /**
  * How long to wait for candidates. SIP sends them all in one description (no trickle ICE), and a silent TURN server would delay the
- * call by 40 s. So one usable candidate is enough after 0.6 s, and gathering without any fails at the limit.
+ * call by 40 s. So a relay candidate is enough 50 ms later, which other servers have to answer, another usable one after 0.6 s, and
+ * gathering without any fails at the limit.
  */
+export const enoughAfterRelay = 50;
 export const enoughAfter = 600;
 export const giveUpAfter = 8_000;
 
-/** Whether to go on waiting. `elapsed` is in milliseconds since gathering started; `usable` counts the candidates so far. */
-export function gatheringState(elapsed: number, usable: number, isComplete: boolean): 'wait' | 'enough' | 'failed' {
-  if (usable > 0 && (isComplete || elapsed >= enoughAfter)) return 'enough';
+/**
+ * Whether to go on waiting. `elapsed` is in milliseconds since gathering started, `sinceRelay` since the first relay candidate;
+ * `usable` counts the candidates so far.
+ */
+export function gatheringState(elapsed: number, usable: number, isComplete: boolean, sinceRelay = 0): 'wait' | 'enough' | 'failed' {
+  if (usable > 0 && (isComplete || elapsed >= enoughAfter || sinceRelay >= enoughAfterRelay)) return 'enough';
   return isComplete || elapsed >= giveUpAfter ? 'failed' : 'wait';
 }
 
@@ -21,35 +26,39 @@ export function userFragments(sdp: string): Set<string> {
 
 export interface GatheringEvents {
   onrelayed(candidate: RTCIceCandidate): void;
-  /** A restart found no candidate. The description is sent without any, and the call goes on while its old path works. */
+  /** The answer to a restart found no candidate. It is sent without any, and the call goes on while its old path works. */
   onrestartfailed(problem: Problem): void;
 }
 
 /**
- * Makes `setLocalDescription` of a connection resolve when the description has its candidates, also after an ICE restart.
- * JsSIP 3.13.8 waits for `iceGatheringState`, but only the first time, and for ever on a restart that it requested. So it always
- * reads that gathering is complete, which is true of every description that it then reads.
+ * Makes `setLocalDescription` of a connection resolve when the description has its candidates, also after an ICE restart. An offer
+ * without a candidate is rejected, so it is never sent.
  */
 export function describeWithCandidates(connection: RTCPeerConnection, events: GatheringEvents, signal: AbortSignal): void {
   const setLocalDescription = connection.setLocalDescription.bind(connection);
-  const isComplete = () => Object.getOwnPropertyDescriptor(RTCPeerConnection.prototype, 'iceGatheringState')!.get!.call(connection) === 'complete';
+  const isComplete = () => connection.iceGatheringState === 'complete';
   const isRelayOnly = () => connection.getConfiguration().iceTransportPolicy === 'relay';
 
   connection.setLocalDescription = async (description?: RTCLocalSessionDescriptionInit) => {
+    if (description?.type === 'rollback') return setLocalDescription(description);
     const before = userFragments(connection.currentLocalDescription?.sdp ?? '');
     const gathering = new Gathering(connection, isRelayOnly(), events.onrelayed, signal);
     try {
       await setLocalDescription(description);
-      const now = userFragments(connection.localDescription?.sdp ?? '');
-      if ([...now].some(fragment => !before.has(fragment))) await gathering.ends(isComplete).catch(problem => {
-        if (before.size === 0) throw problem;
+      const now = connection.localDescription;
+      if (isRestart(before, now?.sdp ?? '')) await gathering.ends(isComplete).catch(problem => {
+        if (before.size === 0 || now?.type === 'offer') throw problem;
         events.onrestartfailed(problem as Problem);
       });
     } finally {
       gathering.close();
     }
   };
-  Object.defineProperty(connection, 'iceGatheringState', { get: () => 'complete' });
+}
+
+/** Whether a description has user fragments that an earlier one did not have. */
+export function isRestart(before: Set<string>, sdp: string): boolean {
+  return [...userFragments(sdp)].some(fragment => !before.has(fragment));
 }
 
 class Gathering {
@@ -57,6 +66,7 @@ class Gathering {
   readonly #errors: number[] = [];
   readonly #signal: AbortSignal;
   #usable = 0;
+  #relayedAt: number | undefined;
   #hasEnded = false;
   #evaluate = () => {};
 
@@ -67,6 +77,8 @@ class Gathering {
       if (candidate === null) this.#hasEnded = true;
       else if (candidate.type === 'relay') {
         this.#usable++;
+        this.#relayedAt ??= performance.now();
+        this.#lookAgainIn(enoughAfterRelay);
         relayed(candidate);
       } else if (!relayOnly && candidate.candidate !== '') this.#usable++;
       this.#evaluate();
@@ -79,17 +91,21 @@ class Gathering {
     return new Promise((resolve, reject) => {
       this.#evaluate = () => {
         if (this.#signal.aborted) return reject(this.#signal.reason as Error);
-        const state = gatheringState(performance.now() - started, this.#usable, this.#hasEnded && isComplete());
+        const now = performance.now();
+        const sinceRelay = this.#relayedAt === undefined ? 0 : now - this.#relayedAt;
+        const state = gatheringState(now - started, this.#usable, this.#hasEnded && isComplete(), sinceRelay);
         if (state === 'enough') resolve();
         else if (state === 'failed') reject(turnProblem(this.#errors));
       };
-      for (const limit of [enoughAfter, giveUpAfter]) {
-        const timer = setTimeout(this.#evaluate, limit + 1);
-        this.#over.signal.addEventListener('abort', () => clearTimeout(timer));
-      }
+      for (const limit of [enoughAfter, giveUpAfter]) this.#lookAgainIn(limit);
       this.#signal.addEventListener('abort', this.#evaluate, { signal: this.#over.signal });
       this.#evaluate();
     });
+  }
+
+  #lookAgainIn(limit: number): void {
+    const timer = setTimeout(() => this.#evaluate(), limit + 1);
+    this.#over.signal.addEventListener('abort', () => clearTimeout(timer));
   }
 
   close(): void {

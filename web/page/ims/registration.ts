@@ -1,11 +1,13 @@
-import { UA, WebSocketInterface } from 'jssip';
+import { UA, URI, WebSocketInterface } from 'jssip';
 import type { AnswerOptions, RTCSession } from 'jssip/lib/RTCSession';
+import type { IncomingRequest } from 'jssip/lib/SIPMessage';
 import type { RTCSessionEvent } from 'jssip/lib/UA';
 import type { Api, ImsToken } from '../call/api.ts';
 import { type Problem, problemOf } from '../call/problem.ts';
 import { backOff, renewAfter } from '../call/schedule.ts';
 import { Trace } from '../telemetry/trace.ts';
 import { callerOf, type Person } from './addresses.ts';
+import { type OnlinePerson, Presence } from './presence.ts';
 import { registrationProblem } from './sipProblems.ts';
 
 export type OnlineState = 'offline' | 'connecting' | 'online' | 'reconnecting';
@@ -17,11 +19,15 @@ export interface IncomingCall {
   withVideo: boolean;
   /** The caller's, if the INVITE has one. */
   traceparent: string | undefined;
+  /** The INVITE. */
+  invite: IncomingRequest;
 }
 
 export interface RegistrationEvents {
   onstate(state: OnlineState, problem: Problem | undefined): void;
   onincoming(call: IncomingCall): void;
+  /** Who else is online. */
+  onpeople?(online: OnlinePerson[]): void;
 }
 
 const registrationLifetime = 600;
@@ -46,6 +52,7 @@ export class Registration {
   readonly #events: RegistrationEvents;
   readonly #instance = crypto.randomUUID();
   readonly #anonymous: string;
+  readonly #presence: Presence | undefined;
   #agent: UA | undefined;
   #token: ImsToken | undefined;
   #wanted = new AbortController();
@@ -60,6 +67,7 @@ export class Registration {
     this.#api = api;
     this.#anonymous = anonymous;
     this.#events = events;
+    this.#presence = events.onpeople && new Presence(online => this.#events.onpeople?.(online));
     this.#wanted.abort();
   }
 
@@ -100,12 +108,6 @@ export class Registration {
 
   call(address: string, options: AnswerOptions): RTCSession | undefined {
     return this.#state === 'online' ? this.#agent?.call(address, options) : undefined;
-  }
-
-  /** A request to this origin in the name of the registration. */
-  async fetch(path: string, signal: AbortSignal): Promise<Response | undefined> {
-    if (this.#state !== 'online' || !this.#token) return undefined;
-    return fetch(path, { headers: { Accept: 'application/json', Authorization: `Bearer ${this.#token.access_token}` }, cache: 'no-store', signal });
   }
 
   /** Gets a new token and registers with it. Retries until it works or the problem is final. */
@@ -164,6 +166,7 @@ export class Registration {
   #stop(): void {
     const agent = this.#agent;
     this.#agent = undefined;
+    this.#presence?.stop();
     agent?.stop();
   }
 
@@ -206,9 +209,14 @@ export class Registration {
     const current = (handle: () => void) => () => {
       if (this.#agent === agent) handle();
     };
-    agent.on('registered', current(() => this.#setState('online')));
+    agent.on('registered', current(() => {
+      const domain = URI.parse(token.sip_uri);
+      if (domain) this.#presence?.start(agent, domain);
+      this.#setState('online');
+    }));
     agent.on('disconnected', current(() => {
       this.#endTrace('ims_unavailable');
+      this.#presence?.stop();
       this.#setState(this.#state === 'connecting' ? 'connecting' : 'reconnecting', registrationProblem(undefined));
     }));
     agent.on('registrationFailed', ({ response }) => current(() => this.#failed(response?.status_code))());
@@ -223,6 +231,7 @@ export class Registration {
         caller: callerOf(request.getHeader('P-Asserted-Identity') as string | undefined, this.#anonymous),
         withVideo: /^m=video [1-9]/m.test(String(request.body ?? '')),
         traceparent: request.getHeader('Traceparent') as string | undefined,
+        invite: request as IncomingRequest,
       });
     });
     agent.start();

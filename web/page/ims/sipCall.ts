@@ -1,12 +1,13 @@
 import type { AnswerOptions, RTCSession } from 'jssip/lib/RTCSession';
-import { isConnected, mediaFlows, receiveMedia, replaceTrack, watchState } from '../call/connection.ts';
+import { mediaFlows, pictures, receiveMedia, replaceTrack, samplePath, sendPicture, watchPicture, watchState } from '../call/connection.ts';
 import type { Leg, LegEvents } from '../call/leg.ts';
+import type { PathSample } from '../call/pathWatch.ts';
 import { Problem } from '../call/problem.ts';
 import type { Trace } from '../telemetry/trace.ts';
-import { describeWithCandidates } from './gathering.ts';
-import { problemOfEnd } from './sipProblems.ts';
-
-const patienceWhenLost = 2_000;
+import { describeWithCandidates, isRestart, userFragments } from './gathering.ts';
+import { dialogueOf, leaveToPage, markHeld, reportHeld } from './insideJsSip.ts';
+import { Negotiation } from './negotiation.ts';
+import { mediaLostReason, problemOfEnd, problemOfReason } from './sipProblems.ts';
 
 /** How a SIP call starts: it sends an INVITE or answers one. */
 export interface Dialling {
@@ -25,10 +26,11 @@ export class SipCall implements Leg {
   readonly #trace: Trace;
   readonly #closed = new AbortController();
   #session: RTCSession | undefined;
+  #negotiation: Negotiation | undefined;
   #problem: Problem | undefined;
-  #restartProblem: Problem | undefined;
+  #peerRestarts = 0;
+  #restartsBefore = 0;
   #peerRestarted = () => {};
-  #hurry = () => {};
 
   constructor(media: MediaStream, configuration: RTCConfiguration, dialling: Dialling, trace: Trace, events: LegEvents) {
     this.#media = media;
@@ -41,33 +43,46 @@ export class SipCall implements Leg {
   async connect(offered: () => void, relayed: (candidate: RTCIceCandidate) => void): Promise<void> {
     const session = this.#begin();
     const connection = session.connection;
+    leaveToPage(session);
+    this.#negotiation = new Negotiation(
+      dialogueOf(session, !this.#dialling.isCallee, () => this.#options().extraHeaders), this.#closed.signal);
     let isFirst = true;
     describeWithCandidates(connection, {
       onrelayed: candidate => {
         if (isFirst) relayed(candidate);
         isFirst = false;
       },
-      onrestartfailed: problem => { this.#restartProblem = problem; },
+      // The caller tries again.
+      onrestartfailed: () => {},
     }, this.#closed.signal);
     const answered = this.#answered(session);
-    this.#watchMedia(connection);
+    this.#watchOffers(session);
+    receiveMedia(connection, stream => this.#events.onmedia(stream));
+    watchState(connection, () => this.#events.onpath());
+    watchPicture(connection, video => this.#events.onvideo(video));
     this.#watchHold(session);
     offered();
     await answered;
     await mediaFlows([connection], this.#closed.signal);
   }
 
-  /** The caller restarts ICE. The callee does so only if the caller does not within `patience` ms, because two restarts collide (491). */
-  async renew(configuration: RTCConfiguration, patience: number): Promise<void> {
-    const session = this.#session!;
-    session.connection.setConfiguration(configuration);
-    if (this.#dialling.isCallee && await this.#callerRestarts(patience)) return mediaFlows([session.connection], this.#closed.signal);
-    if (!this.#dialling.isOnline()) throw new Problem('ims_unavailable');
-    this.#restartProblem = undefined;
-    session.connection.restartIce();
-    await this.#negotiate(done => session.renegotiate(this.#options(), done));
-    if (this.#restartProblem) throw this.#restartProblem;
-    await mediaFlows([session.connection], this.#closed.signal);
+  useConfiguration(configuration: RTCConfiguration): void {
+    this.#restartsBefore = this.#peerRestarts;
+    this.#session!.connection.setConfiguration(configuration);
+  }
+
+  async restart(patience: number, notNeeded: AbortSignal): Promise<void> {
+    if (this.#dialling.isCallee && await this.#callerRestarts(patience, notNeeded)) return;
+    const { connection } = this.#session!;
+    await this.#negotiate(() => {
+      if (this.#peerRestarts > this.#restartsBefore) return false;
+      connection.restartIce();
+      return true;
+    });
+  }
+
+  async sample(): Promise<PathSample | undefined> {
+    return this.#session && samplePath(this.#session.connection);
   }
 
   statistics(): Promise<RTCStatsReport> {
@@ -82,8 +97,31 @@ export class SipCall implements Leg {
 
   async hold(on: boolean): Promise<void> {
     const session = this.#session!;
-    if (!this.#dialling.isOnline()) throw new Problem('ims_unavailable');
-    await this.#negotiate(done => on ? session.hold(this.#options(), done) : session.unhold(this.#options(), done));
+    if (session.isOnHold().local === on) return;
+    try {
+      await this.#negotiate(() => {
+        markHeld(session, on);
+        return true;
+      });
+    } catch (thrown) {
+      markHeld(session, !on);
+      throw thrown;
+    }
+    reportHeld(session);
+  }
+
+  async turnCamera(track: MediaStreamTrack | undefined): Promise<void> {
+    const { connection } = this.#session!;
+    try {
+      await this.#negotiate(async () => {
+        await sendPicture(connection, this.#media, track);
+        return true;
+      });
+      if (track && !pictures(connection).here) throw new Problem('no_common_format');
+    } catch (thrown) {
+      if (!this.#closed.signal.aborted) await sendPicture(connection, this.#media, undefined);
+      throw thrown;
+    }
   }
 
   /** A key of the keypad as a telephone-event (RFC 4733). */
@@ -95,13 +133,17 @@ export class SipCall implements Leg {
     return replaceTrack(this.#session?.connection, this.#media, track);
   }
 
-  close(): void {
+  close(isLost = false): void {
     if (this.#closed.signal.aborted) return;
-    const isRinging = this.#dialling.isCallee && this.#session?.isInProgress();
+    const session = this.#session;
+    const isRinging = this.#dialling.isCallee && session?.isInProgress();
     this.#closed.abort(new Problem('cancelled'));
     try {
-      if (this.#session && !this.#session.isEnded())
-        this.#session.terminate({ ...this.#options(), ...(isRinging ? { status_code: 486, reason_phrase: 'Busy Here' } : {}) });
+      const { extraHeaders } = this.#options();
+      if (session && !session.isEnded()) session.terminate({
+        extraHeaders: isLost && session.isEstablished() ? [...extraHeaders, mediaLostReason] : extraHeaders,
+        ...(isRinging ? { status_code: 486, reason_phrase: 'Busy Here' } : {}),
+      });
     } catch {
       // Ended in this very moment.
     }
@@ -131,14 +173,13 @@ export class SipCall implements Leg {
     session.on('peerconnection:setlocaldescriptionfailed', error => {
       if (error instanceof Problem) this.#problem = error;
     });
-    session.on('reinvite', ({ request }) => {
-      if (/^a=ice-ufrag:/m.test(String(request.body))) this.#peerRestarted();
-    });
     return new Promise((resolve, reject) => {
       session.on('accepted', () => resolve());
       const over = (event: { cause: string; originator: string; message: unknown }) => {
-        const status = event.originator === 'remote' ? (event.message as { status_code?: number } | null)?.status_code : undefined;
-        const problem = problemOfEnd(event.cause, status, this.#problem);
+        const message = event.message as { status_code?: number; getHeader?(name: string): string | undefined } | null;
+        const status = event.originator === 'remote' ? message?.status_code : undefined;
+        const reason = event.originator === 'remote' ? problemOfReason(message?.getHeader?.('Reason')) : undefined;
+        const problem = reason ?? problemOfEnd(event.cause, status, this.#problem);
         reject(problem ?? new Problem('cancelled'));
         if (!this.#closed.signal.aborted) this.#events.onended(problem);
         this.#closed.abort(new Problem('cancelled'));
@@ -148,44 +189,45 @@ export class SipCall implements Leg {
     });
   }
 
-  #watchMedia(connection: RTCPeerConnection): void {
-    receiveMedia(connection, stream => this.#events.onmedia(stream));
-    watchState(connection, () => {
-      if (connection.connectionState === 'failed' || connection.iceConnectionState === 'disconnected') {
-        this.#hurry();
-        this.#events.onpath('lost');
-      } else if (isConnected(connection)) this.#events.onpath('back');
+  #watchOffers(session: RTCSession): void {
+    session.on('reinvite', ({ request, reject }: { request: { body: unknown }; reject(options: object): void }) => {
+      if (this.#negotiation!.isOffering) return reject({ status_code: 491, reason_phrase: 'Request Pending' });
+      if (!isRestart(userFragments(session.connection.remoteDescription?.sdp ?? ''), String(request.body ?? ''))) return;
+      this.#peerRestarts++;
+      this.#peerRestarted();
     });
   }
 
   #watchHold(session: RTCSession): void {
-    const reportHold = () => {
+    const report = () => {
       const { local, remote } = session.isOnHold();
       this.#events.onhold({ here: local, there: remote });
     };
-    session.on('hold', reportHold);
-    session.on('unhold', reportHold);
+    session.on('hold', report);
+    session.on('unhold', report);
   }
 
-  #negotiate(begin: (done: () => void) => boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#closed.signal.addEventListener('abort', () => reject(this.#closed.signal.reason as Error), { once: true });
-      if (!begin(resolve)) reject(new Problem('negotiating'));
-    });
+  /** Resolves when the other side has answered. */
+  async #negotiate(prepare: () => boolean | Promise<boolean>): Promise<void> {
+    if (!this.#dialling.isOnline()) throw new Problem('ims_unavailable');
+    try {
+      await this.#negotiation!.change(prepare);
+    } catch (thrown) {
+      if (thrown instanceof Problem && thrown.code === 'call_gone') this.#events.onended(thrown);
+      throw thrown;
+    }
   }
 
-  #callerRestarts(patience: number): Promise<boolean> {
+  #callerRestarts(patience: number, notNeeded: AbortSignal): Promise<boolean> {
+    if (this.#peerRestarts > this.#restartsBefore) return Promise.resolve(true);
     return new Promise(resolve => {
-      let timer = setTimeout(() => resolve(false), patience);
-      this.#closed.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
-      this.#hurry = () => {
+      const settle = (restarts: boolean) => {
         clearTimeout(timer);
-        timer = setTimeout(() => resolve(false), Math.min(patience, patienceWhenLost));
+        resolve(restarts);
       };
-      this.#peerRestarted = () => {
-        clearTimeout(timer);
-        resolve(true);
-      };
+      const timer = setTimeout(() => settle(false), patience);
+      this.#peerRestarted = () => settle(true);
+      for (const signal of [notNeeded, this.#closed.signal]) signal.addEventListener('abort', () => settle(true), { once: true });
     });
   }
 }

@@ -25,3 +25,18 @@ export function registrationProblem(statusCode: number | undefined): Problem {
   if (statusCode === 403) return new Problem('registration_forbidden');
   return new Problem(statusCode === undefined ? 'ims_unavailable' : statusCode === 503 ? 'ims_overloaded' : 'registration_failed');
 }
+
+/** The reason in the BYE of a call whose path could not be restored (3GPP TS 24.229 §7.2A.18.11). */
+export const mediaLostReason = 'Reason: RELEASE_CAUSE;cause=2;text="RTP/RTCP time-out"';
+
+/**
+ * The problem that a Reason header names (RFC 3326); undefined if it names none, such as the end by a user. 2 and 3 are a time-out of
+ * the media and the loss of its bearer. Other clients name the time-out as SIP 408.
+ */
+export function problemOfReason(header: string | undefined): Problem | undefined {
+  for (const [, protocol, cause] of (header ?? '').matchAll(/(?:^|,)\s*(\w+)\s*(?:;[^,]*?)?;\s*cause\s*=\s*(\d+)/gi)) {
+    const name = protocol!.toUpperCase();
+    if ((name === 'RELEASE_CAUSE' && ['2', '3'].includes(cause!)) || (name === 'SIP' && cause === '408')) return new Problem('connection_lost_there');
+  }
+  return undefined;
+}

@@ -19,6 +19,7 @@ export class Alerts {
   constructor() {
     this.#retry.addEventListener('click', () => this.#act(this.#actions.retry));
     this.#tone.addEventListener('click', () => this.#act(this.#actions.useTone));
+    find('dismiss').addEventListener('click', () => this.clear());
   }
 
   show(problem: Problem, actions: AlertActions = {}, interrupted = false): void {

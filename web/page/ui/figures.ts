@@ -13,21 +13,26 @@ const ids = [
 /** The panel of the media path: candidates, packets, times, and the life of the token. */
 export class Figures {
   #credentials: Credentials | undefined;
+  #last: MediaStatistics | undefined;
 
   clear(): void {
     this.#credentials = undefined;
     for (const id of ids) find(id).textContent = none;
     find('renewals').textContent = '';
     find<HTMLProgressElement>('time-bar').value = 0;
+    this.#last = undefined;
     this.stop();
   }
 
-  /** The call is over. The last figures stay; the path and the token are gone. */
+  /** The call is over: its path and its token are gone. One sentence of it stays. */
   stop(): void {
     this.#credentials = undefined;
+    const last = this.#last;
+    find('no-path').textContent = last
+      ? texts.labels.lastCall(formats.count(last.packetsSent), formats.count(last.packetsReceived), formats.count(last.packetsLost)) : texts.page.noPath;
     find('path').dataset.live = 'false';
-    find('time-left').textContent = none;
-    find<HTMLProgressElement>('time-bar').value = 0;
+    find('measured').hidden = true;
+    find('no-path').hidden = false;
   }
 
   relayed(candidate: RTCIceCandidate): void {
@@ -50,6 +55,9 @@ export class Figures {
   }
 
   show(statistics: MediaStatistics): void {
+    this.#last = statistics;
+    find('measured').hidden = false;
+    find('no-path').hidden = true;
     const shown: Record<string, string> = {
       'packets-sent': formats.count(statistics.packetsSent),
       'packets-received': formats.count(statistics.packetsReceived),

@@ -1,60 +1,61 @@
-import { shortName } from '../ims/addresses.ts';
 import { el, find } from '../../shared/dom.ts';
-import type { Registration } from '../ims/registration.ts';
 import { texts } from '../../shared/texts/language.ts';
+import type { OnlinePerson } from '../ims/presence.ts';
+import type { Names } from '../phone/names.ts';
 
-interface Entry { impu: string; display_name: string | null }
-
-const every = 4_000;
-const limit = 5_000;
-
-/** The people online, from the eP-CSCF's directory, with a button to call each. */
+/** The people online, with a button to call each. In a call, each can take over the call. */
 export class People {
-  readonly #registration: Registration;
-  readonly #call: (impu: string, name: string) => void;
-  readonly #list = find<HTMLUListElement>('people');
-  #shown = '';
-  #isAsking = false;
-  #notBefore = 0;
+  readonly #names: Names;
+  readonly #call: (impu: string) => void;
+  readonly #transfer: (impu: string) => void;
+  #online: OnlinePerson[] = [];
+  #busyWith: string | undefined;
 
-  constructor(registration: Registration, call: (impu: string, name: string) => void) {
-    this.#registration = registration;
+  constructor(names: Names, call: (impu: string) => void, transfer: (impu: string) => void) {
+    this.#names = names;
     this.#call = call;
-    setInterval(() => void this.refresh(), every);
-    document.addEventListener('visibilitychange', () => void this.refresh());
+    this.#transfer = transfer;
   }
 
-  async refresh(): Promise<void> {
-    if (this.#registration.state === 'offline') return this.#show([]);
-    if (document.hidden || this.#isAsking || Date.now() < this.#notBefore) return;
-    this.#isAsking = true;
-    try {
-      const response = await this.#registration.fetch('/api/directory', AbortSignal.timeout(limit));
-      if (response?.status === 429) this.#notBefore = Date.now() + 1000 * (Number(response.headers.get('Retry-After')) || 4);
-      if (response?.ok) this.#show(((await response.json()) as { online: Entry[] }).online);
-    } catch {
-      // The list stays as it was. The page shows elsewhere whether it is online.
-    } finally {
-      this.#isAsking = false;
-    }
+  /** Whom the call is with: a call is not transferred to that person. */
+  set busyWith(impu: string | undefined) {
+    if (this.#busyWith === impu) return;
+    this.#busyWith = impu;
+    this.#renderTransfer();
   }
 
-  #show(online: Entry[]): void {
-    const state = JSON.stringify(online);
-    if (state === this.#shown) return;
-    this.#shown = state;
-    find('people-none').hidden = online.length > 0;
-    const focused = (document.activeElement as HTMLElement | null)?.dataset.impu;
-    this.#list.replaceChildren(...online.map(({ impu, display_name }) => this.#row(impu, display_name ?? shortName(impu))));
-    if (focused) [...this.#list.querySelectorAll('button')].find(button => button.dataset.impu === focused)?.focus();
+  /** Undefined while the page does not know who is online. */
+  show(known: OnlinePerson[] | undefined): void {
+    const online = known ?? [];
+    find('people').dataset.known = String(known !== undefined);
+    find('people-none').hidden = known === undefined || online.length > 0;
+    if (JSON.stringify(online) === JSON.stringify(this.#online)) return;
+    this.#online = online;
+    for (const { impu, display_name } of online) this.#names.learn(impu, display_name);
+    fill(find('people'), online.map(({ impu }) => this.#row(impu, impu, texts.labels.call, texts.labels.callPerson, this.#call)));
+    this.#renderTransfer();
   }
 
-  #row(impu: string, name: string): HTMLLIElement {
-    const call = () => this.#call(impu, name);
+  #renderTransfer(): void {
+    const others = this.#online.filter(({ impu }) => impu !== this.#busyWith);
+    find('transfer-none').hidden = others.length > 0;
+    fill(find('transfer-people'), others.map(({ impu }) =>
+      this.#row(impu, `transfer-${impu}`, texts.page.transfer, texts.labels.transferToPerson, this.#transfer)));
+  }
+
+  #row(impu: string, id: string, text: string, label: (name: string) => string, act: (impu: string) => void): HTMLLIElement {
+    const name = this.#names.of(impu);
     return el('li', {},
       el('span', { class: 'person' }, name, el('small', {}, impu.replace(/^sip:/, ''))),
       el('button', {
-        type: 'button', class: 'small', 'data-impu': impu, 'data-testid': impu, 'aria-label': texts.labels.callPerson(name), onclick: call,
-      }, texts.labels.call));
+        type: 'button', class: 'small', 'data-key': id, 'data-testid': id, 'aria-label': label(name), onclick: () => act(impu),
+      }, text));
   }
+}
+
+/** Fills a list, and keeps the focus on the button of the same row. */
+function fill(list: HTMLElement, rows: HTMLLIElement[]): void {
+  const focused = list.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.key : undefined;
+  list.replaceChildren(...rows);
+  if (focused) [...list.querySelectorAll('button')].find(button => button.dataset.key === focused)?.focus();
 }

@@ -1,413 +1,407 @@
 import type { Alerts } from './alerts.ts';
 import type { Api } from '../call/api.ts';
 import { CallFlow, type MakeLeg } from '../call/callFlow.ts';
-import type { CallView, Phase } from '../call/callView.ts';
-import type { DeviceChoice } from './devices.ts';
-import { find } from '../../shared/dom.ts';
-import { Figures } from './figures.ts';
-import { addressOf } from '../ims/addresses.ts';
-import { DemoLine } from './demoLine.ts';
-import type { IncomingCall, Registration } from '../ims/registration.ts';
-import { SipCall } from '../ims/sipCall.ts';
-import { StepLadder } from './stepLadder.ts';
+import type { Phase } from '../call/callView.ts';
 import { LoopCall } from '../call/loopCall.ts';
 import { captureMedia } from '../call/media.ts';
 import { Problem, problemOf } from '../call/problem.ts';
-import { Stage } from './stage.ts';
-import { type MediaStatistics } from '../call/statistics.ts';
-import { clock } from '../../shared/texts/formats.ts';
-import { formats, texts } from '../../shared/texts/language.ts';
-import type { Tones } from './tones.ts';
+import type { MediaStatistics } from '../call/statistics.ts';
 import type { Transport } from '../call/turn.ts';
-
-/** The other end of a call. */
-type FarEnd =
-  | { kind: 'echo' }
-  | { kind: 'person'; address: string; name: string; isDemo: boolean }
-  | { kind: 'caller'; call: IncomingCall };
-
-const demoLineLimit = 10_000;
+import { isSameAddress } from '../ims/addresses.ts';
+import type { IncomingCall, Registration } from '../ims/registration.ts';
+import type { CallHistory, PastCall } from '../phone/history.ts';
+import { type FarEnd, Line, type LineEvents } from '../phone/line.ts';
+import type { Names } from '../phone/names.ts';
+import { ringTime } from '../phone/ringing.ts';
+import { sipLeg } from '../phone/sipLeg.ts';
+import { find } from '../../shared/dom.ts';
+import { texts } from '../../shared/texts/language.ts';
+import { story } from '../stage/story.ts';
+import { DemoCalls } from './demoCalls.ts';
+import type { DeviceChoice } from './devices.ts';
+import { Incoming } from './incoming.ts';
+import { Lines } from './lines.ts';
+import type { Tones } from './tones.ts';
+import { Transfers } from './transfers.ts';
 
 export interface PhoneEvents {
   /** The phase or what is possible in it changed. */
   onchange(): void;
+  /** A call is over. */
+  onhistory(): void;
   /** The session has ended. Ask the user to sign in, then go on. */
   onsignin(goOn: () => void): void;
 }
 
-/** The telephone on the page: one call at a time, outgoing or incoming, and where the page shows it. */
-export class Phone {
-  readonly #api: Api;
-  readonly #alerts: Alerts;
-  readonly #registration: Registration;
-  readonly #devices: DeviceChoice;
-  readonly #tones: Tones;
-  readonly #events: PhoneEvents;
-  readonly #figures = new Figures();
-  readonly #stage = new Stage();
-  readonly #ladder = new StepLadder(find('ladder'), find('lane-names'));
-  #phase: Phase | 'idle' = 'idle';
-  #flow: CallFlow | undefined;
-  #farEnd: FarEnd = { kind: 'echo' };
-  #call: SipCall | undefined;
-  #incoming: IncomingCall | undefined;
-  #demo: DemoLine | undefined;
-  #connectedAt: number | undefined;
-  #isBetween = false;
-  #statistics: MediaStatistics | undefined;
-  #problem: Problem | undefined;
+export interface PhoneParts {
+  api: Api;
+  alerts: Alerts;
+  registration: Registration;
+  devices: DeviceChoice;
+  tones: Tones;
+  names: Names;
+  history: CallHistory;
+}
 
-  constructor(api: Api, alerts: Alerts, registration: Registration, devices: DeviceChoice, tones: Tones, events: PhoneEvents) {
-    this.#api = api;
-    this.#alerts = alerts;
-    this.#registration = registration;
-    this.#devices = devices;
-    this.#tones = tones;
+/** The telephone on the page: calls that go out and come in, and how they end. */
+export class Phone {
+  readonly #parts: PhoneParts;
+  readonly #events: PhoneEvents;
+  readonly #lines: Lines;
+  readonly #incoming: Incoming;
+  readonly #transfers: Transfers;
+  readonly #demo = new DemoCalls();
+
+  constructor(parts: PhoneParts, events: PhoneEvents) {
+    this.#parts = parts;
     this.#events = events;
+    this.#lines = new Lines(parts.alerts, parts.tones, () => this.#incoming.ringing !== undefined, () => this.#events.onchange());
+    this.#incoming = new Incoming(this.#lines, parts.tones, parts.names, {
+      isBusy: () => this.isBusy,
+      answer: (call, video, generated) => { this.#start({ kind: 'caller', call }, generated, video); },
+      hangUp: () => this.hangUp(),
+      remember: call => this.#remember(call),
+      onchange: () => this.#events.onchange(),
+    });
+    this.#transfers = new Transfers(
+      this.#lines, parts.names, parts.alerts, (farEnd, generated) => this.#start(farEnd, generated), () => this.#events.onchange());
     setInterval(() => void this.#eachSecond(), 1000);
   }
 
   get phase(): Phase | 'idle' {
-    return this.#phase;
+    return this.#lines.phase;
   }
 
   /** From the click to the end. */
   get isBusy(): boolean {
-    return this.#isBetween || !['idle', 'ended', 'failed'].includes(this.#phase);
+    return this.#demo.isOpening || this.#lines.hasCall;
   }
 
   get isTalking(): boolean {
-    return this.#phase === 'inCall' || this.#phase === 'interrupted';
+    return this.line?.isTalking === true;
   }
 
   get isWithPerson(): boolean {
-    return this.#farEnd.kind !== 'echo';
+    return this.line?.isWithPerson === true;
   }
 
+  /** The call that rings, unless it is being answered. */
   get incoming(): IncomingCall | undefined {
-    return this.#incoming;
+    return this.#incoming.offered;
+  }
+
+  /** The line that the page shows. */
+  get line(): Line | undefined {
+    return this.#lines.shown;
+  }
+
+  /** The line on hold beside it. */
+  get other(): Line | undefined {
+    return this.#lines.other;
   }
 
   get isTimed(): boolean {
-    return this.#connectedAt !== undefined;
+    return this.#lines.isTimed;
   }
 
   get traceId(): string {
-    return this.#flow?.trace.id ?? '';
+    return this.line?.flow?.trace.id ?? '';
   }
 
   get statistics(): MediaStatistics | undefined {
-    return this.#statistics;
+    return this.line?.statistics;
   }
 
   get problem(): Problem | undefined {
-    return this.#problem;
+    return this.#lines.problem;
   }
 
   // --- Starting a call
 
-  /** An empty address calls the echo. */
+  /** An empty text calls the echo. */
   dial(text: string): void {
-    if (text.trim() === '') return this.#start({ kind: 'echo' });
-    const identity = this.#registration.identity;
-    const address = addressOf(text, identity?.realm ?? location.hostname);
+    if (text.trim() === '') return void this.#start({ kind: 'echo' });
+    const { identity } = this.#parts.registration;
+    const address = this.#parts.names.find(text, identity?.realm ?? location.hostname);
     if (!identity) return this.#refuse(new Problem('not_registered'));
     if (!address) return this.#refuse(new Problem('address_invalid'));
-    this.callPerson(address, text.trim());
+    this.callPerson(address);
   }
 
-  callPerson(address: string, name: string): void {
-    this.#start({ kind: 'person', address, name, isDemo: false });
+  callPerson(address: string): void {
+    const { identity } = this.#parts.registration;
+    if (identity && isSameAddress(address, identity.impu)) return this.#refuse(new Problem('call_yourself'));
+    this.#start({ kind: 'person', address, name: this.#parts.names.of(address), isDemo: false });
+  }
+
+  callAgain(call: PastCall): void {
+    if (call.kind === 'echo') this.#start({ kind: 'echo' });
+    else if (call.kind === 'demo_line') void this.callDemoLine();
+    else if (call.impu) this.callPerson(call.impu);
   }
 
   async callDemoLine(): Promise<void> {
-    const { identity } = this.#registration;
+    const { identity } = this.#parts.registration;
     if (this.isBusy || !identity) return;
-    this.#alerts.clear();
-    this.#isBetween = true;
-    this.#showStatus(texts.status.demoLine);
+    this.#lines.clear();
+    const opening = this.#demo.open(identity.impu);
+    this.#lines.write(texts.status.demoLine);
     this.#events.onchange();
-    const demo = this.#demo = new DemoLine(identity.impu);
     try {
-      const { impu, name } = await demo.ready(demoLineLimit);
-      if (this.#demo !== demo) return;
-      this.#isBetween = false;
-      this.#start({ kind: 'person', address: impu, name: texts.labels.demoLineOf(name), isDemo: true });
+      const ready = await opening;
+      if (ready) this.#start({ kind: 'person', address: ready.impu, name: texts.labels.demoLineOf(ready.name), isDemo: true });
     } catch (thrown) {
-      // The user may have given up in the meantime.
-      if (this.#demo !== demo) return;
-      this.#isBetween = false;
-      this.#closeDemo();
       this.#refuse(problemOf(thrown), () => void this.callDemoLine());
     }
   }
 
+  // --- A call that comes in
+
   ring(call: IncomingCall): void {
-    if (this.isBusy || this.#incoming) return call.session.terminate({ status_code: 486, reason_phrase: 'Busy Here' });
-    this.#incoming = call;
-    call.session.on('failed', ({ originator }) => {
-      if (this.#incoming !== call) return;
-      this.#stopRinging();
-      if (originator === 'remote' as never) this.#showStatus(texts.labels.missed(call.caller.name));
-    });
-    this.#tones.ringing();
-    this.#showStatus(texts.status.incoming);
-    this.#events.onchange();
-    find('accept').focus();
+    this.#incoming.ring(call);
   }
 
-  accept(generated = false): void {
-    const call = this.#incoming;
-    if (!call || this.isBusy) return;
-    this.#start({ kind: 'caller', call }, generated);
+  async accept(video: boolean): Promise<void> {
+    await this.#incoming.accept(video, false);
   }
 
   decline(): void {
-    const call = this.#incoming;
-    this.#stopRinging();
-    this.#showStatus(texts.status.ready);
-    call?.session.terminate({ status_code: 486, reason_phrase: 'Busy Here' });
-    find('to').focus();
+    this.#incoming.decline();
+  }
+
+  renderIncoming(): void {
+    this.#incoming.render();
   }
 
   // --- During a call
 
   hangUp(): void {
-    if (this.#isBetween) {
-      this.#isBetween = false;
-      this.#closeDemo();
-      this.#setPhase('ended');
+    if (this.#demo.isOpening) {
+      this.#demo.close();
+      this.#lines.redraw();
+      this.#events.onchange();
     }
-    this.#flow?.hangUp();
+    this.line?.flow?.hangUp();
   }
 
   resume(): void {
-    this.#flow?.resume();
+    this.line?.flow?.resume();
   }
 
   mute(muted: boolean): void {
-    this.#flow?.mute(muted);
+    if (!this.line) return;
+    this.line.isMuted = muted;
+    this.line.flow?.mute(muted);
+    this.line.features?.mute(muted);
   }
 
   listen(on: boolean): void {
-    this.#stage.listen(on);
+    if (this.line) this.line.isAudible = on;
+    this.#lines.screen.listen(on);
   }
 
   async hold(on: boolean): Promise<void> {
+    await this.#lines.hold(this.line, on);
+  }
+
+  get sendsVideo(): boolean {
+    return this.line?.picture.here === true && !this.line.isOver;
+  }
+
+  async turnCamera(on: boolean): Promise<void> {
     try {
-      await this.#call?.hold(on);
+      await this.line?.flow?.turnCamera(on);
     } catch (thrown) {
-      if (this.isTalking) this.#alerts.show(problemOf(thrown));
+      if (this.isTalking) this.#parts.alerts.show(problemOf(thrown));
     }
   }
 
+  async swap(): Promise<void> {
+    await this.#lines.swap();
+  }
+
+  async transfer(address: string): Promise<void> {
+    await this.#transfers.transfer(address);
+  }
+
   key(key: string): void {
-    this.#tones.key(key);
-    if (this.isTalking) this.#call?.sendKey(key);
+    this.#parts.tones.key(key);
+    if (this.isTalking) this.line?.call?.sendKey(key);
   }
 
   async changeDevice(kind: 'microphone' | 'camera' | 'speaker'): Promise<void> {
-    if (kind === 'speaker') return this.#stage.speaker(this.#devices.chosen.speaker);
+    const { devices, alerts } = this.#parts;
+    if (kind === 'speaker') return this.#lines.screen.speaker(devices.chosen.speaker);
     if (!this.isTalking) return;
     try {
-      const stream = await captureMedia(kind === 'camera', this.#devices.chosen);
+      const stream = await captureMedia(kind === 'camera', devices.chosen);
       for (const track of stream.getTracks()) {
-        if (track.kind === (kind === 'camera' ? 'video' : 'audio')) await this.#flow?.replace(track);
+        if (track.kind === (kind === 'camera' ? 'video' : 'audio')) await this.line?.flow?.replace(track);
         else track.stop();
       }
     } catch (thrown) {
-      this.#alerts.show(problemOf(thrown));
+      alerts.show(problemOf(thrown));
     }
   }
 
   /** Removes the last call from the page. */
   clear(): void {
-    this.#ladder.reset();
-    this.#figures.clear();
-    this.#stage.clear();
-    this.#connectedAt = undefined;
-    this.#statistics = undefined;
-    this.#problem = undefined;
-    find('trace-id').textContent = '';
-    find('total').textContent = '';
-    find('far-name').textContent = texts.labels.farEnd;
-    for (const id of ['mute', 'listen', 'hold']) find(id).ariaPressed = 'false';
-    this.#setPhase('idle');
+    this.#lines.clear();
+    this.#events.onchange();
   }
 
-  /** Ends the call before the user changes. */
+  /** Ends all calls before the user changes. */
   close(): void {
-    if (this.#incoming) this.decline();
+    this.#incoming.end();
+    this.other?.flow?.hangUp();
     this.hangUp();
-    this.#closeDemo();
+    this.#demo.close();
   }
 
   // --- Inside
 
-  #start(farEnd: FarEnd, generated = false): void {
-    if (this.isBusy) return;
-    if (farEnd.kind !== 'echo' && this.#registration.state !== 'online') return this.#refuse(new Problem('not_registered'));
-    this.#alerts.clear();
-    this.clear();
-    this.#devices.close();
-    this.#farEnd = farEnd;
-    this.#call = undefined;
-    find('far-link').textContent = farEnd.kind === 'echo' ? texts.labels.echo : texts.labels.farRelay;
-    if (farEnd.kind !== 'echo') find('far-name').textContent = this.#name;
-    const options = {
-      video: find<HTMLInputElement>('with-video').checked,
+  #start(farEnd: FarEnd, generated = false, video = find<HTMLInputElement>('with-video').checked): Line | undefined {
+    const { registration, devices, api, alerts } = this.#parts;
+    if (this.isBusy) return undefined;
+    if (farEnd.kind !== 'echo' && registration.state !== 'online') {
+      this.#refuse(new Problem('not_registered'));
+      return undefined;
+    }
+    alerts.clear();
+    devices.close();
+    const line = new Line(farEnd, { video, generated, began: Date.now() });
+    line.flow = new CallFlow(api, {
+      video,
       transport: find<HTMLSelectElement>('transport').value as Transport,
       relayOnly: farEnd.kind === 'echo' || find<HTMLInputElement>('relay-only').checked,
-      devices: this.#devices.chosen,
+      devices: devices.chosen,
       isCallee: farEnd.kind === 'caller',
       kind: farEnd.kind === 'caller' ? undefined : farEnd.kind === 'person' && farEnd.isDemo ? 'demo_line' as const : farEnd.kind,
       generated,
-    };
-    find('stage').dataset.video = String(options.video || (farEnd.kind === 'caller' && farEnd.call.withVideo));
-    void this.#stage.speaker(this.#devices.chosen.speaker);
-    const started = new CallFlow(
-      this.#api, options, this.#view(() => this.#flow === started, generated), this.#legOf(farEnd),
-      farEnd.kind === 'caller' ? farEnd.call.traceparent : undefined);
-    this.#flow = started;
-    find('trace-id').textContent = started.trace.id;
-    find<HTMLAnchorElement>('trace-link').href = `/flow/#/calls/${started.trace.id}`;
-    void started.start();
+    }, story.record(line.view(this.#lineEvents)), this.#legOf(line), farEnd.kind === 'caller' ? farEnd.call.traceparent : undefined);
+    void this.#lines.screen.speaker(devices.chosen.speaker);
+    this.#lines.show(line);
+    void line.flow.start();
     this.#events.onchange();
-    find('hang-up').focus();
+    find('hang-up').focus({ preventScroll: true });
+    find('screen').scrollIntoView({ block: 'nearest' });
+    return line;
   }
 
-  #legOf(farEnd: FarEnd): MakeLeg {
+  #legOf(line: Line): MakeLeg {
+    const { farEnd } = line;
     if (farEnd.kind === 'echo') return (media, configuration, events) => new LoopCall(media, configuration, events);
-    return (media, configuration, events, trace) => {
-      const isOnline = () => this.#registration.state === 'online';
-      const dialling = farEnd.kind === 'person'
-        ? { isCallee: false, isOnline, begin: (options: object) => this.#registration.call(farEnd.address, options) }
-        : { isCallee: true, isOnline, begin: (options: object) => {
-            const { session } = farEnd.call;
-            this.#stopRinging();
-            if (session.isEnded()) return undefined;
-            session.answer(options);
-            return session;
-          } };
-      return this.#call = new SipCall(media, configuration, dialling, trace, events);
-    };
+    const { registration, names } = this.#parts;
+    return sipLeg(line, farEnd, registration, () => this.#incoming.answering(), {
+      onmuted: muted => {
+        line.isPeerMuted = muted;
+        if (line === this.line) this.#lines.redrawStatus();
+      },
+      onreferred: referral => void this.#transfers.follow(line, referral),
+      onname: name => {
+        line.rename(name);
+        if (line.impu && line.name === name) names.learn(line.impu, name);
+        if (line !== this.line) return;
+        this.#lines.screen.name(line);
+        this.#lines.redrawStatus();
+      },
+    });
   }
 
-  /** Ignores events of a call that is no longer the current one. */
-  #view(isCurrent: () => boolean, generated: boolean): CallView {
-    const farEnd = this.#farEnd;
-    const view: CallView = {
-      phase: phase => this.#setPhase(phase),
-      step: (number, state, took) => this.#ladder.set(number, state, took),
-      localMedia: stream => this.#stage.showNear(stream),
-      remoteMedia: stream => {
-        if (stream.getVideoTracks().length > 0) find('stage').dataset.video = String(find('stage').dataset.video === 'true' || farEnd.kind === 'caller');
-        this.#stage.showFar(stream, farEnd.kind !== 'echo' || find('listen').ariaPressed === 'true');
-      },
-      relayed: (candidate, sinceClick) => {
-        this.#figures.relayed(candidate);
-        if (farEnd.kind !== 'echo') find('total').textContent = texts.labels.clickToRelay(formats.duration(sinceClick));
-      },
-      held: ({ here, there }) => {
-        find('hold').ariaPressed = String(here);
-        find('stage').dataset.held = String(here || there);
-        if (this.isTalking) this.#showStatus(here ? texts.status.heldHere : there ? texts.status.heldThere : texts.status.inCall);
-      },
-      connected: sinceClick => {
-        this.#connectedAt = performance.now();
-        if (farEnd.kind === 'echo') find('total').textContent = texts.labels.clickToMedia(formats.duration(sinceClick));
-      },
-      credentials: credentials => this.#figures.credentials(credentials),
-      warning: (problem, interrupted) => {
-        this.#problem = problem;
-        this.#alerts.show(problem, problem.asksToSignIn ? {} : { retry: () => this.resume() }, interrupted && !problem.asksToSignIn);
-        if (problem.asksToSignIn) this.#events.onsignin(() => this.resume());
-      },
-      recovered: () => {
-        this.#alerts.clear();
-        this.#showStatus(texts.status.inCall);
-        this.#events.onchange();
-      },
-      failed: (problem, step) => {
-        if (step !== undefined) find('total').textContent = texts.labels.failedAt(step);
-        this.#failed(problem, farEnd, generated);
-      },
-    };
-    return Object.fromEntries(Object.entries(view).map(([name, handler]) =>
-      [name, (...values: unknown[]) => { if (isCurrent()) (handler as (...values: unknown[]) => void)(...values); }])) as unknown as CallView;
-  }
+  readonly #lineEvents: LineEvents = {
+    onphase: line => {
+      if (line.phase === 'ended') this.#ended(line);
+      else if (line === this.line) this.#lines.redraw();
+      this.#events.onchange();
+    },
+    onheld: line => {
+      if (line !== this.line) return;
+      this.#lines.screen.held(line);
+      this.#lines.redrawStatus();
+      this.#transfers.resumeAfter(line);
+    },
+    onwarning: (line, problem, interrupted) => {
+      if (line !== this.line) return;
+      this.#parts.alerts.show(problem, problem.asksToSignIn ? {} : { retry: () => this.resume() }, interrupted && !problem.asksToSignIn);
+      if (problem.asksToSignIn) this.#events.onsignin(() => this.resume());
+    },
+    onrecovered: line => {
+      if (line !== this.line) return;
+      this.#parts.alerts.clear();
+      this.#lines.redrawStatus();
+      this.#events.onchange();
+    },
+    onfailed: (line, problem) => this.#failed(line, problem),
+  };
 
-  #failed(problem: Problem, farEnd: FarEnd, generated: boolean): void {
-    this.#problem = problem;
-    // A caller who still waits can be answered again.
-    const again = farEnd.kind === 'caller'
-      ? this.#incoming && ((withTone: boolean) => this.accept(withTone))
-      : farEnd.kind === 'person' && farEnd.isDemo
-        ? () => void this.callDemoLine()
-        : (withTone: boolean) => this.#start(farEnd, withTone);
-    this.#setPhase('failed');
-    this.#alerts.show(problem, problem.asksToSignIn || !again ? {} : { retry: () => again(generated), useTone: () => again(true) });
-    if (problem.asksToSignIn) this.#events.onsignin(() => again?.(generated));
-    else if (again) find('retry').focus();
-    if (farEnd.kind !== 'echo' && (problem.code === 'busy' || problem.code === 'declined')) this.#tones.busy();
-  }
-
-  /** A problem before there is a call. */
-  #refuse(problem: Problem, retry?: () => void): void {
-    this.#problem = problem;
-    this.#setPhase('failed');
-    this.#alerts.show(problem, retry ? { retry } : {});
-  }
-
-  #stopRinging(): void {
-    this.#incoming = undefined;
-    this.#tones.stop();
-    this.#events.onchange();
-  }
-
-  #closeDemo(): void {
-    this.#demo?.close();
-    this.#demo = undefined;
-  }
-
-  get #name(): string {
-    return this.#farEnd.kind === 'person' ? this.#farEnd.name : this.#farEnd.kind === 'caller' ? this.#farEnd.call.caller.name : '';
-  }
-
-  #setPhase(next: Phase | 'idle'): void {
+  #ended(line: Line): void {
+    // The callee did not answer in time, so this page has cancelled the call.
+    if (line.outcome === 'no_answer') return this.#failed(line, new Problem('no_answer'));
     const hadFocus = document.activeElement?.closest('.controls') !== null;
-    this.#phase = next;
-    find('stage').dataset.phase = next;
-    if (next === 'ringing') this.#tones.ringback();
-    else if (!this.#incoming) this.#tones.stop();
-    if (next === 'media' && find<HTMLInputElement>('with-video').checked) this.#showStatus(texts.status.mediaVideo);
-    else this.#showStatus(next === 'idle' ? texts.status.ready : texts.status[next]);
-    if (next === 'ended' || next === 'failed') {
-      find('stage').dataset.held = 'false';
-      this.#stage.clear();
-      this.#figures.stop();
-      this.#closeDemo();
-    }
-    if (next === 'ended') this.#alerts.clear();
-    this.#events.onchange();
-    if (next === 'ended' && hadFocus) find('call').focus();
+    this.#over(line);
+    if (hadFocus && line === this.line) find('call').focus();
   }
 
-  #showStatus(text: string): void {
-    const isOfCall = this.isWithPerson && ['calling', 'ringing', 'inCall', 'interrupted'].includes(this.#phase);
-    const line = isOfCall ? `${text.replace(/…$/, '')} · ${this.#name}` : text;
-    if (find('status').textContent !== line) find('status').textContent = line;
+  #failed(line: Line, problem: Problem): void {
+    const isShown = line === this.line;
+    line.phase = 'failed';
+    line.problem = problem;
+    this.#over(line);
+    if (!isShown) return;
+    // A line that was on hold has taken its place.
+    const again = line === this.line ? this.#again(line) : undefined;
+    this.#parts.alerts.show(problem, problem.asksToSignIn || !again ? {} : { retry: () => again(line.generated), useTone: () => again(true) });
+    if (problem.asksToSignIn) this.#events.onsignin(() => again?.(line.generated));
+    else if (again) find('retry').focus();
+    if (line.isWithPerson && (problem.code === 'busy' || problem.code === 'declined')) this.#parts.tones.busy();
+  }
+
+  /** How to try a failed call again. */
+  #again(line: Line): ((withTone: boolean) => void) | undefined {
+    const { farEnd } = line;
+    if (farEnd.kind === 'caller') {
+      return this.#incoming.ringing === farEnd.call ? withTone => void this.#incoming.accept(line.video, withTone) : undefined;
+    }
+    if (farEnd.kind === 'person' && farEnd.isDemo) return () => void this.callDemoLine();
+    return farEnd.kind === 'person' && farEnd.referral ? undefined : withTone => void this.#start(farEnd, withTone, line.video);
+  }
+
+  #over(line: Line): void {
+    const { farEnd } = line;
+    if (farEnd.kind === 'person' && farEnd.isDemo) this.#demo.close();
+    if (farEnd.kind === 'person' && !line.call) farEnd.referral?.reject();
+    const { other } = this;
+    this.#lines.end(line);
+    if (other && other === this.line) this.#transfers.resumeAfter(other);
+    // A caller who still rings can be answered again.
+    if (farEnd.kind !== 'caller' || this.#incoming.ringing !== farEnd.call) this.#remember(line.past());
+  }
+
+  #remember(call: PastCall): void {
+    this.#parts.history.add(call);
+    this.#events.onhistory();
+  }
+
+  #refuse(problem: Problem, retry?: () => void): void {
+    this.#lines.refuse(problem);
+    this.#parts.alerts.show(problem, retry ? { retry } : {});
+    this.#events.onchange();
   }
 
   async #eachSecond(): Promise<void> {
-    this.#figures.tick();
-    if (!this.#flow || this.#connectedAt === undefined || !this.isBusy) return;
-    find('call-timer').textContent = clock((performance.now() - this.#connectedAt) / 1000);
-    const current = this.#flow;
-    const statistics = await current.statistics();
-    if (!statistics || this.#flow !== current || !this.isBusy) return;
-    this.#statistics = statistics;
-    this.#figures.show(statistics);
-    if (this.#phase === 'inCall' && statistics.local && statistics.local.type !== 'relay' && find('stage').dataset.held !== 'true') this.#showStatus(texts.status.inCallDirect);
+    this.#incoming.tick();
+    this.#lines.tick();
+    const line = this.line;
+    if (!line || line.isOver) return;
+    if (line.phase === 'ringing' && ringTime(line.ringingSince!, performance.now()).isOver) {
+      line.outcome = 'no_answer';
+      line.flow?.hangUp();
+    }
+    if (line.connectedAt === undefined) return;
+    const statistics = await line.flow?.statistics();
+    if (!statistics || this.line !== line || line.isOver) return;
+    line.statistics = statistics;
+    this.#lines.screen.statistics(statistics);
+    this.#lines.redrawStatus();
   }
 }

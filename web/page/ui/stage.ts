@@ -10,6 +10,8 @@ export class Stage {
   readonly #near = find<HTMLVideoElement>('near-video');
   readonly #meter = find('meter');
   readonly #bands: HTMLElement[];
+  readonly #fullScreen = find('full-screen');
+  readonly #inPicture = find('picture-in-picture');
   #level: LevelMeter | undefined;
   #frame = 0;
   #lastDraw = 0;
@@ -17,6 +19,12 @@ export class Stage {
   constructor() {
     this.#bands = Array.from({ length: bandCount }, () => document.createElement('span'));
     this.#meter.append(...this.#bands);
+    this.#fullScreen.hidden = !document.fullscreenEnabled;
+    this.#fullScreen.addEventListener('click', () => void this.#toggleFullScreen());
+    document.addEventListener('fullscreenchange', () => { this.#fullScreen.ariaPressed = String(document.fullscreenElement !== null); });
+    // Firefox offers it by a button of its own.
+    this.#inPicture.hidden = !document.pictureInPictureEnabled;
+    this.#inPicture.addEventListener('click', () => void this.#togglePictureInPicture());
   }
 
   showNear(stream: MediaStream): void {
@@ -46,8 +54,21 @@ export class Stage {
 
   clear(): void {
     this.#stopMeter();
+    if (document.fullscreenElement) void document.exitFullscreen();
+    if (document.pictureInPictureElement) void document.exitPictureInPicture?.();
     this.#far.srcObject = null;
     this.#near.srcObject = null;
+  }
+
+  /** The whole card, so that the controls and the messages stay in sight. */
+  async #toggleFullScreen(): Promise<void> {
+    if (document.fullscreenElement) return document.exitFullscreen();
+    await find('call-card').requestFullscreen().catch(() => {});
+  }
+
+  async #togglePictureInPicture(): Promise<void> {
+    if (document.pictureInPictureElement) return document.exitPictureInPicture?.();
+    await this.#far.requestPictureInPicture?.().catch(() => {});
   }
 
   #stopMeter(): void {

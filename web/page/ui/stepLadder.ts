@@ -6,7 +6,7 @@ import type { StepState } from '../call/callView.ts';
 const lanes = ['user', 'wic', 'wwsf', 'waf', 'turn'] as const;
 type Lane = typeof lanes[number];
 
-interface Row { item: HTMLLIElement; state: HTMLElement; took: HTMLElement }
+interface Row { item: HTMLLIElement; state: HTMLElement; took: HTMLElement; tenths: number }
 
 /** The eight steps of figure X.5.3.2-1 as a ladder: a lane for each part, an arrow for each step, and its duration. */
 export class StepLadder {
@@ -28,7 +28,7 @@ export class StepLadder {
           el('strong', { class: 'title' }, step.title), state,
           el('span', { class: 'route' }, route(from, to)), el('span', { class: 'note' }, step.text)),
         drawing(from, to), took);
-      return { item, state, took };
+      return { item, state, took, tenths: 0 };
     });
     list.append(...this.#rows.map(row => row.item));
     this.reset();
@@ -38,14 +38,26 @@ export class StepLadder {
     this.#rows.forEach((_, index) => this.set(index + 1, 'pending'));
   }
 
+  /** How the times of the steps, and the time until media flows, add up to the time since the click. */
+  sum(sinceClick: number): string {
+    const [total, steps] = [tenthsOf(sinceClick), this.#rows.reduce((sum, row) => sum + row.tenths, 0)];
+    return texts.labels.total(formats.tenths(total), formats.tenths(steps), formats.tenths(total - steps));
+  }
+
   set(number: number, state: StepState, took?: number): void {
     const row = this.#rows[number - 1];
     if (!row) return;
     row.item.dataset.state = state;
     row.state.textContent = ` (${texts.steps.states[state]}) `;
-    row.took.textContent = took !== undefined ? formats.duration(took) : state === 'done' ? '✓' : state === 'failed' ? texts.steps.failed : '';
+    row.tenths = tenthsOf(took ?? 0);
+    row.took.textContent = took !== undefined ? formats.tenths(row.tenths) : { done: '✓', failed: texts.steps.failed, skipped: texts.steps.skipped, pending: '', active: '' }[state];
     row.took.title = took === undefined && state === 'done' ? texts.steps.notReported : '';
   }
+}
+
+/** Tenths of a millisecond, as the page shows them: so the numbers on the screen add up. */
+function tenthsOf(took: number): number {
+  return Math.round(took * 10);
 }
 
 function route(from: number, to: number): string {

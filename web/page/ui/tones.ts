@@ -16,6 +16,11 @@ export class Tones {
     this.#repeat(3, [[0, 0.35, 523, 659], [0.45, 0.35, 587, 740]], 0.12);
   }
 
+  /** A call waits while the user talks: a soft double tone, as ITU-T E.180 has it. */
+  waiting(): void {
+    this.#repeat(6, [[0, 0.2, 425], [0.4, 0.2, 425]], 0.04);
+  }
+
   /** The far end rings (ITU-T E.180: 425 Hz, 1 s on, 4 s off). */
   ringback(): void {
     this.#repeat(5, [[0, 1, 425]], 0.06);

@@ -7,8 +7,8 @@ import type { Ladder, Row } from './ladder.ts';
 export interface Shape { tag: string; attributes: Record<string, string | number>; children: (Shape | string)[] }
 export type Paint = (colour: keyof typeof palettes.light) => string;
 
-const gutter = 92;
-const laneGap = 172;
+const gutter = 84;
+const laneGaps = { least: 78, most: 172 };
 const headHeight = 64;
 const rowHeight = 42;
 const reasonHeight = 22;
@@ -29,22 +29,54 @@ export const fromPage: Paint = colour => `var(${variables[colour]})`;
 
 export const fromPalette = (theme: 'light' | 'dark'): Paint => colour => palettes[theme][colour];
 
+/** Where the lanes are: `gap` from one to the next, `right` at the end of the last. */
+interface Grid { gap: number; right: number; x: ReadonlyMap<string, number> }
+
+/** Lanes as wide as fit into `width`, but never so narrow that their names do not fit. Text is never scaled. */
+function gridOf(ladder: Ladder, width: number): Grid {
+  const gap = Math.min(laneGaps.most, Math.max(laneGaps.least, Math.floor((width - gutter) / Math.max(1, ladder.lanes.length))));
+  return { gap, right: gutter + ladder.lanes.length * gap, x: new Map(ladder.lanes.map((lane, index) => [lane.id, gutter + gap / 2 + index * gap])) };
+}
+
+/** One picture, for a file. */
 export function draw(ladder: Ladder, paint: Paint): Shape {
-  const x = new Map(ladder.lanes.map((lane, index) => [lane.id, gutter + laneGap / 2 + index * laneGap]));
-  let y = headHeight + 14;
+  const grid = gridOf(ladder, Infinity);
+  const rows = drawRows(ladder, grid, headHeight, paint);
+  rows.children.unshift(shape('g', { 'aria-hidden': 'true' }, drawHeads(ladder, grid, paint)));
+  return rows;
+}
+
+/** The heads of the lanes and the rows as pictures of their own, so that a page can keep the heads in view. `width` is that of the place. */
+export function drawForPage(ladder: Ladder, width: number): SVGElement[] {
+  const grid = gridOf(ladder, width);
+  const heads = shape('svg', { ...sizeOf(grid, headHeight), 'aria-hidden': 'true', class: 'ladder-heads' }, drawHeads(ladder, grid, fromPage));
+  return [toElement(heads), toElement(drawRows(ladder, grid, 0, fromPage))];
+}
+
+function sizeOf({ right }: Grid, height: number) {
+  return {
+    xmlns: 'http://www.w3.org/2000/svg', viewBox: `0 0 ${right} ${height}`, width: right, height,
+    'font-family': 'system-ui, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", Arial, sans-serif', 'font-size': 13,
+  };
+}
+
+function drawHeads(ladder: Ladder, grid: Grid, paint: Paint) {
+  return ladder.lanes.flatMap(lane => drawHead(lane, grid.x.get(lane.id)!, grid, paint));
+}
+
+function drawRows(ladder: Ladder, grid: Grid, top: number, paint: Paint): Shape {
+  let y = top + 14;
   const rows = ladder.rows.map(row => {
-    const drawn = drawRow(row, x.get(row.from)!, x.get(row.to)!, y, paint, ladder);
+    const drawn = drawRow(row, y, grid, paint, ladder);
     y += heightOf(row);
     return drawn;
   });
-  const width = gutter + ladder.lanes.length * laneGap;
   const height = y + 16;
   return shape('svg', {
-    xmlns: 'http://www.w3.org/2000/svg', viewBox: `0 0 ${width} ${height}`, width, height, role: 'group',
-    'aria-label': ladder.reader.texts.ladder.diagramOf(ladder.lanes.map(lane => lane.name).join(', ')), class: 'ladder',
-    'font-family': 'system-ui, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", Arial, sans-serif', 'font-size': 13,
+    ...sizeOf(grid, height), role: 'group', class: 'ladder',
+    'aria-label': ladder.reader.texts.ladder.diagramOf(ladder.lanes.map(lane => lane.name).join(', ')),
   }, [
-    shape('g', { 'aria-hidden': 'true' }, ladder.lanes.flatMap(lane => drawLane(lane, x.get(lane.id)!, height, paint))),
+    shape('g', { 'aria-hidden': 'true' }, ladder.lanes.map(lane => drawLane(grid.x.get(lane.id)!, Math.max(0, top - 8), height, paint))),
     ...rows,
   ]);
 }
@@ -91,26 +123,30 @@ function showsReason(row: Row) {
   return row.isCause && row.reason !== '';
 }
 
-function drawLane(lane: { name: string, role: string }, x: number, height: number, paint: Paint) {
-  const width = laneGap - 32;
+function drawLane(x: number, top: number, bottom: number, paint: Paint) {
+  return shape('line', { x1: x, x2: x, y1: top, y2: bottom, stroke: paint('line'), 'stroke-opacity': 0.55, 'stroke-dasharray': '3 5' });
+}
+
+function drawHead(lane: { name: string, role: string }, x: number, { gap }: Grid, paint: Paint) {
+  const width = Math.min(140, gap - 6);
   return [
-    shape('line', { x1: x, x2: x, y1: headHeight - 8, y2: height, stroke: paint('line'), 'stroke-opacity': 0.55, 'stroke-dasharray': '3 5' }),
     shape('rect', { x: x - width / 2, y: 8, width, height: headHeight - 16, rx: 10, fill: paint('sunken'), stroke: paint('line'), 'stroke-opacity': 0.6 }),
-    shape('text', { x, y: 30, 'text-anchor': 'middle', 'font-weight': 650, 'font-size': 14, fill: paint('text') }, [fit(lane.name, width - 12, 7.6)]),
-    shape('text', { x, y: 46, 'text-anchor': 'middle', 'font-size': 12, fill: paint('soft') }, [fit(lane.role, width - 12)]),
+    shape('text', { x, y: 30, 'text-anchor': 'middle', 'font-weight': 650, 'font-size': 14, fill: paint('text') }, [fit(lane.name, width - 8, 8)]),
+    shape('text', { x, y: 46, 'text-anchor': 'middle', 'font-size': 12, fill: paint('soft') }, [fit(lane.role, width - 6, 6.5)]),
   ];
 }
 
-function drawRow(row: Row, from: number, to: number, top: number, paint: Paint, ladder: Ladder) {
+function drawRow(row: Row, top: number, grid: Grid, paint: Paint, ladder: Ladder) {
   const y = top + 26;
+  const [from, to] = [grid.x.get(row.from)!, grid.x.get(row.to)!];
   const colour = row.failed ? paint('bad') : row.kind === 'response' ? paint('soft') : row.number ? paint('brand') : paint('line');
-  const right = gutter + ladder.lanes.length * laneGap;
-  const parts = from === to ? mark(row, from, y, colour, paint, right, ladder.reader) : arrow(row, from, to, y, colour, paint, right, ladder.reader);
+  const { right } = grid;
+  const parts = from === to ? mark(row, from, y, colour, paint, grid, ladder.reader) : arrow(row, from, to, y, colour, paint, right, ladder.reader);
   parts.unshift(
     shape('title', {}, [sentence(row, ladder) + (row.detail && row.detail !== row.label ? ` (${row.detail})` : '')]),
     shape('rect', { class: 'hit', x: 0, y: top, width: right, height: heightOf(row), rx: 8, fill: 'transparent' }),
     shape('text', { x: gutter - 14, y: y + 4, 'text-anchor': 'end', 'font-size': 12, fill: paint('soft'), 'font-variant-numeric': 'tabular-nums' }, [row.at ? `+${ladder.reader.formats.spanDuration(row.at)}` : '0']));
-  if (showsReason(row)) parts.push(...reason(row, from, to, y, paint, ladder));
+  if (showsReason(row)) parts.push(...reason(row, from, to, y, paint, right - 6));
   return shape('g', {
     class: `row ${row.kind}${row.failed ? ' failed' : ''}${row.isCause ? ' cause' : ''}`, 'data-span': row.span, 'data-step': row.number,
     tabindex: 0, role: 'group', 'aria-label': sentence(row, ladder),
@@ -136,20 +172,21 @@ function arrow(row: Row, from: number, to: number, y: number, colour: string, pa
   return parts;
 }
 
-function mark(row: Row, x: number, y: number, colour: string, paint: Paint, right: number, reader: Language) {
+function mark(row: Row, x: number, y: number, colour: string, paint: Paint, { gap, right }: Grid, reader: Language) {
   // In the last lane there is no room to the right.
-  const before = x + laneGap > right;
-  const parts = before ? label(row, x - laneGap + 18, y + 4, laneGap - 36, colour, paint, reader) : label(row, x + 18, y + 4, right - x - 18, colour, paint, reader);
+  const parts = x + gap > right
+    ? label(row, x - 18, y + 4, x - 18 - gutter, colour, paint, reader, 'end')
+    : label(row, x + 18, y + 4, right - x - 18, colour, paint, reader);
   return [...parts, ...(row.number ? badge(row.number, x, y, row.failed ? paint('bad') : paint('badge'), paint) : [shape('circle', { cx: x, cy: y, r: 5, fill: colour })])];
 }
 
-function label(row: Row, x: number, y: number, space: number, colour: string, paint: Paint, reader: Language) {
+function label(row: Row, x: number, y: number, space: number, colour: string, paint: Paint, reader: Language, anchor = 'start') {
   const took = row.took === undefined ? '' : reader.formats.spanDuration(row.took);
   const times = row.count > 1 ? ` ×${row.count}` : '';
   const transport = /^(UDP|TCP|TLS)$/.test(row.detail) ? ` · ${row.detail}` : '';
   // Bold characters are wider.
   const room = space - (took.length + 2) * 6.2 - (times.length + transport.length) * (row.number ? boldWidth : characterWidth);
-  return [shape('text', { x, y, fill: row.failed ? colour : paint('text'), stroke: paint('ground'), 'stroke-width': 4, 'stroke-linejoin': 'round', 'paint-order': 'stroke', ...(row.number ? { 'font-weight': 600 } : {}) }, [
+  return [shape('text', { x, y, 'text-anchor': anchor, fill: row.failed ? colour : paint('text'), stroke: paint('ground'), 'stroke-width': 4, 'stroke-linejoin': 'round', 'paint-order': 'stroke', ...(row.number ? { 'font-weight': 600 } : {}) }, [
     fit(row.label, room, row.number ? boldWidth : characterWidth) + transport + times,
     ...(took ? [shape('tspan', { dx: 7, 'font-size': 12, 'font-weight': 400, fill: paint('soft') }, [took])] : []),
   ])];
@@ -162,8 +199,7 @@ function badge(number: string, x: number, y: number, fill: string, paint: Paint)
   ];
 }
 
-function reason(row: Row, from: number, to: number, y: number, paint: Paint, ladder: Ladder) {
-  const right = gutter + ladder.lanes.length * laneGap - 6;
+function reason(row: Row, from: number, to: number, y: number, paint: Paint, right: number) {
   const words = fit(`✗ ${row.reason}`, right - gutter - 20, 7.5);
   const width = words.length * 7.5 + 20;
   const x = Math.max(gutter, Math.min(Math.min(from, to) + 14, right - width));

@@ -51,8 +51,9 @@ interface Step { number: string; isShown: boolean }
 
 /** `spans` are all of one trace, in any order. */
 export function ladderOf(spans: readonly Span[], reader: Language = language): Ladder {
-  const trace = new Trace(spans, reader);
-  const rows = new Writer(trace, reader).write();
+  const trace = new Trace(onOneClock(spans), reader);
+  // The writer keeps a request before its response, also at the same moment: the sort is stable.
+  const rows = new Writer(trace, reader).write().sort((one, other) => one.at - other.at);
   markCause(rows);
   const used = new Set(rows.flatMap(row => [row.from, row.to]));
   const { lanes: known, service, elsewhere } = reader.texts.ladder;
@@ -60,6 +61,26 @@ export function ladderOf(spans: readonly Span[], reader: Language = language): L
   const lanes: Lane[] = Object.entries(known).filter(([id]) => used.has(id)).map(([id, lane]) => ({ id, ...lane }));
   for (const id of used) if (!Object.hasOwn(known, id)) lanes.push({ id, name: id || elsewhere, role: service });
   return { reader, lanes, rows, duration: trace.end - trace.start, cause: rows.find(row => row.isCause) };
+}
+
+/**
+ * The spans with the times of the servers' clock. The clock of a page may be wrong. Its spans move if the server would have begun before
+ * the page asked, or after the page had its answer.
+ */
+function onOneClock(spans: readonly Span[]): readonly Span[] {
+  const byId = new Map(spans.map(span => [span.id, span]));
+  const pageOf = (span: Span) => byId.get(span.parent)?.service === 'wic' ? span.parent : span.id;
+  const shifts: Map<string, number> = new Map();
+  for (const server of spans) {
+    const request = byId.get(server.parent);
+    if (request?.service !== 'wic' || request.kind !== 'client' || server.service === 'wic' || shifts.has(pageOf(request))) continue;
+    const isWithin = server.start >= request.start && server.start <= request.start + request.duration;
+    shifts.set(pageOf(request), isWithin ? 0 : server.start - request.start - Math.max(0, request.duration - server.duration) / 2);
+  }
+  return spans.map(span => {
+    const shift = span.service === 'wic' ? shifts.get(pageOf(span)) : undefined;
+    return shift ? { ...span, start: span.start + shift } : span;
+  });
 }
 
 /** The spans as a tree of who caused whom at that moment. */
@@ -237,7 +258,11 @@ class Writer {
     if (figure && step && !step.isShown && !this.isTold(span, figure.to)) return [this.row('request', span, lane, figure.to, { step }), ...within];
     if (within.length) return within;
     if (span.kind === 'client' || span.kind === 'producer') return [this.calling(span, lane, step)];
-    return failed(span) ? [this.row('local', span, lane, lane, {})] : [];
+    if (!failed(span)) return [];
+    const mark = this.row('local', span, lane, lane, {});
+    // A call that was dropped had begun well.
+    if (span.name === 'in call') mark.at += span.duration;
+    return [mark];
   }
 
   /** Whether the step's other end tells of it, a failure of the failure. */

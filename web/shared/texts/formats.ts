@@ -13,6 +13,7 @@ export class Formats {
   readonly #ungrouped: Intl.NumberFormat;
   readonly #oneDigit: Intl.NumberFormat;
   readonly #clockTime: Intl.DateTimeFormat;
+  readonly #time: Intl.DateTimeFormat;
   readonly #day: Intl.DateTimeFormat;
   readonly #dateTime: Intl.DateTimeFormat;
 
@@ -21,6 +22,7 @@ export class Formats {
     this.#ungrouped = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, useGrouping: false });
     this.#oneDigit = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1, useGrouping: false });
     this.#clockTime = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hourCycle: 'h23' });
+    this.#time = new Intl.DateTimeFormat(locale, { timeStyle: 'short' });
     this.#day = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short' });
     this.#dateTime = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
   }
@@ -40,6 +42,11 @@ export class Formats {
     return `${(milliseconds < 10 ? this.#oneDigit : this.#ungrouped).format(milliseconds)} ms`;
   }
 
+  /** Tenths of a millisecond, all with one digit, so that a reader can add them up: 1234 → "123.4 ms". */
+  tenths(tenths: number): string {
+    return `${this.#oneDigit.format(tenths / 10)} ms`;
+  }
+
   /** For the ladder, from microseconds to minutes. */
   spanDuration(milliseconds: number): string {
     if (milliseconds < 1) return `${Math.round(milliseconds * 1000)} µs`;
@@ -51,6 +58,11 @@ export class Formats {
   /** The time of day to a millisecond. */
   clockTime(sinceEpoch: number): string {
     return this.#clockTime.format(sinceEpoch);
+  }
+
+  /** The time of day, in hours and minutes. */
+  time(sinceEpoch: number): string {
+    return this.#time.format(sinceEpoch);
   }
 
   /** Day and month. */

@@ -34,7 +34,7 @@ test('a call is one span until it is set up, and below it its own four steps, ea
 
   const spans = sent.getFinishedSpans();
   assert.deepEqual(spans.map(span => [span.name, span.attributes['ims.step']]), [
-    ['click call', 1], ['request TURN token', 2], ['configure peer connection', 7], ['allocate relay', 8], ['set up call', undefined],
+    ['click call', 1], ['request TURN token', 2], ['configure peer connection', 7], ['allocate relay', 8], ['set up call', undefined], ['in call', undefined],
   ]);
   const root = trace.root.spanContext();
   assert.ok(spans.every(span => span.spanContext().traceId === trace.id && span.status.code === SpanStatusCode.UNSET));
@@ -42,6 +42,28 @@ test('a call is one span until it is set up, and below it its own four steps, ea
   assert.equal(spans[4]?.parentSpanContext, undefined);
   assert.ok(spans.every(span => nanoseconds(span.startTime) <= nanoseconds(span.endTime)));
   assert.ok(Math.abs(Number(nanoseconds(spans[4]!.endTime) / 1_000_000n) - Date.now()) < 1000);
+});
+
+test('the span of the call itself has what came and what was lost, and why it ended', () => {
+  const counts = { packetsReceived: 500, packetsLost: 3 };
+  const hungUp = recordSteps(silent, new Trace('set up call'), () => counts);
+  hungUp.phase('ended');
+  assert.equal(named('in call'), undefined);
+  hungUp.connected(100);
+  counts.packetsLost = 4;
+  hungUp.phase('ended');
+  hungUp.phase('ended');
+  assert.deepEqual(sent.getFinishedSpans().filter(span => span.name === 'in call').map(span => span.attributes), [{ 'ims.media.packets_received': 500, 'ims.media.packets_lost': 4 }]);
+  assert.deepEqual(errorOf(named('in call')), [undefined, false]);
+
+  sent.reset();
+  const trace = new Trace('set up call');
+  const dropped = recordSteps(silent, trace);
+  dropped.connected(100);
+  assert.equal(trace.current, trace.root);
+  dropped.failed(new Problem('connection_lost'), undefined);
+  assert.deepEqual(errorOf(named('in call')), ['connection_lost', true]);
+  assert.deepEqual(errorOf(named('set up call')), [undefined, false]);
 });
 
 test('each span of a call tells its kind', () => {
@@ -77,7 +99,8 @@ test('what comes after the set-up is below it and changes nothing of it', () => 
   assert.deepEqual(errorOf(named('renew credentials')), ['waf_unavailable', true]);
   assert.equal(named('renew credentials')?.parentSpanContext?.spanId, trace.root.spanContext().spanId);
   assert.deepEqual(errorOf(named('set up call')), [undefined, false]);
-  assert.equal(sent.getFinishedSpans().length, 2);
+  assert.deepEqual(errorOf(named('in call')), ['connection_lost', true]);
+  assert.equal(sent.getFinishedSpans().length, 3);
 });
 
 test('a failure ends the step that was at work, with its code', () => {
@@ -103,7 +126,7 @@ test('a relay that was not needed is not told, and nothing hangs under it', () =
   const trace = new Trace('set up call');
   const view = recordSteps(silent, trace);
   view.step(8, 'active');
-  view.step(8, 'pending');
+  view.step(8, 'skipped');
   view.connected(1);
 
   assert.deepEqual(sent.getFinishedSpans().map(span => span.name), ['set up call']);
@@ -153,4 +176,20 @@ test('a malformed traceparent begins a trace', () => {
     assert.equal(named('set up call')?.parentSpanContext, undefined, malformed);
     sent.reset();
   }
+});
+
+test('a call that its user ends during an interruption has failed', () => {
+  const view = recordSteps(silent, new Trace('set up call'));
+  view.connected(1);
+  view.interrupted(60_000);
+  view.phase('ended');
+  assert.deepEqual(errorOf(named('in call')), ['connection_interrupted', true]);
+
+  sent.reset();
+  const healed = recordSteps(silent, new Trace('set up call'));
+  healed.connected(1);
+  healed.interrupted(60_000);
+  healed.interrupted(undefined);
+  healed.phase('ended');
+  assert.deepEqual(errorOf(named('in call')), [undefined, false]);
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { diagnostics } from '../../page/ui/diagnostics.ts';
-import { addressOf, callerOf, shortName } from '../../page/ims/addresses.ts';
-import { enoughAfter, gatheringState, giveUpAfter, userFragments } from '../../page/ims/gathering.ts';
-import { problemOfAnswer, problemOfEnd, registrationProblem } from '../../page/ims/sipProblems.ts';
+import { addressOf, callerOf, isSameAddress, readableName, shortName } from '../../page/ims/addresses.ts';
+import { enoughAfter, enoughAfterRelay, gatheringState, giveUpAfter, isRestart, userFragments } from '../../page/ims/gathering.ts';
+import { mediaLostReason, problemOfAnswer, problemOfEnd, problemOfReason, registrationProblem } from '../../page/ims/sipProblems.ts';
 import { Problem } from '../../page/call/problem.ts';
 
 // --- Addresses
@@ -22,11 +22,20 @@ test('of an address without a name the user part is shown', () => {
   assert.equal(shortName('tel:+441632960083;phone-context=x'), '+441632960083');
 });
 
+test('an address is shown as a name', () => {
+  for (const [impu, name] of [['sip:guest-13@home.example', 'Guest 13'], ['bob', 'Bob'], ['sip:anna.maria@x', 'Anna Maria'], ['tel:+44', '+44'], ['sip:@x', 'sip:@x']] as const)
+    assert.equal(readableName(impu), name);
+});
+test('one identity may be written in several ways', () => {
+  assert.ok(isSameAddress('sip:bob@Home.example', 'sip:bob@home.example;transport=ws'));
+  for (const other of ['sip:Bob@home.example', 'sip:bob@other.example', 'sip:bo@home.example']) assert.ok(!isSameAddress('sip:bob@home.example', other), other);
+});
+
 test('the caller is who the network asserts', () => {
   assert.deepEqual(callerOf('"Alice \\"A\\" B" <sip:alice@home.example>', '?'), { name: 'Alice "A" B', impu: 'sip:alice@home.example' });
   assert.deepEqual(callerOf('Alice <sip:alice@home.example>, <tel:+1>', '?'), { name: 'Alice', impu: 'sip:alice@home.example' });
-  assert.deepEqual(callerOf('<sip:guest-7@home.example>', '?'), { name: 'guest-7', impu: 'sip:guest-7@home.example' });
-  assert.deepEqual(callerOf('sip:bob@home.example', '?'), { name: 'bob', impu: 'sip:bob@home.example' });
+  assert.deepEqual(callerOf('<sip:guest-7@home.example>', '?'), { name: 'Guest 7', impu: 'sip:guest-7@home.example' });
+  assert.deepEqual(callerOf('sip:bob@home.example', '?'), { name: 'Bob', impu: 'sip:bob@home.example' });
 });
 test('without an asserted identity the caller is anonymous', () => {
   for (const value of [undefined, '', 'nonsense']) assert.deepEqual(callerOf(value, 'Anonymous'), { name: 'Anonymous', impu: undefined });
@@ -37,6 +46,10 @@ test('without an asserted identity the caller is anonymous', () => {
 test('gathering that is complete is enough at once', () => assert.equal(gatheringState(40, 1, true), 'enough'));
 test('a candidate does not end the wait before 0.6 s: another server may answer', () => assert.equal(gatheringState(enoughAfter - 1, 1, false), 'wait'));
 test('a dead second server costs 0.6 s', () => assert.equal(gatheringState(enoughAfter, 1, false), 'enough'));
+test('a relay candidate is enough a moment later: what else comes is no better', () => {
+  assert.equal(gatheringState(200, 1, false, enoughAfterRelay - 1), 'wait');
+  assert.equal(gatheringState(200, 1, false, enoughAfterRelay), 'enough');
+});
 test('without a candidate the wait goes on until the last moment', () => {
   assert.equal(gatheringState(giveUpAfter - 1, 0, false), 'wait');
   assert.equal(gatheringState(giveUpAfter, 0, false), 'failed');
@@ -44,6 +57,13 @@ test('without a candidate the wait goes on until the last moment', () => {
 test('complete without a candidate has failed', () => assert.equal(gatheringState(40, 0, true), 'failed'));
 test('an ICE restart is known by its new name', () =>
   assert.deepEqual([...userFragments('v=0\r\na=ice-ufrag:AbC+\r\na=ice-pwd:x\r\nm=video\r\na=ice-ufrag:AbC+\r\na=ice-ufrag:d/1\r\n')], ['AbC+', 'd/1']));
+
+test('a description with the old names is not a restart', () => {
+  const before = userFragments('a=ice-ufrag:one\r\n');
+  assert.equal(isRestart(before, 'v=0\r\na=ice-ufrag:one\r\n'), false);
+  assert.equal(isRestart(before, 'v=0\r\na=ice-ufrag:two\r\n'), true);
+  assert.equal(isRestart(before, 'v=0\r\n'), false);
+});
 
 // --- How calls end
 
@@ -58,6 +78,14 @@ test('an answer without a text of its own is told by its number', () => assert.e
 test('the browser\'s own problem tells more than the code that was answered for it', () =>
   assert.equal(problemOfEnd('WebRTC Error', 500, new Problem('turn_401'))!.code, 'turn_401'));
 test('a lost connection is not an answer', () => assert.equal(problemOfEnd('Connection Error', undefined)!.code, 'ims_unavailable'));
+
+test('the reason of a BYE: lost media of either side, and nothing for a hang-up', () => {
+  const header = mediaLostReason.slice('Reason: '.length);
+  for (const value of [header, 'release_cause ; cause=3', 'Q.850;cause=16, RELEASE_CAUSE;text="x";cause=2', 'SIP ;cause=408; text="RTP Timeout"'])
+    assert.equal(problemOfReason(value)?.code, 'connection_lost_there', value);
+  for (const value of [undefined, '', 'SIP;cause=200', 'RELEASE_CAUSE;cause=1;text="User ends call"', 'SIP;cause=503', 'Q.850;cause=2'])
+    assert.equal(problemOfReason(value), undefined, value);
+});
 
 test('only a refusal of the identity ends the tries to register', () => {
   assert.deepEqual([undefined, 401, 403, 500, 503].map(status => registrationProblem(status).isFinal), [false, false, true, false, false]);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Call } from '../../flow-view/api.ts';
-import { reasonText as reasonTextFor } from '../../flow-view/call.ts';
+import { packetsText, reasonText as reasonTextFor } from '../../flow-view/call.ts';
 import { toSvg } from '../../shared/ladder/drawing.ts';
 import { type Ladder, ladderOf as ladderFor, type Span } from '../../shared/ladder/ladder.ts';
 import { toMermaid } from '../../shared/ladder/mermaid.ts';
@@ -73,6 +73,25 @@ test('A call shows the eight steps of the figure in order', () => {
 test('The order in which spans arrive does not matter', () => {
   const ladder = lines(ladderOf(spansOf(whole)));
   assert.deepEqual(lines(ladderOf(spansOf(whole).reverse())), ladder);
+});
+
+test('Rows are in the order of time, whatever caused them', () => {
+  const ladder = ladderOf(spansOf([
+    ...whole,
+    allocate('t2', 61, { duration: 40 }, { 'network.transport': 'tcp' }),
+    ['r1', 'p0', 'wic', 'renew credentials', 20_000, 900, {}, failing('turn_unreachable')],
+  ]));
+  const times = ladder.rows.map(row => row.at);
+  assert.deepEqual(times, [...times].sort((one, other) => one - other), times.join(' '));
+});
+
+test('The clock of a page may be wrong: a part does not answer before it is asked', () => {
+  for (const skew of [-40_000, 3000]) {
+    const servers = new Set(token.map(([id]) => id));
+    const rows = lines(ladderOf(spansOf(whole.map(([id, parent, service, name, start, ...rest]): Line =>
+      [id, parent, service, name, start + (servers.has(id) || service === 'turn' ? skew : 0), ...rest]))));
+    assert.deepEqual(rows.map(row => row[0]).filter(number => number !== ' '), ['1', '2', '3', '4', '5', '6', '7', '8'], rows.join('\n'));
+  }
 });
 
 test('A page that sends no spans leaves steps 2 to 6 and 8', () => {
@@ -209,7 +228,7 @@ test('A branch of a call that another branch answered has not failed, and points
 
 test('The page of the called one is the peer, with steps of its own', () => {
   const invite = { 'sip.method': 'INVITE', 'sip.status_code': 200 };
-  const ofPeer = token.map(([id, parent, ...rest]): Line => [`b${id}`, parent === 'p2' ? 'bp2' : `b${parent}`, ...rest]);
+  const ofPeer = token.map(([id, parent, service, name, start, ...rest]): Line => [`b${id}`, parent === 'p2' ? 'bp2' : `b${parent}`, service, name, start + 89, ...rest]);
   const rows = lines(ladderOf(spansOf([
     ...whole,
     ['e1', 'p7', 'ep-cscf', 'SIP INVITE', 90, 100, invite, server],
@@ -298,12 +317,20 @@ test('Mermaid gets participants, arrows, notes and the failure', () => {
 
 test('The list of calls gives the reason of the ladder', () => {
   const cause = spansOf([['w4', '', 'wwsf', 'request TURN token', 0, 5, { 'ims.step': 4, 'error.type': 'waf_unavailable' }, failing('')]])[0]!;
-  const call: Call = { id: '1', kind: 'echo', outcome: 'failed', name: '', who: [], cause, failed_step: '4', start: 0, duration: 5, set_up: null, spans: 1, steps: [] };
+  const call: Call = { id: '1', kind: 'echo', outcome: 'failed', name: '', who: [], cause, failed_step: '4', start: 0, arrival: 0, duration: 5, set_up: null, packets_received: null, packets_lost: null, spans: 1, steps: [] };
   assert.equal(reasonText(call), 'step 4: the WAF does not answer');
   assert.equal(reasonText({ ...call, failed_step: '' }), 'the WAF does not answer');
   assert.equal(reasonText({ ...call, outcome: 'worked' }), 'A part failed: step 4: the WAF does not answer');
   assert.equal(reasonText({ ...call, outcome: 'cancelled' }), '');
   assert.equal(reasonText({ ...call, cause: null }), '');
+  assert.equal(packetsText(call, english), '');
+  assert.equal(packetsText({ ...call, packets_received: 1234, packets_lost: 3 }, english), '3 of 1,237 packets lost');
+});
+
+test('A call that was dropped has a mark at its end, with the reason', () => {
+  const ladder = ladderOf(spansOf([...whole, ['pc', 'p0', 'wic', 'in call', 200, 70_000, { 'error.type': 'connection_lost' }, failing('')]]));
+  const last = ladder.rows.at(-1)!;
+  assert.deepEqual([last.kind, last.at, last.isCause, last.reason], ['local', 70_200, true, 'the path was lost and not restored within a minute']);
 });
 
 test('A request that was given up is one without an answer in time', () => {

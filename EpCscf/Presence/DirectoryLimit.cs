@@ -1,6 +1,6 @@
 using WebRtcIms.EpCscf.Settings;
 
-namespace WebRtcIms.EpCscf.Server;
+namespace WebRtcIms.EpCscf.Presence;
 
 /// <summary>The rates of requests for the directory: of each identity, and of all together.</summary>
 internal sealed class DirectoryLimit(EpCscfSettings settings, TimeProvider time)
