@@ -253,12 +253,6 @@ public sealed class AuditTests
         return await scope.ServiceProvider.GetRequiredService<WafDatabase>().Audit.OrderBy(entry => entry.Id).ToListAsync(Cancel);
     }
 
-    private static async Task<int> CountAsync(WafApp app)
-    {
-        await using var scope = app.Services.CreateAsyncScope();
-        return await scope.ServiceProvider.GetRequiredService<WafDatabase>().Audit.CountAsync(Cancel);
-    }
-
     private static async Task<List<AuditEntry>> WaitForRowsAsync(WafApp app, int count)
     {
         List<AuditEntry> rows = [];
