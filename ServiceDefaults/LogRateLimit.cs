@@ -8,7 +8,7 @@ namespace WebRtcIms.ServiceDefaults;
 /// not fill the disk or hide other events. Suppressed records are counted. The steps of calls have a larger bucket: only clients with a
 /// token cause them. Records of an audit are all kept: only authenticated callers cause them.
 /// </summary>
-internal sealed class LogRateLimit(TimeProvider time, IMeterFactory factory) : LoggingSampler
+public sealed class LogRateLimit(TimeProvider time, IMeterFactory factory) : LoggingSampler
 {
     private const int AtOnce = 10;
     private const int CallsAtOnce = 200;

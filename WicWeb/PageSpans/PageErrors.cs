@@ -17,6 +17,8 @@ internal static class PageErrors
         "turn_403", "turn_486", "turn_508", "turn_refused", "no_media_path", "transport_not_offered", "credentials_too_long",
         "microphone_blocked", "microphone_missing", "microphone_busy", "camera_blocked", "camera_missing", "camera_busy",
         "media_failed", "insecure_context", "connection_interrupted", "connection_lost",
-        "connection_lost_there", "call_gone", "negotiation_failed", "no_network", "set_up_timeout", "webrtc_missing", "invalid_request", "not_found",
+        "connection_lost_there", "call_gone", "call_yourself", "negotiation_failed", "no_network", "set_up_timeout", "webrtc_missing",
+        "transfer_busy", "transfer_failed", "transfer_refused", "transfer_unreachable", "part_is_down", "stage_unavailable",
+        "invalid_request", "not_found",
         "request_too_large", "internal_error", "ep_cscf_unavailable", "token_expired", "too_busy", "unexpected");
 }
