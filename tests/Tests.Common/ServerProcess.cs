@@ -7,7 +7,7 @@ namespace WebRtcIms.Tests.Common;
 /// <summary>A server in its own process. Its output is kept. It ends with the test.</summary>
 public abstract class ServerProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     private readonly ConcurrentQueue<string> _output = [];
     private readonly Process _process;
@@ -71,7 +71,7 @@ public abstract class ServerProcess : IAsyncDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Waits until the server is up. If it ends, or is not up within 30 seconds, it is disposed and the test fails.</summary>
+    /// <summary>Waits until the server is up. If it ends, or is not up within a minute, it is disposed and the test fails.</summary>
     protected async Task UntilUpAsync(Func<CancellationToken, Task<bool>> isUp)
     {
         try

@@ -173,6 +173,19 @@ public sealed class MoveTests
 
     [Fact]
     [Requirement("TURN-D3")]
+    public void ClientThatComesBackBeforeAnyData_LeavesNoOther5TupleBehind()
+    {
+        var (client, ticket) = NewClient();
+        var next = Move(Elsewhere(client), ticket).Value(StunAttributeType.MobilityTicket);
+        Assert.Equal(1, _mobile.FlowCount);
+
+        Assert.True(Move(client, next).IsSuccess);
+        Assert.Equal(0, _mobile.FlowCount);
+        Assert.Equal(client.Flow, client.Allocation.FiveTuple);
+    }
+
+    [Fact]
+    [Requirement("TURN-D3")]
     public void NewStreamThatEndsBeforeAnyData_LeavesTheOldOne()
     {
         var (client, ticket) = NewClient(transport: ClientTransport.Tcp);

@@ -160,6 +160,8 @@ public sealed class KeyEndpointTests
                         RedirectStandardOutput = true,
                         RedirectStandardError = true,
                         WorkingDirectory = System.IO.Path.GetTempPath(),
+                        // It would watch each folder below the working directory.
+                        Environment = { ["DOTNET_hostBuilder__reloadConfigOnChange"] = "false" },
                     },
             };
             _process.OutputDataReceived += (_, line) => Keep(line.Data);

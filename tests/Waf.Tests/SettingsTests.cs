@@ -397,9 +397,11 @@ public sealed class SettingsTests
             RedirectStandardError = true,
             RedirectStandardOutput = true,
             WorkingDirectory = Path.GetTempPath(),
+            // It would watch each folder below the working directory.
+            Environment = { ["DOTNET_hostBuilder__reloadConfigOnChange"] = "false" },
         })!;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(30));
+        limit.CancelAfter(TimeSpan.FromSeconds(60));
         try
         {
             _ = process.StandardOutput.ReadToEndAsync(limit.Token);
