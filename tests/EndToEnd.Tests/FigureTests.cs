@@ -37,10 +37,10 @@ public sealed class FigureTests(RunningSystem system, ITestOutputHelper output)
           const timer = setInterval(async () => {
             for (const connection of connections) {
               for (const { type, packetsReceived } of (await connection.getStats()).values()) {
-                if (type === 'inbound-rtp' && packetsReceived > 0) write('media');
+                if (type === 'inbound-rtp' && packetsReceived > 0) write('packet');
               }
             }
-            if (window.seen.media) clearInterval(timer);
+            if (window.seen.packet) clearInterval(timer);
           }, 10);
         };
         """;
@@ -58,7 +58,7 @@ public sealed class FigureTests(RunningSystem system, ITestOutputHelper output)
             await wic.CallAsync();
             await wic.ExpectInCallAsync();
             // The first call starts processes of the browser.
-            if (i > 0) times.Add(await AtAsync(wic, "media") - await AtAsync(wic, "click"));
+            if (i > 0) times.Add(await AtAsync(wic, "packet") - await AtAsync(wic, "click"));
             await wic.HangUpAsync();
         }
 
@@ -76,7 +76,7 @@ public sealed class FigureTests(RunningSystem system, ITestOutputHelper output)
             foreach (var wic in new[] { guest, alice }) await wic.Page.EvaluateAsync("() => window.watch()");
             await CallAsync(guest, alice);
             if (i > 0)
-                times.Add(Math.Max(await AtAsync(guest, "media"), await AtAsync(alice, "media")) - await AtAsync(alice, "click"));
+                times.Add(Math.Max(await AtAsync(guest, "packet"), await AtAsync(alice, "packet")) - await AtAsync(alice, "click"));
             await guest.HangUpAsync();
             await alice.ExpectIdleAsync();
         }
