@@ -20,19 +20,16 @@ internal static class StartMessage
             List<string> lines = [$"WebRtcIms is up: open {url}"];
             if (isDevelopment) lines.Add("Accounts:    alice (alice-calls-bob), bob (bob-calls-alice), or continue as guest");
             if (await HasLadderAsync(url, cancel)) lines.Add($"Call ladder: {url}/flow/");
-            if (DashboardUrl(ready.Services, notifications) is { } dashboard) lines.Add($"Dashboard:   {dashboard}");
+            if (DashboardUrl(notifications) is { } dashboard) lines.Add($"Dashboard:   {dashboard}");
             lines.Add("Stop:        Ctrl+C");
             await Console.Out.WriteLineAsync(string.Join(Environment.NewLine, lines));
         });
 
-    // With its log-in token; null if there is no dashboard, as in tests.
-    private static string? DashboardUrl(IServiceProvider services, ResourceNotificationService notifications)
-    {
-        if (!notifications.TryGetCurrentState("aspire-dashboard", out var dashboard)) return null;
-        if (dashboard.Snapshot.Urls.FirstOrDefault(url => url.Name is "http" or "https") is not { } url) return null;
-        var token = services.GetRequiredService<IConfiguration>()["AppHost:BrowserToken"];
-        return $"{url.Url.TrimEnd('/')}{(token is { Length: > 0 } ? $"/login?t={token}" : "")}";
-    }
+    // Aspire adds the log-in token to it. There is no dashboard in tests.
+    private static string? DashboardUrl(ResourceNotificationService notifications) =>
+        notifications.TryGetCurrentState("aspire-dashboard", out var dashboard)
+            ? dashboard.Snapshot.Urls.FirstOrDefault(url => url.Name is "http" or "https")?.Url
+            : null;
 
     // The gateway decides by its settings who may read it. Without readers the path does not exist.
     private static async Task<bool> HasLadderAsync(string gateway, CancellationToken cancel)

@@ -43,6 +43,7 @@ public sealed class DemoTests(RunningSystem system)
         await KeepAsync(wic, look, "code");
         await wic.Get("invite").Locator("summary").ClickAsync();
 
+        await wic.Get("with-video").CheckAsync();
         await wic.Get("demo-line").ClickAsync();
         await wic.ExpectInCallAsync();
         await wic.WaitForMediaAsync();
@@ -77,6 +78,7 @@ public sealed class DemoTests(RunningSystem system)
     {
         await wic.Get("tool-break").ClickAsync();
         await Assertions.Expect(wic.Get("place-turn")).ToHaveAttributeAsync("data-health", "up", new() { Timeout = 30_000 });
+        var before = StartOfTurn();
         try
         {
             await wic.Get("break-turn").ClickAsync();
@@ -86,11 +88,14 @@ public sealed class DemoTests(RunningSystem system)
         finally
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-            await system.App.ResourceNotifications.WaitForResourceAsync("turn", KnownResourceStates.TerminalStates, limit.Token);
-            await system.App.ResourceNotifications.WaitForResourceAsync("turn", KnownResourceStates.Running, limit.Token);
+            await system.App.ResourceNotifications.WaitForResourceAsync(
+                "turn", now => now.Snapshot.State?.Text == KnownResourceStates.Running && now.Snapshot.StartTimeStamp > before, limit.Token);
             await system.UntilHealthyAsync("turn", limit.Token);
         }
     }
+
+    private DateTime? StartOfTurn() =>
+        system.App.ResourceNotifications.TryGetCurrentState("turn", out var now) ? now.Snapshot.StartTimeStamp : null;
 
     private static Task<byte[]> KeepAsync(WicPage wic, string look, string beat) => wic.Page.ScreenshotAsync(
         new() { Path = Path.Combine(Path.GetFullPath(Folder ?? "screenshots", AppContext.BaseDirectory), $"{beat}-{look}.png") });

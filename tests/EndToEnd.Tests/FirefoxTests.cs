@@ -44,11 +44,11 @@ public sealed class FirefoxTests(RunningSystem system, FirefoxTests.OneFirefox b
         await alice.LogInAsync(DemoUser.Name, DemoUser.Password);
         await alice.WaitUntilOnlineAsync();
         await guest.ClickAsync("with-video");
-        await alice.Get("with-video").CheckAsync();
 
         await guest.FillAsync("to", "alice");
         await guest.ClickAsync("call");
-        await alice.AcceptAsync(await guest.TextAsync("own-name"));
+        await alice.ExpectTextAsync("caller", await guest.TextAsync("own-name"));
+        await alice.Get("accept-video").ClickAsync();
         await ExpectCallAsync(guest, alice);
         await guest.UntilAsync(HasPicture);
         await alice.Page.WaitForFunctionAsync("() => document.querySelector('[data-testid=far-video]').videoWidth > 0");

@@ -102,7 +102,11 @@ public sealed class LayoutTests(RunningSystem system)
             """
             window.captured = [];
             const capture = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-            navigator.mediaDevices.getUserMedia = async what => { const stream = await capture(what); window.captured.push(...stream.getTracks()); return stream; };
+            navigator.mediaDevices.getUserMedia = async what => {
+              const stream = await capture(what);
+              window.captured.push(...stream.getTracks());
+              return stream;
+            };
             """);
         await ToggleAsync(wic, "devices");
         await Assertions.Expect(wic.Get("try-camera")).ToBeVisibleAsync();
@@ -157,7 +161,10 @@ public sealed class LayoutTests(RunningSystem system)
             }).observe(document.getElementById('what-happened-ladder'), { childList: true }));
             """);
         var errors = new List<string>();
-        wic.Page.Console += (_, message) => { if (message.Type == "error") lock (errors) errors.Add($"{message.Text} {message.Location}"); };
+        wic.Page.Console += (_, message) =>
+        {
+            if (message.Type == "error") lock (errors) errors.Add($"{message.Text} {message.Location}");
+        };
         await Assertions.Expect(wic.Get("no-path")).ToBeVisibleAsync();
         await wic.CallAsync();
         await wic.ExpectInCallAsync();
@@ -175,7 +182,8 @@ public sealed class LayoutTests(RunningSystem system)
             Assert.InRange(await SmallestTextAsync(wic), 12, 20);
             Assert.False(await wic.Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth > innerWidth"));
         }
-        Assert.DoesNotContain(await wic.Page.EvaluateAsync<string[]>("() => window.pictures"), lanes => lanes.Contains("Gateway", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            await wic.Page.EvaluateAsync<string[]>("() => window.pictures"), lanes => lanes.Contains("Gateway", StringComparison.Ordinal));
         lock (errors) Assert.Empty(errors);
     }
 
@@ -220,7 +228,10 @@ public sealed class LayoutTests(RunningSystem system)
 
     /// <summary>On the page, not in the window: a click may scroll.</summary>
     private static Task<string> PlaceOfStepsAsync(WicPage wic) => wic.Page.EvaluateAsync<string>(
-        "() => [...document.querySelectorAll('.step')].map(step => step.getBoundingClientRect()).map(({ x, y }) => `${Math.round(x)},${Math.round(y + scrollY)}`).join(' ')");
+        """
+        () => [...document.querySelectorAll('.step')].map(step => step.getBoundingClientRect())
+          .map(({ x, y }) => `${Math.round(x)},${Math.round(y + scrollY)}`).join(' ')
+        """);
 
     /// <summary>The smallest text in the ladder, as drawn.</summary>
     private static Task<double> SmallestTextAsync(WicPage wic) => wic.Page.EvaluateAsync<double>(
@@ -230,5 +241,6 @@ public sealed class LayoutTests(RunningSystem system)
         """);
 
     private static List<decimal> NumbersIn(string text) =>
-        [.. Regex.Matches(text, @"[\d,]+\.\d").Select(number => decimal.Parse(number.Value, NumberStyles.Number, CultureInfo.InvariantCulture))];
+        [.. Regex.Matches(text, @"[\d,]+\.\d")
+            .Select(number => decimal.Parse(number.Value, NumberStyles.Number, CultureInfo.InvariantCulture))];
 }

@@ -276,7 +276,8 @@ internal sealed class Wic : IAsyncDisposable
             await Socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "", CancellationToken.None);
         }
         catch (Exception error) when (
-            error is WebSocketException or ObjectDisposedException or OperationCanceledException or IOException or InvalidOperationException)
+            error is WebSocketException or ObjectDisposedException or OperationCanceledException or IOException
+                or InvalidOperationException)
         {
             // Over. An aborted socket is "not connected" to the next read.
         }

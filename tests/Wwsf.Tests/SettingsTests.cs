@@ -24,8 +24,8 @@ public sealed class SettingsTests
     public void Stage_IsOnInDevelopmentOnly(string environment, string? enabled, bool isOn)
     {
         var settings = Read(
-            environment, ClientSecret, ("Wwsf:PublicOrigin:0", "https://phone.example.com"), ("Wwsf:TurnUris:0", "turn:turn.example.com"),
-            ("Wwsf:Stage:Enabled", enabled ?? ""));
+            environment, ClientSecret, ("Wwsf:EpCscf:SessionsKey", ScriptedEpCscf.Key),
+            ("Wwsf:PublicOrigin:0", "https://phone.example.com"), ("Wwsf:TurnUris:0", "turn:turn.example.com"), ("Wwsf:Stage:Enabled", enabled ?? ""));
         Assert.Equal(isOn, settings.Stage.IsOn);
     }
 

@@ -77,8 +77,8 @@ public sealed class TlsTests(TlsServer running) : IClassFixture<TlsServer>
     public async Task ClientOverTurns_RelaysBothWays()
     {
         await using var client = await TurnClient.ConnectAsync(
-            TurnUri.Parse($"turns:127.0.0.1:{Server.TlsPort}"), new TurnClientOptions { Tls = Running.Certificate.ClientOptions("stun.turn") },
-            Cancel);
+            TurnUri.Parse($"turns:127.0.0.1:{Server.TlsPort}"),
+            new TurnClientOptions { Tls = Running.Certificate.ClientOptions("stun.turn") }, Cancel);
         await using var allocation = await client.AllocateAsync(TurnCredential.LongTerm("u", "p"), cancellationToken: Cancel);
         using var peer = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
         var peerAddress = (IPEndPoint)peer.Client.LocalEndPoint!;
@@ -199,7 +199,8 @@ public sealed class TlsTests(TlsServer running) : IClassFixture<TlsServer>
     {
         using var sent = new MemoryStream();
         await using var tls = new SslStream(sent);
-        await Assert.ThrowsAnyAsync<IOException>(() => tls.AuthenticateAsClientAsync(Running.Certificate.ClientOptions("stun.turn"), Cancel));
+        var options = Running.Certificate.ClientOptions("stun.turn");
+        await Assert.ThrowsAnyAsync<IOException>(() => tls.AuthenticateAsClientAsync(options, Cancel));
         var record = sent.ToArray();
         return record[..(5 + ((record[3] << 8) | record[4]))];
     }

@@ -256,13 +256,15 @@ class Writer {
     const within = this.blocks(this.trace.below(span), lane, step);
     // Its arrow's other end sent no span, or nothing ever got there.
     if (figure && step && !step.isShown && !this.isTold(span, figure.to)) return [this.row('request', span, lane, figure.to, { step }), ...within];
-    if (within.length) return within;
+    // Its requests may all have worked, and no media came nevertheless.
+    const isDropped = failed(span) && ['in call', 'renew credentials'].includes(span.name);
+    if (within.length && !isDropped) return within;
     if (span.kind === 'client' || span.kind === 'producer') return [this.calling(span, lane, step)];
     if (!failed(span)) return [];
     const mark = this.row('local', span, lane, lane, {});
     // A call that was dropped had begun well.
-    if (span.name === 'in call') mark.at += span.duration;
-    return [mark];
+    if (isDropped) mark.at += span.duration;
+    return [...within, mark];
   }
 
   /** Whether the step's other end tells of it, a failure of the failure. */
@@ -311,8 +313,9 @@ class Writer {
 /** The failed row that the others follow from: the innermost of those that came last. */
 function markCause(rows: Row[]) {
   const requests = rows.filter(row => row.failed && row.kind !== 'response');
-  const last = requests.at(-1);
-  if (last) last.isCause = true;
+  // A call as a whole fails because of a part of it.
+  const cause = requests.findLast(row => row.label !== 'in call') ?? requests.at(-1);
+  if (cause) cause.isCause = true;
 }
 
 /** Milliseconds between the end of one and the start of the next that still are one burst. */

@@ -347,3 +347,15 @@ test('The ladder speaks the language of its reader', () => {
   assert.ok(svg.includes('Ablaufdiagramm von Nutzer, WIC, WWSF'), svg);
   assert.match(toMermaid(ladder), /\(2\) TURN-Token anfordern 44,0 ms/);
 });
+
+test('a call that was dropped: the restoration that failed is the cause, although its requests worked', () => {
+  const ladder = ladderOf(spansOf([
+    ...page,
+    ['pc', 'p0', 'wic', 'in call', 200, 70_000, { 'error.type': 'connection_lost' }, failing('')],
+    ['pr', 'p0', 'wic', 'renew credentials', 10_000, 60_000, { 'error.type': 'turn_unreachable' }, failing('')],
+    ['pg', 'pr', 'wwsf', 'POST', 10_010, 40, http('/api/turn-token', 200), server],
+  ]));
+  assert.equal(ladder.cause?.span, 'pr');
+  assert.match(ladder.cause.reason, /the TURN server does not answer/);
+  assert.ok(ladder.rows.some(row => row.span === 'pg'));
+});
