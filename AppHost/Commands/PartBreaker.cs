@@ -35,9 +35,13 @@ internal sealed partial class PartBreaker(IReadOnlyList<string> parts, TimeProvi
     {
         var builder = wwsf.ApplicationBuilder;
         if (!builder.ExecutionContext.IsRunMode || !builder.Environment.IsDevelopment()) return wwsf;
-        // A Redis server that somebody else runs is not ours to stop.
+        // A Redis server of the settings is not ours to stop.
         var breaker = new PartBreaker(
-            [.. from part in parts where part.Resource is ProjectResource or ExecutableResource or ContainerResource select part.Resource.Name],
+            [
+                .. from part in parts
+                   where part.Resource is ProjectResource or ExecutableResource or ContainerResource
+                   select part.Resource.Name,
+            ],
             TimeProvider.System);
         builder.Eventing.Subscribe<BeforeStartEvent>((start, cancel) => breaker.ListenAsync(start.Services, cancel));
         return wwsf.WithEnvironment(context =>
@@ -111,7 +115,8 @@ internal sealed partial class PartBreaker(IReadOnlyList<string> parts, TimeProvi
         {
             await commands.ExecuteCommandAsync(part, KnownResourceCommands.StopCommand, stopping);
             // A start that comes before the orchestrator has noticed the end of the process is sometimes lost.
-            await WaitAsync(cancel => resources.WaitForResourceAsync(part, KnownResourceStates.TerminalStates, cancel), StopLimit, stopping);
+            await WaitAsync(
+                cancel => resources.WaitForResourceAsync(part, KnownResourceStates.TerminalStates, cancel), StopLimit, stopping);
             await Task.Delay(Left(_broken[part]), time, stopping);
             for (var isHealthy = false; !isHealthy;)
             {
@@ -120,7 +125,7 @@ internal sealed partial class PartBreaker(IReadOnlyList<string> parts, TimeProvi
                     part, WaitBehavior.WaitOnResourceUnavailable, cancel), StartLimit, stopping);
             }
 
-            LogBack(logger, part);
+            LogRestarted(logger, part);
         }
         catch (OperationCanceledException)
         {
@@ -151,7 +156,7 @@ internal sealed partial class PartBreaker(IReadOnlyList<string> parts, TimeProvi
     private static partial void LogBroken(ILogger logger, string part, double seconds);
 
     [LoggerMessage(2, LogLevel.Information, "{Part} works again after a demonstration.")]
-    private static partial void LogBack(ILogger logger, string part);
+    private static partial void LogRestarted(ILogger logger, string part);
 
     private sealed record PartState(string Name, string State, double? RestartsIn);
 }

@@ -4,7 +4,9 @@ using WebRtcIms.Turn.Hosting;
 
 namespace WebRtcIms.Turn.Management;
 
-/// <summary>What this server found in the token of an allocation, for demonstrations in Development. The key is only a fingerprint.</summary>
+/// <summary>
+/// What this server found in the token of an allocation, for demonstrations in Development. Of the key it has only a fingerprint.
+/// </summary>
 internal sealed record OpenedToken(string Kid, string KeyPrint, int KeyOctets, DateTimeOffset IssuedAt, uint Lifetime, long Left)
 {
     /// <summary>The token of the allocation with this relayed address, if it belongs to this user.</summary>

@@ -131,8 +131,8 @@ internal sealed class Cheats(WwsfSettings settings, SessionRevocations revocatio
         if (answer.Token is not { } token) return (null, answer.Problem);
         var life = TimeSpan.FromSeconds(token.ExpiresIn);
         revocations.SetIssued(life);
-        return (new(
-            token.Kid!, Convert.FromBase64String(token.AccessToken!), Convert.FromBase64String(token.Key!), life, time.GetTimestamp()), null);
+        var (octets, macKey) = (Convert.FromBase64String(token.AccessToken!), Convert.FromBase64String(token.Key!));
+        return (new(token.Kid!, octets, macKey, life, time.GetTimestamp()), null);
     }
 
     private sealed record Token(string Kid, byte[] Octets, byte[] MacKey, TimeSpan Lifetime, long Arrived)

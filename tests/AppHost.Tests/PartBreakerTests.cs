@@ -4,7 +4,6 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
-using Aspire.Hosting.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace WebRtcIms.AppHost.Tests;
@@ -90,11 +89,17 @@ public sealed class PartBreakerTests
     private static async Task<Host> StartAsync(string environment)
     {
         if (OperatingSystem.IsWindows()) Assert.Skip("sleep is a program of Unix");
-        var builder = DistributedApplicationTestingBuilder.Create($"--environment={environment}");
+        // The assembly names the orchestrator.
+        var builder = DistributedApplication.CreateBuilder(new DistributedApplicationOptions
+        {
+            Args = [$"--environment={environment}"],
+            AssemblyName = typeof(PartBreaker).Assembly.GetName().Name,
+            DisableDashboard = true,
+        });
         var part = builder.AddExecutable("part", "sleep", "/", "600");
         var page = builder.AddExecutable("page", "sleep", "/", "600");
         PartBreaker.AddTo(page, [part]);
-        var app = await builder.BuildAsync(Cancel);
+        var app = builder.Build();
         await app.StartAsync(Cancel).WaitAsync(Limit, Cancel);
         var configuration = await ExecutionConfigurationBuilder.Create(page.Resource).WithEnvironmentVariablesConfig().BuildAsync(
             new DistributedApplicationExecutionContext(DistributedApplicationOperation.Run), NullLogger.Instance, Cancel);

@@ -1,3 +1,4 @@
+using Aspire.Hosting.ApplicationModel;
 using Microsoft.Playwright;
 using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.EndToEnd.Tests.Setup;
@@ -18,7 +19,7 @@ public sealed class DemoTests(RunningSystem system)
         var looks = new TheoryData<string, ColorScheme, int, int> { { "light", ColorScheme.Light, 1280, 720 } };
         if (Folder is null) return looks;
         looks.Add("dark", ColorScheme.Dark, 1280, 720);
-        looks.Add("phone", ColorScheme.Light, 390, 844);
+        looks.Add("phone-light", ColorScheme.Light, 390, 844);
         looks.Add("phone-dark", ColorScheme.Dark, 390, 844);
         return looks;
     }
@@ -39,7 +40,7 @@ public sealed class DemoTests(RunningSystem system)
 
         await wic.Get("invite").Locator("summary").ClickAsync();
         await wic.Get("invite-link").ScrollIntoViewIfNeededAsync();
-        await KeepAsync(wic, look, "phone");
+        await KeepAsync(wic, look, "code");
         await wic.Get("invite").Locator("summary").ClickAsync();
 
         await wic.Get("demo-line").ClickAsync();
@@ -53,21 +54,21 @@ public sealed class DemoTests(RunningSystem system)
         await wic.Get("scrubber").PressAsync("Home");
         for (var step = 0; step < 5; step++) await wic.Get("step-forward").ClickAsync();
         await wic.ExpectTextAsync("beat-title", "The pass is sealed");
-        await KeepAsync(wic, look, "stage");
+        await KeepAsync(wic, look, "stage-sealed");
 
         await wic.Get("place-turn").ClickAsync();
         await wic.ExpectTextAsync("same-key", "The same key as in the browser", seconds: 30);
-        await KeepAsync(wic, look, "envelope");
+        await KeepAsync(wic, look, "stage-envelope");
 
         await wic.Get("tool-cheat").ClickAsync();
         await wic.Get("cheat-bit").ClickAsync();
         await wic.ExpectTextAsync("said-cheat", "401", seconds: 30);
-        await KeepAsync(wic, look, "cheat");
+        await KeepAsync(wic, look, "stage-cheat");
 
         await BreakAsync(wic, look);
         await wic.Page.Keyboard.PressAsync("Escape");
         await wic.ExpectTextAsync("status", "In call", seconds: 60);
-        await KeepAsync(wic, look, "healed");
+        await KeepAsync(wic, look, "stage-healed");
         await wic.HangUpAsync();
     }
 
@@ -80,16 +81,17 @@ public sealed class DemoTests(RunningSystem system)
         {
             await wic.Get("break-turn").ClickAsync();
             await Assertions.Expect(wic.Get("place-turn")).ToHaveAttributeAsync("data-health", "down", new() { Timeout = 30_000 });
-            await KeepAsync(wic, look, "break");
+            await KeepAsync(wic, look, "stage-break");
         }
         finally
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-            await system.App.ResourceNotifications.WaitForResourceAsync("turn", now => now.Snapshot.StopTimeStamp is not null, limit.Token);
+            await system.App.ResourceNotifications.WaitForResourceAsync("turn", KnownResourceStates.TerminalStates, limit.Token);
+            await system.App.ResourceNotifications.WaitForResourceAsync("turn", KnownResourceStates.Running, limit.Token);
             await system.UntilHealthyAsync("turn", limit.Token);
         }
     }
 
     private static Task<byte[]> KeepAsync(WicPage wic, string look, string beat) => wic.Page.ScreenshotAsync(
-        new() { Path = Path.Combine(Path.GetFullPath(Folder ?? "screenshots", AppContext.BaseDirectory), $"{look}-{beat}.png") });
+        new() { Path = Path.Combine(Path.GetFullPath(Folder ?? "screenshots", AppContext.BaseDirectory), $"{beat}-{look}.png") });
 }

@@ -36,7 +36,9 @@ public sealed class FigureTests(RunningSystem system, ITestOutputHelper output)
           connections.length = 0;
           const timer = setInterval(async () => {
             for (const connection of connections) {
-              for (const entry of (await connection.getStats()).values()) if (entry.type === 'inbound-rtp' && entry.packetsReceived > 0) write('media');
+              for (const { type, packetsReceived } of (await connection.getStats()).values()) {
+                if (type === 'inbound-rtp' && packetsReceived > 0) write('media');
+              }
             }
             if (window.seen.media) clearInterval(timer);
           }, 10);

@@ -31,13 +31,13 @@ public sealed class PhoneTests(RunningSystem system)
         await Assertions.Expect(alice.Get("renewals")).ToBeHiddenAsync();
 
         await guest.DialAsync("alice");
-        await guest.ExpectTextAsync("status", "Ringing · Alice");
+        await guest.ExpectTextAsync("status", "Ringing · Alice", seconds: 30);
         await Assertions.Expect(guest.Get("call-timer")).ToHaveTextAsync(new Regex(@"^0:(0[1-9]|[1-5]\d)$"), Patience);
         await Assertions.Expect(guest.Get("ring-left")).ToHaveTextAsync(new Regex(@"^rings for [1-5]?\d s more$"), Patience);
-        await alice.ExpectTextAsync("caller", caller);
+        await alice.ExpectTextAsync("caller", caller, seconds: 30);
         await Assertions.Expect(alice.Get("incoming-time")).ToHaveTextAsync(
             new Regex(@"^0:(0[1-9]|[1-5]\d) · rings for [1-5]?\d s more$"), Patience);
-        await alice.ExpectTextAsync("status", "Incoming call");
+        await alice.ExpectTextAsync("status", "Incoming call", seconds: 30);
         await Assertions.Expect(alice.Get("call-timer")).ToBeHiddenAsync();
         await Assertions.Expect(alice.Get("trace-id")).ToBeHiddenAsync();
         await Assertions.Expect(alice.Get("step-1")).ToHaveAttributeAsync("data-state", "pending");
@@ -52,7 +52,7 @@ public sealed class PhoneTests(RunningSystem system)
 
         await alice.KeepAsync("phone-missed");
         await RowOf(alice, caller).GetByRole(AriaRole.Button).ClickAsync();
-        await guest.ExpectTextAsync("caller", "Alice");
+        await guest.ExpectTextAsync("caller", "Alice", seconds: 30);
         await guest.Get("decline").ClickAsync();
         await alice.ExpectAlertAsync("Busy");
         await Assertions.Expect(RowOf(guest, "Alice").First).ToContainTextAsync("You declined");
@@ -73,13 +73,13 @@ public sealed class PhoneTests(RunningSystem system)
         await alice.Page.Clock.InstallAsync();
 
         await guest.DialAsync("Alice");
-        await alice.ExpectTextAsync("caller", caller);
+        await alice.ExpectTextAsync("caller", caller, seconds: 30);
         await alice.Page.Clock.FastForwardAsync(60_500);
 
         await guest.ExpectAlertAsync("No answer");
-        await guest.ExpectTextAsync("status", "No answer · Alice");
+        await guest.ExpectTextAsync("status", "No answer · Alice", seconds: 30);
         await Assertions.Expect(RowOf(guest, "Alice")).ToContainTextAsync("No answer");
-        await alice.ExpectTextAsync("status", "Missed call from " + caller);
+        await alice.ExpectTextAsync("status", "Missed call from " + caller, seconds: 30);
         await Assertions.Expect(alice.Get("incoming")).ToBeHiddenAsync();
         await Assertions.Expect(RowOf(alice, caller)).ToContainTextAsync("Missed");
     }
@@ -115,42 +115,42 @@ public sealed class PhoneTests(RunningSystem system)
         await alice.ExpectInCallAsync();
 
         await alice.Get("mute").ClickAsync();
-        await guest.ExpectTextAsync("status", "Alice is muted");
+        await guest.ExpectTextAsync("status", "Alice is muted", seconds: 30);
         await alice.Get("mute").ClickAsync();
-        await guest.ExpectTextAsync("status", "In call, relayed by TURN · Alice");
+        await guest.ExpectTextAsync("status", "In call, relayed by TURN · Alice", seconds: 30);
 
         await bob.DialAsync("alice");
-        await alice.ExpectTextAsync("caller", "Bob");
-        await alice.ExpectTextAsync("accept", "Hold and accept");
+        await alice.ExpectTextAsync("caller", "Bob", seconds: 30);
+        await alice.ExpectTextAsync("accept", "Hold and accept", seconds: 30);
         await alice.KeepAsync("phone-second-call");
         Assert.Empty((await alice.Page.RunAxe()).Violations);
         await alice.Get("decline").ClickAsync();
         await bob.ExpectAlertAsync("Busy");
-        await alice.ExpectTextAsync("status", caller);
+        await alice.ExpectTextAsync("status", caller, seconds: 30);
 
         await bob.DialAsync("alice");
         await alice.AcceptAsync("Bob");
-        await guest.ExpectTextAsync("status", "Alice put you on hold");
+        await guest.ExpectTextAsync("status", "Alice put you on hold", seconds: 30);
         await bob.ExpectInCallAsync();
-        await alice.ExpectTextAsync("status", "In call, relayed by TURN · Bob");
-        await alice.ExpectTextAsync("other-line", caller + " is on hold");
+        await alice.ExpectTextAsync("status", "In call, relayed by TURN · Bob", seconds: 30);
+        await alice.ExpectTextAsync("other-line", caller + " is on hold", seconds: 30);
         await alice.WaitForMediaAsync();
         await alice.KeepAsync("phone-two-lines");
         Assert.Empty((await alice.Page.RunAxe()).Violations);
 
         await alice.Get("swap").ClickAsync();
-        await bob.ExpectTextAsync("status", "Alice put you on hold");
-        await guest.ExpectTextAsync("status", "In call, relayed by TURN · Alice");
-        await alice.ExpectTextAsync("other-line", "Bob is on hold");
-        await alice.ExpectTextAsync("status", caller);
+        await bob.ExpectTextAsync("status", "Alice put you on hold", seconds: 30);
+        await guest.ExpectTextAsync("status", "In call, relayed by TURN · Alice", seconds: 30);
+        await alice.ExpectTextAsync("other-line", "Bob is on hold", seconds: 30);
+        await alice.ExpectTextAsync("status", caller, seconds: 30);
         await alice.ExpectRisingMediaAsync();
         Assert.Equal(await guest.TextAsync("trace-id"), await alice.TextAsync("trace-id"));
 
         await alice.HangUpAsync();
         await guest.ExpectIdleAsync();
-        await alice.ExpectTextAsync("status", "On hold · Bob");
+        await alice.ExpectTextAsync("status", "On hold · Bob", seconds: 30);
         await alice.Get("hold").ClickAsync();
-        await bob.ExpectTextAsync("status", "In call");
+        await bob.ExpectTextAsync("status", "In call", seconds: 30);
         await bob.HangUpAsync();
         await alice.ExpectIdleAsync();
     }
@@ -169,20 +169,20 @@ public sealed class PhoneTests(RunningSystem system)
         await alice.ExpectInCallAsync();
 
         await TransferAsync(alice, Bob);
-        await bob.ExpectTextAsync("caller", caller);
-        await alice.ExpectTextAsync("status", $"Transferring {caller} to Bob");
-        await guest.ExpectTextAsync("other-line", "Alice is on hold");
+        await bob.ExpectTextAsync("caller", caller, seconds: 30);
+        await alice.ExpectTextAsync("status", $"Transferring {caller} to Bob", seconds: 30);
+        await guest.ExpectTextAsync("other-line", "Alice is on hold", seconds: 30);
         await bob.Get("decline").ClickAsync();
         await alice.ExpectAlertAsync("The call was not transferred");
-        await alice.ExpectTextAsync("status", "In call, relayed by TURN · " + caller);
-        await guest.ExpectTextAsync("status", "In call, relayed by TURN · Alice");
+        await alice.ExpectTextAsync("status", "In call, relayed by TURN · " + caller, seconds: 30);
+        await guest.ExpectTextAsync("status", "In call, relayed by TURN · Alice", seconds: 30);
         await guest.ExpectRisingMediaAsync();
 
         await TransferAsync(alice, Bob);
         await bob.AcceptAsync(caller);
         await alice.ExpectIdleAsync();
-        await alice.ExpectTextAsync("status", $"{caller} now talks to Bob");
-        await guest.ExpectTextAsync("status", "In call, relayed by TURN · Bob");
+        await alice.ExpectTextAsync("status", $"{caller} now talks to Bob", seconds: 30);
+        await guest.ExpectTextAsync("status", "In call, relayed by TURN · Bob", seconds: 30);
         await Assertions.Expect(guest.Get("other-line")).ToBeHiddenAsync();
         await guest.WaitForMediaAsync();
         await bob.HangUpAsync();
@@ -221,9 +221,9 @@ public sealed class PhoneTests(RunningSystem system)
             "d", new Regex("^(M[0-9]+ [0-9]+h1v1h-1z)+$"));
 
         await using var guest = await system.Chromium.OpenAsync(new Uri(link));
-        await guest.ExpectTextAsync("guest", "Continue as guest and call Alice");
+        await guest.ExpectTextAsync("guest", "Continue as guest and call Alice", seconds: 30);
         await guest.ContinueAsGuestAsync();
-        await guest.ExpectTextAsync("status", "Ringing · Alice");
+        await guest.ExpectTextAsync("status", "Ringing · Alice", seconds: 30);
         await alice.Get("decline").ClickAsync();
         await guest.ExpectAlertAsync("Busy");
 
@@ -246,7 +246,7 @@ public sealed class PhoneTests(RunningSystem system)
         Assert.Equal(caller + " calls", await alice.Page.TitleAsync());
         await guest.HangUpAsync();
         await alice.Page.WaitForFunctionAsync("() => window.notified.length === 0");
-        await alice.ExpectTextAsync("status", "Missed call");
+        await alice.ExpectTextAsync("status", "Missed call", seconds: 30);
         Assert.Equal("WebRtcIms", await alice.Page.TitleAsync());
     }
 

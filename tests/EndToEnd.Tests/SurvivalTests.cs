@@ -5,7 +5,9 @@ using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EndToEnd.Tests;
 
-/// <summary>A call whose TURN server goes away: it heals if the server is back within a minute, and ends with the reason otherwise.</summary>
+/// <summary>
+/// A call whose TURN server goes away. It heals if the server is back within a minute, and otherwise ends with the reason.
+/// </summary>
 [Collection(RunningSystem.Collection)]
 public sealed class SurvivalTests(RunningSystem system)
 {
@@ -119,7 +121,12 @@ public sealed class SurvivalTests(RunningSystem system)
 
     /// <summary>Monitoring scripts and extensions replace RTCPeerConnection in such ways.</summary>
     [Theory]
-    [InlineData("window.RTCPeerConnection = class extends RTCPeerConnection { get iceGatheringState() { return super.iceGatheringState; } };")]
+    [InlineData(
+        """
+        window.RTCPeerConnection = class extends RTCPeerConnection {
+          get iceGatheringState() { return super.iceGatheringState; }
+        };
+        """)]
     [InlineData(
         """
         const Native = RTCPeerConnection;

@@ -12,7 +12,7 @@ public sealed class ConnectionTests : IAsyncDisposable
     private const string Stranger = "203.0.113.66";
     private const string Other = "203.0.113.1";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly FakeTimeProvider _time = new(new(2026, 11, 28, 12, 0, 0, TimeSpan.Zero));
     private readonly List<Wic> _pages = [];

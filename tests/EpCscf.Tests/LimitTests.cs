@@ -47,7 +47,7 @@ public sealed class LimitTests
         _time.Advance(TimeSpan.FromSeconds(4));
         await alice.AssertNothingAsync();
         _time.Advance(TimeSpan.FromSeconds(1));
-        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Equal(4401, (int?)alice.Socket.CloseStatus);
         await bob.AssertNothingAsync();
     }
@@ -102,7 +102,7 @@ public sealed class LimitTests
         await alice.SendAsync(new byte[64 * 1024 + 1]);
         await alice.AssertNothingAsync();
         await alice.SendAsync(new byte[400_000]);
-        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Equal(WebSocketCloseStatus.MessageTooBig, alice.Socket.CloseStatus);
         await bob.AssertNothingAsync();
     }
@@ -138,7 +138,7 @@ public sealed class LimitTests
         {
             while (alice.Socket.State == WebSocketState.Open) await alice.SendAsync("garbage");
         }, TestContext.Current.CancellationToken);
-        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         await bob.AssertNothingAsync();
         await Record.ExceptionAsync(() => flood);
         Assert.Equal(WebSocketCloseStatus.PolicyViolation, alice.Socket.CloseStatus);
@@ -229,13 +229,13 @@ public sealed class LimitTests
         await using var expired = await app.RegisterAsync("bob");
         Assert.StartsWith("SIP/2.0 200", (await gone.RegisterAsync(app.Token("alice"), expires: 0)).StartLine);
         _time.Advance(TimeSpan.FromSeconds(31));
-        await gone.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await gone.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Equal(4401, (int?)gone.Socket.CloseStatus);
 
         _time.Advance(TimeSpan.FromMinutes(60));
         await expired.AssertNothingAsync();
         _time.Advance(TimeSpan.FromMinutes(11));
-        await expired.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await expired.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
     }
 
     [Fact]
@@ -244,7 +244,7 @@ public sealed class LimitTests
         await using var app = EpCscfApp.Start();
         await using var alice = await app.RegisterAsync("alice");
         app.Service<IHostApplicationLifetime>().StopApplication();
-        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Equal(WebSocketCloseStatus.EndpointUnavailable, alice.Socket.CloseStatus);
     }
 
@@ -270,7 +270,7 @@ public sealed class LimitTests
         await using var again = await alice.ReconnectAsync();
         var ok = await again.RegisterAsync(app.Token("alice"));
         Assert.Single(ok.All("Contact"));
-        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Equal(4409, (int?)alice.Socket.CloseStatus);
         await again.AssertNothingAsync();
     }

@@ -79,7 +79,7 @@ public sealed class ReconnectTests : IAsyncLifetime
 
         var stored = Assert.Single(await _store.FindSessionAsync("session-of-bob"));
         Assert.Equal(stored.FlowId, _app.Service<Flows>().Find(stored.Id)?.Id);
-        await first.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await first.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Equal(4409, (int?)first.Socket.CloseStatus);
         await second.AssertNothingAsync();
     }

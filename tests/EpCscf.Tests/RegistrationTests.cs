@@ -139,7 +139,7 @@ public sealed class RegistrationTests
         var later = app.Token("guest-1", change: token => token with { SessionId = "another", IssuedAt = token.IssuedAt + 1 });
         Assert.Single((await guest.RegisterAsync(later)).All("Contact"));
 
-        await former.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await former.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Equal(4403, (int?)former.Socket.CloseStatus);
         await using var again = await former.ReconnectAsync();
         Assert.Equal("SIP/2.0 403 Forbidden: the identity belongs to another guest now", (await again.RegisterAsync(earlier)).StartLine);
@@ -296,7 +296,7 @@ public sealed class RegistrationTests
 
         await app.Service<Registrar>().EndSessionAsync("session-of-alice");
 
-        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Equal(4403, (int?)alice.Socket.CloseStatus);
         Assert.StartsWith("SIP/2.0 480", (await bob.AskAsync(bob.Invite("sip:alice@ims.example"))).StartLine);
         await using var again = await app.ConnectAsync("alice");

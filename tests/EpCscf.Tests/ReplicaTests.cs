@@ -124,7 +124,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         await using var again = await _alice.ReconnectAsync(_there);
         await again.RegisterAsync(_there.Token("alice"));
         // The first replica knows, and time need not pass.
-        await _alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await _alice.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
 
         await again.SendAsync(Wic.Following(request, "CANCEL"));
         var cancelled = await again.ExpectAsync("SIP/2.0 200 OK");
@@ -235,7 +235,7 @@ public sealed class ReplicaTests : IAsyncLifetime
 
         await using var again = await _alice.ReconnectAsync(_there);
         await again.RegisterAsync(_there.Token("alice"));
-        await _alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await _alice.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Equal(4409, (int?)_alice.Socket.CloseStatus);
 
         await _bob.AnswerAsync(invite, 200, "OK");
@@ -339,7 +339,7 @@ public sealed class ReplicaTests : IAsyncLifetime
             RedisChannel.Literal($"ims:replica:{Self(_there)}"), (_, _) => swallowed.TrySetResult());
         await _alice.SendAsync(_alice.Request(method, "sip:bob@ims.example"));
         if (method == "INVITE") await _alice.ExpectAsync("SIP/2.0 100");
-        await swallowed.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await swallowed.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         await _alice.AssertNothingAsync();
 
         _time.Advance(Transactions.Transaction.Timeout);
@@ -360,7 +360,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         var sent = _alice.Request(method, "sip:bob@ims.example");
         await _alice.SendAsync(sent);
         if (method == "INVITE") await _alice.ExpectAsync("SIP/2.0 100");
-        await swallowed.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await swallowed.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         await _connection.GetSubscriber().UnsubscribeAsync(RedisChannel.Literal($"ims:replica:{Self(_there)}"));
 
         await using var again = await _bob.ReconnectAsync(_here);
@@ -375,7 +375,7 @@ public sealed class ReplicaTests : IAsyncLifetime
     public async Task SessionEndedAtOneReplica_IsEndedAtTheOther()
     {
         await _here.Service<Registrar>().EndSessionAsync("session-of-bob");
-        await _bob.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await _bob.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Equal(4403, (int?)_bob.Socket.CloseStatus);
         Assert.StartsWith("SIP/2.0 480", (await _alice.AskAsync(_alice.Invite("sip:bob@ims.example"))).StartLine);
     }
@@ -388,7 +388,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         await TurnRevocations.WriteAsync(
             _connection.GetDatabase(), name, _time.GetUtcNow() + TokenLimits.LongestLifetime, _time.GetUtcNow());
 
-        await _bob.Closed.WaitAsync(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        await _bob.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Equal(4403, (int?)_bob.Socket.CloseStatus);
         await using var again = await Wic.ConnectAsync(_here, "bob");
         Assert.StartsWith("SIP/2.0 401", (await again.RegisterAsync(_here.Token("bob"))).StartLine);
@@ -408,7 +408,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         await TurnRevocations.WriteAsync(
             _connection.GetDatabase(), name, _time.GetUtcNow() + TokenLimits.LongestLifetime, _time.GetUtcNow());
 
-        await _bob.Closed.WaitAsync(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        await _bob.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         await using var again = await Wic.ConnectAsync(_here, "bob");
         Assert.StartsWith("SIP/2.0 401", (await again.RegisterAsync(token)).StartLine);
         _time.Advance(TimeSpan.FromSeconds(1));

@@ -52,7 +52,7 @@ public sealed class SessionTests : IAsyncLifetime
         Assert.InRange(found.GetProperty("expires_in").GetInt32(), 590, 600);
 
         Assert.Equal(HttpStatusCode.NoContent, (await PostAsync("end")).Status);
-        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Equal(4403, (int?)alice.Socket.CloseStatus);
         Assert.Equal("""{"registered":false,"expires_in":0}""", (await PostAsync("find")).Body);
         using var directory = new HttpRequestMessage(HttpMethod.Get, "/directory");

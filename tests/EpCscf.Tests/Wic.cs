@@ -32,7 +32,7 @@ internal sealed class Received(string text)
 /// </summary>
 internal sealed class Wic : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly EpCscfApp _app;
     private readonly Channel<Received> _received = Channel.CreateUnbounded<Received>();

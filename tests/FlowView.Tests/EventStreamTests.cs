@@ -11,7 +11,7 @@ public sealed class EventStreamTests : IDisposable
 {
     private const string Stranger = "203.0.113.66";
     private const string Other = "203.0.113.1";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly FlowViewApp _app = new();
     private readonly List<StreamReader> _streams = [];

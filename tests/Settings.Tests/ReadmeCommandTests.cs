@@ -12,7 +12,7 @@ public sealed partial class ReadmeCommandTests : IDisposable
     // The first command, and what shows that it works. A block with a server that runs in the foreground ends when this is printed.
     private static readonly Dictionary<string, (string Start, string Result)[]> Runs = new()
     {
-        ["README.md"] = [("OTEL_EXPORTER_OTLP_ENDPOINT=", @"Now listening on: http://localhost:8080")],
+        ["README.md"] = [("OTEL_EXPORTER_OTLP_ENDPOINT=", @"listens on http://localhost:8080")],
         ["Waf/README.md"] =
         [
             ("export Waf__TurnServers__0__Name", @"""access_token"": ?""[^""]+"""),
@@ -21,12 +21,12 @@ public sealed partial class ReadmeCommandTests : IDisposable
         ["Wwsf/README.md"] = [("Wwsf__Waf__ClientSecret=", @"""code"":""waf_unavailable""")],
         ["Turn/README.md"] =
         [
-            ("Turn__Keys__0__Kid=", "127.0.0.1:3478"),
+            ("Turn__Keys__0__Kid=", "TURN listens on 127.0.0.1:3478"),
             ("secret=", @"^\d{10}:alice \S{28}$"),
         ],
-        ["EpCscf/README.md"] = [("EpCscf__TokenKeys__0__Kid=", "Now listening on: http://localhost:8084")],
-        ["FlowView/README.md"] = [("dotnet run --project FlowView", "Now listening on: http://localhost:4318")],
-        ["WicWeb/README.md"] = [("dotnet run --project WicWeb", "Now listening on: http://localhost:8080")],
+        ["EpCscf/README.md"] = [("EpCscf__TokenKeys__0__Kid=", "listens on http://localhost:8084")],
+        ["FlowView/README.md"] = [("dotnet run --project FlowView", "listens on http://localhost:4318")],
+        ["WicWeb/README.md"] = [("dotnet run --project WicWeb", "listens on http://localhost:8080")],
         ["samples/README.md"] = [("export KEY=", @"^username: +k1~\S+")],
     };
 

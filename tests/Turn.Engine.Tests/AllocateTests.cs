@@ -244,6 +244,40 @@ public sealed class AllocateTests
             StunError.InsufficientCapacity, _fixture.NewClient().TryAllocate(Asking(StunAttributeType.ReservationToken, token))!.Error);
     }
 
+    /// <summary>Its relays do not work, or its token was revoked meanwhile.</summary>
+    [Fact]
+    [Requirement("ABUSE-49")]
+    public void AllocateThatIsTakenBack_EndsItsAllocation_AndClosesItsRelayAndTheReservedOne()
+    {
+        _fixture.Waiting = [];
+        _fixture.NewClient().TryAllocate(Asking(StunAttributeType.EvenPort, [0x80]));
+        var pending = _fixture.Waiting[0];
+        _fixture.Complete(pending);
+        var (allocation, reply) = (_fixture.LastAllocation!, new byte[TurnEngine.ReplyBufferLength]);
+
+        var outcome = _fixture.Engine.Withdraw(allocation, pending, StunError.Unauthenticated, _fixture.Time, reply);
+
+        Assert.Equal(StunError.Unauthenticated, outcome.Error);
+        Assert.Equal(AllocationEnd.Failed, allocation.End);
+        Assert.Same(allocation, Assert.Single(_fixture.Engine.Ended));
+        Assert.Empty(_fixture.Engine.Allocations);
+        Assert.Equal(0, _fixture.Reservations.Count);
+        Assert.Equal<Relay>(_fixture.Relays, _fixture.Engine.RelaysToClose.OrderBy(relay => relay.Bound.Port));
+    }
+
+    [Fact]
+    [Requirement("RFC8656-8.2")]
+    public void RefreshWithLifetime0OfTheOnlyFamily_EndsTheAllocation()
+    {
+        var client = _fixture.NewClient();
+        client.Allocate(Asking(StunAttributeType.RequestedAddressFamily, [2, 0, 0, 0]));
+
+        Assert.True(EngineClient.Answered(client.Request(StunMethod.Refresh, StunRequest.All(
+            StunRequest.Lifetime(0), StunRequest.Value(StunAttributeType.RequestedAddressFamily, 2, 0, 0, 0)))).IsSuccess);
+        Assert.Equal(AllocationEnd.Deleted, client.Allocation.End);
+        Assert.Empty(_fixture.Engine.Allocations);
+    }
+
     [Fact]
     [Requirement("RFC8656-7.2-8")]
     [Requirement("TURN-B10")]

@@ -79,6 +79,33 @@ public sealed class MoveTests
         Assert.True(Move(moved, ticket).IsSuccess);
     }
 
+    [Fact]
+    [Requirement("TURN-D2")]
+    public void TicketOfAnotherAllocation_FromAClientThatHasOne_IsAMismatch_UnderTheKeyOfTheTicketsAllocation()
+    {
+        var (client, ticket) = NewClient(_fixture.NewToken().Native);
+        var (other, _) = NewClient(_fixture.NewToken().Native);
+        other.Credential = client.Credential;
+        var answer = Move(other, ticket, withToken: false);
+
+        Assert.Equal(StunError.AllocationMismatch, answer.Error);
+        Assert.True(other.Verifies(answer));
+        Assert.Equal(client.Flow, client.Allocation.FiveTuple);
+    }
+
+    /// <summary>The 5-tuple has an allocation here, so the request is for this engine.</summary>
+    [Fact]
+    [Requirement("TURN-D2")]
+    public void TicketOfAnotherEngine_FromAClientThatHasAnAllocationHere_IsAMismatch_AndNotHandedOver()
+    {
+        var (_, ticket) = NewClient();
+        var there = new EngineFixture(mobile: _mobile, number: 1);
+        var client = there.NewClient();
+        client.Allocate();
+
+        Assert.Equal(StunError.AllocationMismatch, EngineClient.Answered(client.Request(StunMethod.Refresh, Ticket(ticket))).Error);
+    }
+
     [Theory]
     [InlineData(29.999, true)]
     [InlineData(30, false)]

@@ -55,6 +55,21 @@ public sealed class PeerConnectionTests
     }
 
     [Fact]
+    [Requirement("RFC6062-5.2")]
+    [Requirement("TURN-C3")]
+    public void ConnectThatFails_IsAnErrorResponse_WithTheSoftware()
+    {
+        var fixture = new EngineFixture(new EngineSettings { TcpRelays = true, Software = "the software" });
+        var client = fixture.NewClient(transport: ClientTransport.Tcp);
+        client.Allocate(TcpTransport);
+        Assert.Null(Connect(client, Peer));
+        var answer = fixture.CompleteConnect(fixture.Connection!, stream: null)!;
+
+        Assert.Equal((StunClass.ErrorResponse, StunError.ConnectionTimeoutOrFailure), (answer.Message.Class, answer.Error));
+        Assert.Equal("the software", answer.Text(StunAttributeType.Software));
+    }
+
+    [Fact]
     [Requirement("RFC6062-5.3")]
     [Requirement("TURN-C5")]
     public void SecondConnectionOfTheSamePeer_IsClosed()

@@ -15,7 +15,7 @@ namespace WebRtcIms.WicWeb.Tests;
 /// <summary>TCP connections to the gateway: how many of one address, of all, and which give way.</summary>
 public sealed class ConnectionTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly TestCertificate _certificate = new();
     private readonly List<IDisposable> _clients = [];

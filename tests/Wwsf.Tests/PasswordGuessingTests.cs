@@ -246,7 +246,7 @@ public sealed class PasswordGuessingTests
     [Requirement("SEC-16")]
     public async Task NewHash_HasTheRoundsThatOwaspAdvises()
     {
-        using var app = NewApp();
+        using var app = new WwsfApp { HashesSlowly = true };
         await app.OpenPageAsAliceAsync();
         var hash = Convert.FromBase64String((await HashOfAliceAsync(app))!);
 

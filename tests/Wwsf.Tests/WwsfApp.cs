@@ -14,6 +14,8 @@ internal sealed class WwsfApp : ServiceApp<WwsfApp, Program>
     public const string ClientSecret = "s3cret+of/the client";
     public const string PublicOrigin = "https://calls.example.com";
 
+    private const int FewRounds = 2000;
+
     public WwsfApp(string environment = "Development", ScriptedWaf? waf = null, ScriptedEpCscf? epCscf = null)
     {
         With("environment", environment);
@@ -27,7 +29,14 @@ internal sealed class WwsfApp : ServiceApp<WwsfApp, Program>
         // Port 9 refuses connections.
         With("services:ep-cscf:http:0", epCscf?.Address ?? "http://127.0.0.1:9");
         RemoteAddress = IPAddress.Loopback;
+        WithServices(services => services.PostConfigure<PasswordHasherOptions>(hasher =>
+        {
+            if (!HashesSlowly) hasher.IterationCount = FewRounds;
+        }));
     }
+
+    /// <summary>Whether passwords are hashed with as many rounds as in operation. Each hash then takes a tenth of a second.</summary>
+    public bool HashesSlowly { get; init; }
 
     public string DatabaseDirectory => Path.Combine(Folder, "data");
 

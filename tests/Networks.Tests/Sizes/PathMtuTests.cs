@@ -241,7 +241,7 @@ public sealed class PathMtuTests
     private static async Task<byte[]> ReceiveAsync(UdpClient peer)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        limit.CancelAfter(TimeSpan.FromSeconds(5));
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
         try
         {
             return (await peer.ReceiveAsync(limit.Token)).Buffer;

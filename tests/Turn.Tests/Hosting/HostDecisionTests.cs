@@ -334,7 +334,7 @@ public sealed class HostDecisionTests : IDisposable
     private static async Task UntilAsync(Func<bool> condition)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(10));
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
         while (!condition()) await Task.Delay(5, limit.Token);
     }
 

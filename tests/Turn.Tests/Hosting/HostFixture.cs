@@ -95,7 +95,7 @@ internal sealed class HostFixture
     public async Task AssertAllIsGivenBackAsync(int live = 0)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(5));
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
         try
         {
             while (Taken() != (live, live, live)) await Task.Delay(5, limit.Token);

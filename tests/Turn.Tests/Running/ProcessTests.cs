@@ -25,7 +25,7 @@ public sealed class ProcessTests
             await http.GetAsync(new Uri($"http://127.0.0.1:{server.ManagementPort}/health"), TestContext.Current.CancellationToken);
 
         Assert.Equal(HttpStatusCode.OK, health.StatusCode);
-        Assert.Contains($"TURN listens on 127.0.0.1:{server.Port}, {said}", server.Output, StringComparison.Ordinal);
+        await server.WaitForOutputAsync($"TURN listens on 127.0.0.1:{server.Port}, {said}");
         Assert.DoesNotContain("warn:", server.Output, StringComparison.Ordinal);
     }
 

@@ -48,7 +48,7 @@ public sealed class StrangerTests
         }
 
         Assert.False(server.HasExited, server.Output);
-        Assert.Contains("The limit of open files (ulimit -n) is 400", server.Output, StringComparison.Ordinal);
+        await server.WaitForOutputAsync("The limit of open files (ulimit -n) is 400");
     }
 
     [Fact]

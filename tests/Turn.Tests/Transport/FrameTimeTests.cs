@@ -7,7 +7,7 @@ namespace WebRtcIms.Turn.Tests.Transport;
 /// <summary>A client that begins a message and does not end it.</summary>
 public sealed class FrameTimeTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 

@@ -10,7 +10,7 @@ namespace WebRtcIms.Turn.Tests.Transport;
 /// <summary>A stream whose client has an allocation and says nothing.</summary>
 public sealed class QuietStreamTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 

@@ -17,7 +17,7 @@ namespace WebRtcIms.Turn.Tests.Transport;
 /// <summary>What keeps a stream, and which class it has in the admission.</summary>
 public sealed class StreamAdmissionTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly ConnectionAdmission _admission = new(
         "test", new(10, 10, 10, 10), new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>(),

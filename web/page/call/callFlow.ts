@@ -165,7 +165,7 @@ export class CallFlow {
     const handed = performance.now();
     this.#call = this.#makeLeg(media, configuration, {
       onmedia: stream => this.#view.remoteMedia(stream),
-      onpath: () => { if (this.#established) void this.#upkeep.look(); },
+      onpath: () => { if (this.#established) void this.#upkeep.checkPath(); },
       onphase: phase => this.#phase(phase),
       onhold: held => this.#view.held(held),
       onvideo: video => this.#view.video(video),
@@ -177,7 +177,7 @@ export class CallFlow {
         allocating = performance.now();
         this.#view.step(7, 'done', allocating - handed);
         this.#begin(8);
-        void this.#lookForNetwork();
+        void this.#checkNetwork();
       },
       candidate => {
         this.#relayed = true;
@@ -193,7 +193,7 @@ export class CallFlow {
   }
 
   /** Without a network a browser neither finds a candidate nor reports an error. */
-  async #lookForNetwork(): Promise<void> {
+  async #checkNetwork(): Promise<void> {
     if (!await isWithoutNetwork(() => this.#relayed || this.#ended.signal.aborted)) return;
     if (!this.#relayed) this.#fail(new Problem('no_network', { step: 8 }));
   }

@@ -88,7 +88,7 @@ export class Upkeep {
   }
 
   /** The browser reports a change of the path. */
-  async look(): Promise<void> {
+  async checkPath(): Promise<void> {
     if (this.#isSampling || this.#ended.signal.aborted) return;
     this.#isSampling = true;
     clearTimeout(this.#sampleTimer);
@@ -106,7 +106,7 @@ export class Upkeep {
 
   #sampleIn(duration: number): void {
     clearTimeout(this.#sampleTimer);
-    if (!this.#ended.signal.aborted) this.#sampleTimer = setTimeout(() => void this.look(), duration);
+    if (!this.#ended.signal.aborted) this.#sampleTimer = setTimeout(() => void this.checkPath(), duration);
   }
 
   #keep(token: TurnToken, received: number): void {

@@ -78,7 +78,7 @@ class Gathering {
       else if (candidate.type === 'relay') {
         this.#usable++;
         this.#relayedAt ??= performance.now();
-        this.#lookAgainIn(enoughAfterRelay);
+        this.#evaluateIn(enoughAfterRelay);
         relayed(candidate);
       } else if (!relayOnly && candidate.candidate !== '') this.#usable++;
       this.#evaluate();
@@ -97,13 +97,13 @@ class Gathering {
         if (state === 'enough') resolve();
         else if (state === 'failed') reject(turnProblem(this.#errors));
       };
-      for (const limit of [enoughAfter, giveUpAfter]) this.#lookAgainIn(limit);
+      for (const limit of [enoughAfter, giveUpAfter]) this.#evaluateIn(limit);
       this.#signal.addEventListener('abort', this.#evaluate, { signal: this.#over.signal });
       this.#evaluate();
     });
   }
 
-  #lookAgainIn(limit: number): void {
+  #evaluateIn(limit: number): void {
     const timer = setTimeout(() => this.#evaluate(), limit + 1);
     this.#over.signal.addEventListener('abort', () => clearTimeout(timer));
   }

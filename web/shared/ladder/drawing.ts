@@ -132,7 +132,7 @@ function drawHead(lane: { name: string, role: string }, x: number, { gap }: Grid
   return [
     shape('rect', { x: x - width / 2, y: 8, width, height: headHeight - 16, rx: 10, fill: paint('sunken'), stroke: paint('line'), 'stroke-opacity': 0.6 }),
     shape('text', { x, y: 30, 'text-anchor': 'middle', 'font-weight': 650, 'font-size': 14, fill: paint('text') }, [fit(lane.name, width - 8, 8)]),
-    shape('text', { x, y: 46, 'text-anchor': 'middle', 'font-size': 12, fill: paint('soft') }, [fit(lane.role, width - 6, 6.5)]),
+    shape('text', { x, y: 46, 'text-anchor': 'middle', 'font-size': 12, fill: paint('soft') }, [fit(lane.role, width - 4, 6.15)]),
   ];
 }
 
