@@ -1,7 +1,6 @@
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Routing;
-using WebRtcIms.EpCscf.Telemetry;
 
 namespace WebRtcIms.EpCscf.Server;
 

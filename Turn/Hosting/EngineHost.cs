@@ -475,7 +475,7 @@ internal sealed partial class EngineHost(
         {
             if (allocation.Lease is not AllocationRecord record) continue;
             using (AllocationSpans.StartEnd(allocation, record.Trace, record.Since, record.Token?.KeyId))
-                AllocationLog.Ended(logger, allocation, record, time.GetUtcNow() - record.Since);
+                AllocationLog.Ended(logger, allocation, record.Grant, time.GetUtcNow() - record.Since);
             record.Dispose();
         }
 

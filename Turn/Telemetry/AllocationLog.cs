@@ -1,6 +1,5 @@
 using WebRtcIms.Contracts;
 using WebRtcIms.Stun.Messages;
-using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Engine.Allocations;
 using WebRtcIms.Turn.Engine.Primitives;
 
@@ -26,11 +25,11 @@ internal static partial class AllocationLog
     public static void Refused(ILogger logger, PendingAllocation pending, Grant? grant, StunError error, string? reason) => LogRefused(
         logger, User(grant), pending.FiveTuple.Transport, pending.Proof.Credential.Token?.KeyId, (int)error, Sentence(error, reason));
 
-    public static void Ended(ILogger logger, Allocation allocation, AllocationRecord record, TimeSpan age)
+    public static void Ended(ILogger logger, Allocation allocation, Grant? grant, TimeSpan age)
     {
         var totals = allocation.Totals;
         LogEnded(
-            logger, User(record.Grant), allocation.FiveTuple.Transport, (long)age.TotalSeconds, Sentence(allocation.End),
+            logger, User(grant), allocation.FiveTuple.Transport, (long)age.TotalSeconds, Sentence(allocation.End),
             totals.PacketsToPeers, totals.BytesToPeers, totals.PacketsToClient, totals.BytesToClient, Reasons.Sum(totals.Drops));
     }
 

@@ -1,6 +1,5 @@
 using WebRtcIms.ServiceDefaults.Admission;
 using WebRtcIms.Wwsf.Problems;
-using WebRtcIms.Wwsf.Sessions;
 using WebRtcIms.Wwsf.Settings;
 using WebRtcIms.Wwsf.Telemetry;
 
@@ -56,8 +55,7 @@ internal static class WebApi
                 var status = context.Response.StatusCode;
                 var problem = context.Features.Get<Problem>() ?? (status < 400 ? null : Problem.OfStatus(status));
                 counted.Count(context.RequestServices.GetRequiredService<WwsfTelemetry>(), problem?.Code ?? "ok");
-                if (problem is not null && endpoint.Metadata.GetMetadata<SessionRequired>() is not null)
-                    context.RequestServices.GetRequiredService<AuditLog>().RequestRefused(WebSession.From(context.User), path, problem);
+                if (problem is not null) counted.LogRefusal?.Invoke(context, path, problem);
                 return Task.CompletedTask;
             });
         }

@@ -1,6 +1,3 @@
-using WebRtcIms.Wwsf.Problems;
-using WebRtcIms.Wwsf.Sessions;
-
 namespace WebRtcIms.Wwsf.Telemetry;
 
 /// <summary>
@@ -38,21 +35,6 @@ internal sealed partial class AuditLog(ILogger<AuditLog> logger)
         LogRefused(userId is null ? NoUser : Pseudonym.Of(userId), way, code, address);
 
     public void RateLimited(string limit, string address) => LogRateLimited(limit, address);
-
-    public void TurnTokenIssued(WebSession session, string kid, int seconds) =>
-        LogTurnTokenIssued(session.KindForPeople, session.Pseudonym, kid, seconds);
-
-    public void RegistrationTokenIssued(WebSession session, int seconds) =>
-        LogRegistrationTokenIssued(session.KindForPeople, session.Pseudonym, seconds);
-
-    /// <param name="session">Null without a session.</param>
-    /// <param name="path">The path of an endpoint, not the text of a caller.</param>
-    /// <param name="problem">The response.</param>
-    public void RequestRefused(WebSession? session, string path, Problem problem)
-    {
-        if (session is null) LogStrangerRefused(path, problem.Status, problem.Code, problem.Title);
-        else LogRequestRefused(path, session.KindForPeople, session.Pseudonym, problem.Status, problem.Code, problem.Title);
-    }
 
     public void AccountAdded(string userId) => LogAccountAdded(Pseudonym.Of(userId));
 
@@ -101,19 +83,19 @@ internal sealed partial class AuditLog(ILogger<AuditLog> logger)
 
     [LoggerMessage(12, LogLevel.Information,
         "The {Kind} of session {Session} got a TURN token under the key {Kid}, for {Seconds} s", EventName = "call.turn_token_issued")]
-    private partial void LogTurnTokenIssued(string kind, string session, string kid, int seconds);
+    public partial void LogTurnTokenIssued(string kind, string session, string kid, int seconds);
 
     [LoggerMessage(13, LogLevel.Information,
         "The {Kind} of session {Session} got a registration token, for {Seconds} s", EventName = "call.registration_token_issued")]
-    private partial void LogRegistrationTokenIssued(string kind, string session, int seconds);
+    public partial void LogRegistrationTokenIssued(string kind, string session, int seconds);
 
     [LoggerMessage(14, LogLevel.Information,
         "{Path} of the {Kind} of session {Session} was refused with {Status} {Code}: {Title}", EventName = "request.refused")]
-    private partial void LogRequestRefused(string path, string kind, string session, int status, string code, string title);
+    public partial void LogRequestRefused(string path, string kind, string session, int status, string code, string title);
 
     [LoggerMessage(15, LogLevel.Information,
         "{Path} without a session was refused with {Status} {Code}: {Title}", EventName = "request_of_stranger.refused")]
-    private partial void LogStrangerRefused(string path, int status, string code, string title);
+    public partial void LogStrangerRefused(string path, int status, string code, string title);
 }
 
 /// <summary>Why a session ended, in the log.</summary>

@@ -1,5 +1,7 @@
 using System.Diagnostics.Metrics;
 
+using WebRtcIms.Wwsf.Problems;
+
 namespace WebRtcIms.Wwsf.Telemetry;
 
 /// <summary>
@@ -55,4 +57,6 @@ internal sealed class WwsfTelemetry
 }
 
 /// <summary>Endpoint metadata: how the outcome of a request is counted.</summary>
-internal sealed record Counted(Action<WwsfTelemetry, string> Count);
+/// <param name="Count">Gets <c>ok</c> or the code of a problem.</param>
+/// <param name="LogRefusal">Gets the endpoint's method and path, and the problem.</param>
+internal sealed record Counted(Action<WwsfTelemetry, string> Count, Action<HttpContext, string, Problem>? LogRefusal = null);

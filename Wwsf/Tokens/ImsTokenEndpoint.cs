@@ -26,7 +26,8 @@ internal static class ImsTokenEndpoint
             .RequireAntiforgeryToken()
             .RequirePasskey()
             .RequireRateLimiting(Limits.ImsTokens)
-            .WithMetadata(new SessionRequired(), new Counted((telemetry, outcome) => telemetry.CountImsToken(outcome)));
+            .WithMetadata(
+                new SessionRequired(), new Counted((telemetry, outcome) => telemetry.CountImsToken(outcome), TokenRefusals.Log));
 
     private static async Task<IResult> IssueAsync(
         HttpContext context, SessionIdentities identities, GuestIdentities guests, WafClient waf, SessionRevocations revocations,
@@ -43,7 +44,7 @@ internal static class ImsTokenEndpoint
 
         revocations.SetIssued(TimeSpan.FromSeconds(token.ExpiresIn));
         problem = session.User is null ? await guests.ExtendAsync(session, TimeSpan.FromSeconds(token.ExpiresIn)) : null;
-        if (problem is null) audit.RegistrationTokenIssued(session, token.ExpiresIn);
+        if (problem is null) audit.LogRegistrationTokenIssued(session.KindForPeople, session.Pseudonym, token.ExpiresIn);
         return problem ?? (IResult)TypedResults.Ok(new ImsTokenAnswer(
             token.AccessToken!, token.ExpiresIn, identity.Impu, identity.Impi, identity.DisplayName,
             $"sip:{settings.HomeDomain}", settings.HomeDomain, WebSocketPath));

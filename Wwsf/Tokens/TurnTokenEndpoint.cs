@@ -29,9 +29,12 @@ internal static class TurnTokenEndpoint
             .RequireAntiforgeryToken()
             .RequirePasskey()
             .RequireRateLimiting(Limits.TurnTokens)
-            .WithMetadata(new SessionRequired(Step: 3), new Counted((telemetry, outcome) => telemetry.CountTurnToken(outcome)));
+            .WithMetadata(
+                new SessionRequired(Step: 3),
+                new Counted((telemetry, outcome) => telemetry.CountTurnToken(outcome), TokenRefusals.Log));
 
-    private static async Task IssueAsync(HttpContext context, WafClient waf, SessionRevocations revocations, AuditLog audit, WwsfSettings settings)
+    private static async Task IssueAsync(
+        HttpContext context, WafClient waf, SessionRevocations revocations, AuditLog audit, WwsfSettings settings)
     {
         var session = WebSession.From(context.User)!;
         var answer = await waf.RequestTurnTokenAsync(session, context.RequestAborted);
@@ -43,7 +46,7 @@ internal static class TurnTokenEndpoint
 
         revocations.SetIssued(TimeSpan.FromSeconds(token.ExpiresIn));
         using var step = WwsfTelemetry.StartStep(6, "answer with TURN token");
-        audit.TurnTokenIssued(session, token.Kid!, token.ExpiresIn);
+        audit.LogTurnTokenIssued(session.KindForPeople, session.Pseudonym, token.Kid!, token.ExpiresIn);
         var sessionChecked = context.Features.Get<SessionCheckTime>()!.Elapsed;
         context.Response.Headers[ServerTiming.Header] = ServerTiming.Write(sessionChecked, answer.Elapsed, answer.TokenMade);
         await TypedResults.Ok(new TurnTokenAnswer(

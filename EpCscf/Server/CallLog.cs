@@ -2,7 +2,7 @@ using WebRtcIms.Contracts;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.EpCscf.Sip;
 
-namespace WebRtcIms.EpCscf.Telemetry;
+namespace WebRtcIms.EpCscf.Server;
 
 /// <summary>
 /// Registrations and calls, for people. A page is named by the pseudonym of its session, as in the spans of the WWSF. Records never have
