@@ -25,7 +25,8 @@ public sealed class SettingsTests
     {
         var settings = Read(
             environment, ClientSecret, ("Wwsf:EpCscf:SessionsKey", ScriptedEpCscf.Key),
-            ("Wwsf:PublicOrigin:0", "https://phone.example.com"), ("Wwsf:TurnUris:0", "turn:turn.example.com"), ("Wwsf:Stage:Enabled", enabled ?? ""));
+            ("Wwsf:PublicOrigin:0", "https://phone.example.com"), ("Wwsf:TurnUris:0", "turn:turn.example.com"),
+            ("Wwsf:Stage:Enabled", enabled ?? ""));
         Assert.Equal(isOn, settings.Stage.IsOn);
     }
 

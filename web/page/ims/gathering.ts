@@ -3,19 +3,18 @@ import { turnProblem } from '../call/turn.ts';
 
 /**
  * How long to wait for candidates. SIP sends them all in one description (no trickle ICE), and a silent TURN server would delay the
- * call by 40 s. So a relay candidate is enough 50 ms later, which other servers have to answer, another usable one after 0.6 s, and
- * gathering without any fails at the limit.
+ * call by 40 s. So a relay candidate of each TURN server is enough, one usable candidate after 0.6 s, and gathering without any fails
+ * at the limit.
  */
-export const enoughAfterRelay = 50;
 export const enoughAfter = 600;
 export const giveUpAfter = 8_000;
 
 /**
- * Whether to go on waiting. `elapsed` is in milliseconds since gathering started, `sinceRelay` since the first relay candidate;
- * `usable` counts the candidates so far.
+ * Whether to go on waiting. `elapsed` is in milliseconds since gathering started; `usable` counts the candidates so far; `isRelayed` says
+ * that each TURN server has given one.
  */
-export function gatheringState(elapsed: number, usable: number, isComplete: boolean, sinceRelay = 0): 'wait' | 'enough' | 'failed' {
-  if (usable > 0 && (isComplete || elapsed >= enoughAfter || sinceRelay >= enoughAfterRelay)) return 'enough';
+export function gatheringState(elapsed: number, usable: number, isComplete: boolean, isRelayed = false): 'wait' | 'enough' | 'failed' {
+  if (usable > 0 && (isComplete || isRelayed || elapsed >= enoughAfter)) return 'enough';
   return isComplete || elapsed >= giveUpAfter ? 'failed' : 'wait';
 }
 
@@ -66,19 +65,22 @@ class Gathering {
   readonly #errors: number[] = [];
   readonly #signal: AbortSignal;
   #usable = 0;
-  #relayedAt: number | undefined;
+  #relayed = 0;
   #hasEnded = false;
   #evaluate = () => {};
 
+  readonly #servers: number;
+
   constructor(connection: RTCPeerConnection, relayOnly: boolean, relayed: (candidate: RTCIceCandidate) => void, signal: AbortSignal) {
     this.#signal = signal;
+    const urls = (connection.getConfiguration().iceServers ?? []).flatMap(server => server.urls);
+    this.#servers = Math.max(1, urls.filter(url => /^turns?:/.test(url)).length);
     const listening = { signal: this.#over.signal };
     connection.addEventListener('icecandidate', ({ candidate }) => {
       if (candidate === null) this.#hasEnded = true;
       else if (candidate.type === 'relay') {
         this.#usable++;
-        this.#relayedAt ??= performance.now();
-        this.#evaluateIn(enoughAfterRelay);
+        this.#relayed++;
         relayed(candidate);
       } else if (!relayOnly && candidate.candidate !== '') this.#usable++;
       this.#evaluate();
@@ -91,21 +93,17 @@ class Gathering {
     return new Promise((resolve, reject) => {
       this.#evaluate = () => {
         if (this.#signal.aborted) return reject(this.#signal.reason as Error);
-        const now = performance.now();
-        const sinceRelay = this.#relayedAt === undefined ? 0 : now - this.#relayedAt;
-        const state = gatheringState(now - started, this.#usable, this.#hasEnded && isComplete(), sinceRelay);
+        const state = gatheringState(performance.now() - started, this.#usable, this.#hasEnded && isComplete(), this.#relayed >= this.#servers);
         if (state === 'enough') resolve();
         else if (state === 'failed') reject(turnProblem(this.#errors));
       };
-      for (const limit of [enoughAfter, giveUpAfter]) this.#evaluateIn(limit);
+      for (const limit of [enoughAfter, giveUpAfter]) {
+        const timer = setTimeout(this.#evaluate, limit + 1);
+        this.#over.signal.addEventListener('abort', () => clearTimeout(timer));
+      }
       this.#signal.addEventListener('abort', this.#evaluate, { signal: this.#over.signal });
       this.#evaluate();
     });
-  }
-
-  #evaluateIn(limit: number): void {
-    const timer = setTimeout(() => this.#evaluate(), limit + 1);
-    this.#over.signal.addEventListener('abort', () => clearTimeout(timer));
   }
 
   close(): void {
