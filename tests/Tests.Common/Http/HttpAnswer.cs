@@ -79,6 +79,23 @@ public sealed record HttpAnswer(int Status, IReadOnlyDictionary<string, string> 
         var headers = lines.Skip(1).Select(line => line.Split(':', 2)).GroupBy(pair => pair[0], StringComparer.OrdinalIgnoreCase)
             .ToDictionary(
                 pairs => pairs.Key, pairs => string.Join(", ", pairs.Select(pair => pair[1].Trim())), StringComparer.OrdinalIgnoreCase);
-        return new(int.Parse(lines[0].Split(' ')[1], CultureInfo.InvariantCulture), headers, parts.ElementAtOrDefault(1) ?? "");
+        var body = parts.ElementAtOrDefault(1) ?? "";
+        var isChunked = headers.GetValueOrDefault("Transfer-Encoding") == "chunked";
+        return new(int.Parse(lines[0].Split(' ')[1], CultureInfo.InvariantCulture), headers, isChunked ? Join(body) : body);
+    }
+
+    // RFC 9112 §7.1. Of a body that ends early, the chunks that came.
+    private static string Join(string chunks)
+    {
+        var body = new StringBuilder();
+        for (var at = 0; chunks.IndexOf("\r\n", at, StringComparison.Ordinal) is var end and >= 0;)
+        {
+            var length = int.Parse(chunks[at..end].Split(';')[0], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            if (length == 0) break;
+            body.Append(chunks.AsSpan(end + 2, Math.Min(length, chunks.Length - end - 2)));
+            at = Math.Min(end + 2 + length + 2, chunks.Length);
+        }
+
+        return body.ToString();
     }
 }

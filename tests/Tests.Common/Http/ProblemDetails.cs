@@ -13,19 +13,12 @@ public static partial class ProblemDetails
     {
         if (answer.Status < 400 || !answer.Headers.GetValueOrDefault("Content-Type", "").StartsWith(MediaType, StringComparison.Ordinal))
             return null;
-        if (JsonOf(answer) is not { } problem) return "problem details that are not a JSON object";
+        if (JsonNode.Parse(answer.Body) is not JsonObject problem) return "problem details that are not a JSON object";
         return NamesOf(problem).FirstOrDefault(name => !SnakeCase().IsMatch(name)) is { } name ? $"{name} is not in snake_case"
             : !TraceId().IsMatch($"{problem["trace_id"]}") ? "problem details without a trace_id"
             : $"{problem["status"]}" != $"{answer.Status}" ? "problem details with another status"
             : $"{problem["title"]}".Length == 0 ? "problem details without a title"
             : null;
-    }
-
-    private static JsonObject? JsonOf(HttpAnswer answer)
-    {
-        // A chunked body has the length of each chunk on a line of its own.
-        var (from, to) = (answer.Body.IndexOf('{', StringComparison.Ordinal), answer.Body.LastIndexOf('}'));
-        return from < 0 || to < from ? null : JsonNode.Parse(answer.Body[from..(to + 1)]) as JsonObject;
     }
 
     private static IEnumerable<string> NamesOf(JsonNode? node) => node switch
