@@ -3,18 +3,15 @@ import { turnProblem } from '../call/turn.ts';
 
 /**
  * How long to wait for candidates. SIP sends them all in one description (no trickle ICE), and a silent TURN server would delay the
- * call by 40 s. So a relay candidate of each TURN server is enough, one usable candidate after 0.6 s, and gathering without any fails
- * at the limit.
+ * call by 40 s. So one usable candidate is enough after 0.6 s, and gathering without any fails at the limit. A candidate that comes later
+ * is not in the description: the other side then uses it as peer reflexive.
  */
 export const enoughAfter = 600;
 export const giveUpAfter = 8_000;
 
-/**
- * Whether to go on waiting. `elapsed` is in milliseconds since gathering started; `usable` counts the candidates so far; `isRelayed` says
- * that each TURN server has given one.
- */
-export function gatheringState(elapsed: number, usable: number, isComplete: boolean, isRelayed = false): 'wait' | 'enough' | 'failed' {
-  if (usable > 0 && (isComplete || isRelayed || elapsed >= enoughAfter)) return 'enough';
+/** Whether to go on waiting. `elapsed` is in milliseconds since gathering started; `usable` counts the candidates so far. */
+export function gatheringState(elapsed: number, usable: number, isComplete: boolean): 'wait' | 'enough' | 'failed' {
+  if (usable > 0 && (isComplete || elapsed >= enoughAfter)) return 'enough';
   return isComplete || elapsed >= giveUpAfter ? 'failed' : 'wait';
 }
 
@@ -65,22 +62,16 @@ class Gathering {
   readonly #errors: number[] = [];
   readonly #signal: AbortSignal;
   #usable = 0;
-  #relayed = 0;
   #hasEnded = false;
   #evaluate = () => {};
 
-  readonly #servers: number;
-
   constructor(connection: RTCPeerConnection, relayOnly: boolean, relayed: (candidate: RTCIceCandidate) => void, signal: AbortSignal) {
     this.#signal = signal;
-    const urls = (connection.getConfiguration().iceServers ?? []).flatMap(server => server.urls);
-    this.#servers = Math.max(1, urls.filter(url => /^turns?:/.test(url)).length);
     const listening = { signal: this.#over.signal };
     connection.addEventListener('icecandidate', ({ candidate }) => {
       if (candidate === null) this.#hasEnded = true;
       else if (candidate.type === 'relay') {
         this.#usable++;
-        this.#relayed++;
         relayed(candidate);
       } else if (!relayOnly && candidate.candidate !== '') this.#usable++;
       this.#evaluate();
@@ -93,7 +84,7 @@ class Gathering {
     return new Promise((resolve, reject) => {
       this.#evaluate = () => {
         if (this.#signal.aborted) return reject(this.#signal.reason as Error);
-        const state = gatheringState(performance.now() - started, this.#usable, this.#hasEnded && isComplete(), this.#relayed >= this.#servers);
+        const state = gatheringState(performance.now() - started, this.#usable, this.#hasEnded && isComplete());
         if (state === 'enough') resolve();
         else if (state === 'failed') reject(turnProblem(this.#errors));
       };
