@@ -36,7 +36,7 @@ public sealed class SipJsInteropTests(RunningSystem system)
         await peer.ExpectRelayedMediaAsync();
 
         await peer.HoldAsync(true);
-        await alice.ExpectTextAsync("status", "holds the call");
+        await alice.ExpectTextAsync("status", "put you on hold");
         await peer.HoldAsync(false);
         await alice.ExpectTextAsync("status", "In call");
         await peer.ExpectRelayedMediaAsync();

@@ -53,7 +53,10 @@ public class RunningSystem : IAsyncLifetime
         using var http = new HttpClient { BaseAddress = App.GetEndpoint("waf", "admin") };
         var rings = await http.GetFromJsonAsync<JsonElement>(
             new Uri("/admin/keys", UriKind.Relative), TestContext.Current.CancellationToken);
-        return [.. rings.EnumerateArray().SelectMany(ring => ring.GetProperty("keys").EnumerateArray())
+        // No TURN server fetches the keys of the other server name, which is there for the stage.
+        var used = rings.EnumerateArray()
+            .Where(ring => !ring.GetProperty("server").GetString()!.StartsWith("another-turn.", StringComparison.Ordinal));
+        return [.. used.SelectMany(ring => ring.GetProperty("keys").EnumerateArray())
             .Where(key => key.GetProperty("state").GetString() == "current").Select(key => key.GetProperty("kid").GetString()!)];
     }
 
