@@ -37,3 +37,8 @@ export function callerOf(asserted: string | undefined, anonymous: string): Perso
   if (!impu) return { name: anonymous, impu: undefined };
   return { name: quoted?.replace(/\\(.)/g, '$1') || token || readableName(impu), impu };
 }
+
+/** Whether an offer has a picture. A section with port 0 is rejected, unless it only exists in the bundle (RFC 8843 §6). */
+export function offersVideo(sdp: string): boolean {
+  return sdp.split(/\r?\nm=/).some(section => section.startsWith('video ') && (!section.startsWith('video 0 ') || /^a=bundle-only\r?$/m.test(section)));
+}

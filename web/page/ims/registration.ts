@@ -6,7 +6,7 @@ import type { Api, ImsToken } from '../call/api.ts';
 import { type Problem, problemOf } from '../call/problem.ts';
 import { backOff, renewAfter } from '../call/schedule.ts';
 import { Trace } from '../telemetry/trace.ts';
-import { callerOf, type Person } from './addresses.ts';
+import { callerOf, offersVideo, type Person } from './addresses.ts';
 import { type OnlinePerson, Presence } from './presence.ts';
 import { registrationProblem } from './sipProblems.ts';
 
@@ -229,7 +229,7 @@ export class Registration {
       this.#events.onincoming({
         session: session as RTCSession,
         caller: callerOf(request.getHeader('P-Asserted-Identity') as string | undefined, this.#anonymous),
-        withVideo: /^m=video [1-9]/m.test(String(request.body ?? '')),
+        withVideo: offersVideo(String(request.body ?? '')),
         traceparent: request.getHeader('Traceparent') as string | undefined,
         invite: request as IncomingRequest,
       });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { diagnostics } from '../../page/ui/diagnostics.ts';
-import { addressOf, callerOf, isSameAddress, readableName, shortName } from '../../page/ims/addresses.ts';
+import { addressOf, callerOf, isSameAddress, offersVideo, readableName, shortName } from '../../page/ims/addresses.ts';
 import { enoughAfter, gatheringState, giveUpAfter, isRestart, userFragments } from '../../page/ims/gathering.ts';
 import { mediaLostReason, problemOfAnswer, problemOfEnd, problemOfReason, registrationProblem } from '../../page/ims/sipProblems.ts';
 import { Problem } from '../../page/call/problem.ts';
@@ -101,4 +101,12 @@ test('diagnostics tell the path and no person', () => {
   for (const line of ['trace id: abc', 'last problem: busy, SIP 486', 'check udp: ok, 12 ms', 'check tcp: turn_unreachable', 'path: relay (udp) to relay'])
     assert.ok(text.split('\n').includes(line), line);
   assert.ok(!text.includes('192.0.2'));
+});
+
+test('a picture that is offered only in the bundle, as Firefox does, is one', () => {
+  const offer = (video: string) => `v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=bundle-only\r\nm=video ${video}\r\na=sendrecv\r\n`;
+  assert.ok(offersVideo(offer('9 UDP/TLS/RTP/SAVPF 96')));
+  assert.ok(offersVideo(offer('0 UDP/TLS/RTP/SAVPF 96\r\na=bundle-only')));
+  assert.ok(!offersVideo(offer('0 UDP/TLS/RTP/SAVPF 96')));
+  assert.ok(!offersVideo('v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\n'));
 });
