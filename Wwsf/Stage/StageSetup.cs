@@ -21,7 +21,9 @@ internal static class StageSetup
         if (address is null) return null;
         var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false })
         {
-            BaseAddress = new Uri(address), Timeout = Limit, MaxResponseContentBufferSize = 16 * 1024,
+            BaseAddress = new Uri(address),
+            Timeout = Limit,
+            MaxResponseContentBufferSize = 16 * 1024,
         };
         if (key is { } secret) http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", secret.Reveal());
         return http;

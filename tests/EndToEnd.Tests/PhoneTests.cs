@@ -263,7 +263,6 @@ public sealed class PhoneTests(RunningSystem system)
 
     private static readonly LocatorAssertionsToHaveCountOptions Count = new() { Timeout = 30_000 };
     private static readonly LocatorAssertionsToHaveTextOptions Patience = new() { Timeout = 20_000 };
-    
 
     private static async Task TransferAsync(WicPage wic, string impu)
     {
