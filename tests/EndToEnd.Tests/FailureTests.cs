@@ -41,6 +41,30 @@ public sealed class FailureTests(RunningSystem system)
         Assert.True(await other.Get("too-old").IsHiddenAsync());
     }
 
+    [Theory]
+    [InlineData("401 Unauthorized", "did not register this page")]
+    [InlineData("500 Server Internal Error", "did not register this page")]
+    [InlineData("503 Service Unavailable", "has too much to do")]
+    public async Task RegisterThatIsRefusedAgainAndAgain_IsShown_AndThePageGoesOnlineWhenItIsAccepted(string answer, string text)
+    {
+        await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
+        var isAccepted = false;
+        await wic.Page.RouteWebSocketAsync("**/sip", page =>
+        {
+            var server = page.ConnectToServer();
+            page.OnMessage(message =>
+            {
+                if (isAccepted || !message.Text!.StartsWith("REGISTER", StringComparison.Ordinal)) server.Send(message.Text!);
+                else page.Send(Refuse(message.Text, answer));
+            });
+        });
+        await wic.ContinueAsGuestAsync();
+        await wic.ExpectTextAsync("online-problem", text);
+        isAccepted = true;
+        await wic.WaitUntilOnlineAsync();
+        Assert.True(await wic.Get("online-problem").IsHiddenAsync());
+    }
+
     [Fact]
     public async Task SessionNoLongerValid_PageAsksToSignInAgainAndGoesOn()
     {
@@ -113,6 +137,14 @@ public sealed class FailureTests(RunningSystem system)
             Assert.Equal("Degraded", await system.HealthOfAsync("turn"));
             Assert.Equal("Degraded", await system.HealthOfAsync("waf"));
         }
+    }
+
+    private static string Refuse(string request, string answer)
+    {
+        string[] copied = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+        var lines = request.Split("\r\n").Where(line => copied.Any(name => line.StartsWith(name, StringComparison.Ordinal)))
+            .Select(line => line.StartsWith("To:", StringComparison.Ordinal) ? $"{line};tag=1" : line);
+        return $"SIP/2.0 {answer}\r\n{string.Join("\r\n", lines)}\r\nContent-Length: 0\r\n\r\n";
     }
 
     private async Task<WicPage> OpenAsGuestAsync()

@@ -68,6 +68,8 @@ public sealed class PresenceTests : IAsyncLifetime
         await bob.RegisterAsync(_app.Token("bob"), expires: 60);
         var (_, first) = await SubscribeAsync(_alice);
         Assert.Contains("bob", first.Body);
+        // The server has our answer to its NOTIFY. Without it, the subscription would end with this jump (RFC 6665 §4.2.2).
+        await _alice.AssertNothingAsync();
         _time.Advance(TimeSpan.FromSeconds(61));
         Assert.DoesNotContain("bob", (await NotifiedAsync(_alice)).Body);
     }

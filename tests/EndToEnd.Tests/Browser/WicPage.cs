@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.Playwright;
@@ -7,12 +8,17 @@ namespace WebRtcIms.EndToEnd.Tests.Browser;
 /// <summary>The page, with a method for each action of a user.</summary>
 public sealed class WicPage : IAsyncDisposable
 {
+    private const int LinesOfAFailure = 60;
+
     private readonly List<JsonElement> _tokens = [];
+    private readonly ConcurrentQueue<string> _events = [];
+    private readonly ITestOutputHelper? _output = TestContext.Current.TestOutputHelper;
 
     public WicPage(IPage page)
     {
         Page = page;
         page.Response += (_, response) => _ = KeepTokenAsync(response);
+        RecordEvents();
     }
 
     public IPage Page { get; }
@@ -110,7 +116,30 @@ public sealed class WicPage : IAsyncDisposable
     public Task ExpectAlertAsync(string part, int seconds = 20) =>
         Assertions.Expect(Get("alert")).ToContainTextAsync(part, new() { Timeout = seconds * 1000, IgnoreCase = true });
 
-    public async ValueTask DisposeAsync() => await Page.Context.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Page.Context.DisposeAsync();
+        foreach (var line in _events.TakeLast(LinesOfAFailure)) _output?.WriteLine(line);
+    }
+
+    /// <summary>What the page asked for and was told. The output of a failed test shows it.</summary>
+    private void RecordEvents()
+    {
+        void Record(string text) => _events.Enqueue($"{TimeProvider.System.GetUtcNow():HH:mm:ss.fff} {text}");
+        static string FirstLine(string? message) => message?.Split('\r', 2)[0] ?? "";
+        Page.Request += (_, request) => Record($"{request.Method} {new Uri(request.Url).AbsolutePath}");
+        Page.Response += (_, response) => Record($"{response.Status} {new Uri(response.Url).AbsolutePath}");
+        Page.RequestFailed += (_, request) => Record($"{request.Failure} {new Uri(request.Url).AbsolutePath}");
+        Page.PageError += (_, error) => Record($"error {error}");
+        Page.WebSocket += (_, socket) =>
+        {
+            Record("WebSocket");
+            socket.FrameSent += (_, frame) => Record($"> {FirstLine(frame.Text)}");
+            socket.FrameReceived += (_, frame) => Record($"< {FirstLine(frame.Text)}");
+            socket.SocketError += (_, error) => Record($"WebSocket error {error}");
+            socket.Close += (_, _) => Record("WebSocket closed");
+        };
+    }
 
     private Task Click(string testId) => Get(testId).ClickAsync();
 

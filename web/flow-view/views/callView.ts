@@ -100,11 +100,14 @@ export const callView: Show = async (main, path, query) => {
   render();
   let isFound = findCause();
   let width = scroll.clientWidth;
-  new ResizeObserver(() => {
+  const resize = new ResizeObserver(() => {
+    // Another view has taken the place of this one.
+    if (!scroll.isConnected) return resize.disconnect();
     if (scroll.clientWidth === width) return;
     width = scroll.clientWidth;
     render();
-  }).observe(scroll);
+  });
+  resize.observe(scroll);
   return {
     changed: async change => {
       if (change.traces && !change.traces.includes(id)) return;

@@ -62,6 +62,8 @@ export class Registration {
   /** The trace of the current or next REGISTER. */
   #trace: Trace | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** How often a token was refused since the last success. */
+  #refusals = 0;
 
   constructor(api: Api, anonymous: string, events: RegistrationEvents) {
     this.#api = api;
@@ -210,9 +212,10 @@ export class Registration {
       if (this.#agent === agent) handle();
     };
     agent.on('registered', current(() => {
+      this.#refusals = 0;
+      this.#setState('online');
       const domain = URI.parse(token.sip_uri);
       if (domain) this.#presence?.start(agent, domain);
-      this.#setState('online');
     }));
     agent.on('disconnected', current(() => {
       this.#endTrace('ims_unavailable');
@@ -244,8 +247,10 @@ export class Registration {
     if (statusCode === undefined && !this.#agent?.isConnected()) return;
     const problem = registrationProblem(statusCode);
     if (problem.isFinal) return this.goOffline(problem);
-    this.#setState(this.#state === 'online' ? 'reconnecting' : this.#state, statusCode === 401 ? undefined : problem);
-    this.#renewIn(statusCode === 401 && !this.#problem ? 0.5 : 3);
+    // A token may expire on its way. The next one should be accepted.
+    const isStale = statusCode === 401 && this.#refusals++ === 0;
+    this.#setState(this.#state === 'online' ? 'reconnecting' : this.#state, isStale ? undefined : problem);
+    this.#renewIn(isStale ? 0.5 : 3);
   }
 
   #setState(state: OnlineState, problem?: Problem): void {
