@@ -90,31 +90,47 @@ public sealed partial class StageTests(RunningSystem system)
     }
 
     [Fact]
-    public async Task BrokenTurn_IsRedOnTheMap_AndHeals()
+    public async Task BrokenParts_AreRed_AndHealWithoutThePage()
     {
+        string[] parts = ["turn", "waf", "ep-cscf", "redis"];
         await using var wic = await OpenAsync();
         await OpenStageAsync(wic);
         await wic.Get("tool-break").ClickAsync();
-        await Expect(wic.Get("place-turn")).ToHaveAttributeAsync("data-health", "up", new() { Timeout = Limit });
-        foreach (var part in new[] { "turn", "waf", "ep-cscf", "redis" }) await Expect(wic.Get($"part-{part}")).ToBeVisibleAsync();
+        foreach (var part in parts) await Expect(wic.Get($"part-{part}")).ToHaveAttributeAsync("data-health", "up", new() { Timeout = Limit });
+        var starts = parts.ToDictionary(part => part, StartOf);
         try
         {
-            await wic.Get("break-turn").ClickAsync();
-            await Expect(wic.Get("place-turn")).ToHaveAttributeAsync("data-health", "down", new() { Timeout = Limit });
-            // It comes back without the page.
+            foreach (var part in parts)
+            {
+                await wic.Get($"break-{part}").ClickAsync();
+                await Expect(wic.Get($"part-{part}")).ToHaveAttributeAsync("data-health", "down", new() { Timeout = Limit });
+                if (part is "turn" or "waf") await Expect(wic.Get($"place-{part}")).ToHaveAttributeAsync("data-health", "down");
+            }
             await wic.Page.Keyboard.PressAsync("Escape");
         }
         finally
         {
             using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-            await system.App.ResourceNotifications.WaitForResourceAsync("turn", KnownResourceStates.TerminalStates, limit.Token);
-            await system.App.ResourceNotifications.WaitForResourceAsync("turn", KnownResourceStates.Running, limit.Token);
-            await system.UntilHealthyAsync("turn", limit.Token);
+            foreach (var part in parts)
+            {
+                await system.App.ResourceNotifications.WaitForResourceAsync(
+                    part, now => now.Snapshot.State?.Text == KnownResourceStates.Running && now.Snapshot.StartTimeStamp > starts[part], limit.Token);
+            }
+            await system.UntilRecoveredAsync(parts);
         }
 
         await wic.Get("stage-open").ClickAsync();
-        await Expect(wic.Get("place-turn")).ToHaveAttributeAsync("data-health", "up", new() { Timeout = 60_000 });
+        foreach (var part in parts)
+            await Expect(wic.Get($"part-{part}")).ToHaveAttributeAsync("data-health", "up", new() { Timeout = 60_000 });
+        await wic.Page.Keyboard.PressAsync("Escape");
+        await wic.WaitUntilOnlineAsync();
+        await wic.CallAsync();
+        await wic.WaitForMediaAsync();
+        await wic.HangUpAsync();
     }
+
+    private DateTime? StartOf(string part) =>
+        system.App.ResourceNotifications.TryGetCurrentState(part, out var now) ? now.Snapshot.StartTimeStamp : null;
 
     private static ILocatorAssertions Expect(ILocator locator) => Assertions.Expect(locator);
 

@@ -154,6 +154,18 @@ public class RunningSystem : IAsyncLifetime
         }
     }
 
+    /// <summary>Waits until resources that were stopped are healthy, and so are the services that ran without them.</summary>
+    public async Task UntilRecoveredAsync(params IEnumerable<string> resources)
+    {
+        using var limit = new CancellationTokenSource(StartLimit);
+        foreach (var resource in resources) await UntilHealthyAsync(resource, limit.Token);
+        // Services that ran without the resource recover a moment later. The next test must not see them before.
+        foreach (var service in new[] { "waf", "wwsf", "turn", "ep-cscf" })
+        {
+            while (await HealthOfAsync(service) != "Healthy") await Task.Delay(200, limit.Token);
+        }
+    }
+
     /// <summary>The health that a service reports: Healthy, Degraded or Unhealthy.</summary>
     public async Task<string?> HealthOfAsync(string service)
     {
@@ -221,14 +233,7 @@ public class RunningSystem : IAsyncLifetime
         public async ValueTask DisposeAsync()
         {
             await system.App.ResourceCommands.ExecuteCommandAsync(resource, KnownResourceCommands.StartCommand);
-            using var limit = new CancellationTokenSource(StartLimit);
-            await system.UntilHealthyAsync(resource, limit.Token);
-
-            // Services that ran without the resource recover a moment later. The next test must not see them before.
-            foreach (var service in new[] { "waf", "wwsf", "turn", "ep-cscf" })
-            {
-                while (await system.HealthOfAsync(service) != "Healthy") await Task.Delay(200, limit.Token);
-            }
+            await system.UntilRecoveredAsync(resource);
         }
     }
 }

@@ -1,4 +1,4 @@
-import { UA, URI, WebSocketInterface } from 'jssip';
+import { UA, URI } from 'jssip';
 import type { AnswerOptions, RTCSession } from 'jssip/lib/RTCSession';
 import type { IncomingRequest } from 'jssip/lib/SIPMessage';
 import type { RTCSessionEvent } from 'jssip/lib/UA';
@@ -9,6 +9,7 @@ import { Trace } from '../telemetry/trace.ts';
 import { callerOf, offersVideo, type Person } from './addresses.ts';
 import { type OnlinePerson, Presence } from './presence.ts';
 import { registrationProblem } from './sipProblems.ts';
+import { SipSocket } from './sipSocket.ts';
 
 export type OnlineState = 'offline' | 'connecting' | 'online' | 'reconnecting';
 export type Identity = Pick<ImsToken, 'impu' | 'display_name' | 'realm'>;
@@ -176,13 +177,14 @@ export class Registration {
    * Each REGISTER has a trace: that of its token or, if JsSIP sends it by itself, one of its own. JsSIP reports only the first success
    * and every failure, so the end of the transaction ends the trace.
    */
-  #follow(transaction: Transaction): void {
+  #follow(transaction: Transaction, socket: SipSocket): void {
     if (transaction.request.method !== 'REGISTER') return;
+    const isOver = () => [transaction.C.STATUS_COMPLETED, transaction.C.STATUS_TERMINATED].includes(transaction.state);
+    socket.expect(isOver);
     const trace = this.#trace ??= new Trace('register');
     transaction.request.setHeader('Traceparent', trace.traceparent());
     transaction.on('stateChanged', () => queueMicrotask(() => {
-      const { STATUS_COMPLETED, STATUS_TERMINATED } = transaction.C;
-      if (![STATUS_COMPLETED, STATUS_TERMINATED].includes(transaction.state)) return;
+      if (!isOver()) return;
       trace.end(trace.root);
       if (this.#trace === trace) this.#trace = undefined;
     }));
@@ -194,8 +196,9 @@ export class Registration {
   }
 
   #start(token: ImsToken): UA {
+    const socket = new SipSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${token.websocket_path}`);
     const agent = new UA({
-      sockets: new WebSocketInterface(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${token.websocket_path}`),
+      sockets: socket,
       uri: token.impu,
       registrar_server: token.sip_uri,
       ...(token.display_name ? { display_name: token.display_name } : {}),
@@ -223,7 +226,7 @@ export class Registration {
       this.#setState(this.#state === 'connecting' ? 'connecting' : 'reconnecting', registrationProblem(undefined));
     }));
     agent.on('registrationFailed', ({ response }) => current(() => this.#failed(response?.status_code))());
-    (agent as unknown as Transactions).on('newTransaction', ({ transaction }) => current(() => this.#follow(transaction))());
+    (agent as unknown as Transactions).on('newTransaction', ({ transaction }) => current(() => this.#follow(transaction, socket))());
     agent.on('registrationExpiring', current(() => void this.#refresh()));
     agent.on('newRTCSession', (event: RTCSessionEvent) => {
       // JsSIP also reports outgoing calls.
