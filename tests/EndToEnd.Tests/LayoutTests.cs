@@ -65,6 +65,11 @@ public sealed class LayoutTests(RunningSystem system)
             await ExpectInWindowAsync(wic, "speaker", width, height);
             await ToggleAsync(wic, "devices");
         }
+        await wic.Get("picture-in-picture").ClickAsync();
+        await wic.Page.WaitForFunctionAsync("() => document.pictureInPictureElement?.dataset.testid === 'far-video'");
+        await wic.Get("picture-in-picture").ClickAsync();
+        await wic.Page.WaitForFunctionAsync("() => document.pictureInPictureElement === null");
+
         await wic.Get("full-screen").ClickAsync();
         await Assertions.Expect(wic.Get("full-screen")).ToHaveAttributeAsync("aria-pressed", "true");
         await Assertions.Expect(wic.Get("hang-up")).ToBeInViewportAsync(new() { Ratio = 1 });

@@ -7,7 +7,7 @@ namespace WebRtcIms.EndToEnd.Tests;
 
 /// <summary>
 /// A call that outlives its tokens, in its own system. No other test runs at the same time, because its CPU use would interrupt the
-/// sound. The call takes three minutes, or the number in <c>RENEWAL_MINUTES</c>.
+/// sound. The call takes two minutes, or the number in <c>RENEWAL_MINUTES</c>.
 /// </summary>
 [Collection(RenewalTests.Alone)]
 [CollectionDefinition(RenewalTests.Alone, DisableParallelization = true)]
@@ -18,7 +18,7 @@ public sealed class RenewalTests(ShortTokenSystem system, ITestOutputHelper outp
     private static readonly TimeSpan LongestInterruption = TimeSpan.FromMilliseconds(200);
 
     private static readonly double Minutes =
-        double.Parse(Environment.GetEnvironmentVariable("RENEWAL_MINUTES") ?? "3", CultureInfo.InvariantCulture);
+        double.Parse(Environment.GetEnvironmentVariable("RENEWAL_MINUTES") ?? "2", CultureInfo.InvariantCulture);
 
     [Fact]
     [Requirement("3GPP-33.203-X.5.3")]
