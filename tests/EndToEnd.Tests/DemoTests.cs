@@ -67,7 +67,6 @@ public sealed class DemoTests(RunningSystem system)
         await KeepAsync(wic, look, "stage-cheat");
 
         await BreakAsync(wic, look);
-        await wic.Page.Keyboard.PressAsync("Escape");
         await wic.ExpectTextAsync("status", "In call", seconds: 60);
         await KeepAsync(wic, look, "stage-healed");
         await wic.HangUpAsync();
@@ -84,6 +83,17 @@ public sealed class DemoTests(RunningSystem system)
             await wic.Get("break-turn").ClickAsync();
             await Assertions.Expect(wic.Get("place-turn")).ToHaveAttributeAsync("data-health", "down", new() { Timeout = 30_000 });
             await KeepAsync(wic, look, "stage-break");
+            await wic.Page.Keyboard.PressAsync("Escape");
+            await Assertions.Expect(wic.Get("give-up")).ToContainTextAsync("ends in", new() { Timeout = 30_000 });
+            await KeepAsync(wic, look, "interrupted");
+            // The alert leaves the countdown in view.
+            await wic.Page.WaitForFunctionAsync(
+                """
+                () => {
+                  const [countdown, alert] = ['#give-up', '.alert'].map(name => document.querySelector(name).getBoundingClientRect());
+                  return countdown.height === 0 || countdown.bottom <= alert.top || countdown.top >= alert.bottom;
+                }
+                """);
         }
         finally
         {
