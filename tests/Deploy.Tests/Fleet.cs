@@ -49,6 +49,12 @@ public sealed partial class Fleet : IAsyncLifetime
         foreach (var workload in Variant.Workloads)
         {
             Directory.CreateDirectory(Path.Combine(_folder.Path, workload.Name));
+            foreach (var secret in workload.Template.Spec.Volumes.Where(volume => volume.Secret is not null))
+            {
+                foreach (var (name, text) in secrets.GetValueOrDefault(secret.Secret.SecretName) ?? new Dictionary<string, string>())
+                    await File.WriteAllTextAsync(Path.Combine(_folder.Path, workload.Name, name), text);
+            }
+
             var variables = workload.Environment(("status.hostIP", Loopback), ("spec.nodeName", "node-1"))
                 .Concat(workload.Secrets.SelectMany(secret => secrets[secret]))
                 // There is no such name here.
@@ -81,7 +87,8 @@ public sealed partial class Fleet : IAsyncLifetime
             value, match => $"{Loopback}:{_ports["turn"][match.Groups[1].Value]}"),
         _ => PartAddress().Replace(value, match => $"https://localhost:{_ports[match.Groups[1].Value][match.Groups[2].Value]}")
             .Replace("/etc/tls", _certificates.Folder, StringComparison.Ordinal)
-            .Replace("/etc/internal-ca", _certificates.PathOf("ca"), StringComparison.Ordinal),
+            .Replace("/etc/internal-ca", _certificates.PathOf("ca"), StringComparison.Ordinal)
+            .Replace("/etc/turn-keys", Path.Combine(_folder.Path, part), StringComparison.Ordinal),
     };
 
     [GeneratedRegex(":([0-9]+)")]

@@ -115,7 +115,8 @@ public sealed class ObjectTests
             foreach (var volume in workload.Template.Spec.Volumes)
             {
                 Assert.Contains(workload.Container.VolumeMounts, mount => mount.Name == volume.Name);
-                if (volume.Secret is { SecretName: var name }) Assert.Contains(name, certificates.Keys.Concat(PublicCertificates));
+                if (volume.Secret is { SecretName: var name })
+                    Assert.Contains(name, certificates.Keys.Concat(keys.Keys).Concat(PublicCertificates));
                 if (volume.ConfigMap is { } map) Assert.True(certificates.ContainsKey(map.Name), map.Name);
                 if (volume.PersistentVolumeClaim is { } claim) Assert.Contains(claim.ClaimName, claims);
             }
@@ -145,6 +146,26 @@ public sealed class ObjectTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Variants))]
+    public void NameOfTurn_IsTheSameInTokens_InTheUrisOfPages_AndInDns(string variant)
+    {
+        var made = Variant.Of(variant);
+        var service = made.All<V1Service>().Single(each => each.Name() == "turn");
+        var name = service.Metadata.Annotations["external-dns.alpha.kubernetes.io/hostname"];
+
+        Assert.Equal(name, VariableOf("turn", "Turn__ServerName"));
+        Assert.Equal(name, VariableOf("waf", "Waf__TurnServers__0__Name"));
+        Assert.Equal(name, VariableOf("waf", "Waf__InitialAccessTokens__0__Audiences__0"));
+        Assert.Equal(name, VariableOf("wwsf", "Wwsf__TurnServerName"));
+        Assert.Equal(
+            [$"turn:{name}:3478?transport=udp", $"turn:{name}:3478?transport=tcp", $"turns:{name}:5349?transport=tcp"],
+            Enumerable.Range(0, 3).Select(number => VariableOf("wwsf", $"Wwsf__TurnUris__{number}")));
+
+        string VariableOf(string part, string variable) =>
+            made.Workloads.Single(workload => workload.Name == part).Container.Env.Single(each => each.Name == variable).Value;
+    }
+
     /// <summary>Kubernetes must not end a node earlier than its drain does.</summary>
     [Theory]
     [MemberData(nameof(Variants))]
@@ -155,6 +176,7 @@ public sealed class ObjectTests
             turn.Container.Env.Single(each => each.Name == "Turn__Drain__Deadline").Value, CultureInfo.InvariantCulture);
 
         Assert.True(deadline > TimeSpan.Zero);
-        Assert.InRange(turn.Template.Spec.TerminationGracePeriodSeconds ?? 0, deadline.TotalSeconds + 10, deadline.TotalSeconds + 600);
+        var least = turn.Container.Lifecycle.PreStop.Sleep.Seconds + deadline.TotalSeconds + 10;
+        Assert.InRange(turn.Template.Spec.TerminationGracePeriodSeconds ?? 0, least, least + 600);
     }
 }

@@ -10,6 +10,8 @@ internal sealed class PartProcess : ServerProcess
     private static readonly string OutputFolder = Path.Combine(
         [.. AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar)[^2..]]);
 
+    private int _isDisposed;
+
     private PartProcess(Workload workload, ProcessStartInfo start)
         : base(start) => Workload = workload;
 
@@ -23,6 +25,13 @@ internal sealed class PartProcess : ServerProcess
             start.Environment.Remove(name);
         foreach (var (name, value) in environment) start.Environment[name] = value;
         return new PartProcess(workload, start);
+    }
+
+    /// <summary>Ends the process. One that did not come up has ended already.</summary>
+    public override async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0) await base.DisposeAsync();
+        GC.SuppressFinalize(this);
     }
 
     /// <summary>Waits until each probe has the answer 200.</summary>
