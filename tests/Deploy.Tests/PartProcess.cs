@@ -45,18 +45,32 @@ internal sealed class PartProcess : ServerProcess
         {
             // A pod is asked by its address, and the path is the one that the part must map.
             var address = new Uri($"{(probe.HttpGet.Scheme ?? "HTTP").ToLowerInvariant()}://127.0.0.1:{port}{probe.HttpGet.Path}");
-            await UntilUpAsync(async cancel =>
+            var last = "no answer";
+            try
             {
-                try
+                await UntilUpAsync(async cancel =>
                 {
-                    using var answer = await http.GetAsync(address, cancel);
-                    return answer.IsSuccessStatusCode;
-                }
-                catch (HttpRequestException)
-                {
-                    return false;
-                }
-            });
+                    last = await AskAsync(http, address, cancel);
+                    return last == "OK";
+                });
+            }
+            catch (OperationCanceledException)
+            {
+                Assert.Fail($"{Workload}: {address} has not answered 200, but: {last}\n{Output}");
+            }
+        }
+    }
+
+    private static async Task<string> AskAsync(HttpClient http, Uri address, CancellationToken cancel)
+    {
+        try
+        {
+            using var answer = await http.GetAsync(address, cancel);
+            return answer.StatusCode.ToString();
+        }
+        catch (HttpRequestException error)
+        {
+            return error.Message;
         }
     }
 }
