@@ -33,6 +33,9 @@ internal sealed class Installation : IDisposable
 
     public string SettingsOf(string part) => PathOf($"/etc/webrtcims/{part}.env");
 
+    /// <summary>The folder that the part may write to.</summary>
+    public string StateOf(string part) => PathOf($"/var/lib/webrtcims/{part}");
+
     /// <summary>Takes the outputs of the build for what <c>dotnet publish</c> makes.</summary>
     public void PublishBuilt()
     {
@@ -64,6 +67,16 @@ internal sealed class Installation : IDisposable
             "sh", [Repository.PathOf("deploy", "systemd", "install"), Published, origin, "example.org", "127.0.0.1", .. parts],
             limit: null, ("DESTDIR", Root));
         Assert.True(installed.ExitCode == 0, installed.Output);
+    }
+
+    /// <summary>For root, the user 1654 stands for those of all parts: it gets what they have on a machine.</summary>
+    public async Task GiveToPartsAsync()
+    {
+        foreach (var part in Projects.Keys) Directory.CreateDirectory(StateOf(part));
+        if (Environment.UserName != "root") return;
+        var given = await Command.RunAsync(
+            "sh", ["-c", $"chmod 711 '{_folder.FullName}' && chown -R 1654 '{PathOf("/var/lib/webrtcims")}'"]);
+        Assert.True(given.ExitCode == 0, given.Output);
     }
 
     public void Dispose() => _folder.Delete(recursive: true);

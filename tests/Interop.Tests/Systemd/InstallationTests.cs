@@ -62,6 +62,7 @@ public sealed partial class InstallationTests : IAsyncLifetime
         await _installation.InstallAsync(Origin);
         File.Copy(_certificate.CertificateFile, _installation.PathOf("/var/lib/webrtcims/tls/fullchain.pem"));
         File.Copy(_certificate.KeyFile, _installation.PathOf("/var/lib/webrtcims/tls/privkey.pem"));
+        await _installation.GiveToPartsAsync();
         await PrepareStoresAsync();
 
         // systemd starts all units of the target at once.
