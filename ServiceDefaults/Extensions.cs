@@ -12,7 +12,7 @@ namespace Microsoft.Extensions.Hosting;
 /// </summary>
 public static class Extensions
 {
-    private const string HealthPath = "/health";
+    internal const string HealthPath = "/health";
 
     // A page asks for the state of the parts each second while its stage is open.
     private const string StagePath = "/api/stage";

@@ -27,6 +27,7 @@ public static partial class ServiceHost
         string name, string[] args, Action<WebApplicationBuilder> add, Action<WebApplication> map, string ports = "ASPNETCORE_URLS",
         bool requiresHosts = true)
     {
+        if (HealthCommand.Is(args)) return await HealthCommand.RunAsync().ConfigureAwait(false);
         if (FileDescriptors.Limit < FileDescriptors.Least)
         {
             await Console.Error.WriteLineAsync(
