@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Aspire.Hosting.ApplicationModel;
 using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
@@ -96,7 +95,8 @@ public sealed partial class StageTests(RunningSystem system)
         await using var wic = await OpenAsync();
         await OpenStageAsync(wic);
         await wic.Get("tool-break").ClickAsync();
-        foreach (var part in parts) await Expect(wic.Get($"part-{part}")).ToHaveAttributeAsync("data-health", "up", new() { Timeout = Limit });
+        foreach (var part in parts)
+            await Expect(wic.Get($"part-{part}")).ToHaveAttributeAsync("data-health", "up", new() { Timeout = Limit });
         var starts = parts.ToDictionary(part => part, StartOf);
         try
         {
@@ -114,7 +114,8 @@ public sealed partial class StageTests(RunningSystem system)
             foreach (var part in parts)
             {
                 await system.App.ResourceNotifications.WaitForResourceAsync(
-                    part, now => now.Snapshot.State?.Text == KnownResourceStates.Running && now.Snapshot.StartTimeStamp > starts[part], limit.Token);
+                    part, now => now.Snapshot is { State.Text: "Running" } snapshot && snapshot.StartTimeStamp > starts[part],
+                    limit.Token);
             }
             await system.UntilRecoveredAsync(parts);
         }
