@@ -5,38 +5,42 @@ try
 {
     var builder = DistributedApplication.CreateBuilder(args);
     var publicAddress = PublicAddress.Read(builder.Configuration);
+    var replicas = builder.ReadReplicas();
 
     var redis = builder.AddRedisServer("redis");
 
     var flowView = builder.AddCallLadder("flow-view");
 
-    var turn = builder.AddTurnServer("turn", publicAddress)
+    var turn = builder.AddTurnServers("turn", publicAddress, replicas, server => server
         .WithReference(redis).WaitFor(redis)
-        .WithCallLadder(flowView);
+        .WithCallLadder(flowView));
 
     var waf = builder.AddWaf("waf")
+        .WithReplicas(replicas)
         .WithTokensFor(turn)
         .WithReference(redis).WaitFor(redis)
         .WithCallLadder(flowView);
 
     var epCscf = builder.AddEpCscf("ep-cscf", waf)
+        .WithReplicas(replicas)
         .WithReference(redis).WaitFor(redis)
         .WithCallLadder(flowView);
 
     var wwsf = builder.AddWwsf("wwsf", waf, turn)
+        .WithReplicas(replicas)
         .WithSessionsAt(epCscf)
         .WithReference(redis).WaitFor(redis)
         .WithCallLadder(flowView);
 
-    var gateway = builder.AddGateway("wic-web", publicAddress)
+    var gateway = builder.AddGateway("wic-web", publicAddress, replicas)
         .WithReference(wwsf).WaitForStart(wwsf)
         .WithReference(epCscf).WaitForStart(epCscf)
         .WithReference(flowView)
-        .WaitForStart(turn)
+        .WaitForStart(turn[0])
         .WithCallLadder(flowView);
 
     wwsf.WithPageOf(gateway)
-        .WithStage(turn, [turn, waf, epCscf, redis]);
+        .WithStage(turn, [turn, [waf], [epCscf], [redis]]);
 
     builder.CheckPorts();
     await builder.Build().RunAsync();

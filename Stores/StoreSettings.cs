@@ -61,6 +61,23 @@ public sealed record StoreSettings(string Name, string ConnectionString, string 
         }
     }
 
+    /// <summary>The folder for keys of Data Protection, for this user only: that of a setting, or <c>keys</c> beside the store.</summary>
+    /// <param name="setting">The name of the setting, for messages.</param>
+    /// <param name="path">Its value. All replicas need the same folder.</param>
+    /// <exception cref="SettingsException">It cannot be made there.</exception>
+    public DirectoryInfo CreateKeyDirectory(string setting, string? path)
+    {
+        if (path is null) return CreateDirectory("keys");
+        try
+        {
+            return PrivateFiles.CreateDirectory(path, narrow: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new SettingsException($"{setting}: the directory cannot be made: {error.Message}");
+        }
+    }
+
     public override string ToString() => $"{Name} ({(IsPostgres ? "PostgreSQL" : "SQLite")})";
 
     private static StoreSettings? ReadPostgres(string name, string connectionString, string contentRoot)

@@ -65,7 +65,8 @@ internal static class WafServices
         services.AddSingleton<ClientRates>();
         services.AddSingleton<AssertionKeys>();
         services.AddWithOptionalRedis<UsedAssertions>();
-        settings.Store.CreateDirectory();
+        // The folder of the SQLite file.
+        if (!settings.Store.IsPostgres) settings.Store.CreateDirectory();
         services.AddSingleton(settings.Store);
         builder.AddStore<WafDatabase>(settings.Store);
         services.AddHostedService<ClientProvisioning>();
@@ -120,9 +121,7 @@ internal static class WafServices
         var rings = settings.TurnServers.ConvertAll(server => server.ToRing());
         if (settings.ImsRegistration is { } registration) rings.Add(registration.ToRing());
         services.AddSingleton(new KeyRings(rings));
-        services.AddSingleton(new KeyProtection(() => settings.KeyDirectory is { } path
-            ? KeyProtection.CreateDirectory(path)
-            : settings.Store.CreateDirectory("keys")));
+        services.AddSingleton(new KeyProtection(() => settings.Store.CreateKeyDirectory(KeyProtection.Setting, settings.KeyDirectory)));
         services.AddSingleton<KeyStore>();
         services.AddSingleton<KeyUse>();
         services.AddWithOptionalRedis<KeyRotation>();

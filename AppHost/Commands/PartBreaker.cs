@@ -11,38 +11,43 @@ using Microsoft.Extensions.Logging;
 namespace WebRtcIms.AppHost;
 
 /// <summary>
-/// Stops parts for a demonstration and starts them again after some seconds, also when the page that asked is gone. It listens on
-/// loopback, and only the WWSF has the key of this run.
+/// Stops parts for a demonstration and starts them again after some seconds, also when the page that asked is gone. A part stops with all
+/// its replicas. It listens on loopback, and only the WWSF has the key of this run.
 /// </summary>
-internal sealed partial class PartBreaker(IReadOnlyList<string> parts, TimeProvider time)
+internal sealed partial class PartBreaker(IReadOnlyDictionary<string, IReadOnlyList<IResource>> parts, TimeProvider time)
 {
     /// <summary>How long a part stays down.</summary>
     public static readonly TimeSpan Outage = TimeSpan.FromSeconds(6);
 
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
 
     private readonly string _key = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
 
     // When each part was stopped.
     private readonly ConcurrentDictionary<string, long> _broken = new();
+
+    // The replicas of all resources, by their ids.
+    private readonly ConcurrentDictionary<string, ResourceEvent> _replicas = new();
     private string? _address;
 
-    /// <summary>Lets the page of <paramref name="wwsf"/> stop these parts. Only in runs in Development.</summary>
+    /// <summary>
+    /// Lets the page of <paramref name="wwsf"/> stop these parts, each with the name of its first resource. Only in runs in Development.
+    /// </summary>
     public static IResourceBuilder<TResource> AddTo<TResource>(
-        IResourceBuilder<TResource> wwsf, IEnumerable<IResourceBuilder<IResource>> parts)
+        IResourceBuilder<TResource> wwsf, IEnumerable<IReadOnlyList<IResourceBuilder<IResource>>> parts)
         where TResource : IResourceWithEnvironment
     {
         var builder = wwsf.ApplicationBuilder;
         if (!builder.ExecutionContext.IsRunMode || !builder.Environment.IsDevelopment()) return wwsf;
         // A Redis server of the settings is not ours to stop.
+        var ours = from part in parts
+                   select part.Select(entry => entry.Resource).ToList() into resources
+                   where resources.TrueForAll(resource => resource is ProjectResource or ExecutableResource or ContainerResource)
+                   select resources;
         var breaker = new PartBreaker(
-            [
-                .. from part in parts
-                   where part.Resource is ProjectResource or ExecutableResource or ContainerResource
-                   select part.Resource.Name,
-            ],
-            TimeProvider.System);
+            ours.ToDictionary(resources => resources[0].Name, resources => (IReadOnlyList<IResource>)resources), TimeProvider.System);
         builder.Eventing.Subscribe<BeforeStartEvent>((start, cancel) => breaker.ListenAsync(start.Services, cancel));
         return wwsf.WithEnvironment(context =>
         {
@@ -57,7 +62,6 @@ internal sealed partial class PartBreaker(IReadOnlyList<string> parts, TimeProvi
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.Services.AddSingleton(application.GetRequiredService<ResourceNotificationService>());
         builder.Services.AddSingleton(application.GetRequiredService<ResourceCommandService>());
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower);
         var app = builder.Build();
@@ -69,13 +73,14 @@ internal sealed partial class PartBreaker(IReadOnlyList<string> parts, TimeProvi
         });
         var logger = application.GetRequiredService<ILogger<PartBreaker>>();
         var stopping = application.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
-        app.MapGet("/parts", (ResourceNotificationService resources) => parts.Select(part => StateOf(part, resources)));
-        app.MapPost("/parts/{name}/break", (string name, ResourceNotificationService resources, ResourceCommandService commands) =>
+        _ = WatchAsync(application.GetRequiredService<ResourceNotificationService>(), stopping);
+        app.MapGet("/parts", () => parts.Keys.Select(StateOf));
+        app.MapPost("/parts/{name}/break", (string name, ResourceCommandService commands) =>
         {
-            if (!parts.Contains(name)) return Results.NotFound();
-            if (StateOf(name, resources).State != "up" || !_broken.TryAdd(name, time.GetTimestamp())) return Results.Conflict();
+            if (!parts.ContainsKey(name)) return Results.NotFound();
+            if (StateOf(name).State != "up" || !_broken.TryAdd(name, time.GetTimestamp())) return Results.Conflict();
             LogBroken(logger, name, Outage.TotalSeconds);
-            _ = BreakAsync(name, resources, commands, logger, stopping);
+            _ = BreakAsync(name, commands, logger, stopping);
             return Results.Accepted();
         });
         await app.StartAsync(cancellationToken);
@@ -86,21 +91,40 @@ internal sealed partial class PartBreaker(IReadOnlyList<string> parts, TimeProvi
     private bool Knows(string authorization) => CryptographicOperations.FixedTimeEquals(
         Encoding.UTF8.GetBytes(authorization), Encoding.UTF8.GetBytes($"Bearer {_key}"));
 
-    private PartState StateOf(string part, ResourceNotificationService resources)
+    private async Task WatchAsync(ResourceNotificationService resources, CancellationToken stopping)
     {
-        var now = resources.TryGetCurrentState(part, out var current) ? current.Snapshot : null;
+        try
+        {
+            await foreach (var change in resources.WatchAsync(stopping)) _replicas[change.ResourceId] = change;
+        }
+        catch (OperationCanceledException)
+        {
+            // The application ends.
+        }
+    }
+
+    private PartState StateOf(string part)
+    {
+        var replicas = StatesOf(part);
         var isBroken = _broken.TryGetValue(part, out var stopped);
         var left = isBroken ? Left(stopped).TotalSeconds : (double?)null;
-        var state = now?.State?.Text;
-        if (state == KnownResourceStates.Running)
-        {
-            var isHealthy = now!.HealthStatus is null or HealthStatus.Healthy or HealthStatus.Degraded;
-            // The orchestrator notices the end of a process a moment later.
-            return left > 0 ? new(part, "down", left) : new(part, isHealthy && !isBroken ? "up" : "starting", left);
-        }
-
-        return new(part, left > 0 || KnownResourceStates.TerminalStates.Contains(state) ? "down" : "starting", left);
+        // The orchestrator notices the end of a process a moment later.
+        if (left > 0) return new(part, "down", left);
+        // It works as long as one replica does.
+        if (replicas.Contains("up")) return new(part, isBroken ? "starting" : "up", left);
+        return new(part, replicas.Count > 0 && replicas.TrueForAll(state => state == "down") ? "down" : "starting", left);
     }
+
+    private static string StateOf(CustomResourceSnapshot now)
+    {
+        var state = now.State?.Text;
+        if (KnownResourceStates.TerminalStates.Contains(state)) return "down";
+        return state == KnownResourceStates.Running && now.HealthStatus is null or HealthStatus.Healthy or HealthStatus.Degraded
+            ? "up" : "starting";
+    }
+
+    private List<string> StatesOf(string part) =>
+        [.. _replicas.Values.Where(replica => parts[part].Contains(replica.Resource)).Select(replica => StateOf(replica.Snapshot))];
 
     private TimeSpan Left(long stopped)
     {
@@ -108,21 +132,18 @@ internal sealed partial class PartBreaker(IReadOnlyList<string> parts, TimeProvi
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
-    private async Task BreakAsync(
-        string part, ResourceNotificationService resources, ResourceCommandService commands, ILogger logger, CancellationToken stopping)
+    private async Task BreakAsync(string part, ResourceCommandService commands, ILogger logger, CancellationToken stopping)
     {
         try
         {
-            await commands.ExecuteCommandAsync(part, KnownResourceCommands.StopCommand, stopping);
+            await ExecuteAsync(KnownResourceCommands.StopCommand);
             // A start that comes before the orchestrator has noticed the end of the process is sometimes lost.
-            await WaitAsync(
-                cancel => resources.WaitForResourceAsync(part, KnownResourceStates.TerminalStates, cancel), StopLimit, stopping);
+            await UntilAllAreAsync("down", StopLimit);
             await Task.Delay(Left(_broken[part]), time, stopping);
             for (var isHealthy = false; !isHealthy;)
             {
-                await commands.ExecuteCommandAsync(part, KnownResourceCommands.StartCommand, stopping);
-                isHealthy = await WaitAsync(cancel => resources.WaitForResourceHealthyAsync(
-                    part, WaitBehavior.WaitOnResourceUnavailable, cancel), StartLimit, stopping);
+                await ExecuteAsync(KnownResourceCommands.StartCommand);
+                isHealthy = await UntilAllAreAsync("up", StartLimit);
             }
 
             LogRestarted(logger, part);
@@ -135,20 +156,20 @@ internal sealed partial class PartBreaker(IReadOnlyList<string> parts, TimeProvi
         {
             _broken.TryRemove(part, out _);
         }
-    }
 
-    private static async Task<bool> WaitAsync(Func<CancellationToken, Task> wait, TimeSpan limit, CancellationToken stopping)
-    {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        either.CancelAfter(limit);
-        try
+        Task ExecuteAsync(string command) =>
+            Task.WhenAll(parts[part].Select(resource => commands.ExecuteCommandAsync(resource, command, stopping)));
+
+        async Task<bool> UntilAllAreAsync(string state, TimeSpan limit)
         {
-            await wait(either.Token);
+            var started = time.GetTimestamp();
+            while (StatesOf(part).Exists(other => other != state))
+            {
+                if (time.GetElapsedTime(started) > limit) return false;
+                await Task.Delay(Poll, time, stopping);
+            }
+
             return true;
-        }
-        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
-        {
-            return false;
         }
     }
 

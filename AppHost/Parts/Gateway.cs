@@ -10,12 +10,13 @@ internal static class Gateway
 
     /// <summary>
     /// Adds the gateway: http on loopback, and https at <paramref name="publicAddress"/> on the setting <c>{name}-port</c> where there is
-    /// one.
+    /// one. There it is not behind a proxy, which would hide the addresses of its clients, so it has no replicas.
     /// </summary>
     public static IResourceBuilder<ProjectResource> AddGateway(this IDistributedApplicationBuilder builder, string name,
-        PublicAddress? publicAddress)
+        PublicAddress? publicAddress, int replicas)
     {
         var gateway = builder.AddService<Projects.WicWeb>(name)
+            .WithReplicas(publicAddress is null ? replicas : 1)
             .WithExternalHttpEndpoints()
             .WithUrlForEndpoint("http", url => url.DisplayText = "Call page")
             .WithUrlForEndpoint("http", _ => new ResourceUrlAnnotation { Url = "/flow/", DisplayText = "Call ladder" })

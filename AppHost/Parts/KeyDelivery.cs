@@ -15,17 +15,21 @@ internal static class KeyDelivery
     // Longer than the interval at which the services fetch. So "Rotate keys" of the dashboard soon has effect.
     private const string LeadTime = "00:00:30";
 
-    /// <summary>The long-term keys of TURN tokens.</summary>
+    /// <summary>The long-term keys of TURN tokens, for all servers with one name.</summary>
     public static IResourceBuilder<ProjectResource> WithKeysFor(this IResourceBuilder<ProjectResource> waf,
-        IResourceBuilder<ProjectResource> turn)
+        IReadOnlyList<IResourceBuilder<ProjectResource>> turn)
     {
         if (waf.ApplicationBuilder.ExecutionContext.IsRunMode) return waf.Deliver(turn, "Waf__TurnServers__0", "Turn");
-        var server = turn.Get<TurnServerAnnotation>();
+        var server = turn[0].Get<TurnServerAnnotation>();
         var key = waf.ApplicationBuilder.AddParameter("turn-key", new RandomKey(), secret: true)
             .WithDescription("Long-term key K of RFC 7635 between WAF and TURN server: 32 bytes in base64.");
-        turn.WithEnvironment("Turn__Keys__0__Kid", server.KeyId)
-            .WithEnvironment("Turn__Keys__0__Key", key)
-            .WithEnvironment("Turn__Keys__0__Algorithm", TurnServerAnnotation.Algorithm);
+        foreach (var node in turn)
+        {
+            node.WithEnvironment("Turn__Keys__0__Kid", server.KeyId)
+                .WithEnvironment("Turn__Keys__0__Key", key)
+                .WithEnvironment("Turn__Keys__0__Algorithm", TurnServerAnnotation.Algorithm);
+        }
+
         return waf.WithEnvironment("Waf__TurnServers__0__Key", key);
     }
 
@@ -33,7 +37,7 @@ internal static class KeyDelivery
     public static IResourceBuilder<ProjectResource> WithRegistrationKeysFor(this IResourceBuilder<ProjectResource> waf,
         IResourceBuilder<ProjectResource> epCscf)
     {
-        if (waf.ApplicationBuilder.ExecutionContext.IsRunMode) return waf.Deliver(epCscf, "Waf__ImsRegistration", "EpCscf");
+        if (waf.ApplicationBuilder.ExecutionContext.IsRunMode) return waf.Deliver([epCscf], "Waf__ImsRegistration", "EpCscf");
         var key = waf.ApplicationBuilder.AddParameter("ims-registration-key", new RandomKey(), secret: true)
             .WithDescription("Encrypts IMS registration tokens between WAF and eP-CSCF: 32 bytes in base64.");
         epCscf.WithEnvironment("EpCscf__TokenKeys__0__Kid", waf.Get<WafAnnotation>().RegistrationKeyId)
@@ -41,17 +45,22 @@ internal static class KeyDelivery
         return waf.WithEnvironment("Waf__ImsRegistration__Key", key);
     }
 
+    // The WAF knows one certificate for each name in tokens, so all servers of a fleet have the same.
     private static IResourceBuilder<ProjectResource> Deliver(this IResourceBuilder<ProjectResource> waf,
-        IResourceBuilder<ProjectResource> service, string wafSection, string section)
+        IReadOnlyList<IResourceBuilder<ProjectResource>> services, string wafSection, string section)
     {
         var folder = Path.Combine(waf.ApplicationBuilder.DataDirectory(), "certificates");
-        var ofService = Certificate(folder, service.Resource.Name, CertificateUse.Client);
+        var ofService = Certificate(folder, services[0].Resource.Name, CertificateUse.Client);
         if (!waf.Resource.HasAnnotationOfType<KeyEndpointAnnotation>()) waf.WithKeyEndpoint(folder);
         var ofWaf = waf.Get<KeyEndpointAnnotation>().Certificate;
-        service.WithEnvironment($"{section}__KeyDelivery__Address", waf.GetEndpoint(EndpointName))
-            .WithEnvironment($"{section}__KeyDelivery__Authority", () => ofWaf.Value.Path)
-            .WithEnvironment($"{section}__KeyDelivery__Certificate", () => ofService.Value.Path)
-            .WithEnvironment($"{section}__KeyDelivery__CertificateKey", () => ofService.Value.KeyPath);
+        foreach (var service in services)
+        {
+            service.WithEnvironment($"{section}__KeyDelivery__Address", waf.GetEndpoint(EndpointName))
+                .WithEnvironment($"{section}__KeyDelivery__Authority", () => ofWaf.Value.Path)
+                .WithEnvironment($"{section}__KeyDelivery__Certificate", () => ofService.Value.Path)
+                .WithEnvironment($"{section}__KeyDelivery__CertificateKey", () => ofService.Value.KeyPath);
+        }
+
         return waf.WithEnvironment($"{wafSection}__KeyLeadTime", LeadTime)
             .WithEnvironment($"{wafSection}__CertificateSha256", () => ofService.Value.Fingerprint);
     }

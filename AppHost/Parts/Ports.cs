@@ -10,7 +10,12 @@ internal static class Ports
     public static int Port(this IDistributedApplicationBuilder builder, string resource, int usual, string address)
     {
         var text = builder.Configuration[$"{resource}-port"];
-        if (string.IsNullOrWhiteSpace(text)) return builder.RandomizesPorts() ? FreePort(IPAddress.Parse(address)) : usual;
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            if (builder.RandomizesPorts()) return FreePort(IPAddress.Parse(address));
+            text = usual.ToString(CultureInfo.InvariantCulture);
+        }
+
         if (int.TryParse(text, out var port) && port is > 0 and <= ushort.MaxValue) return port;
         throw new DistributedApplicationException($"{resource}-port must be a port from 1 to 65535; it is '{text}'.");
     }

@@ -49,11 +49,11 @@ internal static class Waf
                 .WithEnvironment("Waf__TurnServers__1__Kid", "other")
             : waf;
 
-    /// <summary>Lets the WAF issue tokens for this TURN server.</summary>
+    /// <summary>Lets the WAF issue tokens for these TURN servers, which have one name.</summary>
     public static IResourceBuilder<ProjectResource> WithTokensFor(this IResourceBuilder<ProjectResource> waf,
-        IResourceBuilder<ProjectResource> turn)
+        IReadOnlyList<IResourceBuilder<ProjectResource>> turn)
     {
-        var server = turn.Get<TurnServerAnnotation>();
+        var server = turn[0].Get<TurnServerAnnotation>();
         return waf
             .WithEnvironment("Waf__TurnServers__0__Name", server.ServerName)
             .WithEnvironment("Waf__TurnServers__0__Kid", server.KeyId)

@@ -11,22 +11,28 @@ internal static class Wwsf
     /// </summary>
     public static IResourceBuilder<ProjectResource> AddWwsf(
         this IDistributedApplicationBuilder builder, string name, IResourceBuilder<ProjectResource> waf,
-        IResourceBuilder<ProjectResource> turn)
+        IReadOnlyList<IResourceBuilder<ProjectResource>> turn)
     {
-        var server = turn.Get<TurnServerAnnotation>();
+        var server = turn[0].Get<TurnServerAnnotation>();
         var token = builder.AddParameter(
                 $"{name}-initial-access-token", new GenerateParameterDefault { MinLength = 43, Special = false }, secret: true,
                 persist: true)
             .WithDescription("Initial access token with which the WWSF registers itself at the WAF.");
         waf.WithInitialAccessToken(name, token, server.ServerName, Users.Select(user => $"sip:{user}@{Ims.Domain}"));
 
-        return builder.AddService<Projects.Wwsf>(name)
-            .WithReference(waf).WaitForStart(waf)
+        var wwsf = builder.AddService<Projects.Wwsf>(name);
+        foreach (var (number, node) in turn.Select(node => node.Get<TurnServerAnnotation>()).Index())
+        {
+            wwsf.WithEnvironment($"Wwsf__TurnUris__{2 * number}", node.Uri("udp"))
+                .WithEnvironment($"Wwsf__TurnUris__{2 * number + 1}", node.Uri("tcp"));
+        }
+
+        // Replicas read the folder of the cookie keys at the start. The WAF keeps its own there, and has made them when it is healthy.
+        var afterWaf = waf.Resource.GetReplicaCount() > 1 ? wwsf.WaitFor(waf) : wwsf.WaitForStart(waf);
+        return afterWaf.WithReference(waf)
             .WithStore("wwsf")
             .WithEnvironment("Wwsf__HomeDomain", Ims.Domain)
             .WithEnvironment("Wwsf__TurnServerName", server.ServerName)
-            .WithEnvironment("Wwsf__TurnUris__0", server.Uri("udp"))
-            .WithEnvironment("Wwsf__TurnUris__1", server.Uri("tcp"))
             .WithEnvironment("Wwsf__Waf__InitialAccessToken", token)
             .WithIconName("PeopleTeam");
     }
@@ -42,12 +48,13 @@ internal static class Wwsf
 
     /// <summary>In Development, the stage of the page can show what TURN found in a token, and stop these parts for some seconds.</summary>
     public static IResourceBuilder<ProjectResource> WithStage(
-        this IResourceBuilder<ProjectResource> wwsf, IResourceBuilder<ProjectResource> turn,
-        IEnumerable<IResourceBuilder<IResource>> parts)
+        this IResourceBuilder<ProjectResource> wwsf, IReadOnlyList<IResourceBuilder<ProjectResource>> turn,
+        IEnumerable<IReadOnlyList<IResourceBuilder<IResource>>> parts)
     {
         if (!wwsf.ApplicationBuilder.ExecutionContext.IsRunMode) return wwsf;
-        wwsf.WithEnvironment("Wwsf__Stage__OtherTurnServerName", TurnServerAnnotation.OtherServerName)
-            .WithEnvironment("Wwsf__Stage__TurnManagement", turn.GetEndpoint("http"));
+        wwsf.WithEnvironment("Wwsf__Stage__OtherTurnServerName", TurnServerAnnotation.OtherServerName);
+        foreach (var (number, server) in turn.Index())
+            wwsf.WithEnvironment($"Wwsf__Stage__TurnManagement__{number}", server.GetEndpoint("http"));
         return PartBreaker.AddTo(wwsf, parts);
     }
 

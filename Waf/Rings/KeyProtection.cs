@@ -1,7 +1,5 @@
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.DataProtection;
-using WebRtcIms.ServiceDefaults;
-using WebRtcIms.Stores;
 using WebRtcIms.Waf.Stores;
 
 namespace WebRtcIms.Waf.Rings;
@@ -13,20 +11,6 @@ internal sealed class KeyProtection(Func<DirectoryInfo> createDirectory)
 
     private readonly Lazy<DirectoryInfo> _directory = new(createDirectory);
     private IDataProtectionProvider? _provider;
-
-    /// <summary>A folder that only this user may read.</summary>
-    /// <exception cref="SettingsException">It cannot be made there.</exception>
-    public static DirectoryInfo CreateDirectory(string path)
-    {
-        try
-        {
-            return PrivateFiles.CreateDirectory(path, narrow: true);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new SettingsException($"{Setting}: the directory cannot be made: {error.Message}");
-        }
-    }
 
     public byte[] Protect(string ring, string kid, byte[] key) => ProtectorOf(_provider ??= Open(), ring, kid).Protect(key);
 

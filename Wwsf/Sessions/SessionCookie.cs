@@ -41,7 +41,7 @@ internal static class SessionCookie
         services.AddHostedService<GuestSweep>();
         services.AddDataProtection()
             .SetApplicationName("WebRtcIms.Wwsf")
-            .PersistKeysToFileSystem(settings.Store.CreateDirectory("keys"));
+            .PersistKeysToFileSystem(settings.Store.CreateKeyDirectory(WwsfSettings.KeyDirectorySetting, settings.KeyDirectory));
         services.AddAuthentication(Scheme)
             .AddCookie(Scheme, options =>
             {

@@ -23,6 +23,7 @@ internal enum PasswordLogin
 /// <summary>The sections <c>Wwsf</c> and <c>ConnectionStrings:wwsf</c> of the configuration.</summary>
 internal sealed partial class WwsfSettings
 {
+    public const string KeyDirectorySetting = $"{Section}:{nameof(KeyDirectory)}";
     private const string Section = "Wwsf";
     private static readonly string[] DevelopmentTurnUris = ["turn:127.0.0.1:3478?transport=udp", "turn:127.0.0.1:3478?transport=tcp"];
 
@@ -71,6 +72,12 @@ internal sealed partial class WwsfSettings
     /// <summary>The addresses and networks whose X-Forwarded headers are accepted, in addition to this machine.</summary>
     public List<string> KnownProxies { get; set; } = [];
 
+    /// <summary>
+    /// The folder of the Data Protection keys that encrypt cookies, and secrets in the store. All replicas need the same one. The default
+    /// is <c>keys</c> beside the store.
+    /// </summary>
+    public string? KeyDirectory { get; set; }
+
     public StoreSettings Store { get; private set; } = null!;
 
     /// <exception cref="SettingsException">Settings are invalid; the message lists all of them by key.</exception>
@@ -98,6 +105,9 @@ internal sealed partial class WwsfSettings
         foreach (var problem in Stage.Complete(environment)) yield return problem;
         foreach (var problem in Waf.Complete().Concat(EpCscf.Problems(environment)).Concat(OpenIdConnect?.Problems() ?? []))
             yield return problem;
+        if (KeyDirectory?.Contains('\0', StringComparison.Ordinal) is true)
+            yield return $"{KeyDirectorySetting} must be the path of a folder";
+        else KeyDirectory = string.IsNullOrEmpty(KeyDirectory) ? null : Path.GetFullPath(KeyDirectory, environment.ContentRootPath);
         if (StoreSettings.Read("wwsf", configuration.GetConnectionString("wwsf"), environment.ContentRootPath) is { } store) Store = store;
         else yield return "ConnectionStrings:wwsf " + StoreSettings.Problem("wwsf");
         if (RedisAddress.Problem(configuration) is { } redis) yield return redis;

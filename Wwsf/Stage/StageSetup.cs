@@ -13,7 +13,8 @@ internal static class StageSetup
         if (!settings.IsOn) return;
         builder.Services.AddSingleton<Cheats>();
         builder.Services.AddSingleton(new PartControl(ClientOf(settings.Control, settings.ControlKey)));
-        builder.Services.AddSingleton(new TurnTokens(ClientOf(settings.TurnManagement)));
+        builder.Services.AddSingleton(
+            new TurnTokens([.. settings.TurnManagement.Select(address => ClientOf(address)).OfType<HttpClient>()]));
     }
 
     private static HttpClient? ClientOf(string? address, Redacted<string>? key = null)

@@ -4,28 +4,31 @@ using WebRtcIms.Wwsf.Sessions;
 
 namespace WebRtcIms.Wwsf.Stage;
 
-/// <summary>Asks the TURN server what it found in the token of an allocation.</summary>
-internal sealed class TurnTokens(HttpClient? http)
+/// <summary>Asks the TURN servers what one of them found in the token of an allocation.</summary>
+internal sealed class TurnTokens(IReadOnlyList<HttpClient> servers)
 {
-    public bool CanOpen => http is not null;
+    public bool CanOpen => servers.Count > 0;
 
-    /// <summary>The server's answer for an allocation of this session.</summary>
+    /// <summary>The answer of the server that has the allocation, which must be one of this session.</summary>
     public async Task<(JsonElement? Opened, Problem? Problem)> OpenAsync(
         string relayed, WebSession session, CancellationToken cancellationToken)
     {
-        if (http is null) return (null, Problem.OfStatus(404));
         var query = $"/opened-tokens?relayed={Uri.EscapeDataString(relayed)}&user={Uri.EscapeDataString(session.Pseudonym)}";
-        try
+        var problem = Problem.OfStatus(404);
+        foreach (var server in servers)
         {
-            using var answer = await http.GetAsync(new Uri(query, UriKind.Relative), cancellationToken);
-            if (answer.StatusCode == HttpStatusCode.NotFound) return (null, Problem.OfStatus(404));
-            return answer.IsSuccessStatusCode
-                ? (await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken), null)
-                : (null, Problem.StageUnavailable);
+            try
+            {
+                using var answer = await server.GetAsync(new Uri(query, UriKind.Relative), cancellationToken);
+                if (answer.IsSuccessStatusCode) return (await answer.Content.ReadFromJsonAsync<JsonElement>(cancellationToken), null);
+                if (answer.StatusCode != HttpStatusCode.NotFound) problem = Problem.StageUnavailable;
+            }
+            catch (Exception error) when (PartControl.IsNoAnswer(error, cancellationToken))
+            {
+                problem = Problem.StageUnavailable;
+            }
         }
-        catch (Exception error) when (PartControl.IsNoAnswer(error, cancellationToken))
-        {
-            return (null, Problem.StageUnavailable);
-        }
+
+        return (null, problem);
     }
 }

@@ -13,6 +13,8 @@ internal static class UserSetup
     public static void AddUsers(this IHostApplicationBuilder builder, WwsfSettings settings)
     {
         var services = builder.Services;
+        // The folder of the SQLite file. With PostgreSQL and a folder for keys elsewhere, the service writes nothing beside itself.
+        if (!settings.Store.IsPostgres) settings.Store.CreateDirectory();
         builder.AddStore<WwsfStore>(settings.Store);
         services.AddIdentityCore<User>(Configure).AddEntityFrameworkStores<WwsfStore>();
         services.AddScoped<PasswordRule>();

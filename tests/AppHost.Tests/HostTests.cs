@@ -130,6 +130,8 @@ public sealed class HostTests : IDisposable
     [InlineData("--turn-port=many", "turn-port must be a port from 1 to 65535; it is 'many'.")]
     [InlineData("--redis=docker", "redis must be 'garnet' or 'container'; it is 'docker'.")]
     [InlineData("--stores=mysql", "stores must be 'sqlite' or 'postgres'; it is 'mysql'.")]
+    [InlineData("--replicas=4", "replicas must be a number from 1 to 3; it is '4'.")]
+    [InlineData("--replicas=two", "replicas must be a number from 1 to 3; it is 'two'.")]
     public Task WrongSetting_IsOneSentenceThatNamesIt(string argument, string sentence) => AssertRefusedAsync(sentence, argument);
 
     private static async Task MakeDevelopmentCertificateAsync(Dictionary<string, string> home)

@@ -224,10 +224,63 @@ public sealed class ModelTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(1, 1, "turn")]
+    [InlineData(2, 2, "turn,turn-2", "--replicas=2")]
+    [InlineData(3, 3, "turn,turn-2,turn-3", "--replicas=3")]
+    [InlineData(2, 1, "turn,turn-2", "--replicas=2", "--Parameters:public-address=127.0.0.2")]
+    public async Task Replicas_AreThoseOfTheSetting(int replicas, int gateways, string turn, params string[] arguments)
+    {
+        var parts = (await ModelAsync(arguments)).Resources.OfType<ProjectResource>().ToList();
+
+        foreach (var part in parts)
+        {
+            var expected = part.Name is "waf" or "wwsf" or "ep-cscf" ? replicas : part.Name == "wic-web" ? gateways : 1;
+            Assert.Equal((part.Name, expected), (part.Name, part.GetReplicaCount()));
+        }
+
+        Assert.Equal(turn.Split(','), parts.Select(part => part.Name).Where(name => name.StartsWith("turn", StringComparison.Ordinal)));
+    }
+
+    /// <summary>They differ in their ports only, and browsers get the addresses of both.</summary>
+    [Fact]
+    public async Task TurnServers_AreOneFleet()
+    {
+        // The tests of Aspire ask for free ports.
+        string[] arguments = ["--replicas=2", "--turn-port=34780", "--DcpPublisher:RandomizePorts=false"];
+        var servers = (await ModelAsync(arguments)).Resources.OfType<ProjectResource>().Where(part => part.Name is "turn" or "turn-2");
+        var (one, other) = (await EnvironmentAsync("turn", arguments), await EnvironmentAsync("turn-2", arguments));
+        var wwsf = await EnvironmentAsync("wwsf", arguments);
+
+        Assert.Equal([34780, 34780, 34781, 34781], servers.SelectMany(PortsOf));
+        Assert.Equal("{turn-fleet-key.value}", one["Turn__FleetKey"]);
+        Assert.Equal("turn", other["OTEL_SERVICE_NAME"]);
+        Assert.Equal(SharedOf(one), SharedOf(other));
+        Assert.Equal(
+            ["turn:127.0.0.1:34780?transport=udp", "turn:127.0.0.1:34780?transport=tcp", "turn:127.0.0.1:34781?transport=udp",
+                "turn:127.0.0.1:34781?transport=tcp"],
+            Enumerable.Range(0, 4).Select(number => wwsf[$"Wwsf__TurnUris__{number}"]));
+        Assert.Equal("{turn-2.bindings.http.url}", wwsf["Wwsf__Stage__TurnManagement__1"]);
+
+        // Alone it needs no key of a fleet.
+        Assert.DoesNotContain("Turn__FleetKey", (await EnvironmentAsync("turn")).Keys);
+
+        static IEnumerable<(string, string)> SharedOf(Dictionary<string, string> environment) =>
+            from setting in environment
+            where setting.Key.StartsWith("Turn__", StringComparison.Ordinal) && setting.Key != "Turn__Port"
+            orderby setting.Key
+            select (setting.Key, setting.Value);
+
+        static IEnumerable<int?> PortsOf(ProjectResource server) =>
+            from endpoint in server.Annotations.OfType<EndpointAnnotation>()
+            where endpoint.UriScheme == "turn"
+            select endpoint.Port;
+    }
+
     [Fact]
     public async Task EveryParameter_HasADescription()
     {
-        var parameters = (await ModelAsync()).Resources.OfType<ParameterResource>()
+        var parameters = (await ModelAsync("--replicas=2")).Resources.OfType<ParameterResource>()
             .Where(parameter => !parameter.Name.EndsWith("-password", StringComparison.Ordinal)).ToList();
 
         Assert.NotEmpty(parameters);

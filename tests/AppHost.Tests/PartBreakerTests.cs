@@ -98,7 +98,7 @@ public sealed class PartBreakerTests
         });
         var part = builder.AddExecutable("part", "sleep", "/", "600");
         var page = builder.AddExecutable("page", "sleep", "/", "600");
-        PartBreaker.AddTo(page, [part]);
+        PartBreaker.AddTo(page, [[part]]);
         var app = builder.Build();
         await app.StartAsync(Cancel).WaitAsync(Limit, Cancel);
         var configuration = await ExecutionConfigurationBuilder.Create(page.Resource).WithEnvironmentVariablesConfig().BuildAsync(

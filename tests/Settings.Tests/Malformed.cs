@@ -99,6 +99,7 @@ public static class Malformed
             "Wwsf|Wwsf:Pool:DisplayName|", "Wwsf|Wwsf:KnownProxies:0|gateway", "Wwsf|Wwsf:OpenIdConnect:Authority|login.example",
             "Wwsf|Wwsf:OpenIdConnect:Authority|http://login.example", "Wwsf|Wwsf:OpenIdConnect:Authority|https://x:" + Secret + "@",
             "Wwsf|Wwsf:OpenIdConnect:ClientId|", "Wwsf|Wwsf:OpenIdConnect:ClientSecret|", "Wwsf|Wwsf:Nonsense|1",
+            "Wwsf|Wwsf:KeyDirectory|/dev/null/keys", "Wwsf|Wwsf:KeyDirectory|a\0b",
             "EpCscf|EpCscf:HomeDomain|no domain", "EpCscf|EpCscf:HomeDomain|127.0.0.1", "EpCscf|EpCscf:Waf|",
             "EpCscf|EpCscf:AuthorizationServer|http://waf.example", "EpCscf|EpCscf:AuthorizationServer|waf.example",
             "EpCscf|EpCscf:TokenKeys:0:Kid|", "EpCscf|EpCscf:TokenKeys:0:Key|" + Secret, "EpCscf|EpCscf:FlowTokenKey|" + Secret,

@@ -304,6 +304,20 @@ public sealed class SessionTests
         Assert.Equal(HttpStatusCode.OK, (await after.TurnTokenAsync()).Status);
     }
 
+    [Fact]
+    public async Task ReplicaWithTheKeyDirectoryOfAnother_AcceptsItsCookies_AndOneWithAnotherDoesNot()
+    {
+        using var first = new WwsfApp();
+        first.With("Wwsf:KeyDirectory", Path.Combine(first.Folder, "shared"));
+        var page = await first.OpenPageAsAliceAsync();
+
+        using var second = new WwsfApp().WithDatabaseOf(first).With("Wwsf:KeyDirectory", Path.Combine(first.Folder, "shared"));
+        using var third = new WwsfApp().WithDatabaseOf(first);
+        Assert.Equal("alice", (await (await page.MoveToAsync(second)).LoadAsync()).Text("user"));
+        Assert.Null((await (await page.MoveToAsync(third)).LoadAsync()).Text("user"));
+        Assert.Single(Directory.GetFiles(Path.Combine(first.Folder, "shared"), "key-*.xml"));
+    }
+
     [Theory]
     [InlineData("POST", "/api/session/login")]
     [InlineData("POST", "/api/session/anonymous")]

@@ -128,7 +128,7 @@ public sealed class StageTests(RealTurnSystem system) : IClassFixture<RealTurnSy
     public async Task AnotherMachine_CanTryToCheat_ButNeitherStopPartsNorOpenTokens()
     {
         await using var control = await ScriptedControl.StartAsync();
-        using var app = WithControl(control).With("Wwsf:Stage:TurnManagement", control.Address);
+        using var app = WithControl(control).With("Wwsf:Stage:TurnManagement:0", control.Address);
         app.RemoteAddress = IPAddress.Parse("192.0.2.7");
         var guest = await app.OpenPageAsGuestAsync();
 
@@ -173,7 +173,7 @@ public sealed class StageTests(RealTurnSystem system) : IClassFixture<RealTurnSy
     public async Task Envelope_IsOpenedForTheOwnSessionOnly()
     {
         await using var control = await ScriptedControl.StartAsync();
-        using var app = new WwsfApp().With("Wwsf:Stage:TurnManagement", control.Address);
+        using var app = new WwsfApp().With("Wwsf:Stage:TurnManagement:0", control.Address);
         var guest = await app.OpenPageAsGuestAsync();
 
         var opened = await guest.SendAsync(HttpMethod.Post, "/api/stage/envelope", new { relay = "127.0.0.1:50000" });
@@ -184,6 +184,18 @@ public sealed class StageTests(RealTurnSystem system) : IClassFixture<RealTurnSy
         Assert.Matches("^[A-Za-z0-9_-]{8,}$", user);
         var unreadable = await guest.SendAsync(HttpMethod.Post, "/api/stage/envelope", new { relay = "everybody" });
         Assert.Equal(HttpStatusCode.BadRequest, unreadable.Status);
+    }
+
+    [Fact]
+    public async Task Envelope_IsOpenedByTheServerThatHasTheAllocation_AlsoWhenAnotherIsDown()
+    {
+        await using var control = await ScriptedControl.StartAsync();
+        using var app = new WwsfApp().With("Wwsf:Stage:TurnManagement:0", $"http://127.0.0.1:{FreePorts.Tcp()}")
+            .With("Wwsf:Stage:TurnManagement:1", control.Address);
+        var guest = await app.OpenPageAsGuestAsync();
+
+        var opened = await guest.SendAsync(HttpMethod.Post, "/api/stage/envelope", new { relay = "127.0.0.1:50000" });
+        Assert.Equal((HttpStatusCode.OK, "0a1b2c3d"), (opened.Status, opened.Text("key_print")));
     }
 
     [Fact]

@@ -1,0 +1,82 @@
+using WebRtcIms.Turn.Client;
+using WebRtcIms.Turn.Client.Protocol;
+
+namespace WebRtcIms.AppHost.Tests.Fleet;
+
+/// <summary>A call's media: datagrams from one allocation to another at the same TURN server, until the test has seen enough.</summary>
+internal sealed class RelayedStream : IAsyncDisposable
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private readonly TurnClient _callerClient;
+    private readonly TurnClient _calleeClient;
+    private readonly CancellationTokenSource _end = new();
+    private Task<int> _sending = Task.FromResult(0);
+
+    private RelayedStream(TurnClient caller, TurnClient callee) => (_callerClient, _calleeClient) = (caller, callee);
+
+    public static async Task<RelayedStream> StartAsync(TurnUri server, TurnCredential credential)
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        var stream = new RelayedStream(
+            await TurnClient.ConnectAsync(server, cancellationToken: cancel),
+            await TurnClient.ConnectAsync(server, cancellationToken: cancel));
+        var caller = await stream._callerClient.AllocateAsync(credential, cancellationToken: cancel);
+        var callee = await stream._calleeClient.AllocateAsync(credential, cancellationToken: cancel);
+        await callee.CreatePermissionAsync(caller.RelayedAddress.Address, cancel);
+        await caller.BindChannelAsync(callee.RelayedAddress, cancel);
+        stream._sending = stream.SendAsync(caller, callee);
+        return stream;
+    }
+
+    /// <summary>Ends the stream.</summary>
+    /// <returns>How many datagrams the callee did not get.</returns>
+    public async Task<int> StopAsync()
+    {
+        await _end.CancelAsync();
+        return await _sending;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _end.CancelAsync();
+        await _callerClient.DisposeAsync();
+        await _calleeClient.DisposeAsync();
+        _end.Dispose();
+    }
+
+    private async Task<int> SendAsync(TurnAllocation caller, TurnAllocation callee)
+    {
+        var sent = 0;
+        using (var timer = new PeriodicTimer(Interval))
+        {
+            try
+            {
+                while (await timer.WaitForNextTickAsync(_end.Token))
+                {
+                    await caller.SendAsync(BitConverter.GetBytes(++sent), callee.RelayedAddress, TestContext.Current.CancellationToken);
+                }
+            }
+            catch (OperationCanceledException) when (_end.IsCancellationRequested)
+            {
+                // Enough.
+            }
+        }
+
+        using var patience = new CancellationTokenSource(Patience);
+        for (var heard = 0; heard < sent; heard++)
+        {
+            try
+            {
+                await callee.Received.ReadAsync(patience.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                return sent - heard;
+            }
+        }
+
+        return sent == 0 ? throw new InvalidOperationException("nothing was sent") : 0;
+    }
+}

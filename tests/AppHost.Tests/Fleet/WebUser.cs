@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using WebRtcIms.Turn.Client.Protocol;
+
+namespace WebRtcIms.AppHost.Tests.Fleet;
+
+/// <summary>
+/// The requests of a page. Each has a connection of its own, so each may come to another replica. All are in one trace.
+/// </summary>
+internal sealed class WebUser : IDisposable
+{
+    private readonly HttpClient _http;
+    private string? _antiforgeryToken;
+
+    private WebUser(Uri gateway)
+    {
+        var handler = new SocketsHttpHandler { CookieContainer = new CookieContainer(), PooledConnectionLifetime = TimeSpan.Zero };
+        _http = new HttpClient(handler) { BaseAddress = gateway, Timeout = TimeSpan.FromSeconds(10) };
+        _http.DefaultRequestHeaders.Add("traceparent", $"00-{TraceId}-{ActivitySpanId.CreateRandom()}-01");
+    }
+
+    public string TraceId { get; } = ActivityTraceId.CreateRandom().ToString();
+
+    public static async Task<WebUser> LogInAsync(Uri gateway, string name, string password)
+    {
+        var user = new WebUser(gateway);
+        await user.GetSessionAsync();
+        var session = await user.SendAsync(HttpMethod.Post, "/api/session/login", new { user_name = name, password });
+        user._antiforgeryToken = session.GetProperty("antiforgery_token").GetString();
+        Assert.Equal(name, session.GetProperty("user").GetString());
+        return user;
+    }
+
+    /// <summary>The name of the user in the session; null without one.</summary>
+    public async Task<string?> GetSessionAsync()
+    {
+        var session = await SendAsync(HttpMethod.Get, "/api/session");
+        // The token of one replica is good at the other.
+        _antiforgeryToken = session.GetProperty("antiforgery_token").GetString();
+        return session.GetProperty("user").GetString();
+    }
+
+    /// <summary>The token for the IMS.</summary>
+    public async Task<string> GetImsTokenAsync() =>
+        (await SendAsync(HttpMethod.Post, "/api/ims-token")).GetProperty("access_token").GetString()!;
+
+    /// <summary>A token for TURN, and the UDP address of each server.</summary>
+    public async Task<(TurnCredential Credential, IReadOnlyList<TurnUri> Servers)> GetTurnTokenAsync()
+    {
+        var token = await SendAsync(HttpMethod.Post, "/api/turn-token");
+        var uris = token.GetProperty("uris").EnumerateArray().Select(uri => uri.GetString()!);
+        return (TurnCredential.AccessToken(
+                token.GetProperty("kid").GetString()!, token.GetProperty("access_token").GetBytesFromBase64(),
+                token.GetProperty("key").GetBytesFromBase64()),
+            [.. uris.Where(uri => uri.EndsWith("=udp", StringComparison.Ordinal)).Select(TurnUri.Parse)]);
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    /// <exception cref="HttpRequestException">There is no answer, or it is an error.</exception>
+    private async Task<JsonElement> SendAsync(HttpMethod method, string path, object? body = null)
+    {
+        using var request = new HttpRequestMessage(method, new Uri(path, UriKind.Relative));
+        if (method != HttpMethod.Get) request.Headers.Add("X-XSRF-TOKEN", _antiforgeryToken);
+        if (body is not null) request.Content = JsonContent.Create(body);
+        using var answer = await _http.SendAsync(request, TestContext.Current.CancellationToken);
+        var text = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        if (!answer.IsSuccessStatusCode) throw new HttpRequestException($"{method} {path}: {(int)answer.StatusCode} {text}");
+        return text.Length == 0 ? default : JsonElement.Parse(text);
+    }
+}
