@@ -68,11 +68,12 @@ public sealed partial class InstallationTests : IAsyncLifetime
         // systemd starts all units of the target at once.
         await Task.WhenAll(Installation.Projects.Keys.Select(StartAsync));
 
-        using var http = new HttpClient(new HttpClientHandler
+        using var handler = new HttpClientHandler
         {
             CookieContainer = new CookieContainer(),
             ServerCertificateCustomValidationCallback = (_, certificate, _, _) => _certificate.Trusts(certificate),
-        }) { BaseAddress = new Uri(Origin) };
+        };
+        using var http = new HttpClient(handler) { BaseAddress = new Uri(Origin) };
         foreach (var port in (string[])["8081", "8082", "8083", "8084", "4318"])
             await UntilHealthyAsync(http, $"http://localhost:{_ports[port]}");
         await UntilHealthyAsync(http, Origin);
