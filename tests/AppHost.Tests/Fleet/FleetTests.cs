@@ -18,7 +18,7 @@ public sealed class FleetTests
 
     private static readonly string[] WebParts = ["waf", "wwsf", "wic-web"];
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Recovery = TimeSpan.FromSeconds(15);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 

@@ -7,7 +7,10 @@ namespace WebRtcIms.AppHost.Tests.Fleet;
 internal sealed class RelayedStream : IAsyncDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    // They are read at the end. That may be minutes later.
+    private static readonly TurnClientOptions KeepAll = new() { ReceiveQueueLength = 100_000 };
 
     private readonly TurnClient _callerClient;
     private readonly TurnClient _calleeClient;
@@ -21,7 +24,7 @@ internal sealed class RelayedStream : IAsyncDisposable
         var cancel = TestContext.Current.CancellationToken;
         var stream = new RelayedStream(
             await TurnClient.ConnectAsync(server, cancellationToken: cancel),
-            await TurnClient.ConnectAsync(server, cancellationToken: cancel));
+            await TurnClient.ConnectAsync(server, KeepAll, cancel));
         var caller = await stream._callerClient.AllocateAsync(credential, cancellationToken: cancel);
         var callee = await stream._calleeClient.AllocateAsync(credential, cancellationToken: cancel);
         await callee.CreatePermissionAsync(caller.RelayedAddress.Address, cancel);
