@@ -67,7 +67,7 @@ internal static partial class GatewayConnections
             : RateLimitPartition.GetConcurrencyLimiter(
                 CallerAddress.Of(context), _ => new ConcurrencyLimiterOptions { PermitLimit = 2 * settings.IdlePerAddress }));
 
-    private static async Task CountAsync(AdmittedConnection place, LiveSessions sessions, HttpContext context, RequestDelegate next)
+    private static Task CountAsync(AdmittedConnection place, LiveSessions sessions, HttpContext context, RequestDelegate next)
     {
         var isWebSocket = false;
         context.Response.OnStarting(async () =>
@@ -76,15 +76,14 @@ internal static partial class GatewayConnections
             isWebSocket = true;
             place.AcceptWebSocket();
         });
-        place.BeginRequest();
-        try
-        {
-            await next(context);
-        }
-        finally
+        // A connection that gives way is reset, so it stays in use until its response is written.
+        context.Response.OnCompleted(() =>
         {
             place.EndRequest(isWebSocket);
-        }
+            return Task.CompletedTask;
+        });
+        place.BeginRequest();
+        return next(context);
     }
 
     // Over HTTP/2 the accepted CONNECT has the status 200 (RFC 8441 §5).
