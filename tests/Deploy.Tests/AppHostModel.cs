@@ -14,7 +14,7 @@ internal static partial class AppHostModel
     private static async Task<IReadOnlyList<(string From, string To)>> ReadAsync()
     {
         var resources = await PublishAsync();
-        var arrows = from part in Workload.Projects.Keys
+        var arrows = from part in Parts.Projects.Keys
                      from variable in resources.GetProperty(part).GetProperty("env").EnumerateObject()
                      from Match reference in Reference().Matches(variable.Value.GetString()!)
                      let target = ServerOf(resources, reference.Groups[1].Value)

@@ -59,7 +59,7 @@ public sealed partial class EnvironmentTests
         .. SettingNames.Of(workload.Assembly.GetTypes().Single(type => type.Name == $"{workload.Project}Settings"))
             .Select(name => $"{workload.Project}:{name}"),
         .. workload.Name is "waf" or "wwsf" ? [$"ConnectionStrings:{workload.Name}"] : Array.Empty<string>(),
-        .. Workload.Projects.Keys.Where(part => part != workload.Name).Select(part => $"services:{part}:https"),
+        .. Parts.Projects.Keys.Where(part => part != workload.Name).Select(part => $"services:{part}:https"),
     ];
 
     // An entry of a list of texts has the name of the list.

@@ -23,9 +23,9 @@ public sealed partial class Fleet : IAsyncLifetime
 
     internal Variant Variant { get; } = Variant.Of(Variant.Everything);
 
-    internal IReadOnlyList<PartProcess> Parts => _parts;
+    internal IReadOnlyList<PartProcess> Processes => _parts;
 
-    internal PartProcess PartOf(string name) => _parts.Single(part => part.Workload.Name == name);
+    internal PartProcess PartOf(string name) => _parts.Single(part => part.Part == name);
 
     internal int PortOf(string part, string port) => _ports[part][port];
 
@@ -60,11 +60,10 @@ public sealed partial class Fleet : IAsyncLifetime
                 // There is no such name here.
                 .Where(variable => variable.Key != "Turn__PublicAddress")
                 .ToDictionary(variable => variable.Key, variable => Here(workload.Name, variable.Key, variable.Value));
-            _parts.Add(PartProcess.Start(workload, variables));
+            _parts.Add(PartProcess.Start(workload.Name, variables));
         }
 
-        await Task.WhenAll(_parts.Select(part => part.UntilProbesAnswerAsync(
-            PortOf(part.Workload.Name, part.Workload.IsOnHostNetwork ? "8083" : "8443"), IsCertificateOfTheTests)));
+        await Task.WhenAll(Variant.Workloads.Select(UntilProbesAnswerAsync));
     }
 
     public async ValueTask DisposeAsync()
@@ -73,6 +72,17 @@ public sealed partial class Fleet : IAsyncLifetime
         if (_redis is not null) await _redis.DisposeAsync();
         _certificates.Dispose();
         _folder.Dispose();
+    }
+
+    private async Task UntilProbesAnswerAsync(Workload workload)
+    {
+        var port = PortOf(workload.Name, workload.IsOnHostNetwork ? "8083" : "8443");
+        foreach (var probe in Probes.Of(workload))
+        {
+            // A pod is asked by its address, and the path is the one that the part must map.
+            var address = new Uri($"{(probe.HttpGet.Scheme ?? "HTTP").ToLowerInvariant()}://127.0.0.1:{port}{probe.HttpGet.Path}");
+            await PartOf(workload.Name).UntilAnswersAsync(address, IsCertificateOfTheTests);
+        }
     }
 
     private string Here(string part, string name, string value) => name switch

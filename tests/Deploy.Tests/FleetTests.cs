@@ -22,18 +22,18 @@ public sealed class FleetTests(Fleet fleet) : IClassFixture<Fleet>
 
     /// <summary>The fixture waits for all probes.</summary>
     [Fact]
-    public void EveryPart_AnswersItsProbes() => Assert.All(fleet.Parts, part => Assert.False(part.HasExited, part.Output));
+    public void EveryPart_AnswersItsProbes() => Assert.All(fleet.Processes, part => Assert.False(part.HasExited, part.Output));
 
     [Fact]
     public async Task EveryPart_ServesMetrics_AlsoThatOfTheAutoscaler()
     {
         using var http = new HttpClient();
-        foreach (var part in fleet.Parts)
+        foreach (var part in fleet.Processes)
         {
-            var port = fleet.PortOf(part.Workload.Name, "9464");
+            var port = fleet.PortOf(part.Part, "9464");
             var metrics = await http.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"), Cancel);
             Assert.Contains("# TYPE ", metrics, StringComparison.Ordinal);
-            if (part.Workload.Name != "turn") continue;
+            if (part.Part != "turn") continue;
             var scaled = fleet.Variant.All<V2HorizontalPodAutoscaler>().Single(each => each.Name() == "turn");
             Assert.Contains($"# TYPE {Assert.Single(scaled.Spec.Metrics).Pods.Metric.Name} gauge\n", metrics, StringComparison.Ordinal);
         }

@@ -8,20 +8,10 @@ namespace WebRtcIms.Deploy.Tests;
 /// <param name="Template">Its pods.</param>
 internal sealed record Workload(string Name, V1PodTemplateSpec Template)
 {
-    public static readonly IReadOnlyDictionary<string, string> Projects = new Dictionary<string, string>
-    {
-        ["ep-cscf"] = "EpCscf",
-        ["flow-view"] = "FlowView",
-        ["turn"] = "Turn",
-        ["waf"] = "Waf",
-        ["wic-web"] = "WicWeb",
-        ["wwsf"] = "Wwsf",
-    };
-
     /// <summary>The only container.</summary>
     public V1Container Container { get; } = Template.Spec.Containers.Single();
 
-    public string Project => Projects[Name];
+    public string Project => Parts.Projects[Name];
 
     public Assembly Assembly => Assembly.Load($"WebRtcIms.{Project}");
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.WebSockets;
 using WebRtcIms.Stun.Messages;
+using WebRtcIms.Tests.Common.Users;
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Client.Protocol;
 
@@ -34,7 +35,7 @@ public sealed class FleetTests
         await AssertTokenIsCountedInTheFleetAsync(alice);
 
         var (credential, servers) = await alice.GetTurnTokenAsync();
-        await using var media = await RelayedStream.StartAsync(servers[1], credential);
+        await using var media = await RelayedMedia.StartAsync(servers[1], credential);
         await AssertCallsOutliveAReplicaAsync(system, alice, bob);
         foreach (var part in WebParts)
         {

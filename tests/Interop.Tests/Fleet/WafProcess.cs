@@ -24,10 +24,6 @@ internal sealed class WafProcess : ServerProcess
     public const string Client = "wwsf";
     public const string Secret = "0123456789abcdef0123456789abcdef";
 
-    // Configuration and framework, such as Debug/net10.0, as the tests were built.
-    private static readonly string[] OutputFolder =
-        AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar)[^2..];
-
     private readonly DirectoryInfo _folder;
     private readonly HttpClient _http = new();
 
@@ -50,7 +46,7 @@ internal sealed class WafProcess : ServerProcess
         var hasCertificate = settings.Any(setting => setting.Name == "Kestrel__Certificates__Default__Path");
         var others = settings.FirstOrDefault(setting => setting.Name == "ASPNETCORE_URLS").Value ?? (hasCertificate ? secure : "");
         var folder = Directory.CreateTempSubdirectory("waf-");
-        var start = Foreground.Of("dotnet", Repository.PathOf(["Waf", "bin", .. OutputFolder, "WebRtcIms.Waf.dll"]));
+        var start = Foreground.Of("dotnet", Parts.ProgramOf("Waf"));
         start.WorkingDirectory = folder.FullName;
         start.Environment["AllowedHosts"] = "127.0.0.1;localhost";
         start.Environment["ConnectionStrings__waf"] = "Data Source=waf.db";

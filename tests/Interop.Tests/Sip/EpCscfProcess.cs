@@ -9,9 +9,6 @@ internal sealed class EpCscfProcess : ServerProcess
     public const string Domain = "ims.example";
     public const string Waf = "waf.ims.example";
 
-    private static readonly string[] OutputFolder =
-        AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar)[^2..];
-
     private readonly HttpClient _http = new();
 
     private EpCscfProcess(ProcessStartInfo start)
@@ -26,7 +23,7 @@ internal sealed class EpCscfProcess : ServerProcess
     public static async Task<EpCscfProcess> StartAsync(byte[] key)
     {
         var port = FreePorts.Tcp();
-        var start = Foreground.Of("dotnet", Repository.PathOf(["EpCscf", "bin", .. OutputFolder, "WebRtcIms.EpCscf.dll"]));
+        var start = Foreground.Of("dotnet", Parts.ProgramOf("EpCscf"));
         foreach (var (name, value) in ((string, string)[])[
             ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}"), ("AllowedHosts", "127.0.0.1"),
             ("EpCscf__HomeDomain", Domain), ("EpCscf__Waf", Waf), ("EpCscf__SessionsKeys__0", "0123456789abcdef0123456789abcdef"),

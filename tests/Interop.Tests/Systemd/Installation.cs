@@ -5,21 +5,6 @@ namespace WebRtcIms.Interop.Tests.Systemd;
 /// <summary>What <c>deploy/systemd/install</c> puts on a machine, in a temporary folder (<c>DESTDIR</c>).</summary>
 internal sealed class Installation : IDisposable
 {
-    /// <summary>The parts and their projects.</summary>
-    public static readonly IReadOnlyDictionary<string, string> Projects = new Dictionary<string, string>
-    {
-        ["waf"] = "Waf",
-        ["wwsf"] = "Wwsf",
-        ["ep-cscf"] = "EpCscf",
-        ["turn"] = "Turn",
-        ["wic-web"] = "WicWeb",
-        ["flow-view"] = "FlowView",
-    };
-
-    // Configuration and framework, such as Debug/net10.0, as the tests were built.
-    private static readonly string[] OutputFolder =
-        AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar)[^2..];
-
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("systemd-");
 
     private string Published => Path.Combine(_folder.FullName, "published");
@@ -39,11 +24,11 @@ internal sealed class Installation : IDisposable
     /// <summary>Takes the outputs of the build for what <c>dotnet publish</c> makes.</summary>
     public void PublishBuilt()
     {
-        foreach (var (part, project) in Projects)
+        foreach (var (part, project) in Parts.Projects)
         {
             var folder = Directory.CreateDirectory(Path.Combine(Published, part)).FullName;
             // The pages are built beside the project. `dotnet publish` puts them beside the program.
-            var built = Directory.GetFileSystemEntries(Repository.PathOf([project, "bin", .. OutputFolder]));
+            var built = Directory.GetFileSystemEntries(Parts.OutputOf(project));
             foreach (var item in built.Append(Repository.PathOf(project, "wwwroot")).Where(Path.Exists))
                 File.CreateSymbolicLink(Path.Combine(folder, Path.GetFileName(item)), item);
         }
@@ -52,7 +37,7 @@ internal sealed class Installation : IDisposable
     /// <summary>Programs that only exist.</summary>
     public void PublishEmpty(string content)
     {
-        foreach (var (part, project) in Projects)
+        foreach (var (part, project) in Parts.Projects)
         {
             var folder = Directory.CreateDirectory(Path.Combine(Published, part)).FullName;
             var program = Path.Combine(folder, $"WebRtcIms.{project}");
@@ -72,7 +57,7 @@ internal sealed class Installation : IDisposable
     /// <summary>For root, the user 1654 stands for those of all parts: it gets what they have on a machine.</summary>
     public async Task GiveToPartsAsync()
     {
-        foreach (var part in Projects.Keys) Directory.CreateDirectory(StateOf(part));
+        foreach (var part in Parts.Projects.Keys) Directory.CreateDirectory(StateOf(part));
         if (Environment.UserName != "root") return;
         var given = await Command.RunAsync(
             "sh", ["-c", $"chmod 711 '{_folder.FullName}' && chown -R 1654 '{PathOf("/var/lib/webrtcims")}'"]);

@@ -66,7 +66,7 @@ public sealed partial class InstallationTests : IAsyncLifetime
         await PrepareStoresAsync();
 
         // systemd starts all units of the target at once.
-        await Task.WhenAll(Installation.Projects.Keys.Select(StartAsync));
+        await Task.WhenAll(Parts.Projects.Keys.Select(StartAsync));
 
         using var handler = new HttpClientHandler
         {

@@ -22,7 +22,7 @@ public sealed partial class UnitTests : IDisposable
         var analyze = Tools.Require("systemd-analyze", "systemd");
         _installation.PublishEmpty("#!/bin/sh");
         await _installation.InstallAsync(Origin);
-        var units = Installation.Projects.Keys.Select(_installation.UnitOf).ToList();
+        var units = Parts.Projects.Keys.Select(_installation.UnitOf).ToList();
         // The programs are in the folder of this test.
         foreach (var unit in units)
             File.WriteAllText(unit, File.ReadAllText(unit).Replace("/opt/", _installation.PathOf("/opt/"), StringComparison.Ordinal));
@@ -49,7 +49,7 @@ public sealed partial class UnitTests : IDisposable
         var files = Directory.GetFiles(_installation.PathOf("/etc/webrtcims"));
         var before = files.ToDictionary(file => file, File.ReadAllText);
 
-        Assert.Equal(Installation.Projects.Keys.Select(_installation.SettingsOf).Order(), before.Keys.Where(IsSettings).Order());
+        Assert.Equal(Parts.Projects.Keys.Select(_installation.SettingsOf).Order(), before.Keys.Where(IsSettings).Order());
         Assert.All(before, file =>
         {
             Assert.DoesNotMatch(Placeholder(), file.Value);

@@ -12,16 +12,6 @@ namespace WebRtcIms.Settings.Tests.Deployments;
 /// </summary>
 public sealed partial class ComposeTests
 {
-    private static readonly Dictionary<string, string> Projects = new()
-    {
-        ["waf"] = "Waf",
-        ["wwsf"] = "Wwsf",
-        ["ep-cscf"] = "EpCscf",
-        ["turn"] = "Turn",
-        ["wic-web"] = "WicWeb",
-        ["flow-view"] = "FlowView",
-    };
-
     // Of the Compose specification: those of the document, of a service that this file uses, and below them.
     private static readonly string[] DocumentKeys = ["services", "networks", "volumes", "configs"];
 
@@ -72,7 +62,7 @@ public sealed partial class ComposeTests
     public void Parts_RunTheirImages_ReadOnly_WithoutRights_AndAnswerForTheirHealth()
     {
         var version = XDocument.Load(Repository.PathOf("Version.props")).Descendants("VersionPrefix").Single().Value;
-        foreach (var (name, project) in Projects)
+        foreach (var (name, project) in Parts.Projects)
         {
             var service = Map(Services[name]);
             Assert.Equal($"webrtcims/{name}:${{WEBRTCIMS_VERSION:-{version}}}", service["image"]);
@@ -88,7 +78,7 @@ public sealed partial class ComposeTests
     [Fact]
     public void Variables_AreSettingsOfTheirParts()
     {
-        foreach (var (name, project) in Projects)
+        foreach (var (name, project) in Parts.Projects)
         {
             var environment = Names(Map(Map(Services[name])["environment"])).ToList();
             Assert.NotEmpty(environment);

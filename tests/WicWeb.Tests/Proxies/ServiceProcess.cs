@@ -5,10 +5,6 @@ namespace WebRtcIms.WicWeb.Tests.Proxies;
 /// <summary>A service from its own output folder, in an empty folder, on a free port.</summary>
 internal sealed class ServiceProcess : ServerProcess
 {
-    // Configuration and framework, such as Debug/net10.0, as the tests were built.
-    private static readonly string[] OutputFolder =
-        AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar)[^2..];
-
     private readonly DirectoryInfo _folder;
 
     private ServiceProcess(string part, string address, DirectoryInfo folder, params (string Name, string Value)[] settings)
@@ -37,7 +33,7 @@ internal sealed class ServiceProcess : ServerProcess
     private static System.Diagnostics.ProcessStartInfo Start(
         string part, string address, DirectoryInfo folder, (string Name, string Value)[] settings)
     {
-        var start = Foreground.Of("dotnet", Repository.PathOf([part, "bin", .. OutputFolder, $"WebRtcIms.{part}.dll"]));
+        var start = Foreground.Of("dotnet", Parts.ProgramOf(part));
         start.WorkingDirectory = folder.FullName;
         start.Environment["ASPNETCORE_URLS"] = address;
         start.Environment["AllowedHosts"] = "127.0.0.1";

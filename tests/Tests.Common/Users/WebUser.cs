@@ -4,12 +4,12 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using WebRtcIms.Turn.Client.Protocol;
 
-namespace WebRtcIms.AppHost.Tests.Fleet;
+namespace WebRtcIms.Tests.Common.Users;
 
 /// <summary>
 /// The requests of a page. Each has a connection of its own, so each may come to another replica. All are in one trace.
 /// </summary>
-internal sealed class WebUser : IDisposable
+public sealed class WebUser : IDisposable
 {
     private readonly HttpClient _http;
     private string? _antiforgeryToken;

@@ -1,10 +1,10 @@
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Client.Protocol;
 
-namespace WebRtcIms.AppHost.Tests.Fleet;
+namespace WebRtcIms.Tests.Common.Users;
 
 /// <summary>A call's media: datagrams from one allocation to another at the same TURN server, until the test has seen enough.</summary>
-internal sealed class RelayedStream : IAsyncDisposable
+public sealed class RelayedMedia : IAsyncDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -17,12 +17,12 @@ internal sealed class RelayedStream : IAsyncDisposable
     private readonly CancellationTokenSource _end = new();
     private Task<int> _sending = Task.FromResult(0);
 
-    private RelayedStream(TurnClient caller, TurnClient callee) => (_callerClient, _calleeClient) = (caller, callee);
+    private RelayedMedia(TurnClient caller, TurnClient callee) => (_callerClient, _calleeClient) = (caller, callee);
 
-    public static async Task<RelayedStream> StartAsync(TurnUri server, TurnCredential credential)
+    public static async Task<RelayedMedia> StartAsync(TurnUri server, TurnCredential credential)
     {
         var cancel = TestContext.Current.CancellationToken;
-        var stream = new RelayedStream(
+        var stream = new RelayedMedia(
             await TurnClient.ConnectAsync(server, cancellationToken: cancel),
             await TurnClient.ConnectAsync(server, KeepAll, cancel));
         var caller = await stream._callerClient.AllocateAsync(credential, cancellationToken: cancel);

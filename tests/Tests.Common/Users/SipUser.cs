@@ -4,33 +4,13 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Threading.Channels;
 
-namespace WebRtcIms.AppHost.Tests.Fleet;
-
-/// <summary>A SIP message as it came.</summary>
-internal sealed class SipText(string text)
-{
-    private readonly string[] _lines = text.Split("\r\n\r\n", 2)[0].Split("\r\n");
-
-    public string StartLine => _lines[0];
-
-    public string this[string name] => All(name).FirstOrDefault() ?? throw new KeyNotFoundException($"No {name} in:\n{text}");
-
-    public IEnumerable<string> All(string name) =>
-        from line in _lines.Skip(1)
-        where line.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)
-        select line[(name.Length + 1)..].Trim();
-
-    /// <summary>The header fields with these names, to copy them into an answer.</summary>
-    public string Copy(params string[] names) => string.Concat(names.SelectMany(name => All(name).Select(value => $"{name}: {value}\r\n")));
-
-    public override string ToString() => text;
-}
+namespace WebRtcIms.Tests.Common.Users;
 
 /// <summary>
 /// A page as the eP-CSCF sees it. It registers over a WebSocket, calls, answers, and registers again over another connection when it has
 /// lost the first.
 /// </summary>
-internal sealed class SipUser(string name) : IDisposable
+public sealed class SipUser(string name) : IDisposable
 {
     private const string Domain = "webrtcims.local";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
