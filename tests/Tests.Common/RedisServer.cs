@@ -4,11 +4,13 @@ using StackExchange.Redis;
 
 namespace WebRtcIms.Tests.Common;
 
-/// <summary>A real redis-server on a free port of this machine. It stores nothing on disk.</summary>
+/// <summary>A real redis-server on a free port of this machine. It stores nothing by itself, and finds nothing stored.</summary>
 public sealed class RedisServer : IAsyncDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
 
+    // A replica stores the data of its master, and each server loads what is in its folder.
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("redis-tests-");
     private readonly int _port;
     private Process? _process;
 
@@ -42,7 +44,7 @@ public sealed class RedisServer : IAsyncDisposable
     {
         var program = Tools.Require("redis-server", "redis-server");
         string[] arguments =
-            ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", Path.GetTempPath(), .. options];
+            ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _folder.FullName, .. options];
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         _process = Watchdog.Start(start);
 
@@ -80,6 +82,7 @@ public sealed class RedisServer : IAsyncDisposable
     {
         await StopAsync();
         _process?.Dispose();
+        _folder.Delete(recursive: true);
     }
 
     private void Signal(string name)
