@@ -1,16 +1,10 @@
-using System.Text.RegularExpressions;
-
 namespace WebRtcIms.Deploy.Tests;
 
 /// <summary>Each environment variable of a part is a setting that some reader knows.</summary>
-public sealed partial class EnvironmentTests
+public sealed class EnvironmentTests
 {
-    // Settings of .NET and of ServiceDefaults, and fields of the pod that other variables refer to.
-    private static readonly string[] Shared =
-    [
-        "ASPNETCORE_URLS", "AllowedHosts", "ConnectionStrings:redis", "FlowView:ApiKey", "FlowView:Endpoint", "HOST_IP",
-        "Kestrel:Certificates:Default:KeyPath", "Kestrel:Certificates:Default:Path", "NODE_NAME", "Prometheus:Port", "SSL_CERT_DIR",
-    ];
+    // Variables that others refer to.
+    private static readonly string[] FieldVariables = ["HOST_IP", "NODE_NAME"];
 
     private static readonly (string, string)[] Fields = [("status.hostIP", "192.0.2.1"), ("spec.nodeName", "node-1")];
 
@@ -24,10 +18,11 @@ public sealed partial class EnvironmentTests
 
         Assert.All(Variant.Of(variant).Workloads, workload =>
         {
-            var known = SettingsOf(workload).ToHashSet();
             var names = workload.Environment(Fields).Keys.Concat(workload.Secrets.SelectMany(secret => secrets[secret].Keys)).ToList();
             Assert.Equal(names.Count, names.Distinct().Count());
-            Assert.All(names, name => Assert.True(known.Contains(SettingOf(name)), $"{workload}: {name}"));
+            Assert.All(
+                names.Except(FieldVariables),
+                name => Assert.True(KnownSettings.Has(workload.Project, name), $"{workload}: {name}"));
         });
     }
 
@@ -52,26 +47,4 @@ public sealed partial class EnvironmentTests
             Assert.DoesNotContain(workload.Container.Env, each => secret.Contains(each.Name)));
         Assert.DoesNotContain(Variant.Of(variant).Objects, each => each.Kind == "Secret");
     }
-
-    private static IEnumerable<string> SettingsOf(Workload workload) =>
-    [
-        .. Shared,
-        .. SettingNames.Of(workload.Assembly.GetTypes().Single(type => type.Name == $"{workload.Project}Settings"))
-            .Select(name => $"{workload.Project}:{name}"),
-        .. workload.Name is "waf" or "wwsf" ? [$"ConnectionStrings:{workload.Name}"] : Array.Empty<string>(),
-        .. Parts.Projects.Keys.Where(part => part != workload.Name).Select(part => $"services:{part}:https"),
-    ];
-
-    // An entry of a list of texts has the name of the list.
-    private static string SettingOf(string variable)
-    {
-        var name = ListEntry().Replace(variable.Replace("__", ":", StringComparison.Ordinal), ":0:");
-        return LastEntry().Replace(name, "");
-    }
-
-    [GeneratedRegex(":[0-9]+:")]
-    private static partial Regex ListEntry();
-
-    [GeneratedRegex(":[0-9]+$")]
-    private static partial Regex LastEntry();
 }

@@ -43,8 +43,9 @@ public sealed class ObjectTests
         var workloads = Variant.Of(variant).Workloads;
 
         Assert.Equal(parts, workloads.Select(workload => workload.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(Repository.Version, Chart.AppVersion);
         Assert.All(workloads, workload =>
-            Assert.Equal($"webrtcims/{workload.Name}:{Chart.AppVersion}", workload.Container.Image));
+            Assert.Equal($"webrtcims/{workload.Name}:{Repository.Version}", workload.Container.Image));
     }
 
     [Theory]

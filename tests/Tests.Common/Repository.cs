@@ -1,3 +1,5 @@
+using System.Xml.Linq;
+
 namespace WebRtcIms.Tests.Common;
 
 /// <summary>Files of the repository that tests read, such as documents and samples.</summary>
@@ -5,6 +7,10 @@ public static class Repository
 {
     /// <summary>The folder with the solution.</summary>
     public static string Root { get; } = Find();
+
+    /// <summary>The version of all parts and their images.</summary>
+    public static string Version =>
+        XDocument.Load(PathOf("Version.props")).Descendants("VersionPrefix").Single().Value;
 
     public static string PathOf(params string[] parts) => Path.Combine([Root, .. parts]);
 

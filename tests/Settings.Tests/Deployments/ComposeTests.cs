@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using System.Xml.Linq;
 using WebRtcIms.Tests.Common;
 using YamlDotNet.Core;
 using YamlDotNet.Serialization;
@@ -61,11 +60,10 @@ public sealed partial class ComposeTests
     [Fact]
     public void Parts_RunTheirImages_ReadOnly_WithoutRights_AndAnswerForTheirHealth()
     {
-        var version = XDocument.Load(Repository.PathOf("Version.props")).Descendants("VersionPrefix").Single().Value;
         foreach (var (name, project) in Parts.Projects)
         {
             var service = Map(Services[name]);
-            Assert.Equal($"webrtcims/{name}:${{WEBRTCIMS_VERSION:-{version}}}", service["image"]);
+            Assert.Equal($"webrtcims/{name}:${{WEBRTCIMS_VERSION:-{Repository.Version}}}", service["image"]);
             Assert.Equal("true", service["read_only"]);
             Assert.Equal(["ALL"], (List<object>)service["cap_drop"]);
             Assert.Equal(["CMD", "dotnet", $"WebRtcIms.{project}.dll", "--health"], (List<object>)Map(service["healthcheck"])["test"]);
@@ -82,7 +80,7 @@ public sealed partial class ComposeTests
         {
             var environment = Names(Map(Map(Services[name])["environment"])).ToList();
             Assert.NotEmpty(environment);
-            Assert.All(environment, variable => Assert.True(KnownSettings.Has(Part.Of(project), variable), $"{name}: {variable}"));
+            Assert.All(environment, variable => Assert.True(KnownSettings.Has(project, variable), $"{name}: {variable}"));
         }
     }
 

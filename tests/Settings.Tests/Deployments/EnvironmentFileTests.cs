@@ -6,13 +6,10 @@ namespace WebRtcIms.Settings.Tests.Deployments;
 /// <summary>The environment files of <c>deploy/systemd</c> have settings that exist, also the ones in comments.</summary>
 public sealed partial class EnvironmentFileTests
 {
+    public static TheoryData<string, string> Names => [.. Parts.Projects.Select(part => (part.Key, part.Value))];
+
     [Theory]
-    [InlineData("waf", "Waf")]
-    [InlineData("wwsf", "Wwsf")]
-    [InlineData("ep-cscf", "EpCscf")]
-    [InlineData("turn", "Turn")]
-    [InlineData("wic-web", "WicWeb")]
-    [InlineData("flow-view", "FlowView")]
+    [MemberData(nameof(Names))]
     public void Variables_AreSettings_OrArgumentsOfTheUnit(string name, string part)
     {
         var unit = File.ReadAllText(Repository.PathOf("deploy", "systemd", "units", $"webrtcims-{name}.service"));
@@ -21,9 +18,9 @@ public sealed partial class EnvironmentFileTests
 
         Assert.NotEmpty(variables);
         Assert.All(variables, variable => Assert.True(
-            KnownSettings.Has(Part.Of(part), variable) || unit.Contains($"${{{variable}}}", StringComparison.Ordinal), variable));
+            KnownSettings.Has(part, variable) || unit.Contains($"${{{variable}}}", StringComparison.Ordinal), variable));
         Assert.All(
-            Argument().Matches(unit), match => Assert.True(KnownSettings.Has(Part.Of(part), match.Groups[1].Value), match.Value));
+            Argument().Matches(unit), match => Assert.True(KnownSettings.Has(part, match.Groups[1].Value), match.Value));
     }
 
     [GeneratedRegex(@"^(?:# )?([A-Za-z_0-9]+)=", RegexOptions.Multiline)]

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Xml.Linq;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Settings.Tests.Deployments;
@@ -24,7 +23,6 @@ public sealed class ImageTests
     [Fact]
     public async Task Images_HaveTheirNamesPortsAndLabels_AndRunWithoutRootOnAChiselledBase()
     {
-        var version = XDocument.Load(Repository.PathOf("Version.props")).Descendants("VersionPrefix").Single().Value;
         var images = await DescribeAsync();
 
         Assert.Equal(Expected.Keys, images.Keys.Order(StringComparer.Ordinal));
@@ -33,7 +31,7 @@ public sealed class ImageTests
             var (part, ports) = Expected[image.Key];
             var described = image.Value;
             Assert.Equal(ports, List(described, "Ports").Order(StringComparer.Ordinal));
-            Assert.Equal([version], List(described, "Tags"));
+            Assert.Equal([Repository.Version], List(described, "Tags"));
             Assert.Equal("dotnet/aspnet:10.0-noble-chiseled-extra", described["Base"]);
             Assert.Equal("1654", described["User"]);
             Assert.Equal(App, described["Folder"]);
@@ -42,7 +40,7 @@ public sealed class ImageTests
             Assert.Contains($"ASPNETCORE_HTTP_PORTS={PortOf(part)}", List(described, "Environment"));
             var labels = List(described, "Labels");
             Assert.Contains($"org.opencontainers.image.title={image.Key}", labels);
-            Assert.Contains($"org.opencontainers.image.version={version}", labels);
+            Assert.Contains($"org.opencontainers.image.version={Repository.Version}", labels);
             Assert.Contains("org.opencontainers.image.licenses=MIT", labels);
             Assert.Contains(labels, label => label.StartsWith("org.opencontainers.image.description=", StringComparison.Ordinal));
         });
