@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.WebSockets;
+using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common.Users;
 using WebRtcIms.Turn.Client;
@@ -8,11 +9,10 @@ using WebRtcIms.Turn.Client.Protocol;
 namespace WebRtcIms.AppHost.Tests.Fleet;
 
 /// <summary>
-/// The application with <c>--replicas=2</c>: each part is two processes that serve as one. It takes long to start, so one test does
-/// everything.
+/// The application with <c>--replicas=2</c>: each part is two processes that serve as one.
 /// </summary>
 [Collection(RunningHosts.Collection)]
-public sealed class FleetTests
+public sealed class FleetTests(FleetSystem system) : IClassFixture<FleetSystem>
 {
     // Turn:Quotas:PerToken.
     private const int AllocationsOfAToken = 16;
@@ -27,7 +27,7 @@ public sealed class FleetTests
     public async Task TwoReplicasOfEachPart_ServeAsOne_AlsoWhenOneOfEachIsKilled()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the launcher of the tests is for Unix");
-        await using var system = await FleetSystem.StartAsync();
+        await system.StartAsync();
         using var alice = await WebUser.LogInAsync(system.Gateway, "alice", "alice-calls-bob");
         using var bob = await WebUser.LogInAsync(system.Gateway, "bob", "bob-calls-alice");
 
@@ -47,6 +47,20 @@ public sealed class FleetTests
         await (await AllocateAsync(await bob.GetTurnTokenAsync(), server: 1)).DisposeAsync();
         Assert.Equal(0, await media.StopAsync());
         Assert.Equal("alice", await alice.GetSessionAsync());
+    }
+
+    /// <summary>Measured on demand by <see cref="FleetFigureTests"/>, because other processes make it slower.</summary>
+    [Fact]
+    public async Task TurnNodeIsKilled_BothPagesHearEachOtherAgainThroughTheOther()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the launcher of the tests is for Unix");
+        await using var chromium = await Chromium.StartAsync();
+        await system.StartAsync();
+        await using var call = await RelayedCall.StartAsync(chromium, system.Gateway);
+
+        var took = await system.LoseTurnOfAsync(call);
+
+        TestContext.Current.TestOutputHelper?.WriteLine($"heard again after {took.TotalMilliseconds:0} ms");
     }
 
     // Session, antiforgery token and registration at the WAF are good at both replicas.
