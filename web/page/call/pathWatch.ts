@@ -13,7 +13,7 @@ export const silenceLimit = 1_750;
 /** The browser calls a path broken after five seconds or more, or at once after a refusal. */
 const brokenLimit = 500;
 
-export const sampleEvery = 500;
+export const sampleEvery = 250;
 export const sampleEveryWhenLost = 100;
 
 /** Decides from samples whether the path of a call is lost. Times in milliseconds. */
