@@ -62,9 +62,15 @@ internal sealed class Prober(RollingSystem system, TimeSpan pauseAfterFailure) :
         using var called = await RegisterAsync(callee);
         var (credential, servers) = await caller.GetTurnTokenAsync();
         await AllocateAsync(credential, servers);
-        var invite = await calling.CallAsync(called);
-        await called.HangUpAsync(invite, calling);
+        var call = CallAsync(calling, called);
+        // The page shows at once that it has lost its connection.
+        if (await Task.WhenAny(call, calling.Connection, called.Connection) != call)
+            throw new InvalidOperationException("a connection ended during the call");
+        await call;
     }
+
+    private static async Task CallAsync(SipUser calling, SipUser called) =>
+        await called.HangUpAsync(await calling.CallAsync(called), calling);
 
     private async Task<SipUser> RegisterAsync(WebUser web)
     {

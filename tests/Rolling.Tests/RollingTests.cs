@@ -10,6 +10,8 @@ public sealed class RollingTests(ITestOutputHelper output)
 {
     private const int Probers = 2;
 
+    private readonly long _began = Stopwatch.GetTimestamp();
+
     /// <summary>A user tries again after a second. A second failure would be a failure for longer.</summary>
     [Fact]
     public async Task RollingRestart_UnderLiveCalls_NoSetUpFailsTwice_AndCallsEndOnlyAtTheDrainDeadline() =>
@@ -44,7 +46,12 @@ public sealed class RollingTests(ITestOutputHelper output)
 
             var outcome = new Outcome(await Task.WhenAll(probers.Select(prober => prober.StopAsync())));
             Report($"{calls} calls: {outcome}");
-            foreach (var failure in outcome.Failures) Report($"failed after {failure.Took.TotalMilliseconds:0} ms: {failure.Error}");
+            foreach (var failure in outcome.Failures)
+            {
+                var at = Stopwatch.GetElapsedTime(_began, failure.Began);
+                Report($"at {at.TotalSeconds:0.0} s, failed after {failure.Took.TotalMilliseconds:0} ms: {failure.Error}");
+            }
+
             Report($"a page was offline for {live.Max(call => call.LongestOffline).TotalMilliseconds:0} ms at the longest");
             Assert.Equal(0, (await Task.WhenAll(live.Select(call => call.EndAsync()))).Sum());
             return outcome;
@@ -59,9 +66,10 @@ public sealed class RollingTests(ITestOutputHelper output)
     private async Task RestartAsync(RollingSystem system, string replica)
     {
         var began = Stopwatch.StartNew();
+        var at = Stopwatch.GetElapsedTime(_began);
         await system.SignalAsync(replica);
         await system.RestartAsync(replica);
-        Report($"{replica}: {began.Elapsed.TotalSeconds:0.0} s");
+        Report($"at {at.TotalSeconds:0.0} s, {replica}: {began.Elapsed.TotalSeconds:0.0} s");
     }
 
     // The calls of the node go on until its deadline, and then through the other one. The calls of the other lose nothing.
@@ -78,8 +86,8 @@ public sealed class RollingTests(ITestOutputHelper output)
         var lost = await Task.WhenAll(moving.Select(call => call.MoveAsync(3 - node, promised)));
         Assert.Equal(0, lost.Sum());
         await system.RestartAsync($"turn-{node}");
-        Report($"turn-{node}: drained for {drained.TotalSeconds:0.0} s, {moving.Count} calls went on, back after "
-            + $"{Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s");
+        Report($"turn-{node}: drained for {drained.TotalSeconds:0.0} s, and {moving.Count} calls went on at the other node");
+        Report($"turn-{node}: {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s");
     }
 
     private void Report(FormattableString line) => output.WriteLine(FormattableString.Invariant(line));

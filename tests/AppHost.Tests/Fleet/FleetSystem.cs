@@ -26,6 +26,7 @@ public sealed class FleetSystem : IAsyncDisposable
     private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("webrtcims-fleet-");
     private readonly HttpClient _http = new();
     private readonly ConcurrentDictionary<string, ResourceEvent> _replicas = new();
+    private readonly ConcurrentDictionary<int, bool> _killed = new();
     private readonly CancellationTokenSource _end = new();
     private DistributedApplication? _app;
     private Task _watching = Task.CompletedTask;
@@ -73,12 +74,16 @@ public sealed class FleetSystem : IAsyncDisposable
            let now = replica.Snapshot
            let process = now.Properties.Single(property => property.Name == "executable.pid").Value
            let urls = now.EnvironmentVariables.Single(variable => variable.Name == "ASPNETCORE_URLS").Value
-           select new Replica(Convert.ToInt32(process, CultureInfo.InvariantCulture), new Uri(urls!.Split(';')[0])),
+           let id = Convert.ToInt32(process, CultureInfo.InvariantCulture)
+           where !_killed.ContainsKey(id)
+           select new Replica(id, new Uri(urls!.Split(';')[0])),
     ];
 
     /// <summary>The process ends at once. The other parts hear nothing from it.</summary>
-    internal static void Kill(Replica replica)
+    internal void Kill(Replica replica)
     {
+        // The orchestrator notices it later.
+        _killed[replica.ProcessId] = true;
         using var process = Process.GetProcessById(replica.ProcessId);
         process.Kill();
     }
@@ -92,6 +97,8 @@ public sealed class FleetSystem : IAsyncDisposable
         Kill(ReplicasOf(part).Single());
         var lost = (TimeProvider.System.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalMilliseconds;
         var took = await call.UntilHeardAgainAsync(lost);
+        var killed = DateTimeOffset.UnixEpoch.AddMilliseconds(lost);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{part} was killed at {killed:HH:mm:ss.fff}, and media was back {took} later");
         Assert.NotEqual(port, await call.RelayPortAsync());
         return took;
     }

@@ -39,11 +39,11 @@ public sealed class FleetTests(FleetSystem system) : IClassFixture<FleetSystem>
         await AssertCallsOutliveAReplicaAsync(system, alice, bob);
         foreach (var part in WebParts)
         {
-            FleetSystem.Kill(system.ReplicasOf(part)[0]);
+            system.Kill(system.ReplicasOf(part)[0]);
             await AssertServedAsync(part, () => part == "waf" ? bob.GetTurnTokenAsync() : bob.GetSessionAsync());
         }
 
-        FleetSystem.Kill(system.ReplicasOf("turn").Single());
+        system.Kill(system.ReplicasOf("turn").Single());
         await (await AllocateAsync(await bob.GetTurnTokenAsync(), server: 1)).DisposeAsync();
         Assert.Equal(0, await media.StopAsync());
         Assert.Equal("alice", await alice.GetSessionAsync());
@@ -58,9 +58,7 @@ public sealed class FleetTests(FleetSystem system) : IClassFixture<FleetSystem>
         await system.StartAsync();
         await using var call = await RelayedCall.StartAsync(chromium, system.Gateway);
 
-        var took = await system.LoseTurnOfAsync(call);
-
-        TestContext.Current.TestOutputHelper?.WriteLine($"heard again after {took.TotalMilliseconds:0} ms");
+        await system.LoseTurnOfAsync(call);
     }
 
     // Session, antiforgery token and registration at the WAF are good at both replicas.
@@ -126,7 +124,7 @@ public sealed class FleetTests(FleetSystem system) : IClassFixture<FleetSystem>
         await other.RegisterAsync(replicas[1].Address, await bob.GetImsTokenAsync());
         var invite = await page.CallAsync(other);
 
-        FleetSystem.Kill(replicas[0]);
+        system.Kill(replicas[0]);
         await page.Connection.WaitAsync(Limit, Cancel);
         Assert.False(other.Connection.IsCompleted);
         await AssertServedAsync("ep-cscf", async () =>
