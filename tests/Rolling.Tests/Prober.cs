@@ -27,14 +27,31 @@ internal sealed class Prober(RollingSystem system, TimeSpan pauseAfterFailure) :
     private readonly CancellationTokenSource _end = new();
     private Task _probing = Task.CompletedTask;
 
+    private IReadOnlyList<SetUp> All
+    {
+        get
+        {
+            lock (_all) return [.. _all];
+        }
+    }
+
     public void Start() => _probing = ProbeAsync();
+
+    /// <summary>Waits for a set-up that works, and begins after this call.</summary>
+    public async Task UntilOneWorksAsync()
+    {
+        var asked = Stopwatch.GetTimestamp();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(3 * Limit);
+        while (!All.Any(setUp => setUp.Began > asked && !setUp.Failed)) await Task.Delay(20, limit.Token);
+    }
 
     /// <summary>Returns what became of the set-ups, in order.</summary>
     public async Task<IReadOnlyList<SetUp>> StopAsync()
     {
         await _end.CancelAsync();
         await _probing;
-        return _all;
+        return All;
     }
 
     public async ValueTask DisposeAsync()
@@ -49,7 +66,7 @@ internal sealed class Prober(RollingSystem system, TimeSpan pauseAfterFailure) :
         {
             var began = Stopwatch.GetTimestamp();
             var error = await Record.ExceptionAsync(() => SetUpAsync().WaitAsync(Limit));
-            _all.Add(new(began, Stopwatch.GetTimestamp(), error));
+            lock (_all) _all.Add(new(began, Stopwatch.GetTimestamp(), error));
             await Task.Delay(error is null ? Pause : pauseAfterFailure, CancellationToken.None);
         }
     }

@@ -10,7 +10,7 @@ namespace WebRtcIms.Rolling.Tests;
 internal sealed class RollingSystem : IAsyncDisposable
 {
     /// <summary>How long a TURN node that stops lets its calls go on.</summary>
-    public static readonly TimeSpan DrainDeadline = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan DrainDeadline = TimeSpan.FromSeconds(3);
 
     /// <summary>The order of docs/deployment.md.</summary>
     public static readonly IReadOnlyList<string> WebParts = ["waf", "wwsf", "ep-cscf", "wic-web"];
