@@ -248,17 +248,6 @@ public sealed class LimitTests
         Assert.Equal(WebSocketCloseStatus.EndpointUnavailable, alice.Socket.CloseStatus);
     }
 
-    /// <summary>It comes back at once, before the port is closed. Nothing else would end its connection for 30 s.</summary>
-    [Fact]
-    public async Task PageThatConnectsWhileTheServerStops_IsToldWith1001()
-    {
-        await using var app = EpCscfApp.Start();
-        app.Service<IHostApplicationLifetime>().StopApplication();
-        await using var alice = await Wic.ConnectAsync(app, "alice");
-        await alice.Closed.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
-        Assert.Equal(WebSocketCloseStatus.EndpointUnavailable, alice.Socket.CloseStatus);
-    }
-
     [Fact]
     public async Task Garbage_IsAnsweredWhereItCanBe_AndHurtsNobody()
     {
