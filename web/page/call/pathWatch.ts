@@ -6,6 +6,8 @@ export interface PathSample {
   isExpected: boolean;
   /** What the browser says of the path. */
   state: 'connected' | 'broken' | 'unknown';
+  /** The URL of the TURN server on the path. */
+  relay?: string | undefined;
 }
 
 /** Sound sends 50 packets a second. So this long a silence is an interruption, and is noticed within three seconds. */
