@@ -24,7 +24,7 @@ public sealed class FleetFigureTests(FleetSystem system, ITestOutputHelper outpu
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"in order: {string.Join(", ", times.Select(time => $"{time:0}"))}"));
         times.Sort();
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"loss of a TURN node to media: median {times[Times / 2]:0} ms, shortest {times[0]:0} ms, longest {times[^1]:0} ms of {Times}"));
+            $"loss of a TURN node: median {times[Times / 2]:0} ms, shortest {times[0]:0} ms, longest {times[^1]:0} ms of {Times}"));
         Assert.True(times[^1] < 5_000, "a call was not heard again within 5 s");
     }
 }
