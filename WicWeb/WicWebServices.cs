@@ -36,6 +36,7 @@ internal static class WicWebServices
         app.UseFlowHost(settings.FlowHost);
         FlowSignIn.UseIn(app, settings);
         app.UsePage();
+        app.EndAtStop();
         app.UseRateLimiter();
         PageSpanEndpoint.MapTo(app);
         app.MapGateway();

@@ -12,6 +12,7 @@ internal sealed class Flows(EpCscfTelemetry telemetry)
     private readonly ConcurrentDictionary<string, Flow> _all = new();
     private readonly ConcurrentDictionary<BindingId, Flow> _byBinding = new();
     private readonly Lock _gate = new();
+    private volatile bool _isStopping;
 
     public int Count => _all.Count;
 
@@ -22,6 +23,8 @@ internal sealed class Flows(EpCscfTelemetry telemetry)
     {
         _all[flow.Id] = flow;
         telemetry.ConnectionsChanged(1);
+        // The port closes a moment after the others were told.
+        if (_isStopping) Close(flow);
     }
 
     public void Remove(Flow flow)
@@ -69,8 +72,12 @@ internal sealed class Flows(EpCscfTelemetry telemetry)
 
     public Flow? Find(BindingId binding) => _byBinding.GetValueOrDefault(binding);
 
+    /// <summary>The server stops. Connections that come later are closed also.</summary>
     public void CloseAll()
     {
-        foreach (var flow in _all.Values) flow.Close(CloseCode.GoingAway, "the server stops");
+        _isStopping = true;
+        foreach (var flow in _all.Values) Close(flow);
     }
+
+    private static void Close(Flow flow) => flow.Close(CloseCode.GoingAway, "the server stops");
 }

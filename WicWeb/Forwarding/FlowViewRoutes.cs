@@ -5,6 +5,9 @@ internal static class FlowViewRoutes
 {
     public const string ClusterId = "flow-view";
 
+    /// <summary>An event stream.</summary>
+    public const string EventsPath = "/flow/api/events";
+
     private static readonly RouteConfig[] Routes =
     [
         new() { RouteId = "flow-view-start", ClusterId = ClusterId, Match = new RouteMatch { Path = "/flow", Methods = ["GET"] } },

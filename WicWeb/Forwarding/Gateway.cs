@@ -82,7 +82,7 @@ internal static class Gateway
         builder.Services.AddSingleton<IDestinationResolver, DiscoveredDestinations>();
         builder.Services.AddReverseProxy()
             .LoadFromMemory([.. Routes, .. flowRoutes], [.. Clusters, .. flowClusters])
-            .ConfigureHttpClient((_, handler) => handler.ConnectTimeout = TimeSpan.FromSeconds(3))
+            .ConfigureHttpClient((_, handler) => Configure(handler))
             .AddTransforms(context =>
             {
                 context.AddRequestTransform(RemoveClaims);
@@ -93,6 +93,14 @@ internal static class Gateway
                     context.AddRequestHeader(FlowViewKey.Header, flowKey, append: false);
                 context.AddResponseHeaderRemove("Server", ResponseCondition.Always);
             });
+    }
+
+    /// <summary>How the gateway connects to backends.</summary>
+    internal static void Configure(SocketsHttpHandler handler)
+    {
+        handler.ConnectTimeout = TimeSpan.FromSeconds(3);
+        // A balancer of connections gives new ones to a replica that has come back. Without a limit the old ones are kept for ever.
+        handler.PooledConnectionLifetime = TimeSpan.FromMinutes(1);
     }
 
     // A stranger's claims about the address or the host, and what a known proxy has claimed. YARP then adds its own X-Forwarded-*.

@@ -122,6 +122,16 @@ public sealed class FlowsTests : IDisposable
         Assert.True(flow.Send("x"u8.ToArray()));
     }
 
+    /// <summary>A page that was told comes back at once. Nothing else would end its new connection for 30 s.</summary>
+    [Fact]
+    public void ConnectionThatComesWhileTheServerStops_IsClosedAlso()
+    {
+        _flows.CloseAll();
+        var flow = Connection();
+        _flows.Add(flow);
+        Assert.False(flow.Send("x"u8.ToArray()));
+    }
+
     private static FlowRegistration Registration()
     {
         var id = new BindingId("subscriber123456", "device0123456789");

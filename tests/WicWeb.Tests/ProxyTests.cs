@@ -32,6 +32,14 @@ public sealed class ProxyTests : IAsyncLifetime
     }
 
     [Fact]
+    public void ConnectionToABackend_IsNotKeptForEver()
+    {
+        using var handler = new SocketsHttpHandler();
+        Forwarding.Gateway.Configure(handler);
+        Assert.InRange(handler.PooledConnectionLifetime, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(2));
+    }
+
+    [Fact]
     public async Task ApiRequest_ReachesTheBackendAsItCame()
     {
         using var request =

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.WebSockets;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.WicWeb.Tests;
@@ -8,6 +10,10 @@ namespace WebRtcIms.WicWeb.Tests;
 /// <summary>What the gateway forwards to the eP-CSCF.</summary>
 public sealed class SipRouteTests
 {
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
     [Fact]
     [Requirement("RFC7118-4")]
     public async Task Sip_IsAWebSocketThroughTheGateway_AlsoForMessagesLargerThanARequestMayBe()
@@ -40,6 +46,36 @@ public sealed class SipRouteTests
 
         Assert.True(epCscf.Requests.TryDequeue(out var upgrade));
         Assert.Equal(gateway.Address.Authority, upgrade.Headers["X-Forwarded-Host"]);
+    }
+
+    /// <summary>Otherwise it would wait for 30 s and then cut them off.</summary>
+    [Fact]
+    public async Task GatewayStops_WebSocketsEndAtOnce()
+    {
+        await using var epCscf = await BackendStub.StartAsync();
+        epCscf.Answer = SilenceAsync;
+        await using var gateway = new GatewayFactory("http://127.0.0.1:9", epCscf: epCscf.Address);
+        using var socket = await ConnectAsync(gateway.Address);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        limit.CancelAfter(Limit);
+
+        gateway.Services.GetRequiredService<IHostApplicationLifetime>().StopApplication();
+
+        await Assert.ThrowsAsync<WebSocketException>(() => socket.ReceiveAsync(new ArraySegment<byte>(new byte[1]), limit.Token));
+    }
+
+    private static async Task<ClientWebSocket> ConnectAsync(Uri gateway)
+    {
+        var socket = new ClientWebSocket();
+        socket.Options.AddSubProtocol("sip");
+        await socket.ConnectAsync(new UriBuilder(gateway) { Scheme = "ws", Path = "/sip" }.Uri, Cancel);
+        return socket;
+    }
+
+    private static async Task SilenceAsync(HttpContext context)
+    {
+        using var socket = await context.WebSockets.AcceptWebSocketAsync("sip");
+        await Record.ExceptionAsync(() => ReceiveAsync(socket));
     }
 
     private static async Task ExpectEchoAsync(ClientWebSocket socket, Uri gateway, HttpMessageInvoker invoker)

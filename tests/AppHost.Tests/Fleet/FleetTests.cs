@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.WebSockets;
+using WebRtcIms.EndToEnd.Tests.Browser;
 using WebRtcIms.Stun.Messages;
 using WebRtcIms.Tests.Common.Users;
 using WebRtcIms.Turn.Client;
@@ -8,11 +9,10 @@ using WebRtcIms.Turn.Client.Protocol;
 namespace WebRtcIms.AppHost.Tests.Fleet;
 
 /// <summary>
-/// The application with <c>--replicas=2</c>: each part is two processes that serve as one. It takes long to start, so one test does
-/// everything.
+/// The application with <c>--replicas=2</c>: each part is two processes that serve as one.
 /// </summary>
 [Collection(RunningHosts.Collection)]
-public sealed class FleetTests
+public sealed class FleetTests(FleetSystem system) : IClassFixture<FleetSystem>
 {
     // Turn:Quotas:PerToken.
     private const int AllocationsOfAToken = 16;
@@ -27,7 +27,7 @@ public sealed class FleetTests
     public async Task TwoReplicasOfEachPart_ServeAsOne_AlsoWhenOneOfEachIsKilled()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the launcher of the tests is for Unix");
-        await using var system = await FleetSystem.StartAsync();
+        await system.StartAsync();
         using var alice = await WebUser.LogInAsync(system.Gateway, "alice", "alice-calls-bob");
         using var bob = await WebUser.LogInAsync(system.Gateway, "bob", "bob-calls-alice");
 
@@ -39,14 +39,26 @@ public sealed class FleetTests
         await AssertCallsOutliveAReplicaAsync(system, alice, bob);
         foreach (var part in WebParts)
         {
-            FleetSystem.Kill(system.ReplicasOf(part)[0]);
+            system.Kill(system.ReplicasOf(part)[0]);
             await AssertServedAsync(part, () => part == "waf" ? bob.GetTurnTokenAsync() : bob.GetSessionAsync());
         }
 
-        FleetSystem.Kill(system.ReplicasOf("turn").Single());
+        system.Kill(system.ReplicasOf("turn").Single());
         await (await AllocateAsync(await bob.GetTurnTokenAsync(), server: 1)).DisposeAsync();
         Assert.Equal(0, await media.StopAsync());
         Assert.Equal("alice", await alice.GetSessionAsync());
+    }
+
+    /// <summary>Measured on demand by <see cref="FleetFigureTests"/>, because other processes make it slower.</summary>
+    [Fact]
+    public async Task TurnNodeIsKilled_BothPagesHearEachOtherAgainThroughTheOther()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the launcher of the tests is for Unix");
+        await using var chromium = await Chromium.StartAsync();
+        await system.StartAsync();
+        await using var call = await RelayedCall.StartAsync(chromium, system.Gateway);
+
+        await system.LoseTurnOfAsync(call);
     }
 
     // Session, antiforgery token and registration at the WAF are good at both replicas.
@@ -112,7 +124,7 @@ public sealed class FleetTests
         await other.RegisterAsync(replicas[1].Address, await bob.GetImsTokenAsync());
         var invite = await page.CallAsync(other);
 
-        FleetSystem.Kill(replicas[0]);
+        system.Kill(replicas[0]);
         await page.Connection.WaitAsync(Limit, Cancel);
         Assert.False(other.Connection.IsCompleted);
         await AssertServedAsync("ep-cscf", async () =>

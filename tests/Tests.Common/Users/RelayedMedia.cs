@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Client.Protocol;
 
@@ -7,7 +8,6 @@ namespace WebRtcIms.Tests.Common.Users;
 public sealed class RelayedMedia : IAsyncDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     // They are read at the end. That may be minutes later.
     private static readonly TurnClientOptions KeepAll = new() { ReceiveQueueLength = 100_000 };
@@ -16,10 +16,26 @@ public sealed class RelayedMedia : IAsyncDisposable
     private readonly TurnClient _calleeClient;
     private readonly CancellationTokenSource _end = new();
     private Task<int> _sending = Task.FromResult(0);
+    private readonly List<long> _sentAt = [];
+    private TurnAllocation? _callee;
+    private volatile bool _isAbandoned;
+    private int _sent;
 
     private RelayedMedia(TurnClient caller, TurnClient callee) => (_callerClient, _calleeClient) = (caller, callee);
 
-    public static async Task<RelayedMedia> StartAsync(TurnUri server, TurnCredential credential)
+    /// <summary>How long the last datagrams may take to arrive.</summary>
+    public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The datagrams that the caller has sent.</summary>
+    public int Sent => Volatile.Read(ref _sent);
+
+    /// <summary>Ends with the stream, or fails when the server cannot be reached any more.</summary>
+    public Task Sending => _sending;
+
+    /// <param name="server">For both ends.</param>
+    /// <param name="credential">For both ends.</param>
+    /// <param name="interval">From one datagram to the next; 20 ms without it.</param>
+    public static async Task<RelayedMedia> StartAsync(TurnUri server, TurnCredential credential, TimeSpan? interval = null)
     {
         var cancel = TestContext.Current.CancellationToken;
         var stream = new RelayedMedia(
@@ -29,7 +45,8 @@ public sealed class RelayedMedia : IAsyncDisposable
         var callee = await stream._calleeClient.AllocateAsync(credential, cancellationToken: cancel);
         await callee.CreatePermissionAsync(caller.RelayedAddress.Address, cancel);
         await caller.BindChannelAsync(callee.RelayedAddress, cancel);
-        stream._sending = stream.SendAsync(caller, callee);
+        stream._callee = callee;
+        stream._sending = stream.SendAsync(caller, callee, interval ?? Interval);
         return stream;
     }
 
@@ -41,6 +58,19 @@ public sealed class RelayedMedia : IAsyncDisposable
         return await _sending;
     }
 
+    /// <summary>Ends a stream whose server has gone.</summary>
+    /// <param name="until">The moment until which the server was there.</param>
+    /// <returns>How many datagrams that were sent until then did not arrive.</returns>
+    public async Task<int> AbandonAsync(long until)
+    {
+        _isAbandoned = true;
+        await _end.CancelAsync();
+        await ((Task)_sending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        var missing = Enumerable.Range(1, _sentAt.FindLastIndex(at => at <= until) + 1).ToHashSet();
+        while (_callee!.Received.TryRead(out var datagram)) missing.Remove(BitConverter.ToInt32(datagram.Data.Span));
+        return missing.Count;
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _end.CancelAsync();
@@ -49,16 +79,18 @@ public sealed class RelayedMedia : IAsyncDisposable
         _end.Dispose();
     }
 
-    private async Task<int> SendAsync(TurnAllocation caller, TurnAllocation callee)
+    private async Task<int> SendAsync(TurnAllocation caller, TurnAllocation callee, TimeSpan interval)
     {
-        var sent = 0;
-        using (var timer = new PeriodicTimer(Interval))
+        using (var timer = new PeriodicTimer(interval))
         {
             try
             {
                 while (await timer.WaitForNextTickAsync(_end.Token))
                 {
-                    await caller.SendAsync(BitConverter.GetBytes(++sent), callee.RelayedAddress, TestContext.Current.CancellationToken);
+                    _sentAt.Add(Stopwatch.GetTimestamp());
+                    await caller.SendAsync(
+                        BitConverter.GetBytes(Interlocked.Increment(ref _sent)), callee.RelayedAddress,
+                        TestContext.Current.CancellationToken);
                 }
             }
             catch (OperationCanceledException) when (_end.IsCancellationRequested)
@@ -67,8 +99,9 @@ public sealed class RelayedMedia : IAsyncDisposable
             }
         }
 
+        if (_isAbandoned) return 0;
         using var patience = new CancellationTokenSource(Patience);
-        for (var heard = 0; heard < sent; heard++)
+        for (var heard = 0; heard < _sent; heard++)
         {
             try
             {
@@ -76,10 +109,10 @@ public sealed class RelayedMedia : IAsyncDisposable
             }
             catch (OperationCanceledException)
             {
-                return sent - heard;
+                return _sent - heard;
             }
         }
 
-        return sent == 0 ? throw new InvalidOperationException("nothing was sent") : 0;
+        return _sent == 0 ? throw new InvalidOperationException("nothing was sent") : 0;
     }
 }

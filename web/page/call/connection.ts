@@ -1,6 +1,6 @@
 import type { PathSample } from './pathWatch.ts';
 import { Problem } from './problem.ts';
-import { packetsArrived } from './statistics.ts';
+import { packetsArrived, relayOnPath } from './statistics.ts';
 
 const connectLimit = 10_000;
 
@@ -92,9 +92,11 @@ export function watchPicture(connection: RTCPeerConnection, onvideo: (video: { h
 export async function samplePath(connection: RTCPeerConnection): Promise<PathSample> {
   const isExpected = connection.getTransceivers().some(({ currentDirection }) => currentDirection?.includes('recv'));
   const isBroken = connection.connectionState === 'failed' || ['disconnected', 'failed'].includes(connection.iceConnectionState);
+  const report = await connection.getStats();
   return {
-    packets: packetsArrived((await connection.getStats()).values()),
+    packets: packetsArrived(report.values()),
     isExpected,
     state: isBroken ? 'broken' : isConnected(connection) ? 'connected' : 'unknown',
+    relay: relayOnPath(report.values()),
   };
 }

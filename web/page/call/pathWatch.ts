@@ -6,6 +6,8 @@ export interface PathSample {
   isExpected: boolean;
   /** What the browser says of the path. */
   state: 'connected' | 'broken' | 'unknown';
+  /** The URL of the TURN server on the path. */
+  relay?: string | undefined;
 }
 
 /** Sound sends 50 packets a second. So this long a silence is an interruption, and is noticed within three seconds. */
@@ -13,7 +15,7 @@ export const silenceLimit = 1_750;
 /** The browser calls a path broken after five seconds or more, or at once after a refusal. */
 const brokenLimit = 500;
 
-export const sampleEvery = 500;
+export const sampleEvery = 250;
 export const sampleEveryWhenLost = 100;
 
 /** Decides from samples whether the path of a call is lost. Times in milliseconds. */

@@ -54,6 +54,13 @@ export function packetsArrived(report: Iterable<Entry>): number {
   return sum(transports.length > 0 ? transports : entries.filter(entry => entry.type === 'inbound-rtp'), 'packetsReceived');
 }
 
+/** The URL of the TURN server on the path, where the browser says it. */
+export function relayOnPath(report: Iterable<Entry>): string | undefined {
+  const byId = new Map([...report].map(entry => [entry.id, entry]));
+  const pair = [...byId.values()].map(entry => byId.get(String(entry.selectedCandidatePairId))).find(entry => entry);
+  return byId.get(String(pair?.localCandidateId))?.url as string | undefined;
+}
+
 function sum(entries: Entry[], member: string): number {
   return entries.reduce((total, entry) => total + (Number(entry[member]) || 0), 0);
 }

@@ -28,6 +28,23 @@ export function relayConfiguration(token: TurnToken, transport: Transport, relay
   return { iceServers, iceTransportPolicy: relayOnly ? 'relay' : 'all', bundlePolicy: 'max-bundle' };
 }
 
+/**
+ * The same servers, with those at other addresses than that of a lost one first. Chromium gives the first the highest priority, and hesitates
+ * for a second before it leaves a silent path for one of a lower priority.
+ */
+export function othersFirst(configuration: RTCConfiguration, lost: string | undefined): RTCConfiguration {
+  if (lost === undefined) return configuration;
+  const those = (isLost: boolean) => (configuration.iceServers ?? [])
+    .map(server => ({ ...server, urls: [server.urls].flat().filter(url => (addressIn(url) === addressIn(lost)) === isLost) }))
+    .filter(server => server.urls.length > 0);
+  return { ...configuration, iceServers: [...those(false), ...those(true)] };
+}
+
+/** Host and port of a TURN URI (RFC 7065). */
+function addressIn(url: string): string {
+  return url.replace(/^turns?:/i, '').split('?')[0]!;
+}
+
 function fits(url: string, transport: Transport): boolean {
   if (transport === 'auto') return true;
   // For turns: browsers use TLS over TCP, even if the URL names another transport.

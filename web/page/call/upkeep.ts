@@ -1,7 +1,7 @@
 import { PathWatch, type PathSample, sampleEvery, sampleEveryWhenLost } from './pathWatch.ts';
 import { Problem, problemOf } from './problem.ts';
 import { backOff, calleeRenewal, renewAfter } from './schedule.ts';
-import type { TurnToken } from './turn.ts';
+import { othersFirst, type TurnToken } from './turn.ts';
 
 /** What keeping a call up needs of the call and of the page. */
 export interface UpkeepParts {
@@ -51,6 +51,8 @@ export class Upkeep {
   readonly #ended = new AbortController();
   readonly #watch = new PathWatch();
   #renewals = 0;
+  /** The TURN server on the path. */
+  #relay: string | undefined;
   #isRenewing = false;
   #isSampling = false;
   #renewalTimer: ReturnType<typeof setTimeout> | undefined;
@@ -96,6 +98,7 @@ export class Upkeep {
       const sample = await this.#parts.sample();
       if (this.#ended.signal.aborted) return;
       const changed = sample && this.#watch.update(this.#time(), sample);
+      if (!this.isLost) this.#relay = sample?.relay;
       if (changed === 'lost') void this.#restore();
       if (changed === 'back') this.#pathIsBack();
     } finally {
@@ -173,13 +176,14 @@ export class Upkeep {
     signal.addEventListener('abort', () => this.#pathIsBack(), { once: true });
 
     let token: TurnToken | undefined;
+    const lostRelay = this.#relay;
     while (!signal.aborted && this.isLost) {
       try {
         const isNew = token === undefined;
         token ??= await Promise.race([this.#parts.newToken(signal), back]);
         if (!token || !this.isLost) break;
         const received = this.#time();
-        const configuration = this.#parts.configurationOf(token);
+        const configuration = othersFirst(this.#parts.configurationOf(token), lostRelay);
         this.#parts.useConfiguration(configuration);
         if (this.#parts.isOnline()) problem = new Problem('turn_unreachable', { step: 8 });
         await Promise.race([this.#parts.reach(configuration, signal), back]);

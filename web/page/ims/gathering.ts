@@ -7,11 +7,16 @@ import { turnProblem } from '../call/turn.ts';
  * is not in the description: the other side then uses it as peer reflexive.
  */
 export const enoughAfter = 600;
+/** In a call that is restored, every moment is silent. One server answers, and another may be gone and would be waited for. */
+export const enoughAfterFirst = 200;
 export const giveUpAfter = 8_000;
 
-/** Whether to go on waiting. `elapsed` is in milliseconds since gathering started; `usable` counts the candidates so far. */
-export function gatheringState(elapsed: number, usable: number, isComplete: boolean): 'wait' | 'enough' | 'failed' {
-  if (usable > 0 && (isComplete || elapsed >= enoughAfter)) return 'enough';
+/**
+ * Whether to go on waiting. `elapsed` is in milliseconds since gathering started; `usable` counts the candidates so far, and one is enough
+ * at `enoughAt`.
+ */
+export function gatheringState(elapsed: number, usable: number, isComplete: boolean, enoughAt = enoughAfter): 'wait' | 'enough' | 'failed' {
+  if (usable > 0 && (isComplete || elapsed >= enoughAt)) return 'enough';
   return isComplete || elapsed >= giveUpAfter ? 'failed' : 'wait';
 }
 
@@ -38,7 +43,7 @@ export function describeWithCandidates(connection: RTCPeerConnection, events: Ga
   connection.setLocalDescription = async (description?: RTCLocalSessionDescriptionInit) => {
     if (description?.type === 'rollback') return setLocalDescription(description);
     const before = userFragments(connection.currentLocalDescription?.sdp ?? '');
-    const gathering = new Gathering(connection, isRelayOnly(), events.onrelayed, signal);
+    const gathering = new Gathering(connection, isRelayOnly(), before.size > 0, events.onrelayed, signal);
     try {
       await setLocalDescription(description);
       const now = connection.localDescription;
@@ -61,11 +66,14 @@ class Gathering {
   readonly #over = new AbortController();
   readonly #errors: number[] = [];
   readonly #signal: AbortSignal;
+  readonly #started = performance.now();
   #usable = 0;
+  #enoughAt = enoughAfter;
   #hasEnded = false;
   #evaluate = () => {};
 
-  constructor(connection: RTCPeerConnection, relayOnly: boolean, relayed: (candidate: RTCIceCandidate) => void, signal: AbortSignal) {
+  constructor(
+    connection: RTCPeerConnection, relayOnly: boolean, isRestart: boolean, relayed: (candidate: RTCIceCandidate) => void, signal: AbortSignal) {
     this.#signal = signal;
     const listening = { signal: this.#over.signal };
     connection.addEventListener('icecandidate', ({ candidate }) => {
@@ -74,27 +82,39 @@ class Gathering {
         this.#usable++;
         relayed(candidate);
       } else if (!relayOnly && candidate.candidate !== '') this.#usable++;
+      if (isRestart && this.#usable > 0) this.#enoughSoon();
       this.#evaluate();
     }, listening);
     connection.addEventListener('icecandidateerror', event => this.#errors.push(event.errorCode), listening);
   }
 
   ends(isComplete: () => boolean): Promise<void> {
-    const started = performance.now();
     return new Promise((resolve, reject) => {
       this.#evaluate = () => {
         if (this.#signal.aborted) return reject(this.#signal.reason as Error);
-        const state = gatheringState(performance.now() - started, this.#usable, this.#hasEnded && isComplete());
+        const state = gatheringState(this.#elapsed, this.#usable, this.#hasEnded && isComplete(), this.#enoughAt);
         if (state === 'enough') resolve();
         else if (state === 'failed') reject(turnProblem(this.#errors));
       };
-      for (const limit of [enoughAfter, giveUpAfter]) {
-        const timer = setTimeout(this.#evaluate, limit + 1);
-        this.#over.signal.addEventListener('abort', () => clearTimeout(timer));
-      }
+      for (const limit of [enoughAfter, giveUpAfter]) this.#evaluateIn(limit - this.#elapsed);
       this.#signal.addEventListener('abort', this.#evaluate, { signal: this.#over.signal });
       this.#evaluate();
     });
+  }
+
+  get #elapsed(): number {
+    return performance.now() - this.#started;
+  }
+
+  #enoughSoon(): void {
+    if (this.#enoughAt < enoughAfter) return;
+    this.#enoughAt = Math.min(enoughAfter, this.#elapsed + enoughAfterFirst);
+    this.#evaluateIn(enoughAfterFirst);
+  }
+
+  #evaluateIn(duration: number): void {
+    const timer = setTimeout(() => this.#evaluate(), duration + 1);
+    this.#over.signal.addEventListener('abort', () => clearTimeout(timer));
   }
 
   close(): void {

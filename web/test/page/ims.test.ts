@@ -45,6 +45,10 @@ test('without an asserted identity the caller is anonymous', () => {
 
 test('gathering that is complete is enough at once', () => assert.equal(gatheringState(40, 1, true), 'enough'));
 test('a candidate does not end the wait before 0.6 s: another server may answer', () => assert.equal(gatheringState(enoughAfter - 1, 1, false), 'wait'));
+test('a call that is restored waits less for a server that may be gone', () => {
+  assert.equal(gatheringState(299, 1, false, 300), 'wait');
+  assert.equal(gatheringState(300, 1, false, 300), 'enough');
+});
 test('a dead second server costs 0.6 s', () => assert.equal(gatheringState(enoughAfter, 1, false), 'enough'));
 test('without a candidate the wait goes on until the last moment', () => {
   assert.equal(gatheringState(giveUpAfter - 1, 0, false), 'wait');

@@ -32,7 +32,7 @@ test('nothing has to arrive while a side holds the call', () => {
   assert.deepEqual(watched(silent(100, { isExpected: false })), []);
   // The end of the hold begins a new silence.
   assert.deepEqual(watched([...silent(20, { isExpected: false }), ...silent(3)]), []);
-  assert.equal(watched([...silent(20, { isExpected: false }), ...silent(6)])[0]![1], 'lost');
+  assert.equal(watched([...silent(20, { isExpected: false }), ...silent(8)])[0]![1], 'lost');
 });
 
 test('a held call is lost when the browser says so, and back when it is connected again', () =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Problem } from '../../page/call/problem.ts';
-import { relayConfiguration, type Transport, turnProblem, type TurnToken } from '../../page/call/turn.ts';
+import { othersFirst, relayConfiguration, type Transport, turnProblem, type TurnToken } from '../../page/call/turn.ts';
 
 const token = (urls: string[], username = 'k1~token'): TurnToken =>
   ({ uris: urls, expires_in: 600, ice_servers: [{ urls, username, credential: 'key' }] });
@@ -19,6 +19,15 @@ test('a transport that is not offered is a problem of step 7', () =>
 test('a user name of 508 bytes fits, one more does not', () => {
   assert.ok(relayConfiguration(token(offered, 'x'.repeat(508)), 'auto'));
   assert.throws(() => relayConfiguration(token(offered, 'x'.repeat(509)), 'auto'), (problem: Problem) => problem.code === 'credentials_too_long');
+});
+
+test('servers at other addresses than that of the lost one come first, in their order', () => {
+  const urls = ['turn:a:1?transport=udp', 'turn:a:1?transport=tcp', 'turn:b:1?transport=udp', 'turn:b:1?transport=tcp'];
+  const configuration = relayConfiguration(token(urls), 'auto');
+  const order = (lost?: string) => othersFirst(configuration, lost).iceServers!.flatMap(server => server.urls);
+  assert.deepEqual(order(urls[1]), [urls[2], urls[3], urls[0], urls[1]]);
+  assert.deepEqual([order(urls[2]), order(), order('turn:c:1')], [urls, urls, urls]);
+  assert.equal(othersFirst(configuration, urls[0]).iceTransportPolicy, 'relay');
 });
 
 test('an answer of the server tells more than silence', () => assert.equal(turnProblem([701, 486, 701]).code, 'turn_486'));

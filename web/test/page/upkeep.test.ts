@@ -212,3 +212,19 @@ test('a session that has ended is asked for, and the call waits for it', async (
   await pass(4_000);
   assert.ok(call.log.includes('warning session_expired'));
 });
+
+test('a path that is restored prefers other TURN servers than the one that was lost', async () => {
+  const used: unknown[] = [];
+  const server = (urls: string) => ({ urls: [urls], username: '', credential: '' });
+  let packets = 0;
+  const call: Call = new Call({
+    configurationOf: () => ({ iceServers: [server('turn:a'), server('turn:b')] }),
+    sample: async () => ({ packets: call.works ? ++packets : packets, isExpected: true, state: 'connected', relay: 'turn:a?transport=udp' }),
+    useConfiguration: configuration => used.push(configuration.iceServers!.flatMap(each => each.urls)),
+  });
+  await pass(1_000);
+  call.works = false;
+  await pass(3_000);
+  assert.deepEqual(used[0], ['turn:b', 'turn:a']);
+  call.upkeep.end();
+});
