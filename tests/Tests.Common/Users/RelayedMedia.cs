@@ -7,7 +7,6 @@ namespace WebRtcIms.Tests.Common.Users;
 public sealed class RelayedMedia : IAsyncDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     // They are read at the end. That may be minutes later.
     private static readonly TurnClientOptions KeepAll = new() { ReceiveQueueLength = 100_000 };
@@ -16,8 +15,18 @@ public sealed class RelayedMedia : IAsyncDisposable
     private readonly TurnClient _calleeClient;
     private readonly CancellationTokenSource _end = new();
     private Task<int> _sending = Task.FromResult(0);
+    private int _sent;
 
     private RelayedMedia(TurnClient caller, TurnClient callee) => (_callerClient, _calleeClient) = (caller, callee);
+
+    /// <summary>How long the last datagrams may take to arrive.</summary>
+    public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The datagrams that the caller has sent.</summary>
+    public int Sent => Volatile.Read(ref _sent);
+
+    /// <summary>Ends with the stream, or fails when the server cannot be reached any more.</summary>
+    public Task Sending => _sending;
 
     public static async Task<RelayedMedia> StartAsync(TurnUri server, TurnCredential credential)
     {
@@ -51,14 +60,13 @@ public sealed class RelayedMedia : IAsyncDisposable
 
     private async Task<int> SendAsync(TurnAllocation caller, TurnAllocation callee)
     {
-        var sent = 0;
         using (var timer = new PeriodicTimer(Interval))
         {
             try
             {
                 while (await timer.WaitForNextTickAsync(_end.Token))
                 {
-                    await caller.SendAsync(BitConverter.GetBytes(++sent), callee.RelayedAddress, TestContext.Current.CancellationToken);
+                    await caller.SendAsync(BitConverter.GetBytes(Interlocked.Increment(ref _sent)), callee.RelayedAddress, TestContext.Current.CancellationToken);
                 }
             }
             catch (OperationCanceledException) when (_end.IsCancellationRequested)
@@ -68,7 +76,7 @@ public sealed class RelayedMedia : IAsyncDisposable
         }
 
         using var patience = new CancellationTokenSource(Patience);
-        for (var heard = 0; heard < sent; heard++)
+        for (var heard = 0; heard < _sent; heard++)
         {
             try
             {
@@ -76,10 +84,10 @@ public sealed class RelayedMedia : IAsyncDisposable
             }
             catch (OperationCanceledException)
             {
-                return sent - heard;
+                return _sent - heard;
             }
         }
 
-        return sent == 0 ? throw new InvalidOperationException("nothing was sent") : 0;
+        return _sent == 0 ? throw new InvalidOperationException("nothing was sent") : 0;
     }
 }

@@ -13,8 +13,6 @@ namespace WebRtcIms.Tests.Common.Users;
 public sealed class SipUser(string name) : IDisposable
 {
     private const string Domain = "webrtcims.local";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
     private readonly string _host = $"{Random(12)}.invalid";
     private readonly string _instance = $"urn:uuid:{Guid.NewGuid()}";
     private readonly string _user = Random(8);
@@ -23,6 +21,9 @@ public sealed class SipUser(string name) : IDisposable
     private int _cseq;
 
     public string Impu => $"sip:{name}@{Domain}";
+
+    /// <summary>How long a message may take to come.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Ends when the connection has ended.</summary>
     public Task Connection { get; private set; } = Task.CompletedTask;
@@ -33,6 +34,14 @@ public sealed class SipUser(string name) : IDisposable
     /// <exception cref="WebSocketException">There is no connection.</exception>
     public async Task RegisterAsync(Uri server, string token)
     {
+        var answer = await TryRegisterAsync(server, token);
+        if (!answer.StartLine.StartsWith("SIP/2.0 200", StringComparison.Ordinal))
+            throw new InvalidOperationException($"{name} was not registered, but:\n{answer}");
+    }
+
+    /// <summary>As <see cref="RegisterAsync"/>, with any answer.</summary>
+    public async Task<SipText> TryRegisterAsync(Uri server, string token)
+    {
         _socket.Dispose();
         (_socket, _received) = (new ClientWebSocket(), Channel.CreateUnbounded<SipText>());
         await ConnectAsync(_socket, server);
@@ -41,7 +50,7 @@ public sealed class SipUser(string name) : IDisposable
             $"REGISTER sip:{Domain} SIP/2.0\r\n{Head(Impu, Impu, "REGISTER", _instance)}"
             + $"Contact: {Contact};reg-id=1;+sip.instance=\"<{_instance}>\";expires=600\r\nSupported: path,outbound\r\n"
             + $"Authorization: Bearer access_token=\"{token}\"\r\n");
-        await ExpectAsync("SIP/2.0 200");
+        return await ExpectAsync("SIP/2.0 ");
     }
 
     /// <summary>Connects with the protocol of SIP.</summary>

@@ -14,23 +14,45 @@ public sealed class WebUser : IDisposable
     private readonly HttpClient _http;
     private string? _antiforgeryToken;
 
-    private WebUser(Uri gateway)
+    private WebUser(Uri gateway, TimeSpan? limit = null)
     {
         var handler = new SocketsHttpHandler { CookieContainer = new CookieContainer(), PooledConnectionLifetime = TimeSpan.Zero };
-        _http = new HttpClient(handler) { BaseAddress = gateway, Timeout = TimeSpan.FromSeconds(10) };
+        _http = new HttpClient(handler) { BaseAddress = gateway, Timeout = limit ?? TimeSpan.FromSeconds(10) };
         _http.DefaultRequestHeaders.Add("traceparent", $"00-{TraceId}-{ActivitySpanId.CreateRandom()}-01");
     }
 
     public string TraceId { get; } = ActivityTraceId.CreateRandom().ToString();
 
-    public static async Task<WebUser> LogInAsync(Uri gateway, string name, string password)
+    /// <param name="gateway">Its address.</param>
+    /// <param name="name">The user.</param>
+    /// <param name="password">Of this user.</param>
+    /// <param name="limit">How long a request may take; by default 10 s.</param>
+    public static async Task<WebUser> LogInAsync(Uri gateway, string name, string password, TimeSpan? limit = null)
     {
-        var user = new WebUser(gateway);
+        var user = new WebUser(gateway, limit);
         await user.GetSessionAsync();
         var session = await user.SendAsync(HttpMethod.Post, "/api/session/login", new { user_name = name, password });
         user._antiforgeryToken = session.GetProperty("antiforgery_token").GetString();
         Assert.Equal(name, session.GetProperty("user").GetString());
         return user;
+    }
+
+    /// <summary>Begins the session of a guest.</summary>
+    public static async Task<WebUser> EnterAsGuestAsync(Uri gateway, TimeSpan? limit = null)
+    {
+        var guest = new WebUser(gateway, limit);
+        try
+        {
+            await guest.GetSessionAsync();
+            var session = await guest.SendAsync(HttpMethod.Post, "/api/session/anonymous", new { });
+            guest._antiforgeryToken = session.GetProperty("antiforgery_token").GetString();
+            return guest;
+        }
+        catch
+        {
+            guest.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The name of the user in the session; null without one.</summary>
@@ -45,6 +67,13 @@ public sealed class WebUser : IDisposable
     /// <summary>The token for the IMS.</summary>
     public async Task<string> GetImsTokenAsync() =>
         (await SendAsync(HttpMethod.Post, "/api/ims-token")).GetProperty("access_token").GetString()!;
+
+    /// <summary>The name of the identity in the IMS, such as <c>guest-7</c>, and the token for it.</summary>
+    public async Task<(string Name, string Token)> GetImsIdentityAsync()
+    {
+        var answer = await SendAsync(HttpMethod.Post, "/api/ims-token");
+        return (answer.GetProperty("impi").GetString()!.Split('@')[0], answer.GetProperty("access_token").GetString()!);
+    }
 
     /// <summary>A token for TURN, and the UDP address of each server.</summary>
     public async Task<(TurnCredential Credential, IReadOnlyList<TurnUri> Servers)> GetTurnTokenAsync()

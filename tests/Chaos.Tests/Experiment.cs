@@ -1,0 +1,68 @@
+using System.Diagnostics;
+using WebRtcIms.Chaos.Tests.Calls;
+using WebRtcIms.Chaos.Tests.Tokens;
+
+namespace WebRtcIms.Chaos.Tests;
+
+/// <summary>One fault under live calls, set-ups and forged tokens.</summary>
+internal static class Experiment
+{
+    private const string Report = "CHAOS_REPORT";
+
+    // Generous: a machine that runs other tests is slow. The figures are in the report.
+    private static readonly TimeSpan RecoveryLimit = TimeSpan.FromSeconds(30);
+
+    /// <summary>Runs it, writes its figures, and asserts that no call was lost and no token was wrongly accepted.</summary>
+    public static async Task RunAsync(ChaosSystem system, Fault fault)
+    {
+        await using var calls = await LiveCalls.StartAsync(system);
+        using var forgeries = await Forgeries.PrepareAsync(system);
+        await using var users = SetUps.OfUser(system.Gateway);
+        await using var guests = SetUps.OfGuests(system.Gateway);
+        Assert.NotNull(await users.RecoverAsync(Stopwatch.GetTimestamp(), RecoveryLimit));
+
+        await fault.ActAsync();
+        var acted = Stopwatch.GetTimestamp();
+        try
+        {
+            await forgeries.ShowDuringAsync(fault.IsOfRedis);
+            do await forgeries.ShowAsync();
+            while (Stopwatch.GetElapsedTime(acted) < fault.Duration);
+        }
+        finally
+        {
+            await fault.HealAsync();
+        }
+
+        var healed = Stopwatch.GetTimestamp();
+        var recovered = await Task.WhenAll(RecoverAsync(users, healed), RecoverAsync(guests, healed));
+        await forgeries.ShowAfterAsync(fault.IsOfRedis);
+        var verdicts = await calls.EndAsync();
+
+        var figures = new Figures(
+            fault.Name, Stopwatch.GetElapsedTime(acted, healed), verdicts.Count(call => call.IsKept), verdicts.Count(call => !call.IsKept),
+            verdicts.Sum(call => call.Sent), verdicts.Sum(call => call.Lost), verdicts.Max(call => call.Silence), forgeries.Shown,
+            forgeries.Accepted.Count, forgeries.InWindow.Count, recovered[0], recovered[1]);
+        Write(figures, forgeries);
+        Assert.Empty(forgeries.Accepted);
+        Assert.All(verdicts, call => Assert.Null(call.Reason));
+    }
+
+    private static async Task<Recovery> RecoverAsync(SetUps setUps, long healed)
+    {
+        if (await setUps.RecoverAsync(healed, RecoveryLimit) is not { } after)
+        {
+            Assert.Fail($"no set-ups {RecoveryLimit} after the fault: {setUps.LastError}");
+            return null;
+        }
+
+        return new Recovery(setUps.Count.Failed, setUps.Count.All, setUps.FailedFor, after);
+    }
+
+    private static void Write(Figures figures, Forgeries forgeries)
+    {
+        TestContext.Current.TestOutputHelper!.WriteLine(figures.ToString());
+        foreach (var name in forgeries.InWindow) TestContext.Current.TestOutputHelper.WriteLine($"accepted in the window: {name}");
+        if (Environment.GetEnvironmentVariable(Report) is { Length: > 0 } file) File.AppendAllText(file, $"{figures}\n");
+    }
+}

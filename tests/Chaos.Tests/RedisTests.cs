@@ -1,0 +1,54 @@
+namespace WebRtcIms.Chaos.Tests;
+
+/// <summary>Faults of Redis. It is on the path of a set-up and never on that of a call.</summary>
+[Collection(nameof(SharedSystem))]
+public sealed class RedisTests(ChaosSystem system)
+{
+    // More than the budget of an Allocate.
+    private static readonly TimeSpan Slow = TimeSpan.FromMilliseconds(400);
+
+    /// <summary>It returns without its data.</summary>
+    [Fact]
+    public Task Killed() => RunAsync("Redis killed", system.Redis.StopAsync, () => system.Redis.RestartAsync());
+
+    [Fact]
+    public Task Hung() => RunAsync("Redis hung (SIGSTOP)", system.Redis.Hang, system.Redis.GoOn);
+
+    [Fact]
+    public Task SlowAnswers() => RunAsync("Redis slow (0.4 s each way)", () => Spoil(ProxyMode.Delay), () => Spoil(ProxyMode.Pass));
+
+    [Fact]
+    public Task Garbage() => RunAsync("Redis answers garbage", () => Spoil(ProxyMode.Garbage), () => Spoil(ProxyMode.Pass));
+
+    [Fact]
+    public Task ReadOnly() => RunAsync(
+        "Redis read-only", () => CommandAsync("REPLICAOF", "127.0.0.1", "1"), () => CommandAsync("REPLICAOF", "NO", "ONE"));
+
+    [Fact]
+    public Task Full() => RunAsync(
+        "Redis full", () => CommandAsync("CONFIG", "SET", "maxmemory", "1"), () => CommandAsync("CONFIG", "SET", "maxmemory", "0"));
+
+    private void Spoil(ProxyMode mode) => (system.RedisProxy.Delay, system.RedisProxy.Mode) = (Slow, mode);
+
+    private async Task CommandAsync(string command, params object[] arguments)
+    {
+        await using var admin = await system.Redis.ConnectAsync();
+        await admin.GetServer(system.Redis.Address).ExecuteAsync(command, arguments);
+    }
+
+    private Task RunAsync(string name, Action act, Action heal) => RunAsync(
+        name,
+        () =>
+        {
+            act();
+            return Task.CompletedTask;
+        },
+        () =>
+        {
+            heal();
+            return Task.CompletedTask;
+        });
+
+    private Task RunAsync(string name, Func<Task> act, Func<Task> heal) =>
+        Experiment.RunAsync(system, new Fault(name, act, heal) { IsOfRedis = true });
+}
