@@ -37,13 +37,14 @@ internal static class Experiment
         var healed = Stopwatch.GetTimestamp();
         var recovered = await Task.WhenAll(RecoverAsync(users, healed), RecoverAsync(guests, healed));
         await forgeries.ShowAfterAsync(fault.IsOfRedis);
+        if (fault.WaitsForSignOut) await forgeries.ShowSignedOutAsync();
         var verdicts = await calls.EndAsync();
 
         var figures = new Figures(
             fault.Name, Stopwatch.GetElapsedTime(acted, healed), verdicts.Count(call => call.IsKept), verdicts.Count(call => !call.IsKept),
             verdicts.Sum(call => call.Sent), verdicts.Sum(call => call.Lost), verdicts.Max(call => call.Silence), forgeries.Shown,
             forgeries.Accepted.Count, forgeries.InWindow.Count, recovered[0], recovered[1]);
-        Write(figures, forgeries);
+        Write(figures, forgeries, verdicts);
         Assert.Empty(forgeries.Accepted);
         Assert.All(verdicts, call => Assert.Null(call.Reason));
     }
@@ -59,10 +60,12 @@ internal static class Experiment
         return new Recovery(setUps.Count.Failed, setUps.Count.All, setUps.FailedFor, after);
     }
 
-    private static void Write(Figures figures, Forgeries forgeries)
+    private static void Write(Figures figures, Forgeries forgeries, IEnumerable<Verdict> verdicts)
     {
-        TestContext.Current.TestOutputHelper!.WriteLine(figures.ToString());
-        foreach (var name in forgeries.InWindow) TestContext.Current.TestOutputHelper.WriteLine($"accepted in the window: {name}");
+        var output = TestContext.Current.TestOutputHelper!;
+        output.WriteLine(figures.ToString());
+        foreach (var name in forgeries.InWindow) output.WriteLine($"accepted in the window: {name}");
+        foreach (var call in verdicts.Where(call => !call.IsKept)) output.WriteLine($"lost: {call.Reason}");
         if (Environment.GetEnvironmentVariable(Report) is { Length: > 0 } file) File.AppendAllText(file, $"{figures}\n");
     }
 }

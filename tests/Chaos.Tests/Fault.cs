@@ -14,6 +14,9 @@ internal sealed record Fault(string Name, Func<Task> ActAsync, Func<Task> HealAs
     /// <summary>Whether the nodes cannot ask Redis meanwhile: the window of <c>Turn:OnCacheUnavailable=AllowLocal</c>.</summary>
     public bool IsOfRedis { get; init; }
 
+    /// <summary>Whether the row waits until a sign-out of that time has effect. That may take 20 s.</summary>
+    public bool WaitsForSignOut { get; init; }
+
     /// <summary>Calls that lose their TURN node. Their media moves to the other one.</summary>
     public bool EndsMedia { get; init; }
 }

@@ -9,7 +9,9 @@ public sealed class RedisTests(ChaosSystem system)
 
     /// <summary>It returns without its data.</summary>
     [Fact]
-    public Task Killed() => RunAsync("Redis killed", system.Redis.StopAsync, () => system.Redis.RestartAsync());
+    public Task Killed() => Experiment.RunAsync(
+        system,
+        new Fault("Redis killed", system.Redis.StopAsync, () => system.Redis.RestartAsync()) { IsOfRedis = true, WaitsForSignOut = true });
 
     [Fact]
     public Task Hung() => RunAsync("Redis hung (SIGSTOP)", system.Redis.Hang, system.Redis.GoOn);

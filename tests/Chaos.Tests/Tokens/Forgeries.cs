@@ -1,18 +1,21 @@
+using System.Diagnostics;
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using WebRtcIms.Contracts;
 using WebRtcIms.Tests.Common.Engine;
+using WebRtcIms.Tests.Common.Users;
 
 namespace WebRtcIms.Chaos.Tests.Tokens;
 
 /// <summary>
 /// Shows tokens that must be refused to both TURN nodes and both eP-CSCF replicas, and counts those that were accepted. While the nodes
-/// cannot ask Redis, two things are documented to pass at the other node, once: a replay, and a token that was revoked meanwhile.
+/// cannot ask Redis, some are documented to pass: a replay at the other node, once, and what was revoked meanwhile.
 /// </summary>
 internal sealed class Forgeries : IDisposable
 {
-    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(6);
+    // The WWSF tries again every 20 s.
+    private static readonly TimeSpan SignOutLimit = TimeSpan.FromSeconds(45);
 
     private readonly ChaosSystem _system;
     private readonly TurnForgeries _turn;
@@ -20,8 +23,8 @@ internal sealed class Forgeries : IDisposable
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(2) };
     private readonly TestToken _revokedBefore;
     private readonly TestToken _revokedDuring;
-    private readonly string _endedBefore = RegistrationForgeries.NewSession();
-    private readonly string _endedDuring = RegistrationForgeries.NewSession();
+    private GuestSession _endedBefore = null!;
+    private GuestSession _endedDuring = null!;
     private RecordedRequest _before = null!;
     private RecordedRequest _again = null!;
 
@@ -52,7 +55,9 @@ internal sealed class Forgeries : IDisposable
         forgeries._before = await forgeries._turn.RecordAsync(system.TurnServers[0]);
         forgeries._again = await forgeries._turn.RecordAsync(system.TurnServers[0]);
         Assert.True(await forgeries.RevokeAsync(forgeries._revokedBefore));
-        Assert.True(await forgeries.EndSessionAsync(forgeries._endedBefore));
+        forgeries._endedBefore = await GuestSession.BeginAsync(system.Gateway);
+        forgeries._endedDuring = await GuestSession.BeginAsync(system.Gateway);
+        Assert.True(await forgeries._endedBefore.TryEndAsync());
         return forgeries;
     }
 
@@ -65,11 +70,14 @@ internal sealed class Forgeries : IDisposable
                 Count($"TURN {node.Port}: {name}", await TurnForgeries.IsAcceptedAsync(node, token));
         }
 
-        foreach (var (name, token) in _registration.Wrong().Append(("of an ended session", _registration.Make(_endedBefore))))
+        foreach (var (name, token) in _registration.Wrong())
         {
             foreach (var replica in _system.EpCscfs)
                 Count($"eP-CSCF {replica.Port}: {name}", await RegistrationForgeries.IsAcceptedAsync(replica, token));
         }
+
+        foreach (var replica in _system.EpCscfs)
+            Count($"eP-CSCF {replica.Port}: of a session that had ended", await _endedBefore.IsAcceptedAsync(replica));
 
         foreach (var node in _system.TurnServers)
             Count($"TURN {node.Port}: replayed from another port", await TurnForgeries.IsReplayedAsync(node, _before, fromItsPort: false));
@@ -79,12 +87,21 @@ internal sealed class Forgeries : IDisposable
     /// <param name="hasWindow">Whether the nodes cannot ask Redis now.</param>
     public async Task ShowDuringAsync(bool hasWindow)
     {
-        var isShared = await RevokeAsync(_revokedDuring) && !hasWindow;
-        var isEnded = await EndSessionAsync(_endedDuring) && !hasWindow;
-        await CountBothAsync("revoked meanwhile", _system.TurnServers, isShared,
-            node => TurnForgeries.IsAcceptedAsync(node, _revokedDuring));
-        await CountBothAsync("of a session that ended meanwhile", _system.EpCscfs, isEnded,
-            replica => RegistrationForgeries.IsAcceptedAsync(replica, _registration.Make(_endedDuring)));
+        var isRevoked = await RevokeAsync(_revokedDuring);
+        var isEnded = await _endedDuring.TryEndAsync();
+        // The node that got the revocation knows it. The other one learns of it from Redis.
+        foreach (var (i, node) in _system.TurnServers.Index())
+        {
+            var isAllowed = hasWindow ? i > 0 : !isRevoked;
+            Count($"TURN {node.Port}: revoked meanwhile", await TurnForgeries.IsAcceptedAsync(node, _revokedDuring), isAllowed);
+        }
+
+        foreach (var replica in _system.EpCscfs)
+        {
+            var isAllowed = hasWindow || !isEnded;
+            Count($"eP-CSCF {replica.Port}: signed out meanwhile", await _endedDuring.IsAcceptedAsync(replica), isAllowed);
+        }
+
         await ReplayAsync(_before, hasWindow);
     }
 
@@ -92,31 +109,33 @@ internal sealed class Forgeries : IDisposable
     /// <param name="hasWindow">Whether Redis may have lost the requests that it knew.</param>
     public async Task ShowAfterAsync(bool hasWindow)
     {
-        await UntilAsync(() => RevokeAsync(_revokedDuring));
-        await UntilAsync(() => EndSessionAsync(_endedDuring));
+        Assert.True(await UntilAsync(() => RevokeAsync(_revokedDuring), Patience), "the revocation still fails after the fault");
         foreach (var node in _system.TurnServers)
         {
-            await UntilAsync(async () => !await TurnForgeries.IsAcceptedAsync(node, _revokedDuring), PollInterval);
-            Count($"TURN {node.Port}: revoked meanwhile", await TurnForgeries.IsAcceptedAsync(node, _revokedDuring));
-        }
-
-        foreach (var replica in _system.EpCscfs)
-        {
-            var token = _registration.Make(_endedDuring);
-            Count($"eP-CSCF {replica.Port}: of an ended session", await RegistrationForgeries.IsAcceptedAsync(replica, token));
+            var isRefused = await UntilAsync(async () => !await TurnForgeries.IsAcceptedAsync(node, _revokedDuring), PollInterval);
+            Count($"TURN {node.Port}: revoked again", !isRefused);
         }
 
         await ReplayAsync(_again, hasWindow);
         await ShowAsync();
     }
 
-    public void Dispose() => _http.Dispose();
-
-    // The first of the two got the revocation. The other one learns of it from Redis.
-    private async Task CountBothAsync<T>(string name, IReadOnlyList<T> both, bool isShared, Func<T, Task<bool>> isAcceptedAsync)
+    /// <summary>Waits until both replicas refuse the session that ended during the fault: the WWSF tries again until they do.</summary>
+    public async Task ShowSignedOutAsync()
     {
-        Count($"{both[0]}: {name}", await isAcceptedAsync(both[0]));
-        Count($"{both[1]}: {name}", await isAcceptedAsync(both[1]), isAllowed: !isShared);
+        await UntilAsync(_endedDuring.TryEndAsync, Patience);
+        foreach (var replica in _system.EpCscfs)
+        {
+            var isRefused = await UntilAsync(async () => !await _endedDuring.IsAcceptedAsync(replica), SignOutLimit);
+            Count($"eP-CSCF {replica.Port}: signed out", !isRefused);
+        }
+    }
+
+    public void Dispose()
+    {
+        _http.Dispose();
+        _endedBefore?.Dispose();
+        _endedDuring?.Dispose();
     }
 
     private async Task ReplayAsync(RecordedRequest request, bool hasWindow) => Count(
@@ -128,35 +147,44 @@ internal sealed class Forgeries : IDisposable
         if (isAccepted) (isAllowed ? InWindow : Accepted).Add(name);
     }
 
+    // No answer is a failure, as the operator sees it.
     private async Task<bool> RevokeAsync(TestToken token)
     {
-        var answer = await PostAsync(
-            new Uri(_system.TurnManagement[0], "revocations"), new { kid = token.Kid, token_id = TurnForgeries.IdOf(token) });
-        return answer == HttpStatusCode.NoContent;
-    }
-
-    private async Task<bool> EndSessionAsync(string session) =>
-        await PostAsync(new Uri(_system.EpCscfs[0], "sessions/end"), new { sid = session }) == HttpStatusCode.NoContent;
-
-    // No answer is a failure, as the caller sees it.
-    private async Task<HttpStatusCode> PostAsync(Uri address, object body)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Post, address) { Content = JsonContent.Create(body) };
-        request.Headers.Authorization = new AuthenticationHeaderValue(
-            "Bearer", SessionsToken.Create(_system.SessionsKey, TimeProvider.System.GetUtcNow()));
-        var status = HttpStatusCode.ServiceUnavailable;
+        var isRevoked = false;
         await Record.ExceptionAsync(async () =>
         {
-            using var answer = await _http.SendAsync(request);
-            status = answer.StatusCode;
+            using var answer = await _http.PostAsJsonAsync(
+                new Uri(_system.TurnManagement[0], "revocations"), new { kid = token.Kid, token_id = TurnForgeries.IdOf(token) });
+            isRevoked = answer.StatusCode == HttpStatusCode.NoContent;
         });
-        return status;
+        return isRevoked;
     }
 
-    private static async Task UntilAsync(Func<Task<bool>> condition, TimeSpan? limit = null)
+    private static async Task<bool> UntilAsync(Func<Task<bool>> condition, TimeSpan limit)
     {
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        end.CancelAfter(limit ?? TimeSpan.FromSeconds(20));
-        while (!await condition() && !end.IsCancellationRequested) await Task.Delay(100);
+        var began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            if (await condition()) return true;
+            if (Stopwatch.GetElapsedTime(began) > limit) return false;
+            await Task.Delay(100, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>A guest with a registration token, who signs out.</summary>
+    private sealed class GuestSession(WebUser guest, string name, string token) : IDisposable
+    {
+        public static async Task<GuestSession> BeginAsync(Uri gateway)
+        {
+            var guest = await WebUser.EnterAsGuestAsync(gateway, TimeSpan.FromSeconds(3));
+            var (name, token) = await guest.GetImsIdentityAsync();
+            return new GuestSession(guest, name, token);
+        }
+
+        public async Task<bool> TryEndAsync() => await Record.ExceptionAsync(guest.SignOutAsync) is null;
+
+        public Task<bool> IsAcceptedAsync(Uri replica) => RegistrationForgeries.IsAcceptedAsync(replica, token, name);
+
+        public void Dispose() => guest.Dispose();
     }
 }

@@ -26,7 +26,7 @@ internal sealed class RegistrationForgeries(byte[] key)
     }
 
     /// <summary>A token that is good.</summary>
-    public string Make(string? session = null, TimeSpan age = default, string domain = Domain)
+    public string Make(TimeSpan age = default, string domain = Domain)
     {
         var issued = (TimeProvider.System.GetUtcNow() - age).ToUnixTimeSeconds();
         using var cipher = new RegistrationTokenKey(Kid, key);
@@ -40,17 +40,15 @@ internal sealed class RegistrationForgeries(byte[] key)
             Wwsf = "wwsf",
             IssuedAt = issued,
             ExpiresAt = issued + 600,
-            TokenId = NewSession(),
-            SessionId = session ?? NewSession(),
+            TokenId = NewId(),
+            SessionId = NewId(),
         });
     }
 
-    public static string NewSession() => RandomNumberGenerator.GetHexString(24, lowercase: true);
-
     /// <summary>Whether a replica registers a page with the token. No answer is a refusal.</summary>
-    public static async Task<bool> IsAcceptedAsync(Uri replica, string token)
+    public static async Task<bool> IsAcceptedAsync(Uri replica, string token, string user = User)
     {
-        using var page = new SipUser(User) { Patience = Patience };
+        using var page = new SipUser(user) { Patience = Patience };
         var isAccepted = false;
         await Record.ExceptionAsync(async () =>
         {
@@ -59,4 +57,6 @@ internal sealed class RegistrationForgeries(byte[] key)
         });
         return isAccepted;
     }
+
+    private static string NewId() => RandomNumberGenerator.GetHexString(24, lowercase: true);
 }

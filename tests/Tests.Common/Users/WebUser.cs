@@ -64,6 +64,9 @@ public sealed class WebUser : IDisposable
         return session.GetProperty("user").GetString();
     }
 
+    /// <summary>Ends the session.</summary>
+    public async Task SignOutAsync() => await SendAsync(HttpMethod.Delete, "/api/session");
+
     /// <summary>The token for the IMS.</summary>
     public async Task<string> GetImsTokenAsync() =>
         (await SendAsync(HttpMethod.Post, "/api/ims-token")).GetProperty("access_token").GetString()!;
