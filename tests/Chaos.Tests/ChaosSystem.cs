@@ -6,8 +6,9 @@ using WebRtcIms.Chaos.Tests.Tokens;
 namespace WebRtcIms.Chaos.Tests;
 
 /// <summary>
-/// All parts as processes of their own: gateway, WWSF, WAF, two eP-CSCF replicas and two TURN nodes, with a PostgreSQL, and a Redis behind
-/// a proxy that can spoil its answers. One system serves all faults, and each fault leaves it healed.
+/// All parts as processes of their own: gateway, WWSF, WAF, two eP-CSCF replicas and two TURN nodes. Redis is behind a proxy that can spoil
+/// its answers. The WWSF has its store in PostgreSQL, and the WAF in a SQLite file on a small disk. One system serves all faults, and each
+/// fault leaves it healed.
 /// </summary>
 public sealed class ChaosSystem : IAsyncLifetime
 {
@@ -19,11 +20,25 @@ public sealed class ChaosSystem : IAsyncLifetime
     private static readonly string[] EpCscfReplicas = ["ep-cscf", "ep-cscf-2"];
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("webrtcims-chaos-");
+    private readonly SmallDisk _disk;
+    private readonly Clocks _clocks;
     private readonly Dictionary<string, PartProcess> _parts = [];
     private readonly Dictionary<string, int> _ports = [];
     private readonly string _clientSecret = Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
     private readonly string _flowTokenKey = Key();
     private readonly string _fleetKey = Key();
+
+    public ChaosSystem()
+    {
+        _disk = new SmallDisk(_folder.CreateSubdirectory("disk").FullName);
+        _clocks = new Clocks(_folder.CreateSubdirectory("clocks").FullName);
+    }
+
+    /// <summary>The disk of the WAF.</summary>
+    internal SmallDisk Disk => _disk;
+
+    /// <summary>The clocks of the parts.</summary>
+    internal Clocks Clocks => _clocks;
 
     /// <summary>K of RFC 7635, as all TURN nodes have it.</summary>
     internal string TurnKey { get; } = Key();
@@ -65,6 +80,7 @@ public sealed class ChaosSystem : IAsyncLifetime
         if (RedisProxy is not null) await RedisProxy.DisposeAsync();
         if (Redis is not null) await Redis.DisposeAsync();
         if (Postgres is not null) await Postgres.DisposeAsync();
+        _disk.Dispose();
         _folder.Delete(recursive: true);
     }
 
@@ -98,13 +114,14 @@ public sealed class ChaosSystem : IAsyncLifetime
         settings["ASPNETCORE_ENVIRONMENT"] = "Development";
         settings["ASPNETCORE_URLS"] = AddressOf(name).GetLeftPart(UriPartial.Authority);
         settings["HOME"] = _folder.FullName;
+        foreach (var (variable, value) in _clocks.SettingsOf(name)) settings[variable] = value;
         if (name != "wic-web") settings["ConnectionStrings__redis"] = RedisProxy.Address;
         return settings;
     }
 
     private Dictionary<string, string> WafSettings() => new()
     {
-        ["ConnectionStrings__waf"] = Postgres.ConnectionString("waf"),
+        ["ConnectionStrings__waf"] = $"Data Source={_disk.Path}/waf.db",
         ["Waf__KeyDirectory"] = Path.Combine(_folder.FullName, "waf-keys"),
         ["Waf__Issuer"] = AddressOf("waf").ToString(),
         ["Waf__TokenRequestsPerMinute"] = Many,
@@ -174,8 +191,6 @@ public sealed class ChaosSystem : IAsyncLifetime
         ["Turn__Keys__0__Kid"] = TurnForgeries.Kid,
         ["Turn__Keys__0__Key"] = TurnKey,
         ["Turn__Quotas__AllocatesPerMinuteOfClientAddress"] = Many,
-        // A stopped node lets its calls go on.
-        ["Turn__Drain__Deadline"] = "00:05:00",
     };
 
     private static string Key() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));

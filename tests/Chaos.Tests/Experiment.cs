@@ -19,10 +19,10 @@ internal static class Experiment
         using var forgeries = await Forgeries.PrepareAsync(system);
         await using var users = SetUps.OfUser(system.Gateway);
         await using var guests = SetUps.OfGuests(system.Gateway);
-        Assert.NotNull(await users.RecoverAsync(Stopwatch.GetTimestamp(), RecoveryLimit));
 
         await fault.ActAsync();
         var acted = Stopwatch.GetTimestamp();
+        var healed = acted;
         try
         {
             await forgeries.ShowDuringAsync(fault.IsOfRedis);
@@ -31,10 +31,10 @@ internal static class Experiment
         }
         finally
         {
+            healed = Stopwatch.GetTimestamp();
             await fault.HealAsync();
         }
 
-        var healed = Stopwatch.GetTimestamp();
         var recovered = await Task.WhenAll(RecoverAsync(users, healed), RecoverAsync(guests, healed));
         await forgeries.ShowAfterAsync(fault.IsOfRedis);
         if (fault.WaitsForSignOut) await forgeries.ShowSignedOutAsync();

@@ -9,7 +9,7 @@ namespace WebRtcIms.Chaos.Tests;
 internal sealed record Fault(string Name, Func<Task> ActAsync, Func<Task> HealAsync)
 {
     /// <summary>From the one to the other.</summary>
-    public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(4);
+    public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(3);
 
     /// <summary>Whether the nodes cannot ask Redis meanwhile: the window of <c>Turn:OnCacheUnavailable=AllowLocal</c>.</summary>
     public bool IsOfRedis { get; init; }
@@ -17,8 +17,16 @@ internal sealed record Fault(string Name, Func<Task> ActAsync, Func<Task> HealAs
     /// <summary>Whether the row waits until a sign-out of that time has effect. That may take 20 s.</summary>
     public bool WaitsForSignOut { get; init; }
 
-    /// <summary>Calls that lose their TURN node. Their media moves to the other one.</summary>
-    public bool EndsMedia { get; init; }
+    public Fault(string name, Action act, Action heal)
+        : this(name, () => RunAsync(act), () => RunAsync(heal))
+    {
+    }
+
+    private static Task RunAsync(Action action)
+    {
+        action();
+        return Task.CompletedTask;
+    }
 }
 
 /// <summary>What a fault did.</summary>

@@ -30,6 +30,27 @@ public sealed class RedisTests(ChaosSystem system)
     public Task Full() => RunAsync(
         "Redis full", () => CommandAsync("CONFIG", "SET", "maxmemory", "1"), () => CommandAsync("CONFIG", "SET", "maxmemory", "0"));
 
+    /// <summary>Its replica takes its place. What the master had not sent is lost.</summary>
+    [Fact]
+    public async Task FailedOver()
+    {
+        var master = system.Redis;
+        var replica = await RedisServer.StartAsync("--replicaof", "127.0.0.1", master.Address.Split(':')[1], "--repl-diskless-sync-delay", "0");
+        await using (var admin = await replica.ConnectAsync())
+        {
+            while (!(await admin.GetServer(replica.Address).InfoRawAsync("replication"))!.Contains("master_link_status:up"))
+                await Task.Delay(50, TestContext.Current.CancellationToken);
+        }
+
+        await RunAsync("Redis fails over to its replica", master.StopAsync, async () =>
+        {
+            system.Redis = replica;
+            await CommandAsync("REPLICAOF", "NO", "ONE");
+            system.RedisProxy.PointTo(replica.Address);
+        });
+        await master.DisposeAsync();
+    }
+
     private void Spoil(ProxyMode mode) => (system.RedisProxy.Delay, system.RedisProxy.Mode) = (Slow, mode);
 
     private async Task CommandAsync(string command, params object[] arguments)
@@ -38,18 +59,8 @@ public sealed class RedisTests(ChaosSystem system)
         await admin.GetServer(system.Redis.Address).ExecuteAsync(command, arguments);
     }
 
-    private Task RunAsync(string name, Action act, Action heal) => RunAsync(
-        name,
-        () =>
-        {
-            act();
-            return Task.CompletedTask;
-        },
-        () =>
-        {
-            heal();
-            return Task.CompletedTask;
-        });
+    private Task RunAsync(string name, Action act, Action heal) =>
+        Experiment.RunAsync(system, new Fault(name, act, heal) { IsOfRedis = true });
 
     private Task RunAsync(string name, Func<Task> act, Func<Task> heal) =>
         Experiment.RunAsync(system, new Fault(name, act, heal) { IsOfRedis = true });

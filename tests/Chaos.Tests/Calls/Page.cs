@@ -5,7 +5,8 @@ namespace WebRtcIms.Chaos.Tests.Calls;
 /// <summary>A page that stays online: it connects and registers again, like the page of the product, when its connection is lost.</summary>
 internal sealed class Page : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    // The eP-CSCF keeps a request for a page that is away for 10 s.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
 
     private readonly Uri _gateway;
@@ -39,6 +40,7 @@ internal sealed class Page : IAsyncDisposable
     {
         await _end.CancelAsync();
         await _staying;
+        await Record.ExceptionAsync(Sip.UnregisterAsync);
         Sip.Dispose();
         _web.Dispose();
         _end.Dispose();

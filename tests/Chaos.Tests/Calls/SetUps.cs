@@ -12,9 +12,9 @@ namespace WebRtcIms.Chaos.Tests.Calls;
 internal sealed class SetUps : IAsyncDisposable
 {
     // As many in a row are a recovery.
-    private const int Row = 5;
-    private const int MostAtATime = 8;
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(400);
+    private const int Row = 4;
+    private const int MostAtATime = 4;
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(4);
 
     private readonly Uri _gateway;
@@ -86,6 +86,7 @@ internal sealed class SetUps : IAsyncDisposable
     {
         await _end.CancelAsync();
         await _trying;
+        await Task.WhenAll(_devices.Values.Select(device => Record.ExceptionAsync(device.UnregisterAsync).AsTask()));
         foreach (var device in _devices.Values) device.Dispose();
         _end.Dispose();
     }

@@ -21,7 +21,7 @@ internal sealed class TurnForgeries(byte[] key)
     public IEnumerable<(string Name, TestToken Token)> Wrong()
     {
         yield return ("expired", Make(age: TimeSpan.FromHours(2)));
-        yield return ("from the future", Make(age: -TimeSpan.FromMinutes(1)));
+        yield return ("from the future", Make(age: -TimeSpan.FromMinutes(5)));
         yield return ("under another key", new TurnForgeries(RandomNumberGenerator.GetBytes(32)).Make());
         yield return ("for another server", Make(server: "another-turn.webrtcims.local"));
         var altered = Make();
@@ -58,7 +58,8 @@ internal sealed class TurnForgeries(byte[] key)
     /// <summary>An Allocate that a node has accepted, as a thief may have recorded it.</summary>
     public async Task<RecordedRequest> RecordAsync(IPEndPoint node)
     {
-        await using var client = StunTestClient.Udp(node);
+        // A port that nothing else takes before the request is replayed from it.
+        await using var client = StunTestClient.Udp(node, FreePorts.Udp());
         var request = await client.BuildAsync(Stun.Messages.StunMethod.Allocate, StunRequest.UdpTransport, Make().Native);
         Assert.True(await IsSuccessAsync(client.ExchangeAsync(request)), "a good token was refused");
         return new RecordedRequest(request, client.LocalEndPoint.Port);
