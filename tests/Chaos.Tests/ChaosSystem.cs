@@ -31,7 +31,7 @@ public sealed class ChaosSystem : IAsyncLifetime
     public ChaosSystem()
     {
         _disk = new SmallDisk(_folder.CreateSubdirectory("disk").FullName);
-        _clocks = new Clocks(_folder.CreateSubdirectory("clocks").FullName);
+        _clocks = new Clocks(_folder.CreateSubdirectory("clocks"));
     }
 
     /// <summary>The disk of the WAF.</summary>
@@ -65,6 +65,7 @@ public sealed class ChaosSystem : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
+        await _clocks.PrepareAsync();
         Redis = await RedisServer.StartAsync();
         RedisProxy = new FaultProxy(Redis.Address);
         Postgres = await PostgresServer.StartAsync();

@@ -1,23 +1,29 @@
-using System.Globalization;
-
 namespace WebRtcIms.Chaos.Tests;
 
-/// <summary>
-/// Clocks of some parts, which a test can set while they run: libfaketime gives each the time of the machine and an offset from a file. The
-/// monotonic clock is not touched, as in a step of a real clock.
-/// </summary>
-internal sealed class Clocks(string folder)
+/// <summary>Clocks of some parts, which a test can set while they run. A small library adds an offset to the time of the machine.</summary>
+internal sealed class Clocks(DirectoryInfo folder)
 {
-    private const string Library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+    private const string Compiler = "/usr/bin/gcc";
 
     // The others keep the time of the machine.
     private static readonly string[] Parts = ["turn-2", "ep-cscf-2", "waf"];
 
-    /// <summary>Skips the test where the library is missing.</summary>
-    public static void Require()
+    private string Library => Path.Combine(folder.FullName, "step-clock.so");
+
+    /// <summary>Makes the library where there is a compiler.</summary>
+    public async Task PrepareAsync()
     {
-        Tools.Require("faketime", "faketime");
-        Assert.SkipUnless(File.Exists(Library), $"{Library} is missing");
+        if (!File.Exists(Compiler)) return;
+        var source = Path.Combine(AppContext.BaseDirectory, "step-clock.c");
+        var result = await Command.RunAsync(Compiler, ["-shared", "-fPIC", "-Wall", "-Werror", "-o", Library, source, "-ldl"]);
+        Assert.True(result.ExitCode == 0, result.Output);
+    }
+
+    /// <summary>Skips the test where no clock can be set.</summary>
+    public void Require()
+    {
+        Tools.Require("gcc", "gcc");
+        Assert.SkipUnless(File.Exists(Library), $"{Compiler} is missing");
     }
 
     /// <summary>Environment variables for a part.</summary>
@@ -25,24 +31,16 @@ internal sealed class Clocks(string folder)
     {
         if (!Parts.Contains(part) || !File.Exists(Library)) return [];
         Set(part, 0);
-        return new Dictionary<string, string>
-        {
-            ["LD_PRELOAD"] = Library,
-            ["FAKETIME_TIMESTAMP_FILE"] = FileOf(part),
-            ["FAKETIME_CACHE_DURATION"] = "1",
-            ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1",
-            ["DONT_FAKE_MONOTONIC"] = "1",
-        };
+        return new Dictionary<string, string> { ["LD_PRELOAD"] = Library, ["STEP_CLOCK"] = FileOf(part) };
     }
 
-    /// <summary>Sets the clock of a part to so many seconds from the time of the machine. It has effect within a second.</summary>
+    /// <summary>Sets the clock of a part to so many seconds from the time of the machine. It has effect at once.</summary>
     public void Set(string part, int seconds)
     {
-        // The library may read the file at any time.
-        var next = FileOf(part) + ".next";
-        File.WriteAllText(next, string.Create(CultureInfo.InvariantCulture, $"{seconds:+0;-0}s\n"));
-        File.Move(next, FileOf(part), overwrite: true);
+        // The part has mapped the file, so it stays the same one.
+        using var file = new FileStream(FileOf(part), FileMode.OpenOrCreate, FileAccess.Write, FileShare.ReadWrite);
+        file.Write(BitConverter.GetBytes(seconds));
     }
 
-    private string FileOf(string part) => Path.Combine(folder, part);
+    private string FileOf(string part) => Path.Combine(folder.FullName, part);
 }

@@ -37,7 +37,7 @@ public sealed class MachineTests(ChaosSystem system)
 
     private Task StepAsync(string whose, int seconds, params string[] parts)
     {
-        Clocks.Require();
+        system.Clocks.Require();
         return Experiment.RunAsync(system, new Fault($"clock of {whose} {seconds:+0;-0} s", () => Set(seconds), () => Set(0)));
 
         void Set(int offset)
