@@ -22,6 +22,9 @@ internal sealed record Fault(string Name, Func<Task> ActAsync, Func<Task> HealAs
     {
     }
 
+    /// <summary>Whether it ends the relays of a TURN node. Their media moves to the other one, and some of it is lost.</summary>
+    public bool EndsRelays { get; init; }
+
     private static Task RunAsync(Action action)
     {
         action();
@@ -34,8 +37,11 @@ internal sealed record Figures(
     string Fault, TimeSpan Duration, int Kept, int Lost, int Sent, int Missing, TimeSpan Silence, int Shown, int Accepted, int InWindow,
     Recovery Users, Recovery Guests)
 {
+    private string Moved => Silence == TimeSpan.Zero
+        ? "" : string.Create(CultureInfo.InvariantCulture, $", {Silence.TotalSeconds:0.0} s of silence");
+
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"| {Fault} | {Duration.TotalSeconds:0} s | {Kept} | {Lost} | {Missing} of {Sent} | {Accepted} of {Shown} | {InWindow} | {Users} | {Guests} |");
+        $"| {Fault} | {Duration.TotalSeconds:0} s | {Kept} | {Lost} | {Missing} of {Sent}{Moved} | {Accepted} of {Shown} | {InWindow} | {Users} | {Guests} |");
 }
 
 /// <summary>Set-ups around a fault.</summary>

@@ -5,10 +5,11 @@ namespace WebRtcIms.Chaos.Tests;
 public sealed class MachineTests(ChaosSystem system)
 {
     [Fact]
-    public Task DiskFull()
+    public async Task DiskFull()
     {
         system.Disk.Require();
-        return Experiment.RunAsync(system, new Fault("disk of the WAF's SQLite store full", system.Disk.Fill, system.Disk.Free));
+        await Experiment.RunAsync(system, new Fault("disk of the WAF's SQLite store full", system.Disk.Fill, system.Disk.Free));
+        WriteLog("waf", "full");
     }
 
     [Fact]
@@ -27,12 +28,13 @@ public sealed class MachineTests(ChaosSystem system)
     [InlineData(-60)]
     public Task ClockOfWaf(int seconds) => StepAsync("the WAF", seconds, "waf");
 
-    private Task ExhaustAsync(string name, string part)
+    private async Task ExhaustAsync(string name, string part)
     {
         var process = system.Part(part).Id;
         var former = "";
-        return Experiment.RunAsync(system, new Fault(
+        await Experiment.RunAsync(system, new Fault(
             name, async () => former = await Descriptors.ExhaustAsync(process), () => Descriptors.LimitAsync(process, former)));
+        WriteLog(part, "open files");
     }
 
     private Task StepAsync(string whose, int seconds, params string[] parts)
@@ -44,5 +46,12 @@ public sealed class MachineTests(ChaosSystem system)
         {
             foreach (var part in parts) system.Clocks.Set(part, offset);
         }
+    }
+
+    // What the part says about it.
+    private void WriteLog(string part, string word)
+    {
+        var lines = system.Part(part).Output.Split('\n').Where(line => line.Contains(word, StringComparison.OrdinalIgnoreCase)).ToList();
+        TestContext.Current.TestOutputHelper!.WriteLine($"{lines.Count} lines of the log name it: {lines.FirstOrDefault()}");
     }
 }

@@ -5,26 +5,30 @@ namespace WebRtcIms.Chaos.Tests.Calls;
 
 /// <summary>What became of a call.</summary>
 /// <param name="Sent">Datagrams of its media.</param>
-/// <param name="Lost">Those that did not arrive.</param>
+/// <param name="Missing">Those that did not arrive.</param>
 /// <param name="Silence">How long it had no media, because its TURN node was gone.</param>
-/// <param name="Reason">Why it is lost; null if it was kept.</param>
-internal sealed record Verdict(int Sent, int Lost, TimeSpan Silence, string? Reason)
-{
-    public bool IsKept => Reason is null;
-}
+/// <param name="Problem">Why it could not be ended; null if it could.</param>
+internal sealed record Verdict(int Sent, int Missing, TimeSpan Silence, string? Problem);
 
 /// <summary>A call of two pages, with media through a TURN node. If the node is gone, the media moves to the other one.</summary>
 internal sealed class LiveCall : IAsyncDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(15);
 
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromMilliseconds(250);
+
+    // A server that does not answer for so long is gone.
+    private static readonly TimeSpan Consent = TimeSpan.FromSeconds(2);
+
     private readonly Page _caller;
     private readonly Page _callee;
     private readonly SipText _invite;
-    private readonly int _node;
     private readonly CancellationTokenSource _end = new();
     private readonly Task _following;
+    private int _node;
     private RelayedMedia _media;
+    private int _sent;
+    private int _missing;
     private TimeSpan _silence;
 
     private LiveCall(Page caller, Page callee, SipText invite, int node, RelayedMedia media)
@@ -50,16 +54,12 @@ internal sealed class LiveCall : IAsyncDisposable
     {
         await _end.CancelAsync();
         await _following;
-        _media.Patience = TimeSpan.FromSeconds(2);
-        var (lost, problem) = (0, "");
-        if (await Record.ExceptionAsync(async () => lost = await _media.StopAsync()) is { } broken) problem = $"media: {broken.Message}";
-        else if (lost > 0) problem = $"{lost} datagrams did not arrive";
+        await StopMediaAsync();
 
         var waited = Stopwatch.StartNew();
         while (!(_caller.IsOnline && _callee.IsOnline) && waited.Elapsed < Limit) await Task.Delay(50);
-        if (await Record.ExceptionAsync(() => _callee.Sip.HangUpAsync(_invite, _caller.Sip)) is { } error)
-            problem = $"{problem} BYE: {error.Message}".TrimStart();
-        return new Verdict(_media.Sent, lost, _silence, problem.Length == 0 ? null : problem);
+        var problem = await Record.ExceptionAsync(() => _callee.Sip.HangUpAsync(_invite, _caller.Sip));
+        return new Verdict(_sent, _missing, _silence, problem?.Message);
     }
 
     public async ValueTask DisposeAsync()
@@ -72,17 +72,26 @@ internal sealed class LiveCall : IAsyncDisposable
         _end.Dispose();
     }
 
-    // As an ICE restart does when the path is lost.
+    private async Task StopMediaAsync()
+    {
+        _media.Patience = TimeSpan.FromSeconds(1);
+        _missing += await _media.StopAsync();
+        _sent += _media.Sent;
+    }
+
+    // As consent checks and an ICE restart do.
     private async Task FollowAsync()
     {
         try
         {
             while (true)
             {
-                if (await Record.ExceptionAsync(() => _media.Sending.WaitAsync(_end.Token)) is OperationCanceledException or null) return;
                 var began = Stopwatch.GetTimestamp();
+                await Task.Delay(CheckInterval, _end.Token);
+                if (await _media.IsServedAsync(Consent)) continue;
+                await StopMediaAsync();
                 await _media.DisposeAsync();
-                while (!await TryMoveAsync()) await Task.Delay(TimeSpan.FromMilliseconds(100), _end.Token);
+                while (!await TryMoveAsync()) await Task.Delay(CheckInterval, _end.Token);
                 _silence += Stopwatch.GetElapsedTime(began);
             }
         }
@@ -95,6 +104,7 @@ internal sealed class LiveCall : IAsyncDisposable
     private async Task<bool> TryMoveAsync() => await Record.ExceptionAsync(async () =>
     {
         var (credential, servers) = await _caller.Web.GetTurnTokenAsync();
-        _media = await RelayedMedia.StartAsync(servers[1 - _node], credential);
+        _node = 1 - _node;
+        _media = await RelayedMedia.StartAsync(servers[_node], credential);
     }) is null;
 }

@@ -12,7 +12,7 @@ namespace WebRtcIms.Chaos.Tests.Calls;
 internal sealed class SetUps : IAsyncDisposable
 {
     // As many in a row are a recovery.
-    private const int Row = 4;
+    private const int Row = 3;
     private const int MostAtATime = 4;
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(4);

@@ -90,18 +90,10 @@ internal sealed class Forgeries : IDisposable
         var isRevoked = await RevokeAsync(_revokedDuring);
         var isEnded = await _endedDuring.TryEndAsync();
         // The node that got the revocation knows it. The other one learns of it from Redis.
-        foreach (var (i, node) in _system.TurnServers.Index())
-        {
-            var isAllowed = hasWindow ? i > 0 : !isRevoked;
-            Count($"TURN {node.Port}: revoked meanwhile", await TurnForgeries.IsAcceptedAsync(node, _revokedDuring), isAllowed);
-        }
-
-        foreach (var replica in _system.EpCscfs)
-        {
-            var isAllowed = hasWindow || !isEnded;
-            Count($"eP-CSCF {replica.Port}: signed out meanwhile", await _endedDuring.IsAcceptedAsync(replica), isAllowed);
-        }
-
+        foreach (var (i, node) in _system.TurnServers.Index().Where(_ => isRevoked || hasWindow))
+            Count($"TURN {node.Port}: revoked meanwhile", await TurnForgeries.IsAcceptedAsync(node, _revokedDuring), hasWindow && i > 0);
+        foreach (var replica in _system.EpCscfs.Where(_ => isEnded))
+            Count($"eP-CSCF {replica.Port}: signed out meanwhile", await _endedDuring.IsAcceptedAsync(replica), hasWindow);
         await ReplayAsync(_before, hasWindow);
     }
 

@@ -25,9 +25,6 @@ public sealed class RelayedMedia : IAsyncDisposable
     /// <summary>The datagrams that the caller has sent.</summary>
     public int Sent => Volatile.Read(ref _sent);
 
-    /// <summary>Ends with the stream, or fails when the server cannot be reached any more.</summary>
-    public Task Sending => _sending;
-
     public static async Task<RelayedMedia> StartAsync(TurnUri server, TurnCredential credential)
     {
         var cancel = TestContext.Current.CancellationToken;
@@ -40,6 +37,21 @@ public sealed class RelayedMedia : IAsyncDisposable
         await caller.BindChannelAsync(callee.RelayedAddress, cancel);
         stream._sending = stream.SendAsync(caller, callee);
         return stream;
+    }
+
+    /// <summary>Whether the caller's server answers in time.</summary>
+    public async Task<bool> IsServedAsync(TimeSpan limit)
+    {
+        using var end = new CancellationTokenSource(limit);
+        try
+        {
+            await _callerClient.GetMappedAddressAsync(end.Token);
+            return true;
+        }
+        catch (Exception error) when (error is OperationCanceledException or TurnException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Ends the stream.</summary>
