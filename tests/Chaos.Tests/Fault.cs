@@ -41,7 +41,8 @@ internal sealed record Figures(
         ? "" : string.Create(CultureInfo.InvariantCulture, $", {Silence.TotalSeconds:0.0} s of silence");
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"| {Fault} | {Duration.TotalSeconds:0} s | {Kept} | {Lost} | {Missing} of {Sent}{Moved} | {Accepted} of {Shown} | {InWindow} | {Users} | {Guests} |");
+        $"| {Fault} | {Duration.TotalSeconds:0} s | {Kept} | {Lost} | {Missing} of {Sent}{Moved} | {Accepted} of {Shown} | {InWindow} ")
+        + $"| {Users} | {Guests} |";
 }
 
 /// <summary>Set-ups around a fault.</summary>

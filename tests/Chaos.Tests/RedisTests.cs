@@ -35,7 +35,8 @@ public sealed class RedisTests(ChaosSystem system)
     public async Task FailedOver()
     {
         var master = system.Redis;
-        var replica = await RedisServer.StartAsync("--replicaof", "127.0.0.1", master.Address.Split(':')[1], "--repl-diskless-sync-delay", "0");
+        var replica = await RedisServer.StartAsync(
+            "--replicaof", "127.0.0.1", master.Address.Split(':')[1], "--repl-diskless-sync-delay", "0");
         await using (var admin = await replica.ConnectAsync())
         {
             while (!(await admin.GetServer(replica.Address).InfoRawAsync("replication"))!.Contains("master_link_status:up"))

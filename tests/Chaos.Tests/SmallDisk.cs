@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace WebRtcIms.Chaos.Tests;
 
-/// <summary>A folder on a disk of a few megabytes, which a test can fill. Only root can mount it; for others it is an ordinary folder.</summary>
+/// <summary>
+/// A folder on a disk of a few megabytes, which a test can fill. Only root can mount it; for others it is an ordinary folder.
+/// </summary>
 internal sealed class SmallDisk : IDisposable
 {
     private const string Size = "16m";

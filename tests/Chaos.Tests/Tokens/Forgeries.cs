@@ -45,7 +45,9 @@ internal sealed class Forgeries : IDisposable
     /// <summary>Those that were accepted as it is documented.</summary>
     public List<string> InWindow { get; } = [];
 
-    /// <summary>Revokes a token and ends a session, and records requests. Good tokens must be accepted, else a refusal proves nothing.</summary>
+    /// <summary>
+    /// Revokes a token and ends a session, and records requests. Good tokens must be accepted, else a refusal proves nothing.
+    /// </summary>
     public static async Task<Forgeries> PrepareAsync(ChaosSystem system)
     {
         var forgeries = new Forgeries(system);

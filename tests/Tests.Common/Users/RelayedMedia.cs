@@ -78,7 +78,9 @@ public sealed class RelayedMedia : IAsyncDisposable
             {
                 while (await timer.WaitForNextTickAsync(_end.Token))
                 {
-                    await caller.SendAsync(BitConverter.GetBytes(Interlocked.Increment(ref _sent)), callee.RelayedAddress, TestContext.Current.CancellationToken);
+                    await caller.SendAsync(
+                        BitConverter.GetBytes(Interlocked.Increment(ref _sent)), callee.RelayedAddress,
+                        TestContext.Current.CancellationToken);
                 }
             }
             catch (OperationCanceledException) when (_end.IsCancellationRequested)
