@@ -16,6 +16,11 @@ internal interface IBindingStore
     ValueTask<Binding?> SaveAsync(Binding binding);
 
     /// <summary>
+    /// Saves a binding of a connection again if the shared store has lost it. A newer one stays. False if the store does not answer.
+    /// </summary>
+    ValueTask<bool> RestoreAsync(Binding binding);
+
+    /// <summary>
     /// Removes the binding unless it has been registered over another connection since. False if there was nothing to remove.
     /// </summary>
     ValueTask<bool> RemoveAsync(Binding binding);

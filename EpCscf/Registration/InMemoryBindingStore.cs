@@ -11,6 +11,9 @@ internal sealed class InMemoryBindingStore(TimeProvider time) : IBindingStore
         lock (_gate) return ValueTask.FromResult<IReadOnlyList<Binding>>([.. Live(subscriber)]);
     }
 
+    // Nothing is lost before the process ends.
+    public ValueTask<bool> RestoreAsync(Binding binding) => ValueTask.FromResult(true);
+
     public async ValueTask<string?> LocateAsync(BindingId id) =>
         (await FindAsync(id.Subscriber)).FirstOrDefault(binding => binding.Id == id)?.Replica;
 

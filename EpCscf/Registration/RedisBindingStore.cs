@@ -31,18 +31,16 @@ internal sealed class RedisBindingStore(BindingRedis redis, BindingNames names, 
     public async ValueTask<Binding?> SaveAsync(Binding binding)
     {
         var local = await _local.SaveAsync(binding);
-        var lifetime = (long)(binding.ExpiresAt - time.GetUtcNow()).TotalMilliseconds;
-        var connection = lifetime + (long)ConnectionLifetimes.AfterExpiry.TotalMilliseconds;
-        var (isSaved, replaced) = await redis.TryAsync("HSET", async database =>
-        {
-            var added = database.ScriptEvaluateAsync(AddToSession, [SessionKey(binding.SessionId)], [lifetime, binding.Id.ToString()]);
-            var former = await database.ScriptEvaluateAsync(
-                SetBinding, [KeyOf(binding.Id.Subscriber)], [connection, binding.Id.Device, JsonSerializer.Serialize(binding)]);
-            await added;
-            return (true, Read((RedisValue)former));
-        });
+        var (isSaved, replaced) = await redis.TryAsync("HSET", async database => (true, await WriteAsync(database, binding)));
         return isSaved ? replaced : local;
     }
+
+    public async ValueTask<bool> RestoreAsync(Binding binding) => await redis.TryAsync("HGET", async database =>
+    {
+        var stored = Read(await database.HashGetAsync(KeyOf(binding.Id.Subscriber), binding.Id.Device));
+        if (stored is null || stored.ExpiresAt < binding.ExpiresAt) await WriteAsync(database, binding);
+        return true;
+    });
 
     public async ValueTask<bool> RemoveAsync(Binding binding)
     {
@@ -76,6 +74,21 @@ internal sealed class RedisBindingStore(BindingRedis redis, BindingNames names, 
             var bindings = await Task.WhenAll(ids.Select(id => database.HashGetAsync(KeyOf(id.Subscriber), id.Device)));
             return (await LiveAsync(bindings)).Where(binding => binding.SessionId == sessionId).ToList() as IReadOnlyList<Binding>;
         }) ?? await _local.FindSessionAsync(sessionId);
+
+    /// <returns>The binding that it replaces.</returns>
+    private async Task<Binding?> WriteAsync(IDatabase database, Binding binding)
+    {
+        var lifetime = (long)(binding.ExpiresAt - time.GetUtcNow()).TotalMilliseconds;
+        var connection = lifetime + (long)ConnectionLifetimes.AfterExpiry.TotalMilliseconds;
+        // A connection may outlive its registration, and a session has only registrations.
+        var added = lifetime > 0
+            ? database.ScriptEvaluateAsync(AddToSession, [SessionKey(binding.SessionId)], [lifetime, binding.Id.ToString()])
+            : Task.CompletedTask;
+        var former = await database.ScriptEvaluateAsync(
+            SetBinding, [KeyOf(binding.Id.Subscriber)], [connection, binding.Id.Device, JsonSerializer.Serialize(binding)]);
+        await added;
+        return Read((RedisValue)former);
+    }
 
     private static RedisKey KeyOf(string subscriber) => $"ims:binding:{subscriber}";
 

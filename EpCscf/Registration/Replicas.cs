@@ -16,10 +16,11 @@ internal sealed class Replicas(IConnectionMultiplexer? redis = null)
     private const string AliveScript = """
         local time = redis.call('TIME')
         local now = time[1] * 1000 + math.floor(time[2] / 1000)
-        if ARGV[1] ~= '' then redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1]) end
+        local added = 0
+        if ARGV[1] ~= '' then added = redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1]) end
         redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
         redis.call('PEXPIRE', KEYS[1], ARGV[2])
-        return redis.call('ZRANGE', KEYS[1], 0, -1)
+        return { added, redis.call('ZRANGE', KEYS[1], 0, -1) }
         """;
 
     private volatile HashSet<string> _alive = [];
@@ -46,20 +47,25 @@ internal sealed class Replicas(IConnectionMultiplexer? redis = null)
     }
 
     /// <summary>Announces this replica, and reads which others are alive.</summary>
-    /// <returns>The replicas that have died since the last announcement.</returns>
     /// <exception cref="RedisException">Redis does not answer.</exception>
-    public async Task<IReadOnlyList<string>> AnnounceAsync()
+    public async Task<Announcement> AnnounceAsync()
     {
         var before = _alive;
-        await RefreshAsync(redis!, Self);
+        var wasUnknown = await RefreshAsync(redis!, Self);
         _dead.Clear();
-        return [.. before.Except(_alive)];
+        return new Announcement([.. before.Except(_alive)], wasUnknown);
     }
 
-    private async Task RefreshAsync(IConnectionMultiplexer redis, string announced)
+    private async Task<bool> RefreshAsync(IConnectionMultiplexer redis, string announced)
     {
-        var names = (RedisValue[]?)await redis.GetDatabase()
-            .ScriptEvaluateAsync(AliveScript, [Key], [announced, (long)Lifetime.TotalMilliseconds]);
-        _alive = names!.Select(name => name.ToString()).ToHashSet();
+        var answer = (RedisResult[])(await redis.GetDatabase()
+            .ScriptEvaluateAsync(AliveScript, [Key], [announced, (long)Lifetime.TotalMilliseconds]))!;
+        _alive = ((string[])answer[1]!).ToHashSet();
+        return (bool)answer[0];
     }
 }
+
+/// <summary>What a replica learns when it announces itself.</summary>
+/// <param name="Dead">The replicas that have died since its last announcement.</param>
+/// <param name="WasUnknown">Whether Redis did not know it: after its start, or because Redis has lost its data.</param>
+internal sealed record Announcement(IReadOnlyList<string> Dead, bool WasUnknown);

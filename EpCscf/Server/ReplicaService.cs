@@ -11,6 +11,7 @@ namespace WebRtcIms.EpCscf.Server;
 
 /// <summary>
 /// This replica among the others. It announces itself, handles their hand-overs, and ends requests to pages of a replica that has died.
+/// When Redis has lost its data, it saves the bindings of its connections again.
 /// </summary>
 internal sealed partial class ReplicaService(
     Replicas replicas, HandOvers handOvers, LostBindings lostBindings, Flows flows, Delivery delivery, Cancellation cancellation,
@@ -19,9 +20,13 @@ internal sealed partial class ReplicaService(
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
 
+    // Bindings that are saved again at a time.
+    private const int AtATime = 100;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var isListening = false;
+        var isComplete = true;
         try
         {
             while (true)
@@ -30,7 +35,9 @@ internal sealed partial class ReplicaService(
                 {
                     if (!isListening) await handOvers.ListenAsync(Handle);
                     isListening = true;
-                    if (await replicas.AnnounceAsync() is { Count: > 0 } dead) _ = EndRequestsAsync(dead.Count, stoppingToken);
+                    var announced = await replicas.AnnounceAsync();
+                    if (announced.Dead.Count > 0) _ = EndRequestsAsync(announced.Dead.Count, stoppingToken);
+                    if (announced.WasUnknown || !isComplete) isComplete = await RestoreAsync();
                 }
                 catch (Exception error) when (RedisAvailability.IsFailure(error))
                 {
@@ -44,6 +51,18 @@ internal sealed partial class ReplicaService(
         {
             await handOvers.LeaveAsync();
         }
+    }
+
+    /// <summary>False if Redis does not answer. Each page would otherwise be away for the others until it registers again.</summary>
+    private async Task<bool> RestoreAsync()
+    {
+        foreach (var some in flows.Registrations.Chunk(AtATime))
+        {
+            var restored = await Task.WhenAll(some.Select(registration => store.RestoreAsync(registration.Binding).AsTask()));
+            if (restored.Contains(false)) return false;
+        }
+
+        return true;
     }
 
     private void Handle(string sender, HandOver handOver)

@@ -167,6 +167,8 @@ public sealed class DirectoryTests : IAsyncLifetime
 
         public ValueTask<Binding?> SaveAsync(Binding binding) => store.SaveAsync(binding);
 
+        public ValueTask<bool> RestoreAsync(Binding binding) => store.RestoreAsync(binding);
+
         public ValueTask<bool> RemoveAsync(Binding binding) => store.RemoveAsync(binding);
 
         public ValueTask<IReadOnlySet<string>> OnlineAsync(IReadOnlyCollection<string> subscribers)

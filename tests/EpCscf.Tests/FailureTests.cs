@@ -83,6 +83,8 @@ public sealed class FailureTests : IAsyncLifetime
 
         public ValueTask<Binding?> SaveAsync(Binding binding) => _inner.SaveAsync(binding);
 
+        public ValueTask<bool> RestoreAsync(Binding binding) => _inner.RestoreAsync(binding);
+
         public ValueTask<bool> RemoveAsync(Binding binding) => _inner.RemoveAsync(binding);
 
         public ValueTask<IReadOnlySet<string>> OnlineAsync(IReadOnlyCollection<string> subscribers) => _inner.OnlineAsync(subscribers);

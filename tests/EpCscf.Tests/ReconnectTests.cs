@@ -129,6 +129,8 @@ public sealed class ReconnectTests : IAsyncLifetime
             return replaced;
         }
 
+        public ValueTask<bool> RestoreAsync(Binding binding) => _inner.RestoreAsync(binding);
+
         public ValueTask<bool> RemoveAsync(Binding binding) => _inner.RemoveAsync(binding);
 
         public ValueTask<IReadOnlySet<string>> OnlineAsync(IReadOnlyCollection<string> subscribers) => _inner.OnlineAsync(subscribers);

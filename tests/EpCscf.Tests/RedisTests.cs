@@ -59,4 +59,43 @@ public sealed class RedisTests
         await bob.ExpectAsync("INVITE");
         Assert.Contains("Redis does not answer", app.Logs.Text);
     }
+
+    [Fact]
+    public async Task RedisLosesItsData_PagesOfAnotherReplicaCanBeCalledAgain_WithoutARegister()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var here = EpCscfApp.Start(settings: ("ConnectionStrings:redis", redis.Address));
+        await using var there = EpCscfApp.Start(settings: ("ConnectionStrings:redis", redis.Address));
+        await using var alice = await here.RegisterAsync("alice");
+        await using var bob = await there.RegisterAsync("bob");
+
+        await redis.StopAsync();
+        await redis.RestartAsync();
+
+        var subscriber = here.Service<BindingNames>().Subscriber("bob@ims.example");
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
+        while ((await here.Service<IBindingStore>().FindAsync(subscriber)).Count == 0) await Task.Delay(50, limit.Token);
+        Assert.Single(await here.Service<IBindingStore>().FindSessionAsync("session-of-bob"));
+        await alice.SendAsync(alice.Invite("sip:bob@ims.example"));
+        await bob.ExpectAsync("INVITE");
+    }
+
+    [Fact]
+    public async Task RestoredBinding_ReplacesOnlyAnOlderOne()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = EpCscfApp.Start(settings: ("ConnectionStrings:redis", redis.Address));
+        await using var bob = await app.RegisterAsync("bob");
+        var store = app.Service<IBindingStore>();
+        var known = Assert.Single(await store.FindSessionAsync("session-of-bob"));
+
+        Assert.True(await store.RestoreAsync(known with { FlowId = "before", ExpiresAt = known.ExpiresAt.AddSeconds(-1) }));
+        Assert.Equal(known, Assert.Single(await store.FindAsync(known.Id.Subscriber)));
+        Assert.True(await store.RestoreAsync(known with { FlowId = "after", ExpiresAt = known.ExpiresAt.AddSeconds(1) }));
+        Assert.Equal("after", Assert.Single(await store.FindAsync(known.Id.Subscriber)).FlowId);
+
+        await redis.StopAsync();
+        Assert.False(await store.RestoreAsync(known));
+    }
 }

@@ -24,9 +24,20 @@ public sealed class PostgresServer : ServerProcess
     {
         var empty = await EmptyCluster.Value;
         var (folder, port) = (await CreateFolderAsync(), FreePorts.Tcp());
-        var cluster = Path.Combine(folder.FullName, "cluster");
-        await RunAsync(AsPostgres("cp", ["-R", empty, cluster]));
+        await RunAsync(AsPostgres("cp", ["-R", empty, Path.Combine(folder.FullName, "cluster")]));
+        return await LaunchAsync(folder, port);
+    }
 
+    /// <summary>Starts a server that has ended again, at the same address and with its data. It replaces this object.</summary>
+    public async Task<PostgresServer> RestartAsync()
+    {
+        await base.DisposeAsync();
+        return await LaunchAsync(_folder, _port);
+    }
+
+    private static async Task<PostgresServer> LaunchAsync(DirectoryInfo folder, int port)
+    {
+        var cluster = Path.Combine(folder.FullName, "cluster");
         string[] settings = [$"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"];
         var server =
             new PostgresServer(

@@ -50,6 +50,21 @@ public sealed class RelayedMedia : IAsyncDisposable
         return stream;
     }
 
+    /// <summary>Whether the caller's server answers in time.</summary>
+    public async Task<bool> IsServedAsync(TimeSpan limit)
+    {
+        using var end = new CancellationTokenSource(limit);
+        try
+        {
+            await _callerClient.GetMappedAddressAsync(end.Token);
+            return true;
+        }
+        catch (Exception error) when (error is OperationCanceledException or TurnException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Ends the stream.</summary>
     /// <returns>How many datagrams the callee did not get.</returns>
     public async Task<int> StopAsync()

@@ -13,11 +13,13 @@ namespace WebRtcIms.Tests.Common.Users;
 public sealed class SipUser(string name) : IDisposable
 {
     private const string Domain = "webrtcims.local";
+
     private readonly string _host = $"{Random(12)}.invalid";
     private readonly string _instance = $"urn:uuid:{Guid.NewGuid()}";
     private readonly string _user = Random(8);
     private ClientWebSocket _socket = new();
     private Channel<SipText> _received = Channel.CreateUnbounded<SipText>();
+    private string _token = "";
     private int _cseq;
 
     public string Impu => $"sip:{name}@{Domain}";
@@ -43,15 +45,14 @@ public sealed class SipUser(string name) : IDisposable
     public async Task<SipText> TryRegisterAsync(Uri server, string token)
     {
         _socket.Dispose();
-        (_socket, _received) = (new ClientWebSocket(), Channel.CreateUnbounded<SipText>());
+        (_socket, _received, _token) = (new ClientWebSocket(), Channel.CreateUnbounded<SipText>(), token);
         await ConnectAsync(_socket, server);
         Connection = ReceiveAsync(_socket, _received.Writer);
-        await SendAsync(
-            $"REGISTER sip:{Domain} SIP/2.0\r\n{Head(Impu, Impu, "REGISTER", _instance)}"
-            + $"Contact: {Contact};reg-id=1;+sip.instance=\"<{_instance}>\";expires=600\r\nSupported: path,outbound\r\n"
-            + $"Authorization: Bearer access_token=\"{token}\"\r\n");
-        return await ExpectAsync("SIP/2.0 ");
+        return await SendRegisterAsync(expires: 600);
     }
+
+    /// <summary>Ends the registration, as a page does that closes.</summary>
+    public Task<SipText> UnregisterAsync() => SendRegisterAsync(expires: 0);
 
     /// <summary>Connects with the protocol of SIP.</summary>
     public static async Task ConnectAsync(ClientWebSocket socket, Uri server)
@@ -94,6 +95,15 @@ public sealed class SipUser(string name) : IDisposable
     {
         _socket.Abort();
         _socket.Dispose();
+    }
+
+    private async Task<SipText> SendRegisterAsync(int expires)
+    {
+        await SendAsync(
+            $"REGISTER sip:{Domain} SIP/2.0\r\n{Head(Impu, Impu, "REGISTER", _instance)}"
+            + $"Contact: {Contact};reg-id=1;+sip.instance=\"<{_instance}>\";expires={expires}\r\nSupported: path,outbound\r\n"
+            + $"Authorization: Bearer access_token=\"{_token}\"\r\n");
+        return await ExpectAsync("SIP/2.0 ");
     }
 
     private Task AcceptAsync(SipText invite) => SendAsync(

@@ -1,0 +1,5 @@
+namespace WebRtcIms.Chaos.Tests;
+
+/// <summary>The system starts once, and the faults follow each other.</summary>
+[CollectionDefinition(nameof(SharedSystem))]
+public sealed class SharedSystem : ICollectionFixture<ChaosSystem>;
