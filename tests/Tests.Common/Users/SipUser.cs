@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Text;
@@ -10,7 +11,7 @@ namespace WebRtcIms.Tests.Common.Users;
 /// A page as the eP-CSCF sees it. It registers over a WebSocket, calls, answers, and registers again over another connection when it has
 /// lost the first.
 /// </summary>
-public sealed class SipUser(string name) : IDisposable
+public sealed class SipUser(string name, IPAddress? from = null) : IDisposable
 {
     private const string Domain = "webrtcims.local";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -35,21 +36,24 @@ public sealed class SipUser(string name) : IDisposable
     {
         _socket.Dispose();
         (_socket, _received) = (new ClientWebSocket(), Channel.CreateUnbounded<SipText>());
-        await ConnectAsync(_socket, server);
+        await ConnectAsync(_socket, server, from);
         Connection = ReceiveAsync(_socket, _received.Writer);
-        await SendAsync(
-            $"REGISTER sip:{Domain} SIP/2.0\r\n{Head(Impu, Impu, "REGISTER", _instance)}"
-            + $"Contact: {Contact};reg-id=1;+sip.instance=\"<{_instance}>\";expires=600\r\nSupported: path,outbound\r\n"
-            + $"Authorization: Bearer access_token=\"{token}\"\r\n");
-        await ExpectAsync("SIP/2.0 200");
+        await RegisterAsync(token, expires: 600);
     }
 
+    /// <summary>Registers again over the same connection.</summary>
+    public Task RegisterAgainAsync(string token) => RegisterAsync(token, expires: 600);
+
+    /// <summary>Ends the registration. The connection stays.</summary>
+    public Task UnregisterAsync(string token) => RegisterAsync(token, expires: 0);
+
     /// <summary>Connects with the protocol of SIP.</summary>
-    public static async Task ConnectAsync(ClientWebSocket socket, Uri server)
+    public static async Task ConnectAsync(ClientWebSocket socket, Uri server, IPAddress? from = null)
     {
         socket.Options.AddSubProtocol("sip");
+        using var invoker = new HttpMessageInvoker(LocalAddress.HandlerFrom(from), disposeHandler: false);
         await socket.ConnectAsync(
-            new UriBuilder(server) { Scheme = "ws", Path = "/sip" }.Uri, TestContext.Current.CancellationToken);
+            new UriBuilder(server) { Scheme = "ws", Path = "/sip" }.Uri, invoker, TestContext.Current.CancellationToken);
     }
 
     /// <summary>Calls another user, who accepts.</summary>
@@ -85,6 +89,15 @@ public sealed class SipUser(string name) : IDisposable
     {
         _socket.Abort();
         _socket.Dispose();
+    }
+
+    private async Task RegisterAsync(string token, int expires)
+    {
+        await SendAsync(
+            $"REGISTER sip:{Domain} SIP/2.0\r\n{Head(Impu, Impu, "REGISTER", _instance)}"
+            + $"Contact: {Contact};reg-id=1;+sip.instance=\"<{_instance}>\";expires={expires}\r\nSupported: path,outbound\r\n"
+            + $"Authorization: Bearer access_token=\"{token}\"\r\n");
+        await ExpectAsync("SIP/2.0 200");
     }
 
     private Task AcceptAsync(SipText invite) => SendAsync(

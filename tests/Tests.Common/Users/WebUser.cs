@@ -14,24 +14,47 @@ public sealed class WebUser : IDisposable
     private readonly HttpClient _http;
     private string? _antiforgeryToken;
 
-    private WebUser(Uri gateway)
+    private WebUser(Uri gateway, IPAddress? from)
     {
-        var handler = new SocketsHttpHandler { CookieContainer = new CookieContainer(), PooledConnectionLifetime = TimeSpan.Zero };
+        var handler = LocalAddress.HandlerFrom(from);
+        handler.CookieContainer = new CookieContainer();
+        handler.PooledConnectionLifetime = TimeSpan.Zero;
         _http = new HttpClient(handler) { BaseAddress = gateway, Timeout = TimeSpan.FromSeconds(10) };
         _http.DefaultRequestHeaders.Add("traceparent", $"00-{TraceId}-{ActivitySpanId.CreateRandom()}-01");
     }
 
     public string TraceId { get; } = ActivityTraceId.CreateRandom().ToString();
 
-    public static async Task<WebUser> LogInAsync(Uri gateway, string name, string password)
+    /// <summary>Begins a session with a password.</summary>
+    /// <param name="gateway">The address of the page.</param>
+    /// <param name="name">Such as <c>alice</c>.</param>
+    /// <param name="password">The password of this user.</param>
+    /// <param name="from">The own address; null for any.</param>
+    public static async Task<WebUser> LogInAsync(Uri gateway, string name, string password, IPAddress? from = null)
     {
-        var user = new WebUser(gateway);
+        var user = new WebUser(gateway, from);
         await user.GetSessionAsync();
         var session = await user.SendAsync(HttpMethod.Post, "/api/session/login", new { user_name = name, password });
         user._antiforgeryToken = session.GetProperty("antiforgery_token").GetString();
         Assert.Equal(name, session.GetProperty("user").GetString());
         return user;
     }
+
+    /// <summary>Begins a session of a guest.</summary>
+    public static async Task<WebUser> ContinueAsGuestAsync(Uri gateway, IPAddress? from = null)
+    {
+        var user = new WebUser(gateway, from);
+        await user.GetSessionAsync();
+        var session = await user.SendAsync(HttpMethod.Post, "/api/session/anonymous");
+        user._antiforgeryToken = session.GetProperty("antiforgery_token").GetString();
+        return user;
+    }
+
+    /// <summary>Ends the session.</summary>
+    public Task SignOutAsync() => SendAsync(HttpMethod.Delete, "/api/session");
+
+    /// <summary>The public user identity of the session, such as <c>sip:guest-1@webrtcims.local</c>. A guest has one after the first token for the IMS.</summary>
+    public async Task<string?> GetImpuAsync() => (await SendAsync(HttpMethod.Get, "/api/session")).GetProperty("impu").GetString();
 
     /// <summary>The name of the user in the session; null without one.</summary>
     public async Task<string?> GetSessionAsync()

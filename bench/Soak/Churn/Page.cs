@@ -1,0 +1,72 @@
+using System.Net;
+using WebRtcIms.Tests.Common.Users;
+using WebRtcIms.Turn.Client;
+using WebRtcIms.Turn.Client.Protocol;
+
+namespace WebRtcIms.Soak.Churn;
+
+/// <summary>A page from its log-in to its sign-out: a session, a registration over a WebSocket, and tokens for each call.</summary>
+internal sealed class Page : IDisposable
+{
+    private readonly WebUser _web;
+    private readonly Uri _gateway;
+    private readonly IPAddress _from;
+    private SipUser? _sip;
+
+    private Page(WebUser web, Uri gateway, IPAddress from) => (_web, _gateway, _from) = (web, gateway, from);
+
+    public SipUser Sip => _sip ?? throw new InvalidOperationException("The page is not registered");
+
+    public static async Task<Page> OfGuestAsync(Uri gateway)
+    {
+        var from = ClientAddresses.Next();
+        return await RegisteredAsync(new Page(await WebUser.ContinueAsGuestAsync(gateway, from), gateway, from));
+    }
+
+    public static async Task<Page> OfUserAsync(Uri gateway, string name, string password)
+    {
+        var from = ClientAddresses.Next();
+        return await RegisteredAsync(new Page(await WebUser.LogInAsync(gateway, name, password, from), gateway, from));
+    }
+
+    /// <summary>A token for TURN, and a client with it.</summary>
+    public async Task<(TurnClient Client, TurnCredential Credential)> ConnectToTurnAsync()
+    {
+        var (credential, servers) = await _web.GetTurnTokenAsync();
+        return (await TurnClient.ConnectAsync(servers[0]), credential);
+    }
+
+    public Task<(TurnCredential Credential, IReadOnlyList<TurnUri> Servers)> GetTurnTokenAsync() => _web.GetTurnTokenAsync();
+
+    public Task<string> GetImsTokenAsync() => _web.GetImsTokenAsync();
+
+    /// <summary>Ends the registration and the session, as the button for it does.</summary>
+    public async Task SignOutAsync()
+    {
+        await Sip.UnregisterAsync(await _web.GetImsTokenAsync());
+        await _web.SignOutAsync();
+    }
+
+    public void Dispose()
+    {
+        _sip?.Dispose();
+        _web.Dispose();
+    }
+
+    private static async Task<Page> RegisteredAsync(Page page)
+    {
+        try
+        {
+            var token = await page._web.GetImsTokenAsync();
+            var impu = await page._web.GetImpuAsync() ?? throw new InvalidOperationException("The session has no identity");
+            page._sip = new SipUser(impu["sip:".Length..impu.IndexOf('@', StringComparison.Ordinal)], page._from);
+            await page._sip.RegisterAsync(page._gateway, token);
+            return page;
+        }
+        catch
+        {
+            page.Dispose();
+            throw;
+        }
+    }
+}

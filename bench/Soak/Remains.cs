@@ -1,0 +1,46 @@
+using System.Diagnostics;
+using WebRtcIms.Soak.Sampling;
+using WebRtcIms.Soak.Running;
+
+namespace WebRtcIms.Soak;
+
+/// <summary>What is left after all pages have signed out: no relay, no registration, and no key that does not expire.</summary>
+internal static class Remains
+{
+    // Tokens live a minute, and a revocation is kept a minute longer.
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
+
+    // Keys of a replica, and of what is kept a day without content of a call.
+    private static readonly string[] OfCalls = ["turn:grant", "turn:life", "turn:replay", "ims:binding", "ims:session"];
+
+    /// <returns>Problems.</returns>
+    public static async Task<IReadOnlyList<string>> FindAsync(SoakSystem system, Sampler sampler, int udpSocketsBefore)
+    {
+        var watch = Stopwatch.StartNew();
+        while (true)
+        {
+            var redis = await sampler.ReadRedisAsync();
+            var sockets = ProcessFigures.Of(system["turn"].Id).UdpSockets;
+            List<string> problems =
+            [
+                .. from prefix in OfCalls
+                   let count = redis.Prefixes.GetValueOrDefault(prefix)
+                   where count > 0
+                   select $"Redis still has {count} keys {prefix}:*",
+                .. redis.WithoutExpiry.Take(5).Select(key => $"The key {key} in Redis never expires"),
+            ];
+            if (sockets > udpSocketsBefore) problems.Add($"TURN has {sockets} UDP sockets, and had {udpSocketsBefore} before the calls");
+            if (problems.Count == 0)
+            {
+                Console.WriteLine($"Keys that are left {watch.Elapsed.TotalSeconds:0} s after the last call: {Text(redis.Prefixes)}");
+                return [];
+            }
+
+            if (watch.Elapsed > Limit) return problems;
+            await Task.Delay(TimeSpan.FromSeconds(2));
+        }
+    }
+
+    private static string Text(IReadOnlyDictionary<string, int> prefixes) =>
+        string.Join(", ", prefixes.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{entry.Value} {entry.Key}"));
+}
