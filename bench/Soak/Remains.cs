@@ -7,10 +7,8 @@ namespace WebRtcIms.Soak;
 /// <summary>What is left after all pages have signed out: no relay, no registration, and no key that does not expire.</summary>
 internal static class Remains
 {
-    // Tokens live a minute, and a revocation is kept a minute longer.
+    // Tokens live two minutes at most. Revocations and used assertions are kept longer, and say nothing about calls.
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
-
-    // Keys of a replica, and of what is kept a day without content of a call.
     private static readonly string[] OfCalls = ["turn:grant", "turn:life", "turn:replay", "ims:binding", "ims:session"];
 
     /// <returns>Problems.</returns>

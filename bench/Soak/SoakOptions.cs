@@ -13,8 +13,12 @@ internal sealed record SoakOptions
 
     public double Minutes { get; init; } = 60;
 
-    /// <summary>The share of the time that is not judged: processes compile and load, and Redis fills up to what tokens live.</summary>
-    public double WarmUp { get; init; } = 0.4;
+    // Revocations and used assertions are kept for three minutes.
+    private const double LeastWarmUp = 3.2;
+    private const double LargestShare = 0.65;
+
+    /// <summary>Minutes that are not judged: processes compile and load, and Redis fills up to what tokens live.</summary>
+    public double WarmUp => Math.Max(0.25 * Minutes, Math.Min(LeastWarmUp, LargestShare * Minutes));
 
     public double CallSeconds { get; init; } = 2;
 
@@ -42,7 +46,6 @@ internal sealed record SoakOptions
             {
                 "--calls-per-minute" => options with { CallsPerMinute = (int)Number(args[i], value, 1, MostCallsPerMinute) },
                 "--minutes" => options with { Minutes = Number(args[i], value, 0.5, MostMinutes) },
-                "--warm-up" => options with { WarmUp = Number(args[i], value, 0.1, 0.9) },
                 "--call-seconds" => options with { CallSeconds = Number(args[i], value, 0.1, 30) },
                 "--calls-of-page" => options with { CallsOfPage = (int)Number(args[i], value, 1, 50) },
                 "--costs" => options with { Costs = (int)Number(args[i], value, 10, 5000) },

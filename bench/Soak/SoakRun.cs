@@ -23,7 +23,7 @@ internal static class SoakRun
 
         var watch = Stopwatch.StartNew();
         var running = churn.RunAsync();
-        var warmUp = options.Minutes * options.WarmUp;
+        var warmUp = options.WarmUp;
         await ReportUntilAsync(running, churn, watch, TimeSpan.FromMinutes(warmUp));
         var start = (Calls: churn.Calls, Pages: churn.Pages, Time: watch.Elapsed, Cpu: await sampler.ReadCpuAsync(), Redis: await sampler.ReadRedisAsync());
         await ReportUntilAsync(running, churn, watch, TimeSpan.FromMinutes(options.Minutes));
@@ -49,7 +49,7 @@ internal static class SoakRun
         while (!running.IsCompleted && watch.Elapsed < end)
         {
             var wait = end - watch.Elapsed < ReportInterval ? end - watch.Elapsed : ReportInterval;
-            await Task.WhenAny(running, Task.Delay(wait));
+            await Task.WhenAny(running, Task.Delay(wait + TimeSpan.FromMilliseconds(10)));
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{watch.Elapsed:hh\\:mm\\:ss} {churn.Calls} calls, {churn.Pages} pages, {churn.Failed} failed"));

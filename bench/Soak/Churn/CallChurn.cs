@@ -10,6 +10,7 @@ namespace WebRtcIms.Soak.Churn;
 internal sealed class CallChurn(Uri gateway, SoakOptions options)
 {
     private const int MostProblems = 20;
+    private const int CallsOfRegistration = 5;
 
     // Signalling and tokens of a call beside its media.
     private const double SecondsOfSetUp = 1.5;
@@ -69,6 +70,7 @@ internal sealed class CallChurn(Uri gateway, SoakOptions options)
         {
             await Call.RunAsync(caller, callee, TimeSpan.FromSeconds(options.CallSeconds));
             Interlocked.Increment(ref _calls);
+            if ((call + 1) % CallsOfRegistration == 0) await Task.WhenAll(caller.RenewAsync(), callee.RenewAsync());
         }
 
         await caller.SignOutAsync();

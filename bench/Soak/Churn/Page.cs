@@ -40,6 +40,9 @@ internal sealed class Page : IDisposable
 
     public Task<string> GetImsTokenAsync() => _web.GetImsTokenAsync();
 
+    /// <summary>Registers again with another token, as a page does before the first one expires.</summary>
+    public async Task RenewAsync() => await Sip.RegisterAgainAsync(await _web.GetImsTokenAsync());
+
     /// <summary>Ends the registration and the session, as the button for it does.</summary>
     public async Task SignOutAsync()
     {

@@ -24,8 +24,9 @@ internal static class PartSettings
     private const string GuestPool = "2000";
     private const string ManyPerMinute = "1000000";
 
-    // Redis and the caches of TURN keep entries as long as a token lives. So it lives shorter than the warm-up.
-    private const string TokenLifetime = "00:01:00";
+    // Redis and the caches of TURN keep entries as long as a token lives, and revocations a minute longer. So the warm-up covers both.
+    private const string TurnTokenLifetime = "00:01:00";
+    private const string ImsTokenLifetime = "00:02:00";
 
     public static Dictionary<string, Dictionary<string, string>> Of(Places places)
     {
@@ -48,9 +49,10 @@ internal static class PartSettings
                 ["Waf__TurnServers__0__Name"] = TurnName,
                 ["Waf__TurnServers__0__Kid"] = "k1",
                 ["Waf__TurnServers__0__Key"] = turnKey,
-                ["Waf__TurnServers__0__TokenLifetime"] = TokenLifetime,
+                ["Waf__TurnServers__0__TokenLifetime"] = TurnTokenLifetime,
                 ["Waf__ImsRegistration__Domain"] = "webrtcims.local",
                 ["Waf__ImsRegistration__Identity"] = WafIdentity,
+                ["Waf__ImsRegistration__TokenLifetime"] = ImsTokenLifetime,
                 ["Waf__ImsRegistration__Kid"] = "r1",
                 ["Waf__ImsRegistration__Key"] = imsKey,
                 ["Waf__InitialAccessTokens__0__Name"] = "wwsf",
