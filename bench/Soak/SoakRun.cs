@@ -25,7 +25,7 @@ internal static class SoakRun
         var running = churn.RunAsync();
         var warmUp = options.WarmUp;
         await ReportUntilAsync(running, churn, watch, TimeSpan.FromMinutes(warmUp));
-        var start = (Calls: churn.Calls, Pages: churn.Pages, Time: watch.Elapsed, Cpu: await sampler.ReadCpuAsync(), Redis: await sampler.ReadRedisAsync());
+        var start = (Calls: churn.Calls, Pages: churn.Pages, Time: watch.Elapsed, Cpu: await sampler.ReadCpuAsync(), Redis: await sampler.ReadRedisAsync(hasKeys: false));
         await ReportUntilAsync(running, churn, watch, TimeSpan.FromMinutes(options.Minutes));
         var end = (Calls: churn.Calls, Pages: churn.Pages, Time: watch.Elapsed, Cpu: await sampler.ReadCpuAsync(), Redis: await sampler.ReadRedisAsync());
         await running;
@@ -37,9 +37,9 @@ internal static class SoakRun
             Difference(start.Redis.Commands, end.Redis.Commands));
         var isFlat = Print(sampler, warmUp);
         Print(rate, end.Redis);
-        List<string> problems = [.. churn.Problems, .. await Remains.FindAsync(system, sampler, sockets), .. ErrorsOf(system, logged)];
+        List<string> problems = [.. await Remains.FindAsync(system, sampler, sockets, churn.Pages), .. ErrorsOf(system, logged)];
         foreach (var problem in problems) Console.WriteLine(problem);
-        Console.WriteLine($"{churn.Calls} calls of {churn.Pages} pages, {churn.Failed} failed; {(isFlat ? "all figures are flat" : "NOT FLAT")}");
+        Console.WriteLine($"{churn.Calls} calls of {churn.Pages} pages, {churn.Failed} failed, {Patience.Repeated} requests sent again; {(isFlat ? "all figures are flat" : "NOT FLAT")}");
         if (options.Json is { } file) await File.WriteAllTextAsync(file, JsonSerializer.Serialize(rate, JsonOutput.Options));
         return isFlat && churn.Calls > 0 && churn.Failed == 0 && problems.Count == 0;
     }

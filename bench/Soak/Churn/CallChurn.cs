@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 
 namespace WebRtcIms.Soak.Churn;
@@ -15,11 +14,11 @@ internal sealed class CallChurn(Uri gateway, SoakOptions options)
     // Signalling and tokens of a call beside its media.
     private const double SecondsOfSetUp = 1.5;
 
-    private readonly ConcurrentQueue<string> _problems = [];
     private readonly Stopwatch _watch = new();
     private long _started;
     private long _calls;
     private long _failed;
+    private long _reported;
     private long _pages;
 
     public long Calls => Interlocked.Read(ref _calls);
@@ -28,8 +27,6 @@ internal sealed class CallChurn(Uri gateway, SoakOptions options)
 
     /// <summary>Pages that registered.</summary>
     public long Pages => Interlocked.Read(ref _pages);
-
-    public IEnumerable<string> Problems => _problems;
 
     private TimeSpan End => TimeSpan.FromMinutes(options.Minutes);
 
@@ -52,7 +49,7 @@ internal sealed class CallChurn(Uri gateway, SoakOptions options)
             {
                 // Whatever fails is counted, and the run goes on with other pages.
                 Interlocked.Increment(ref _failed);
-                if (_problems.Count < MostProblems) _problems.Enqueue($"{_watch.Elapsed:hh\\:mm\\:ss} {Text(problem)}");
+                Report(problem);
                 await Task.Delay(1000);
             }
         }
@@ -75,6 +72,12 @@ internal sealed class CallChurn(Uri gateway, SoakOptions options)
 
         await caller.SignOutAsync();
         await callee.SignOutAsync();
+    }
+
+    private void Report(Exception problem)
+    {
+        if (Interlocked.Increment(ref _reported) > MostProblems) return;
+        Console.WriteLine($"{_watch.Elapsed:hh\\:mm\\:ss} {Text(problem)}");
     }
 
     // The stack of the runtime's own methods says nothing about a call.

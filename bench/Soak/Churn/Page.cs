@@ -20,34 +20,39 @@ internal sealed class Page : IDisposable
     public static async Task<Page> OfGuestAsync(Uri gateway)
     {
         var from = ClientAddresses.Next();
-        return await RegisteredAsync(new Page(await WebUser.ContinueAsGuestAsync(gateway, from), gateway, from));
+        return await RegisteredAsync(new Page(await Patience.AskAsync(() => WebUser.ContinueAsGuestAsync(gateway, from)), gateway, from));
     }
 
     public static async Task<Page> OfUserAsync(Uri gateway, string name, string password)
     {
         var from = ClientAddresses.Next();
-        return await RegisteredAsync(new Page(await WebUser.LogInAsync(gateway, name, password, from), gateway, from));
+        return await RegisteredAsync(new Page(await Patience.AskAsync(() => WebUser.LogInAsync(gateway, name, password, from)), gateway, from));
     }
 
     /// <summary>A token for TURN, and a client with it.</summary>
     public async Task<(TurnClient Client, TurnCredential Credential)> ConnectToTurnAsync()
     {
-        var (credential, servers) = await _web.GetTurnTokenAsync();
+        var (credential, servers) = await GetTurnTokenAsync();
         return (await TurnClient.ConnectAsync(servers[0]), credential);
     }
 
-    public Task<(TurnCredential Credential, IReadOnlyList<TurnUri> Servers)> GetTurnTokenAsync() => _web.GetTurnTokenAsync();
+    public Task<(TurnCredential Credential, IReadOnlyList<TurnUri> Servers)> GetTurnTokenAsync() =>
+        Patience.AskAsync(_web.GetTurnTokenAsync);
 
-    public Task<string> GetImsTokenAsync() => _web.GetImsTokenAsync();
+    public Task<string> GetImsTokenAsync() => Patience.AskAsync(_web.GetImsTokenAsync);
 
     /// <summary>Registers again with another token, as a page does before the first one expires.</summary>
-    public async Task RenewAsync() => await Sip.RegisterAgainAsync(await _web.GetImsTokenAsync());
+    public async Task RenewAsync() => await Sip.RegisterAgainAsync(await GetImsTokenAsync());
 
     /// <summary>Ends the registration and the session, as the button for it does.</summary>
     public async Task SignOutAsync()
     {
-        await Sip.UnregisterAsync(await _web.GetImsTokenAsync());
-        await _web.SignOutAsync();
+        await Sip.UnregisterAsync(await GetImsTokenAsync());
+        await Patience.AskAsync(async () =>
+        {
+            await _web.SignOutAsync();
+            return true;
+        });
     }
 
     public void Dispose()
@@ -60,8 +65,8 @@ internal sealed class Page : IDisposable
     {
         try
         {
-            var token = await page._web.GetImsTokenAsync();
-            var impu = await page._web.GetImpuAsync() ?? throw new InvalidOperationException("The session has no identity");
+            var token = await page.GetImsTokenAsync();
+            var impu = await Patience.AskAsync(page._web.GetImpuAsync) ?? throw new InvalidOperationException("The session has no identity");
             page._sip = new SipUser(impu["sip:".Length..impu.IndexOf('@', StringComparison.Ordinal)], page._from);
             await page._sip.RegisterAsync(page._gateway, token);
             return page;

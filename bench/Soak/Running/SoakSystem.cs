@@ -15,6 +15,9 @@ internal sealed class SoakSystem : IAsyncDisposable
 
     public IReadOnlyList<PartProcess> Processes => _parts;
 
+    /// <summary>The process of PostgreSQL; null without one.</summary>
+    public int? Postgres => _postgres?.Id;
+
     public string Redis => _redis.Address;
 
     public Uri Gateway => AddressOf("wic-web");

@@ -50,12 +50,30 @@ internal sealed record ProcessFigures(long ResidentKilobytes, int Descriptors, i
         .SelectMany(table => File.ReadLines($"/proc/{process}/net/{table}").Skip(1))
         .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[9]);
 
-    private static double CpuOf(int process)
+    /// <summary>CPU seconds of a process, of its children, and of its children that have ended, as those of PostgreSQL.</summary>
+    public static double CpuWithChildren(int process) => Directory.EnumerateDirectories("/proc")
+        .Select(Path.GetFileName).Where(name => name!.All(char.IsAsciiDigit))
+        .Select(name => StatOf(int.Parse(name!, CultureInfo.InvariantCulture)))
+        .Where(stat => stat.Id == process || stat.Parent == process)
+        .Sum(stat => stat.Id == process ? stat.Cpu + stat.CpuOfChildren : stat.Cpu);
+
+    private static double CpuOf(int process) => StatOf(process).Cpu;
+
+    // The second column, the name, may contain spaces. The columns after it are counted from the third, the state.
+    private static (int Id, int Parent, double Cpu, double CpuOfChildren) StatOf(int process)
     {
-        var stat = File.ReadAllText($"/proc/{process}/stat");
-        // utime and stime are the 14th and 15th columns. The second, the name, may contain spaces.
-        var columns = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-        return (Number(columns[11]) + Number(columns[12])) / TicksPerSecond;
+        try
+        {
+            var stat = File.ReadAllText($"/proc/{process}/stat");
+            var columns = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+            double Seconds(int column) => Number(columns[column]) / TicksPerSecond;
+            return (process, (int)Number(columns[1]), Seconds(11) + Seconds(12), Seconds(13) + Seconds(14));
+        }
+        catch (IOException)
+        {
+            // It has ended.
+            return default;
+        }
     }
 
     private static long Number(string text) => long.Parse(text.Split(' ')[0], CultureInfo.InvariantCulture);

@@ -14,6 +14,8 @@ internal sealed record RedisFigures(
     long MemoryKilobytes, long Keys, IReadOnlyDictionary<string, int> Prefixes, IReadOnlyList<string> WithoutExpiry,
     IReadOnlyDictionary<string, long> Commands, double CpuSeconds)
 {
+    private const int MostSizes = 200;
+
     public static async Task<RedisFigures> OfAsync(IConnectionMultiplexer redis, bool hasKeys)
     {
         var server = redis.GetServers()[0];
@@ -37,6 +39,20 @@ internal sealed record RedisFigures(
         return new(
             Number(info["used_memory"]) / 1024, await server.DatabaseSizeAsync(), prefixes, endless, commands,
             Fraction(info["used_cpu_sys"]) + Fraction(info["used_cpu_user"]));
+    }
+
+    /// <summary>The mean size of some keys of each prefix, in octets.</summary>
+    public static async Task<IReadOnlyDictionary<string, double>> KeySizesAsync(IConnectionMultiplexer redis)
+    {
+        Dictionary<string, List<long>> sizes = [];
+        await foreach (var key in redis.GetServers()[0].KeysAsync(pageSize: 1000))
+        {
+            var prefix = string.Join(':', key.ToString().Split(':')[..2]);
+            if (!sizes.TryGetValue(prefix, out var known)) sizes[prefix] = known = [];
+            if (known.Count < MostSizes) known.Add((long)await redis.GetDatabase().ExecuteAsync("MEMORY", "USAGE", key.ToString()));
+        }
+
+        return sizes.ToDictionary(entry => entry.Key, entry => entry.Value.Average());
     }
 
     // Such as calls=21,usec=175,usec_per_call=8.33,…

@@ -32,23 +32,30 @@ internal sealed class Sampler : IAsyncDisposable
 
     public IEnumerable<(string Process, Series Series)> All => _series.Select(entry => (entry.Key.Process, entry.Value));
 
+    /// <summary>Samples only when it is asked.</summary>
+    public static async Task<Sampler> ConnectAsync(SoakSystem system) => new(
+        system, await ConnectionMultiplexer.ConnectAsync($"{system.Redis},allowAdmin=true,syncTimeout=30000,asyncTimeout=30000"));
+
     public static async Task<Sampler> StartAsync(SoakSystem system)
     {
-        var sampler =
-            new Sampler(system, await ConnectionMultiplexer.ConnectAsync($"{system.Redis},allowAdmin=true,syncTimeout=30000,asyncTimeout=30000"));
+        var sampler = await ConnectAsync(system);
         sampler._sampling = Task.Run(sampler.SampleAsync);
         return sampler;
     }
 
-    public Task<RedisFigures> ReadRedisAsync() => RedisFigures.OfAsync(_redis, hasKeys: true);
+    public Task<RedisFigures> ReadRedisAsync(bool hasKeys = true) => RedisFigures.OfAsync(_redis, hasKeys);
 
     /// <summary>CPU time of each process and of Redis since its start, in seconds.</summary>
     public async Task<Dictionary<string, double>> ReadCpuAsync()
     {
         var cpu = _system.Processes.ToDictionary(part => part.Part, part => ProcessFigures.Of(part.Id).CpuSeconds);
         cpu["redis"] = (await RedisFigures.OfAsync(_redis, hasKeys: false)).CpuSeconds;
+        if (_system.Postgres is { } postgres) cpu["postgres"] = ProcessFigures.CpuWithChildren(postgres);
         return cpu;
     }
+
+    /// <summary>What a key of each prefix takes in Redis, in octets: the mean of some.</summary>
+    public Task<IReadOnlyDictionary<string, double>> ReadKeySizesAsync() => RedisFigures.KeySizesAsync(_redis);
 
     /// <summary>The last sample is complete then.</summary>
     public async Task StopAsync()
