@@ -10,6 +10,9 @@ public sealed class RedisServer : IAsyncDisposable
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
 
     private readonly int _port;
+
+    // Its own, because a server that has a replica writes a file for it, and each server loads the file that it finds at its start.
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("redis-tests-");
     private Process? _process;
 
     private RedisServer(int port) => _port = port;
@@ -28,6 +31,7 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>Restarts the server at the same address, without data.</summary>
     public async Task RestartAsync(params string[] options)
     {
+        File.Delete(Path.Combine(_folder.FullName, "dump.rdb"));
         Launch(options);
         using var limit = new CancellationTokenSource(StartLimit);
         while (!await AnswersAsync(limit.Token))
@@ -42,7 +46,7 @@ public sealed class RedisServer : IAsyncDisposable
     {
         var program = Tools.Require("redis-server", "redis-server");
         string[] arguments =
-            ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", Path.GetTempPath(), .. options];
+            ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _folder.FullName, .. options];
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         _process = Watchdog.Start(start);
 
@@ -80,6 +84,7 @@ public sealed class RedisServer : IAsyncDisposable
     {
         await StopAsync();
         _process?.Dispose();
+        if (Directory.Exists(_folder.FullName)) _folder.Delete(recursive: true);
     }
 
     private void Signal(string name)
