@@ -1,8 +1,8 @@
 namespace WebRtcIms.Simulation;
 
 /// <summary>
-/// The load as operations per second, and what it takes: each operation costs each process what was measured, and costs add up. So the model
-/// has no queues, and no gain or loss of larger machines.
+/// The load as operations per second, and what it takes. Each operation costs each process what was measured, and costs add up. So the
+/// model has no queues, and no gain or loss of larger machines.
 /// </summary>
 internal sealed class Model(Measured measured, Assumptions assumed)
 {
@@ -53,7 +53,7 @@ internal sealed class Model(Measured measured, Assumptions assumed)
     /// <summary>Ended sessions whose tokens have not expired.</summary>
     public double Revocations => LogIns * (assumed.TokenSeconds + assumed.RevocationReserveSeconds);
 
-    /// <summary>Entries per second that Redis sends, because each TURN node and each eP-CSCF reads all revocations at an interval.</summary>
+    /// <summary>Entries per second from Redis, because each TURN node and each eP-CSCF reads all revocations at an interval.</summary>
     public double RevocationEntries => Revocations * (Instances("turn") + Instances("ep-cscf")) / assumed.RevocationPollSeconds;
 
     public double RevocationCores => RevocationEntries * CostOf("revocation_entry", "redis") / 1e6;

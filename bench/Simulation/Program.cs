@@ -6,7 +6,8 @@ var measured = Files.Read<Measured>(args.Length > 0 ? args[0] : "measured.json")
 var assumed = Files.Read<Assumptions>(args.Length > 1 ? args[1] : "assumptions.json");
 var model = new Model(measured, assumed);
 
-Print($"{assumed.Users:N0} registered users, {assumed.Calls:N0} relayed calls at a time ({assumed.Calls / assumed.CallSeconds * 3600 / assumed.Users:0.0#} an hour for each user)\n");
+var hourly = assumed.Calls / assumed.CallSeconds * 3600 / assumed.Users;
+Print($"{assumed.Users:N0} registered users, {assumed.Calls:N0} relayed calls at a time ({hourly:0.0#} an hour for each user)\n");
 Print($"| operations | per second |\n|---|---|");
 foreach (var (name, rate) in model.Rates) Print($"| {name} | {rate:N0} |");
 
@@ -16,10 +17,16 @@ foreach (var part in Model.Parts)
 
 Print($"\n| exists once | processors busy | of one processor at {assumed.Utilisation:0 %} | enough for users |\n|---|---|---|---|");
 foreach (var process in Model.Single)
-    Print($"| {process} | {model.Cores(process):N2} | {model.Cores(process) / assumed.Utilisation:0.0} times | {assumed.Users / (model.Cores(process) / assumed.Utilisation):N0} |");
+{
+    var load = model.Cores(process) / assumed.Utilisation;
+    Print($"| {process} | {model.Cores(process):N2} | {load:0.0} times | {assumed.Users / load:N0} |");
+}
 
-Print($"\nRedis: {model.RedisCommands:N0} commands a second, and {model.RevocationEntries:N0} entries of revocations a second ({model.Revocations:N0} are live)");
-Print($"Memory in Redis: {model.RedisOctets.Values.Sum() / 1e6:N0} MB: {string.Join(", ", model.RedisOctets.OrderByDescending(entry => entry.Value).Select(entry => $"{entry.Key} {(entry.Value / 1e6).ToString("N0", CultureInfo.InvariantCulture)}"))}");
+Print($"\nRedis: {model.RedisCommands:N0} commands a second");
+Print($"Revocations: {model.Revocations:N0} are live, and all nodes together read {model.RevocationEntries:N0} of them a second");
+Print($"\n| memory in Redis | MB |\n|---|---|");
+foreach (var (prefix, octets) in model.RedisOctets.OrderByDescending(entry => entry.Value)) Print($"| {prefix} | {octets / 1e6:N0} |");
+Print($"| all | {model.RedisOctets.Values.Sum() / 1e6:N0} |\n");
 Print($"Network of all TURN nodes: {model.NetworkOctets * 8 / 1e9:N0} Gbit/s, in and out together");
 var first = Model.Single.MaxBy(model.Cores)!;
 Print($"First bottleneck of what exists once: {first}");

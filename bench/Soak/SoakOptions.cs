@@ -60,5 +60,6 @@ internal sealed record SoakOptions
 
     private static double Number(string option, string text, double least, double most) =>
         double.TryParse(text, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
-            ? number : throw new FormatException(FormattableString.Invariant($"{option} must be a number from {least} to {most}, not {text}"));
+            ? number
+            : throw new FormatException(FormattableString.Invariant($"{option} must be a number from {least} to {most}, not {text}"));
 }

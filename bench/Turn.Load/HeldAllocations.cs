@@ -47,7 +47,8 @@ internal sealed class HeldAllocations
         }
         catch (AggregateException problem)
         {
-            Console.Error.WriteLine($"{problem.InnerExceptions.Count} clients failed at once, the first with: {problem.InnerException!.Message}");
+            Console.Error.WriteLine(
+                $"{problem.InnerExceptions.Count} clients failed at once, the first with: {problem.InnerException!.Message}");
             return 1;
         }
     }
@@ -63,7 +64,8 @@ internal sealed class HeldAllocations
             ("Turn__RelayPorts__Min", "49152"), ("Turn__RelayPorts__Max", "65535"),
             // A machine without a raised limit has 20,000 open files or fewer, of which streams would get half.
             ("Turn__Streams__Total", "1000"));
-        using var peer = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = (int)Patience.TotalMilliseconds };
+        using var peer = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        peer.ReceiveTimeout = (int)Patience.TotalMilliseconds;
         peer.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         var address = TransportAddress.From((IPEndPoint)peer.LocalEndPoint!);
         var clients = Enumerable.Range(0, _count).Select(number => new LoadClient(OptionsOf(number, server))).ToArray();
@@ -102,7 +104,8 @@ internal sealed class HeldAllocations
             throw new InvalidOperationException($"{DescriptorsOf(server) - descriptors} descriptors are left");
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"\n{_count} allocations, no error; {(held - memory) / (double)_count:0.00} kB resident and {(open - descriptors) / (double)_count:0.00} descriptors each"));
+            $"\n{_count} allocations, no error; {(held - memory) / (double)_count:0.00} kB resident and " +
+            $"{(open - descriptors) / (double)_count:0.00} descriptors each"));
     }
 
     /// <summary>Runs an operation once for each client, at the rate, and prints its cost.</summary>
@@ -127,7 +130,8 @@ internal sealed class HeldAllocations
     private static void Print(string step, int server, int operations = 0, double perSecond = 0, double cpu = 0) =>
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"| {step} | {operations} | {perSecond:0} | {cpu:0} | {ServerProcess.ResidentKilobytes(server) / 1024.0:0.0} | {DescriptorsOf(server)} |"));
+            $"| {step} | {operations} | {perSecond:0} | {cpu:0} | " +
+            $"{ServerProcess.ResidentKilobytes(server) / 1024.0:0.0} | {DescriptorsOf(server)} |"));
 
     private static int DescriptorsOf(int process) => Directory.GetFileSystemEntries($"/proc/{process}/fd").Length;
 

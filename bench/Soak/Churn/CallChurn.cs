@@ -83,7 +83,8 @@ internal sealed class CallChurn(Uri gateway, SoakOptions options)
     // The stack of the runtime's own methods says nothing about a call.
     private static string Text(Exception problem) =>
         $"{problem.GetType().Name}: {problem.Message.Split('\n')[0]} <- {problem.InnerException?.Message} "
-        + string.Join(' ', (problem.StackTrace ?? "").Split('\n').Where(line => line.Contains("WebRtcIms", StringComparison.Ordinal)).Take(3)
+        + string.Join(' ', (problem.StackTrace ?? "").Split('\n')
+            .Where(line => line.Contains("WebRtcIms", StringComparison.Ordinal)).Take(3)
             .Select(line => line.Trim().Split(" in ")[0]));
 
     /// <summary>Waits for the time of the next call. False after the last one.</summary>

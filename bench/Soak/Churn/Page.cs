@@ -26,7 +26,8 @@ internal sealed class Page : IDisposable
     public static async Task<Page> OfUserAsync(Uri gateway, string name, string password)
     {
         var from = ClientAddresses.Next();
-        return await RegisteredAsync(new Page(await Patience.AskAsync(() => WebUser.LogInAsync(gateway, name, password, from)), gateway, from));
+        var web = await Patience.AskAsync(() => WebUser.LogInAsync(gateway, name, password, from));
+        return await RegisteredAsync(new Page(web, gateway, from));
     }
 
     /// <summary>A token for TURN, and a client with it.</summary>
@@ -66,7 +67,8 @@ internal sealed class Page : IDisposable
         try
         {
             var token = await page.GetImsTokenAsync();
-            var impu = await Patience.AskAsync(page._web.GetImpuAsync) ?? throw new InvalidOperationException("The session has no identity");
+            var impu = await Patience.AskAsync(page._web.GetImpuAsync)
+                ?? throw new InvalidOperationException("The session has no identity");
             page._sip = new SipUser(impu["sip:".Length..impu.IndexOf('@', StringComparison.Ordinal)], page._from);
             await page._sip.RegisterAsync(page._gateway, token);
             return page;

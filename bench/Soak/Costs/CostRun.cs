@@ -43,9 +43,11 @@ internal sealed class CostRun
         }
 
         Print(run._costs);
-        foreach (var (name, octets) in run._sizes) Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {octets:0} octets"));
-        if (options.Json is { } file)
-            await File.WriteAllTextAsync(file, JsonSerializer.Serialize(new { operations = run._costs, octets = run._sizes }, JsonOutput.Options));
+        foreach (var (name, octets) in run._sizes)
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {octets:0} octets"));
+        if (options.Json is not { } file) return true;
+        var all = new { operations = run._costs, octets = run._sizes };
+        await File.WriteAllTextAsync(file, JsonSerializer.Serialize(all, JsonOutput.Options));
         return true;
     }
 
@@ -129,9 +131,9 @@ internal sealed class CostRun
         await Task.Delay(Settle);
         var seconds = watch.Elapsed.TotalSeconds;
         var (laterCpu, laterRedis) = (await _meter.ReadCpuAsync(), await _meter.ReadRedisAsync(hasKeys: false));
-        var commands = laterRedis.Commands.ToDictionary(
-                entry => entry.Key,
-                entry => (entry.Value - redis.Commands.GetValueOrDefault(entry.Key) - (_idleCommands.GetValueOrDefault(entry.Key) * seconds)) / count)
+        double Own(string command, long executed) =>
+            executed - redis.Commands.GetValueOrDefault(command) - (_idleCommands.GetValueOrDefault(command) * seconds);
+        var commands = laterRedis.Commands.ToDictionary(entry => entry.Key, entry => Own(entry.Key, entry.Value) / count)
             .Where(entry => entry.Value >= 0.05).ToDictionary();
         _costs[name] = new(
             count, count / ran.TotalSeconds,
@@ -144,11 +146,13 @@ internal sealed class CostRun
     private static void Print(Dictionary<string, Cost> costs)
     {
         var processes = costs["idle_second"].CpuMicroseconds.Keys.ToList();
-        Console.WriteLine($"| operation | number | per second | {string.Join(" | ", processes.Select(process => $"{process}, CPU µs"))} | Redis commands |");
+        var titles = string.Join(" | ", processes.Select(process => $"{process}, CPU µs"));
+        Console.WriteLine($"| operation | number | per second | {titles} | Redis commands |");
         Console.WriteLine($"|---|---|---|{string.Concat(processes.Select(_ => "---|"))}---|");
         foreach (var (name, cost) in costs)
         {
-            var cpu = string.Join(" | ", processes.Select(process => cost.CpuMicroseconds[process].ToString("0", CultureInfo.InvariantCulture)));
+            var cpu = string.Join(
+                " | ", processes.Select(process => cost.CpuMicroseconds[process].ToString("0", CultureInfo.InvariantCulture)));
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture, $"| {name} | {cost.Count} | {cost.PerSecond:0.0} | {cpu} | {cost.RedisCommands:0.0} |"));
         }

@@ -64,5 +64,6 @@ internal sealed class SoakSystem : IAsyncDisposable
         foreach (var part in _parts) await part.UntilAnswersAsync(new Uri(AddressOf(part.Part), "/health"));
     }
 
-    private string StoreOf(string part) => _postgres?.ConnectionString(part) ?? $"Data Source={Path.Combine(_folder.FullName, $"{part}.db")}";
+    private string StoreOf(string part) =>
+        _postgres?.ConnectionString(part) ?? $"Data Source={Path.Combine(_folder.FullName, $"{part}.db")}";
 }

@@ -12,6 +12,7 @@ internal static class Heap
     // GCHeapCollect of the runtime's own events: a session with it begins with a full collection.
     private const long Collect = 0x800000;
     private const string Sizes = "dotnet_gc_last_collection_heap_size_bytes{";
+    private const string Fragments = "dotnet_gc_last_collection_heap_fragmentation_size_bytes{";
     private const string Collections = "dotnet_gc_collections_total{";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
     private static readonly HttpClient Http = new();
@@ -22,7 +23,8 @@ internal static class Heap
         var before = await ReadAsync(address, Collections, line => line.Contains("gen2", StringComparison.Ordinal));
         var provider = new EventPipeProvider("Microsoft-Windows-DotNETRuntime", EventLevel.Informational, Collect);
         var client = new DiagnosticsClient(process);
-        using (var session = await client.StartEventPipeSessionAsync([provider], requestRundown: false, circularBufferMB: 1, CancellationToken.None))
+        using (var session = await client.StartEventPipeSessionAsync(
+            [provider], requestRundown: false, circularBufferMB: 1, CancellationToken.None))
         {
             var reading = session.EventStream.CopyToAsync(Stream.Null);
             using var limit = new CancellationTokenSource(Limit);
@@ -32,7 +34,8 @@ internal static class Heap
             await reading;
         }
 
-        return (long)(await ReadAsync(address, Sizes, _ => true) / 1024);
+        // What is free between kept objects is not kept.
+        return (long)((await ReadAsync(address, Sizes, _ => true) - await ReadAsync(address, Fragments, _ => true)) / 1024);
     }
 
     private static async Task<double> ReadAsync(Uri address, string metric, Predicate<string> isWanted)

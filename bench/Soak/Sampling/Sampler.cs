@@ -15,6 +15,10 @@ internal sealed class Sampler : IAsyncDisposable
     // What a process may keep more of: caches that fill late, threads of a busy minute. A leak for each call goes beyond.
     private static readonly Bound Resident = new(0.15, 24 * 1024);
     private static readonly Bound Kept = new(0.10, 3 * 1024);
+
+    // The last 100,000 traces of clients, and the ends of the last 500,000 dialogs at least. They are full after hours.
+    private static readonly Bound KeptWithTraces = Kept with { PerCall = 0.25 };
+    private static readonly Bound KeptWithDialogs = Kept with { PerCall = 0.5 };
     private static readonly Bound Descriptors = new(0.10, 32);
     private static readonly Bound Threads = new(0.25, 12);
     private static readonly Bound Sockets = new(0.25, 16);
@@ -91,8 +95,15 @@ internal sealed class Sampler : IAsyncDisposable
         Add(part.Part, "descriptors", "", Descriptors, figures.Descriptors);
         Add(part.Part, "threads", "", Threads, figures.Threads);
         if (part.Part == "turn") Add(part.Part, "UDP sockets", "", Sockets, figures.UdpSockets);
-        if (collects) Add(part.Part, "heap", "kB", Kept, await Heap.CollectAsync(part.Id, _system.AddressOf(part.Part)));
+        if (collects) Add(part.Part, "heap", "kB", KeptBy(part.Part), await Heap.CollectAsync(part.Id, _system.AddressOf(part.Part)));
     }
+
+    private static Bound KeptBy(string part) => part switch
+    {
+        "ep-cscf" => KeptWithDialogs,
+        "wic-web" => KeptWithTraces,
+        _ => Kept,
+    };
 
     private void Add(string process, string figure, string unit, Bound bound, double value)
     {

@@ -1,7 +1,10 @@
 namespace WebRtcIms.Soak.Sampling;
 
-/// <summary>What a figure may grow by from the first third of the judged time to the last: the larger of a share and a number.</summary>
-internal sealed record Bound(double Share, double Number);
+/// <summary>What a figure may grow by from the first third of the judged time to the last: the largest of the three.</summary>
+/// <param name="Share">Of its value in the first third.</param>
+/// <param name="Number">In its unit.</param>
+/// <param name="PerCall">In its unit for each call: a memory that is bounded, and is not full before the end.</param>
+internal sealed record Bound(double Share, double Number, double PerCall = 0);
 
 /// <summary>One figure of one process over the time of the run.</summary>
 internal sealed class Series(string name, string unit, Bound bound)
@@ -20,13 +23,17 @@ internal sealed class Series(string name, string unit, Bound bound)
 
     /// <summary>Compares medians, so that a single peak decides nothing.</summary>
     /// <param name="from">The end of the warm-up, in minutes.</param>
-    public Verdict Judge(double from)
+    /// <param name="calls">The calls after it.</param>
+    public Verdict Judge(double from, long calls)
     {
         var judged = _points.Where(point => point.Minutes >= from).ToList();
-        if (judged.Count < 3) throw new InvalidOperationException($"{name} has {judged.Count} samples after the warm-up: the run is too short");
+        if (judged.Count < 3)
+            throw new InvalidOperationException($"{name} has {judged.Count} samples after the warm-up: the run is too short");
         var third = judged.Count / 3;
         var (first, last) = (Median(judged[..third]), Median(judged[^third..]));
-        return new(first, last, Slope(judged), last <= Math.Max(first * (1 + bound.Share), first + bound.Number));
+        // From the middle of the first third to the middle of the last third.
+        var slow = bound.PerCall * calls * 2 / 3;
+        return new(first, last, Slope(judged), last - first <= Math.Max(first * bound.Share, Math.Max(bound.Number, slow)));
     }
 
     private static double Median(List<(double Minutes, double Value)> points)

@@ -53,8 +53,12 @@ public sealed class WebUser : IDisposable
     /// <summary>Ends the session.</summary>
     public Task SignOutAsync() => SendAsync(HttpMethod.Delete, "/api/session");
 
-    /// <summary>The public user identity of the session, such as <c>sip:guest-1@webrtcims.local</c>. A guest has one after the first token for the IMS.</summary>
-    public async Task<string?> GetImpuAsync() => (await SendAsync(HttpMethod.Get, "/api/session")).GetProperty("impu").GetString();
+    /// <summary>
+    /// The public user identity of the session, such as <c>sip:guest-1@webrtcims.local</c>. A guest has one after the first token for the
+    /// IMS.
+    /// </summary>
+    public async Task<string?> GetImpuAsync() =>
+        (await SendAsync(HttpMethod.Get, "/api/session")).GetProperty("impu").GetString();
 
     /// <summary>The name of the user in the session; null without one.</summary>
     public async Task<string?> GetSessionAsync()
@@ -90,7 +94,8 @@ public sealed class WebUser : IDisposable
         if (body is not null) request.Content = JsonContent.Create(body);
         using var answer = await _http.SendAsync(request, TestContext.Current.CancellationToken);
         var text = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-        if (!answer.IsSuccessStatusCode) throw new HttpRequestException($"{method} {path}: {(int)answer.StatusCode} {text}", null, answer.StatusCode);
+        if (!answer.IsSuccessStatusCode)
+            throw new HttpRequestException($"{method} {path}: {(int)answer.StatusCode} {text}", null, answer.StatusCode);
         return text.Length == 0 ? default : JsonElement.Parse(text);
     }
 }
