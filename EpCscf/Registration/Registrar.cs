@@ -95,9 +95,23 @@ internal sealed partial class Registrar(
     }
 
     /// <summary>Ends all registrations of a session at the WWSF, and refuses its tokens from now on.</summary>
-    public async Task EndSessionAsync(string sessionId)
+    /// <param name="sessionId">The session.</param>
+    /// <param name="until">When its last token has expired, if the WWSF says so.</param>
+    public async Task EndSessionAsync(string sessionId, DateTimeOffset? until = null)
     {
-        await revoked.AddAsync(sessionId);
+        await revoked.AddAsync(sessionId, until);
+        await EndBindingsAsync(sessionId);
+    }
+
+    /// <summary>The same for a revocation that every replica has got, so that none needs to pass it on.</summary>
+    public Task EndRevokedSessionAsync(string sessionId, DateTimeOffset until)
+    {
+        revoked.Add(sessionId, until);
+        return EndBindingsAsync(sessionId);
+    }
+
+    private async Task EndBindingsAsync(string sessionId)
+    {
         foreach (var binding in await store.FindSessionAsync(sessionId)) await RemoveAsync(binding, BindingLoss.SignedOut);
     }
 

@@ -1,4 +1,5 @@
 using StackExchange.Redis;
+using WebRtcIms.Contracts;
 
 namespace WebRtcIms.EpCscf.Registration;
 
@@ -9,19 +10,32 @@ namespace WebRtcIms.EpCscf.Registration;
 internal sealed class RevokedSessions(BindingNames names, TimeProvider time, BindingRedis? redis = null)
 {
     /// <summary>No token lives longer.</summary>
-    public static readonly TimeSpan Lifetime = TimeSpan.FromHours(24);
+    public static readonly TimeSpan Lifetime = TokenLimits.LongestLifetime;
 
     private static readonly TimeSpan PurgeInterval = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<string, DateTimeOffset> _revoked = new();
     private long _purgeAt;
 
-    public async ValueTask AddAsync(string sessionId)
+    /// <summary>Refuses the tokens of the session here and, with Redis, at all replicas.</summary>
+    /// <param name="sessionId">The session.</param>
+    /// <param name="until">When its last token has expired. Without it the session is kept for the longest lifetime of a token.</param>
+    public async ValueTask AddAsync(string sessionId, DateTimeOffset? until = null)
+    {
+        if (Add(sessionId, until) is not { } left || redis is null) return;
+        await redis.TryAsync("SET", database => database.StringSetAsync(KeyOf(sessionId), "1", left));
+    }
+
+    /// <summary>Refuses the tokens of the session at this replica.</summary>
+    /// <returns>For how long; null if all its tokens have expired.</returns>
+    public TimeSpan? Add(string sessionId, DateTimeOffset? until)
     {
         var now = time.GetUtcNow();
         Purge(now);
-        _revoked[sessionId] = now + Lifetime;
-        if (redis is not null) await redis.TryAsync("SET", database => database.StringSetAsync(KeyOf(sessionId), "1", Lifetime));
+        var left = until is { } end && end < now + Lifetime ? end - now : Lifetime;
+        if (left <= TimeSpan.Zero) return null;
+        _revoked.AddOrUpdate(sessionId, now + left, (_, before) => before > now + left ? before : now + left);
+        return left;
     }
 
     public async ValueTask<bool> ContainsAsync(string sessionId) =>

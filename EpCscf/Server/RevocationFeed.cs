@@ -77,7 +77,7 @@ internal sealed partial class RevocationFeed(
         if (until <= time.GetUtcNow() || !_ended.TryAdd(session, until)) return;
         try
         {
-            await registrar.EndSessionAsync(session);
+            await registrar.EndRevokedSessionAsync(session, until);
             LogEnded();
         }
         catch (Exception error) when (error is not OutOfMemoryException)

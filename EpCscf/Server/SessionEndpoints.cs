@@ -25,10 +25,10 @@ internal static class SessionEndpoints
     }
 
     // Nothing of the body is read before the caller is known.
-    private static async Task HandleAsync(HttpContext context, Func<IServiceProvider, string, Task<IResult>> handle)
+    private static async Task HandleAsync(HttpContext context, Func<IServiceProvider, SessionRequest, Task<IResult>> handle)
     {
-        var result = Refuse(context) ?? (await ReadAsync(context.Request) is { } sid
-            ? await handle(context.RequestServices, sid)
+        var result = Refuse(context) ?? (await ReadAsync(context.Request) is { } session
+            ? await handle(context.RequestServices, session)
             : Results.Problem("The body must be a JSON object with sid.", statusCode: StatusCodes.Status400BadRequest));
         await result.ExecuteAsync(context);
     }
@@ -44,13 +44,13 @@ internal static class SessionEndpoints
             "The token is missing or wrong, or the clocks of WWSF and eP-CSCF differ.", statusCode: StatusCodes.Status401Unauthorized);
     }
 
-    private static async Task<string?> ReadAsync(HttpRequest request)
+    private static async Task<SessionRequest?> ReadAsync(HttpRequest request)
     {
         if (!request.HasJsonContentType()) return null;
         try
         {
             var body = await request.ReadFromJsonAsync<SessionRequest>(request.HttpContext.RequestAborted);
-            return body?.Sid is { Length: > 0 } sid ? sid : null;
+            return body?.Sid is { Length: > 0 } ? body : null;
         }
         catch (Exception error) when (error is JsonException or BadHttpRequestException)
         {
@@ -58,19 +58,21 @@ internal static class SessionEndpoints
         }
     }
 
-    private static async Task<IResult> FindAsync(IServiceProvider services, string sid)
+    private static async Task<IResult> FindAsync(IServiceProvider services, SessionRequest session)
     {
-        var bindings = await services.GetRequiredService<IBindingStore>().FindSessionAsync(sid);
+        var bindings = await services.GetRequiredService<IBindingStore>().FindSessionAsync(session.Sid!);
         var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
         var seconds = bindings.Count == 0 ? 0 : (int)bindings.Max(binding => (binding.ExpiresAt - now).TotalSeconds);
         return Results.Json(new { registered = bindings.Count > 0, expires_in = seconds });
     }
 
-    private static async Task<IResult> EndAsync(IServiceProvider services, string sid)
+    private static async Task<IResult> EndAsync(IServiceProvider services, SessionRequest session)
     {
-        await services.GetRequiredService<Registrar>().EndSessionAsync(sid);
+        await services.GetRequiredService<Registrar>().EndSessionAsync(session.Sid!, session.Until);
         return Results.NoContent();
     }
 
-    private sealed record SessionRequest(string? Sid);
+    /// <param name="Sid">The pseudonym of the session.</param>
+    /// <param name="Until">When the last of its tokens has expired. Only the end of a session has it.</param>
+    private sealed record SessionRequest(string? Sid, DateTimeOffset? Until);
 }

@@ -15,6 +15,9 @@ internal sealed class UsedAssertions(TimeProvider time, IConnectionMultiplexer? 
     /// <summary>How far ahead the end of an assertion may be.</summary>
     public static readonly TimeSpan MaxLifetime = TimeSpan.FromMinutes(5);
 
+    // An assertion is accepted a minute longer, and the clock of another replica may be a minute behind.
+    private static readonly TimeSpan AfterEnd = TimeSpan.FromMinutes(2);
+
     private static readonly TimeSpan Budget = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan PurgeInterval = TimeSpan.FromSeconds(30);
 
@@ -34,9 +37,8 @@ internal sealed class UsedAssertions(TimeProvider time, IConnectionMultiplexer? 
         using var command = RedisCommand.Start("SET");
         try
         {
-            // A little longer than the assertion, for clocks that differ.
             return await redis.GetDatabase()
-                .StringSetAsync($"waf:assertion:{name}", 1, end - now + MaxLifetime, When.NotExists)
+                .StringSetAsync($"waf:assertion:{name}", 1, end - now + AfterEnd, When.NotExists)
                 .WaitAsync(Budget, time);
         }
         catch (Exception error) when (RedisAvailability.IsFailure(error))
@@ -55,7 +57,7 @@ internal sealed class UsedAssertions(TimeProvider time, IConnectionMultiplexer? 
                 _purgeAt = now + PurgeInterval;
                 foreach (var (used, ended) in _ends)
                 {
-                    if (now >= ended + MaxLifetime) _ends.Remove(used);
+                    if (now >= ended + AfterEnd) _ends.Remove(used);
                 }
             }
 

@@ -18,7 +18,7 @@ internal sealed partial class Registrations(HttpClient http, WwsfSettings settin
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            using var response = await PostAsync(SessionsToken.FindPath, sid, limit.Token);
+            using var response = await PostAsync(SessionsToken.FindPath, new { sid }, limit.Token);
             return response is not null && await response.Content.ReadFromJsonAsync<SessionAnswer>(limit.Token) is { Registered: true };
         }
         catch (Exception error) when (IsFailure(error) && !cancellationToken.IsCancellationRequested)
@@ -29,13 +29,15 @@ internal sealed partial class Registrations(HttpClient http, WwsfSettings settin
     }
 
     /// <summary>Whether the eP-CSCF has ended the registrations of the session and no longer accepts its tokens.</summary>
-    public async Task<bool> EndAsync(string sid)
+    /// <param name="sid">The session.</param>
+    /// <param name="until">When the last of its tokens has expired. The eP-CSCF remembers the session until then.</param>
+    public async Task<bool> EndAsync(string sid, DateTimeOffset until)
     {
         // Not cancelled with the request: the user may close the page right after signing out.
         using var limit = new CancellationTokenSource(Limit, time);
         try
         {
-            using var response = await PostAsync("sessions/end", sid, limit.Token);
+            using var response = await PostAsync("sessions/end", new { sid, until }, limit.Token);
             return response is not null;
         }
         catch (Exception error) when (IsFailure(error))
@@ -46,10 +48,10 @@ internal sealed partial class Registrations(HttpClient http, WwsfSettings settin
     }
 
     /// <summary>Null if the eP-CSCF refuses the request.</summary>
-    private async Task<HttpResponseMessage?> PostAsync(string path, string sid, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage?> PostAsync<TBody>(string path, TBody body, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(path, UriKind.Relative));
-        request.Content = JsonContent.Create(new { sid });
+        request.Content = JsonContent.Create(body);
         if (settings.EpCscf.SessionsKey?.Reveal() is { } key)
             request.Headers.Authorization = new("Bearer", SessionsToken.Create(key, time.GetUtcNow()));
         var response = await http.SendAsync(request, cancellationToken);

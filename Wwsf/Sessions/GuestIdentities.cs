@@ -11,7 +11,8 @@ namespace WebRtcIms.Wwsf.Sessions;
 /// could still register. So strangers who only request tokens cannot keep the pool from others.
 /// </summary>
 internal sealed class GuestIdentities(
-    IdentityPool pool, Registrations registrations, SessionEnd sessions, WwsfSettings settings, WwsfTelemetry telemetry, TimeProvider time)
+    IdentityPool pool, Registrations registrations, SessionEnd sessions, SessionRevocations revocations, WwsfSettings settings,
+    WwsfTelemetry telemetry, TimeProvider time)
 {
     /// <summary>A page registers within this time. Before that it keeps its identity, also if another guest needs one.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
@@ -81,7 +82,7 @@ internal sealed class GuestIdentities(
     // The eP-CSCF has to refuse the tokens of the session before another guest gets the identity.
     private async Task<bool> TryEndAsync(string sid)
     {
-        if (!await registrations.EndAsync(sid)) return false;
+        if (!await registrations.EndAsync(sid, revocations.EndOfTokens(time.GetUtcNow()))) return false;
         await sessions.EndAsync(new WebSession(sid, User: null), EndReason.NotRegistered);
         await pool.ReclaimAsync(sid);
         telemetry.CountReclaimed();

@@ -5,7 +5,8 @@ using WebRtcIms.Wwsf.Users;
 namespace WebRtcIms.Wwsf.Sessions;
 
 /// <summary>The IMS identity of a session: the subscription of a user (scenario 2), or one of the pool for a guest (scenario 3).</summary>
-internal sealed class SessionIdentities(UserManager<User> users, IdentityPool pool, Registrations registrations)
+internal sealed class SessionIdentities(
+    UserManager<User> users, IdentityPool pool, Registrations registrations, SessionRevocations revocations, TimeProvider time)
 {
     /// <summary>The public user identity that the session has already, if any, and whether it is registered now.</summary>
     public async Task<(string? Impu, bool Registered)> FindAsync(WebSession session, CancellationToken cancellationToken)
@@ -25,7 +26,7 @@ internal sealed class SessionIdentities(UserManager<User> users, IdentityPool po
         // An identity that was registered needs the whole quarantine.
         if (hasLease && await registrations.IsActiveAsync(session.Sid, CancellationToken.None))
             await pool.SetRegisteredAsync(session.Sid, isRegistered: true);
-        if (!await registrations.EndAsync(session.Sid)) return false;
+        if (!await registrations.EndAsync(session.Sid, revocations.EndOfTokens(time.GetUtcNow()))) return false;
         if (hasLease) await pool.ReleaseAsync(session.Sid);
         return true;
     }

@@ -44,10 +44,13 @@ internal sealed partial class SessionRevocations
         }
     }
 
+    /// <summary>When all tokens have expired that a session had which ended at this time.</summary>
+    public DateTimeOffset EndOfTokens(DateTimeOffset endedAt) => endedAt + TokenLifetime + Reserve;
+
     /// <summary>Revokes all tokens of the session until the last of them has expired. False if Redis does not answer.</summary>
     public async Task<bool> TryWriteAsync(string sid, DateTimeOffset endedAt)
     {
-        var (until, now) = (endedAt + TokenLifetime + Reserve, _time.GetUtcNow());
+        var (until, now) = (EndOfTokens(endedAt), _time.GetUtcNow());
         if (_redis is null || until <= now) return true;
         using var command = RedisCommand.Start("ZADD");
         try

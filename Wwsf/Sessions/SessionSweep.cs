@@ -67,7 +67,7 @@ internal sealed partial class SessionSweep(
             {
                 if (row.IsRevocationPending && await IsRevokedAsync(row)) revoked.Add(row.Sid);
                 if (!row.IsRegistrationPending || Volatile.Read(ref failures) >= MaxFailures) return;
-                if (await registrations.EndAsync(row.Sid)) unregistered.Add(row.Sid);
+                if (await registrations.EndAsync(row.Sid, revocations.EndOfTokens(time.GetUtcNow()))) unregistered.Add(row.Sid);
                 else Interlocked.Increment(ref failures);
             });
         await records.CompleteAsync([.. revoked], [.. unregistered]);

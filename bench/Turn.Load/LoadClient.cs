@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using WebRtcIms.Stun.Messages;
@@ -23,9 +24,9 @@ internal sealed class LoadClient : IDisposable
             ? StunCredential.NativeToken(options.Kid!, token.Octets, token.MacKey)
             : StunCredential.Password(options.User, options.Password);
         _socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 1000 };
-        _socket.ReceiveBufferSize = 1 << 20;
+        _socket.ReceiveBufferSize = options.ReceiveBuffer;
         _socket.SendBufferSize = 1 << 20;
-        _socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        _socket.Bind(new IPEndPoint(options.From, 0));
     }
 
     public int Descriptor => (int)_socket.SafeHandle.DangerousGetHandle();
@@ -49,7 +50,34 @@ internal sealed class LoadClient : IDisposable
         if (bound.Class != StunClass.SuccessResponse) throw new InvalidOperationException($"ChannelBind: {bound.ErrorCode}");
     }
 
-    public void TearDown() => Request(StunMethod.Refresh, StunRequest.Lifetime(0));
+    /// <exception cref="InvalidOperationException">The server refused.</exception>
+    public void TearDown() => Refresh(lifetime: 0);
+
+    /// <exception cref="InvalidOperationException">The server refused.</exception>
+    public void Refresh(uint lifetime = 600)
+    {
+        var refreshed = Request(StunMethod.Refresh, StunRequest.Lifetime(lifetime));
+        if (refreshed.Class != StunClass.SuccessResponse) throw new InvalidOperationException($"Refresh: {refreshed.ErrorCode}");
+    }
+
+    /// <summary>Sends one datagram to the peer and one back.</summary>
+    /// <exception cref="InvalidOperationException">One of them was lost or changed.</exception>
+    public void Echo(Socket peer)
+    {
+        ReadOnlySpan<byte> payload = Guid.NewGuid().ToByteArray();
+        Span<byte> data = stackalloc byte[4 + payload.Length];
+        BinaryPrimitives.WriteUInt16BigEndian(data, Channel);
+        BinaryPrimitives.WriteUInt16BigEndian(data[2..], (ushort)payload.Length);
+        payload.CopyTo(data[4..]);
+        _socket.SendTo(data, SocketFlags.None, _options.Server);
+        EndPoint relayed = Relayed.ToIPEndPoint();
+        var length = peer.ReceiveFrom(_buffer, ref relayed);
+        if (!payload.SequenceEqual(_buffer.AsSpan(0, length)) || !relayed.Equals(Relayed.ToIPEndPoint()))
+            throw new InvalidOperationException("another datagram reached the peer");
+        peer.SendTo(payload, SocketFlags.None, relayed);
+        if (!data.SequenceEqual(_buffer.AsSpan(0, _socket.Receive(_buffer))))
+            throw new InvalidOperationException("another datagram reached the client");
+    }
 
     public void Dispose() => _socket.Dispose();
 

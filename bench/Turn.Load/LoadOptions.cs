@@ -22,6 +22,14 @@ internal sealed record LoadOptions
     [System.Text.Json.Serialization.JsonIgnore]
     public IPEndPoint Server { get; init; } = new(IPAddress.Loopback, 3478);
 
+    /// <summary>The address of the client.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public IPAddress From { get; init; } = IPAddress.Loopback;
+
+    /// <summary>Octets that a client's socket keeps.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public int ReceiveBuffer { get; init; } = 1 << 20;
+
     public string User { get; init; } = "u";
 
     public string Password { get; init; } = "p";

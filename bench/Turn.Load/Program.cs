@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using WebRtcIms.Turn.Load;
 
 // Loads TURN servers. `compare` runs coturn and this project's server in turn. `telemetry` runs the services with and without telemetry.
+// `hold` keeps many allocations on one server at a time.
 // Without a command it loads a running server and prints the cost of each allocation and each relayed datagram as JSON.
 if (args is ["compare", ..])
 {
@@ -14,6 +15,11 @@ if (args is ["telemetry", ..])
 {
     await TelemetryCost.RunAsync(args[1..]);
     return 0;
+}
+
+if (args is ["hold", ..])
+{
+    return new HeldAllocations(args[1..]).Run();
 }
 
 LoadOptions options;

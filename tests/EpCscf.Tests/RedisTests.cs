@@ -41,8 +41,10 @@ public sealed class RedisTests
         Assert.True(await store.RemoveAsync(binding));
         Assert.Empty(await store.FindSessionAsync("session-of-bob"));
 
-        await app.Service<RevokedSessions>().AddAsync("session-of-bob");
+        await app.Service<RevokedSessions>().AddAsync("session-of-bob", TimeProvider.System.GetUtcNow() + TimeSpan.FromMinutes(11));
         Assert.StartsWith("SIP/2.0 401", (await bob.RegisterAsync(app.Token("bob"))).StartLine);
+        var revoked = Assert.Single(connection.GetServers()[0].Keys(pattern: "ims:revoked:*"));
+        Assert.InRange((await database.KeyTimeToLiveAsync(revoked))!.Value, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
     }
 
     [Fact]

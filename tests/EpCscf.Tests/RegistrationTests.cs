@@ -327,6 +327,20 @@ public sealed class RegistrationTests
         Assert.True(await revoked.ContainsAsync("session-of-bob"));
     }
 
+    /// <summary>Users end many sessions. A day of them would be in the memory of each replica, and in Redis.</summary>
+    [Fact]
+    public async Task EndedSession_IsRememberedUntilItsLastTokenHasExpired()
+    {
+        await using var app = EpCscfApp.Start(_time);
+        var (revoked, life) = (app.Service<RevokedSessions>(), TimeSpan.FromMinutes(11));
+        await app.Service<Registrar>().EndSessionAsync("session-of-alice", _time.GetUtcNow() + life);
+
+        _time.Advance(life - TimeSpan.FromSeconds(1));
+        Assert.True(await revoked.ContainsAsync("session-of-alice"));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.False(await revoked.ContainsAsync("session-of-alice"));
+    }
+
     [Fact]
     [Requirement("RFC5626-6")]
     public async Task SecondContactOverTheSameConnection_ReplacesTheFirst()

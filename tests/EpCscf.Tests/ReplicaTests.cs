@@ -393,6 +393,8 @@ public sealed class ReplicaTests : IAsyncLifetime
         await using var again = await Wic.ConnectAsync(_here, "bob");
         Assert.StartsWith("SIP/2.0 401", (await again.RegisterAsync(_here.Token("bob"))).StartLine);
         Assert.StartsWith("SIP/2.0 480", (await _alice.AskAsync(_alice.Invite("sip:bob@ims.example"))).StartLine);
+        // Each replica has read it. None writes it again.
+        Assert.Empty(_connection.GetServers()[0].Keys(pattern: "ims:revoked:*"));
     }
 
     [Theory]

@@ -61,6 +61,18 @@ public sealed class SessionTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
     }
 
+    [Fact]
+    public async Task EndOfASession_MayHaveTheTimeUntilWhichItIsRemembered()
+    {
+        string BodyWith(string until) => $$"""{"sid":"{{Sid}}","until":{{until}}}""";
+        var revoked = _app.Service<RevokedSessions>();
+        Assert.Equal(HttpStatusCode.BadRequest, (await PostAsync("end", BodyWith("true"))).Status);
+        Assert.Equal(HttpStatusCode.NoContent, (await PostAsync("end", BodyWith($"\"{Now.AddSeconds(-1):O}\""))).Status);
+        Assert.False(await revoked.ContainsAsync(Sid));
+        Assert.Equal(HttpStatusCode.NoContent, (await PostAsync("end", BodyWith($"\"{Now.AddMinutes(5):O}\""))).Status);
+        Assert.True(await revoked.ContainsAsync(Sid));
+    }
+
     /// <summary>The time of a fault would be that of a billion steps. Without one it is some milliseconds.</summary>
     [Fact]
     [Requirement("SEC-41")]

@@ -9,9 +9,10 @@ public sealed class RedisServer : IAsyncDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
 
-    // A replica stores the data of its master, and each server loads what is in its folder.
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("redis-tests-");
     private readonly int _port;
+
+    // Its own, because a server that has a replica writes a file for it, and each server loads the file that it finds at its start.
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("redis-tests-");
     private Process? _process;
 
     private RedisServer(int port) => _port = port;
@@ -30,6 +31,7 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>Restarts the server at the same address, without data.</summary>
     public async Task RestartAsync(params string[] options)
     {
+        File.Delete(Path.Combine(_folder.FullName, "dump.rdb"));
         Launch(options);
         using var limit = new CancellationTokenSource(StartLimit);
         while (!await AnswersAsync(limit.Token))
@@ -82,7 +84,7 @@ public sealed class RedisServer : IAsyncDisposable
     {
         await StopAsync();
         _process?.Dispose();
-        _folder.Delete(recursive: true);
+        if (Directory.Exists(_folder.FullName)) _folder.Delete(recursive: true);
     }
 
     private void Signal(string name)

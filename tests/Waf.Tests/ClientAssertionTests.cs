@@ -32,6 +32,23 @@ public sealed class ClientAssertionTests
             (await AskAsync(app, Encode("ES256", Claims(), Sign, type))).AssertOk();
     }
 
+    /// <summary>A WWSF sends one for each token. Each is in the memory of a replica, and in Redis.</summary>
+    [Fact]
+    public async Task UsedAssertion_IsRememberedTwoMinutesLongerThanItLives()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var connection = await redis.ConnectAsync();
+        var used = new UsedAssertions(_time, connection);
+        var end = _time.GetUtcNow() + TimeSpan.FromMinutes(1);
+        Assert.True(await used.IsFirstAsync(Signer, "1", end));
+        Assert.False(await used.IsFirstAsync(Signer, "1", end));
+
+        var key = Assert.Single(connection.GetServers()[0].Keys());
+        Assert.InRange(
+            (await connection.GetDatabase().KeyTimeToLiveAsync(key))!.Value, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(3));
+        Assert.False(await new UsedAssertions(_time, connection).IsFirstAsync(Signer, "1", end));
+    }
+
     /// <summary>
     /// At each level that an operator can choose: all categories, the library, the class that traces what it has read, one provider.
     /// </summary>

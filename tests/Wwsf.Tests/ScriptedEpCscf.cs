@@ -31,6 +31,9 @@ internal sealed class ScriptedEpCscf : IAsyncDisposable
     /// <summary>The requests: <c>find</c> or <c>end</c>, and the pseudonym.</summary>
     public ConcurrentQueue<(string Action, string Sid)> Requests { get; } = [];
 
+    /// <summary>Until when the eP-CSCF was asked to remember the end of a session.</summary>
+    public ConcurrentDictionary<string, DateTimeOffset> Until { get; } = [];
+
     /// <summary>Replaces the response if it returns true.</summary>
     public Func<HttpContext, Task<bool>> Trouble { get; set; } = _ => Task.FromResult(false);
 
@@ -61,7 +64,9 @@ internal sealed class ScriptedEpCscf : IAsyncDisposable
         }
 
         var action = (string)context.Request.RouteValues["action"]!;
-        var sid = (await context.Request.ReadFromJsonAsync<JsonElement>()).GetProperty("sid").GetString()!;
+        var body = await context.Request.ReadFromJsonAsync<JsonElement>();
+        var sid = body.GetProperty("sid").GetString()!;
+        if (action == "end") Until[sid] = body.GetProperty("until").GetDateTimeOffset();
         Requests.Enqueue((action, sid));
         if (await Trouble(context)) return;
         if (action == "end")

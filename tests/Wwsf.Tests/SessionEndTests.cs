@@ -115,6 +115,7 @@ public sealed class SessionEndTests : IAsyncLifetime
 
         Assert.InRange(await RevokedForAsync(sid), TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
         Assert.Contains(("end", sid), _epCscf.Requests);
+        Assert.InRange(_epCscf.Until[sid] - _time.GetUtcNow(), TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
         var next = await SidAsync(page);
         Assert.NotEqual(sid, next);
         Assert.Null(await RevokedUntilAsync(next));

@@ -40,7 +40,7 @@ internal sealed class Page : IAsyncDisposable
     {
         await _end.CancelAsync();
         await _staying;
-        await Record.ExceptionAsync(Sip.UnregisterAsync);
+        await Record.ExceptionAsync(() => Sip.UnregisterAsync());
         Sip.Dispose();
         _web.Dispose();
         _end.Dispose();

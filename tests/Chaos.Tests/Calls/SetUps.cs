@@ -86,7 +86,7 @@ internal sealed class SetUps : IAsyncDisposable
     {
         await _end.CancelAsync();
         await _trying;
-        await Task.WhenAll(_devices.Values.Select(device => Record.ExceptionAsync(device.UnregisterAsync).AsTask()));
+        await Task.WhenAll(_devices.Values.Select(device => Record.ExceptionAsync(() => device.UnregisterAsync()).AsTask()));
         foreach (var device in _devices.Values) device.Dispose();
         _end.Dispose();
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Text;
@@ -10,7 +11,7 @@ namespace WebRtcIms.Tests.Common.Users;
 /// A page as the eP-CSCF sees it. It registers over a WebSocket, calls, answers, and registers again over another connection when it has
 /// lost the first.
 /// </summary>
-public sealed class SipUser(string name) : IDisposable
+public sealed class SipUser(string name, IPAddress? from = null) : IDisposable
 {
     private const string Domain = "webrtcims.local";
 
@@ -34,32 +35,40 @@ public sealed class SipUser(string name) : IDisposable
 
     /// <summary>Registers over a new connection: for the core, the same page as before.</summary>
     /// <exception cref="WebSocketException">There is no connection.</exception>
-    public async Task RegisterAsync(Uri server, string token)
-    {
-        var answer = await TryRegisterAsync(server, token);
-        if (!answer.StartLine.StartsWith("SIP/2.0 200", StringComparison.Ordinal))
-            throw new InvalidOperationException($"{name} was not registered, but:\n{answer}");
-    }
+    public async Task RegisterAsync(Uri server, string token) => RequireOk(await TryRegisterAsync(server, token));
 
     /// <summary>As <see cref="RegisterAsync"/>, with any answer.</summary>
     public async Task<SipText> TryRegisterAsync(Uri server, string token)
     {
         _socket.Dispose();
         (_socket, _received, _token) = (new ClientWebSocket(), Channel.CreateUnbounded<SipText>(), token);
-        await ConnectAsync(_socket, server);
+        await ConnectAsync(_socket, server, from);
         Connection = ReceiveAsync(_socket, _received.Writer);
         return await SendRegisterAsync(expires: 600);
     }
 
-    /// <summary>Ends the registration, as a page does that closes.</summary>
-    public Task<SipText> UnregisterAsync() => SendRegisterAsync(expires: 0);
+    /// <summary>Registers again with another token over the same connection.</summary>
+    public async Task RegisterAgainAsync(string token)
+    {
+        _token = token;
+        RequireOk(await SendRegisterAsync(expires: 600));
+    }
+
+    /// <summary>Ends the registration, as a page does that closes. The connection stays.</summary>
+    /// <param name="token">The last one if null.</param>
+    public async Task UnregisterAsync(string? token = null)
+    {
+        _token = token ?? _token;
+        RequireOk(await SendRegisterAsync(expires: 0));
+    }
 
     /// <summary>Connects with the protocol of SIP.</summary>
-    public static async Task ConnectAsync(ClientWebSocket socket, Uri server)
+    public static async Task ConnectAsync(ClientWebSocket socket, Uri server, IPAddress? from = null)
     {
         socket.Options.AddSubProtocol("sip");
+        using var invoker = new HttpMessageInvoker(LocalAddress.HandlerFrom(from), disposeHandler: false);
         await socket.ConnectAsync(
-            new UriBuilder(server) { Scheme = "ws", Path = "/sip" }.Uri, TestContext.Current.CancellationToken);
+            new UriBuilder(server) { Scheme = "ws", Path = "/sip" }.Uri, invoker, TestContext.Current.CancellationToken);
     }
 
     /// <summary>Calls another user, who accepts.</summary>
@@ -95,6 +104,12 @@ public sealed class SipUser(string name) : IDisposable
     {
         _socket.Abort();
         _socket.Dispose();
+    }
+
+    private void RequireOk(SipText answer)
+    {
+        if (!answer.StartLine.StartsWith("SIP/2.0 200", StringComparison.Ordinal))
+            throw new InvalidOperationException($"REGISTER of {name} was not accepted, but:\n{answer}");
     }
 
     private async Task<SipText> SendRegisterAsync(int expires)

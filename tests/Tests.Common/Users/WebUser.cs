@@ -14,22 +14,27 @@ public sealed class WebUser : IDisposable
     private readonly HttpClient _http;
     private string? _antiforgeryToken;
 
-    private WebUser(Uri gateway, TimeSpan? limit = null)
+    private WebUser(Uri gateway, TimeSpan? limit, IPAddress? from)
     {
-        var handler = new SocketsHttpHandler { CookieContainer = new CookieContainer(), PooledConnectionLifetime = TimeSpan.Zero };
+        var handler = LocalAddress.HandlerFrom(from);
+        handler.CookieContainer = new CookieContainer();
+        handler.PooledConnectionLifetime = TimeSpan.Zero;
         _http = new HttpClient(handler) { BaseAddress = gateway, Timeout = limit ?? TimeSpan.FromSeconds(10) };
         _http.DefaultRequestHeaders.Add("traceparent", $"00-{TraceId}-{ActivitySpanId.CreateRandom()}-01");
     }
 
     public string TraceId { get; } = ActivityTraceId.CreateRandom().ToString();
 
-    /// <param name="gateway">Its address.</param>
-    /// <param name="name">The user.</param>
-    /// <param name="password">Of this user.</param>
+    /// <summary>Begins a session with a password.</summary>
+    /// <param name="gateway">The address of the page.</param>
+    /// <param name="name">Such as <c>alice</c>.</param>
+    /// <param name="password">The password of this user.</param>
     /// <param name="limit">How long a request may take; by default 10 s.</param>
-    public static async Task<WebUser> LogInAsync(Uri gateway, string name, string password, TimeSpan? limit = null)
+    /// <param name="from">The own address; null for any.</param>
+    public static async Task<WebUser> LogInAsync(
+        Uri gateway, string name, string password, TimeSpan? limit = null, IPAddress? from = null)
     {
-        var user = new WebUser(gateway, limit);
+        var user = new WebUser(gateway, limit, from);
         await user.GetSessionAsync();
         var session = await user.SendAsync(HttpMethod.Post, "/api/session/login", new { user_name = name, password });
         user._antiforgeryToken = session.GetProperty("antiforgery_token").GetString();
@@ -38,9 +43,9 @@ public sealed class WebUser : IDisposable
     }
 
     /// <summary>Begins the session of a guest.</summary>
-    public static async Task<WebUser> EnterAsGuestAsync(Uri gateway, TimeSpan? limit = null)
+    public static async Task<WebUser> EnterAsGuestAsync(Uri gateway, TimeSpan? limit = null, IPAddress? from = null)
     {
-        var guest = new WebUser(gateway, limit);
+        var guest = new WebUser(gateway, limit, from);
         try
         {
             await guest.GetSessionAsync();
@@ -99,7 +104,8 @@ public sealed class WebUser : IDisposable
         if (body is not null) request.Content = JsonContent.Create(body);
         using var answer = await _http.SendAsync(request, TestContext.Current.CancellationToken);
         var text = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-        if (!answer.IsSuccessStatusCode) throw new HttpRequestException($"{method} {path}: {(int)answer.StatusCode} {text}");
+        if (!answer.IsSuccessStatusCode)
+            throw new HttpRequestException($"{method} {path}: {(int)answer.StatusCode} {text}", null, answer.StatusCode);
         return text.Length == 0 ? default : JsonElement.Parse(text);
     }
 }
