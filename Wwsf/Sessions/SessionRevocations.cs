@@ -14,7 +14,8 @@ internal sealed partial class SessionRevocations
     private readonly IConnectionMultiplexer? _redis;
     private readonly RedisAvailability _availability;
     private readonly TimeProvider _time;
-    private long _tokenLifetimeTicks;
+    private readonly LongestLifetime _turnTokens = new();
+    private readonly LongestLifetime _registrationTokens = new();
 
     public SessionRevocations(TimeProvider time, ILogger<SessionRevocations> logger, IConnectionMultiplexer? redis = null)
     {
@@ -25,24 +26,24 @@ internal sealed partial class SessionRevocations
 
     public bool HasRedis => _redis is not null;
 
-    private TimeSpan TokenLifetime => Interlocked.Read(ref _tokenLifetimeTicks) is > 0 and var ticks
-        ? TimeSpan.FromTicks(Math.Min(ticks, TokenLimits.LongestLifetime.Ticks))
-        : TokenLimits.LongestLifetime;
-
-    /// <summary>
-    /// A token with this lifetime was issued. Revocations are kept for the longest one since the start, because strangers can end many
-    /// sessions, and each TURN node keeps all revocations in memory. Before the first token they are kept for a day.
-    /// </summary>
-    public void SetIssued(TimeSpan lifetime)
+    private TimeSpan TokenLifetime
     {
-        var known = Interlocked.Read(ref _tokenLifetimeTicks);
-        while (lifetime.Ticks > known)
+        get
         {
-            var before = Interlocked.CompareExchange(ref _tokenLifetimeTicks, lifetime.Ticks, known);
-            if (before == known) return;
-            known = before;
+            var (turn, registration) = (_turnTokens.Value, _registrationTokens.Value);
+            return turn > registration ? turn : registration;
         }
     }
+
+    /// <summary>
+    /// A token for TURN with this lifetime was issued. Revocations are kept for the longest one since the start, because strangers can end
+    /// many sessions, and TURN nodes and eP-CSCF keep all revocations in memory. Before the first token of each kind they are kept for a
+    /// day: another replica may have issued tokens of that kind, or this one before its restart.
+    /// </summary>
+    public void SetTurnTokenIssued(TimeSpan lifetime) => _turnTokens.Add(lifetime);
+
+    /// <summary>A token for the eP-CSCF with this lifetime was issued. It may live longer than one for TURN.</summary>
+    public void SetRegistrationTokenIssued(TimeSpan lifetime) => _registrationTokens.Add(lifetime);
 
     /// <summary>When all tokens have expired that a session had which ended at this time.</summary>
     public DateTimeOffset EndOfTokens(DateTimeOffset endedAt) => endedAt + TokenLifetime + Reserve;

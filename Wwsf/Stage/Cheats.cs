@@ -130,7 +130,7 @@ internal sealed class Cheats(WwsfSettings settings, SessionRevocations revocatio
         var answer = await waf.RequestTurnTokenAsync(session, cancel, server, lifetime);
         if (answer.Token is not { } token) return (null, answer.Problem);
         var life = TimeSpan.FromSeconds(token.ExpiresIn);
-        revocations.SetIssued(life);
+        revocations.SetTurnTokenIssued(life);
         var (octets, macKey) = (Convert.FromBase64String(token.AccessToken!), Convert.FromBase64String(token.Key!));
         return (new(token.Kid!, octets, macKey, life, time.GetTimestamp()), null);
     }

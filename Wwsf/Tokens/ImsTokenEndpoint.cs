@@ -42,7 +42,7 @@ internal static class ImsTokenEndpoint
         var answer = await waf.RequestRegistrationTokenAsync(session.Sid, identity, context.RequestAborted);
         if (answer.Token is not { } token) return answer.Problem!;
 
-        revocations.SetIssued(TimeSpan.FromSeconds(token.ExpiresIn));
+        revocations.SetRegistrationTokenIssued(TimeSpan.FromSeconds(token.ExpiresIn));
         problem = session.User is null ? await guests.ExtendAsync(session, TimeSpan.FromSeconds(token.ExpiresIn)) : null;
         if (problem is null) audit.LogRegistrationTokenIssued(session.KindForPeople, session.Pseudonym, token.ExpiresIn);
         return problem ?? (IResult)TypedResults.Ok(new ImsTokenAnswer(

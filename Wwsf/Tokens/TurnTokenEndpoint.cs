@@ -44,7 +44,7 @@ internal static class TurnTokenEndpoint
             return;
         }
 
-        revocations.SetIssued(TimeSpan.FromSeconds(token.ExpiresIn));
+        revocations.SetTurnTokenIssued(TimeSpan.FromSeconds(token.ExpiresIn));
         using var step = WwsfTelemetry.StartStep(6, "answer with TURN token");
         audit.LogTurnTokenIssued(session.KindForPeople, session.Pseudonym, token.Kid!, token.ExpiresIn);
         var sessionChecked = context.Features.Get<SessionCheckTime>()!.Elapsed;
