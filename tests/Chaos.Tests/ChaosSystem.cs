@@ -63,6 +63,10 @@ public sealed class ChaosSystem : IAsyncLifetime
 
     internal PartProcess Part(string name) => _parts[name];
 
+    /// <summary>No part may end by itself.</summary>
+    internal void AssertRunning() => Assert.All(_parts.Values, part =>
+        Assert.False(part.HasExited, $"{part.Part} has ended:\n{string.Join('\n', part.Output.Split('\n').TakeLast(60))}"));
+
     public async ValueTask InitializeAsync()
     {
         await _clocks.PrepareAsync();

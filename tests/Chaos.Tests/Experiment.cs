@@ -46,6 +46,7 @@ internal static class Experiment
             verdicts.Sum(call => call.Sent), verdicts.Sum(call => call.Missing), verdicts.Max(call => call.Silence), forgeries.Shown,
             forgeries.Accepted.Count, forgeries.InWindow.Count, recovered[0], recovered[1]);
         Write(figures, forgeries, lost);
+        system.AssertRunning();
         Assert.Empty(forgeries.Accepted);
         Assert.Empty(lost);
     }

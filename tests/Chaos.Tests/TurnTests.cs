@@ -9,7 +9,10 @@ public sealed class TurnTests(ChaosSystem system)
     /// <summary>Its calls lose their relay. Their media moves to the other node, as an ICE restart does.</summary>
     [Fact]
     public Task Killed() => Experiment.RunAsync(system, new Fault(
-        "TURN node killed", () => system.KillAsync(Node), () => system.StartAsync(Node)) { EndsRelays = true });
+        "TURN node killed", () => system.KillAsync(Node), () => system.StartAsync(Node))
+    {
+        EndsRelays = true,
+    });
 
     /// <summary>Its calls go on, and new ones go to the other node.</summary>
     [Fact]

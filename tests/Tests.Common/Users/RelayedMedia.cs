@@ -94,6 +94,18 @@ public sealed class RelayedMedia : IAsyncDisposable
         _end.Dispose();
     }
 
+    private static async Task SendAsync(TurnAllocation caller, TurnAllocation callee, int number)
+    {
+        try
+        {
+            await caller.SendAsync(BitConverter.GetBytes(number), callee.RelayedAddress, TestContext.Current.CancellationToken);
+        }
+        catch (TurnException)
+        {
+            // The server is gone, so the datagram is lost.
+        }
+    }
+
     private async Task<int> SendAsync(TurnAllocation caller, TurnAllocation callee, TimeSpan interval)
     {
         using (var timer = new PeriodicTimer(interval))
@@ -103,9 +115,7 @@ public sealed class RelayedMedia : IAsyncDisposable
                 while (await timer.WaitForNextTickAsync(_end.Token))
                 {
                     _sentAt.Add(Stopwatch.GetTimestamp());
-                    await caller.SendAsync(
-                        BitConverter.GetBytes(Interlocked.Increment(ref _sent)), callee.RelayedAddress,
-                        TestContext.Current.CancellationToken);
+                    await SendAsync(caller, callee, Interlocked.Increment(ref _sent));
                 }
             }
             catch (OperationCanceledException) when (_end.IsCancellationRequested)
