@@ -15,7 +15,8 @@ Print($"\n| part | processors busy | instances of {assumed.CoresOfNode:0} | memo
 foreach (var part in Model.Parts)
     Print($"| {part} | {model.Cores(part):N1} | {model.Instances(part):N0} | {model.InstanceOctets(part) / 1e6:N0} |");
 
-Print($"\n| exists once | processors busy | can use | load at {assumed.Utilisation:0 %} of these | enough for users |\n|---|---|---|---|---|");
+Print($"\n| exists once | processors busy | can use | load at {assumed.Utilisation:0 %} of these | enough for users |");
+Print($"|---|---|---|---|---|");
 foreach (var process in Model.Single)
 {
     var load = model.Load(process);
