@@ -48,7 +48,7 @@ internal sealed class CallChurn(Uri gateway, SoakOptions options)
             }
             catch (Exception problem) when (problem is not OutOfMemoryException)
             {
-                // Whatever fails is counted, and the run goes on with other pages.
+                // The failure is counted, and the run goes on with other pages.
                 Interlocked.Increment(ref _failed);
                 Report(problem);
                 await Task.Delay(1000);
