@@ -50,11 +50,11 @@ internal sealed class RedisBindingStore(BindingRedis redis, BindingNames names, 
             var key = KeyOf(binding.Id.Subscriber);
             var stored = await database.HashGetAsync(key, binding.Id.Device);
             if (Read(stored)?.FlowId != binding.FlowId) return false;
-            // The page may register again at this moment.
+            // The page may register again at this moment. The set of the session is another key, which a cluster may have on another node.
+            // So it is not in the transaction, and keeps the name until it expires. Readers find no binding under that name.
             var transaction = database.CreateTransaction();
             transaction.AddCondition(Condition.HashEqual(key, binding.Id.Device, stored));
             _ = transaction.HashDeleteAsync(key, binding.Id.Device);
-            _ = transaction.SetRemoveAsync(SessionKey(binding.SessionId), binding.Id.ToString());
             return await transaction.ExecuteAsync();
         }) ?? wasLocal;
     }

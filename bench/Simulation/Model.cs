@@ -12,6 +12,10 @@ internal sealed class Model(Measured measured, Assumptions assumed)
     /// <summary>What there is once: one process, or one server that writes.</summary>
     public static readonly string[] Single = ["redis", "flow-view", "postgres"];
 
+    // Operations in a row cost less than those of a running system, each of which wakes threads. The soak says by how much.
+    private readonly Dictionary<string, double> _factors =
+        Comparison.Of(measured).ToDictionary(entry => entry.Process, entry => Math.Max(1, entry.Measured / entry.Predicted));
+
     /// <summary>The renewal of a token and of a registration.</summary>
     public double Renewals => assumed.Users / (0.8 * assumed.TokenSeconds);
 
@@ -39,8 +43,14 @@ internal sealed class Model(Measured measured, Assumptions assumed)
         ["relayed_datagram"] = Datagrams,
     };
 
+    /// <summary>Processors that a process can use: Redis executes commands in one thread.</summary>
+    public double Most(string process) => process == "redis" ? 1 : assumed.CoresOfNode;
+
+    /// <summary>What is needed of what a single process can use, with the margin.</summary>
+    public double Load(string process) => Cores(process) / assumed.Utilisation / Most(process);
+
     /// <summary>Processors that a process would need, before the margin of the utilisation. Nodes read revocations beside it.</summary>
-    public double Cores(string process) => Rates.Sum(rate => rate.Value * CostOf(rate.Key, process)) / 1e6
+    public double Cores(string process) => Rates.Sum(rate => rate.Value * CostOf(rate.Key, process) * FactorOf(rate.Key, process)) / 1e6
         * (process == "flow-view" ? assumed.SampledTraces : 1) + (process == "redis" ? RevocationCores : 0);
 
     /// <summary>Instances of a part: by processors, or by connections.</summary>
@@ -78,6 +88,9 @@ internal sealed class Model(Measured measured, Assumptions assumed)
         _ => 0,
     };
 
-    public double CostOf(string operation, string process) =>
+    // The cost of a relayed datagram was measured at a high rate, which is that of the model.
+    private double FactorOf(string operation, string process) => operation == "relayed_datagram" ? 1 : _factors[process];
+
+    private double CostOf(string operation, string process) =>
         measured.Operations[operation].CpuMicroseconds.GetValueOrDefault(process);
 }

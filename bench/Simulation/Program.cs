@@ -15,11 +15,12 @@ Print($"\n| part | processors busy | instances of {assumed.CoresOfNode:0} | memo
 foreach (var part in Model.Parts)
     Print($"| {part} | {model.Cores(part):N1} | {model.Instances(part):N0} | {model.InstanceOctets(part) / 1e6:N0} |");
 
-Print($"\n| exists once | processors busy | of one processor at {assumed.Utilisation:0 %} | enough for users |\n|---|---|---|---|");
+Print($"\n| exists once | processors busy | can use | load at {assumed.Utilisation:0 %} of these | enough for users |");
+Print($"|---|---|---|---|---|");
 foreach (var process in Model.Single)
 {
-    var load = model.Cores(process) / assumed.Utilisation;
-    Print($"| {process} | {model.Cores(process):N2} | {load:0.0} times | {assumed.Users / load:N0} |");
+    var load = model.Load(process);
+    Print($"| {process} | {model.Cores(process):N2} | {model.Most(process):0} | {load:0 %} | {assumed.Users / load:N0} |");
 }
 
 Print($"\nRedis: {model.RedisCommands:N0} commands a second");
@@ -28,8 +29,8 @@ Print($"\n| memory in Redis | MB |\n|---|---|");
 foreach (var (prefix, octets) in model.RedisOctets.OrderByDescending(entry => entry.Value)) Print($"| {prefix} | {octets / 1e6:N0} |");
 Print($"| all | {model.RedisOctets.Values.Sum() / 1e6:N0} |\n");
 Print($"Network of all TURN nodes: {model.NetworkOctets * 8 / 1e9:N0} Gbit/s, in and out together");
-var first = Model.Single.MaxBy(model.Cores)!;
-Print($"First bottleneck of what exists once: {first}");
+var first = Model.Single.MaxBy(model.Load)!;
+Print($"First bottleneck of what exists once: {first}, enough for {assumed.Users / model.Load(first):N0} users");
 
 Print($"\n| the model against {measured.Soak.Source} | predicted, of one processor | measured | error |\n|---|---|---|---|");
 foreach (var (process, predicted, taken) in Comparison.Of(measured))

@@ -47,6 +47,26 @@ public sealed class RedisTests
         Assert.InRange((await database.KeyTimeToLiveAsync(revoked))!.Value, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
     }
 
+    /// <summary>In a cluster each key may be on another node.</summary>
+    [Fact]
+    public async Task Cluster_KeepsRegistrations_AndLosesThemAtTheirEnd()
+    {
+        await using var redis = await RedisCluster.StartAsync();
+        await using var app = EpCscfApp.Start(settings: ("ConnectionStrings:redis", redis.Address));
+        var (store, names) = (app.Service<IBindingStore>(), app.Service<BindingNames>());
+        foreach (var name in new[] { "alice", "bob" })
+        {
+            await using var page = await app.RegisterAsync(name);
+            Assert.Single(await store.FindAsync(names.Subscriber($"{name}@ims.example")));
+            var binding = Assert.Single(await store.FindSessionAsync($"session-of-{name}"));
+            Assert.True(await store.RemoveAsync(binding));
+            Assert.Empty(await store.FindAsync(names.Subscriber($"{name}@ims.example")));
+            Assert.Empty(await store.FindSessionAsync($"session-of-{name}"));
+        }
+
+        Assert.DoesNotContain("Redis does not answer", app.Logs.Text);
+    }
+
     [Fact]
     [Requirement("ABUSE-73")]
     public async Task RedisGoesAway_CallsGoOnWithWhatThisProcessKnows()

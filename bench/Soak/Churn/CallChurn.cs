@@ -20,6 +20,7 @@ internal sealed class CallChurn(Uri gateway, SoakOptions options)
     private long _failed;
     private long _reported;
     private long _pages;
+    private volatile bool _isOver;
 
     public long Calls => Interlocked.Read(ref _calls);
 
@@ -39,7 +40,7 @@ internal sealed class CallChurn(Uri gateway, SoakOptions options)
 
     private async Task RunPairAsync(int number)
     {
-        while (_watch.Elapsed < End)
+        while (!_isOver && _watch.Elapsed < End)
         {
             try
             {
@@ -47,7 +48,7 @@ internal sealed class CallChurn(Uri gateway, SoakOptions options)
             }
             catch (Exception problem) when (problem is not OutOfMemoryException)
             {
-                // Whatever fails is counted, and the run goes on with other pages.
+                // The failure is counted, and the run goes on with other pages.
                 Interlocked.Increment(ref _failed);
                 Report(problem);
                 await Task.Delay(1000);
@@ -91,7 +92,8 @@ internal sealed class CallChurn(Uri gateway, SoakOptions options)
     private async Task<bool> IsDueAsync()
     {
         var due = TimeSpan.FromMinutes((Interlocked.Increment(ref _started) - 1) / (double)options.CallsPerMinute);
-        if (due >= End || _watch.Elapsed >= End) return false;
+        _isOver |= due >= End || _watch.Elapsed >= End;
+        if (_isOver) return false;
         if (due > _watch.Elapsed) await Task.Delay(due - _watch.Elapsed);
         return true;
     }
