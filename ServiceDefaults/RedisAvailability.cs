@@ -12,8 +12,11 @@ public sealed partial class RedisAvailability(ILogger logger, string consequence
 {
     private int _isAway;
 
-    /// <summary>Whether an exception says that Redis is away, as opposed to a bug.</summary>
-    public static bool IsFailure(Exception error) => error is RedisException or TimeoutException or ObjectDisposedException;
+    /// <summary>
+    /// Whether an exception says that Redis is away, as opposed to a bug. What answers in its place may answer with another type.
+    /// </summary>
+    public static bool IsFailure(Exception error) =>
+        error is RedisException or TimeoutException or ObjectDisposedException or InvalidCastException;
 
     public void Answered()
     {

@@ -58,10 +58,11 @@ internal sealed class Replicas(IConnectionMultiplexer? redis = null)
 
     private async Task<bool> RefreshAsync(IConnectionMultiplexer redis, string announced)
     {
-        var answer = (RedisResult[])(await redis.GetDatabase()
-            .ScriptEvaluateAsync(AliveScript, [Key], [announced, (long)Lifetime.TotalMilliseconds]))!;
-        _alive = ((string[])answer[1]!).ToHashSet();
-        return (bool)answer[0];
+        var answer = await redis.GetDatabase()
+            .ScriptEvaluateAsync(AliveScript, [Key], [announced, (long)Lifetime.TotalMilliseconds]);
+        if ((RedisResult[]?)answer is not [var added, var alive]) throw new InvalidCastException("the answer is not a pair");
+        _alive = ((RedisValue[]?)alive ?? []).Select(name => name.ToString()).ToHashSet();
+        return (bool)added;
     }
 }
 

@@ -39,8 +39,9 @@ internal sealed partial class ReplicaService(
                     if (announced.Dead.Count > 0) _ = EndRequestsAsync(announced.Dead.Count, stoppingToken);
                     if (announced.WasUnknown || !isComplete) isComplete = await RestoreAsync();
                 }
-                catch (Exception error) when (RedisAvailability.IsFailure(error))
+                catch (Exception error) when (error is not OutOfMemoryException && !stoppingToken.IsCancellationRequested)
                 {
+                    // Without this service no call leads to another replica. So it goes on after every failure.
                     LogUnavailable(error.GetType().Name);
                 }
 

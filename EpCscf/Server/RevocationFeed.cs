@@ -45,7 +45,7 @@ internal sealed partial class RevocationFeed(
             var revoked = await redis.GetDatabase().SortedSetRangeByScoreWithScoresAsync(TurnRevocations.Key, now.ToUnixTimeSeconds());
             foreach (var entry in revoked) await EndAsync((string)entry.Element!, DateTimeOffset.FromUnixTimeSeconds((long)entry.Score));
         }
-        catch (Exception error) when (RedisAvailability.IsFailure(error) || error is ArgumentOutOfRangeException)
+        catch (Exception error) when (error is not OutOfMemoryException)
         {
             // The next poll reads them.
         }

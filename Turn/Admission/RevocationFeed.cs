@@ -64,7 +64,7 @@ internal sealed partial class RevocationFeed(
                 .SortedSetRangeByScoreWithScoresAsync(TurnRevocations.Key, time.GetUtcNow().ToUnixTimeSeconds());
             foreach (var entry in revoked) Apply((string)entry.Element!, DateTimeOffset.FromUnixTimeSeconds((long)entry.Score));
         }
-        catch (Exception error) when (error is RedisException or TimeoutException or ArgumentOutOfRangeException)
+        catch (Exception error) when (error is not OutOfMemoryException)
         {
             // The health check and the token cache report it. The known revocations stay.
         }

@@ -20,6 +20,10 @@ public sealed class RedisTests(ChaosSystem system)
     public Task SlowAnswers() => RunAsync("Redis slow (0.4 s each way)", () => Spoil(ProxyMode.Delay), () => Spoil(ProxyMode.Pass));
 
     [Fact]
+    public Task AnswersOfAnotherKind() => RunAsync(
+        "Redis answers with texts in place of lists", () => Spoil(ProxyMode.OtherKind), () => Spoil(ProxyMode.Pass));
+
+    [Fact]
     public Task Garbage() => RunAsync("Redis answers garbage", () => Spoil(ProxyMode.Garbage), () => Spoil(ProxyMode.Pass));
 
     [Fact]

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Hosting;
 using WebRtcIms.EpCscf.Registration;
 using WebRtcIms.Tests.Common;
 
@@ -45,6 +46,32 @@ public sealed class RedisTests
         Assert.StartsWith("SIP/2.0 401", (await bob.RegisterAsync(app.Token("bob"))).StartLine);
         var revoked = Assert.Single(connection.GetServers()[0].Keys(pattern: "ims:revoked:*"));
         Assert.InRange((await database.KeyTimeToLiveAsync(revoked))!.Value, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
+    }
+
+    /// <summary>For example a proxy in place of Redis. Before, the eP-CSCF ended.</summary>
+    [Fact]
+    public async Task RedisAnswersWithAnotherType_ReplicaGoesOn_AndIsAnnouncedAgain()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var proxy = new FaultProxy(redis.Address);
+        await using var app = EpCscfApp.Start(settings: ("ConnectionStrings:redis", proxy.Address));
+        await using var connection = await redis.ConnectAsync();
+        await UntilAnnouncedAsync();
+
+        var replaced = proxy.Replaced;
+        proxy.Mode = ProxyMode.OtherKind;
+        while (proxy.Replaced == replaced) await Task.Delay(20, TestContext.Current.CancellationToken);
+        proxy.Mode = ProxyMode.Pass;
+        await connection.GetDatabase().KeyDeleteAsync("ims:replicas");
+
+        await UntilAnnouncedAsync();
+        Assert.False(app.Service<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested);
+
+        async Task UntilAnnouncedAsync()
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+            while (!await connection.GetDatabase().KeyExistsAsync("ims:replicas")) await Task.Delay(20, limit.Token);
+        }
     }
 
     /// <summary>In a cluster each key may be on another node.</summary>

@@ -20,7 +20,8 @@ internal sealed class Page : IDisposable
     public static async Task<Page> OfGuestAsync(Uri gateway)
     {
         var from = ClientAddresses.Next();
-        return await RegisteredAsync(new Page(await Patience.AskAsync(() => WebUser.EnterAsGuestAsync(gateway, from: from)), gateway, from));
+        var web = await Patience.AskAsync(() => WebUser.EnterAsGuestAsync(gateway, from: from));
+        return await RegisteredAsync(new Page(web, gateway, from));
     }
 
     public static async Task<Page> OfUserAsync(Uri gateway, string name, string password)

@@ -3,10 +3,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 
-namespace WebRtcIms.Chaos.Tests;
+namespace WebRtcIms.Tests.Common;
 
 /// <summary>What happens to the connections of a <see cref="FaultProxy"/>.</summary>
-internal enum ProxyMode
+public enum ProxyMode
 {
     Pass,
 
@@ -15,16 +15,22 @@ internal enum ProxyMode
 
     /// <summary>The server's octets are replaced by random ones.</summary>
     Garbage,
+
+    /// <summary>Redis answers with a text in place of a list.</summary>
+    OtherKind,
 }
 
 /// <summary>A TCP proxy between the parts and Redis, which delays or spoils the answers, or leads to another server.</summary>
-internal sealed class FaultProxy : IAsyncDisposable
+public sealed class FaultProxy : IAsyncDisposable
 {
+    private static readonly ReadOnlyMemory<byte> Text = "+a text\r\n"u8.ToArray();
+
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentDictionary<Socket, byte> _open = new();
     private readonly CancellationTokenSource _end = new();
     private readonly Task _accepting;
     private volatile IPEndPoint _target;
+    private int _replaced;
 
     /// <param name="target">Such as <c>127.0.0.1:6379</c>.</param>
     public FaultProxy(string target)
@@ -38,6 +44,9 @@ internal sealed class FaultProxy : IAsyncDisposable
     public string Address => _listener.LocalEndpoint.ToString()!;
 
     public ProxyMode Mode { get; set; }
+
+    /// <summary>How many answers were replaced by one of another kind.</summary>
+    public int Replaced => Volatile.Read(ref _replaced);
 
     /// <summary>The delay in each direction.</summary>
     public TimeSpan Delay { get; set; }
@@ -102,7 +111,9 @@ internal sealed class FaultProxy : IAsyncDisposable
             {
                 if (Mode == ProxyMode.Delay) await Task.Delay(Delay, _end.Token);
                 if (Mode == ProxyMode.Garbage && isAnswer) RandomNumberGenerator.Fill(buffer.AsSpan(0, length));
-                await to.SendAsync(buffer.AsMemory(0, length), _end.Token);
+                var isReplaced = Mode == ProxyMode.OtherKind && isAnswer && buffer[0] == '*';
+                if (isReplaced) Interlocked.Increment(ref _replaced);
+                await to.SendAsync(isReplaced ? Text : buffer.AsMemory(0, length), _end.Token);
             }
         }
         catch (Exception error) when (error is SocketException or OperationCanceledException or ObjectDisposedException)
