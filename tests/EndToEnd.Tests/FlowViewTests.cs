@@ -176,6 +176,27 @@ public sealed class FlowViewTests(RunningSystem system)
 
     [Fact]
     [Requirement("EXP-13")]
+    public async Task ClickOnACall_OpensItsLadder_AlsoIfTheCallChangesMeanwhile()
+    {
+        await using var wic = await OpenAsGuestAsync();
+        await wic.CallAsync();
+        await wic.ExpectInCallAsync();
+        var traceId = await wic.TextAsync("trace-id");
+        await using var flowView = await system.OpenCallsAsync("kind=echo");
+        var row = RowOf(flowView.Page, traceId);
+        await row.GetByRole(AriaRole.Link).HoverAsync();
+        await flowView.Page.Mouse.DownAsync();
+
+        var before = await row.Locator("td.took").TextContentAsync();
+        await wic.HangUpAsync();
+        await Assertions.Expect(row.Locator("td.took")).Not.ToHaveTextAsync(before!, new() { Timeout = 30_000 });
+
+        await flowView.Page.Mouse.UpAsync();
+        await Assertions.Expect(flowView.Page).ToHaveURLAsync(new Regex($"#/calls/{traceId}$"));
+    }
+
+    [Fact]
+    [Requirement("EXP-13")]
     [Requirement("EXP-22")]
     public async Task List_PausesAndGoesOn()
     {

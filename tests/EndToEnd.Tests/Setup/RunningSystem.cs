@@ -233,6 +233,10 @@ public class RunningSystem : IAsyncLifetime
         public async ValueTask DisposeAsync()
         {
             await system.App.ResourceCommands.ExecuteCommandAsync(resource, KnownResourceCommands.StartCommand);
+            // The command returns before the orchestrator has said that the process runs. Until then it is one that has ended.
+            using var limit = new CancellationTokenSource(StartLimit);
+            await system.App.ResourceNotifications.WaitForResourceAsync(
+                resource, now => !KnownResourceStates.TerminalStates.Contains(now.Snapshot.State?.Text), limit.Token);
             await system.UntilRecoveredAsync(resource);
         }
     }

@@ -179,13 +179,17 @@ function fill(row: HTMLTableRowElement, call: Call) {
   const reason = reasonText(call);
   const packets = packetsText(call);
   row.className = call.outcome === 'failed' ? 'failed' : '';
-  row.replaceChildren(
+  const cells = [
     cell('time', el('time', { title: formats.dateTime(call.start) }, dayOf(call.start), formats.clockTime(call.start))),
     cell('what', el('a', { href: `#/calls/${call.id}` }, callName(call)), ['relay_only', 'signalling'].includes(call.kind) && el('span', { class: 'soft' }, call.name)),
     cell('who', el('div', { class: 'people' }, ...call.who.map(personTag))),
     cell('outcome', el('span', { class: `is-${call.outcome}` }, outcomeText(call)), reason !== '' && el('span', { class: 'soft' }, reason)),
     cell('number took', formats.spanDuration(call.duration), call.set_up !== null && el('span', { class: 'soft' }, flow.setUpIn(formats.spanDuration(call.set_up))), packets !== '' && el('span', { class: call.packets_lost ? 'soft is-lossy' : 'soft' }, packets)),
-    cell('steps-cell', stepStrip(call.steps)));
+    cell('steps-cell', stepStrip(call.steps)),
+  ];
+  if (row.childElementCount === 0) row.append(...cells);
+  // The browser sees no click when the link is replaced while the button is down. So a cell that has not changed stays.
+  for (const [i, now] of [...row.children].entries()) if (!now.isEqualNode(cells[i]!)) now.replaceWith(cells[i]!);
 }
 
 /** Empty for today. */
