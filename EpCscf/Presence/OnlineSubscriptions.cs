@@ -84,13 +84,19 @@ internal sealed class OnlineSubscriptions(
             if (!isLive) End(subscription);
             // A page that reads slowly gets the next list instead.
             if (!isConnected || (isLive && (subscription.Sent == online || flow.IsCongested))) return 0;
+            var before = subscription.Sent;
             subscription.Sent = online;
-            var others = online.Users.Where(entry => entry.Name != subscription.Subscriber).Select(entry => entry.User);
-            var body = JsonSerializer.SerializeToUtf8Bytes(new { online = others.Take(MaxListed) }, SnakeCase);
+            // A page that came itself, or somebody behind the end of the list, is nothing new.
+            var listed = Listed(online, subscription);
+            if (isLive && before is not null && listed.AsSpan().SequenceEqual(Listed(before, subscription))) return 0;
+            var body = JsonSerializer.SerializeToUtf8Bytes(new { online = listed }, SnakeCase);
             Send(subscription, subscription.Notify(body, now));
             return body.Length;
         }
     }
+
+    private static OnlineUser[] Listed(OnlineList online, OnlineSubscription subscription) =>
+        [.. online.Users.Where(entry => entry.Name != subscription.Subscriber).Select(entry => entry.User).Take(MaxListed)];
 
     // Without a span: it would be a trace for each page whenever a person comes or goes.
     private void Send(OnlineSubscription subscription, SipRequest notify)

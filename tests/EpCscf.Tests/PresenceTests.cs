@@ -47,6 +47,19 @@ public sealed class PresenceTests : IAsyncLifetime
         Assert.Equal("""{"online":[]}""", (await NotifiedAsync(_alice)).Body);
     }
 
+    /// <summary>The list that a page gets at its SUBSCRIBE may be of the moment before it came.</summary>
+    [Fact]
+    [Requirement("EXP-35")]
+    public async Task Subscriber_IsNotNotifiedOfItself()
+    {
+        await SubscribeAsync(_alice);
+        await using var bob = await _app.RegisterAsync("bob");
+        await SubscribeAsync(bob);
+        Assert.Contains("bob", (await NotifiedAsync(_alice)).Body);
+
+        await bob.AssertNothingAsync();
+    }
+
     [Fact]
     [Requirement("EXP-35")]
     public async Task NewPerson_IsNotifiedWithinASecond_AndManyAtOnceAreOneNotification()

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using WebRtcIms.Stun.Messages;
 using WebRtcIms.Turn.Client;
 using WebRtcIms.Turn.Client.Protocol;
 
@@ -38,11 +39,9 @@ public sealed class RelayedMedia : IAsyncDisposable
     public static async Task<RelayedMedia> StartAsync(TurnUri server, TurnCredential credential, TimeSpan? interval = null)
     {
         var cancel = TestContext.Current.CancellationToken;
-        var stream = new RelayedMedia(
-            await TurnClient.ConnectAsync(server, cancellationToken: cancel),
-            await TurnClient.ConnectAsync(server, KeepAll, cancel));
-        var caller = await stream._callerClient.AllocateAsync(credential, cancellationToken: cancel);
-        var callee = await stream._calleeClient.AllocateAsync(credential, cancellationToken: cancel);
+        var (callerClient, caller) = await AllocateAsync(server, credential, null);
+        var (calleeClient, callee) = await AllocateAsync(server, credential, KeepAll);
+        var stream = new RelayedMedia(callerClient, calleeClient);
         await callee.CreatePermissionAsync(caller.RelayedAddress.Address, cancel);
         await caller.BindChannelAsync(callee.RelayedAddress, cancel);
         stream._callee = callee;
@@ -92,6 +91,25 @@ public sealed class RelayedMedia : IAsyncDisposable
         await _callerClient.DisposeAsync();
         await _calleeClient.DisposeAsync();
         _end.Dispose();
+    }
+
+    // The allocation of a client that has gone without a word lives on, and its port may be ours now (RFC 8656 §7.4, 437).
+    private static async Task<(TurnClient Client, TurnAllocation Allocation)> AllocateAsync(
+        TurnUri server, TurnCredential credential, TurnClientOptions? options)
+    {
+        while (true)
+        {
+            var client = await TurnClient.ConnectAsync(server, options, TestContext.Current.CancellationToken);
+            try
+            {
+                return (client, await client.AllocateAsync(credential, cancellationToken: TestContext.Current.CancellationToken));
+            }
+            catch (TurnException refused)
+            {
+                await client.DisposeAsync();
+                if (refused.Code != StunError.AllocationMismatch) throw;
+            }
+        }
     }
 
     private static async Task SendAsync(TurnAllocation caller, TurnAllocation callee, int number)
