@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using WebRtcIms.Soak.Sampling;
 using WebRtcIms.Soak.Running;
+using WebRtcIms.Soak.Sampling;
 
 namespace WebRtcIms.Soak;
 

@@ -2,8 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using WebRtcIms.Soak.Churn;
-using WebRtcIms.Soak.Sampling;
 using WebRtcIms.Soak.Running;
+using WebRtcIms.Soak.Sampling;
 
 namespace WebRtcIms.Soak;
 

@@ -15,6 +15,8 @@ internal static class Experiment
     /// <summary>Runs it, writes its figures, and asserts that no call was lost and no token was wrongly accepted.</summary>
     public static async Task RunAsync(ChaosSystem system, Fault fault)
     {
+        // A part that ended in an earlier row is named, and not only the connection that it refuses.
+        system.AssertRunning();
         await using var calls = await LiveCalls.StartAsync(system);
         using var forgeries = await Forgeries.PrepareAsync(system);
         await using var users = SetUps.OfUser(system.Gateway);
