@@ -13,10 +13,11 @@ public sealed partial class RedisAvailability(ILogger logger, string consequence
     private int _isAway;
 
     /// <summary>
-    /// Whether an exception says that Redis is away, as opposed to a bug. What answers in its place may answer with another type.
+    /// Whether an exception says that Redis is away, as opposed to a bug. What answers in its place may answer with another type, and after
+    /// a broken frame the answer is that to another command.
     /// </summary>
     public static bool IsFailure(Exception error) =>
-        error is RedisException or TimeoutException or ObjectDisposedException or InvalidCastException;
+        error is RedisException or TimeoutException or ObjectDisposedException or InvalidCastException or FormatException;
 
     public void Answered()
     {

@@ -67,7 +67,9 @@ public static class RedisExtensions
         if (options.AsyncTimeout == defaults.AsyncTimeout) options.AsyncTimeout = CommandTimeout;
         if (options.SyncTimeout == defaults.SyncTimeout) options.SyncTimeout = CommandTimeout;
         options.ReconnectRetryPolicy = new LinearRetry(500);
+        // After a broken frame each answer goes to the command before its own, for ever. The check of a heartbeat ends that connection.
         options.HeartbeatInterval = TimeSpan.FromMilliseconds(500);
+        options.HeartbeatConsistencyChecks = true;
     }
 }
 

@@ -1,4 +1,3 @@
-using StackExchange.Redis;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Presence;
 using WebRtcIms.EpCscf.Registration;
@@ -43,6 +42,8 @@ internal sealed partial class ReplicaService(
                 {
                     // Without this service no call leads to another replica. So it goes on after every failure.
                     LogUnavailable(error.GetType().Name);
+                    // Redis may have lost its data, and may even know this replica again: only the answer to that was lost.
+                    isComplete = false;
                 }
 
                 await Task.Delay(Interval, time, stoppingToken);
@@ -118,7 +119,7 @@ internal sealed partial class ReplicaService(
                 if (flows.Find(binding) is null && await store.LocateAsync(binding) is null) requests.OnBindingLost(binding);
             }
         }
-        catch (Exception error) when (error is OperationCanceledException or RedisException or TimeoutException)
+        catch (Exception error) when (error is OperationCanceledException || RedisAvailability.IsFailure(error))
         {
             // The server stops, or timer C ends the requests.
         }

@@ -28,7 +28,7 @@ internal sealed partial class RevocationFeed(
             await TurnRevocations.WriteAsync(redis.GetDatabase(), name, until, time.GetUtcNow()).ConfigureAwait(false);
             return true;
         }
-        catch (Exception error) when (error is RedisException or TimeoutException)
+        catch (Exception error) when (RedisAvailability.IsFailure(error))
         {
             LogNotShared(error.GetType().Name);
             return false;

@@ -119,7 +119,7 @@ internal sealed class TokenCache(
         }
     }
 
-    private static bool IsExpected(Exception error) => error is RedisException or TimeoutException or JsonException or FormatException;
+    private static bool IsExpected(Exception error) => RedisAvailability.IsFailure(error) || error is JsonException;
 
     // An Allocate that timed out was not counted here, and its end will not be. A late count must be withdrawn.
     private static async Task WithdrawWhenAnsweredAsync(Task<TokenAnswer> asking, Action<TokenAnswer> withdraw)

@@ -117,5 +117,7 @@ internal static class Gateway
     {
         proxy.Use(app.Services.GetRequiredService<FlowAccess>().CheckAsync);
         proxy.Use(BackendProblems.WriteAsync);
+        // To the replica with fewer requests of two. Without it one is taken at random, with a warning for each request.
+        proxy.UseLoadBalancing();
     });
 }

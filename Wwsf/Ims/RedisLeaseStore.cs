@@ -117,21 +117,22 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
     public async Task<LeaseResult> LeaseAsync(string sid, string? caller, TimeSpan duration)
     {
         var (size, limit) = (settings.Pool.Size, settings.Pool.MaxPerAddress);
-        var number = (int)await EvaluateAsync(
+        var number = await EvaluateAsync(
             LeaseScript, sid, (long)duration.TotalMilliseconds, size, LeaseOrder.Start(sid, size), NameOf(caller), limit,
             settings.Pool.MaxUnregistered);
         return new(number > 0 ? number : null, IsCallerAtLimit: number < 0);
     }
 
     public async Task<bool> ExtendAsync(string sid, TimeSpan duration) =>
-        (bool)await EvaluateAsync(ExtendScript, sid, (long)duration.TotalMilliseconds);
+        await EvaluateAsync(ExtendScript, sid, (long)duration.TotalMilliseconds) == 1;
 
     public Task SetRegisteredAsync(string sid, bool isRegistered) => EvaluateAsync(RegisteredScript, sid, isRegistered ? "1" : "0");
 
     public async Task<IReadOnlyList<UnregisteredLease>> FindUnregisteredAsync(int count)
     {
         using var command = RedisCommand.Start("ZRANGE");
-        var entries = await CompleteAsync(command, redis.GetDatabase().SortedSetRangeByRankWithScoresAsync(Unregistered, 0, count - 1));
+        var entries = await CompleteAsync(
+            command, () => redis.GetDatabase().SortedSetRangeByRankWithScoresAsync(Unregistered, 0, count - 1));
         return [.. entries.Select(entry =>
             new UnregisteredLease(entry.Element.ToString(), DateTimeOffset.FromUnixTimeMilliseconds((long)entry.Score)))];
     }
@@ -139,8 +140,7 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
     public async Task<int?> FindAsync(string sid)
     {
         using var command = RedisCommand.Start("HGET");
-        var number = await CompleteAsync(command, redis.GetDatabase().HashGetAsync(SessionOf(sid), "number"));
-        return number.IsNull ? null : (int)number;
+        return await CompleteAsync(command, async () => (int?)await redis.GetDatabase().HashGetAsync(SessionOf(sid), "number"));
     }
 
     public Task ReleaseAsync(string sid, TimeSpan quarantine) =>
@@ -160,28 +160,28 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
         foreach (var numbers in Enumerable.Range(1, settings.Pool.Size).Chunk(1000))
         {
             RedisKey[] keys = [.. numbers.Select(number => (RedisKey)$"{_prefix}{number}")];
-            taken += await CompleteAsync(command, redis.GetDatabase().KeyExistsAsync(keys));
+            taken += await CompleteAsync(command, () => redis.GetDatabase().KeyExistsAsync(keys));
         }
         return (int)taken;
     }
 
     private RedisKey SessionOf(string sid) => $"{_prefix}session:{sid}";
 
-    private async Task<RedisResult> EvaluateAsync(string script, string sid, params RedisValue[] values)
+    private async Task<int> EvaluateAsync(string script, string sid, params RedisValue[] values)
     {
         using var command = RedisCommand.Start("EVAL");
-        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
-        return await CompleteAsync(
-            command, redis.GetDatabase().ScriptEvaluateAsync(script, [SessionOf(sid), Unregistered], [sid, _prefix, now, .. values]));
+        RedisKey[] keys = [SessionOf(sid), Unregistered];
+        RedisValue[] arguments = [sid, _prefix, time.GetUtcNow().ToUnixTimeMilliseconds(), .. values];
+        return await CompleteAsync(command, async () => (int)await redis.GetDatabase().ScriptEvaluateAsync(script, keys, arguments));
     }
 
-    private static async Task<T> CompleteAsync<T>(RedisCommand command, Task<T> answer)
+    private static async Task<T> CompleteAsync<T>(RedisCommand command, Func<Task<T>> ask)
     {
         try
         {
-            return await answer;
+            return await ask();
         }
-        catch (Exception error) when (error is RedisException or TimeoutException)
+        catch (Exception error) when (RedisAvailability.IsFailure(error))
         {
             command.Fail(error);
             throw new LeasesUnavailableException(error);

@@ -130,6 +130,34 @@ public sealed class RedisTests
         await bob.ExpectAsync("INVITE");
     }
 
+    /// <summary>Redis knows the replica again, but the replica has not learned that it was unknown.</summary>
+    [Fact]
+    public async Task RedisLosesItsData_AndTheAnswerToTheAnnouncement_BindingsAreSavedAgain()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var proxy = new FaultProxy(redis.Address) { Delay = TimeSpan.FromSeconds(0.6) };
+        await using var app = EpCscfApp.Start(settings: ("ConnectionStrings:redis", proxy.Address));
+        await using var bob = await app.RegisterAsync("bob");
+        await using var connection = await redis.ConnectAsync();
+        var database = connection.GetDatabase();
+
+        // The announcement arrives, and its answer comes too late.
+        proxy.Mode = ProxyMode.Delay;
+        await connection.GetServers()[0].FlushDatabaseAsync();
+        await UntilAsync(() => database.KeyExistsAsync("ims:replicas"));
+        proxy.Mode = ProxyMode.Pass;
+
+        var key = $"ims:binding:{app.Service<BindingNames>().Subscriber("bob@ims.example")}";
+        await UntilAsync(() => database.KeyExistsAsync(key));
+
+        static async Task UntilAsync(Func<Task<bool>> condition)
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+            limit.CancelAfter(TimeSpan.FromSeconds(30));
+            while (!await condition()) await Task.Delay(50, limit.Token);
+        }
+    }
+
     [Fact]
     public async Task RestoredBinding_ReplacesOnlyAnOlderOne()
     {

@@ -49,4 +49,38 @@ public sealed class RedisExtensionsTests
         Assert.Equal(isEncrypted, used.Contains(",ssl=True", StringComparison.Ordinal));
         Assert.Contains($",defaultDatabase={database}", used, StringComparison.Ordinal);
     }
+
+    /// <summary>A proxy or a network may cut an answer. Each later answer would go to the command before its own.</summary>
+    [Fact]
+    public async Task AnswerWithoutItsEnd_LaterCommandsSoonGetTheirOwnAnswers()
+    {
+        await using var server = await RedisServer.StartAsync();
+        await using var proxy = new FaultProxy(server.Address);
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration["ConnectionStrings:redis"] = proxy.Address;
+        Assert.True(builder.TryAddRedisClient());
+        using var host = builder.Build();
+        var redis = host.Services.GetRequiredService<IConnectionMultiplexer>();
+        Assert.Equal("connected", await EchoAsync("connected"));
+
+        proxy.Mode = ProxyMode.Unfinished;
+        Assert.NotEqual("cut", await EchoAsync("cut"));
+        proxy.Mode = ProxyMode.Pass;
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(20));
+        for (var number = 0; await EchoAsync($"{number}") != $"{number}"; number++) await Task.Delay(50, limit.Token);
+
+        async Task<string?> EchoAsync(string word)
+        {
+            try
+            {
+                return (string?)await redis.GetDatabase().ExecuteAsync("ECHO", word);
+            }
+            catch (Exception error) when (RedisAvailability.IsFailure(error))
+            {
+                return null;
+            }
+        }
+    }
 }

@@ -18,12 +18,16 @@ public enum ProxyMode
 
     /// <summary>Redis answers with a text in place of a list.</summary>
     OtherKind,
+
+    /// <summary>The server's octets are replaced by the beginning of an answer, so the next answer is taken for the rest of it.</summary>
+    Unfinished,
 }
 
 /// <summary>A TCP proxy between the parts and Redis, which delays or spoils the answers, or leads to another server.</summary>
 public sealed class FaultProxy : IAsyncDisposable
 {
     private static readonly ReadOnlyMemory<byte> Text = "+a text\r\n"u8.ToArray();
+    private static readonly ReadOnlyMemory<byte> Beginning = "+a te"u8.ToArray();
 
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentDictionary<Socket, byte> _open = new();
@@ -45,7 +49,7 @@ public sealed class FaultProxy : IAsyncDisposable
 
     public ProxyMode Mode { get; set; }
 
-    /// <summary>How many answers were replaced by one of another kind.</summary>
+    /// <summary>How many answers were replaced by one of another kind, or by the beginning of one.</summary>
     public int Replaced => Volatile.Read(ref _replaced);
 
     /// <summary>The delay in each direction.</summary>
@@ -102,6 +106,13 @@ public sealed class FaultProxy : IAsyncDisposable
         }
     }
 
+    private ReadOnlyMemory<byte> ReplacementOf(byte first) => Mode switch
+    {
+        ProxyMode.OtherKind when first == '*' => Text,
+        ProxyMode.Unfinished => Beginning,
+        _ => default,
+    };
+
     private async Task PumpAsync(Socket from, Socket to, bool isAnswer)
     {
         var buffer = new byte[64 * 1024];
@@ -111,9 +122,9 @@ public sealed class FaultProxy : IAsyncDisposable
             {
                 if (Mode == ProxyMode.Delay) await Task.Delay(Delay, _end.Token);
                 if (Mode == ProxyMode.Garbage && isAnswer) RandomNumberGenerator.Fill(buffer.AsSpan(0, length));
-                var isReplaced = Mode == ProxyMode.OtherKind && isAnswer && buffer[0] == '*';
-                if (isReplaced) Interlocked.Increment(ref _replaced);
-                await to.SendAsync(isReplaced ? Text : buffer.AsMemory(0, length), _end.Token);
+                var replacement = isAnswer ? ReplacementOf(buffer[0]) : default;
+                if (!replacement.IsEmpty) Interlocked.Increment(ref _replaced);
+                await to.SendAsync(replacement.IsEmpty ? buffer.AsMemory(0, length) : replacement, _end.Token);
             }
         }
         catch (Exception error) when (error is SocketException or OperationCanceledException or ObjectDisposedException)
