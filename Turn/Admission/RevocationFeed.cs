@@ -1,5 +1,6 @@
 using StackExchange.Redis;
 using WebRtcIms.Contracts;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Turn.Admission;
 
