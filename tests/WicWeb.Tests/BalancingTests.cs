@@ -26,7 +26,7 @@ public sealed class BalancingTests : IAsyncLifetime
         var goOn = new TaskCompletionSource();
         await using var gateway = new GatewayFactory(_one.Address, epCscf: _one.Address).WithAllLogs();
         gateway.With($"services:{backend}:http:1", _other.Address);
-        using var client = gateway.CreateClient();
+        using var client = new HttpClient { BaseAddress = gateway.Address };
         _one.Answer = _other.Answer = async context =>
         {
             if (!isBusy.TrySetResult()) return;
