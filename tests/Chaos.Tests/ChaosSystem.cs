@@ -93,10 +93,12 @@ public sealed class ChaosSystem : IAsyncLifetime
     internal async Task KillAsync(string name) => await _parts[name].EndAsync("KILL");
 
     /// <summary>Starts a part, and returns when it is up. A part that ran before keeps its ports and settings.</summary>
-    internal async Task StartAsync(string name)
+    /// <param name="name">Such as <c>turn-2</c>.</param>
+    /// <param name="behind">A program that starts it, such as <c>prlimit --nofile=600</c>.</param>
+    internal async Task StartAsync(string name, params string[] behind)
     {
         if (_parts.TryGetValue(name, out var former)) await former.DisposeAsync();
-        var part = PartProcess.Start(name.EndsWith("-2", StringComparison.Ordinal) ? name[..^2] : name, SettingsOf(name));
+        var part = PartProcess.Start(name.EndsWith("-2", StringComparison.Ordinal) ? name[..^2] : name, SettingsOf(name), behind);
         lock (_parts) _parts[name] = part;
         await part.UntilAnswersAsync(new Uri(AddressOf(name), "alive"));
     }

@@ -24,7 +24,11 @@ internal sealed class Flood(ChaosSystem system) : IAsyncDisposable
     private Task _flooding = Task.CompletedTask;
     private int _number;
 
-    public void Begin() => _flooding = RunAsync();
+    public Task BeginAsync()
+    {
+        _flooding = RunAsync();
+        return Task.CompletedTask;
+    }
 
     public async Task EndAsync()
     {

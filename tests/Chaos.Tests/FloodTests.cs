@@ -22,10 +22,10 @@ public sealed class FloodTests(ChaosSystem system)
         await using var flood = new Flood(system);
         await Experiment.RunAsync(system, fault with
         {
-            ActAsync = () =>
+            ActAsync = async () =>
             {
-                flood.Begin();
-                return fault.ActAsync();
+                await flood.BeginAsync();
+                await fault.ActAsync();
             },
             HealAsync = async () =>
             {

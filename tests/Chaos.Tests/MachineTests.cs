@@ -1,3 +1,6 @@
+using WebRtcIms.Chaos.Tests.Tokens;
+using WebRtcIms.Turn.Client.Protocol;
+
 namespace WebRtcIms.Chaos.Tests;
 
 /// <summary>A part whose machine gives it no more: disk, descriptors, the right time.</summary>
@@ -12,11 +15,23 @@ public sealed class MachineTests(ChaosSystem system)
         WriteLog("waf", "full");
     }
 
+    /// <summary>An allocation is refused with 508, and the next node is asked.</summary>
     [Fact]
-    public Task DescriptorsOfTurn() => ExhaustAsync("descriptors of a TURN node exhausted", "turn");
+    public Task DescriptorsOfTurn() => LimitAsync("turn", "600", async () =>
+    {
+        var relays = new AllRelays(
+            TurnUri.Parse($"turn:{system.TurnServers[0]}?transport=udp"), new TurnForgeries(Convert.FromBase64String(system.TurnKey)));
+        await Experiment.RunAsync(system, new Fault("descriptors of a TURN node exhausted", relays.TakeAsync, relays.GiveBackAsync));
+    });
 
+    /// <summary>Connections of strangers give way to others.</summary>
     [Fact]
-    public Task DescriptorsOfGateway() => ExhaustAsync("descriptors of the gateway exhausted", "wic-web");
+    public Task DescriptorsOfGateway() => LimitAsync("wic-web", "800", async () =>
+    {
+        await using var flood = new Flood(system);
+        await Experiment.RunAsync(system, new Fault("descriptors of the gateway exhausted", flood.BeginAsync, flood.EndAsync));
+        Assert.Contains("was closed for a new one", system.Part("wic-web").Output, StringComparison.Ordinal);
+    });
 
     [Theory]
     [InlineData(60)]
@@ -28,13 +43,19 @@ public sealed class MachineTests(ChaosSystem system)
     [InlineData(-60)]
     public Task ClockOfWaf(int seconds) => StepAsync("the WAF", seconds, "waf");
 
-    private async Task ExhaustAsync(string name, string part)
+    // A part that may open so few files gives connections a share of them, and keeps the rest: .NET ends without one for a thread.
+    private async Task LimitAsync(string part, string files, Func<Task> runAsync)
     {
-        var process = system.Part(part).Id;
-        var former = "";
-        await Experiment.RunAsync(system, new Fault(
-            name, async () => former = await Descriptors.ExhaustAsync(process), () => Descriptors.LimitAsync(process, former)));
-        WriteLog(part, "open files");
+        await system.StartAsync(part, Tools.Require("prlimit", "util-linux"), $"--nofile={files}");
+        try
+        {
+            await runAsync();
+            WriteLog(part, "open files");
+        }
+        finally
+        {
+            await system.StartAsync(part);
+        }
     }
 
     private Task StepAsync(string whose, int seconds, params string[] parts)
