@@ -39,6 +39,7 @@ internal static class EpCscfServices
         {
             services.AddSingleton<BindingRedis>();
             services.AddSingleton<IBindingStore, RedisBindingStore>();
+            services.AddSingleton<GuestLeases>();
             services.AddHostedService<ReplicaService>();
             services.AddHostedService<RevocationFeed>();
         }

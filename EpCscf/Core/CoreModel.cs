@@ -9,14 +9,19 @@ namespace WebRtcIms.EpCscf.Core;
 /// <param name="DisplayName">Shown to callees; may be empty.</param>
 /// <param name="AllowedWafs">WAFs that may vouch for this subscription.</param>
 /// <param name="AllowedWwsfs">WWSFs that may vouch for this subscription.</param>
-/// <param name="IsLeased">Whether it is one of a pool, which a WWSF leases to one session after the other.</param>
+/// <param name="Leased">Its place in a pool, which a WWSF leases to one session after the other; null for that of a person.</param>
 internal sealed record Subscriber(
     string Impi, IReadOnlyList<string> Impus, string DisplayName, IReadOnlyList<string> AllowedWafs, IReadOnlyList<string> AllowedWwsfs,
-    bool IsLeased = false)
+    LeasedIdentity? Leased = null)
 {
     /// <summary>May be a person's name.</summary>
     public override string ToString() => "***";
 }
+
+/// <summary>An identity of a pool.</summary>
+/// <param name="Pool">Such as <c>guest</c>.</param>
+/// <param name="Number">From 1 on.</param>
+internal sealed record LeasedIdentity(string Pool, int Number);
 
 /// <summary>The answer of the core to a registration.</summary>
 internal enum CoreDecision
@@ -77,7 +82,7 @@ internal sealed class CoreModel
     {
         var user = string.Create(CultureInfo.InvariantCulture, $"{pool.Name}-{number}");
         var shown = pool.DisplayName.Length == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{pool.DisplayName} {number}");
-        return new($"{user}@{domain}", [$"sip:{user}@{domain}"], shown, pool.AllowedWafs, pool.AllowedWwsfs, IsLeased: true);
+        return new($"{user}@{domain}", [$"sip:{user}@{domain}"], shown, pool.AllowedWafs, pool.AllowedWwsfs, new LeasedIdentity(pool.Name, number));
     }
 
     private void Add(Subscriber subscriber)

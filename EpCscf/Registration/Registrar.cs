@@ -64,7 +64,7 @@ internal sealed partial class Registrar(
         if (present is not null && present.Subscriber != subscriber)
             return Refuse(request, 403, "Forbidden: this connection is registered for another identity");
 
-        if (subscriber!.IsLeased && !IsHolder(token)) return Refuse(request, 403, "Forbidden: the identity belongs to another guest now");
+        if (subscriber!.Leased is not null && !IsHolder(token)) return Refuse(request, 403, "Forbidden: the identity belongs to another guest now");
 
         List<string> registered = [.. impus.Where(impu => subscriber!.Impus.Contains(impu))];
         // One after the other: of two connections of one page, the last one has the binding both here and in the store.
@@ -148,7 +148,7 @@ internal sealed partial class Registrar(
 
         var contacts = request.Headers.Values(HeaderName.Contact).ToList();
         var current = await store.FindAsync(names.Subscriber(subscriber.Impi));
-        var ended = current.Where(binding => subscriber.IsLeased && binding.SessionId != token.SessionId).ToList();
+        var ended = current.Where(binding => subscriber.Leased is not null && binding.SessionId != token.SessionId).ToList();
         foreach (var binding in ended) await EndAsync(binding);
         current = [.. current.Except(ended)];
         if (contacts is []) return Accept(current);

@@ -1,3 +1,4 @@
+using StackExchange.Redis;
 using WebRtcIms.EpCscf.Connections;
 using WebRtcIms.EpCscf.Presence;
 using WebRtcIms.EpCscf.Registration;
@@ -10,20 +11,24 @@ namespace WebRtcIms.EpCscf.Server;
 
 /// <summary>
 /// This replica among the others. It announces itself, handles their hand-overs, and ends requests to pages of a replica that has died.
-/// When Redis has lost its data, it saves the bindings of its connections again.
+/// When Redis has lost its data, it saves the bindings of its connections and the leases of its guests again.
 /// </summary>
 internal sealed partial class ReplicaService(
     Replicas replicas, HandOvers handOvers, LostBindings lostBindings, Flows flows, Delivery delivery, Cancellation cancellation,
     TransactionTable transactions, ProxiedRequests requests, EndedDialogs ended, OnlineNotifier presence, IBindingStore store,
-    TimeProvider time, EpCscfTelemetry telemetry, ILogger<ReplicaService> logger) : BackgroundService
+    GuestLeases leases, IConnectionMultiplexer redis, TimeProvider time, EpCscfTelemetry telemetry, ILogger<ReplicaService> logger)
+    : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
 
     // Bindings that are saved again at a time.
     private const int AtATime = 100;
 
+    private volatile TaskCompletionSource _reconnected = NewSignal();
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        redis.ConnectionRestored += (_, _) => _reconnected.TrySetResult();
         var isListening = false;
         var isComplete = true;
         try
@@ -46,7 +51,7 @@ internal sealed partial class ReplicaService(
                     isComplete = false;
                 }
 
-                await Task.Delay(Interval, time, stoppingToken);
+                await WaitAsync(stoppingToken);
             }
         }
         catch (OperationCanceledException)
@@ -55,12 +60,25 @@ internal sealed partial class ReplicaService(
         }
     }
 
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    // A Redis that is back may have lost its data. Until they are saved again, calls fail and the WWSF may lease an identity twice.
+    private async Task WaitAsync(CancellationToken stopping)
+    {
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        await Task.WhenAny(Task.Delay(Interval, time, waiting.Token), _reconnected.Task);
+        await waiting.CancelAsync();
+        stopping.ThrowIfCancellationRequested();
+        if (_reconnected.Task.IsCompleted) _reconnected = NewSignal();
+    }
+
     /// <summary>False if Redis does not answer. Each page would otherwise be away for the others until it registers again.</summary>
     private async Task<bool> RestoreAsync()
     {
         foreach (var some in flows.Registrations.Chunk(AtATime))
         {
-            var restored = await Task.WhenAll(some.Select(registration => store.RestoreAsync(registration.Binding).AsTask()));
+            var restored = await Task.WhenAll(
+                some.SelectMany(each => (Task<bool>[])[leases.RestoreAsync(each), store.RestoreAsync(each.Binding).AsTask()]));
             if (restored.Contains(false)) return false;
         }
 

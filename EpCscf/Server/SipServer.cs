@@ -114,7 +114,7 @@ internal sealed class SipServer(
             server.Respond(response);
             if (replaced is not null) await registrar.OnReplacedAsync(replaced);
             if (isRefused) flow.Close(CloseCode.TooMuch, "too many connections");
-            else if (bound is { Subscriber.IsLeased: true }) await registrar.EndFormerGuestsAsync(bound, flows.Registrations);
+            else if (bound is { Subscriber.Leased: not null }) await registrar.EndFormerGuestsAsync(bound, flows.Registrations);
         }
         else if (request.Method == Method.Cancel)
         {

@@ -110,7 +110,7 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
         return 1
         """;
 
-    private readonly string _prefix = $"ims:lease:{{{settings.Pool.Name}}}:";
+    private readonly string _prefix = PoolLeases.Prefix(settings.Pool.Name);
 
     private RedisKey Unregistered => _prefix + "unregistered";
 
@@ -165,7 +165,7 @@ internal sealed class RedisLeaseStore(IConnectionMultiplexer redis, WwsfSettings
         return (int)taken;
     }
 
-    private RedisKey SessionOf(string sid) => $"{_prefix}session:{sid}";
+    private RedisKey SessionOf(string sid) => PoolLeases.OfSession(settings.Pool.Name, sid);
 
     private async Task<int> EvaluateAsync(string script, string sid, params RedisValue[] values)
     {

@@ -130,6 +130,30 @@ public sealed class RedisTests
         await bob.ExpectAsync("INVITE");
     }
 
+    /// <summary>Otherwise the WWSF would give the identity of a guest in a call to the next one.</summary>
+    [Fact]
+    public async Task RedisLosesItsData_LeasesOfRegisteredGuestsAreSavedAgain()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var app = EpCscfApp.Start(settings: ("ConnectionStrings:redis", redis.Address));
+        await using var guest = await app.RegisterAsync("guest-2");
+        await using var alice = await app.RegisterAsync("alice");
+
+        await redis.StopAsync();
+        await redis.RestartAsync();
+
+        await using var connection = await redis.ConnectAsync();
+        var database = connection.GetDatabase();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
+        while (!await database.KeyExistsAsync("ims:lease:{guest}:2")) await Task.Delay(50, limit.Token);
+        Assert.Equal("session-of-guest-2", await database.StringGetAsync("ims:lease:{guest}:2"));
+        Assert.Equal("2", await database.HashGetAsync("ims:lease:{guest}:session:session-of-guest-2", "number"));
+        var keys = connection.GetServers()[0].Keys(pattern: "ims:lease:*").ToList();
+        Assert.Equal(2, keys.Count);
+        foreach (var key in keys) Assert.InRange((await database.KeyTimeToLiveAsync(key))!.Value.TotalSeconds, 500, 600);
+    }
+
     /// <summary>Redis knows the replica again, but the replica has not learned that it was unknown.</summary>
     [Fact]
     public async Task RedisLosesItsData_AndTheAnswerToTheAnnouncement_BindingsAreSavedAgain()

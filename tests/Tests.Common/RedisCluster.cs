@@ -57,11 +57,15 @@ public sealed class RedisCluster : IAsyncDisposable
     public async Task MoveSlotAsync(string key)
     {
         var slot = (int)await RunAsync(0, "CLUSTER", "KEYSLOT", key);
-        var owner = slot * Masters / Slots;
+        // The first slots of the masters are 0, 5461 and 10922.
+        var owner = ((slot * Masters) + Masters - 1) / Slots;
         Assert.Equal(0, (int)await RunAsync(owner, "CLUSTER", "COUNTKEYSINSLOT", slot));
         var to = (owner + 1) % Masters;
         var id = await IdAsync(to);
 
+        // A new owner that imports the slot gets a higher epoch. Otherwise a late message of the former one takes the slot back.
+        await RunAsync(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", await IdAsync(owner));
+        await RunAsync(owner, "CLUSTER", "SETSLOT", slot, "MIGRATING", id);
         // The new owner first: it then knows the slot before a client is redirected to it.
         foreach (var i in Enumerable.Range(0, Masters).OrderByDescending(i => i == to))
             await RunAsync(i, "CLUSTER", "SETSLOT", slot, "NODE", id);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using WebRtcIms.Contracts;
 using WebRtcIms.Tests.Common;
@@ -191,6 +192,24 @@ public sealed class PoolTests
         Assert.Equal("sip:alice@webrtcims.local", answer.Text("impu"));
         Assert.Single(system.EpCscf.Requests, request => request == ("end", system.Waf.Requests[0].Form["sid"]));
         if (store == Store.Redis) Assert.Equal("quarantine", await system.Redis!.StringGetAsync("ims:lease:{guest}:1"));
+    }
+
+    /// <summary>The eP-CSCF saves the leases of registered guests again. An identity that has another holder by then stays with it.</summary>
+    [Fact]
+    public async Task RedisLosesItsData_RegisteredGuestKeepsTheIdentity()
+    {
+        await using var system = await PoolSystem.StartAsync(Store.Redis, size: 2);
+        var pages = await system.GuestsAsync(2);
+        var own = await ImpuAsync(pages[0]);
+        var number = int.Parse(own["sip:guest-".Length..own.IndexOf('@', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
+        var sid = (string)(await system.Redis!.StringGetAsync($"ims:lease:{{guest}}:{number}"))!;
+
+        await system.Redis.KeyDeleteAsync([$"ims:lease:{{guest}}:{number}", $"ims:lease:{{guest}}:session:{sid}"]);
+        foreach (var holder in new[] { sid, "another session" })
+            await PoolLeases.RestoreAsync(system.Redis, "guest", number, holder, TimeSpan.FromMinutes(5));
+
+        Assert.NotEqual(own, await ImpuAsync(pages[1]));
+        Assert.Equal(own, await ImpuAsync(pages[0]));
     }
 
     [Fact]

@@ -94,7 +94,16 @@ public sealed class SipUser(string name, IPAddress? from = null) : IDisposable
             $"BYE {Target(invite)} SIP/2.0\r\nVia: SIP/2.0/WSS {_host};branch=z9hG4bK{Random(8)}\r\nMax-Forwards: 69\r\n{Route(invite)}"
             + string.Create(CultureInfo.InvariantCulture,
                 $"To: {invite["From"]}\r\nFrom: {invite["To"]};tag=b1\r\nCall-ID: {invite["Call-ID"]}\r\nCSeq: {++_cseq} BYE\r\n"));
-        var bye = await caller.ExpectAsync("BYE ");
+        SipText bye;
+        try
+        {
+            bye = await caller.ExpectAsync("BYE ");
+        }
+        catch (InvalidOperationException error)
+        {
+            throw new InvalidOperationException($"{error.Message}\n{name} got:\n{string.Join('\n', Received())}", error);
+        }
+
         Assert.Equal(invite["Call-ID"], bye["Call-ID"]);
         await caller.SendAsync($"SIP/2.0 200 OK\r\n{bye.Copy("Via", "To", "From", "Call-ID", "CSeq")}");
         await ExpectAsync("SIP/2.0 200");
@@ -124,6 +133,11 @@ public sealed class SipUser(string name, IPAddress? from = null) : IDisposable
     private Task AcceptAsync(SipText invite) => SendAsync(
         $"SIP/2.0 200 OK\r\n{invite.Copy("Record-Route", "Via", "From", "Call-ID", "CSeq")}To: {invite["To"]};tag=b1\r\n"
         + $"Contact: {Contact}\r\n");
+
+    private IEnumerable<SipText> Received()
+    {
+        while (_received.Reader.TryRead(out var message)) yield return message;
+    }
 
     // Other messages are passed over: provisional answers, and what the core sends by itself.
     private async Task<SipText> ExpectAsync(string start)

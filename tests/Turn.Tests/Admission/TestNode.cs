@@ -1,8 +1,10 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting.Internal;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
+using WebRtcIms.Tests.Common;
 using WebRtcIms.Tests.Common.Engine;
 using WebRtcIms.Turn.Admission;
 using WebRtcIms.Turn.Settings;
@@ -29,12 +31,14 @@ internal sealed class TestNode
         Quotas = new AllocationQuotas(Settings.Quotas);
         Meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
         Metrics = new TurnMetrics(Meters);
-        _tokens = redis is null ? null : new TokenCache(redis, Metrics, Settings, Clock, NullLogger<TokenCache>.Instance);
+        _tokens = redis is null ? null : new TokenCache(redis, Metrics, Settings, Clock, new LoggerFactory([Logs]).CreateLogger<TokenCache>());
         Revocations = new Revocations(Clock);
         Drain = new Drain(
             Settings, Quotas, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), Clock, NullLogger<Drain>.Instance);
         Admission = new AllocationAdmission(Quotas, new ReplayCache(), Revocations, Drain, Metrics, Settings, Clock, _tokens);
     }
+
+    public LogRecorder Logs { get; } = new();
 
     public TurnSettings Settings { get; }
 
