@@ -4,7 +4,8 @@ namespace WebRtcIms.Contracts;
 
 /// <summary>
 /// Leases of a pool of identities in Redis. The WWSF leases them to guests. When Redis has lost its data, the eP-CSCF saves those of
-/// registered guests again, else the WWSF would give their identities to others. The braces in the keys keep a pool on one node of a cluster.
+/// registered guests again, else the WWSF would give their identities to others. The braces in the keys keep a pool on one node of a
+/// cluster.
 /// </summary>
 public static class PoolLeases
 {
@@ -22,9 +23,12 @@ public static class PoolLeases
     /// <summary>What is known about a session, which is named by its pseudonym.</summary>
     public static string OfSession(string pool, string sid) => $"{Prefix(pool)}session:{sid}";
 
-    /// <summary>Saves the lease of a registered guest again, unless the identity has one. Its client address is not known any more.</summary>
+    /// <summary>
+    /// Saves the lease of a registered guest again, unless the identity has one. Its client address is not known any more.
+    /// </summary>
     /// <exception cref="RedisException">Redis does not answer.</exception>
-    public static Task RestoreAsync(IDatabase redis, string pool, int number, string sid, TimeSpan lifetime) => redis.ScriptEvaluateAsync(
-        RestoreScript, [FormattableString.Invariant($"{Prefix(pool)}{number}"), OfSession(pool, sid)],
-        [sid, number, (long)lifetime.TotalMilliseconds]);
+    public static Task RestoreAsync(IDatabase redis, string pool, int number, string sid, TimeSpan lifetime) =>
+        redis.ScriptEvaluateAsync(
+            RestoreScript, [FormattableString.Invariant($"{Prefix(pool)}{number}"), OfSession(pool, sid)],
+            [sid, number, (long)lifetime.TotalMilliseconds]);
 }

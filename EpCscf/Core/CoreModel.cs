@@ -82,7 +82,9 @@ internal sealed class CoreModel
     {
         var user = string.Create(CultureInfo.InvariantCulture, $"{pool.Name}-{number}");
         var shown = pool.DisplayName.Length == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{pool.DisplayName} {number}");
-        return new($"{user}@{domain}", [$"sip:{user}@{domain}"], shown, pool.AllowedWafs, pool.AllowedWwsfs, new LeasedIdentity(pool.Name, number));
+        return new(
+            $"{user}@{domain}", [$"sip:{user}@{domain}"], shown, pool.AllowedWafs, pool.AllowedWwsfs,
+            new LeasedIdentity(pool.Name, number));
     }
 
     private void Add(Subscriber subscriber)

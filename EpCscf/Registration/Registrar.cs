@@ -64,7 +64,8 @@ internal sealed partial class Registrar(
         if (present is not null && present.Subscriber != subscriber)
             return Refuse(request, 403, "Forbidden: this connection is registered for another identity");
 
-        if (subscriber!.Leased is not null && !IsHolder(token)) return Refuse(request, 403, "Forbidden: the identity belongs to another guest now");
+        if (subscriber!.Leased is not null && !IsHolder(token))
+            return Refuse(request, 403, "Forbidden: the identity belongs to another guest now");
 
         List<string> registered = [.. impus.Where(impu => subscriber!.Impus.Contains(impu))];
         // One after the other: of two connections of one page, the last one has the binding both here and in the store.

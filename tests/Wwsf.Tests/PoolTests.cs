@@ -194,7 +194,7 @@ public sealed class PoolTests
         if (store == Store.Redis) Assert.Equal("quarantine", await system.Redis!.StringGetAsync("ims:lease:{guest}:1"));
     }
 
-    /// <summary>The eP-CSCF saves the leases of registered guests again. An identity that has another holder by then stays with it.</summary>
+    /// <summary>The eP-CSCF saves the leases of registered guests again. One that another session has by then stays with it.</summary>
     [Fact]
     public async Task RedisLosesItsData_RegisteredGuestKeepsTheIdentity()
     {

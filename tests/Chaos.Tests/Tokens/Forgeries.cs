@@ -52,7 +52,11 @@ internal sealed class Forgeries : IDisposable
     {
         var forgeries = new Forgeries(system);
         foreach (var node in system.TurnServers)
-            await RequireAsync(() => TurnForgeries.IsAcceptedAsync(node, forgeries._turn.Make()), $"TURN {node.Port} accepts no good token");
+        {
+            await RequireAsync(
+                () => TurnForgeries.IsAcceptedAsync(node, forgeries._turn.Make()), $"TURN {node.Port} accepts no good token");
+        }
+
         foreach (var replica in system.EpCscfs)
         {
             await RequireAsync(() => RegistrationForgeries.IsAcceptedAsync(replica, forgeries._registration.Make()),

@@ -31,7 +31,8 @@ internal sealed class TestNode
         Quotas = new AllocationQuotas(Settings.Quotas);
         Meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
         Metrics = new TurnMetrics(Meters);
-        _tokens = redis is null ? null : new TokenCache(redis, Metrics, Settings, Clock, new LoggerFactory([Logs]).CreateLogger<TokenCache>());
+        _tokens = redis is null ? null : new TokenCache(
+            redis, Metrics, Settings, Clock, new LoggerFactory([Logs]).CreateLogger<TokenCache>());
         Revocations = new Revocations(Clock);
         Drain = new Drain(
             Settings, Quotas, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), Clock, NullLogger<Drain>.Instance);
