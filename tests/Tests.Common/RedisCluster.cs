@@ -67,8 +67,9 @@ public sealed class RedisCluster : IAsyncDisposable
         await RunAsync(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", await IdAsync(owner));
         await RunAsync(owner, "CLUSTER", "SETSLOT", slot, "MIGRATING", id);
         // The new owner first: it then knows the slot before a client is redirected to it.
-        foreach (var i in Enumerable.Range(0, Masters).OrderByDescending(i => i == to))
-            await RunAsync(i, "CLUSTER", "SETSLOT", slot, "NODE", id);
+        // All are told twice, because a message of the former owner may have been on its way.
+        int[] order = [.. Enumerable.Range(0, Masters).OrderByDescending(i => i == to)];
+        foreach (var i in (int[])[.. order, .. order]) await RunAsync(i, "CLUSTER", "SETSLOT", slot, "NODE", id);
     }
 
     /// <summary>

@@ -64,10 +64,14 @@ public sealed class RedisClusterTests : IAsyncLifetime
             var pending = PendingOutside(used);
             foreach (var key in KeysOf(pending).DistinctBy(SlotOf)) await _cluster!.MoveSlotAsync(key);
 
-            Assert.Equal(StunError.None, (await here.Admission.AdmitAsync(pending)).Error);
-            var replayed = await AskAsync(there, pending with { FiveTuple = _fixture.NewFlow() });
-            Assert.True(replayed.IsAvailable, there.Logs.Text);
-            Assert.True(replayed.IsReplay);
+            // The nodes may disagree about the slot for a moment. The client follows one redirection and not a second one.
+            await UntilAsync(async () => (await AskAsync(here, pending)).IsAvailable);
+            await UntilAsync(async () =>
+            {
+                var replayed = await AskAsync(there, pending with { FiveTuple = _fixture.NewFlow() });
+                if (replayed.IsAvailable) Assert.True(replayed.IsReplay);
+                return replayed.IsAvailable;
+            });
         }
     }
 
