@@ -67,10 +67,20 @@ public sealed class RedisCluster : IAsyncDisposable
         await RunAsync(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", await IdAsync(owner));
         await RunAsync(owner, "CLUSTER", "SETSLOT", slot, "MIGRATING", id);
         // The new owner first: it then knows the slot before a client is redirected to it.
-        // All are told twice, because a message of the former owner may have been on its way.
         int[] order = [.. Enumerable.Range(0, Masters).OrderByDescending(i => i == to)];
-        foreach (var i in (int[])[.. order, .. order]) await RunAsync(i, "CLUSTER", "SETSLOT", slot, "NODE", id);
+        _tell = async () =>
+        {
+            foreach (var i in order) await RunAsync(i, "CLUSTER", "SETSLOT", slot, "NODE", id);
+        };
+        await _tell();
     }
+
+    /// <summary>Tells all masters again about the slot that has moved, as an operator does whose nodes disagree.</summary>
+    public Task TellAgainAsync() => _tell();
+
+    private static Task NothingAsync() => Task.CompletedTask;
+
+    private Func<Task> _tell = NothingAsync;
 
     /// <summary>
     /// Returns when the replica has everything that the first master has. Redis replicates asynchronously, and WAIT counts from the
