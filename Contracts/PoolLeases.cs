@@ -9,7 +9,7 @@ namespace WebRtcIms.Contracts;
 /// </summary>
 public static class PoolLeases
 {
-    // Only where nobody has the identity now.
+    // Only if the identity has no lease now.
     private const string RestoreScript = """
         if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[3]) then return 0 end
         redis.call('HSET', KEYS[2], 'number', ARGV[2], 'caller', '', 'registered', 1)

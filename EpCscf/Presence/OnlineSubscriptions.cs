@@ -86,7 +86,7 @@ internal sealed class OnlineSubscriptions(
             if (!isConnected || (isLive && (subscription.Sent == online || flow.IsCongested))) return 0;
             var before = subscription.Sent;
             subscription.Sent = online;
-            // A page that came itself, or somebody behind the end of the list, is nothing new.
+            // The list of this page has not changed: the other list differs in the page itself, or behind its end.
             var listed = Listed(online, subscription);
             if (isLive && before is not null && listed.AsSpan().SequenceEqual(Listed(before, subscription))) return 0;
             var body = JsonSerializer.SerializeToUtf8Bytes(new { online = listed }, SnakeCase);
