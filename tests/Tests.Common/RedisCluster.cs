@@ -9,6 +9,9 @@ public sealed class RedisCluster : IAsyncDisposable
     private const int Masters = 3;
     private const int Slots = 16384;
 
+    // Tells all masters about the slot that was moved last.
+    private Func<Task> _tell = () => Task.CompletedTask;
+
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(40);
 
     private readonly RedisServer[] _nodes;
@@ -77,10 +80,6 @@ public sealed class RedisCluster : IAsyncDisposable
 
     /// <summary>Tells all masters again about the slot that has moved, as an operator does whose nodes disagree.</summary>
     public Task TellAgainAsync() => _tell();
-
-    private static Task NothingAsync() => Task.CompletedTask;
-
-    private Func<Task> _tell = NothingAsync;
 
     /// <summary>
     /// Returns when the replica has everything that the first master has. Redis replicates asynchronously, and WAIT counts from the
