@@ -114,9 +114,10 @@ public sealed class HostTests : IDisposable
     {
         using var holder =
             new Socket(AddressFamily.InterNetwork, protocol == ProtocolType.Udp ? SocketType.Dgram : SocketType.Stream, protocol);
-        holder.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        // The host checks the port for both protocols. An ephemeral port of one may be a connection of another test in the other.
+        var port = FreePorts.TcpAndUdp();
+        holder.Bind(new IPEndPoint(IPAddress.Loopback, port));
         if (protocol == ProtocolType.Tcp) holder.Listen();
-        var port = ((IPEndPoint)holder.LocalEndPoint!).Port;
 
         await AssertRefusedAsync(
             $"Port {port} ({protocol.ToString().ToUpperInvariant()}), on which turn is to listen, is in use. Stop the program that uses "

@@ -12,6 +12,8 @@ public sealed class HostProcess : IAsyncDisposable
         Path.DirectorySeparatorChar,
         AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar).Split(Path.DirectorySeparatorChar)[^2..]);
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     private readonly Process _process;
     private readonly List<string> _lines = [];
     private readonly Lock _lock = new();
@@ -82,7 +84,14 @@ public sealed class HostProcess : IAsyncDisposable
             }
 
             if (_output.IsCompleted) Assert.Fail($"The host ended without the output '{text}':\n{Output}");
-            await Task.WhenAny(more, _output).WaitAsync(limit);
+            try
+            {
+                await Task.WhenAny(more, _output).WaitAsync(limit);
+            }
+            catch (TaskCanceledException)
+            {
+                Assert.Fail($"The host is without the output '{text}' after {Patience}:\n{Output}");
+            }
         }
     }
 
@@ -117,7 +126,7 @@ public sealed class HostProcess : IAsyncDisposable
     private static CancellationToken Limit()
     {
         var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(60));
+        limit.CancelAfter(Patience);
         return limit.Token;
     }
 }

@@ -9,8 +9,8 @@ public sealed class RedisCluster : IAsyncDisposable
     private const int Masters = 3;
     private const int Slots = 16384;
 
-    // Tells all masters about the slot that was moved last.
-    private Func<Task> _tell = () => Task.CompletedTask;
+    // Assigns the slot that was moved last on all masters.
+    private Func<Task> _assign = () => Task.CompletedTask;
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(40);
 
@@ -71,15 +71,15 @@ public sealed class RedisCluster : IAsyncDisposable
         await RunAsync(owner, "CLUSTER", "SETSLOT", slot, "MIGRATING", id);
         // The new owner first: it then knows the slot before a client is redirected to it.
         int[] order = [.. Enumerable.Range(0, Masters).OrderByDescending(i => i == to)];
-        _tell = async () =>
+        _assign = async () =>
         {
             foreach (var i in order) await RunAsync(i, "CLUSTER", "SETSLOT", slot, "NODE", id);
         };
-        await _tell();
+        await _assign();
     }
 
-    /// <summary>Tells all masters again about the slot that has moved, as an operator does whose nodes disagree.</summary>
-    public Task TellAgainAsync() => _tell();
+    /// <summary>Assigns the slot that has moved on all masters again, as an operator does whose nodes disagree.</summary>
+    public Task AssignAgainAsync() => _assign();
 
     /// <summary>
     /// Returns when the replica has everything that the first master has. Redis replicates asynchronously, and WAIT counts from the

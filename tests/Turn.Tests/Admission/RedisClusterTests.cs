@@ -68,14 +68,14 @@ public sealed class RedisClusterTests : IAsyncLifetime
             await UntilAsync(async () =>
             {
                 var isAvailable = (await AskAsync(here, pending)).IsAvailable;
-                if (!isAvailable) await _cluster!.TellAgainAsync();
+                if (!isAvailable) await _cluster!.AssignAgainAsync();
                 return isAvailable;
             });
             await UntilAsync(async () =>
             {
                 var replayed = await AskAsync(there, pending with { FiveTuple = _fixture.NewFlow() });
                 if (replayed.IsAvailable) Assert.True(replayed.IsReplay);
-                else await _cluster!.TellAgainAsync();
+                else await _cluster!.AssignAgainAsync();
                 return replayed.IsAvailable;
             });
         }

@@ -22,9 +22,9 @@ public sealed class TakenPortTests
     {
         using var other = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         if (shares) other.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
-        other.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var port = FreePorts.Tcp();
+        other.Bind(new IPEndPoint(IPAddress.Loopback, port));
         other.Listen();
-        var port = ((IPEndPoint)other.LocalEndPoint!).Port;
         var settings = new TurnSettings { RelayPorts = new RelayPortSettings { Min = port, Max = port } };
         var binder = new RelayBinder(
             settings, Listening.RelaysOf(settings), new LiveRelays(), new RelaySockets(100), NoShortages.Of(settings), new Random(1));
