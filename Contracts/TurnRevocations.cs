@@ -20,6 +20,8 @@ public static class TurnRevocations
 
     private const string SessionPrefix = "session:";
 
+    private static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(5);
+
     /// <summary>Messages are <c>{until} {name}</c>.</summary>
     public static RedisChannel Channel { get; } = RedisChannel.Literal("turn:revocations");
 
@@ -53,6 +55,34 @@ public static class TurnRevocations
         await redis.PublishAsync(Channel, Message(name, until)).ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// Handles each revocation, until cancellation. One that is published is handled at once. A poll handles all that Redis holds, because
+    /// some were published while nobody was subscribed: so each is handled more than once.
+    /// </summary>
+    /// <param name="redis">Redis, which may be down.</param>
+    /// <param name="handle">Takes the name and the end of a revocation. It does not throw.</param>
+    /// <param name="time">The time.</param>
+    /// <param name="cancellation">Ends the polls.</param>
+    public static async Task FollowAsync(
+        IConnectionMultiplexer redis, Func<string, DateTimeOffset, Task> handle, TimeProvider time, CancellationToken cancellation)
+    {
+        // The client subscribes when it has connected.
+        redis.GetSubscriber().Subscribe(Channel, (channel, message) =>
+        {
+            if (TryRead(message, out var name, out var until)) _ = handle(name, until);
+        }, CommandFlags.FireAndForget);
+        using var timer = new PeriodicTimer(PollInterval, time);
+        try
+        {
+            do await PollAsync(redis.GetDatabase(), handle, time.GetUtcNow()).ConfigureAwait(false);
+            while (await timer.WaitForNextTickAsync(cancellation).ConfigureAwait(false));
+        }
+        catch (OperationCanceledException)
+        {
+            // The process stops.
+        }
+    }
+
     public static string Message(string name, DateTimeOffset until) => FormattableString.Invariant($"{until.ToUnixTimeSeconds()} {name}");
 
     /// <summary>Reads a message of the channel; false if it is malformed.</summary>
@@ -64,5 +94,19 @@ public static class TurnRevocations
         name = message![(space + 1)..];
         until = DateTimeOffset.FromUnixTimeSeconds(seconds);
         return name.Length > 0;
+    }
+
+    private static async Task PollAsync(IDatabase redis, Func<string, DateTimeOffset, Task> handle, DateTimeOffset now)
+    {
+        try
+        {
+            var revoked = await redis.SortedSetRangeByScoreWithScoresAsync(Key, now.ToUnixTimeSeconds()).ConfigureAwait(false);
+            foreach (var entry in revoked)
+                await handle((string)entry.Element!, DateTimeOffset.FromUnixTimeSeconds((long)entry.Score)).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            // The health check reports it. The next poll reads them.
+        }
     }
 }

@@ -5,51 +5,15 @@ using WebRtcIms.EpCscf.Registration;
 
 namespace WebRtcIms.EpCscf.Server;
 
-/// <summary>
-/// Ends the sessions and the registrations whose tokens are revoked at the WAF. A published revocation has effect at once. The feed also
-/// polls Redis for those that were published while this replica was not subscribed.
-/// </summary>
+/// <summary>Ends the sessions and the registrations whose tokens are revoked at the WAF.</summary>
 internal sealed partial class RevocationFeed(
     Registrar registrar, RevokedTokens tokens, Flows flows, IConnectionMultiplexer redis, TimeProvider time,
     ILogger<RevocationFeed> logger) : BackgroundService
 {
-    private static readonly TimeSpan ReadInterval = TimeSpan.FromSeconds(5);
-
     private readonly ConcurrentDictionary<string, DateTimeOffset> _ended = new();
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        // Redis may be down now. The client subscribes when it has connected.
-        redis.GetSubscriber().Subscribe(TurnRevocations.Channel, (channel, message) =>
-        {
-            if (TurnRevocations.TryRead(message, out var name, out var until)) _ = EndAsync(name, until);
-        }, CommandFlags.FireAndForget);
-        using var timer = new PeriodicTimer(ReadInterval, time);
-        try
-        {
-            do await ReadAsync();
-            while (await timer.WaitForNextTickAsync(stoppingToken));
-        }
-        catch (OperationCanceledException)
-        {
-            // The process stops.
-        }
-    }
-
-    private async Task ReadAsync()
-    {
-        try
-        {
-            var now = time.GetUtcNow();
-            foreach (var old in _ended.Where(entry => entry.Value <= now)) _ended.TryRemove(old);
-            var revoked = await redis.GetDatabase().SortedSetRangeByScoreWithScoresAsync(TurnRevocations.Key, now.ToUnixTimeSeconds());
-            foreach (var entry in revoked) await EndAsync((string)entry.Element!, DateTimeOffset.FromUnixTimeSeconds((long)entry.Score));
-        }
-        catch (Exception error) when (error is not OutOfMemoryException)
-        {
-            // The next poll reads them.
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        TurnRevocations.FollowAsync(redis, EndAsync, time, stoppingToken);
 
     private Task EndAsync(string name, DateTimeOffset until) =>
         TurnRevocations.SessionOf(name) is { } session ? EndSessionAsync(session, until) : EndRegistrationsAsync(name, until);
@@ -74,7 +38,9 @@ internal sealed partial class RevocationFeed(
 
     private async Task EndSessionAsync(string session, DateTimeOffset until)
     {
-        if (until <= time.GetUtcNow() || !_ended.TryAdd(session, until)) return;
+        var now = time.GetUtcNow();
+        if (until <= now || !_ended.TryAdd(session, until)) return;
+        foreach (var old in _ended.Where(entry => entry.Value <= now)) _ended.TryRemove(old);
         try
         {
             await registrar.EndRevokedSessionAsync(session, until);

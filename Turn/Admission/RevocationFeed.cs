@@ -4,10 +4,7 @@ using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Turn.Admission;
 
-/// <summary>
-/// Applies revocations to this node. A published revocation has effect at once. The feed also polls Redis for those that were published
-/// while this node was not subscribed. The allocations of revoked tokens end.
-/// </summary>
+/// <summary>Applies the revocations of Redis and of this node's operator. The allocations of revoked tokens end.</summary>
 /// <param name="revocations">The revocations that this node knows.</param>
 /// <param name="endRevoked">Ends the allocations of revoked tokens, and returns their number.</param>
 /// <param name="time">The time.</param>
@@ -17,8 +14,6 @@ internal sealed partial class RevocationFeed(
     Revocations revocations, Func<int> endRevoked, TimeProvider time, ILogger<RevocationFeed> logger, IConnectionMultiplexer? redis = null)
     : BackgroundService
 {
-    private static readonly TimeSpan ReadInterval = TimeSpan.FromSeconds(5);
-
     /// <summary>Revokes here and, with Redis, at all nodes. False when the other nodes could not be notified.</summary>
     public async Task<bool> RevokeAsync(string name, DateTimeOffset until)
     {
@@ -36,39 +31,13 @@ internal sealed partial class RevocationFeed(
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        if (redis is null) return;
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        redis is null ? Task.CompletedTask : TurnRevocations.FollowAsync(redis, HandleAsync, time, stoppingToken);
 
-        // Redis may be down now. The client subscribes when it has connected.
-        redis.GetSubscriber().Subscribe(TurnRevocations.Channel, (_, message) =>
-        {
-            if (TurnRevocations.TryRead(message, out var name, out var until)) Apply(name, until);
-        }, CommandFlags.FireAndForget);
-        using var timer = new PeriodicTimer(ReadInterval, time);
-        try
-        {
-            do await ReadAsync();
-            while (await timer.WaitForNextTickAsync(stoppingToken));
-        }
-        catch (OperationCanceledException)
-        {
-            // The process stops.
-        }
-    }
-
-    private async Task ReadAsync()
+    private Task HandleAsync(string name, DateTimeOffset until)
     {
-        try
-        {
-            var revoked = await redis!.GetDatabase()
-                .SortedSetRangeByScoreWithScoresAsync(TurnRevocations.Key, time.GetUtcNow().ToUnixTimeSeconds());
-            foreach (var entry in revoked) Apply((string)entry.Element!, DateTimeOffset.FromUnixTimeSeconds((long)entry.Score));
-        }
-        catch (Exception error) when (error is not OutOfMemoryException)
-        {
-            // The health check and the token cache report it. The known revocations stay.
-        }
+        Apply(name, until);
+        return Task.CompletedTask;
     }
 
     private void Apply(string name, DateTimeOffset until)

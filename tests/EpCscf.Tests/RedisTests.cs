@@ -56,22 +56,17 @@ public sealed class RedisTests
         await using var proxy = new FaultProxy(redis.Address);
         await using var app = EpCscfApp.Start(settings: ("ConnectionStrings:redis", proxy.Address));
         await using var connection = await redis.ConnectAsync();
-        await UntilAnnouncedAsync();
+        var database = connection.GetDatabase();
+        await UntilAsync(() => database.KeyExistsAsync("ims:replicas"));
 
         var replaced = proxy.Replaced;
         proxy.Mode = ProxyMode.OtherKind;
-        while (proxy.Replaced == replaced) await Task.Delay(20, TestContext.Current.CancellationToken);
+        await UntilAsync(() => Task.FromResult(proxy.Replaced > replaced));
         proxy.Mode = ProxyMode.Pass;
-        await connection.GetDatabase().KeyDeleteAsync("ims:replicas");
+        await database.KeyDeleteAsync("ims:replicas");
 
-        await UntilAnnouncedAsync();
+        await UntilAsync(() => database.KeyExistsAsync("ims:replicas"));
         Assert.False(app.Service<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested);
-
-        async Task UntilAnnouncedAsync()
-        {
-            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-            while (!await connection.GetDatabase().KeyExistsAsync("ims:replicas")) await Task.Delay(20, limit.Token);
-        }
     }
 
     /// <summary>In a cluster each key may be on another node.</summary>
@@ -122,9 +117,7 @@ public sealed class RedisTests
         await redis.RestartAsync();
 
         var subscriber = here.Service<BindingNames>().Subscriber("bob@ims.example");
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(30));
-        while ((await here.Service<IBindingStore>().FindAsync(subscriber)).Count == 0) await Task.Delay(50, limit.Token);
+        await UntilAsync(async () => (await here.Service<IBindingStore>().FindAsync(subscriber)).Count > 0);
         Assert.Single(await here.Service<IBindingStore>().FindSessionAsync("session-of-bob"));
         await alice.SendAsync(alice.Invite("sip:bob@ims.example"));
         await bob.ExpectAsync("INVITE");
@@ -144,9 +137,7 @@ public sealed class RedisTests
 
         await using var connection = await redis.ConnectAsync();
         var database = connection.GetDatabase();
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(30));
-        while (!await database.KeyExistsAsync("ims:lease:{guest}:2")) await Task.Delay(50, limit.Token);
+        await UntilAsync(() => database.KeyExistsAsync("ims:lease:{guest}:2"));
         Assert.Equal("session-of-guest-2", await database.StringGetAsync("ims:lease:{guest}:2"));
         Assert.Equal("2", await database.HashGetAsync("ims:lease:{guest}:session:session-of-guest-2", "number"));
         var keys = connection.GetServers()[0].Keys(pattern: "ims:lease:*").ToList();
@@ -173,13 +164,6 @@ public sealed class RedisTests
 
         var key = $"ims:binding:{app.Service<BindingNames>().Subscriber("bob@ims.example")}";
         await UntilAsync(() => database.KeyExistsAsync(key));
-
-        static async Task UntilAsync(Func<Task<bool>> condition)
-        {
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-            limit.CancelAfter(TimeSpan.FromSeconds(30));
-            while (!await condition()) await Task.Delay(50, limit.Token);
-        }
     }
 
     [Fact]
@@ -198,5 +182,12 @@ public sealed class RedisTests
 
         await redis.StopAsync();
         Assert.False(await store.RestoreAsync(known));
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
+        while (!await condition()) await Task.Delay(50, limit.Token);
     }
 }
