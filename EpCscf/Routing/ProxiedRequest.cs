@@ -113,8 +113,9 @@ internal sealed class ProxiedRequest(ServerTransaction server, BindingId sender,
         {
             >= 600 => 0,
             401 or 407 or 415 or 420 or 484 => 4_000,
-            // "Not here" and "no answer" say less than "busy" or "no".
-            408 or 480 or 481 or 487 => 4_900,
+            // "No answer" says less than "busy" or "no". "Not here" says least: it may be a page that was closed a moment ago.
+            408 or 481 or 487 => 4_900,
+            480 => 4_950,
             503 => 5_999,
             var code => (code / 100 * 1000) + (code % 100),
         })!;

@@ -187,6 +187,9 @@ public sealed class ProxyTests : AliceAndBob
     [InlineData(486, 404, 404)]
     [InlineData(504, 501, 501)]
     [InlineData(503, 480, 480)]
+    [InlineData(480, 408, 408)]
+    [InlineData(408, 480, 408)]
+    [InlineData(480, 487, 487)]
     [InlineData(499, 500, 499)]
     [InlineData(606, 302, 606)]
     [Requirement("RFC3261-16.7-6")]
@@ -198,6 +201,24 @@ public sealed class ProxyTests : AliceAndBob
         await Bob.AnswerAsync(first, one, "Refused");
         await second.AnswerAsync(last, other, "Refused");
         await Alice.ExpectAsync($"SIP/2.0 {expected}");
+    }
+
+    /// <summary>A page that was left a moment ago may come back. The caller reads what happened at the page that rang.</summary>
+    [Theory]
+    [InlineData(408)]
+    [InlineData(486)]
+    [Requirement("RFC3261-16.7-6")]
+    public async Task DeviceThatIsGone_DoesNotHideTheAnswerOfTheOther(int status)
+    {
+        await using var second = await App.RegisterAsync("bob");
+        await Bob.LoseConnectionAsync();
+        await Alice.SendAsync(Alice.Invite("sip:bob@ims.example"));
+        await Alice.ExpectAsync("SIP/2.0 100");
+        await second.AnswerAsync(await second.ExpectAsync("INVITE"), status, "Refused");
+        await Alice.AssertNothingAsync();
+
+        _time.Advance(ConnectionLifetimes.Grace);
+        await Alice.ExpectAsync($"SIP/2.0 {status}");
     }
 
     [Fact]
