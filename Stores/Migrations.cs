@@ -19,7 +19,7 @@ public static class Migrations
         store.ReportProblemsAsync(() => context.Database.CreateExecutionStrategy().ExecuteAsync(async () =>
         {
             if (store.IsPostgres) await CreatePostgresAsync(context, cancellationToken);
-            else PrivateFiles.ProtectSqlite(store.File!);
+            else SqliteFiles.Protect(store.File!);
             await using var _ = await store.LockAsync("migration", cancellationToken);
             if (!store.IsPostgres) await PrepareSqliteAsync(context, cancellationToken);
             await AdoptAsync(context, store, cancellationToken);

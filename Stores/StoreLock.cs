@@ -1,4 +1,5 @@
 using Npgsql;
+using WebRtcIms.ServiceDefaults;
 
 namespace WebRtcIms.Stores;
 

@@ -65,18 +65,8 @@ public sealed record StoreSettings(string Name, string ConnectionString, string 
     /// <param name="setting">The name of the setting, for messages.</param>
     /// <param name="path">Its value. All replicas need the same folder.</param>
     /// <exception cref="SettingsException">It cannot be made there.</exception>
-    public DirectoryInfo CreateKeyDirectory(string setting, string? path)
-    {
-        if (path is null) return CreateDirectory("keys");
-        try
-        {
-            return PrivateFiles.CreateDirectory(path, narrow: true);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new SettingsException($"{setting}: the directory cannot be made: {error.Message}");
-        }
-    }
+    public DirectoryInfo CreateKeyDirectory(string setting, string? path) =>
+        path is null ? CreateDirectory("keys") : PrivateFiles.CreateKeyDirectory(setting, path);
 
     public override string ToString() => $"{Name} ({(IsPostgres ? "PostgreSQL" : "SQLite")})";
 

@@ -29,8 +29,7 @@ internal static class FlowSignIn
     public static void AddTo(WebApplicationBuilder builder, WicWebSettings settings)
     {
         if (settings.Flow != FlowReaders.OpenIdConnect) return;
-        // After a restart users log in again, which most providers do by themselves.
-        builder.Services.AddDataProtection().UseEphemeralDataProtectionProvider();
+        ProtectCookies(builder.Services, settings.KeyDirectory);
         var isDevelopment = builder.Environment.IsDevelopment();
         builder.Services.AddAuthentication()
             .AddCookie(Scheme, options =>
@@ -63,6 +62,13 @@ internal static class FlowSignIn
         // The page goes to the provider. Its requests and files cannot.
         else if (string.Equals(path, Path, StringComparison.OrdinalIgnoreCase)) await LogInAsync(context);
         else await WriteAsync(context, StatusCodes.Status401Unauthorized, "Open /flow/ to log in.");
+    }
+
+    private static void ProtectCookies(IServiceCollection services, string? keyDirectory)
+    {
+        var protection = services.AddDataProtection().SetApplicationName("WebRtcIms.WicWeb");
+        if (keyDirectory is null) protection.UseEphemeralDataProtectionProvider();
+        else protection.PersistKeysToFileSystem(PrivateFiles.CreateKeyDirectory(WicWebSettings.KeyDirectorySetting, keyDirectory));
     }
 
     private static async Task LogInAsync(HttpContext context)

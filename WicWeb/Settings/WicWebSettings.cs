@@ -21,6 +21,9 @@ internal enum FlowReaders
 /// <summary>The section <c>WicWeb</c> of the configuration.</summary>
 internal sealed class WicWebSettings
 {
+    /// <summary>For messages about a folder that cannot be used.</summary>
+    public const string KeyDirectorySetting = "WicWeb:KeyDirectory";
+
     private const int MinTokenLength = 32;
 
     /// <summary>One more address of the gateway, on https, such as <c>https://192.168.1.20:8443</c>.</summary>
@@ -43,6 +46,12 @@ internal sealed class WicWebSettings
 
     /// <summary>The provider of <see cref="FlowReaders.OpenIdConnect"/>.</summary>
     public FlowProviderSettings FlowProvider { get; init; } = new();
+
+    /// <summary>
+    /// The folder of the keys that encrypt the cookies of <see cref="FlowReaders.OpenIdConnect"/>. All replicas need the same one. Without
+    /// it, the keys are in memory: a restart ends the log-ins, and each replica has its own.
+    /// </summary>
+    public string? KeyDirectory { get; set; }
 
     /// <summary>The host that has FlowView, and nothing else. Without it, FlowView is beside the page.</summary>
     public string FlowHost { get; init; } = "";
@@ -80,6 +89,8 @@ internal sealed class WicWebSettings
             yield return $"WicWeb:FlowToken must have at least {MinTokenLength} characters, such as those of 'openssl rand -hex 32'";
         if (FlowHost.Length > 0 && Uri.CheckHostName(FlowHost) == UriHostNameType.Unknown)
             yield return $"WicWeb:FlowHost must be a host such as flow.example.com{SettingText.Not(FlowHost)}";
+        if (KeyDirectory?.Contains('\0', StringComparison.Ordinal) is true) yield return $"{KeyDirectorySetting} must be the path of a folder";
+        else KeyDirectory = string.IsNullOrEmpty(KeyDirectory) ? null : Path.GetFullPath(KeyDirectory, environment.ContentRootPath);
         if (Flow != FlowReaders.OpenIdConnect) yield break;
         foreach (var problem in FlowProvider.Problems()) yield return problem;
     }

@@ -35,6 +35,11 @@ public static class Malformed
             "Turn:KeysFile" => [("Turn:Keys:0:Kid", "k1")],
 
             "http_ports" or "https_ports" => [("urls", "")],
+            "WicWeb:KeyDirectory" =>
+            [
+                ("WicWeb:Flow", "OpenIdConnect"), ("WicWeb:FlowProvider:Authority", "https://login.example"),
+                ("WicWeb:FlowProvider:ClientId", "x"), ("WicWeb:FlowProvider:ClientSecret", "x"), ("WicWeb:FlowProvider:Value", "x"),
+            ],
             "WicWeb:PublicCertificate" => [("WicWeb:PublicUrl", "https://127.0.0.1:8443")],
             "Waf:ImsRegistration:Key" =>
             [
@@ -113,8 +118,8 @@ public static class Malformed
             "WicWeb|WicWeb:PublicUrl|localhost:8443", "WicWeb|WicWeb:PublicUrl|http://localhost:8443",
             "WicWeb|WicWeb:PublicUrl|https://localhost:99999", "WicWeb|WicWeb:PublicUrl|https://",
             "WicWeb|WicWeb:PublicCertificate|{folder}/none.pfx", "WicWeb|WicWeb:FlowToken|short", "WicWeb|WicWeb:KnownProxies:0|gateway",
-            "WicWeb|WicWeb:Nonsense|1", "WicWeb|FlowView:Endpoint|nonsense", "Turn|FlowView:Endpoint|nonsense",
-            "Waf|FlowView:Endpoint|ftp://localhost", "Wwsf|FlowView:Endpoint|http://x:" + Secret + "@localhost:99999",
+            "WicWeb|WicWeb:KeyDirectory|/dev/null/keys", "WicWeb|WicWeb:KeyDirectory|a\0b", "WicWeb|WicWeb:Nonsense|1",
+            "WicWeb|FlowView:Endpoint|nonsense", "Turn|FlowView:Endpoint|nonsense", "Waf|FlowView:Endpoint|ftp://localhost", "Wwsf|FlowView:Endpoint|http://x:" + Secret + "@localhost:99999",
         ];
         return texts.Select(Split);
     }

@@ -185,6 +185,27 @@ public sealed class FlowSignInTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, (await here.GetAsync("/")).Status);
     }
 
+    /// <summary>A balancer sends each request to any gateway. A gateway that starts again is another one to the browser.</summary>
+    [Fact]
+    [Requirement("SEC-35")]
+    public async Task GatewaysWithOneKeyDirectory_AcceptTheLogInsOfEachOther_AndOneWithoutItDoesNot()
+    {
+        var folder = Directory.CreateTempSubdirectory("wic-web-keys-");
+        await using var first = Gateway(("WicWeb:KeyDirectory", folder.FullName));
+        await using var second = Gateway(("WicWeb:KeyDirectory", folder.FullName));
+        await using var other = Gateway();
+        using var browser = new FlowBrowser(first, "localhost");
+
+        var back = await browser.AskAsync();
+        browser.Gateway = second;
+        Assert.Equal((HttpStatusCode.Redirect, "/flow/"), await browser.GetAsync(back));
+        browser.Gateway = first;
+        Assert.Equal(HttpStatusCode.OK, (await browser.GetAsync("/flow/api/traces")).Status);
+        browser.Gateway = other;
+        Assert.Equal(HttpStatusCode.Unauthorized, (await browser.GetAsync("/flow/api/traces")).Status);
+        folder.Delete(recursive: true);
+    }
+
     [Theory]
     [InlineData("Authority", "http://login.example.com", "must be an https address")]
     [InlineData("Authority", "", "must be an https address")]
@@ -236,6 +257,8 @@ public sealed class FlowSignInTests : IAsyncLifetime
     {
         private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
 
+        public GatewayFactory Gateway { get; set; } = gateway;
+
         public Dictionary<string, string> Cookies { get; } = [];
 
         public List<string> SetCookies { get; } = [];
@@ -256,7 +279,7 @@ public sealed class FlowSignInTests : IAsyncLifetime
 
         public async Task<(HttpStatusCode Status, string Location)> GetAsync(string path)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(gateway.Address, path));
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(Gateway.Address, path));
             if (host is not null) request.Headers.Host = host;
             if (Cookies.Count > 0)
                 request.Headers.Add("Cookie", string.Join("; ", Cookies.Select(cookie => $"{cookie.Key}={cookie.Value}")));

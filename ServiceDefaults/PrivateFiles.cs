@@ -1,4 +1,4 @@
-namespace WebRtcIms.Stores;
+namespace WebRtcIms.ServiceDefaults;
 
 /// <summary>
 /// Folders and files that only their user may read, whatever the umask is. They hold keys, hashes of secrets and users. Windows has the
@@ -20,6 +20,22 @@ public static class PrivateFiles
         return folder;
     }
 
+    /// <summary>Creates the folder of Data Protection keys, or takes the rights of others away from it.</summary>
+    /// <param name="setting">The name of the setting, for messages.</param>
+    /// <param name="path">Its value. All replicas of the service need the same folder.</param>
+    /// <exception cref="SettingsException">It cannot be made there.</exception>
+    public static DirectoryInfo CreateKeyDirectory(string setting, string path)
+    {
+        try
+        {
+            return CreateDirectory(path, narrow: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new SettingsException($"{setting}: the directory cannot be made: {error.Message}");
+        }
+    }
+
     /// <summary>Opens a file, or creates it.</summary>
     public static FileStream Open(string path, FileShare share)
     {
@@ -28,27 +44,10 @@ public static class PrivateFiles
         return new FileStream(path, options);
     }
 
-    /// <summary>
-    /// Creates a SQLite file before SQLite does, which would let others read it, and narrows existing ones. SQLite gives the mode of the
-    /// file to those that it makes beside it.
-    /// </summary>
-    internal static void ProtectSqlite(string path)
+    /// <summary>Takes the rights of others away from a file that exists.</summary>
+    public static void Narrow(string file)
     {
-        if (OperatingSystem.IsWindows()) return;
-        try
-        {
-            Open(path, FileShare.ReadWrite | FileShare.Delete).Dispose();
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            // SQLite reports it with the name of the setting.
-            return;
-        }
-
-        foreach (var file in (string[])[path, $"{path}-wal", $"{path}-shm"])
-        {
-            if (File.Exists(file)) Narrow(file, File.GetUnixFileMode(file), OwnerFile);
-        }
+        if (!OperatingSystem.IsWindows() && File.Exists(file)) Narrow(file, File.GetUnixFileMode(file), OwnerFile);
     }
 
     // Only the owner may do it. A file of another user stays as that user wants it.
