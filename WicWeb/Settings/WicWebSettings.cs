@@ -89,7 +89,8 @@ internal sealed class WicWebSettings
             yield return $"WicWeb:FlowToken must have at least {MinTokenLength} characters, such as those of 'openssl rand -hex 32'";
         if (FlowHost.Length > 0 && Uri.CheckHostName(FlowHost) == UriHostNameType.Unknown)
             yield return $"WicWeb:FlowHost must be a host such as flow.example.com{SettingText.Not(FlowHost)}";
-        if (KeyDirectory?.Contains('\0', StringComparison.Ordinal) is true) yield return $"{KeyDirectorySetting} must be the path of a folder";
+        if (KeyDirectory?.Contains('\0', StringComparison.Ordinal) is true)
+            yield return $"{KeyDirectorySetting} must be the path of a folder";
         else KeyDirectory = string.IsNullOrEmpty(KeyDirectory) ? null : Path.GetFullPath(KeyDirectory, environment.ContentRootPath);
         if (Flow != FlowReaders.OpenIdConnect) yield break;
         foreach (var problem in FlowProvider.Problems()) yield return problem;
