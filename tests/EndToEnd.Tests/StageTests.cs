@@ -137,7 +137,7 @@ public sealed partial class StageTests(RunningSystem system)
 
     private async Task<WicPage> OpenAsync()
     {
-        var wic = await system.Chromium.OpenAsync(system.PageAddress);
+        var wic = await system.Chromium.OpenAsync(system.PageAddress, new() { ReducedMotion = ReducedMotion.NoPreference });
         await wic.ContinueAsGuestAsync();
         await wic.WaitUntilOnlineAsync();
         return wic;

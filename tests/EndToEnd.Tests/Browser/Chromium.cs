@@ -44,12 +44,14 @@ public sealed class Chromium : IAsyncDisposable
     }
 
     /// <summary>
-    /// Opens the page in a new browser context, as a user with its own cookies. The script runs before those of the page.
+    /// Opens the page in a new browser context, as a user with its own cookies. The script runs before those of the page. Without other
+    /// options the user has asked for less motion, because drawing without a graphics card takes much of the processor.
     /// </summary>
     public async Task<WicPage> OpenAsync(Uri address, BrowserNewContextOptions? options = null, string? script = null)
     {
         options ??= new();
         options.Permissions = ["microphone", "camera"];
+        options.ReducedMotion ??= ReducedMotion.Reduce;
         var context = await _browser.NewContextAsync(options);
         if (script is not null) await context.AddInitScriptAsync(script);
         var page = await context.NewPageAsync();
