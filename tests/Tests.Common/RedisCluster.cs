@@ -9,9 +9,6 @@ public sealed class RedisCluster : IAsyncDisposable
     private const int Masters = 3;
     private const int Slots = 16384;
 
-    // Assigns the slot that was moved last on all masters.
-    private Func<Task> _assign = () => Task.CompletedTask;
-
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(40);
 
     private readonly RedisServer[] _nodes;
@@ -66,20 +63,15 @@ public sealed class RedisCluster : IAsyncDisposable
         var to = (owner + 1) % Masters;
         var id = await IdAsync(to);
 
-        // A new owner that imports the slot gets a higher epoch. Otherwise a late message of the former one takes the slot back.
+        // A new owner that imports the slot takes an epoch above those that it knows. If it does not know the highest, a message of the
+        // former owner takes the slot back.
+        await UntilEpochIsKnownAsync();
         await RunAsync(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", await IdAsync(owner));
         await RunAsync(owner, "CLUSTER", "SETSLOT", slot, "MIGRATING", id);
         // The new owner first: it then knows the slot before a client is redirected to it.
-        int[] order = [.. Enumerable.Range(0, Masters).OrderByDescending(i => i == to)];
-        _assign = async () =>
-        {
-            foreach (var i in order) await RunAsync(i, "CLUSTER", "SETSLOT", slot, "NODE", id);
-        };
-        await _assign();
+        foreach (var i in Enumerable.Range(0, Masters).OrderByDescending(i => i == to))
+            await RunAsync(i, "CLUSTER", "SETSLOT", slot, "NODE", id);
     }
-
-    /// <summary>Assigns the slot that has moved on all masters again, as an operator does whose nodes disagree.</summary>
-    public Task AssignAgainAsync() => _assign();
 
     /// <summary>
     /// Returns when the replica has everything that the first master has. Redis replicates asynchronously, and WAIT counts from the
@@ -108,11 +100,34 @@ public sealed class RedisCluster : IAsyncDisposable
         return count;
     }
 
+    /// <summary>How each master sees the cluster, for the message of a failed test.</summary>
+    public async Task<string> ViewsAsync()
+    {
+        var views = new List<string>();
+        for (var i = 0; i < Masters; i++) views.Add($"{_nodes[i].Address} sees:\n{await RunAsync(i, "CLUSTER", "NODES")}");
+        return string.Join('\n', views);
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var admin in _admins) await admin.DisposeAsync();
         foreach (var node in _nodes) await node.DisposeAsync();
         _folder.Delete(recursive: true);
+    }
+
+    private async Task UntilEpochIsKnownAsync()
+    {
+        var highest = 0;
+        for (var i = 0; i < Masters; i++) highest = Math.Max(highest, await EpochAsync(i));
+        for (var i = 0; i < Masters; i++) await UntilAsync(i, ["CLUSTER", "INFO"], $"cluster_current_epoch:{highest}\r");
+    }
+
+    private async Task<int> EpochAsync(int node)
+    {
+        const string Field = "cluster_current_epoch:";
+        var info = (string)(await RunAsync(node, "CLUSTER", "INFO"))!;
+        var line = info.Split("\r\n").Single(line => line.StartsWith(Field, StringComparison.Ordinal));
+        return int.Parse(line[Field.Length..], CultureInfo.InvariantCulture);
     }
 
     private async Task<string> IdAsync(int node) => ((string)(await RunAsync(node, "CLUSTER", "MYID"))!).Trim();
