@@ -128,6 +128,8 @@ public abstract class ServiceApp<TApp, TProgram> : WebApplicationFactory<TProgra
         {
             services.ShareActivitySource();
             if (Time is not null) services.AddSingleton(Time);
+            // A clock that a test advances would collect the garbage of all tests again and again.
+            services.Remove(services.Single(service => service.ImplementationType?.Name == "IdleMemory"));
             services.AddSingleton<IStartupFilter>(new BeforeRequests(this));
             foreach (var change in _changes) change(services);
         });
