@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -62,12 +63,14 @@ public sealed class FleetTests : IAsyncLifetime
     {
         var first = (await FetchKeysAsync()).All[0];
         using var end = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var load = UseTokensAsync(end.Token);
+        var kids = new ConcurrentDictionary<string, bool>();
+        var load = UseTokensAsync(kids, end.Token);
 
-        for (var i = 0; i < 3; i++)
+        for (var i = 1; i <= 3; i++)
         {
             // Some tokens under each key.
             await Task.Delay(TimeSpan.FromSeconds(1), Cancel);
+            while (!kids.ContainsKey($"k.{i}") && !load.IsCompleted) await Task.Delay(100, Cancel);
             var kid = Assert.Single(await _waf.RotateAsync());
             while ((await _waf.GetKeysAsync())[kid] != "current") await Task.Delay(100, Cancel);
         }
@@ -76,9 +79,9 @@ public sealed class FleetTests : IAsyncLifetime
         foreach (var node in _nodes) await node.AllocateAsync(Forge(first));
         while ((await _waf.GetKeysAsync()).ContainsKey(first.Kid)) await Task.Delay(500, Cancel);
         await end.CancelAsync();
-        var kids = await load;
+        await load;
 
-        Assert.Equal(["k.1", "k.2", "k.3", "k.4"], kids.Order());
+        Assert.Equal(["k.1", "k.2", "k.3", "k.4"], kids.Keys.Order());
         foreach (var node in _nodes)
         {
             var refusal = await Assert.ThrowsAsync<TurnException>(() => node.AllocateAsync(Forge(first)));
@@ -173,9 +176,8 @@ public sealed class FleetTests : IAsyncLifetime
     }
 
     // Returns the names of the keys that the tokens had. An exception is a request that was refused.
-    private async Task<HashSet<string>> UseTokensAsync(CancellationToken end)
+    private async Task UseTokensAsync(ConcurrentDictionary<string, bool> kids, CancellationToken end)
     {
-        HashSet<string> kids = [];
         List<Task> uses = [];
         using var timer = new PeriodicTimer(Pause);
         try
@@ -183,7 +185,7 @@ public sealed class FleetTests : IAsyncLifetime
             while (await timer.WaitForNextTickAsync(end))
             {
                 var token = await _waf.GetTokenAsync(TurnServer, Cancel);
-                kids.Add(token.Kid);
+                kids.TryAdd(token.Kid, true);
                 uses.Add(UseAsync(token));
             }
         }
@@ -193,6 +195,5 @@ public sealed class FleetTests : IAsyncLifetime
         }
 
         await Task.WhenAll(uses);
-        return kids;
     }
 }
