@@ -179,5 +179,5 @@ internal sealed partial class PartBreaker(IReadOnlyDictionary<string, IReadOnlyL
     [LoggerMessage(2, LogLevel.Information, "{Part} works again after a demonstration.")]
     private static partial void LogRestarted(ILogger logger, string part);
 
-    internal sealed record PartState(string Name, string State, double? RestartsIn);
+    private sealed record PartState(string Name, string State, double? RestartsIn);
 }

@@ -265,14 +265,14 @@ function renderOnline(): void {
   const isKnown = isSignedIn() && identity !== undefined && (state === 'online' || state === 'reconnecting');
   show({
     'go-online': isSignedIn() && state === 'offline',
-    identity: isKnown,
+    // It has its place before it is known. Otherwise the call button would move away from a pointer.
+    identity: isSignedIn() && state !== 'offline',
     'online-problem': isSignedIn() && problem !== undefined,
   });
   find('online-problem').textContent = problem ? problemText(problem).text : '';
-  if (isKnown) {
-    find('own-name').textContent = identity.display_name ?? identity.impu;
-    find('own-impu').textContent = identity.impu;
-  }
+  find('identity').dataset.known = String(isKnown);
+  find('own-name').textContent = isKnown ? identity.display_name ?? identity.impu : '';
+  find('own-impu').textContent = isKnown ? identity.impu : '';
   find<HTMLButtonElement>('demo-line').disabled = state !== 'online';
 }
 
