@@ -20,6 +20,29 @@ public sealed class LayoutTests(RunningSystem system)
         (1024, 768, 0.25), (1280, 720, 0.3), (1920, 1080, 0.5), (3840, 2160, 0.6),
     ];
 
+    /// <summary>A button that moves while the pointer is on it does nothing when it is clicked.</summary>
+    [Fact]
+    public async Task CallButton_StaysInItsPlace_WhenThePageIsOnline()
+    {
+        var online = new TaskCompletionSource();
+        await using var wic = await system.Chromium.OpenAsync(system.PageAddress);
+        await wic.Page.RouteAsync("**/api/ims-token", async route =>
+        {
+            await online.Task;
+            await route.ContinueAsync();
+        });
+        await wic.ContinueAsGuestAsync();
+        await wic.Get("call").WaitForAsync();
+        var before = await wic.Get("call").BoundingBoxAsync();
+        await wic.KeepAsync("page-connecting");
+
+        online.SetResult();
+        await wic.WaitUntilOnlineAsync();
+        await wic.KeepAsync("page-online");
+        var after = await wic.Get("call").BoundingBoxAsync();
+        Assert.Equal((before!.X, before.Y), (after!.X, after.Y));
+    }
+
     [Fact]
     [Requirement("EXP-25")]
     [Requirement("EXP-27")]
