@@ -56,8 +56,8 @@ public static class TurnRevocations
     }
 
     /// <summary>
-    /// Handles each revocation, until cancellation. One that is published is handled at once. A poll handles all that Redis holds, because
-    /// some were published while nobody was subscribed: so each is handled more than once.
+    /// Passes revocations to a handler until cancellation. It passes a published revocation at once. Every five seconds it reads all that
+    /// Redis holds, because a process receives nothing that is published before it subscribes. The handler gets a revocation repeatedly.
     /// </summary>
     /// <param name="redis">Redis, which may be down.</param>
     /// <param name="handle">Takes the name and the end of a revocation. It does not throw.</param>

@@ -119,7 +119,8 @@ public static class Malformed
             "WicWeb|WicWeb:PublicUrl|https://localhost:99999", "WicWeb|WicWeb:PublicUrl|https://",
             "WicWeb|WicWeb:PublicCertificate|{folder}/none.pfx", "WicWeb|WicWeb:FlowToken|short", "WicWeb|WicWeb:KnownProxies:0|gateway",
             "WicWeb|WicWeb:KeyDirectory|/dev/null/keys", "WicWeb|WicWeb:KeyDirectory|a\0b", "WicWeb|WicWeb:Nonsense|1",
-            "WicWeb|FlowView:Endpoint|nonsense", "Turn|FlowView:Endpoint|nonsense", "Waf|FlowView:Endpoint|ftp://localhost", "Wwsf|FlowView:Endpoint|http://x:" + Secret + "@localhost:99999",
+            "WicWeb|FlowView:Endpoint|nonsense", "Turn|FlowView:Endpoint|nonsense", "Waf|FlowView:Endpoint|ftp://localhost",
+            "Wwsf|FlowView:Endpoint|http://x:" + Secret + "@localhost:99999",
         ];
         return texts.Select(Split);
     }

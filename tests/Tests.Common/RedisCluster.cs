@@ -100,14 +100,6 @@ public sealed class RedisCluster : IAsyncDisposable
         return count;
     }
 
-    /// <summary>How each master sees the cluster, for the message of a failed test.</summary>
-    public async Task<string> ViewsAsync()
-    {
-        var views = new List<string>();
-        for (var i = 0; i < Masters; i++) views.Add($"{_nodes[i].Address} sees:\n{await RunAsync(i, "CLUSTER", "NODES")}");
-        return string.Join('\n', views);
-    }
-
     public async ValueTask DisposeAsync()
     {
         foreach (var admin in _admins) await admin.DisposeAsync();

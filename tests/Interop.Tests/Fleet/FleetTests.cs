@@ -175,7 +175,7 @@ public sealed class FleetTests : IAsyncLifetime
         foreach (var node in _nodes) await node.AllocateAsync(token.Credential);
     }
 
-    // Returns the names of the keys that the tokens had. An exception is a request that was refused.
+    // Adds the names of the keys that the tokens had. An exception is a request that was refused.
     private async Task UseTokensAsync(ConcurrentDictionary<string, bool> kids, CancellationToken end)
     {
         List<Task> uses = [];
