@@ -43,6 +43,7 @@ try
         .WithStage(turn, [turn, [waf], [epCscf], [redis]]);
 
     builder.CheckPorts();
+    StartProblems.Report(builder);
     await builder.Build().RunAsync();
     return 0;
 }

@@ -24,23 +24,24 @@ internal static class Ports
     public static bool RandomizesPorts(this IDistributedApplicationBuilder builder) =>
         builder.ExecutionContext.IsRunMode && builder.Configuration.GetValue<bool>("DcpPublisher:RandomizePorts");
 
-    // Free for UDP and for TCP.
+    // Free for UDP and for TCP. The range lies below the ephemeral ports of systems: seconds pass before the server listens, and a
+    // connection of another program could have the port by then.
     private static int FreePort(IPAddress address)
     {
         while (true)
         {
-            using var tcp = new TcpListener(address, 0);
-            tcp.Start();
-            var endpoint = (IPEndPoint)tcp.LocalEndpoint;
-            using var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+            var endpoint = new IPEndPoint(address, RandomNumberGenerator.GetInt32(22_000, 32_000));
+            using var tcp = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            using var udp = new Socket(endpoint.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
             try
             {
+                tcp.Bind(endpoint);
                 udp.Bind(endpoint);
                 return endpoint.Port;
             }
             catch (SocketException)
             {
-                // Taken for UDP: try the next one.
+                // Taken: try another one.
             }
         }
     }

@@ -61,6 +61,19 @@ public sealed class HostTests : IDisposable
     }
 
     [Fact]
+    public async Task PartThatCannotStart_IsNamedOnTheConsoleWithItsReason()
+    {
+        SkipOnWindows();
+        var wrong = new Dictionary<string, string> { ["WicWeb__Flow"] = "Sometimes" };
+        await using var host = HostProcess.Start(
+            typeof(Projects.AppHost).Assembly, _folder, "http", wrong, $"--data-directory={_folder.FullName}");
+
+        await host.UntilAsync("wic-web ended with exit code 1 before the application was up.");
+        await host.UntilAsync("WicWeb:Flow must be one of Off, Local, Token, OpenIdConnect, not 'Sometimes'");
+        Assert.DoesNotContain("is up: open", host.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     [Requirement("EXP-11")]
     public async Task KilledHost_TakesItsServicesWithIt()
     {
