@@ -13,7 +13,7 @@ internal sealed class StartProblems(IReadOnlyList<IResource> parts, ResourceNoti
     private const int LastLines = 10;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    /// <summary>Reports until every part was healthy once. It begins before Aspire starts the parts, because Aspire waits for them.</summary>
+    /// <summary>Reports until every part was healthy once. Begins before Aspire starts the parts, because Aspire waits for them.</summary>
     public static void Report(IDistributedApplicationBuilder builder) =>
         builder.Eventing.Subscribe<BeforeStartEvent>((start, cancel) =>
         {
