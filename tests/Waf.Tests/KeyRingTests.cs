@@ -144,9 +144,11 @@ public sealed class KeyRingTests : IDisposable
         await app.RotateAsync();
         List<string> measured = [];
         using var listener = new MeterListener();
+        // Not in the callback: other tests publish instruments after the end of this one.
+        var factory = app.Services.GetRequiredService<IMeterFactory>();
         listener.InstrumentPublished = (instrument, self) =>
         {
-            if (instrument.Name == "waf.keys" && instrument.Meter.Scope == app.Services.GetRequiredService<IMeterFactory>())
+            if (instrument.Name == "waf.keys" && instrument.Meter.Scope == factory)
                 self.EnableMeasurementEvents(instrument);
         };
         listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
