@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using WebRtcIms.Stun.OAuth;
@@ -46,7 +47,8 @@ internal sealed class WafProcess : ServerProcess
         ("Waf__InitialAccessTokens__0__Name", "wwsf"), ("Waf__InitialAccessTokens__0__Token", token),
         ("Waf__InitialAccessTokens__0__Audiences__0", TurnServer));
 
-    // Waits until it answers.
+    // Waits until it has refused a token request of a stranger. The first request makes the runtime compile much of the WAF. On a busy
+    // machine that takes longer than the WWSF waits for a token.
     private static async Task<WafProcess> StartAsync(int port, params (string Name, string Value)[] clients)
     {
         var address = $"http://127.0.0.1:{port}";
@@ -94,8 +96,10 @@ internal sealed class WafProcess : ServerProcess
     {
         try
         {
-            using var answer = await http.GetAsync(new Uri($"{Address}/alive"), cancel);
-            return answer.IsSuccessStatusCode;
+            using var request = new FormUrlEncodedContent(
+                [new("grant_type", "client_credentials"), new("client_id", "stranger"), new("client_secret", "unknown")]);
+            using var answer = await http.PostAsync(new Uri($"{Address}/oauth2/token"), request, cancel);
+            return answer.StatusCode == HttpStatusCode.Unauthorized;
         }
         catch (HttpRequestException)
         {
