@@ -53,9 +53,7 @@ public sealed class HostTests : IDisposable
             }
         }
 
-        var withoutLadder = new Dictionary<string, string> { ["WicWeb__Flow"] = "Off" };
-        await using var other = HostProcess.Start(
-            typeof(Projects.AppHost).Assembly, _folder, "http", withoutLadder, $"--data-directory={_folder.FullName}");
+        await using var other = StartWith("WicWeb__Flow", "Off");
         await other.UntilAsync("Stop:        Ctrl+C");
         Assert.DoesNotContain("Call ladder:", other.Output, StringComparison.Ordinal);
     }
@@ -64,9 +62,7 @@ public sealed class HostTests : IDisposable
     public async Task PartThatCannotStart_IsNamedOnTheConsoleWithItsReason()
     {
         SkipOnWindows();
-        var wrong = new Dictionary<string, string> { ["WicWeb__Flow"] = "Sometimes" };
-        await using var host = HostProcess.Start(
-            typeof(Projects.AppHost).Assembly, _folder, "http", wrong, $"--data-directory={_folder.FullName}");
+        await using var host = StartWith("WicWeb__Flow", "Sometimes");
 
         await host.UntilAsync("wic-web ended with exit code 1 before the application was up.");
         await host.UntilAsync("WicWeb:Flow must be one of Off, Local, Token, OpenIdConnect, not 'Sometimes'");
@@ -192,6 +188,10 @@ public sealed class HostTests : IDisposable
 
     private HostProcess Start(params string[] arguments) =>
         HostProcess.Start(typeof(Projects.AppHost).Assembly, _folder, [$"--data-directory={_folder.FullName}", .. arguments]);
+
+    private HostProcess StartWith(string variable, string value) => HostProcess.Start(
+        typeof(Projects.AppHost).Assembly, _folder, "http", new Dictionary<string, string> { [variable] = value },
+        $"--data-directory={_folder.FullName}");
 
     /// <summary>The processes of services that this test's host has started: the user secrets' folder is in their environment.</summary>
     private IReadOnlyList<int> ServiceProcesses() =>

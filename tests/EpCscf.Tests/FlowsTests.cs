@@ -33,12 +33,7 @@ public sealed class FlowsTests : IDisposable
         _flows = new(_services.GetRequiredService<EpCscfTelemetry>());
         _meters.SetMeasurementEventCallback<int>((_, value, _, _) => _onRegisteredChanged(value));
         _meters.SetMeasurementEventCallback<long>((_, value, _, _) => _onRegisteredChanged(value));
-        // Not in the callback: other tests publish instruments after the end of this one.
-        var factory = _services.GetRequiredService<IMeterFactory>();
-        _meters.InstrumentPublished = (instrument, listener) =>
-        {
-            if (instrument.Meter.Scope == factory) listener.EnableMeasurementEvents(instrument);
-        };
+        _meters.ListenTo(_services.GetRequiredService<IMeterFactory>());
         _meters.Start();
     }
 

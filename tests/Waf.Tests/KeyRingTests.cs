@@ -144,13 +144,7 @@ public sealed class KeyRingTests : IDisposable
         await app.RotateAsync();
         List<string> measured = [];
         using var listener = new MeterListener();
-        // Not in the callback: other tests publish instruments after the end of this one.
-        var factory = app.Services.GetRequiredService<IMeterFactory>();
-        listener.InstrumentPublished = (instrument, self) =>
-        {
-            if (instrument.Name == "waf.keys" && instrument.Meter.Scope == factory)
-                self.EnableMeasurementEvents(instrument);
-        };
+        listener.ListenTo(app.Services.GetRequiredService<IMeterFactory>(), "waf.keys");
         listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
             measured.Add(string.Join(' ', [.. tags.ToArray().Select(tag => $"{tag.Value}"), $"{value}"])));
         listener.Start();

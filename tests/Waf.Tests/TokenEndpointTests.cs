@@ -69,11 +69,7 @@ public sealed class TokenEndpointTests
         {
             lock (measured) measured.Add(((string)tags[0].Value!, seconds));
         });
-        meters.InstrumentPublished = (instrument, listener) =>
-        {
-            if (instrument.Name == "waf.token.issue.duration" && instrument.Meter.Scope == factory)
-                listener.EnableMeasurementEvents(instrument);
-        };
+        meters.ListenTo(factory, "waf.token.issue.duration");
         meters.Start();
 
         var answer = (await new TokenRequest().With("alg", "HMAC-SHA1").SendAsync(app)).AssertOk();

@@ -22,12 +22,7 @@ public sealed class ConnectionAdmissionTests : IDisposable
     public ConnectionAdmissionTests()
     {
         _services = new ServiceCollection().AddMetrics().AddLogging(logging => logging.AddProvider(_logs)).BuildServiceProvider();
-        // Not in the callback: other tests publish instruments after the end of this one.
-        var factory = _services.GetRequiredService<IMeterFactory>();
-        _meters.InstrumentPublished = (instrument, listener) =>
-        {
-            if (instrument.Meter.Scope == factory) listener.EnableMeasurementEvents(instrument);
-        };
+        _meters.ListenTo(_services.GetRequiredService<IMeterFactory>());
         _meters.SetMeasurementEventCallback<long>((instrument, value, tags, _) => _measured.Enqueue(
             string.Join(' ', [$"{instrument.Name}={value}", .. tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}")])));
         _meters.Start();

@@ -234,13 +234,7 @@ public sealed class RenewalTests : IDisposable
     {
         var last = double.NaN;
         using var listener = new MeterListener();
-        // Not in the callback: other tests publish instruments after the end of this one.
-        var factory = _services.GetRequiredService<IMeterFactory>();
-        listener.InstrumentPublished = (instrument, own) =>
-        {
-            if (instrument.Name == "tls.certificate.remaining" && instrument.Meter.Scope == factory)
-                own.EnableMeasurementEvents(instrument);
-        };
+        listener.ListenTo(_services.GetRequiredService<IMeterFactory>(), "tls.certificate.remaining");
         listener.SetMeasurementEventCallback<double>((_, value, _, _) => last = value);
         listener.Start();
         listener.RecordObservableInstruments();

@@ -19,14 +19,8 @@ public sealed class EngineHostTests
         var fixture = new EngineFixture();
         var node = new TestNode(fixture, redis: null);
         List<string?> drops = [];
-        using var listener = new MeterListener
-        {
-            InstrumentPublished = (instrument, self) =>
-            {
-                if (instrument.Meter.Scope == node.Meters && instrument.Name == "turn.relay.drops")
-                    self.EnableMeasurementEvents(instrument);
-            },
-        };
+        using var listener = new MeterListener();
+        listener.ListenTo(node.Meters, "turn.relay.drops");
         listener.SetMeasurementEventCallback<long>((_, _, tags, _) => drops.Add((string?)tags[0].Value));
         listener.Start();
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.Turn.Tests.Telemetry;
 
@@ -10,10 +11,7 @@ internal sealed class Measurements : IDisposable
 
     public Measurements(IMeterFactory factory)
     {
-        _listener.InstrumentPublished = (instrument, listener) =>
-        {
-            if (instrument.Meter.Scope == factory) listener.EnableMeasurementEvents(instrument);
-        };
+        _listener.ListenTo(factory);
         _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Add(instrument, value, tags));
         _listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Add(instrument, value, tags));
         _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Add(instrument, value, tags));

@@ -144,14 +144,8 @@ public sealed class SpanTests : IAsyncLifetime
     {
         var host = new HostFixture(redis: _connection!);
         List<(string Name, string? Trace)> measured = [];
-        using var meters = new MeterListener
-        {
-            InstrumentPublished = (instrument, listener) =>
-            {
-                if (instrument.Meter.Scope == host.Node.Meters && instrument.Name == "turn.allocation.duration")
-                    listener.EnableMeasurementEvents(instrument);
-            },
-        };
+        using var meters = new MeterListener();
+        meters.ListenTo(host.Node.Meters, "turn.allocation.duration");
         meters.SetMeasurementEventCallback<double>((instrument, _, _, _) =>
         {
             lock (measured) measured.Add((instrument.Name, Activity.Current?.TraceId.ToHexString()));
