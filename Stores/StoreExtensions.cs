@@ -45,7 +45,11 @@ public static class StoreExtensions
             && hosts.Any(host => !host.StartsWith('/') && !LocalCaller.IsLoopbackName(host));
     }
 
-    internal static async Task ReportProblemsAsync(this StoreSettings store, Func<Task> start)
+    /// <summary>Runs a step of the start that uses the store.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="start">The step.</param>
+    /// <exception cref="SettingsException">The database cannot be used. The message names the setting.</exception>
+    public static async Task ReportProblemsAsync(this StoreSettings store, Func<Task> start)
     {
         try
         {

@@ -10,7 +10,11 @@ namespace WebRtcIms.AppHost;
 /// </summary>
 internal sealed class StartProblems(IReadOnlyList<IResource> parts, ResourceNotificationService notifications, ResourceLoggerService logs)
 {
-    private const int LastLines = 10;
+    private const int Lines = 10;
+
+    // The runtime writes it before the exception and its stack trace.
+    private const string UnhandledException = "Unhandled exception.";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     /// <summary>Reports until every part was healthy once. Begins before Aspire starts the parts, because Aspire waits for them.</summary>
@@ -82,7 +86,13 @@ internal sealed class StartProblems(IReadOnlyList<IResource> parts, ResourceNoti
         await foreach (var batch in logs.GetAllAsync(resource).WithCancellation(cancellationToken))
             lines.AddRange(batch.Select(line => $"  {line.Content}"));
         // Each line begins with its time. Those of the orchestrator come in another order.
-        return lines.OrderBy(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault(), StringComparer.Ordinal)
-            .TakeLast(LastLines);
+        return ReasonIn(
+            [.. lines.OrderBy(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault(), StringComparer.Ordinal)]);
     }
+
+    /// <summary>The lines that say why a part ended: the last ones, or those from an exception on, whose stack trace may be long.</summary>
+    internal static IEnumerable<string> ReasonIn(IReadOnlyList<string> lines) =>
+        lines.Index().LastOrDefault(line => line.Item.Contains(UnhandledException, StringComparison.Ordinal)) is { Item: not null } thrown
+            ? lines.Skip(thrown.Index).Take(Lines)
+            : lines.TakeLast(Lines);
 }

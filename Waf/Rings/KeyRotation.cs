@@ -5,6 +5,7 @@ using OpenTelemetry;
 using StackExchange.Redis;
 using WebRtcIms.Contracts;
 using WebRtcIms.ServiceDefaults;
+using WebRtcIms.Stores;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Waf.Stores;
 using WebRtcIms.Waf.Telemetry;
@@ -16,13 +17,16 @@ namespace WebRtcIms.Waf.Rings;
 /// where there is Redis, and every <see cref="Poll"/>.
 /// </summary>
 internal sealed partial class KeyRotation(
-    KeyRings rings, KeyStore store, KeyProtection protection, TimeProvider time, WafTelemetry telemetry, ILogger<KeyRotation> logger,
-    IConnectionMultiplexer? redis = null) : BackgroundService
+    KeyRings rings, KeyStore store, KeyProtection protection, StoreSettings settings, TimeProvider time, WafTelemetry telemetry,
+    ILogger<KeyRotation> logger, IConnectionMultiplexer? redis = null) : BackgroundService
 {
     public static readonly TimeSpan Poll = TimeSpan.FromSeconds(5);
 
     private const string Schedule = "schedule";
     private static readonly TimeSpan RedisBudget = TimeSpan.FromMilliseconds(250);
+
+    // Entity Framework Core retries for a minute when PostgreSQL is down.
+    private static readonly TimeSpan StoreBudget = TimeSpan.FromSeconds(5);
 
     private readonly SemaphoreSlim _gate = new(1);
     private readonly HashSet<string> _announced = [];
@@ -91,8 +95,8 @@ internal sealed partial class KeyRotation(
         foreach (var ring in rings.All.Where(ring => ring.Rotates)) await RefreshAsync(ring, cancellationToken);
     }
 
-    /// <summary>Reads the rings before the first request.</summary>
-    /// <exception cref="SettingsException">The keys in the store cannot be decrypted.</exception>
+    /// <summary>Reads the rings before the first request. There is nothing to fall back on, so it waits as long as the store needs.</summary>
+    /// <exception cref="SettingsException">The store cannot be used, or its keys cannot be decrypted.</exception>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         telemetry.ObserveKeys(CountKeys);
@@ -101,7 +105,7 @@ internal sealed partial class KeyRotation(
         try
         {
             foreach (var ring in rings.All.Where(ring => ring.Rotates))
-                await ChangeAsync(ring, Schedule, Maintain, cancellationToken);
+                await settings.ReportProblemsAsync(() => ApplyAsync(ring, Schedule, Maintain, cancellationToken));
         }
         catch (KeyProtectionException error)
         {
@@ -185,6 +189,14 @@ internal sealed partial class KeyRotation(
     private string? NextOf(KeyRing ring) => ring.Keys is [.., var last] && last.CurrentAt > time.GetUtcNow() ? last.Kid : null;
 
     private async Task<(RingChange Change, T Result)> ChangeAsync<T>(
+        KeyRing ring, string actor, Func<RingChange, T> apply, CancellationToken cancellationToken)
+    {
+        using var budget = new CancellationTokenSource(StoreBudget, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, budget.Token);
+        return await ApplyAsync(ring, actor, apply, either.Token);
+    }
+
+    private async Task<(RingChange Change, T Result)> ApplyAsync<T>(
         KeyRing ring, string actor, Func<RingChange, T> apply, CancellationToken cancellationToken)
     {
         var done = await store.ChangeAsync(ring.Settings, actor, apply, cancellationToken);

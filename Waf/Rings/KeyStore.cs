@@ -8,9 +8,6 @@ internal sealed class KeyStore(IServiceScopeFactory scopes, KeyProtection protec
 {
     private const int Attempts = 5;
 
-    // Entity Framework Core retries for a minute when PostgreSQL is down.
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
-
     /// <summary>Reads the rows of a ring, applies the change, and writes what it changed.</summary>
     /// <param name="ring">The ring.</param>
     /// <param name="actor">For the audit.</param>
@@ -19,18 +16,16 @@ internal sealed class KeyStore(IServiceScopeFactory scopes, KeyProtection protec
     public async Task<(RingChange Change, T Result)> ChangeAsync<T>(
         RingSettings ring, string actor, Func<RingChange, T> apply, CancellationToken cancellationToken)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Limit);
         for (var attempt = 1; ; attempt++)
         {
             await using var scope = scopes.CreateAsyncScope();
             var store = scope.ServiceProvider.GetRequiredService<WafDatabase>();
-            var rows = await store.Keys.Where(key => key.Ring == ring.Ring).OrderBy(key => key.Number).ToListAsync(limit.Token);
+            var rows = await store.Keys.Where(key => key.Ring == ring.Ring).OrderBy(key => key.Number).ToListAsync(cancellationToken);
             var change = new RingChange(store, ring, rows, protection, time.GetUtcNow().ToUnixTimeSeconds(), actor);
             var result = apply(change);
             try
             {
-                await store.SaveChangesAsync(limit.Token);
+                await store.SaveChangesAsync(cancellationToken);
                 return (change, result);
             }
             catch (DbUpdateException) when (attempt < Attempts)

@@ -3,11 +3,13 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 using WebRtcIms.Stun.OAuth;
 using WebRtcIms.Tests.Common;
 using WebRtcIms.Waf.Rings;
+using WebRtcIms.Waf.Stores;
 using WebRtcIms.Waf.Tokens;
 
 namespace WebRtcIms.Waf.Tests;
@@ -36,6 +38,16 @@ public sealed class KeyRingTests : IDisposable
         Assert.Equal("k1.1", answer.Kid);
         Assert.Equal(["k1.1 Current", "k1.2 Next"], app.States());
         Assert.Equal(["schedule key.created k1.1", "schedule key.created k1.2"], await app.AuditAsync());
+    }
+
+    [Fact]
+    public async Task StartOfABusyMachine_WaitsForTheStore()
+    {
+        var store = new SlowStore(() => _time.Advance(TimeSpan.FromMinutes(1)));
+        using var app = RingApp.Create(_time).WithServices(store.AddTo);
+
+        Assert.Equal(["k1.1 Current", "k1.2 Next"], app.States());
+        Assert.Equal(1, store.Writes);
     }
 
     [Fact]
@@ -401,5 +413,23 @@ public sealed class KeyRingTests : IDisposable
         var answer = await client.GetAsync(new Uri("/health", UriKind.Relative), TestContext.Current.CancellationToken);
         return (await answer.Content.ReadFromJsonAsync<JsonElement>(TestContext.Current.CancellationToken)).GetProperty("checks")
             .GetProperty("keys").GetString();
+    }
+
+    /// <summary>A store at which something happens before each write of keys.</summary>
+    private sealed class SlowStore(Action beforeWrite) : SaveChangesInterceptor
+    {
+        public int Writes { get; private set; }
+
+        public void AddTo(IServiceCollection services) =>
+            services.ConfigureDbContext<WafDatabase>(options => options.AddInterceptors(this));
+
+        public override ValueTask<InterceptionResult<int>> SavingChangesAsync(
+            DbContextEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
+        {
+            if (!eventData.Context!.ChangeTracker.Entries<StoredKey>().Any()) return ValueTask.FromResult(result);
+            beforeWrite();
+            Writes++;
+            return ValueTask.FromResult(result);
+        }
     }
 }

@@ -164,13 +164,4 @@ public sealed class MigrationTests
     {
         protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.UseOpenIddict();
     }
-
-    private sealed class TemporaryFolder : IDisposable
-    {
-        private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("waf-tests-");
-
-        public string Path => _folder.FullName;
-
-        public void Dispose() => _folder.Delete(recursive: true);
-    }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting.Internal;
 using WebRtcIms.ServiceDefaults;
@@ -306,6 +307,20 @@ public sealed class SettingsTests
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    [Fact]
+    public async Task KeysThatCannotBeRead_StopTheProcess_AndTheMessageNamesTheSetting()
+    {
+        using var folder = new TemporaryFolder();
+        var store = ("ConnectionStrings:waf", $"Data Source={folder.Path}/waf.db;Pooling=false");
+        using (var app = new WafApp().With("Waf:TurnServers:0:Key", "").With(store.Item1, store.Item2))
+            await app.InStoreAsync(waf => waf.Database.ExecuteSqlRawAsync("DROP TABLE \"Keys\""));
+
+        var (code, output) = await RunAsync(store, ("Waf:TurnServers:0:Key", ""));
+
+        Assert.Equal(1, code);
+        Assert.StartsWith("WAF cannot start. ConnectionStrings:waf: the database cannot be used: ", output, StringComparison.Ordinal);
     }
 
     [Fact]
