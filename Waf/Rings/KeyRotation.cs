@@ -95,7 +95,9 @@ internal sealed partial class KeyRotation(
         foreach (var ring in rings.All.Where(ring => ring.Rotates)) await RefreshAsync(ring, cancellationToken);
     }
 
-    /// <summary>Reads the rings before the first request. There is nothing to fall back on, so it waits as long as the store needs.</summary>
+    /// <summary>
+    /// Reads the rings before the first request. There are no known keys to go on with, so it waits as long as the store needs.
+    /// </summary>
     /// <exception cref="SettingsException">The store cannot be used, or its keys cannot be decrypted.</exception>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {

@@ -53,10 +53,8 @@ public sealed class CallTests : AliceAndBob
         Assert.All(records, record => Assert.DoesNotMatch("sip:|session-of|alice|bob", record));
     }
 
-    private async Task LoggedAsync(string text)
-    {
-        while (!App.Logs.Text.Contains(text, StringComparison.Ordinal)) await Task.Delay(10, TestContext.Current.CancellationToken);
-    }
+    private Task LoggedAsync(string text) =>
+        Eventually.IsTrueAsync(() => App.Logs.Text.Contains(text, StringComparison.Ordinal));
 
     [Fact]
     [Requirement("RFC3261-16.12")]

@@ -175,8 +175,7 @@ public sealed class ConnectionTests : IAsyncDisposable
 
             foreach (var page in _pages) await page.DisposeAsync();
             _pages.Clear();
-            using var limit = new CancellationTokenSource(Patience);
-            while (Admission.Count + App.Service<Connections.Flows>().Count > 0) await Task.Delay(5, limit.Token);
+            await Eventually.IsTrueAsync(() => Admission.Count + App.Service<Connections.Flows>().Count == 0);
         }
     }
 

@@ -155,7 +155,7 @@ public sealed class PresenceTests : IAsyncLifetime
         await _alice.SendAsync(Subscribe(_alice, Event));
         await _alice.ExpectAsync("SIP/2.0 200");
         await _alice.AnswerAsync(await _alice.ExpectAsync("NOTIFY"), 481, "Subscription Does Not Exist");
-        while (!subscriptions.IsEmpty) await Task.Delay(5, TestContext.Current.CancellationToken);
+        await Eventually.IsTrueAsync(() => subscriptions.IsEmpty);
 
         await SubscribeAsync(_alice);
         Assert.False(subscriptions.IsEmpty);

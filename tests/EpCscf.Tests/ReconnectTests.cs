@@ -72,7 +72,7 @@ public sealed class ReconnectTests : IAsyncLifetime
             "REGISTER", $"sip:{EpCscfApp.Domain}", second.Impu,
             $"Contact: <{second.Contact}>;reg-id=1;+sip.instance=\"<{second.Instance}>\"\r\n" +
             $"Authorization: Bearer {_app.Token("bob")}\r\n", callId: $"reg-{second.Instance}", cseq: 50));
-        while (_app.Service<TransactionTable>().Count < 2) await Task.Delay(5, TestContext.Current.CancellationToken);
+        await Eventually.IsTrueAsync(() => _app.Service<TransactionTable>().Count >= 2);
         pause.End();
         Assert.StartsWith("SIP/2.0 200", (await firstOk).StartLine);
         Assert.StartsWith("SIP/2.0 200", (await secondOk).StartLine);

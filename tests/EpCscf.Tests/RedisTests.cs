@@ -57,15 +57,15 @@ public sealed class RedisTests
         await using var app = EpCscfApp.Start(settings: ("ConnectionStrings:redis", proxy.Address));
         await using var connection = await redis.ConnectAsync();
         var database = connection.GetDatabase();
-        await UntilAsync(() => database.KeyExistsAsync("ims:replicas"));
+        await Eventually.IsTrueAsync(() => database.KeyExistsAsync("ims:replicas"));
 
         var replaced = proxy.Replaced;
         proxy.Mode = ProxyMode.OtherKind;
-        await UntilAsync(() => Task.FromResult(proxy.Replaced > replaced));
+        await Eventually.IsTrueAsync(() => Task.FromResult(proxy.Replaced > replaced));
         proxy.Mode = ProxyMode.Pass;
         await database.KeyDeleteAsync("ims:replicas");
 
-        await UntilAsync(() => database.KeyExistsAsync("ims:replicas"));
+        await Eventually.IsTrueAsync(() => database.KeyExistsAsync("ims:replicas"));
         Assert.False(app.Service<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested);
     }
 
@@ -117,7 +117,7 @@ public sealed class RedisTests
         await redis.RestartAsync();
 
         var subscriber = here.Service<BindingNames>().Subscriber("bob@ims.example");
-        await UntilAsync(async () => (await here.Service<IBindingStore>().FindAsync(subscriber)).Count > 0);
+        await Eventually.IsTrueAsync(async () => (await here.Service<IBindingStore>().FindAsync(subscriber)).Count > 0);
         Assert.Single(await here.Service<IBindingStore>().FindSessionAsync("session-of-bob"));
         await alice.SendAsync(alice.Invite("sip:bob@ims.example"));
         await bob.ExpectAsync("INVITE");
@@ -137,7 +137,7 @@ public sealed class RedisTests
 
         await using var connection = await redis.ConnectAsync();
         var database = connection.GetDatabase();
-        await UntilAsync(() => database.KeyExistsAsync("ims:lease:{guest}:2"));
+        await Eventually.IsTrueAsync(() => database.KeyExistsAsync("ims:lease:{guest}:2"));
         Assert.Equal("session-of-guest-2", await database.StringGetAsync("ims:lease:{guest}:2"));
         Assert.Equal("2", await database.HashGetAsync("ims:lease:{guest}:session:session-of-guest-2", "number"));
         var keys = connection.GetServers()[0].Keys(pattern: "ims:lease:*").ToList();
@@ -159,11 +159,11 @@ public sealed class RedisTests
         // The announcement arrives, and its answer comes too late.
         proxy.Mode = ProxyMode.Delay;
         await connection.GetServers()[0].FlushDatabaseAsync();
-        await UntilAsync(() => database.KeyExistsAsync("ims:replicas"));
+        await Eventually.IsTrueAsync(() => database.KeyExistsAsync("ims:replicas"));
         proxy.Mode = ProxyMode.Pass;
 
         var key = $"ims:binding:{app.Service<BindingNames>().Subscriber("bob@ims.example")}";
-        await UntilAsync(() => database.KeyExistsAsync(key));
+        await Eventually.IsTrueAsync(() => database.KeyExistsAsync(key));
     }
 
     [Fact]
@@ -182,12 +182,5 @@ public sealed class RedisTests
 
         await redis.StopAsync();
         Assert.False(await store.RestoreAsync(known));
-    }
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(30));
-        while (!await condition()) await Task.Delay(50, limit.Token);
     }
 }

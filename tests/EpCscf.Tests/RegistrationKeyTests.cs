@@ -96,14 +96,14 @@ public sealed class RegistrationKeyTests : IAsyncLifetime
         Assert.Single(LogsOf(app), record => record.StartsWith($"Warning {Log} cannot be fetched", StringComparison.Ordinal));
 
         _time.Advance(Interval);
-        await UntilAsync(() => _time.Timers(KeyFetcher.RetryInterval) >= 1);
+        await Eventually.IsTrueAsync(() => _time.Timers(KeyFetcher.RetryInterval) >= 1);
         Assert.Equal(Refused, await RegisterAsync(app, _old));
         Assert.Equal(HealthStatus.Unhealthy, (await HealthAsync(app)).Status);
 
         _waf.Keys = [_new.Until(In(hours: 1))];
         await _waf.StartAsync();
         _time.Advance(KeyFetcher.RetryInterval);
-        await UntilAsync(() => LogsOf(app).Count == 3);
+        await Eventually.IsTrueAsync(() => LogsOf(app).Count == 3);
         Assert.Equal(Accepted, await RegisterAsync(app, _new));
         Assert.Equal(HealthStatus.Healthy, (await HealthAsync(app)).Status);
         Assert.StartsWith($"Information {Log} have been fetched", LogsOf(app)[^1], StringComparison.Ordinal);
@@ -114,7 +114,7 @@ public sealed class RegistrationKeyTests : IAsyncLifetime
     {
         await _waf.StopAsync();
         await using var app = Start();
-        await UntilAsync(() => _time.Timers(KeyFetcher.RetryInterval) >= 1);
+        await Eventually.IsTrueAsync(() => _time.Timers(KeyFetcher.RetryInterval) >= 1);
 
         Assert.Equal(Refused, await RegisterAsync(app, _old));
         Assert.Contains(
@@ -122,7 +122,7 @@ public sealed class RegistrationKeyTests : IAsyncLifetime
 
         await _waf.StartAsync();
         _time.Advance(KeyFetcher.RetryInterval);
-        await UntilAsync(() => _time.Timers(Interval) >= 1);
+        await Eventually.IsTrueAsync(() => _time.Timers(Interval) >= 1);
         Assert.Equal(Accepted, await RegisterAsync(app, _old));
     }
 
@@ -136,13 +136,12 @@ public sealed class RegistrationKeyTests : IAsyncLifetime
         var publisher = connection.GetSubscriber();
         _waf.Keys = [_new.Until(In(hours: 1))];
 
-        while (await publisher.PublishAsync(LongTermKeys.Channel, "turn.ims.example") == 0)
-            await Task.Delay(10, TestContext.Current.CancellationToken);
+        await Eventually.IsTrueAsync(async () => await publisher.PublishAsync(LongTermKeys.Channel, "turn.ims.example") > 0);
         await Task.Delay(50, TestContext.Current.CancellationToken);
         Assert.Single(_waf.Requests);
 
         await publisher.PublishAsync(LongTermKeys.Channel, EpCscfApp.Domain);
-        await UntilAsync(() => _time.Timers(Interval) >= 2);
+        await Eventually.IsTrueAsync(() => _time.Timers(Interval) >= 2);
         Assert.Equal(Accepted, await RegisterAsync(app, _new));
     }
 
@@ -198,13 +197,6 @@ public sealed class RegistrationKeyTests : IAsyncLifetime
 
     private static DateTimeOffset In(int hours) => TimeProvider.System.GetUtcNow().AddHours(hours);
 
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(30));
-        while (!condition()) await Task.Delay(1, limit.Token);
-    }
-
     private static async Task<HealthReportEntry> HealthAsync(EpCscfApp app) =>
         (await app.Service<HealthCheckService>().CheckHealthAsync(check => check.Name == "keys")).Entries["keys"];
 
@@ -227,7 +219,7 @@ public sealed class RegistrationKeyTests : IAsyncLifetime
     private async Task<EpCscfApp> StartAsync(params (string Key, string Value)[] settings)
     {
         var app = Start(settings);
-        await UntilAsync(() => _time.Timers(Interval) >= 1);
+        await Eventually.IsTrueAsync(() => _time.Timers(Interval) >= 1);
         return app;
     }
 
@@ -236,7 +228,7 @@ public sealed class RegistrationKeyTests : IAsyncLifetime
     {
         var polls = _time.Timers(Interval);
         _time.Advance(Interval);
-        await UntilAsync(() => _time.Timers(Interval) > polls);
+        await Eventually.IsTrueAsync(() => _time.Timers(Interval) > polls);
     }
 
     /// <summary>A key as the WAF has it.</summary>

@@ -32,9 +32,9 @@ public sealed class ReplicaTests : IAsyncLifetime
         foreach (var app in new[] { _here, _there })
         {
             // Until both listen.
-            while (!await app.Service<HandOvers>().SendAsync(Self(_here), new(HandOverKind.Removed, Nobody))
-                || !await app.Service<HandOvers>().SendAsync(Self(_there), new(HandOverKind.Removed, Nobody)))
-                await Task.Delay(10, TestContext.Current.CancellationToken);
+            await Eventually.IsTrueAsync(async () =>
+                await app.Service<HandOvers>().SendAsync(Self(_here), new(HandOverKind.Removed, Nobody))
+                && await app.Service<HandOvers>().SendAsync(Self(_there), new(HandOverKind.Removed, Nobody)));
             await app.Service<Replicas>().AnnounceAsync();
         }
         await _here.Service<Replicas>().AnnounceAsync();
@@ -459,14 +459,10 @@ public sealed class ReplicaTests : IAsyncLifetime
         });
         await _alice.SendAsync(_alice.Request("MESSAGE", "sip:bob@ims.example", body: "hello"));
         await _bob.ExpectAsync("MESSAGE");
-        while (true)
+        await Eventually.IsTrueAsync(() =>
         {
-            lock (seen)
-            {
-                if (seen.Count > 0) break;
-            }
-            await Task.Delay(10, TestContext.Current.CancellationToken);
-        }
+            lock (seen) return seen.Count > 0;
+        });
 
         byte[] first;
         lock (seen) first = seen[0];
@@ -495,8 +491,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         await _there.Service<IConnectionMultiplexer>().DisposeAsync();
         // Until Redis has noticed, it counts a message to the replica as received.
         var channel = RedisChannel.Literal($"ims:replica:{Self(_there)}");
-        while (await _connection.GetServers()[0].SubscriptionSubscriberCountAsync(channel) > 0)
-            await Task.Delay(5, TestContext.Current.CancellationToken);
+        await Eventually.IsTrueAsync(async () => await _connection.GetServers()[0].SubscriptionSubscriberCountAsync(channel) == 0);
         _bob.Abort();
     }
 

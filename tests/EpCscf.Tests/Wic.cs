@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net.WebSockets;
 using System.Text;
 using System.Threading.Channels;
+using WebRtcIms.Tests.Common;
 
 namespace WebRtcIms.EpCscf.Tests;
 
@@ -248,7 +249,7 @@ internal sealed class Wic : IAsyncDisposable
         var flows = _app.Service<Connections.Flows>();
         var before = flows.Count;
         Abort();
-        while (flows.Count == before) await Task.Delay(5, TestContext.Current.CancellationToken);
+        await Eventually.IsTrueAsync(() => flows.Count != before);
     }
 
     public async ValueTask DisposeAsync()

@@ -80,8 +80,7 @@ public sealed class EventStreamTests : IDisposable
         Assert.Equal(5, admission.Count);
 
         _streams.ForEach(stream => stream.Dispose());
-        using var limit = new CancellationTokenSource(Patience);
-        while (admission.Count > 0) await Task.Delay(10, limit.Token);
+        await Eventually.IsTrueAsync(() => admission.Count == 0);
     }
 
     private HttpClient Start(params (string Name, string Value)[] settings)

@@ -77,7 +77,7 @@ public sealed class AuditTests
         outage.IsOn = false;
         await AdvanceUntilAsync(time, async () => (await RowsAsync(app)).Count == 3);
 
-        await WaitUntilAsync(() => app.Logs.Text.Contains("The store takes rows of the audit again", StringComparison.Ordinal));
+        await Eventually.IsTrueAsync(() => app.Logs.Text.Contains("The store takes rows of the audit again", StringComparison.Ordinal));
         lock (app.Counts) Assert.DoesNotContain("waf.audit.lost", app.Counts.Keys);
     }
 
@@ -88,7 +88,7 @@ public sealed class AuditTests
         using var app = new WafApp { Time = new FakeTimeProvider(TimeProvider.System.GetUtcNow()) }.WithServices(outage.AddTo);
         var audit = app.Services.GetRequiredService<AuditLog>();
         audit.Add("test", "test", "first", address: null);
-        await WaitUntilAsync(() => outage.Failures > 0);
+        await Eventually.IsTrueAsync(() => outage.Failures > 0);
         for (var row = 0; row < AuditLog.Capacity; row++) audit.Add("test", "test", $"{row}", address: null);
         Assert.Equal(AuditLog.Capacity, audit.Queue.Count);
 
@@ -124,7 +124,7 @@ public sealed class AuditTests
         var outage = new Outage { IsOn = true };
         var app = new WafApp().WithServices(outage.AddTo);
         app.Services.GetRequiredService<AuditLog>().Add("test", "test", "lost", address: null);
-        await WaitUntilAsync(() => outage.Failures > 0);
+        await Eventually.IsTrueAsync(() => outage.Failures > 0);
 
         await app.DisposeAsync();
 
@@ -148,7 +148,7 @@ public sealed class AuditTests
         await AdvanceUntilAsync(time, async () => await CountAsync(app) <= 1);
 
         Assert.Single(await RowsAsync(app));
-        await WaitUntilAsync(() => app.Logs.Text.Contains("2500 rows of the audit", StringComparison.Ordinal));
+        await Eventually.IsTrueAsync(() => app.Logs.Text.Contains("2500 rows of the audit", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -256,20 +256,11 @@ public sealed class AuditTests
     private static async Task<List<AuditEntry>> WaitForRowsAsync(WafApp app, int count)
     {
         List<AuditEntry> rows = [];
-        await WaitUntilAsync(async () => (rows = await RowsAsync(app)).Count >= count);
+        await Eventually.IsTrueAsync(async () => (rows = await RowsAsync(app)).Count >= count);
         return rows;
     }
 
-    private static Task WaitUntilAsync(Func<bool> isDone) => WaitUntilAsync(() => Task.FromResult(isDone()));
-
-    private static async Task WaitUntilAsync(Func<Task<bool>> isDone)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        limit.CancelAfter(TimeSpan.FromSeconds(30));
-        while (!await isDone()) await Task.Delay(10, limit.Token);
-    }
-
-    private static Task AdvanceUntilAsync(FakeTimeProvider time, Func<Task<bool>> isDone) => WaitUntilAsync(async () =>
+    private static Task AdvanceUntilAsync(FakeTimeProvider time, Func<Task<bool>> isDone) => Eventually.IsTrueAsync(async () =>
     {
         if (await isDone()) return true;
         time.Advance(TimeSpan.FromMinutes(1));

@@ -176,11 +176,11 @@ public sealed class KeyReplicaTests : IDisposable
         _time.Pass(Lead);
 
         await one.RotateAsync();
-        await UntilAsync(() => other.Issue().Kid == "k1.2");
+        await Eventually.IsTrueAsync(() => other.Issue().Kid == "k1.2");
         Assert.Equal(WafApp.TurnServer, await NextAsync());
 
         await one.RevokeAsync("k1.2");
-        await UntilAsync(() => other.Issue().Kid == "k1.3");
+        await Eventually.IsTrueAsync(() => other.Issue().Kid == "k1.3");
         Assert.Equal(WafApp.TurnServer, await NextAsync());
         var until = (one.Now + TokenLimits.RevokedKeyRetention).ToUnixTimeSeconds();
         Assert.Equal($"{until} key:k1.2", await NextAsync());
@@ -206,13 +206,11 @@ public sealed class KeyReplicaTests : IDisposable
 
         await redis.RestartAsync();
         await using var connection = await redis.ConnectAsync();
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(30));
-        while (await connection.GetDatabase().SortedSetScoreAsync(TurnRevocations.Key, "key:k1.1") is null)
+        await Eventually.IsTrueAsync(async () =>
         {
             await app.RefreshAsync();
-            await Task.Delay(50, limit.Token);
-        }
+            return await connection.GetDatabase().SortedSetScoreAsync(TurnRevocations.Key, "key:k1.1") is not null;
+        });
     }
 
     [Fact]
@@ -267,26 +265,8 @@ public sealed class KeyReplicaTests : IDisposable
         return (new RingChange(store, app.Ring.Settings, rows, protection, app.Now.ToUnixTimeSeconds(), "operator"), store);
     }
 
-    private static async Task UntilSubscribedAsync(ConnectionMultiplexer connection, int subscribers)
-    {
-        var started = System.Diagnostics.Stopwatch.StartNew();
-        while ((await connection.GetSubscriber().PublishAsync(LongTermKeys.Channel, "nowhere")) < subscribers)
-        {
-            Assert.True(started.Elapsed < TimeSpan.FromSeconds(20), "The replicas do not subscribe.");
-            await Task.Delay(20, TestContext.Current.CancellationToken);
-        }
-    }
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        var started = System.Diagnostics.Stopwatch.StartNew();
-        while (!condition())
-        {
-            // One second on an idle machine. The machines of tests are not.
-            Assert.True(started.Elapsed < TimeSpan.FromSeconds(30), "The other replica did not learn of it.");
-            await Task.Delay(10, TestContext.Current.CancellationToken);
-        }
-    }
+    private static Task UntilSubscribedAsync(ConnectionMultiplexer connection, int subscribers) => Eventually.IsTrueAsync(
+        async () => await connection.GetSubscriber().PublishAsync(LongTermKeys.Channel, "nowhere") >= subscribers);
 
     private WafApp Replica(PostgresServer postgres, RedisServer? redis = null)
     {

@@ -14,8 +14,6 @@ namespace WebRtcIms.Waf.Tests;
 /// </summary>
 public sealed class RemovedSettingsTests : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
-
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("waf-tests-");
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -35,7 +33,7 @@ public sealed class RemovedSettingsTests : IDisposable
         (await AskAsOtherAsync(app)).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
         (await new TokenRequest().SendAsync(app)).AssertOk();
 
-        await WaitAsync(async () => !await IsStoredAsync(app, WafApp.OtherClient));
+        await Eventually.IsTrueAsync(async () => !await IsStoredAsync(app, WafApp.OtherClient));
         Assert.True(await IsStoredAsync(app, WafApp.Client));
         Assert.Contains("settings client.deleted other", await AuditAsync(app));
         Assert.Contains(app.Logs.Records, record => record.StartsWith("Warning ", StringComparison.Ordinal)
@@ -50,7 +48,7 @@ public sealed class RemovedSettingsTests : IDisposable
         using (var before = Start().WithRegistration()) registered = await RegisterAsync(before);
 
         using var app = StartWithout().WithRegistration();
-        await WaitAsync(async () => !await IsStoredAsync(app, WafApp.OtherClient));
+        await Eventually.IsTrueAsync(async () => !await IsStoredAsync(app, WafApp.OtherClient));
 
         (await new TokenRequest().SendAsync(app, registered.ClientId, registered.Secret)).AssertOk();
     }
@@ -67,7 +65,7 @@ public sealed class RemovedSettingsTests : IDisposable
         Assert.True(await IsStoredAsync(app, WafApp.OtherClient));
 
         await redis.RestartAsync();
-        await WaitAsync(async () => !await IsStoredAsync(app, WafApp.OtherClient));
+        await Eventually.IsTrueAsync(async () => !await IsStoredAsync(app, WafApp.OtherClient));
 
         await using var connection = await redis.ConnectAsync();
         var until = await connection.GetDatabase().SortedSetScoreAsync(TurnRevocations.Key, TurnRevocations.OfClient(WafApp.OtherClient));
@@ -84,9 +82,9 @@ public sealed class RemovedSettingsTests : IDisposable
         (await AskAsOtherAsync(newer)).AssertOk();
         using var older = StartWithout();
         (await AskAsOtherAsync(older)).AssertError(HttpStatusCode.Unauthorized, "invalid_client");
-        await WaitAsync(async () => !await IsStoredAsync(newer, WafApp.OtherClient));
+        await Eventually.IsTrueAsync(async () => !await IsStoredAsync(newer, WafApp.OtherClient));
 
-        await WaitAsync(() =>
+        await Eventually.IsTrueAsync(() =>
         {
             time.Advance(RemovedClients.Interval);
             return IsStoredAsync(newer, WafApp.OtherClient);
@@ -106,7 +104,8 @@ public sealed class RemovedSettingsTests : IDisposable
         using (var without = Start().With("Waf:Issuer", WafApp.Issuer))
         {
             (await RegisterAsync(without)).AssertInvalidToken();
-            await WaitAsync(async () => (await AuditAsync(without)).Contains($"settings initial_access_token.revoked {TokenName}"));
+            await Eventually.IsTrueAsync(async () =>
+                (await AuditAsync(without)).Contains($"settings initial_access_token.revoked {TokenName}"));
         }
 
         using var again = Start().WithRegistration(uses: 2);
@@ -136,7 +135,7 @@ public sealed class RemovedSettingsTests : IDisposable
 
         using var app = StartWithoutFirstServer(time);
         (await new TokenRequest().SendAsync(app)).AssertError(HttpStatusCode.BadRequest, "invalid_target");
-        await WaitAsync(() => Task.FromResult(app.Logs.Text.Contains(
+        await Eventually.IsTrueAsync(() => Task.FromResult(app.Logs.Text.Contains(
             $"The settings do not name the key ring turn/{WafApp.TurnServer} any more", StringComparison.Ordinal)));
         Assert.Equal(2, (await app.StoredKeysAsync()).Count);
 
@@ -144,7 +143,7 @@ public sealed class RemovedSettingsTests : IDisposable
         time.Pass(TimeSpan.FromDays(1) + RemovedRings.LongestLeadTime - RemovedRings.Interval);
         time.Advance(RemovedRings.Interval);
         Assert.Equal(2, (await app.StoredKeysAsync()).Count);
-        await WaitAsync(async () =>
+        await Eventually.IsTrueAsync(async () =>
         {
             time.Advance(RemovedRings.Interval);
             return (await app.StoredKeysAsync()).Count == 0;
@@ -162,16 +161,6 @@ public sealed class RemovedSettingsTests : IDisposable
 
     private static Task<List<string>> AuditAsync(WafApp app) => app.InStoreAsync(store => store.Audit
         .Select(entry => $"{entry.Actor} {entry.Action} {entry.Subject}").ToListAsync(Cancel));
-
-    private static async Task WaitAsync(Func<Task<bool>> condition)
-    {
-        var end = TimeProvider.System.GetTimestamp();
-        while (!await condition())
-        {
-            Assert.True(TimeProvider.System.GetElapsedTime(end) < Limit, "It did not happen.");
-            await Task.Delay(20, Cancel);
-        }
-    }
 
     private WafApp Start(FakeTimeProvider? time = null) =>
         new WafApp { Time = time }.With("ConnectionStrings:waf", $"Data Source={_folder.FullName}/waf.db;Pooling=false");

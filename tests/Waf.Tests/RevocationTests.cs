@@ -221,15 +221,10 @@ public sealed class RevocationTests : IAsyncLifetime
 
     private async Task<string> NextMessageAsync()
     {
-        using var limit = new CancellationTokenSource(Limit);
-        while (true)
+        await Eventually.IsTrueAsync(() =>
         {
-            lock (_messages)
-            {
-                if (_messages.Count > 0) return _messages[0];
-            }
-
-            await Task.Delay(20, limit.Token);
-        }
+            lock (_messages) return _messages.Count > 0;
+        });
+        lock (_messages) return _messages[0];
     }
 }

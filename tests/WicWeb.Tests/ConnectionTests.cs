@@ -72,7 +72,7 @@ public sealed class ConnectionTests : IAsyncLifetime
             await context.Response.WriteAsync("late");
         };
         var response = GetAsync("/api/session");
-        while (_backend.Requests.IsEmpty) await Task.Delay(5, Cancel);
+        await Eventually.IsTrueAsync(() => !_backend.Requests.IsEmpty);
         List<Socket> flood = [];
         for (var i = 0; i < 20; i++) flood.Add(await ConnectAsync("127.0.0.1"));
         // A connection that is admitted only after the answer would take the place of the one that is then idle.
@@ -81,7 +81,7 @@ public sealed class ConnectionTests : IAsyncLifetime
 
         answer.SetResult();
         Assert.Equal("late", await (await response).Content.ReadAsStringAsync(Cancel));
-        await UntilAsync(() => Admission is { Unauthenticated: 3, Count: 3 });
+        await Eventually.IsTrueAsync(() => Admission is { Unauthenticated: 3, Count: 3 });
     }
 
     [Theory]
@@ -92,14 +92,14 @@ public sealed class ConnectionTests : IAsyncLifetime
     {
         Start(isHttps: isHttp2, ("Total", "5"));
         var socket = await OpenWebSocketAsync(isHttp2, BackendStub.Cookie);
-        await UntilAsync(() => Admission.Authenticated == 1);
+        await Eventually.IsTrueAsync(() => Admission.Authenticated == 1);
         for (var i = 0; i < 20; i++) await ConnectAsync($"127.0.0.{i + 1}");
-        await UntilAsync(() => Admission is { Authenticated: 1, Count: 5 });
+        await Eventually.IsTrueAsync(() => Admission is { Authenticated: 1, Count: 5 });
 
         await socket.SendAsync("hi"u8.ToArray(), WebSocketMessageType.Text, endOfMessage: true, Cancel);
         Assert.Equal(2, (await socket.ReceiveAsync(new byte[10], Cancel)).Count);
         await socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "", Cancel);
-        await UntilAsync(() => Admission.Authenticated == 0);
+        await Eventually.IsTrueAsync(() => Admission.Authenticated == 0);
     }
 
     [Theory]
@@ -130,12 +130,12 @@ public sealed class ConnectionTests : IAsyncLifetime
             await context.Response.WriteAsync("ok");
         };
         var responses = Enumerable.Range(0, 20).Select(_ => GetAsync("/api/session", HttpVersion.Version20)).ToList();
-        while (_backend.Requests.Count < 20) await Task.Delay(5, Cancel);
+        await Eventually.IsTrueAsync(() => _backend.Requests.Count >= 20);
         Assert.Equal((0, 1), (Admission.Unauthenticated, Admission.Count));
 
         answer.SetResult();
         Assert.All(await Task.WhenAll(responses), response => Assert.Equal(HttpStatusCode.OK, response.StatusCode));
-        await UntilAsync(() => Admission is { Unauthenticated: 1, Count: 1 });
+        await Eventually.IsTrueAsync(() => Admission is { Unauthenticated: 1, Count: 1 });
     }
 
     [Fact]
@@ -150,7 +150,7 @@ public sealed class ConnectionTests : IAsyncLifetime
             await context.Response.WriteAsync("ok");
         };
         var waiting = Enumerable.Range(0, 6).Select(_ => GetAsync("/api/session", HttpVersion.Version20)).ToList();
-        await UntilAsync(() => _backend.Requests.Count == 6);
+        await Eventually.IsTrueAsync(() => _backend.Requests.Count == 6);
 
         Assert.Equal(HttpStatusCode.TooManyRequests, (await GetAsync("/api/session", HttpVersion.Version20)).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await GetAsync("/icon.svg", HttpVersion.Version20)).StatusCode);
@@ -179,7 +179,7 @@ public sealed class ConnectionTests : IAsyncLifetime
                 Encoding.ASCII.GetBytes($"GET /api/session HTTP/1.1\r\nHost: {Gateway.Address.Authority}\r\n\r\n"), Cancel);
             // The first request begins before the second, so its connection is the older one.
             sent++;
-            await UntilAsync(() => Volatile.Read(ref inFlight) == sent);
+            await Eventually.IsTrueAsync(() => Volatile.Read(ref inFlight) == sent);
         }
 
         Assert.Equal(HttpStatusCode.OK, (await GetAsync("/api/session")).StatusCode);
@@ -200,7 +200,7 @@ public sealed class ConnectionTests : IAsyncLifetime
         }
 
         _clients.ForEach(client => client.Dispose());
-        await UntilAsync(() => Admission.Count == 0);
+        await Eventually.IsTrueAsync(() => Admission.Count == 0);
     }
 
     [Theory]
@@ -319,11 +319,5 @@ public sealed class ConnectionTests : IAsyncLifetime
         {
             return false;
         }
-    }
-
-    private static async Task UntilAsync(Func<bool> isSo)
-    {
-        using var limit = new CancellationTokenSource(Patience);
-        while (!isSo()) await Task.Delay(10, limit.Token);
     }
 }

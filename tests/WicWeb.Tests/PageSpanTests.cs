@@ -437,11 +437,9 @@ public sealed class PageSpanTests : IAsyncLifetime
 
     private static async Task<ReceivedRequest> ReceivedAsync(BackendStub target)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        limit.CancelAfter(TimeSpan.FromSeconds(20));
-        ReceivedRequest? received;
-        while ((received = OfPages(target).FirstOrDefault()) is null) await Task.Delay(20, limit.Token);
-        return received;
+        ReceivedRequest? received = null;
+        await Eventually.IsTrueAsync(() => (received = OfPages(target).FirstOrDefault()) is not null);
+        return received!;
     }
 
     /// <summary>The spans of pages. The gateway's own telemetry also arrives here, in batches.</summary>

@@ -156,10 +156,10 @@ public sealed class TraceBoundaryTests : IAsyncLifetime
     {
         await RawHttp.GetAsync(_gateway.Address, $"{path} HTTP/1.1\r\ntraceparent: 00-{_trace}-{_span}-01\r\nX-Rest:", Cancel);
 
-        Activity? server;
-        while ((server = _spans.FirstOrDefault(span => span.Links.Any(link => link.Context.TraceId.ToHexString() == _trace))) is null)
-            await Task.Delay(10, Cancel);
-        Assert.Equal(isTraced, server.Recorded);
+        Activity? server = null;
+        await Eventually.IsTrueAsync(() =>
+            (server = _spans.FirstOrDefault(span => span.Links.Any(link => link.Context.TraceId.ToHexString() == _trace))) is not null);
+        Assert.Equal(isTraced, server!.Recorded);
     }
 
     private async Task<IReadOnlyDictionary<string, string>> SendAsync(string headers, string flags = "01", string? trace = null)

@@ -142,7 +142,7 @@ public sealed class AuditTests : IDisposable
             "deleted" => users.DeleteAsync(user),
             _ => users.UpdateSecurityStampAsync(user),
         });
-        await Eventually.SweptAsync(time);
+        await SessionSweeps.RunAsync(time);
 
         var ended = Assert.Single(_events.Named("audit.session_ended"));
         Assert.EndsWith($" of user {alice} ended: {reason}", ended);

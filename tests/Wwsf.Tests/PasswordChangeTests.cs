@@ -40,7 +40,7 @@ public sealed class PasswordChangeTests : IAsyncLifetime
         Assert.Contains(("end", othersSid), _epCscf.Requests);
         Assert.DoesNotContain(("end", sid), _epCscf.Requests);
         Assert.Single(app.LogsWith(EndReason.PasswordChanged));
-        await Eventually.SweptAsync(_time);
+        await SessionSweeps.RunAsync(_time);
         Assert.Equal(sid, await SidAsync(page));
         Assert.Equal(HttpStatusCode.OK, (await bob.TurnTokenAsync()).Status);
         await other.LoadAsync();

@@ -224,7 +224,7 @@ public sealed class PasswordGuessingTests
         Assert.All(rows, row => Assert.InRange(row.Id, 0, (3 << 20) - 1));
 
         time.Advance(FailedLogins.MemoryOfName);
-        await Eventually.SweptAsync(time);
+        await SessionSweeps.RunAsync(time);
         Assert.Empty(await CountersAsync(app));
     }
 

@@ -11,8 +11,6 @@ namespace WebRtcIms.Wwsf.Tests;
 /// <summary>The WWSF registers itself at the WAF (TS 33.203 X.5.3.2, prerequisite a).</summary>
 public sealed class SelfRegistrationTests
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
-
     [Fact]
     [Requirement("TS33.203-X.5.3.2-a")]
     [Requirement("RFC7591-2-1")]
@@ -61,7 +59,7 @@ public sealed class SelfRegistrationTests
         var port = FreePorts.Tcp();
         using var app = Registering($"http://127.0.0.1:{port}");
         var page = await app.OpenPageAsGuestAsync();
-        await UntilAsync(() => app.LogsWith("Warning WebRtcIms.Wwsf.Waf.Registration").Any());
+        await Eventually.IsTrueAsync(() => app.LogsWith("Warning WebRtcIms.Wwsf.Waf.Registration").Any());
 
         var answer = await page.TurnTokenAsync();
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "waf_unavailable"), (answer.Status, answer.Code));
@@ -110,14 +108,14 @@ public sealed class SelfRegistrationTests
         var page = await app.OpenPageAsGuestAsync();
 
         Assert.Equal("waf_unavailable", (await page.TurnTokenAsync()).Code);
-        await UntilAsync(async () => (await page.TurnTokenAsync()).Code == "waf_refused");
+        await Eventually.IsTrueAsync(async () => (await page.TurnTokenAsync()).Code == "waf_refused");
         Assert.Equal("waf_refused", (await page.TurnTokenAsync()).Code);
         Assert.Equal(1, waf.Count("GET /oauth2/register"));
         Assert.Single(app.LogsWith("refuses what it signs. Compare the clocks"));
 
         time.Advance(TimeSpan.FromMinutes(1));
         Assert.Equal("waf_unavailable", (await page.TurnTokenAsync()).Code);
-        await UntilAsync(() => waf.Count("GET /oauth2/register") == 2);
+        await Eventually.IsTrueAsync(() => waf.Count("GET /oauth2/register") == 2);
         waf.RefusesAssertions = false;
         await AssertTokensAsync(app);
         Assert.Equal(1, waf.Registrations);
@@ -133,12 +131,12 @@ public sealed class SelfRegistrationTests
         using var app = Registering(waf.Address, time);
         var page = await app.OpenPageAsGuestAsync();
 
-        await UntilAsync(async () => (await page.TurnTokenAsync()).Code == "waf_refused");
+        await Eventually.IsTrueAsync(async () => (await page.TurnTokenAsync()).Code == "waf_refused");
         Assert.Contains(
             "\"waf-client\":\"Degraded: not registered at the WAF: the WAF refused Wwsf:Waf:InitialAccessToken", await HealthAsync(app));
         for (var attempt = 2; attempt < 5; attempt++)
         {
-            await UntilAsync(() =>
+            await Eventually.IsTrueAsync(() =>
             {
                 time.Advance(TimeSpan.FromMinutes(1));
                 return waf.Count("GET metadata") >= attempt;
@@ -154,7 +152,7 @@ public sealed class SelfRegistrationTests
         waf.UsesLeft = 1;
         using var replica = Registering(waf.Address).WithDatabaseOf(app);
         await AssertTokensAsync(replica);
-        await UntilAsync(async () =>
+        await Eventually.IsTrueAsync(async () =>
         {
             time.Advance(TimeSpan.FromMinutes(1));
             return (await page.TurnTokenAsync()).Status == HttpStatusCode.OK;
@@ -175,12 +173,12 @@ public sealed class SelfRegistrationTests
         };
         using var app = Registering(waf.Address, time);
         var page = await app.OpenPageAsGuestAsync();
-        await UntilAsync(() => app.LogsWith("the WAF answered HTTP 429").Any());
+        await Eventually.IsTrueAsync(() => app.LogsWith("the WAF answered HTTP 429").Any());
 
         time.Advance(TimeSpan.FromSeconds(89));
         Assert.Equal("waf_unavailable", (await page.TurnTokenAsync()).Code);
         Assert.Equal(1, waf.Registrations);
-        await UntilAsync(() =>
+        await Eventually.IsTrueAsync(() =>
         {
             time.Advance(TimeSpan.FromSeconds(1));
             return waf.Registrations == 2;
@@ -205,18 +203,18 @@ public sealed class SelfRegistrationTests
         Assert.Equal(0, waf.Count("PUT /oauth2/register"));
 
         time.Advance(TimeSpan.FromSeconds(5));
-        await UntilAsync(() => Rotations() == 1);
+        await Eventually.IsTrueAsync(() => Rotations() == 1);
         Assert.False(HasNewKey(first, 2) || HasNewKey(second, 2));
         await AssertTokensAsync(first);
-        await UntilAsync(() => Advance(() => HasNewKey(first, 2) && HasNewKey(second, 2)));
+        await Eventually.IsTrueAsync(() => Advance(() => HasNewKey(first, 2) && HasNewKey(second, 2)));
         await AssertTokensAsync(first);
         await AssertTokensAsync(second);
 
         Assert.Equal((1, 1), (waf.Registrations, waf.Count("PUT /oauth2/register")));
         Assert.Equal((2, old), (waf.KeyIds().Count, waf.KeyIds()[1]));
         time.Advance(TimeSpan.FromDays(30));
-        await UntilAsync(() => Rotations() == 2);
-        await UntilAsync(() => Advance(() => HasNewKey(first, 3) && HasNewKey(second, 3)));
+        await Eventually.IsTrueAsync(() => Rotations() == 2);
+        await Eventually.IsTrueAsync(() => Advance(() => HasNewKey(first, 3) && HasNewKey(second, 3)));
         await AssertTokensAsync(first);
         await AssertTokensAsync(second);
         Assert.Equal((2, false), (waf.KeyIds().Count, waf.KeyIds().Contains(old)));
@@ -245,14 +243,14 @@ public sealed class SelfRegistrationTests
         waf.RefusesUpdates = true;
 
         time.Advance(TimeSpan.FromDays(30));
-        await UntilAsync(() => app.LogsWith("keeps its key at the WAF").Any());
+        await Eventually.IsTrueAsync(() => app.LogsWith("keeps its key at the WAF").Any());
         await AssertTokensAsync(app);
         time.Advance(TimeSpan.FromMinutes(59));
         await AssertTokensAsync(app);
         Assert.Equal(1, waf.Count("PUT /oauth2/register"));
 
         waf.RefusesUpdates = false;
-        await UntilAsync(() =>
+        await Eventually.IsTrueAsync(() =>
         {
             time.Advance(TimeSpan.FromMinutes(1));
             return waf.KeyIds().Count == 2;
@@ -282,7 +280,7 @@ public sealed class SelfRegistrationTests
         using var app = Registering(waf.Address);
         var page = await app.OpenPageAsGuestAsync();
 
-        await UntilAsync(async () => (await page.TurnTokenAsync()).Code == "waf_refused");
+        await Eventually.IsTrueAsync(async () => (await page.TurnTokenAsync()).Code == "waf_refused");
 
         var record = Assert.Single(app.LogsWith("Error WebRtcIms.Wwsf.Waf.Registration"));
         Assert.Contains("it needs Waf:Issuer", record, StringComparison.Ordinal);
@@ -299,7 +297,7 @@ public sealed class SelfRegistrationTests
 
         using var restarted = Registering(waf.Address).WithDatabaseOf(app);
         var page = await restarted.OpenPageAsGuestAsync();
-        await UntilAsync(async () => (await page.TurnTokenAsync()).Code == "waf_refused");
+        await Eventually.IsTrueAsync(async () => (await page.TurnTokenAsync()).Code == "waf_refused");
 
         Assert.Contains("delete the row of the table WafClients",
             Assert.Single(restarted.LogsWith("Error WebRtcIms.Wwsf.Waf.Registration")), StringComparison.Ordinal);
@@ -338,13 +336,13 @@ public sealed class SelfRegistrationTests
         string? first;
         await using (await WafProcess.StartWithInitialAccessTokenAsync(port, StrictWaf.InitialAccessToken))
         {
-            await UntilAsync(async () => (await page.TurnTokenAsync()).Status == HttpStatusCode.OK);
+            await Eventually.IsTrueAsync(async () => (await page.TurnTokenAsync()).Status == HttpStatusCode.OK);
             first = await ClientIdAsync(app);
         }
 
         await using var waf = await WafProcess.StartWithInitialAccessTokenAsync(port, StrictWaf.InitialAccessToken);
         Answer? answer = null;
-        await UntilAsync(async () => (answer = await page.TurnTokenAsync()).Status == HttpStatusCode.OK);
+        await Eventually.IsTrueAsync(async () => (answer = await page.TurnTokenAsync()).Status == HttpStatusCode.OK);
 
         Assert.Equal(Convert.FromBase64String(answer!.Text("key")!), waf.Decrypt(answer.Text("access_token")!).MacKey.ToArray());
         Assert.NotEqual(first, await ClientIdAsync(app));
@@ -367,7 +365,7 @@ public sealed class SelfRegistrationTests
     private static async Task AssertTokensAsync(WwsfApp app)
     {
         var page = await app.OpenPageAsGuestAsync();
-        await UntilAsync(async () => (await page.TurnTokenAsync()).Status == HttpStatusCode.OK);
+        await Eventually.IsTrueAsync(async () => (await page.TurnTokenAsync()).Status == HttpStatusCode.OK);
     }
 
     private static async Task<string> HealthAsync(WwsfApp app)
@@ -376,14 +374,5 @@ public sealed class SelfRegistrationTests
         using var answer = await client.GetAsync(new Uri("/health", UriKind.Relative), TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         return await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-    }
-
-    private static Task UntilAsync(Func<bool> isTrue) => UntilAsync(() => Task.FromResult(isTrue()));
-
-    private static async Task UntilAsync(Func<Task<bool>> isTrue)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(Limit);
-        while (!await isTrue()) await Task.Delay(50, limit.Token);
     }
 }

@@ -53,7 +53,7 @@ public sealed class SessionEndTests : IAsyncLifetime
         // A request is refused at once, also before the session has ended.
         Assert.Equal("session_expired", (await page.TurnTokenAsync()).Code);
         Assert.Equal("session_expired", (await page.ImsTokenAsync()).Code);
-        await Eventually.SweptAsync(_time);
+        await SessionSweeps.RunAsync(_time);
 
         Assert.InRange(await RevokedForAsync(sid), TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(11));
         Assert.Contains(("end", sid), _epCscf.Requests);
@@ -84,7 +84,7 @@ public sealed class SessionEndTests : IAsyncLifetime
         var sid = await SidAsync(page);
         var stranger = await app.OpenPageAsync();
         for (var i = 0; i < 6; i++) await PastFailureTime.RunAsync(_time, stranger.LogInAsync("alice", "a wrong password"));
-        await Eventually.SweptAsync(_time);
+        await SessionSweeps.RunAsync(_time);
 
         Assert.Equal(HttpStatusCode.OK, (await page.TurnTokenAsync()).Status);
         Assert.Null(await RevokedUntilAsync(sid));
@@ -138,7 +138,7 @@ public sealed class SessionEndTests : IAsyncLifetime
             return Task.FromResult(true);
         };
         Assert.Equal(HttpStatusCode.OK, (await page.SignOutAsync()).Status);
-        await Eventually.SweptAsync(firstTime);
+        await SessionSweeps.RunAsync(firstTime);
         Assert.NotEmpty(first.LogsWith("Redis does not answer"));
         Assert.NotEmpty(first.LogsWith("2 notifications wait"));
 
@@ -151,7 +151,7 @@ public sealed class SessionEndTests : IAsyncLifetime
         await Eventually.IsTrueAsync(async () =>
         {
             // The connection to Redis takes its own time to return.
-            await Eventually.SweptAsync(restarts ? _time : firstTime);
+            await SessionSweeps.RunAsync(restarts ? _time : firstTime);
             return await IsCompleteAsync(second ?? first);
         });
 
@@ -202,7 +202,7 @@ public sealed class SessionEndTests : IAsyncLifetime
         var page = await app.OpenPageAsAliceAsync();
         var sid = await SidAsync(page);
         await page.SignOutAsync();
-        await Eventually.SweptAsync(_time);
+        await SessionSweeps.RunAsync(_time);
 
         Assert.Single(_epCscf.Requests, ("end", sid));
     }
@@ -223,12 +223,12 @@ public sealed class SessionEndTests : IAsyncLifetime
             await page.SignOutAsync();
         }
         _epCscf.Requests.Clear();
-        await Eventually.SweptAsync(_time);
+        await SessionSweeps.RunAsync(_time);
 
         // Two sweeps, of eight failures and as many requests as were under way.
         Assert.InRange(_epCscf.Requests.Count, 8, 2 * (8 + 7));
         _epCscf.Trouble = _ => Task.FromResult(false);
-        await Eventually.SweptAsync(_time);
+        await SessionSweeps.RunAsync(_time);
         Assert.True(await IsCompleteAsync(app));
     }
 
@@ -273,7 +273,7 @@ public sealed class SessionEndTests : IAsyncLifetime
         using var app = new WwsfApp(waf: _waf, epCscf: _epCscf) { Time = _time };
         var page = await app.OpenPageAsAliceAsync();
         Assert.Equal(HttpStatusCode.OK, (await page.SignOutAsync()).Status);
-        await Eventually.SweptAsync(_time);
+        await SessionSweeps.RunAsync(_time);
 
         Assert.Single(app.LogsWith("ConnectionStrings:redis is not set, so the TURN tokens"));
         Assert.True(await IsCompleteAsync(app));
@@ -290,7 +290,7 @@ public sealed class SessionEndTests : IAsyncLifetime
         using var second = NewApp(otherTime).WithDatabaseOf(first);
         var moved = await page.MoveToAsync(second);
         await ChangeAliceAsync(first, "locked for ever");
-        await Task.WhenAll(Eventually.SweptAsync(_time), Eventually.SweptAsync(otherTime));
+        await Task.WhenAll(SessionSweeps.RunAsync(_time), SessionSweeps.RunAsync(otherTime));
 
         Assert.Equal("session_expired", (await moved.TurnTokenAsync()).Code);
         Assert.NotNull(await RevokedUntilAsync(sid));

@@ -203,7 +203,7 @@ public sealed class SessionTests
         await EndSessionAsync(app);
         Assert.Equal(4, await CountEndedSessionsAsync(app));
         time.Advance(TimeSpan.FromMinutes(2));
-        await Eventually.SweptAsync(time);
+        await SessionSweeps.RunAsync(time);
         Assert.Equal(3, await CountEndedSessionsAsync(app));
         foreach (var page in ended) Assert.Equal("session_expired", (await page.TurnTokenAsync()).Code);
     }

@@ -61,7 +61,7 @@ public sealed class AdmissionTests : IAsyncLifetime
         var two = await there.AdmitAsync(Pending(token));
         Assert.Equal(StunError.AllocationQuotaReached, (await there.AdmitAsync(Pending(token))).Error);
         one.Lease!.Dispose();
-        await UntilAsync(async () => (await there.AdmitAsync(Pending(token))).Error == StunError.None);
+        await Eventually.IsTrueAsync(async () => (await there.AdmitAsync(Pending(token))).Error == StunError.None);
         two.Lease!.Dispose();
     }
 
@@ -206,7 +206,7 @@ public sealed class AdmissionTests : IAsyncLifetime
         Assert.Equal(error, (await node.AdmitAsync(Pending())).Error);
         await _redis.RestartAsync();
 
-        await UntilAsync(async () =>
+        await Eventually.IsTrueAsync(async () =>
         {
             var pending = Pending();
             await node.AdmitAsync(pending);
@@ -265,13 +265,6 @@ public sealed class AdmissionTests : IAsyncLifetime
         }
 
         return lines;
-    }
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(30));
-        while (!await condition()) await Task.Delay(50, limit.Token);
     }
 
     private PendingAllocation Pending(StunCredential? credential = null)

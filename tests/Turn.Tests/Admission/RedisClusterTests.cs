@@ -90,7 +90,7 @@ public sealed class RedisClusterTests : IAsyncLifetime
         Assert.Equal(StunError.None, (await here.Admission.AdmitAsync(Pending())).Error);
         foreach (var pending in accepted)
         {
-            await UntilAsync(async () =>
+            await Eventually.IsTrueAsync(async () =>
             {
                 var answer = await AskAsync(there, pending with { FiveTuple = _fixture.NewFlow() });
                 if (answer.IsAvailable) Assert.True(answer.IsReplay);
@@ -154,11 +154,4 @@ public sealed class RedisClusterTests : IAsyncLifetime
     }
 
     private int SlotOf(string key) => _connection!.HashSlot(key);
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(Limit);
-        while (!await condition()) await Task.Delay(50, limit.Token);
-    }
 }

@@ -11,8 +11,6 @@ namespace WebRtcIms.Turn.Tests.Admission;
 /// <summary>A real redis-server that answers and does not serve: as a replica, full, behind a new password, while it loads.</summary>
 public sealed class RedisFailureTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(40);
-
     private readonly EngineFixture _fixture = new() { Waiting = [] };
     private readonly string _folder = Directory.CreateTempSubdirectory("redis-").FullName;
     private RedisServer? _redis;
@@ -61,7 +59,7 @@ public sealed class RedisFailureTests : IAsyncLifetime
     {
         await _redis!.StopAsync();
         _redis.Launch("--dir", _folder);
-        await UntilAsync(() => Task.FromResult(_connection!.IsConnected));
+        await Eventually.IsTrueAsync(() => Task.FromResult(_connection!.IsConnected));
         var here = new TestNode(_fixture, _connection!);
         var there = new TestNode(_fixture, _connection!);
         var accepted = Pending();
@@ -86,7 +84,7 @@ public sealed class RedisFailureTests : IAsyncLifetime
         var before = Pending();
         Assert.Equal(StunError.None, (await here.Admission.AdmitAsync(before)).Error);
         await fail();
-        await UntilAsync(async () => !(await AskAsync(here)).IsAvailable);
+        await Eventually.IsTrueAsync(async () => !(await AskAsync(here)).IsAvailable);
 
         var expected = deny ? StunError.InsufficientCapacity : StunError.None;
         for (var i = 0; i < 5; i++) Assert.Equal(expected, (await here.Admission.AdmitAsync(Pending())).Error);
@@ -108,12 +106,12 @@ public sealed class RedisFailureTests : IAsyncLifetime
         Assert.Equal(StunError.None, admission.Error);
         admission.Lease!.Dispose();
         var life = $"turn:life:{last.Proof.Credential.Token!.KeyId}:{last.Proof.Credential.Token.TokenId}";
-        await UntilAsync(async () => (long)await Database.HashGetAsync(life, "live") == 0);
+        await Eventually.IsTrueAsync(async () => (long)await Database.HashGetAsync(life, "live") == 0);
     }
 
     private async Task UntilServedAsync(TestNode node)
     {
-        await UntilAsync(async () => (await AskAsync(node)).IsAvailable);
+        await Eventually.IsTrueAsync(async () => (await AskAsync(node)).IsAvailable);
         Assert.Equal(BreakerState.Closed, node.Tokens.Breaker.State);
     }
 
@@ -143,11 +141,4 @@ public sealed class RedisFailureTests : IAsyncLifetime
     }
 
     private PendingAllocation Stolen(PendingAllocation pending) => pending with { FiveTuple = _fixture.NewFlow() };
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(Limit);
-        while (!await condition()) await Task.Delay(50, limit.Token);
-    }
 }

@@ -15,8 +15,6 @@ internal sealed class DeliveryFixture : IAsyncDisposable
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(20);
 
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
-
     private readonly KeyFetcher _delivery;
 
     private DeliveryFixture(KeyServer waf, ComposedServer turn, FakeRedis? redis)
@@ -70,14 +68,7 @@ internal sealed class DeliveryFixture : IAsyncDisposable
     }
 
     /// <summary>Returns when the delivery has begun to wait this many times.</summary>
-    public Task UntilWaitingAsync(TimeSpan interval, int times) => UntilAsync(() => Turn.Time.Timers(interval) >= times);
-
-    public static async Task UntilAsync(Func<bool> condition)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(Limit);
-        while (!condition()) await Task.Delay(1, limit.Token);
-    }
+    public Task UntilWaitingAsync(TimeSpan interval, int times) => Eventually.IsTrueAsync(() => Turn.Time.Timers(interval) >= times);
 
     public Task<StunError> AllocateAsync(TokenKey key) => Turn.AllocateErrorAsync(Turn.NewClient(key.Issue()));
 

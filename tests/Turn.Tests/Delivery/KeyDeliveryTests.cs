@@ -100,7 +100,7 @@ public sealed class KeyDeliveryTests
             await context.Response.WriteAsync(old);
         };
         await fixture.StartDeliveryAsync();
-        await UntilAsync(() => fixture.Waf.Requests.Count == 1);
+        await Eventually.IsTrueAsync(() => fixture.Waf.Requests.Count == 1);
 
         fixture.Waf.Keys = [_next.Delivered(InAnHour)];
         fixture.Redis!.Subscriptions[LongTermKeys.Channel](LongTermKeys.Channel, ServerName);
@@ -137,7 +137,7 @@ public sealed class KeyDeliveryTests
         fixture.Waf.Keys = [fixture.Live(_next)];
         await fixture.Waf.StartAsync();
         fixture.Turn.Time.Advance(KeyFetcher.RetryInterval);
-        await UntilAsync(() => fixture.Logs.Count(record => record.StartsWith(Fetched, StringComparison.Ordinal)) == 2);
+        await Eventually.IsTrueAsync(() => fixture.Logs.Count(record => record.StartsWith(Fetched, StringComparison.Ordinal)) == 2);
         Assert.Equal(StunError.None, await fixture.AllocateAsync(_next));
         Assert.Equal(HealthStatus.Healthy, (await fixture.HealthAsync()).Status);
         Assert.Single(fixture.Logs, record => record.StartsWith(Kept, StringComparison.Ordinal));

@@ -138,7 +138,7 @@ public sealed class UnusableResponseTests
         await using var fixture = await StartAsync(_known.Delivered(InAnHour));
         fixture.Waf.Respond = context => Task.Delay(Timeout.InfiniteTimeSpan, context.RequestAborted);
         fixture.Turn.Time.Advance(Interval);
-        await UntilAsync(() => fixture.Waf.Requests.Count == 2);
+        await Eventually.IsTrueAsync(() => fixture.Waf.Requests.Count == 2);
 
         await fixture.StopDeliveryAsync().WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
 

@@ -87,9 +87,7 @@ public sealed class HostDecisionTests : IDisposable
         Assert.Null(_host.Ask(_host.NewClient(hasToken: true), StunMethod.Allocate, StunRequest.UdpTransport));
         _host.Clock.Advance(TimeSpan.FromMilliseconds(100));
         answering.SetResult();
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(20));
-        while (_host.Measurements.Of("turn.allocation.duration").Count == 0) await Task.Delay(1, limit.Token);
+        await Eventually.IsTrueAsync(() => _host.Measurements.Of("turn.allocation.duration").Count > 0);
 
         Assert.Equal(0.1, _host.Measurements.Of("turn.allocation.duration")[0].Value);
     }
@@ -296,7 +294,7 @@ public sealed class HostDecisionTests : IDisposable
             _host.Clock.GetUtcNow() + TokenLimits.LongestLifetime);
         Assert.Null(_host.Ask(client, StunMethod.Allocate, StunRequest.UdpTransport));
         answering.SetResult();
-        await UntilAsync(() => _host.Path.Sent.Count > 0);
+        await Eventually.IsTrueAsync(() => _host.Path.Sent.Count > 0);
 
         Assert.Equal(StunError.Unauthenticated, new StunAnswer(_host.Path.Sent[^1].Octets).Error);
         Assert.Equal((0, 1), (_host.Host.AllocationCount, _host.Datagrams.Relays[0].Closed));
@@ -329,13 +327,6 @@ public sealed class HostDecisionTests : IDisposable
         var commands = _host.Redis.Commands.Count;
         await _host.Host.ReadUnknownGrantsAsync();
         Assert.Equal(commands, _host.Redis.Commands.Count);
-    }
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(30));
-        while (!condition()) await Task.Delay(5, limit.Token);
     }
 
     [Fact]
@@ -401,12 +392,11 @@ public sealed class HostDecisionTests : IDisposable
             [_host.Host], _host.Engine.Authenticator, _host.Clock, new LoggerFactory([_host.Log]).CreateLogger<EngineHostService>());
         var commands = _host.Redis.Commands.Count;
         await service.StartAsync(TestContext.Current.CancellationToken);
-        using var limit = new CancellationTokenSource(Limit);
-        while (_host.Host.AllocationCount > 0)
+        await Eventually.IsTrueAsync(() =>
         {
             _host.Clock.Advance(TimeSpan.FromSeconds(60));
-            await Task.Delay(1, limit.Token);
-        }
+            return _host.Host.AllocationCount == 0;
+        });
 
         Assert.Equal("Expired", Spans()[^1].GetTagItem("turn.allocation.end"));
         Assert.True(SpinWait.SpinUntil(() => _host.Log.Text.Contains("under the key k9", StringComparison.Ordinal), Limit));

@@ -195,12 +195,7 @@ public sealed class DtlsTests : IAsyncLifetime
         }
     }
 
-    private static async Task UntilFreeAsync(IPEndPoint relay)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        limit.CancelAfter(TimeSpan.FromSeconds(20));
-        while (!CanBind(relay)) await Task.Delay(20, limit.Token);
-    }
+    private static Task UntilFreeAsync(IPEndPoint relay) => Eventually.IsTrueAsync(() => CanBind(relay));
 
     private static bool CanBind(IPEndPoint address)
     {

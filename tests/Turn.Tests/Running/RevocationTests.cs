@@ -12,8 +12,6 @@ namespace WebRtcIms.Turn.Tests.Running;
 /// <summary>What the authorization server revokes ends at two nodes at once, over a real redis-server.</summary>
 public sealed class RevocationTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
-
     private readonly TokenKey _key = new("k1");
     private readonly List<TurnServerProcess> _nodes = [];
     private readonly List<TurnClient> _clients = [];
@@ -147,7 +145,7 @@ public sealed class RevocationTests : IAsyncLifetime
         await _redis!.StopAsync();
         await ending.RefreshAsync(cancellationToken: Cancel);
         await _redis.RestartAsync();
-        await UntilAsync(async () =>
+        await Eventually.IsTrueAsync(async () =>
         {
             try
             {
@@ -175,7 +173,7 @@ public sealed class RevocationTests : IAsyncLifetime
     {
         // A node that has just started subscribes a little later.
         var channel = _connection!.GetSubscriber();
-        await UntilAsync(async () => await channel.PublishAsync(TurnRevocations.Channel, "") == _nodes.Count);
+        await Eventually.IsTrueAsync(async () => await channel.PublishAsync(TurnRevocations.Channel, "") == _nodes.Count);
         foreach (var message in (string[])["9999999999", "99999999999999999999 key:k1", "-1 key:k1", "soon key:k1"])
             await channel.PublishAsync(TurnRevocations.Channel, message);
 
@@ -210,7 +208,7 @@ public sealed class RevocationTests : IAsyncLifetime
     }
 
     // A node that has just started, or whose Redis takes longer than the budget, learns it a little later.
-    private Task AssertRefusedAsync(int node, TurnCredential credential) => UntilAsync(async () =>
+    private Task AssertRefusedAsync(int node, TurnCredential credential) => Eventually.IsTrueAsync(async () =>
     {
         try
         {
@@ -228,7 +226,7 @@ public sealed class RevocationTests : IAsyncLifetime
     private async Task<TurnAllocation> AllocateWithGrantAsync(int node, TurnCredential credential)
     {
         TurnAllocation? allocation = null;
-        await UntilAsync(async () =>
+        await Eventually.IsTrueAsync(async () =>
         {
             allocation = await AllocateAsync(node, credential);
             if ((await AllocationsAsync(node)).Exists(listed => listed.GetProperty("user").ValueKind == JsonValueKind.String)) return true;
@@ -247,7 +245,7 @@ public sealed class RevocationTests : IAsyncLifetime
 
     private static async Task AssertEndedAsync(TurnAllocation allocation, StunError error)
     {
-        await UntilAsync(async () =>
+        await Eventually.IsTrueAsync(async () =>
         {
             try
             {
@@ -260,12 +258,5 @@ public sealed class RevocationTests : IAsyncLifetime
                 return true;
             }
         });
-    }
-
-    private static async Task UntilAsync(Func<Task<bool>> condition)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        limit.CancelAfter(Limit);
-        while (!await condition()) await Task.Delay(50, limit.Token);
     }
 }

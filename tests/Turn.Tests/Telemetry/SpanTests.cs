@@ -68,7 +68,7 @@ public sealed class SpanTests : IAsyncLifetime
         await host.AskAsync(client, StunMethod.Refresh, (ref StunMessageWriter request) =>
             request.WriteUInt32(StunAttributeType.Lifetime, 0));
 
-        await UntilAsync(() => Spans(trace).Count == 8);
+        await Eventually.IsTrueAsync(() => Spans(trace).Count == 8);
         var spans = Spans(trace);
         var allocate = spans.Single(span => span.DisplayName == "turn allocate");
         Assert.Equal("b7ad6b7169203331", allocate.ParentSpanId.ToHexString());
@@ -154,7 +154,7 @@ public sealed class SpanTests : IAsyncLifetime
         var token = host.Engine.NewToken();
         var trace = await GrantAsync(token);
         await host.AskAsync(host.Engine.NewClient(token.Native), StunMethod.Allocate, StunRequest.UdpTransport);
-        await UntilAsync(() =>
+        await Eventually.IsTrueAsync(() =>
         {
             lock (measured) return measured.Count > 0;
         });
@@ -197,12 +197,5 @@ public sealed class SpanTests : IAsyncLifetime
             JsonSerializer.Serialize(new { client_id = "wwsf", pseudonym = "u-1", traceparent = $"00-{trace}-b7ad6b7169203331-{flags}" });
         await _connection!.GetDatabase().StringSetAsync($"turn:grant:{token.Kid}:{id}", grant, TimeSpan.FromMinutes(1));
         return trace;
-    }
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(20));
-        while (!condition()) await Task.Delay(10, limit.Token);
     }
 }
