@@ -6,7 +6,7 @@ namespace WebRtcIms.Tests.Common;
 /// <summary>Waits for what happens in the background.</summary>
 public static class Eventually
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
 
     // The work takes milliseconds. The machines of tests are busy.
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
