@@ -24,7 +24,7 @@ public sealed class PartProcess : ServerProcess
         string[] command = [.. behind, "dotnet", "exec", Parts.ProgramOf(project)];
         var start = Foreground.Of(command[0], command[1..]);
         start.WorkingDirectory = Repository.PathOf(project);
-        foreach (var name in start.Environment.Keys.Where(name => name is not ("PATH" or "DOTNET_ROOT")).ToList())
+        foreach (var name in start.Environment.Keys.Where(name => name is not ("PATH" or "DOTNET_ROOT" or "TMPDIR")).ToList())
             start.Environment.Remove(name);
         foreach (var (name, value) in environment) start.Environment[name] = value;
         return new PartProcess(part, start);

@@ -38,7 +38,9 @@ public sealed class PostgresServer : ServerProcess
     private static async Task<PostgresServer> LaunchAsync(DirectoryInfo folder, int port)
     {
         var cluster = Path.Combine(folder.FullName, "cluster");
-        string[] settings = [$"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"];
+        // Memory that processes share is in files of the cluster: a killed server would leave it in /dev/shm.
+        string[] settings =
+            [$"port={port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "dynamic_shared_memory_type=mmap"];
         var server =
             new PostgresServer(
                 Command("postgres", ["-D", cluster, .. settings.SelectMany(setting => new[] { "-c", setting })]), folder, port);
