@@ -169,12 +169,16 @@ internal sealed class Flow(WebSocket socket, EpCscfSettings settings, TimeProvid
                 Interlocked.Add(ref _queuedOctets, -octets.Length);
                 // A body may be binary (RFC 7118 §4.2).
                 var type = Utf8.IsValid(octets.Span) ? WebSocketMessageType.Text : WebSocketMessageType.Binary;
-                using var limit = new CancellationTokenSource(ConnectionLifetimes.Send, time);
-                await socket.SendAsync(octets, type, endOfMessage: true, limit.Token);
+                var sending = socket.SendAsync(octets, type, endOfMessage: true, CancellationToken.None);
+                // Only a client that does not read lets a send wait, and only then it needs a timer.
+                if (sending.IsCompleted) await sending;
+                else await sending.AsTask().WaitAsync(ConnectionLifetimes.Send, time);
             }
         }
-        catch (Exception error) when (error is WebSocketException or OperationCanceledException or IOException or ObjectDisposedException)
+        catch (Exception error) when (error is WebSocketException or IOException or ObjectDisposedException or TimeoutException)
         {
+            // A send that still waits fails then.
+            socket.Abort();
             Close(CloseCode.GoingAway, "gone");
         }
     }

@@ -89,6 +89,7 @@ public sealed class CallTests : AliceAndBob
         await Bob.ExpectAsync("ACK");
         var terminated = await Alice.ExpectAsync("SIP/2.0 487");
         await Alice.SendAsync(Wic.Following(request, "ACK", terminated["To"]));
+        await Alice.AssertNothingAsync();
         await Bob.AssertNothingAsync();
     }
 
@@ -131,6 +132,7 @@ public sealed class CallTests : AliceAndBob
         Assert.EndsWith(";tag=b1", ack["To"]);
         var refused = await Alice.ExpectAsync($"SIP/2.0 {code} {reason}");
         await Alice.SendAsync(Wic.Following(request, "ACK", refused["To"]));
+        await Alice.AssertNothingAsync();
         await Bob.AssertNothingAsync();
     }
 

@@ -436,6 +436,7 @@ public sealed class DialogTests : AliceAndBob
         var refused = await Alice.AskAsync(Alice.InDialog("INFO", ok));
         Assert.Equal(("SIP/2.0 503 Service Unavailable: too many requests in calls", "5"), (refused.StartLine, refused["Retry-After"]));
         await Alice.SendAsync(Alice.InDialog("ACK", ok));
+        await Alice.AssertNothingAsync();
         await Bob.AssertNothingAsync();
         await Bob.SendAsync(Bob.InDialog("INFO", invite: invite));
         await Alice.ExpectAsync("INFO");

@@ -1,4 +1,6 @@
 using System.Diagnostics.Metrics;
+using System.Net;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
@@ -126,6 +128,39 @@ public sealed class FlowsTests : IDisposable
         _flows.CloseAll();
         var flow = Connection();
         _flows.Add(flow);
+        Assert.False(flow.Send("x"u8.ToArray()));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Requirement("SEC-40")]
+    public async Task ClientThatDoesNotReadAMessageInTime_IsDisconnected_AndOthersNeedNoTimer(bool reads)
+    {
+        var time = new ObservedTime(TimeProvider.System.GetUtcNow());
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var client = new TcpClient { ReceiveBufferSize = 4096 };
+        await client.ConnectAsync((IPEndPoint)listener.LocalEndpoint, TestContext.Current.CancellationToken);
+        var server = await listener.AcceptSocketAsync(TestContext.Current.CancellationToken);
+        server.SendBufferSize = 4096;
+        using var socket = WebSocket.CreateFromStream(
+            new NetworkStream(server, ownsSocket: true), new WebSocketCreationOptions { IsServer = true });
+        var flow = new Flow(socket, _settings, time);
+        var running = flow.RunAsync(_ => Task.CompletedTask);
+
+        flow.Send(new byte[reads ? 50 : 500_000]);
+        await Eventually.IsTrueAsync(() => reads ? client.Available > 0 : time.Timers(ConnectionLifetimes.Send) == 1);
+        time.Advance(ConnectionLifetimes.Send);
+
+        if (reads)
+        {
+            Assert.Equal((0, WebSocketState.Open), (time.Timers(ConnectionLifetimes.Send), socket.State));
+            return;
+        }
+
+        await running.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        Assert.Equal(WebSocketState.Aborted, socket.State);
         Assert.False(flow.Send("x"u8.ToArray()));
     }
 

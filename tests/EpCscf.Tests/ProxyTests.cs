@@ -215,6 +215,7 @@ public sealed class ProxyTests : AliceAndBob
         await Alice.SendAsync(Alice.Invite("sip:bob@ims.example"));
         await Alice.ExpectAsync("SIP/2.0 100");
         await second.AnswerAsync(await second.ExpectAsync("INVITE"), status, "Refused");
+        await second.ExpectAsync("ACK");
         await Alice.AssertNothingAsync();
 
         _time.Advance(ConnectionLifetimes.Grace);

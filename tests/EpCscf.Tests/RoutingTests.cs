@@ -147,6 +147,7 @@ public sealed class RoutingTests : AliceAndBob
             Assert.Equal((invite["Via"], invite["From"], invite["To"]), (cancel["Via"], cancel["From"], cancel["To"]));
             Assert.False(cancel.Has("Reason"));
             await device.AnswerAsync(cancel, 200, "OK");
+            await device.AssertNothingAsync();
             await Alice.AssertNothingAsync();
             await device.AnswerAsync(invite, 487, "Request Terminated");
             await device.ExpectAsync("ACK");

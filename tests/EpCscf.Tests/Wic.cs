@@ -233,7 +233,10 @@ internal sealed class Wic : IAsyncDisposable
         return message.StartLine.StartsWith("SIP/2.0 100", StringComparison.Ordinal) ? await NextAsync() : message;
     }
 
-    /// <summary>Nothing that was sent before this is still on its way: the server has answered a later request of ours.</summary>
+    /// <summary>
+    /// The server has answered a later request of ours, so it has handled what we sent, and we have what it sent us before. What others
+    /// sent may still be on its way: ask at their connection first.
+    /// </summary>
     public async Task AssertNothingAsync()
     {
         await SendAsync(Request("OPTIONS", $"sip:{EpCscfApp.Domain}"));
