@@ -44,6 +44,17 @@ public abstract class AliceAndBob : IAsyncLifetime
         var invite = await Bob.ExpectAsync("INVITE");
         await Bob.AnswerAsync(invite, 180, "Ringing");
         await Alice.ExpectAsync("SIP/2.0 180");
+        await HandledAsync();
         return (request, invite);
+    }
+
+    /// <summary>
+    /// The server has handled all that both have sent. A message that has arrived shows less: the server may set a timer after it. Call it
+    /// before the clock moves.
+    /// </summary>
+    private protected async Task HandledAsync()
+    {
+        await Alice.AssertNothingAsync();
+        await Bob.AssertNothingAsync();
     }
 }

@@ -54,6 +54,7 @@ public sealed class BranchTests : AliceAndBob
         await Alice.SendAsync(Wic.Following(cancelled, "CANCEL"));
         await Alice.ExpectAsync("SIP/2.0 200 OK");
         await Bob.ExpectAsync("CANCEL");
+        await HandledAsync();
         _time.Advance(Transaction.Timeout);
         Assert.Equal(new Received(cancelled).All("Via"), (await Alice.ExpectAsync("SIP/2.0 487 Request Terminated")).All("Via"));
 

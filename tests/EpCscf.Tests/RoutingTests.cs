@@ -33,6 +33,7 @@ public sealed class RoutingTests : AliceAndBob
         _time.Advance(Branch.TimerC - TimeSpan.FromSeconds(1));
         await Bob.AnswerAsync(invite, 180, "Ringing");
         await Alice.ExpectAsync("SIP/2.0 180");
+        await HandledAsync();
         _time.Advance(Branch.TimerC - TimeSpan.FromSeconds(1));
         await Bob.AssertNothingAsync();
     }
@@ -44,6 +45,7 @@ public sealed class RoutingTests : AliceAndBob
         await Alice.SendAsync(Alice.Invite("sip:bob@ims.example"));
         await Alice.ExpectAsync("SIP/2.0 100");
         var invite = await Bob.ExpectAsync("INVITE");
+        await HandledAsync();
         _time.Advance(TimeSpan.FromSeconds(20));
         await Bob.AnswerAsync(invite, 100, "Trying");
         await Bob.AssertNothingAsync();
@@ -73,6 +75,7 @@ public sealed class RoutingTests : AliceAndBob
         var (_, invite) = await RingAsync();
         await Bob.AnswerAsync(invite, 200, "OK");
         await Alice.ExpectAsync("SIP/2.0 200");
+        await HandledAsync();
         _time.Advance(Branch.TimerC);
         await Bob.AssertNothingAsync();
         await Alice.AssertNothingAsync();
@@ -100,6 +103,7 @@ public sealed class RoutingTests : AliceAndBob
         await Bob.ExpectAsync("INVITE");
         await Alice.SendAsync(Wic.Following(request, "CANCEL"));
         await Alice.ExpectAsync("SIP/2.0 200");
+        await HandledAsync();
         _time.Advance(TimeSpan.FromSeconds(32));
         await Alice.ExpectAsync("SIP/2.0 487");
         await Bob.AssertNothingAsync();
@@ -163,6 +167,7 @@ public sealed class RoutingTests : AliceAndBob
         await Alice.SendAsync(Alice.Invite("sip:bob@ims.example"));
         await Alice.ExpectAsync("SIP/2.0 100");
         await Bob.ExpectAsync("INVITE");
+        await HandledAsync();
         _time.Advance(TimeSpan.FromSeconds(32));
         await Alice.ExpectAsync("SIP/2.0 408");
     }
@@ -175,6 +180,7 @@ public sealed class RoutingTests : AliceAndBob
         await Alice.SendAsync(Wic.Following(request, "CANCEL"));
         await Alice.ExpectAsync("SIP/2.0 200");
         await Bob.ExpectAsync("CANCEL");
+        await HandledAsync();
         _time.Advance(TimeSpan.FromSeconds(32));
         await Alice.ExpectAsync("SIP/2.0 487");
     }

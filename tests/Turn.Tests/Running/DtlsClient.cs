@@ -79,7 +79,8 @@ internal sealed class DtlsClient : DatagramTransport, IDisposable
 
     private sealed class Client(DtlsClient owner, string protocol) : DefaultTlsClient(new BcTlsCrypto(new SecureRandom()))
     {
-        public override int GetHandshakeTimeoutMillis() => 10_000;
+        // It repeats its flight after 1, 3, 7 and 15 seconds. A busy machine may answer none of the first.
+        public override int GetHandshakeTimeoutMillis() => 30_000;
 
         public override TlsAuthentication GetAuthentication() => new AnyServer(owner);
 
