@@ -47,9 +47,7 @@ public sealed partial class PublicAddressTests(PublicAddressTests.PublicHost sta
         foreach (var wic in new[] { phone, desk })
         {
             await wic.ExpectInCallAsync();
-            await wic.WaitForMediaAsync();
-            Assert.Equal("relay", await wic.TextAsync("local-candidate-type"));
-            Assert.Equal("relay", await wic.TextAsync("remote-candidate-type"));
+            await wic.ExpectRelayedMediaAsync();
             Assert.Matches(@"^127\.0\.0\.2:\d+$", await wic.TextAsync("relay-candidate"));
         }
         await phone.KeepAsync("phone-in-the-room");
