@@ -31,7 +31,9 @@ public sealed class DemoLineTests(RunningSystem system)
         await wic.ExpectTextAsync("status", await demo.GetByTestId("demo-name").InnerTextAsync());
         await Assertions.Expect(demo.GetByTestId("demo-status")).ToContainTextAsync("In call");
 
-        await wic.ExpectRelayedMediaAsync();
+        await wic.WaitForMediaAsync();
+        Assert.Equal("relay", await wic.TextAsync("local-candidate-type"));
+        Assert.Equal("relay", await wic.TextAsync("remote-candidate-type"));
         await wic.Page.WaitForFunctionAsync("() => document.querySelector('[data-testid=far-video]').videoWidth > 0");
         await wic.ExpectRisingMediaAsync();
         foreach (var count in new[] { "demo-sent", "demo-received" })

@@ -101,7 +101,7 @@ public sealed class FirefoxTests(RunningSystem system, FirefoxTests.OneFirefox b
         await page.UntilAsync(
             "() => ['sent', 'received'].every(way => Number(find(`packets-${way}`).textContent.replace(/\\D/g, '')) > 100)");
         Assert.Equal("relay", await page.TextAsync("local-candidate-type"));
-        Assert.Contains(await page.TextAsync("remote-candidate-type"), WicPage.RelaysOfTheOtherSide);
+        Assert.Equal("relay", await page.TextAsync("remote-candidate-type"));
         for (var step = 1; step <= 8; step++)
             Assert.Equal("done", (string?)await page.EvaluateAsync("id => find(id).dataset.state", $"step-{step}"));
     }

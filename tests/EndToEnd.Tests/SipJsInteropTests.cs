@@ -21,8 +21,10 @@ public sealed class SipJsInteropTests(RunningSystem system)
         Assert.Equal("\"Alice\" <sip:alice@webrtcims.local>", await peer.ExpectCallAsync());
         await peer.AcceptAsync();
         await alice.ExpectInCallAsync();
+        await alice.WaitForMediaAsync();
         await peer.ExpectRelayedMediaAsync();
-        await alice.ExpectRelayedMediaAsync();
+        Assert.Equal("relay", await alice.TextAsync("local-candidate-type"));
+        Assert.Equal("relay", await alice.TextAsync("remote-candidate-type"));
 
         await alice.Get("hold").ClickAsync();
         await alice.ExpectTextAsync("status", "On hold");

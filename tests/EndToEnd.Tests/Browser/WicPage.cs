@@ -8,8 +8,6 @@ namespace WebRtcIms.EndToEnd.Tests.Browser;
 /// <summary>The page, with a method for each action of a user.</summary>
 public sealed class WicPage : IAsyncDisposable
 {
-    public static readonly string[] RelaysOfTheOtherSide = ["relay", "prflx"];
-
     private const int LinesOfAFailure = 60;
 
     private readonly List<JsonElement> _tokens = [];
@@ -78,17 +76,6 @@ public sealed class WicPage : IAsyncDisposable
 
     public Task ExpectInCallAsync() =>
         Assertions.Expect(Page.Locator("#stage")).ToHaveAttributeAsync("data-phase", "inCall", new() { Timeout = 20_000 });
-
-    /// <summary>
-    /// Media goes through a relay on both sides. A page describes the relays that it has after 0.6 s; one that it found later has no
-    /// description, so it is peer reflexive for the other side (web/page/ims/gathering.ts).
-    /// </summary>
-    public async Task ExpectRelayedMediaAsync()
-    {
-        await WaitForMediaAsync();
-        Assert.Equal("relay", await TextAsync("local-candidate-type"));
-        Assert.Contains(await TextAsync("remote-candidate-type"), RelaysOfTheOtherSide);
-    }
 
     public Task ExpectIdleAsync() =>
         Assertions.Expect(Page.Locator("#stage")).ToHaveAttributeAsync("data-phase", "ended", new() { Timeout = 10_000 });
