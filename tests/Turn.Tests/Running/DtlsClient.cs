@@ -79,8 +79,7 @@ internal sealed class DtlsClient : DatagramTransport, IDisposable
 
     private sealed class Client(DtlsClient owner, string protocol) : DefaultTlsClient(new BcTlsCrypto(new SecureRandom()))
     {
-        // It repeats its flight after 1, 3, 7 and 15 seconds. A busy machine may answer none of the first.
-        public override int GetHandshakeTimeoutMillis() => 30_000;
+        public override int GetHandshakeTimeoutMillis() => 10_000;
 
         public override TlsAuthentication GetAuthentication() => new AnyServer(owner);
 
